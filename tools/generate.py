@@ -1,7 +1,7 @@
 """Generates the Python code of the doors from `src/tollway/contracts/*.proto`.
 
-    python tools/generate.py            writes it
-    python tools/generate.py --check    exits 1 when what is committed is stale
+python tools/generate.py            writes it
+python tools/generate.py --check    exits 1 when what is committed is stale
 """
 
 import filecmp
@@ -45,7 +45,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         generate(Path(folder))
         if names := stale(Path(folder)):
-            print("stale generated code; run `make generate` files:", *names)  # noqa: T201
+            print("stale generated code; run `make generate` files:", *names)
             raise SystemExit(1)
 
 

@@ -1,0 +1,27 @@
+"""The database port: one `Database` per room, on SQLite or PostgreSQL, with the same promises on both.
+
+- `transaction()` writes: all or nothing, facts (`tell`) and jobs (`enqueue`) included. SQLite has one writer
+  at a time (BEGIN IMMEDIATE); on PostgreSQL the isolation is READ COMMITTED.
+- `snapshot()` reads, never waits for a writer, and refuses to write.
+- No door may be called while a write transaction is open in the same task (`open_transaction` is checked
+  by the doors), so no lock ever waits for another room.
+"""
+
+from tollway.fabric.db.database import Database, Tx, open_transaction
+from tollway.fabric.db.migrate import migrate
+from tollway.fabric.db.postgres import PostgresDatabase
+from tollway.fabric.db.sqlite import SqliteDatabase
+from tollway.fabric.db.types import NAMING, Flag, Int64, Json
+
+__all__ = [
+    "NAMING",
+    "Database",
+    "Flag",
+    "Int64",
+    "Json",
+    "PostgresDatabase",
+    "SqliteDatabase",
+    "Tx",
+    "migrate",
+    "open_transaction",
+]

@@ -1,0 +1,184 @@
+"""A room's database and its transactions."""
+
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextvars import ContextVar
+from typing import Any, Literal, Protocol, cast
+
+from sqlalchemy import CursorResult, Executable, Row, Table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tollway.contracts.events import Event
+from tollway.fabric.clock import Clock
+from tollway.fabric.db import tables
+from tollway.kit.ids import new_id
+
+Dialect = Literal["sqlite", "postgresql"]
+Params = Mapping[str, Any] | Sequence[Mapping[str, Any]]
+Wake = Callable[[], None]
+
+open_transaction: ContextVar[bool] = ContextVar("open_transaction", default=False)
+correlation: ContextVar[str] = ContextVar("correlation", default="")
+trace: ContextVar[str] = ContextVar("trace", default="")
+
+
+class Engine(Protocol):
+    """What differs between the two engines: how a connection with an open transaction is had."""
+
+    dialect: Dialect
+
+    async def start(self) -> None:
+        """Open what is needed. Raises DatabaseUnusable with a sentence that says what to do."""
+        ...
+
+    async def stop(self) -> None:
+        """Close every connection."""
+        ...
+
+    def writing(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Give a connection inside a write transaction, committed at exit, rolled back on an exception."""
+        ...
+
+    def reading(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Give a connection inside a read-only transaction."""
+        ...
+
+
+class DatabaseUnusable(Exception):
+    """The database cannot be opened; the text is one line that says what to do."""
+
+
+class Tx:
+    """One open transaction: statements, facts and jobs that stand or fall together."""
+
+    def __init__(self, conn: AsyncConnection, dialect: Dialect, now_us: int) -> None:
+        self.conn = conn
+        self.dialect = dialect
+        self.now_us = now_us
+        self.told: list[dict[str, Any]] = []
+        self.enqueued: list[dict[str, Any]] = []
+
+    async def run(self, statement: Executable, params: Params | None = None) -> CursorResult[Any]:
+        """Execute a statement; a list of parameter sets executes it once for each."""
+        return cast("CursorResult[Any]", await self.conn.execute(statement, params))
+
+    async def all(self, statement: Executable, params: Params | None = None) -> Sequence[Row[Any]]:
+        """Return every row."""
+        return (await self.conn.execute(statement, params)).all()
+
+    async def first(self, statement: Executable, params: Params | None = None) -> Row[Any] | None:
+        """Return the first row, or None."""
+        return (await self.conn.execute(statement, params)).first()
+
+    async def scalar(self, statement: Executable, params: Params | None = None) -> Any:
+        """Return the first column of the first row, or None."""
+        row = await self.first(statement, params)
+        return None if row is None else row[0]
+
+    def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        """Make an INSERT that knows `on_conflict_do_nothing` and `on_conflict_do_update` here."""
+        return sqlite.insert(table) if self.dialect == "sqlite" else postgresql.insert(table)
+
+    def tell(self, event: Event) -> None:
+        """Announce a fact: it is heard if and only if this transaction commits."""
+        self.told.append(
+            {
+                "id": new_id("evt"),
+                "type": event.topic,
+                "source": event.source,
+                "subject": event.subject,
+                "at_us": self.now_us,
+                "data": event.model_dump_json(),
+                "correlation_id": correlation.get(),
+                "traceparent": trace.get(),
+            }
+        )
+
+    def enqueue(self, kind: str, payload: dict[str, Any], *, due_in_s: float = 0, unique: str = "") -> None:
+        """Leave durable work: it runs, at least once, if and only if this transaction commits.
+
+        A job of the same kind with the same `unique` key, done or not, makes this one a no-op.
+        """
+        self.enqueued.append(
+            {
+                "id": new_id("job"),
+                "kind": kind,
+                "unique_key": unique or None,
+                "payload": payload,
+                "due_us": self.now_us + int(due_in_s * 1_000_000),
+                "attempts": 0,
+                "leased_until_us": 0,
+                "lease": "",
+                "state": "ready",
+                "error": "",
+                "correlation_id": correlation.get(),
+                "made_us": self.now_us,
+            }
+        )
+
+    async def flush(self) -> None:
+        """Write the facts and jobs; the last thing before the commit, so that the log's order is theirs."""
+        if self.enqueued:
+            await self.run(self.insert(tables.job).on_conflict_do_nothing(), self.enqueued)
+        if self.told:
+            if self.dialect == "postgresql":
+                # Positions must appear in order of commit, or a reader would step over a late one.
+                await self.conn.exec_driver_sql(
+                    "SELECT pg_advisory_xact_lock(hashtext(current_schema() || '.outbox'))"
+                )
+            await self.run(tables.outbox.insert(), self.told)
+
+
+class Database:
+    """One room's data. See the package docstring for what it promises."""
+
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        self.engine = engine
+        self.clock = clock
+        self._on_facts: list[Wake] = []
+        self._on_jobs: list[Wake] = []
+
+    @property
+    def dialect(self) -> Dialect:
+        """Which engine this is; for SQL that must differ, never for rules."""
+        return self.engine.dialect
+
+    async def start(self) -> None:
+        """Open the database. Raises DatabaseUnusable."""
+        await self.engine.start()
+
+    async def stop(self) -> None:
+        """Close the database."""
+        await self.engine.stop()
+
+    def when_told(self, wake: Wake) -> None:
+        """Call `wake` after each commit that announced a fact."""
+        self._on_facts.append(wake)
+
+    def when_enqueued(self, wake: Wake) -> None:
+        """Call `wake` after each commit that left a job."""
+        self._on_jobs.append(wake)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[Tx, None]:
+        """Write: everything inside commits together, or nothing does."""
+        assert not open_transaction.get(), "a write transaction is already open in this task"
+        async with self.engine.writing() as conn:
+            token = open_transaction.set(True)
+            try:
+                tx = Tx(conn, self.dialect, self.clock.now_us())
+                yield tx
+                await tx.flush()
+            finally:
+                open_transaction.reset(token)
+        for wake in self._on_facts if tx.told else ():
+            wake()
+        for wake in self._on_jobs if tx.enqueued else ():
+            wake()
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncGenerator[Tx, None]:
+        """Read one consistent state; writing raises."""
+        async with self.engine.reading() as conn:
+            yield Tx(conn, self.dialect, self.clock.now_us())

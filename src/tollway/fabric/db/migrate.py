@@ -1,0 +1,41 @@
+"""Brings a room's database up to date: the plumbing tables first, then the room's own.
+
+Migrations are Alembic revisions in `migrations/` folders. The two histories are kept apart in two version
+tables, so a room never has to know of a change in the plumbing.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import Connection
+
+from tollway.fabric.db.database import Database
+
+PLUMBING = Path(__file__).parent / "migrations"
+
+
+async def migrate(database: Database, room_migrations: Path | None) -> None:
+    """Apply what is missing. Safe to run at every start and from several processes at once."""
+    async with database.engine.writing() as conn:
+        if database.dialect == "postgresql":
+            await conn.exec_driver_sql(
+                "SELECT pg_advisory_xact_lock(hashtext(current_schema() || '.migrate'))"
+            )
+        await conn.run_sync(_upgrade, PLUMBING, "alembic_version_plumbing")
+        if room_migrations is not None:
+            await conn.run_sync(_upgrade, room_migrations, "alembic_version")
+
+
+def _upgrade(connection: Connection, folder: Path, version_table: str) -> None:
+    script = ScriptDirectory(str(folder), version_locations=[str(folder)])
+
+    def to_head(revision: Any, _context: Any) -> Any:
+        # Alembic's own commands do just this; it has no public name.
+        return script._upgrade_revs("head", revision)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+
+    with EnvironmentContext(Config(), script, fn=to_head) as environment:
+        environment.configure(connection=connection, version_table=version_table)
+        environment.run_migrations()

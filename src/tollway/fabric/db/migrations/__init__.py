@@ -1,0 +1,1 @@
+"""The history of the plumbing tables that every room's database carries."""

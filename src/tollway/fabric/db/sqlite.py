@@ -1,0 +1,105 @@
+"""SQLite: one file per room, WAL, one writer connection and a few readers."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import event
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from tollway.fabric.db.database import DatabaseUnusable, Dialect
+from tollway.kit.errors import Unavailable
+
+READERS = 3
+BUSY_TIMEOUT_MS = 10_000
+
+
+class SqliteDatabase:
+    """The engine behind a room's file. `durability` FULL survives a power cut, NORMAL a crash."""
+
+    dialect: Dialect = "sqlite"
+
+    def __init__(self, path: Path, durability: Literal["FULL", "NORMAL"] = "NORMAL") -> None:
+        self._path = path
+        self._durability = durability
+        self._turn = asyncio.Lock()
+        self._writer = self._engine("BEGIN IMMEDIATE", readonly=False, size=1)
+        self._readers = self._engine("BEGIN", readonly=True, size=READERS)
+
+    async def start(self) -> None:
+        """Open (and make) the file. Raises DatabaseUnusable."""
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            async with self.writing():
+                pass
+        except (OSError, DBAPIError, sqlite3.Error, Unavailable) as error:
+            raise DatabaseUnusable(
+                f"cannot open {self._path}: {error.__cause__ or error}; check that the folder exists, can be "
+                "written and has space, or choose another with --data"
+            ) from error
+
+    async def stop(self) -> None:
+        """Close every connection, which also folds the write-ahead log into the file."""
+        await self._readers.dispose()
+        await self._writer.dispose()
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncGenerator[AsyncConnection, None]:
+        """Write, one at a time. Raises Unavailable when the disk is full or the file cannot be written."""
+        async with self._turn:
+            try:
+                async with self._writer.begin() as conn:
+                    yield conn
+            except DBAPIError as error:
+                if _is_about_the_disk(error):
+                    raise Unavailable(
+                        f"the disk refuses to store data ({error.orig}); free some space"
+                    ) from error
+                raise
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncGenerator[AsyncConnection, None]:
+        """Read a snapshot."""
+        async with self._readers.begin() as conn:
+            yield conn
+
+    def _engine(self, begin: str, *, readonly: bool, size: int) -> AsyncEngine:
+        engine = create_async_engine(
+            f"sqlite+aiosqlite:///{self._path}",
+            pool_size=size,
+            max_overflow=0,
+            pool_timeout=30,
+            connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "isolation_level": None},
+        )
+
+        def on_connect(connection: Any, _record: Any) -> None:
+            cursor = connection.cursor()
+            for pragma in _pragmas(self._durability, readonly=readonly):
+                cursor.execute(f"PRAGMA {pragma}")
+            cursor.close()
+
+        def on_begin(connection: Connection) -> None:
+            connection.exec_driver_sql(begin)
+
+        event.listen(engine.sync_engine, "connect", on_connect)
+        event.listen(engine.sync_engine, "begin", on_begin)
+        return engine
+
+
+def _pragmas(durability: str, *, readonly: bool) -> list[str]:
+    shared = [f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON", "cache_size=-4000", "temp_store=MEMORY"]
+    if readonly:
+        return [*shared, "query_only=ON"]
+    return [*shared, "journal_mode=WAL", f"synchronous={durability}", "wal_autocheckpoint=2000"]
+
+
+def _is_about_the_disk(error: DBAPIError) -> bool:
+    text = str(error.orig)
+    return any(
+        sign in text for sign in ("disk is full", "disk I/O error", "readonly database", "unable to open")
+    )

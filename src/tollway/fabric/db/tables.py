@@ -1,0 +1,95 @@
+"""The plumbing tables that every room's database carries beside the room's own.
+
+outbox            what the room announced, in order; the readable log behind its `Facts` door
+inbox             which foreign facts the room has taken in, so that a repeat is harmless
+hearing           how far the room has read each neighbour's log
+dead_letter       facts that a handler refused too often, kept for a person
+job               durable work: due time, attempts, lease
+http_idempotency  answers already given under an Idempotency-Key
+"""
+
+from sqlalchemy import Column, Index, MetaData, Table, Text, UniqueConstraint, text
+
+from tollway.fabric.db.types import NAMING, Int64, Json
+
+metadata = MetaData(naming_convention=NAMING)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("position", Int64, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("type", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("at_us", Int64, nullable=False),
+    Column("data", Text, nullable=False),
+    Column("correlation_id", Text, nullable=False),
+    Column("traceparent", Text, nullable=False),
+    sqlite_strict=True,
+    sqlite_autoincrement=True,
+)
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("fact_id", Text, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("heard_us", Int64, nullable=False),
+    sqlite_strict=True,
+)
+
+hearing = Table(
+    "hearing",
+    metadata,
+    Column("source", Text, primary_key=True),
+    Column("position", Int64, nullable=False),
+    sqlite_strict=True,
+)
+
+dead_letter = Table(
+    "dead_letter",
+    metadata,
+    Column("fact_id", Text, primary_key=True),
+    Column("source", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("data", Text, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("at_us", Int64, nullable=False),
+    sqlite_strict=True,
+)
+
+job = Table(
+    "job",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("unique_key", Text, nullable=True),
+    Column("payload", Json, nullable=False),
+    Column("due_us", Int64, nullable=False),
+    Column("attempts", Int64, nullable=False),
+    Column("leased_until_us", Int64, nullable=False),
+    Column("lease", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("correlation_id", Text, nullable=False),
+    Column("made_us", Int64, nullable=False),
+    UniqueConstraint("kind", "unique_key"),
+    Index(
+        "ix_job_due", "due_us", sqlite_where=text("state = 'ready'"), postgresql_where=text("state = 'ready'")
+    ),
+    sqlite_strict=True,
+)
+
+http_idempotency = Table(
+    "http_idempotency",
+    metadata,
+    Column("principal", Text, primary_key=True),
+    Column("key", Text, primary_key=True),
+    Column("request_hash", Text, nullable=False),
+    Column("status", Int64, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("locked_until_us", Int64, nullable=False),
+    Column("made_us", Int64, nullable=False),
+    sqlite_strict=True,
+)

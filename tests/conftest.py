@@ -1,0 +1,28 @@
+"""Fixtures that most tests want: a still clock, and a database of each kind."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.kit.clock import FakeClock
+from tests.kit.databases import KINDS, Kind, database
+from tollway.fabric.db import Database
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> Kind:
+    """Which engine: a test that takes this runs once on each."""
+    return request.param
+
+
+@pytest.fixture
+async def plain_db(kind: Kind, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Database]:
+    """A database with the plumbing tables only, on each engine."""
+    async with database(kind, tmp_path, clock) as db:
+        yield db

@@ -1,0 +1,104 @@
+"""The database port: one body on SQLite and on PostgreSQL."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
+
+from tests.kit.clock import FakeClock
+from tests.kit.databases import Kind, database
+from tollway.contracts.events import UserRegistered
+from tollway.fabric.db import Database, migrate, tables
+
+HELLO = UserRegistered(user_id="usr_1", email="a@example.com")
+
+
+async def count(db: Database) -> int:
+    async with db.snapshot() as tx:
+        return await tx.scalar(select(func.count()).select_from(tables.outbox))
+
+
+async def test_what_a_transaction_tells_is_there_after_it_commits(plain_db: Database) -> None:
+    async with plain_db.transaction() as tx:
+        tx.tell(HELLO)
+    async with plain_db.snapshot() as tx:
+        row = await tx.first(tables.outbox.select())
+    assert row is not None
+    assert (row.type, row.source, row.subject) == ("USER_REGISTERED", "identity", "usr_1")
+
+
+async def test_an_exception_takes_everything_back(plain_db: Database) -> None:
+    with pytest.raises(RuntimeError):
+        async with plain_db.transaction() as tx:
+            tx.tell(HELLO)
+            tx.enqueue("work", {})
+            await tx.flush()
+            raise RuntimeError
+    assert await count(plain_db) == 0
+
+
+async def test_a_snapshot_refuses_to_write(plain_db: Database) -> None:
+    with pytest.raises(DBAPIError):
+        async with plain_db.snapshot() as tx:
+            await tx.run(tables.inbox.delete())
+
+
+async def test_a_unique_job_is_left_once(plain_db: Database) -> None:
+    for _ in range(2):
+        async with plain_db.transaction() as tx:
+            tx.enqueue("work", {"n": 1}, unique="only")
+            tx.enqueue("work", {"n": 2})
+    async with plain_db.snapshot() as tx:
+        assert await tx.scalar(select(func.count()).select_from(tables.job)) == 3
+
+
+async def test_parallel_writers_all_get_their_turn(plain_db: Database) -> None:
+    async def write() -> None:
+        async with plain_db.transaction() as tx:
+            tx.tell(HELLO)
+
+    await asyncio.gather(*(write() for _ in range(40)))
+    async with plain_db.snapshot() as tx:
+        rows = await tx.all(select(tables.outbox.c.position).order_by(tables.outbox.c.position))
+    assert len({row.position for row in rows}) == 40
+
+
+async def test_listeners_wake_after_the_commit_and_only_then(plain_db: Database) -> None:
+    woken: list[str] = []
+    plain_db.when_told(lambda: woken.append("facts"))
+    plain_db.when_enqueued(lambda: woken.append("jobs"))
+    async with plain_db.transaction() as tx:
+        tx.tell(HELLO)
+        assert woken == []
+    async with plain_db.transaction() as tx:
+        tx.enqueue("work", {})
+    assert woken == ["facts", "jobs"]
+
+
+async def test_migrating_again_changes_nothing(plain_db: Database) -> None:
+    async with plain_db.transaction() as tx:
+        tx.tell(HELLO)
+    await migrate(plain_db, None)
+    assert await count(plain_db) == 1
+
+
+async def test_what_was_committed_is_there_after_a_restart(tmp_path: Path, clock: FakeClock) -> None:
+    async with database("sqlite", tmp_path, clock, name="kept") as db:
+        async with db.transaction() as tx:
+            tx.tell(HELLO)
+        path = db.engine._path
+    from tollway.fabric.db import SqliteDatabase
+
+    again = Database(SqliteDatabase(path), clock)
+    await again.start()
+    assert await count(again) == 1
+    await again.stop()
+
+
+async def test_two_databases_do_not_see_each_other(kind: Kind, tmp_path: Path, clock: FakeClock) -> None:
+    async with database(kind, tmp_path, clock) as one, database(kind, tmp_path, clock) as two:
+        async with one.transaction() as tx:
+            tx.tell(HELLO)
+        assert (await count(one), await count(two)) == (1, 0)
