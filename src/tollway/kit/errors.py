@@ -10,6 +10,7 @@
     ├── TooLarge             413
     ├── Invalid              422 readable, but the values are wrong
     ├── TooManyRequests      429
+    ├── Internal             500 our own mistake; the log has it, the caller does not
     ├── Unavailable          503 a neighbour did not answer; may rise on every door, local or remote
     └── DeadlineExceeded     504
 
@@ -82,6 +83,10 @@ class Invalid(Problem):
 
 class TooManyRequests(Problem):
     code, status, title = "too_many_requests", 429, "Too many requests; wait and try again"
+
+
+class Internal(Problem):
+    code, status, title = "internal", 500, "Something went wrong on our side; it has been logged"
 
 
 class Unavailable(Problem):

@@ -1,0 +1,108 @@
+"""Who asks, on whose behalf, under which correlation id, and until when: the context of a call.
+
+It travels with every call through a door, in process or over the network, and is read with `current()`.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar, Token
+from time import monotonic
+from typing import NamedTuple
+
+from tollway.fabric import telemetry
+from tollway.kit.ids import new_id
+
+DEFAULT_TIMEOUT_S = 5.0
+
+
+class Call(NamedTuple):
+    """The circumstances of the work in hand.
+
+    `caller_service` is the room that asks (proved by its certificate when it is another process),
+    `user_id` the person it acts for, `deadline` the moment of `time.monotonic()` after which nobody
+    waits for the answer any more (None: no limit).
+    """
+
+    caller_service: str = ""
+    user_id: str = ""
+    correlation_id: str = ""
+    traceparent: str = ""
+    deadline: float | None = None
+
+    def left_s(self) -> float | None:
+        """Return the seconds left until the deadline (negative when it has passed), or None without one."""
+        return None if self.deadline is None else self.deadline - monotonic()
+
+
+_NOBODY = Call()
+_current: ContextVar[Call] = ContextVar("call", default=_NOBODY)
+
+
+def current() -> Call:
+    """Return the call being served; empty fields outside of one."""
+    return _current.get()
+
+
+@contextmanager
+def acting(
+    *,
+    user_id: str | None = None,
+    correlation_id: str | None = None,
+    traceparent: str | None = None,
+    timeout_s: float | None = None,
+) -> Generator[Call]:
+    """Work inside the block on behalf of somebody; what is not given stays as it is.
+
+    `timeout_s` may shorten the deadline in force, never lengthen it.
+    """
+    here = _current.get()
+    call = Call(
+        here.caller_service,
+        here.user_id if user_id is None else user_id,
+        telemetry.correlation_id.get() if correlation_id is None else correlation_id,
+        telemetry.traceparent.get() if traceparent is None else traceparent,
+        _sooner(here.deadline, timeout_s),
+    )
+    tokens = enter(call)
+    try:
+        yield call
+    finally:
+        leave(tokens)
+
+
+def outgoing(caller: str, timeout_s: float | None) -> Call:
+    """Make the context in which `caller` asks a neighbour: what is current, the deadline moved closer."""
+    here = _current.get()
+    return Call(
+        caller,
+        here.user_id,
+        telemetry.correlation_id.get() or new_id("cor"),
+        telemetry.traceparent.get(),
+        _sooner(here.deadline, timeout_s),
+    )
+
+
+Tokens = tuple[Token[Call], Token[str], Token[str]]
+
+
+def enter(call: Call) -> Tokens:
+    """Make `call` the current one in this task; facts and log lines carry its correlation id."""
+    return (
+        _current.set(call),
+        telemetry.correlation_id.set(call.correlation_id),
+        telemetry.traceparent.set(call.traceparent),
+    )
+
+
+def leave(tokens: Tokens) -> None:
+    """Restore what was current before `enter`."""
+    _current.reset(tokens[0])
+    telemetry.correlation_id.reset(tokens[1])
+    telemetry.traceparent.reset(tokens[2])
+
+
+def _sooner(deadline: float | None, timeout_s: float | None) -> float | None:
+    if timeout_s is None:
+        return deadline
+    wanted = monotonic() + timeout_s
+    return wanted if deadline is None or wanted < deadline else deadline

@@ -1,0 +1,237 @@
+"""The asking side of a door, the same on every transport: what `XStub(channel)` is bound to.
+
+Each call: no write transaction may be open, the deadline is the nearer of the caller's and the default,
+planned faults strike, the outcome is counted, and every refusal is a `Problem`.
+"""
+
+import asyncio
+import contextlib
+from abc import abstractmethod
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
+from time import perf_counter
+from types import TracebackType
+from typing import Any, NoReturn
+
+import grpc
+import grpc.aio
+
+from tollway.fabric.db.database import open_transaction
+from tollway.fabric.rpc.call import DEFAULT_TIMEOUT_S, Call, outgoing
+from tollway.fabric.rpc.faults import Faults
+from tollway.fabric.rpc.metrics import Meter
+from tollway.fabric.rpc.policy import door_of
+from tollway.kit.errors import DeadlineExceeded, Problem
+from tollway.kit.tasks import spawn
+
+READ_AHEAD = 16
+
+
+class Channel(grpc.aio.Channel):
+    """A way to reach neighbours, as one room, in the shape of a gRPC channel, so that generated stubs fit."""
+
+    def __init__(self, caller: str) -> None:
+        self.caller = caller
+        self.faults = Faults()
+
+    @abstractmethod
+    async def ask(self, path: str, request: Any, call: Call, codec: "Codec") -> Any:
+        """Carry one call to the door and its answer back. The deadline has not passed yet."""
+
+    @abstractmethod
+    def asks(self, path: str, request: Any, call: Call, codec: "Codec") -> AsyncGenerator[Any]:
+        """Carry a call with a stream of answers."""
+
+    def unary_unary(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, method: str, request_serializer: Any = None, response_deserializer: Any = None, **_: Any
+    ) -> "Ask":
+        """Bind a method with one answer; generated stubs call this."""
+        return Ask(self, method, Codec(request_serializer, response_deserializer))
+
+    def unary_stream(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, method: str, request_serializer: Any = None, response_deserializer: Any = None, **_: Any
+    ) -> "AskStream":
+        """Bind a method with a stream of answers; generated stubs call this."""
+        return AskStream(self, method, Codec(request_serializer, response_deserializer))
+
+    def stream_unary(self, *_: Any, **__: Any) -> NoReturn:
+        """Refuse: no door streams its requests."""
+        raise NotImplementedError("no door streams its requests")
+
+    stream_stream = stream_unary
+
+    async def close(self, grace: float | None = None) -> None:
+        """Let go of connections."""
+
+    async def channel_ready(self) -> None:
+        """Wait until the far side answers."""
+
+    def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:  # noqa: ARG002, FBT002
+        """Tell whether the far side is connected."""
+        return grpc.ChannelConnectivity.READY
+
+    async def wait_for_state_change(self, last_observed_state: grpc.ChannelConnectivity) -> None:
+        """Wait until the connection's state is another one."""
+        raise NotImplementedError
+
+    async def __aenter__(self) -> "Channel":
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_val: BaseException | None,
+        exc_tb: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+
+class Codec:
+    """How a method's messages become bytes and back; unused in process."""
+
+    __slots__ = ("read", "write")
+
+    def __init__(self, write: Callable[[Any], bytes], read: Callable[[bytes], Any]) -> None:
+        self.write = write
+        self.read = read
+
+
+class Ask:
+    """One method of a neighbour: `await stub.Post(request)` or `await stub.Post(request, timeout=1.0)`."""
+
+    def __init__(self, channel: Channel, path: str, codec: Codec) -> None:
+        self._channel, self._path, self._codec = channel, path, codec
+        self._door, self._method = door_of(path)
+        self._meter = Meter("ask", self._door, self._method)
+
+    async def __call__(self, request: Any, *, timeout: float = DEFAULT_TIMEOUT_S) -> Any:  # noqa: ASYNC109  the shape of gRPC
+        """Ask and return the answer. `timeout` is in seconds. Raises Problem."""
+        assert not open_transaction.get(), f"{self._path} was called inside a write transaction"
+        channel = self._channel
+        call = outgoing(channel.caller, timeout)
+        began = perf_counter()
+        code = "internal"
+        try:
+            if (call.left_s() or 0) <= 0:
+                raise DeadlineExceeded
+            if channel.faults.planned:
+                channel.faults.strike(self._door, self._method, lost=False)
+            answer = await channel.ask(self._path, request, call, self._codec)
+            if channel.faults.planned:
+                channel.faults.strike(self._door, self._method, lost=True)
+            code = "ok"
+            return answer
+        except Problem as problem:
+            code = problem.code
+            raise
+        except asyncio.CancelledError:
+            code = "cancelled"
+            raise
+        finally:
+            self._meter.count(code, perf_counter() - began)
+
+
+class AskStream:
+    """One streaming method of a neighbour: `async for item in stub.Follow(request)`."""
+
+    def __init__(self, channel: Channel, path: str, codec: Codec) -> None:
+        self._channel, self._path, self._codec = channel, path, codec
+        self._door, self._method = door_of(path)
+        self._meter = Meter("ask", self._door, self._method)
+
+    def __call__(self, request: Any, *, timeout: float | None = None) -> "Stream":
+        """Ask and return the stream of answers.
+
+        Without `timeout` (seconds) only the deadline of the call being served, if any, ends it.
+        """
+        assert not open_transaction.get(), f"{self._path} was called inside a write transaction"
+        return Stream(self._answers(request, outgoing(self._channel.caller, timeout)), self._path)
+
+    async def _answers(self, request: Any, call: Call) -> AsyncGenerator[Any]:
+        began = perf_counter()
+        code = "cancelled"
+        try:
+            left_s = call.left_s()
+            if left_s is not None and left_s <= 0:
+                raise DeadlineExceeded
+            self._channel.faults.strike(self._door, self._method, lost=False)
+            async for answer in self._channel.asks(self._path, request, call, self._codec):
+                yield answer
+                self._channel.faults.strike(self._door, self._method, lost=True)
+            code = "ok"
+        except Problem as problem:
+            code = problem.code
+            raise
+        finally:
+            self._meter.count(code, perf_counter() - began)
+
+
+class Stream:
+    """A stream of answers. Iterate it in one task; `cancel()` ends it, from any task.
+
+    Answers are produced in a task of their own, at most `READ_AHEAD` ahead of the reader, so that the
+    answering side works in its own context. A stream that is dropped is cancelled.
+    """
+
+    def __init__(self, answers: AsyncGenerator[Any], name: str) -> None:
+        self._inbox = _Inbox()
+        self._task = spawn(_fill(self._inbox, answers), f"stream {name}")
+
+    def __aiter__(self) -> "Stream":
+        return self
+
+    async def __anext__(self) -> Any:
+        """Return the next answer. Raises Problem when the far side refuses, fails or runs out of time."""
+        return await self._inbox.take()
+
+    def cancel(self) -> None:
+        """End the stream: the far side is cancelled, and the reader's loop ends."""
+        self._task.cancel()
+
+    def __del__(self) -> None:
+        # Garbage may be collected after the loop is gone; then there is nothing left to end.
+        if not self._task.done() and not self._task.get_loop().is_closed():
+            self._task.cancel()
+
+
+class _Inbox:
+    """A bounded queue whose end, or error, can always be put."""
+
+    def __init__(self) -> None:
+        self._items: deque[Any] = deque()
+        self._room = asyncio.Semaphore(READ_AHEAD)
+        self._news = asyncio.Event()
+        self._ended = False
+        self._error: Problem | None = None
+
+    async def put(self, item: Any) -> None:
+        await self._room.acquire()
+        self._items.append(item)
+        self._news.set()
+
+    def end(self, error: Problem | None = None) -> None:
+        if not self._ended:
+            self._ended, self._error = True, error
+        self._news.set()
+
+    async def take(self) -> Any:
+        while not self._items:
+            if self._ended:
+                if self._error is None:
+                    raise StopAsyncIteration
+                raise self._error
+            self._news.clear()
+            await self._news.wait()
+        self._room.release()
+        return self._items.popleft()
+
+
+async def _fill(inbox: _Inbox, answers: AsyncGenerator[Any]) -> None:
+    try:
+        async with contextlib.aclosing(answers):
+            async for answer in answers:
+                await inbox.put(answer)
+    except Problem as problem:
+        inbox.end(problem)
+    finally:
+        inbox.end()

@@ -1,0 +1,27 @@
+"""Counts and times of calls through the doors, seen from both sides of each."""
+
+from prometheus_client import Counter, Histogram
+
+CALLS = Counter(
+    "tollway_door_calls_total", "Calls through a door, by outcome.", ["side", "door", "method", "code"]
+)
+SECONDS = Histogram(
+    "tollway_door_seconds",
+    "Seconds from the ask to the answer.",
+    ["side", "door", "method"],
+    buckets=(0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10),
+)
+
+
+class Meter:
+    """The series of one method, bound ahead, so that counting a call takes about a microsecond."""
+
+    def __init__(self, side: str, door: str, method: str) -> None:
+        self._names = (side, door, method)
+        self._seconds = SECONDS.labels(*self._names)
+        self._ok = CALLS.labels(*self._names, "ok")
+
+    def count(self, code: str, seconds: float) -> None:
+        """Record one call that ended with `code` (`ok`, a problem's code, or `cancelled`)."""
+        (self._ok if code == "ok" else CALLS.labels(*self._names, code)).inc()
+        self._seconds.observe(seconds)

@@ -1,0 +1,20 @@
+"""Which room may ask which door. Topology draws the map; both transports hold callers to it."""
+
+from collections.abc import Collection, Mapping
+
+from tollway.kit.errors import Forbidden
+
+Policy = Mapping[str, Collection[str]]
+
+
+def door_of(path: str) -> tuple[str, str]:
+    """Split `/tollway.ledger.v1.Ledger/Post` into the door `ledger` and the method `Post`."""
+    service, _, method = path.lstrip("/").partition("/")
+    parts = service.split(".")
+    return (parts[1] if len(parts) > 2 else service), method
+
+
+def check(policy: Policy | None, door: str, caller: str) -> None:
+    """Let `caller` through `door` or raise Forbidden. No policy admits everybody; a door it omits, nobody."""
+    if policy is not None and caller not in policy.get(door, ()):
+        raise Forbidden(f"{caller or 'an unnamed caller'} may not ask {door}")
