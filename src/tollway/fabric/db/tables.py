@@ -13,6 +13,7 @@ from sqlalchemy import Column, Index, MetaData, Table, Text, UniqueConstraint, t
 from tollway.fabric.db.types import NAMING, Int64, Json
 
 metadata = MetaData(naming_convention=NAMING)
+_READY = text("state = 'ready'")
 
 outbox = Table(
     "outbox",

@@ -1,0 +1,78 @@
+"""The readable log behind a room's `Facts` door."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import select
+
+from tollway.contracts import facts_pb2, facts_pb2_grpc
+from tollway.fabric.db import Database, tables
+from tollway.kit.errors import NotFound
+
+MAX_FACTS = 500
+# A fact may be committed by another replica of the room, which cannot wake us; this is how long it may wait.
+POLL_S = 0.5
+
+
+class FactsLog:
+    """Reads one room's outbox, waiting for the next fact when there is none yet."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+        self._news = asyncio.Event()
+        database.when_told(self._wake)
+
+    async def read(self, after: int, limit: int, wait_s: float) -> list[facts_pb2.Fact]:
+        """Return up to `limit` facts after a position, as soon as there is one, or none after `wait_s`."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + wait_s
+        while True:
+            self._news.clear()
+            facts = await self._select(after, limit)
+            left_s = deadline - loop.time()
+            if facts or left_s <= 0:
+                return facts
+            try:
+                async with asyncio.timeout(min(left_s, POLL_S)):
+                    await self._news.wait()
+            except TimeoutError:
+                continue
+
+    async def _select(self, after: int, limit: int) -> list[facts_pb2.Fact]:
+        outbox = tables.outbox
+        query = select(outbox).where(outbox.c.position > after).order_by(outbox.c.position)
+        async with self._db.snapshot() as tx:
+            rows = await tx.all(query.limit(min(limit or MAX_FACTS, MAX_FACTS)))
+        return [
+            facts_pb2.Fact(
+                position=row.position,
+                id=row.id,
+                type=row.type,
+                source=row.source,
+                subject=row.subject,
+                at_us=row.at_us,
+                data_json=row.data,
+                correlation_id=row.correlation_id,
+                traceparent=row.traceparent,
+            )
+            for row in rows
+        ]
+
+    def _wake(self) -> None:
+        self._news.set()
+
+
+class FactsRpc(facts_pb2_grpc.FactsServicer):
+    """Serves the logs of the rooms in this process."""
+
+    def __init__(self, logs: Mapping[str, FactsLog]) -> None:
+        self._logs = logs
+
+    async def Read(self, request: facts_pb2.ReadRequest, context: Any) -> facts_pb2.ReadResponse:  # noqa: ARG002, N802
+        """Return the facts after a position. Raises NotFound for a room that is not here."""
+        log = self._logs.get(request.room)
+        if log is None:
+            raise NotFound(f"the room {request.room!r} announces nothing here; check the topology")
+        facts = await log.read(request.after, request.limit, request.wait_ms / 1000)
+        return facts_pb2.ReadResponse(facts=facts)

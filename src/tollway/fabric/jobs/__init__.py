@@ -1,0 +1,11 @@
+"""Durable and timed work of a room.
+
+`tx.enqueue(kind, payload)` leaves a job in the transaction that made it necessary. The `Worker` runs it outside
+any transaction, at least once: a job is leased, so that a killed worker's job is taken up again; a failure is
+retried with growing delay; after `ATTEMPTS` it is parked as `dead` for a person. `Timed` work runs every
+so often on one replica at a time and must be harmless to repeat.
+"""
+
+from tollway.fabric.jobs.worker import ATTEMPTS, Jobs, Timed, Worker
+
+__all__ = ["ATTEMPTS", "Jobs", "Timed", "Worker"]

@@ -1,0 +1,141 @@
+"""Durable jobs: they run when committed, survive failures and dead workers, and end up with a person."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from tests.kit.clock import FakeClock
+from tollway.fabric.db import Database, tables
+from tollway.fabric.jobs import ATTEMPTS, Timed, Worker
+from tollway.fabric.jobs import worker as worker_module
+from tollway.kit.errors import Unavailable
+
+
+class Room:
+    def __init__(self) -> None:
+        self.done: list[Any] = []
+        self.fail = 0
+
+
+async def work(room: Room, payload: dict[str, Any]) -> None:
+    if room.fail:
+        room.fail -= 1
+        raise Unavailable("away")
+    room.done.append(payload["n"])
+
+
+async def leave(db: Database, n: int, **options: Any) -> None:
+    async with db.transaction() as tx:
+        tx.enqueue("work", {"n": n}, **options)
+
+
+async def states(db: Database) -> list[tuple[str, int, str]]:
+    async with db.snapshot() as tx:
+        rows = await tx.all(select(tables.job).order_by(tables.job.c.id))
+    return [(row.state, row.attempts, row.error) for row in rows]
+
+
+async def test_a_job_runs_once_and_leaves_no_trace(plain_db: Database) -> None:
+    room = Room()
+    await leave(plain_db, 1)
+    worker = Worker(room, plain_db, {"work": work})
+    assert await worker.run_due() == 1
+    assert await worker.run_due() == 0
+    assert (room.done, await states(plain_db)) == ([1], [])
+
+
+async def test_a_unique_job_is_never_done_twice(plain_db: Database) -> None:
+    room = Room()
+    worker = Worker(room, plain_db, {"work": work})
+    for _ in range(3):
+        await leave(plain_db, 1, unique="order-1")
+        await worker.run_due()
+    assert room.done == [1]
+
+
+async def test_a_job_waits_until_it_is_due(plain_db: Database, clock: FakeClock) -> None:
+    room = Room()
+    worker = Worker(room, plain_db, {"work": work})
+    await leave(plain_db, 1, due_in_s=60)
+    assert await worker.run_due() == 0
+    clock.advance(61)
+    assert await worker.run_due() == 1
+
+
+async def test_a_failed_job_comes_back_later(plain_db: Database, clock: FakeClock) -> None:
+    room = Room()
+    room.fail = 1
+    worker = Worker(room, plain_db, {"work": work})
+    await leave(plain_db, 1)
+    await worker.run_due()
+    assert room.done == []
+    assert await states(plain_db) == [("ready", 1, "away")]
+    clock.advance(1)
+    await worker.run_due()
+    assert room.done == [1]
+
+
+async def test_a_hopeless_job_ends_with_a_person(plain_db: Database, clock: FakeClock) -> None:
+    room = Room()
+    room.fail = 1000
+    worker = Worker(room, plain_db, {"work": work})
+    await leave(plain_db, 1)
+    for _ in range(ATTEMPTS + 3):
+        await worker.run_due()
+        clock.advance(400)
+    assert await states(plain_db) == [("dead", ATTEMPTS, "away")]
+
+
+async def test_a_killed_workers_job_is_taken_up_again(plain_db: Database, clock: FakeClock) -> None:
+    room = Room()
+    await leave(plain_db, 1)
+    killed = Worker(room, plain_db, {"work": work})
+    await killed._take()
+    other = Worker(room, plain_db, {"work": work})
+    assert await other.run_due() == 0
+    clock.advance(worker_module.LEASE_S + 1)
+    assert await other.run_due() == 1
+    assert room.done == [1]
+
+
+async def test_two_workers_never_share_a_job(plain_db: Database) -> None:
+    room = Room()
+    for n in range(40):
+        await leave(plain_db, n)
+    workers = [Worker(room, plain_db, {"work": work}) for _ in range(3)]
+    for _ in range(3):
+        await asyncio.gather(*(worker.run_due() for worker in workers))
+    assert sorted(room.done) == list(range(40))
+
+
+async def test_a_running_worker_is_woken_by_the_commit(plain_db: Database) -> None:
+    room = Room()
+    worker = Worker(room, plain_db, {"work": work})
+    await worker.start()
+    await asyncio.sleep(0.05)
+    await leave(plain_db, 7)
+    async with asyncio.timeout(0.9):
+        while not room.done:
+            await asyncio.sleep(0.005)
+    await worker.stop()
+
+
+async def test_timed_work_survives_its_own_failure(
+    plain_db: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    ticks: list[int] = []
+
+    async def tick(room: Room) -> None:
+        ticks.append(1)
+        if len(ticks) == 1:
+            raise RuntimeError
+
+    worker = Worker(Room(), plain_db, {}, {"tick": Timed(0.01, tick)})
+    await worker.start()
+    async with asyncio.timeout(2):
+        while len(ticks) < 3:
+            await asyncio.sleep(0.005)
+    await worker.stop()
+    assert "timed work tick failed" in caplog.text
