@@ -1,0 +1,131 @@
+"""Bodies: how many of the bytes at hand belong to this message, and what they carry.
+
+A body takes the buffer and a position and returns `(payload, position after it, whether it ended)`. One call takes
+all there is, so a peer that sends one-byte chunks makes one event, not thousands.
+"""
+
+import re
+from typing import Protocol
+
+from tollway.wire.http1.heads import BadBody, Framing
+
+# Chunk extensions are allowed by grammar and used by nobody but smugglers: short ones without controls are
+# skipped. Fifteen hexadecimal digits are 2**60 bytes.
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[\t\x20-\x7e]*)?\r\n")
+_CHUNK_LINE_BYTES = 256
+_CHUNK_LINE_BEGUN = re.compile(rb"[0-9A-Fa-f]{1,15}[ \t]*(?:;[\t\x20-\x7e]*)?\r?")
+_TRAILER_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n")
+_TRAILER_LINE_BEGUN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]*(?::[\t\x20-\x7e\x80-\xff]*)?\r?")
+_TRAILERS_BYTES = 8_192
+
+
+class Body(Protocol):
+    """The state of one body being read."""
+
+    def take(self, buffer: bytes, at: int) -> tuple[bytes, int, bool]:
+        """Consume from `at`. Raises BadBody when the framing is broken."""
+        ...
+
+
+def body_of(framing: Framing, length: int) -> Body | None:
+    """Return the reader of a body, or None when there is none."""
+    match framing:
+        case Framing.NONE:
+            return None
+        case Framing.LENGTH:
+            return LengthBody(length)
+        case Framing.CHUNKED:
+            return ChunkedBody()
+        case Framing.UNTIL_CLOSE:
+            return EndlessBody()
+
+
+class LengthBody:
+    """Exactly as many bytes as Content-Length said."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self, length: int) -> None:
+        self._left = length
+
+    def take(self, buffer: bytes, at: int) -> tuple[bytes, int, bool]:
+        end = min(len(buffer), at + self._left)
+        self._left -= end - at
+        # The usual piece is a whole buffer: hand it on as it is, uncopied.
+        payload = buffer if at == 0 and end == len(buffer) else buffer[at:end]
+        return payload, end, self._left == 0
+
+
+class EndlessBody:
+    """Everything until the peer closes."""
+
+    __slots__ = ()
+
+    def take(self, buffer: bytes, at: int) -> tuple[bytes, int, bool]:
+        return buffer[at:] if at else buffer, len(buffer), False
+
+
+class ChunkedBody:
+    """Chunks, then trailers (RFC 9112, section 7.1)."""
+
+    __slots__ = ("_left", "_state", "_trailers")
+
+    def __init__(self) -> None:
+        self._state = "size"
+        self._left = 0
+        self._trailers = 0
+
+    def take(self, buffer: bytes, at: int) -> tuple[bytes, int, bool]:
+        pieces: list[bytes] = []
+        while at < len(buffer):
+            before, state = at, self._state
+            match state:
+                case "size":
+                    at = self._size(buffer, at)
+                case "data":
+                    end = min(len(buffer), at + self._left)
+                    pieces.append(buffer[at:end])
+                    self._left -= end - at
+                    at = end
+                    if self._left == 0:
+                        self._state = "data-end"
+                case "data-end":
+                    at = self._data_end(buffer, at)
+                case _:
+                    at = self._trailer(buffer, at)
+            if self._state == "end":
+                return b"".join(pieces), at, True
+            if at == before and self._state == state:
+                break
+        return b"".join(pieces), at, False
+
+    def _size(self, buffer: bytes, at: int) -> int:
+        line = _CHUNK_LINE.match(buffer, at)
+        if line is None or line.end() - at > _CHUNK_LINE_BYTES:
+            if _CHUNK_LINE_BEGUN.fullmatch(buffer, at) and len(buffer) - at < _CHUNK_LINE_BYTES:
+                return at
+            raise BadBody(400, "a chunk size is malformed")
+        self._left = int(line[1], 16)
+        self._state = "data" if self._left else "trailers"
+        return line.end()
+
+    def _data_end(self, buffer: bytes, at: int) -> int:
+        if buffer[at : at + 2] == b"\r\n":
+            self._state = "size"
+            return at + 2
+        if buffer[at:] != b"\r":
+            raise BadBody(400, "a chunk is longer than its size says")
+        return at
+
+    def _trailer(self, buffer: bytes, at: int) -> int:
+        if buffer[at : at + 2] == b"\r\n":
+            self._state = "end"
+            return at + 2
+        line = _TRAILER_LINE.match(buffer, at)
+        left = _TRAILERS_BYTES - self._trailers
+        if line is None or line.end() - at > left:
+            if _TRAILER_LINE_BEGUN.fullmatch(buffer, at) and len(buffer) - at < left:
+                return at
+            raise BadBody(400, "a trailer is malformed or too large")
+        self._trailers += line.end() - at
+        return line.end()

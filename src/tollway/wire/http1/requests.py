@@ -1,0 +1,197 @@
+"""Requests: bytes in, RequestHead, Data and End out, one message after the other.
+
+A head is cut out at its blank line and parsed whole, in one call, by a parser made for it: no state of one
+request can leak into the next, and the sizes are exact. Pipelined requests are read in order, each when
+the caller asks for the next event.
+"""
+
+import re
+from collections.abc import Iterator
+
+import httptools
+
+from tollway.wire.http1.framing import Body, body_of
+from tollway.wire.http1.heads import (
+    BadBody,
+    BadHead,
+    BadMessage,
+    Data,
+    End,
+    Framing,
+    HeaderFacts,
+    Limits,
+    RequestHead,
+    check_caps,
+    check_host,
+    check_names,
+)
+
+Event = RequestHead | Data | End
+
+_METHOD = re.compile(rb"[A-Z][A-Z-]{0,19}(?: |\Z)")
+# What no head may contain, wherever it stands: NUL, a bare LF, a bare CR.
+_FORBIDDEN = re.compile(rb"\x00|(?<!\r)\n|\r(?!\n|\Z)")
+_TARGET = re.compile(rb"[\x21\x22\x24-\x7e]+")
+_TOLERANT_TARGET = re.compile(rb"[\x21\x22\x24-\x7e\x80-\xff]+")
+_END = End(0)
+
+
+class RequestReader:
+    """Reads the requests of one connection. Raises BadHead or BadBody once, and is dead afterwards."""
+
+    __slots__ = ("_at", "_body", "_buffer", "_ending", "_error", "_limits")
+
+    def __init__(self, limits: Limits = Limits()) -> None:  # noqa: B008  frozen
+        self._limits = limits
+        self._buffer = b""
+        self._at = 0
+        self._body: Body | None = None
+        self._ending = False
+        self._error: BadMessage | None = None
+
+    def feed(self, data: bytes) -> None:
+        """Add what arrived. After an error it is thrown away."""
+        if self._error is None:
+            self._buffer = self._buffer[self._at :] + data if self._buffer else data
+            self._at = 0
+
+    def __iter__(self) -> Iterator[Event]:
+        """Go through the events that can be told from what was fed so far."""
+        return iter(self.next_event, None)
+
+    def next_event(self) -> Event | None:
+        """Return the next event, or None when more bytes are needed."""
+        if self._error is not None:
+            raise self._error
+        if self._ending:
+            self._ending = False
+            return _END
+        if not self._buffer:
+            return None
+        try:
+            return self._next_head() if self._body is None else self._next_data(self._body)
+        except BadMessage as error:
+            self._error, self._buffer, self._at = error, b"", 0
+            raise
+
+    def rest(self) -> bytes:
+        """Take the bytes that were fed and not read: what follows a CONNECT or an upgrade."""
+        rest, self._buffer, self._at = self._buffer[self._at :], b"", 0
+        return rest
+
+    @property
+    def waiting(self) -> int:
+        """How many bytes were fed and not read yet."""
+        return len(self._buffer) - self._at
+
+    @property
+    def between_messages(self) -> bool:
+        """Whether no request is under way, so that closing now cuts nothing off."""
+        return self._body is None and not self._ending and not self._buffer
+
+    # ── the head ────────────────────────────────────────────────────────────────────────────────────
+
+    def _next_head(self) -> RequestHead | None:
+        start = self._at
+        # Some clients end a body with one line end too many (RFC 9112, section 2.2); it counts as head.
+        begin = start + 2 if self._buffer.startswith(b"\r\n", start) else start
+        end = self._buffer.find(b"\r\n\r\n", begin)
+        if end < 0:
+            self._check_beginning(self._buffer[begin:])
+            return None
+        end += 4
+        head = self._buffer[begin:end] if begin or end < len(self._buffer) else self._buffer
+        parsed = read_request_head(head, self._limits, end - start)
+        self._consume(end)
+        if parsed.framing is Framing.NONE:
+            self._ending = True
+        else:
+            self._body = body_of(parsed.framing, parsed.length)
+        return parsed
+
+    def _check_beginning(self, partial: bytes) -> None:
+        """Refuse early what can never become a request: rubbish need not wait for a deadline."""
+        if partial in {b"", b"\r"}:
+            return
+        if not _METHOD.match(partial) or _FORBIDDEN.search(partial):
+            raise BadHead(400, "this is not an HTTP/1.1 request")
+        check_caps(partial, self._limits)
+
+    # ── the body ────────────────────────────────────────────────────────────────────────────────────
+
+    def _next_data(self, body: Body) -> Event | None:
+        payload, after, ended = body.take(self._buffer, self._at)
+        size = after - self._at
+        self._consume(after)
+        if ended:
+            self._body = None
+            if not payload:
+                return End(size)
+            self._ending = True
+        return Data(payload, size) if payload or size else None
+
+    def _consume(self, after: int) -> None:
+        if after == len(self._buffer):
+            self._buffer, self._at = b"", 0
+        else:
+            self._at = after
+
+
+def read_request_head(head: bytes, limits: Limits, size: int) -> RequestHead:
+    """Parse one complete head, blank line included. Raises BadHead."""
+    check_caps(head, limits)
+    facts = HeaderFacts()
+    parser = httptools.HttpRequestParser(facts)
+    try:
+        parser.feed_data(head)
+    except httptools.HttpParserUpgrade:
+        pass  # CONNECT or an upgrade: the head is complete and valid all the same
+    except httptools.HttpParserInvalidMethodError as error:
+        known = _METHOD.match(head)
+        raise BadHead(501 if known else 400, "this method is not known") from error
+    except httptools.HttpParserError as error:
+        raise BadHead(400, f"the request is malformed: {error}") from error
+    minor = _minor(parser.get_http_version())
+    check_names(facts.headers, limits)
+    facts.sort_out()
+    method, target = parser.get_method(), facts.line
+    _check_target(method, target, limits)
+    framing, length = facts.body(minor) or (Framing.NONE, 0)
+    if facts.expect not in {b"", b"100-continue"}:
+        raise BadHead(417, "the only expectation understood is 100-continue")
+    return RequestHead(
+        method,
+        target,
+        minor,
+        tuple(facts.headers),
+        check_host(facts.host, minor),
+        framing,
+        length,
+        facts.keep_alive(minor),
+        facts.connection,
+        facts.upgrade if minor and b"upgrade" in facts.connection else b"",
+        bool(facts.expect) and minor == 1,
+        size,
+    )
+
+
+def _minor(version: str) -> int:
+    if version == "1.1":
+        return 1
+    if version == "1.0":
+        return 0
+    raise BadHead(505, "only HTTP/1.1 and HTTP/1.0 are spoken here")
+
+
+def _check_target(method: bytes, target: bytes, limits: Limits) -> None:
+    """Refuse a target that is none of the four forms (RFC 9112, section 3.2), or has odd bytes."""
+    if not (_TOLERANT_TARGET if limits.tolerant else _TARGET).fullmatch(target):
+        raise BadHead(400, "the request target contains bytes that must be percent-encoded")
+    if method == b"CONNECT":
+        if b"/" in target or b":" not in target or b"@" in target:
+            raise BadHead(400, "CONNECT needs a target of the form host:port")
+    elif not (target.startswith(b"/") or b"://" in target[:16] or (target == b"*" and method == b"OPTIONS")):
+        raise BadHead(400, "the request target is neither a path nor an absolute URL")
+
+
+__all__ = ["BadBody", "Event", "RequestReader", "read_request_head"]

@@ -1,0 +1,170 @@
+"""Responses: bytes in, ResponseHead, Data and End out, for one request each.
+
+A reader lives for one response, because what a response means depends on its request. Bytes after its end
+are an answer nobody asked for: `rest()` shows them, and a connection that has any must not be used again.
+"""
+
+from collections.abc import Iterator
+
+import httptools
+
+from tollway.wire.http1.framing import Body, EndlessBody, body_of
+from tollway.wire.http1.heads import (
+    BadBody,
+    BadHead,
+    BadMessage,
+    Data,
+    End,
+    Framing,
+    HeaderFacts,
+    Limits,
+    ResponseHead,
+    check_caps,
+    check_names,
+)
+
+Event = ResponseHead | Data | End
+
+_PREFIX = b"HTTP/1."
+_END = End(0)
+_LIMITS = Limits(line_bytes=16_384, head_bytes=65_536, headers=200, tolerant=True)
+
+
+class ResponseReader:
+    """Reads the response to one request with `method`. Raises BadHead or BadBody (status 502)."""
+
+    __slots__ = ("_at", "_body", "_buffer", "_done", "_ending", "_limits", "_method")
+
+    def __init__(self, method: bytes, limits: Limits = _LIMITS) -> None:
+        self._method = method
+        self._limits = limits
+        self._buffer = b""
+        self._at = 0
+        self._body: Body | None = None
+        self._ending = False
+        self._done = False
+
+    def feed(self, data: bytes) -> None:
+        """Add what arrived."""
+        self._buffer = self._buffer[self._at :] + data if self._buffer else data
+        self._at = 0
+
+    def __iter__(self) -> Iterator[Event]:
+        """Go through the events that can be told from what was fed so far."""
+        return iter(self.next_event, None)
+
+    def next_event(self) -> Event | None:
+        """Return the next event, or None when more bytes are needed or the response has ended."""
+        if self._ending:
+            self._ending, self._done = False, True
+            return _END
+        if self._done or not self._buffer:
+            return None
+        try:
+            return self._next_head() if self._body is None else self._next_data(self._body)
+        except BadMessage as error:
+            error.status = 502
+            self._done, self._buffer, self._at = True, b"", 0
+            raise
+
+    def eof(self) -> End | None:
+        """Say that the peer closed. Returns End when that is how this body ends, None when it had ended.
+
+        Raises BadBody when the response is cut short.
+        """
+        if self._done:
+            return None
+        if isinstance(self._body, EndlessBody) and not self._buffer:
+            self._done = True
+            return _END
+        self._done = True
+        raise BadBody(502, "the connection closed before the response was complete")
+
+    def rest(self) -> bytes:
+        """Take the bytes that were fed and not read: what follows a 101 or the answer to CONNECT."""
+        rest, self._buffer, self._at = self._buffer[self._at :], b"", 0
+        return rest
+
+    @property
+    def done(self) -> bool:
+        """Whether the response has ended."""
+        return self._done
+
+    def _next_head(self) -> ResponseHead | None:
+        start = self._at
+        end = self._buffer.find(b"\r\n\r\n", start)
+        if end < 0:
+            partial = self._buffer[start:]
+            if not partial.startswith(_PREFIX[: len(partial)]):
+                raise BadHead(502, "the answer is not HTTP/1.1")
+            check_caps(partial, self._limits)
+            return None
+        end += 4
+        head = self._buffer[start:end] if start or end < len(self._buffer) else self._buffer
+        parsed = read_response_head(head, self._method, self._limits)
+        self._consume(end)
+        if parsed.status == 101 or (parsed.status >= 200 and parsed.framing is Framing.NONE):
+            self._ending = True
+        elif parsed.status >= 200:
+            self._body = body_of(parsed.framing, parsed.length)
+        return parsed
+
+    def _next_data(self, body: Body) -> Event | None:
+        payload, after, ended = body.take(self._buffer, self._at)
+        size = after - self._at
+        self._consume(after)
+        if ended:
+            if not payload:
+                self._done = True
+                return End(size)
+            self._ending = True
+        return Data(payload, size) if payload or size else None
+
+    def _consume(self, after: int) -> None:
+        if after == len(self._buffer):
+            self._buffer, self._at = b"", 0
+        else:
+            self._at = after
+
+
+def read_response_head(head: bytes, method: bytes, limits: Limits = _LIMITS) -> ResponseHead:
+    """Parse one complete head, blank line included. Raises BadHead."""
+    check_caps(head, limits)
+    facts = HeaderFacts()
+    parser = httptools.HttpResponseParser(facts)
+    try:
+        parser.feed_data(head)
+    except httptools.HttpParserUpgrade:
+        pass
+    except httptools.HttpParserError as error:
+        raise BadHead(502, f"the response is malformed: {error}") from error
+    version = parser.get_http_version()
+    if version not in {"1.1", "1.0"}:
+        raise BadHead(502, "the answer is not HTTP/1.1")
+    minor = 1 if version == "1.1" else 0
+    check_names(facts.headers, limits)
+    facts.sort_out()
+    status = parser.get_status_code()
+    framing, length = _framing(facts, status, method, minor)
+    return ResponseHead(
+        status,
+        facts.line,
+        minor,
+        tuple(facts.headers),
+        framing,
+        length,
+        facts.keep_alive(minor) and framing is not Framing.UNTIL_CLOSE,
+        facts.connection,
+        facts.upgrade,
+        len(head),
+    )
+
+
+def _framing(facts: HeaderFacts, status: int, method: bytes, minor: int) -> tuple[Framing, int]:
+    """RFC 9112, section 6.3: some responses never have a body, whatever their headers say."""
+    told = facts.body(minor)
+    if method == b"HEAD" or status < 200 or status in {204, 304}:
+        return Framing.NONE, 0
+    if method == b"CONNECT" and status < 300:
+        return Framing.NONE, 0
+    return told or (Framing.UNTIL_CLOSE, 0)
