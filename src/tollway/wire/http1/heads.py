@@ -29,14 +29,13 @@ class Framing(Enum):
 class Limits:
     """What a peer may send in one head. Beyond it the request is refused with 414 or 431.
 
-    `tolerant` is for a forward proxy, which carries other people's requests: header names may contain
-    underscores and targets bytes above 127.
+    `underscores` allows them in header names: a forward proxy, which carries other people's requests, must.
     """
 
     line_bytes: int = 8_192
     head_bytes: int = 16_384
     headers: int = 100
-    tolerant: bool = False
+    underscores: bool = False
 
 
 class RequestHead(NamedTuple):
@@ -132,7 +131,7 @@ class HeaderFacts:
         self.line = reason
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers.append((name, value))
+        self.headers.append((name, value.rstrip(b" \t")))  # llhttp only strips the front
 
     def sort_out(self) -> None:
         """Look at each header once. Raises BadHead when one that may come once comes twice."""
@@ -208,7 +207,7 @@ def check_names(headers: list[tuple[bytes, bytes]], limits: Limits) -> None:
     """Refuse too many headers, and names that other software reads as another name."""
     if len(headers) > limits.headers:
         raise BadHead(431, f"there are more than {limits.headers} headers")
-    if limits.tolerant:
+    if limits.underscores:
         return
     for name, _ in headers:
         # `X_User_Id` and `X-User-Id` are one variable to CGI and its heirs, so one would hide the other.

@@ -31,8 +31,8 @@ Event = RequestHead | Data | End
 _METHOD = re.compile(rb"[A-Z][A-Z-]{0,19}(?: |\Z)")
 # What no head may contain, wherever it stands: NUL, a bare LF, a bare CR.
 _FORBIDDEN = re.compile(rb"\x00|(?<!\r)\n|\r(?!\n|\Z)")
+_OTHER_VERSION = re.compile(rb"\S+ \S+ HTTP/[0-9]\.[0-9]")
 _TARGET = re.compile(rb"[\x21\x22\x24-\x7e]+")
-_TOLERANT_TARGET = re.compile(rb"[\x21\x22\x24-\x7e\x80-\xff]+")
 _END = End(0)
 
 
@@ -151,11 +151,11 @@ def read_request_head(head: bytes, limits: Limits, size: int) -> RequestHead:
         raise BadHead(501 if known else 400, "this method is not known") from error
     except httptools.HttpParserError as error:
         raise BadHead(400, f"the request is malformed: {error}") from error
-    minor = _minor(parser.get_http_version())
+    method, target = parser.get_method(), facts.line
+    minor = _minor(head, method, target)
+    _check_target(method, target)
     check_names(facts.headers, limits)
     facts.sort_out()
-    method, target = parser.get_method(), facts.line
-    _check_target(method, target, limits)
     framing, length = facts.body(minor) or (Framing.NONE, 0)
     if facts.expect not in {b"", b"100-continue"}:
         raise BadHead(417, "the only expectation understood is 100-continue")
@@ -175,17 +175,23 @@ def read_request_head(head: bytes, limits: Limits, size: int) -> RequestHead:
     )
 
 
-def _minor(version: str) -> int:
-    if version == "1.1":
-        return 1
-    if version == "1.0":
-        return 0
-    raise BadHead(505, "only HTTP/1.1 and HTTP/1.0 are spoken here")
+def _minor(head: bytes, method: bytes, target: bytes) -> int:
+    """Tell the version from a request line that is exactly method, space, target, space, version."""
+    line = b"%b %b HTTP/1." % (method, target)
+    if head.startswith(line):
+        version = head[len(line) : len(line) + 3]
+        if version == b"1\r\n":
+            return 1
+        if version == b"0\r\n":
+            return 0
+    if _OTHER_VERSION.fullmatch(head[: head.find(b"\r")]):
+        raise BadHead(505, "only HTTP/1.1 and HTTP/1.0 are spoken here")
+    raise BadHead(400, "the request line is not exactly METHOD target HTTP/1.1")
 
 
-def _check_target(method: bytes, target: bytes, limits: Limits) -> None:
+def _check_target(method: bytes, target: bytes) -> None:
     """Refuse a target that is none of the four forms (RFC 9112, section 3.2), or has odd bytes."""
-    if not (_TOLERANT_TARGET if limits.tolerant else _TARGET).fullmatch(target):
+    if not _TARGET.fullmatch(target):
         raise BadHead(400, "the request target contains bytes that must be percent-encoded")
     if method == b"CONNECT":
         if b"/" in target or b":" not in target or b"@" in target:

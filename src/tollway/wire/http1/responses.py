@@ -27,7 +27,7 @@ Event = ResponseHead | Data | End
 
 _PREFIX = b"HTTP/1."
 _END = End(0)
-_LIMITS = Limits(line_bytes=16_384, head_bytes=65_536, headers=200, tolerant=True)
+_LIMITS = Limits(line_bytes=16_384, head_bytes=65_536, headers=200, underscores=True)
 
 
 class ResponseReader:

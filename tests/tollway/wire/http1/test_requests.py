@@ -80,7 +80,13 @@ def test_a_chunked_body_loses_its_framing_extensions_and_trailers_but_no_byte_of
 def test_pipelined_requests_come_one_after_the_other():
     one = b"POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi"
     two = b"GET /2 HTTP/1.1\r\nHost: a\r\n\r\n"
-    assert [getattr(e, "target", type(e).__name__) for e in read(one + two)] == [b"/1", "Data", "End", b"/2", "End"]
+    assert [getattr(e, "target", type(e).__name__) for e in read(one + two)] == [
+        b"/1",
+        "Data",
+        "End",
+        b"/2",
+        "End",
+    ]
 
 
 def test_connect_leaves_the_rest_for_the_tunnel():
@@ -134,9 +140,9 @@ def test_the_four_forms_of_a_target():
         assert head_of(line + b" HTTP/1.1\r\nHost: h\r\n\r\n").target == target
 
 
-def test_a_forward_proxy_tolerates_what_customers_send():
-    wire = "GET http://h/ä HTTP/1.1\r\nHost: h\r\nX_Custom: 1\r\n\r\n".encode()
-    assert head_of(wire, Limits(tolerant=True)).headers[1] == (b"X_Custom", b"1")
+def test_a_forward_proxy_tolerates_underscores():
+    wire = b"GET http://h/ HTTP/1.1\r\nHost: h\r\nX_Custom: 1\r\n\r\n"
+    assert head_of(wire, Limits(underscores=True)).headers[1] == (b"X_Custom", b"1")
     assert refusal(wire).status == 400
 
 
@@ -159,10 +165,10 @@ SMUGGLING: dict[str, tuple[int, bytes]] = {
     "CL with a space before the colon": (400, HOST + b"Content-Length : 5\r\n"),
     "TE with a space before the colon": (400, HOST + b"Transfer-Encoding : chunked\r\n"),
     "TE gzip, chunked": (501, HOST + b"Transfer-Encoding: gzip, chunked\r\n"),
-    "TE identity": (501, HOST + b"Transfer-Encoding: identity\r\n"),
+    "TE identity": (400, HOST + b"Transfer-Encoding: identity\r\n"),
     "TE chunked, identity": (400, HOST + b"Transfer-Encoding: chunked, identity\r\n"),
-    "TE xchunked": (501, HOST + b"Transfer-Encoding: xchunked\r\n"),
-    "TE quoted": (501, HOST + b'Transfer-Encoding: "chunked"\r\n'),
+    "TE xchunked": (400, HOST + b"Transfer-Encoding: xchunked\r\n"),
+    "TE quoted": (400, HOST + b'Transfer-Encoding: "chunked"\r\n'),
     "TE with a vertical tab": (400, HOST + b"Transfer-Encoding: \x0bchunked\r\n"),
     "two TE": (400, HOST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"),
     "TE folded": (400, HOST + b"Transfer-Encoding:\r\n chunked\r\n"),
@@ -199,7 +205,10 @@ SMUGGLING: dict[str, tuple[int, bytes]] = {
 @pytest.mark.parametrize("row", SMUGGLING)
 def test_a_head_that_two_parsers_might_read_differently_is_refused(row: str):
     status, headers = SMUGGLING[row]
-    assert refusal(b"POST / HTTP/1.1\r\n" + headers + b"\r\n" + b"0\r\n\r\nGET /stolen HTTP/1.1\r\n\r\n").status == status
+    assert (
+        refusal(b"POST / HTTP/1.1\r\n" + headers + b"\r\n" + b"0\r\n\r\nGET /stolen HTTP/1.1\r\n\r\n").status
+        == status
+    )
 
 
 REQUEST_LINES: dict[bytes, int] = {
@@ -294,7 +303,9 @@ def test_after_an_error_nothing_is_served():
 # ── cutting the bytes differently changes nothing ───────────────────────────────────────────────────
 
 tokens = st.text("abcdefghijklmnopqrstuvwxyzABC-", min_size=1, max_size=12).map(str.encode)
-values = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30).map(lambda v: v.strip().encode())
+values = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30).map(
+    lambda v: v.strip().encode()
+)
 reserved = {b"host", b"content-length", b"transfer-encoding", b"connection", b"upgrade", b"expect"}
 headers = st.lists(st.tuples(tokens.filter(lambda n: n.lower() not in reserved), values), max_size=6)
 payloads = st.binary(max_size=200)
@@ -357,7 +368,11 @@ def test_split_anywhere_a_refusal_stays_a_refusal(row: str, places: list[int]):
 
 @given(st.binary(max_size=400), st.lists(st.integers(0, 400), max_size=5))
 def test_any_bytes_are_read_refused_or_waited_for(noise: bytes, places: list[int]):
-    for wire in (noise, b"GET / HTTP/1.1\r\nHost: a\r\n" + noise, b"POST / HTTP/1.1\r\nHost: a\r\n\r\n" + noise):
+    for wire in (
+        noise,
+        b"GET / HTTP/1.1\r\nHost: a\r\n" + noise,
+        b"POST / HTTP/1.1\r\nHost: a\r\n\r\n" + noise,
+    ):
         reader = RequestReader()
         counted = 0
         try:

@@ -62,7 +62,9 @@ def test_interim_responses_come_before_the_final_one():
 
 def test_a_switch_of_protocols_leaves_the_rest():
     reader = ResponseReader(b"GET")
-    reader.feed(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n\x81\x02hi")
+    reader.feed(
+        b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n\x81\x02hi"
+    )
     head, end = reader
     assert (head.status, head.upgrade, end) == (101, b"websocket", End(0))
     assert reader.rest() == b"\x81\x02hi"

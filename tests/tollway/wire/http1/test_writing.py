@@ -20,10 +20,16 @@ def test_a_request_head_survives_the_round_trip():
     reader = RequestReader()
     reader.feed(write_request_head(b"PUT", b"/x", [(b"Host", b"a"), (b"Content-Length", b"3")]))
     head = reader.next_event()
-    assert (head.method, head.target, head.headers) == (b"PUT", b"/x", ((b"Host", b"a"), (b"Content-Length", b"3")))
+    assert (head.method, head.target, head.headers) == (
+        b"PUT",
+        b"/x",
+        ((b"Host", b"a"), (b"Content-Length", b"3")),
+    )
 
 
-@pytest.mark.parametrize(("reason", "line"), [(b"", b"HTTP/1.1 404 Not Found"), (b"Nope", b"HTTP/1.1 404 Nope")])
+@pytest.mark.parametrize(
+    ("reason", "line"), [(b"", b"HTTP/1.1 404 Not Found"), (b"Nope", b"HTTP/1.1 404 Nope")]
+)
 def test_a_response_head_has_a_reason(reason: bytes, line: bytes):
     assert write_response_head(404, [(b"A", b"b")], reason) == line + b"\r\nA: b\r\n\r\n"
 
