@@ -1,0 +1,39 @@
+"""The REST side of the rooms: one application per process, the same manners on every route.
+
+A room offers `router(room) -> APIRouter`. Every route declares its policy with `**policy(...)`; an application with a
+route that does not is refused at start. Errors are problem documents (RFC 9457) made in one place.
+"""
+
+from tollway.fabric.rest.app import build_app
+from tollway.fabric.rest.fields import (
+    Body,
+    MoneyText,
+    PositiveMoney,
+    PositiveUnits,
+    UnitsText,
+    UtcTime,
+    money_text,
+)
+from tollway.fabric.rest.idempotency import Answer, idempotent
+from tollway.fabric.rest.policy import Policy, policy
+from tollway.fabric.rest.principal import IdempotencyKey, Principal, Who
+from tollway.fabric.rest.server import RestServer
+
+__all__ = [
+    "Answer",
+    "Body",
+    "IdempotencyKey",
+    "MoneyText",
+    "Policy",
+    "PositiveMoney",
+    "PositiveUnits",
+    "Principal",
+    "RestServer",
+    "UnitsText",
+    "UtcTime",
+    "Who",
+    "build_app",
+    "idempotent",
+    "money_text",
+    "policy",
+]

@@ -1,0 +1,100 @@
+"""Builds the REST application of a process from its rooms' routers."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import APIRouter, Depends, FastAPI
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from tollway import __version__
+from tollway.fabric.bearer import Revocations, Verifier
+from tollway.fabric.rest import problems
+from tollway.fabric.rest.policy import policies
+from tollway.fabric.rest.principal import authorize
+from tollway.fabric.rpc import acting
+from tollway.kit.errors import TooLarge
+from tollway.kit.ids import new_id
+
+MAX_BODY_BYTES = 1 << 20
+REQUEST_TIMEOUT_S = 20.0
+
+DESCRIPTION = """
+Everything a customer, an operator or an integrator can do with Tollway. Amounts are strings: money in whole units
+(`"20.00"`), access units as integers (`"1000000000"` bytes). Errors are problem documents (RFC 9457) with a
+stable `code`. Every POST that moves money takes an `Idempotency-Key`. Lists are paged with `?limit=&cursor=`.
+"""
+
+
+def build_app(routers: Sequence[APIRouter], verifier: Verifier, revocations: Revocations) -> FastAPI:
+    """Mount the routers under one set of manners. An assertion fails when a route declares no policy."""
+    policies(routers)
+    app = FastAPI(
+        title="Tollway",
+        version=__version__,
+        description=DESCRIPTION,
+        dependencies=[Depends(authorize)],
+        openapi_url="/api/openapi.json",
+        docs_url="/api/docs",
+        redoc_url=None,
+        responses={
+            "4XX": {
+                "description": "A problem document",
+                "content": {problems.MEDIA_TYPE: {"schema": _SCHEMA}},
+            },
+        },
+    )
+    app.state.verifier = verifier
+    app.state.revocations = revocations
+    for router in routers:
+        app.include_router(router)
+    problems.install(app)
+    app.add_middleware(Manners)
+    return app
+
+
+class Manners:
+    """What every request gets: a correlation id, a deadline, and a limit to its body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        correlation = headers.get(b"x-correlation-id", b"").decode("latin-1")[:64] or new_id("cor")
+        parent = headers.get(b"traceparent", b"").decode("latin-1")[:64]
+        with acting(correlation_id=correlation, traceparent=parent, timeout_s=REQUEST_TIMEOUT_S):
+            await self._app(scope, _Limited(receive), send)
+
+
+class _Limited:
+    """Reads a body up to `MAX_BODY_BYTES`; the gateway refuses longer ones, this is the second wall."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._seen = 0
+
+    async def __call__(self) -> Any:
+        message = await self._receive()
+        self._seen += len(message.get("body", b""))
+        if self._seen > MAX_BODY_BYTES:
+            raise TooLarge(f"the body is longer than {MAX_BODY_BYTES} bytes")
+        return message
+
+
+_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "code"],
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string"},
+        "code": {"type": "string"},
+        "correlation_id": {"type": "string"},
+    },
+}

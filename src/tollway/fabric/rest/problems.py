@@ -1,0 +1,101 @@
+"""Problem documents (RFC 9457): the one place where errors become answers."""
+
+import logging
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from tollway.fabric.telemetry import correlation_id
+from tollway.kit.errors import Invalid, Malformed, NotFound, Problem
+
+_log = logging.getLogger(__name__)
+MEDIA_TYPE = "application/problem+json"
+TYPE_BASE = "/problems/"
+
+
+def document(problem: Problem, path: str) -> dict[str, Any]:
+    """Render a problem as the members of its document; `code` is what programs switch on."""
+    return {
+        "type": TYPE_BASE + problem.code,
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail,
+        "instance": path,
+        "code": problem.code,
+        "correlation_id": correlation_id.get(),
+        **problem.extra,
+    }
+
+
+def respond(problem: Problem, path: str) -> JSONResponse:
+    """Make the response to a problem, with `Retry-After` and `WWW-Authenticate` where they belong."""
+    headers: dict[str, str] = {"Cache-Control": "no-store"}
+    if "retry_after_s" in problem.extra:
+        headers["Retry-After"] = str(problem.extra["retry_after_s"])
+    elif problem.status == 503:
+        headers["Retry-After"] = "1"
+    if problem.status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="tollway"'
+    return JSONResponse(document(problem, path), problem.status, headers, MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of this application a problem document."""
+
+    async def on_problem(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, Problem)
+        return respond(error, request.url.path)
+
+    async def on_invalid(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)
+        return respond(_from_validation(error), request.url.path)
+
+    async def on_http(request: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)
+        return respond(_from_http(error), request.url.path)
+
+    async def on_bug(request: Request, error: Exception) -> JSONResponse:
+        _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+        return respond(
+            Problem("Something went wrong on our side; the operator can find it by the correlation id"),
+            request.url.path,
+        )
+
+    app.add_exception_handler(Problem, on_problem)
+    app.add_exception_handler(RequestValidationError, on_invalid)
+    app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(Exception, on_bug)
+
+
+def _from_validation(error: RequestValidationError) -> Problem:
+    errors = error.errors()
+    if any(entry["type"] == "json_invalid" for entry in errors):
+        return Malformed("the body is not valid JSON")
+    listed = [
+        {
+            "field": ".".join(str(part) for part in entry["loc"]),
+            "reason": entry["msg"].removeprefix("Value error, "),
+        }
+        for entry in errors
+    ]
+    summary = "; ".join(f"{entry['field']}: {entry['reason']}" for entry in listed[:5])
+    return Invalid(summary, errors=listed)
+
+
+class MethodNotAllowed(Problem):
+    code, status, title = "method_not_allowed", 405, "This address does not know that method"
+
+
+def _from_http(error: HTTPException) -> Problem:
+    if error.status_code == 404:
+        return NotFound("there is nothing at this address; /api/docs lists what there is")
+    if error.status_code == 405:
+        return MethodNotAllowed()
+    if error.status_code == 400:
+        return Malformed(str(error.detail))
+    problem = Problem(str(error.detail))
+    problem.status = error.status_code  # pyright: ignore[reportAttributeAccessIssue]
+    return problem

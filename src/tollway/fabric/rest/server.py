@@ -1,0 +1,69 @@
+"""Serves an application with uvicorn, on a Unix socket or a port, as a component of the process."""
+
+import asyncio
+import socket
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from tollway.kit.tasks import spawn
+
+START_TIMEOUT_S = 10.0
+
+
+class RestServer:
+    """One listening application. `address` is `unix:/path` or `host:port`; port 0 takes a free one."""
+
+    def __init__(self, app: ASGIApp, address: str, *, drain_s: float = 5.0) -> None:
+        self._address = address
+        self._server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                http="httptools",
+                ws="websockets-sansio",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                date_header=False,
+                timeout_graceful_shutdown=int(drain_s),
+                timeout_keep_alive=75,
+            )
+        )
+        self._task: asyncio.Task[None] | None = None
+        self.port = 0
+
+    async def start(self) -> None:
+        """Listen. Raises OSError when the address is taken."""
+        listening = self._listen()
+        self._task = spawn(self._server.serve(sockets=[listening]), f"rest-{self._address}")
+        async with asyncio.timeout(START_TIMEOUT_S):
+            while not self._server.started and not self._task.done():  # noqa: ASYNC110  uvicorn offers no event
+                await asyncio.sleep(0.005)
+
+    async def stop(self) -> None:
+        """Finish the requests in hand, then close."""
+        self._server.should_exit = True
+        if self._task is not None:
+            await asyncio.wait({self._task})
+        self._unlink()
+
+    def _unlink(self) -> None:
+        if self._address.startswith("unix:"):
+            Path(self._address.removeprefix("unix:")).unlink(missing_ok=True)
+
+    def _listen(self) -> socket.socket:
+        if self._address.startswith("unix:"):
+            path = Path(self._address.removeprefix("unix:"))
+            path.unlink(missing_ok=True)
+            listening = socket.socket(socket.AF_UNIX)
+            listening.bind(str(path))
+            # Only the same user may talk to the rooms directly; everybody else goes through the gateway.
+            path.chmod(0o600)
+        else:
+            host, _, port = self._address.rpartition(":")
+            listening = socket.create_server((host, int(port)), backlog=1024)
+            self.port = listening.getsockname()[1]
+        listening.setblocking(False)
+        return listening

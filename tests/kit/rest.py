@@ -1,0 +1,104 @@
+"""Calls an application as a client would, in process: `rest(router)` and then `await client.post(...)`.
+
+Tokens are faked at the verifier only: `Bearer usr_1` is user usr_1 with the role customer, `Bearer usr_1:admin` an admin.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.types import ASGIApp
+
+from tests.kit.clock import FakeClock
+from tollway.fabric.bearer import Claims, Revocations, Verifier
+from tollway.fabric.rest import build_app
+from tollway.kit.errors import Unauthenticated
+
+
+class FakeVerifier(Verifier):
+    """Believes a token of the form `usr_id` or `usr_id:role,role`."""
+
+    def __init__(self) -> None:
+        """Needs no keys."""
+
+    async def verify(self, token: str) -> Claims:
+        if not token.startswith("usr_"):
+            raise Unauthenticated("this token is not valid")
+        user_id, _, roles = token.partition(":")
+        return Claims(
+            user_id=user_id,
+            session_id=f"ses_{user_id}",
+            roles=frozenset(roles.split(",") if roles else ["customer"]),
+            auth_time_us=0,
+            issued_at_us=2**60,
+            expires_at_us=2**61,
+        )
+
+
+@dataclass
+class Reply:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class RestClient:
+    """Speaks ASGI to an application. Keyword arguments become the JSON body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def get(self, path: str, token: str = "", **headers: str) -> Reply:
+        return await self.call("GET", path, token=token, headers=headers)
+
+    async def post(self, path: str, body: Any = None, token: str = "", key: str = "") -> Reply:
+        headers = {"Idempotency-Key": key} if key else {}
+        return await self.call("POST", path, body, token, headers)
+
+    async def call(
+        self, method: str, path: str, body: Any = None, token: str = "", headers: dict[str, str] | None = None
+    ) -> Reply:
+        raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        sent = {"host": "test", "content-type": "application/json", **(headers or {})}
+        if token:
+            sent["authorization"] = f"Bearer {token}"
+        path, _, query = path.partition("?")
+        scope = {
+            "type": "http",
+            "asgi": {"version": "3.0"},
+            "http_version": "1.1",
+            "method": method,
+            "scheme": "http",
+            "path": path,
+            "raw_path": path.encode(),
+            "query_string": query.encode(),
+            "root_path": "",
+            "headers": [
+                (name.lower().replace("_", "-").encode(), value.encode()) for name, value in sent.items()
+            ],
+            "client": ("127.0.0.1", 1),
+            "server": ("test", 80),
+        }
+        incoming = [{"type": "http.request", "body": raw, "more_body": False}, {"type": "http.disconnect"}]
+        outgoing: list[Any] = []
+
+        async def receive() -> Any:
+            return incoming.pop(0) if incoming else {"type": "http.disconnect"}
+
+        async def send(message: Any) -> None:
+            outgoing.append(message)
+
+        await self.app(scope, receive, send)
+        start = next(message for message in outgoing if message["type"] == "http.response.start")
+        answer = b"".join(m.get("body", b"") for m in outgoing if m["type"] == "http.response.body")
+        return Reply(start["status"], {k.decode(): v.decode() for k, v in start["headers"]}, answer)
+
+
+def rest(*routers: APIRouter) -> RestClient:
+    """Give a client of an application made of these routers."""
+    return RestClient(build_app(routers, FakeVerifier(), Revocations(FakeClock())))
