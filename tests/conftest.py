@@ -7,6 +7,7 @@ import pytest
 
 from tests.kit.clock import FakeClock
 from tests.kit.databases import KINDS, Kind, database
+from tests.kit.doors import TRANSPORTS, Transport
 from tollway.fabric.db import Database
 
 
@@ -18,6 +19,12 @@ def clock() -> FakeClock:
 @pytest.fixture(params=KINDS)
 def kind(request: pytest.FixtureRequest) -> Kind:
     """Which engine: a test that takes this runs once on each."""
+    return request.param
+
+
+@pytest.fixture(params=TRANSPORTS)
+def transport(request: pytest.FixtureRequest) -> Transport:
+    """How a door is reached: a test that takes this runs once in process and once over gRPC."""
     return request.param
 
 

@@ -28,6 +28,8 @@ from tollway.fabric.rpc.channel import Channel, Stream
 from tollway.fabric.rpc.faults import Faults
 from tollway.fabric.rpc.local import LocalChannel, LocalServer
 from tollway.fabric.rpc.policy import Policy
+from tollway.fabric.rpc.remote import RemoteChannel
+from tollway.fabric.rpc.server import RpcServer
 
 __all__ = [
     "DEFAULT_TIMEOUT_S",
@@ -37,6 +39,8 @@ __all__ = [
     "LocalChannel",
     "LocalServer",
     "Policy",
+    "RemoteChannel",
+    "RpcServer",
     "Stream",
     "acting",
     "current",
