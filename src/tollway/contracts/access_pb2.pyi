@@ -40,6 +40,8 @@ Global___StatusType: _TypeAlias = StatusType  # noqa: Y015
 
 @_typing.final
 class OpenNodeRequest(_message.Message):
+    """`node` names one process; two that run at once must not share a name. Other calls raise UnknownNode before this."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     NODE_FIELD_NUMBER: _builtins.int
@@ -217,17 +219,21 @@ class LeaseResponse(_message.Message):
 
     GRANTED_BYTES_FIELD_NUMBER: _builtins.int
     LEFT_BYTES_FIELD_NUMBER: _builtins.int
+    VALID_US_FIELD_NUMBER: _builtins.int
     granted_bytes: _builtins.int
     left_bytes: _builtins.int
+    valid_us: _builtins.int
+    """a lease is void this long after the last answered Lease or Report for its resource"""
     def __init__(
         self,
         *,
         granted_bytes: _builtins.int = ...,
         left_bytes: _builtins.int = ...,
+        valid_us: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["granted_bytes", b"granted_bytes", "left_bytes", b"left_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["granted_bytes", b"granted_bytes", "left_bytes", b"left_bytes", "valid_us", b"valid_us"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -302,6 +308,10 @@ Global___AccountingRecord: _TypeAlias = AccountingRecord  # noqa: Y015
 
 @_typing.final
 class ReportRequest(_message.Message):
+    """Use is charged to the node's leases for the record's resource, oldest first. A report without records keeps its
+    lease alive.
+    """
+
     DESCRIPTOR: _descriptor.Descriptor
 
     NODE_FIELD_NUMBER: _builtins.int
@@ -310,9 +320,9 @@ class ReportRequest(_message.Message):
     RELEASE_FIELD_NUMBER: _builtins.int
     node: _builtins.str
     lease_id: _builtins.str
-    """the reservation these flows drew on"""
+    """a lease to keep alive or release; may be empty"""
     release: _builtins.bool
-    """after these records give back what the lease still holds"""
+    """after these records give back what the lease still holds; without a lease_id, what"""
     @_builtins.property
     def records(self) -> _containers.RepeatedCompositeFieldContainer[Global___AccountingRecord]: ...
     def __init__(
@@ -338,6 +348,7 @@ class ReportResponse(_message.Message):
     REMAINING_BYTES_FIELD_NUMBER: _builtins.int
     SHORTFALL_BYTES_FIELD_NUMBER: _builtins.int
     remaining_bytes: _builtins.int
+    """what the node's leases for these resources still hold"""
     shortfall_bytes: _builtins.int
     def __init__(
         self,

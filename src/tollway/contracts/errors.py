@@ -98,6 +98,10 @@ class SoldOut(Conflict):
     code, title = "sold_out", "There is not enough capacity left for this order"
 
 
+class PriceExceeded(Conflict):
+    code, title = "price_exceeded", "The price is above the most that you would pay"
+
+
 # ── payments ────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -122,6 +126,10 @@ class ResourceInactive(Forbidden):
 
 class NoAllowance(InsufficientFunds):
     code, title = "no_allowance", "The allowance is used up; buy more to go on"
+
+
+class UnknownNode(NotFound):
+    code, title = "unknown_node", "This node has not been opened; open it and ask again"
 
 
 class TooManyFlows(TooManyRequests):
