@@ -45,7 +45,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         generate(Path(folder))
         if names := stale(Path(folder)):
-            print("stale generated code; run `make generate` files:", *names)
+            print("stale generated code; run tools/generate.py:", *names)
             raise SystemExit(1)
 
 

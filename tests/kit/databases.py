@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Literal
 
 from tollway.fabric.clock import Clock
-from tollway.fabric.db import Database, PostgresDatabase, SqliteDatabase, migrate
+from tollway.fabric.db import Database, migrate
+from tollway.fabric.db.postgres import PostgresDatabase
+from tollway.fabric.db.sqlite import SqliteDatabase
 from tollway.kit.ids import new_id
 
 Kind = Literal["sqlite", "postgresql"]

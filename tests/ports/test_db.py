@@ -11,6 +11,7 @@ from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind, database
 from tollway.contracts.events import UserRegistered
 from tollway.fabric.db import Database, migrate, tables
+from tollway.fabric.db.sqlite import SqliteDatabase
 
 HELLO = UserRegistered(user_id="usr_1", email="a@example.com")
 
@@ -89,8 +90,6 @@ async def test_what_was_committed_is_there_after_a_restart(tmp_path: Path, clock
         async with db.transaction() as tx:
             tx.tell(HELLO)
         path = db.engine._path
-    from tollway.fabric.db import SqliteDatabase
-
     again = Database(SqliteDatabase(path), clock)
     await again.start()
     assert await count(again) == 1

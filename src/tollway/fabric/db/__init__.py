@@ -7,20 +7,17 @@
   by the doors), so no lock ever waits for another room.
 """
 
-from tollway.fabric.db.database import Database, Tx, open_transaction
+from tollway.fabric.db.database import Database, DatabaseUnusable, Tx, open_transaction
 from tollway.fabric.db.migrate import migrate
-from tollway.fabric.db.postgres import PostgresDatabase
-from tollway.fabric.db.sqlite import SqliteDatabase
 from tollway.fabric.db.types import NAMING, Flag, Int64, Json
 
 __all__ = [
     "NAMING",
     "Database",
+    "DatabaseUnusable",
     "Flag",
     "Int64",
     "Json",
-    "PostgresDatabase",
-    "SqliteDatabase",
     "Tx",
     "migrate",
     "open_transaction",

@@ -1,0 +1,55 @@
+# Six verbs; each does the set-up it needs. `make help` lists them.
+.DEFAULT_GOAL := help
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+DATA ?= data
+
+help:  ## list the verbs
+	@echo "make setup   install everything into $(VENV)"
+	@echo "make up      start the whole business on this machine (DATA=folder, ARGS=more options)"
+	@echo "make demo    play a customer's story against it (SPLIT=1: a process per room, STORE=postgres: on PostgreSQL)"
+	@echo "make test    every check and every test"
+	@echo "make check   style, types, walls, generated files"
+	@echo "make bench   performance beside squid, haproxy and pgbench"
+
+setup: $(VENV)/.dev
+
+up: $(VENV)/.run
+	@$(BIN)/tollway up --data $(DATA) $(ARGS)
+
+demo: $(VENV)/.run $(if $(filter postgres,$(STORE)),$(VENV)/.dev)
+	@$(BIN)/tollway demo $(if $(SPLIT),--split) $(if $(STORE),--store $(STORE)) $(ARGS)
+
+check: $(VENV)/.dev
+	@$(BIN)/ruff format --check --quiet . || { echo "run: $(BIN)/ruff format ."; exit 1; }
+	@$(BIN)/ruff check .
+	@$(BIN)/python tools/tidy.py
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tools/generate.py --check
+	@$(BIN)/python tools/architecture.py --check
+	@$(BIN)/buf lint
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/pyright
+
+test: check
+	@$(BIN)/python -m pytest $(ARGS)
+
+bench: $(VENV)/.dev
+	@$(BIN)/python -m bench $(ARGS)
+
+# ── what the verbs are made of ──────────────────────────────────────────────────────────────────────────
+
+# Runtime libraries alone are enough to run; the development ones come on top of them.
+$(VENV)/.run: requirements/run.txt pyproject.toml
+	@test -d $(VENV) || { echo "making $(VENV)"; $(PYTHON) -m venv $(VENV) 2>/dev/null || python3 -m venv $(VENV); }
+	@echo "installing what Tollway runs on"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.run
+	@echo "installing what Tollway is tested with"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.PHONY: help setup up demo test check bench

@@ -1,0 +1,229 @@
+"""Every setting of the platform in one tree: a nested section per room, and defaults that run.
+
+A value comes from, later ones winning: the default, `tollway.toml` (in the data folder, or `--config`), the environment
+(`TOLLWAY_SECTION__NAME=value`), the command line. `tollway config` prints the effective values and where each came from.
+"""
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tollway.edge.settings import EdgeSettings
+from tollway.gateway.settings import GatewaySettings
+from tollway.services.access.settings import AccessSettings
+from tollway.services.catalog.settings import CatalogSettings
+from tollway.services.identity.settings import IdentitySettings
+from tollway.services.ledger.settings import LedgerSettings
+from tollway.services.notifications.settings import NotificationsSettings
+from tollway.services.orders.settings import OrdersSettings
+from tollway.services.payments.settings import PaymentsSettings
+from tollway.services.payments_mock.settings import PaymentsMockSettings
+from tollway.services.tokens.settings import TokensSettings
+
+ENV_PREFIX = "TOLLWAY_"
+FILE_NAME = "tollway.toml"
+_SECRET_WORDS = ("password", "secret", "key", "token")
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DatabaseSettings(Section):
+    """Where the rooms keep their data."""
+
+    url: str = Field(
+        "", description="postgresql://user:password@host/name for a schema per room; empty: a SQLite file per room"
+    )
+    rooms: dict[str, str] = Field({}, description="A URL of its own for a room, by the room's name")
+    pool_size: int = Field(5, ge=1, description="Connections of a room to PostgreSQL, twice as many under load")
+
+
+class NetworkSettings(Section):
+    """Where the parts of the platform find each other."""
+
+    public_url: str = Field("http://127.0.0.1:8000", description="Where customers reach the platform, for links")
+    rpc: dict[str, str] = Field({}, description="Where a room serves its door: room → host:port; `*` for the others")
+    rest: dict[str, str] = Field(
+        {}, description="Where a room serves REST: room → unix:/path or host:port; `*` for the others"
+    )
+    certificates: str = Field("", description="Folder of the CA and the certificates; empty: certs in the data folder")
+    hosts: tuple[str, ...] = Field(
+        ("127.0.0.1", "localhost"), description="Names and addresses that this machine's certificates are good for"
+    )
+    inbox: str = Field("127.0.0.1:8025", description="The development inbox's page")
+    payments_mock: str = Field("127.0.0.1:8020", description="The payment mock's address")
+
+
+class SecuritySettings(Section):
+    """Secrets of the installation."""
+
+    master_key: str = Field("", description="64 hex digits, the same on every machine; empty: made on first start")
+
+
+class LogSettings(Section):
+    """What is written to standard error."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="The least that is logged")
+    format: Literal["json", "text"] = Field("json", description="JSON for machines, text for a person")
+
+
+class MailSettings(Section):
+    """How e-mail leaves."""
+
+    backend: Literal["inbox", "smtp"] = Field("inbox", description="The development inbox, or a real server")
+    host: str = Field("127.0.0.1", description="The SMTP server")
+    port: int = Field(587, ge=1, le=65535, description="Its port")
+    security: Literal["starttls", "tls", "none"] = Field("starttls", description="How the connection is protected")
+    username: str = Field("", description="Empty: no authentication")
+    password: str = Field("", description="The SMTP password")
+    sender: str = Field("Tollway <no-reply@tollway.example>", description="The From address")
+
+
+class OperatorSettings(Section):
+    """The first operator, made on first start."""
+
+    email: str = Field("operator@tollway.example", description="Signs in with this address")
+
+
+class Settings(Section):
+    """The whole tree."""
+
+    data: Path = Field(Path("data"), description="The folder in which everything is kept")
+    environment: Literal["development", "production"] = Field("development", description="Tightens some defaults")
+    database: DatabaseSettings = DatabaseSettings()  # pyright: ignore[reportCallIssue]
+    network: NetworkSettings = NetworkSettings()  # pyright: ignore[reportCallIssue]
+    security: SecuritySettings = SecuritySettings()  # pyright: ignore[reportCallIssue]
+    log: LogSettings = LogSettings()  # pyright: ignore[reportCallIssue]
+    mail: MailSettings = MailSettings()  # pyright: ignore[reportCallIssue]
+    operator: OperatorSettings = OperatorSettings()  # pyright: ignore[reportCallIssue]
+    gateway: GatewaySettings = GatewaySettings()
+    edge: EdgeSettings = EdgeSettings()
+    identity: IdentitySettings = IdentitySettings()
+    tokens: TokensSettings = TokensSettings()
+    ledger: LedgerSettings = LedgerSettings()
+    catalog: CatalogSettings = CatalogSettings()
+    orders: OrdersSettings = OrdersSettings()
+    payments: PaymentsSettings = PaymentsSettings()
+    payments_mock: PaymentsMockSettings = PaymentsMockSettings()
+    access: AccessSettings = AccessSettings()
+    notifications: NotificationsSettings = NotificationsSettings()
+
+
+class SettingsWrong(Exception):
+    """A setting cannot be used; the text is one line that names it and says what it should be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The effective settings, and for each value that is not a default where it came from."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+
+
+def load(
+    overrides: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+    file: Path | None = None,
+) -> Loaded:
+    """Read the settings. `overrides` are dotted names from the command line. Raises SettingsWrong."""
+    given = dict(overrides or {})
+    from_env = _from_environment(environment or {})
+    data = Path(given.get("data") or from_env.get("data") or "data")
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for origin, layer in (
+        (str(file or data / FILE_NAME), _from_file(file or data / FILE_NAME, required=file is not None)),
+        ("environment", from_env),
+        ("command line", given),
+    ):
+        for name, value in layer.items():
+            _set(values, name, value)
+            origins[name] = origin
+    values["data"] = data.resolve()
+    try:
+        return Loaded(Settings.model_validate(values), origins)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        origin = next((origins[key] for key in origins if name.startswith(key)), "the settings")
+        raise SettingsWrong(f"{name} (from {origin}): {first['msg']}; `tollway config` lists every setting") from error
+
+
+def effective(loaded: Loaded) -> list[tuple[str, str, str]]:
+    """List (name, value, origin) of every setting, secrets masked."""
+    rows: list[tuple[str, str, str]] = []
+    for name, value in _flatten("", loaded.settings.model_dump(mode="json")):
+        secret = value and any(word in name.rsplit(".", 1)[-1].split("_") for word in _SECRET_WORDS)
+        shown = "********" if secret else value if isinstance(value, str) else json.dumps(value)
+        origin = next((o for key, o in loaded.origins.items() if name == key or name.startswith(f"{key}.")), "default")
+        rows.append((name, shown, origin))
+    return rows
+
+
+def warnings(settings: Settings, *, split: bool) -> list[str]:
+    """Say what is unwise about these settings, with the reason."""
+    found: list[str] = []
+    production = settings.environment == "production"
+    if split and not settings.database.url:
+        found.append("several processes on SQLite: fine on one machine, but they cannot be moved apart; set database.url")
+    if production and settings.mail.backend == "inbox":
+        found.append("mail.backend is the development inbox: customers get no mail; set it to smtp")
+    if production and settings.payments.stripe_url:
+        found.append("payments.stripe_url points at a mock: no real money arrives; empty it and set stripe_api_key")
+    if production and settings.network.public_url.startswith("http://"):
+        found.append("network.public_url is plain http: passwords and tokens travel in the clear; use https")
+    return found
+
+
+def _from_file(path: Path, *, required: bool) -> dict[str, Any]:
+    try:
+        tree = tomllib.loads(path.read_text())
+    except FileNotFoundError as error:
+        if required:
+            raise SettingsWrong(f"there is no file {path}; check --config") from error
+        return {}
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise SettingsWrong(f"{path} cannot be read: {error}") from error
+    return dict(_flatten("", tree))
+
+
+def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, text in environment.items():
+        if name.startswith(ENV_PREFIX):
+            found[name.removeprefix(ENV_PREFIX).lower().replace("__", ".")] = _parse(text)
+    return found
+
+
+def _parse(text: str) -> Any:
+    # Lists and tables are written as JSON; anything else is text, which the setting's type understands.
+    if text[:1] not in ("[", "{"):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _flatten(prefix: str, tree: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    rows: list[tuple[str, Any]] = []
+    for name, value in tree.items():
+        if isinstance(value, dict) and value:
+            rows += _flatten(f"{prefix}{name}.", value)  # pyright: ignore[reportUnknownArgumentType]
+        else:
+            rows.append((prefix + name, value))
+    return rows
+
+
+def _set(tree: dict[str, Any], dotted: str, value: Any) -> None:
+    *parents, leaf = dotted.split(".")
+    for parent in parents:
+        tree = tree.setdefault(parent, {})
+    tree[leaf] = value

@@ -1,0 +1,102 @@
+"""House style as a test: what ruff and the import contracts cannot say.
+
+    python tools/tidy.py        prints what is untidy and exits 1, or nothing and 0
+
+Files have at most 400 lines, functions 60; every module has a docstring; tests mirror the sources; a room holds
+only the files that rooms have; no module is called after what it is not (utils, helpers, common, manager); no lock file
+names an index; no file names a path of somebody's machine.
+"""
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCES = ROOT / "src" / "tollway"
+MIRROR = ROOT / "tests" / "tollway"
+FILE_LINES = 400
+FUNCTION_LINES = 60
+ROOM_FILES = {
+    "__init__", "service", "model", "store", "http", "rpc", "hears", "jobs", "settings", "providers", "migrations",
+    "templates",
+}  # fmt: skip
+VAGUE = {"utils", "util", "helpers", "helper", "common", "manager", "misc", "shared"}
+HOME_PATHS = re.compile(r"(?<![\w./~-])/(?:work|root|home/\w+)/")
+TEXT_SUFFIXES = {".py", ".md", ".toml", ".txt", ".yaml", ".yml", ".json", ".proto", ".html", ""}
+
+
+def main() -> None:
+    """Print every finding; exit 1 when there is one."""
+    findings = [*sources(), *rooms(), *mirrors(), *locks(), *paths()]
+    for finding in findings:
+        print(finding)
+    sys.exit(1 if findings else 0)
+
+
+def modules() -> Iterator[Path]:
+    """Every hand-written module of the product."""
+    return (path for path in sorted(SOURCES.rglob("*.py")) if "_pb2" not in path.name)
+
+
+def sources() -> Iterator[str]:
+    """Lengths, docstrings and names."""
+    for path in modules():
+        name, text = path.relative_to(ROOT), path.read_text()
+        lines = text.count("\n")
+        if lines > FILE_LINES:
+            yield f"{name}: {lines} lines; above {FILE_LINES} it becomes a folder of the same name"
+        if path.stem in VAGUE:
+            yield f"{name}: name it after what it holds"
+        tree = ast.parse(text)
+        if not ast.get_docstring(tree):
+            yield f"{name}: say in a docstring what this module is for"
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and "migrations" not in path.parts:
+                length = (node.end_lineno or 0) - node.lineno + 1
+                if length > FUNCTION_LINES:
+                    yield f"{name}:{node.lineno}: {node.name} has {length} lines; at most {FUNCTION_LINES}"
+
+
+def rooms() -> Iterator[str]:
+    """A room holds only the files that rooms have."""
+    for room in sorted((SOURCES / "services").iterdir()):
+        if not room.is_dir() or room.name == "__pycache__":
+            continue
+        names = {path.name.removesuffix(".py") for path in room.iterdir() if path.name != "__pycache__"}
+        for odd in sorted(names - ROOM_FILES):
+            yield f"{(room / odd).relative_to(ROOT)}: not a name that rooms use; see ARCHITECTURE.md"
+        init = ast.parse((room / "__init__.py").read_text()) if (room / "__init__.py").exists() else None
+        if init is None or len(init.body) != 1:
+            yield f"{room.relative_to(ROOT)}/__init__.py: holds the room's docstring and nothing else"
+
+
+def mirrors() -> Iterator[str]:
+    """tests/tollway/x/test_y.py tests src/tollway/x/y.py, or the folder y."""
+    for path in sorted(MIRROR.rglob("test_*.py")):
+        inside = path.relative_to(MIRROR)
+        mirrored = SOURCES / inside.parent / inside.stem.removeprefix("test_")
+        if not mirrored.with_suffix(".py").exists() and not mirrored.is_dir():
+            yield f"{path.relative_to(ROOT)}: mirrors no source; {mirrored.relative_to(ROOT)}.py does not exist"
+
+
+def locks() -> Iterator[str]:
+    """Lock files hold versions and hashes, never an address."""
+    for path in sorted((ROOT / "requirements").glob("*.txt")):
+        if re.search(r"https?://|--index-url|--extra-index-url|--find-links", path.read_text()):
+            yield f"{path.relative_to(ROOT)}: names a package index; lock with tools/lock.py"
+
+
+def paths() -> Iterator[str]:
+    """Nothing in the tree knows whose machine it was written on."""
+    for folder in ("src", "tests", "tools", "docs", "bench", "requirements", ".ci", "deploy"):
+        for path in sorted((ROOT / folder).rglob("*")):
+            if path.suffix in TEXT_SUFFIXES and path.is_file() and path != Path(__file__):
+                text = path.read_text(errors="ignore")
+                if match := HOME_PATHS.search(text):
+                    yield f"{path.relative_to(ROOT)}: names a path of a machine ({match.group()}…)"
+
+
+if __name__ == "__main__":
+    main()
