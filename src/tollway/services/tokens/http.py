@@ -1,0 +1,139 @@
+"""The REST side of tokens and sessions."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, Field
+
+from tollway.fabric.bearer import ACCESS_TTL_S, ALGORITHM, KEYS_MAX_AGE_S
+from tollway.fabric.rest import Body, UtcTime, Who, policy
+from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
+from tollway.services.tokens.model import Session
+from tollway.services.tokens.service import Granted, Tokens
+
+COOKIE = "__Host-sid"
+
+
+class Refresh(Body):
+    refresh_token: str = Field(max_length=200)
+
+
+class TokenView(BaseModel):
+    """Tokens as OAuth 2.0 spells them (RFC 6749, section 5.1)."""
+
+    access_token: str
+    token_type: str = "Bearer"  # noqa: S105
+    expires_in: int
+    refresh_token: str
+
+
+class SessionView(BaseModel):
+    id: str
+    client: str
+    user_agent: str
+    ip: str
+    created_at: UtcTime
+    last_used_at: UtcTime
+    current: bool
+
+
+class SessionList(BaseModel):
+    items: list[SessionView]
+    next_cursor: str
+
+
+class ServerMetadata(BaseModel):
+    """What there is, and nothing that there is not (RFC 8414)."""
+
+    issuer: str
+    jwks_uri: str
+    token_endpoint: str
+    id_token_signing_alg_values_supported: list[str]
+    subject_types_supported: list[str]
+    response_types_supported: list[str]
+    grant_types_supported: list[str]
+
+
+def router(room: Tokens) -> APIRouter:
+    """Make the routes of this room."""
+    routes = APIRouter(tags=["auth"])
+
+    @routes.post(
+        "/api/auth/refresh",
+        **policy(permission="public", owner="public", limit="login", audit="auth:session:refresh"),
+    )
+    async def refresh(body: Refresh, response: Response) -> TokenView:
+        """Exchange a refresh token, which is good for one turn, for new tokens."""
+        response.headers["Cache-Control"] = "no-store"
+        return _tokens(await room.refresh(body.refresh_token))
+
+    @routes.post(
+        "/api/auth/logout", status_code=204, **policy(permission="auth:write", audit="auth:session:logout")
+    )
+    async def logout(who: Who, response: Response) -> None:
+        """End the session of this request; a browser also forgets its cookie."""
+        await room.revoke("logout", session_id=who.session_id, user_id=who.user_id)
+        response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
+        response.headers["Clear-Site-Data"] = '"cookies", "storage"'
+
+    @routes.get("/api/auth/sessions", **policy(permission="auth:read"))
+    async def sessions(
+        who: Who,
+        limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
+        cursor: Annotated[str, Query(max_length=200)] = "",
+    ) -> SessionList:
+        """List where you are signed in, newest first."""
+        page = await room.sessions(who.user_id, limit, cursor)
+        items = [_session(one, who.session_id) for one in page.items]
+        return SessionList(items=items, next_cursor=page.next_cursor)
+
+    @routes.delete(
+        "/api/auth/sessions/{session_id}",
+        status_code=204,
+        **policy(permission="auth:write", audit="auth:session:revoke"),
+    )
+    async def end_session(session_id: str, who: Who) -> None:
+        """Sign out one of your browsers or programs."""
+        await room.end_own(who.user_id, session_id, "ended_by_user")
+
+    @routes.get("/.well-known/jwks.json", **policy(permission="public", owner="public"))
+    async def jwks() -> Response:
+        """Return the public keys that access tokens are checked with (RFC 7517)."""
+        headers = {"Cache-Control": f"public, max-age={KEYS_MAX_AGE_S}"}
+        return Response(await room.keys.jwks(), 200, headers, "application/json")
+
+    @routes.get("/.well-known/openid-configuration", **policy(permission="public", owner="public"))
+    async def metadata() -> ServerMetadata:
+        """Tell a client where things are (RFC 8414)."""
+        issuer = room.settings.issuer.rstrip("/")
+        return ServerMetadata(
+            issuer=room.settings.issuer,
+            jwks_uri=f"{issuer}/.well-known/jwks.json",
+            token_endpoint=f"{issuer}/api/auth/token",
+            id_token_signing_alg_values_supported=[ALGORITHM],
+            subject_types_supported=["public"],
+            response_types_supported=[],
+            grant_types_supported=["password", "refresh_token"],
+        )
+
+    return routes
+
+
+def _tokens(granted: Granted) -> TokenView:
+    return TokenView(
+        access_token=granted.access_token,
+        expires_in=ACCESS_TTL_S,
+        refresh_token=granted.refresh_token,
+    )
+
+
+def _session(one: Session, current: str) -> SessionView:
+    return SessionView(
+        id=one.id,
+        client=one.client,
+        user_agent=one.user_agent,
+        ip=one.ip,
+        created_at=one.created_at_us,
+        last_used_at=one.last_used_at_us,
+        current=one.id == current,
+    )

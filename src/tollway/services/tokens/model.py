@@ -1,0 +1,161 @@
+"""The rules of sessions and tokens, without any I/O.
+
+A program's refresh token is `twr.<session>.<counter>.<mac>`: it names its session and how many times that
+session was refreshed before. The server keeps the counter only, so there is nothing to steal from the database,
+and one comparison tells a first use from a repeat.
+"""
+
+import base64
+import hashlib
+import hmac
+import ipaddress
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Literal
+
+from tollway.fabric.bearer import ACCESS_TTL_S
+from tollway.kit.errors import Unauthenticated
+from tollway.kit.times import SECOND_US
+from tollway.services.tokens.settings import TokensSettings
+
+Client = Literal["browser", "program"]
+STAFF = frozenset({"support", "admin"})
+# A client whose answer was lost asks again soon. Its successor token cannot have been used then: using it would
+# have moved the counter on.
+LOST_ANSWER_S = 60
+MAX_USER_AGENT = 200
+_REFRESH = re.compile(r"twr\.(ses_[0-9a-z]{26})\.(0|[1-9]\d{0,9})\.([A-Za-z0-9_-]{43})")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One signed-in browser or program. `counter` is the number that its current refresh token carries."""
+
+    id: str
+    user_id: str
+    client: Client
+    roles: tuple[str, ...]
+    amr: tuple[str, ...]
+    auth_time_us: int
+    user_agent: str
+    ip: str
+    created_at_us: int
+    last_used_at_us: int
+    idle_us: int
+    idle_end_us: int
+    absolute_end_us: int
+    counter: int
+    rotated_at_us: int
+    cookie_hash: str | None = None
+    ended_at_us: int | None = None
+    ended_reason: str = ""
+
+    def alive(self, now_us: int) -> bool:
+        """Tell whether the session is neither ended nor past one of its limits."""
+        return self.ended_at_us is None and now_us < min(self.idle_end_us, self.absolute_end_us)
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """One entry of the stream: an ended session, or with an empty `session_id` everything of a user."""
+
+    sequence: int
+    session_id: str
+    user_id: str
+    at_us: int
+
+
+class Ruling(Enum):
+    """What a refresh token deserves that is not the current one of its session."""
+
+    ENDED = "ended"
+    REPEAT = "repeat"
+    REUSED = "reused"
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """A refresh token that this platform made."""
+
+    session_id: str
+    counter: int
+
+
+def write_refresh(session_id: str, counter: int, key: bytes) -> str:
+    """Make the refresh token of a session's `counter`. The same input makes the same token."""
+    text = f"twr.{session_id}.{counter}"
+    return f"{text}.{mac(key, text)}"
+
+
+def read_refresh(token: str, key: bytes) -> Presented:
+    """Read a refresh token. Raises Unauthenticated for one that this platform did not make."""
+    match = _REFRESH.fullmatch(token)
+    if match is None or not hmac.compare_digest(mac(key, token.rpartition(".")[0]), match[3]):
+        raise Unauthenticated("this is not a refresh token of this platform; sign in again")
+    return Presented(match[1], int(match[2]))
+
+
+def judge(session: Session | None, counter: int, now_us: int) -> Ruling:
+    """Rule on a refresh token that did not win the session's next turn."""
+    if session is None or not session.alive(now_us):
+        return Ruling.ENDED
+    age_us = now_us - session.rotated_at_us
+    if counter == session.counter - 1 and age_us <= LOST_ANSWER_S * SECOND_US:
+        return Ruling.REPEAT
+    return Ruling.REUSED
+
+
+def limits_us(settings: TokensSettings, client: Client, roles: Collection[str]) -> tuple[int, int]:
+    """Return the idle and the absolute limit of a new session, in microseconds."""
+    if client == "browser":
+        idle_s, absolute_s = settings.browser_idle_s, settings.browser_absolute_s
+    else:
+        idle_s, absolute_s = settings.program_idle_s, settings.program_absolute_s
+    if STAFF.intersection(roles):
+        absolute_s = min(absolute_s, settings.staff_absolute_s)
+        idle_s = min(idle_s, settings.staff_idle_s if client == "browser" else absolute_s)
+    return idle_s * SECOND_US, absolute_s * SECOND_US
+
+
+def access_claims(session: Session, settings: TokensSettings, token_id: str, now_us: int) -> dict[str, Any]:
+    """Make the claims of an access token (RFC 9068). It never outlives its session."""
+    issued_at = now_us // SECOND_US
+    return {
+        "iss": settings.issuer,
+        "aud": settings.audience,
+        "sub": session.user_id,
+        "client_id": f"tollway-{session.client}",
+        "iat": issued_at,
+        "exp": min(issued_at + ACCESS_TTL_S, max(session.absolute_end_us // SECOND_US, issued_at + 1)),
+        "jti": token_id,
+        "sid": session.id,
+        "roles": list(session.roles),
+        "amr": list(session.amr),
+        "auth_time": session.auth_time_us // SECOND_US,
+    }
+
+
+def hash_secret(secret: str) -> str:
+    """Hash a random secret for storage and lookup; 256 random bits need no salt and no slow hash."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def mac(key: bytes, text: str) -> str:
+    """Return the HMAC-SHA256 of a text (RFC 2104) in URL-safe base 64."""
+    digest = hmac.new(key, text.encode(), hashlib.sha256).digest()
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
+
+
+def clean_user_agent(text: str) -> str:
+    """Keep what a person can read of a User-Agent header."""
+    return "".join(char for char in text if char.isprintable())[:MAX_USER_AGENT]
+
+
+def clean_ip(text: str) -> str:
+    """Return the address in its usual form, or nothing when it is none."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return ""

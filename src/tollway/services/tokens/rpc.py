@@ -1,0 +1,87 @@
+"""The door of the tokens room."""
+
+from collections.abc import AsyncGenerator
+from typing import Any
+
+from tollway.contracts import tokens_pb2, tokens_pb2_grpc
+from tollway.kit.errors import Invalid
+from tollway.services.tokens.model import Client
+from tollway.services.tokens.service import Tokens
+
+_CLIENTS: dict[int, Client] = {
+    tokens_pb2.CLIENT_KIND_BROWSER: "browser",
+    tokens_pb2.CLIENT_KIND_PROGRAM: "program",
+}
+
+
+class TokensRpc(tokens_pb2_grpc.TokensServicer):
+    """Serves `contracts/tokens.proto`."""
+
+    def __init__(self, room: Tokens) -> None:
+        self._room = room
+
+    async def OpenSession(
+        self, request: tokens_pb2.OpenSessionRequest, context: Any
+    ) -> tokens_pb2.SessionTokens:
+        """Open a session and return its tokens. Raises Invalid."""
+        client = _CLIENTS.get(request.client)
+        if client is None:
+            raise Invalid("client must be BROWSER or PROGRAM")
+        granted = await self._room.open_session(
+            request.user_id,
+            client,
+            roles=request.roles,
+            amr=request.amr,
+            user_agent=request.user_agent,
+            ip=request.ip,
+        )
+        return tokens_pb2.SessionTokens(
+            session_id=granted.session.id,
+            access_token=granted.access_token,
+            access_expires_at_us=granted.expires_at_us,
+            refresh_token=granted.refresh_token,
+            cookie=granted.cookie,
+            csrf_token=granted.csrf_token,
+        )
+
+    async def ExchangeCookie(
+        self, request: tokens_pb2.ExchangeCookieRequest, context: Any
+    ) -> tokens_pb2.ExchangeCookieResponse:
+        """Turn a browser's cookie into a current access token. Raises SessionEnded."""
+        granted = await self._room.exchange_cookie(request.cookie)
+        return tokens_pb2.ExchangeCookieResponse(
+            session_id=granted.session.id,
+            user_id=granted.session.user_id,
+            access_token=granted.access_token,
+            access_expires_at_us=granted.expires_at_us,
+            csrf_token=granted.csrf_token,
+        )
+
+    async def Revoke(self, request: tokens_pb2.RevokeRequest, context: Any) -> tokens_pb2.RevokeResponse:
+        """End one session, or all of a user's. Raises Invalid when neither is named."""
+        ended = await self._room.revoke(
+            request.reason,
+            session_id=request.session_id,
+            user_id=request.user_id,
+            except_session_id=request.except_session_id,
+        )
+        return tokens_pb2.RevokeResponse(sessions=ended)
+
+    async def GetKeys(self, request: tokens_pb2.GetKeysRequest, context: Any) -> tokens_pb2.GetKeysResponse:
+        """Return the public keys, and what tokens name as issuer and audience."""
+        settings = self._room.settings
+        return tokens_pb2.GetKeysResponse(
+            jwks_json=await self._room.keys.jwks(), issuer=settings.issuer, audience=settings.audience
+        )
+
+    async def FollowRevocations(
+        self, request: tokens_pb2.FollowRevocationsRequest, context: Any
+    ) -> AsyncGenerator[tokens_pb2.Revocation, None]:
+        """Stream what ended after a number, then what ends as it happens, with heartbeats."""
+        async for entry in self._room.follow_revocations(request.after):
+            yield tokens_pb2.Revocation(
+                sequence=entry.sequence,
+                session_id=entry.session_id,
+                user_id=entry.user_id,
+                at_us=entry.at_us,
+            )

@@ -1,0 +1,6 @@
+"""The operations of the tokens room: sessions in `sessions`, signing keys in `keys`."""
+
+from tollway.services.tokens.service.keys import KeyRing, SecretMismatch
+from tollway.services.tokens.service.sessions import Granted, Tokens
+
+__all__ = ["Granted", "KeyRing", "SecretMismatch", "Tokens"]

@@ -1,0 +1,174 @@
+"""The signing keys: made here, kept sealed, published as a JWKS, replaced every month.
+
+A key is `next` before it is `active`, so that verifiers know it before the first token signed with it, and
+`retired` for as long as such a token may still run. The name of a key is its thumbprint (RFC 7638).
+"""
+
+import json
+import os
+from dataclasses import dataclass
+from typing import Any, cast
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from joserfc import jws
+from joserfc.jwk import ECKey
+from sqlalchemy import Row
+
+from tollway.fabric.bearer import ACCESS_TTL_S, ALGORITHM, KEYS_MAX_AGE_S, LEEWAY_S, TOKEN_TYPE
+from tollway.fabric.clock import Clock
+from tollway.fabric.db import Database, Tx
+from tollway.kit.errors import Conflict, NotFound
+from tollway.kit.times import MINUTE_US, SECOND_US
+from tollway.services.tokens import store
+
+# Three times what a verifier may hold on to its set.
+AHEAD_US = 15 * MINUTE_US
+# A token signed in the last moment, the leeway, a verifier's old set, and a minute.
+RETIRED_KEPT_US = (ACCESS_TTL_S + LEEWAY_S + KEYS_MAX_AGE_S + 60) * SECOND_US
+# Another replica may change keys; this is how long this one may not know.
+LOOK_AGAIN_US = 5 * SECOND_US
+_NONCE_BYTES = 12
+
+
+class SecretMismatch(Exception):
+    """The signing keys cannot be opened with this secret; the text is one line that says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Signer:
+    kid: str
+    key: ECKey
+    looked_us: int
+
+
+class KeyRing:
+    """Signs access tokens and publishes the keys to check them with."""
+
+    def __init__(self, db: Database, clock: Clock, secret: bytes, key_life_s: int) -> None:
+        self._db = db
+        self._clock = clock
+        self._seal = AESGCM(derive(secret, "signing keys at rest"))
+        self._life_us = key_life_s * SECOND_US
+        self._signer: _Signer | None = None
+
+    async def sign(self, claims: dict[str, Any]) -> str:
+        """Return the claims as a signed access token (RFC 9068). Raises SecretMismatch."""
+        signer = await self._current()
+        header = {"alg": ALGORITHM, "typ": TOKEN_TYPE, "kid": signer.kid}
+        return jws.serialize_compact(header, json.dumps(claims, separators=(",", ":")), signer.key)
+
+    async def open(self) -> None:
+        """Make sure that the signing key can be used. Raises SecretMismatch."""
+        await self._current()
+
+    async def jwks(self) -> str:
+        """Return the public keys as a JWKS document (RFC 7517)."""
+        await self._current()
+        async with self._db.snapshot() as tx:
+            rows = await store.keys(tx)
+        return json.dumps({"keys": [row.public_jwk for row in rows]})
+
+    async def tend(self) -> None:
+        """Replace the active key when it is old, and drop what is retired for long. Run it now and then."""
+        async with self._db.transaction() as tx:
+            await store.lock_keys(tx)
+            rows = {row.state: row for row in await store.keys(tx)}
+            await self._complete(tx, rows)
+            for row in await store.keys(tx):
+                if row.state == "retired" and row.since_us + RETIRED_KEPT_US <= tx.now_us:
+                    await store.drop_key(tx, row.kid)
+            if self._is_time(rows, tx.now_us):
+                await self._turn(tx, rows["active"], rows["next"])
+        self._signer = None
+
+    async def rotate(self) -> None:
+        """Make the next key the active one now. Raises Conflict while verifiers may not know it yet."""
+        async with self._db.transaction() as tx:
+            await store.lock_keys(tx)
+            rows = {row.state: row for row in await store.keys(tx)}
+            await self._complete(tx, rows)
+            waiting = rows.get("next")
+            if waiting is None or waiting.made_us + AHEAD_US > tx.now_us:
+                raise Conflict("the next key was published less than 15 minutes ago; try again later")
+            await self._turn(tx, rows["active"], waiting)
+        self._signer = None
+
+    async def drop(self, kid: str) -> None:
+        """Stop publishing a key at once: it was stolen. Raises NotFound.
+
+        Tokens signed with it fail as soon as verifiers fetch the key set anew, five minutes at most.
+        """
+        async with self._db.transaction() as tx:
+            await store.lock_keys(tx)
+            if not await store.drop_key(tx, kid):
+                raise NotFound("there is no such signing key")
+            rows = {row.state: row for row in await store.keys(tx)}
+            if "active" not in rows and (waiting := rows.pop("next", None)) is not None:
+                await store.move_key(tx, waiting.kid, "active")
+                rows["active"] = waiting
+            await self._complete(tx, rows)
+        self._signer = None
+
+    async def _current(self) -> _Signer:
+        now_us = self._clock.now_us()
+        if self._signer is None or now_us - self._signer.looked_us > LOOK_AGAIN_US:
+            self._signer = await self._look(now_us)
+        return self._signer
+
+    async def _look(self, now_us: int) -> _Signer:
+        async with self._db.snapshot() as tx:
+            row = await store.active_key(tx)
+        if row is None:
+            async with self._db.transaction() as tx:
+                await store.lock_keys(tx)
+                await self._complete(tx, {row.state: row for row in await store.keys(tx)})
+                row = await store.active_key(tx)
+        assert row is not None
+        if self._signer is not None and self._signer.kid == row.kid:
+            return _Signer(row.kid, self._signer.key, now_us)
+        return _Signer(row.kid, self._open(row), now_us)
+
+    def _is_time(self, rows: dict[str, Row[Any]], now_us: int) -> bool:
+        if "active" not in rows or "next" not in rows:
+            return False
+        used_us, known_us = now_us - rows["active"].since_us, now_us - rows["next"].made_us
+        return used_us >= self._life_us and known_us >= AHEAD_US
+
+    async def _complete(self, tx: Tx, rows: dict[str, Row[Any]]) -> None:
+        """Make the active and the next key where one is missing."""
+        for state in ("active", "next"):
+            if state not in rows:
+                await self._add(tx, state)
+
+    async def _turn(self, tx: Tx, active: Row[Any], waiting: Row[Any]) -> None:
+        await store.move_key(tx, active.kid, "retired")
+        await store.move_key(tx, waiting.kid, "active")
+        await self._add(tx, "next")
+
+    async def _add(self, tx: Tx, state: store.KeyState) -> None:
+        key = ECKey.generate_key("P-256", {"use": "sig", "alg": ALGORITHM}, auto_kid=True)
+        kid = key.thumbprint()
+        nonce = os.urandom(_NONCE_BYTES)
+        sealed = nonce + self._seal.encrypt(nonce, key.as_pem(private=True), kid.encode())
+        public = cast("dict[str, Any]", key.as_dict(private=False)) | {"kid": kid}
+        await store.add_key(tx, kid, state, public, sealed)
+
+    def _open(self, row: Row[Any]) -> ECKey:
+        sealed = bytes(row.sealed)
+        try:
+            pem = self._seal.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], row.kid.encode())
+        except InvalidTag as error:
+            raise SecretMismatch(
+                "the signing keys were sealed with another secret; put the old secret back, or delete the rows of "
+                "signing_key to start with new keys (every session then has to refresh)"
+            ) from error
+        return ECKey.import_key(pem)
+
+
+def derive(secret: bytes, purpose: str) -> bytes:
+    """Derive a 256-bit key for one purpose from the platform's secret (HKDF, RFC 5869)."""
+    assert len(secret) >= 32, "the tokens secret must have at least 32 bytes"
+    return HKDF(SHA256(), length=32, salt=None, info=f"tollway tokens: {purpose}".encode()).derive(secret)

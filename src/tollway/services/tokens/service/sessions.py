@@ -1,0 +1,235 @@
+"""Sessions: opened, refreshed, exchanged, listed, ended, and their end announced."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
+
+from tollway.contracts.errors import SessionEnded, TokenReused
+from tollway.contracts.events import SessionOpened, SessionRevoked
+from tollway.fabric.clock import Clock
+from tollway.fabric.db import Database, Tx
+from tollway.kit.errors import Invalid, NotFound
+from tollway.kit.ids import is_id, new_id
+from tollway.kit.paging import Page, cut_page, decode_cursor
+from tollway.kit.times import MINUTE_US, SECOND_US
+from tollway.services.tokens import model, store
+from tollway.services.tokens.model import Client, Revocation, Ruling, Session
+from tollway.services.tokens.service.keys import KeyRing, derive
+from tollway.services.tokens.settings import TokensSettings
+
+# The stream hears of what another replica ended by looking, this often.
+POLL_S = 0.5
+HEARTBEAT_S = 2.0
+BATCH = 500
+# A cookie is exchanged often; that it was used is written down this often.
+TOUCH_EVERY_US = MINUTE_US
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What the holder of a session gets. Browsers get no refresh token, programs no cookie."""
+
+    session: Session
+    access_token: str
+    expires_at_us: int
+    refresh_token: str = ""
+    cookie: str = ""
+    csrf_token: str = ""
+
+
+class Tokens:
+    """See the package docstring for what the room promises."""
+
+    def __init__(self, db: Database, clock: Clock, settings: TokensSettings, secret: bytes) -> None:
+        self.db = db
+        self.settings = settings
+        self.keys = KeyRing(db, clock, secret, settings.key_life_s)
+        self._clock = clock
+        self._refresh_key = derive(secret, "refresh tokens")
+        self._csrf_key = derive(secret, "forgery tokens")
+        self._news = asyncio.Event()
+
+    async def start(self) -> None:
+        """Make the first keys, or open the present ones. Raises SecretMismatch."""
+        await self.keys.tend()
+        await self.keys.open()
+
+    async def stop(self) -> None:
+        """Let everybody who follows the stream look once more."""
+        self._wake()
+
+    # ── opening and using a session ─────────────────────────────────────────────────────────────────
+
+    async def open_session(
+        self,
+        user_id: str,
+        client: Client,
+        *,
+        roles: Sequence[str],
+        amr: Sequence[str],
+        user_agent: str = "",
+        ip: str = "",
+    ) -> Granted:
+        """Open a session for somebody who has just proved who they are, and return its tokens."""
+        if not is_id("usr", user_id):
+            raise Invalid("user_id is not a user's id")
+        cookie = secrets.token_urlsafe(32) if client == "browser" else ""
+        idle_us, absolute_us = model.limits_us(self.settings, client, roles)
+        async with self.db.transaction() as tx:
+            session = Session(
+                id=new_id("ses"),
+                user_id=user_id,
+                client=client,
+                roles=tuple(sorted(roles)),
+                amr=tuple(amr),
+                auth_time_us=tx.now_us,
+                user_agent=model.clean_user_agent(user_agent),
+                ip=model.clean_ip(ip),
+                created_at_us=tx.now_us,
+                last_used_at_us=tx.now_us,
+                idle_us=idle_us,
+                idle_end_us=tx.now_us + idle_us,
+                absolute_end_us=tx.now_us + absolute_us,
+                counter=0,
+                rotated_at_us=tx.now_us,
+                cookie_hash=model.hash_secret(cookie) if cookie else None,
+            )
+            await store.add_session(tx, session)
+            tx.tell(SessionOpened(session_id=session.id, user_id=user_id))
+        return await self._grant(session, cookie)
+
+    async def refresh(self, refresh_token: str) -> Granted:
+        """Give a program new tokens for its refresh token, which has had its one turn then.
+
+        A repeat soon after gets the same successor, for a client that lost the answer. Raises SessionEnded,
+        TokenReused (which ends the session), Unauthenticated for what is no refresh token.
+        """
+        held = model.read_refresh(refresh_token, self._refresh_key)
+        async with self.db.transaction() as tx:
+            session = await store.advance(tx, held.session_id, held.counter)
+            reused = False
+            if session is None:
+                session = await store.session_by_id(tx, held.session_id)
+                ruling = model.judge(session, held.counter, tx.now_us)
+                if session is None or ruling is Ruling.ENDED:
+                    raise SessionEnded
+                reused = ruling is Ruling.REUSED
+                if reused:
+                    await self._end(tx, "refresh_token_reused", session_id=session.id)
+        if reused:
+            self._wake()
+            raise TokenReused
+        return await self._grant(session)
+
+    async def exchange_cookie(self, cookie: str) -> Granted:
+        """Give the current access token for a browser's cookie. Raises SessionEnded."""
+        async with self.db.snapshot() as tx:
+            session = await store.session_by_cookie(tx, model.hash_secret(cookie))
+        if session is None or not session.alive(self._clock.now_us()):
+            raise SessionEnded
+        if self._clock.now_us() - session.last_used_at_us >= TOUCH_EVERY_US:
+            async with self.db.transaction() as tx:
+                await store.touch(tx, session.id)
+        return await self._grant(session)
+
+    async def _grant(self, session: Session, cookie: str = "") -> Granted:
+        claims = model.access_claims(session, self.settings, new_id("tok"), self._clock.now_us())
+        browser = session.client == "browser"
+        return Granted(
+            session=session,
+            access_token=await self.keys.sign(claims),
+            expires_at_us=claims["exp"] * SECOND_US,
+            refresh_token=""
+            if browser
+            else model.write_refresh(session.id, session.counter, self._refresh_key),
+            cookie=cookie,
+            csrf_token=model.mac(self._csrf_key, session.id) if browser else "",
+        )
+
+    # ── listing and ending ──────────────────────────────────────────────────────────────────────────
+
+    async def sessions(self, user_id: str, limit: int, cursor: str) -> Page[Session]:
+        """List a user's live sessions, newest first."""
+        after = decode_cursor(cursor, 1)
+        async with self.db.snapshot() as tx:
+            rows = await store.sessions_of(tx, user_id, str(after[0]) if after else None, limit + 1)
+        return cut_page(rows, limit, lambda session: [session.id])
+
+    async def end_own(self, user_id: str, session_id: str, reason: str) -> None:
+        """End one of a user's own sessions. Raises NotFound for another's, or one that has ended."""
+        if not is_id("ses", session_id):
+            raise NotFound("there is no such session")
+        if not await self.revoke(reason, session_id=session_id, user_id=user_id):
+            raise NotFound("there is no such session")
+
+    async def revoke(
+        self, reason: str, *, session_id: str = "", user_id: str = "", except_session_id: str = ""
+    ) -> int:
+        """End one session, or all of a user's but one; return how many ended. A repeat ends none."""
+        if not session_id and not user_id:
+            raise Invalid("name a session or a user")
+        async with self.db.transaction() as tx:
+            ended = await self._end(
+                tx, reason, session_id=session_id, user_id=user_id, except_session_id=except_session_id
+            )
+        self._wake()
+        return ended
+
+    async def _end(
+        self, tx: Tx, reason: str, *, session_id: str = "", user_id: str = "", except_session_id: str = ""
+    ) -> int:
+        ended = await store.end_sessions(
+            tx, session_id=session_id, user_id=user_id, except_session_id=except_session_id, reason=reason
+        )
+        entries = [(session.id, session.user_id) for session in ended]
+        if not session_id and not except_session_id:
+            entries.append(("", user_id))
+        if entries:
+            await store.announce_ended(tx, entries)
+        for session in ended:
+            tx.tell(SessionRevoked(session_id=session.id, user_id=session.user_id, reason=reason))
+        return len(ended)
+
+    # ── the revocation stream ───────────────────────────────────────────────────────────────────────
+
+    async def follow_revocations(self, after: int) -> AsyncGenerator[Revocation, None]:
+        """Yield what ended after a number, then what ends as it happens, for ever.
+
+        An entry without ids is a heartbeat and says that the stream is alive; it comes every `HEARTBEAT_S`.
+        """
+        loop = asyncio.get_running_loop()
+        beat_at = loop.time()
+        while True:
+            news = self._news
+            async with self.db.snapshot() as tx:
+                entries = await store.revocations_after(tx, after, BATCH)
+            for entry in entries:
+                after = entry.sequence
+                yield entry
+            if loop.time() >= beat_at:
+                beat_at = loop.time() + HEARTBEAT_S
+                yield Revocation(after, "", "", self._clock.now_us())
+            if len(entries) < BATCH:
+                await _wait(news, POLL_S)
+
+    def _wake(self) -> None:
+        # A fresh event for those who come later; everybody who waits on the old one goes on.
+        self._news.set()
+        self._news = asyncio.Event()
+
+    # ── housekeeping ────────────────────────────────────────────────────────────────────────────────
+
+    async def tend(self) -> None:
+        """Replace old keys and forget what nobody can ask for any more."""
+        await self.keys.tend()
+        async with self.db.transaction() as tx:
+            await store.forget_old(tx)
+
+
+async def _wait(news: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await news.wait()
+    except TimeoutError:
+        return

@@ -1,0 +1,153 @@
+"""Signing keys come into use without a verifier noticing, and go without a trace."""
+
+import asyncio
+import json
+
+import pytest
+from joserfc.jwk import ECKey
+
+from tests.kit.clock import FakeClock
+from tests.kit.tokens import SECRET, USER, tokens_room, verifier_of
+from tollway.fabric.bearer import KEYS_MAX_AGE_S, UNKNOWN_KID_PAUSE_S, Verifier
+from tollway.fabric.db import Database
+from tollway.kit.errors import Conflict, NotFound, Unauthenticated
+from tollway.services.tokens import store
+from tollway.services.tokens.service import KeyRing, SecretMismatch, Tokens
+
+MONTH_S = 30 * 86_400
+
+
+async def states(db: Database) -> dict[str, str]:
+    async with db.snapshot() as tx:
+        return {row.kid: row.state for row in await store.keys(tx)}
+
+
+async def access_token(room: Tokens) -> str:
+    return (await room.open_session(USER, "program", roles=["customer"], amr=["pwd"])).access_token
+
+
+def kid(room_keys: dict[str, str], state: str) -> str:
+    return next(kid for kid, its in room_keys.items() if its == state)
+
+
+async def test_the_first_use_makes_one_key_to_sign_with_and_one_to_come(
+    room: Tokens, db: Database, verifier: Verifier
+) -> None:
+    assert (await verifier.verify(await access_token(room))).user_id == USER
+    assert sorted((await states(db)).values()) == ["active", "next"]
+
+
+async def test_replicas_that_start_at_once_agree_on_the_keys(db: Database, clock: FakeClock) -> None:
+    rooms = [tokens_room(db, clock) for _ in range(8)]
+    await asyncio.gather(*(room.start() for room in rooms))
+    assert sorted((await states(db)).values()) == ["active", "next"]
+    checks = verifier_of(rooms[0], clock)
+    for room in rooms:
+        assert await checks.verify(await access_token(room))
+
+
+async def test_only_public_parts_are_published_under_their_thumbprints(room: Tokens) -> None:
+    keys = json.loads(await room.keys.jwks())["keys"]
+    assert len(keys) == 2
+    for jwk in keys:
+        assert set(jwk) == {"kty", "crv", "x", "y", "use", "alg", "kid"}
+        assert jwk["kid"] == ECKey.import_key({k: jwk[k] for k in ("kty", "crv", "x", "y")}).thumbprint()
+
+
+async def test_private_keys_are_sealed_at_rest(room: Tokens, db: Database) -> None:
+    await room.start()
+    async with db.snapshot() as tx:
+        for row in await store.keys(tx):
+            assert b"PRIVATE KEY" not in bytes(row.sealed)
+
+
+async def test_another_secret_is_told_at_start_and_changes_nothing(
+    room: Tokens, db: Database, clock: FakeClock
+) -> None:
+    await room.start()
+    before = await states(db)
+    with pytest.raises(SecretMismatch, match="put the old secret back"):
+        await Tokens(db, clock, room.settings, SECRET[::-1]).start()
+    assert await states(db) == before
+
+
+async def test_a_month_of_rotation_never_refuses_a_good_token(
+    room: Tokens, db: Database, clock: FakeClock, verifier: Verifier
+) -> None:
+    await room.start()
+    first = kid(await states(db), "active")
+    coming = kid(await states(db), "next")
+    clock.advance(MONTH_S - 1)
+    await room.tend()
+    assert kid(await states(db), "active") == first
+    old_token = await access_token(room)
+    await verifier.verify(old_token)
+    clock.advance(1)
+    await room.tend()
+    after = await states(db)
+    assert (kid(after, "active"), after[first]) == (coming, "retired")
+    assert await verifier.verify(await access_token(room)), "known ahead: no fetch was needed"
+    assert await verifier.verify(old_token)
+
+
+async def test_a_retired_key_goes_when_no_token_of_it_can_run(
+    room: Tokens, db: Database, clock: FakeClock
+) -> None:
+    await room.start()
+    clock.advance(15 * 60)
+    await room.keys.rotate()
+    old = kid(await states(db), "retired")
+    clock.advance(300 + 30 + KEYS_MAX_AGE_S)
+    await room.tend()
+    assert old in await states(db)
+    clock.advance(60)
+    await room.tend()
+    assert old not in await states(db)
+
+
+async def test_a_key_is_not_used_before_verifiers_can_know_it(room: Tokens, clock: FakeClock) -> None:
+    await room.start()
+    with pytest.raises(Conflict, match="15 minutes"):
+        await room.keys.rotate()
+    clock.advance(15 * 60)
+    await room.keys.rotate()
+    with pytest.raises(Conflict):
+        await room.keys.rotate()
+
+
+async def test_a_replica_signs_with_the_new_key_soon_after_another_rotated(
+    room: Tokens, db: Database, clock: FakeClock
+) -> None:
+    other = tokens_room(db, clock)
+    await access_token(other)
+    clock.advance(15 * 60)
+    await access_token(other)
+    await room.keys.rotate()
+    clock.advance(6)
+    checks = verifier_of(room, clock)
+    await checks.verify(await access_token(other))
+    await room.keys.drop(kid(await states(db), "retired"))
+    clock.advance(UNKNOWN_KID_PAUSE_S)
+    assert await verifier_of(room, clock).verify(await access_token(other))
+
+
+async def test_a_stolen_key_is_dropped_at_once(room: Tokens, db: Database, clock: FakeClock) -> None:
+    stolen_token = await access_token(room)
+    before = await states(db)
+    stolen = kid(before, "active")
+    await room.keys.drop(stolen)
+    after = await states(db)
+    assert stolen not in after
+    assert kid(after, "active") == kid(before, "next")
+    assert sorted(after.values()) == ["active", "next"]
+    checks = verifier_of(room, clock)
+    assert await checks.verify(await access_token(room))
+    with pytest.raises(Unauthenticated):
+        await checks.verify(stolen_token)
+    with pytest.raises(NotFound):
+        await room.keys.drop(stolen)
+
+
+def test_a_short_secret_is_refused(db: Database, clock: FakeClock) -> None:
+    with pytest.raises(AssertionError, match="32 bytes"):
+        KeyRing(db, clock, b"short", 1)
