@@ -1,0 +1,309 @@
+"""The catalogue's REST side: browsing for everybody, prices and capacity for operators."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, Field
+
+from tollway.fabric.rest import (
+    Answer,
+    Body,
+    IdempotencyKey,
+    MoneyText,
+    PositiveMoney,
+    PositiveUnits,
+    UnitsText,
+    UtcTime,
+    Who,
+    idempotent,
+    policy,
+)
+from tollway.fabric.rest.etag import tagged
+from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
+from tollway.kit.times import SECOND_US
+from tollway.services.catalog.model import Issue, Pack, Price
+from tollway.services.catalog.service import Catalog, Offer
+from tollway.services.catalog.settings import Location
+
+PUBLIC = policy(permission="public", owner="public")
+CODE = r"^[a-z0-9][a-z0-9._-]{0,99}$"
+CURRENCY = r"^[A-Z]{3,10}$"
+
+AssetCode = Annotated[str, Field(pattern=CODE, examples=["bandwidth.residential.standard"])]
+CurrencyCode = Annotated[str, Field(pattern=CURRENCY, examples=["USD"])]
+AssetPath = Annotated[str, Path(pattern=CODE)]
+AssetQuery = Annotated[str, Query(pattern=CODE)]
+CurrencyQuery = Annotated[str, Query(pattern=CURRENCY, description="The operator's own currency if absent")]
+LimitQuery = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
+
+
+class PriceView(BaseModel):
+    """A price now: `ask` is what a customer pays for `lot_units`, `bid` what they would get back."""
+
+    currency: str
+    ask: MoneyText
+    bid: MoneyText
+    list_price: MoneyText
+    lot_units: UnitsText
+
+
+class AssetView(BaseModel):
+    """An access asset on sale. `validity_s` is how long a bought lot lasts; 0 is for ever."""
+
+    asset: str
+    name: str
+    description: str
+    protocols: tuple[str, ...]
+    tier: str
+    unit: str
+    lot_units: UnitsText
+    min_units: UnitsText
+    max_units: UnitsText
+    validity_s: int
+    capacity_units: UnitsText
+    available_units: UnitsText | None
+    price: PriceView | None
+
+
+class AssetList(BaseModel):
+    items: list[AssetView]
+
+
+class PlanView(BaseModel):
+    """A pack: a fixed amount of one asset, bought once. Order it with its `asset` and `quantity`."""
+
+    id: str
+    kind: str
+    asset: str
+    name: str
+    tier: str
+    protocols: tuple[str, ...]
+    quantity: UnitsText
+    unit: str
+    validity_s: int
+    currency: str
+    price: MoneyText
+
+
+class PlanList(BaseModel):
+    items: list[PlanView]
+
+
+class LocationView(BaseModel):
+    """A place where traffic can leave; what the operator did not say about it is empty."""
+
+    id: str
+    name: str
+    country: str
+    region: str
+    city: str
+
+
+class LocationList(BaseModel):
+    items: list[LocationView]
+
+
+class ListPriceView(BaseModel):
+    """A list price and since when it holds. Scarcity is added on top; see `ask` of the price now."""
+
+    list_price: MoneyText
+    since: UtcTime
+
+
+class PriceHistory(BaseModel):
+    asset: str
+    now: PriceView
+    items: list[ListPriceView]
+    next_cursor: str
+
+
+class Calculation(Body):
+    """What to price."""
+
+    asset: AssetCode
+    quantity: PositiveUnits
+    currency: CurrencyCode
+
+
+class EstimateView(BaseModel):
+    """What it would cost now. It is not kept for you; a quote is."""
+
+    asset: str
+    quantity: UnitsText
+    currency: str
+    price: MoneyText
+    ask: MoneyText
+    lot_units: UnitsText
+    validity_s: int
+
+
+class NewPrice(Body):
+    """A list price for one lot (for bandwidth: 1 GB)."""
+
+    asset: AssetCode
+    currency: CurrencyCode
+    list_price: PositiveMoney
+
+
+class NewCapacity(Body):
+    """Units to put up for sale on top of what there is."""
+
+    asset: AssetCode
+    quantity: PositiveUnits
+
+
+class NewPriceView(BaseModel):
+    asset: str
+    currency: str
+    list_price: MoneyText
+    since: UtcTime
+
+
+class IssueView(BaseModel):
+    id: str
+    asset: str
+    quantity: UnitsText
+    done: bool
+
+
+def router(room: Catalog) -> APIRouter:
+    """Make the routes of the catalogue."""
+    api = APIRouter(tags=["catalogue"])
+    _browsing(api, room)
+    _pricing(api, room)
+    _operating(api, room)
+    return api
+
+
+def _browsing(api: APIRouter, room: Catalog) -> None:
+    @api.get("/api/catalog/assets", **PUBLIC)
+    async def assets(currency: CurrencyQuery = "") -> AssetList:
+        """List everything on sale, with prices."""
+        return AssetList(items=[_asset(offer) for offer in await room.offers(currency)])
+
+    @api.get("/api/catalog/assets/{asset}", response_model=AssetView, **PUBLIC)
+    async def asset(asset: AssetPath, request: Request, currency: CurrencyQuery = "") -> Response:
+        """Show one asset, with its price."""
+        return tagged(request, _asset(await room.offer(asset, currency)))
+
+    @api.get("/api/billing/plans", **PUBLIC)
+    @api.get("/api/catalog/plans", **PUBLIC)
+    async def plans(currency: CurrencyQuery = "") -> PlanList:
+        """List the packs on sale at their price now."""
+        return PlanList(items=[_plan(pack) for pack in await room.plans(currency)])
+
+    @api.get("/api/catalog/locations", **PUBLIC)
+    async def locations() -> LocationList:
+        """List where traffic can leave."""
+        return LocationList(items=[_location(one) for one in room.locations()])
+
+
+def _pricing(api: APIRouter, room: Catalog) -> None:
+    @api.get("/api/catalog/prices", **PUBLIC)
+    async def prices(
+        asset: AssetQuery, currency: CurrencyQuery = "", limit: LimitQuery = DEFAULT_LIMIT, cursor: str = ""
+    ) -> PriceHistory:
+        """Show the price of an asset now, and its list prices so far, newest first."""
+        now = await room.price(asset, currency)
+        page = await room.price_history(asset, currency, limit, cursor)
+        items = [ListPriceView(list_price=listed.per_lot, since=listed.from_us) for listed in page.items]
+        return PriceHistory(asset=asset, now=_price(now), items=items, next_cursor=page.next_cursor)
+
+    @api.post(
+        "/api/billing/calculate-price",
+        **policy(permission="public", owner="public", audit="catalog:price:calculate"),
+    )
+    async def calculate(body: Calculation) -> EstimateView:
+        """Say what a quantity would cost now. Needs no account and binds nobody."""
+        estimate = await room.calculate(body.asset, body.quantity, body.currency)
+        return EstimateView(
+            asset=body.asset,
+            quantity=body.quantity,
+            currency=estimate.price.currency,
+            price=estimate.cost,
+            ask=estimate.price.ask_per_lot,
+            lot_units=estimate.price.lot_units,
+            validity_s=estimate.product.validity_us // SECOND_US,
+        )
+
+
+def _operating(api: APIRouter, room: Catalog) -> None:
+    @api.patch(
+        "/api/admin/prices",
+        **policy(permission="admin:write", owner="any", audit="catalog:price:set"),
+    )
+    async def set_price(body: NewPrice, who: Who) -> NewPriceView:
+        """List an asset at another price from now on. Quotes that were given are kept."""
+        listed = await room.set_price(body.asset, body.currency, body.list_price, who.user_id)
+        return NewPriceView(
+            asset=listed.asset, currency=listed.currency, list_price=listed.per_lot, since=listed.from_us
+        )
+
+    @api.post(
+        "/api/admin/capacity",
+        status_code=201,
+        response_model=IssueView,
+        **policy(permission="admin:write", owner="any", audit="catalog:capacity:issue"),
+    )
+    async def add_capacity(body: NewCapacity, who: Who, key: IdempotencyKey) -> Response:
+        """Put more of an asset up for sale."""
+
+        async def work() -> Answer:
+            issue = await room.add_capacity(body.asset, body.quantity, who.user_id, key)
+            return Answer(201, _issue(issue))
+
+        return await idempotent(room.db, who, key, body, work)
+
+
+def _asset(offer: Offer) -> AssetView:
+    product = offer.product
+    return AssetView(
+        asset=product.asset,
+        name=product.name,
+        description=product.description,
+        protocols=product.protocols,
+        tier=product.tier,
+        unit=product.unit,
+        lot_units=product.lot_units,
+        min_units=product.min_units,
+        max_units=product.max_units,
+        validity_s=product.validity_us // SECOND_US,
+        capacity_units=product.capacity_units,
+        available_units=offer.available_units,
+        price=_price(offer.price) if offer.price else None,
+    )
+
+
+def _price(price: Price) -> PriceView:
+    return PriceView(
+        currency=price.currency,
+        ask=price.ask_per_lot,
+        bid=price.bid_per_lot,
+        list_price=price.list_per_lot,
+        lot_units=price.lot_units,
+    )
+
+
+def _plan(pack: Pack) -> PlanView:
+    product = pack.product
+    return PlanView(
+        id=pack.id,
+        kind="pack",
+        asset=product.asset,
+        name=product.name,
+        tier=product.tier,
+        protocols=product.protocols,
+        quantity=pack.quantity,
+        unit=product.unit,
+        validity_s=product.validity_us // SECOND_US,
+        currency=pack.currency,
+        price=pack.price,
+    )
+
+
+def _location(one: Location) -> LocationView:
+    return LocationView(id=one.id, name=one.name, country=one.country, region=one.region, city=one.city)
+
+
+def _issue(issue: Issue) -> IssueView:
+    return IssueView(id=issue.id, asset=issue.asset, quantity=issue.units, done=issue.done)

@@ -1,0 +1,1 @@
+"""The catalogue's schema, in the order it grew."""

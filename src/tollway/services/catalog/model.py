@@ -1,0 +1,201 @@
+"""What a product and a price are, and the arithmetic between them. Pure: no clock, no database, no door."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from tollway.kit.errors import Invalid
+from tollway.kit.money import MAX_UNITS, mul_div
+from tollway.kit.times import DAY_US
+
+GB = 1_000_000_000
+MILLION = 1_000_000
+
+Curve = Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """An access asset as it is sold. Quantities are in `unit`s; `lot_units` of them carry one price."""
+
+    asset: str
+    name: str
+    description: str
+    protocols: tuple[str, ...]
+    tier: str
+    unit: str
+    lot_units: int
+    min_units: int
+    max_units: int
+    validity_us: int
+    capacity_units: int = 0
+    active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ListPrice:
+    """What one lot is listed for, in units of the currency, since when and by whom."""
+
+    asset: str
+    currency: str
+    per_lot: int
+    from_us: int
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """A price now, for `lot_units`: a customer pays `ask_per_lot` and would get `bid_per_lot` back."""
+
+    asset: str
+    currency: str
+    list_per_lot: int
+    ask_per_lot: int
+    bid_per_lot: int
+    lot_units: int
+    at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """A plan that is on sale: a fixed amount of one product."""
+
+    id: str
+    product: Product
+    quantity: int
+    currency: str
+    price: int
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """Capacity put up for sale: `units` of `asset`; done when the ledger has issued them."""
+
+    id: str
+    asset: str
+    units: int
+    actor: str
+    done: bool
+
+
+def sold_ppm(capacity: int, available: int) -> int:
+    """Return what part of the capacity is not available any more, in millionths, rounded up."""
+    if capacity <= 0:
+        return MILLION
+    sold = min(max(capacity - available, 0), capacity)
+    return mul_div(sold, MILLION, capacity, round_up=True)
+
+
+def scarcity_factor(curve: Curve, sold: int) -> int:
+    """Return the factor on the list price where `sold` of the capacity is gone; both in millionths."""
+    for (left, low), (right, high) in pairwise(curve):
+        if sold <= right:
+            return low + mul_div(high - low, sold - left, right - left, round_up=True)
+    return curve[-1][1]
+
+
+def price_at(listed: ListPrice, product: Product, factor_ppm: int, spread_ppm: int, at_us: int) -> Price:
+    """Make the price of a moment: the ask rounded up, the bid down. Raises Invalid when it leaves 64 bits."""
+    ask = mul_div(listed.per_lot, factor_ppm, MILLION, round_up=True)
+    bid = ask * (MILLION - spread_ppm) // MILLION
+    if ask > MAX_UNITS:
+        raise Invalid(f"the price of {product.asset} is out of range")
+    return Price(product.asset, listed.currency, listed.per_lot, ask, bid, product.lot_units, at_us)
+
+
+def cost_of(quantity: int, per_lot: int, lot_units: int) -> int:
+    """Return what `quantity` costs at a price per lot, rounded up. Raises Invalid when it leaves 64 bits."""
+    cost = mul_div(quantity, per_lot, lot_units, round_up=True)
+    if cost > MAX_UNITS:
+        raise Invalid("quantity is out of range: its price does not fit 64 bits")
+    return cost
+
+
+def check_quantity(product: Product, quantity: int) -> None:
+    """Raise Invalid when this much is not sold in one order."""
+    if not product.min_units <= quantity <= product.max_units:
+        raise Invalid(
+            f"quantity must be from {product.min_units} to {product.max_units} {product.unit}s",
+            errors=[
+                {
+                    "field": "quantity",
+                    "message": "is out of range",
+                    "min": str(product.min_units),
+                    "max": str(product.max_units),
+                }
+            ],
+        )
+
+
+def packs(product: Product, price: Price, sizes_lots: Sequence[int]) -> list[Pack]:
+    """Cut a product into the packs that may be bought in one order."""
+    quantities = [(lots, lots * product.lot_units) for lots in sizes_lots]
+    return [
+        Pack(
+            f"{product.asset}.{lots}",
+            product,
+            quantity,
+            price.currency,
+            cost_of(quantity, price.ask_per_lot, price.lot_units),
+        )
+        for lots, quantity in quantities
+        if product.min_units <= quantity <= product.max_units
+    ]
+
+
+# ── the first catalogue ─────────────────────────────────────────────────────────────────────────────
+
+FIRST_CAPACITY_UNITS = 100_000 * GB
+_PROTOCOLS = ("http", "https", "socks5")
+_MIN_UNITS, _MAX_UNITS = GB // 1000, 10_000 * GB
+
+
+def _bandwidth(asset: str, name: str, description: str, tier: str, validity_days: int) -> Product:
+    return Product(
+        asset, name, description, _PROTOCOLS, tier, "byte", GB, _MIN_UNITS, _MAX_UNITS, validity_days * DAY_US
+    )
+
+
+# Each with its list price per GB, in millionths of the currency.
+FIRST_CATALOGUE: tuple[tuple[Product, dict[str, int]], ...] = (
+    (
+        _bandwidth(
+            "bandwidth.residential.budget",
+            "Residential bandwidth, budget",
+            "Shared residential exits at the lowest price; unused bytes lapse after 30 days.",
+            "budget",
+            30,
+        ),
+        {"USD": 1_500_000, "EUR": 1_400_000},
+    ),
+    (
+        _bandwidth(
+            "bandwidth.residential.standard",
+            "Residential bandwidth, standard",
+            "Residential exits for everyday work; unused bytes lapse after 90 days.",
+            "standard",
+            90,
+        ),
+        {"USD": 3_000_000, "EUR": 2_800_000},
+    ),
+    (
+        _bandwidth(
+            "bandwidth.residential.premium",
+            "Residential bandwidth, premium",
+            "The best residential exits; bytes never lapse.",
+            "premium",
+            0,
+        ),
+        {"USD": 6_000_000, "EUR": 5_600_000},
+    ),
+    (
+        _bandwidth(
+            "bandwidth.datacenter.standard",
+            "Datacenter bandwidth",
+            "Fast exits in a data centre; bytes never lapse.",
+            "standard",
+            0,
+        ),
+        {"USD": 500_000, "EUR": 460_000},
+    ),
+)

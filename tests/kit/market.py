@@ -1,0 +1,96 @@
+"""A small market for tests: the rooms catalog and orders on real databases, and a ledger behind its door."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.kit.clock import FakeClock
+from tests.kit.databases import Kind, database, room_migrations
+from tests.kit.fake_ledger import FakeLedger
+from tollway.contracts import catalog_pb2_grpc, ledger_pb2_grpc
+from tollway.fabric.db import Database
+from tollway.fabric.jobs import Worker
+from tollway.fabric.rpc import LocalChannel, LocalServer
+from tollway.services.catalog.jobs import JOBS as CATALOG_JOBS
+from tollway.services.catalog.rpc import CatalogRpc
+from tollway.services.catalog.service import Catalog
+from tollway.services.catalog.settings import CatalogSettings
+from tollway.services.orders.jobs import JOBS as ORDERS_JOBS
+from tollway.services.orders.service import Orders
+from tollway.services.orders.settings import OrdersSettings
+
+GB = 1_000_000_000
+USD = 1_000_000
+STANDARD = "bandwidth.residential.standard"
+BUDGET = "bandwidth.residential.budget"
+
+
+@dataclass
+class Market:
+    clock: FakeClock
+    server: LocalServer
+    ledger: FakeLedger
+    catalog_db: Database
+    orders_db: Database
+    catalog: Catalog
+    orders: Orders
+    catalog_asks: LocalChannel
+    orders_ask: LocalChannel
+
+    def new_orders(self, settings: OrdersSettings | None = None, db: Any = None) -> Orders:
+        """Another instance on the same database, as after a restart or on another replica."""
+        return make_orders(self.server, db or self.orders_db, self.clock, settings)[0]
+
+    async def run_jobs(self) -> None:
+        """Run what is due at both rooms, until nothing is."""
+        for room, db, jobs in (
+            (self.catalog, self.catalog_db, CATALOG_JOBS),
+            (self.orders, self.orders_db, ORDERS_JOBS),
+        ):
+            worker = Worker(room, db, jobs)
+            while await worker.run_due():
+                pass
+
+
+@asynccontextmanager
+async def market(
+    kind: Kind,
+    folder: Path,
+    clock: FakeClock,
+    *,
+    settings: OrdersSettings | None = None,
+    catalog_settings: CatalogSettings | None = None,
+    seeded: bool = True,
+) -> AsyncIterator[Market]:
+    """Open a market on a fake ledger."""
+    ledger, server = FakeLedger(clock), LocalServer()
+    ledger_pb2_grpc.add_LedgerServicer_to_server(ledger, server)
+    async with (
+        database(kind, folder, clock, room_migrations("catalog"), "catalog") as catalog_db,
+        database(kind, folder, clock, room_migrations("orders"), "orders") as orders_db,
+    ):
+        catalog, catalog_asks = make_catalog(server, catalog_db, clock, catalog_settings)
+        catalog_pb2_grpc.add_CatalogServicer_to_server(CatalogRpc(catalog), server)
+        orders, orders_ask = make_orders(server, orders_db, clock, settings)
+        if seeded:
+            await catalog.seed()
+        yield Market(clock, server, ledger, catalog_db, orders_db, catalog, orders, catalog_asks, orders_ask)
+
+
+def make_catalog(
+    server: LocalServer, db: Any, clock: FakeClock, settings: CatalogSettings | None = None
+) -> tuple[Catalog, LocalChannel]:
+    channel = LocalChannel(server, "catalog")
+    ledger: Any = ledger_pb2_grpc.LedgerStub(channel)
+    return Catalog(db, clock, settings or CatalogSettings(), ledger), channel
+
+
+def make_orders(
+    server: LocalServer, db: Any, clock: FakeClock, settings: OrdersSettings | None = None
+) -> tuple[Orders, LocalChannel]:
+    channel = LocalChannel(server, "orders")
+    ledger: Any = ledger_pb2_grpc.LedgerStub(channel)
+    catalog: Any = catalog_pb2_grpc.CatalogStub(channel)
+    return Orders(db, clock, settings or OrdersSettings(), catalog, ledger), channel
