@@ -1,0 +1,116 @@
+"""Tokens and sessions over REST, checked with the keys that the room itself publishes."""
+
+import pytest
+
+from tests.kit.clock import FakeClock
+from tests.kit.rest import RestClient
+from tests.kit.tokens import OTHER, USER, verifier_of
+from tollway.fabric.bearer import Revocations, Verifier
+from tollway.fabric.rest import build_app
+from tollway.services.tokens.http import router
+from tollway.services.tokens.service import Granted, Tokens
+
+
+@pytest.fixture
+def client(room: Tokens, clock: FakeClock) -> RestClient:
+    return RestClient(build_app([router(room)], verifier_of(room, clock), Revocations(clock)))
+
+
+async def sign_in(room: Tokens, user_id: str = USER, client: str = "program") -> Granted:
+    kind = "browser" if client == "browser" else "program"
+    return await room.open_session(
+        user_id, kind, roles=["customer"], amr=["pwd"], user_agent="curl/8", ip="192.0.2.7"
+    )
+
+
+async def test_a_program_refreshes_its_tokens(room: Tokens, client: RestClient, verifier: Verifier) -> None:
+    held = await sign_in(room)
+    reply = await client.post("/api/auth/refresh", {"refresh_token": held.refresh_token})
+    assert reply.status == 200
+    assert reply.headers["cache-control"] == "no-store"
+    assert (reply.json["token_type"], reply.json["expires_in"]) == ("Bearer", 300)
+    assert (await verifier.verify(reply.json["access_token"])).session_id == held.session.id
+    assert reply.json["refresh_token"] != held.refresh_token
+
+
+async def test_a_reused_refresh_token_tells_so_and_ends_the_session(
+    room: Tokens, client: RestClient, clock: FakeClock
+) -> None:
+    held = await sign_in(room)
+    await room.refresh(held.refresh_token)
+    clock.advance(61)
+    reused = await client.post("/api/auth/refresh", {"refresh_token": held.refresh_token})
+    assert (reused.status, reused.json["code"]) == (401, "token_reused")
+    ended = await client.post("/api/auth/refresh", {"refresh_token": held.refresh_token})
+    assert (ended.status, ended.json["code"]) == (401, "session_ended")
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({}, 422),
+        ({"refresh_token": 7}, 422),
+        ({"refresh_token": "x" * 201}, 422),
+        ({"refresh_token": "x", "more": 1}, 422),
+        (b"{", 400),
+        (b"[]", 422),
+        ({"refresh_token": "rubbish\x00"}, 401),
+    ],
+)
+async def test_a_bad_refresh_request_is_refused(client: RestClient, body: object, status: int) -> None:
+    assert (await client.post("/api/auth/refresh", body)).status == status
+
+
+async def test_logging_out_ends_the_session_and_clears_the_cookie(room: Tokens, client: RestClient) -> None:
+    browser = await sign_in(room, client="browser")
+    reply = await client.post("/api/auth/logout", token=browser.access_token)
+    assert reply.status == 204
+    cookie = reply.headers["set-cookie"]
+    assert cookie.startswith('__Host-sid=""')
+    for part in ("Max-Age=0", "Path=/", "Secure", "HttpOnly", "SameSite=lax"):
+        assert part in cookie
+    assert (await room.sessions(USER, 10, "")).items == []
+
+
+async def test_a_user_lists_and_ends_their_sessions(room: Tokens, client: RestClient) -> None:
+    here, there = await sign_in(room), await sign_in(room, client="browser")
+    await sign_in(room, OTHER)
+    listed = (await client.get("/api/auth/sessions", here.access_token)).json
+    assert {item["id"]: item["current"] for item in listed["items"]} == {
+        here.session.id: True,
+        there.session.id: False,
+    }
+    assert {item["client"] for item in listed["items"]} == {"program", "browser"}
+    assert listed["items"][0]["ip"] == "192.0.2.7"
+    path = f"/api/auth/sessions/{there.session.id}"
+    assert (await client.call("DELETE", path, token=here.access_token)).status == 204
+    assert (await client.call("DELETE", path, token=here.access_token)).status == 404
+
+
+async def test_anothers_session_does_not_exist(room: Tokens, client: RestClient) -> None:
+    mine, theirs = await sign_in(room), await sign_in(room, OTHER)
+    for session_id in (theirs.session.id, "ses_nonsense", "%00"):
+        reply = await client.call("DELETE", f"/api/auth/sessions/{session_id}", token=mine.access_token)
+        assert (reply.status, reply.json["code"]) == (404, "not_found")
+    assert await room.refresh(theirs.refresh_token)
+
+
+async def test_a_bad_page_is_refused(room: Tokens, client: RestClient) -> None:
+    mine = await sign_in(room)
+    for query in ("limit=0", "limit=201", "limit=x", "cursor=rubbish", "cursor=" + "A" * 300):
+        assert (await client.get(f"/api/auth/sessions?{query}", mine.access_token)).status == 422
+
+
+async def test_the_keys_are_published_for_everybody(room: Tokens, client: RestClient) -> None:
+    reply = await client.get("/.well-known/jwks.json")
+    assert reply.headers["cache-control"] == "public, max-age=300"
+    assert len(reply.json["keys"]) == 2
+    assert "d" not in reply.json["keys"][0]
+
+
+async def test_the_metadata_names_what_there_is(room: Tokens, client: RestClient) -> None:
+    document = (await client.get("/.well-known/openid-configuration")).json
+    assert document["issuer"] == room.settings.issuer
+    assert document["jwks_uri"] == f"{room.settings.issuer}/.well-known/jwks.json"
+    assert document["response_types_supported"] == []
+    assert "authorization_endpoint" not in document

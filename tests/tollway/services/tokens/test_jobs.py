@@ -1,0 +1,25 @@
+"""The room looks after itself."""
+
+from tests.kit.clock import FakeClock
+from tollway.fabric.db import Database
+from tollway.fabric.jobs import Worker
+from tollway.services.tokens import store
+from tollway.services.tokens.jobs import TIMED
+from tollway.services.tokens.service import Tokens
+
+
+async def test_tending_makes_keys_and_replaces_them_after_a_month(
+    room: Tokens, db: Database, clock: FakeClock
+) -> None:
+    await TIMED["tend"].run(room)
+    async with db.snapshot() as tx:
+        first = await store.active_key(tx)
+    clock.advance(30 * 86_400)
+    await TIMED["tend"].run(room)
+    async with db.snapshot() as tx:
+        second = await store.active_key(tx)
+    assert first is not None
+    assert second is not None
+    assert first.kid != second.kid
+    assert TIMED["tend"].every_s <= 900, "often enough for keys to be known ahead"
+    assert Worker(room, db, {}, TIMED)
