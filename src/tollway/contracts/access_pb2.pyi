@@ -308,8 +308,8 @@ Global___AccountingRecord: _TypeAlias = AccountingRecord  # noqa: Y015
 
 @_typing.final
 class ReportRequest(_message.Message):
-    """Use is charged to the node's leases for the record's resource, oldest first. A report without records keeps its
-    lease alive.
+    """All records are of the lease's resource. A flow that drew on two leases is reported on the first with what that
+    one covers, then on the second with the rest. A report without records keeps the node's leases alive.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
@@ -320,9 +320,9 @@ class ReportRequest(_message.Message):
     RELEASE_FIELD_NUMBER: _builtins.int
     node: _builtins.str
     lease_id: _builtins.str
-    """a lease to keep alive or release; may be empty"""
+    """the reservation these flows drew on"""
     release: _builtins.bool
-    """after these records give back what the lease still holds; without a lease_id, what"""
+    """after these records give back what the lease still holds"""
     @_builtins.property
     def records(self) -> _containers.RepeatedCompositeFieldContainer[Global___AccountingRecord]: ...
     def __init__(
@@ -348,8 +348,9 @@ class ReportResponse(_message.Message):
     REMAINING_BYTES_FIELD_NUMBER: _builtins.int
     SHORTFALL_BYTES_FIELD_NUMBER: _builtins.int
     remaining_bytes: _builtins.int
-    """what the node's leases for these resources still hold"""
+    """what the lease still holds"""
     shortfall_bytes: _builtins.int
+    """use that nothing the customer holds could pay"""
     def __init__(
         self,
         *,
