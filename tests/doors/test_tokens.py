@@ -73,7 +73,7 @@ async def test_bad_requests_are_refused(tokens: Door) -> None:
 
 async def test_the_keys_come_with_what_tokens_name(tokens: Door, room: Tokens) -> None:
     keys = await tokens.stub.GetKeys(tokens_pb2.GetKeysRequest())
-    assert (keys.issuer, keys.audience) == (room.settings.issuer, room.settings.audience)
+    assert (keys.issuer, keys.audience) == (room.names.issuer, room.names.audience)
     assert len(json.loads(keys.jwks_json)["keys"]) == 2
 
 

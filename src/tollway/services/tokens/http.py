@@ -105,9 +105,9 @@ def router(room: Tokens) -> APIRouter:
     @routes.get("/.well-known/openid-configuration", **policy(permission="public", owner="public"))
     async def metadata() -> ServerMetadata:
         """Tell a client where things are (RFC 8414)."""
-        issuer = room.settings.issuer.rstrip("/")
+        issuer = room.names.issuer.rstrip("/")
         return ServerMetadata(
-            issuer=room.settings.issuer,
+            issuer=room.names.issuer,
             jwks_uri=f"{issuer}/.well-known/jwks.json",
             token_endpoint=f"{issuer}/api/auth/token",
             id_token_signing_alg_values_supported=[ALGORITHM],

@@ -119,12 +119,20 @@ def limits_us(settings: TokensSettings, client: Client, roles: Collection[str]) 
     return idle_s * SECOND_US, absolute_s * SECOND_US
 
 
-def access_claims(session: Session, settings: TokensSettings, token_id: str, now_us: int) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What tokens say of who made them and whom they are meant for."""
+
+    issuer: str
+    audience: str
+
+
+def access_claims(session: Session, names: Names, token_id: str, now_us: int) -> dict[str, Any]:
     """Make the claims of an access token (RFC 9068). It never outlives its session."""
     issued_at = now_us // SECOND_US
     return {
-        "iss": settings.issuer,
-        "aud": settings.audience,
+        "iss": names.issuer,
+        "aud": names.audience,
         "sub": session.user_id,
         "client_id": f"tollway-{session.client}",
         "iat": issued_at,

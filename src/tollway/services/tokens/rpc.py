@@ -69,9 +69,9 @@ class TokensRpc(tokens_pb2_grpc.TokensServicer):
 
     async def GetKeys(self, request: tokens_pb2.GetKeysRequest, context: Any) -> tokens_pb2.GetKeysResponse:
         """Return the public keys, and what tokens name as issuer and audience."""
-        settings = self._room.settings
+        names = self._room.names
         return tokens_pb2.GetKeysResponse(
-            jwks_json=await self._room.keys.jwks(), issuer=settings.issuer, audience=settings.audience
+            jwks_json=await self._room.keys.jwks(), issuer=names.issuer, audience=names.audience
         )
 
     async def FollowRevocations(

@@ -9,11 +9,10 @@ class TokensSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     issuer: str = Field(
-        "http://127.0.0.1:8000",
-        description="The issuer that tokens name (RFC 8414); the public address of the platform",
+        "", description="The issuer that tokens name (RFC 8414); empty: the public address of the platform"
     )
     audience: str = Field("tollway-api", description="The audience that tokens are meant for")
-    key_life_s: int = Field(30 * 86_400, gt=0, description="How long a signing key is used, in seconds")
+    signing_life_s: int = Field(30 * 86_400, gt=0, description="How long a key signs, in seconds")
     browser_idle_s: int = Field(12 * 3600, gt=0, description="A browser session unused for so long ends")
     browser_absolute_s: int = Field(30 * 86_400, gt=0, description="A browser session ends at the latest")
     program_idle_s: int = Field(7 * 86_400, gt=0, description="A program's session unused for so long ends")

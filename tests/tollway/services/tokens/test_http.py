@@ -110,7 +110,7 @@ async def test_the_keys_are_published_for_everybody(room: Tokens, client: RestCl
 
 async def test_the_metadata_names_what_there_is(room: Tokens, client: RestClient) -> None:
     document = (await client.get("/.well-known/openid-configuration")).json
-    assert document["issuer"] == room.settings.issuer
-    assert document["jwks_uri"] == f"{room.settings.issuer}/.well-known/jwks.json"
+    assert document["issuer"] == room.names.issuer
+    assert document["jwks_uri"] == f"{room.names.issuer}/.well-known/jwks.json"
     assert document["response_types_supported"] == []
     assert "authorization_endpoint" not in document

@@ -11,6 +11,7 @@ from tollway.kit.errors import Unauthenticated
 from tollway.kit.times import SECOND_US
 from tollway.services.tokens.model import (
     LOST_ANSWER_S,
+    Names,
     Ruling,
     Session,
     access_claims,
@@ -106,7 +107,7 @@ def test_staff_sessions_are_short_and_customers_sessions_are_not() -> None:
 )
 def test_an_access_token_lives_shortly_and_not_past_its_session(left_us: int, now_us: int) -> None:
     session = replace(SESSION, absolute_end_us=now_us + left_us)
-    claims = access_claims(session, TokensSettings(), "tok_1", now_us)
+    claims = access_claims(session, Names("https://tollway.test", "api"), "tok_1", now_us)
     assert 0 < claims["exp"] - claims["iat"] <= 300
     assert claims["exp"] * SECOND_US <= max(session.absolute_end_us, now_us + SECOND_US)
 

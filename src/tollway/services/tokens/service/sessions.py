@@ -14,7 +14,7 @@ from tollway.kit.ids import is_id, new_id
 from tollway.kit.paging import Page, cut_page, decode_cursor
 from tollway.kit.times import MINUTE_US, SECOND_US
 from tollway.services.tokens import model, store
-from tollway.services.tokens.model import Client, Revocation, Ruling, Session
+from tollway.services.tokens.model import Client, Names, Revocation, Ruling, Session
 from tollway.services.tokens.service.keys import KeyRing, derive
 from tollway.services.tokens.settings import TokensSettings
 
@@ -41,10 +41,13 @@ class Granted:
 class Tokens:
     """See the package docstring for what the room promises."""
 
-    def __init__(self, db: Database, clock: Clock, settings: TokensSettings, secret: bytes) -> None:
+    def __init__(
+        self, db: Database, clock: Clock, settings: TokensSettings, secret: bytes, public_url: str
+    ) -> None:
         self.db = db
-        self.settings = settings
-        self.keys = KeyRing(db, clock, secret, settings.key_life_s)
+        self.names = Names(settings.issuer or public_url, settings.audience)
+        self.keys = KeyRing(db, clock, secret, settings.signing_life_s)
+        self._settings = settings
         self._clock = clock
         self._refresh_key = derive(secret, "refresh tokens")
         self._csrf_key = derive(secret, "forgery tokens")
@@ -75,7 +78,7 @@ class Tokens:
         if not is_id("usr", user_id):
             raise Invalid("user_id is not a user's id")
         cookie = secrets.token_urlsafe(32) if client == "browser" else ""
-        idle_us, absolute_us = model.limits_us(self.settings, client, roles)
+        idle_us, absolute_us = model.limits_us(self._settings, client, roles)
         async with self.db.transaction() as tx:
             session = Session(
                 id=new_id("ses"),
@@ -134,7 +137,7 @@ class Tokens:
         return await self._grant(session)
 
     async def _grant(self, session: Session, cookie: str = "") -> Granted:
-        claims = model.access_claims(session, self.settings, new_id("tok"), self._clock.now_us())
+        claims = model.access_claims(session, self.names, new_id("tok"), self._clock.now_us())
         browser = session.client == "browser"
         return Granted(
             session=session,

@@ -13,6 +13,7 @@ from tollway.fabric.db import Database
 from tollway.kit.errors import Conflict, NotFound, Unauthenticated
 from tollway.services.tokens import store
 from tollway.services.tokens.service import KeyRing, SecretMismatch, Tokens
+from tollway.services.tokens.settings import TokensSettings
 
 MONTH_S = 30 * 86_400
 
@@ -67,7 +68,7 @@ async def test_another_secret_is_told_at_start_and_changes_nothing(
     await room.start()
     before = await states(db)
     with pytest.raises(SecretMismatch, match="put the old secret back"):
-        await Tokens(db, clock, room.settings, SECRET[::-1]).start()
+        await Tokens(db, clock, TokensSettings(), SECRET[::-1], "https://tollway.test").start()
     assert await states(db) == before
 
 
