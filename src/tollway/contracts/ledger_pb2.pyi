@@ -163,7 +163,9 @@ class AccountRef(_message.Message):
     owner_id: _builtins.str
     asset: _builtins.str
     purpose: _builtins.str
-    """user: available. house: clearing, revenue, deferred, fee, rounding, inventory, issuance, consumed, expired, payout, shortfall"""
+    """user: available, clearing, promo, escrow. house: breakage, clearing, consumed, deferred, dispute, expired, fee,
+    inventory (it can't be overdrawn either), issuance, payout, promo, revenue, rounding, shortfall
+    """
     def __init__(
         self,
         *,
@@ -332,7 +334,7 @@ class PostResponse(_message.Message):
     """the key was known: this is the stored result"""
     @_builtins.property
     def accounts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Account]:
-        """touched accounts, after"""
+        """touched accounts, after; none on a replay"""
 
     def __init__(
         self,
@@ -827,19 +829,137 @@ class GetTransactionRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ID_FIELD_NUMBER: _builtins.int
+    PROVE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
+    prove: _builtins.bool
     def __init__(
         self,
         *,
         id: _builtins.str = ...,
+        prove: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "prove", b"prove"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetTransactionRequest: _TypeAlias = GetTransactionRequest  # noqa: Y015
+
+@_typing.final
+class LotMove(_message.Message):
+    """What a leg took out of a lot, and what that had cost."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LINE_FIELD_NUMBER: _builtins.int
+    LOT_ID_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    COST_ASSET_FIELD_NUMBER: _builtins.int
+    COST_FIELD_NUMBER: _builtins.int
+    line: _builtins.int
+    lot_id: _builtins.str
+    quantity: _builtins.int
+    cost_asset: _builtins.str
+    cost: _builtins.int
+    def __init__(
+        self,
+        *,
+        line: _builtins.int = ...,
+        lot_id: _builtins.str = ...,
+        quantity: _builtins.int = ...,
+        cost_asset: _builtins.str = ...,
+        cost: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "cost_asset", b"cost_asset", "line", b"line", "lot_id", b"lot_id", "quantity", b"quantity"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LotMove: _TypeAlias = LotMove  # noqa: Y015
+
+@_typing.final
+class SessionUse(_message.Message):
+    """What a transaction posted for a metered session."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SESSION_ID_FIELD_NUMBER: _builtins.int
+    UNITS_FIELD_NUMBER: _builtins.int
+    CUMULATIVE_FIELD_NUMBER: _builtins.int
+    SEQUENCE_FIELD_NUMBER: _builtins.int
+    FINAL_FIELD_NUMBER: _builtins.int
+    session_id: _builtins.str
+    units: _builtins.int
+    cumulative: _builtins.int
+    sequence: _builtins.int
+    final: _builtins.bool
+    def __init__(
+        self,
+        *,
+        session_id: _builtins.str = ...,
+        units: _builtins.int = ...,
+        cumulative: _builtins.int = ...,
+        sequence: _builtins.int = ...,
+        final: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cumulative", b"cumulative", "final", b"final", "sequence", b"sequence", "session_id", b"session_id", "units", b"units"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SessionUse: _TypeAlias = SessionUse  # noqa: Y015
+
+@_typing.final
+class SealProof(_message.Message):
+    """Proof that a transaction is in a sealed batch (RFC 9162 Merkle tree): hash the leaf with the path to get the root."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    INDEX_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    LEAF_FIELD_NUMBER: _builtins.int
+    PATH_FIELD_NUMBER: _builtins.int
+    ROOT_FIELD_NUMBER: _builtins.int
+    PREVIOUS_FIELD_NUMBER: _builtins.int
+    HASH_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    SIGNER_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    index: _builtins.int
+    count: _builtins.int
+    leaf: _builtins.bytes
+    root: _builtins.bytes
+    previous: _builtins.bytes
+    hash: _builtins.bytes
+    signature: _builtins.bytes
+    signer: _builtins.bytes
+    @_builtins.property
+    def path(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]: ...
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        index: _builtins.int = ...,
+        count: _builtins.int = ...,
+        leaf: _builtins.bytes = ...,
+        path: _abc.Iterable[_builtins.bytes] | None = ...,
+        root: _builtins.bytes = ...,
+        previous: _builtins.bytes = ...,
+        hash: _builtins.bytes = ...,
+        signature: _builtins.bytes = ...,
+        signer: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "hash", b"hash", "index", b"index", "leaf", b"leaf", "number", b"number", "path", b"path", "previous", b"previous", "root", b"root", "signature", b"signature", "signer", b"signer"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SealProof: _TypeAlias = SealProof  # noqa: Y015
 
 @_typing.final
 class TransactionLeg(_message.Message):
@@ -916,6 +1036,10 @@ class Transaction(_message.Message):
     LEGS_FIELD_NUMBER: _builtins.int
     META_FIELD_NUMBER: _builtins.int
     REVERSES_FIELD_NUMBER: _builtins.int
+    LOTS_OPENED_FIELD_NUMBER: _builtins.int
+    LOT_MOVES_FIELD_NUMBER: _builtins.int
+    USE_FIELD_NUMBER: _builtins.int
+    SEAL_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     scope: _builtins.str
     key: _builtins.str
@@ -930,6 +1054,16 @@ class Transaction(_message.Message):
     def legs(self) -> _containers.RepeatedCompositeFieldContainer[Global___TransactionLeg]: ...
     @_builtins.property
     def meta(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
+    @_builtins.property
+    def lots_opened(self) -> _containers.RepeatedCompositeFieldContainer[Global___Lot]: ...
+    @_builtins.property
+    def lot_moves(self) -> _containers.RepeatedCompositeFieldContainer[Global___LotMove]: ...
+    @_builtins.property
+    def use(self) -> _containers.RepeatedCompositeFieldContainer[Global___SessionUse]: ...
+    @_builtins.property
+    def seal(self) -> Global___SealProof:
+        """empty until the transaction is sealed"""
+
     def __init__(
         self,
         *,
@@ -945,10 +1079,14 @@ class Transaction(_message.Message):
         legs: _abc.Iterable[Global___TransactionLeg] | None = ...,
         meta: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
         reverses: _builtins.str = ...,
+        lots_opened: _abc.Iterable[Global___Lot] | None = ...,
+        lot_moves: _abc.Iterable[Global___LotMove] | None = ...,
+        use: _abc.Iterable[Global___SessionUse] | None = ...,
+        seal: Global___SealProof | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["seal", b"seal"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "code", b"code", "created_at_us", b"created_at_us", "event_at_us", b"event_at_us", "id", b"id", "key", b"key", "legs", b"legs", "meta", b"meta", "reason", b"reason", "reverses", b"reverses", "scope", b"scope", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "code", b"code", "created_at_us", b"created_at_us", "event_at_us", b"event_at_us", "id", b"id", "key", b"key", "legs", b"legs", "lot_moves", b"lot_moves", "lots_opened", b"lots_opened", "meta", b"meta", "reason", b"reason", "reverses", b"reverses", "scope", b"scope", "seal", b"seal", "status", b"status", "use", b"use"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1085,10 +1223,31 @@ Global___RecordUseRequest: _TypeAlias = RecordUseRequest  # noqa: Y015
 class RecordUseResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class CostsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.int
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.int = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     POSTED_FIELD_NUMBER: _builtins.int
     REMAINING_FIELD_NUMBER: _builtins.int
     SHORTFALL_FIELD_NUMBER: _builtins.int
     COST_FIELD_NUMBER: _builtins.int
+    COSTS_FIELD_NUMBER: _builtins.int
     posted: _builtins.int
     """units posted now"""
     remaining: _builtins.int
@@ -1096,7 +1255,11 @@ class RecordUseResponse(_message.Message):
     shortfall: _builtins.int
     """units that no holding covered; booked to the house's shortfall account"""
     cost: _builtins.int
-    """revenue recognised, in the lots' cost asset"""
+    """revenue recognised, in the lots' cost asset (the sum, when there is but one)"""
+    @_builtins.property
+    def costs(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
+        """the same by cost asset"""
+
     def __init__(
         self,
         *,
@@ -1104,10 +1267,11 @@ class RecordUseResponse(_message.Message):
         remaining: _builtins.int = ...,
         shortfall: _builtins.int = ...,
         cost: _builtins.int = ...,
+        costs: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "posted", b"posted", "remaining", b"remaining", "shortfall", b"shortfall"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost", b"cost", "costs", b"costs", "posted", b"posted", "remaining", b"remaining", "shortfall", b"shortfall"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1158,12 +1322,16 @@ Global___ReleaseResponse: _TypeAlias = ReleaseResponse  # noqa: Y015
 class VerifyRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    KNOWN_HEAD_FIELD_NUMBER: _builtins.int
+    known_head: _builtins.str
     def __init__(
         self,
+        *,
+        known_head: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["known_head", b"known_head"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1203,6 +1371,8 @@ class VerifyResponse(_message.Message):
     HEAD_FIELD_NUMBER: _builtins.int
     FINDINGS_FIELD_NUMBER: _builtins.int
     TOTALS_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    SIGNER_FIELD_NUMBER: _builtins.int
     ok: _builtins.bool
     transactions: _builtins.int
     legs: _builtins.int
@@ -1211,6 +1381,9 @@ class VerifyResponse(_message.Message):
     lots: _builtins.int
     seals: _builtins.int
     head: _builtins.str
+    signature: _builtins.str
+    signer: _builtins.str
+    """of the head (Ed25519, hex)"""
     @_builtins.property
     def findings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -1230,10 +1403,12 @@ class VerifyResponse(_message.Message):
         head: _builtins.str = ...,
         findings: _abc.Iterable[_builtins.str] | None = ...,
         totals: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        signature: _builtins.str = ...,
+        signer: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "findings", b"findings", "head", b"head", "holds_open", b"holds_open", "legs", b"legs", "lots", b"lots", "ok", b"ok", "seals", b"seals", "totals", b"totals", "transactions", b"transactions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "findings", b"findings", "head", b"head", "holds_open", b"holds_open", "legs", b"legs", "lots", b"lots", "ok", b"ok", "seals", b"seals", "signature", b"signature", "signer", b"signer", "totals", b"totals", "transactions", b"transactions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
