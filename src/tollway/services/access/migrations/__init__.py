@@ -1,0 +1,1 @@
+"""The schema of access, in the order it grew."""

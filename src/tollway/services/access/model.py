@@ -1,0 +1,217 @@
+"""The pure rules: states of a resource, secrets, and what all reports of a flow say together."""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from tollway.contracts.errors import ResourceInactive
+from tollway.kit.errors import Conflict, Invalid, NotFound
+from tollway.kit.money import MAX_UNITS
+
+KIND_PROXY = "proxy"
+# What the catalogue calls a protocol, by what a node calls it: CONNECT is how HTTPS goes through a proxy.
+PROTOCOL_SOLD_AS = {"http": "http", "connect": "https", "socks5": "socks5"}
+
+# ── resources ───────────────────────────────────────────────────────────────────────────────────────
+
+
+class State(StrEnum):
+    """What a resource may do. `suspended` is the operator's doing, `inactive` the customer's own."""
+
+    ACTIVE = "active"
+    INACTIVE = "inactive"
+    SUSPENDED = "suspended"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What all flows of a resource may do together; 0 = no limit."""
+
+    max_flows: int = 0
+    rate_limit_bytes_s: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A customer's right to use the network, and the asset that pays for it."""
+
+    id: str
+    user_id: str
+    kind: str
+    asset: str
+    protocols: tuple[str, ...]
+    location: str
+    state: State
+    label: str
+    limits: Limits
+    made_us: int
+    changed_us: int
+
+    def become(self, state: State, *, by_operator: bool = False) -> "Resource":
+        """Return the resource in another state.
+
+        Raises NotFound when it was deleted, Conflict when only the operator may lift a suspension.
+        """
+        if self.state is State.DELETED:
+            raise NotFound(f"there is no access {self.id}")
+        if self.state is State.SUSPENDED and state is not State.DELETED and not by_operator:
+            raise Conflict("the operator has stopped this access; contact the operator")
+        return replace(self, state=state)
+
+    def admit(self, protocol: str, *, user_stopped: bool) -> None:
+        """Let a flow of `protocol` begin. Raises ResourceInactive."""
+        if user_stopped:
+            raise ResourceInactive("the account is suspended; contact the operator")
+        if self.state is not State.ACTIVE:
+            raise ResourceInactive(f"this access is {self.state}; activate it or connect again")
+        if PROTOCOL_SOLD_AS.get(protocol, protocol) not in self.protocols:
+            raise ResourceInactive(f"{protocol} is not part of this access")
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A username of a resource. `by_connect`: made by POST /api/proxy/connect, which may replace it."""
+
+    id: str
+    resource_id: str
+    username: str
+    label: str
+    by_connect: bool
+    made_us: int
+
+
+_PLAIN = "abcdefghijkmnpqrstuvwxyz23456789"
+
+
+def new_username() -> str:
+    """Make a login: a letter and eleven letters or digits, without look-alikes and without `-`.
+
+    `-` is free to separate the parameters that a client may append to its username.
+    """
+    return secrets.choice(_PLAIN[:24]) + "".join(secrets.choice(_PLAIN) for _ in range(11))
+
+
+def new_secret() -> str:
+    """Make a secret of 190 random bits that needs no escaping in a URL, a shell or a header."""
+    return "".join(secrets.choice(_PLAIN) for _ in range(38))
+
+
+def digest(secret: str) -> str:
+    """Return what is kept of a secret. It is random, so a plain hash cannot be searched backwards."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+_NOBODYS = digest(new_secret())
+
+
+def matches(secret: str, kept: str | None) -> bool:
+    """Compare in constant time. `kept` None (no such username) takes as long and is False."""
+    same = hmac.compare_digest(digest(secret), kept or _NOBODYS)
+    return same and kept is not None
+
+
+# ── flows ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What is known of one flow: an accounting session of RFC 2866, its counters cumulative.
+
+    Octets are of payload and proxy-visible headers. Input is from the customer, output to the customer.
+    """
+
+    session_id: str
+    resource_id: str
+    credential_id: str
+    protocol: str
+    client_address: str
+    target: str
+    input_octets: int
+    output_octets: int
+    session_time_us: int
+    started_at_us: int
+    requests: int
+    sequence: int
+    stopped: bool
+    terminate_cause: str
+
+    def __post_init__(self) -> None:
+        counters = (self.input_octets, self.output_octets, self.session_time_us, self.requests, self.sequence)
+        if min(counters) < 0 or self.octets > MAX_UNITS or self.started_at_us <= 0:
+            raise Invalid(f"a counter of {self.session_id} is out of range")
+        if not self.session_id or not self.resource_id:
+            raise Invalid("a record must name its session and its resource")
+
+    @property
+    def octets(self) -> int:
+        """What is charged: both directions."""
+        return self.input_octets + self.output_octets
+
+
+def merge(one: Flow, other: Flow) -> Flow:
+    """Return what two reports of a flow say together.
+
+    Counters are the larger ones; the words are those of the later report, where a stop is later than
+    anything else. So any number of reports in any order, with any repeats, gives one result.
+    """
+    if (one.session_id, one.resource_id) != (other.session_id, other.resource_id):
+        raise Invalid(f"{one.session_id} was reported for two resources")
+    later = max(one, other, key=_lateness)
+    return replace(
+        later,
+        input_octets=max(one.input_octets, other.input_octets),
+        output_octets=max(one.output_octets, other.output_octets),
+        session_time_us=max(one.session_time_us, other.session_time_us),
+        started_at_us=min(one.started_at_us, other.started_at_us),
+        requests=max(one.requests, other.requests),
+    )
+
+
+def merge_all(reports: Iterable[Flow]) -> dict[str, Flow]:
+    """Return one flow for each session id."""
+    merged: dict[str, Flow] = {}
+    for report in reports:
+        known = merged.get(report.session_id)
+        merged[report.session_id] = report if known is None else merge(known, report)
+    return merged
+
+
+def _lateness(flow: Flow) -> tuple[bool, int, str, str, str, str, str]:
+    # The words after the sequence only break ties between reports that an honest node never sends.
+    return (
+        flow.stopped,
+        flow.sequence,
+        flow.terminate_cause,
+        flow.target,
+        flow.protocol,
+        flow.client_address,
+        flow.credential_id,
+    )
+
+
+# ── leases ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A slice of a customer's holding for one (node, resource): a hold in the ledger under the same id.
+
+    Until the ledger has `answered`, nothing is granted. `boot_id` is the boot of the node that asked for it;
+    `left` is what was available beside it when it was granted, `remaining` what it still holds.
+    """
+
+    id: str
+    node: str
+    boot_id: str
+    resource_id: str
+    wanted: int
+    answered: bool
+    ended: bool
+    granted: int
+    left: int
+    remaining: int
+    expires_us: int

@@ -1,0 +1,93 @@
+"""Access's door, for edge nodes."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from tollway.contracts import access_pb2, access_pb2_grpc
+from tollway.services.access.model import Flow
+from tollway.services.access.service import Access
+from tollway.services.access.store.charging import Endpoint
+
+
+class AccessRpc(access_pb2_grpc.AccessServicer):
+    """Serves `contracts/access.proto`."""
+
+    def __init__(self, room: Access) -> None:
+        self._room = room
+
+    async def OpenNode(  # noqa: N802  the door's name
+        self, request: access_pb2.OpenNodeRequest, context: Any
+    ) -> access_pb2.OpenNodeResponse:
+        """Note that a node is up. Raises Invalid."""
+        endpoints = [Endpoint(one.protocol, one.host, one.port) for one in request.endpoints]
+        sequence = await self._room.charging.open_node(request.node, request.boot_id, endpoints)
+        return access_pb2.OpenNodeResponse(change_sequence=sequence)
+
+    async def Authenticate(  # noqa: N802
+        self, request: access_pb2.AuthenticateRequest, context: Any
+    ) -> access_pb2.Grant:
+        """Give a verdict. Raises BadCredentials, ResourceInactive, NoAllowance."""
+        grant = await self._room.charging.authenticate(request.username, request.secret, request.protocol)
+        return access_pb2.Grant(
+            resource_id=grant.resource_id,
+            user_id=grant.user_id,
+            credential_id=grant.credential_id,
+            asset=grant.asset,
+            max_flows=grant.limits.max_flows,
+            rate_limit_bytes_s=grant.limits.rate_limit_bytes_s,
+            cache_until_us=grant.cache_until_us,
+        )
+
+    async def Lease(self, request: access_pb2.LeaseRequest, context: Any) -> access_pb2.LeaseResponse:  # noqa: N802
+        """Reserve a slice. Raises UnknownNode, NotFound, Invalid."""
+        granted = await self._room.charging.lease(
+            request.node, request.resource_id, request.lease_id, request.want_bytes
+        )
+        return access_pb2.LeaseResponse(
+            granted_bytes=granted.units, left_bytes=granted.left, valid_us=granted.valid_us
+        )
+
+    async def Report(self, request: access_pb2.ReportRequest, context: Any) -> access_pb2.ReportResponse:  # noqa: N802
+        """Settle use. Raises UnknownNode, NotFound, Invalid."""
+        settled = await self._room.charging.report(
+            request.node,
+            request.lease_id,
+            [_flow(record) for record in request.records],
+            release=request.release,
+        )
+        return access_pb2.ReportResponse(
+            remaining_bytes=settled.remaining, shortfall_bytes=settled.shortfall
+        )
+
+    async def FollowChanges(  # noqa: N802
+        self, request: access_pb2.FollowChangesRequest, context: Any
+    ) -> AsyncIterator[access_pb2.Change]:
+        """Yield changes after a number, then live ones, with heartbeats between."""
+        async for change in self._room.changes.follow(request.node, request.after):
+            yield access_pb2.Change(
+                sequence=change.sequence,
+                kind=change.kind,
+                resource_id=change.resource_id,
+                credential_id=change.credential_id,
+                user_id=change.user_id,
+                at_us=change.at_us,
+            )
+
+
+def _flow(record: access_pb2.AccountingRecord) -> Flow:
+    return Flow(
+        session_id=record.session_id,
+        resource_id=record.resource_id,
+        credential_id=record.credential_id,
+        protocol=record.protocol,
+        client_address=record.client_address,
+        target=record.target,
+        input_octets=record.input_octets,
+        output_octets=record.output_octets,
+        session_time_us=record.session_time_us,
+        started_at_us=record.started_at_us,
+        requests=record.requests,
+        sequence=record.sequence,
+        stopped=record.status == access_pb2.STATUS_TYPE_STOP,
+        terminate_cause=record.terminate_cause,
+    )

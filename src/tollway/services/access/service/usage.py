@@ -1,0 +1,118 @@
+"""Usage: what a customer used and has left, and the records a bill can be recomputed from."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tollway.contracts import ledger_pb2
+from tollway.fabric.clock import Clock
+from tollway.fabric.db import Database
+from tollway.kit.errors import NotFound
+from tollway.kit.paging import Page, cut_page, decode_cursor
+from tollway.kit.times import SECOND_US
+from tollway.services.access import store
+from tollway.services.access.model import Resource
+from tollway.services.access.settings import AccessSettings
+from tollway.services.access.store.charging import Node
+from tollway.services.access.store.usage import Filter, Record, Total, day_of
+
+if TYPE_CHECKING:
+    from tollway.contracts.ledger_pb2_grpc import LedgerAsyncStub
+
+MONTHS = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a customer holds of an asset. `reserved` is part of it: in the hands of nodes, perhaps used already."""
+
+    asset: str
+    balance: int
+    reserved: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """A customer's sums, and how many flows are open."""
+
+    all_time: Total
+    this_month: Total
+    today: Total
+    by_protocol: list[Total]
+    open_flows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What a customer sees first: their accesses, what is left to use, and what is going on."""
+
+    resources: list[Resource]
+    suspended: bool
+    allowances: list[Allowance]
+    open_flows: int
+    all_time: Total
+
+
+class Usage:
+    """Sums, records and what is left."""
+
+    def __init__(
+        self, db: Database, clock: Clock, settings: AccessSettings, ledger: "LedgerAsyncStub"
+    ) -> None:
+        self._db = db
+        self._clock = clock
+        self._settings = settings
+        self._ledger = ledger
+
+    async def status(self, user_id: str) -> Status:
+        """Return a customer's status. Raises Unavailable when the ledger does not answer."""
+        async with self._db.snapshot() as tx:
+            resources = await store.resources.find_all_of(tx, user_id)
+            suspended = await store.resources.is_stopped(tx, user_id)
+            open_flows = await store.usage.open_flows(tx, user_id)
+            total = await store.usage.total(tx, user_id)
+        assets = sorted({one.asset for one in resources} | {self._settings.default_asset})
+        allowances = await asyncio.gather(*(self._allowance(user_id, asset) for asset in assets))
+        return Status(resources, suspended, list(allowances), open_flows, total)
+
+    async def stats(self, user_id: str) -> Stats:
+        """Return a customer's sums: ever, this month, today (UTC), and by protocol."""
+        today = day_of(self._clock.now_us())
+        async with self._db.snapshot() as tx:
+            return Stats(
+                await store.usage.total(tx, user_id),
+                await store.usage.total(tx, user_id, f"{today[:7]}-01"),
+                await store.usage.total(tx, user_id, today),
+                await store.usage.totals_by_protocol(tx, user_id),
+                await store.usage.open_flows(tx, user_id),
+            )
+
+    async def monthly(self, user_id: str, asset: str) -> list[Total]:
+        """Return a customer's sums by month, newest first, of one asset or of all."""
+        async with self._db.snapshot() as tx:
+            return await store.usage.totals_by_month(tx, user_id, asset, MONTHS)
+
+    async def records(
+        self, user_id: str, only: Filter, limit: int, cursor: str, *, newest_first: bool = False
+    ) -> Page[Record]:
+        """Return a customer's flows by when they started, a page at a time. Raises Invalid for the cursor."""
+        key = decode_cursor(cursor, 2)
+        after = (int(key[0]), str(key[1])) if key else None
+        async with self._db.snapshot() as tx:
+            rows = await store.usage.records(tx, user_id, only, after, limit + 1, newest_first=newest_first)
+        return cut_page(rows, limit, lambda row: [row.flow.started_at_us, row.flow.session_id])
+
+    async def nodes(self) -> list[tuple[Node, bool]]:
+        """Return every node, and whether it was heard lately."""
+        async with self._db.snapshot() as tx:
+            nodes = await store.charging.nodes(tx)
+        since_us = self._clock.now_us() - int(self._settings.node_online_s * SECOND_US)
+        return [(node, node.seen_us >= since_us) for node in nodes]
+
+    async def _allowance(self, user_id: str, asset: str) -> Allowance:
+        ref = ledger_pb2.AccountRef(owner_kind="user", owner_id=user_id, asset=asset, purpose="available")
+        try:
+            account = await self._ledger.GetAccount(ledger_pb2.GetAccountRequest(ref=ref))
+        except NotFound:
+            return Allowance(asset, 0, 0)
+        return Allowance(asset, account.balance, account.debits_pending)

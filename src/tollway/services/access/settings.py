@@ -1,0 +1,28 @@
+"""What an operator may change about access."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class AccessSettings(BaseModel):
+    """Section `access`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    default_asset: str = Field(
+        "bandwidth.residential.standard", description="What a new access draws on when nobody said"
+    )
+    locations: tuple[str, ...] = Field(
+        ("direct",), description="Exit locations that a customer may ask for; the first is the default"
+    )
+    max_resources: int = Field(20, ge=1, description="Accesses a customer may have at once")
+    max_credentials: int = Field(20, ge=1, description="Credentials an access may have at once")
+    max_flows: int = Field(1_000, ge=1, description="Connections at once of one access, at most")
+    verdict_cache_s: float = Field(10.0, ge=0, description="How long a node may remember a verdict")
+    max_lease_bytes: int = Field(64 * 1024**2, ge=65_536, description="The largest slice a node is granted")
+    lease_divisor: int = Field(8, ge=1, description="A slice is at most this part of what is left")
+    lease_floor_bytes: int = Field(65_536, ge=1, description="What is left below this is granted whole")
+    lease_s: float = Field(900.0, gt=0, description="How long a lease lasts without a report")
+    grace_s: float = Field(120.0, ge=0, description="How long after that a silent node may still come back")
+    node_online_s: float = Field(
+        45.0, gt=0, description="A node that was silent for longer is offered to nobody"
+    )

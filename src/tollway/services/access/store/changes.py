@@ -1,0 +1,66 @@
+"""The log of what nodes must hear at once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select, update
+
+from tollway.fabric.db import Tx
+from tollway.services.access.store.tables import change, change_head
+
+RESOURCE_STOPPED = "resource_stopped"
+CREDENTIAL_REVOKED = "credential_revoked"
+USER_SUSPENDED = "user_suspended"
+POLICY_CHANGED = "policy_changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One entry: flows of what it names must end, or (`policy_changed`) verdicts on it must be asked anew."""
+
+    kind: str
+    resource_id: str = ""
+    credential_id: str = ""
+    user_id: str = ""
+    sequence: int = 0
+    at_us: int = 0
+
+
+async def add(tx: Tx, *entries: Change) -> None:
+    """Append to the log.
+
+    The numbers are taken under a lock that holds until the commit, so no reader can see a number while a
+    smaller one is still to come.
+    """
+    if not entries:
+        return
+    taken = update(change_head).values(sequence=change_head.c.sequence + len(entries))
+    last = int(await tx.scalar(taken.returning(change_head.c.sequence)))
+    rows = [
+        {
+            "sequence": sequence,
+            "kind": entry.kind,
+            "resource_id": entry.resource_id,
+            "credential_id": entry.credential_id,
+            "user_id": entry.user_id,
+            "at_us": tx.now_us,
+        }
+        for sequence, entry in enumerate(entries, last - len(entries) + 1)
+    ]
+    await tx.run(change.insert(), rows)
+
+
+async def head(tx: Tx) -> int:
+    """Return the number of the last change; 0 when there is none."""
+    return int(await tx.scalar(select(change_head.c.sequence)))
+
+
+async def after(tx: Tx, sequence: int, limit: int) -> Sequence[Change]:
+    """Return changes after a number, in order."""
+    rows = await tx.all(
+        select(change).where(change.c.sequence > sequence).order_by(change.c.sequence).limit(limit)
+    )
+    return [
+        Change(row.kind, row.resource_id, row.credential_id, row.user_id, row.sequence, row.at_us)
+        for row in rows
+    ]

@@ -1,0 +1,181 @@
+"""The tables of access.
+
+resource      what a customer may use, and what pays for it
+credential    usernames of a resource, with the digests of their secrets
+customer      customers whose account the operator has stopped, or let go on again
+node          edge processes: how to reach them, their present boot, when they were last heard
+lease         slices of customers' holdings: which node holds them, until when, how much is left of each
+flow          one row per flow, its counters cumulative; the record a bill can be recomputed from
+usage_day     sums of the flows' counters by customer, day, asset and protocol
+change        what nodes must hear at once, numbered without gaps
+change_head   the number of the last change; its row lock makes the numbers appear in order of commit
+"""
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from tollway.fabric.db import NAMING, Flag, Int64, Json
+
+metadata = MetaData(naming_convention=NAMING)
+
+resource = Table(
+    "resource",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("user_id", Text, nullable=False),
+    # What makes provisioning on first use happen once: proxy:<asset>, or the id when asked for explicitly.
+    Column("slot", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("asset", Text, nullable=False),
+    Column("protocols", Json, nullable=False),
+    Column("location", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("max_flows", Int64, nullable=False),
+    Column("rate_limit_bytes_s", Int64, nullable=False),
+    Column("made_us", Int64, nullable=False),
+    Column("changed_us", Int64, nullable=False),
+    UniqueConstraint("user_id", "slot"),
+    CheckConstraint("state IN ('active', 'inactive', 'suspended', 'deleted')", name="state"),
+    CheckConstraint("max_flows >= 0 AND rate_limit_bytes_s >= 0", name="limits"),
+    sqlite_strict=True,
+)
+
+credential = Table(
+    "credential",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("resource_id", Text, ForeignKey("resource.id"), nullable=False),
+    Column("username", Text, nullable=False, unique=True),
+    Column("secret_sha256", Text, nullable=False),
+    Column("label", Text, nullable=False),
+    Column("by_connect", Flag, nullable=False),
+    Column("made_us", Int64, nullable=False),
+    Column("revoked_us", Int64, nullable=True),
+    Index("ix_credential_resource_id", "resource_id"),
+    sqlite_strict=True,
+)
+
+customer = Table(
+    "customer",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("stopped", Flag, nullable=False),
+    Column("changed_us", Int64, nullable=False),
+    sqlite_strict=True,
+)
+
+node = Table(
+    "node",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("boot_id", Text, nullable=False),
+    Column("endpoints", Json, nullable=False),
+    Column("opened_us", Int64, nullable=False),
+    Column("seen_us", Int64, nullable=False),
+    sqlite_strict=True,
+)
+
+lease = Table(
+    "lease",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("node", Text, nullable=False),
+    Column("boot_id", Text, nullable=False),
+    Column("resource_id", Text, ForeignKey("resource.id"), nullable=False),
+    Column("wanted", Int64, nullable=False),
+    # Until the ledger has answered, nothing is granted yet.
+    Column("answered", Flag, nullable=False),
+    Column("ended", Flag, nullable=False),
+    Column("granted", Int64, nullable=False),
+    Column("left_units", Int64, nullable=False),
+    Column("remaining", Int64, nullable=False),
+    Column("asked_us", Int64, nullable=False),
+    Column("expires_us", Int64, nullable=False),
+    Index(
+        "ix_lease_live",
+        "resource_id",
+        "node",
+        sqlite_where=text("NOT ended"),
+        postgresql_where=text("NOT ended"),
+    ),
+    Index("ix_lease_expires", "expires_us"),
+    sqlite_strict=True,
+)
+
+flow = Table(
+    "flow",
+    metadata,
+    Column("session_id", Text, primary_key=True),
+    Column("resource_id", Text, ForeignKey("resource.id"), nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("asset", Text, nullable=False),
+    Column("credential_id", Text, nullable=False),
+    Column("node", Text, nullable=False),
+    Column("boot_id", Text, nullable=False),
+    Column("protocol", Text, nullable=False),
+    Column("client_address", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("input_octets", Int64, nullable=False),
+    Column("output_octets", Int64, nullable=False),
+    Column("session_time_us", Int64, nullable=False),
+    Column("started_at_us", Int64, nullable=False),
+    Column("requests", Int64, nullable=False),
+    Column("sequence", Int64, nullable=False),
+    Column("stopped", Flag, nullable=False),
+    Column("terminate_cause", Text, nullable=False),
+    Column("updated_us", Int64, nullable=False),
+    CheckConstraint("input_octets >= 0 AND output_octets >= 0", name="octets"),
+    Index("ix_flow_user", "user_id", "started_at_us", "session_id"),
+    Index(
+        "ix_flow_open",
+        "node",
+        "resource_id",
+        sqlite_where=text("NOT stopped"),
+        postgresql_where=text("NOT stopped"),
+    ),
+    sqlite_strict=True,
+)
+
+usage_day = Table(
+    "usage_day",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("day", Text, primary_key=True),
+    Column("asset", Text, primary_key=True),
+    Column("protocol", Text, primary_key=True),
+    Column("input_octets", Int64, nullable=False),
+    Column("output_octets", Int64, nullable=False),
+    Column("requests", Int64, nullable=False),
+    Column("flows", Int64, nullable=False),
+    sqlite_strict=True,
+)
+
+change = Table(
+    "change",
+    metadata,
+    Column("sequence", Int64, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("resource_id", Text, nullable=False),
+    Column("credential_id", Text, nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("at_us", Int64, nullable=False),
+    sqlite_strict=True,
+)
+
+change_head = Table(
+    "change_head",
+    metadata,
+    Column("id", Int64, primary_key=True, autoincrement=False),
+    Column("sequence", Int64, nullable=False),
+    sqlite_strict=True,
+)
