@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import select
+
 from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind, database, room_migrations
 from tests.kit.fake_ledger import FakeLedger
+from tests.kit.killing import Fate, MortalChannel, MortalDatabase
 from tollway.contracts import catalog_pb2_grpc, ledger_pb2_grpc
-from tollway.fabric.db import Database
+from tollway.fabric.db import Database, tables
 from tollway.fabric.jobs import Worker
 from tollway.fabric.rpc import LocalChannel, LocalServer
 from tollway.services.catalog.jobs import JOBS as CATALOG_JOBS
@@ -39,9 +42,18 @@ class Market:
     catalog_asks: LocalChannel
     orders_ask: LocalChannel
 
-    def new_orders(self, settings: OrdersSettings | None = None, db: Any = None) -> Orders:
+    def another_orders(self, fate: Fate | None = None, settings: OrdersSettings | None = None) -> Orders:
         """Another instance on the same database, as after a restart or on another replica."""
-        return make_orders(self.server, db or self.orders_db, self.clock, settings)[0]
+        fate = fate or Fate()
+        db = MortalDatabase(self.orders_db, fate)
+        return make_orders(MortalChannel(self.server, "orders", fate), db, self.clock, settings)
+
+    async def facts(self, subject: str) -> list[str]:
+        """Name what orders announced about something, in order."""
+        outbox = tables.outbox
+        wanted = select(outbox.c.type).where(outbox.c.subject == subject).order_by(outbox.c.position)
+        async with self.orders_db.snapshot() as tx:
+            return [row.type for row in await tx.all(wanted)]
 
     async def run_jobs(self) -> None:
         """Run what is due at both rooms, until nothing is."""
@@ -73,7 +85,8 @@ async def market(
     ):
         catalog, catalog_asks = make_catalog(server, catalog_db, clock, catalog_settings)
         catalog_pb2_grpc.add_CatalogServicer_to_server(CatalogRpc(catalog), server)
-        orders, orders_ask = make_orders(server, orders_db, clock, settings)
+        orders_ask = LocalChannel(server, "orders")
+        orders = make_orders(orders_ask, orders_db, clock, settings)
         if seeded:
             await catalog.seed()
         yield Market(clock, server, ledger, catalog_db, orders_db, catalog, orders, catalog_asks, orders_ask)
@@ -88,9 +101,8 @@ def make_catalog(
 
 
 def make_orders(
-    server: LocalServer, db: Any, clock: FakeClock, settings: OrdersSettings | None = None
-) -> tuple[Orders, LocalChannel]:
-    channel = LocalChannel(server, "orders")
+    channel: LocalChannel, db: Any, clock: FakeClock, settings: OrdersSettings | None = None
+) -> Orders:
     ledger: Any = ledger_pb2_grpc.LedgerStub(channel)
     catalog: Any = catalog_pb2_grpc.CatalogStub(channel)
-    return Orders(db, clock, settings or OrdersSettings(), catalog, ledger), channel
+    return Orders(db, clock, settings or OrdersSettings(), catalog, ledger)

@@ -1,0 +1,1 @@
+"""The schema of orders, in the order it grew."""

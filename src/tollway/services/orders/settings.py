@@ -1,0 +1,26 @@
+"""What an operator may change about orders."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class OrdersSettings(BaseModel):
+    """Section `orders`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    default_currency: str = Field(
+        "USD", description="What a portfolio is valued in when nobody asked for another"
+    )
+    quote_ttl_s: float = Field(30, gt=0, description="How long a quoted price is kept, in seconds")
+    settle_within_s: float = Field(
+        60, gt=0, description="An order that has not reached its pivot after this many seconds is undone"
+    )
+    hold_margin_s: float = Field(
+        3600, gt=0, description="How long holds outlive that moment, so that none lapses under a late capture"
+    )
+    stuck_after_s: float = Field(
+        10, gt=0, description="The janitor takes up an order that stood still for this many seconds"
+    )
+    fee_ppm: int = Field(
+        0, ge=0, lt=1_000_000, description="The operator's fee on top of the price, in millionths of it"
+    )

@@ -1,0 +1,206 @@
+"""The tables and queries of orders.
+
+quote       terms that were offered; `order_id` is set by the order that used them
+orders      one row per order, moved from state to state by compare-and-set
+order_step  when each state was reached
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from typing import Any
+
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Index,
+    MetaData,
+    Row,
+    Table,
+    Text,
+    UniqueConstraint,
+    select,
+    text,
+    update,
+)
+
+from tollway.fabric.db import NAMING, Int64, Tx
+from tollway.services.orders.model import OPEN, Move, Order, Quote, State, Step, Terms
+
+metadata = MetaData(naming_convention=NAMING)
+
+_OPEN_ONLY = text("state IN ('placed', 'funds_held', 'allocated', 'capturing', 'releasing')")
+
+
+def _terms_columns() -> list[Column[Any]]:
+    """Make the columns that a quote and its order have in common."""
+    return [
+        Column("asset", Text, nullable=False),
+        Column("quantity", Int64, nullable=False),
+        Column("currency", Text, nullable=False),
+        Column("price", Int64, nullable=False),
+        Column("fee", Int64, nullable=False),
+        Column("ask_per_lot", Int64, nullable=False),
+        Column("lot_units", Int64, nullable=False),
+        Column("validity_us", Int64, nullable=False),
+    ]
+
+
+quote = Table(
+    "quote",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("user_id", Text, nullable=False),
+    *_terms_columns(),
+    Column("created_at_us", Int64, nullable=False),
+    Column("expires_at_us", Int64, nullable=False),
+    Column("order_id", Text, nullable=False),
+    CheckConstraint("quantity > 0 AND price > 0 AND fee >= 0", name="amounts"),
+    Index("ix_quote_expires_at_us", "expires_at_us"),
+    sqlite_strict=True,
+)
+
+orders = Table(
+    "orders",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("user_id", Text, nullable=False),
+    Column("request_key", Text, nullable=False),
+    *_terms_columns(),
+    Column("quote_id", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("turned_from", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("transaction_id", Text, nullable=False),
+    Column("funds_hold_id", Text, nullable=False),
+    Column("fee_hold_id", Text, nullable=False),
+    Column("capacity_hold_id", Text, nullable=False),
+    Column("lot_expires_at_us", Int64, nullable=False),
+    Column("settle_by_us", Int64, nullable=False),
+    Column("holds_expire_at_us", Int64, nullable=False),
+    Column("created_at_us", Int64, nullable=False),
+    Column("updated_at_us", Int64, nullable=False),
+    UniqueConstraint("user_id", "request_key"),
+    CheckConstraint("quantity > 0 AND price > 0 AND fee >= 0", name="amounts"),
+    Index("ix_orders_by_user", "user_id", "id"),
+    Index("ix_orders_open", "id", sqlite_where=_OPEN_ONLY, postgresql_where=_OPEN_ONLY),
+    sqlite_strict=True,
+)
+
+order_step = Table(
+    "order_step",
+    metadata,
+    Column("order_id", Text, primary_key=True),
+    Column("state", Text, primary_key=True),
+    Column("at_us", Int64, nullable=False),
+    sqlite_strict=True,
+)
+
+
+async def add_quote(tx: Tx, one: Quote) -> None:
+    """Keep an offer."""
+    await tx.run(quote.insert().values(_flat(one)))
+
+
+async def find_quote(tx: Tx, quote_id: str, user_id: str) -> Quote | None:
+    """Return a user's own quote."""
+    row = await tx.first(select(quote).where(quote.c.id == quote_id, quote.c.user_id == user_id))
+    return None if row is None else Quote(**_nested(quote, row))
+
+
+async def use_quote(tx: Tx, quote_id: str, order_id: str) -> bool:
+    """Mark a quote as used by an order; False when it is past its time or was used by another."""
+    fresh = (quote.c.id == quote_id) & (quote.c.order_id == "") & (quote.c.expires_at_us > tx.now_us)
+    return (await tx.run(update(quote).where(fresh).values(order_id=order_id))).rowcount == 1
+
+
+async def drop_quotes(tx: Tx, expired_before_us: int) -> int:
+    """Forget quotes that expired unused before a moment; return how many."""
+    stale = (quote.c.expires_at_us < expired_before_us) & (quote.c.order_id == "")
+    return (await tx.run(quote.delete().where(stale))).rowcount
+
+
+async def add_order(tx: Tx, one: Order, request_key: str) -> bool:
+    """Write down a new order; False when this user placed one under the same key meanwhile."""
+    row = _flat(one) | {"request_key": request_key}
+    if (await tx.run(tx.insert(orders).values(row).on_conflict_do_nothing())).rowcount == 0:
+        return False
+    await _add_step(tx, one.id, one.state)
+    return True
+
+
+async def find_by_request(tx: Tx, user_id: str, request_key: str) -> Order | None:
+    """Return the order that a user placed under this key."""
+    return _order(
+        await tx.first(select(orders).where(orders.c.user_id == user_id, orders.c.request_key == request_key))
+    )
+
+
+async def find_order(tx: Tx, order_id: str) -> Order | None:
+    """Return an order, whoever placed it."""
+    return _order(await tx.first(select(orders).where(orders.c.id == order_id)))
+
+
+async def list_orders(tx: Tx, user_id: str, before_id: str, limit: int) -> Sequence[Order]:
+    """Return a user's orders, newest first, from before an id on."""
+    wanted = select(orders).where(orders.c.user_id == user_id).order_by(orders.c.id.desc()).limit(limit)
+    if before_id:
+        wanted = wanted.where(orders.c.id < before_id)
+    return [one for row in await tx.all(wanted) if (one := _order(row))]
+
+
+async def steps_of(tx: Tx, order_id: str) -> Sequence[Step]:
+    """Return the states an order went through, in order."""
+    wanted = select(order_step).where(order_step.c.order_id == order_id).order_by(order_step.c.at_us)
+    steps = [Step(State(row.state), row.at_us) for row in await tx.all(wanted)]
+    # Two may share a microsecond; then the order of the states decides.
+    return sorted(steps, key=lambda step: (step.at_us, list(State).index(step.state)))
+
+
+async def move_order(tx: Tx, order_id: str, was: State, move: Move) -> bool:
+    """Move an order out of the state it was in; False when another driver did so before."""
+    values: dict[str, Any] = {"state": move.to, "updated_at_us": tx.now_us}
+    if move.reason:
+        values["reason"] = move.reason
+    if move.to is State.RELEASING:
+        values["turned_from"] = was
+    if move.transaction_id:
+        values["transaction_id"] = move.transaction_id
+    still = (orders.c.id == order_id) & (orders.c.state == was)
+    if (await tx.run(update(orders).where(still).values(values))).rowcount == 0:
+        return False
+    await _add_step(tx, order_id, move.to)
+    return True
+
+
+async def stuck_orders(tx: Tx, idle_since_us: int, after_id: str, limit: int) -> list[str]:
+    """Name open orders that did not move since a moment, oldest first, from after an id on."""
+    still = orders.c.state.in_([state.value for state in OPEN]) & (orders.c.updated_at_us <= idle_since_us)
+    wanted = select(orders.c.id).where(still, orders.c.id > after_id).order_by(orders.c.id).limit(limit)
+    return [row.id for row in await tx.all(wanted)]
+
+
+async def _add_step(tx: Tx, order_id: str, state: State) -> None:
+    await tx.run(order_step.insert().values(order_id=order_id, state=state, at_us=tx.now_us))
+
+
+def _order(row: Row[Any] | None) -> Order | None:
+    if row is None:
+        return None
+    values = _nested(orders, row)
+    del values["request_key"]
+    values["state"] = State(values["state"])
+    return Order(**values)
+
+
+def _flat(one: Quote | Order) -> dict[str, Any]:
+    """Spread the terms over the row's own columns."""
+    values = asdict(one)
+    terms = values.pop("terms")
+    return values | terms
+
+
+def _nested(table: Table, row: Row[Any]) -> dict[str, Any]:
+    """Gather the terms from a row's columns."""
+    values: dict[str, Any] = dict(zip(table.columns.keys(), row, strict=True))
+    values["terms"] = Terms(**{one.name: values.pop(one.name) for one in fields(Terms)})
+    return values

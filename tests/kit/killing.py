@@ -1,0 +1,68 @@
+"""Killing a room at any point where a process could die with an effect half done.
+
+A `Fate` counts the points that a life passes: before and after each call at a door, before and after each
+commit. At the chosen one, and at every later one, it raises `Killed`, which no handler catches: that life
+is over, and what it had not committed or sent never happened.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from tollway.fabric.db import Database, Tx
+from tollway.fabric.rpc import Call, LocalChannel, LocalServer
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+class Fate:
+    """Lets a life pass `survives` points and ends it at the next; None: it lives on."""
+
+    def __init__(self, survives: int | None = None) -> None:
+        self._survives = survives
+        self.passed: list[str] = []
+
+    async def point(self, name: str) -> None:
+        # Others get a turn here, so that parallel drivers mix at every point.
+        await asyncio.sleep(0)
+        if self._survives is not None and len(self.passed) >= self._survives:
+            raise Killed(name)
+        self.passed.append(name)
+
+
+class MortalDatabase:
+    """A database whose user may die right before or right after a commit."""
+
+    def __init__(self, db: Database, fate: Fate) -> None:
+        self._db = db
+        self._fate = fate
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._db, name)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Tx]:
+        async with self._db.transaction() as tx:
+            yield tx
+            await self._fate.point("commit")
+        await self._fate.point("committed")
+
+    def snapshot(self) -> AbstractAsyncContextManager[Tx]:
+        return self._db.snapshot()
+
+
+class MortalChannel(LocalChannel):
+    """A way to neighbours whose user may die right before a call or right after it was carried out."""
+
+    def __init__(self, server: LocalServer, caller: str, fate: Fate) -> None:
+        super().__init__(server, caller)
+        self._fate = fate
+
+    async def ask(self, path: str, request: Any, call: Call, codec: Any) -> Any:
+        await self._fate.point(f"ask {path}")
+        answer = await super().ask(path, request, call, codec)
+        await self._fate.point(f"asked {path}")
+        return answer

@@ -1,0 +1,198 @@
+"""Orders as a customer sees them."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.kit.clock import FakeClock
+from tests.kit.market import GB, STANDARD, USD, Market, market
+from tests.kit.rest import RestClient, rest
+from tollway.kit.ids import new_id
+from tollway.services.orders.http import router
+
+ANN, BEN = "usr_ann", "usr_ben"
+WANTED = {"asset": STANDARD, "quantity": "1000000000", "currency": "USD"}
+
+
+@pytest.fixture
+async def shop(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Market]:
+    async with market("sqlite", tmp_path, clock) as opened:
+        opened.ledger.give(ANN, "USD", 20 * USD)
+        yield opened
+
+
+@pytest.fixture
+def api(shop: Market) -> RestClient:
+    return rest(router(shop.orders))
+
+
+async def test_quote_buy_look(api: RestClient) -> None:
+    quote = await api.post("/api/orders/quote", WANTED | {"side": "buy"}, ANN)
+    assert (quote.status, quote.json["price"], quote.json["fee"], quote.json["total"]) == (
+        201,
+        "3.00",
+        "0.00",
+        "3.00",
+    )
+    assert quote.json["expires_at"] == "2026-11-22T00:00:30.000000Z"
+
+    placed = await api.post("/api/orders", {"quote_id": quote.json["id"]}, ANN, "key-1")
+    assert (placed.status, placed.json["state"], placed.json["price"]) == (201, "filled", "3.00")
+
+    shown = (await api.get(f"/api/orders/{placed.json['id']}", ANN)).json
+    steps = [step["state"] for step in shown.pop("steps")]
+    assert shown == placed.json
+    assert steps == ["placed", "funds_held", "allocated", "capturing", "filled"]
+
+    (listed,) = (await api.get("/api/orders", ANN)).json["items"]
+    assert listed == placed.json
+    assert (await api.get("/api/billing/orders", ANN)).json["items"] == [listed]
+
+    portfolio = (await api.get("/api/portfolio?currency=USD", ANN)).json
+    assert portfolio["cash"] == [{"currency": "USD", "balance": "17.00", "available": "17.00"}]
+    (holding,) = portfolio["holdings"]
+    assert (holding["remaining"], holding["consumed"], holding["market_value"]) == ("1000000000", "0", "2.70")
+    assert holding["costs"][0]["average_cost"] == "3.00"
+    assert holding["lots"][0]["transaction_id"] is not None
+
+
+async def test_the_first_answer_is_repeated_for_the_same_key(api: RestClient, shop: Market) -> None:
+    first = await api.post("/api/orders", WANTED | {"max_price": "3.00"}, ANN, "key-1")
+    again = await api.post("/api/orders", WANTED | {"max_price": "3.00"}, ANN, "key-1")
+    assert (again.status, again.json, again.headers["idempotency-replayed"]) == (201, first.json, "true")
+    assert shop.ledger.counters("user", ANN, STANDARD, "available").balance == GB
+    other = await api.post("/api/orders", WANTED | {"quantity": "2000000000"}, ANN, "key-1")
+    assert (other.status, other.json["code"]) == (422, "idempotency_key_reused")
+    missing = await api.post("/api/orders", WANTED, ANN)
+    assert (missing.status, missing.json["code"]) == (400, "idempotency_key_missing")
+
+
+async def test_refusals_have_their_own_status_and_code(api: RestClient, shop: Market) -> None:
+    poor = await api.post("/api/orders", WANTED, BEN, "key-1")
+    assert (poor.status, poor.json["code"]) == (402, "insufficient_funds")
+    assert "3.00 USD" in poor.json["detail"]
+    failed = await api.get(f"/api/orders/{poor.json['order_id']}", BEN)
+    assert (failed.json["state"], failed.json["reason"]) == ("failed", "insufficient_funds")
+    again = await api.post("/api/orders", WANTED, BEN, "key-1")
+    assert (again.status, again.json["order_id"]) == (402, poor.json["order_id"])
+
+    dear = await api.post("/api/orders", WANTED | {"max_price": "2.99"}, ANN, "key-2")
+    assert (dear.status, dear.json["code"]) == (409, "price_exceeded")
+
+    quote = (await api.post("/api/orders/quote", WANTED, ANN)).json
+    shop.clock.advance(30)
+    stale = await api.post("/api/orders", {"quote_id": quote["id"]}, ANN, "key-3")
+    assert (stale.status, stale.json["code"]) == (409, "quote_stale")
+
+    shop.ledger.counters("house", "catalog", STANDARD, "inventory").debits = 100_000 * GB
+    sold_out = await api.post("/api/orders", WANTED, ANN, "key-4")
+    assert (sold_out.status, sold_out.json["code"]) == (409, "sold_out")
+
+
+async def test_what_belongs_to_another_does_not_exist(api: RestClient) -> None:
+    quote = (await api.post("/api/orders/quote", WANTED, ANN)).json
+    order = (await api.post("/api/orders", WANTED, ANN, "key-1")).json
+    assert (await api.post("/api/orders", {"quote_id": quote["id"]}, BEN, "key-1")).status == 404
+    assert (await api.get(f"/api/orders/{order['id']}", BEN)).status == 404
+    assert (await api.call("DELETE", f"/api/orders/{order['id']}", token=BEN)).status == 404
+    for order_id in ("x", "%00", new_id("ord"), new_id("usr"), "ord_" + "u" * 26):
+        assert (await api.get(f"/api/orders/{order_id}", ANN)).status == 404, order_id
+    for quote_id in ("x", "\x00", new_id("quo")):
+        assert (await api.post("/api/orders", {"quote_id": quote_id}, ANN, new_id("key"))).status == 404
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"quantity": "0"},
+        {"quantity": "-1000000000"},
+        {"quantity": "1000000000.5"},
+        {"quantity": 1000000000},
+        {"quantity": 1e9},
+        {"quantity": True},
+        {"quantity": "999999"},
+        {"quantity": "10000000000001"},
+        {"quantity": "9223372036854775808"},
+        {"quantity": None},
+        {"currency": "usd"},
+        {"currency": "GBP"},
+        {"currency": "U\x00D"},
+        {"asset": ""},
+        {"asset": "a\x00b"},
+        {"surprise": 1},
+    ],
+)
+async def test_wrong_values_are_refused_and_buy_nothing(
+    change: dict[str, Any], api: RestClient, shop: Market
+) -> None:
+    for path in ("/api/orders/quote", "/api/orders"):
+        reply = await api.post(path, WANTED | change, ANN, new_id("key"))
+        assert (reply.status, reply.json["code"]) == (422, "invalid"), path
+    assert (await shop.orders.orders(ANN, 10, "")).items == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"asset": STANDARD},
+        {"quote_id": "quo_1", **WANTED},
+        {"quote_id": "quo_1", "max_price": "3.00"},
+        WANTED | {"max_price": "0"},
+        WANTED | {"max_price": "-1.00"},
+        WANTED | {"max_price": "0.0000001"},
+        WANTED | {"max_price": 3},
+        {"quote_id": 1},
+        [],
+        "x",
+    ],
+)
+async def test_an_order_is_a_quote_or_a_market_order_and_nothing_else(body: Any, api: RestClient) -> None:
+    assert (await api.post("/api/orders", body, ANN, "key-1")).status == 422
+
+
+async def test_nobody_sells_yet(api: RestClient) -> None:
+    assert (await api.post("/api/orders/quote", WANTED | {"side": "sell"}, ANN)).status == 422
+
+
+async def test_without_a_token_there_is_nothing_to_see(api: RestClient) -> None:
+    for method, path in (
+        ("POST", "/api/orders/quote"),
+        ("POST", "/api/orders"),
+        ("GET", "/api/orders"),
+        ("GET", "/api/portfolio"),
+    ):
+        assert (await api.call(method, path, {})).status == 401
+
+
+async def test_an_order_that_is_not_settled_yet_is_accepted_and_can_be_cancelled(
+    api: RestClient, shop: Market
+) -> None:
+    shop.orders_ask.faults.add("ledger")
+    placed = await api.post("/api/orders", WANTED, ANN, "key-1")
+    assert (placed.status, placed.json["state"]) == (202, "placed")
+    path = f"/api/orders/{placed.json['id']}"
+    before = await api.get(path, ANN)
+    cancelled = await api.call("DELETE", path, token=ANN)
+    assert (cancelled.status, cancelled.json["state"]) == (200, "cancelled")
+    after = await api.get(path, ANN, **{"If-None-Match": before.headers["etag"]})
+    assert (after.status, after.json["reason"]) == (200, "cancelled")
+    assert (await api.get(path, ANN, **{"If-None-Match": after.headers["etag"]})).status == 304
+
+
+async def test_a_settled_order_cannot_be_cancelled(api: RestClient) -> None:
+    placed = await api.post("/api/orders", WANTED, ANN, "key-1")
+    reply = await api.call("DELETE", f"/api/orders/{placed.json['id']}", token=ANN)
+    assert (reply.status, reply.json["code"]) == (409, "conflict")
+
+
+async def test_lists_are_paged(api: RestClient) -> None:
+    for n in range(3):
+        await api.post("/api/orders", WANTED, ANN, f"key-{n}")
+    first = (await api.get("/api/orders?limit=2", ANN)).json
+    second = (await api.get(f"/api/orders?limit=2&cursor={first['next_cursor']}", ANN)).json
+    assert (len(first["items"]), len(second["items"]), second["next_cursor"]) == (2, 1, "")
+    for query in ("limit=0", "limit=201", "limit=x", "cursor=x"):
+        assert (await api.get(f"/api/orders?{query}", ANN)).status == 422

@@ -1,0 +1,73 @@
+"""The arithmetic of orders and portfolios."""
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tollway.kit.errors import Invalid
+from tollway.services.orders.model import (
+    OPEN,
+    STOPPABLE,
+    HeldLot,
+    State,
+    Terms,
+    cost_bases,
+    make_terms,
+    market_value,
+)
+
+GB = 1_000_000_000
+
+
+def terms(quantity: int, ask: int, fee_ppm: int = 0) -> Terms:
+    return make_terms("a", quantity, "USD", ask_per_lot=ask, lot_units=GB, validity_us=0, fee_ppm=fee_ppm)
+
+
+def lot(remaining: int, cost: int, currency: str = "USD") -> HeldLot:
+    return HeldLot("lot_1", remaining, remaining, currency, cost, cost, 0, 0, "txn_1")
+
+
+@given(st.integers(1, 10**13), st.integers(1, 10**12), st.integers(0, 999_999))
+def test_price_and_fee_are_exact_and_rounded_up_by_less_than_a_unit(
+    quantity: int, ask: int, fee_ppm: int
+) -> None:
+    made = terms(quantity, ask, fee_ppm)
+    exact = Fraction(quantity * ask, GB)
+    assert exact <= made.price < exact + 1
+    fee = Fraction(made.price * fee_ppm, 1_000_000)
+    assert fee <= made.fee < fee + 1
+    assert made.total == made.price + made.fee
+
+
+def test_even_the_smallest_order_costs_something() -> None:
+    assert terms(1, 1).price == 1
+
+
+def test_what_does_not_fit_64_bits_is_refused() -> None:
+    with pytest.raises(Invalid):
+        terms(10**13, 2**60)
+
+
+def test_only_the_states_before_the_pivot_can_be_stopped() -> None:
+    assert STOPPABLE < OPEN
+    assert State.CAPTURING in OPEN - STOPPABLE
+    assert not OPEN & {State.FILLED, State.FAILED, State.CANCELLED}
+
+
+def test_costs_add_up_by_currency() -> None:
+    lots = [lot(GB, 3_000_000), lot(3 * GB, 6_000_000), lot(GB, 2_800_000, "EUR"), lot(GB, 0, "")]
+    euros, dollars = cost_bases(lots, GB)
+    assert (euros.currency, euros.cost, euros.average_per_lot) == ("EUR", 2_800_000, 2_800_000)
+    assert (dollars.units, dollars.cost, dollars.average_per_lot) == (4 * GB, 9_000_000, 2_250_000)
+
+
+def test_used_up_lots_cost_nothing_any_more() -> None:
+    assert cost_bases([lot(0, 0)], GB) == []
+
+
+@given(st.integers(0, 10**15), st.integers(0, 10**9))
+def test_a_market_value_is_rounded_down(remaining: int, bid: int) -> None:
+    exact = Fraction(remaining * bid, GB)
+    assert exact - 1 < market_value(remaining, bid, GB) <= exact
