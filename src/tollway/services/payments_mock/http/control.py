@@ -1,0 +1,57 @@
+"""What a test or a developer steers the mock with. No key is needed: it listens on loopback only.
+
+POST   /mock/faults   {"fault": "webhook_duplicate", "match": "payment_intent.", "delay_s": 2, "times": 1}
+GET    /mock/faults   what is planned
+POST   /mock/reset    {"webhook_endpoints": false}
+"""
+
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
+
+from tollway.services.payments_mock.model.refusals import Refused
+from tollway.services.payments_mock.service import PaymentsMock
+
+
+class PlanFault(BaseModel):
+    """A failure to plan: `match` is the beginning of a path or of an event's type; empty matches all."""
+
+    model_config = ConfigDict(extra="forbid")
+    fault: str
+    match: str = ""
+    delay_s: float | None = None
+    times: int = 1
+
+
+class Reset(BaseModel):
+    """What to forget: everything, but the webhook endpoints only when asked."""
+
+    model_config = ConfigDict(extra="forbid")
+    webhook_endpoints: bool = False
+
+
+def router(room: PaymentsMock) -> APIRouter:
+    """Serve /mock."""
+    routes = APIRouter(prefix="/mock")
+
+    @routes.post("/faults")
+    async def plan(wish: PlanFault) -> JSONResponse:
+        try:
+            await room.plan_fault(wish.fault, match=wish.match, delay_s=wish.delay_s, times=wish.times)
+        except Refused as refused:
+            return JSONResponse({"error": refused.error}, refused.status)
+        return JSONResponse(await planned(), 201)
+
+    @routes.get("/faults")
+    async def planned() -> dict[str, Any]:
+        return {"planned": (await room.overview(0)).faults}
+
+    @routes.post("/reset")
+    async def reset(wish: Reset | None = None) -> dict[str, bool]:
+        await room.reset(webhook_endpoints=wish.webhook_endpoints if wish else False)
+        return {"reset": True}
+
+    del plan, reset  # registered; the names have no other use
+    return routes

@@ -1,0 +1,1 @@
+"""What comes from the vendor: the official SDK, read for its parameter types."""

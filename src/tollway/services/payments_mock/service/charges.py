@@ -1,0 +1,95 @@
+"""Charges and refunds. What was captured can be given back once: whole, or in parts that never exceed it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tollway.services.payments_mock.model import resources
+from tollway.services.payments_mock.model.currencies import show
+from tollway.services.payments_mock.model.metadata import merged
+from tollway.services.payments_mock.model.refusals import Refused, invalid
+from tollway.services.payments_mock.service.desk import Desk, Route
+from tollway.services.payments_mock.service.lists import listing, retrieve
+from tollway.services.payments_mock.store import Stored
+
+Json = dict[str, Any]
+
+
+async def update(desk: Desk, params: Json, refs: Sequence[str]) -> Json:
+    """Change a charge's description or metadata."""
+    charge = await desk.get("charge", refs[0])
+    if "description" in params:
+        charge.body["description"] = params["description"] or None
+    charge.body["metadata"] = merged(charge.body["metadata"], params.get("metadata"))
+    await desk.keep(charge)
+    await desk.tell("charge.updated", charge.body)
+    return charge.body
+
+
+async def refund(desk: Desk, params: Json, _refs: Sequence[str]) -> Json:
+    """Give money back. Raises Refused for more than what is left, or when nothing was taken."""
+    charge = await _charge_to_refund(desk, params)
+    body = charge.body
+    left = body["amount_captured"] - body["amount_refunded"]
+    if body["refunded"] or left <= 0:
+        raise Refused(400, f"Charge {charge.id} has already been refunded.", code="charge_already_refunded")
+    amount = params.get("amount", left)
+    if amount < 1:
+        raise invalid("amount", "This value must be greater than or equal to 1.", "parameter_invalid_integer")
+    if amount > left:
+        asked, rest = show(amount, body["currency"]), show(left, body["currency"])
+        text = f"Refund amount ({asked}) is greater than unrefunded amount on charge ({rest})"
+        raise invalid("amount", text)
+    back = Stored(resources.refund(desk.new_id("re"), desk.now_s, params, body, amount))
+    body["amount_refunded"] += amount
+    body["refunded"] = body["amount_refunded"] == body["amount_captured"]
+    await desk.keep(back)
+    await desk.keep(charge)
+    await desk.tell("refund.created", back.body)
+    await desk.tell("charge.refunded", body)
+    return back.body
+
+
+async def update_refund(desk: Desk, params: Json, refs: Sequence[str]) -> Json:
+    """Change a refund's metadata."""
+    back = await desk.get("refund", refs[0])
+    back.body["metadata"] = merged(back.body["metadata"], params.get("metadata"))
+    await desk.keep(back)
+    await desk.tell("refund.updated", back.body)
+    return back.body
+
+
+async def _charge_to_refund(desk: Desk, params: Json) -> Stored:
+    if ref := params.get("charge"):
+        charge = await desk.get("charge", ref, "charge")
+    elif ref := params.get("payment_intent"):
+        payment = await desk.get("payment_intent", ref, "payment_intent")
+        if payment.body["status"] != "succeeded":
+            text = f"This PaymentIntent ({ref}) does not have a successful charge to refund."
+            raise Refused(400, text, code="payment_intent_unexpected_state", param="payment_intent")
+        charge = await desk.get("charge", payment.body["latest_charge"], "payment_intent")
+    else:
+        text = "One of the following params should be provided for this request: payment_intent or charge."
+        raise Refused(400, text)
+    if not charge.body["captured"]:
+        raise Refused(
+            400, f"Charge {charge.id} was not captured: there is nothing to refund.", param="charge"
+        )
+    return charge
+
+
+ROUTES = [
+    Route(
+        "GET",
+        "/v1/charges",
+        "ChargeListParams",
+        listing("charge", "/v1/charges", "customer", "payment_intent"),
+    ),
+    Route("GET", "/v1/charges/*", "ChargeRetrieveParams", retrieve("charge")),
+    Route("POST", "/v1/charges/*", "ChargeUpdateParams", update),
+    Route("POST", "/v1/refunds", "RefundCreateParams", refund),
+    Route(
+        "GET", "/v1/refunds", "RefundListParams", listing("refund", "/v1/refunds", "charge", "payment_intent")
+    ),
+    Route("GET", "/v1/refunds/*", "RefundRetrieveParams", retrieve("refund")),
+    Route("POST", "/v1/refunds/*", "RefundUpdateParams", update_refund),
+]

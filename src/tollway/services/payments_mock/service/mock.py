@@ -1,0 +1,256 @@
+"""`PaymentsMock`: what the API, the hosted pages, the control page and the jobs ask for."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from tollway.fabric.db import Database, Tx
+from tollway.kit.ids import new_id
+from tollway.services.payments_mock import store
+from tollway.services.payments_mock.model import forms
+from tollway.services.payments_mock.model.faults import REQUEST_FAULTS, Fault, from_header, plan
+from tollway.services.payments_mock.model.forms import is_group
+from tollway.services.payments_mock.model.refusals import Declined, Refused
+from tollway.services.payments_mock.service import (
+    calls,
+    checkout,
+    deliveries,
+    payment_intents,
+    setup_intents,
+)
+from tollway.services.payments_mock.service.calls import Answer, Call
+from tollway.services.payments_mock.service.desk import Desk
+from tollway.services.payments_mock.settings import PaymentsMockSettings
+from tollway.services.payments_mock.store import Stored
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What the dashboard shows."""
+
+    counts: dict[str, int]
+    requests: list[Json]
+    deliveries: list[Json]
+    faults: list[Json]
+
+
+class PaymentsMock:
+    """A payment provider in one room. See the package for what it promises."""
+
+    def __init__(self, db: Database, settings: PaymentsMockSettings) -> None:
+        self.db = db
+        self._settings = settings
+
+    # ── the API ─────────────────────────────────────────────────────────────────────────────────────
+
+    async def call(self, call: Call) -> Answer:
+        """Answer one API request. Never raises Refused: a refusal is an answer with Stripe's error body."""
+        request_id = new_id("req")
+        strikes: list[Fault] = []
+        try:
+            calls.authenticate(call.authorization)
+            strikes = await self._faults(call)
+            await _wait_before(strikes)
+            answer = await self._answer(call, request_id, strikes)
+        except Refused as refused:
+            answer = Answer(refused.status, json.dumps({"error": refused.error}), request_id)
+        await self._log(call, answer, strikes)
+        await _wait_after(strikes)
+        return answer
+
+    async def _answer(self, call: Call, request_id: str, strikes: list[Fault]) -> Answer:
+        asked = calls.understand(call)
+        keyed = call.method == "POST" and call.idempotency_key
+        async with self.db.transaction() as tx:
+            if keyed and (known := await calls.repeated(tx, call)):
+                return known
+            origin = {"id": request_id, "idempotency_key": call.idempotency_key or None}
+            async with self._desk(tx, self._base_url(call.base_url), origin, strikes) as desk:
+                status, body = await calls.carry_out(desk, asked)
+            if keyed:
+                await store.keep_answer(tx, call.idempotency_key, request_id, status, body)
+        return Answer(status, body, request_id)
+
+    @asynccontextmanager
+    async def _desk(
+        self, tx: Tx, base_url: str, origin: Json, strikes: list[Fault]
+    ) -> AsyncGenerator[Desk, None]:
+        """Open a request's workplace, with the webhook faults that were planned; those used count down."""
+        rows = [row for row in await store.planned_faults(tx) if row.kind not in REQUEST_FAULTS]
+        planned = {Fault(row.kind, row.delay_ms / 1000, row.match): row.position for row in rows}
+        mine = [fault for fault in strikes if fault.kind not in REQUEST_FAULTS]
+        desk = Desk(tx, base_url, origin, [*mine, *planned])
+        yield desk
+        for fault in desk.used_faults:
+            if (position := planned.get(fault)) is not None:
+                await store.use_fault(tx, position)
+
+    async def _faults(self, call: Call) -> list[Fault]:
+        """Return what is to go wrong with this request: its own header's wishes, then what was planned."""
+        strikes = from_header(call.mock_fault)
+        async with self.db.snapshot() as tx:
+            rows = [row for row in await store.planned_faults(tx) if row.kind in REQUEST_FAULTS]
+        for row in rows:
+            fault = Fault(row.kind, row.delay_ms / 1000, row.match)
+            if fault.strikes(call.path):
+                strikes.append(fault)
+                async with self.db.transaction() as tx:
+                    await store.use_fault(tx, row.position)
+        return strikes
+
+    async def _log(self, call: Call, answer: Answer, strikes: list[Fault]) -> None:
+        row = {
+            "request_id": answer.request_id,
+            "method": call.method,
+            "path": call.path,
+            "params": _loggable(call.form),
+            "idempotency_key": call.idempotency_key,
+            "status": answer.status,
+            "note": ", ".join(fault.kind for fault in strikes)
+            or ("replayed" if "Idempotent-Replayed" in answer.headers else ""),
+        }
+        async with self.db.transaction() as tx:
+            await store.log_request(tx, row, self._settings.log_length)
+
+    def _base_url(self, called_at: str) -> str:
+        return (self._settings.public_url or called_at).rstrip("/")
+
+    # ── the hosted pages ────────────────────────────────────────────────────────────────────────────
+
+    async def show_checkout(self, ref: str) -> tuple[Json, list[Json]]:
+        """Return a checkout session and its lines. Raises Refused when there is none."""
+        async with self._page() as desk:
+            session = await checkout.current(desk, ref)
+            return session.body, session.hidden["lines"]
+
+    async def pay_checkout(self, ref: str, card: Json, base_url: str) -> Stored:
+        """Pay a checkout session; return its payment. Raises Declined or Refused."""
+        return await self._paged(lambda desk: checkout.pay(desk, ref, card), base_url)
+
+    async def show_proof(self, ref: str) -> Json:
+        """Return the payment or setup that waits for the cardholder's proof. Raises Refused."""
+        kind = "setup_intent" if ref.startswith("seti_") else "payment_intent"
+        async with self._page() as desk:
+            return (await desk.get(kind, ref)).body
+
+    async def prove(self, ref: str, *, passed: bool, base_url: str) -> str:
+        """Take the cardholder's proof, or its failure; return where to send the cardholder.
+
+        Raises Declined when the bank refuses all the same, or Refused when no proof was asked for.
+        """
+
+        async def run(desk: Desk) -> Stored:
+            if ref.startswith("seti_"):
+                return await setup_intents.prove(desk, ref, passed=passed)
+            payment = await payment_intents.prove(desk, ref, passed=passed)
+            await checkout.settle(desk, payment)
+            return payment
+
+        return (await self._paged(run, base_url)).hidden.get("return_url", "")
+
+    async def _paged(self, run: Callable[[Desk], Awaitable[Stored]], base_url: str) -> Stored:
+        """Run a page's operation; a decline is raised only after what it booked is committed."""
+        async with self._page(base_url) as desk:
+            try:
+                result = await run(desk)
+            except Declined as declined:
+                result = declined
+        if isinstance(result, Declined):
+            raise result
+        return result
+
+    @asynccontextmanager
+    async def _page(self, base_url: str = "") -> AsyncGenerator[Desk, None]:
+        origin = {"id": None, "idempotency_key": None}
+        async with (
+            self.db.transaction() as tx,
+            self._desk(tx, self._base_url(base_url), origin, []) as desk,
+        ):
+            yield desk
+
+    # ── deliveries, control, dashboard ──────────────────────────────────────────────────────────────
+
+    async def deliver(self, delivery_id: str) -> None:
+        """Try one webhook delivery."""
+        await deliveries.deliver(self.db, self._settings, delivery_id)
+
+    async def plan_fault(self, kind: str, *, match: str, delay_s: float | None, times: int) -> None:
+        """Plan a failure for the next requests or events that match. Raises Refused."""
+        fault = plan(kind, delay_s, match)
+        if not 1 <= times <= 1_000:
+            raise Refused(400, "times must be from 1 to 1000", param="times")
+        async with self.db.transaction() as tx:
+            await store.add_fault(tx, fault.kind, fault.match, int(fault.delay_s * 1000), times)
+
+    async def reset(self, *, webhook_endpoints: bool) -> None:
+        """Forget everything; the webhook endpoints only when asked."""
+        async with self.db.transaction() as tx:
+            await store.clear(tx, webhook_endpoints=webhook_endpoints)
+
+    async def overview(self, limit: int = 50) -> Overview:
+        """Return what the dashboard shows."""
+        async with self.db.snapshot() as tx:
+            faults = [
+                {
+                    "kind": row.kind,
+                    "match": row.match,
+                    "delay_s": row.delay_ms / 1000,
+                    "times_left": row.times_left,
+                }
+                for row in await store.planned_faults(tx)
+            ]
+            return Overview(
+                await store.counts(tx),
+                await store.latest_requests(tx, limit),
+                await store.latest_deliveries(tx, limit),
+                faults,
+            )
+
+    async def objects_of(self, kind: str, limit: int = 100) -> list[Json]:
+        """Return the latest objects of a kind."""
+        async with self.db.snapshot() as tx:
+            return (await store.some(tx, kind, {}, store.Slice(limit=limit)))[0]
+
+    async def object(self, ref: str) -> Json | None:
+        """Return any object by its id."""
+        async with self.db.snapshot() as tx:
+            return await store.any_object(tx, ref)
+
+
+async def _wait_before(strikes: list[Fault]) -> None:
+    """Let the faults strike that come before the work. Raises Refused for those that refuse."""
+    for fault in strikes:
+        if fault.kind == "delay":
+            await asyncio.sleep(fault.delay_s)
+        if fault.kind == "rate_limit":
+            raise Refused(429, "Request rate limit exceeded. (A planned fault.)", code="rate_limit")
+        if fault.kind == "server_error":
+            raise Refused(500, "An unknown error occurred. (A planned fault.)", kind="api_error")
+
+
+async def _wait_after(strikes: list[Fault]) -> None:
+    for fault in strikes:
+        if fault.kind == "timeout":
+            await asyncio.sleep(fault.delay_s)
+
+
+def _loggable(form: str) -> Json:
+    """Return the parameters without card numbers and codes."""
+    try:
+        params = forms.decode(form)
+    except Refused:
+        return {}
+    return _masked(params)
+
+
+def _masked(params: Json) -> Json:
+    return {key: _masked(value) if is_group(value) else _shown(key, value) for key, value in params.items()}
+
+
+def _shown(key: str, value: str) -> str:
+    return {"number": f"…{value[-4:]}", "cvc": "…"}.get(key, value)
