@@ -1,0 +1,81 @@
+"""What a customer sees of their messages, and which they want."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+
+from tollway.fabric.rest import Body, UtcTime, Who, policy
+from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
+from tollway.services.notifications.model import Category, Email, State
+from tollway.services.notifications.service import Notifications
+
+
+class MessageView(BaseModel):
+    """A message that was sent to the customer, or will be."""
+
+    id: str
+    channel: str
+    template: str
+    subject: str
+    state: State
+    created_at: UtcTime
+    sent_at: UtcTime | None
+
+
+class MessageList(BaseModel):
+    items: list[MessageView]
+    next_cursor: str
+
+
+class Choices(BaseModel):
+    """Which kinds of e-mail the customer gets. Those about the account's security are always sent."""
+
+    email: dict[Category, bool]
+
+
+class ChoicesWanted(Body):
+    email: dict[Category, bool]
+
+
+def router(room: Notifications) -> APIRouter:
+    """Make the routes under /api/notifications."""
+    api = APIRouter(tags=["notifications"])
+
+    @api.get("/api/notifications", **policy(permission="notifications:read"))
+    async def messages(
+        who: Who, limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT, cursor: str = ""
+    ) -> MessageList:
+        """List your own messages, newest first."""
+        page = await room.messages_of(who.user_id, limit, cursor)
+        return MessageList(items=[_view(email) for email in page.items], next_cursor=page.next_cursor)
+
+    @api.get("/api/notifications/settings", **policy(permission="notifications:read"))
+    async def settings(who: Who) -> Choices:
+        """Tell which kinds of e-mail you get."""
+        return Choices.model_validate({"email": await room.preferences_of(who.user_id)})
+
+    @api.post(
+        "/api/notifications/settings",
+        **policy(permission="notifications:write", audit="notifications:settings:change"),
+    )
+    async def change(body: ChoicesWanted, who: Who) -> Choices:
+        """Change which kinds of e-mail you get; kinds that are left out stay as they are."""
+        changed = await room.change_preferences(
+            who.user_id, {str(kind): want for kind, want in body.email.items()}
+        )
+        return Choices.model_validate({"email": changed})
+
+    return api
+
+
+def _view(email: Email) -> MessageView:
+    return MessageView(
+        id=email.id,
+        channel="email",
+        template=email.template,
+        subject=email.subject,
+        state=email.state,
+        created_at=email.made_us,
+        sent_at=email.ended_us if email.state == "sent" else None,
+    )

@@ -1,0 +1,1 @@
+"""The schema of notifications, in the order it grew."""

@@ -1,0 +1,21 @@
+"""The door of notifications."""
+
+from typing import Any
+
+from tollway.contracts import notifications_pb2, notifications_pb2_grpc
+from tollway.services.notifications.service import Letter, Notifications
+
+
+class NotificationsRpc(notifications_pb2_grpc.NotificationsServicer):
+    """Serves `contracts/notifications.proto`."""
+
+    def __init__(self, room: Notifications) -> None:
+        self._room = room
+
+    async def SendEmail(
+        self, request: notifications_pb2.SendEmailRequest, context: Any
+    ) -> notifications_pb2.SendEmailResponse:
+        """Queue one message. Raises Invalid, IdempotencyKeyReused."""
+        letter = Letter(request.key, request.template, dict(request.params), request.user_id)
+        message_id, replayed = await self._room.send_email(letter, request.to)
+        return notifications_pb2.SendEmailResponse(message_id=message_id, replayed=replayed)

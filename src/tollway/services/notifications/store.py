@@ -1,0 +1,139 @@
+"""The tables and queries of notifications.
+
+email       every message there was to send, and what became of it
+recipient   where a person can be written to, as identity announced it
+preference  what a person does not want, or wants again
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Column, Index, MetaData, Row, Table, Text, delete, select, update
+
+from tollway.fabric.db import NAMING, Flag, Int64, Json, Tx
+from tollway.services.notifications.model import Email
+
+metadata = MetaData(naming_convention=NAMING)
+
+email = Table(
+    "email",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("request_key", Text, nullable=False, unique=True),
+    Column("user_id", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("template", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("params", Json, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Int64, nullable=False),
+    Column("error", Text, nullable=False),
+    Column("made_us", Int64, nullable=False),
+    Column("ended_us", Int64, nullable=False),
+    Index("ix_email_of_user", "user_id", "id"),
+    CheckConstraint("state IN ('queued', 'sent', 'failed')", name="state"),
+    sqlite_strict=True,
+)
+
+recipient = Table(
+    "recipient",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("address", Text, nullable=False),
+    Column("verified", Flag, nullable=False),
+    sqlite_strict=True,
+)
+
+preference = Table(
+    "preference",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("category", Text, primary_key=True),
+    Column("wanted", Flag, nullable=False),
+    sqlite_strict=True,
+)
+
+
+async def add_email(tx: Tx, one: Email, request_key: str) -> bool:
+    """Write a message down; False when there is one with this key."""
+    values: dict[str, Any] = {name: getattr(one, name) for name in Email.__dataclass_fields__}
+    values |= {"request_key": request_key, "params": {**one.params}}
+    return (await tx.run(tx.insert(email).values(values).on_conflict_do_nothing())).rowcount == 1
+
+
+async def find_email(tx: Tx, email_id: str) -> Email | None:
+    """Return one message."""
+    return _email(await tx.first(select(email).where(email.c.id == email_id)))
+
+
+async def email_by_key(tx: Tx, request_key: str) -> Email | None:
+    """Return the message that was asked for under this key."""
+    return _email(await tx.first(select(email).where(email.c.request_key == request_key)))
+
+
+async def emails_of(tx: Tx, user_id: str, before: str, limit: int) -> list[Email]:
+    """Return a person's messages, newest first, from below an id on (empty: from the newest)."""
+    wanted = select(email).where(email.c.user_id == user_id).order_by(email.c.id.desc()).limit(limit)
+    if before:
+        wanted = wanted.where(email.c.id < before)
+    return [found for row in await tx.all(wanted) if (found := _email(row))]
+
+
+async def note_attempt(tx: Tx, email_id: str, error: str) -> None:
+    """Count a try that failed for now."""
+    await tx.run(_queued(email_id).values(attempts=email.c.attempts + 1, error=error))
+
+
+async def end_email(tx: Tx, email_id: str, state: str, error: str = "") -> bool:
+    """Close a queued message and forget what it was filled with; False when it was closed before."""
+    values: dict[str, Any] = {"state": state, "error": error, "ended_us": tx.now_us, "params": {}}
+    closed = await tx.run(_queued(email_id).values(**values, attempts=email.c.attempts + 1))
+    return closed.rowcount == 1
+
+
+async def set_recipient(tx: Tx, user_id: str, address: str, *, verified: bool) -> None:
+    """Note where a person can be written to. An older announcement does not unverify the same address."""
+    row = tx.insert(recipient).values(user_id=user_id, address=address, verified=verified)
+    known = recipient.c
+    same = known.address == row.excluded.address
+    fresh = {"address": address, "verified": verified}
+    stale = same & known.verified
+    await tx.run(row.on_conflict_do_update(index_elements=["user_id"], set_=fresh, where=~stale))
+
+
+async def address_of(tx: Tx, user_id: str) -> str:
+    """Return a person's address; empty when none is known."""
+    return await tx.scalar(select(recipient.c.address).where(recipient.c.user_id == user_id)) or ""
+
+
+async def forget_person(tx: Tx, user_id: str) -> None:
+    """Remove a person's address everywhere, and their preferences."""
+    await tx.run(delete(recipient).where(recipient.c.user_id == user_id))
+    await tx.run(delete(preference).where(preference.c.user_id == user_id))
+    gone = update(email).where(email.c.user_id == user_id, email.c.state != "queued")
+    await tx.run(gone.values(address="", subject="", error=""))
+
+
+async def preferences_of(tx: Tx, user_id: str) -> dict[str, bool]:
+    """Return what a person has chosen, by category."""
+    rows = await tx.all(select(preference).where(preference.c.user_id == user_id))
+    return {row.category: row.wanted for row in rows}
+
+
+async def set_preferences(tx: Tx, user_id: str, wanted: Mapping[str, bool]) -> None:
+    """Write choices down."""
+    for category, value in wanted.items():
+        row = tx.insert(preference).values(user_id=user_id, category=category, wanted=value)
+        await tx.run(
+            row.on_conflict_do_update(index_elements=["user_id", "category"], set_={"wanted": value})
+        )
+
+
+def _queued(email_id: str) -> Any:
+    return update(email).where(email.c.id == email_id, email.c.state == "queued")
+
+
+def _email(row: Row[Any] | None) -> Email | None:
+    if row is None:
+        return None
+    return Email(**{name: getattr(row, name) for name in Email.__dataclass_fields__})
