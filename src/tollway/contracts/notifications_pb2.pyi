@@ -51,7 +51,10 @@ class SendEmailRequest(_message.Message):
     """one message per key"""
     to: _builtins.str
     template: _builtins.str
-    """verify_email, password_reset, welcome, receipt, password_changed, account_locked"""
+    """Which message; in brackets what `params` must hold, with a ? what may be left out: verify_email (link, valid_for?),
+    account_exists (link?), password_reset (link, valid_for?), password_changed (link?), account_locked (until?, link?),
+    welcome (link?), deposit_credited (amount, currency, deposit_id, link?), receipt (item, amount, currency, order_id, link?).
+    """
     user_id: _builtins.str
     @_builtins.property
     def params(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]: ...
