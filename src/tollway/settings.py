@@ -38,23 +38,33 @@ class DatabaseSettings(Section):
     """Where the rooms keep their data."""
 
     url: str = Field(
-        "", description="postgresql://user:password@host/name for a schema per room; empty: a SQLite file per room"
+        "",
+        description="postgresql://user:password@host/name for a schema per room; empty: a SQLite file per room",
     )
     rooms: dict[str, str] = Field({}, description="A URL of its own for a room, by the room's name")
-    pool_size: int = Field(5, ge=1, description="Connections of a room to PostgreSQL, twice as many under load")
+    pool_size: int = Field(
+        5, ge=1, description="Connections of a room to PostgreSQL, twice as many under load"
+    )
 
 
 class NetworkSettings(Section):
     """Where the parts of the platform find each other."""
 
-    public_url: str = Field("http://127.0.0.1:8000", description="Where customers reach the platform, for links")
-    rpc: dict[str, str] = Field({}, description="Where a room serves its door: room → host:port; `*` for the others")
+    public_url: str = Field(
+        "http://127.0.0.1:8000", description="Where customers reach the platform, for links"
+    )
+    rpc: dict[str, str] = Field(
+        {}, description="Where a room serves its door: room → host:port; `*` for the others"
+    )
     rest: dict[str, str] = Field(
         {}, description="Where a room serves REST: room → unix:/path or host:port; `*` for the others"
     )
-    certificates: str = Field("", description="Folder of the CA and the certificates; empty: certs in the data folder")
+    certificates: str = Field(
+        "", description="Folder of the CA and the certificates; empty: certs in the data folder"
+    )
     hosts: tuple[str, ...] = Field(
-        ("127.0.0.1", "localhost"), description="Names and addresses that this machine's certificates are good for"
+        ("127.0.0.1", "localhost"),
+        description="Names and addresses that this machine's certificates are good for",
     )
     inbox: str = Field("127.0.0.1:8025", description="The development inbox's page")
     payments_mock: str = Field("127.0.0.1:8020", description="The payment mock's address")
@@ -63,13 +73,17 @@ class NetworkSettings(Section):
 class SecuritySettings(Section):
     """Secrets of the installation."""
 
-    master_key: str = Field("", description="64 hex digits, the same on every machine; empty: made on first start")
+    master_key: str = Field(
+        "", description="64 hex digits, the same on every machine; empty: made on first start"
+    )
 
 
 class LogSettings(Section):
     """What is written to standard error."""
 
-    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="The least that is logged")
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="The least that is logged"
+    )
     format: Literal["json", "text"] = Field("json", description="JSON for machines, text for a person")
 
 
@@ -79,7 +93,9 @@ class MailSettings(Section):
     backend: Literal["inbox", "smtp"] = Field("inbox", description="The development inbox, or a real server")
     host: str = Field("127.0.0.1", description="The SMTP server")
     port: int = Field(587, ge=1, le=65535, description="Its port")
-    security: Literal["starttls", "tls", "none"] = Field("starttls", description="How the connection is protected")
+    security: Literal["starttls", "tls", "none"] = Field(
+        "starttls", description="How the connection is protected"
+    )
     username: str = Field("", description="Empty: no authentication")
     password: str = Field("", description="The SMTP password")
     sender: str = Field("Tollway <no-reply@tollway.example>", description="The From address")
@@ -95,7 +111,9 @@ class Settings(Section):
     """The whole tree."""
 
     data: Path = Field(Path("data"), description="The folder in which everything is kept")
-    environment: Literal["development", "production"] = Field("development", description="Tightens some defaults")
+    environment: Literal["development", "production"] = Field(
+        "development", description="Tightens some defaults"
+    )
     database: DatabaseSettings = DatabaseSettings()  # pyright: ignore[reportCallIssue]
     network: NetworkSettings = NetworkSettings()  # pyright: ignore[reportCallIssue]
     security: SecuritySettings = SecuritySettings()  # pyright: ignore[reportCallIssue]
@@ -153,7 +171,9 @@ def load(
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         origin = next((origins[key] for key in origins if name.startswith(key)), "the settings")
-        raise SettingsWrong(f"{name} (from {origin}): {first['msg']}; `tollway config` lists every setting") from error
+        raise SettingsWrong(
+            f"{name} (from {origin}): {first['msg']}; `tollway config` lists every setting"
+        ) from error
 
 
 def effective(loaded: Loaded) -> list[tuple[str, str, str]]:
@@ -162,7 +182,9 @@ def effective(loaded: Loaded) -> list[tuple[str, str, str]]:
     for name, value in _flatten("", loaded.settings.model_dump(mode="json")):
         secret = value and any(word in name.rsplit(".", 1)[-1].split("_") for word in _SECRET_WORDS)
         shown = "********" if secret else value if isinstance(value, str) else json.dumps(value)
-        origin = next((o for key, o in loaded.origins.items() if name == key or name.startswith(f"{key}.")), "default")
+        origin = next(
+            (o for key, o in loaded.origins.items() if name == key or name.startswith(f"{key}.")), "default"
+        )
         rows.append((name, shown, origin))
     return rows
 
@@ -172,11 +194,15 @@ def warnings(settings: Settings, *, split: bool) -> list[str]:
     found: list[str] = []
     production = settings.environment == "production"
     if split and not settings.database.url:
-        found.append("several processes on SQLite: fine on one machine, but they cannot be moved apart; set database.url")
+        found.append(
+            "several processes on SQLite: fine on one machine, but they cannot be moved apart; set database.url"
+        )
     if production and settings.mail.backend == "inbox":
         found.append("mail.backend is the development inbox: customers get no mail; set it to smtp")
     if production and settings.payments.stripe_url:
-        found.append("payments.stripe_url points at a mock: no real money arrives; empty it and set stripe_api_key")
+        found.append(
+            "payments.stripe_url points at a mock: no real money arrives; empty it and set stripe_api_key"
+        )
     if production and settings.network.public_url.startswith("http://"):
         found.append("network.public_url is plain http: passwords and tokens travel in the clear; use https")
     return found

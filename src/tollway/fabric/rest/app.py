@@ -1,9 +1,12 @@
 """Builds the REST application of a process from its rooms' routers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tollway import __version__
@@ -25,8 +28,16 @@ stable `code`. Every POST that moves money takes an `Idempotency-Key`. Lists are
 """
 
 
-def build_app(routers: Sequence[APIRouter], verifier: Verifier, revocations: Revocations) -> FastAPI:
-    """Mount the routers under one set of manners. An assertion fails when a route declares no policy."""
+def build_app(
+    routers: Sequence[APIRouter],
+    verifier: Verifier,
+    revocations: Revocations,
+    states: Callable[[], Mapping[str, str]] = dict[str, str],
+) -> FastAPI:
+    """Mount the routers under one set of manners. An assertion fails when a route declares no policy.
+
+    `states` tells the state of every part of the process; `/readyz` answers 503 until all are `ready`.
+    """
     policies(routers)
     app = FastAPI(
         title="Tollway",
@@ -49,7 +60,19 @@ def build_app(routers: Sequence[APIRouter], verifier: Verifier, revocations: Rev
         app.include_router(router)
     problems.install(app)
     app.add_middleware(Manners)
+    app.add_route("/livez", _alive)
+    app.add_route("/readyz", partial(_ready, states))
     return app
+
+
+async def _alive(_request: Request) -> JSONResponse:
+    return JSONResponse({"status": "alive"})
+
+
+async def _ready(states: Callable[[], Mapping[str, str]], _request: Request) -> JSONResponse:
+    parts = dict(states())
+    ready = all(state == "ready" for state in parts.values())
+    return JSONResponse({"status": "ready" if ready else "starting", "parts": parts}, 200 if ready else 503)
 
 
 class Manners:

@@ -1,0 +1,145 @@
+"""The command line: one module per command, imported when it is called."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tollway import __version__
+
+DataOption = Annotated[
+    Path,
+    typer.Option("--data", help="The folder in which the platform keeps everything.", envvar="TOLLWAY_DATA"),
+]
+ConfigOption = Annotated[
+    Path | None, typer.Option("--config", help="A settings file; default: tollway.toml in the data folder.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
+
+app = typer.Typer(
+    name="tollway",
+    help="Run an internet-access business: sign-up, payment, metered access, one ledger.",
+    epilog="Start with `tollway up`; `tollway demo` then plays a customer's story against it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.command(epilog="Example: tollway up --data ./data --port-base 9000 --edge-workers 2")
+def up(
+    data: DataOption = Path("data"),
+    config: ConfigOption = None,
+    port_base: Annotated[
+        int, typer.Option(help="The first of the ports used; 0 takes free ones.", min=0)
+    ] = 8000,
+    edge_workers: Annotated[
+        int, typer.Option(help="Edge processes that share the proxy ports.", min=1, max=64)
+    ] = 1,
+    split: Annotated[bool, typer.Option("--split", help="Every room in a process of its own.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Start the whole business on this machine and keep it running until Ctrl-C."""
+    from tollway.cli.up import run
+
+    run(data, config, port_base, edge_workers, split=split, as_json=as_json)
+
+
+@app.command(epilog="Example: tollway serve --target ledger --data ./data")
+def serve(
+    target: Annotated[list[str], typer.Option(help="What to run; see `tollway targets`. May be repeated.")],
+    data: DataOption = Path("data"),
+    config: ConfigOption = None,
+    worker: Annotated[int, typer.Option(help="Which of several edge workers this is.", min=0)] = 0,
+) -> None:
+    """Run some targets in this process, in the foreground."""
+    from tollway.cli.serve import run
+
+    run(target, data, config, worker)
+
+
+@app.command(epilog="Example: tollway demo --split --store postgres")
+def demo(
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", help="Play against the platform running there; default: a fresh one."),
+    ] = None,
+    split: Annotated[
+        bool, typer.Option("--split", help="Start it with every room in a process of its own.")
+    ] = False,
+    store: Annotated[str, typer.Option(help="sqlite or postgres, for a fresh platform.")] = "sqlite",
+) -> None:
+    """Play a customer's story with public interfaces only, and fail at the first step that is not true."""
+    from tollway.cli.demo import run
+
+    run(data, split=split, store=store)
+
+
+@app.command(epilog="Example: tollway migrate --data ./data")
+def migrate(data: DataOption = Path("data"), config: ConfigOption = None) -> None:
+    """Bring every room's database up to date and exit; `up` and `serve` do it by themselves."""
+    from tollway.cli.migrate import run
+
+    run(data, config)
+
+
+@app.command(epilog="Example: tollway verify --data ./data")
+def verify(data: DataOption = Path("data"), config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Recompute the books and the audit trail from the first entry on, and say what does not hold."""
+    from tollway.cli.verify import run
+
+    run(data, config, as_json=as_json)
+
+
+@app.command(epilog="Example: tollway export --format beancount > books.beancount")
+def export(
+    data: DataOption = Path("data"),
+    config: ConfigOption = None,
+    format: Annotated[str, typer.Option(help="beancount")] = "beancount",  # noqa: A002  the option's name
+) -> None:
+    """Write the books to standard output for an outside auditor."""
+    from tollway.cli.export import run
+
+    run(data, config, format)
+
+
+@app.command(epilog="Example: tollway config --data ./data")
+def config(data: DataOption = Path("data"), config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Print the effective settings and where each came from, secrets masked."""
+    from tollway.cli.config import run
+
+    run(data, config, as_json=as_json)
+
+
+@app.command(epilog="Example: tollway certs --service ledger --host ledger.internal")
+def certs(
+    service: Annotated[list[str], typer.Option(help="Who the certificate is for. May be repeated.")],
+    host: Annotated[
+        list[str] | None, typer.Option(help="A name or address it listens on. May be repeated.")
+    ] = None,
+    data: DataOption = Path("data"),
+    config: ConfigOption = None,
+) -> None:
+    """Issue certificates for mutual TLS between processes, and the authority on first use."""
+    from tollway.cli.certs import run
+
+    run(service, host or [], data, config)
+
+
+@app.command(epilog="Example: tollway targets")
+def targets(as_json: JsonOption = False) -> None:
+    """Print the map: every target, the doors it asks, the facts it hears, its paths."""
+    from tollway.cli.targets import run
+
+    run(as_json=as_json)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    typer.echo(__version__)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,129 @@
+"""What `tollway up` starts: which processes, on which ports, and where they find each other."""
+
+import json
+import random
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tollway.settings import Settings
+from tollway.topology import EDGE, GATEWAY, ROOMS
+
+# Offsets from the port base. Known neighbours keep their usual look: 8000 API, 8025 inbox, 8080 proxy.
+OFFSETS = {"api": 0, "admin": 1, "payments_mock": 20, "inbox": 25, "rpc": 50, "http_proxy": 80, "socks5": 81}
+ROOM_PORTS_FROM = 60
+# Demo origins may live in this corner of loopback, where the platform itself listens to nothing.
+DEMO_RANGE = "127.77.0.0/24"
+_NOT_EPHEMERAL = range(15_000, 32_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A process to keep running."""
+
+    name: str
+    targets: tuple[str, ...]
+    worker: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything `up` needs to know: processes, ports, and settings passed to every process."""
+
+    data: Path
+    ports: Mapping[str, int]
+    children: tuple[Child, ...]
+    environment: Mapping[str, str]
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """Where a person or a program finds each thing."""
+        at = {name: f"http://127.0.0.1:{port}" for name, port in self.ports.items()}
+        return {
+            "status": f"{at['admin']}/",
+            "api": at["api"],
+            "docs": f"{at['api']}/api/docs",
+            "admin": at["admin"],
+            "inbox": f"{at['inbox']}/inbox",
+            "payments_mock": at["payments_mock"],
+            "http_proxy": f"127.0.0.1:{self.ports['http_proxy']}",
+            "socks5": f"127.0.0.1:{self.ports['socks5']}",
+        }
+
+
+def make_plan(
+    settings: Settings, origins: Mapping[str, str], port_base: int, workers: int, *, split: bool
+) -> Plan:
+    """Lay out the processes. What the operator configured explicitly is left as it is."""
+    rooms = list(ROOMS) if split else []
+    ports = _ports(port_base, [*OFFSETS, *(f"rpc.{room}" for room in rooms)])
+    wanted = _settings_of(settings, ports, rooms, workers)
+    environment = {
+        f"TOLLWAY_{name.upper().replace('.', '__')}": value if isinstance(value, str) else json.dumps(value)
+        for name, value in wanted.items()
+        if not any(known == name or known.startswith(f"{name}.") for known in origins)
+    }
+    business = (
+        [Child(room, (room,)) for room in rooms] + [Child(GATEWAY, (GATEWAY,))]
+        if split
+        else [Child("business", ("business",))]
+    )
+    edges = [Child(f"{EDGE}-{number}", (EDGE,), number) for number in range(workers)]
+    return Plan(settings.data, ports, (*business, *edges), environment)
+
+
+def _settings_of(
+    settings: Settings, ports: Mapping[str, int], rooms: list[str], workers: int
+) -> dict[str, Any]:
+    public = f"http://127.0.0.1:{ports['api']}"
+    run = settings.data / "run"
+    wanted: dict[str, Any] = {
+        "network.public_url": public,
+        "network.inbox": f"127.0.0.1:{ports['inbox']}",
+        "network.payments_mock": f"127.0.0.1:{ports['payments_mock']}",
+        "tokens.issuer": public,
+        "gateway.port": str(ports["api"]),
+        "gateway.admin_port": str(ports["admin"]),
+        "edge.http_port": str(ports["http_proxy"]),
+        "edge.socks_port": str(ports["socks5"]),
+        "edge.share_ports": json.dumps(workers > 1),
+    }
+    if rooms:
+        wanted["network.rpc"] = {room: f"127.0.0.1:{ports[f'rpc.{room}']}" for room in rooms}
+        wanted["network.rest"] = {room: f"unix:{run / room}.sock" for room in rooms}
+    else:
+        wanted["network.rpc"] = {"*": f"127.0.0.1:{ports['rpc']}"}
+    if settings.environment == "development":
+        wanted["edge.allow_ranges"] = [DEMO_RANGE]
+    return wanted
+
+
+def _ports(base: int, names: list[str]) -> dict[str, int]:
+    if base == 0:
+        return _free_ports(names)
+    numbered = iter(range(base + ROOM_PORTS_FROM, base + OFFSETS["http_proxy"]))
+    return {name: base + OFFSETS[name] if name in OFFSETS else next(numbered) for name in names}
+
+
+def _free_ports(names: list[str]) -> dict[str, int]:
+    # Below the ephemeral range, so that no outgoing connection takes one before its process listens.
+    taken: list[socket.socket] = []
+    ports: dict[str, int] = {}
+    try:
+        for name in names:
+            while name not in ports:
+                candidate = random.choice(_NOT_EPHEMERAL)  # noqa: S311  any free port will do
+                probe = socket.socket()
+                try:
+                    probe.bind(("127.0.0.1", candidate))
+                except OSError:
+                    probe.close()
+                else:
+                    taken.append(probe)
+                    ports[name] = candidate
+    finally:
+        for probe in taken:
+            probe.close()
+    return ports

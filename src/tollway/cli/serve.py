@@ -1,0 +1,71 @@
+"""`tollway serve`: some targets in this process, in the foreground."""
+
+import asyncio
+import ctypes
+import json
+import os
+import signal
+from pathlib import Path
+
+from tollway.cli.console import fail, read_settings
+from tollway.fabric.lifecycle import StartFailed
+from tollway.fabric.telemetry import configure_logging
+from tollway.settings import Settings, SettingsWrong
+
+_PR_SET_PDEATHSIG = 1
+
+
+def run(targets: list[str], data: Path, config: Path | None, worker: int) -> None:
+    """Serve until told to stop. Exits 1 when something cannot start, 2 for a wrong setting."""
+    settings = read_settings(data, config).settings
+    configure_logging(settings.log.level, as_json=settings.log.format == "json")
+    _end_with_parent()
+    try:
+        # uvloop's own runner is what makes its loop the one everything runs on.
+        import uvloop
+
+        uvloop.run(_serve(settings, targets, worker))
+    except KeyError as error:
+        fail(f"there is no target {error.args[0]!r}; `tollway targets` lists them", 2)
+    except SettingsWrong as error:
+        fail(str(error), 2)
+    except StartFailed as error:
+        fail(f"cannot start {error}")
+    except OSError as error:
+        fail(f"cannot start: {error}")
+
+
+async def _serve(settings: Settings, targets: list[str], worker: int) -> None:
+    from tollway.topology.process import Process
+
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    (settings.data / "run").mkdir(parents=True, exist_ok=True)
+    process = Process(settings, targets, worker)
+    await process.start()
+    note = settings.data / "run" / f"{process_name(targets, worker)}.ready"
+    _write(note, json.dumps({"pid": os.getpid(), **process.facts()}))
+    try:
+        await stopping.wait()
+    finally:
+        note.unlink(missing_ok=True)
+        await process.stop()
+
+
+def process_name(targets: list[str], worker: int) -> str:
+    """Name a process after what it runs: `business`, `edge-0`."""
+    name = "+".join(targets)
+    return f"{name}-{worker}" if "edge" in targets else name
+
+
+def _write(path: Path, text: str) -> None:
+    fresh = path.with_suffix(".new")
+    fresh.write_text(text)
+    fresh.replace(path)
+
+
+def _end_with_parent() -> None:
+    # A supervisor that is killed must not leave its processes behind; alone on a terminal there is none.
+    if os.environ.get("TOLLWAY_SUPERVISED"):  # noqa: TID251  not a setting: a word between parent and child
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

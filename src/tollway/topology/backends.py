@@ -1,0 +1,55 @@
+"""Chooses the backend of each port from the settings: embedded by default, clustered when told."""
+
+from pathlib import Path
+
+from tollway.fabric.clock import Clock
+from tollway.fabric.db import Database
+from tollway.fabric.mail import Inbox, Mailer
+from tollway.settings import Settings
+from tollway.topology import ROOMS
+
+
+def open_database(settings: Settings, room: str, clock: Clock) -> Database:
+    """Give the room's own database: its schema when a server is set, else its file."""
+    from tollway.fabric.db.postgres import PostgresDatabase
+    from tollway.fabric.db.sqlite import SqliteDatabase
+
+    url = settings.database.rooms.get(room, settings.database.url)
+    if url:
+        return Database(PostgresDatabase(url, room, settings.database.pool_size), clock)
+    durability = "FULL" if ROOMS[room].durable else "NORMAL"
+    return Database(SqliteDatabase(settings.data / "rooms" / f"{room}.db", durability), clock)
+
+
+def room_migrations(room: str) -> Path | None:
+    """Name the folder of a room's migrations, or None when it keeps nothing of its own."""
+    import tollway
+
+    folder = Path(tollway.__file__).parent / "services" / room / "migrations"
+    return folder if folder.is_dir() else None
+
+
+def certificates(settings: Settings) -> Path:
+    """Name the folder of the certificate authority and the certificates."""
+    return Path(settings.network.certificates) if settings.network.certificates else settings.data / "certs"
+
+
+def open_mailer(settings: Settings) -> Mailer:
+    """Give the way in which e-mail leaves."""
+    mail = settings.mail
+    if mail.backend == "inbox":
+        from tollway.fabric.mail.inbox import InboxMailer
+
+        return InboxMailer(settings.data / "inbox")
+    from tollway.fabric.mail.smtp import SmtpMailer
+
+    return SmtpMailer(mail.host, mail.port, mail.security, mail.username, mail.password)
+
+
+def open_inbox(settings: Settings) -> Inbox | None:
+    """Give the development inbox, when mail goes there."""
+    if settings.mail.backend != "inbox":
+        return None
+    from tollway.fabric.mail.inbox import InboxMailer
+
+    return InboxMailer(settings.data / "inbox")
