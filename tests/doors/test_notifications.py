@@ -44,7 +44,7 @@ async def neighbour(transport: Transport, room: Notifications) -> AsyncIterator[
 
 def ask(**changes: str) -> notifications_pb2.SendEmailRequest:
     fields = {"key": "reset:1", "to": "ada@example.com", "template": "password_reset", "user_id": "usr_1"}
-    params = {"link": "https://tollway.example/reset?token=1", "valid_for": "one hour"}
+    params = {"link": "https://tollway.example/reset?token=1", "expires_at": "2026-11-22T01:00:00.000000Z"}
     return notifications_pb2.SendEmailRequest(**{**fields, **changes}, params=params)
 
 
@@ -59,7 +59,9 @@ async def test_a_message_asked_for_reaches_a_mail_server(
     message: EmailMessage
     (message,) = sink.messages
     assert message["Subject"] == "Choose a new password"
-    assert "https://tollway.example/reset?token=1" in message.get_body(("plain",)).get_content()
+    text = message.get_body(("plain",)).get_content()
+    assert "https://tollway.example/reset?token=1" in text
+    assert "until 22 November 2026, 01:00 UTC." in text
 
 
 async def test_refusals_are_typed(neighbour: Door) -> None:

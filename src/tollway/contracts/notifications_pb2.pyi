@@ -51,9 +51,10 @@ class SendEmailRequest(_message.Message):
     """one message per key"""
     to: _builtins.str
     template: _builtins.str
-    """Which message; in brackets what `params` must hold, with a ? what may be left out: verify_email (link, valid_for?),
-    account_exists (link?), password_reset (link, valid_for?), password_changed (link?), account_locked (until?, link?),
-    welcome (link?), deposit_credited (amount, currency, deposit_id, link?), receipt (item, amount, currency, order_id, link?).
+    """Which message; in brackets what `params` must hold, with a ? what may be left out (times are RFC 3339):
+    verify_email (link, expires_at?), account_exists (link?), password_reset (link, expires_at?),
+    password_changed (at?, link?), account_locked (at?, link?), welcome (link?),
+    deposit_credited (amount, currency, deposit_id, link?), receipt (item, amount, currency, order_id, link?).
     """
     user_id: _builtins.str
     @_builtins.property

@@ -4,17 +4,20 @@ import html
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from string import Formatter
 from typing import Literal
 
 from tollway.kit.errors import Invalid
 from tollway.kit.money import FIAT_SCALE, format_units
+from tollway.kit.times import SECOND_US, from_rfc3339
 
 Category = Literal["security", "receipts", "product"]
 CATEGORIES: tuple[Category, ...] = ("security", "receipts", "product")
 State = Literal["queued", "sent", "failed"]
 
 PARAM_LIMIT = 2000
+_TIMES = {"at": "on %-d %B %Y at %H:%M UTC", "expires_at": "until %-d %B %Y, %H:%M UTC"}
 _ADDRESS = re.compile(r"[^@\s<>,;:\"]+@[^@\s<>,;:\"]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _LINK = re.compile(r"https?://[^\s<>\"']+")
@@ -24,6 +27,7 @@ _LINK = re.compile(r"https?://[^\s<>\"']+")
 class Template:
     """One kind of message. Texts may hold `{parameters}`; `defaults` gives those that may be left out.
 
+    The parameters `at` and `expires_at` are given as RFC 3339 and shown as people write times, with their preposition.
     `button` is the label of the message's one action, whose address is the parameter `link`; without a link
     there is no button, unless `link_required`. `figures` is a small table, label and value.
     """
@@ -54,10 +58,10 @@ TEMPLATES: Mapping[str, Template] = {
         button="Confirm address",
         link_required=True,
         after=(
-            "The link works for {valid_for}.",
+            "The link works {expires_at}.",
             "If you did not sign up, ignore this message and nothing will happen.",
         ),
-        defaults={"valid_for": "a limited time"},
+        defaults={"expires_at": "for a limited time"},
     ),
     "account_exists": Template(
         "security",
@@ -76,28 +80,29 @@ TEMPLATES: Mapping[str, Template] = {
         button="Choose a new password",
         link_required=True,
         after=(
-            "The link works once, for {valid_for}.",
+            "The link works once, {expires_at}.",
             "If you did not ask, ignore this message: your password stays as it is.",
         ),
-        defaults={"valid_for": "a limited time"},
+        defaults={"expires_at": "for a limited time"},
     ),
     "password_changed": Template(
         "security",
         "Your password was changed",
-        ("The password of your account was changed just now, and its other sessions were ended.",),
-        button="This was not me",
+        ("The password of your account was changed {at}, and its other sessions were ended.",),
+        button="Go to your account",
         after=("If it was you, there is nothing to do. If not, ask for a new password at once.",),
+        defaults={"at": "just now"},
     ),
     "account_locked": Template(
         "security",
         "Signing in is paused",
         (
-            "There were too many failed attempts to sign in to your account, so signing in is paused {until}.",
-            "Your account is safe; nothing else has changed.",
+            "There were too many failed attempts to sign in to your account, so signing in was paused {at}.",
+            "It opens again by itself after a while. Your account is safe; nothing else has changed.",
         ),
-        button="Choose a new password",
+        button="Go to your account",
         after=("If it was not you, a new and longer password is a good idea.",),
-        defaults={"until": "for a short while"},
+        defaults={"at": "just now"},
     ),
     "welcome": Template(
         "product",
@@ -257,7 +262,18 @@ class _Page:
 
 
 def _values(template: Template, params: Mapping[str, str], brand: str) -> dict[str, str]:
-    return {**template.defaults, **{name: value for name, value in params.items() if value}, "brand": brand}
+    given = {name: value for name, value in params.items() if value}
+    for name, phrase in _TIMES.items():
+        if name in given:
+            given[name] = _moment(name, given[name]).strftime(phrase)
+    return {**template.defaults, **given, "brand": brand}
+
+
+def _moment(name: str, text: str) -> datetime:
+    try:
+        return datetime.fromtimestamp(from_rfc3339(text) // SECOND_US, UTC)
+    except ValueError as error:
+        raise Invalid(f"{name} must be a time as in 2026-11-22T01:40:20Z") from error
 
 
 def _paragraph(line: str, colour: str = "#1d2430") -> str:

@@ -43,9 +43,14 @@ def test_a_missing_parameter_is_named(template: str) -> None:
             render(template, params, "Tollway")
 
 
-def test_what_may_be_left_out_has_a_sentence_of_its_own() -> None:
-    assert "paused for a short while." in render("account_locked", {}, "Tollway").text
-    assert "paused until 10:00." in render("account_locked", {"until": "until 10:00"}, "Tollway").text
+def test_times_are_written_for_people_and_may_be_left_out() -> None:
+    assert "paused just now." in render("account_locked", {}, "Tollway").text
+    at = render("account_locked", {"at": "2026-11-02T10:05:09.000001Z"}, "Tollway").text
+    assert "paused on 2 November 2026 at 10:05 UTC." in at
+    until = render("verify_email", {"link": LINK, "expires_at": "2026-11-02T12:00:00+02:00"}, "Tollway").text
+    assert "works until 2 November 2026, 10:00 UTC." in until
+    with pytest.raises(Invalid, match="at must be a time"):
+        render("account_locked", {"at": "yesterday"}, "Tollway")
 
 
 def test_without_a_link_there_is_no_button() -> None:
