@@ -156,7 +156,8 @@ class Tokens:
         """List a user's live sessions, newest first."""
         after = decode_cursor(cursor, 1)
         async with self.db.snapshot() as tx:
-            rows = await store.sessions_of(tx, user_id, str(after[0]) if after else None, limit + 1)
+            before = _session_id(after[0]) if after else None
+            rows = await store.sessions_of(tx, user_id, before, limit + 1)
         return cut_page(rows, limit, lambda session: [session.id])
 
     async def end_own(self, user_id: str, session_id: str, reason: str) -> None:
@@ -228,6 +229,12 @@ class Tokens:
         await self.keys.tend()
         async with self.db.transaction() as tx:
             await store.forget_old(tx)
+
+
+def _session_id(part: str | int) -> str:
+    if not isinstance(part, str) or not is_id("ses", part):
+        raise Invalid("cursor belongs to another list; start without one")
+    return part
 
 
 async def _wait(news: asyncio.Event, seconds: float) -> None:

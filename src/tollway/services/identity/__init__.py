@@ -1,0 +1,19 @@
+"""Who somebody is: sign-up, credentials, account state, roles.
+
+Promises
+- Nobody learns here whether an address has an account: known and unknown addresses get the same answers after
+  the same work, and cost the same number of tries.
+- Tries are counted before a password is looked at, so parallel guesses cannot slip under the limit. A lock
+  grows with every failure and always ends by itself.
+- A link from a mail works once, for a limited time, and is stored only as a hash.
+- A suspended account, a changed password or a taken-over address ends every session that relied on it, also one that is
+  being opened at the same moment.
+
+Invariants
+- One account per address, whatever its capitals. Passwords are stored as argon2id; bcrypt hashes from elsewhere
+  are accepted and replaced at the next login.
+- `epoch` grows whenever what a session relies on changes; a login that began before it does not count.
+
+Neighbours: asks tokens for sessions, notifications for mails (from durable jobs). Announces what happens to
+accounts.
+"""

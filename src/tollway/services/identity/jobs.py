@@ -1,0 +1,42 @@
+"""Durable and timed work of the identity room."""
+
+from typing import Any
+
+from tollway.fabric.jobs import Timed
+from tollway.services.identity import store
+from tollway.services.identity.service import Identity
+
+
+async def send_link(room: Identity, payload: dict[str, Any]) -> None:
+    """Mail a link to verify an address or to reset a password."""
+    await room.mail.send_link(payload["link_id"])
+
+
+async def send_notice(room: Identity, payload: dict[str, Any]) -> None:
+    """Mail what happened to an account."""
+    await room.mail.send_notice(payload["user_id"], payload["template"], payload["at_us"])
+
+
+async def find_and_link(room: Identity, payload: dict[str, Any]) -> None:
+    """Leave a link for an address, if it has an account."""
+    await room.mail.find_and_link(payload["email_key"], payload["purpose"])
+
+
+async def end_sessions(room: Identity, payload: dict[str, Any]) -> None:
+    """End sessions that rely on something that is no longer so."""
+    await room.mail.end_sessions(payload)
+
+
+async def forget_old(room: Identity) -> None:
+    """Drop links that are over and failures that do not count any more."""
+    async with room.db.transaction() as tx:
+        await store.forget_old(tx)
+
+
+JOBS = {
+    "send_link": send_link,
+    "send_notice": send_notice,
+    "find_and_link": find_and_link,
+    "end_sessions": end_sessions,
+}
+TIMED = {"forget_old": Timed(every_s=3600, run=forget_old)}

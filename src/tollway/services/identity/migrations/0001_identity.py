@@ -1,0 +1,52 @@
+"""The first tables: accounts, links of mails, failed tries."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from tollway.fabric.db.types import Int64, Json
+
+revision = "identity_0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "user",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("email", sa.Text, nullable=False),
+        sa.Column("email_key", sa.Text, nullable=False),
+        sa.Column("password_hash", sa.Text, nullable=False),
+        sa.Column("roles", Json, nullable=False),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("email_verified_at_us", Int64, nullable=True),
+        sa.Column("password_changed_at_us", Int64, nullable=False),
+        sa.Column("created_at_us", Int64, nullable=False),
+        sa.Column("epoch", Int64, nullable=False),
+        sa.UniqueConstraint("email_key", name="uq_user_email_key"),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "link",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("user_id", sa.Text, nullable=False),
+        sa.Column("purpose", sa.Text, nullable=False),
+        sa.Column("token_hash", sa.Text, nullable=True),
+        sa.Column("password_hash", sa.Text, nullable=True),
+        sa.Column("made_us", Int64, nullable=False),
+        sa.Column("expires_us", Int64, nullable=False),
+        sa.UniqueConstraint("token_hash", name="uq_link_token_hash"),
+        sqlite_strict=True,
+    )
+    op.create_index("ix_link_user", "link", ["user_id", "purpose", "made_us"])
+    op.create_index("ix_link_expires", "link", ["expires_us"])
+    op.create_table(
+        "tally",
+        sa.Column("subject", sa.Text, primary_key=True),
+        sa.Column("failures", Int64, nullable=False),
+        sa.Column("last_us", Int64, nullable=False),
+        sa.Column("locked_until_us", Int64, nullable=False),
+        sqlite_strict=True,
+    )
+    op.create_index("ix_tally_last", "tally", ["last_us"])

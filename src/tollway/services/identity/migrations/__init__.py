@@ -1,0 +1,1 @@
+"""The history of the identity room's tables."""

@@ -1,0 +1,43 @@
+"""The door of the identity room."""
+
+from typing import Any
+
+from tollway.contracts import identity_pb2, identity_pb2_grpc
+from tollway.services.identity.model import User
+from tollway.services.identity.service import Identity
+
+
+class IdentityRpc(identity_pb2_grpc.IdentityServicer):
+    """Serves `contracts/identity.proto`."""
+
+    def __init__(self, room: Identity) -> None:
+        self._room = room
+
+    async def GetUser(self, request: identity_pb2.GetUserRequest, context: Any) -> identity_pb2.User:
+        """Return an account by its id, or by its address. Raises NotFound."""
+        people = self._room.people
+        if request.user_id:
+            return _render(await people.get(request.user_id))
+        return _render(await people.get_by_email(request.email))
+
+    async def EnsureOperator(
+        self, request: identity_pb2.EnsureOperatorRequest, context: Any
+    ) -> identity_pb2.User:
+        """Make sure that an address is an operator's. Raises Invalid."""
+        return _render(await self._room.people.ensure_operator(request.email, request.password))
+
+    async def SetState(self, request: identity_pb2.SetStateRequest, context: Any) -> identity_pb2.User:
+        """Suspend or restore an account. Raises NotFound, Invalid, Conflict."""
+        people = self._room.people
+        return _render(await people.set_state(request.user_id, request.state, request.reason, request.actor))
+
+
+def _render(user: User) -> identity_pb2.User:
+    return identity_pb2.User(
+        id=user.id,
+        email=user.email,
+        email_verified=user.verified,
+        roles=user.roles,
+        state=user.state,
+        created_at_us=user.created_at_us,
+    )

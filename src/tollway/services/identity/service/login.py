@@ -1,0 +1,97 @@
+"""Proving who you are, and opening a session for it."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from tollway.contracts import tokens_pb2
+from tollway.contracts.errors import AccountSuspended, BadLogin, EmailNotVerified
+from tollway.contracts.events import UserLoggedIn
+from tollway.fabric.db import Database
+from tollway.kit.errors import Problem
+from tollway.services.identity import store
+from tollway.services.identity.model import Source, User, address_key
+from tollway.services.identity.service.attempts import Attempts
+from tollway.services.identity.service.mail import Mail
+from tollway.services.identity.service.passwords import Passwords
+
+if TYPE_CHECKING:
+    from tollway.contracts.tokens_pb2_grpc import TokensAsyncStub
+
+Client = Literal["browser", "program"]
+_KINDS = {"browser": tokens_pb2.CLIENT_KIND_BROWSER, "program": tokens_pb2.CLIENT_KIND_PROGRAM}
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A user and the session that was opened for them."""
+
+    user: User
+    session: tokens_pb2.SessionTokens
+
+
+class Login:
+    """The two entrances: a cookie for a browser, tokens for a program."""
+
+    def __init__(
+        self, db: Database, passwords: Passwords, attempts: Attempts, mail: Mail, tokens: "TokensAsyncStub"
+    ) -> None:
+        self._db = db
+        self._mail = mail
+        self._passwords = passwords
+        self._attempts = attempts
+        self._tokens = tokens
+
+    async def login(self, email: str, password: str, client: Client, source: Source) -> SignedIn:
+        """Open a session for whoever knows the password.
+
+        Raises BadLogin, AccountLocked; only after the right password AccountSuspended and EmailNotVerified.
+        """
+        user, better_hash = await self._prove(email, password, source)
+        if user.state != "active":
+            raise AccountSuspended
+        if not user.verified:
+            raise EmailNotVerified
+        session = await self._tokens.OpenSession(
+            tokens_pb2.OpenSessionRequest(
+                user_id=user.id,
+                roles=user.roles,
+                amr=["pwd"],
+                client=_KINDS[client],
+                user_agent=source.user_agent,
+                ip=source.ip,
+            )
+        )
+        await self._settle(user, better_hash, session.session_id, source)
+        return SignedIn(user, session)
+
+    async def _prove(self, email: str, password: str, source: Source) -> tuple[User, str | None]:
+        key = address_key(email)
+        ticket = await self._attempts.begin(key or email, source)
+        try:
+            async with self._db.snapshot() as tx:
+                user = await store.user_by_key(tx, key)
+            good, better_hash = await self._passwords.verify(password, user.password_hash if user else None)
+        except Problem:
+            await self._attempts.withdraw(ticket)
+            raise
+        if user is None or not good:
+            await self._attempts.failed(ticket, user, source)
+            raise BadLogin
+        await self._attempts.succeeded(ticket)
+        return user, better_hash
+
+    async def _settle(self, user: User, better_hash: str | None, session_id: str, source: Source) -> None:
+        """Let the login count, unless the account changed since the password was looked at.
+
+        Without this, a login that was under way would outlive a suspension or a password reset.
+        """
+        async with self._db.transaction() as tx:
+            stands = await store.stands(tx, user)
+            if stands:
+                tx.tell(UserLoggedIn(user_id=user.id, ip=source.ip, user_agent=source.user_agent))
+                if better_hash is not None:
+                    await store.rehash(tx, user, better_hash)
+            else:
+                self._mail.leave_end(tx, "account_changed", user_id=user.id, session_id=session_id)
+        if not stands:
+            raise BadLogin

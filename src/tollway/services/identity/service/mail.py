@@ -1,0 +1,121 @@
+"""Mails and what else must not be lost: left as jobs in the transaction that calls for them.
+
+A link's token is made when the mail is sent and exists in the mail only; the database has its hash.
+"""
+
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from tollway.contracts import notifications_pb2, tokens_pb2
+from tollway.fabric.db import Database, Tx
+from tollway.kit.ids import new_id
+from tollway.kit.times import MINUTE_US, SECOND_US, to_rfc3339
+from tollway.services.identity import store
+from tollway.services.identity.model import Link, Purpose, User, hash_secret
+from tollway.services.identity.settings import IdentitySettings
+
+if TYPE_CHECKING:
+    from tollway.contracts.notifications_pb2_grpc import NotificationsAsyncStub
+    from tollway.contracts.tokens_pb2_grpc import TokensAsyncStub
+
+# The token stands behind the #, which browsers keep to themselves: it gets into no log and no Referer.
+_PAGES: dict[Purpose, str] = {"verify_email": "verify-email", "password_reset": "reset-password"}
+# Somebody who registers a taken address again and again makes one mail in this time.
+_REMIND_EVERY_US = 10 * MINUTE_US
+
+
+class Mail:
+    """Leaves jobs, and does them: the only part that asks neighbours without a person waiting."""
+
+    def __init__(
+        self,
+        db: Database,
+        settings: IdentitySettings,
+        public_url: str,
+        tokens: "TokensAsyncStub",
+        notifications: "NotificationsAsyncStub",
+    ) -> None:
+        self._db = db
+        self._settings = settings
+        self._public_url = public_url.rstrip("/")
+        self._tokens = tokens
+        self._notifications = notifications
+
+    # ── leaving work in a transaction ───────────────────────────────────────────────────────────────
+
+    async def leave_link(
+        self, tx: Tx, user: User, purpose: Purpose, password_hash: str | None = None
+    ) -> None:
+        """Have a link mailed, unless the user was sent enough of them in the last hour."""
+        if await store.links_of_the_hour(tx, user.id, purpose) >= self._settings.mails_per_hour:
+            return
+        verifying = purpose == "verify_email"
+        life_s = self._settings.verify_link_life_s if verifying else self._settings.reset_link_life_s
+        expires_us = tx.now_us + life_s * SECOND_US
+        link = Link(new_id("lnk"), user.id, purpose, password_hash, tx.now_us, expires_us)
+        await store.add_link(tx, link)
+        tx.enqueue("send_link", {"link_id": link.id})
+
+    def leave_notice(self, tx: Tx, user_id: str, template: str, at_us: int) -> None:
+        """Have a user told of something that happened at `at_us`; the same thing is told once."""
+        tx.enqueue("send_notice", {"user_id": user_id, "template": template, "at_us": at_us})
+
+    def leave_reminder(self, tx: Tx, user_id: str) -> None:
+        """Have a user told that they have an account already."""
+        self.leave_notice(tx, user_id, "account_exists", tx.now_us - tx.now_us % _REMIND_EVERY_US)
+
+    def leave_request(self, tx: Tx, email_key: str, purpose: Purpose) -> None:
+        """Have a link mailed to whoever has this address, if anybody: the asking costs the same for all."""
+        tx.enqueue("find_and_link", {"email_key": email_key, "purpose": purpose})
+
+    def leave_end(
+        self, tx: Tx, reason: str, *, user_id: str, session_id: str = "", except_session_id: str = ""
+    ) -> None:
+        """Have sessions ended."""
+        ending = {"user_id": user_id, "session_id": session_id, "except_session_id": except_session_id}
+        tx.enqueue("end_sessions", {**ending, "reason": reason})
+
+    # ── doing it ────────────────────────────────────────────────────────────────────────────────────
+
+    async def send_link(self, link_id: str) -> None:
+        """Mail a link with a fresh token. Raises Problem when notifications does not take it."""
+        token = secrets.token_urlsafe(32)
+        async with self._db.transaction() as tx:
+            link = await store.arm_link(tx, link_id, hash_secret(token))
+            user = None if link is None else await store.user_by_id(tx, link.user_id)
+        if link is None or user is None:
+            return
+        await self._send(
+            user,
+            link.purpose,
+            key=f"{link.id}:{hash_secret(token)[:16]}",
+            link=f"{self._public_url}/{_PAGES[link.purpose]}#token={token}",
+            token=token,
+            expires_at=to_rfc3339(link.expires_us),
+        )
+
+    async def send_notice(self, user_id: str, template: str, at_us: int) -> None:
+        """Mail a notice. Raises Problem when notifications does not take it."""
+        async with self._db.snapshot() as tx:
+            user = await store.user_by_id(tx, user_id)
+        if user is not None:
+            key = f"{template}:{user_id}:{at_us}"
+            await self._send(user, template, key=key, at=to_rfc3339(at_us), link=f"{self._public_url}/login")
+
+    async def find_and_link(self, email_key: str, purpose: Purpose) -> None:
+        """Leave a link for an address that has an account in need of it; otherwise do nothing."""
+        async with self._db.transaction() as tx:
+            user = await store.user_by_key(tx, email_key)
+            if user is not None and not (purpose == "verify_email" and user.verified):
+                await self.leave_link(tx, user, purpose)
+
+    async def end_sessions(self, payload: dict[str, Any]) -> None:
+        """End sessions. Raises Problem when tokens does not answer."""
+        await self._tokens.Revoke(tokens_pb2.RevokeRequest(**payload))
+
+    async def _send(self, user: User, template: str, *, key: str, **params: str) -> None:
+        await self._notifications.SendEmail(
+            notifications_pb2.SendEmailRequest(
+                key=f"identity:{key}", to=user.email, template=template, params=params, user_id=user.id
+            )
+        )

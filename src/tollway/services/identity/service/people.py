@@ -1,0 +1,107 @@
+"""Accounts as the platform and its operators see them."""
+
+from tollway.contracts.events import EmailVerified, UserRegistered, UserStateChanged
+from tollway.fabric.db import Database
+from tollway.kit.errors import Conflict, Invalid, NotFound
+from tollway.kit.ids import is_id
+from tollway.kit.paging import Page, cut_page, decode_cursor
+from tollway.services.identity import store
+from tollway.services.identity.model import State, User, address_key, read_address
+from tollway.services.identity.service.mail import Mail
+from tollway.services.identity.service.passwords import Passwords
+from tollway.services.identity.service.signup import new_user
+
+_STATES: dict[str, State] = {"active": "active", "suspended": "suspended"}
+
+
+class People:
+    """Find, list, suspend and restore accounts; make the operator's."""
+
+    def __init__(self, db: Database, passwords: Passwords, mail: Mail) -> None:
+        self._db = db
+        self._passwords = passwords
+        self._mail = mail
+
+    async def get(self, user_id: str) -> User:
+        """Find an account. Raises NotFound."""
+        if is_id("usr", user_id):
+            async with self._db.snapshot() as tx:
+                if (user := await store.user_by_id(tx, user_id)) is not None:
+                    return user
+        raise NotFound("there is no such account")
+
+    async def get_by_email(self, email: str) -> User:
+        """Find the account of an address. Raises NotFound."""
+        if key := address_key(email):
+            async with self._db.snapshot() as tx:
+                if (user := await store.user_by_key(tx, key)) is not None:
+                    return user
+        raise NotFound("there is no such account")
+
+    async def list(
+        self, limit: int, cursor: str, *, email: str = "", state: State | None = None
+    ) -> Page[User]:
+        """List accounts, newest first, perhaps of one address or one state. Raises Invalid."""
+        before = decode_cursor(cursor, 1)
+        email_key = read_address(email).key if email else None
+        async with self._db.snapshot() as tx:
+            rows = await store.users(
+                tx,
+                email_key=email_key,
+                state=state,
+                before=_user_id(before[0]) if before else None,
+                limit=limit + 1,
+            )
+        return cut_page(rows, limit, lambda user: [user.id])
+
+    async def set_state(self, user_id: str, state: str, reason: str, actor: str) -> User:
+        """Suspend or restore an account; a suspension ends its sessions. Repeating changes nothing.
+
+        Raises NotFound, Invalid for an unknown state, Conflict when somebody would suspend themselves.
+        """
+        wanted = _STATES.get(state)
+        if wanted is None:
+            raise Invalid(f"state must be one of {', '.join(_STATES)}")
+        user = await self.get(user_id)
+        if wanted == "suspended" and actor == user_id:
+            raise Conflict("you cannot suspend your own account; ask another operator")
+        async with self._db.transaction() as tx:
+            if await store.set_state(tx, user.id, wanted):
+                tx.tell(UserStateChanged(user_id=user.id, state=wanted, reason=reason, actor=actor))
+                if wanted == "suspended":
+                    self._mail.leave_end(tx, "suspended", user_id=user.id)
+        return await self.get(user_id)
+
+    async def ensure_operator(self, email: str, password: str) -> User:
+        """Make sure that an address belongs to an operator, and return the account.
+
+        An account that is an admin's already stays as it is, password included. Any other account of this address
+        was somebody's own registration: it is taken over with the given password, and its sessions end.
+        Raises Invalid, Unavailable.
+        """
+        address = read_address(email)
+        async with self._db.snapshot() as tx:
+            known = await store.user_by_key(tx, address.key)
+        if known is not None and "admin" in known.roles:
+            return known
+        await self._passwords.check(password, address.email)
+        password_hash = await self._passwords.hash(password)
+        async with self._db.transaction() as tx:
+            fresh = new_user(tx, address, password_hash, verified=True)
+            if await store.add_user(tx, fresh):
+                tx.tell(UserRegistered(user_id=fresh.id, email=fresh.email))
+                tx.tell(EmailVerified(user_id=fresh.id, email=fresh.email))
+            operator = await store.user_by_key(tx, address.key)
+            assert operator is not None
+            if "admin" not in operator.roles:
+                if operator.id != fresh.id:
+                    await store.set_password(tx, operator, password_hash, verified=True)
+                    self._mail.leave_end(tx, "role_changed", user_id=operator.id)
+                await store.set_roles(tx, operator.id, {*operator.roles, "admin"})
+        return await self.get(operator.id)
+
+
+def _user_id(part: str | int) -> str:
+    if not isinstance(part, str) or not is_id("usr", part):
+        raise Invalid("cursor belongs to another list; start without one")
+    return part

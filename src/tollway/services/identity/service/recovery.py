@@ -1,0 +1,91 @@
+"""Forgotten, reset and changed passwords. Each ends the sessions that relied on the old one."""
+
+from tollway.contracts.errors import LinkInvalid
+from tollway.contracts.events import EmailVerified, PasswordChanged
+from tollway.fabric.db import Database, Tx
+from tollway.kit.errors import Conflict, Forbidden, Invalid, NotFound, Problem
+from tollway.services.identity import store
+from tollway.services.identity.model import Source, User, account_subject, hash_secret, read_address
+from tollway.services.identity.service.attempts import Attempts
+from tollway.services.identity.service.mail import Mail
+from tollway.services.identity.service.passwords import Passwords
+
+
+class Recovery:
+    """How a password is replaced: by the mailbox, or by the old one."""
+
+    def __init__(self, db: Database, passwords: Passwords, attempts: Attempts, mail: Mail) -> None:
+        self._db = db
+        self._passwords = passwords
+        self._attempts = attempts
+        self._mail = mail
+
+    async def forgot(self, email: str) -> None:
+        """Mail a link to set a new password, if there is an account. Raises Invalid."""
+        address = read_address(email)
+        async with self._db.transaction() as tx:
+            self._mail.leave_request(tx, address.key, "password_reset")
+
+    async def reset(self, token: str, new_password: str) -> None:
+        """Set a new password with the token of a mail, once.
+
+        It proves the mailbox, so the address counts as verified and the account's lock is lifted. Every session
+        ends. Raises LinkInvalid, Invalid, Unavailable.
+        """
+        token_hash = hash_secret(token)
+        async with self._db.snapshot() as tx:
+            link = await store.find_link(tx, token_hash, "password_reset")
+            user = None if link is None else await store.user_by_id(tx, link.user_id)
+        if user is None:
+            raise LinkInvalid
+        await self._passwords.check(new_password, user.email)
+        new_hash = await self._passwords.hash(new_password)
+        async with self._db.transaction() as tx:
+            if await store.take_link(tx, token_hash, "password_reset") is None:
+                raise LinkInvalid
+            if not await store.set_password(tx, user, new_hash, verified=True):
+                raise LinkInvalid
+            await store.drop_tally(tx, account_subject(user.email_key))
+            if not user.verified:
+                tx.tell(EmailVerified(user_id=user.id, email=user.email))
+            await self._changed(tx, user, "password_reset")
+
+    async def change(
+        self, user_id: str, session_id: str, current: str, new_password: str, source: Source
+    ) -> None:
+        """Set a new password, knowing the current one; every other session ends.
+
+        Raises Forbidden for a wrong current password, AccountLocked, Invalid, Unavailable.
+        """
+        async with self._db.snapshot() as tx:
+            user = await store.user_by_id(tx, user_id)
+        if user is None:
+            raise NotFound("there is no such account")
+        await self._prove(user, current, source)
+        if new_password == current:
+            raise Invalid("the new password is the old one; choose another")
+        await self._passwords.check(new_password, user.email)
+        new_hash = await self._passwords.hash(new_password)
+        async with self._db.transaction() as tx:
+            if not await store.set_password(tx, user, new_hash):
+                raise Conflict("the account was changed at the same moment; try again")
+            await self._changed(tx, user, "password_changed", except_session_id=session_id)
+
+    async def _prove(self, user: User, password: str, source: Source) -> None:
+        ticket = await self._attempts.begin(user.email_key, source)
+        try:
+            good, _ = await self._passwords.verify(password, user.password_hash)
+        except Problem:
+            await self._attempts.withdraw(ticket)
+            raise
+        if not good:
+            await self._attempts.failed(ticket, user, source)
+            raise Forbidden("the current password is wrong")
+        await self._attempts.succeeded(ticket)
+
+    async def _changed(self, tx: Tx, user: User, reason: str, *, except_session_id: str = "") -> None:
+        await store.void_links(tx, user.id, "password_reset")
+        await store.void_links(tx, user.id, "verify_email")
+        tx.tell(PasswordChanged(user_id=user.id))
+        self._mail.leave_notice(tx, user.id, "password_changed", tx.now_us)
+        self._mail.leave_end(tx, reason, user_id=user.id, except_session_id=except_session_id)

@@ -1,0 +1,76 @@
+"""Registering, and confirming the address."""
+
+from tollway.contracts.errors import LinkInvalid
+from tollway.contracts.events import EmailVerified, UserRegistered
+from tollway.fabric.db import Database, Tx
+from tollway.kit.ids import new_id
+from tollway.services.identity import store
+from tollway.services.identity.model import Address, User, hash_secret, read_address
+from tollway.services.identity.service.mail import Mail
+from tollway.services.identity.service.passwords import Passwords
+
+
+class SignUp:
+    """How a person becomes a user."""
+
+    def __init__(self, db: Database, passwords: Passwords, mail: Mail) -> None:
+        self._db = db
+        self._passwords = passwords
+        self._mail = mail
+
+    async def register(self, email: str, password: str) -> None:
+        """Take a registration; what comes of it is told by mail only.
+
+        A free address gets an account and a link to verify it. An address that was never verified gets another
+        link, which puts the password of this registration in force: whoever owns the mailbox decides which
+        registration was theirs. A verified one is reminded of its account. Raises Invalid, Unavailable.
+        """
+        address = read_address(email)
+        await self._passwords.check(password, address.email)
+        # Hashed whether needed or not: the time it takes must not tell whether the address is known.
+        password_hash = await self._passwords.hash(password)
+        async with self._db.transaction() as tx:
+            fresh = new_user(tx, address, password_hash)
+            if await store.add_user(tx, fresh):
+                tx.tell(UserRegistered(user_id=fresh.id, email=fresh.email))
+                await self._mail.leave_link(tx, fresh, "verify_email")
+                return
+            known = await store.user_by_key(tx, address.key)
+            assert known is not None
+            if known.verified:
+                self._mail.leave_reminder(tx, known.id)
+            else:
+                await self._mail.leave_link(tx, known, "verify_email", password_hash)
+
+    async def resend(self, email: str) -> None:
+        """Send the link again, if there is an account that needs it. Raises Invalid."""
+        address = read_address(email)
+        async with self._db.transaction() as tx:
+            self._mail.leave_request(tx, address.key, "verify_email")
+
+    async def verify(self, token: str) -> None:
+        """Confirm an address with the token of its mail, once. Raises LinkInvalid."""
+        async with self._db.transaction() as tx:
+            link = await store.take_link(tx, hash_secret(token), "verify_email")
+            if link is None or not await store.verify_email(tx, link.user_id, link.password_hash):
+                raise LinkInvalid
+            await store.void_links(tx, link.user_id, "verify_email")
+            user = await store.user_by_id(tx, link.user_id)
+            assert user is not None
+            tx.tell(EmailVerified(user_id=user.id, email=user.email))
+
+
+def new_user(tx: Tx, address: Address, password_hash: str, *, verified: bool = False) -> User:
+    """Make an account of a customer."""
+    return User(
+        id=new_id("usr"),
+        email=address.email,
+        email_key=address.key,
+        password_hash=password_hash,
+        roles=("customer",),
+        state="active",
+        email_verified_at_us=tx.now_us if verified else None,
+        password_changed_at_us=tx.now_us,
+        created_at_us=tx.now_us,
+        epoch=0,
+    )

@@ -1,0 +1,230 @@
+"""Tables and queries of the identity room.
+
+user   accounts, one per address
+link   links that mails carry: single use, by the hash of their token
+tally  failed tries by account and by address
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, fields
+from typing import Any
+
+from sqlalchemy import Column, Index, MetaData, Row, Table, Text, delete, func, select, update
+
+from tollway.fabric.db import NAMING, Int64, Json, Tx
+from tollway.kit.times import HOUR_US
+from tollway.services.identity.model import FORGET_FAILURES_US, Link, Purpose, State, Tally, User
+
+metadata = MetaData(naming_convention=NAMING)
+
+user = Table(
+    "user",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("email", Text, nullable=False),
+    Column("email_key", Text, nullable=False, unique=True),
+    Column("password_hash", Text, nullable=False),
+    Column("roles", Json, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("email_verified_at_us", Int64, nullable=True),
+    Column("password_changed_at_us", Int64, nullable=False),
+    Column("created_at_us", Int64, nullable=False),
+    Column("epoch", Int64, nullable=False),
+    sqlite_strict=True,
+)
+
+link = Table(
+    "link",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("user_id", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("token_hash", Text, nullable=True, unique=True),
+    Column("password_hash", Text, nullable=True),
+    Column("made_us", Int64, nullable=False),
+    Column("expires_us", Int64, nullable=False),
+    Index("ix_link_user", "user_id", "purpose", "made_us"),
+    Index("ix_link_expires", "expires_us"),
+    sqlite_strict=True,
+)
+
+tally = Table(
+    "tally",
+    metadata,
+    Column("subject", Text, primary_key=True),
+    Column("failures", Int64, nullable=False),
+    Column("last_us", Int64, nullable=False),
+    Column("locked_until_us", Int64, nullable=False),
+    Index("ix_tally_last", "last_us"),
+    sqlite_strict=True,
+)
+
+
+# ── accounts ────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def add_user(tx: Tx, new: User) -> bool:
+    """Store a new account; tell whether its address was free."""
+    return bool((await tx.run(tx.insert(user).on_conflict_do_nothing(), asdict(new))).rowcount)
+
+
+async def user_by_id(tx: Tx, user_id: str) -> User | None:
+    """Find an account."""
+    row = await tx.first(select(user).where(user.c.id == user_id))
+    return None if row is None else _user(row)
+
+
+async def user_by_key(tx: Tx, email_key: str) -> User | None:
+    """Find an account by its address."""
+    row = await tx.first(select(user).where(user.c.email_key == email_key))
+    return None if row is None else _user(row)
+
+
+async def users(
+    tx: Tx, *, email_key: str | None, state: State | None, before: str | None, limit: int
+) -> list[User]:
+    """List accounts, newest first."""
+    query = select(user).order_by(user.c.id.desc()).limit(limit)
+    if email_key is not None:
+        query = query.where(user.c.email_key == email_key)
+    if state is not None:
+        query = query.where(user.c.state == state)
+    if before is not None:
+        query = query.where(user.c.id < before)
+    return [_user(row) for row in await tx.all(query)]
+
+
+async def stands(tx: Tx, seen: User) -> bool:
+    """Tell whether an account is still what a login saw, and keep it so until the commit."""
+    same = (user.c.id == seen.id) & (user.c.epoch == seen.epoch) & (user.c.state == seen.state)
+    return bool((await tx.run(update(user).where(same).values(epoch=user.c.epoch))).rowcount)
+
+
+async def set_password(tx: Tx, seen: User, password_hash: str, *, verified: bool = False) -> bool:
+    """Put a new password in force, which starts an epoch. False when the account changed since it was seen."""
+    values: dict[str, Any] = {
+        "password_hash": password_hash,
+        "password_changed_at_us": tx.now_us,
+        "epoch": user.c.epoch + 1,
+    }
+    if verified:
+        values["email_verified_at_us"] = func.coalesce(user.c.email_verified_at_us, tx.now_us)
+    same = (user.c.id == seen.id) & (user.c.epoch == seen.epoch)
+    return bool((await tx.run(update(user).where(same).values(values))).rowcount)
+
+
+async def rehash(tx: Tx, seen: User, password_hash: str) -> None:
+    """Replace the stored form of the same password."""
+    same = (user.c.id == seen.id) & (user.c.password_hash == seen.password_hash)
+    await tx.run(update(user).where(same).values(password_hash=password_hash))
+
+
+async def verify_email(tx: Tx, user_id: str, password_hash: str | None) -> bool:
+    """Note that the owner of the address confirmed; False when that was so already."""
+    values: dict[str, Any] = {"email_verified_at_us": tx.now_us}
+    if password_hash is not None:
+        values |= {"password_hash": password_hash, "epoch": user.c.epoch + 1}
+    fresh = (user.c.id == user_id) & user.c.email_verified_at_us.is_(None)
+    return bool((await tx.run(update(user).where(fresh).values(values))).rowcount)
+
+
+async def set_state(tx: Tx, user_id: str, state: State) -> bool:
+    """Change an account's state, which starts an epoch; False when it is in that state already."""
+    other = (user.c.id == user_id) & (user.c.state != state)
+    values = {"state": state, "epoch": user.c.epoch + 1}
+    return bool((await tx.run(update(user).where(other).values(values))).rowcount)
+
+
+async def set_roles(tx: Tx, user_id: str, roles: Iterable[str]) -> None:
+    """Give an account these roles, which starts an epoch."""
+    values = {"roles": sorted(roles), "epoch": user.c.epoch + 1}
+    await tx.run(update(user).where(user.c.id == user_id).values(values))
+
+
+def _user(row: Row[Any]) -> User:
+    columns: dict[str, Any] = {field.name: getattr(row, field.name) for field in fields(User)}
+    columns["roles"] = tuple(row.roles)
+    return User(**columns)
+
+
+# ── links ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def add_link(tx: Tx, new: Link) -> None:
+    """Store a link; its token comes when it is mailed."""
+    await tx.run(link.insert(), asdict(new))
+
+
+async def arm_link(tx: Tx, link_id: str, token_hash: str) -> Link | None:
+    """Give a link a fresh token, which voids an earlier one; None when the link is used or over."""
+    running = (link.c.id == link_id) & (link.c.expires_us > tx.now_us)
+    row = await tx.first(update(link).where(running).values(token_hash=token_hash).returning(link))
+    return None if row is None else _link(row)
+
+
+async def find_link(tx: Tx, token_hash: str, purpose: Purpose) -> Link | None:
+    """Find a link that still works."""
+    row = await tx.first(select(link).where(_works(tx, token_hash, purpose)))
+    return None if row is None else _link(row)
+
+
+async def take_link(tx: Tx, token_hash: str, purpose: Purpose) -> Link | None:
+    """Use a link up: of many who try at once, one gets it."""
+    row = await tx.first(delete(link).where(_works(tx, token_hash, purpose)).returning(link))
+    return None if row is None else _link(row)
+
+
+async def void_links(tx: Tx, user_id: str, purpose: Purpose) -> None:
+    """Void every link of one kind that a user has."""
+    await tx.run(delete(link).where(link.c.user_id == user_id, link.c.purpose == purpose))
+
+
+async def links_of_the_hour(tx: Tx, user_id: str, purpose: Purpose) -> int:
+    """Count the links of one kind that a user asked for lately."""
+    recent = (
+        (link.c.user_id == user_id) & (link.c.purpose == purpose) & (link.c.made_us > tx.now_us - HOUR_US)
+    )
+    return int(await tx.scalar(select(func.count()).select_from(link).where(recent)))
+
+
+def _works(tx: Tx, token_hash: str, purpose: Purpose) -> Any:
+    return (link.c.token_hash == token_hash) & (link.c.purpose == purpose) & (link.c.expires_us > tx.now_us)
+
+
+def _link(row: Row[Any]) -> Link:
+    return Link(**{field.name: getattr(row, field.name) for field in fields(Link)})
+
+
+# ── failed tries ────────────────────────────────────────────────────────────────────────────────────
+
+
+async def lock_tallies(tx: Tx, subjects: Sequence[str]) -> list[Tally]:
+    """Give the tallies of these subjects, and nobody else gets them until the commit."""
+    # Always in the same order, or two logins could wait for each other for ever.
+    for subject in sorted(subjects):
+        fresh = {"subject": subject, "failures": 0, "last_us": 0, "locked_until_us": 0}
+        await tx.run(tx.insert(tally).on_conflict_do_nothing(), fresh)
+    query = select(tally).where(tally.c.subject.in_(subjects)).order_by(tally.c.subject).with_for_update()
+    found = {row.subject: row for row in await tx.all(query)}
+    return [_tally(found[subject]) for subject in subjects]
+
+
+async def write_tallies(tx: Tx, tallies: Sequence[Tally]) -> None:
+    """Store tallies that were given out locked."""
+    for one in tallies:
+        await tx.run(update(tally).where(tally.c.subject == one.subject).values(asdict(one)))
+
+
+async def drop_tally(tx: Tx, subject: str) -> None:
+    """Forget every failure of a subject."""
+    await tx.run(delete(tally).where(tally.c.subject == subject))
+
+
+def _tally(row: Row[Any]) -> Tally:
+    return Tally(row.subject, row.failures, row.last_us, row.locked_until_us)
+
+
+async def forget_old(tx: Tx) -> None:
+    """Drop links that are over and failures that do not count any more."""
+    await tx.run(delete(link).where(link.c.expires_us < tx.now_us - HOUR_US))
+    await tx.run(delete(tally).where(tally.c.last_us < tx.now_us - FORGET_FAILURES_US))
