@@ -7,13 +7,12 @@ from tollway.services.tokens.service import Tokens
 from tollway.services.tokens.settings import TokensSettings
 
 SECRET = b"a secret of the tests, long enough"
-PUBLIC_URL = "https://tollway.test"
 USER = "usr_01k9w2000000000000000000aa"
 OTHER = "usr_01k9w2000000000000000000bb"
 
 
 def tokens_room(db: Database, clock: FakeClock, **settings: object) -> Tokens:
-    return Tokens(db, clock, TokensSettings.model_validate(settings), SECRET, PUBLIC_URL)
+    return Tokens(db, clock, TokensSettings.model_validate(settings), SECRET)
 
 
 def verifier_of(room: Tokens, clock: FakeClock) -> Verifier:

@@ -9,7 +9,8 @@ class TokensSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     issuer: str = Field(
-        "", description="The issuer that tokens name (RFC 8414); empty: the public address of the platform"
+        "http://127.0.0.1:8000",
+        description="The issuer that tokens name (RFC 8414); the public address of the platform",
     )
     audience: str = Field("tollway-api", description="The audience that tokens are meant for")
     signing_life_s: int = Field(30 * 86_400, gt=0, description="How long a key signs, in seconds")

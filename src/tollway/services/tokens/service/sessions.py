@@ -41,11 +41,9 @@ class Granted:
 class Tokens:
     """See the package docstring for what the room promises."""
 
-    def __init__(
-        self, db: Database, clock: Clock, settings: TokensSettings, secret: bytes, public_url: str
-    ) -> None:
+    def __init__(self, db: Database, clock: Clock, settings: TokensSettings, secret: bytes) -> None:
         self.db = db
-        self.names = Names(settings.issuer or public_url, settings.audience)
+        self.names = Names(settings.issuer, settings.audience)
         self.keys = KeyRing(db, clock, secret, settings.signing_life_s)
         self._settings = settings
         self._clock = clock

@@ -68,7 +68,7 @@ async def test_another_secret_is_told_at_start_and_changes_nothing(
     await room.start()
     before = await states(db)
     with pytest.raises(SecretMismatch, match="put the old secret back"):
-        await Tokens(db, clock, TokensSettings(), SECRET[::-1], "https://tollway.test").start()
+        await Tokens(db, clock, TokensSettings(), SECRET[::-1]).start()
     assert await states(db) == before
 
 

@@ -1,0 +1,1 @@
+"""The history of the users room's tables."""
