@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tollway import __version__
 from tollway.fabric.bearer import Revocations, Verifier
-from tollway.fabric.rest import problems
+from tollway.fabric.rest import docs, problems
 from tollway.fabric.rest.policy import policies
 from tollway.fabric.rest.principal import authorize
 from tollway.fabric.rpc import acting
@@ -44,8 +44,7 @@ def build_app(
         version=__version__,
         description=DESCRIPTION,
         dependencies=[Depends(authorize)],
-        openapi_url="/api/openapi.json",
-        docs_url="/api/docs",
+        openapi_url=None,
         redoc_url=None,
         responses={
             "4XX": {
@@ -59,6 +58,7 @@ def build_app(
     for router in routers:
         app.include_router(router)
     problems.install(app)
+    docs.install(app)
     app.add_middleware(Manners)
     app.add_route("/livez", _alive)
     app.add_route("/readyz", partial(_ready, states))
