@@ -32,6 +32,7 @@ from tollway.wire.http1.requests import RequestReader
 from tollway.wire.http1.responses import ResponseReader
 from tollway.wire.http1.writing import (
     LAST_CHUNK,
+    status_line,
     strip_hop_by_hop,
     write_chunk,
     write_request_head,
@@ -52,6 +53,7 @@ __all__ = [
     "RequestReader",
     "ResponseHead",
     "ResponseReader",
+    "status_line",
     "strip_hop_by_hop",
     "write_chunk",
     "write_request_head",

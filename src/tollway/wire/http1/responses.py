@@ -33,7 +33,17 @@ _LIMITS = Limits(line_bytes=16_384, head_bytes=65_536, headers=200, underscores=
 class ResponseReader:
     """Reads the response to one request with `method`. Raises BadHead or BadBody (status 502)."""
 
-    __slots__ = ("_at", "_body", "_buffer", "_done", "_ending", "_limits", "_method")
+    __slots__ = (
+        "_at",
+        "_body",
+        "_buffer",
+        "_done",
+        "_ending",
+        "_keep_alive",
+        "_limits",
+        "_method",
+        "untouched",
+    )
 
     def __init__(self, method: bytes, limits: Limits = _LIMITS) -> None:
         self._method = method
@@ -43,9 +53,12 @@ class ResponseReader:
         self._body: Body | None = None
         self._ending = False
         self._done = False
+        self._keep_alive = False
+        self.untouched = True  # nothing was fed: no byte of an answer came
 
     def feed(self, data: bytes) -> None:
         """Add what arrived."""
+        self.untouched = False
         self._buffer = self._buffer[self._at :] + data if self._buffer else data
         self._at = 0
 
@@ -90,6 +103,11 @@ class ResponseReader:
         """Whether the response has ended."""
         return self._done
 
+    @property
+    def reusable(self) -> bool:
+        """Whether the connection may carry another exchange: all was said, nothing more came."""
+        return self._done and self._keep_alive and not self._buffer
+
     def _next_head(self) -> ResponseHead | None:
         start = self._at
         end = self._buffer.find(b"\r\n\r\n", start)
@@ -103,6 +121,7 @@ class ResponseReader:
         head = self._buffer[start:end] if start or end < len(self._buffer) else self._buffer
         parsed = read_response_head(head, self._method, self._limits)
         self._consume(end)
+        self._keep_alive = parsed.keep_alive
         if parsed.status == 101 or (parsed.status >= 200 and parsed.framing is Framing.NONE):
             self._ending = True
         elif parsed.status >= 200:

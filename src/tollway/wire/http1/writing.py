@@ -30,8 +30,13 @@ def write_request_head(method: bytes, target: bytes, headers: Iterable[tuple[byt
 
 def write_response_head(status: int, headers: Iterable[tuple[bytes, bytes]], reason: bytes = b"") -> bytes:
     """Return a complete HTTP/1.1 response head; the usual reason phrase unless one is given."""
-    line = _STATUS_LINES.get(status) if not reason else None
-    return _write(line or b"HTTP/1.1 %d %b\r\n" % (status, reason), headers)
+    return _write(status_line(status, reason), headers)
+
+
+def status_line(status: int, reason: bytes = b"") -> bytes:
+    """Return the first line of a response, with the usual reason phrase unless one is given."""
+    line = None if reason else _STATUS_LINES.get(status)
+    return line or b"HTTP/1.1 %d %b\r\n" % (status, reason)
 
 
 def write_chunk(payload: bytes) -> bytes:

@@ -1,0 +1,97 @@
+"""One JSON line for every request, in the shape of the other log lines, written many at a time.
+
+While a request is served only a tuple is kept; the lines are made and written a few times a second. A query
+string may carry a secret (a link from a mail, say), so only the path is written.
+"""
+
+import sys
+from pathlib import Path
+from typing import NamedTuple, TextIO
+
+import orjson
+
+from tollway.kit.times import to_rfc3339
+
+_FLUSH_AT = 1_000
+
+
+class Entry(NamedTuple):
+    """What is known about a request that has ended."""
+
+    at_us: int
+    method: bytes
+    path: bytes
+    status: int
+    route: str
+    user_id: str
+    ip: str
+    agent: bytes
+    duration_s: float
+    upstream_s: float  # until the head of the upstream's answer; 0 when none was asked
+    bytes_in: int
+    bytes_out: int
+    correlation_id: bytes
+    reason: str  # the code of a refusal made here, or why it was cut short
+
+
+class AccessLog:
+    """Collects entries and writes them to `stderr`, to a file, or nowhere (`off`)."""
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+        self._entries: list[Entry] = []
+        self._file: TextIO | None = None
+        self.enabled = target != "off"
+
+    def open(self) -> None:
+        """Open the file. Raises OSError when that is not possible."""
+        if self.enabled and self._target != "stderr":
+            self._file = Path(self._target).open("a", encoding="utf-8")
+
+    def add(self, entry: Entry) -> None:
+        """Keep an entry until the next flush."""
+        self._entries.append(entry)
+        if len(self._entries) >= _FLUSH_AT:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was kept."""
+        if not self._entries:
+            return
+        entries, self._entries = self._entries, []
+        file = self._file or sys.stderr
+        file.write(b"".join(map(line_of, entries)).decode())
+        file.flush()
+
+    def close(self) -> None:
+        """Write the rest and close."""
+        self.flush()
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+def line_of(entry: Entry) -> bytes:
+    """Render one entry. Whatever a client sent is escaped, so nobody can forge a line."""
+    return orjson.dumps(
+        {
+            "timestamp": to_rfc3339(entry.at_us),
+            "level": "info",
+            "logger": "tollway.gateway.access",
+            "event": "request",
+            "method": entry.method.decode(),
+            "path": entry.path.decode("latin-1"),
+            "status": entry.status,
+            "route": entry.route,
+            "user_id": entry.user_id,
+            "ip": entry.ip,
+            "agent": entry.agent.decode("latin-1"),
+            "duration_ms": round(entry.duration_s * 1_000, 3),
+            "upstream_ms": round(entry.upstream_s * 1_000, 3),
+            "bytes_in": entry.bytes_in,
+            "bytes_out": entry.bytes_out,
+            "correlation_id": entry.correlation_id.decode(),
+            "reason": entry.reason,
+        },
+        option=orjson.OPT_APPEND_NEWLINE,
+    )

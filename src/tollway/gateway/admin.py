@@ -1,0 +1,108 @@
+"""The gateway's own pages: health for everybody, metrics on a port of their own.
+
+/livez    the process answers
+/readyz   200 when every component is ready, else 503: what a load balancer asks
+/health   the same, with each component by name
+/metrics  Prometheus text; only on the admin listener, which listens on loopback
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from typing import cast
+
+from prometheus_client import CollectorRegistry, generate_latest
+
+from tollway.wire.http1 import BadMessage, RequestHead, RequestReader, write_response_head
+
+# Makes status, media type and body when asked.
+Page = Callable[[], tuple[int, bytes, bytes]]
+PAGE_METHODS = frozenset((b"GET", b"HEAD"))
+
+_JSON = b"application/json"
+_CLIENT_S = 10.0
+
+
+def health_pages(ready: Callable[[], bool], health: Callable[[], Mapping[str, str]]) -> dict[bytes, Page]:
+    """Return the health pages. `health` tells the state of each component; `ok` is the good one."""
+
+    def state() -> tuple[bool, dict[str, str]]:
+        components = {"gateway": "ok" if ready() else "not ready", **health()}
+        return all(value == "ok" for value in components.values()), components
+
+    def livez() -> tuple[int, bytes, bytes]:
+        return 200, _JSON, b'{"status":"ok"}'
+
+    def readyz() -> tuple[int, bytes, bytes]:
+        good, _ = state()
+        return (200, _JSON, b'{"status":"ready"}') if good else (503, _JSON, b'{"status":"not ready"}')
+
+    def whole() -> tuple[int, bytes, bytes]:
+        good, components = state()
+        page = {"status": "ok" if good else "degraded", "components": components}
+        return 200 if good else 503, _JSON, json.dumps(page).encode()
+
+    return {b"/livez": livez, b"/readyz": readyz, b"/health": whole}
+
+
+def metrics_page(registry: CollectorRegistry) -> Page:
+    """Return the page with every figure of the process."""
+    return lambda: (200, b"text/plain; version=0.0.4; charset=utf-8", generate_latest(registry))
+
+
+class AdminConnection(asyncio.Protocol):
+    """One question, one answer, closed."""
+
+    def __init__(self, pages: Mapping[bytes, Page]) -> None:
+        self._pages = pages
+        self._reader = RequestReader()
+        self._transport: asyncio.Transport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, with a deadline for the whole of it."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._timer = asyncio.get_running_loop().call_later(_CLIENT_S, self._transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        """Answer the first request that is complete."""
+        transport = self._transport
+        assert transport is not None
+        if transport.is_closing():
+            return
+        self._reader.feed(data)
+        try:
+            head = self._reader.next_event()
+        except BadMessage as error:
+            transport.write(_answer(error.status, _JSON, b"{}"))
+            transport.close()
+            return
+        if isinstance(head, RequestHead):
+            transport.write(self._page(head))
+            transport.close()
+
+    def _page(self, head: RequestHead) -> bytes:
+        page = self._pages.get(head.target.partition(b"?")[0])
+        if page is None:
+            return _answer(
+                404, _JSON, json.dumps({"pages": [path.decode() for path in self._pages]}).encode()
+            )
+        if head.method not in PAGE_METHODS:
+            return _answer(405, _JSON, b"{}")
+        status, media_type, body = page()
+        return _answer(status, media_type, body, with_body=head.method == b"GET")
+
+
+def _answer(status: int, media_type: bytes, body: bytes, *, with_body: bool = True) -> bytes:
+    headers = (
+        (b"Content-Type", media_type),
+        (b"Content-Length", b"%d" % len(body)),
+        (b"Cache-Control", b"no-store"),
+        (b"Connection", b"close"),
+    )
+    return write_response_head(status, headers) + (body if with_body else b"")

@@ -1,0 +1,79 @@
+"""What an operator may change about the gateway. Times are seconds, sizes bytes."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+LimitName = Annotated[str, StringConstraints(pattern=r"[a-z0-9_-]{1,32}")]
+
+
+class LimitSettings(BaseModel):
+    """A limit class: `quota` requests at once, refilled evenly over `window_s`, for each user or address."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    quota: int = Field(ge=1)
+    window_s: float = Field(gt=0)
+    by: Literal["user", "ip"] = "user"
+
+
+class GatewaySettings(BaseModel):
+    """Section `gateway`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = Field("127.0.0.1", description="Address to listen on; 0.0.0.0 opens it to the network")
+    port: int = Field(8000, ge=0, le=65_535, description="HTTP port; 0 takes a free one")
+    tls_port: int = Field(8443, ge=0, le=65_535, description="HTTPS port, used when tls_cert is set")
+    tls_cert: str = Field("", description="PEM file with the certificate chain; empty: no HTTPS")
+    tls_key: str = Field("", description="PEM file with its private key")
+    admin_host: str = Field("127.0.0.1", description="Address of the admin listener")
+    admin_port: int = Field(8001, ge=0, le=65_535, description="Port of /metrics and the health pages")
+
+    limits: dict[LimitName, LimitSettings] = Field(
+        default_factory=lambda: dict(DEFAULT_LIMITS), description="Limit classes that routes refer to by name"
+    )
+    auth_misses: LimitSettings = Field(
+        LimitSettings(quota=300, window_s=60, by="ip"),
+        description="Credentials not seen before that one address may have checked",
+    )
+    verdict_s: float = Field(60.0, gt=0, description="How long a checked credential is remembered")
+    denial_s: float = Field(5.0, ge=0, description="How long a refused credential is remembered")
+    verdicts: int = Field(50_000, ge=1, description="Credentials remembered at most")
+
+    cors_origins: tuple[str, ...] = Field((), description="Foreign web origins that may call the API")
+    own_origins: tuple[str, ...] = Field(
+        (), description="Origins under which browsers know this gateway, besides scheme://Host"
+    )
+
+    max_connections: int = Field(10_000, ge=1, description="Client connections at once")
+    max_upstream_connections: int = Field(512, ge=1, description="Connections at once to each upstream")
+    head_s: float = Field(5.0, gt=0, description="Time for a client to send the head of a request")
+    idle_s: float = Field(75.0, gt=0, description="Time between requests on a connection")
+    stall_s: float = Field(30.0, gt=0, description="Time a client may take no bytes of its answer")
+    body_bytes_per_s: int = Field(500, ge=0, description="Slowest accepted upload")
+    body_grace_s: float = Field(10.0, gt=0, description="Time before the upload's pace is judged")
+    upstream_idle_s: float = Field(30.0, gt=0, description="How long an unused upstream connection is kept")
+    websocket_idle_s: float = Field(300.0, gt=0, description="Silence after which a WebSocket is closed")
+    drain_s: float = Field(10.0, ge=0, description="Time for requests in hand when stopping")
+
+    line_bytes: int = Field(8_192, ge=512, description="Longest request line or header line")
+    head_bytes: int = Field(16_384, ge=1_024, description="Largest request head")
+    headers: int = Field(100, ge=1, description="Most headers in a request")
+
+    access_log: str = Field("stderr", description="Where a line per request goes: stderr, off, or a file")
+
+    @model_validator(mode="after")
+    def _complete(self) -> "GatewaySettings":
+        if self.tls_cert and not self.tls_key:
+            raise ValueError("tls_cert is set but tls_key is not; HTTPS needs both")
+        missing = DEFAULT_LIMITS.keys() - self.limits.keys()
+        if missing:
+            raise ValueError(f"limits lacks the class {sorted(missing)[0]!r}, which routes refer to")
+        return self
+
+
+DEFAULT_LIMITS = {
+    "default": LimitSettings(quota=100, window_s=60),
+    "login": LimitSettings(quota=10, window_s=300, by="ip"),
+}
