@@ -1,0 +1,183 @@
+"""All allowances of this node: made when a resource's first flow comes, given back after its last.
+
+After a restart the book of the process before is read: its flows ended with it (NAS-Reboot), and are
+settled on the leases it held, which are then given back. That goes on beside new logins, which get new leases.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from tollway.contracts.access_pb2 import Grant
+from tollway.edge import meter
+from tollway.edge.flow import Cause, Flow, begin, recover
+from tollway.edge.lease import Allowance, Lease
+from tollway.edge.metrics import FLOWS, ProtocolMetrics
+from tollway.edge.reactor import Reactor
+from tollway.edge.settings import EdgeSettings
+from tollway.edge.settle import Settler
+from tollway.fabric.clock import Clock
+from tollway.kit.tasks import cancel, spawn
+
+if TYPE_CHECKING:
+    from tollway.contracts.access_pb2_grpc import AccessAsyncStub
+
+_log = logging.getLogger(__name__)
+_flow_log = logging.getLogger("tollway.edge.flows")
+
+
+class Allowances:
+    """Finds the allowance of a grant, opens and closes flows on it, settles all of them."""
+
+    def __init__(
+        self,
+        *,
+        node: str,
+        access: "AccessAsyncStub",
+        book: meter.Book,
+        reactor: Reactor,
+        settings: EdgeSettings,
+        clock: Clock,
+    ) -> None:
+        self._node, self._access, self._book = node, access, book
+        self._reactor, self._settings, self._clock = reactor, settings, clock
+        self._settlers: dict[str, Settler] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._protocols: dict[str, ProtocolMetrics] = {}
+
+    def of(self, grant: Grant) -> Allowance:
+        """Return the allowance that this grant draws on."""
+        settler = self._settlers.get(grant.resource_id)
+        if settler is None or settler.allowance.closing:
+            settler = self._settlers[grant.resource_id] = self._make(grant.resource_id, grant.user_id)
+            self._run(settler, settler.run())
+        settler.allowance.throttle(grant.rate_limit_bytes_s)
+        return settler.allowance
+
+    def begin(self, grant: Grant, allowance: Allowance, protocol: str, client: str) -> Flow:
+        """Open a flow in the book. Raises meter.BookError when the disk is full."""
+        flow = begin(self._book, allowance, grant, protocol, client, self._clock.now_us())
+        allowance.flows[flow.session_id] = flow
+        allowance.live += 1
+        self._metrics(protocol).open.inc()
+        return flow
+
+    def end(self, flow: Flow, cause: Cause) -> None:
+        """End a flow: from here on it is only reported."""
+        flow.end(cause)
+        allowance = flow.allowance
+        allowance.live -= 1
+        self._settlers[allowance.resource_id].flow_ended()
+        heard, said = flow.input_octets, flow.output_octets
+        metrics = self._metrics(flow.protocol)
+        metrics.open.dec()
+        metrics.bytes_in.inc(heard)
+        metrics.bytes_out.inc(said)
+        FLOWS.labels(flow.protocol, cause.label).inc()
+        if _flow_log.isEnabledFor(logging.INFO):
+            self._log_end(flow, cause, heard, said)
+
+    def live_flows(self) -> Iterator[tuple[Allowance, Flow]]:
+        """Go through the flows under way; ending some on the way is fine."""
+        for settler in tuple(self._settlers.values()):
+            for flow in tuple(settler.allowance.flows.values()):
+                if not flow.ended:
+                    yield settler.allowance, flow
+
+    def recover(self, alive_us: int) -> int:
+        """Begin to settle what the process before left in the book; return how many flows that were."""
+        found: dict[str, Allowance] = {}
+        leases: list[tuple[int, str, Lease]] = []
+        count = 0
+        for slot in tuple(self._book.used()):
+            identity = slot.read_identity()
+            if identity is None or slot[meter.STATE] not in set(meter.State):
+                _log.error("slot %d of the meter book is damaged and was dropped", slot.number)
+                self._book.free(slot)
+                continue
+            name, resource_id = identity[:2]
+            allowance = found.get(resource_id) or found.setdefault(resource_id, self._allowance(resource_id, ""))
+            if slot[meter.STATE] >= meter.State.LEASE_ASKED:
+                held = slot[meter.STATE] == meter.State.LEASE_HELD
+                leases.append((held, name, Lease(name, slot)))
+            else:
+                allowance.flows[name] = recover(slot, allowance, alive_us)
+                count += 1
+        # Those that were asked for first, as they hold nothing that was spent; then in the order granted.
+        for _, _, lease in sorted(leases, key=lambda entry: entry[:2]):
+            identity = lease.slot.read_identity()
+            found[identity[1] if identity else ""].leases.append(lease)
+        for allowance in found.values():
+            allowance.closing = True
+            settler = self._settler(allowance)
+            self._run(settler, self._finish(settler))
+        return count
+
+    async def stop(self, timeout_s: float) -> None:
+        """Settle what can be settled in time; the rest stays in the book for the next start."""
+        for settler in self._settlers.values():
+            settler.allowance.closing = True
+            settler.flow_ended()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=timeout_s)
+        for task in tuple(self._tasks):
+            await cancel(task)
+
+    async def _finish(self, settler: Settler) -> None:
+        await settler.repeat_promises()
+        await settler.close()
+
+    def _make(self, resource_id: str, user_id: str) -> Settler:
+        return self._settler(self._allowance(resource_id, user_id))
+
+    def _allowance(self, resource_id: str, user_id: str) -> Allowance:
+        return Allowance(
+            resource_id,
+            user_id,
+            node=self._node,
+            access=self._access,
+            book=self._book,
+            reactor=self._reactor,
+            settings=self._settings,
+        )
+
+    def _settler(self, allowance: Allowance) -> Settler:
+        return Settler(
+            allowance, node=self._node, access=self._access, book=self._book, settings=self._settings
+        )
+
+    def _run(self, settler: Settler, work: "asyncio._CoroutineLike[None]") -> None:
+        task = spawn(work, f"settle {settler.allowance.resource_id}")  # type: ignore[arg-type]
+        self._tasks.add(task)
+        task.add_done_callback(lambda _: self._settled(settler, task))
+
+    def _settled(self, settler: Settler, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        resource_id = settler.allowance.resource_id
+        if self._settlers.get(resource_id) is settler:
+            del self._settlers[resource_id]
+
+    def _metrics(self, protocol: str) -> ProtocolMetrics:
+        metrics = self._protocols.get(protocol)
+        if metrics is None:
+            metrics = self._protocols[protocol] = ProtocolMetrics(protocol)
+        return metrics
+
+    def _log_end(self, flow: Flow, cause: Cause, heard: int, said: int) -> None:
+        slot = flow.slot
+        _flow_log.info(
+            "flow ended",
+            extra={
+                "session_id": flow.session_id,
+                "resource_id": flow.allowance.resource_id,
+                "protocol": flow.protocol,
+                "client": flow.client_address,
+                "target": slot.target,
+                "requests": slot[meter.REQUESTS],
+                "bytes_in": heard,
+                "bytes_out": said,
+                "lasted_ms": slot[meter.LASTED_US] // 1000,
+                "cause": cause.label,
+            },
+        )

@@ -1,0 +1,229 @@
+"""The allowance: what one node may still spend for one access resource (RFC 8506, credit control).
+
+Nothing moves that was not taken from here first: `take` before the system call, `give` back what the call
+did not move. Both are plain arithmetic, because everything runs on one event loop. The bytes come from
+leases, reservations of the customer's holding that the access room grants. At half a new one is asked for,
+so that a byte never waits; it is sized to last about ten seconds at the present rate.
+
+`taken` does not say from which lease. That is settled later, oldest lease first (`settle`), which is exact
+because what all leases granted is never less than what was taken.
+
+    available ── take ──▶ in the hands of a flow ── moved ──▶ counted in the book ── settled ──▶ posted
+        ▲                          │ not moved
+        └────────── give ──────────┘
+"""
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tollway.contracts.access_pb2 import LeaseRequest, LeaseResponse
+from tollway.edge import meter, refusal
+from tollway.edge.backoff import Backoff
+from tollway.edge.metrics import LEASES
+from tollway.edge.reactor import Reactor
+from tollway.edge.settings import EdgeSettings
+from tollway.edge.throttle import TokenBucket
+from tollway.kit.errors import DeadlineExceeded, Problem, Unavailable
+from tollway.kit.ids import new_id
+from tollway.kit.tasks import spawn
+
+if TYPE_CHECKING:
+    from tollway.contracts.access_pb2_grpc import AccessAsyncStub
+    from tollway.edge.flow import Flow
+
+_log = logging.getLogger(__name__)
+_NEVER = -1
+
+
+class Lease:
+    """One reservation: its slot in the book knows what was granted and what was settled on it."""
+
+    __slots__ = ("id", "slot", "touched")
+
+    def __init__(self, lease_id: str, slot: meter.Slot) -> None:
+        self.id, self.slot = lease_id, slot
+        self.touched = time.monotonic()
+
+    @property
+    def unsettled(self) -> int:
+        """What the ledger still reserves for this lease."""
+        return self.slot[meter.GRANTED] - self.slot[meter.SETTLED_IN]
+
+
+class Allowance:
+    """What this node may still spend for one resource, the leases it comes from, the flows that spend it."""
+
+    def __init__(
+        self,
+        resource_id: str,
+        user_id: str,
+        *,
+        node: str,
+        access: "AccessAsyncStub",
+        book: meter.Book,
+        reactor: Reactor,
+        settings: EdgeSettings,
+    ) -> None:
+        self.resource_id, self.user_id = resource_id, user_id
+        self.available = 0
+        self.leases: deque[Lease] = deque()
+        self.flows: dict[str, Flow] = {}  # live ones, and ended ones until they are settled
+        self.live = 0
+        self.bucket: TokenBucket | None = None
+        self.closing = False
+        self._node, self._access, self._book = node, access, book
+        self._reactor, self._settings = reactor, settings
+        self._refill_at = 0  # ask for more when no more than this is left; _NEVER while that is pointless
+        self._asking = False
+        self._dry = False
+        self._unreachable = False
+        self._waiting: list[Callable[[], None]] = []
+        self._granted = 0
+        self._asked_at = time.monotonic()
+        self._spent_when_asked = 0
+
+    # ── the hot path ────────────────────────────────────────────────────────────────────────────────
+
+    def take(self, want: int) -> int:
+        """Take up to `want` bytes to move. 0: wait with `wait`, or end the flow when `dry`."""
+        left = self.available
+        if want > left:
+            want = left
+        left -= want
+        self.available = left
+        if left <= self._refill_at:
+            self._ask()
+        return want
+
+    def take_whole(self, size: int) -> bool:
+        """Take exactly `size` bytes, or none."""
+        taken = self.take(size)
+        if taken < size:
+            self.give(taken)
+        return taken == size
+
+    def give(self, unused: int) -> None:
+        """Put back bytes that were taken and not moved."""
+        self.available += unused
+        if self._waiting:
+            self._wake()
+
+    @property
+    def dry(self) -> bool:
+        """Whether the customer's holding is used up: the last ask, just now, was granted nothing."""
+        return self._dry
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody uses it: no live flow, no login that waits, no lease on its way."""
+        return not (self.live or self._waiting or self._asking)
+
+    def wait(self, again: Callable[[], None]) -> None:
+        """Call `again` when there may be more to take, or nothing more will come."""
+        self._waiting.append(again)
+        if self.available <= self._refill_at:
+            self._ask()
+
+    def afford(self, size: int, then: Callable[[refusal.Refusal | None], None]) -> None:
+        """Take exactly `size` bytes, now or when they are granted: `then(None)`, or `then(why not)`."""
+        if self.take_whole(size):
+            then(None)
+        elif self._dry:
+            then(refusal.NO_ALLOWANCE)
+        elif self._unreachable:
+            then(refusal.UNAVAILABLE)
+        else:
+            self.wait(lambda: self.afford(size, then))
+
+    def throttle(self, rate_bytes_s: int) -> None:
+        """Hold all flows together to this rate; 0 lifts the limit."""
+        if not rate_bytes_s:
+            self.bucket = None
+        elif self.bucket is None:
+            self.bucket = TokenBucket(rate_bytes_s)
+        elif self.bucket.rate_bytes_s != rate_bytes_s:
+            self.bucket.change(rate_bytes_s)
+
+    # ── asking for more ─────────────────────────────────────────────────────────────────────────────
+
+    def _ask(self) -> None:
+        if self._asking or self._dry or self.closing:
+            return
+        self._asking = True
+        self._refill_at = _NEVER
+        spawn(self._refill(self._want()), f"lease for {self.resource_id}")
+
+    def _want(self) -> int:
+        """Return what should last `lease_span_s` at the rate since the last ask."""
+        now, spent = time.monotonic(), self._granted - self.available
+        rate = (spent - self._spent_when_asked) / max(now - self._asked_at, 0.001)
+        self._asked_at, self._spent_when_asked = now, spent
+        wanted = int(rate * self._settings.lease_span_s)
+        return max(self._settings.lease_min_bytes, min(wanted, self._settings.lease_max_bytes))
+
+    async def _refill(self, want: int) -> None:
+        try:
+            slot = self._book.claim()
+        except meter.BookError as error:
+            _log.error("no lease for %s: %s", self.resource_id, error)
+            self._answered(0)
+            return
+        # In the book before it is asked for, so that a kill in between leaves no reservation behind.
+        lease = Lease(new_id("hld"), slot)
+        slot.write_identity(lease.id, self.resource_id, "", "lease", "")
+        slot[meter.STATE] = meter.State.LEASE_ASKED
+        granted = (await self._lease(lease.id, want)).granted_bytes
+        LEASES.labels("granted" if granted else "dry").inc()
+        if granted:
+            slot[meter.GRANTED] = granted
+            slot[meter.STATE] = meter.State.LEASE_HELD
+            self.leases.append(lease)
+        else:
+            self._book.free(slot)
+        self._answered(granted)
+
+    async def _lease(self, lease_id: str, want: int) -> LeaseResponse:
+        """Ask until there is an answer; the same id always gets the same one."""
+        backoff = Backoff()
+        while True:
+            try:
+                return await self._access.Lease(
+                    LeaseRequest(
+                        node=self._node, resource_id=self.resource_id, lease_id=lease_id, want_bytes=want
+                    )
+                )
+            except (Unavailable, DeadlineExceeded):
+                LEASES.labels("unavailable").inc()
+                self._unreachable = True
+                self._wake()  # logins do not wait for better times; flows do
+                await backoff.sleep()
+            except Problem as problem:
+                _log.warning("no lease for %s: %s", self.resource_id, problem)
+                return LeaseResponse()
+
+    def _answered(self, granted: int) -> None:
+        self._asking = False
+        self._unreachable = False
+        self._granted += granted
+        self.available += granted
+        if granted:
+            self._refill_at = self.available // 2
+        else:
+            self._dry = True
+            self._reactor.later(self._settings.dry_s, self._ask_again)
+        self._wake()
+
+    def _ask_again(self) -> None:
+        """Something may have been bought meanwhile: let the next `take` find out."""
+        self._dry = False
+        self._refill_at = max(self.available // 2, 0)
+        if self._waiting:
+            self._ask()
+
+    def _wake(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for again in waiting:
+            self._reactor.soon(again)

@@ -1,0 +1,100 @@
+"""Logins: what the access room said about a credential, remembered for as long as it allowed.
+
+Verdicts are kept under a keyed hash of login and secret, so no secret stays in memory. A change announced
+by the access room drops what it touches; an answer that was on its way meanwhile is asked for again.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from tollway.contracts.access_pb2 import AuthenticateRequest, Change, Grant
+from tollway.edge import refusal
+from tollway.edge.metrics import LOGINS_ASKED, LOGINS_REMEMBERED
+from tollway.edge.refusal import Refusal
+from tollway.fabric.clock import Clock
+from tollway.kit.errors import Problem
+from tollway.kit.tasks import spawn
+
+if TYPE_CHECKING:
+    from tollway.contracts.access_pb2_grpc import AccessAsyncStub
+
+Verdict = Grant | Refusal
+_REMEMBERED = 100_000
+_ASKED = 256
+
+
+class Logins:
+    """Judges credentials: at once when remembered, else by asking the access room."""
+
+    def __init__(self, *, node: str, access: "AccessAsyncStub", clock: Clock, refused_s: float) -> None:
+        self._node, self._access, self._clock, self._refused_s = node, access, clock, refused_s
+        self._key = os.urandom(32)
+        self._known: dict[bytes, tuple[float, Verdict]] = {}
+        self._asked: dict[bytes, list[Callable[[Verdict], None]]] = {}
+        self._changes = 0
+        self.open = False  # until the access room knows this node, nobody is let in
+
+    def judge(
+        self, login: str, secret: str, protocol: str, client: str, then: Callable[[Verdict], None]
+    ) -> None:
+        """Call `then` with the verdict, at once when it is remembered."""
+        key = blake2b(f"{login}\0{secret}".encode(), digest_size=16, key=self._key).digest()
+        known = self._known.get(key)
+        if known is not None and known[0] > time.monotonic():
+            LOGINS_REMEMBERED.inc()
+            then(known[1])
+        elif not self.open:
+            then(refusal.UNAVAILABLE)
+        elif key in self._asked:
+            self._asked[key].append(then)
+        elif len(self._asked) >= _ASKED:
+            then(refusal.UNAVAILABLE)
+        else:
+            self._asked[key] = [then]
+            request = AuthenticateRequest(
+                username=login, secret=secret, protocol=protocol, client_address=client, node=self._node
+            )
+            spawn(self._ask(key, request), "login")
+
+    def forget(self, change: Change) -> None:
+        """Drop the verdicts that a change touches."""
+        self._changes += 1
+        self._known = {
+            key: known
+            for key, known in self._known.items()
+            if isinstance(known[1], Refusal) or not touches(change, known[1])
+        }
+
+    async def _ask(self, key: bytes, request: AuthenticateRequest) -> None:
+        LOGINS_ASKED.inc()
+        verdict, keep_s = await self._answer(request)
+        if keep_s > 0:
+            if len(self._known) >= _REMEMBERED:
+                del self._known[next(iter(self._known))]
+            self._known[key] = (time.monotonic() + keep_s, verdict)
+        for then in self._asked.pop(key):
+            then(verdict)
+
+    async def _answer(self, request: AuthenticateRequest) -> tuple[Verdict, float]:
+        """Return the verdict, and for how many seconds it may be remembered."""
+        while True:
+            before = self._changes
+            try:
+                grant = await self._access.Authenticate(request)
+            except Problem as problem:
+                verdict = refusal.of_problem(problem)
+                return verdict, 0 if verdict is refusal.UNAVAILABLE else self._refused_s
+            if before == self._changes:
+                return grant, (grant.cache_until_us - self._clock.now_us()) / 1_000_000
+
+
+def touches(change: Change, grant: Grant) -> bool:
+    """Tell whether a change is about this grant: the most particular id it names decides."""
+    if change.credential_id:
+        return change.credential_id == grant.credential_id
+    if change.resource_id:
+        return change.resource_id == grant.resource_id
+    return bool(change.user_id) and change.user_id == grant.user_id

@@ -1,0 +1,232 @@
+"""The meter book: a memory-mapped file of counters, so that `kill -9` of the edge loses no usage.
+
+The file has a header and slots of 512 bytes. A slot belongs to a flow (who, where to, how many bytes each
+way) or to a lease (how much was granted). Counters are 64-bit words written through a shared mapping: what
+was written is the kernel's from that instant and outlives the process. Growing maps another segment and
+never moves one, so a flow keeps its words for life.
+
+What can be missing
+- Counters follow the system call that moved the bytes, before the flow's next call. A kill in between hides
+  the bytes of that one call (at most 256 KiB per flow, and only of a flow in the midst of a call): they
+  stay unbilled, which is in the customer's favour. Nothing is ever counted that did not move.
+- A power cut loses what changed since the last `sync`, by default a second.
+
+Reports to the access room are cumulative. Before one is sent its figures are written into the slots
+(`promised`), after the acknowledgement they become `settled`. So after a kill the new process repeats
+exactly the report that may or may not have arrived, and continues from there.
+"""
+
+import contextlib
+import fcntl
+import mmap
+import os
+import struct
+import zlib
+from collections.abc import Iterator
+from enum import IntEnum
+from pathlib import Path
+
+SLOT_BYTES = 512
+_WORDS = SLOT_BYTES // 8
+_FIRST_SLOTS = 1024
+_MAGIC = b"TOLLWAY METER 01"
+_HEADER = struct.Struct("16s Q")  # magic, the last moment the process was alive (µs)
+
+# The words of a slot. A lease uses GRANTED for input and SETTLED_IN, PROMISED_IN for what was reported on it.
+STATE, INPUT, OUTPUT, SETTLED_IN, SETTLED_OUT, PROMISED_IN, PROMISED_OUT = range(7)
+SEQUENCE, REQUESTS, STARTED_US, LASTED_US, CAUSE, CHECKSUM = range(7, 13)
+GRANTED = INPUT
+_LEASE_AT, _IDENTITY_AT, _TARGET_AT = 128, 160, 320
+_LEASE = struct.Struct("32s")
+_IDENTITY = struct.Struct("32s 32s 32s 16s 48s")  # session or lease, resource, credential, protocol, client
+_TARGET_BYTES = SLOT_BYTES - _TARGET_AT
+
+
+class State(IntEnum):
+    """What a slot is used for. It is written last, so a half-written slot still counts as free."""
+
+    FREE = 0
+    FLOW_OPEN = 1
+    FLOW_ENDED = 2
+    LEASE_ASKED = 3
+    LEASE_HELD = 4
+
+
+class BookError(Exception):
+    """The meter book cannot be used; the text says what to do."""
+
+
+class Slot:
+    """One slot: `words[at + INPUT]` and so on are its numbers, the methods its texts."""
+
+    __slots__ = ("_memory", "at", "number", "words")
+
+    def __init__(self, memory: mmap.mmap, words: "memoryview[int]", at: int, number: int) -> None:
+        self._memory, self.words, self.at, self.number = memory, words, at, number
+
+    def __getitem__(self, word: int) -> int:
+        return self.words[self.at + word]
+
+    def __setitem__(self, word: int, value: int) -> None:
+        self.words[self.at + word] = value
+
+    def write_identity(self, name: str, resource: str, credential: str, protocol: str, client: str) -> None:
+        """Write who this is, with a checksum. Ids are ASCII by construction; others are cut to fit."""
+        packed = _IDENTITY.pack(
+            name.encode(), resource.encode(), credential.encode(), protocol.encode(), client.encode()
+        )
+        at = self.at * 8 + _IDENTITY_AT
+        self._memory[at : at + _IDENTITY.size] = packed
+        self[CHECKSUM] = zlib.crc32(packed)
+
+    def read_identity(self) -> tuple[str, str, str, str, str] | None:
+        """Return session or lease, resource, credential, protocol and client; None when they are damaged."""
+        at = self.at * 8 + _IDENTITY_AT
+        packed = self._memory[at : at + _IDENTITY.size]
+        if zlib.crc32(packed) != self[CHECKSUM]:
+            return None
+        name, resource, credential, protocol, client = (_text(part) for part in _IDENTITY.unpack(packed))
+        return name, resource, credential, protocol, client
+
+    @property
+    def target(self) -> str:
+        """Where the flow goes, cut to 192 bytes."""
+        at = self.at * 8 + _TARGET_AT
+        return _text(self._memory[at : at + _TARGET_BYTES])
+
+    @target.setter
+    def target(self, target: str) -> None:
+        at = self.at * 8 + _TARGET_AT
+        self._memory[at : at + _TARGET_BYTES] = target.encode()[:_TARGET_BYTES].ljust(_TARGET_BYTES, b"\0")
+
+    @property
+    def lease(self) -> str:
+        """The lease that the promised figures are reported on."""
+        at = self.at * 8 + _LEASE_AT
+        return _text(self._memory[at : at + _LEASE.size])
+
+    @lease.setter
+    def lease(self, lease_id: str) -> None:
+        at = self.at * 8 + _LEASE_AT
+        self._memory[at : at + _LEASE.size] = _LEASE.pack(lease_id.encode())
+
+    def clear(self) -> None:
+        """Make the slot blank."""
+        self[STATE] = State.FREE
+        at = self.at * 8
+        self._memory[at : at + SLOT_BYTES] = bytes(SLOT_BYTES)
+
+
+class Book:
+    """The file, its segments, and which slots are free. One process has it open at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._fd = -1
+        self._segments: list[tuple[mmap.mmap, memoryview[int]]] = []
+        self._slots = 0
+        self._next = 1  # slots from here on were never used; slot 0 is the header
+        self._free: list[int] = []
+
+    def open(self, now_us: int) -> int:
+        """Map the file, made when missing. Return when its last user was alive (µs), `now_us` for a new one.
+
+        Raises BookError: another process uses it, it is not a meter book, the disk is full.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise BookError(f"cannot open the meter book {self.path}: {error.strerror}") from error
+        try:
+            return self._map(now_us)
+        except BaseException:
+            self.close()
+            raise
+
+    def _map(self, now_us: int) -> int:
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise BookError(f"{self.path} is in use; give every edge its own node name") from None
+        size = os.fstat(self._fd).st_size
+        if size % mmap.PAGESIZE:
+            raise BookError(f"{self.path} is not a meter book of this version; move it away")
+        self._add_segment(0, size // SLOT_BYTES or _FIRST_SLOTS)
+        memory = self._segments[0][0]
+        magic, alive_us = _HEADER.unpack_from(memory)
+        if magic == bytes(16):
+            memory[: _HEADER.size] = _HEADER.pack(_MAGIC, now_us)
+            return now_us
+        if magic != _MAGIC:
+            raise BookError(f"{self.path} is not a meter book of this version; move it away")
+        self._find_free()
+        return alive_us
+
+    def used(self) -> Iterator[Slot]:
+        """Go through the slots in use. Right after `open` these are the ones of the process before."""
+        free = set(self._free)
+        for number in range(1, self._next):
+            if number not in free:
+                yield self._slot(number)
+
+    def claim(self) -> Slot:
+        """Return a blank slot. Raises BookError when the disk is full: nothing may run that is not counted."""
+        if self._free:
+            return self._slot(self._free.pop())
+        if self._next == self._slots:
+            self._add_segment(self._slots, self._slots)
+        self._next += 1
+        return self._slot(self._next - 1)
+
+    def free(self, slot: Slot) -> None:
+        """Give a slot back: everything in it was acknowledged."""
+        slot.clear()
+        self._free.append(slot.number)
+
+    def sync(self, now_us: int) -> None:
+        """Write what changed to the disk. Blocks: call it in a thread (`fdatasync` lets others run)."""
+        _HEADER.pack_into(self._segments[0][0], 0, _MAGIC, now_us)
+        os.fdatasync(self._fd)
+
+    def close(self) -> None:
+        """Unmap and unlock."""
+        self._free.clear()
+        for memory, words in self._segments:
+            words.release()
+            with contextlib.suppress(BufferError):
+                memory.close()
+        self._segments.clear()
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _add_segment(self, first: int, count: int) -> None:
+        offset, size = first * SLOT_BYTES, count * SLOT_BYTES
+        try:
+            # Reserved on the disk now: a full disk must not become a SIGBUS in the middle of a counter.
+            os.posix_fallocate(self._fd, offset, size)
+        except OSError as error:
+            raise BookError(f"cannot grow the meter book {self.path}: {error.strerror}") from error
+        memory = mmap.mmap(self._fd, size, offset=offset)
+        self._segments.append((memory, memoryview(memory).cast("Q")))
+        self._slots = first + count
+
+    def _find_free(self) -> None:
+        """Sort the slots of a file that was there into used and free ones."""
+        self._next = self._slots
+        self._free = [number for number in range(1, self._slots) if self._slot(number)[STATE] == State.FREE]
+        self._free.reverse()  # `pop` takes the lowest
+
+    def _slot(self, number: int) -> Slot:
+        first = 0
+        for memory, words in self._segments:
+            count = len(words) // _WORDS
+            if number < first + count:
+                return Slot(memory, words, (number - first) * _WORDS, number)
+            first += count
+        raise IndexError(number)
+
+
+def _text(raw: bytes) -> str:
+    return raw.rstrip(b"\0").decode(errors="replace")

@@ -1,0 +1,204 @@
+"""The node: one edge process's listeners, gate and book, and its line to the access room.
+
+Start: the book is opened and what the process before left in it is settled, in the background; the ports
+are opened; the access room is told that the node is up, and until it answers logins are refused with 503.
+Then its stream of changes is followed, and a change ends the flows it is about.
+
+The relay itself allocates no buffers per connection. A process that runs it on uvloop beside gRPC should set
+MALLOC_MMAP_THRESHOLD_, MALLOC_TRIM_THRESHOLD_ and MALLOC_TOP_PAD_ (64 MiB) before Python starts, because
+glibc otherwise maps and unmaps memory for each large read.
+"""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tollway.contracts.access_pb2 import Change, Endpoint, FollowChangesRequest, OpenNodeRequest
+from tollway.edge.allowances import Allowances
+from tollway.edge.backoff import Backoff
+from tollway.edge.flow import Cause
+from tollway.edge.gate import Gate
+from tollway.edge.guard import Guard
+from tollway.edge.hello import Hello
+from tollway.edge.listener import Listener
+from tollway.edge.logins import Logins, touches
+from tollway.edge.meter import Book
+from tollway.edge.policy import Policy, house_rules
+from tollway.edge.protocols.socks5 import Socks5
+from tollway.edge.reactor import Reactor
+from tollway.edge.settings import EdgeSettings
+from tollway.fabric.clock import Clock
+from tollway.kit.errors import Problem
+from tollway.kit.ids import new_id
+from tollway.kit.tasks import cancel, spawn
+
+if TYPE_CHECKING:
+    from tollway.contracts.access_pb2_grpc import AccessAsyncStub
+
+_log = logging.getLogger(__name__)
+_CUTS = {"user_suspended", "resource_stopped", "credential_revoked"}
+_SILENCE_S = 30.0
+_SETTLE_AT_STOP_S = 5.0
+
+
+class Edge:
+    """One edge worker. `node` names it to the access room and must be its own; `data` holds its meter book."""
+
+    def __init__(
+        self, settings: EdgeSettings, access: "AccessAsyncStub", clock: Clock, node: str, data: Path
+    ) -> None:
+        self._settings, self._access, self._clock, self._node = settings, access, clock, node
+        self._book = Book(data / f"{node}.meter")
+        self._reactor = Reactor()
+        self._logins = Logins(node=node, access=access, clock=clock, refused_s=settings.refused_login_s)
+        self._allowances = Allowances(
+            node=node, access=access, book=self._book, reactor=self._reactor, settings=settings, clock=clock
+        )
+        self._guard = Guard(settings.allow_ranges, settings.denied_services)
+        self._gate = Gate(
+            logins=self._logins,
+            allowances=self._allowances,
+            policy=Policy(house_rules(settings, self._guard)),
+            reactor=self._reactor,
+            settings=settings,
+        )
+        self._socks = Listener(self._reactor, self._greeter(Socks5))
+        self._listeners = {"socks5": (self._socks, settings.socks_port)}
+        self._tasks: list[asyncio.Task[None]] = []
+        self.ready = False
+
+    @property
+    def socks_port(self) -> int:
+        """The port that SOCKS5 clients connect to."""
+        return self._socks.port
+
+    async def start(self) -> None:
+        """Open the book and the ports. Raises meter.BookError or listener.ListenError with a clear sentence."""
+        alive_us = self._book.open(self._clock.now_us())
+        self._reactor.start()
+        try:
+            self._listen()
+        except BaseException:
+            self._reactor.stop()
+            self._book.close()
+            raise
+        if found := self._allowances.recover(alive_us):
+            _log.warning("%d flows were cut off when this node ended; settling them", found)
+        self._tasks = [
+            spawn(self._follow(), f"changes for {self._node}"),
+            spawn(self._keep_book(), f"meter book of {self._node}"),
+        ]
+
+    async def stop(self) -> None:
+        """Accept nobody, let flows finish for `drain_s`, end the rest, settle, close."""
+        for listener, _ in self._listeners.values():
+            listener.stop()
+        await self._drain()
+        for _, flow in self._allowances.live_flows():
+            if flow.carrier is not None:
+                flow.carrier.cut(Cause.NAS_REBOOT)
+        await self._allowances.stop(_SETTLE_AT_STOP_S)
+        for task in self._tasks:
+            await cancel(task)
+        self._reactor.stop()
+        self._gate.pipes.close()
+        self._book.close()
+        self.ready = False
+
+    def _listen(self) -> None:
+        settings = self._settings
+        for listener, port in self._listeners.values():
+            listener.start(settings.host, port, share_port=settings.share_ports)
+            self._guard.deny_service(settings.host, listener.port)
+
+    def _greeter(self, protocol: type[Hello]) -> "Greeter":
+        return Greeter(self._gate, protocol)
+
+    async def _drain(self) -> None:
+        until = asyncio.get_running_loop().time() + self._settings.drain_s
+        while asyncio.get_running_loop().time() < until and any(True for _ in self._allowances.live_flows()):
+            await asyncio.sleep(0.1)
+
+    # ── the line to the access room ─────────────────────────────────────────────────────────────────
+
+    async def _follow(self) -> None:
+        """Announce the node, then follow the changes from there on, for ever."""
+        sequence = await self._announce()
+        self._logins.open = self.ready = True
+        backoff = Backoff(most_s=1.0)
+        while True:
+            try:
+                request = FollowChangesRequest(node=self._node, after=sequence)
+                async for change in _audible(self._access.FollowChanges(request)):
+                    backoff = Backoff(most_s=1.0)
+                    if change.sequence:
+                        sequence = change.sequence
+                        self._apply(change)
+            except (Problem, TimeoutError) as problem:
+                _log.warning("the stream of changes broke, will be taken up again: %s", problem)
+            await backoff.sleep()
+
+    async def _announce(self) -> int:
+        host = self._settings.host
+        request = OpenNodeRequest(
+            node=self._node,
+            boot_id=new_id("boot"),
+            endpoints=[
+                Endpoint(protocol=protocol, host=host, port=listener.port)
+                for protocol, (listener, _) in self._listeners.items()
+            ],
+        )
+        backoff = Backoff(most_s=1.0)
+        while True:
+            try:
+                return (await self._access.OpenNode(request)).change_sequence
+            except Problem as problem:
+                _log.warning("the access room does not know this node yet: %s", problem)
+                await backoff.sleep()
+
+    def _apply(self, change: Change) -> None:
+        """Forget what was remembered about it, and end its flows if that is what the change says."""
+        self._logins.forget(change)
+        if change.kind not in _CUTS:
+            return
+        for _, flow in self._allowances.live_flows():
+            if touches(change, flow.grant) and flow.carrier is not None:
+                flow.carrier.cut(Cause.ADMIN_RESET)
+
+    async def _keep_book(self) -> None:
+        """Sync the book every second: the bound for what a power cut can lose."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(self._settings.book_sync_s)
+            try:
+                await loop.run_in_executor(None, self._book.sync, self._clock.now_us())
+            except OSError as error:
+                _log.error("the meter book cannot be synced: %s", error)
+
+
+class Greeter:
+    """Makes the protocol's hello for each client."""
+
+    def __init__(self, gate: Gate, protocol: type[Hello]) -> None:
+        self._gate, self._protocol = gate, protocol
+
+    def __call__(self, client: socket.socket, client_address: str) -> None:
+        self._protocol(self._gate, client, client_address)
+
+
+async def _audible(changes: AsyncIterator[Change]) -> AsyncIterator[Change]:
+    """Pass changes on; a stream without even a heartbeat for long is dead (TimeoutError)."""
+    async with contextlib.AsyncExitStack() as stack:
+        if hasattr(changes, "cancel"):
+            stack.callback(changes.cancel)  # type: ignore[attr-defined]
+        iterator = aiter(changes)
+        while True:
+            async with asyncio.timeout(_SILENCE_S):
+                change = await anext(iterator, None)
+            if change is None:
+                return
+            yield change

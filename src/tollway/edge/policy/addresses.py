@@ -1,0 +1,18 @@
+"""Private and special addresses: every address that a name resolves to must pass the guard."""
+
+from tollway.edge.guard import Guard
+from tollway.edge.policy.attempt import Attempt, Moment
+from tollway.edge.refusal import DENIED_ADDRESS, Refusal
+
+
+class AddressRule:
+    """Refuses a target when one of its addresses is denied: a name that mixes is up to something."""
+
+    moment = Moment.ADDRESSES
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+
+    def judge(self, attempt: Attempt) -> Refusal | None:
+        denied = any(self._guard.denies(address, attempt.port) for address in attempt.addresses)
+        return DENIED_ADDRESS if denied else None

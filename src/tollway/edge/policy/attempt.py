@@ -1,0 +1,38 @@
+"""What a rule judges, and when."""
+
+from enum import Enum
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from tollway.contracts.access_pb2 import Grant
+from tollway.edge.refusal import Refusal
+
+if TYPE_CHECKING:
+    from tollway.edge.lease import Allowance
+
+
+class Moment(Enum):
+    """When a rule is asked."""
+
+    BEGIN = "a flow begins"
+    TARGET = "a target was named"
+    ADDRESSES = "the target's addresses are known"
+
+
+class Attempt(NamedTuple):
+    """What is known about what a customer attempts; the moments fill it from left to right."""
+
+    grant: Grant
+    allowance: "Allowance"
+    host: str = ""
+    port: int = 0
+    addresses: tuple[str, ...] = ()
+
+
+class Rule(Protocol):
+    """One rule of the house."""
+
+    moment: Moment
+
+    def judge(self, attempt: Attempt) -> Refusal | None:
+        """Return why not, or None when this rule has nothing against it."""
+        ...

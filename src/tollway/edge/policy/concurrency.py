@@ -1,0 +1,14 @@
+"""So many connections at once, as the grant says. Counted on this node."""
+
+from tollway.edge.policy.attempt import Attempt, Moment
+from tollway.edge.refusal import TOO_MANY_FLOWS, Refusal
+
+
+class ConcurrencyRule:
+    """Refuses a flow beyond the grant's `max_flows` (0: no limit)."""
+
+    moment = Moment.BEGIN
+
+    def judge(self, attempt: Attempt) -> Refusal | None:
+        limit = attempt.grant.max_flows
+        return TOO_MANY_FLOWS if limit and attempt.allowance.live >= limit else None

@@ -1,0 +1,112 @@
+"""SOCKS5 with a username and a password (RFC 1928, RFC 1929), CONNECT only.
+
+The story is the one that every protocol tells: hello → gate → relay. `told` is called when the client has
+said more; each state is a method of the same name and reads one message:
+
+    greeting   the methods it can do         → password, or goodbye
+    login      who it is                     → the gate begins a flow, or does not
+    request    where it wants to go          → the gate opens the target
+               and from then on the tunnel relays
+
+A login fails only for wrong credentials. Any other refusal (nothing left, too many connections) is kept until
+the request can be answered with the reply that says so, because a client that is told "login failed" asks
+its user for another password.
+
+What is charged: all messages of the client and all answers to it, from the greeting on, once the login is
+accepted; nothing before, and nothing of a flow that was refused.
+"""
+
+import socket
+from collections.abc import Callable
+
+from tollway.edge.flow import Cause
+from tollway.edge.gate import Gate
+from tollway.edge.hello import Hello
+from tollway.edge.refusal import BAD_CREDENTIALS, BAD_REQUEST, BAD_USERNAME, Refusal
+from tollway.wire import socks5 as wire
+
+
+class Socks5(Hello):
+    """A SOCKS5 client, from its first byte until its tunnel stands."""
+
+    protocol = "socks5"
+    __slots__ = ("_heard", "_objection", "_state")
+
+    def __init__(self, gate: Gate, client: socket.socket, client_address: str) -> None:
+        self._heard = 0
+        self._objection: Refusal | None = None
+        self._state: Callable[[], bool] = self.greeting
+        super().__init__(gate, client, client_address)
+
+    def told(self) -> None:
+        """Read message after message, until one is incomplete or something has to be waited for."""
+        try:
+            while self._state():
+                pass
+        except wire.BadMessage:
+            self.hang_up(Cause.USER_REQUEST)
+
+    # ── the states ──────────────────────────────────────────────────────────────────────────────────
+
+    def greeting(self) -> bool:
+        """The client lists the methods it can do: it must know passwords."""
+        greeting = wire.read_greeting(self.unread)
+        if greeting is None:
+            return False
+        self._understood(greeting.size)
+        if wire.Method.PASSWORD not in greeting.methods:
+            if self.say(wire.write_method(wire.Method.NONE_ACCEPTABLE)):
+                self.leave(Cause.USER_REQUEST)
+            return False
+        self._state = self.login
+        return self.say(wire.write_method(wire.Method.PASSWORD))
+
+    def login(self) -> bool:
+        """The client says who it is; from here on a flow pays for what was heard and said."""
+        login = wire.read_login(self.unread)
+        if login is not None:
+            self._understood(login.size)
+            self.identify(login.username, login.password, self._heard, self._welcome)
+        return False
+
+    def request(self) -> bool:
+        """The client says where it wants to go."""
+        request = wire.read_request(self.unread)
+        if request is None:
+            return False
+        self._understood(request.size)
+        if self._objection is not None:
+            self.refuse(self._objection)
+        elif request.refused is not wire.Reply.SUCCEEDED:
+            self.pay(request.size, lambda: self.last_word(wire.write_reply(request.refused), BAD_REQUEST))
+        else:
+            self.pay(request.size, lambda: self.reach(request.host, request.port, self._reached))
+        return False
+
+    # ── between the states ──────────────────────────────────────────────────────────────────────────
+
+    def refuse(self, why: Refusal) -> None:
+        """Say no in the words of the present state."""
+        if self._state != self.login:
+            self.last_word(wire.write_reply(why.reply), why)
+        elif why in _LOGIN_FAILURES:
+            self.last_word(wire.write_login(accepted=False), why)
+        else:
+            self._objection = why
+            self._state = self.request
+            if self.say(wire.write_login(accepted=True)):
+                self.go_on()
+
+    def _welcome(self) -> None:
+        self._state = self.request
+        self.answer(wire.write_login(accepted=True), self.go_on)
+
+    def _reached(self, origin: socket.socket) -> None:
+        self.answer(wire.write_reply(wire.Reply.SUCCEEDED), lambda: self.relay(origin))
+
+    def _understood(self, size: int) -> None:
+        self._heard += size
+        self.unread = self.unread[size:]
+
+
+_LOGIN_FAILURES = (BAD_CREDENTIALS, BAD_USERNAME)

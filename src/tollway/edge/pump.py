@@ -1,0 +1,261 @@
+"""A pump moves bytes one way, from a source socket to a sink socket, and counts them.
+
+Nothing is read that the allowance does not cover, so nothing is read in vain. Upwards bytes count when they
+were read from the client, downwards when they were written to it; what is between the two, in `held`, was
+taken and is given back if it never arrives.
+
+The first 64 KiB go through one shared buffer by `recv` and `send`, which is cheapest for little; after that
+`splice` moves them through a pipe without a copy. A pump runs until something would block, and yields after
+a while so that the other connections get their turn.
+"""
+
+import os
+import socket
+from typing import Protocol
+
+from tollway.edge.flow import Flow
+from tollway.edge.pipes import PIPE_BYTES, Pipe, Pipes
+from tollway.edge.reactor import Reactor
+
+CHUNK_BYTES = 64 * 1024
+SCRATCH = memoryview(bytearray(CHUNK_BYTES))  # filled and emptied within one turn of one pump
+_SPLICE_AFTER_BYTES = 64 * 1024
+_TURN_READS = 8
+_FLAGS = os.SPLICE_F_MOVE | os.SPLICE_F_NONBLOCK
+
+
+class Joint(Protocol):
+    """What a pump is part of, and tells what happens to it."""
+
+    def ended(self, pump: "Pump") -> None:
+        """The source has ended (or the length is reached) and everything was written."""
+        ...
+
+    def source_lost(self, pump: "Pump") -> None:
+        """Reading failed: the source is gone."""
+        ...
+
+    def sink_lost(self, pump: "Pump") -> None:
+        """Writing failed: the sink is gone."""
+        ...
+
+    def exhausted(self, pump: "Pump") -> None:
+        """The allowance is used up."""
+        ...
+
+
+class Pump:
+    """One direction. Its joint sets `readable` and `writable` when told so, and calls `run`."""
+
+    __slots__ = (
+        "done",
+        "early",
+        "eof",
+        "flow",
+        "hangup",
+        "held",
+        "joint",
+        "left",
+        "moved",
+        "pipe",
+        "pipes",
+        "reactor",
+        "readable",
+        "rest",
+        "sink",
+        "source",
+        "splicing",
+        "stopping",
+        "upwards",
+        "waiting",
+        "writable",
+    )
+
+    def __init__(
+        self,
+        joint: Joint,
+        flow: Flow,
+        source: socket.socket,
+        sink: socket.socket,
+        reactor: Reactor,
+        pipes: Pipes,
+        *,
+        upwards: bool,
+        early: bytes = b"",
+        left: int = -1,
+    ) -> None:
+        self.joint, self.flow, self.reactor, self.pipes = joint, flow, reactor, pipes
+        self.source, self.sink, self.upwards = source, sink, upwards
+        self.early = early  # bytes that were read before the pump began; not counted yet
+        self.left = left  # how many more to move; -1: until the source ends
+        self.readable = self.writable = True  # the first call that would block tells
+        self.hangup = False  # the source has sent its last byte, so a short read is not the end
+        self.eof = self.stopping = self.done = self.waiting = self.splicing = False
+        self.held = 0  # bytes read and not yet written: in `pipe`, `rest` or the shared buffer
+        self.moved = 0
+        self.rest: bytes | None = None
+        self.pipe: Pipe | None = None
+
+    def run(self) -> None:
+        """Move what can be moved now."""
+        reads = _TURN_READS
+        while not self.done:
+            if self.held:
+                if not self.writable or not self._write():
+                    return
+            elif self.eof or self.stopping or not self.left:
+                self.done = True
+                self.joint.ended(self)
+            elif self.waiting or not (self.readable or self.early):
+                return
+            elif not reads:
+                self.waiting = True
+                self.reactor.soon(self.resume)
+                return
+            else:
+                reads -= 1
+                if not self._read():
+                    return
+
+    def resume(self) -> None:
+        """Go on after a wait for the allowance, the throttle or the others' turns."""
+        self.waiting = False
+        self.run()
+
+    def abandon(self) -> None:
+        """Stop for good. What was taken and never reached the client is given back."""
+        self.done = True
+        if self.held and not self.upwards:
+            self.flow.allowance.give(self.held)
+        if self.pipe is not None:
+            self.pipe.close()
+            self.pipe = None
+        self.held, self.rest, self.early = 0, None, b""
+
+    def _read(self) -> bool:
+        want = PIPE_BYTES if self.splicing else CHUNK_BYTES
+        if self.early:
+            want = len(self.early)
+        if 0 <= self.left < want:
+            want = self.left
+        size = self._take(want)
+        if not size:
+            return False
+        if self.early:
+            self.rest, self.early = self.early[:size], self.early[size:]
+            self._got(size, size)
+            return True
+        try:
+            if self.splicing:
+                if self.pipe is None:
+                    self.pipe = self.pipes.take()
+                got = os.splice(self.source.fileno(), self.pipe.inlet, size, flags=_FLAGS)
+            else:
+                got = self.source.recv_into(SCRATCH, size)
+        except BlockingIOError:
+            self._give(size)
+            self.readable = False
+            self._free_pipe()
+            return False
+        except OSError:
+            return self._read_failed(size)
+        if got < size and not self.splicing and not self.hangup:
+            self.readable = False  # a short read has emptied the socket; the next event says when to go on
+        self._got(got, size)
+        return True
+
+    def _got(self, got: int, size: int) -> None:
+        """Account for `got` bytes read when `size` were taken."""
+        if got < size:
+            self._give(size - got)
+        if not got:
+            self.eof = True
+            self._free_pipe()
+            return
+        self.held = got
+        flow = self.flow
+        if self.upwards:
+            flow.words[flow.bytes_in] += got
+        if self.left > 0:
+            self.left -= got
+        if not self.splicing:
+            self.moved += got
+            if self.pipe is None and self.rest is None and not self.writable:
+                self.rest = bytes(SCRATCH[:got])
+
+    def _write(self) -> bool:
+        """Write what is held; tell whether to go on."""
+        try:
+            if self.pipe is not None:
+                put = os.splice(self.pipe.outlet, self.sink.fileno(), self.held, flags=_FLAGS)
+            else:
+                put = self.sink.send(SCRATCH[: self.held] if self.rest is None else self.rest)
+        except BlockingIOError:
+            put = 0
+        except OSError:
+            self.joint.sink_lost(self)
+            return False
+        if put and not self.upwards:
+            flow = self.flow
+            flow.words[flow.bytes_out] += put
+        self.held -= put
+        if not self.held:
+            self._emptied()
+            return True
+        if self.pipe is None:
+            self.rest = bytes(SCRATCH[put : put + self.held]) if self.rest is None else self.rest[put:]
+        if not put:
+            self.writable = False
+        return bool(put)
+
+    def _emptied(self) -> None:
+        self.rest = None
+        if self.pipe is not None:
+            self.pipes.give(self.pipe)
+            self.pipe = None
+        elif self.moved >= _SPLICE_AFTER_BYTES:
+            self.splicing = True
+
+    def _read_failed(self, size: int) -> bool:
+        """Tell a lost source from a machine that has no file left for a pipe."""
+        self._give(size)
+        if self.splicing and self.pipe is None:
+            self.splicing, self.moved = False, 0
+            return True
+        self._free_pipe()
+        self.joint.source_lost(self)
+        return False
+
+    def _free_pipe(self) -> None:
+        if self.pipe is not None:
+            self.pipes.give(self.pipe)
+            self.pipe = None
+
+    # ── what may be moved ───────────────────────────────────────────────────────────────────────────
+
+    def _take(self, want: int) -> int:
+        """Take up to `want` bytes from throttle and allowance; 0 means that this pump waits or is over."""
+        allowance = self.flow.allowance
+        bucket = allowance.bucket
+        if bucket is not None:
+            want = bucket.take(want)
+            if not want:
+                self.waiting = True
+                self.reactor.later(bucket.wait_s(), self.resume)
+                return 0
+        size = allowance.take(want)
+        if bucket is not None and size < want:
+            bucket.give(want - size)
+        if not size:
+            if allowance.dry:
+                self.joint.exhausted(self)
+            else:
+                self.waiting = True
+                allowance.wait(self.resume)
+        return size
+
+    def _give(self, unused: int) -> None:
+        allowance = self.flow.allowance
+        allowance.give(unused)
+        if allowance.bucket is not None:
+            allowance.bucket.give(unused)

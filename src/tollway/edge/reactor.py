@@ -1,0 +1,156 @@
+"""Readiness of many sockets by one epoll set inside the event loop: no Task and no handle per connection.
+
+Every socket is registered once, edge-triggered, for reading, writing and half-close, and never re-armed: a
+watcher that was told "readable" keeps that in mind until a call would block. This is why a tunnel costs two
+`epoll_ctl` calls in its life, and an idle one nothing but its own state.
+
+The loop itself watches only the epoll set. Files closed while a batch of events is handled stay open until
+its end, so that a number is never reused under an event that still names the old file.
+"""
+
+import asyncio
+import logging
+import select
+import socket
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+READABLE = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
+WRITABLE = select.EPOLLOUT | select.EPOLLHUP | select.EPOLLERR
+FINISHED = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR  # nothing follows what is there to read
+ERROR = select.EPOLLERR  # reset, or unreachable
+_EVERYTHING = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
+_BATCH = 256
+_SWEEP_S = 0.5
+
+_log = logging.getLogger(__name__)
+
+
+class Watcher(Protocol):
+    """Something that waits for a socket."""
+
+    def ready(self, fd: int, mask: int) -> None:
+        """The file may be read, written, or is broken: `mask` is a hint, the next call tells."""
+        ...
+
+
+class Timed(Protocol):
+    """Something that must have moved by `deadline` (a moment of `time.monotonic()`)."""
+
+    deadline: float
+
+    def expired(self) -> None:
+        """The deadline has passed."""
+        ...
+
+
+class Reactor:
+    """One epoll set, the watchers of its files, the deadlines of its connections."""
+
+    def __init__(self) -> None:
+        self.now = time.monotonic()
+        self._epoll = select.epoll()
+        self._watchers: dict[int, Watcher] = {}
+        self._timed: set[Timed] = set()
+        self._soon: deque[Callable[[], None]] = deque()
+        self._closing: list[socket.socket] = []
+        self._turn: asyncio.Handle | None = None
+        self._sweeper: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begin to listen for events on the running loop."""
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._epoll.fileno(), self._wake)
+        self._sweeper = self._loop.call_later(_SWEEP_S, self._sweep)
+
+    def stop(self) -> None:
+        """Stop listening. Connections that are left are forgotten, not closed."""
+        self._loop.remove_reader(self._epoll.fileno())
+        for handle in (self._sweeper, self._turn):
+            if handle is not None:
+                handle.cancel()
+        self._close_files()
+        self._epoll.close()
+
+    def watch(self, sock: socket.socket, watcher: Watcher) -> int:
+        """Tell `watcher` whenever the socket becomes ready, beginning with its present state; return its number."""
+        fd = sock.fileno()
+        self._watchers[fd] = watcher
+        self._epoll.register(fd, _EVERYTHING)
+        return fd
+
+    def hand_over(self, fd: int, watcher: Watcher) -> None:
+        """Let another watcher be told from now on. It must assume that the file is ready."""
+        self._watchers[fd] = watcher
+
+    def close(self, sock: socket.socket) -> None:
+        """Close a socket after the events at hand; nobody is told of it any more."""
+        self._watchers.pop(sock.fileno(), None)
+        self._closing.append(sock)
+        self._schedule()
+
+    def is_open(self, sock: socket.socket) -> bool:
+        """Tell whether the socket still has a watcher."""
+        return sock.fileno() in self._watchers
+
+    def soon(self, call: Callable[[], None]) -> None:
+        """Call after the events at hand, before new ones: for one that has more to do than its turn allows."""
+        self._soon.append(call)
+        self._schedule()
+
+    def later(self, delay_s: float, call: Callable[[], None]) -> None:
+        """Call once after a delay."""
+        self._loop.call_later(delay_s, self._guarded, call)
+
+    def time(self, timed: Timed) -> None:
+        """Call `timed.expired()` within half a second after its deadline, until `untime`."""
+        self._timed.add(timed)
+
+    def untime(self, timed: Timed) -> None:
+        """Forget a deadline."""
+        self._timed.discard(timed)
+
+    def _wake(self) -> None:
+        self.now = time.monotonic()
+        watchers = self._watchers
+        for fd, mask in self._epoll.poll(0, _BATCH):
+            watcher = watchers.get(fd)
+            if watcher is None:
+                continue
+            try:
+                watcher.ready(fd, mask)
+            except Exception:  # one connection's failure must not stop the others
+                _log.exception("a connection failed in %s", type(watcher).__name__)
+                watchers.pop(fd, None)
+        if self._soon or self._closing:
+            self._schedule()
+
+    def _schedule(self) -> None:
+        if self._turn is None:
+            self._turn = self._loop.call_soon(self._run_soon)
+
+    def _run_soon(self) -> None:
+        self._turn = None
+        calls, self._soon = self._soon, deque()
+        for call in calls:
+            self._guarded(call)
+        self._close_files()
+
+    def _close_files(self) -> None:
+        closing, self._closing = self._closing, []
+        for sock in closing:
+            sock.close()
+
+    def _sweep(self) -> None:
+        self.now = now = time.monotonic()
+        self._sweeper = self._loop.call_later(_SWEEP_S, self._sweep)
+        for timed in [timed for timed in self._timed if timed.deadline <= now]:
+            self._guarded(timed.expired)
+
+    def _guarded(self, call: Callable[[], None]) -> None:
+        try:
+            call()
+        except Exception:
+            _log.exception("a connection failed in %s", getattr(call, "__qualname__", call))

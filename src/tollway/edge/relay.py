@@ -1,0 +1,190 @@
+"""The relay: a client and an origin joined, until both have said their last word or something ends it.
+
+A tunnel is two pumps and two sockets. Half-close is passed on: when one side has finished, the other is told
+and may still talk. Losing the client ends the flow at once (Lost-Carrier); losing the origin ends it after
+what the origin sent was delivered. A used-up allowance stops both pumps, and what they hold, which was paid
+for, still arrives.
+"""
+
+import contextlib
+import socket
+
+from tollway.edge.flow import Carrier, Cause, Flow
+from tollway.edge.gate import Gate
+from tollway.edge.pump import CHUNK_BYTES, SCRATCH, Pump
+from tollway.edge.reactor import ERROR, FINISHED, READABLE, WRITABLE, Reactor
+
+_TURN_READS = 16
+
+
+class Tunnel(Carrier):
+    """Two sockets and the pumps between them."""
+
+    __slots__ = ("cause", "client", "client_fd", "closed", "deadline", "down", "flow", "gate", "origin", "up")
+
+    def __init__(
+        self,
+        gate: Gate,
+        flow: Flow,
+        client: socket.socket,
+        origin: socket.socket,
+        early_up: bytes = b"",
+        early_down: bytes = b"",
+    ) -> None:
+        self.gate, self.flow, self.client, self.origin = gate, flow, client, origin
+        self.closed = False
+        self.cause = Cause.USER_REQUEST
+        self.client_fd = client.fileno()
+        reactor, pipes = gate.reactor, gate.pipes
+        self.up = Pump(self, flow, client, origin, reactor, pipes, upwards=True, early=early_up)
+        self.down = Pump(self, flow, origin, client, reactor, pipes, upwards=False, early=early_down)
+        self.deadline = reactor.now + gate.settings.idle_timeout_s
+        flow.carrier = self
+        reactor.hand_over(self.client_fd, self)
+        reactor.hand_over(origin.fileno(), self)
+        reactor.time(self)
+
+    def start(self) -> None:
+        """Move what has arrived already."""
+        self.up.run()
+        if not self.closed:
+            self.down.run()
+
+    def ready(self, fd: int, mask: int) -> None:
+        """One of the sockets can go on."""
+        reads, writes = (self.up, self.down) if fd == self.client_fd else (self.down, self.up)
+        if mask & FINISHED:
+            reads.hangup = True
+            if mask & ERROR and reads is self.up:
+                self.close(Cause.LOST_CARRIER)
+                return
+        self._touch()
+        if mask & READABLE and not reads.readable:
+            reads.readable = True
+            reads.run()
+        if mask & WRITABLE and not writes.writable and not self.closed:
+            writes.writable = True
+            writes.run()
+
+    def expired(self) -> None:
+        """Nothing has moved for too long."""
+        self.close(Cause.IDLE_TIMEOUT if self.cause is Cause.USER_REQUEST else self.cause)
+
+    def cut(self, cause: Cause) -> None:
+        """End it now."""
+        self.close(cause)
+
+    # ── what the pumps tell ─────────────────────────────────────────────────────────────────────────
+
+    def ended(self, pump: Pump) -> None:
+        """Pass a half-close on; when both directions are done, so is the tunnel."""
+        other = self.down if pump is self.up else self.up
+        if other.done:
+            self._finish()
+            return
+        with contextlib.suppress(OSError):
+            pump.sink.shutdown(socket.SHUT_WR)
+        self._touch()
+
+    def source_lost(self, pump: Pump) -> None:
+        """A lost client ends everything; a lost origin has nothing more to say."""
+        if pump is self.up:
+            self.close(Cause.LOST_CARRIER)
+        else:
+            pump.done = True
+            self._finish()
+
+    def sink_lost(self, pump: Pump) -> None:
+        """A lost client ends everything; an origin that does not listen may still be talking."""
+        if pump is self.down:
+            self.close(Cause.LOST_CARRIER)
+            return
+        pump.abandon()
+        if self.down.done:
+            self._finish()
+
+    def exhausted(self, pump: Pump) -> None:  # noqa: ARG002  whichever noticed, both stop
+        """Carry nothing new; deliver what is held, which was paid for."""
+        self.cause = Cause.QUOTA
+        for each in (self.up, self.down):
+            each.stopping = True
+            self.gate.reactor.soon(each.resume)
+
+    def close(self, cause: Cause) -> None:
+        """Close both sockets now."""
+        if self._end(cause):
+            self.gate.reactor.close(self.client)
+
+    def _finish(self) -> None:
+        """Everything was delivered: close the origin, and the client without cutting off our last bytes."""
+        if self._end(self.cause):
+            if self.up.eof:
+                self.gate.reactor.close(self.client)
+            else:
+                Farewell(self.gate, self.client)
+
+    def _end(self, cause: Cause) -> bool:
+        if self.closed:
+            return False
+        self.closed = True
+        self.up.abandon()
+        self.down.abandon()
+        reactor = self.gate.reactor
+        reactor.untime(self)
+        reactor.close(self.origin)
+        self.gate.close(self.flow, cause)
+        return True
+
+    def _touch(self) -> None:
+        settings = self.gate.settings
+        half = self.up.done or self.down.done
+        self.deadline = self.gate.reactor.now + (
+            settings.half_closed_timeout_s if half else settings.idle_timeout_s
+        )
+
+
+class Farewell:
+    """Says that we are done and reads on for a moment, uncharged, until the client is done too.
+
+    Closing a socket with unread bytes makes the kernel send a reset, which may overtake our last words.
+    """
+
+    __slots__ = ("_reactor", "_sock", "deadline")
+
+    def __init__(self, gate: Gate, sock: socket.socket) -> None:
+        self._reactor: Reactor = gate.reactor
+        self._sock = sock
+        self.deadline = self._reactor.now + gate.settings.linger_timeout_s
+        try:
+            sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self._reactor.close(sock)
+            return
+        self._reactor.hand_over(sock.fileno(), self)
+        self._reactor.time(self)
+        self._read_on()
+
+    def ready(self, fd: int, mask: int) -> None:  # noqa: ARG002
+        """Throw away what still arrives."""
+        self._read_on()
+
+    def expired(self) -> None:
+        """Enough."""
+        self._reactor.untime(self)
+        if self._reactor.is_open(self._sock):
+            self._reactor.close(self._sock)
+
+    def _read_on(self) -> None:
+        if not self._reactor.is_open(self._sock):
+            return
+        try:
+            for _ in range(_TURN_READS):
+                if not self._sock.recv_into(SCRATCH, CHUNK_BYTES):
+                    self.expired()
+                    return
+        except BlockingIOError:
+            return
+        except OSError:
+            self.expired()
+            return
+        self._reactor.soon(self._read_on)

@@ -1,0 +1,167 @@
+"""The direct upstream: names are resolved and targets dialled from this machine."""
+
+import asyncio
+import errno
+import socket
+import time
+from collections.abc import Callable, Sequence
+
+from tollway.edge import refusal
+from tollway.edge.reactor import Reactor
+from tollway.edge.refusal import Refusal
+from tollway.kit.tasks import spawn
+
+_NAMES = 10_000
+_FAILURE_TTL_S = 2.0
+_LOOKUPS = 64
+
+Addresses = tuple[str, ...]
+_OF_ERROR = {
+    errno.ECONNREFUSED: refusal.REFUSED,
+    errno.ECONNRESET: refusal.REFUSED,
+    errno.ETIMEDOUT: refusal.CONNECT_TIMEOUT,
+    errno.EMFILE: refusal.OVERLOADED,
+    errno.ENFILE: refusal.OVERLOADED,
+    errno.ENOBUFS: refusal.OVERLOADED,
+    errno.EADDRNOTAVAIL: refusal.OVERLOADED,
+}
+
+
+class Names:
+    """Resolves names, each once at a time, and remembers the answers for a little while."""
+
+    def __init__(self, ttl_s: float, timeout_s: float) -> None:
+        self._ttl_s, self._timeout_s = ttl_s, timeout_s
+        self._known: dict[str, tuple[float, Addresses | Refusal]] = {}
+        self._asked: dict[str, list[Callable[[Addresses | Refusal], None]]] = {}
+
+    def lookup(self, host: str, then: Callable[[Addresses | Refusal], None]) -> None:
+        """Call `then` with all addresses of a name or address literal: at once when they are known."""
+        known = self._known.get(host)
+        if known is not None and known[0] > time.monotonic():
+            then(known[1])
+        elif _is_address(host):
+            self._remember(host, (host,), 86_400)
+            then((host,))
+        elif host in self._asked:
+            self._asked[host].append(then)
+        elif len(self._asked) >= _LOOKUPS:
+            then(refusal.OVERLOADED)
+        else:
+            self._asked[host] = [then]
+            spawn(self._resolve(host), f"lookup of {host}")
+
+    async def _resolve(self, host: str) -> None:
+        answer, ttl_s = await self._ask(host)
+        self._remember(host, answer, ttl_s)
+        for then in self._asked.pop(host):
+            then(answer)
+
+    async def _ask(self, host: str) -> tuple[Addresses | Refusal, float]:
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                found = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+        except TimeoutError:
+            return refusal.NAME_TIMEOUT, _FAILURE_TTL_S
+        except (OSError, UnicodeError):
+            return refusal.NAME_UNKNOWN, _FAILURE_TTL_S
+        return tuple(dict.fromkeys(str(entry[4][0]) for entry in found)), self._ttl_s
+
+    def _remember(self, host: str, answer: Addresses | Refusal, ttl_s: float) -> None:
+        if len(self._known) >= _NAMES:
+            del self._known[next(iter(self._known))]
+        self._known[host] = (time.monotonic() + ttl_s, answer)
+
+
+class Dial:
+    """Reaches a target: its addresses in order, until one answers or the time is up.
+
+    `then` is called once, with a connected non-blocking socket that the reactor knows, or why not.
+    """
+
+    __slots__ = ("_addresses", "_next", "_port", "_reactor", "_sock", "_then", "deadline")
+
+    def __init__(
+        self,
+        reactor: Reactor,
+        addresses: Sequence[str],
+        port: int,
+        timeout_s: float,
+        then: Callable[[socket.socket | Refusal], None],
+    ) -> None:
+        self._reactor, self._addresses, self._port, self._then = reactor, addresses, port, then
+        self._next = 0
+        self._sock: socket.socket | None = None
+        self.deadline = time.monotonic() + timeout_s
+        reactor.time(self)
+        self._dial(refusal.UNREACHABLE)
+
+    def ready(self, fd: int, mask: int) -> None:  # noqa: ARG002  any event tells that the attempt is decided
+        """The attempt under way has succeeded or failed."""
+        if self._sock is None:
+            return  # decided before; the socket waits for its tunnel
+        error = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if error:
+            self._reactor.close(self._sock)
+            self._dial(_OF_ERROR.get(error, refusal.UNREACHABLE))
+        elif _connected(self._sock):
+            self._finish(self._sock)
+
+    def expired(self) -> None:
+        """No address answered in time."""
+        self.abandon()
+        self._then(refusal.CONNECT_TIMEOUT)
+
+    def abandon(self) -> None:
+        """Stop: nobody waits any more."""
+        self._reactor.untime(self)
+        if self._sock is not None:
+            self._reactor.close(self._sock)
+            self._sock = None
+
+    def _dial(self, failure: Refusal) -> None:
+        """Try the next address; `failure` is what to say when there is none."""
+        while self._next < len(self._addresses):
+            address = self._addresses[self._next]
+            self._next += 1
+            try:
+                self._sock = sock = socket.socket(
+                    socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM
+                )
+            except OSError as error:
+                failure = _OF_ERROR.get(error.errno or 0, refusal.UNREACHABLE)
+                continue
+            sock.setblocking(False)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            error = sock.connect_ex((address, self._port))
+            if error in {0, errno.EINPROGRESS}:
+                self._reactor.watch(sock, self)
+                return
+            sock.close()
+            failure = _OF_ERROR.get(error, refusal.UNREACHABLE)
+        self._sock = None
+        self._finish(failure)
+
+    def _finish(self, outcome: socket.socket | Refusal) -> None:
+        self._reactor.untime(self)
+        self._sock = None
+        self._then(outcome)
+
+
+def _connected(sock: socket.socket) -> bool:
+    try:
+        sock.getpeername()
+    except OSError:
+        return False
+    return True
+
+
+def _is_address(host: str) -> bool:
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            socket.inet_pton(family, host)
+        except OSError:
+            continue
+        return True
+    return False

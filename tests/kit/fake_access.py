@@ -1,0 +1,230 @@
+"""An access room in memory: holdings, leases and cumulative reports with exact books, and faults on request.
+
+It keeps the promises of the real one that the edge relies on, and notes what the edge must never do: a
+report beyond the lease it names (`overdrawn`), use beyond the holding (`shortfall`).
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+
+from tollway.contracts import access_pb2 as pb
+from tollway.contracts import access_pb2_grpc
+from tollway.contracts.errors import BadCredentials, NoAllowance, ResourceInactive
+from tollway.fabric.rpc import LocalChannel, LocalServer
+from tollway.kit.errors import NotFound, Unavailable
+
+FLOOR = 65_536
+
+
+@dataclass
+class Held:
+    resource_id: str
+    granted: int
+    posted: int = 0
+    released: bool = False
+
+    @property
+    def rest(self) -> int:
+        return 0 if self.released else self.granted - self.posted
+
+
+@dataclass
+class Resource:
+    id: str
+    user_id: str
+    username: str
+    secret: str
+    holding: int  # what is left, holds included
+    max_flows: int = 0
+    rate_limit_bytes_s: int = 0
+    active: bool = True
+
+    @property
+    def credential_id(self) -> str:
+        return f"crd_{self.username}"
+
+
+@dataclass
+class Usage:
+    input_octets: int = 0
+    output_octets: int = 0
+    sequence: int = 0
+    terminate_cause: str = ""
+    target: str = ""
+    protocol: str = ""
+    requests: int = 0
+    stops: int = 0
+    resource_id: str = ""
+
+    @property
+    def total(self) -> int:
+        return self.input_octets + self.output_octets
+
+
+@dataclass
+class FakeAccess(access_pb2_grpc.AccessServicer):
+    """The servicer. `stub()` is what an edge is given."""
+
+    cache_s: float = 60.0
+    floor: int = FLOOR
+    resources: dict[str, Resource] = field(default_factory=dict)
+    leases: dict[str, Held] = field(default_factory=dict)
+    usage: dict[str, Usage] = field(default_factory=dict)
+    changes: list[pb.Change] = field(default_factory=list)
+    nodes: list[str] = field(default_factory=list)
+    authentications: int = 0
+    reports: int = 0
+    overdrawn: int = 0
+    shortfall: int = 0
+    unavailable: bool = False
+    lose_answers: int = 0  # so many reports are booked but their answer is lost
+    delay_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self._changed = asyncio.Event()
+
+    # ── what a test does ────────────────────────────────────────────────────────────────────────────
+
+    def stub(self, node: str = "edge") -> "access_pb2_grpc.AccessAsyncStub":
+        server = LocalServer()
+        access_pb2_grpc.add_AccessServicer_to_server(self, server)  # type: ignore[arg-type]
+        return access_pb2_grpc.AccessStub(LocalChannel(server, node))  # type: ignore[return-value]
+
+    def add(
+        self, username: str = "alice", secret: str = "s3cret", holding: int = 10**12, **more: int
+    ) -> Resource:
+        resource = Resource(f"res_{username}", f"usr_{username}", username, secret, holding, **more)
+        self.resources[resource.id] = resource
+        return resource
+
+    def announce(
+        self, kind: str, *, resource_id: str = "", credential_id: str = "", user_id: str = ""
+    ) -> None:
+        sequence = len(self.changes) + 1
+        self.changes.append(
+            pb.Change(
+                sequence=sequence,
+                kind=kind,
+                resource_id=resource_id,
+                credential_id=credential_id,
+                user_id=user_id,
+                at_us=time.time_ns() // 1000,
+            )
+        )
+        self._changed.set()
+
+    def used(self, username: str = "alice") -> int:
+        """All bytes posted for this customer."""
+        return sum(usage.total for usage in self.usage.values() if usage.resource_id == f"res_{username}")
+
+    def held(self) -> int:
+        """What leases still hold."""
+        return sum(lease.rest for lease in self.leases.values())
+
+    # ── the door ────────────────────────────────────────────────────────────────────────────────────
+
+    async def OpenNode(self, request: pb.OpenNodeRequest, context: object) -> pb.OpenNodeResponse:
+        await self._answerable()
+        self.nodes.append(request.node)
+        return pb.OpenNodeResponse(change_sequence=len(self.changes))
+
+    async def Authenticate(self, request: pb.AuthenticateRequest, context: object) -> pb.Grant:
+        await self._answerable()
+        self.authentications += 1
+        for resource in self.resources.values():
+            if resource.username == request.username and resource.secret == request.secret:
+                break
+        else:
+            raise BadCredentials
+        if not resource.active:
+            raise ResourceInactive
+        if resource.holding - self._held(resource.id) <= 0 and not self._held(resource.id):
+            raise NoAllowance
+        return pb.Grant(
+            resource_id=resource.id,
+            user_id=resource.user_id,
+            credential_id=resource.credential_id,
+            asset="bandwidth.test",
+            max_flows=resource.max_flows,
+            rate_limit_bytes_s=resource.rate_limit_bytes_s,
+            cache_until_us=time.time_ns() // 1000 + int(self.cache_s * 1e6),
+        )
+
+    async def Lease(self, request: pb.LeaseRequest, context: object) -> pb.LeaseResponse:
+        await self._answerable()
+        known = self.leases.get(request.lease_id)
+        resource = self.resources[request.resource_id]
+        free = resource.holding - self._held(resource.id)
+        if known is None:
+            slice_ = free if free <= self.floor else max(free // 8, self.floor)
+            granted = max(0, min(request.want_bytes, slice_)) if resource.active else 0
+            known = self.leases[request.lease_id] = Held(resource.id, granted)
+            free -= granted
+        return pb.LeaseResponse(granted_bytes=known.granted, left_bytes=free)
+
+    async def Report(self, request: pb.ReportRequest, context: object) -> pb.ReportResponse:
+        await self._answerable()
+        self.reports += 1
+        lease = self.leases.get(request.lease_id)
+        if lease is None:
+            raise NotFound(f"no lease {request.lease_id}")
+        short = sum(self._post(lease, record) for record in request.records)
+        if request.release:
+            lease.released = True
+        if self.lose_answers and request.records:
+            self.lose_answers -= 1
+            raise Unavailable("the answer was lost")
+        return pb.ReportResponse(remaining_bytes=lease.rest, shortfall_bytes=short)
+
+    async def FollowChanges(
+        self, request: pb.FollowChangesRequest, context: object
+    ) -> AsyncIterator[pb.Change]:
+        sent = request.after
+        while True:
+            await self._answerable()
+            for change in self.changes[sent:]:
+                yield change
+                sent = change.sequence
+            self._changed.clear()
+            try:
+                async with asyncio.timeout(0.1):
+                    await self._changed.wait()
+            except TimeoutError:
+                yield pb.Change()
+
+    # ── the books ───────────────────────────────────────────────────────────────────────────────────
+
+    def _held(self, resource_id: str) -> int:
+        return sum(lease.rest for lease in self.leases.values() if lease.resource_id == resource_id)
+
+    def _post(self, lease: Held, record: pb.AccountingRecord) -> int:
+        """Post cumulative - posted; return what the lease did not cover and the holding did not have."""
+        usage = self.usage.setdefault(record.session_id, Usage())
+        usage.resource_id = record.resource_id
+        before = usage.total
+        usage.input_octets = max(usage.input_octets, record.input_octets)
+        usage.output_octets = max(usage.output_octets, record.output_octets)
+        usage.protocol, usage.target = record.protocol, record.target
+        usage.requests = max(usage.requests, record.requests)
+        if record.sequence > usage.sequence:
+            usage.sequence = record.sequence
+        if record.status == pb.STATUS_TYPE_STOP:
+            usage.stops += 1
+            usage.terminate_cause = record.terminate_cause
+        delta = usage.total - before
+        resource = self.resources[lease.resource_id]
+        covered = min(delta, lease.rest)
+        self.overdrawn += delta - covered
+        lease.posted += covered
+        short = max(0, delta - resource.holding)
+        resource.holding -= delta - short
+        self.shortfall += short
+        return short
+
+    async def _answerable(self) -> None:
+        if self.delay_s:
+            await asyncio.sleep(self.delay_s)
+        if self.unavailable:
+            raise Unavailable("the access room is away")
