@@ -109,6 +109,9 @@ class FakeLedger(ledger_pb2_grpc.LedgerServicer):
         ref = (request.owner_kind, request.owner_id, request.asset, "available")
         return pb.ListLotsResponse(lots=[lot for owner, lot in self.books.lots if owner == ref])
 
+    async def Verify(self, request: pb.VerifyRequest, context: Any) -> pb.VerifyResponse:
+        return pb.VerifyResponse(ok=True, holds_open=sum(h.remaining > 0 for h in self.books.holds.values()))
+
     # ── for tests ───────────────────────────────────────────────────────────────────────────────────
 
     def give(self, user_id: str, asset: str, units: int) -> None:
@@ -148,7 +151,7 @@ class FakeLedger(ledger_pb2_grpc.LedgerServicer):
         if hold is None:
             raise UnknownHold
         lapsed = 0 < hold.expires_at_us <= self.clock.now_us()
-        if hold.remaining == 0 or lapsed:
+        if hold.remaining == 0 or (lapsed and leg.kind == pb.LEG_KIND_CAPTURE):
             raise HoldEnded
         amount = leg.amount or hold.remaining
         if amount > hold.remaining:

@@ -12,6 +12,7 @@ from typing import Any
 
 from tollway.fabric.db import Database, Tx
 from tollway.fabric.rpc import Call, LocalChannel, LocalServer
+from tollway.kit.errors import Unavailable
 
 
 class Killed(BaseException):
@@ -19,18 +20,25 @@ class Killed(BaseException):
 
 
 class Fate:
-    """Lets a life pass `survives` points and ends it at the next; None: it lives on."""
+    """Lets a life pass `survives` points and ends it at the next; None: it lives on.
 
-    def __init__(self, survives: int | None = None) -> None:
+    At the point `unheard`, if that is at a door, the call or its answer is lost instead.
+    """
+
+    def __init__(self, survives: int | None = None, unheard: int | None = None) -> None:
         self._survives = survives
+        self._unheard = unheard
         self.passed: list[str] = []
 
     async def point(self, name: str) -> None:
         # Others get a turn here, so that parallel drivers mix at every point.
         await asyncio.sleep(0)
-        if self._survives is not None and len(self.passed) >= self._survives:
+        here = len(self.passed)
+        if self._survives is not None and here >= self._survives:
             raise Killed(name)
         self.passed.append(name)
+        if here == self._unheard and name.startswith("ask"):
+            raise Unavailable(f"{name} was not heard")
 
 
 class MortalDatabase:

@@ -55,11 +55,11 @@ class Market:
         async with self.orders_db.snapshot() as tx:
             return [row.type for row in await tx.all(wanted)]
 
-    async def run_jobs(self) -> None:
+    async def run_jobs(self, orders: Orders | None = None) -> None:
         """Run what is due at both rooms, until nothing is."""
         for room, db, jobs in (
             (self.catalog, self.catalog_db, CATALOG_JOBS),
-            (self.orders, self.orders_db, ORDERS_JOBS),
+            (orders or self.orders, self.orders_db, ORDERS_JOBS),
         ):
             worker = Worker(room, db, jobs)
             while await worker.run_due():
@@ -75,10 +75,11 @@ async def market(
     settings: OrdersSettings | None = None,
     catalog_settings: CatalogSettings | None = None,
     seeded: bool = True,
+    ledger_door: ledger_pb2_grpc.LedgerServicer | None = None,
 ) -> AsyncIterator[Market]:
-    """Open a market on a fake ledger."""
+    """Open a market, on a fake ledger unless given a real one."""
     ledger, server = FakeLedger(clock), LocalServer()
-    ledger_pb2_grpc.add_LedgerServicer_to_server(ledger, server)
+    ledger_pb2_grpc.add_LedgerServicer_to_server(ledger_door or ledger, server)
     async with (
         database(kind, folder, clock, room_migrations("catalog"), "catalog") as catalog_db,
         database(kind, folder, clock, room_migrations("orders"), "orders") as orders_db,

@@ -9,13 +9,13 @@ Promises
 The saga. Each arrow is one call at the ledger under its own key, `order:{id}:{step}`, or none, and then one
 transaction here that moves the row from the state it was in, with its facts.
 
-    placed ── hold_funds ──▶ funds_held ── allocate ──▶ allocated ──▶ capturing ── capture ──▶ filled
-      │                          │                          │             │
-      └──────────────────────────┴──────── releasing ◀──────┴─────────────┘ (only if the ledger refused)
-                                               │
+    placed ── hold_funds ──▶ funds_held ── allocate ──▶ allocated ── capture ──▶ filled
+      │                          │                          │
+      └──────────────────────────┴──────▶ releasing ◀───────┘ (only if the ledger refuses)
+                                              │
                                      failed or cancelled
 
-`capturing` is the pivot: before it an order can be cancelled or run out of time and is compensated; from
+`allocated` is the pivot: before it an order can be cancelled or run out of time and is compensated; from
 there it only goes forward. The request that places the order drives it; a durable job and a janitor drive what a
 crash left behind. Any number of drivers may work on one order: the ledger's keys make their calls one call,
 and only the one that finds the row in the expected state moves it.

@@ -16,16 +16,15 @@ class State(StrEnum):
     PLACED = "placed"
     FUNDS_HELD = "funds_held"
     ALLOCATED = "allocated"
-    CAPTURING = "capturing"
     FILLED = "filled"
     RELEASING = "releasing"
     FAILED = "failed"
     CANCELLED = "cancelled"
 
 
-OPEN = frozenset({State.PLACED, State.FUNDS_HELD, State.ALLOCATED, State.CAPTURING, State.RELEASING})
+OPEN = frozenset({State.PLACED, State.FUNDS_HELD, State.ALLOCATED, State.RELEASING})
 # Before the pivot: still the customer's and the clock's to stop.
-STOPPABLE = frozenset({State.PLACED, State.FUNDS_HELD, State.ALLOCATED})
+STOPPABLE = frozenset({State.PLACED, State.FUNDS_HELD})
 
 
 class Reason(StrEnum):

@@ -28,7 +28,7 @@ from tollway.services.orders.model import OPEN, Move, Order, Quote, State, Step,
 
 metadata = MetaData(naming_convention=NAMING)
 
-_OPEN_ONLY = text("state IN ('placed', 'funds_held', 'allocated', 'capturing', 'releasing')")
+_OPEN_ONLY = text("state IN ('placed', 'funds_held', 'allocated', 'releasing')")
 
 
 def _terms_columns() -> list[Column[Any]]:

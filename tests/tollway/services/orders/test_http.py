@@ -44,7 +44,7 @@ async def test_quote_buy_look(api: RestClient) -> None:
     shown = (await api.get(f"/api/orders/{placed.json['id']}", ANN)).json
     steps = [step["state"] for step in shown.pop("steps")]
     assert shown == placed.json
-    assert steps == ["placed", "funds_held", "allocated", "capturing", "filled"]
+    assert steps == ["placed", "funds_held", "allocated", "filled"]
 
     (listed,) = (await api.get("/api/orders", ANN)).json["items"]
     assert listed == placed.json

@@ -52,7 +52,7 @@ def test_what_does_not_fit_64_bits_is_refused() -> None:
 
 def test_only_the_states_before_the_pivot_can_be_stopped() -> None:
     assert STOPPABLE < OPEN
-    assert State.CAPTURING in OPEN - STOPPABLE
+    assert State.ALLOCATED in OPEN - STOPPABLE
     assert not OPEN & {State.FILLED, State.FAILED, State.CANCELLED}
 
 

@@ -63,7 +63,7 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     op.create_index("ix_orders_by_user", "orders", ["user_id", "id"])
-    still_open = sa.text("state IN ('placed', 'funds_held', 'allocated', 'capturing', 'releasing')")
+    still_open = sa.text("state IN ('placed', 'funds_held', 'allocated', 'releasing')")
     op.create_index("ix_orders_open", "orders", ["id"], sqlite_where=still_open, postgresql_where=still_open)
     op.create_table(
         "order_step",

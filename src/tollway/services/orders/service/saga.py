@@ -34,8 +34,7 @@ class Saga:
         self._steps = {
             State.PLACED: self._hold_funds,
             State.FUNDS_HELD: self._allocate,
-            State.ALLOCATED: self._pass_the_pivot,
-            State.CAPTURING: self._capture,
+            State.ALLOCATED: self._capture,
             State.RELEASING: self._release,
         }
 
@@ -62,13 +61,10 @@ class Saga:
     async def _allocate(self, order: Order) -> Move:
         refusal = await self._refused(postings.allocate(order))
         if refusal is None:
+            # The pivot: the commit of this move decides between the capture and a cancellation.
             return Move(State.ALLOCATED)
         out_of_stock = isinstance(refusal, InsufficientFunds)
         return Move(State.RELEASING, Reason.SOLD_OUT if out_of_stock else refusal.code)
-
-    async def _pass_the_pivot(self, order: Order) -> Move:  # noqa: ARG002  the shape of a step
-        # No call: this commit alone decides between a capture and a cancellation.
-        return Move(State.CAPTURING)
 
     async def _capture(self, order: Order) -> Move:
         try:
@@ -91,7 +87,7 @@ class Saga:
         """
         turned_from = State(order.turned_from)
         if turned_from is not State.PLACED or await self._refused(postings.hold_funds(order)) is None:
-            allocated = turned_from in {State.ALLOCATED, State.CAPTURING}
+            allocated = turned_from is State.ALLOCATED
             if turned_from is State.FUNDS_HELD:
                 allocated = await self._refused(postings.allocate(order)) is None
             if allocated:

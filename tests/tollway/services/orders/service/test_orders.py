@@ -213,7 +213,7 @@ async def test_an_order_waits_while_the_ledger_is_down_and_the_job_finishes_it(s
     await shop.run_jobs()
     found, steps = await shop.orders.order(ANN, order.id)
     assert found.state == State.FILLED
-    assert [step.state for step in steps] == ["placed", "funds_held", "allocated", "capturing", "filled"]
+    assert [step.state for step in steps] == ["placed", "funds_held", "allocated", "filled"]
 
 
 async def test_an_unknown_outcome_is_not_a_refusal(shop: Market) -> None:
@@ -239,8 +239,8 @@ async def test_past_the_pivot_an_order_goes_forward_however_late(shop: Market) -
     shop.orders_ask.faults.add("ledger.Post")  # hold_funds does not happen
     order = await shop.orders.place_market(ANN, STANDARD, GB, "USD", None, "key")
     with pytest.raises(Killed):
-        await shop.another_orders(Fate(10)).advance(order.id)
-    assert (await shop.orders.any_order(order.id)).state == State.CAPTURING
+        await shop.another_orders(Fate(8)).advance(order.id)
+    assert (await shop.orders.any_order(order.id)).state == State.ALLOCATED
     shop.clock.advance(3000)
     await shop.orders.resume_stuck()
     assert (await shop.orders.any_order(order.id)).state == State.FILLED
@@ -250,7 +250,7 @@ async def test_holds_that_lapsed_under_a_late_capture_leave_nothing_moved(shop: 
     shop.orders_ask.faults.add("ledger.Post")
     order = await shop.orders.place_market(ANN, STANDARD, GB, "USD", None, "key")
     with pytest.raises(Killed):
-        await shop.another_orders(Fate(10)).advance(order.id)
+        await shop.another_orders(Fate(8)).advance(order.id)
     shop.clock.advance(4000)
     await shop.orders.resume_stuck()
     order = await shop.orders.any_order(order.id)

@@ -1,0 +1,306 @@
+"""The order saga with the real ledger, killed between any two steps: money and bytes move once, or not at all.
+
+A life is an instance of the room that dies at a point of its own: before or after a call at a door, before or
+after a commit. After each life time passes, and a fresh instance on the same database goes on: the customer
+asks again, or cancels; the job runs; the janitor comes round. However that was mixed, in the end the order
+is filled, with the price and the bytes moved exactly once, or it failed and nothing moved.
+"""
+
+import asyncio
+import contextlib
+import itertools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.kit.clock import FakeClock
+from tests.kit.databases import Kind
+from tests.kit.killing import Fate, Killed
+from tests.kit.market import BUDGET, GB, STANDARD, USD, Market, market
+from tollway.contracts import ledger_pb2 as pb
+from tollway.contracts import ledger_pb2_grpc
+from tollway.fabric.rpc import LocalChannel
+from tollway.kit.errors import Problem, Unavailable
+from tollway.kit.ids import new_id
+from tollway.services.orders.jobs import janitor
+from tollway.services.orders.model import STOPPABLE, Move, Order, State
+from tollway.services.orders.service import Orders, postings
+from tollway.services.orders.service import orders as orders_module
+from tollway.services.orders.service import saga as saga_module
+from tollway.services.orders.service.saga import Saga
+from tollway.services.orders.settings import OrdersSettings
+
+Story = Literal["enough", "too poor", "sold out"]
+STORIES: tuple[Story, ...] = ("enough", "too poor", "sold out")
+EXPECTED = {
+    "enough": (State.FILLED, ""),
+    "too poor": (State.FAILED, "insufficient_funds"),
+    "sold out": (State.FAILED, "sold_out"),
+}
+Way = Literal["ask again", "ask again at a quote", "cancel", "job", "janitor"]
+WAYS: tuple[Way, ...] = ("ask again", "ask again at a quote", "cancel", "job", "janitor")
+# Long enough for: nothing, the job, the janitor, the deadline, the holds to lapse.
+PAUSES_S = (0, 6, 11, 70, 4000)
+KEY = "the one key"
+
+
+@pytest.fixture
+async def shop(kind: Kind, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Market]:
+    async with market(kind, tmp_path, clock) as opened:
+        await empty_the_shelf(opened, BUDGET)
+        yield opened
+
+
+# ── the stories ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("story", STORIES)
+async def test_killed_at_every_point_and_recovered_in_every_way(story: Story, shop: Market) -> None:
+    await kill_everywhere(shop, story)
+
+
+lives = st.lists(
+    st.tuples(st.integers(0, 24), st.sampled_from(WAYS), st.sampled_from(PAUSES_S)), min_size=1, max_size=5
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(story=st.sampled_from(STORIES), lives=lives, fee_ppm=st.sampled_from((0, 25_000)))
+async def test_any_number_of_short_lives_comes_to_one_end(
+    story: Story, lives: list[tuple[int, Way, int]], fee_ppm: int, shop: Market
+) -> None:
+    buyer = await Buyer.arrive(shop, story, fee_ppm)
+    for survives, way, pause_s in lives:
+        with contextlib.suppress(Killed, Problem):
+            await buyer.go_on(way, buyer.orders(Fate(survives)))
+        shop.clock.advance(pause_s)
+    await buyer.settled_once()
+    await the_books_balance(shop)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    story=st.sampled_from(STORIES),
+    fates=st.lists(st.one_of(st.none(), st.integers(0, 20)), min_size=2, max_size=4),
+    ways=st.lists(st.sampled_from(WAYS), min_size=4, max_size=4),
+)
+async def test_lives_side_by_side_come_to_one_end(
+    story: Story, fates: list[int | None], ways: list[Way], shop: Market
+) -> None:
+    buyer = await Buyer.arrive(shop, story)
+    with contextlib.suppress(Killed, Problem):
+        await buyer.ask(shop.another_orders(Fate(8)))
+    shop.clock.advance(11)
+    going_on = [
+        buyer.go_on(way, shop.another_orders(Fate(fate))) for way, fate in zip(ways, fates, strict=False)
+    ]
+    await asyncio.gather(*going_on, return_exceptions=True)
+    await buyer.settled_once()
+    await the_books_balance(shop)
+
+
+# ── a test of the tests ─────────────────────────────────────────────────────────────────────────────
+
+
+async def release_what_is_known(saga: Saga, order: Order) -> Move:
+    """Forget that a step may have been carried out although nobody heard the answer."""
+    if order.turned_from != State.PLACED:
+        await saga._refused(postings.release_funds(order))
+    if order.turned_from == State.ALLOCATED:
+        await saga._refused(postings.release_capacity(order))
+    return Move(State.CANCELLED)
+
+
+def a_new_key_for_each_attempt(order: Order, step: str, code: str, legs: Any) -> pb.PostRequest:
+    return pb.PostRequest(scope="orders", key=new_id(step), code=code, legs=legs, actor=order.user_id)
+
+
+BUGS: dict[str, tuple[Any, str, Any]] = {
+    "a new key for each attempt": (postings, "_post", a_new_key_for_each_attempt),
+    "release only what is known": (Saga, "_release", release_what_is_known),
+    "cancel past the pivot": (orders_module, "STOPPABLE", frozenset({*STOPPABLE, State.ALLOCATED})),
+    "no answer is a refusal": (saga_module, "_is_refusal", lambda _: True),
+}
+
+
+@pytest.mark.parametrize("bug", BUGS)
+async def test_a_seeded_bug_is_found(
+    bug: str, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(*BUGS[bug])
+    async with market("sqlite", tmp_path, clock) as shop:
+        with pytest.raises(AssertionError):
+            await kill_everywhere(shop, "enough")
+
+
+async def kill_everywhere(shop: Market, story: Story) -> None:
+    """End a life, or lose a call or its answer, at every point in turn, and go on in every way."""
+    whole = Fate()
+    buyer = await Buyer.arrive(shop, story)
+    await buyer.ask(shop.another_orders(whole))
+    await buyer.settled_once()
+    ends = [Fate(survives=point) for point in range(len(whole.passed))]
+    stumbles = [Fate(unheard=point) for point, name in enumerate(whole.passed) if name.startswith("ask")]
+    for fate, way in itertools.product([*ends, *stumbles], WAYS):
+        fate.passed.clear()
+        buyer = await Buyer.arrive(shop, story)
+        with contextlib.suppress(Killed, Unavailable):
+            await buyer.ask(shop.another_orders(fate))
+        shop.clock.advance(11)
+        with contextlib.suppress(Problem):
+            await buyer.go_on(way, shop.another_orders())
+        order = await buyer.settled_once()
+        if order is not None and way != "cancel":
+            assert (order.state, order.reason) == buyer.expected
+    await the_books_balance(shop)
+
+
+# ── who they are about ──────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What the ledger says about one customer and the house, held units included."""
+
+    wallet: tuple[int, int]
+    holdings: tuple[int, int]
+    lots: tuple[tuple[int, int], ...]
+    inventory: tuple[int, int]
+    deferred: tuple[int, int]
+    fee: tuple[int, int]
+
+
+class Buyer:
+    """A customer who wants 1 GB for 3.00 USD (or what is sold out), and what they and the house had before."""
+
+    def __init__(self, shop: Market, story: Story, fee_ppm: int) -> None:
+        self.shop = shop
+        self.user_id = new_id("usr")
+        self.asset = BUDGET if story == "sold out" else STANDARD
+        self.funds = 2 * USD if story == "too poor" else 10 * USD
+        self.expected = EXPECTED[story]
+        self._settings = OrdersSettings(fee_ppm=fee_ppm)
+        self._quote_id = ""
+
+    @classmethod
+    async def arrive(cls, shop: Market, story: Story, fee_ppm: int = 0) -> "Buyer":
+        buyer = cls(shop, story, fee_ppm)
+        await deposit(shop, buyer.user_id, buyer.funds)
+        buyer._quote_id = (await buyer.orders().quote(buyer.user_id, buyer.asset, GB, "USD")).id
+        buyer.before = await buyer.figures()
+        return buyer
+
+    def orders(self, fate: Fate | None = None) -> Orders:
+        return self.shop.another_orders(fate, self._settings)
+
+    async def ask(self, room: Orders) -> None:
+        await room.place_market(self.user_id, self.asset, GB, "USD", None, KEY)
+
+    async def go_on(self, way: Way, room: Orders) -> None:
+        ways: dict[Way, Callable[[], Awaitable[Any]]] = {
+            "ask again": lambda: self.ask(room),
+            "ask again at a quote": lambda: room.place_quoted(self.user_id, self._quote_id, KEY),
+            "cancel": lambda: self._cancel(room),
+            "job": lambda: self.shop.run_jobs(room),
+            "janitor": lambda: janitor(room),
+        }
+        await ways[way]()
+
+    async def settled_once(self) -> Order | None:
+        """Let everything that is left be taken up; then there is one order at its end, or none, and it is true."""
+        self.shop.clock.advance(11)
+        await janitor(self.orders())
+        orders = (await self.orders().orders(self.user_id, 10, "")).items
+        assert len(orders) <= 1
+        after = await self.figures()
+        if not orders or orders[0].state in {State.FAILED, State.CANCELLED}:
+            assert after == self.before
+        else:
+            assert orders[0].state == State.FILLED
+            assert after == self._bought(orders[0])
+        if orders:
+            ending = "ORDER_FILLED" if orders[0].state == State.FILLED else "ORDER_FAILED"
+            assert await self.shop.facts(orders[0].id) == ["ORDER_PLACED", ending]
+        return orders[0] if orders else None
+
+    def _bought(self, order: Order) -> Figures:
+        was, terms = self.before, order.terms
+        return Figures(
+            wallet=(was.wallet[0] - terms.price - terms.fee, 0),
+            holdings=(terms.quantity, 0),
+            lots=((terms.quantity, terms.price),),
+            inventory=(was.inventory[0] - terms.quantity, was.inventory[1]),
+            deferred=(was.deferred[0] + terms.price, was.deferred[1]),
+            fee=(was.fee[0] + terms.fee, was.fee[1]),
+        )
+
+    async def _cancel(self, room: Orders) -> None:
+        for order in (await room.orders(self.user_id, 10, "")).items:
+            await room.cancel(self.user_id, order.id)
+
+    async def figures(self) -> Figures:
+        ledger = ask_ledger(self.shop)
+        own = await accounts_of(ledger, "user", self.user_id)
+        house = await accounts_of(ledger, "house", "orders")
+        stock = await accounts_of(ledger, "house", "catalog")
+        lots = await ledger.ListLots(
+            pb.ListLotsRequest(owner_kind="user", owner_id=self.user_id, asset=self.asset, include_empty=True)
+        )
+        return Figures(
+            wallet=own.get(("USD", "available"), (0, 0)),
+            holdings=own.get((self.asset, "available"), (0, 0)),
+            lots=tuple((lot.remaining, lot.cost) for lot in lots.lots),
+            inventory=stock[(self.asset, "inventory")],
+            deferred=house.get(("USD", "deferred"), (0, 0)),
+            fee=house.get(("USD", "fee"), (0, 0)),
+        )
+
+
+# ── the ledger, asked as anybody asks it ────────────────────────────────────────────────────────────
+
+
+def ask_ledger(shop: Market) -> Any:
+    return ledger_pb2_grpc.LedgerStub(LocalChannel(shop.server, "tester"))
+
+
+async def accounts_of(ledger: Any, owner_kind: str, owner_id: str) -> dict[tuple[str, str], tuple[int, int]]:
+    """Map (asset, purpose) to (balance, units held in or out)."""
+    answer = await ledger.ListAccounts(pb.ListAccountsRequest(owner_kind=owner_kind, owner_id=owner_id))
+    return {
+        (one.ref.asset, one.ref.purpose): (one.balance, one.debits_pending + one.credits_pending)
+        for one in answer.accounts
+    }
+
+
+async def deposit(shop: Market, user_id: str, units: int) -> None:
+    await post(
+        shop,
+        pb.AccountRef(owner_kind="house", owner_id="payments", asset="USD", purpose="clearing"),
+        pb.AccountRef(owner_kind="user", owner_id=user_id, asset="USD", purpose="available"),
+        units,
+    )
+
+
+async def empty_the_shelf(shop: Market, asset: str) -> None:
+    """Leave one byte less than the buyers want."""
+    inventory = pb.AccountRef(owner_kind="house", owner_id="catalog", asset=asset, purpose="inventory")
+    issuance = pb.AccountRef(owner_kind="house", owner_id="catalog", asset=asset, purpose="issuance")
+    stock = await accounts_of(ask_ledger(shop), "house", "catalog")
+    await post(shop, inventory, issuance, stock[(asset, "inventory")][0] - GB + 1)
+
+
+async def post(shop: Market, debit: pb.AccountRef, credit: pb.AccountRef, units: int) -> None:
+    leg = pb.Leg(kind=pb.LEG_KIND_POST, debit=debit, credit=credit, amount=units)
+    request = pb.PostRequest(scope="tester", key=new_id("key"), code="deposit", legs=[leg], actor="tester")
+    await ask_ledger(shop).Post(request)
+
+
+async def the_books_balance(shop: Market) -> None:
+    verified = await ask_ledger(shop).Verify(pb.VerifyRequest())
+    assert verified.ok, list(verified.findings)
+    assert verified.holds_open == 0
