@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dtollway/contracts/audit.proto\x12\x10tollway.audit.v1\"S\n\x12ListEntriesRequest\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\r\n\x05topic\x18\x02 \x01(\t\x12\r\n\x05limit\x18\x03 \x01(\x05\x12\x0e\n\x06\x63ursor\x18\x04 \x01(\t\"\x9a\x01\n\x05\x45ntry\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\t\x12\r\n\x05topic\x18\x03 \x01(\t\x12\x0e\n\x06source\x18\x04 \x01(\t\x12\x0f\n\x07subject\x18\x05 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x06 \x01(\t\x12\r\n\x05\x61t_us\x18\x07 \x01(\x03\x12\x11\n\tdata_json\x18\x08 \x01(\t\x12\x0c\n\x04hash\x18\t \x01(\t\"T\n\x13ListEntriesResponse\x12(\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x17.tollway.audit.v1.Entry\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\"\x0f\n\rVerifyRequest\"M\n\x0eVerifyResponse\x12\n\n\x02ok\x18\x01 \x01(\x08\x12\x0f\n\x07\x65ntries\x18\x02 \x01(\x03\x12\x0c\n\x04head\x18\x03 \x01(\t\x12\x10\n\x08\x66indings\x18\x04 \x03(\t2\xb0\x01\n\x05\x41udit\x12Z\n\x0bListEntries\x12$.tollway.audit.v1.ListEntriesRequest\x1a%.tollway.audit.v1.ListEntriesResponse\x12K\n\x06Verify\x12\x1f.tollway.audit.v1.VerifyRequest\x1a .tollway.audit.v1.VerifyResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dtollway/contracts/audit.proto\x12\x10tollway.audit.v1\"S\n\x12ListEntriesRequest\x12\x0f\n\x07subject\x18\x01 \x01(\t\x12\r\n\x05topic\x18\x02 \x01(\t\x12\r\n\x05limit\x18\x03 \x01(\x05\x12\x0e\n\x06\x63ursor\x18\x04 \x01(\t\"\xb2\x01\n\x05\x45ntry\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x10\n\x08\x65vent_id\x18\x02 \x01(\t\x12\r\n\x05topic\x18\x03 \x01(\t\x12\x0e\n\x06source\x18\x04 \x01(\t\x12\x0f\n\x07subject\x18\x05 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x06 \x01(\t\x12\r\n\x05\x61t_us\x18\x07 \x01(\x03\x12\x11\n\tdata_json\x18\x08 \x01(\t\x12\x0c\n\x04hash\x18\t \x01(\t\x12\x16\n\x0e\x63orrelation_id\x18\n \x01(\t\"T\n\x13ListEntriesResponse\x12(\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x17.tollway.audit.v1.Entry\x12\x13\n\x0bnext_cursor\x18\x02 \x01(\t\"\x0f\n\rVerifyRequest\"M\n\x0eVerifyResponse\x12\n\n\x02ok\x18\x01 \x01(\x08\x12\x0f\n\x07\x65ntries\x18\x02 \x01(\x03\x12\x0c\n\x04head\x18\x03 \x01(\t\x12\x10\n\x08\x66indings\x18\x04 \x03(\t2\xb0\x01\n\x05\x41udit\x12Z\n\x0bListEntries\x12$.tollway.audit.v1.ListEntriesRequest\x1a%.tollway.audit.v1.ListEntriesResponse\x12K\n\x06Verify\x12\x1f.tollway.audit.v1.VerifyRequest\x1a .tollway.audit.v1.VerifyResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,13 +34,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTENTRIESREQUEST']._serialized_start=51
   _globals['_LISTENTRIESREQUEST']._serialized_end=134
   _globals['_ENTRY']._serialized_start=137
-  _globals['_ENTRY']._serialized_end=291
-  _globals['_LISTENTRIESRESPONSE']._serialized_start=293
-  _globals['_LISTENTRIESRESPONSE']._serialized_end=377
-  _globals['_VERIFYREQUEST']._serialized_start=379
-  _globals['_VERIFYREQUEST']._serialized_end=394
-  _globals['_VERIFYRESPONSE']._serialized_start=396
-  _globals['_VERIFYRESPONSE']._serialized_end=473
-  _globals['_AUDIT']._serialized_start=476
-  _globals['_AUDIT']._serialized_end=652
+  _globals['_ENTRY']._serialized_end=315
+  _globals['_LISTENTRIESRESPONSE']._serialized_start=317
+  _globals['_LISTENTRIESRESPONSE']._serialized_end=401
+  _globals['_VERIFYREQUEST']._serialized_start=403
+  _globals['_VERIFYREQUEST']._serialized_end=418
+  _globals['_VERIFYRESPONSE']._serialized_start=420
+  _globals['_VERIFYRESPONSE']._serialized_end=497
+  _globals['_AUDIT']._serialized_start=500
+  _globals['_AUDIT']._serialized_end=676
 # @@protoc_insertion_point(module_scope)

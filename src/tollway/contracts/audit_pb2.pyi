@@ -59,6 +59,7 @@ class Entry(_message.Message):
     AT_US_FIELD_NUMBER: _builtins.int
     DATA_JSON_FIELD_NUMBER: _builtins.int
     HASH_FIELD_NUMBER: _builtins.int
+    CORRELATION_ID_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     event_id: _builtins.str
     topic: _builtins.str
@@ -68,6 +69,7 @@ class Entry(_message.Message):
     at_us: _builtins.int
     data_json: _builtins.str
     hash: _builtins.str
+    correlation_id: _builtins.str
     def __init__(
         self,
         *,
@@ -80,10 +82,11 @@ class Entry(_message.Message):
         at_us: _builtins.int = ...,
         data_json: _builtins.str = ...,
         hash: _builtins.str = ...,
+        correlation_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "at_us", b"at_us", "data_json", b"data_json", "event_id", b"event_id", "hash", b"hash", "sequence", b"sequence", "source", b"source", "subject", b"subject", "topic", b"topic"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "at_us", b"at_us", "correlation_id", b"correlation_id", "data_json", b"data_json", "event_id", b"event_id", "hash", b"hash", "sequence", b"sequence", "source", b"source", "subject", b"subject", "topic", b"topic"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

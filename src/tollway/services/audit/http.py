@@ -1,0 +1,92 @@
+"""The record for operators."""
+
+import json
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+
+from tollway.fabric.rest import UtcTime, policy
+from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
+from tollway.services.audit.model import Entry
+from tollway.services.audit.service import Audit
+
+READ = policy(permission="admin:read", owner="any")
+
+
+class EntryView(BaseModel):
+    """One thing that happened. `hash` seals it and everything before it."""
+
+    sequence: int
+    event_id: str
+    topic: str
+    source: str
+    subject: str
+    actor: str
+    at: UtcTime
+    correlation_id: str
+    data: Any
+    hash: str
+
+
+class EntryList(BaseModel):
+    items: list[EntryView]
+    next_cursor: str
+
+
+class VerdictView(BaseModel):
+    """Whether the record is whole, and its last hash, to be noted elsewhere and compared later."""
+
+    ok: bool
+    entries: int
+    head: str
+    findings: tuple[str, ...]
+
+
+def router(room: Audit) -> APIRouter:
+    """Make the routes under /api/admin/audit."""
+    api = APIRouter(tags=["operators"])
+
+    @api.get("/api/admin/audit", **READ)
+    async def entries(
+        subject: Annotated[str, Query(description="Only what is about this id, or was done by it")] = "",
+        topic: Annotated[str, Query(description="Only this kind of event, e.g. USER_LOGGED_IN")] = "",
+        limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
+        cursor: str = "",
+    ) -> EntryList:
+        """List what happened, newest first."""
+        page = await room.entries(subject, topic, limit, cursor)
+        return EntryList(items=[_view(entry) for entry in page.items], next_cursor=page.next_cursor)
+
+    @api.get("/api/admin/audit/verify", **READ)
+    async def verify() -> VerdictView:
+        """Recompute the record from its first entry and say where it was altered, if it was."""
+        verdict = await room.verify()
+        return VerdictView(
+            ok=verdict.ok, entries=verdict.entries, head=verdict.head, findings=verdict.findings
+        )
+
+    return api
+
+
+def _view(entry: Entry) -> EntryView:
+    return EntryView(
+        sequence=entry.sequence,
+        event_id=entry.event_id,
+        topic=entry.topic,
+        source=entry.source,
+        subject=entry.subject,
+        actor=entry.actor,
+        at=entry.at_us,
+        correlation_id=entry.correlation_id,
+        data=_data(entry.data),
+        hash=entry.hash,
+    )
+
+
+def _data(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        # Somebody altered it: the operator should see what is there now.
+        return text

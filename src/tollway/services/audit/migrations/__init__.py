@@ -1,0 +1,1 @@
+"""The schema of audit, in the order it grew."""

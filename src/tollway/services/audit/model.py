@@ -1,0 +1,127 @@
+r"""The chain: what an entry is, how it is sealed, and how a broken chain shows. Pure.
+
+To recompute an entry by hand: take the hash of the entry before it (64 zeros for the first), a line feed, and the
+entry's fields but `hash` as JSON with sorted names, no spaces and everything beyond ASCII as \uXXXX; the SHA-256
+of that is its hash.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, cast
+
+GENESIS = "0" * 64
+WITHHELD = "(e-mail address withheld)"
+FINDINGS_LIMIT = 100
+_EMAIL = re.compile(r"[^\s@<>()\[\]\",;:]+@[^\s@<>()\[\]\",;:]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """What is recorded of one fact. `data` is canonical JSON text, without e-mail addresses."""
+
+    event_id: str
+    topic: str
+    source: str
+    subject: str
+    actor: str
+    at_us: int
+    correlation_id: str
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Happening):
+    """A happening at its place in the chain."""
+
+    sequence: int
+    hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The end of the chain: the last entry's number and hash."""
+
+    sequence: int = 0
+    hash: str = GENESIS
+
+
+def happening(
+    *, event_id: str, topic: str, source: str, subject: str, at_us: int, correlation_id: str, data_json: str
+) -> Happening:
+    """Make what is recorded of a fact; the actor is who the fact names as such, or else the user it is about."""
+    data = withhold(json.loads(data_json))
+    fields = cast("dict[str, Any]", data) if isinstance(data, dict) else {}
+    return Happening(
+        event_id=event_id,
+        topic=topic,
+        source=source,
+        subject=str(withhold(subject)),
+        actor=str(fields.get("actor") or fields.get("user_id") or ""),
+        at_us=at_us,
+        correlation_id=correlation_id,
+        data=canonical(data),
+    )
+
+
+def withhold(value: Any) -> Any:
+    """Replace every e-mail address in a JSON value, however deep, by a note that there was one."""
+    if isinstance(value, str):
+        return _EMAIL.sub(WITHHELD, value)
+    if isinstance(value, Mapping):
+        fields = cast("Mapping[str, Any]", value)
+        return {name: withhold(inner) for name, inner in fields.items()}
+    if isinstance(value, list):
+        return [withhold(inner) for inner in cast("list[Any]", value)]
+    return value
+
+
+def canonical(value: Any) -> str:
+    """Write a JSON value in the one way in which it is hashed."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def append(head: Head, what: Happening) -> Entry:
+    """Put a happening at the end of the chain."""
+    sequence = head.sequence + 1
+    return Entry(**asdict(what), sequence=sequence, hash=seal(head.hash, what, sequence))
+
+
+def seal(previous: str, what: Happening, sequence: int) -> str:
+    """Return the hash of an entry that follows one with the hash `previous`."""
+    fields = {name: getattr(what, name) for name in Happening.__dataclass_fields__}
+    text = f"{previous}\n{canonical({**fields, 'sequence': sequence})}"
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Inspection:
+    """Follows a chain from its beginning and notes what does not fit, at most `FINDINGS_LIMIT` things."""
+
+    def __init__(self) -> None:
+        self.head = Head()
+        self.entries = 0
+        self.findings: list[str] = []
+
+    def follow(self, entry: Entry) -> None:
+        """Look at the next entry. After a finding the chain is taken up again from what is written."""
+        self.entries += 1
+        expected = self.head.sequence + 1
+        if entry.sequence != expected:
+            self.find(f"entries {expected} to {entry.sequence - 1} are missing")
+        elif seal(self.head.hash, entry, entry.sequence) != entry.hash:
+            self.find(f"entry {entry.sequence} ({entry.event_id}) does not match its hash: it was altered")
+        self.head = Head(entry.sequence, entry.hash)
+
+    def end(self, noted: Head) -> None:
+        """Compare the last entry with the head that was noted beside the chain."""
+        if self.head.sequence < noted.sequence:
+            self.find(f"entries {self.head.sequence + 1} to {noted.sequence} are missing from the end")
+        elif self.head != noted:
+            self.find(f"the head says {noted.sequence} {noted.hash}, the last entry says otherwise")
+
+    def find(self, finding: str) -> None:
+        """Note a finding."""
+        if len(self.findings) < FINDINGS_LIMIT:
+            self.findings.append(finding)

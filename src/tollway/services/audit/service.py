@@ -1,0 +1,70 @@
+"""Records what is announced, shows it, and proves that it is whole."""
+
+from dataclasses import dataclass
+
+from sqlalchemy.exc import OperationalError
+
+from tollway.fabric.db import Database, Tx
+from tollway.kit.errors import Invalid
+from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, cut_page, decode_cursor
+from tollway.services.audit import store
+from tollway.services.audit.model import Entry, Happening, Inspection, append
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an inspection found. `head` is the last entry's hash: note it elsewhere to compare later."""
+
+    entries: int
+    head: str
+    findings: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether the record is whole."""
+        return not self.findings
+
+
+class Audit:
+    """The room."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+
+    async def record(self, tx: Tx, what: Happening) -> None:
+        """Add a happening to the end of the record; one that is there already is left alone."""
+        head = await store.lock_head(tx)
+        assert head.sequence >= 0, "the head of the audit record is missing; run `tollway verify`"
+        if not await store.knows(tx, what.event_id):
+            await store.add(tx, append(head, what))
+
+    async def entries(
+        self, subject: str = "", topic: str = "", limit: int = DEFAULT_LIMIT, cursor: str = ""
+    ) -> Page[Entry]:
+        """Return entries, newest first; of one subject or actor, or one topic, if given. Raises Invalid."""
+        position = decode_cursor(cursor, 1)
+        before = None if position is None else position[0]
+        if before is not None and type(before) is not int:
+            raise Invalid("cursor belongs to another list; start without one")
+        limit = max(1, min(limit, MAX_LIMIT))
+        async with self.db.snapshot() as tx:
+            rows = await store.newest(tx, subject, topic, before, limit + 1)
+        return cut_page(rows, limit, lambda entry: [entry.sequence])
+
+    async def verify(self) -> Verdict:
+        """Recompute the whole chain, in one consistent view of it, and say where it breaks."""
+        inspection = Inspection()
+        async with self.db.snapshot() as tx:
+            try:
+                async for entry in store.in_order(tx):
+                    inspection.follow(entry)
+            except OperationalError as error:
+                if "UTF-8" not in str(error.orig):
+                    raise
+                # SQLite keeps any bytes as text, and complains only when they are read.
+                inspection.find(
+                    f"an entry after {inspection.head.sequence} is not text any more: {error.orig}"
+                )
+            else:
+                inspection.end(await store.read_head(tx))
+        return Verdict(inspection.entries, inspection.head.hash, tuple(inspection.findings))

@@ -1,0 +1,103 @@
+"""The tables and queries of audit.
+
+entry  the record; only grows
+head   one row: the number and hash of the last entry; its lock makes the entries queue up
+"""
+
+from collections.abc import AsyncGenerator
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Column, Index, MetaData, Row, Table, Text, or_, select, update
+
+from tollway.fabric.db import NAMING, Int64, Tx
+from tollway.services.audit.model import Entry, Head
+
+metadata = MetaData(naming_convention=NAMING)
+
+entry = Table(
+    "entry",
+    metadata,
+    Column("sequence", Int64, primary_key=True, autoincrement=False),
+    Column("event_id", Text, nullable=False, unique=True),
+    Column("topic", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("at_us", Int64, nullable=False),
+    Column("correlation_id", Text, nullable=False),
+    Column("data", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    Index("ix_entry_subject", "subject", "sequence"),
+    Index("ix_entry_actor", "actor", "sequence"),
+    Index("ix_entry_topic", "topic", "sequence"),
+    sqlite_strict=True,
+)
+
+head = Table(
+    "head",
+    metadata,
+    Column("id", Int64, primary_key=True, autoincrement=False),
+    Column("sequence", Int64, nullable=False),
+    Column("hash", Text, nullable=False),
+    CheckConstraint("id = 1", name="only"),
+    sqlite_strict=True,
+)
+
+BATCH = 500
+
+
+async def lock_head(tx: Tx) -> Head:
+    """Return the end of the chain and keep it from moving until this transaction ends."""
+    # SQLite has one writer anyway and leaves FOR UPDATE out.
+    return _head(await tx.first(select(head).with_for_update()))
+
+
+async def read_head(tx: Tx) -> Head:
+    """Return the end of the chain."""
+    return _head(await tx.first(select(head)))
+
+
+async def knows(tx: Tx, event_id: str) -> bool:
+    """Tell whether a fact is recorded already."""
+    return await tx.scalar(select(entry.c.sequence).where(entry.c.event_id == event_id)) is not None
+
+
+async def add(tx: Tx, one: Entry) -> None:
+    """Write the next entry and move the head to it."""
+    await tx.run(entry.insert().values(asdict(one)))
+    await tx.run(update(head).values(sequence=one.sequence, hash=one.hash))
+
+
+async def newest(tx: Tx, subject: str, topic: str, before: int | None, limit: int) -> list[Entry]:
+    """Return entries, newest first, from below a number on; `subject` matches the actor as well."""
+    wanted = select(entry).order_by(entry.c.sequence.desc()).limit(limit)
+    if subject:
+        wanted = wanted.where(or_(entry.c.subject == subject, entry.c.actor == subject))
+    if topic:
+        wanted = wanted.where(entry.c.topic == topic)
+    if before is not None:
+        wanted = wanted.where(entry.c.sequence < before)
+    return [_entry(row) for row in await tx.all(wanted)]
+
+
+async def in_order(tx: Tx) -> AsyncGenerator[Entry, None]:
+    """Yield every entry from the first to the last."""
+    last: int | None = None
+    while True:
+        wanted = select(entry).order_by(entry.c.sequence).limit(BATCH)
+        rows = await tx.all(wanted if last is None else wanted.where(entry.c.sequence > last))
+        for row in rows:
+            yield _entry(row)
+        if len(rows) < BATCH:
+            return
+        last = rows[-1].sequence
+
+
+def _entry(row: Row[Any]) -> Entry:
+    return Entry(**{name: getattr(row, name) for name in Entry.__dataclass_fields__})
+
+
+def _head(row: Row[Any] | None) -> Head:
+    # Without its row, which no migration leaves out, the chain must not silently begin anew.
+    return Head(-1, "") if row is None else Head(row.sequence, row.hash)

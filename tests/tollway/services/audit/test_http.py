@@ -1,0 +1,59 @@
+"""The record over REST: for those who may, with filters and pages."""
+
+import pytest
+
+from tests.kit.rest import RestClient, rest
+from tests.tollway.services.audit.conftest import Tamper, a_fact, record
+from tollway.services.audit.http import router
+from tollway.services.audit.service import Audit
+
+ADMIN, SUPPORT, CUSTOMER = "usr_a:admin", "usr_s:support", "usr_c"
+
+
+@pytest.fixture
+def client(room: Audit) -> RestClient:
+    return rest(router(room))
+
+
+async def test_an_operator_reads_the_record(client: RestClient, room: Audit) -> None:
+    await record(room, *map(a_fact, range(5)))
+    first = (await client.get("/api/admin/audit?limit=2", SUPPORT)).json
+    assert [item["sequence"] for item in first["items"]] == [5, 4]
+    assert first["items"][0] == {
+        "sequence": 5,
+        "event_id": "evt_004",
+        "topic": "ORDER_PLACED",
+        "source": "identity",
+        "subject": "usr_1",
+        "actor": "usr_1",
+        "at": "1970-01-01T00:00:04.000000Z",
+        "correlation_id": "cor_4",
+        "data": {"user_id": "usr_1", "n": 4},
+        "hash": first["items"][0]["hash"],
+    }
+    rest_of_it = await client.get(f"/api/admin/audit?limit=9&cursor={first['next_cursor']}", ADMIN)
+    assert [item["sequence"] for item in rest_of_it.json["items"]] == [3, 2, 1]
+    found = await client.get("/api/admin/audit?subject=usr_1&topic=USER_LOGGED_IN", ADMIN)
+    assert [item["event_id"] for item in found.json["items"]] == ["evt_001"]
+
+
+async def test_an_operator_has_it_verified(client: RestClient, room: Audit, tamper: Tamper) -> None:
+    await record(room, *map(a_fact, range(3)))
+    whole = (await client.get("/api/admin/audit/verify", ADMIN)).json
+    assert (whole["ok"], whole["entries"], whole["findings"]) == (True, 3, [])
+    await tamper("UPDATE entry SET data = 'not json' WHERE sequence = 2")
+    broken = (await client.get("/api/admin/audit/verify", ADMIN)).json
+    assert (broken["ok"], len(broken["findings"])) == (False, 1)
+    shown = (await client.get("/api/admin/audit", ADMIN)).json
+    assert shown["items"][1]["data"] == "not json"
+
+
+@pytest.mark.parametrize("path", ["/api/admin/audit", "/api/admin/audit/verify"])
+async def test_customers_have_no_business_here(client: RestClient, path: str) -> None:
+    assert (await client.get(path)).status == 401
+    assert (await client.get(path, CUSTOMER)).status == 403
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=201", "cursor=rubbish", "cursor=WyJ4Il0"])
+async def test_a_wrong_page_is_refused(client: RestClient, query: str) -> None:
+    assert (await client.get(f"/api/admin/audit?{query}", ADMIN)).status == 422

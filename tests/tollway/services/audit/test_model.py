@@ -1,0 +1,165 @@
+"""The chain against every kind of tampering, and what is kept out of it."""
+
+import hashlib
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.tollway.services.audit.conftest import a_fact
+from tollway.services.audit.model import (
+    FINDINGS_LIMIT,
+    GENESIS,
+    WITHHELD,
+    Entry,
+    Head,
+    Inspection,
+    append,
+    happening,
+    withhold,
+)
+
+
+def chain(length: int) -> list[Entry]:
+    head, entries = Head(), []
+    for number in range(length):
+        entries.append(append(head, a_fact(number)))
+        head = Head(entries[-1].sequence, entries[-1].hash)
+    return entries
+
+
+def inspect(entries: list[Entry], head: Head | None = None) -> list[str]:
+    inspection = Inspection()
+    for entry in entries:
+        inspection.follow(entry)
+    inspection.end(head or inspection.head)
+    return inspection.findings
+
+
+def end_of(entries: list[Entry]) -> Head:
+    return Head(entries[-1].sequence, entries[-1].hash)
+
+
+def test_a_whole_chain_has_no_findings() -> None:
+    entries = chain(20)
+    assert inspect(entries, end_of(entries)) == []
+    assert inspect([], Head()) == []
+
+
+def test_anybody_can_recompute_an_entry() -> None:
+    first, second = chain(2)
+    for previous, entry in ((GENESIS, first), (first.hash, second)):
+        fields = {
+            name: getattr(entry, name)
+            for name in (
+                "actor", "at_us", "correlation_id", "data", "event_id", "sequence", "source", "subject", "topic",
+            )
+        }  # fmt: skip
+        text = previous + "\n" + json.dumps(fields, separators=(",", ":"))
+        assert entry.hash == hashlib.sha256(text.encode()).hexdigest()
+
+
+@given(st.integers(0, 9), st.sampled_from(list(Entry.__dataclass_fields__)), st.data())
+def test_any_flipped_bit_is_found(place: int, name: str, data: st.DataObject) -> None:
+    entries = chain(10)
+    end = end_of(entries)
+    value = getattr(entries[place], name)
+    if isinstance(value, int):
+        changed: int | str = value ^ (1 << data.draw(st.integers(0, 40)))
+    else:
+        position, bit = data.draw(st.integers(0, len(value) - 1)), data.draw(st.integers(0, 6))
+        changed = value[:position] + chr(ord(value[position]) ^ (1 << bit)) + value[position + 1 :]
+    entries[place] = replace(entries[place], **{name: changed})
+    assert inspect(entries, end)
+
+
+@given(st.integers(0, 9), st.integers(1, 9))
+def test_any_gap_is_found(start: int, length: int) -> None:
+    entries = chain(10)
+    end = end_of(entries)
+    del entries[start : start + length]
+    assert inspect(entries, end)
+
+
+@given(st.permutations(range(6)).filter(lambda order: list(order) != list(range(6))))
+def test_any_other_order_is_found(order: list[int]) -> None:
+    entries = chain(6)
+    moved = [replace(entries[old], sequence=new + 1) for new, old in enumerate(order)]
+    assert inspect(moved, end_of(entries))
+    assert inspect([entries[old] for old in order], end_of(entries))
+
+
+def test_an_entry_put_in_between_is_found() -> None:
+    entries = chain(5)
+    forged = append(Head(2, entries[1].hash), a_fact(99))
+    later = [replace(entry, sequence=entry.sequence + 1) for entry in entries[2:]]
+    assert inspect([*entries[:2], forged, *later], end_of(entries))
+
+
+def test_an_end_rewritten_without_the_head_is_found() -> None:
+    entries = chain(5)
+    forged = append(Head(3, entries[2].hash), a_fact(99))
+    rest = append(Head(4, forged.hash), a_fact(100))
+    assert inspect([*entries[:3], forged, rest], end_of(entries)) == [
+        f"the head says 5 {entries[4].hash}, the last entry says otherwise"
+    ]
+
+
+def test_one_change_is_one_finding_and_names_the_place() -> None:
+    entries = chain(9)
+    entries[3] = replace(entries[3], actor="usr_9")
+    assert inspect(entries) == ["entry 4 (evt_003) does not match its hash: it was altered"]
+    assert inspect([entries[0], *entries[5:]]) == ["entries 2 to 5 are missing"]
+
+
+def test_findings_are_bounded() -> None:
+    broken = [replace(entry, hash="x") for entry in chain(300)]
+    assert len(inspect(broken)) == FINDINGS_LIMIT
+
+
+def test_addresses_are_withheld_and_people_named_by_id() -> None:
+    kept = happening(
+        event_id="evt_1",
+        topic="USER_REGISTERED",
+        source="identity",
+        subject="usr_1",
+        at_us=1,
+        correlation_id="",
+        data_json='{"user_id":"usr_1","email":"Ada.L@example.com","deep":[{"x":"to <ada@x.org>, b@y.de"}]}',
+    )
+    assert json.loads(kept.data) == {
+        "user_id": "usr_1",
+        "email": WITHHELD,
+        "deep": [{"x": f"to <{WITHHELD}>, {WITHHELD}"}],
+    }
+    assert kept.actor == "usr_1"
+
+
+@pytest.mark.parametrize(
+    ("data", "actor"),
+    [
+        ('{"user_id":"usr_1","actor":"usr_admin"}', "usr_admin"),
+        ('{"user_id":"usr_1","actor":""}', "usr_1"),
+        ('{"price":7}', ""),
+        ("[1,2]", ""),
+    ],
+)
+def test_the_actor_is_who_the_fact_names(data: str, actor: str) -> None:
+    assert a_fact(1, data_json=data).actor == actor
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(st.dictionaries(st.text(), json_values))
+def test_whatever_a_fact_holds_is_sealed_the_same_after_storage(fields: dict[str, object]) -> None:
+    entry = append(Head(), a_fact(1, data_json=json.dumps(fields)))
+    stored = replace(entry, data=entry.data.encode().decode())
+    assert inspect([stored]) == []
+    assert json.loads(stored.data) == withhold(fields)
+    assert stored.data.isascii()
