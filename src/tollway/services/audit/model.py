@@ -96,6 +96,10 @@ def seal(previous: str, what: Happening, sequence: int) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+class Unreadable(Exception):
+    """An entry's bytes are not text any more; the text says what the database said."""
+
+
 class Inspection:
     """Follows a chain from its beginning and notes what does not fit, at most `FINDINGS_LIMIT` things."""
 

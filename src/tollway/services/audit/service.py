@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy.exc import OperationalError
-
 from tollway.fabric.db import Database, Tx
 from tollway.kit.errors import Invalid
 from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, cut_page, decode_cursor
 from tollway.services.audit import store
-from tollway.services.audit.model import Entry, Happening, Inspection, append
+from tollway.services.audit.model import Entry, Happening, Inspection, Unreadable, append
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +56,8 @@ class Audit:
             try:
                 async for entry in store.in_order(tx):
                     inspection.follow(entry)
-            except OperationalError as error:
-                if "UTF-8" not in str(error.orig):
-                    raise
-                # SQLite keeps any bytes as text, and complains only when they are read.
-                inspection.find(
-                    f"an entry after {inspection.head.sequence} is not text any more: {error.orig}"
-                )
+            except Unreadable as error:
+                inspection.find(f"an entry after {inspection.head.sequence} cannot be read: {error}")
             else:
                 inspection.end(await store.read_head(tx))
         return Verdict(inspection.entries, inspection.head.hash, tuple(inspection.findings))

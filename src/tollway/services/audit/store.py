@@ -9,9 +9,10 @@ from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import CheckConstraint, Column, Index, MetaData, Row, Table, Text, or_, select, update
+from sqlalchemy.exc import OperationalError
 
 from tollway.fabric.db import NAMING, Int64, Tx
-from tollway.services.audit.model import Entry, Head
+from tollway.services.audit.model import Entry, Head, Unreadable
 
 metadata = MetaData(naming_convention=NAMING)
 
@@ -82,11 +83,17 @@ async def newest(tx: Tx, subject: str, topic: str, before: int | None, limit: in
 
 
 async def in_order(tx: Tx) -> AsyncGenerator[Entry, None]:
-    """Yield every entry from the first to the last."""
+    """Yield every entry from the first to the last. Raises Unreadable."""
     last: int | None = None
     while True:
         wanted = select(entry).order_by(entry.c.sequence).limit(BATCH)
-        rows = await tx.all(wanted if last is None else wanted.where(entry.c.sequence > last))
+        try:
+            rows = await tx.all(wanted if last is None else wanted.where(entry.c.sequence > last))
+        except OperationalError as error:
+            # SQLite keeps any bytes as text, and complains only when they are read.
+            if "UTF-8" not in str(error.orig):
+                raise
+            raise Unreadable(str(error.orig)) from error
         for row in rows:
             yield _entry(row)
         if len(rows) < BATCH:
