@@ -1,7 +1,7 @@
 """Draws the map in ARCHITECTURE.md from the topology, so that it cannot be wrong.
 
-    python tools/architecture.py            writes it
-    python tools/architecture.py --check    exits 1 when what is committed is stale
+python tools/architecture.py            writes it
+python tools/architecture.py --check    exits 1 when what is committed is stale
 """
 
 import sys
@@ -17,12 +17,24 @@ def drawn() -> str:
     """Draw who asks whom and who hears whom, as a diagram and as a table."""
     lines = ["```mermaid", "flowchart LR"]
     lines += [f"  {asker} --> {door}" for asker, doors in ASKS.items() for door in doors]
-    lines += [f"  {source} -.-> {room.name}" for room in ROOMS.values() if room.name != "audit" for source in room.hears]
-    lines += ["```", "", "Solid: asks through a door. Dotted: facts that are heard. The audit room hears everybody.", ""]
+    lines += [
+        f"  {source} -.-> {room.name}"
+        for room in ROOMS.values()
+        if room.name != "audit"
+        for source in room.hears
+    ]
+    lines += [
+        "```",
+        "",
+        "Solid: asks through a door. Dotted: facts that are heard. The audit room hears everybody.",
+        "",
+    ]
     lines += ["| room | purpose | asks | REST |", "|---|---|---|---|"]
     for room in ROOMS.values():
         paths = " ".join(f"`{path}`" for path in room.paths)
-        lines.append(f"| [{room.name}](src/tollway/services/{room.name}) | {room.purpose} | {' '.join(room.asks)} | {paths} |")
+        lines.append(
+            f"| [{room.name}](src/tollway/services/{room.name}) | {room.purpose} | {' '.join(room.asks)} | {paths} |"
+        )
     lines += ["", *(f"Target `{name}` = {' '.join(members)}." for name, members in TARGETS.items())]
     return "\n".join(lines)
 

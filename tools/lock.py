@@ -1,6 +1,6 @@
 """Locks the dependencies with hashes and without any index's address.
 
-    python tools/lock.py        writes requirements/run.txt and requirements/dev.txt from pyproject.toml
+python tools/lock.py        writes requirements/run.txt and requirements/dev.txt from pyproject.toml
 """
 
 import subprocess
@@ -9,7 +9,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPILE = [
-    *(str(Path(sys.executable).with_name("uv")), "pip", "compile", "pyproject.toml", "--quiet", "--python-version", "3.11"),
+    *(str(Path(sys.executable).with_name("uv")), "pip", "compile", "pyproject.toml", "--quiet"),
+    *("--python-version", "3.11"),
     *("--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"),
 ]
 

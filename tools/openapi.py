@@ -1,7 +1,7 @@
 """Writes the description of the whole API from the rooms' routers.
 
-    python tools/openapi.py            writes it
-    python tools/openapi.py --check    exits 1 when what is committed is stale
+python tools/openapi.py            writes it
+python tools/openapi.py --check    exits 1 when what is committed is stale
 """
 
 import importlib

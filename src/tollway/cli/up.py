@@ -104,9 +104,7 @@ def _data_folder(loaded: Loaded) -> Path:
     except OSError as error:
         fail(f"cannot write to {folder}: {error.strerror}; choose another folder with --data")
     if len(str(folder / "run" / "notifications.sock")) > 100:
-        fail(
-            f"the path {folder} is too long for Unix sockets (100 characters with run/…); choose a shorter one with --data"
-        )
+        fail(f"the path {folder} is too long for Unix sockets; choose a shorter one with --data")
     return folder
 
 
@@ -142,6 +140,5 @@ def _check_ports(plan: Plan) -> None:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError as error:
-                fail(
-                    f"port {port} ({name}) is taken: {error.strerror}; choose others with --port-base, 0 for free ones"
-                )
+                reason = f"port {port} ({name}) is taken: {error.strerror}"
+                fail(f"{reason}; choose others with --port-base, 0 for free ones")

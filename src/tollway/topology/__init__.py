@@ -14,8 +14,8 @@ ALL = "*"
 class Room:
     """One business room.
 
-    `public` are the paths that need no account; of these, `login` are those where somebody could guess, which are
-    limited more strictly. `durable`: its commits survive a power cut, not only a crash.
+    `public` are the paths that need no account; POSTs to `login` could be used to guess and are limited more
+    strictly. `durable`: its commits survive a power cut, not only a crash.
     """
 
     name: str
@@ -35,6 +35,7 @@ ROOMS: dict[str, Room] = {
             "tokens",
             "signs access tokens, keeps sessions",
             paths=("/api/auth/refresh", "/api/auth/logout", "/api/auth/sessions", "/.well-known"),
+            public=("/api/auth/refresh", "/.well-known"),
         ),
         Room(
             "notifications",
@@ -47,6 +48,21 @@ ROOMS: dict[str, Room] = {
             "who somebody is",
             asks=("tokens", "notifications"),
             paths=("/api/auth", "/api/account", "/api/admin/users"),
+            public=(
+                "/api/auth/register",
+                "/api/auth/email",
+                "/api/auth/login",
+                "/api/auth/token",
+                "/api/auth/password",
+            ),
+            login=(
+                "/api/auth/register",
+                "/api/auth/email",
+                "/api/auth/login",
+                "/api/auth/token",
+                "/api/auth/password",
+                "/api/account/security",
+            ),
         ),
         Room("users", "profiles and preferences", hears=("identity",), paths=("/api/users",)),
         Room(
@@ -78,6 +94,7 @@ ROOMS: dict[str, Room] = {
             "money from and to the outside",
             asks=("ledger", "identity"),
             paths=("/api/wallet", "/api/billing/payment-methods", "/api/billing/webhooks"),
+            public=("/api/billing/webhooks",),
             durable=True,
         ),
         Room(

@@ -208,3 +208,42 @@ def payments_mock(house: House) -> Parts:
     return Parts(
         room, jobs=JOBS, components=[("api", RestServer(app(room), house.settings.network.payments_mock))]
     )
+
+
+def audit(house: House) -> Parts:
+    """Build the audit room, which hears everybody."""
+    from tollway.services.audit.hears import HEARS
+    from tollway.services.audit.http import router
+    from tollway.services.audit.rpc import AuditRpc
+    from tollway.services.audit.service import Audit
+
+    room = Audit(house.db)
+    return Parts(
+        room,
+        lambda server: audit_pb2_grpc.add_AuditServicer_to_server(AuditRpc(room), server),
+        router(room),
+        HEARS,
+    )
+
+
+def payments(house: House) -> Parts:
+    """Build the payments room on the configured provider."""
+    raise AssertionError(house)
+
+
+BUILDERS: dict[str, Callable[[House], Parts]] = {
+    builder.__name__: builder
+    for builder in (
+        tokens,
+        notifications,
+        identity,
+        users,
+        ledger,
+        catalog,
+        orders,
+        payments,
+        access,
+        audit,
+        payments_mock,
+    )
+}

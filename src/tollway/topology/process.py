@@ -20,8 +20,8 @@ from tollway.fabric.secrets import load_or_make
 from tollway.kit.errors import Problem
 from tollway.kit.tasks import cancel, spawn
 from tollway.settings import Settings, SettingsWrong
-from tollway.topology import ASKS, EDGE, GATEWAY, ROOMS, backends, door_policy, members
-from tollway.topology.build import BUILDERS, STUBS, edge_component, gateway_component
+from tollway.topology import ASKS, EDGE, GATEWAY, ROOMS, backends, door_policy, fronts, members
+from tollway.topology.build import BUILDERS, STUBS
 from tollway.topology.house import House, Parts
 
 if TYPE_CHECKING:
@@ -74,13 +74,13 @@ class Process:
             self._add_work(name, parts)
         self._serve_rest(built)
         if GATEWAY in self.members:
-            self.life.add(
-                GATEWAY, gateway_component(self.settings, self.clock, self.ask(GATEWAY)), after=["rest"]
-            )
+            verifier = make_verifier(self.settings, self.clock, self.ask(GATEWAY)("tokens"))
+            front, status = fronts.gateway(self.settings, self.clock, verifier, self.ask(GATEWAY))
+            self.life.add("status", status, after=["rest"])
+            self.life.add(GATEWAY, front, after=["status"])
         if EDGE in self.members:
-            self.life.add(
-                EDGE, edge_component(self.settings, self.clock, self.ask(EDGE), self._worker), after=["doors"]
-            )
+            front = fronts.edge(self.settings, self.clock, self.ask(EDGE), self._worker)
+            self.life.add(EDGE, front, after=["doors"])
 
     def _build(self, name: str) -> Parts:
         database = backends.open_database(self.settings, name, self.clock)
@@ -130,7 +130,7 @@ class Process:
         app = build_app(routers, verifier, revocations, lambda: self.life.states)
         self.life.add("revocations", _Following(revocations, tokens), after=["doors"])
         for address in sorted(
-            {rest_address(self.settings, name) for name in self.rooms if built[name].router}
+            {fronts.rest_address(self.settings, name) for name in self.rooms if built[name].router}
         ):
             self.life.add(f"rest at {address}", RestServer(app, address), after=["doors"])
         self.life.add(
@@ -196,12 +196,6 @@ class Process:
                 delay_s = min(2 * delay_s, 5.0)
             else:
                 return
-
-
-def rest_address(settings: Settings, room: str) -> str:
-    """Say where a room serves REST."""
-    known = settings.network.rest
-    return known.get(room, known.get("*", f"unix:{settings.data / 'run' / 'rest.sock'}"))
 
 
 def make_verifier(settings: Settings, clock: Clock, tokens: "TokensAsyncStub") -> Verifier:

@@ -60,7 +60,7 @@ def router(room: Tokens) -> APIRouter:
 
     @routes.post(
         "/api/auth/refresh",
-        **policy(permission="public", owner="public", limit="login", audit="auth:session:refresh"),
+        **policy(permission="public", owner="public", audit="auth:session:refresh"),
     )
     async def refresh(body: Refresh, response: Response) -> TokenView:
         """Exchange a refresh token, which is good for one turn, for new tokens."""

@@ -1,0 +1,81 @@
+"""Runs every benchmark beside its peer and writes docs/benchmarks.md.
+
+    make bench                      everything
+    make bench ARGS="relay ledger"  some
+
+A benchmark is a module with `main()` that prints lines such as
+`ratio relay_cpu_vs_haproxy 0.97 bound <=1.1 met`. What cannot be measured here says so; what is missed is written as missed.
+"""
+
+import datetime
+import os
+import platform
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+ALL = ("relay", "tunnels", "plain_http", "idle", "gateway", "ledger", "overspend", "start")
+LINE = re.compile(r"^(ratio|figure) (\S+) (\S+) bound (.+) (met|missed)$")
+TIMEOUT_S = 900
+PAGE = ROOT / "docs" / "benchmarks.md"
+
+
+def main() -> None:
+    """Run what was asked for; exit 1 when a benchmark could not be run."""
+    wanted = [name for name in sys.argv[1:] if not name.startswith("-")] or list(ALL)
+    unknown = sorted(set(wanted) - set(ALL))
+    if unknown:
+        raise SystemExit(f"bench: no benchmark called {unknown[0]}; there are {', '.join(ALL)}")
+    results: list[re.Match[str]] = []
+    broken: list[str] = []
+    for name in wanted:
+        print(f"# {name}", flush=True)
+        lines, code = run(name)
+        results += [match for line in lines if (match := LINE.match(line))]
+        if code:
+            broken.append(name)
+    if set(wanted) == set(ALL):
+        PAGE.write_text(page(results, broken))
+        print(f"# written to {PAGE.relative_to(ROOT)}")
+    if broken:
+        raise SystemExit(f"bench: could not be measured: {', '.join(broken)}")
+
+
+def run(name: str) -> tuple[list[str], int]:
+    """Run one benchmark in a process of its own, showing its lines as they come."""
+    command = [sys.executable, "-m", f"bench.{name}"]
+    lines: list[str] = []
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            print(line, end="", flush=True)
+            lines.append(line.strip())
+        return lines, process.wait(TIMEOUT_S)
+
+
+def page(results: list[re.Match[str]], broken: list[str]) -> str:
+    """Draw the table with date and machine."""
+    rows = [f"| {m[2].replace('_', ' ')} | {m[3]} | {m[4]} | {m[5]} |" for m in results]
+    rows += [f"| {name} | could not be measured | | |" for name in broken]
+    cores, memory = os.cpu_count(), os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 30
+    return "\n".join(
+        [
+            "# Benchmarks",
+            "",
+            f"Measured {datetime.date.today()} by `make bench` on {cores} shared cores, {memory} GiB, "
+            f"Linux {platform.release().split('-')[0]}, Python {platform.python_version()}.",
+            "Peers run in the same run, interleaved. CPU figures are user + system time of the whole process tree.",
+            "A ratio compares us with the peer; `missed` is written down as missed.",
+            "",
+            "| what | measured | bound | |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+if __name__ == "__main__":
+    main()

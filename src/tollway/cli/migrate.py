@@ -1,0 +1,31 @@
+"""`tollway migrate`: every room's database brought up to date."""
+
+import asyncio
+from pathlib import Path
+
+from tollway.cli.console import fail, read_settings, say
+from tollway.fabric.clock import SystemClock
+from tollway.fabric.db import DatabaseUnusable
+from tollway.fabric.db import migrate as bring_up_to_date
+from tollway.settings import Settings
+from tollway.topology import ROOMS, backends
+
+
+def run(data: Path, config: Path | None) -> None:
+    """Migrate every room. Exits 1 when a database cannot be used."""
+    settings = read_settings(data, config).settings
+    try:
+        asyncio.run(_migrate(settings))
+    except DatabaseUnusable as error:
+        fail(str(error))
+
+
+async def _migrate(settings: Settings) -> None:
+    for room in ROOMS:
+        database = backends.open_database(settings, room, SystemClock())
+        await database.start()
+        try:
+            await bring_up_to_date(database, backends.room_migrations(room))
+        finally:
+            await database.stop()
+        say(f"{room}: up to date")

@@ -1,0 +1,78 @@
+"""Builds the two fronts: the REST edge and the network edge."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from tollway.fabric.bearer import Verifier
+from tollway.fabric.clock import Clock
+from tollway.fabric.lifecycle import Component
+from tollway.settings import Settings
+from tollway.topology import ROOMS
+from tollway.topology.status import Status
+
+# The pages of people may style themselves and read the API's description; nothing else.
+DOCS_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+def rest_address(settings: Settings, room: str) -> str:
+    """Say where a room serves REST."""
+    known = settings.network.rest
+    return known.get(room, known.get("*", f"unix:{settings.data / 'run' / 'rest.sock'}"))
+
+
+def routes(settings: Settings) -> Iterator[Any]:
+    """Make the gateway's table out of the rooms': every path of a room goes to it, what is open is named."""
+    from tollway.gateway.routes import Route
+
+    for room in ROOMS.values():
+        upstream = rest_address(settings, room.name)
+        for prefix in sorted({*room.paths, *room.public, *room.login}):
+            auth = "public" if prefix in room.public else "user"
+            if prefix in room.login:
+                yield Route(
+                    name=f"{room.name}.login",
+                    prefix=prefix,
+                    upstream=upstream,
+                    methods=frozenset({"POST"}),
+                    auth=auth,
+                    limit="login",
+                )
+                others = frozenset({"GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"})
+                yield Route(name=room.name, prefix=prefix, upstream=upstream, methods=others, auth=auth)
+            else:
+                # Providers deliver webhooks in bursts and prove themselves by signature.
+                limit = "" if prefix.endswith("/webhooks") else "default"
+                yield Route(name=room.name, prefix=prefix, upstream=upstream, auth=auth, limit=limit)
+    docs = rest_address(settings, "identity")
+    for page in ("/api/docs", "/api/openapi.json"):
+        yield Route(name="docs", prefix=page, upstream=docs, auth="public", content_policy=DOCS_POLICY)
+
+
+def gateway(
+    settings: Settings, clock: Clock, verifier: Verifier, ask: Callable[[str], Any]
+) -> tuple[Component, Status]:
+    """Build the REST edge, and what it shows of the platform's state."""
+    from tollway.gateway.server import Gateway
+
+    addresses = {room.name: rest_address(settings, room.name) for room in ROOMS.values() if room.paths}
+    status = Status(settings, addresses)
+    front = Gateway(
+        settings.gateway,
+        routes(settings),
+        verifier,
+        ask("tokens"),
+        clock,
+        health=status.components,
+        pages={b"/": status.page},
+    )
+    return front, status
+
+
+def edge(settings: Settings, clock: Clock, ask: Callable[[str], Any], worker: int) -> Component:
+    """Build one worker of the network edge."""
+    from tollway.edge.node import Edge
+
+    return Edge(settings.edge, ask("access"), clock, f"edge-{worker}", settings.data / "edge")

@@ -1,0 +1,75 @@
+"""Settings: defaults run, later sources win, a wrong one is named with its origin, secrets are masked."""
+
+from pathlib import Path
+
+import pytest
+
+from tollway.settings import SettingsWrong, effective, load, warnings
+
+
+def test_the_defaults_run() -> None:
+    settings = load().settings
+    assert settings.database.url == ""
+    assert settings.gateway.host == settings.edge.host == "127.0.0.1"
+
+
+def test_later_sources_win(tmp_path: Path) -> None:
+    (tmp_path / "tollway.toml").write_text("[gateway]\nport = 1\nadmin_port = 2\n[edge]\nhttp_port = 3\n")
+    loaded = load(
+        {"data": str(tmp_path), "gateway.port": 9},
+        {"TOLLWAY_GATEWAY__PORT": "8", "TOLLWAY_EDGE__HTTP_PORT": "7"},
+    )
+    assert (loaded.settings.gateway.port, loaded.settings.edge.http_port) == (9, 7)
+    assert loaded.settings.gateway.admin_port == 2
+    origins = {name: origin for name, _, origin in effective(loaded)}
+    assert origins["gateway.port"] == "command line"
+    assert origins["edge.http_port"] == "environment"
+    assert origins["gateway.admin_port"].endswith("tollway.toml")
+    assert origins["orders.quote_ttl_s"] == "default"
+
+
+def test_lists_and_tables_come_from_the_environment_as_json() -> None:
+    loaded = load(
+        {}, {"TOLLWAY_EDGE__ALLOW_RANGES": '["127.0.0.0/8"]', "TOLLWAY_NETWORK__RPC": '{"*": "a:1"}'}
+    )
+    assert loaded.settings.edge.allow_ranges == ["127.0.0.0/8"]
+    assert loaded.settings.network.rpc == {"*": "a:1"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "name"),
+    [
+        ({"TOLLWAY_GATEWAY__PORT": "many"}, "gateway.port"),
+        ({"TOLLWAY_GATEWAY__PROT": "1"}, "gateway.prot"),
+        ({"TOLLWAY_NOWHERE": "1"}, "nowhere"),
+        ({"TOLLWAY_LOG__LEVEL": "LOUD"}, "log.level"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_origin(environment: dict[str, str], name: str) -> None:
+    with pytest.raises(SettingsWrong, match=rf"^{name} \(from environment\)"):
+        load({}, environment)
+
+
+def test_a_broken_or_missing_file_is_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(SettingsWrong, match="there is no file"):
+        load(file=tmp_path / "missing.toml")
+    broken = tmp_path / "tollway.toml"
+    broken.write_text("[gateway\n")
+    with pytest.raises(SettingsWrong, match="cannot be read"):
+        load({"data": str(tmp_path)})
+
+
+def test_secrets_are_never_shown() -> None:
+    shown = repr(
+        effective(load({}, {"TOLLWAY_MAIL__PASSWORD": "hunter2", "TOLLWAY_SECURITY__MASTER_KEY": "ab" * 32}))
+    )
+    assert "hunter2" not in shown
+    assert "abab" not in shown
+
+
+def test_what_is_unwise_is_said_with_the_reason() -> None:
+    assert warnings(load().settings, split=False) == []
+    production = load({}, {"TOLLWAY_ENVIRONMENT": "production"}).settings
+    said = " ".join(warnings(production, split=True))
+    for word in ("SQLite", "development inbox", "https"):
+        assert word in said
