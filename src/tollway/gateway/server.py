@@ -45,7 +45,8 @@ class Gateway:
     """The REST edge. `start` listens, `stop` drains; the bound ports are readable in between.
 
     `routes` is the table, `verifier` checks access tokens, `tokens` exchanges cookies and announces ended
-    sessions, `health` tells the state of each component of the platform (`ok` is the good one).
+    sessions, `health` tells the state of each component of the platform (`ok` is the good one),
+    `admin_pages` are more pages of the admin listener, by path.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Gateway:
         clock: Clock,
         *,
         health: Callable[[], Mapping[str, str]] = dict,
+        admin_pages: Mapping[bytes, Page] | None = None,
         registry: CollectorRegistry = REGISTRY,
     ) -> None:
         self.settings = settings
@@ -77,6 +79,7 @@ class Gateway:
         self.security_lines = _security_lines(tls=bool(settings.tls_cert))
         self.date_line = b""
         self.pages: dict[bytes, Page] = health_pages(lambda: self.ready, health)
+        self._admin_pages = admin_pages or {}
         self._registry = registry
         self._limits = {name: _limit(name, limit) for name, limit in settings.limits.items()}
         self._upstreams: dict[str, Upstream] = {}
@@ -135,7 +138,7 @@ class Gateway:
                     "tls_port",
                     context,
                 )
-            pages = {**self.pages, b"/metrics": metrics_page(self._registry)}
+            pages = {**self.pages, **self._admin_pages, b"/metrics": metrics_page(self._registry)}
             self.admin_port = await self._listen(
                 lambda: AdminConnection(pages), settings.admin_host, settings.admin_port, "admin_port"
             )

@@ -66,7 +66,7 @@ def gateway(
         ask("tokens"),
         clock,
         health=status.components,
-        pages={b"/": status.page},
+        admin_pages={b"/": status.page},
     )
     return front, status
 
