@@ -249,7 +249,7 @@ class _Page:
             rows = "".join(
                 _ROW.format(html.escape(label), html.escape(value)) for label, value in self.figures
             )
-            body += f'<table role="presentation" style="width:100%;margin:0 0 20px">{rows}</table>'
+            body += f'<table role="presentation" style="width:100%;margin:0 0 20px;border-collapse:collapse">{rows}</table>'
         if self.button:
             body += _BUTTON.format(html.escape(self.link, quote=True), html.escape(self.button))
         body += "".join(_paragraph(line, "#5b6472") for line in self.after)
@@ -282,7 +282,7 @@ def _paragraph(line: str, colour: str = "#1d2430") -> str:
 
 _ROW = (
     '<tr><td style="padding:6px 0;color:#5b6472;border-bottom:1px solid #e6e8ec">{0}</td>'
-    '<td style="padding:6px 0;text-align:right;border-bottom:1px solid #e6e8ec">{1}</td></tr>'
+    '<td style="padding:6px 0;color:#1d2430;text-align:right;border-bottom:1px solid #e6e8ec">{1}</td></tr>'
 )
 _BUTTON = (
     '<p style="margin:24px 0"><a href="{0}" style="display:inline-block;padding:12px 22px;border-radius:8px;'

@@ -28,7 +28,7 @@ _PAGE_POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; "
     "frame-src 'self'; base-uri 'none'; form-action 'none'"
 )
-_MESSAGE_POLICY = "sandbox allow-popups; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+_MESSAGE_POLICY = "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
 class MessageSummary(BaseModel):
@@ -67,7 +67,7 @@ def inbox_app(inbox: Inbox) -> FastAPI:
 
     @app.get("/inbox", include_in_schema=False)
     async def show() -> HTMLResponse:
-        return HTMLResponse(page, headers={"Content-Security-Policy": _PAGE_POLICY})
+        return HTMLResponse(page, headers=_headers(_PAGE_POLICY))
 
     @app.get("/inbox/api/messages")
     async def messages(to: str = "", limit: Annotated[int, Query(ge=1, le=500)] = 100) -> MessageSummaries:
@@ -83,7 +83,9 @@ def inbox_app(inbox: Inbox) -> FastAPI:
     @app.get("/inbox/messages/{message_id}/html", include_in_schema=False)
     async def message_html(message_id: str) -> HTMLResponse:
         kept = await inbox.message(message_id)
-        return HTMLResponse(kept.html, headers={"Content-Security-Policy": _MESSAGE_POLICY})
+        # A link in the frame would otherwise open inside of it, where no script runs.
+        shown = kept.html.replace("<head>", '<head><base target="_blank">', 1)
+        return HTMLResponse(shown, headers=_headers(_MESSAGE_POLICY))
 
     @app.delete("/inbox/api/messages", status_code=204)
     async def clear() -> Response:
@@ -104,3 +106,8 @@ def _summary(kept: Kept) -> MessageSummary:
         preview=" ".join(kept.text.split())[:140],
         links=kept.links,
     )
+
+
+def _headers(policy: str) -> dict[str, str]:
+    # Links carry secrets, which must not travel on in a Referer.
+    return {"Content-Security-Policy": policy, "Referrer-Policy": "no-referrer"}

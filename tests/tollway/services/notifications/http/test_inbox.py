@@ -45,7 +45,7 @@ async def test_a_program_finds_the_link_it_waits_for(client: RestClient, inbox: 
     assert message["at"] == "2026-11-22T00:00:00.000000Z"
     whole = (await client.get(f"/inbox/api/messages/{message['id']}", **HERE)).json
     assert "Please open" in whole["text"]
-    assert whole["html"].startswith("<p>")
+    assert whole["html"].startswith("<head></head><p>")
 
 
 async def test_a_message_is_shown_where_it_can_do_no_harm(client: RestClient, inbox: InboxMailer) -> None:
@@ -57,6 +57,8 @@ async def test_a_message_is_shown_where_it_can_do_no_harm(client: RestClient, in
     assert "sandbox" in policy
     assert "script-src" not in policy
     assert "default-src 'none'" in policy
+    assert '<head><base target="_blank"></head>' in shown.body.decode()
+    assert shown.headers["referrer-policy"] == "no-referrer"
 
 
 async def test_there_is_a_page_for_people(client: RestClient) -> None:
