@@ -249,7 +249,7 @@ class _Page:
             rows = "".join(
                 _ROW.format(html.escape(label), html.escape(value)) for label, value in self.figures
             )
-            body += f'<table role="presentation" style="width:100%;margin:0 0 20px;border-collapse:collapse">{rows}</table>'
+            body += _TABLE.format(rows)
         if self.button:
             body += _BUTTON.format(html.escape(self.link, quote=True), html.escape(self.button))
         body += "".join(_paragraph(line, "#5b6472") for line in self.after)
@@ -280,6 +280,7 @@ def _paragraph(line: str, colour: str = "#1d2430") -> str:
     return f'<p style="margin:0 0 16px;color:{colour}">{html.escape(line)}</p>'
 
 
+_TABLE = '<table role="presentation" style="width:100%;margin:0 0 20px;border-collapse:collapse">{0}</table>'
 _ROW = (
     '<tr><td style="padding:6px 0;color:#5b6472;border-bottom:1px solid #e6e8ec">{0}</td>'
     '<td style="padding:6px 0;color:#1d2430;text-align:right;border-bottom:1px solid #e6e8ec">{1}</td></tr>'

@@ -28,7 +28,8 @@ _PAGE_POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'; "
     "frame-src 'self'; base-uri 'none'; form-action 'none'"
 )
-_MESSAGE_POLICY = "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+_SANDBOX = "sandbox allow-popups allow-popups-to-escape-sandbox"
+_MESSAGE_POLICY = f"{_SANDBOX}; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
 class MessageSummary(BaseModel):

@@ -20,7 +20,7 @@ def letter(
     message["Date"] = "Sun, 22 Nov 2026 00:00:00 +0000"
     message.set_content(f"Please open\n{link}\nsoon.")
     message.add_alternative(
-        f"<p>Please <a href='{link}'>open</a><script>alert(1)</script></p>", subtype="html"
+        f"<head></head><p>Please <a href='{link}'>open</a><script>alert(1)</script></p>", subtype="html"
     )
     return message
 
