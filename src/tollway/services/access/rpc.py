@@ -1,6 +1,7 @@
 """Access's door, for edge nodes."""
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 from tollway.contracts import access_pb2, access_pb2_grpc
@@ -15,7 +16,7 @@ class AccessRpc(access_pb2_grpc.AccessServicer):
     def __init__(self, room: Access) -> None:
         self._room = room
 
-    async def OpenNode(  # noqa: N802  the door's name
+    async def OpenNode(
         self, request: access_pb2.OpenNodeRequest, context: Any
     ) -> access_pb2.OpenNodeResponse:
         """Note that a node is up. Raises Invalid."""
@@ -23,9 +24,7 @@ class AccessRpc(access_pb2_grpc.AccessServicer):
         sequence = await self._room.charging.open_node(request.node, request.boot_id, endpoints)
         return access_pb2.OpenNodeResponse(change_sequence=sequence)
 
-    async def Authenticate(  # noqa: N802
-        self, request: access_pb2.AuthenticateRequest, context: Any
-    ) -> access_pb2.Grant:
+    async def Authenticate(self, request: access_pb2.AuthenticateRequest, context: Any) -> access_pb2.Grant:
         """Give a verdict. Raises BadCredentials, ResourceInactive, NoAllowance."""
         grant = await self._room.charging.authenticate(request.username, request.secret, request.protocol)
         return access_pb2.Grant(
@@ -38,7 +37,7 @@ class AccessRpc(access_pb2_grpc.AccessServicer):
             cache_until_us=grant.cache_until_us,
         )
 
-    async def Lease(self, request: access_pb2.LeaseRequest, context: Any) -> access_pb2.LeaseResponse:  # noqa: N802
+    async def Lease(self, request: access_pb2.LeaseRequest, context: Any) -> access_pb2.LeaseResponse:
         """Reserve a slice. Raises UnknownNode, NotFound, Invalid."""
         granted = await self._room.charging.lease(
             request.node, request.resource_id, request.lease_id, request.want_bytes
@@ -47,7 +46,7 @@ class AccessRpc(access_pb2_grpc.AccessServicer):
             granted_bytes=granted.units, left_bytes=granted.left, valid_us=granted.valid_us
         )
 
-    async def Report(self, request: access_pb2.ReportRequest, context: Any) -> access_pb2.ReportResponse:  # noqa: N802
+    async def Report(self, request: access_pb2.ReportRequest, context: Any) -> access_pb2.ReportResponse:
         """Settle use. Raises UnknownNode, NotFound, Invalid."""
         settled = await self._room.charging.report(
             request.node,
@@ -55,23 +54,22 @@ class AccessRpc(access_pb2_grpc.AccessServicer):
             [_flow(record) for record in request.records],
             release=request.release,
         )
-        return access_pb2.ReportResponse(
-            remaining_bytes=settled.remaining, shortfall_bytes=settled.shortfall
-        )
+        return access_pb2.ReportResponse(remaining_bytes=settled.remaining, shortfall_bytes=settled.shortfall)
 
-    async def FollowChanges(  # noqa: N802
+    async def FollowChanges(
         self, request: access_pb2.FollowChangesRequest, context: Any
     ) -> AsyncIterator[access_pb2.Change]:
         """Yield changes after a number, then live ones, with heartbeats between."""
-        async for change in self._room.changes.follow(request.node, request.after):
-            yield access_pb2.Change(
-                sequence=change.sequence,
-                kind=change.kind,
-                resource_id=change.resource_id,
-                credential_id=change.credential_id,
-                user_id=change.user_id,
-                at_us=change.at_us,
-            )
+        async with aclosing(self._room.changes.follow(request.node, request.after)) as changes:
+            async for change in changes:
+                yield access_pb2.Change(
+                    sequence=change.sequence,
+                    kind=change.kind,
+                    resource_id=change.resource_id,
+                    credential_id=change.credential_id,
+                    user_id=change.user_id,
+                    at_us=change.at_us,
+                )
 
 
 def _flow(record: access_pb2.AccountingRecord) -> Flow:

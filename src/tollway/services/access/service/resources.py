@@ -153,16 +153,23 @@ class Resources:
         return resource, credentials[resource_id]
 
     async def change(
-        self, user_id: str, resource_id: str, *, label: str | None, limits: Limits | None
+        self,
+        user_id: str,
+        resource_id: str,
+        *,
+        label: str | None = None,
+        max_flows: int | None = None,
+        rate_limit_bytes_s: int | None = None,
     ) -> Resource:
         """Change what is given; live flows are held to new limits within a second. Raises NotFound."""
         async with self._db.transaction() as tx:
             resource = await _owned(tx, user_id, resource_id, lock=True)
-            changed = replace(
-                resource,
-                label=resource.label if label is None else label,
-                limits=self._checked(limits or resource.limits),
+            limits = Limits(
+                resource.limits.max_flows if max_flows is None else max_flows,
+                resource.limits.rate_limit_bytes_s if rate_limit_bytes_s is None else rate_limit_bytes_s,
             )
+            label = resource.label if label is None else label
+            changed = replace(resource, label=label, limits=self._checked(limits))
             if changed.limits != resource.limits:
                 await store.changes.add(tx, Change(POLICY_CHANGED, resource_id=resource_id, user_id=user_id))
             changed = await store.resources.save(tx, changed)

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 from tollway.contracts import ledger_pb2
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database
-from tollway.kit.errors import NotFound
+from tollway.kit.errors import Invalid, NotFound
+from tollway.kit.money import MAX_UNITS
 from tollway.kit.paging import Page, cut_page, decode_cursor
 from tollway.kit.times import SECOND_US
 from tollway.services.access import store
 from tollway.services.access.model import Resource
 from tollway.services.access.settings import AccessSettings
 from tollway.services.access.store.charging import Node
-from tollway.services.access.store.usage import Filter, Record, Total, day_of
+from tollway.services.access.store.usage import Filter, Load, Record, Total, day_of
 
 if TYPE_CHECKING:
     from tollway.contracts.ledger_pb2_grpc import LedgerAsyncStub
@@ -96,18 +97,18 @@ class Usage:
         self, user_id: str, only: Filter, limit: int, cursor: str, *, newest_first: bool = False
     ) -> Page[Record]:
         """Return a customer's flows by when they started, a page at a time. Raises Invalid for the cursor."""
-        key = decode_cursor(cursor, 2)
-        after = (int(key[0]), str(key[1])) if key else None
+        after = _position(cursor)
         async with self._db.snapshot() as tx:
             rows = await store.usage.records(tx, user_id, only, after, limit + 1, newest_first=newest_first)
         return cut_page(rows, limit, lambda row: [row.flow.started_at_us, row.flow.session_id])
 
-    async def nodes(self) -> list[tuple[Node, bool]]:
-        """Return every node, and whether it was heard lately."""
+    async def nodes(self) -> list[tuple[Node, Load, bool]]:
+        """Return every node, what it carries, and whether it was heard lately."""
         async with self._db.snapshot() as tx:
             nodes = await store.charging.nodes(tx)
+            loads = await store.usage.loads(tx)
         since_us = self._clock.now_us() - int(self._settings.node_online_s * SECOND_US)
-        return [(node, node.seen_us >= since_us) for node in nodes]
+        return [(node, loads.get(node.name, Load()), node.seen_us >= since_us) for node in nodes]
 
     async def _allowance(self, user_id: str, asset: str) -> Allowance:
         ref = ledger_pb2.AccountRef(owner_kind="user", owner_id=user_id, asset=asset, purpose="available")
@@ -116,3 +117,15 @@ class Usage:
         except NotFound:
             return Allowance(asset, 0, 0)
         return Allowance(asset, account.balance, account.debits_pending)
+
+
+def _position(cursor: str) -> tuple[int, str] | None:
+    key = decode_cursor(cursor, 2)
+    if key is None:
+        return None
+    at_us, session_id = key
+    if not isinstance(at_us, int) or not 0 <= at_us <= MAX_UNITS:
+        raise Invalid("cursor belongs to another list; start without one")
+    if not isinstance(session_id, str) or not session_id.isprintable():
+        raise Invalid("cursor belongs to another list; start without one")
+    return at_us, session_id

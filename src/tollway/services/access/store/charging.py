@@ -131,8 +131,8 @@ async def renew_leases(tx: Tx, by: str, resource_id: str, expires_us: int) -> No
 
 async def forget_leases(tx: Tx, before_us: int) -> int:
     """Delete ended leases that expired before a moment; return how many."""
-    old = lease.c.ended & (lease.c.expires_us < before_us)
-    return (await tx.run(delete(lease).where(old))).rowcount
+    gone = delete(lease).where(lease.c.ended, lease.c.expires_us < before_us)
+    return (await tx.run(gone)).rowcount
 
 
 @dataclass(frozen=True, slots=True)

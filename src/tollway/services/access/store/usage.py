@@ -10,7 +10,7 @@ from tollway.fabric.db import Tx
 from tollway.kit.times import to_rfc3339
 from tollway.services.access.model import Flow
 from tollway.services.access.store.charging import as_flow
-from tollway.services.access.store.tables import flow, usage_day
+from tollway.services.access.store.tables import flow, lease, usage_day
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +110,30 @@ async def open_flows(tx: Tx, user_id: str) -> int:
     """Return how many of a customer's flows have not stopped."""
     here = (flow.c.user_id == user_id) & ~flow.c.stopped
     return int(await tx.scalar(select(func.count()).select_from(flow).where(here)))
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What a node carries: flows that are open, leases that are live and what they still hold."""
+
+    flows: int = 0
+    leases: int = 0
+    held: int = 0
+
+
+async def loads(tx: Tx) -> dict[str, Load]:
+    """Return what nodes carry, by name."""
+    count = func.count()
+    flows = await tx.all(select(flow.c.node, count.label("n")).where(~flow.c.stopped).group_by(flow.c.node))
+    held = func.sum(lease.c.remaining).label("held")
+    leases = await tx.all(
+        select(lease.c.node, count.label("n"), held).where(~lease.c.ended).group_by(lease.c.node)
+    )
+    found = {row.node: Load(flows=row.n) for row in flows}
+    for row in leases:
+        flows_there = found[row.node].flows if row.node in found else 0
+        found[row.node] = Load(flows_there, row.n, int(row.held))
+    return found
 
 
 @dataclass(frozen=True, slots=True)

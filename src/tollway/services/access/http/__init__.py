@@ -1,0 +1,16 @@
+"""Access's REST side: connecting, accesses and credentials, usage, and the operators' view."""
+
+from fastapi import APIRouter
+
+from tollway.services.access.http import admin, proxy, resources, usage
+from tollway.services.access.service import Access
+
+__all__ = ["router"]
+
+
+def router(room: Access) -> APIRouter:
+    """Make the routes of access."""
+    api = APIRouter()
+    for part in (proxy, resources, usage, admin):
+        part.add_routes(api, room)
+    return api

@@ -1,0 +1,165 @@
+"""A customer's accesses and their credentials."""
+
+from typing import Literal, Self
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, model_validator
+
+from tollway.fabric.rest import Body, UnitsText, Who, policy
+from tollway.fabric.rest.etag import tagged
+from tollway.services.access.http.views import (
+    AssetCode,
+    Count,
+    CredentialId,
+    Label,
+    ResourceDetail,
+    ResourceId,
+    ResourceView,
+    SecretView,
+    credential_view,
+    resource_detail,
+    resource_view,
+)
+from tollway.services.access.model import Limits
+from tollway.services.access.service import Access
+
+READ = policy(permission="access:read")
+
+
+class NewResource(Body):
+    """An access to make."""
+
+    kind: Literal["proxy"] = "proxy"
+    asset: AssetCode | None = None
+    label: Label = ""
+    max_flows: Count = 0
+    rate_limit_bytes_s: UnitsText = 0
+
+
+class ResourcePatch(Body):
+    """What to change."""
+
+    label: Label | None = None
+    max_flows: Count | None = None
+    rate_limit_bytes_s: UnitsText | None = None
+
+    @model_validator(mode="after")
+    def _something(self) -> Self:
+        if not self.model_fields_set:
+            raise ValueError("give at least one of label, max_flows, rate_limit_bytes_s")
+        return self
+
+
+class NewCredential(Body):
+    """A credential to issue."""
+
+    label: Label = ""
+
+
+class ResourceList(BaseModel):
+    items: list[ResourceDetail]
+
+
+def add_routes(api: APIRouter, room: Access) -> None:
+    """Add the routes below /api/access/resources."""
+    _accesses(api, room)
+    _switches(api, room)
+    _credentials(api, room)
+
+
+def _accesses(api: APIRouter, room: Access) -> None:
+    @api.get("/api/access/resources", tags=["access"], **READ)
+    async def resources(who: Who) -> ResourceList:
+        """List your accesses."""
+        mine = await room.resources.all_of(who.user_id)
+        return ResourceList(items=[resource_detail(one, credentials) for one, credentials in mine])
+
+    @api.post(
+        "/api/access/resources",
+        status_code=201,
+        tags=["access"],
+        **policy(permission="access:write", audit="access:resource:create"),
+    )
+    async def create(body: NewResource, who: Who) -> ResourceView:
+        """Make an access beside those that you have, with limits of its own."""
+        limits = Limits(body.max_flows, body.rate_limit_bytes_s)
+        return resource_view(await room.resources.create(who.user_id, body.asset or "", body.label, limits))
+
+    @api.get("/api/access/resources/{resource_id}", response_model=ResourceDetail, tags=["access"], **READ)
+    async def resource(resource_id: ResourceId, request: Request, who: Who) -> Response:
+        """Show one access with its credentials."""
+        found, credentials = await room.resources.get(who.user_id, resource_id)
+        return tagged(request, resource_detail(found, credentials))
+
+    @api.patch(
+        "/api/access/resources/{resource_id}",
+        tags=["access"],
+        **policy(permission="access:write", audit="access:resource:change"),
+    )
+    async def change(resource_id: ResourceId, body: ResourcePatch, who: Who) -> ResourceView:
+        """Change an access; open connections are held to new limits within a second."""
+        changed = await room.resources.change(
+            who.user_id,
+            resource_id,
+            label=body.label,
+            max_flows=body.max_flows,
+            rate_limit_bytes_s=body.rate_limit_bytes_s,
+        )
+        return resource_view(changed)
+
+    @api.delete(
+        "/api/access/resources/{resource_id}",
+        status_code=204,
+        tags=["access"],
+        **policy(permission="access:write", audit="access:resource:delete"),
+    )
+    async def delete(resource_id: ResourceId, who: Who) -> None:
+        """Delete an access: its credentials are revoked, its records stay."""
+        await room.resources.delete(who.user_id, resource_id)
+
+
+def _switches(api: APIRouter, room: Access) -> None:
+    @api.post(
+        "/api/access/resources/{resource_id}/activate",
+        tags=["access"],
+        **policy(permission="access:write", audit="access:resource:activate"),
+    )
+    async def activate(resource_id: ResourceId, who: Who) -> ResourceView:
+        """Let an access be used again."""
+        return resource_view(await room.resources.activate(who.user_id, resource_id))
+
+    @api.post(
+        "/api/access/resources/{resource_id}/deactivate",
+        tags=["access"],
+        **policy(permission="access:write", audit="access:resource:deactivate"),
+    )
+    async def deactivate(resource_id: ResourceId, who: Who) -> ResourceView:
+        """Let an access rest: its open connections end within a second."""
+        return resource_view(await room.resources.deactivate(who.user_id, resource_id))
+
+
+def _credentials(api: APIRouter, room: Access) -> None:
+    @api.post(
+        "/api/access/resources/{resource_id}/credentials",
+        status_code=201,
+        tags=["access"],
+        **policy(permission="access:write", audit="access:credential:issue"),
+    )
+    async def issue(resource_id: ResourceId, who: Who, body: NewCredential | None = None) -> SecretView:
+        """Issue a credential. Keep the password: it is not shown again."""
+        issued = await room.resources.issue(who.user_id, resource_id, body.label if body else "")
+        return SecretView(
+            credential=credential_view(issued.credential),
+            username=issued.credential.username,
+            password=issued.secret,
+        )
+
+    @api.delete(
+        "/api/access/resources/{resource_id}/credentials/{credential_id}",
+        status_code=204,
+        tags=["access"],
+        **policy(permission="access:write", audit="access:credential:revoke"),
+    )
+    async def revoke(resource_id: ResourceId, credential_id: CredentialId, who: Who) -> None:
+        """Revoke a credential: its open connections end within a second."""
+        await room.resources.revoke(who.user_id, resource_id, credential_id)

@@ -1,0 +1,218 @@
+"""What was used: sums, connections, and the records a bill can be recomputed from."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel
+
+from tollway.fabric.rest import UnitsText, UtcTime, Who, policy
+from tollway.kit.errors import Invalid
+from tollway.kit.paging import DEFAULT_LIMIT
+from tollway.kit.times import from_rfc3339
+from tollway.services.access.http.views import LimitQuery
+from tollway.services.access.service import Access
+from tollway.services.access.store.usage import Filter, Record, Total
+
+READ = policy(permission="usage:read")
+ResourceQuery = Annotated[str, Query(pattern=r"^res_[0-9a-z]{1,40}$", description="Of one access only")]
+AssetQuery = Annotated[str, Query(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$", description="Of one asset only")]
+TimeQuery = Annotated[str, Query(max_length=40, description="RFC 3339", examples=["2026-11-01T00:00:00Z"])]
+StateQuery = Annotated[Literal["open", "closed"] | None, Query(description="Open or closed ones only")]
+
+
+class TotalView(BaseModel):
+    """Bytes in both directions, seen from you: sent and received. Both are charged."""
+
+    bytes_sent: UnitsText
+    bytes_received: UnitsText
+    bytes_total: UnitsText
+    requests: int
+    connections: int
+
+
+class ProtocolView(TotalView):
+    protocol: str
+
+
+class StatsView(BaseModel):
+    """Your sums. Days and months are of UTC, by when the use was reported."""
+
+    all_time: TotalView
+    this_month: TotalView
+    today: TotalView
+    by_protocol: list[ProtocolView]
+    open_connections: int
+
+
+class MonthView(TotalView):
+    month: str
+
+
+class MonthList(BaseModel):
+    items: list[MonthView]
+
+
+class ConnectionView(BaseModel):
+    """A connection through a proxy, open or closed."""
+
+    id: str
+    resource_id: str
+    state: str
+    protocol: str
+    target: str
+    client_address: str
+    bytes_sent: UnitsText
+    bytes_received: UnitsText
+    requests: int
+    started_at: UtcTime
+    last_report_at: UtcTime
+    duration_ms: int
+    terminate_cause: str
+
+
+class ConnectionList(BaseModel):
+    items: list[ConnectionView]
+    next_cursor: str
+
+
+class RecordView(BaseModel):
+    """An accounting record in the words of RADIUS (RFC 2866). `charged_octets` is input plus output."""
+
+    session_id: str
+    resource_id: str
+    credential_id: str
+    asset: str
+    node: str
+    protocol: str
+    calling_station_id: str
+    target: str
+    status: str
+    input_octets: UnitsText
+    output_octets: UnitsText
+    charged_octets: UnitsText
+    requests: int
+    sequence: int
+    started_at: UtcTime
+    updated_at: UtcTime
+    session_time_us: UnitsText
+    terminate_cause: str
+
+
+class RecordList(BaseModel):
+    items: list[RecordView]
+    next_cursor: str
+
+
+def add_routes(api: APIRouter, room: Access) -> None:
+    """Add the routes below /api/usage, and the list of connections."""
+    _sums(api, room)
+    _records(api, room)
+
+
+def _sums(api: APIRouter, room: Access) -> None:
+    @api.get("/api/usage/stats", tags=["usage"], **READ)
+    async def stats(who: Who) -> StatsView:
+        """Show what you used: ever, this month, today, and by protocol."""
+        found = await room.usage.stats(who.user_id)
+        return StatsView(
+            all_time=TotalView(**_total(found.all_time)),
+            this_month=TotalView(**_total(found.this_month)),
+            today=TotalView(**_total(found.today)),
+            by_protocol=[ProtocolView(protocol=one.key, **_total(one)) for one in found.by_protocol],
+            open_connections=found.open_flows,
+        )
+
+    @api.get("/api/usage/monthly", tags=["usage"], **READ)
+    async def monthly(who: Who, asset: AssetQuery = "") -> MonthList:
+        """Show what you used in each of the last 24 months with use, newest first."""
+        months = await room.usage.monthly(who.user_id, asset)
+        return MonthList(items=[MonthView(month=one.key, **_total(one)) for one in months])
+
+
+def _records(api: APIRouter, room: Access) -> None:
+    @api.get("/api/access/connections", tags=["access"], **policy(permission="access:read"))
+    async def connections(
+        who: Who,
+        state: StateQuery = None,
+        resource_id: ResourceQuery = "",
+        limit: LimitQuery = DEFAULT_LIMIT,
+        cursor: str = "",
+    ) -> ConnectionList:
+        """List your connections, newest first."""
+        only = Filter(resource_id, None if state is None else state == "closed")
+        page = await room.usage.records(who.user_id, only, limit, cursor, newest_first=True)
+        return ConnectionList(items=[_connection(one) for one in page.items], next_cursor=page.next_cursor)
+
+    @api.get("/api/usage/records", tags=["usage"], **READ)
+    async def records(
+        who: Who,
+        resource_id: ResourceQuery = "",
+        since: TimeQuery = "",
+        until: TimeQuery = "",
+        limit: LimitQuery = DEFAULT_LIMIT,
+        cursor: str = "",
+    ) -> RecordList:
+        """List the raw records of connections started in [since, until), oldest first: your bill adds up from these."""
+        only = Filter(resource_id, None, _time("since", since), _time("until", until))
+        page = await room.usage.records(who.user_id, only, limit, cursor)
+        return RecordList(items=[_record(one) for one in page.items], next_cursor=page.next_cursor)
+
+
+def _time(name: str, text: str) -> int:
+    try:
+        return from_rfc3339(text) if text else 0
+    except (ValueError, OverflowError) as error:
+        raise Invalid(f"{name}: {error}") from error
+
+
+def _total(one: Total) -> dict[str, int]:
+    return {
+        "bytes_sent": one.input_octets,
+        "bytes_received": one.output_octets,
+        "bytes_total": one.input_octets + one.output_octets,
+        "requests": one.requests,
+        "connections": one.flows,
+    }
+
+
+def _connection(one: Record) -> ConnectionView:
+    flow = one.flow
+    return ConnectionView(
+        id=flow.session_id,
+        resource_id=flow.resource_id,
+        state="closed" if flow.stopped else "open",
+        protocol=flow.protocol,
+        target=flow.target,
+        client_address=flow.client_address,
+        bytes_sent=flow.input_octets,
+        bytes_received=flow.output_octets,
+        requests=flow.requests,
+        started_at=flow.started_at_us,
+        last_report_at=one.updated_us,
+        duration_ms=flow.session_time_us // 1000,
+        terminate_cause=flow.terminate_cause,
+    )
+
+
+def _record(one: Record) -> RecordView:
+    flow = one.flow
+    return RecordView(
+        session_id=flow.session_id,
+        resource_id=flow.resource_id,
+        credential_id=flow.credential_id,
+        asset=one.asset,
+        node=one.node,
+        protocol=flow.protocol,
+        calling_station_id=flow.client_address,
+        target=flow.target,
+        status="Stop" if flow.stopped else "Interim-Update",
+        input_octets=flow.input_octets,
+        output_octets=flow.output_octets,
+        charged_octets=flow.octets,
+        requests=flow.requests,
+        sequence=flow.sequence,
+        started_at=flow.started_at_us,
+        updated_at=one.updated_us,
+        session_time_us=flow.session_time_us,
+        terminate_cause=flow.terminate_cause,
+    )

@@ -1,0 +1,215 @@
+"""Access on a real database, with a ledger and a catalogue that keep their promises and nothing else.
+
+async with stage(kind, folder, clock) as here:
+    here.ledger.give("usr_1", STANDARD, 1_000_000)
+    ...
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from tests.kit.clock import FakeClock
+from tests.kit.databases import Kind, database, room_migrations
+from tollway.contracts import catalog_pb2, catalog_pb2_grpc, ledger_pb2_grpc
+from tollway.contracts import ledger_pb2 as pb
+from tollway.contracts.errors import UnknownAsset, UnknownHold
+from tollway.contracts.events import Event
+from tollway.fabric.db import Database, tables
+from tollway.fabric.rpc import LocalChannel, LocalServer
+from tollway.kit.errors import NotFound
+from tollway.kit.ids import new_id
+from tollway.services.access.model import Flow
+from tollway.services.access.service import Access
+from tollway.services.access.service.resources import Issued, Wish
+from tollway.services.access.settings import AccessSettings
+from tollway.services.access.store.charging import Endpoint
+
+STANDARD = "bandwidth.residential.standard"
+HTTP_ONLY = "bandwidth.residential.budget"
+USER = "usr_1"
+ENDPOINTS = [Endpoint("http", "127.0.0.1", 3128), Endpoint("socks5", "127.0.0.1", 1080)]
+
+
+@dataclass
+class Hold:
+    owner: tuple[str, str]
+    remaining: int
+    ended: bool = False
+    answer: pb.ReserveResponse = field(default_factory=pb.ReserveResponse)
+
+
+class MeteredLedger(ledger_pb2_grpc.LedgerServicer):
+    """Holdings and holds in memory: reserve, settle cumulative use, release."""
+
+    def __init__(self) -> None:
+        self.balances: dict[tuple[str, str], int] = {}
+        self.holds: dict[str, Hold] = {}
+        self.posted: dict[str, int] = {}
+        self.consumed = 0
+        self.shortfall = 0
+        self.calls: list[str] = []
+
+    def give(self, user_id: str, asset: str, units: int) -> None:
+        self.balances[user_id, asset] = self.balances.get((user_id, asset), 0) + units
+
+    def reserved(self, owner: tuple[str, str]) -> int:
+        return sum(hold.remaining for hold in self.holds.values() if hold.owner == owner)
+
+    async def GetAccount(self, request: pb.GetAccountRequest, context: Any) -> pb.Account:
+        self.calls.append("GetAccount")
+        owner = (request.ref.owner_id, request.ref.asset)
+        if owner not in self.balances:
+            raise NotFound
+        held = self.reserved(owner)
+        balance = self.balances[owner]
+        return pb.Account(balance=balance, debits_pending=held, available=balance - held)
+
+    async def Reserve(self, request: pb.ReserveRequest, context: Any) -> pb.ReserveResponse:
+        self.calls.append("Reserve")
+        source = getattr(request, "from")
+        owner = (source.owner_id, source.asset)
+        assert (request.to.owner_kind, request.to.owner_id, request.to.purpose) == (
+            "house",
+            "access",
+            "consumed",
+        )
+        if request.hold_id not in self.holds:
+            left = self.balances.get(owner, 0) - self.reserved(owner)
+            granted = min(request.want, left, max(left // max(request.divisor, 1), request.floor))
+            answer = pb.ReserveResponse(granted=granted, left=left - granted)
+            self.holds[request.hold_id] = Hold(owner, granted, ended=granted == 0, answer=answer)
+        return self.holds[request.hold_id].answer
+
+    async def RecordUse(self, request: pb.RecordUseRequest, context: Any) -> pb.RecordUseResponse:
+        self.calls.append("RecordUse")
+        hold = self._hold(request.hold_id)
+        posted = shortfall = 0
+        for mark in request.marks:
+            units = max(mark.cumulative - self.posted.get(mark.session_id, 0), 0)
+            self.posted[mark.session_id] = self.posted.get(mark.session_id, 0) + units
+            from_hold = min(units, hold.remaining)
+            hold.remaining -= from_hold
+            free = self.balances.get(hold.owner, 0) - from_hold - self.reserved(hold.owner)
+            from_free = min(units - from_hold, max(free, 0))
+            self.balances[hold.owner] = self.balances.get(hold.owner, 0) - from_hold - from_free
+            posted += from_hold + from_free
+            shortfall += units - from_hold - from_free
+        if request.release:
+            hold.remaining, hold.ended = 0, True
+        self.consumed += posted
+        self.shortfall += shortfall
+        return pb.RecordUseResponse(posted=posted, remaining=hold.remaining, shortfall=shortfall)
+
+    async def Release(self, request: pb.ReleaseRequest, context: Any) -> pb.ReleaseResponse:
+        self.calls.append("Release")
+        hold = self._hold(request.hold_id)
+        released, hold.remaining, hold.ended = hold.remaining, 0, True
+        return pb.ReleaseResponse(released=released)
+
+    def _hold(self, hold_id: str) -> Hold:
+        if hold_id not in self.holds:
+            raise UnknownHold
+        return self.holds[hold_id]
+
+
+class TwoProducts(catalog_pb2_grpc.CatalogServicer):
+    """Sells everything over every protocol, and plain HTTP alone."""
+
+    async def GetProduct(self, request: catalog_pb2.GetProductRequest, context: Any) -> catalog_pb2.Product:
+        if request.asset == STANDARD:
+            return catalog_pb2.Product(asset=STANDARD, protocols=["http", "https", "socks5"], active=True)
+        if request.asset == HTTP_ONLY:
+            return catalog_pb2.Product(asset=HTTP_ONLY, protocols=["http"], active=True)
+        raise UnknownAsset(f"there is no asset {request.asset}")
+
+
+@dataclass
+class Stage:
+    """The room, what it asks, and the way there (for planned failures)."""
+
+    kind: Kind
+    clock: FakeClock
+    db: Database
+    server: LocalServer
+    ledger: MeteredLedger
+    channel: LocalChannel
+    access: Access
+    settings: AccessSettings
+
+    @property
+    def faults(self) -> Any:
+        return self.channel.faults
+
+    def another(self) -> Access:
+        """The room again on the same database: after a restart, or as a replica."""
+        return make_access(self.server, self.db, self.clock, self.settings)[0]
+
+    async def node(self, name: str = "edge-1", boot: str = "boot-1") -> str:
+        await self.access.charging.open_node(name, boot, ENDPOINTS)
+        return name
+
+    async def customer(self, units: int, user_id: str = USER, asset: str = STANDARD) -> Issued:
+        """A connected customer with so much left, and node edge-1."""
+        self.ledger.give(user_id, asset, units)
+        await self.node()
+        return (await self.access.resources.connect(user_id, Wish(asset=asset)))[0]
+
+    async def lease(self, resource_id: str, want: int, node: str = "edge-1") -> tuple[str, int]:
+        lease_id = new_id("hld")
+        return lease_id, (await self.access.charging.lease(node, resource_id, lease_id, want)).units
+
+    async def facts(self, topic: str) -> list[Any]:
+        """What the room has announced under a topic, in order."""
+        async with self.db.snapshot() as tx:
+            told = select(tables.outbox.c.data).where(tables.outbox.c.type == topic)
+            rows = await tx.all(told.order_by(tables.outbox.c.position))
+        return [Event.by_topic[topic].model_validate_json(row.data) for row in rows]
+
+
+def make_access(
+    server: LocalServer, db: Database, clock: FakeClock, settings: AccessSettings
+) -> tuple[Access, LocalChannel]:
+    channel = LocalChannel(server, "access")
+    ledger: Any = ledger_pb2_grpc.LedgerStub(channel)
+    catalog: Any = catalog_pb2_grpc.CatalogStub(channel)
+    return Access(db, clock, settings, ledger, catalog), channel
+
+
+@asynccontextmanager
+async def stage(
+    kind: Kind, folder: Path, clock: FakeClock, settings: AccessSettings | None = None
+) -> AsyncIterator[Stage]:
+    """Set up access with its neighbours on a fresh database."""
+    ledger, server = MeteredLedger(), LocalServer()
+    ledger_pb2_grpc.add_LedgerServicer_to_server(ledger, server)
+    catalog_pb2_grpc.add_CatalogServicer_to_server(TwoProducts(), server)
+    chosen = settings or AccessSettings()
+    async with database(kind, folder, clock, room_migrations("access"), "access") as db:
+        access, channel = make_access(server, db, clock, chosen)
+        yield Stage(kind, clock, db, server, ledger, channel, access, chosen)
+
+
+def report(resource_id: str, session_id: str, octets: int, sequence: int, **more: Any) -> Flow:
+    """One report of a flow: `octets` to the customer, none from them, unless told otherwise."""
+    fields: dict[str, Any] = {
+        "session_id": session_id,
+        "resource_id": resource_id,
+        "credential_id": "crd_1",
+        "protocol": "connect",
+        "client_address": "192.0.2.1:50000",
+        "target": "example.com:443",
+        "input_octets": 0,
+        "output_octets": octets,
+        "session_time_us": sequence * 1_000_000,
+        "started_at_us": 1_795_305_600_000_000,
+        "requests": 0,
+        "sequence": sequence,
+        "stopped": False,
+        "terminate_cause": "",
+    }
+    return Flow(**fields | more)

@@ -1,0 +1,504 @@
+"""Charging, as nodes live through it: verdicts, leases, reports, deaths and returns."""
+
+import asyncio
+import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import event, select
+
+from tests.kit.metering import HTTP_ONLY, STANDARD, USER, Stage, report
+from tollway.contracts.errors import BadCredentials, NoAllowance, ResourceInactive, UnknownNode
+from tollway.kit.errors import Invalid, NotFound, Unavailable
+from tollway.kit.ids import new_id
+from tollway.services.access.model import Flow
+from tollway.services.access.service.resources import Wish
+from tollway.services.access.store.tables import flow as flow_table
+from tollway.services.access.store.tables import lease as lease_table
+
+MB = 1_000_000
+
+
+async def flows(here: Stage) -> dict[str, tuple[int, bool, str]]:
+    async with here.db.snapshot() as tx:
+        rows = await tx.all(select(flow_table))
+    return {
+        row.session_id: (row.input_octets + row.output_octets, row.stopped, row.terminate_cause)
+        for row in rows
+    }
+
+
+async def send(here: Stage, lease_id: str, *records: Flow, release: bool = False, node: str = "edge-1"):
+    return await here.access.charging.report(node, lease_id, records, release=release)
+
+
+@contextmanager
+def statements(here: Stage) -> Iterator[list[str]]:
+    """Note every statement that reaches the database inside the block."""
+    seen: list[str] = []
+
+    def note(_conn: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.split(maxsplit=1)[0] not in {"BEGIN", "PRAGMA"}:
+            seen.append(statement)
+
+    engine: Any = here.db.engine
+    both = [engine._readers.sync_engine, engine._writer.sync_engine]
+    for one in both:
+        event.listen(one, "before_cursor_execute", note)
+    yield seen
+    for one in both:
+        event.remove(one, "before_cursor_execute", note)
+
+
+# ── verdicts ────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_good_credential_is_told_what_it_may_do(here: Stage) -> None:
+    issued = await here.customer(MB)
+    grant = await here.access.charging.authenticate(issued.credential.username, issued.secret, "connect")
+    assert (grant.user_id, grant.resource_id, grant.asset) == (USER, issued.resource.id, STANDARD)
+    assert grant.cache_until_us == here.clock.now_us() + 10_000_000
+
+
+async def test_a_wrong_secret_and_an_unknown_name_are_refused_alike(here: Stage) -> None:
+    issued = await here.customer(MB)
+    for username, secret in ((issued.credential.username, "wrong"), ("nobody", issued.secret), ("", "")):
+        with pytest.raises(BadCredentials):
+            await here.access.charging.authenticate(username, secret, "http")
+
+
+async def test_a_revoked_credential_is_a_bad_one(here: Stage) -> None:
+    issued = await here.customer(MB)
+    await here.access.resources.revoke(USER, issued.resource.id, issued.credential.id)
+    with pytest.raises(BadCredentials):
+        await here.access.charging.authenticate(issued.credential.username, issued.secret, "http")
+
+
+async def test_a_resting_access_refuses(here: Stage) -> None:
+    issued = await here.customer(MB)
+    await here.access.resources.deactivate(USER, issued.resource.id)
+    with pytest.raises(ResourceInactive):
+        await here.access.charging.authenticate(issued.credential.username, issued.secret, "http")
+
+
+async def test_a_protocol_that_was_not_sold_is_refused(here: Stage) -> None:
+    issued = await here.customer(MB, asset=HTTP_ONLY)
+    await here.access.charging.authenticate(issued.credential.username, issued.secret, "http")
+    with pytest.raises(ResourceInactive, match="socks5"):
+        await here.access.charging.authenticate(issued.credential.username, issued.secret, "socks5")
+
+
+async def test_who_never_bought_and_who_used_all_has_no_allowance(here: Stage) -> None:
+    issued = await here.customer(1000)
+    here.ledger.balances.clear()
+    for balance in (None, 0):
+        if balance is not None:
+            here.ledger.give(USER, STANDARD, balance)
+        with pytest.raises(NoAllowance):
+            await here.access.charging.authenticate(issued.credential.username, issued.secret, "http")
+
+
+async def test_what_a_node_has_reserved_still_counts_as_held(here: Stage) -> None:
+    issued = await here.customer(1000)
+    assert (await here.lease(issued.resource.id, MB))[1] == 1000
+    await here.access.charging.authenticate(issued.credential.username, issued.secret, "http")
+
+
+async def test_a_verdict_costs_one_query_and_one_question(simple: Stage) -> None:
+    issued = await simple.customer(MB)
+    simple.ledger.calls.clear()
+    with statements(simple) as seen:
+        await simple.access.charging.authenticate(issued.credential.username, issued.secret, "http")
+    assert [one.split()[0] for one in seen] == ["SELECT"]
+    assert simple.ledger.calls == ["GetAccount"]
+
+
+# ── leases ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_lease_is_an_eighth_of_what_is_left_and_the_end_is_given_whole(here: Stage) -> None:
+    issued = await here.customer(8 * MB)
+    assert (await here.lease(issued.resource.id, 64 * MB))[1] == MB
+    assert (await here.lease(issued.resource.id, 300_000))[1] == 300_000
+    while (await here.lease(issued.resource.id, 64 * MB))[1]:
+        pass
+    assert here.ledger.reserved((USER, STANDARD)) == 8 * MB
+
+
+async def test_a_lease_is_never_larger_than_the_operator_allows(here: Stage) -> None:
+    issued = await here.customer(10**12)
+    assert (await here.lease(issued.resource.id, 10**11))[1] == 64 * 1024**2
+
+
+async def test_asking_again_gets_the_same_answer_and_reserves_once(here: Stage) -> None:
+    issued = await here.customer(8 * MB)
+    lease_id = new_id("hld")
+    answers = [
+        await here.access.charging.lease("edge-1", issued.resource.id, lease_id, want)
+        for want in (500_000, 500_000, 900_000)
+    ]
+    assert [one.units for one in answers] == [500_000] * 3
+    assert {one.left for one in answers} == {8 * MB - 500_000}
+    assert here.ledger.reserved((USER, STANDARD)) == 500_000
+
+
+async def test_asking_many_times_at_once_reserves_once(here: Stage) -> None:
+    issued = await here.customer(8 * MB)
+    lease_id = new_id("hld")
+    asked = (here.access.charging.lease("edge-1", issued.resource.id, lease_id, 700_000) for _ in range(8))
+    assert {one.units for one in await asyncio.gather(*asked)} == {700_000}
+    assert here.ledger.reserved((USER, STANDARD)) == 700_000
+
+
+@pytest.mark.parametrize("lost", [False, True])
+async def test_a_lease_whose_answer_was_lost_is_asked_for_again(here: Stage, lost: bool) -> None:
+    issued = await here.customer(8 * MB)
+    lease_id = new_id("hld")
+    here.faults.add("ledger.Reserve", lost=lost)
+    with pytest.raises(Unavailable):
+        await here.access.charging.lease("edge-1", issued.resource.id, lease_id, 500_000)
+    granted = await here.another().charging.lease("edge-1", issued.resource.id, lease_id, 500_000)
+    assert granted.units == 500_000
+    assert here.ledger.reserved((USER, STANDARD)) == 500_000
+
+
+async def test_a_stopped_access_is_granted_nothing(here: Stage) -> None:
+    issued = await here.customer(MB)
+    await here.access.resources.stop(issued.resource.id, "abuse")
+    assert (await here.lease(issued.resource.id, MB))[1] == 0
+    assert "Reserve" not in here.ledger.calls
+
+
+async def test_nonsense_is_refused(here: Stage) -> None:
+    issued = await here.customer(MB)
+    lease_id, _ = await here.lease(issued.resource.id, 1000)
+    charging = here.access.charging
+    with pytest.raises(Invalid):
+        await charging.lease("edge-1", issued.resource.id, new_id("hld"), 0)
+    with pytest.raises(Invalid):
+        await charging.lease("edge-1", issued.resource.id, "mine", 1)
+    with pytest.raises(NotFound):
+        await charging.lease("edge-1", "res_none", new_id("hld"), 1)
+    with pytest.raises(UnknownNode):
+        await charging.lease("edge-9", issued.resource.id, new_id("hld"), 1)
+    await here.node("edge-2")
+    with pytest.raises(Invalid, match="another node"):
+        await charging.lease("edge-2", issued.resource.id, lease_id, 1000)
+    with pytest.raises(Invalid):
+        await charging.open_node("", "boot", [])
+
+
+async def test_two_nodes_racing_for_the_last_bytes_get_what_there_is_and_no_more(here: Stage) -> None:
+    issued = await here.customer(1_000_003)
+    await here.node("edge-2")
+    got = {"edge-1": 0, "edge-2": 0}
+
+    async def spend(node: str) -> None:
+        for number in itertools.count(1):
+            lease_id, units = await here.lease(issued.resource.id, 256 * 1024, node)
+            if not units:
+                return
+            got[node] += units
+            last = report(issued.resource.id, f"flw_{node}", got[node], number)
+            await send(here, lease_id, last, release=True, node=node)
+
+    await asyncio.gather(spend("edge-1"), spend("edge-2"))
+    assert sum(got.values()) == 1_000_003 == here.ledger.consumed
+    assert here.ledger.balances[USER, STANDARD] == 0
+    assert here.ledger.shortfall == 0
+    assert min(got.values()) > 0
+
+
+# ── reports ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_flow_is_charged_for_what_it_moved_and_announced_when_it_ends(here: Stage) -> None:
+    issued = await here.customer(8 * MB)
+    lease_id, granted = await here.lease(issued.resource.id, MB)
+    first = await send(here, lease_id, report(issued.resource.id, "flw_1", 400_000, 1))
+    assert (first.remaining, first.shortfall) == (granted - 400_000, 0)
+    stop = report(
+        issued.resource.id,
+        "flw_1",
+        600_000,
+        2,
+        input_octets=50,
+        stopped=True,
+        terminate_cause="User-Request",
+    )
+    for _ in range(3):
+        await send(here, lease_id, stop, release=True)
+    assert here.ledger.consumed == 600_050
+    assert here.ledger.reserved((USER, STANDARD)) == 0
+    (told,) = await here.facts("SESSION_ACCOUNTED")
+    assert (told.user_id, told.input_octets, told.output_octets) == (USER, 50, 600_000)
+    assert told.terminate_cause == "User-Request"
+
+
+async def test_a_hundred_flows_are_one_question_and_a_handful_of_statements(simple: Stage) -> None:
+    issued = await simple.customer(8 * MB)
+    lease_id, _ = await simple.lease(issued.resource.id, MB)
+    records = [report(issued.resource.id, f"flw_{n}", 1000, 1) for n in range(100)]
+    simple.ledger.calls.clear()
+    with statements(simple) as seen:
+        await send(simple, lease_id, *records)
+    assert simple.ledger.calls == ["RecordUse"]
+    # The lease, the known flows; the flows, the totals, the lease.
+    assert [one.split()[0] for one in seen] == ["SELECT", "SELECT", "INSERT", "INSERT", "UPDATE"]
+    assert simple.ledger.consumed == 100_000
+
+
+@pytest.mark.parametrize("lost", [False, True])
+async def test_a_report_that_failed_is_sent_again_and_counts_once(here: Stage, lost: bool) -> None:
+    issued = await here.customer(8 * MB)
+    lease_id, _ = await here.lease(issued.resource.id, MB)
+    record = report(issued.resource.id, "flw_1", 700, 1, stopped=True, terminate_cause="User-Request")
+    here.faults.add("ledger.RecordUse", lost=lost)
+    with pytest.raises(Unavailable):
+        await send(here, lease_id, record, release=True)
+    assert await here.facts("SESSION_ACCOUNTED") == []
+    await here.another().charging.report("edge-1", lease_id, [record], release=True)
+    assert here.ledger.consumed == 700
+    assert await flows(here) == {"flw_1": (700, True, "User-Request")}
+    assert len(await here.facts("SESSION_ACCOUNTED")) == 1
+
+
+async def test_a_crash_between_ledger_and_store_heals_by_the_next_report(
+    here: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issued = await here.customer(8 * MB)
+    lease_id, _ = await here.lease(issued.resource.id, MB)
+
+    async def dies(*_: object) -> None:
+        raise RuntimeError("power cut")
+
+    with monkeypatch.context() as cut:
+        cut.setattr(here.access.charging, "_keep", dies)
+        with pytest.raises(RuntimeError):
+            await send(here, lease_id, report(issued.resource.id, "flw_1", 700, 1))
+    assert here.ledger.consumed == 700
+    assert await flows(here) == {}
+    await send(here, lease_id, report(issued.resource.id, "flw_1", 900, 2))
+    assert here.ledger.consumed == 900
+    assert await flows(here) == {"flw_1": (900, False, "")}
+    assert (await here.access.usage.stats(USER)).all_time.output_octets == 900
+
+
+async def test_two_replicas_handling_the_same_reports_at_once_count_them_once(here: Stage) -> None:
+    issued = await here.customer(8 * MB)
+    lease_id, _ = await here.lease(issued.resource.id, MB)
+    rooms = [here.access, here.another()]
+    sent = [
+        room.charging.report(
+            "edge-1",
+            lease_id,
+            [report(issued.resource.id, f"flw_{n}", 100 * step, step, stopped=step == 5) for n in range(4)],
+            release=False,
+        )
+        for step in range(1, 6)
+        for room in rooms
+    ]
+    await asyncio.gather(*sent)
+    assert here.ledger.consumed == 4 * 500
+    assert {octets for octets, _, _ in (await flows(here)).values()} == {500}
+    assert (await here.access.usage.stats(USER)).all_time.output_octets == 4 * 500
+    assert len(await here.facts("SESSION_ACCOUNTED")) == 4
+
+
+steps = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 400)), min_size=1, max_size=6)
+
+
+@given(steps, st.randoms(use_true_random=False))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_lost_repeated_and_reordered_reports_give_one_result(
+    simple: Stage, moved: list[tuple[int, int]], random: Random
+) -> None:
+    """Three flows move bytes; some reports are lost, all others come in any order and some twice, at last a stop."""
+    user_id = new_id("usr")
+    before = simple.ledger.consumed
+    issued = await simple.customer(MB, user_id)
+    lease_id, _ = await simple.lease(issued.resource.id, MB)
+    totals, sequences, sent = [0, 0, 0], [0, 0, 0], list[Flow]()
+    names = [new_id("flw") for _ in range(3)]
+    for flow, octets in moved:
+        totals[flow] += octets
+        sequences[flow] += 1
+        sent.append(report(issued.resource.id, names[flow], totals[flow], sequences[flow]))
+    stops = [
+        report(issued.resource.id, names[n], totals[n], sequences[n] + 1, stopped=True) for n in range(3)
+    ]
+    arriving = [one for one in sent if random.random() < 0.7] + stops
+    arriving += [one for one in arriving if random.random() < 0.4]
+    random.shuffle(arriving)
+    while arriving:
+        batch, arriving = arriving[:2], arriving[2:]
+        await send(simple, lease_id, *batch)
+    await send(simple, lease_id, release=True)
+    stored = await flows(simple)
+    assert [stored[name][:2] for name in names] == [(total, True) for total in totals]
+    assert simple.ledger.consumed - before == sum(totals)
+    assert simple.ledger.balances[user_id, STANDARD] == MB - sum(totals)
+    assert simple.ledger.reserved((user_id, STANDARD)) == 0
+    assert (await simple.access.usage.stats(user_id)).all_time.output_octets == sum(totals)
+    told = [one for one in await simple.facts("SESSION_ACCOUNTED") if one.user_id == user_id]
+    assert sorted(one.session_id for one in told) == sorted(names)
+
+
+async def test_a_report_is_refused_for_anothers_lease_or_resource(here: Stage) -> None:
+    issued = await here.customer(MB)
+    lease_id, _ = await here.lease(issued.resource.id, 1000)
+    await here.node("edge-2")
+    with pytest.raises(NotFound):
+        await send(here, lease_id, node="edge-2")
+    with pytest.raises(NotFound):
+        await send(here, "hld_none")
+    with pytest.raises(UnknownNode):
+        await send(here, "hld_none", node="edge-9")
+    with pytest.raises(Invalid, match="access only"):
+        await send(here, lease_id, report("res_other", "flw_1", 1, 1))
+
+
+# ── nodes that vanish and come back ─────────────────────────────────────────────────────────────────
+
+
+async def test_a_vanished_nodes_flows_are_closed_and_its_lease_returns(here: Stage) -> None:
+    issued = await here.customer(8 * MB)
+    lease_id, _ = await here.lease(issued.resource.id, MB)
+    await send(here, lease_id, report(issued.resource.id, "flw_1", 5000, 1))
+    here.clock.advance(900)
+    await here.access.charging.sweep()
+    assert (await flows(here))["flw_1"] == (5000, False, "")
+    here.clock.advance(121)
+    for _ in range(2):
+        await here.access.charging.sweep()
+    assert (await flows(here))["flw_1"] == (5000, True, "Lost-Carrier")
+    assert here.ledger.reserved((USER, STANDARD)) == 0
+    assert here.ledger.balances[USER, STANDARD] == 8 * MB - 5000
+    assert [one.terminate_cause for one in await here.facts("SESSION_ACCOUNTED")] == ["Lost-Carrier"]
+    assert here.ledger.calls.count("Release") == 1
+
+
+async def test_a_node_that_was_given_up_and_returns_is_still_charged_in_full(here: Stage) -> None:
+    issued = await here.customer(8 * MB)
+    lease_id, _ = await here.lease(issued.resource.id, MB)
+    await send(here, lease_id, report(issued.resource.id, "flw_1", 5000, 1))
+    here.clock.advance(2000)
+    await here.access.charging.sweep()
+    await here.node(boot="boot-2")
+    found = report(issued.resource.id, "flw_1", 7000, 2, stopped=True, terminate_cause="NAS-Reboot")
+    await send(here, lease_id, found, release=True)
+    assert (await flows(here))["flw_1"] == (7000, True, "NAS-Reboot")
+    assert here.ledger.balances[USER, STANDARD] == 8 * MB - 7000
+    assert len(await here.facts("SESSION_ACCOUNTED")) == 1
+    assert (await here.lease(issued.resource.id, 1000))[1] == 1000
+    asked_again = await here.access.charging.lease("edge-1", issued.resource.id, lease_id, MB)
+    assert asked_again.units == 0
+
+
+async def test_a_restarted_node_reports_its_book_on_the_old_lease(here: Stage) -> None:
+    issued = await here.customer(8 * MB)
+    lease_id, _ = await here.lease(issued.resource.id, MB)
+    await send(here, lease_id, report(issued.resource.id, "flw_1", 5000, 1))
+    await here.node(boot="boot-2")
+    found = report(issued.resource.id, "flw_1", 6000, 2, stopped=True, terminate_cause="NAS-Reboot")
+    await send(here, lease_id, found, release=True)
+    here.clock.advance(121)
+    await here.access.charging.sweep()
+    assert (await flows(here))["flw_1"] == (6000, True, "NAS-Reboot")
+    assert here.ledger.balances[USER, STANDARD] == 8 * MB - 6000
+
+
+async def test_a_restarted_node_that_lost_its_book_leaves_nothing_hanging(here: Stage) -> None:
+    issued = await here.customer(8 * MB)
+    old, _ = await here.lease(issued.resource.id, MB)
+    await send(here, old, report(issued.resource.id, "flw_1", 5000, 1))
+    await here.node(boot="boot-2")
+    new, _ = await here.lease(issued.resource.id, 1000)
+    await send(here, new, report(issued.resource.id, "flw_2", 10, 1))
+    here.clock.advance(121)
+    await here.access.charging.sweep()
+    assert await flows(here) == {"flw_1": (5000, True, "NAS-Reboot"), "flw_2": (10, False, "")}
+    assert here.ledger.reserved((USER, STANDARD)) == 990
+
+
+async def test_opening_again_under_the_same_boot_changes_nothing(here: Stage) -> None:
+    issued = await here.customer(8 * MB)
+    lease_id, _ = await here.lease(issued.resource.id, MB)
+    await send(here, lease_id, report(issued.resource.id, "flw_1", 5000, 1))
+    here.clock.advance(121)
+    await here.node()
+    await here.access.charging.sweep()
+    assert (await flows(here))["flw_1"] == (5000, False, "")
+
+
+async def test_reports_keep_leases_alive_also_empty_ones(here: Stage) -> None:
+    issued = await here.customer(8 * MB)
+    quiet, _ = await here.lease(issued.resource.id, MB)
+    busy, granted = await here.lease(issued.resource.id, 1000)
+    for _ in range(10):
+        here.clock.advance(600)
+        assert (await send(here, busy)).remaining == granted
+        await here.access.charging.sweep()
+    async with here.db.snapshot() as tx:
+        live = {row.id for row in await tx.all(select(lease_table).where(~lease_table.c.ended))}
+    assert live == {quiet, busy}
+
+
+async def test_a_lease_that_nobody_remembers_returns_although_its_node_lives(here: Stage) -> None:
+    issued = await here.customer(8 * MB)
+    await here.lease(issued.resource.id, MB)
+    here.clock.advance(1000)
+    await here.node()
+    here.clock.advance(100)
+    await here.access.charging.sweep()
+    assert here.ledger.reserved((USER, STANDARD)) == 0
+
+
+async def test_a_lease_that_was_never_answered_is_swept_without_a_hold(here: Stage) -> None:
+    issued = await here.customer(8 * MB)
+    here.faults.add("ledger.Reserve")
+    with pytest.raises(Unavailable):
+        await here.lease(issued.resource.id, MB)
+    here.clock.advance(2000)
+    await here.access.charging.sweep()
+    async with here.db.snapshot() as tx:
+        assert await tx.scalar(select(lease_table.c.ended)) is True
+
+
+async def test_nobody_is_given_up_right_after_a_start_of_the_room(here: Stage) -> None:
+    """While the room was away it could not hear anybody."""
+    issued = await here.customer(8 * MB)
+    lease_id, _ = await here.lease(issued.resource.id, MB)
+    await send(here, lease_id, report(issued.resource.id, "flw_1", 5000, 1))
+    here.clock.advance(3600)
+    restarted = here.another()
+    await restarted.charging.sweep()
+    assert (await flows(here))["flw_1"] == (5000, False, "")
+    here.clock.advance(121)
+    await restarted.charging.sweep()
+    assert (await flows(here))["flw_1"] == (5000, True, "Lost-Carrier")
+
+
+async def test_ended_leases_are_forgotten_after_days(here: Stage) -> None:
+    issued = await here.customer(8 * MB)
+    lease_id, _ = await here.lease(issued.resource.id, MB)
+    await send(here, lease_id, release=True)
+    kept, _ = await here.lease(issued.resource.id, MB)
+    here.clock.advance(3 * 24 * 3600)
+    await here.access.charging.forget()
+    async with here.db.snapshot() as tx:
+        assert [row.id for row in await tx.all(select(lease_table))] == [kept]
+
+
+async def test_connecting_is_charged_to_the_asset_that_was_chosen(here: Stage) -> None:
+    await here.node()
+    issued, _ = await here.access.resources.connect(USER, Wish(asset=HTTP_ONLY))
+    here.ledger.give(USER, HTTP_ONLY, 5000)
+    lease_id, _ = await here.lease(issued.resource.id, 5000)
+    await send(here, lease_id, report(issued.resource.id, "flw_1", 5000, 1), release=True)
+    assert here.ledger.balances == {(USER, HTTP_ONLY): 0}

@@ -1,0 +1,126 @@
+"""What was used and what is left, as a customer sees it."""
+
+import pytest
+
+from tests.kit.metering import HTTP_ONLY, STANDARD, USER, Stage, report
+from tollway.kit.errors import Invalid, Unavailable
+from tollway.kit.paging import encode_cursor
+from tollway.services.access.service.resources import Wish
+from tollway.services.access.service.usage import Allowance
+from tollway.services.access.store.usage import Filter, Total
+
+DAY_S = 24 * 3600
+
+
+async def use(here: Stage, resource_id: str, *flows: tuple[str, int, dict[str, object]]) -> None:
+    """Report flows on a fresh lease: name, octets to the customer, and more."""
+    lease_id, _ = await here.lease(resource_id, 100_000)
+    records = [report(resource_id, name, octets, 1, **more) for name, octets, more in flows]
+    await here.access.charging.report("edge-1", lease_id, records, release=False)
+
+
+async def test_a_stranger_has_nothing(here: Stage) -> None:
+    status = await here.access.usage.status("usr_9")
+    assert (status.resources, status.open_flows, status.suspended) == ([], 0, False)
+    assert status.allowances == [Allowance(STANDARD, 0, 0)]
+    stats = await here.access.usage.stats("usr_9")
+    assert stats.all_time == Total("", 0, 0, 0, 0)
+    assert await here.access.usage.monthly("usr_9", "") == []
+
+
+async def test_status_shows_what_is_left_of_each_asset_and_what_goes_on(here: Stage) -> None:
+    issued = await here.customer(1_000_000)
+    here.ledger.give(USER, HTTP_ONLY, 7)
+    await here.access.resources.connect(USER, Wish(asset=HTTP_ONLY))
+    await use(here, issued.resource.id, ("flw_1", 30_000, {}), ("flw_2", 5, {"stopped": True}))
+    status = await here.access.usage.status(USER)
+    assert status.allowances == [Allowance(HTTP_ONLY, 7, 0), Allowance(STANDARD, 969_995, 69_995)]
+    assert status.open_flows == 1
+    assert status.all_time.output_octets == 30_005
+
+
+async def test_status_says_so_when_the_ledger_is_away(here: Stage) -> None:
+    here.faults.add("ledger")
+    with pytest.raises(Unavailable):
+        await here.access.usage.status(USER)
+
+
+async def test_sums_are_kept_by_day_month_and_protocol(here: Stage) -> None:
+    """The clock stands at 22 November 2026."""
+    issued = await here.customer(10**9)
+    more = {"input_octets": 10, "requests": 2, "protocol": "http"}
+    await use(here, issued.resource.id, ("flw_1", 100, more), ("flw_2", 1000, {"protocol": "socks5"}))
+    here.clock.advance(DAY_S)
+    await here.node()
+    await use(here, issued.resource.id, ("flw_3", 5, {"protocol": "http"}))
+    stats = await here.access.usage.stats(USER)
+    assert stats.all_time == Total("", 10, 1105, 2, 3)
+    assert stats.this_month == Total("", 10, 1105, 2, 3)
+    assert stats.today == Total("", 0, 5, 0, 1)
+    assert stats.by_protocol == [Total("http", 10, 105, 2, 2), Total("socks5", 0, 1000, 0, 1)]
+    assert stats.open_flows == 3
+    here.clock.advance(30 * DAY_S)
+    await here.node()
+    await use(here, issued.resource.id, ("flw_3", 105, {"protocol": "http"}))
+    assert await here.access.usage.monthly(USER, "") == [
+        Total("2026-12", 0, 100, 0, 0),
+        Total("2026-11", 10, 1105, 2, 3),
+    ]
+    assert await here.access.usage.monthly(USER, HTTP_ONLY) == []
+    assert (await here.access.usage.stats(USER)).this_month.output_octets == 100
+
+
+async def test_records_come_in_pages_and_add_up_to_the_sums(here: Stage) -> None:
+    issued = await here.customer(10**9)
+    start = 1_795_305_600_000_000
+    flows = [(f"flw_{n}", 10 * n, {"started_at_us": start + n // 2}) for n in range(1, 8)]
+    await use(here, issued.resource.id, *flows)
+    for newest_first in (False, True):
+        seen: list[str] = []
+        octets, cursor = 0, ""
+        while True:
+            page = await here.access.usage.records(USER, Filter(), 3, cursor, newest_first=newest_first)
+            seen += [one.flow.session_id for one in page.items]
+            octets += sum(one.flow.octets for one in page.items)
+            cursor = page.next_cursor
+            if not cursor:
+                break
+        expected = [name for name, _, _ in flows]
+        assert seen == (expected[::-1] if newest_first else expected)
+        assert octets == 280 == (await here.access.usage.stats(USER)).all_time.output_octets
+
+
+async def test_records_can_be_narrowed(here: Stage) -> None:
+    issued = await here.customer(10**9)
+    other, _ = await here.access.resources.connect(USER, Wish(asset=HTTP_ONLY))
+    here.ledger.give(USER, HTTP_ONLY, 1000)
+    await use(here, issued.resource.id, ("flw_1", 1, {"started_at_us": 10}), ("flw_2", 1, {"stopped": True}))
+    await use(here, other.resource.id, ("flw_3", 1, {"started_at_us": 20}))
+
+    async def names(only: Filter) -> set[str]:
+        page = await here.access.usage.records(USER, only, 10, "")
+        return {one.flow.session_id for one in page.items}
+
+    assert await names(Filter(resource_id=other.resource.id)) == {"flw_3"}
+    assert await names(Filter(stopped=True)) == {"flw_2"}
+    assert await names(Filter(stopped=False)) == {"flw_1", "flw_3"}
+    assert await names(Filter(since_us=11)) == {"flw_2", "flw_3"}
+    assert await names(Filter(until_us=20)) == {"flw_1"}
+    page = await here.access.usage.records("usr_2", Filter(), 10, "")
+    assert page.items == []
+
+
+@pytest.mark.parametrize("key", [["x", "y"], [1, 2], [-1, "flw"], [2**64, "flw"], [1, "a\0b"]])
+async def test_a_cursor_that_was_not_given_out_is_refused(simple: Stage, key: list[str | int]) -> None:
+    with pytest.raises(Invalid, match="cursor"):
+        await simple.access.usage.records(USER, Filter(), 10, encode_cursor(key))
+
+
+async def test_operators_see_what_nodes_carry(here: Stage) -> None:
+    issued = await here.customer(10**9)
+    await here.node("edge-2", "boot-9")
+    await use(here, issued.resource.id, ("flw_1", 40_000, {}), ("flw_2", 1, {"stopped": True}))
+    one, two = await here.access.usage.nodes()
+    assert (one[0].name, one[1].flows, one[1].leases, one[1].held) == ("edge-1", 1, 1, 59_999)
+    assert (two[0].name, two[0].boot_id, two[1].flows, two[1].leases) == ("edge-2", "boot-9", 0, 0)
+    assert [online for _, _, online in (one, two)] == [True, True]

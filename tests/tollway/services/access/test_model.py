@@ -1,0 +1,140 @@
+"""The pure rules of access."""
+
+from dataclasses import replace
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.kit.metering import report
+from tollway.contracts.errors import ResourceInactive
+from tollway.kit.errors import Conflict, Invalid, NotFound
+from tollway.services.access.model import (
+    Flow,
+    Limits,
+    Resource,
+    State,
+    digest,
+    matches,
+    merge,
+    merge_all,
+    new_secret,
+    new_username,
+)
+
+RESOURCE = Resource(
+    "res_1", "usr_1", "proxy", "bandwidth", ("http", "https"), "direct", State.ACTIVE, "", Limits(), 1, 1
+)
+CAUSES = ["", "User-Request", "Lost-Carrier", "Quota"]
+
+reports = st.builds(
+    lambda sequence, into, out, stopped, cause: report(
+        "res_1", "flw_1", out, sequence, input_octets=into, stopped=stopped, terminate_cause=cause
+    ),
+    sequence=st.integers(0, 5),
+    into=st.integers(0, 1000),
+    out=st.integers(0, 1000),
+    stopped=st.booleans(),
+    cause=st.sampled_from(CAUSES),
+)
+
+
+@given(st.lists(reports, min_size=1, max_size=8), st.randoms(use_true_random=False))
+def test_any_order_and_any_repeats_of_reports_say_the_same(given_reports: list[Flow], random: Random) -> None:
+    shuffled = given_reports + given_reports[::2]
+    random.shuffle(shuffled)
+    assert merge_all(shuffled) == merge_all(given_reports)
+
+
+@given(reports, reports, reports)
+def test_it_does_not_matter_which_reports_meet_first(one: Flow, two: Flow, three: Flow) -> None:
+    assert merge(merge(one, two), three) == merge(one, merge(two, three))
+
+
+@given(reports, reports)
+def test_counters_never_go_down_and_a_stop_stays(one: Flow, two: Flow) -> None:
+    both = merge(one, two)
+    assert both.octets >= max(one.octets, two.octets)
+    assert both.stopped == (one.stopped or two.stopped)
+
+
+def test_a_late_interim_report_does_not_reopen_a_stopped_flow() -> None:
+    stop = report("res_1", "flw_1", 900, 5, stopped=True, terminate_cause="User-Request")
+    late = report("res_1", "flw_1", 700, 4)
+    assert merge(stop, late) == stop
+
+
+def test_the_nodes_own_stop_replaces_the_cause_that_was_presumed() -> None:
+    presumed = report("res_1", "flw_1", 500, 3, stopped=True, terminate_cause="Lost-Carrier")
+    real = report("res_1", "flw_1", 800, 4, stopped=True, terminate_cause="NAS-Reboot")
+    both = merge(presumed, real)
+    assert (both.terminate_cause, both.octets) == ("NAS-Reboot", 800)
+
+
+def test_a_flow_belongs_to_one_resource() -> None:
+    with pytest.raises(Invalid, match="two resources"):
+        merge(report("res_1", "flw_1", 1, 1), report("res_2", "flw_1", 1, 1))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"input_octets": -1},
+        {"output_octets": 2**63},
+        {"started_at_us": 0},
+        {"sequence": -1},
+        {"session_id": ""},
+        {"resource_id": ""},
+    ],
+)
+def test_a_record_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(Invalid):
+        replace(report("res_1", "flw_1", 1, 1), **wrong)
+
+
+def test_a_secret_matches_itself_only() -> None:
+    secret = new_secret()
+    assert matches(secret, digest(secret))
+    assert not matches(secret + "x", digest(secret))
+    assert not matches(secret, None)
+
+
+def test_secrets_and_usernames_need_no_escaping_and_leave_the_dash_free() -> None:
+    assert new_secret().isalnum()
+    assert new_username().isalnum()
+    assert new_username()[0].isalpha()
+    assert len({new_secret() for _ in range(100)}) == 100
+    assert len(new_secret()) * 5 >= 160
+
+
+def test_what_a_customer_rests_a_customer_wakes() -> None:
+    resting = RESOURCE.become(State.INACTIVE)
+    assert resting.become(State.ACTIVE) == RESOURCE
+
+
+def test_only_the_operator_lifts_a_suspension() -> None:
+    stopped = RESOURCE.become(State.SUSPENDED, by_operator=True)
+    with pytest.raises(Conflict, match="operator"):
+        stopped.become(State.ACTIVE)
+    with pytest.raises(Conflict, match="operator"):
+        stopped.become(State.INACTIVE)
+    assert stopped.become(State.ACTIVE, by_operator=True) == RESOURCE
+    assert stopped.become(State.DELETED).state is State.DELETED
+
+
+def test_what_is_deleted_stays_deleted() -> None:
+    with pytest.raises(NotFound):
+        RESOURCE.become(State.DELETED).become(State.ACTIVE, by_operator=True)
+
+
+def test_a_flow_is_admitted_by_state_customer_and_protocol() -> None:
+    RESOURCE.admit("http", user_stopped=False)
+    RESOURCE.admit("connect", user_stopped=False)
+    with pytest.raises(ResourceInactive, match="socks5"):
+        RESOURCE.admit("socks5", user_stopped=False)
+    with pytest.raises(ResourceInactive, match="suspended"):
+        RESOURCE.admit("http", user_stopped=True)
+    with pytest.raises(ResourceInactive, match="inactive"):
+        RESOURCE.become(State.INACTIVE).admit("http", user_stopped=False)
