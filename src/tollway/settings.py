@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -28,6 +28,14 @@ from tollway.services.tokens.settings import TokensSettings
 ENV_PREFIX = "TOLLWAY_"
 FILE_NAME = "tollway.toml"
 _SECRET_WORDS = ("password", "secret", "key", "token")
+
+
+_Section = TypeVar("_Section", bound=BaseModel)
+
+
+def defaults(section: type[_Section]) -> _Section:
+    """Return a section in which everything has its default."""
+    return section.model_validate({})
 
 
 class Section(BaseModel):
@@ -114,23 +122,23 @@ class Settings(Section):
     environment: Literal["development", "production"] = Field(
         "development", description="Tightens some defaults"
     )
-    database: DatabaseSettings = DatabaseSettings()  # pyright: ignore[reportCallIssue]
-    network: NetworkSettings = NetworkSettings()  # pyright: ignore[reportCallIssue]
-    security: SecuritySettings = SecuritySettings()  # pyright: ignore[reportCallIssue]
-    log: LogSettings = LogSettings()  # pyright: ignore[reportCallIssue]
-    mail: MailSettings = MailSettings()  # pyright: ignore[reportCallIssue]
-    operator: OperatorSettings = OperatorSettings()  # pyright: ignore[reportCallIssue]
-    gateway: GatewaySettings = GatewaySettings()
-    edge: EdgeSettings = EdgeSettings()
-    identity: IdentitySettings = IdentitySettings()
-    tokens: TokensSettings = TokensSettings()
-    ledger: LedgerSettings = LedgerSettings()
-    catalog: CatalogSettings = CatalogSettings()
-    orders: OrdersSettings = OrdersSettings()
-    payments: PaymentsSettings = PaymentsSettings()
-    payments_mock: PaymentsMockSettings = PaymentsMockSettings()
-    access: AccessSettings = AccessSettings()
-    notifications: NotificationsSettings = NotificationsSettings()
+    database: DatabaseSettings = defaults(DatabaseSettings)
+    network: NetworkSettings = defaults(NetworkSettings)
+    security: SecuritySettings = defaults(SecuritySettings)
+    log: LogSettings = defaults(LogSettings)
+    mail: MailSettings = defaults(MailSettings)
+    operator: OperatorSettings = defaults(OperatorSettings)
+    gateway: GatewaySettings = defaults(GatewaySettings)
+    edge: EdgeSettings = defaults(EdgeSettings)
+    identity: IdentitySettings = defaults(IdentitySettings)
+    tokens: TokensSettings = defaults(TokensSettings)
+    ledger: LedgerSettings = defaults(LedgerSettings)
+    catalog: CatalogSettings = defaults(CatalogSettings)
+    orders: OrdersSettings = defaults(OrdersSettings)
+    payments: PaymentsSettings = defaults(PaymentsSettings)
+    payments_mock: PaymentsMockSettings = defaults(PaymentsMockSettings)
+    access: AccessSettings = defaults(AccessSettings)
+    notifications: NotificationsSettings = defaults(NotificationsSettings)
 
 
 class SettingsWrong(Exception):
@@ -242,7 +250,7 @@ def _flatten(prefix: str, tree: Mapping[str, Any]) -> list[tuple[str, Any]]:
     rows: list[tuple[str, Any]] = []
     for name, value in tree.items():
         if isinstance(value, dict) and value:
-            rows += _flatten(f"{prefix}{name}.", value)  # pyright: ignore[reportUnknownArgumentType]
+            rows += _flatten(f"{prefix}{name}.", cast("dict[str, Any]", value))
         else:
             rows.append((prefix + name, value))
     return rows

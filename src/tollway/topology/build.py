@@ -182,7 +182,7 @@ def access(house: House) -> Parts:
     """Build the access room."""
     from tollway.services.access.hears import HEARS
     from tollway.services.access.http import router
-    from tollway.services.access.jobs import JOBS, TIMED
+    from tollway.services.access.jobs import TIMED
     from tollway.services.access.rpc import AccessRpc
     from tollway.services.access.service import Access
 
@@ -192,8 +192,7 @@ def access(house: House) -> Parts:
         lambda server: access_pb2_grpc.add_AccessServicer_to_server(AccessRpc(room), server),
         router(room),
         HEARS,
-        JOBS,
-        TIMED,
+        timed=TIMED,
     )
 
 

@@ -42,5 +42,5 @@ class Parts:
     timed: "Mapping[str, Timed]" = field(default_factory=dict[Any, Any])
     components: Sequence[tuple[str, Component]] = ()
     """What else of this room has a beginning and an end, such as a page of its own."""
-    prepare: Callable[[], Awaitable[None]] | None = None
+    prepare: Callable[[], Awaitable[object]] | None = None
     """Done after every part of the process is up; repeated until it succeeds."""

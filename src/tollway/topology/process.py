@@ -1,9 +1,11 @@
 """Assembles one process out of its targets. The rooms cannot tell what was decided here."""
 
 import asyncio
+import fcntl
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tollway import __version__
@@ -172,6 +174,13 @@ class Process:
 
     def _issue_certificates(self) -> None:
         folder = backends.certificates(self.settings)
+        folder.mkdir(parents=True, exist_ok=True)
+        # Processes of one machine start together; the first makes the authority, the others use it.
+        with (folder / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._ensure_certificates(folder)
+
+    def _ensure_certificates(self, folder: Path) -> None:
         hosts = list(self.settings.network.hosts)
         serves = any(self._address(name) for name in self.rooms)
         if serves:

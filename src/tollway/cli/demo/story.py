@@ -101,8 +101,7 @@ class Story:
     async def _link_from_mail(self) -> str:
         async def look() -> str | None:
             found = await self._inbox.get(f"/inbox/api/messages?to={self._email}")
-            messages = found["items"] if isinstance(found, dict) else found
-            return next((link for message in messages for link in message["links"]), None)
+            return next((link for message in found["messages"] for link in message["links"]), None)
 
         return await _until(look, "the verification mail does not arrive")
 

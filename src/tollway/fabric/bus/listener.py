@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 # The room, its open transaction, and the fact. A handler registered for `Event` itself hears everything and is
 # given the envelope (`facts_pb2.Fact`) instead of the parsed event.
 Handler = Callable[[Any, Tx, Any], Awaitable[None]]
-Hears = Mapping[type[Event], Handler]
+Hears = Mapping[type[Any], Handler]
 
 BATCH = 100
 WAIT_MS = 4_000

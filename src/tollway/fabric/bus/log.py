@@ -12,7 +12,7 @@ from tollway.kit.errors import NotFound
 
 MAX_FACTS = 500
 # A fact may be committed by another replica of the room, which cannot wake us; this is how long it may wait.
-POLL_S = 0.5
+POLL_S = 1.0
 
 
 class FactsLog:
