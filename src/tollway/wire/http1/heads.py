@@ -1,19 +1,14 @@
-"""The nouns of HTTP/1.1: heads, body framing, limits and refusals, and the rules both heads share.
+"""The nouns of HTTP/1.1: heads, body framing, limits, refusals.
 
 Heads and events are named tuples: frozen, slotted, and three times cheaper to make than dataclasses, which
 counts at tens of thousands a second.
 """
 
-import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
 Headers = tuple[tuple[bytes, bytes], ...]
-
-# A host name, IPv4 or [IPv6] address, and perhaps a port. Nothing of a path, a query or user information.
-_HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?")
-_DIGITS = re.compile(rb"[0-9]{1,18}")
 
 
 class Framing(Enum):
@@ -98,129 +93,3 @@ class BadHead(BadMessage):
 
 class BadBody(BadMessage):
     """The body's framing is broken, or it ended early."""
-
-
-class HeaderFacts:
-    """Collects one head from httptools' callbacks and keeps aside the few headers that rule the framing."""
-
-    __slots__ = (
-        "connection",
-        "content_length",
-        "expect",
-        "headers",
-        "host",
-        "line",
-        "transfer_encoding",
-        "upgrade",
-    )
-
-    def __init__(self) -> None:
-        self.line = b""
-        self.headers: list[tuple[bytes, bytes]] = []
-        self.host: bytes | None = None
-        self.content_length: bytes | None = None
-        self.transfer_encoding: bytes | None = None
-        self.connection: tuple[bytes, ...] = ()
-        self.upgrade = b""
-        self.expect = b""
-
-    def on_url(self, target: bytes) -> None:
-        self.line = target
-
-    def on_status(self, reason: bytes) -> None:
-        self.line = reason
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self.headers.append((name, value.rstrip(b" \t")))  # llhttp only strips the front
-
-    def sort_out(self) -> None:
-        """Look at each header once. Raises BadHead when one that may come once comes twice."""
-        for name, value in self.headers:
-            # Length first: it is cheaper than a lower-cased copy, and most headers end here.
-            if len(name) not in _RULING_LENGTHS:
-                continue
-            match name.lower():
-                case b"host":
-                    self.host = _once(self.host, value, "Host")
-                case b"content-length":
-                    self.content_length = _once(self.content_length, value, "Content-Length")
-                case b"transfer-encoding":
-                    self.transfer_encoding = _once(self.transfer_encoding, value, "Transfer-Encoding")
-                case b"connection":
-                    self.connection += tuple(part.strip().lower() for part in value.split(b","))
-                case b"upgrade":
-                    self.upgrade = _once(self.upgrade or None, value, "Upgrade").lower()
-                case b"expect":
-                    self.expect = value.lower()
-                case _:
-                    pass
-
-    def body(self, minor: int) -> tuple[Framing, int] | None:
-        """Return what the headers say about the body; None when they say nothing (RFC 9112, section 6)."""
-        coding, length = self.transfer_encoding, self.content_length
-        if coding is not None:
-            if length is not None:
-                raise BadHead(400, "Transfer-Encoding and Content-Length contradict each other")
-            if minor == 0:
-                raise BadHead(400, "HTTP/1.0 has no Transfer-Encoding")
-            if coding.lower() != b"chunked":
-                raise BadHead(501, "the only transfer coding understood is chunked")
-            return Framing.CHUNKED, 0
-        if length is None:
-            return None
-        if not _DIGITS.fullmatch(length):
-            raise BadHead(400, "Content-Length is not one plain number")
-        size = int(length)
-        return (Framing.LENGTH if size else Framing.NONE), size
-
-    def keep_alive(self, minor: int) -> bool:
-        """Tell whether the connection may carry another message (RFC 9112, section 9.3)."""
-        if minor == 0:
-            return b"keep-alive" in self.connection and b"close" not in self.connection
-        return b"close" not in self.connection
-
-
-def check_host(host: bytes | None, minor: int) -> bytes:
-    """Return the one valid Host; BadHead otherwise (RFC 9112, section 3.2)."""
-    if host is None:
-        if minor == 0:
-            return b""
-        raise BadHead(400, "the Host header is missing")
-    if not _HOST.fullmatch(host):
-        raise BadHead(400, "Host is not a host name or address with an optional port")
-    return host
-
-
-def check_caps(head: bytes, limits: Limits) -> None:
-    """Refuse a head that is too large as a whole, or has too long a line."""
-    if len(head) > limits.line_bytes:
-        lines = head.split(b"\r\n")
-        if len(lines[0]) > limits.line_bytes:
-            raise BadHead(414, f"the request line is longer than {limits.line_bytes} bytes")
-        if max(map(len, lines)) > limits.line_bytes:
-            raise BadHead(431, f"a header line is longer than {limits.line_bytes} bytes")
-        if len(head) > limits.head_bytes:
-            raise BadHead(431, f"the head is larger than {limits.head_bytes} bytes")
-
-
-def check_names(headers: list[tuple[bytes, bytes]], limits: Limits) -> None:
-    """Refuse too many headers, and names that other software reads as another name."""
-    if len(headers) > limits.headers:
-        raise BadHead(431, f"there are more than {limits.headers} headers")
-    if limits.underscores:
-        return
-    for name, _ in headers:
-        # `X_User_Id` and `X-User-Id` are one variable to CGI and its heirs, so one would hide the other.
-        if b"_" in name:
-            raise BadHead(400, "a header name contains an underscore")
-
-
-def _once(before: bytes | None, value: bytes, name: str) -> bytes:
-    if before is not None:
-        raise BadHead(400, f"there is more than one {name} header")
-    return value
-
-
-_RULING_LENGTHS = frozenset(
-    map(len, (b"host", b"content-length", b"transfer-encoding", b"connection", b"upgrade", b"expect"))
-)

@@ -10,20 +10,16 @@ from collections.abc import Iterator
 
 import httptools
 
+from tollway.wire.http1.facts import Facts, check_caps, check_host
 from tollway.wire.http1.framing import Body, body_of
 from tollway.wire.http1.heads import (
-    BadBody,
     BadHead,
     BadMessage,
     Data,
     End,
     Framing,
-    HeaderFacts,
     Limits,
     RequestHead,
-    check_caps,
-    check_host,
-    check_names,
 )
 
 Event = RequestHead | Data | End
@@ -32,7 +28,7 @@ _METHOD = re.compile(rb"[A-Z][A-Z-]{0,19}(?: |\Z)")
 # What no head may contain, wherever it stands: NUL, a bare LF, a bare CR.
 _FORBIDDEN = re.compile(rb"\x00|(?<!\r)\n|\r(?!\n|\Z)")
 _OTHER_VERSION = re.compile(rb"\S+ \S+ HTTP/[0-9]\.[0-9]")
-_TARGET = re.compile(rb"[\x21\x22\x24-\x7e]+")
+_SLASH = 0x2F
 _END = End(0)
 
 
@@ -140,7 +136,7 @@ class RequestReader:
 def read_request_head(head: bytes, limits: Limits, size: int) -> RequestHead:
     """Parse one complete head, blank line included. Raises BadHead."""
     check_caps(head, limits)
-    facts = HeaderFacts()
+    facts = Facts()
     parser = httptools.HttpRequestParser(facts)
     try:
         parser.feed_data(head)
@@ -154,8 +150,7 @@ def read_request_head(head: bytes, limits: Limits, size: int) -> RequestHead:
     method, target = parser.get_method(), facts.line
     minor = _minor(head, method, target)
     _check_target(method, target)
-    check_names(facts.headers, limits)
-    facts.sort_out()
+    facts.sort_out(head, limits)
     framing, length = facts.body(minor) or (Framing.NONE, 0)
     if facts.expect not in {b"", b"100-continue"}:
         raise BadHead(417, "the only expectation understood is 100-continue")
@@ -177,27 +172,25 @@ def read_request_head(head: bytes, limits: Limits, size: int) -> RequestHead:
 
 def _minor(head: bytes, method: bytes, target: bytes) -> int:
     """Tell the version from a request line that is exactly method, space, target, space, version."""
-    line = b"%b %b HTTP/1." % (method, target)
-    if head.startswith(line):
-        version = head[len(line) : len(line) + 3]
-        if version == b"1\r\n":
-            return 1
-        if version == b"0\r\n":
-            return 0
-    if _OTHER_VERSION.fullmatch(head[: head.find(b"\r")]):
+    line = head[: head.find(b"\r")]
+    if line == b"%b %b HTTP/1.1" % (method, target):
+        return 1
+    if line == b"%b %b HTTP/1.0" % (method, target):
+        return 0
+    if _OTHER_VERSION.fullmatch(line):
         raise BadHead(505, "only HTTP/1.1 and HTTP/1.0 are spoken here")
     raise BadHead(400, "the request line is not exactly METHOD target HTTP/1.1")
 
 
 def _check_target(method: bytes, target: bytes) -> None:
-    """Refuse a target that is none of the four forms (RFC 9112, section 3.2), or has odd bytes."""
-    if not _TARGET.fullmatch(target):
-        raise BadHead(400, "the request target contains bytes that must be percent-encoded")
+    """Refuse a target that is none of the four forms (RFC 9112, section 3.2), or has a fragment.
+
+    llhttp has made sure that it is visible ASCII.
+    """
+    if b"#" in target:
+        raise BadHead(400, "the request target has a fragment")
     if method == b"CONNECT":
         if b"/" in target or b":" not in target or b"@" in target:
             raise BadHead(400, "CONNECT needs a target of the form host:port")
-    elif not (target.startswith(b"/") or b"://" in target[:16] or (target == b"*" and method == b"OPTIONS")):
+    elif target[0] != _SLASH and b"://" not in target[:16] and not (target == b"*" and method == b"OPTIONS"):
         raise BadHead(400, "the request target is neither a path nor an absolute URL")
-
-
-__all__ = ["BadBody", "Event", "RequestReader", "read_request_head"]

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import httptools
 
+from tollway.wire.http1.facts import Facts, check_caps
 from tollway.wire.http1.framing import Body, EndlessBody, body_of
 from tollway.wire.http1.heads import (
     BadBody,
@@ -16,16 +17,14 @@ from tollway.wire.http1.heads import (
     Data,
     End,
     Framing,
-    HeaderFacts,
     Limits,
     ResponseHead,
-    check_caps,
-    check_names,
 )
 
 Event = ResponseHead | Data | End
 
 _PREFIX = b"HTTP/1."
+_MINORS = {b"HTTP/1.1 ": 1, b"HTTP/1.0 ": 0}
 _END = End(0)
 _LIMITS = Limits(line_bytes=16_384, head_bytes=65_536, headers=200, underscores=True)
 
@@ -149,7 +148,7 @@ class ResponseReader:
 def read_response_head(head: bytes, method: bytes, limits: Limits = _LIMITS) -> ResponseHead:
     """Parse one complete head, blank line included. Raises BadHead."""
     check_caps(head, limits)
-    facts = HeaderFacts()
+    facts = Facts()
     parser = httptools.HttpResponseParser(facts)
     try:
         parser.feed_data(head)
@@ -157,12 +156,10 @@ def read_response_head(head: bytes, method: bytes, limits: Limits = _LIMITS) -> 
         pass
     except httptools.HttpParserError as error:
         raise BadHead(502, f"the response is malformed: {error}") from error
-    version = parser.get_http_version()
-    if version not in {"1.1", "1.0"}:
+    minor = _MINORS.get(head[:9])
+    if minor is None:
         raise BadHead(502, "the answer is not HTTP/1.1")
-    minor = 1 if version == "1.1" else 0
-    check_names(facts.headers, limits)
-    facts.sort_out()
+    facts.sort_out(head, limits)
     status = parser.get_status_code()
     framing, length = _framing(facts, status, method, minor)
     return ResponseHead(
@@ -179,7 +176,7 @@ def read_response_head(head: bytes, method: bytes, limits: Limits = _LIMITS) -> 
     )
 
 
-def _framing(facts: HeaderFacts, status: int, method: bytes, minor: int) -> tuple[Framing, int]:
+def _framing(facts: Facts, status: int, method: bytes, minor: int) -> tuple[Framing, int]:
     """RFC 9112, section 6.3: some responses never have a body, whatever their headers say."""
     told = facts.body(minor)
     if method == b"HEAD" or status < 200 or status in {204, 304}:
