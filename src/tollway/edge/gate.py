@@ -24,6 +24,7 @@ from tollway.edge.reactor import Reactor
 from tollway.edge.refusal import Refusal
 from tollway.edge.settings import EdgeSettings
 from tollway.edge.upstreams.direct import Addresses, Dial, Names
+from tollway.edge.upstreams.kept import Kept
 from tollway.edge.username import parse_username
 
 _log = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ class Gate:
         self.reactor, self.settings = reactor, settings
         self.pipes = Pipes()
         self._logins, self._allowances, self._policy = logins, allowances, policy
+        self._kept = Kept(reactor, settings.origin_idle_s, settings.origin_idle_limit)
         self._names = Names(settings.name_ttl_s, settings.lookup_timeout_s)
 
     def login(
@@ -115,6 +117,14 @@ class Gate:
         self.lookup(host, looked_up)
         return opening
 
+    def reuse(self, flow: Flow, host: str, port: int) -> socket.socket | None:
+        """Return a connection that this customer's requests left open, if there is one; it may be dead."""
+        return self._kept.take((flow.grant.resource_id, host, port))
+
+    def keep(self, flow: Flow, host: str, port: int, sock: socket.socket) -> None:
+        """Leave a connection open for the customer's next request."""
+        self._kept.give((flow.grant.resource_id, host, port), sock)
+
     def lookup(self, host: str, then: Callable[[Addresses | Refusal], None]) -> None:
         """Resolve a name; the answer has not been judged."""
         self._names.lookup(host, then)
@@ -123,6 +133,11 @@ class Gate:
         """End a flow; what it used is reported until acknowledged. Harmless when it has ended."""
         if not flow.ended:
             self._allowances.end(flow, cause)
+
+    def stop(self) -> None:
+        """Close what is kept for later."""
+        self._kept.close()
+        self.pipes.close()
 
     def _begin(
         self,

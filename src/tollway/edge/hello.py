@@ -12,17 +12,15 @@ from tollway.edge.flow import Carrier, Cause, Flow
 from tollway.edge.gate import Gate, Opening
 from tollway.edge.metrics import REFUSALS
 from tollway.edge.pump import CHUNK_BYTES, SCRATCH
-from tollway.edge.reactor import ERROR
+from tollway.edge.reactor import ERROR, FINISHED
 from tollway.edge.refusal import NO_ALLOWANCE, UNAVAILABLE, Refusal
 from tollway.edge.relay import Farewell, Tunnel
 
 
 class Hello(Carrier):
-    """One client connection that is not relayed yet. Subclasses say `protocol`, `told` and `refuse`."""
+    """One client connection that is not relayed yet. Subclasses say what `told` and `refuse` do."""
 
-    protocol = ""
     __slots__ = (
-        "_missed",
         "_opening",
         "_origin",
         "_waiting",
@@ -33,18 +31,21 @@ class Hello(Carrier):
         "fd",
         "flow",
         "gate",
+        "missed",
+        "protocol",
         "unread",
         "said",
     )
 
-    def __init__(self, gate: Gate, client: socket.socket, client_address: str) -> None:
+    def __init__(self, gate: Gate, client: socket.socket, client_address: str, protocol: str) -> None:
         self.gate, self.client, self.client_address = gate, client, client_address
+        self.protocol = protocol
         self.flow: Flow | None = None
         self.closed = False
         self.unread = b""  # what the client said and nobody has understood yet
         self.said = 0
         self._waiting = False
-        self._missed = False  # the client said something while we waited for somebody else
+        self.missed = False  # the client said something while we waited for somebody else
         self._opening: Opening | None = None
         self._origin: socket.socket | None = None  # reached, and not yet relayed to
         self.deadline = time.monotonic() + gate.settings.head_timeout_s
@@ -68,8 +69,9 @@ class Hello(Carrier):
         if mask & ERROR:
             self.hang_up(Cause.LOST_CARRIER)
         elif self._waiting:
-            self._missed = True
+            self.missed = True
         else:
+            self.missed = bool(mask & FINISHED)
             self.listen()
 
     def listen(self) -> None:
@@ -84,6 +86,7 @@ class Hello(Carrier):
         if not got:
             self.hang_up(Cause.USER_REQUEST)
             return
+        self.missed = self.missed or got == CHUNK_BYTES
         self.unread = self.unread + SCRATCH[:got].tobytes() if self.unread else SCRATCH[:got].tobytes()
         self.told()
 
@@ -206,8 +209,8 @@ class Hello(Carrier):
         """After a step: read what the client said meanwhile."""
         if self.unread:
             self.told()
-        if self._missed and not self._waiting and not self.closed:
-            self._missed = False
+        if self.missed and not self._waiting and not self.closed:
+            self.missed = False
             self.listen()
 
     def last_word(self, reply: bytes, why: Refusal) -> None:

@@ -28,6 +28,7 @@ from tollway.edge.listener import Listener
 from tollway.edge.logins import Logins, touches
 from tollway.edge.meter import Book
 from tollway.edge.policy import Policy, house_rules
+from tollway.edge.protocols.http import HttpProxy
 from tollway.edge.protocols.socks5 import Socks5
 from tollway.edge.reactor import Reactor
 from tollway.edge.settings import EdgeSettings
@@ -67,9 +68,18 @@ class Edge:
             settings=settings,
         )
         self._socks = Listener(self._reactor, self._greeter(Socks5))
-        self._listeners = {"socks5": (self._socks, settings.socks_port)}
+        self._http = Listener(self._reactor, self._greeter(HttpProxy))
+        self._listeners = {
+            "http": (self._http, settings.http_port),
+            "socks5": (self._socks, settings.socks_port),
+        }
         self._tasks: list[asyncio.Task[None]] = []
         self.ready = False
+
+    @property
+    def http_port(self) -> int:
+        """The port that HTTP clients connect to."""
+        return self._http.port
 
     @property
     def socks_port(self) -> int:
@@ -104,8 +114,8 @@ class Edge:
         await self._allowances.stop(_SETTLE_AT_STOP_S)
         for task in self._tasks:
             await cancel(task)
+        self._gate.stop()
         self._reactor.stop()
-        self._gate.pipes.close()
         self._book.close()
         self.ready = False
 

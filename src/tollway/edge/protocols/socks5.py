@@ -29,14 +29,13 @@ from tollway.wire import socks5 as wire
 class Socks5(Hello):
     """A SOCKS5 client, from its first byte until its tunnel stands."""
 
-    protocol = "socks5"
     __slots__ = ("_heard", "_objection", "_state")
 
     def __init__(self, gate: Gate, client: socket.socket, client_address: str) -> None:
         self._heard = 0
         self._objection: Refusal | None = None
         self._state: Callable[[], bool] = self.greeting
-        super().__init__(gate, client, client_address)
+        super().__init__(gate, client, client_address, "socks5")
 
     def told(self) -> None:
         """Read message after message, until one is incomplete or something has to be waited for."""

@@ -1,0 +1,13 @@
+"""HTTP/1.1 forward proxy (RFC 9110, RFC 9112): CONNECT tunnels, and requests with an absolute URL.
+
+    proxy      reads one request after the other from a client: who is it, where does it go?
+    exchange   carries one request to an origin and its response back
+    heads      what is changed in a head on its way, and the answers that the proxy makes itself
+
+One client connection is one flow with one account, whatever origins its requests go to. All of its bytes count
+as they are on the client's side: heads as the client sent them and as we wrote them.
+"""
+
+from tollway.edge.protocols.http.proxy import HttpProxy
+
+__all__ = ["HttpProxy"]

@@ -1,0 +1,151 @@
+"""Heads on their way through: absolute URLs, credentials, what ends at a proxy, and our own answers."""
+
+import base64
+import binascii
+import json
+from http import HTTPStatus
+from typing import NamedTuple
+
+from tollway.edge.refusal import LOOP, Refusal, bad_request
+from tollway.wire.http1 import (
+    Framing,
+    Headers,
+    RequestHead,
+    ResponseHead,
+    strip_hop_by_hop,
+    write_request_head,
+    write_response_head,
+)
+
+ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
+PROXY_NAME = b"tollway"
+_HTTP_PORT = 80
+_PORTS = range(1, 65_536)
+
+
+class Target(NamedTuple):
+    """Where a request goes: the origin's name and port, and the path it is asked for."""
+
+    host: str
+    port: int
+    authority: bytes
+    path: bytes
+
+
+def connect_target(target: bytes) -> Target | Refusal:
+    """Read `host:port` (RFC 9110, section 9.3.6)."""
+    found = _host_port(target, 0)
+    return found if isinstance(found, Refusal) else Target(*found, target, b"")
+
+
+def absolute_target(method: bytes, url: bytes) -> Target | Refusal:
+    """Read `http://host[:port]/path` (RFC 9112, section 3.2.2)."""
+    scheme, mark, rest = url.partition(b"://")
+    if not mark:
+        return bad_request(400, "This is a proxy: send the whole URL, or CONNECT")
+    if scheme.lower() != b"http":
+        return bad_request(400, "Only http:// URLs are fetched here; use CONNECT for others")
+    cut = min((at for at in (rest.find(b"/"), rest.find(b"?")) if at >= 0), default=len(rest))
+    authority, path = rest[:cut], rest[cut:]
+    if b"@" in authority:
+        return bad_request(400, "A URL with a username in it is not fetched")
+    found = _host_port(authority, _HTTP_PORT)
+    if isinstance(found, Refusal):
+        return found
+    if not path:
+        path = b"*" if method == b"OPTIONS" else b"/"
+    elif path.startswith(b"?"):
+        path = b"/" + path
+    return Target(*found, authority, path)
+
+
+def credentials(headers: Headers) -> bytes:
+    """Return what Proxy-Authorization says, empty when it is missing or there are several."""
+    found = [value for name, value in headers if name.lower() == b"proxy-authorization"]
+    return found[0] if len(found) == 1 else b""
+
+
+def basic_login(authorization: bytes) -> tuple[str, str] | None:
+    """Read a username and a password from `Basic ...` (RFC 7617); None when it is something else."""
+    scheme, _, encoded = authorization.partition(b" ")
+    if scheme.lower() != b"basic":
+        return None
+    try:
+        text = base64.b64decode(encoded.strip(), validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    username, colon, password = text.partition(":")
+    return (username, password) if colon else None
+
+
+def request_head(head: RequestHead, target: Target, via: str) -> bytes | Refusal:
+    """Return the head for the origin: origin-form, its own Host, nothing that was meant for us."""
+    headers = [(b"Host", target.authority)]
+    headers += [pair for pair in strip_hop_by_hop(head.headers, head.connection) if pair[0].lower() != b"host"]
+    if head.framing is Framing.CHUNKED:
+        headers.append((b"Transfer-Encoding", b"chunked"))
+    if head.upgrade:
+        headers += [(b"Connection", b"Upgrade"), (b"Upgrade", head.upgrade)]
+    if via:
+        if any(name.lower() == b"via" and via.encode() in value.split() for name, value in headers):
+            return LOOP
+        headers.append((b"Via", b"1.%d %b" % (head.minor, via.encode())))
+    return write_request_head(head.method, target.path, headers)
+
+
+def response_head(head: ResponseHead, request: RequestHead, via: str, *, close: bool) -> bytes:
+    """Return the head for the client."""
+    headers = strip_hop_by_hop(head.headers, head.connection)
+    if via:
+        headers.append((b"Via", b"1.%d %b" % (head.minor, via.encode())))
+    if head.status == 101:
+        headers += [(b"Connection", b"Upgrade"), (b"Upgrade", head.upgrade)]
+    elif head.status >= 200:
+        if head.framing is Framing.CHUNKED and request.minor:
+            headers.append((b"Transfer-Encoding", b"chunked"))
+        if close:
+            headers.append((b"Connection", b"close"))
+        elif not request.minor:
+            headers.append((b"Connection", b"keep-alive"))
+    return write_response_head(head.status, headers, head.reason)
+
+
+def refusal_response(why: Refusal, realm: str, method: bytes) -> bytes:
+    """Return our own answer: problem document (RFC 9457), Proxy-Status (RFC 9209), and the connection's end."""
+    document = {
+        "type": f"/problems/{why.code.lower()}",
+        "title": HTTPStatus(why.status).phrase,
+        "status": why.status,
+        "detail": why.detail,
+        "code": why.code,
+    }
+    body = json.dumps(document).encode()
+    headers = [
+        (b"Content-Type", b"application/problem+json"),
+        (b"Content-Length", b"%d" % len(body)),
+        (b"Cache-Control", b"no-store"),
+        (b"Proxy-Status", b'%b; error=%b; details="%b"' % (PROXY_NAME, why.token.encode(), why.code.encode())),
+        (b"Connection", b"close"),
+    ]
+    if why.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+        headers.append((b"Proxy-Authenticate", b'Basic realm="%b", charset="UTF-8"' % realm.encode()))
+    if why.retry_after_s:
+        headers.append((b"Retry-After", b"%d" % why.retry_after_s))
+    return write_response_head(why.status, headers) + (b"" if method == b"HEAD" else body)
+
+
+def _host_port(authority: bytes, default_port: int) -> tuple[str, int] | Refusal:
+    if authority.startswith(b"["):
+        host, bracket, rest = authority[1:].partition(b"]")
+        port = rest[1:] if rest.startswith(b":") else b""
+        well_formed = bracket and (not rest or rest.startswith(b":"))
+    else:
+        host, _, port = authority.partition(b":")
+        well_formed = b":" not in port
+    number = int(port) if port.isdigit() and len(port) < 6 else (default_port if not port else 0)
+    if not well_formed or not host or number not in _PORTS:
+        return bad_request(400, "The target is not of the form host:port")
+    try:
+        return host.decode("ascii"), number
+    except UnicodeDecodeError:
+        return bad_request(400, "The target's name must be in its ASCII form")

@@ -1,0 +1,143 @@
+"""A chunked request body on its way to the origin: read, checked, counted as sent, and chunked anew."""
+
+import socket
+from typing import Protocol
+
+from tollway.edge.flow import Flow
+from tollway.edge.pump import CHUNK_BYTES, SCRATCH
+from tollway.wire.http1 import LAST_CHUNK, BadMessage, Data, End, RequestReader, write_chunk
+
+
+class Uploading(Protocol):
+    """What an upload is part of."""
+
+    def uploaded(self) -> None:
+        """Everything was passed on."""
+        ...
+
+    def upload_failed(self, *, client_lost: bool) -> None:
+        """The client is gone or breaks the rules, or the origin does not listen any more."""
+        ...
+
+    def out_of_allowance(self) -> None:
+        """The allowance is used up."""
+        ...
+
+
+class ChunkedUpload:
+    """Takes one event after the other from the reader, as long as the origin takes them; shaped like a pump."""
+
+    __slots__ = (
+        "_client",
+        "_event",
+        "_flow",
+        "_last",
+        "_origin",
+        "_reader",
+        "_unsent",
+        "_uploading",
+        "_waiting",
+        "done",
+        "hangup",
+        "readable",
+        "writable",
+    )
+
+    def __init__(
+        self,
+        uploading: Uploading,
+        flow: Flow,
+        reader: RequestReader,
+        client: socket.socket,
+        origin: socket.socket,
+    ) -> None:
+        self._uploading, self._flow, self._reader = uploading, flow, reader
+        self._client, self._origin = client, origin
+        self._event: Data | End | None = None
+        self._unsent = b""
+        self._last = self._waiting = False
+        self.readable = self.writable = True
+        self.done = self.hangup = False
+
+    def run(self) -> None:
+        """Go on until the client has no more, the origin takes no more, or the allowance must grow."""
+        try:
+            while not self.done and not self._waiting and self._step():
+                pass
+        except BadMessage:
+            self.done = True
+            self._uploading.upload_failed(client_lost=True)
+
+    def abandon(self) -> None:
+        """Stop."""
+        self.done = True
+
+    def _step(self) -> bool:
+        if self._unsent:
+            return self._send()
+        if self._event is None:
+            event = self._reader.next_event()
+            if event is None:
+                return self._listen()
+            assert isinstance(event, (Data, End)), "a head follows only after the end"
+            self._event = event
+        return self._pay(self._event)
+
+    def _pay(self, event: Data | End) -> bool:
+        allowance = self._flow.allowance
+        if not allowance.take_whole(event.size):
+            if allowance.dry:
+                self._flow.heard(allowance.take(event.size))
+                self._uploading.out_of_allowance()
+            else:
+                self._waiting = True
+                allowance.wait(self._resume)
+            return False
+        self._flow.heard(event.size)
+        self._event = None
+        if isinstance(event, End):
+            self._unsent, self._last = LAST_CHUNK, True
+        else:
+            self._unsent = write_chunk(event.payload)
+        return True
+
+    def _send(self) -> bool:
+        if not self.writable:
+            return False
+        try:
+            sent = self._origin.send(self._unsent)
+        except BlockingIOError:
+            self.writable = False
+            return False
+        except OSError:
+            self.done = True
+            self._uploading.upload_failed(client_lost=False)
+            return False
+        self._unsent = self._unsent[sent:]
+        if self._last and not self._unsent:
+            self.done = True
+            self._uploading.uploaded()
+        return True
+
+    def _listen(self) -> bool:
+        if not self.readable:
+            return False
+        try:
+            got = self._client.recv_into(SCRATCH, CHUNK_BYTES)
+        except BlockingIOError:
+            self.readable = False
+            return False
+        except OSError:
+            got = 0
+        if not got:
+            self.done = True
+            self._uploading.upload_failed(client_lost=True)
+            return False
+        if got < CHUNK_BYTES and not self.hangup:
+            self.readable = False
+        self._reader.feed(SCRATCH[:got].tobytes())
+        return True
+
+    def _resume(self) -> None:
+        self._waiting = False
+        self.run()
