@@ -15,8 +15,10 @@ from typing import Any, Literal
 
 from tollway.fabric import tls
 from tollway.fabric.clock import SystemClock
-from tollway.fabric.rpc import Channel, LocalChannel, LocalServer, Policy, RemoteChannel, RpcServer
+from tollway.fabric.rpc import Channel, LocalChannel, LocalServer, Policy
 from tollway.fabric.rpc.policy import door_of
+from tollway.fabric.rpc.remote import RemoteChannel
+from tollway.fabric.rpc.server import RpcServer
 
 Transport = Literal["local", "grpc"]
 TRANSPORTS: tuple[Transport, ...] = ("local", "grpc")

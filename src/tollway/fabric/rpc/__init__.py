@@ -4,7 +4,8 @@ A door is a gRPC service defined in `contracts/<room>.proto`. A room receives it
 stubs and serves its own door by a generated servicer. There are two transports with one behaviour:
 
     LocalServer · LocalChannel     within a process: a direct await, about ten microseconds, no bytes made
-    RpcServer · RemoteChannel      between processes: gRPC with mutual TLS, about a millisecond
+    RpcServer · RemoteChannel      between processes: gRPC with mutual TLS, below a millisecond; in `rpc.server` and
+                                   `rpc.remote`, so that one process alone does not load them
 
 On both:
 - Every call has a deadline: `timeout=` seconds at the call (5 unless given), never later than the deadline of
@@ -28,8 +29,6 @@ from tollway.fabric.rpc.channel import Channel, Stream
 from tollway.fabric.rpc.faults import Faults
 from tollway.fabric.rpc.local import LocalChannel, LocalServer
 from tollway.fabric.rpc.policy import Policy
-from tollway.fabric.rpc.remote import RemoteChannel
-from tollway.fabric.rpc.server import RpcServer
 
 __all__ = [
     "DEFAULT_TIMEOUT_S",
@@ -39,8 +38,6 @@ __all__ = [
     "LocalChannel",
     "LocalServer",
     "Policy",
-    "RemoteChannel",
-    "RpcServer",
     "Stream",
     "acting",
     "current",

@@ -11,8 +11,9 @@ from tests.kit.doors import certificates, identity
 from tollway.contracts import users_pb2, users_pb2_grpc
 from tollway.fabric import tls
 from tollway.fabric.clock import SystemClock
-from tollway.fabric.rpc import RemoteChannel, RpcServer, current, remote
-from tollway.fabric.rpc.remote import target_of
+from tollway.fabric.rpc import current, remote
+from tollway.fabric.rpc.remote import RemoteChannel, target_of
+from tollway.fabric.rpc.server import RpcServer
 from tollway.kit.errors import Unavailable
 
 Get = users_pb2.GetProfileRequest

@@ -10,7 +10,8 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from tests.kit.doors import certificates, identity
 from tollway.contracts import users_pb2, users_pb2_grpc
-from tollway.fabric.rpc import RemoteChannel, RpcServer
+from tollway.fabric.rpc.remote import RemoteChannel
+from tollway.fabric.rpc.server import RpcServer
 from tollway.fabric.tls import CertificateUnusable
 
 
