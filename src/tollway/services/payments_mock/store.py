@@ -11,7 +11,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Column, Index, MetaData, Row, Select, Table, Text, delete, func, select, update
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Index,
+    MetaData,
+    Row,
+    Select,
+    Table,
+    Text,
+    cast,
+    delete,
+    func,
+    literal_column,
+    select,
+    update,
+)
 
 from tollway.fabric.db import NAMING, Int64, Json, Tx
 
@@ -159,16 +174,21 @@ async def some(tx: Tx, kind: str, where: Mapping[str, Any], part: Slice) -> tupl
 def _matching(kind: str, where: Mapping[str, Any], part: Slice) -> Select[Any, Any]:
     query = select(objects.c.position, objects.c.body).where(objects.c.kind == kind)
     for name, value in where.items():
-        member = objects.c.body[name]
-        query = query.where(
-            member.as_boolean() == value if type(value) is bool else member.as_string() == value
-        )
+        # SQLite reads a JSON true as 1, PostgreSQL as true.
+        sought = {True: ("true", "1"), False: ("false", "0")}[value] if type(value) is bool else (value,)
+        query = query.where(_member(name).in_(sought))
     if part.types:
-        query = query.where(objects.c.body["type"].as_string().in_(part.types))
+        query = query.where(_member("type").in_(part.types))
     bounds = {"gt": "__gt__", "gte": "__ge__", "lt": "__lt__", "lte": "__le__"}
     for name, at_s in part.created.items():
         query = query.where(getattr(objects.c.created_s, bounds[name])(at_s))
     return query
+
+
+def _member(name: str) -> ColumnElement[str]:
+    """Return a member of the body as text; the operator is the same on both engines."""
+    assert name.isidentifier(), "members are named by the program, never by a request"
+    return cast(objects.c.body.op("->>")(literal_column(f"'{name}'")), Text)
 
 
 async def _position(tx: Tx, kind: str, ref: str) -> int:

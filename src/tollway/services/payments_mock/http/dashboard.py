@@ -57,7 +57,7 @@ def _requests(rows: list[Json]) -> str:
             _when(row["at_us"]),
             f"<code>{escape(row['method'])} {escape(row['path'])}</code>",
             f'<span class="{"good" if row["status"] < 300 else "bad"}">{row["status"]}</span>',
-            f"<code>{escape(json.dumps(row['params'])[:160])}</code>",
+            f"<code>{escape(json.dumps(row['params'], ensure_ascii=False)[:160])}</code>",
             escape(row["note"]),
         ]
         for row in rows

@@ -222,6 +222,13 @@ def _check_expiry(exp_month: int, exp_year: int, year: int, month: int) -> None:
         raise card_refused("Your card's expiration year is invalid.", "invalid_expiry_year", param="exp_year")
 
 
+def cards_allowed(params: Json) -> None:
+    """Refuse a request that allows other methods than cards: this mock knows no others."""
+    allowed = params.get("allowed_payment_method_types")
+    if allowed is not None and "card" not in allowed:
+        raise invalid("allowed_payment_method_types", "This mock takes cards only.")
+
+
 def only_cards(kind: str | None) -> None:
     """Refuse a payment method of another type: this mock knows cards."""
     if kind is None:

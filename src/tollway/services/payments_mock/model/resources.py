@@ -92,12 +92,8 @@ def _billing(details: Json) -> Json:
 
 def payment_intent(ref: str, secret: str, now_s: int, params: Json) -> Json:
     """Make a payment that waits for its card."""
-    automatic = params.get("automatic_payment_methods")
-    types = params.get("payment_method_types")
-    if types is None and automatic is None:
-        # Since 2023-08-16 a payment takes whatever methods the account has enabled.
-        automatic = {"enabled": True}
-    enabled = bool(automatic and automatic.get("enabled"))
+    # A payment takes whatever methods the account has enabled, unless told otherwise.
+    automatic: Json = params.get("automatic_payment_methods") or {"enabled": True}
     return {
         **_head("payment_intent", ref, now_s, params),
         **taken(params, "customer", "description", "on_behalf_of", "payment_method", "receipt_email"),
@@ -109,9 +105,10 @@ def payment_intent(ref: str, secret: str, now_s: int, params: Json) -> Json:
         "amount_received": 0,
         "application": None,
         "application_fee_amount": params.get("application_fee_amount"),
+        "allowed_payment_method_types": params.get("allowed_payment_method_types"),
         "automatic_payment_methods": (
-            {"allow_redirects": (automatic or {}).get("allow_redirects", "always"), "enabled": True}
-            if enabled
+            {"allow_redirects": automatic.get("allow_redirects", "always"), "enabled": True}
+            if automatic["enabled"]
             else None
         ),
         "canceled_at": None,
@@ -125,7 +122,7 @@ def payment_intent(ref: str, secret: str, now_s: int, params: Json) -> Json:
         "next_action": None,
         "payment_method_configuration_details": None,
         "payment_method_options": {"card": {"installments": None, "network": None}},
-        "payment_method_types": types or ["card"],
+        "payment_method_types": ["card"],
         "processing": None,
         "review": None,
         "source": None,
@@ -138,6 +135,7 @@ def setup_intent(ref: str, secret: str, now_s: int, params: Json) -> Json:
     return {
         **_head("setup_intent", ref, now_s, params),
         **taken(params, "customer", "description", "on_behalf_of", "payment_method"),
+        "allowed_payment_method_types": params.get("allowed_payment_method_types"),
         "application": None,
         "automatic_payment_methods": None,
         "cancellation_reason": None,
@@ -147,7 +145,7 @@ def setup_intent(ref: str, secret: str, now_s: int, params: Json) -> Json:
         "mandate": None,
         "next_action": None,
         "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
-        "payment_method_types": params.get("payment_method_types") or ["card"],
+        "payment_method_types": ["card"],
         "single_use_mandate": None,
         "status": "requires_confirmation" if params.get("payment_method") else "requires_payment_method",
         "usage": params.get("usage") or "off_session",
@@ -286,6 +284,7 @@ def checkout_session(ref: str, now_s: int, params: Json, total: int, currency: s
         **taken(params, "cancel_url", "client_reference_id", "customer", "customer_email", "locale"),
         **taken(params, "submit_type", "success_url"),
         "allow_promotion_codes": None,
+        "allowed_payment_method_types": params.get("allowed_payment_method_types"),
         "amount_subtotal": total,
         "amount_total": total,
         "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
@@ -300,7 +299,7 @@ def checkout_session(ref: str, now_s: int, params: Json, total: int, currency: s
         "payment_intent": None,
         "payment_link": None,
         "payment_method_collection": "if_required",
-        "payment_method_types": params.get("payment_method_types") or ["card"],
+        "payment_method_types": ["card"],
         "payment_status": "unpaid",
         "setup_intent": None,
         "shipping_options": [],

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from functools import cache
 from importlib import import_module
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from tollway.services.payments_mock.model.forms import Form, as_list, is_group
 from tollway.services.payments_mock.model.refusals import Refused, invalid, missing
@@ -52,7 +52,7 @@ def _convert(kind: Any, value: Any, path: str) -> Any:
         return _list(get_args(kind)[0], value, path)
     if origin is dict:
         return _dictionary(get_args(kind)[1], value, path)
-    if is_typeddict(kind):
+    if _has_members(kind):
         if is_group(value):
             return _group(kind, value, path)
         raise invalid(path, "Invalid object", "parameter_invalid_object")
@@ -82,9 +82,14 @@ def _one_of(kinds: tuple[Any, ...], value: Any, path: str) -> Any:
 
 def _shaped(kind: Any, value: Any) -> bool:
     """Tell whether a form value of this shape (single or nested) can be meant for the type."""
-    nested = is_typeddict(kind) or get_origin(kind) in (list, dict)
+    nested = _has_members(kind) or get_origin(kind) in (list, dict)
     simple = kind in _SCALARS or kind is str
     return nested if is_group(value) else simple
+
+
+def _has_members(kind: Any) -> bool:
+    # The SDK makes its TypedDicts with typing_extensions, which typing.is_typeddict does not know.
+    return isinstance(kind, type) and hasattr(kind, "__required_keys__")
 
 
 def _choice(choices: tuple[Any, ...], value: Any, path: str) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tollway.services.payments_mock.model import resources
+from tollway.services.payments_mock.model.cards import cards_allowed
 from tollway.services.payments_mock.model.currencies import check_amount, check_currency
 from tollway.services.payments_mock.model.refusals import Refused, invalid, missing
 from tollway.services.payments_mock.service import payment_intents, products
@@ -114,7 +115,7 @@ async def _payment(desk: Desk, session: Stored) -> Stored:
         "amount": session.body["amount_total"],
         "currency": session.body["currency"],
         "customer": session.body["customer"],
-        "payment_method_types": ["card"],
+        "allowed_payment_method_types": ["card"],
     }
     made = await payment_intents.create(desk, params, ())
     payment = await desk.get("payment_intent", made["id"])
@@ -139,6 +140,7 @@ def _check(params: Json) -> None:
         raise invalid("mode", f"This mock knows checkouts of mode payment only, not {params.get('mode')}.")
     if params.get("ui_mode", "hosted_page") != "hosted_page":
         raise invalid("ui_mode", "This mock knows the hosted page only.")
+    cards_allowed(params)
     if not params.get("line_items"):
         raise missing("line_items")
     if not params.get("success_url"):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tollway.services.payments_mock.model import payments, resources
-from tollway.services.payments_mock.model.cards import NEEDS_AUTHENTICATION, Decline
+from tollway.services.payments_mock.model.cards import NEEDS_AUTHENTICATION, Decline, cards_allowed
 from tollway.services.payments_mock.model.currencies import check_amount, check_currency, show
 from tollway.services.payments_mock.model.metadata import merged
 from tollway.services.payments_mock.model.refusals import Declined, Refused, invalid, missing
@@ -28,6 +28,7 @@ async def create(desk: Desk, params: Json, _refs: Sequence[str]) -> Json:
     """Make a payment, and confirm it at once with `confirm=true`. Raises Declined when the bank refuses."""
     params["currency"] = check_currency(params["currency"])
     check_amount(params["amount"], params["currency"])
+    cards_allowed(params)
     if customer := params.get("customer"):
         await desk.get_live("customer", customer, "customer")
     if ref := await _chosen(desk, params, params.get("customer")):
@@ -157,7 +158,8 @@ async def _chosen(desk: Desk, params: Json, customer: str | None) -> str | None:
 def _check_return_url(payment: Json, params: Json) -> None:
     """Refuse a payment open to methods that send the customer away when there is no way back."""
     automatic = payment["automatic_payment_methods"]
-    if automatic and automatic["allow_redirects"] == "always" and not params.get("return_url"):
+    redirects = set(payment["allowed_payment_method_types"] or ["any"]) - {"card"}
+    if automatic and automatic["allow_redirects"] == "always" and redirects and not params.get("return_url"):
         raise Refused(
             400,
             "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because some of "

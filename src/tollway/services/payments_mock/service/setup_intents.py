@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tollway.services.payments_mock.model import payments, resources
+from tollway.services.payments_mock.model.cards import cards_allowed
 from tollway.services.payments_mock.model.metadata import merged
 from tollway.services.payments_mock.model.refusals import Declined, Refused, missing
 from tollway.services.payments_mock.service import payment_methods
@@ -23,6 +24,7 @@ _UNPROVED = {
 
 async def create(desk: Desk, params: Json, _refs: Sequence[str]) -> Json:
     """Make a setup intent, and confirm it at once with `confirm=true`."""
+    cards_allowed(params)
     if customer := params.get("customer"):
         await desk.get_live("customer", customer, "customer")
     if ref := await _chosen(desk, params, params.get("customer")):

@@ -1,0 +1,37 @@
+"""What the mock keeps is there after a restart."""
+
+from pathlib import Path
+
+from tests.kit.clock import FakeClock
+from tests.kit.databases import database, room_migrations
+from tests.kit.payments import Receiver, running_mock
+from tollway.fabric.db import Database
+from tollway.fabric.db.sqlite import SqliteDatabase
+from tollway.services.payments_mock.service import Call
+
+KEY = "Bearer sk_test_x"
+
+
+async def test_objects_answers_and_deliveries_survive_a_restart(tmp_path: Path, clock: FakeClock) -> None:
+    pay = Call(
+        "POST",
+        "/v1/payment_intents",
+        "amount=900&currency=usd&payment_method=pm_card_visa&confirm=true&allowed_payment_method_types[0]=card",
+        KEY,
+        "order-1",
+    )
+    with Receiver() as receiver:
+        async with database("sqlite", tmp_path, clock, room_migrations("payments_mock")) as db:
+            async with running_mock("sqlite", tmp_path, clock, db) as mock:
+                form = f"url={receiver.url}&enabled_events[0]=payment_intent.succeeded"
+                assert (await mock.room.call(Call("POST", "/v1/webhook_endpoints", form, KEY))).status == 200
+                first = await mock.room.call(pay)
+            path = db.engine._path  # pyright: ignore[reportAttributeAccessIssue]
+        assert receiver.received == []
+        again = Database(SqliteDatabase(path), clock)
+        await again.start()
+        async with running_mock("sqlite", tmp_path, clock, again) as mock:
+            assert (await mock.room.call(pay)).body == first.body
+            await mock.deliver()
+        await again.stop()
+    assert len(receiver.received) == 1
