@@ -77,10 +77,12 @@ ROOMS: dict[str, Room] = {
             asks=("ledger",),
             paths=(
                 "/api/catalog",
+                "/api/billing/plans",
                 "/api/billing/calculate-price",
                 "/api/admin/prices",
                 "/api/admin/capacity",
             ),
+            public=("/api/catalog", "/api/billing/plans", "/api/billing/calculate-price"),
         ),
         Room(
             "orders",

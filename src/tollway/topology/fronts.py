@@ -33,7 +33,7 @@ def routes(settings: Settings) -> Iterator[Any]:
             auth = "public" if prefix in room.public else "user"
             if prefix in room.login:
                 yield Route(
-                    name=f"{room.name}.login",
+                    name=f"{prefix} login",
                     prefix=prefix,
                     upstream=upstream,
                     methods=frozenset({"POST"}),
@@ -41,14 +41,14 @@ def routes(settings: Settings) -> Iterator[Any]:
                     limit="login",
                 )
                 others = frozenset({"GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"})
-                yield Route(name=room.name, prefix=prefix, upstream=upstream, methods=others, auth=auth)
+                yield Route(name=prefix, prefix=prefix, upstream=upstream, methods=others, auth=auth)
             else:
                 # Providers deliver webhooks in bursts and prove themselves by signature.
                 limit = "" if prefix.endswith("/webhooks") else "default"
-                yield Route(name=room.name, prefix=prefix, upstream=upstream, auth=auth, limit=limit)
+                yield Route(name=prefix, prefix=prefix, upstream=upstream, auth=auth, limit=limit)
     docs = rest_address(settings, "identity")
     for page in ("/api/docs", "/api/openapi.json"):
-        yield Route(name="docs", prefix=page, upstream=docs, auth="public", content_policy=DOCS_POLICY)
+        yield Route(name=page, prefix=page, upstream=docs, auth="public", content_policy=DOCS_POLICY)
 
 
 def gateway(
