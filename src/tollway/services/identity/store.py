@@ -180,7 +180,8 @@ async def void_links(tx: Tx, user_id: str, purpose: Purpose) -> None:
 
 
 async def links_of_the_hour(tx: Tx, user_id: str, purpose: Purpose) -> int:
-    """Count the links of one kind that a user asked for lately."""
+    """Count the links of one kind that a user asked for lately; nobody adds one until the commit."""
+    await tx.run(select(user.c.id).where(user.c.id == user_id).with_for_update())
     recent = (
         (link.c.user_id == user_id) & (link.c.purpose == purpose) & (link.c.made_us > tx.now_us - HOUR_US)
     )

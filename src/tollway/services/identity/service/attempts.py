@@ -68,7 +68,7 @@ class Attempts:
                 tx.tell(AccountWasLocked(user_id=user.id, until_us=until_us))
                 # One mail for a row of failures; the facts tell of every lock.
                 if ticket.account.failures == self._account_rule.free:
-                    self._mail.leave_notice(tx, user.id, "account_locked", until_us)
+                    self._mail.leave_notice(tx, user.id, "account_locked", ticket.account.last_us)
 
     async def succeeded(self, ticket: Ticket) -> None:
         """Forget the account's failures. The address only gets this try back: the next account is not its."""

@@ -1,0 +1,137 @@
+"""The identity room with a real tokens room beside it and a mailbox that keeps what is sent."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+
+from tests.kit.clock import FakeClock
+from tests.kit.databases import Kind, database, room_migrations
+from tests.kit.rest import Reply, RestClient
+from tests.kit.tokens import tokens_room, verifier_of
+from tollway.contracts import notifications_pb2, notifications_pb2_grpc, tokens_pb2_grpc
+from tollway.contracts.events import Event
+from tollway.fabric.bearer import Revocations, Verifier
+from tollway.fabric.db import Database, tables
+from tollway.fabric.jobs import Worker
+from tollway.fabric.rest import build_app
+from tollway.fabric.rpc import LocalChannel, LocalServer
+from tollway.services.identity import http as identity_http
+from tollway.services.identity.jobs import JOBS
+from tollway.services.identity.service import Identity
+from tollway.services.identity.settings import IdentitySettings
+from tollway.services.tokens import http as tokens_http
+from tollway.services.tokens.rpc import TokensRpc
+from tollway.services.tokens.service import Tokens
+
+PASSWORD = "correct horse battery"
+OTHER_PASSWORD = "staple of the tortoise"
+
+
+class Mailbox(notifications_pb2_grpc.NotificationsServicer):
+    """Takes mails as notifications does, once per key, and keeps them."""
+
+    def __init__(self) -> None:
+        self.mails: list[notifications_pb2.SendEmailRequest] = []
+
+    async def SendEmail(self, request: Any, context: Any) -> notifications_pb2.SendEmailResponse:
+        replayed = any(mail.key == request.key for mail in self.mails)
+        if not replayed:
+            self.mails.append(request)
+        return notifications_pb2.SendEmailResponse(message_id=request.key, replayed=replayed)
+
+
+class World:
+    """Everything a test of identity needs, and the short ways through it."""
+
+    def __init__(self, db: Database, tokens: Tokens, clock: FakeClock, settings: dict[str, Any]) -> None:
+        self.db, self.tokens, self.clock = db, tokens, clock
+        self.mailbox = Mailbox()
+        server = LocalServer()
+        tokens_pb2_grpc.add_TokensServicer_to_server(TokensRpc(tokens), server)
+        notifications_pb2_grpc.add_NotificationsServicer_to_server(self.mailbox, server)
+        self.channel = LocalChannel(server, "identity")
+        self._settings = IdentitySettings.model_validate({"hash_memory_kib": 64} | settings)
+        self.room = self.replica()
+        self.verifier: Verifier = verifier_of(tokens, clock)
+        self.revocations = Revocations(clock)
+        self.client = RestClient(
+            build_app(
+                [identity_http.router(self.room), tokens_http.router(tokens)], self.verifier, self.revocations
+            )
+        )
+        self._worker = Worker(self.room, db, JOBS)
+
+    def replica(self) -> Identity:
+        """Make another identity room on the same database."""
+        return Identity(
+            self.db,
+            self._settings,
+            "https://tollway.test/",
+            tokens_pb2_grpc.TokensStub(self.channel),
+            notifications_pb2_grpc.NotificationsStub(self.channel),
+        )
+
+    async def work(self) -> None:
+        """Run the jobs that are due, and those that they leave, until there are none."""
+        while await self._worker.run_due():
+            pass
+
+    async def mailed(self, template: str, to: str = "") -> list[notifications_pb2.SendEmailRequest]:
+        """Run the jobs, then list the mails of one kind."""
+        await self.work()
+        return [mail for mail in self.mailbox.mails if mail.template == template and to in mail.to]
+
+    async def mail_token(self, template: str, to: str = "") -> str:
+        """Run the jobs, then read the token out of the latest mail of one kind."""
+        return (await self.mailed(template, to))[-1].params["token"]
+
+    async def told(self, fact: type[Event]) -> list[Any]:
+        """List the facts of one kind that were announced."""
+        async with self.db.snapshot() as tx:
+            query = select(tables.outbox).where(tables.outbox.c.type == fact.topic)
+            rows = await tx.all(query.order_by(tables.outbox.c.position))
+        return [fact.model_validate_json(row.data) for row in rows]
+
+    async def sign_up(self, email: str = "ann@example.com", password: str = PASSWORD) -> str:
+        """Register and verify an address; return the user's id."""
+        await self.room.signup.register(email, password)
+        await self.room.signup.verify(await self.mail_token("verify_email", email))
+        return (await self.room.people.get_by_email(email)).id
+
+    async def log_in(
+        self,
+        email: str = "ann@example.com",
+        password: str = PASSWORD,
+        *,
+        path: str = "token",
+        ip: str = "192.0.2.1",
+    ) -> Reply:
+        """Send a login over REST, from an address."""
+        body = {"email": email, "password": password}
+        return await self.client.call(
+            "POST", f"/api/auth/{path}", body, headers={"x-forwarded-for": ip, "user-agent": "curl/8"}
+        )
+
+    async def hear_revocations(self) -> None:
+        """Take in what the tokens room has announced so far, as a follower would."""
+        stream = self.tokens.follow_revocations(0)
+        async for entry in stream:
+            if not entry.session_id and not entry.user_id:
+                break
+            self.revocations.add(entry.session_id, entry.user_id, entry.at_us)
+        await stream.aclose()
+
+
+@asynccontextmanager
+async def world(kind: Kind, folder: Path, clock: FakeClock, **settings: Any) -> AsyncIterator[World]:
+    """Give a world on fresh databases of this kind."""
+    async with (
+        database(kind, folder, clock, room_migrations("tokens"), "tokens") as tokens_db,
+        database(kind, folder, clock, room_migrations("identity"), "identity") as db,
+    ):
+        made = World(db, tokens_room(tokens_db, clock), clock, settings)
+        yield made
+        await made.room.stop()
