@@ -21,7 +21,7 @@ through gRPC and JSON, and the same class is raised on the far side. Impossible 
 from typing import Any, ClassVar
 
 
-class Problem(Exception):  # noqa: N818  the field's term is "problem" (RFC 9457)
+class Problem(Exception):
     """An expected outcome with a stable `code`, an HTTP `status` and a sentence saying what to do.
 
     `extra` holds machine-readable members (JSON values only) for the problem document.

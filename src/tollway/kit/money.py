@@ -65,6 +65,12 @@ def format_units(units: int, scale: int) -> str:
     return f"{sign}{digits[:-scale]}.{digits[-scale:]}" if scale else f"{sign}{digits}"
 
 
+def money_text(units: int) -> str:
+    """Render money of scale 6 for a reader: at least two decimals, no needless zeros (`20.00`, `0.0035`)."""
+    whole, _, cents = format_units(units, FIAT_SCALE).partition(".")
+    return f"{whole}.{cents[:2]}{cents[2:].rstrip('0')}"
+
+
 def mul_div(units: int, numerator: int, denominator: int, *, round_up: bool = False) -> int:
     """Return units × numerator / denominator in exact integers, rounded half-even, or up on request.
 

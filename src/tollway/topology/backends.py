@@ -40,7 +40,7 @@ def open_mailer(settings: Settings) -> Mailer:
     if mail.backend == "inbox":
         from tollway.fabric.mail.inbox import InboxMailer
 
-        return InboxMailer(settings.data / "inbox")
+        return InboxMailer(settings.data / "inbox", settings.notifications.inbox_limit)
     from tollway.fabric.mail.smtp import SmtpMailer
 
     return SmtpMailer(mail.host, mail.port, mail.security, mail.username, mail.password)
@@ -52,4 +52,4 @@ def open_inbox(settings: Settings) -> Inbox | None:
         return None
     from tollway.fabric.mail.inbox import InboxMailer
 
-    return InboxMailer(settings.data / "inbox")
+    return InboxMailer(settings.data / "inbox", settings.notifications.inbox_limit)

@@ -12,7 +12,6 @@ from tollway.fabric.rest.fields import (
     PositiveUnits,
     UnitsText,
     UtcTime,
-    money_text,
 )
 from tollway.fabric.rest.idempotency import Answer, idempotent
 from tollway.fabric.rest.policy import Policy, policy
@@ -34,6 +33,5 @@ __all__ = [
     "Who",
     "build_app",
     "idempotent",
-    "money_text",
     "policy",
 ]

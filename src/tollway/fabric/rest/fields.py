@@ -16,7 +16,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from tollway.kit.money import FIAT_SCALE, MAX_UNITS, format_units, parse_units
+from tollway.kit.money import FIAT_SCALE, MAX_UNITS, money_text, parse_units
 from tollway.kit.times import to_rfc3339
 
 _INTEGER = re.compile(r"-?\d{1,19}")
@@ -26,12 +26,6 @@ class Body(BaseModel):
     """A request body: unknown fields and silent conversions are refused."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-def money_text(units: int) -> str:
-    """Render money for a reader: at least two decimals, no needless zeros (`20.00`, `0.0035`)."""
-    whole, _, cents = format_units(units, FIAT_SCALE).partition(".")
-    return f"{whole}.{cents[:2]}{cents[2:].rstrip('0')}"
 
 
 def _money(value: Any, info: ValidationInfo) -> int:

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from tollway.fabric.telemetry import correlation_id
-from tollway.kit.errors import Invalid, Malformed, NotFound, Problem
+from tollway.kit.errors import Internal, Invalid, Malformed, NotFound, Problem
 
 _log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -59,10 +59,7 @@ def install(app: FastAPI) -> None:
 
     async def on_bug(request: Request, error: Exception) -> JSONResponse:
         _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        return respond(
-            Problem("Something went wrong on our side; the operator can find it by the correlation id"),
-            request.url.path,
-        )
+        return respond(Internal(), request.url.path)
 
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(RequestValidationError, on_invalid)

@@ -8,8 +8,9 @@ from tollway.contracts.events import (
     UserStateChanged,
 )
 from tollway.fabric.db import Tx
+from tollway.kit.money import money_text
 from tollway.services.notifications import store
-from tollway.services.notifications.model import item_text, money_text
+from tollway.services.notifications.model import item_text
 from tollway.services.notifications.service import Notifications
 
 

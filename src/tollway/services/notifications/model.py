@@ -9,7 +9,7 @@ from string import Formatter
 from typing import Literal
 
 from tollway.kit.errors import Invalid
-from tollway.kit.money import FIAT_SCALE, format_units
+from tollway.kit.money import format_units
 from tollway.kit.times import SECOND_US, from_rfc3339
 
 Category = Literal["security", "receipts", "product"]
@@ -203,12 +203,6 @@ def render(template: str, params: Mapping[str, str], brand: str, support: str = 
         brand=brand,
     )
     return Rendered(page.subject, page.as_text(), page.as_html())
-
-
-def money_text(units: int) -> str:
-    """Render money for a reader: at least two decimals, no needless zeros."""
-    whole, _, cents = format_units(units, FIAT_SCALE).partition(".")
-    return f"{whole}.{cents[:2]}{cents[2:].rstrip('0')}"
 
 
 def item_text(asset: str, quantity: int) -> str:
