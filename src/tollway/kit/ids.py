@@ -29,14 +29,11 @@ def ids_after(prefix: str, last: str, count: int, at_us: int) -> list[str]:
     A writer that hands its last identifier to the next writer so gives every row a place in one total
     order, without showing how many rows there are (RFC 9562, section 6.2, method 2: monotonic random).
     """
-    value = _uuid7_at(at_us // 1000)
-    floor = _decode(last.rpartition("_")[2]) if last else 0
-    if value <= floor:
-        value = floor + 1
+    value = max(_uuid7_at(at_us // 1000), _decode(last.rpartition("_")[2]) if last else 0)
     made: list[str] = []
     for step in _random_steps(count):
-        made.append(f"{prefix}_{_encode(value)}")
         value += step
+        made.append(f"{prefix}_{_encode(value)}")
     return made
 
 

@@ -1,0 +1,1 @@
+"""The ledger: money and access in one multi-asset double-entry book."""

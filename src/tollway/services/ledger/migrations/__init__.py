@@ -1,0 +1,1 @@
+"""The ledger's schema, in the order it grew."""

@@ -1,0 +1,11 @@
+"""The rules of the ledger, without any I/O.
+
+values      what the books consist of
+records     what a transaction leaves behind
+draft       a transaction in the making: the four kinds of legs, lots
+book        the part of the ledger that is open in memory, and how a command is performed in it
+posting     commands: a posting of legs, its reversal
+metering    commands: reserve, report use, release
+upkeep      commands: define, open, expire
+seals       how transactions are hashed, chained and signed
+"""

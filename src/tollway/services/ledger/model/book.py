@@ -1,0 +1,229 @@
+"""The book: the part of the ledger that a batch of commands needs, open in memory.
+
+The store lays it open (`Wanted` says at which places), the commands are performed in order, each all or
+nothing, and what changed is handed back as a `Page` to be written. No I/O happens here, so the rules can be
+read, and tested, without a database.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tollway.contracts.errors import KeyReused, UnknownAsset, UnknownHold
+from tollway.kit.errors import NotFound, Problem
+from tollway.services.ledger.model.draft import Draft
+from tollway.services.ledger.model.records import Known, Name, Original, Page, Status, Txn
+from tollway.services.ledger.model.values import Account, AccountRef, Asset, Hold, Lot, Mark
+
+
+@dataclass(slots=True)
+class Wanted:
+    """The places at which the book has to be laid open before commands can be performed."""
+
+    names: set[Name] = field(default_factory=set[Name])
+    accounts: set[AccountRef] = field(default_factory=set[AccountRef])
+    holds: set[str] = field(default_factory=set[str])
+    sessions: set[str] = field(default_factory=set[str])
+    lots: set[str] = field(default_factory=set[str])
+    transactions: set[str] = field(default_factory=set[str])
+    earnings: bool = False  # the seller's accounts, since revenue or breakage may be recognised
+
+
+class Command(ABC):
+    """Something a caller wants done. It is performed whole or refused whole.
+
+    A command with a `name` (scope, key) is remembered by it: a repeat gets the stored outcome. One without
+    is harmless to repeat by the state of the books, as each says of itself.
+    """
+
+    __slots__ = ()
+
+    @property
+    def name(self) -> Name | None:
+        """Return what a repeat is known by."""
+        return None
+
+    def fingerprint(self) -> bytes:
+        """Return 32 bytes that differ when the contents differ; only asked of named commands."""
+        return b""
+
+    def repeat(self, txn_id: str) -> Any:
+        """Return the answer to a repeat of what was done in `txn_id`; only asked of named commands."""
+        raise AssertionError(f"{type(self).__name__} has no name; {txn_id} can't be a repeat of it")
+
+    @abstractmethod
+    def places(self, wanted: Wanted) -> None:
+        """Add the places that this command reads to `wanted`."""
+
+    @abstractmethod
+    def apply(self, draft: Draft) -> Any:
+        """Do it in the draft and return the answer. Raises the Problem that forbids it."""
+
+
+class Book:
+    """What is known of the ledger, and what the commands performed so far have changed in it."""
+
+    def __init__(self) -> None:
+        self.page = Page()
+        self._assets: dict[str, Asset] = {}
+        self._accounts: dict[str, Account] = {}
+        self._holds: dict[str, Hold] = {}
+        self._lots: dict[str, dict[str, Lot]] = {}
+        self._marks: dict[str, Mark] = {}
+        self._known: dict[Name, Known] = {}
+        self._originals: dict[str, Original] = {}
+
+    # ── laying it open ──────────────────────────────────────────────────────────────────────────────
+
+    def show_assets(self, assets: Iterable[Asset]) -> None:
+        """Make every asset known that the ledger has."""
+        self._assets.update((asset.code, asset) for asset in assets)
+
+    def show_accounts(self, accounts: Iterable[Account]) -> None:
+        """Make accounts known; one that does not exist yet is shown with all counters zero."""
+        self._accounts.update((account.id, account) for account in accounts)
+
+    def show_holds(self, holds: Iterable[Hold]) -> None:
+        """Make holds known."""
+        self._holds.update((hold.id, hold) for hold in holds)
+
+    def show_lots(self, lots: Iterable[Lot]) -> None:
+        """Make lots known: all open ones of each account that is shown."""
+        for lot in lots:
+            self._lots.setdefault(lot.account_id, {})[lot.id] = lot
+
+    def show_marks(self, marks: Iterable[Mark]) -> None:
+        """Make known how far sessions were charged."""
+        self._marks.update((mark.session_id, mark) for mark in marks)
+
+    def show_known(self, known: Iterable[tuple[Name, Known]]) -> None:
+        """Make the outcomes known of names that were used."""
+        self._known.update(known)
+
+    def show_originals(self, originals: Iterable[Original]) -> None:
+        """Make transactions of the past known that are to be reversed."""
+        for original in originals:
+            self._originals[original.txn.id] = original
+            for lots in original.opened.values():
+                self.show_lots(lots)
+
+    # ── reading, for drafts ─────────────────────────────────────────────────────────────────────────
+
+    def asset(self, code: str) -> Asset:
+        """Return an asset. Raises UnknownAsset."""
+        asset = self._assets.get(code)
+        if asset is None:
+            raise UnknownAsset(f"there is no asset {code!r}")
+        return asset
+
+    def asset_or_none(self, code: str) -> Asset | None:
+        """Return an asset if it was defined."""
+        return self._assets.get(code)
+
+    def account(self, id_: str) -> Account:
+        """Return an account; it must be among the wanted."""
+        return self._accounts[id_]
+
+    def has_hold(self, hold_id: str) -> bool:
+        """Tell whether this id was used for a hold."""
+        return hold_id in self._holds
+
+    def hold(self, hold_id: str) -> Hold:
+        """Return a hold. Raises UnknownHold."""
+        hold = self._holds.get(hold_id)
+        if hold is None:
+            raise UnknownHold(f"there is no hold {hold_id}")
+        return hold
+
+    def lots_of(self, id_: str) -> Iterable[Lot]:
+        """Return the open lots of an account."""
+        return self._lots.get(id_, {}).values()
+
+    def lot(self, lot_id: str) -> Lot | None:
+        """Return a lot as it is now, if it was shown."""
+        return next((lots[lot_id] for lots in self._lots.values() if lot_id in lots), None)
+
+    def mark(self, session_id: str, asset: str) -> Mark:
+        """Return how far a session was charged: not at all when it is new."""
+        return self._marks.get(session_id) or Mark(session_id, asset)
+
+    def original(self, txn_id: str) -> Original:
+        """Return a transaction of the past. Raises NotFound."""
+        original = self._originals.get(txn_id)
+        if original is None:
+            raise NotFound(f"there is no transaction {txn_id}")
+        return original
+
+    # ── performing ──────────────────────────────────────────────────────────────────────────────────
+
+    def perform(self, command: Command, request_hash: bytes, txn_id: str, now_us: int) -> Any:
+        """Perform a command and return its answer. Raises the Problem that refuses it.
+
+        A named command is refused for good: the refusal is written down, and a repeat gets it again.
+        """
+        name = command.name
+        known = self._known.get(name) if name else None
+        if known is not None:
+            return _answer_again(command, known, request_hash)
+        draft = Draft(self, txn_id, now_us)
+        try:
+            answer = command.apply(draft)
+        except Problem as refusal:
+            if name is not None:
+                self._write_head(draft.rejected(request_hash, refusal.code, refusal.detail))
+            raise
+        if not draft.is_empty:
+            self._accept(draft, request_hash)
+        return answer
+
+    def _accept(self, draft: Draft, request_hash: bytes) -> None:
+        page = self.page
+        self._write_head(draft.applied(request_hash))
+        page.legs += draft.legs
+        page.moves += draft.moves
+        page.usage += draft.usage
+        for id_, account in draft.accounts.items():
+            is_new = id_ in page.accounts_opened or not self._accounts[id_].opened_by
+            (page.accounts_opened if is_new else page.accounts_changed)[id_] = account
+        self._accounts.update(draft.accounts)
+        if draft.holds:
+            self._accept_holds(draft.holds)
+        if draft.lots:
+            self._accept_lots(draft.lots)
+        self._marks.update(draft.marks)
+        page.marks.update(draft.marks)
+        self._assets.update(draft.assets)
+        page.assets.update(draft.assets)
+        if draft.reverses:
+            self._originals[draft.reverses] = self._originals[draft.reverses]._replace(
+                reversed_by=draft.txn_id
+            )
+        if draft.announcement:
+            page.announcements.append(draft.announcement)
+
+    def _accept_holds(self, holds: dict[str, Hold]) -> None:
+        for id_, hold in holds.items():
+            is_new = id_ in self.page.holds_made or id_ not in self._holds
+            (self.page.holds_made if is_new else self.page.holds_changed)[id_] = hold
+        self._holds.update(holds)
+
+    def _accept_lots(self, lots: dict[str, Lot]) -> None:
+        for id_, lot in lots.items():
+            lots_there = self._lots.setdefault(lot.account_id, {})
+            is_new = id_ in self.page.lots_opened or id_ not in lots_there
+            (self.page.lots_opened if is_new else self.page.lots_changed)[id_] = lot
+            lots_there[id_] = lot
+
+    def _write_head(self, txn: Txn) -> None:
+        self.page.txns.append(txn)
+        outcome = Known(txn.id, txn.request_hash, txn.status, txn.reason, txn.detail)
+        self._known[txn.scope, txn.key] = outcome
+
+
+def _answer_again(command: Command, known: Known, request_hash: bytes) -> Any:
+    if known.request_hash != request_hash:
+        raise KeyReused(f"{command.name} was used for another transaction; make a new key for it")
+    if known.status == Status.REJECTED:
+        raise Problem.revive(known.reason, known.detail, {})
+    return command.repeat(known.txn_id)

@@ -1,0 +1,352 @@
+"""A transaction in the making: the primitives that all business events are made of.
+
+A draft reads from the book and keeps its changes to itself, so a refusal in the middle needs no undoing.
+Each primitive is one leg, or raises the reason why not:
+
+    post      moves units between two accounts
+    hold      sets units aside
+    capture   moves units that were set aside
+    release   gives them back
+
+Units of an access asset in customers' hands lie in lots. A leg that takes them from a customer takes them from the
+lots, what expires first first; a leg that gives them to a customer opens a lot, with the terms of the sale or,
+between customers, with the terms of what the giver had.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from tollway.contracts.errors import HoldEnded, HoldExceeded
+from tollway.kit.errors import Conflict, Forbidden, InsufficientFunds, Invalid
+from tollway.kit.ids import new_id
+from tollway.kit.money import format_units
+from tollway.services.ledger.model.records import Announcement, LegRow, LotMove, Status, Txn, UsageLine
+from tollway.services.ledger.model.values import (
+    ACCESS,
+    EFFECTS,
+    MONEY,
+    USER,
+    Account,
+    AccountRef,
+    Asset,
+    Hold,
+    HoldState,
+    LegKind,
+    Lot,
+    Mark,
+    Piece,
+    account_id,
+)
+
+if TYPE_CHECKING:
+    from tollway.services.ledger.model.book import Book
+
+
+class LotTerms(NamedTuple):
+    """What a new lot cost as a whole, and until when it may be used (0: for ever)."""
+
+    cost_asset: str
+    cost: int
+    expires_at_us: int
+
+
+class Title(NamedTuple):
+    """The head of a transaction as its author gives it."""
+
+    scope: str
+    key: str
+    code: str
+    actor: str
+    event_at_us: int = 0  # 0: now
+    meta: str = "{}"
+
+
+class Draft:
+    """One transaction being drawn up. Its author gives it a title, then adds legs."""
+
+    def __init__(self, book: "Book", txn_id: str, now_us: int) -> None:
+        self.book = book
+        self.txn_id = txn_id
+        self.now_us = now_us
+        self.title: Title | None = None
+        self.reverses: str | None = None
+        self.legs: list[LegRow] = []
+        self.moves: list[LotMove] = []
+        self.usage: list[UsageLine] = []
+        self.accounts: dict[str, Account] = {}
+        self.holds: dict[str, Hold] = {}
+        self.lots: dict[str, Lot] = {}
+        self.marks: dict[str, Mark] = {}
+        self.assets: dict[str, Asset] = {}
+        self.announcement: Announcement | None = None
+
+    # ── reading ─────────────────────────────────────────────────────────────────────────────────────
+
+    def account(self, ref: AccountRef) -> Account:
+        """Return the account as this transaction sees it. Raises UnknownAsset."""
+        self.book.asset(ref.asset)
+        return self.account_by_id(account_id(ref))
+
+    def account_by_id(self, id_: str) -> Account:
+        """Return an account that is known by its id only, from a hold or from the past."""
+        return self.accounts.get(id_) or self.book.account(id_)
+
+    def hold_of(self, hold_id: str) -> Hold:
+        """Return a hold as this transaction sees it. Raises UnknownHold."""
+        return self.holds.get(hold_id) or self.book.hold(hold_id)
+
+    def sides(self, hold: Hold) -> tuple[Account, Account]:
+        """Return the accounts that a hold is between."""
+        return self.account_by_id(hold.debit_id), self.account_by_id(hold.credit_id)
+
+    def lots_of(self, account: Account) -> list[Lot]:
+        """Return an account's lots in the order in which they are used."""
+        lots = {lot.id: lot for lot in self.book.lots_of(account.id)}
+        lots.update((lot.id, lot) for lot in self.lots.values() if lot.account_id == account.id)
+        return sorted((lot for lot in lots.values() if lot.remaining), key=_turn)
+
+    def lot_now(self, lot: Lot) -> Lot:
+        """Return a lot as this transaction sees it."""
+        return self.lots.get(lot.id) or self.book.lot(lot.id) or lot
+
+    def mark_of(self, session_id: str, asset: str) -> Mark:
+        """Return how far a session was charged, as this transaction sees it."""
+        return self.marks.get(session_id) or self.book.mark(session_id, asset)
+
+    # ── the four legs ───────────────────────────────────────────────────────────────────────────────
+
+    def post(
+        self, debit: AccountRef, credit: AccountRef, amount: int, terms: LotTerms | None = None
+    ) -> list[Piece]:
+        """Move units. Returns what was taken from the giver's lots. Raises InsufficientFunds, Forbidden."""
+        line = self._leg(LegKind.POST, self.account(debit), self.account(credit), amount)
+        return self._hand_over(line, debit, credit, amount, terms)
+
+    def hold(
+        self, hold_id: str, debit: AccountRef, credit: AccountRef, amount: int, expires_at_us: int = 0
+    ) -> Hold:
+        """Set units aside. Raises InsufficientFunds, Conflict for an id that was used, HoldEnded for a past end."""
+        if self.holds.get(hold_id) or self.book.has_hold(hold_id):
+            raise Conflict(f"the hold {hold_id} exists already; make a new id for a new hold")
+        giver, taker = self.account(debit), self.account(credit)
+        made = Hold(
+            hold_id,
+            debit.asset,
+            giver.id,
+            taker.id,
+            amount,
+            amount,
+            HoldState.OPEN,
+            expires_at_us,
+            self.txn_id,
+        )
+        if made.has_expired(self.now_us):
+            raise HoldEnded(f"the hold {hold_id} would expire before it begins")
+        self._leg(LegKind.HOLD, giver, taker, amount, hold_id)
+        self.holds[hold_id] = made
+        return made
+
+    def capture(self, hold_id: str, amount: int, terms: LotTerms | None = None) -> list[Piece]:
+        """Move units that were set aside. Raises UnknownHold, HoldEnded (also when it expired), HoldExceeded."""
+        hold = self.hold_of(hold_id)
+        if hold.has_expired(self.now_us):
+            raise HoldEnded(f"the hold {hold_id} has expired")
+        return self.capture_anyway(hold, amount, terms)
+
+    def capture_anyway(self, hold: Hold, amount: int, terms: LotTerms | None = None) -> list[Piece]:
+        """Capture from a hold that is still open, be it past its time: what was used was used."""
+        giver, taker = self.sides(hold)
+        line = self._resolve(LegKind.CAPTURE, hold, amount, HoldState.CAPTURED)
+        return self._hand_over(line, giver.ref, taker.ref, amount, terms)
+
+    def release(self, hold_id: str, amount: int = 0, ended_as: HoldState = HoldState.RELEASED) -> int:
+        """Give held units back; 0 means all that remain. Returns how many. Raises as `capture`."""
+        hold = self.hold_of(hold_id)
+        amount = amount or hold.remaining
+        self._resolve(LegKind.RELEASE, hold, amount, ended_as)
+        return amount
+
+    def move(self, debit: Account, credit: Account, amount: int) -> int:
+        """Move units and leave the lots to the author. Returns the line. Raises InsufficientFunds."""
+        return self._leg(LegKind.POST, debit, credit, amount)
+
+    # ── lots ────────────────────────────────────────────────────────────────────────────────────────
+
+    def take(self, line: int, account: Account, amount: int) -> list[Piece]:
+        """Take units out of a customer's lots for a leg, in their order of use."""
+        pieces: list[Piece] = []
+        for lot in self.lots_of(account):
+            if amount == 0:
+                break
+            part = min(amount, lot.remaining)
+            pieces.append(self.take_from(line, lot, part))
+            amount -= part
+        assert amount == 0, f"the lots of {account.id} hold less than its balance"
+        return pieces
+
+    def take_from(self, line: int, lot: Lot, quantity: int) -> Piece:
+        """Take units out of one lot for a leg."""
+        piece = Piece(lot, quantity, lot.cost_of(quantity))
+        self.lots[lot.id] = lot._replace(remaining=lot.remaining - quantity)
+        self.moves.append(LotMove(self.txn_id, line, lot.id, quantity, piece.cost))
+        return piece
+
+    def give(
+        self, line: int, account: Account, quantity: int, terms: LotTerms | None, source: str = ""
+    ) -> None:
+        """Open a lot for what a leg brought to a customer."""
+        terms = terms or LotTerms("", 0, 0)
+        if terms.cost_asset and self.book.asset(terms.cost_asset).kind != MONEY:
+            raise Invalid(f"a lot is paid with money, not with {terms.cost_asset}")
+        lot = Lot(
+            new_id("lot"),
+            account.id,
+            account.ref.asset,
+            quantity,
+            quantity,
+            terms.cost_asset,
+            terms.cost,
+            terms.expires_at_us,
+            self.now_us,
+            self.txn_id,
+            line,
+            source,
+        )
+        self.lots[lot.id] = lot
+
+    # ── the end ─────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def is_empty(self) -> bool:
+        """Tell whether there is nothing to write down."""
+        return not (self.legs or self.usage or self.assets or self.accounts)
+
+    def applied(self, request_hash: bytes) -> Txn:
+        """Return the head of this transaction as it is written when it holds."""
+        return self._head(request_hash, Status.APPLIED, "", "", self.reverses)
+
+    def rejected(self, request_hash: bytes, reason: str, detail: str) -> Txn:
+        """Return the head of this transaction as it is written when it was refused."""
+        return self._head(request_hash, Status.REJECTED, reason, detail, None)
+
+    def announce(self, amounts: dict[str, int] | None = None) -> None:
+        """Have the house told of this transaction: of what it moved, unless `amounts` says otherwise."""
+        assert self.title is not None
+        amounts = _moved(self.legs) if amounts is None else amounts
+        if amounts:
+            owners = {
+                account.ref.owner_id for account in self.accounts.values() if account.ref.owner_kind == USER
+            }
+            self.announcement = Announcement(
+                self.txn_id, self.title.code, self.title.actor, sorted(owners), amounts
+            )
+
+    # ── inside ──────────────────────────────────────────────────────────────────────────────────────
+
+    def open(self, account: Account) -> Account:
+        """Return the account, opened by this transaction when it was not before."""
+        if not account.opened_by:
+            account = account._replace(opened_by=self.txn_id, opened_at_us=self.now_us)
+            self.accounts[account.id] = account
+        return account
+
+    def _leg(
+        self, kind: LegKind, debit: Account, credit: Account, amount: int, hold_id: str | None = None
+    ) -> int:
+        posted, pending = EFFECTS[kind]
+        giver = self.open(debit).debited(posted * amount, pending * amount)
+        if giver.limited and giver.available < 0:
+            raise InsufficientFunds(self._too_little(debit, amount))
+        taker = self.open(credit).credited(posted * amount, pending * amount)
+        self.accounts[giver.id] = giver
+        self.accounts[taker.id] = taker
+        line = len(self.legs)
+        self.legs.append(
+            LegRow(
+                self.txn_id,
+                line,
+                kind,
+                hold_id,
+                giver.ref.asset,
+                giver.id,
+                taker.id,
+                amount,
+                giver.version,
+                taker.version,
+                giver.balance,
+                taker.balance,
+            )
+        )
+        return line
+
+    def _too_little(self, account: Account, needed: int) -> str:
+        asset = self.book.asset(account.ref.asset)
+        has, wants = format_units(account.available, asset.scale), format_units(needed, asset.scale)
+        return f"{wants} {asset.code} are needed and {has} are available"
+
+    def _resolve(self, kind: LegKind, hold: Hold, amount: int, ended_as: HoldState) -> int:
+        if hold.state != HoldState.OPEN:
+            raise HoldEnded(f"the hold {hold.id} was {hold.state}")
+        if amount > hold.remaining:
+            raise HoldExceeded(f"the hold {hold.id} has {hold.remaining} left, {amount} were asked")
+        giver, taker = self.sides(hold)
+        line = self._leg(kind, giver, taker, amount, hold.id)
+        self.holds[hold.id] = hold.less(amount, ended_as)
+        return line
+
+    def _hand_over(
+        self, line: int, debit: AccountRef, credit: AccountRef, amount: int, terms: LotTerms | None
+    ) -> list[Piece]:
+        asset = self.book.asset(debit.asset)
+        from_user, to_user = debit.owner_kind == USER, credit.owner_kind == USER
+        if from_user and to_user and not asset.transferable and debit.owner_id != credit.owner_id:
+            raise Forbidden(f"{asset.code} may not be given to another customer")
+        if asset.kind != ACCESS or not (from_user or to_user):
+            if terms is not None:
+                raise Invalid("lot terms are for access that a customer receives")
+            return []
+        pieces = self.take(line, self.account(debit), amount) if from_user else []
+        if to_user:
+            taker = self.account(credit)
+            if terms is not None or not from_user:
+                self.give(line, taker, amount, terms)
+            else:
+                self.give_on(line, taker, pieces)
+        return pieces
+
+    def give_on(self, line: int, account: Account, pieces: Iterable[Piece]) -> None:
+        """Open a lot for each piece, with the piece's cost and the end of the lot that it was cut from."""
+        for piece in pieces:
+            terms = LotTerms(piece.lot.cost_asset, piece.cost, piece.lot.expires_at_us)
+            self.give(line, account, piece.quantity, terms, piece.lot.id)
+
+    def _head(self, request_hash: bytes, status: str, reason: str, detail: str, reverses: str | None) -> Txn:
+        assert self.title is not None, "a transaction was drawn up without a title"
+        title = self.title
+        return Txn(
+            self.txn_id,
+            title.scope,
+            title.key,
+            request_hash,
+            title.code,
+            status,
+            reason,
+            detail,
+            title.actor,
+            title.event_at_us or self.now_us,
+            self.now_us,
+            reverses,
+            title.meta,
+        )
+
+
+def _turn(lot: Lot) -> tuple[bool, int, int, str]:
+    return lot.turn
+
+
+def _moved(legs: Sequence[LegRow]) -> dict[str, int]:
+    amounts: dict[str, int] = {}
+    for leg in legs:
+        if EFFECTS[LegKind(leg.kind)][0]:
+            amounts[leg.asset] = amounts.get(leg.asset, 0) + leg.amount
+    return amounts

@@ -1,0 +1,252 @@
+"""The general command: a posting of legs under a name, and its one correction, the reversal."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import orjson
+
+from tollway.contracts.errors import AlreadyReversed
+from tollway.kit.errors import Conflict, Invalid
+from tollway.kit.money import MAX_UNITS
+from tollway.services.ledger.model.book import Command, Wanted
+from tollway.services.ledger.model.draft import Draft, LotTerms, Title
+from tollway.services.ledger.model.records import LegRow, Name, Original, Status
+from tollway.services.ledger.model.values import (
+    MAX_NAME,
+    OWN_SCOPE,
+    Account,
+    AccountRef,
+    LegKind,
+    check_ref,
+)
+
+MAX_LEGS = 64
+MAX_KEY = 300
+MAX_META_BYTES = 4096
+
+
+class Leg(NamedTuple):
+    """One leg as its author states it. CAPTURE and RELEASE take both sides from the hold."""
+
+    kind: LegKind
+    debit: AccountRef | None
+    credit: AccountRef | None
+    amount: int  # above 0; for RELEASE 0 means all that remains
+    hold_id: str = ""
+    hold_expires_at_us: int = 0
+    lot: LotTerms | None = None
+
+
+class Receipt(NamedTuple):
+    """The answer to a posting: the accounts as it left them, or none when it is a repeat's."""
+
+    txn_id: str
+    replayed: bool
+    accounts: tuple[Account, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Posting(Command):
+    """A transaction as its author states it: all of its legs or none."""
+
+    scope: str
+    key: str
+    code: str
+    legs: tuple[Leg, ...]
+    actor: str
+    event_at_us: int = 0
+    meta: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    @property
+    def name(self) -> Name:
+        """Return what a repeat is known by."""
+        return self.scope, self.key
+
+    def fingerprint(self) -> bytes:
+        """Hash everything that would make this another transaction."""
+        contents = [self.code, self.actor, self.event_at_us, self.legs, meta_text(self.meta)]
+        return hashlib.sha256(orjson.dumps(contents, default=tuple)).digest()
+
+    def places(self, wanted: Wanted) -> None:
+        """Name the accounts and holds of the legs."""
+        wanted.names.add(self.name)
+        for leg in self.legs:
+            if leg.debit is not None and leg.credit is not None:
+                wanted.accounts.add(leg.debit)
+                wanted.accounts.add(leg.credit)
+            if leg.hold_id:
+                wanted.holds.add(leg.hold_id)
+
+    def apply(self, draft: Draft) -> Receipt:
+        """Perform the legs in order."""
+        draft.title = Title(
+            self.scope, self.key, self.code, self.actor, self.event_at_us, meta_text(self.meta)
+        )
+        for leg in self.legs:
+            _perform(draft, leg)
+        draft.announce()
+        return Receipt(draft.txn_id, replayed=False, accounts=tuple(draft.accounts.values()))
+
+    def repeat(self, txn_id: str) -> Receipt:
+        """Return the receipt again."""
+        return Receipt(txn_id, replayed=True, accounts=())
+
+
+@dataclass(frozen=True, slots=True)
+class Reversal(Command):
+    """The mirror image of a transaction: every leg back, the last one first. At most once each."""
+
+    txn_id: str
+    scope: str
+    key: str
+    actor: str
+    reason: str
+
+    @property
+    def name(self) -> Name:
+        """Return what a repeat is known by."""
+        return self.scope, self.key
+
+    def fingerprint(self) -> bytes:
+        """Hash everything that would make this another reversal."""
+        contents = ["reverse", self.txn_id, self.actor, self.reason]
+        return hashlib.sha256(orjson.dumps(contents)).digest()
+
+    def places(self, wanted: Wanted) -> None:
+        """Name the transaction; the store adds what it touched."""
+        wanted.names.add(self.name)
+        wanted.transactions.add(self.txn_id)
+
+    def apply(self, draft: Draft) -> Receipt:
+        """Undo the transaction. Raises NotFound, AlreadyReversed, and Conflict for what can't be undone."""
+        meta = meta_text({"reason": self.reason} if self.reason else {})
+        draft.title = Title(self.scope, self.key, "reverse", self.actor, 0, meta)
+        original = draft.book.original(self.txn_id)
+        if original.txn.status != Status.APPLIED:
+            raise Conflict(f"{self.txn_id} was rejected; there is nothing to reverse")
+        if original.reversed_by:
+            raise AlreadyReversed(f"{self.txn_id} was reversed by {original.reversed_by}")
+        if not original.legs:
+            raise Conflict(f"{self.txn_id} moved nothing; there is nothing to reverse")
+        for leg in reversed(original.legs):
+            _undo(draft, original, leg)
+        draft.reverses = self.txn_id
+        draft.announce()
+        return Receipt(draft.txn_id, replayed=False, accounts=tuple(draft.accounts.values()))
+
+    def repeat(self, txn_id: str) -> Receipt:
+        """Return the receipt again."""
+        return Receipt(txn_id, replayed=True, accounts=())
+
+
+def check_posting(posting: Posting) -> None:
+    """Refuse what could never be performed, before it is given a place. Raises Invalid."""
+    check_name(posting.scope, posting.key)
+    if not posting.code.isidentifier() or not posting.code.islower() or len(posting.code) > MAX_NAME:
+        raise Invalid(f"code is the event's name in small letters, not {posting.code!r}")
+    if not 0 < len(posting.legs) <= MAX_LEGS:
+        raise Invalid(f"a transaction has 1 to {MAX_LEGS} legs")
+    if posting.event_at_us < 0:
+        raise Invalid("event_at_us is before 1970")
+    if len(posting.actor) > MAX_NAME:
+        raise Invalid(f"actor has at most {MAX_NAME} characters")
+    if posting.meta and len(meta_text(posting.meta).encode()) > MAX_META_BYTES:
+        raise Invalid(f"meta is at most {MAX_META_BYTES} bytes")
+    for leg in posting.legs:
+        _check_leg(leg)
+
+
+def check_name(scope: str, key: str) -> None:
+    """Refuse a name that can't be told from another, or that the ledger keeps for itself. Raises Invalid."""
+    if not 0 < len(scope) <= MAX_NAME or not 0 < len(key) <= MAX_KEY:
+        raise Invalid(f"scope has 1 to {MAX_NAME} characters and key 1 to {MAX_KEY}")
+    if scope == OWN_SCOPE:
+        raise Invalid(f"the scope {OWN_SCOPE!r} is the ledger's own")
+
+
+def check_hold_id(hold_id: str) -> None:
+    """Refuse an id that is not a hold's. Raises Invalid."""
+    if not hold_id.startswith("hld_") or len(hold_id) > MAX_NAME:
+        raise Invalid(f"a hold's id begins with hld_, not {hold_id[:20]!r}")
+
+
+def meta_text(meta: Mapping[str, str]) -> str:
+    """Render meta as it is kept: JSON with sorted keys, so that equal is equal."""
+    return orjson.dumps(dict(meta), option=orjson.OPT_SORT_KEYS).decode() if meta else "{}"
+
+
+def _check_leg(leg: Leg) -> None:
+    if leg.amount > MAX_UNITS or leg.amount < (0 if leg.kind == LegKind.RELEASE else 1):
+        raise Invalid("a leg's amount is at least 1 and fits 63 bits; only a release may say 0 for all")
+    if leg.kind != LegKind.POST:
+        check_hold_id(leg.hold_id)
+    if leg.hold_expires_at_us < 0:
+        raise Invalid("hold_expires_at_us is before 1970")
+    if leg.lot is not None:
+        _check_terms(leg)
+    if leg.kind in {LegKind.POST, LegKind.HOLD}:
+        _check_sides(leg)
+
+
+def _check_sides(leg: Leg) -> None:
+    if leg.debit is None or leg.credit is None:
+        raise Invalid(f"a {leg.kind} names its debit and its credit account")
+    check_ref(leg.debit)
+    check_ref(leg.credit)
+    if leg.debit == leg.credit:
+        raise Invalid("a leg is between two accounts")
+    if leg.debit.asset != leg.credit.asset:
+        raise Invalid(f"a leg is in one asset, not from {leg.debit.asset} to {leg.credit.asset}")
+
+
+def _check_terms(leg: Leg) -> None:
+    assert leg.lot is not None
+    if leg.kind not in {LegKind.POST, LegKind.CAPTURE}:
+        raise Invalid("only a post or a capture opens a lot")
+    if not 0 <= leg.lot.cost <= MAX_UNITS or leg.lot.expires_at_us < 0:
+        raise Invalid("a lot's cost and end are not negative")
+    if leg.lot.cost and not leg.lot.cost_asset:
+        raise Invalid("a lot that cost something names the asset of its cost")
+
+
+def _perform(draft: Draft, leg: Leg) -> None:
+    match leg.kind:
+        case LegKind.POST:
+            assert leg.debit is not None
+            assert leg.credit is not None
+            draft.post(leg.debit, leg.credit, leg.amount, leg.lot)
+        case LegKind.HOLD:
+            assert leg.debit is not None
+            assert leg.credit is not None
+            draft.hold(leg.hold_id, leg.debit, leg.credit, leg.amount, leg.hold_expires_at_us)
+        case LegKind.CAPTURE:
+            draft.capture(leg.hold_id, leg.amount, leg.lot)
+        case LegKind.RELEASE:
+            draft.release(leg.hold_id, leg.amount)
+
+
+def _undo(draft: Draft, original: Original, leg: LegRow) -> None:
+    """Book the mirror image of one leg.
+
+    What it brought to a customer is taken out of the very lots that it opened; what it took from a
+    customer comes back in new lots with the cost and the end of the old ones.
+    """
+    match LegKind(leg.kind):
+        case LegKind.HOLD:
+            assert leg.hold_id is not None
+            draft.release(leg.hold_id, leg.amount)
+        case LegKind.RELEASE:
+            raise Conflict(f"{leg.txn_id} released a hold, which can't be reversed; hold again instead")
+        case LegKind.POST | LegKind.CAPTURE:
+            giver, taker = draft.account_by_id(leg.credit_id), draft.account_by_id(leg.debit_id)
+            line = draft.move(giver, taker, leg.amount)
+            for opened in original.opened.get(leg.line, ()):
+                lot = draft.lot_now(opened)
+                if lot.remaining != lot.quantity:
+                    raise Conflict(f"part of what {leg.txn_id} delivered was used; it can't be taken back")
+                draft.take_from(line, lot, lot.quantity)
+            for lot, move in original.taken.get(leg.line, ()):
+                terms = LotTerms(lot.cost_asset, move.cost, lot.expires_at_us)
+                draft.give(line, taker, move.quantity, terms, lot.id)

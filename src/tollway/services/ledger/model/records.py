@@ -1,0 +1,173 @@
+"""What a transaction leaves behind: rows that are written once and never changed. One tuple is one row."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NamedTuple
+
+from tollway.services.ledger.model.values import Account, AccountRef, Asset, Hold, Lot, Mark
+
+Name = tuple[str, str]
+"""(scope, key): who makes the key unique, and the business fact it stands for."""
+
+
+class Status(StrEnum):
+    """How a transaction ended. Both are final: a refused name stays refused."""
+
+    APPLIED = "applied"
+    REJECTED = "rejected"
+
+
+class Txn(NamedTuple):
+    """The head of a transaction. `reason` and `detail` say why it was rejected."""
+
+    id: str
+    scope: str
+    key: str
+    request_hash: bytes
+    code: str
+    status: str
+    reason: str
+    detail: str
+    actor: str
+    event_at_us: int
+    created_at_us: int
+    reverses: str | None
+    meta: str  # a JSON object of texts, keys sorted
+
+
+class LegRow(NamedTuple):
+    """A leg: one row with both sides, so that what leaves one account arrives at the other.
+
+    The balances are those after the leg; the versions give each account a history without gaps.
+    """
+
+    txn_id: str
+    line: int
+    kind: str
+    hold_id: str | None
+    asset: str
+    debit_id: str
+    credit_id: str
+    amount: int
+    debit_version: int
+    credit_version: int
+    debit_balance: int
+    credit_balance: int
+
+
+class LotMove(NamedTuple):
+    """What a leg took out of a lot."""
+
+    txn_id: str
+    line: int
+    lot_id: str
+    quantity: int
+    cost: int
+
+
+class UsageLine(NamedTuple):
+    """What a transaction charged for a session: `units` is what the cumulative counter grew by."""
+
+    txn_id: str
+    session_id: str
+    units: int
+    cumulative: int
+    sequence: int
+    final: bool
+
+
+class Announcement(NamedTuple):
+    """What the rest of the house is told about an applied transaction."""
+
+    txn_id: str
+    code: str
+    actor: str
+    owners: list[str]
+    amounts: dict[str, int]
+
+
+class Known(NamedTuple):
+    """The stored outcome of a name, which every repeat of it gets."""
+
+    txn_id: str
+    request_hash: bytes
+    status: str
+    reason: str
+    detail: str
+
+
+class Original(NamedTuple):
+    """A transaction of the past with what it did, as its reversal has to know it."""
+
+    txn: Txn
+    reversed_by: str
+    legs: tuple[LegRow, ...]
+    opened: dict[int, tuple[Lot, ...]]  # by line, as they are now
+    taken: dict[int, tuple[tuple[Lot, LotMove], ...]]  # by line; the lots' terms matter, not their state
+
+
+class Entry(NamedTuple):
+    """A transaction with all that it wrote: what is hashed, sealed, shown and proved."""
+
+    txn: Txn
+    legs: tuple[LegRow, ...]
+    lots: tuple[Lot, ...]  # opened
+    moves: tuple[LotMove, ...]
+    holds: tuple[Hold, ...]  # made
+    usage: tuple[UsageLine, ...]
+    accounts: tuple[str, ...]  # ids of those opened
+
+
+class StatementLine(NamedTuple):
+    """A leg as the owner of one of its accounts sees it. `balance` is what was there after it."""
+
+    txn_id: str
+    line: int
+    kind: str
+    code: str
+    debit: int
+    credit: int
+    version: int
+    balance: int
+    at_us: int
+    meta: str
+    other: AccountRef
+
+
+class Seal(NamedTuple):
+    """A signed link of the chain: the Merkle root of a run of transactions, bound to the seal before."""
+
+    number: int
+    first_txn: str
+    last_txn: str
+    size: int  # how many transactions
+    root: bytes
+    previous: bytes
+    hash: bytes
+    signature: bytes
+    signer: bytes
+    sealed_at_us: int
+
+
+@dataclass(slots=True)
+class Page:
+    """Everything that a batch of transactions changed, ready to be written."""
+
+    txns: list[Txn] = field(default_factory=list[Txn])
+    legs: list[LegRow] = field(default_factory=list[LegRow])
+    moves: list[LotMove] = field(default_factory=list[LotMove])
+    usage: list[UsageLine] = field(default_factory=list[UsageLine])
+    announcements: list[Announcement] = field(default_factory=list[Announcement])
+    accounts_opened: dict[str, Account] = field(default_factory=dict[str, Account])
+    accounts_changed: dict[str, Account] = field(default_factory=dict[str, Account])
+    holds_made: dict[str, Hold] = field(default_factory=dict[str, Hold])
+    holds_changed: dict[str, Hold] = field(default_factory=dict[str, Hold])
+    lots_opened: dict[str, Lot] = field(default_factory=dict[str, Lot])
+    lots_changed: dict[str, Lot] = field(default_factory=dict[str, Lot])
+    marks: dict[str, Mark] = field(default_factory=dict[str, Mark])
+    assets: dict[str, Asset] = field(default_factory=dict[str, Asset])
+
+    @property
+    def last_txn(self) -> str:
+        """The id of the last transaction on the page."""
+        return self.txns[-1].id if self.txns else ""

@@ -1,0 +1,13 @@
+"""The operations of the ledger.
+
+ledger       the room: what can be asked of it, in the order of a customer's life
+performing   how commands become rows, inside one transaction
+batcher      how many callers share one transaction
+sealing      how committed transactions are chained and signed
+proof        how the books are proved, from the first transaction on
+export       the books as text, for an auditor from outside
+"""
+
+from tollway.services.ledger.service.ledger import Ledger
+
+__all__ = ["Ledger"]

@@ -1,0 +1,114 @@
+"""The batcher: many callers, one transaction (group commit).
+
+A commit costs a flush to disk whether it carries one transaction or five hundred. Commands that arrive while
+a batch is being written make up the next one, and each caller is answered after the commit of its
+batch, with its own result: that one was refused says nothing about its neighbours.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from tollway.fabric.db import Database, open_transaction
+from tollway.kit.errors import Problem, Unavailable
+from tollway.kit.tasks import cancel, spawn
+from tollway.services.ledger.model.book import Command
+from tollway.services.ledger.service.performing import Request, perform, request_for
+
+_log = logging.getLogger(__name__)
+STOP_WAIT_S = 10.0
+MAX_WAITING = 20_000
+
+
+class Ticket(NamedTuple):
+    """A request that waits for its turn, and where its answer is waited for."""
+
+    request: Request
+    answer: asyncio.Future[Any]
+
+
+class Batcher:
+    """Collects commands and performs them a batch at a time."""
+
+    def __init__(self, db: Database, size: int, wait_s: float) -> None:
+        self._db = db
+        self._size = size
+        self._wait_s = wait_s
+        self._waiting: deque[Ticket] = deque()
+        self._some = asyncio.Event()
+        self._full = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._open = False
+
+    async def start(self) -> None:
+        """Begin to take commands."""
+        self._open = True
+        self._task = spawn(self._work(), "ledger-batcher")
+
+    async def stop(self) -> None:
+        """Take no more, finish what was taken."""
+        self._open = False
+        self._some.set()
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=STOP_WAIT_S)
+            await cancel(self._task)
+
+    async def submit(self, command: Command) -> Any:
+        """Perform a command and return its answer, after the commit. Raises what refuses it, or Unavailable."""
+        assert not open_transaction.get(), "inside a transaction use Ledger.post, or both would wait for ever"
+        if not self._open or len(self._waiting) >= MAX_WAITING:
+            raise Unavailable("the ledger takes no more at the moment; try again soon")
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting.append(Ticket(request_for(command), answer))
+        self._some.set()
+        if len(self._waiting) >= self._size:
+            self._full.set()
+        return await answer
+
+    async def _work(self) -> None:
+        busy = False
+        while self._open or self._waiting:
+            if not self._waiting:
+                busy = False
+                self._some.clear()
+                await self._some.wait()
+                continue
+            # A lone caller is not kept waiting; when there is company, a fuller batch is cheaper for all.
+            if busy and len(self._waiting) < self._size and self._open:
+                self._full.clear()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(self._wait_s):
+                        await self._full.wait()
+            batch = [self._waiting.popleft() for _ in range(min(self._size, len(self._waiting)))]
+            await self._settle(batch)
+            busy = len(batch) > 1 or bool(self._waiting)
+
+    async def _settle(self, batch: Sequence[Ticket]) -> None:
+        try:
+            async with self._db.transaction() as tx:
+                answers = await perform(tx, [ticket.request for ticket in batch])
+        except Unavailable as problem:
+            for ticket in batch:
+                _refuse(ticket, Unavailable(problem.detail))
+        except Exception as error:  # noqa: BLE001  one of them broke it, and only that one shall suffer
+            if len(batch) == 1:
+                _log.exception("the ledger could not perform %s", type(batch[0].request.command).__name__)
+                _refuse(batch[0], error)
+                return
+            half = len(batch) // 2
+            await self._settle(batch[:half])
+            await self._settle(batch[half:])
+        else:
+            for ticket, answer in zip(batch, answers, strict=True):
+                if isinstance(answer, Problem):
+                    _refuse(ticket, answer)
+                elif not ticket.answer.done():
+                    ticket.answer.set_result(answer)
+
+
+def _refuse(ticket: Ticket, error: Exception) -> None:
+    if not ticket.answer.done():
+        ticket.answer.set_exception(error)

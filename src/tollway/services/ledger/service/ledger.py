@@ -1,0 +1,184 @@
+"""The ledger: who holds what, what may be spent, and what it cost."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import cast
+
+from tollway.fabric.clock import Clock
+from tollway.fabric.db import Database, Tx
+from tollway.kit.errors import NotFound, Problem
+from tollway.kit.money import MAX_UNITS
+from tollway.kit.paging import Page, cut_page, decode_cursor
+from tollway.services.ledger.model.metering import (
+    Charged,
+    Grant,
+    Reservation,
+    UseReport,
+    check_report,
+    check_reservation,
+)
+from tollway.services.ledger.model.posting import Posting, Receipt, Reversal, check_name, check_posting
+from tollway.services.ledger.model.records import StatementLine
+from tollway.services.ledger.model.seals import Signer
+from tollway.services.ledger.model.upkeep import (
+    AccountsOpening,
+    AssetDefinition,
+    HoldExpiry,
+    LotExpiry,
+    check_asset,
+)
+from tollway.services.ledger.model.values import (
+    Account,
+    AccountRef,
+    Asset,
+    Lot,
+    account_id,
+    check_ref,
+)
+from tollway.services.ledger.service.batcher import Batcher
+from tollway.services.ledger.service.performing import perform, request_for
+from tollway.services.ledger.settings import LedgerSettings
+from tollway.services.ledger.store import reading
+
+EXPIRED_AT_ONCE = 200
+
+
+class Ledger:
+    """The books. `seal_key` is the seed (32 bytes) of the key that seals them."""
+
+    def __init__(self, db: Database, clock: Clock, settings: LedgerSettings, seal_key: bytes) -> None:
+        self.db = db
+        self.clock = clock
+        self.settings = settings
+        self.signer = Signer(seal_key)
+        self._batcher = Batcher(db, settings.batch_size, settings.batch_wait_s)
+
+    async def start(self) -> None:
+        """Begin to take commands."""
+        await self._batcher.start()
+
+    async def stop(self) -> None:
+        """Finish what was taken."""
+        await self._batcher.stop()
+
+    # ── what there is ───────────────────────────────────────────────────────────────────────────────
+
+    async def define_asset(self, asset: Asset) -> Asset:
+        """Make an asset known. Raises Conflict when it is known as something else."""
+        check_asset(asset)
+        return cast("Asset", await self._batcher.submit(AssetDefinition(asset)))
+
+    async def assets(self) -> list[Asset]:
+        """Return every asset."""
+        async with self.db.snapshot() as tx:
+            return await reading.assets(tx)
+
+    async def open_accounts(self, owner_kind: str, owner_id: str, assets: Sequence[str]) -> list[Account]:
+        """Open an owner's accounts (the default ones when no assets are named); return all they have."""
+        refs = tuple(
+            AccountRef(owner_kind, owner_id, asset, "available")
+            for asset in assets or self.settings.default_assets
+        )
+        for ref in refs:
+            check_ref(ref)
+        await self._batcher.submit(AccountsOpening(refs, owner_id))
+        return await self.accounts(owner_kind, owner_id)
+
+    # ── moving ──────────────────────────────────────────────────────────────────────────────────────
+
+    async def submit(self, posting: Posting) -> Receipt:
+        """Post a transaction through the batcher; answered after the commit.
+
+        Raises the Problem that refuses it, now and for ever under this name; KeyReused when the name was used
+        for another transaction.
+        """
+        check_posting(posting)
+        return cast("Receipt", await self._batcher.submit(posting))
+
+    async def submit_many(self, postings: Sequence[Posting]) -> list[Receipt | Problem]:
+        """Post many; each has its own outcome, in order."""
+        outcomes = await asyncio.gather(*(self.submit(one) for one in postings), return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException) and not isinstance(outcome, Problem):
+                raise outcome
+        return cast("list[Receipt | Problem]", outcomes)
+
+    async def post(self, tx: Tx, posting: Posting) -> Receipt:
+        """Post inside the caller's transaction: what else the caller writes stands or falls with it.
+
+        Raises as `submit` does. A caller that lets the refusal undo its transaction also undoes the
+        memory of it. Nobody else can post until the transaction ends, so keep it short.
+        """
+        check_posting(posting)
+        (answer,) = await perform(tx, [request_for(posting)])
+        if isinstance(answer, Problem):
+            raise answer
+        return answer
+
+    async def reverse(self, txn_id: str, scope: str, key: str, actor: str, reason: str) -> Receipt:
+        """Correct a transaction by its mirror image, at most once. Raises AlreadyReversed, Conflict, NotFound."""
+        check_name(scope, key)
+        return cast("Receipt", await self._batcher.submit(Reversal(txn_id, scope, key, actor, reason)))
+
+    # ── metering ────────────────────────────────────────────────────────────────────────────────────
+
+    async def reserve(self, asked: Reservation) -> Grant:
+        """Set a slice aside for metered use: as little as what is left, never more."""
+        check_reservation(asked)
+        return cast("Grant", await self._batcher.submit(asked))
+
+    async def record_use(self, report: UseReport) -> Charged:
+        """Charge what sessions used; repeats and reordering are harmless. Raises UnknownHold."""
+        check_report(report)
+        return cast("Charged", await self._batcher.submit(report))
+
+    async def release(self, hold_id: str, actor: str) -> int:
+        """Give back what a reservation still holds; 0 when nothing. Raises UnknownHold."""
+        charged = await self.record_use(UseReport(hold_id, (), actor, release=True))
+        return charged.released
+
+    async def expire(self) -> int:
+        """End holds and lots whose time is over; return how many were looked at."""
+        now_us = self.clock.now_us()
+        async with self.db.snapshot() as tx:
+            holds = await reading.due_holds(tx, now_us, EXPIRED_AT_ONCE)
+        # Holds first: what they give back may belong to a lot that is over, too.
+        await asyncio.gather(*(self._batcher.submit(HoldExpiry(id_)) for id_ in holds))
+        async with self.db.snapshot() as tx:
+            lots = await reading.due_lots(tx, now_us, EXPIRED_AT_ONCE)
+        await asyncio.gather(*(self._batcher.submit(LotExpiry(id_)) for id_ in lots))
+        return len(holds) + len(lots)
+
+    # ── looking ─────────────────────────────────────────────────────────────────────────────────────
+
+    async def accounts(self, owner_kind: str, owner_id: str) -> list[Account]:
+        """Return an owner's accounts."""
+        async with self.db.snapshot() as tx:
+            return await reading.accounts_of(tx, owner_kind, owner_id)
+
+    async def account(self, id_: str) -> Account:
+        """Return an account by id. Raises NotFound."""
+        async with self.db.snapshot() as tx:
+            found = await reading.account(tx, id_)
+        if found is None:
+            raise NotFound(f"there is no account {id_}")
+        return found
+
+    async def account_named(self, ref: AccountRef) -> Account:
+        """Return an account by name. Raises NotFound when nothing was ever booked on it."""
+        return await self.account(account_id(ref))
+
+    async def statement(self, id_: str, limit: int, cursor: str) -> Page[StatementLine]:
+        """Return an account's lines, newest first."""
+        after = decode_cursor(cursor, 1)
+        before = MAX_UNITS if after is None else int(after[0])
+        async with self.db.snapshot() as tx:
+            lines = await reading.statement(tx, id_, before, limit + 1)
+        return cut_page(lines, limit, lambda line: [line.version])
+
+    async def lots(
+        self, owner_kind: str, owner_id: str, asset: str, *, with_empty: bool = False
+    ) -> list[Lot]:
+        """Return an owner's lots (of one asset, or of all when it is empty) in the order in which they are used."""
+        async with self.db.snapshot() as tx:
+            return await reading.lots(tx, owner_kind, owner_id, asset, with_empty=with_empty)

@@ -1,0 +1,143 @@
+"""The journal in its one order, and the seals on it: for the sealer, the proof, the export and the curious."""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import Column, Table, func, select
+
+from tollway.fabric.db import Tx
+from tollway.services.ledger.model.records import Entry, LegRow, LotMove, Seal, Txn, UsageLine
+from tollway.services.ledger.model.values import Account, Asset, Hold, Lot, Mark
+from tollway.services.ledger.store import tables as t
+from tollway.services.ledger.store.rows import to_account
+
+CHUNK = 500
+Value = TypeVar("Value")
+
+
+async def entries(tx: Tx, after: str = "", limit: int = CHUNK, upto: str = "") -> list[Entry]:
+    """Return transactions in order, each with all that it wrote, from the first one after an id on."""
+    query = select(t.txn).where(t.txn.c.id > after).order_by(t.txn.c.id).limit(limit)
+    if upto:
+        query = query.where(t.txn.c.id <= upto)
+    heads = [Txn._make(row) for row in await tx.all(query)]
+    if not heads:
+        return []
+    first, last = heads[0].id, heads[-1].id
+    legs = await _by_txn(tx, t.leg, t.leg.c.txn_id, [t.leg.c.line], first, last)
+    lots = await _by_txn(tx, t.lot, t.lot.c.txn_id, [t.lot.c.id], first, last)
+    moves = await _by_txn(
+        tx, t.lot_move, t.lot_move.c.txn_id, [t.lot_move.c.line, t.lot_move.c.lot_id], first, last
+    )
+    holds = await _by_txn(tx, t.hold, t.hold.c.txn_id, [t.hold.c.id], first, last)
+    usage = await _by_txn(
+        tx,
+        t.usage_line,
+        t.usage_line.c.txn_id,
+        [t.usage_line.c.session_id, t.usage_line.c.sequence],
+        first,
+        last,
+    )
+    opened = await _by_txn(tx, t.account, t.account.c.opened_by, [t.account.c.id], first, last)
+    return [
+        Entry(
+            head,
+            tuple(LegRow._make(row) for row in legs[head.id]),
+            tuple(Lot._make(row) for row in lots[head.id]),
+            tuple(LotMove._make(row) for row in moves[head.id]),
+            tuple(Hold._make(row) for row in holds[head.id]),
+            tuple(UsageLine._make(row) for row in usage[head.id]),
+            tuple(row.id for row in opened[head.id]),
+        )
+        for head in heads
+    ]
+
+
+async def entry(tx: Tx, txn_id: str) -> Entry | None:
+    """Return one transaction with all that it wrote."""
+    head = await tx.first(select(t.txn).where(t.txn.c.id == txn_id))
+    if head is None:
+        return None
+    before = await tx.scalar(select(func.max(t.txn.c.id)).where(t.txn.c.id < txn_id))
+    return (await entries(tx, before or "", 1))[0]
+
+
+async def count_txns(tx: Tx) -> int:
+    """Return how many transactions there are."""
+    return await tx.scalar(select(func.count()).select_from(t.txn))
+
+
+async def last_txn_of_pen(tx: Tx) -> str:
+    """Return the id that the pen believes to be the last."""
+    return await tx.scalar(select(t.pen.c.last_txn))
+
+
+async def last_seal(tx: Tx) -> Seal | None:
+    """Return the head of the chain."""
+    row = await tx.first(select(t.seal).order_by(t.seal.c.number.desc()).limit(1))
+    return Seal._make(row) if row else None
+
+
+async def seals(tx: Tx, after: int = 0, limit: int = CHUNK) -> list[Seal]:
+    """Return seals in order from the first one after a number on."""
+    query = select(t.seal).where(t.seal.c.number > after).order_by(t.seal.c.number).limit(limit)
+    return [Seal._make(row) for row in await tx.all(query)]
+
+
+async def seal_over(tx: Tx, txn_id: str) -> Seal | None:
+    """Return the seal that a transaction lies under, if it was sealed."""
+    query = select(t.seal).where(t.seal.c.last_txn >= txn_id).order_by(t.seal.c.last_txn).limit(1)
+    row = await tx.first(query)
+    return Seal._make(row) if row else None
+
+
+async def add_seal(tx: Tx, seal: Seal) -> None:
+    """Append a seal to the chain; false when another sealer was first."""
+    await tx.run(t.seal.insert().values(seal._asdict()))
+
+
+async def all_accounts(tx: Tx) -> AsyncIterator[Account]:
+    """Go through every account."""
+    async for row in _walk(tx, t.account, t.account.c.id):
+        yield to_account(row)
+
+
+async def all_holds(tx: Tx) -> AsyncIterator[Hold]:
+    """Go through every hold."""
+    async for row in _walk(tx, t.hold, t.hold.c.id):
+        yield Hold._make(row)
+
+
+async def all_lots(tx: Tx) -> AsyncIterator[Lot]:
+    """Go through every lot."""
+    async for row in _walk(tx, t.lot, t.lot.c.id):
+        yield Lot._make(row)
+
+
+async def all_marks(tx: Tx) -> AsyncIterator[Mark]:
+    """Go through every usage mark."""
+    async for row in _walk(tx, t.usage_mark, t.usage_mark.c.session_id):
+        yield Mark._make(row)
+
+
+async def all_assets(tx: Tx) -> list[Asset]:
+    """Return every asset."""
+    return [Asset._make(row) for row in await tx.all(select(t.asset))]
+
+
+async def _by_txn(
+    tx: Tx, table: Table, txn_id: Column[Any], order: Sequence[Column[Any]], first: str, last: str
+) -> defaultdict[str, list[Any]]:
+    found: defaultdict[str, list[Any]] = defaultdict(list)
+    for row in await tx.all(select(table).where(txn_id.between(first, last)).order_by(*order)):
+        found[getattr(row, txn_id.name)].append(row)
+    return found
+
+
+async def _walk(tx: Tx, table: Table, key: Column[Any]) -> AsyncIterator[Any]:
+    after = ""
+    while rows := await tx.all(select(table).where(key > after).order_by(key).limit(CHUNK)):
+        for row in rows:
+            yield row
+        after = getattr(rows[-1], key.name)
