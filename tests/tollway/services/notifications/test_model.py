@@ -5,11 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tollway.kit.errors import Invalid
+from tollway.kit.money import money_text
 from tollway.services.notifications.model import (
     TEMPLATES,
     check_address,
     item_text,
-    money_text,
     render,
     subject_of,
 )
