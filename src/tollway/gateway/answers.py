@@ -11,12 +11,13 @@ if TYPE_CHECKING:
     from tollway.gateway.forwarding import Forwarding
 
 _DROP = Fate.DROP
+_LENGTH = Framing.LENGTH
 _UNNAMED = frozenset((b"keep-alive", b"close", b"upgrade"))
 
 
 def answer_head(exchange: "Forwarding", head: ResponseHead, framing: bytes) -> bytes:
     """Render the head of an upstream's answer for the client; `framing` is the line that frames the body."""
-    lines = [status_line(head.status, head.reason)]
+    lines = [status_line(head.status)]
     policy = exchange.plan.content_policy
     date = exchange.gateway.date_line
     cache = b"Cache-Control: no-store\r\n" if exchange.verdict is not None else b""
@@ -43,7 +44,7 @@ def answer_head(exchange: "Forwarding", head: ResponseHead, framing: bytes) -> b
 
 def body_framing(head: ResponseHead, method: bytes, minor: int) -> bytes:
     """Return the header line that frames the answer's body for a client of HTTP/1.`minor`."""
-    if head.framing is Framing.LENGTH:
+    if head.framing is _LENGTH:
         return b"Content-Length: %d\r\n" % head.length
     if head.framing is Framing.NONE:
         if method == b"HEAD" or head.status == 304:

@@ -126,10 +126,11 @@ class ClientConnection(asyncio.Protocol):
             self._refuse_bytes(error)
         finally:
             self._busy = False
-        self.update_reading()
+        if self._reading_paused or self._reader.waiting:
+            self.update_reading()
 
     def _step(self) -> bool:
-        """Take one event; False when there is none, or it has to wait."""
+        """Take one event; False when there is none, or the next has to wait."""
         exchange = self.exchange
         if exchange is not None and not exchange.takes_body:
             return False
@@ -141,13 +142,13 @@ class ClientConnection(asyncio.Protocol):
         if exchange is not None:
             self._body_event(exchange, event)
         elif isinstance(event, RequestHead):
-            self._begin(event)
+            return self._begin(event)
         elif isinstance(event, End):
-            self._await_next()
+            self._await_next(self.gateway.monotonic())
         # else: a piece of a body that nobody wants
         return True
 
-    def _begin(self, head: RequestHead) -> None:
+    def _begin(self, head: RequestHead) -> bool:
         now = self.gateway.monotonic()
         exchange = self.exchange = Exchange(self, head, now)
         self._in_head = False
@@ -157,6 +158,7 @@ class ClientConnection(asyncio.Protocol):
         else:
             self._pace_since, self._pace_bytes = now, 0
         exchange.begin()
+        return exchange.ended or not exchange.body_ended
 
     def _body_event(self, exchange: Exchange, event: RequestHead | Data | End) -> None:
         if isinstance(event, Data):
@@ -171,11 +173,13 @@ class ClientConnection(asyncio.Protocol):
         if exchange.closing or self.gateway.draining:
             self._close_gently()
             return
+        now = self.gateway.monotonic()
         if exchange.body_ended:
-            self._await_next()
+            self._await_next(now)
         else:
-            self._deadline = self.gateway.monotonic() + self.gateway.settings.head_s
-        self.proceed()
+            self._deadline = now + self.gateway.settings.head_s
+        if self._reader.waiting:
+            self.proceed()
 
     def can_skip_body(self, exchange: "Forwarding") -> bool:
         """Tell whether what is left of a refused request is small enough to read and throw away."""
@@ -185,10 +189,9 @@ class ClientConnection(asyncio.Protocol):
             head.framing is Framing.LENGTH and head.length <= _SKIP_BYTES and not head.expect_continue
         )
 
-    def _await_next(self) -> None:
-        now, settings = self.gateway.monotonic(), self.gateway.settings
+    def _await_next(self, now: float) -> None:
         self._in_head = False
-        self._deadline = now + settings.idle_s
+        self._deadline = now + self.gateway.settings.idle_s
 
     def _begin_head_deadline(self) -> None:
         self._in_head = True

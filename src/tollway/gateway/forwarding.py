@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from tollway.gateway.plan import Plan
 
 _IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"))
+_CHUNKED, _LENGTH, _UNTIL_CLOSE = Framing.CHUNKED, Framing.LENGTH, Framing.UNTIL_CLOSE
 _REPEATABLE_BYTES = 65_536  # of a request kept until its answer begins, to send it once more
 
 
@@ -137,9 +138,9 @@ class Forwarding:
 
     def _request_head(self) -> bytes:
         head, inbound = self.head, self.inbound
-        if head.framing is Framing.LENGTH:
+        if head.framing is _LENGTH:
             framing = b"Content-Length: %d\r\n" % head.length
-        elif head.framing is Framing.CHUNKED:
+        elif head.framing is _CHUNKED:
             framing = b"Transfer-Encoding: chunked\r\n"
         elif head.upgrade == b"websocket":
             framing = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -174,7 +175,7 @@ class Forwarding:
         link = self.link
         if link is None or not data.payload:
             return
-        if self.head.framing is Framing.CHUNKED:
+        if self.head.framing is _CHUNKED:
             if self.bytes_in - self.head.size > self.plan.route.body_limit_bytes:
                 self.break_off(TOO_LARGE)
                 return
@@ -188,7 +189,7 @@ class Forwarding:
         """The request is complete."""
         self.bytes_in += size
         self.body_ended = True
-        if self.head.framing is Framing.CHUNKED and self.link is not None:
+        if self.head.framing is _CHUNKED and self.link is not None:
             self._keep(LAST_CHUNK)
             self.link.write(LAST_CHUNK)
 
@@ -203,7 +204,7 @@ class Forwarding:
     def answer(self, reader: ResponseReader) -> None:
         """Pass on what the upstream said so far. Raises BadMessage when that is not HTTP."""
         out: list[bytes] = []
-        for event in reader:
+        while (event := reader.next_event()) is not None:
             if isinstance(event, Data):
                 out.append(write_chunk(event.payload) if self.rechunk else event.payload)
             elif isinstance(event, ResponseHead):
@@ -212,11 +213,13 @@ class Forwarding:
                 elif event.status == 101:
                     self._upgrade(event, reader)
                     return
-        if reader.done and self.rechunk:
-            out.append(LAST_CHUNK)
+            else:
+                if self.rechunk:
+                    out.append(LAST_CHUNK)
+                self._to_client(b"".join(out))
+                self._complete(reader)
+                return
         self._to_client(b"".join(out))
-        if reader.done:
-            self._complete(reader)
 
     def answer_ended_by_close(self) -> None:
         """The upstream closed, which is how this answer says that it is complete."""
@@ -236,7 +239,7 @@ class Forwarding:
         if not self.body_ended:
             self.closing = True  # an early answer: the rest of the request will not be read
         minor = self.head.minor
-        if head.framing in {Framing.CHUNKED, Framing.UNTIL_CLOSE}:
+        if head.framing is _CHUNKED or head.framing is _UNTIL_CLOSE:
             self.rechunk = minor == 1
             self.closing = self.closing or minor == 0
         return answers.answer_head(self, head, answers.body_framing(head, self.head.method, minor))
@@ -393,8 +396,8 @@ class Forwarding:
                     self.verdict.user_id if self.verdict is not None else "",
                     self.client.ip,
                     self.inbound.agent,
-                    took_s,
-                    self.upstream_s,
+                    int(took_s * 1_000_000),
+                    int(self.upstream_s * 1_000_000),
                     self.bytes_in,
                     self.bytes_out,
                     self.correlation,

@@ -12,7 +12,8 @@ from tollway.wire.http1.heads import BadHead, Framing, Limits
 
 # A host name, IPv4 or [IPv6] address, and perhaps a port. Nothing of a path, a query or user information.
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?")
-_DIGITS = re.compile(rb"[0-9]{1,18}")
+_MAX_DIGITS = 18
+_NONE, _LENGTH, _CHUNKED = Framing.NONE, Framing.LENGTH, Framing.CHUNKED  # a member looked up is not free
 _MEMORY = 1_024
 
 
@@ -100,13 +101,13 @@ class Facts:
                 raise BadHead(400, "HTTP/1.0 has no Transfer-Encoding")
             if coding.lower() != b"chunked":
                 raise BadHead(501, "the only transfer coding understood is chunked")
-            return Framing.CHUNKED, 0
+            return _CHUNKED, 0
         if length is None:
             return None
-        if not _DIGITS.fullmatch(length):
+        if not length.isdigit() or len(length) > _MAX_DIGITS:
             raise BadHead(400, "Content-Length is not one plain number")
         size = int(length)
-        return (Framing.LENGTH if size else Framing.NONE), size
+        return (_LENGTH if size else _NONE), size
 
     def keep_alive(self, minor: int) -> bool:
         """Tell whether the connection may carry another message (RFC 9112, section 9.3)."""

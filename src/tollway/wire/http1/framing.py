@@ -29,15 +29,11 @@ class Body(Protocol):
 
 def body_of(framing: Framing, length: int) -> Body | None:
     """Return the reader of a body, or None when there is none."""
-    match framing:
-        case Framing.NONE:
-            return None
-        case Framing.LENGTH:
-            return LengthBody(length)
-        case Framing.CHUNKED:
-            return ChunkedBody()
-        case Framing.UNTIL_CLOSE:
-            return EndlessBody()
+    if length:
+        return LengthBody(length)
+    if framing is Framing.CHUNKED:
+        return ChunkedBody()
+    return EndlessBody() if framing is Framing.UNTIL_CLOSE else None
 
 
 class LengthBody:

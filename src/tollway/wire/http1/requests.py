@@ -30,6 +30,7 @@ _FORBIDDEN = re.compile(rb"\x00|(?<!\r)\n|\r(?!\n|\Z)")
 _OTHER_VERSION = re.compile(rb"\S+ \S+ HTTP/[0-9]\.[0-9]")
 _SLASH = 0x2F
 _END = End(0)
+_NO_BODY = (Framing.NONE, 0)
 
 
 class RequestReader:
@@ -99,10 +100,8 @@ class RequestReader:
         head = self._buffer[begin:end] if begin or end < len(self._buffer) else self._buffer
         parsed = read_request_head(head, self._limits, end - start)
         self._consume(end)
-        if parsed.framing is Framing.NONE:
-            self._ending = True
-        else:
-            self._body = body_of(parsed.framing, parsed.length)
+        self._body = body_of(parsed.framing, parsed.length)
+        self._ending = self._body is None
         return parsed
 
     def _check_beginning(self, partial: bytes) -> None:
@@ -151,8 +150,8 @@ def read_request_head(head: bytes, limits: Limits, size: int) -> RequestHead:
     minor = _minor(head, method, target)
     _check_target(method, target)
     facts.sort_out(head, limits)
-    framing, length = facts.body(minor) or (Framing.NONE, 0)
-    if facts.expect not in {b"", b"100-continue"}:
+    framing, length = facts.body(minor) or _NO_BODY
+    if facts.expect and facts.expect != b"100-continue":
         raise BadHead(417, "the only expectation understood is 100-continue")
     return RequestHead(
         method,

@@ -26,6 +26,7 @@ Event = ResponseHead | Data | End
 _PREFIX = b"HTTP/1."
 _MINORS = {b"HTTP/1.1 ": 1, b"HTTP/1.0 ": 0}
 _END = End(0)
+_UNTIL_CLOSE = Framing.UNTIL_CLOSE
 _LIMITS = Limits(line_bytes=16_384, head_bytes=65_536, headers=200, underscores=True)
 
 
@@ -121,10 +122,9 @@ class ResponseReader:
         parsed = read_response_head(head, self._method, self._limits)
         self._consume(end)
         self._keep_alive = parsed.keep_alive
-        if parsed.status == 101 or (parsed.status >= 200 and parsed.framing is Framing.NONE):
-            self._ending = True
-        elif parsed.status >= 200:
+        if parsed.status >= 200 or parsed.status == 101:
             self._body = body_of(parsed.framing, parsed.length)
+            self._ending = self._body is None
         return parsed
 
     def _next_data(self, body: Body) -> Event | None:
@@ -169,7 +169,7 @@ def read_response_head(head: bytes, method: bytes, limits: Limits = _LIMITS) -> 
         tuple(facts.headers),
         framing,
         length,
-        facts.keep_alive(minor) and framing is not Framing.UNTIL_CLOSE,
+        facts.keep_alive(minor) and framing is not _UNTIL_CLOSE,
         facts.connection,
         facts.upgrade,
         len(head),
@@ -179,8 +179,8 @@ def read_response_head(head: bytes, method: bytes, limits: Limits = _LIMITS) -> 
 def _framing(facts: Facts, status: int, method: bytes, minor: int) -> tuple[Framing, int]:
     """RFC 9112, section 6.3: some responses never have a body, whatever their headers say."""
     told = facts.body(minor)
-    if method == b"HEAD" or status < 200 or status in {204, 304}:
-        return Framing.NONE, 0
-    if method == b"CONNECT" and status < 300:
+    if status == 200 and told is not None and method != b"HEAD" and method != b"CONNECT":
+        return told
+    if method == b"HEAD" or status < 200 or status in {204, 304} or (method == b"CONNECT" and status < 300):
         return Framing.NONE, 0
     return told or (Framing.UNTIL_CLOSE, 0)
