@@ -57,7 +57,12 @@ class ServerMetadata(BaseModel):
 def router(room: Tokens) -> APIRouter:
     """Make the routes of this room."""
     routes = APIRouter(tags=["auth"])
+    _sessions(routes, room)
+    _discovery(routes, room)
+    return routes
 
+
+def _sessions(routes: APIRouter, room: Tokens) -> None:
     @routes.post(
         "/api/auth/refresh",
         **policy(permission="public", owner="public", audit="auth:session:refresh"),
@@ -96,6 +101,8 @@ def router(room: Tokens) -> APIRouter:
         """Sign out one of your browsers or programs."""
         await room.end_own(who.user_id, session_id, "ended_by_user")
 
+
+def _discovery(routes: APIRouter, room: Tokens) -> None:
     @routes.get("/.well-known/jwks.json", **policy(permission="public", owner="public"))
     async def jwks() -> Response:
         """Return the public keys that access tokens are checked with (RFC 7517)."""
@@ -115,8 +122,6 @@ def router(room: Tokens) -> APIRouter:
             response_types_supported=[],
             grant_types_supported=["password", "refresh_token"],
         )
-
-    return routes
 
 
 def _tokens(granted: Granted) -> TokenView:

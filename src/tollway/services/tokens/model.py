@@ -67,6 +67,21 @@ class Revocation:
     at_us: int
 
 
+KeyState = Literal["next", "active", "retired"]
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A key as it is stored: its public part in the clear, its private part sealed."""
+
+    kid: str
+    state: KeyState
+    public_jwk: dict[str, Any]
+    sealed: bytes
+    made_us: int
+    since_us: int
+
+
 class Ruling(Enum):
     """What a refresh token deserves that is not the current one of its session."""
 

@@ -8,13 +8,13 @@ counter      the last number given out, and the lock of those who change keys
 
 from collections.abc import Sequence
 from dataclasses import asdict, fields
-from typing import Any, Literal
+from typing import Any
 
 from sqlalchemy import Column, Index, LargeBinary, MetaData, Row, Table, Text, delete, select, text, update
 
 from tollway.fabric.db import NAMING, Int64, Json, Tx
 from tollway.kit.times import DAY_US, HOUR_US
-from tollway.services.tokens.model import Revocation, Session
+from tollway.services.tokens.model import KeyState, Revocation, Session, SigningKey
 
 metadata = MetaData(naming_convention=NAMING)
 
@@ -204,28 +204,27 @@ async def _count_on(tx: Tx, name: str, by: int) -> int:
 
 # ── signing keys ────────────────────────────────────────────────────────────────────────────────────
 
-KeyState = Literal["next", "active", "retired"]
-
 
 async def lock_keys(tx: Tx) -> None:
     """Wait until nobody else changes keys, and keep others waiting until the commit."""
     await _count_on(tx, "signing_key", 1)
 
 
-async def keys(tx: Tx) -> Sequence[Row[Any]]:
+async def keys(tx: Tx) -> list[SigningKey]:
     """List all keys, oldest first."""
-    return await tx.all(select(signing_key).order_by(signing_key.c.made_us, signing_key.c.kid))
+    rows = await tx.all(select(signing_key).order_by(signing_key.c.made_us, signing_key.c.kid))
+    return [_key(row) for row in rows]
 
 
-async def active_key(tx: Tx) -> Row[Any] | None:
+async def active_key(tx: Tx) -> SigningKey | None:
     """Find the key that signs."""
-    return await tx.first(select(signing_key).where(signing_key.c.state == "active"))
+    row = await tx.first(select(signing_key).where(signing_key.c.state == "active"))
+    return None if row is None else _key(row)
 
 
-async def add_key(tx: Tx, kid: str, state: KeyState, public_jwk: dict[str, Any], sealed: bytes) -> None:
+async def add_key(tx: Tx, new: SigningKey) -> None:
     """Store a new key."""
-    row = {"kid": kid, "state": state, "public_jwk": public_jwk, "sealed": sealed}
-    await tx.run(signing_key.insert(), row | {"made_us": tx.now_us, "since_us": tx.now_us})
+    await tx.run(signing_key.insert(), asdict(new))
 
 
 async def move_key(tx: Tx, kid: str, state: KeyState) -> None:
@@ -237,3 +236,7 @@ async def move_key(tx: Tx, kid: str, state: KeyState) -> None:
 async def drop_key(tx: Tx, kid: str) -> bool:
     """Delete a key; tell whether there was one."""
     return bool((await tx.run(delete(signing_key).where(signing_key.c.kid == kid))).rowcount)
+
+
+def _key(row: Row[Any]) -> SigningKey:
+    return SigningKey(row.kid, row.state, row.public_jwk, bytes(row.sealed), row.made_us, row.since_us)

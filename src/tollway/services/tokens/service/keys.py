@@ -15,7 +15,6 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from joserfc import jws
 from joserfc.jwk import ECKey
-from sqlalchemy import Row
 
 from tollway.fabric.bearer import ACCESS_TTL_S, ALGORITHM, KEYS_MAX_AGE_S, LEEWAY_S, TOKEN_TYPE
 from tollway.fabric.clock import Clock
@@ -23,6 +22,7 @@ from tollway.fabric.db import Database, Tx
 from tollway.kit.errors import Conflict, NotFound
 from tollway.kit.times import MINUTE_US, SECOND_US
 from tollway.services.tokens import store
+from tollway.services.tokens.model import KeyState, SigningKey
 
 # Three times what a verifier may hold on to its set.
 AHEAD_US = 15 * MINUTE_US
@@ -75,25 +75,22 @@ class KeyRing:
         """Replace the active key when it is old, and drop what is retired for long. Run it now and then."""
         async with self._db.transaction() as tx:
             await store.lock_keys(tx)
-            rows = {row.state: row for row in await store.keys(tx)}
-            await self._complete(tx, rows)
+            keys = await self._complete(tx)
             for row in await store.keys(tx):
                 if row.state == "retired" and row.since_us + RETIRED_KEPT_US <= tx.now_us:
                     await store.drop_key(tx, row.kid)
-            if self._is_time(rows, tx.now_us):
-                await self._turn(tx, rows["active"], rows["next"])
+            if self._is_time(keys, tx.now_us):
+                await self._turn(tx, keys["active"], keys["next"])
         self._signer = None
 
     async def rotate(self) -> None:
         """Make the next key the active one now. Raises Conflict while verifiers may not know it yet."""
         async with self._db.transaction() as tx:
             await store.lock_keys(tx)
-            rows = {row.state: row for row in await store.keys(tx)}
-            await self._complete(tx, rows)
-            waiting = rows.get("next")
-            if waiting is None or waiting.made_us + AHEAD_US > tx.now_us:
+            keys = await self._complete(tx)
+            if keys["next"].made_us + AHEAD_US > tx.now_us:
                 raise Conflict("the next key was published less than 15 minutes ago; try again later")
-            await self._turn(tx, rows["active"], waiting)
+            await self._turn(tx, keys["active"], keys["next"])
         self._signer = None
 
     async def drop(self, kid: str) -> None:
@@ -105,11 +102,10 @@ class KeyRing:
             await store.lock_keys(tx)
             if not await store.drop_key(tx, kid):
                 raise NotFound("there is no such signing key")
-            rows = {row.state: row for row in await store.keys(tx)}
-            if "active" not in rows and (waiting := rows.pop("next", None)) is not None:
-                await store.move_key(tx, waiting.kid, "active")
-                rows["active"] = waiting
-            await self._complete(tx, rows)
+            keys = await _by_state(tx)
+            if "active" not in keys and "next" in keys:
+                await store.move_key(tx, keys["next"].kid, "active")
+            await self._complete(tx)
         self._signer = None
 
     async def _current(self) -> _Signer:
@@ -124,48 +120,53 @@ class KeyRing:
         if row is None:
             async with self._db.transaction() as tx:
                 await store.lock_keys(tx)
-                await self._complete(tx, {row.state: row for row in await store.keys(tx)})
-                row = await store.active_key(tx)
-        assert row is not None
+                row = (await self._complete(tx))["active"]
         if self._signer is not None and self._signer.kid == row.kid:
             return _Signer(row.kid, self._signer.key, now_us)
         return _Signer(row.kid, self._open(row), now_us)
 
-    def _is_time(self, rows: dict[str, Row[Any]], now_us: int) -> bool:
-        if "active" not in rows or "next" not in rows:
-            return False
-        used_us, known_us = now_us - rows["active"].since_us, now_us - rows["next"].made_us
+    def _is_time(self, keys: dict[str, SigningKey], now_us: int) -> bool:
+        used_us, known_us = now_us - keys["active"].since_us, now_us - keys["next"].made_us
         return used_us >= self._life_us and known_us >= AHEAD_US
 
-    async def _complete(self, tx: Tx, rows: dict[str, Row[Any]]) -> None:
-        """Make the active and the next key where one is missing."""
+    async def _complete(self, tx: Tx) -> dict[str, SigningKey]:
+        """Give the current keys; an active and a next one are made where they are missing."""
+        keys = await _by_state(tx)
         for state in ("active", "next"):
-            if state not in rows:
-                await self._add(tx, state)
+            if state not in keys:
+                keys[state] = await self._add(tx, state)
+        return keys
 
-    async def _turn(self, tx: Tx, active: Row[Any], waiting: Row[Any]) -> None:
+    async def _turn(self, tx: Tx, active: SigningKey, waiting: SigningKey) -> None:
         await store.move_key(tx, active.kid, "retired")
         await store.move_key(tx, waiting.kid, "active")
         await self._add(tx, "next")
 
-    async def _add(self, tx: Tx, state: store.KeyState) -> None:
+    async def _add(self, tx: Tx, state: KeyState) -> SigningKey:
         key = ECKey.generate_key("P-256", {"use": "sig", "alg": ALGORITHM}, auto_kid=True)
         kid = key.thumbprint()
         nonce = os.urandom(_NONCE_BYTES)
         sealed = nonce + self._seal.encrypt(nonce, key.as_pem(private=True), kid.encode())
         public = cast("dict[str, Any]", key.as_dict(private=False)) | {"kid": kid}
-        await store.add_key(tx, kid, state, public, sealed)
+        made = SigningKey(kid, state, public, sealed, tx.now_us, tx.now_us)
+        await store.add_key(tx, made)
+        return made
 
-    def _open(self, row: Row[Any]) -> ECKey:
-        sealed = bytes(row.sealed)
+    def _open(self, row: SigningKey) -> ECKey:
+        nonce, sealed = row.sealed[:_NONCE_BYTES], row.sealed[_NONCE_BYTES:]
         try:
-            pem = self._seal.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], row.kid.encode())
+            pem = self._seal.decrypt(nonce, sealed, row.kid.encode())
         except InvalidTag as error:
             raise SecretMismatch(
                 "the signing keys were sealed with another secret; put the old secret back, or delete the rows of "
                 "signing_key to start with new keys (every session then has to refresh)"
             ) from error
         return ECKey.import_key(pem)
+
+
+async def _by_state(tx: Tx) -> dict[str, SigningKey]:
+    """Give the current keys; of the retired ones only the last."""
+    return {key.state: key for key in await store.keys(tx)}
 
 
 def derive(secret: bytes, purpose: str) -> bytes:
