@@ -6,11 +6,14 @@ string may carry a secret (a link from a mail, say), so only the path is written
 
 import sys
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 import orjson
 
 from tollway.kit.times import SECOND_US, to_rfc3339
+
+if TYPE_CHECKING:
+    from tollway.gateway.forwarding import Forwarding
 
 
 class Entry(NamedTuple):
@@ -46,11 +49,28 @@ class AccessLog:
     def open(self) -> None:
         """Open the file. Raises OSError when that is not possible."""
         if self.enabled and self._target != "stderr":
-            self._file = Path(self._target).open("a", encoding="utf-8")
+            self._file = Path(self._target).open("a", encoding="utf-8")  # noqa: SIM115  closed by close()
 
-    def add(self, entry: Entry) -> None:
-        """Keep an entry until the next flush, which comes a few times a second."""
-        self._entries.append(entry)
+    def add(self, exchange: "Forwarding", took_s: float, at_us: int) -> None:
+        """Keep what is known about an exchange that has ended; a few times a second it is written."""
+        self._entries.append(
+            Entry(
+                at_us,
+                exchange.head.method,
+                exchange.path,
+                exchange.status,
+                exchange.plan.route.name,
+                exchange.verdict.user_id if exchange.verdict is not None else "",
+                exchange.client.ip,
+                exchange.inbound.agent,
+                int(took_s * SECOND_US),
+                int(exchange.upstream_s * SECOND_US),
+                exchange.bytes_in,
+                exchange.bytes_out,
+                exchange.correlation,
+                exchange.reason,
+            )
+        )
 
     def flush(self) -> None:
         """Write what was kept."""

@@ -64,7 +64,7 @@ class AdminConnection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self._timer = asyncio.get_running_loop().call_later(_CLIENT_S, self._transport.abort)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's signature
         """End."""
         if self._timer is not None:
             self._timer.cancel()

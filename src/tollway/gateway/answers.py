@@ -87,12 +87,11 @@ def no_content_bytes(exchange: "Forwarding", headers: bytes) -> bytes:
 
 
 def _of_gateway(exchange: "Forwarding") -> bytes:
-    """The lines that every answer gets, and the blank line."""
+    """Return the lines that every answer gets, and the blank line."""
     head = exchange.head
+    connection = b"" if head.minor else b"Connection: keep-alive\r\n"
     if exchange.closing:
         connection = b"Connection: close\r\n"
-    else:
-        connection = b"" if head.minor else b"Connection: keep-alive\r\n"
     extra = b""
     if exchange.inbound.origin or exchange.cookie_session:
         extra = _for_browsers(exchange)
@@ -116,7 +115,7 @@ def _for_browsers(exchange: "Forwarding") -> bytes:
 
 
 def _told_length(head: ResponseHead) -> bytes:
-    """What HEAD or 304 says about the length of a body that does not follow."""
+    """Return what HEAD or 304 says about the length of a body that does not follow."""
     for name, value in head.headers:
         if response_fates[name] is Fate.LENGTH:
             return b"Content-Length: %b\r\n" % value

@@ -77,7 +77,7 @@ class Authority:
         figures: Figures,
     ) -> None:
         self.revocations = Revocations(clock)
-        self.on_ended: Callable[[RevocationLike], None] = lambda entry: None
+        self.on_ended: Callable[[RevocationLike], None] = lambda _entry: None
         self._settings = settings
         self._verifier = verifier
         self._tokens = tokens
@@ -201,7 +201,7 @@ class Authority:
                 self._by_session.pop(judged.session_id, None)
 
     def _ended(self, entry: RevocationLike) -> None:
-        """A session ended, or all of a user's: their verdicts end now."""
+        """End the verdicts of a session, or of all of a user's, now."""
         for session_id in [entry.session_id] if entry.session_id else list(self._by_session):
             for verdict in self._by_session.get(session_id, ()):
                 if entry.session_id or verdict.user_id == entry.user_id:

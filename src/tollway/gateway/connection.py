@@ -76,7 +76,7 @@ class ClientConnection(asyncio.Protocol):
             self.proceed()
 
     def eof_received(self) -> bool:
-        """The client sends no more. A request cut short is refused; one under way is still answered."""
+        """Refuse a request that was cut short; one under way is still answered to a client that only listens."""
         if self._tunnel is not None:
             self._tunnel.end("client_closed")
             return False
@@ -88,8 +88,8 @@ class ClientConnection(asyncio.Protocol):
             exchange.break_off(CUT_SHORT)
         return False
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The client is gone."""
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's signature
+        """End what was under way: the client is gone."""
         self.gateway.connections.discard(self)
         if self._tunnel is not None:
             self._tunnel.end("client_closed")
@@ -97,7 +97,7 @@ class ClientConnection(asyncio.Protocol):
             self.exchange.client_lost()
 
     def pause_writing(self) -> None:
-        """The client takes no more for now."""
+        """Let the upstream wait: the client takes no more for now."""
         self._stalled_since = self.gateway.monotonic()
         if self._tunnel is not None:
             self._tunnel.client_full()
@@ -105,7 +105,7 @@ class ClientConnection(asyncio.Protocol):
             self.exchange.link.pause_reading()
 
     def resume_writing(self) -> None:
-        """The client takes more again."""
+        """Go on: the client takes more again."""
         self._stalled_since = 0.0
         if self._tunnel is not None:
             self._tunnel.client_ready()
@@ -168,7 +168,7 @@ class ClientConnection(asyncio.Protocol):
             exchange.end_of_body(event.size)
 
     def exchange_ended(self, exchange: "Forwarding") -> None:
-        """The answer is complete: on to the next request, or to the end of the connection."""
+        """Go on to the next request, or to the end of the connection: the answer is complete."""
         self.exchange = None
         if exchange.closing or self.gateway.draining:
             self._close_gently()
@@ -210,7 +210,7 @@ class ClientConnection(asyncio.Protocol):
             self.transport.write(data)
 
     def _refuse_bytes(self, error: BadMessage) -> None:
-        """The bytes are not a request we accept: say so once, and serve nothing after it."""
+        """Say once that the bytes are not a request we accept, and serve nothing after it."""
         exchange = self.exchange
         if exchange is None:
             self._turn_away(of_message(error))
@@ -240,7 +240,7 @@ class ClientConnection(asyncio.Protocol):
         self.transport.abort()
 
     def drain(self) -> None:
-        """The gateway stops: an idle connection closes now, a busy one after its answer."""
+        """Close when idle, after the answer when busy: the gateway stops."""
         if self.exchange is not None:
             self.exchange.closing = True
         elif self._tunnel is None and not self._lingering:
@@ -258,7 +258,7 @@ class ClientConnection(asyncio.Protocol):
         self.gateway.tunnels.add(tunnel)
 
     def tunnel_ended(self, reason: str) -> None:
-        """The tunnel closed, from whichever side."""
+        """Write down a tunnel that closed, from whichever side."""
         tunnel, exchange = self._tunnel, self._tunnelled
         assert tunnel is not None
         assert exchange is not None

@@ -12,7 +12,6 @@ Everything happens in callbacks of the two connections. After a wait the exchang
 from typing import TYPE_CHECKING
 
 from tollway.gateway import answers
-from tollway.gateway.access_log import Entry
 from tollway.gateway.auth import Verdict
 from tollway.gateway.inbound import Inbound, trace_line
 from tollway.gateway.problems import (
@@ -186,7 +185,7 @@ class Forwarding:
         link.write(piece)
 
     def end_of_body(self, size: int) -> None:
-        """The request is complete."""
+        """Tell the upstream that the request is complete."""
         self.bytes_in += size
         self.body_ended = True
         if self.head.framing is _CHUNKED and self.link is not None:
@@ -222,7 +221,7 @@ class Forwarding:
         self._to_client(b"".join(out))
 
     def answer_ended_by_close(self) -> None:
-        """The upstream closed, which is how this answer says that it is complete."""
+        """Complete an answer whose end is that the upstream closes."""
         if self.rechunk:
             self._to_client(LAST_CHUNK)
         assert self.link is not None
@@ -250,7 +249,7 @@ class Forwarding:
             self.client.write(data)
 
     def _complete(self, reader: ResponseReader) -> None:
-        """The answer is complete: give the link back if nothing is left on it."""
+        """Give the link back if nothing is left on it: the answer is complete."""
         link = self.link
         assert link is not None
         if self.body_ended and reader.reusable:
@@ -260,7 +259,7 @@ class Forwarding:
         self._finish()
 
     def _upgrade(self, head: ResponseHead, reader: ResponseReader) -> None:
-        """The two ends agreed to speak something else: join them."""
+        """Join the two ends, who agreed to speak something else."""
         if self.head.upgrade != b"websocket" or head.upgrade != b"websocket":
             self.upstream_failed("it switched protocols unasked")
             return
@@ -283,7 +282,7 @@ class Forwarding:
         self.client.begin_tunnel(tunnel, reader.rest())
 
     def tunnel_ended(self, tunnel: Tunnel, reason: str) -> None:
-        """What the upgrade began is over."""
+        """Write down what the upgrade began."""
         self.bytes_in += tunnel.bytes_in
         self.bytes_out += tunnel.bytes_out
         self.reason = reason
@@ -293,7 +292,7 @@ class Forwarding:
     # ── when it goes wrong ──────────────────────────────────────────────────────────────────────────
 
     def link_lost(self, link: Link) -> None:
-        """The upstream closed before its answer was complete."""
+        """Ask once more, or answer for an upstream that closed before its answer was complete."""
         if self.ended or link is not self.link:
             return
         # A pooled link may have been closed by the upstream just as we took it. Then no byte was answered, and
@@ -313,7 +312,7 @@ class Forwarding:
         self.break_off(BROKEN_UPSTREAM._replace(detail=f"The upstream failed: {reason}"))
 
     def upstream_full(self, *, full: bool) -> None:
-        """The upstream takes no more of the request's body for now, or takes more again."""
+        """Hold the request's body back, or let it go on, as the upstream takes it."""
         self.paused_upstream = full
         if not full:
             self.client.proceed()
@@ -342,7 +341,7 @@ class Forwarding:
         self._finish()
 
     def client_lost(self) -> None:
-        """The client left."""
+        """End early: the client left."""
         if not self.ended:
             self.reason = "client_closed"
             self.closing = True
@@ -386,21 +385,4 @@ class Forwarding:
         gateway, took_s = self.gateway, self.gateway.monotonic() - self.started
         self.plan.figures.count(self.status, took_s, self.bytes_in, self.bytes_out)
         if gateway.access_log.enabled:
-            gateway.access_log.add(
-                Entry(
-                    gateway.clock.now_us(),
-                    self.head.method,
-                    self.path,
-                    self.status,
-                    self.plan.route.name,
-                    self.verdict.user_id if self.verdict is not None else "",
-                    self.client.ip,
-                    self.inbound.agent,
-                    int(took_s * 1_000_000),
-                    int(self.upstream_s * 1_000_000),
-                    self.bytes_in,
-                    self.bytes_out,
-                    self.correlation,
-                    self.reason,
-                )
-            )
+            gateway.access_log.add(self, took_s, gateway.clock.now_us())

@@ -155,7 +155,7 @@ class Gateway:
         for connection in list(self.connections):
             connection.drain()
         deadline = self.monotonic() + self.settings.drain_s
-        while self._in_hand() and self.monotonic() < deadline:
+        while self._in_hand() and self.monotonic() < deadline:  # noqa: ASYNC110  simpler than an event per answer
             await asyncio.sleep(_DRAIN_STEP_S)
         for tunnel in list(self.tunnels):
             tunnel.end("stopping")

@@ -49,12 +49,12 @@ class Breaker:
         return True
 
     def succeeded(self) -> None:
-        """An answer came, whatever it says."""
+        """Note that an answer came, whatever it says."""
         if self._failures:
             self._failures, self._pause_s, self._probing = 0, _FIRST_PAUSE_S, False
 
     def failed(self, now: float) -> None:
-        """No answer came."""
+        """Note that no answer came."""
         self._failures += 1
         self._probing = False
         if self._failures >= _FAILURES:
@@ -62,7 +62,7 @@ class Breaker:
             self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)
 
     def withdrawn(self) -> None:
-        """The request ended without telling anything about the upstream (its client left)."""
+        """Note that a request ended without telling anything about the upstream (its client left)."""
         self._probing = False
 
 
@@ -233,7 +233,7 @@ class Link(asyncio.Protocol):
             exchange.upstream_failed(error.reason)
 
     def eof_received(self) -> bool:
-        """The upstream closed: the end of an answer that ends this way, or of the link."""
+        """Complete an answer that ends this way, or lose the link."""
         exchange = self.exchange
         if exchange is not None and self.tunnel is None:
             try:
@@ -244,8 +244,8 @@ class Link(asyncio.Protocol):
                 exchange.answer_ended_by_close()
         return False
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The link is gone."""
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's signature
+        """Forget a link that is gone, and tell whom it served."""
         self.upstream.lost(self)
         if self.tunnel is not None:
             self.tunnel.end("upstream_closed")
@@ -253,14 +253,14 @@ class Link(asyncio.Protocol):
             self.exchange.link_lost(self)
 
     def pause_writing(self) -> None:
-        """The upstream takes no more for now."""
+        """Let the client wait: the upstream takes no more for now."""
         if self.tunnel is not None:
             self.tunnel.upstream_full()
         elif self.exchange is not None:
             self.exchange.upstream_full(full=True)
 
     def resume_writing(self) -> None:
-        """The upstream takes more again."""
+        """Go on: the upstream takes more again."""
         if self.tunnel is not None:
             self.tunnel.upstream_ready()
         elif self.exchange is not None:

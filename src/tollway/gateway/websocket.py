@@ -51,19 +51,19 @@ class Tunnel:
             self._client.transport.write(data)
 
     def client_full(self) -> None:
-        """The client takes no more for now."""
+        """Let the upstream wait: the client takes no more for now."""
         self._link.pause_reading()
 
     def client_ready(self) -> None:
-        """The client takes more again."""
+        """Go on: the client takes more again."""
         self._link.resume_reading()
 
     def upstream_full(self) -> None:
-        """The upstream takes no more for now."""
+        """Let the client wait: the upstream takes no more for now."""
         self._client.pause_reading()
 
     def upstream_ready(self) -> None:
-        """The upstream takes more again."""
+        """Go on: the upstream takes more again."""
         self._client.resume_reading()
 
     def tick(self, now: float) -> None:
