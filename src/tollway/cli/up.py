@@ -53,7 +53,12 @@ async def _run(
             starting.cancel()
             return
         await starting
-        known: dict[str, object] = {**plan.addresses, "data": str(plan.data), "operator": operator, "pid": os.getpid()}
+        known: dict[str, object] = {
+            **plan.addresses,
+            "data": str(plan.data),
+            "operator": operator,
+            "pid": os.getpid(),
+        }
         note.write_text(json.dumps({**known, "split": split}))
         note.chmod(0o600)
         _announce(

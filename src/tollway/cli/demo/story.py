@@ -3,28 +3,25 @@
 import asyncio
 import hashlib
 import os
-import secrets
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, TypeVar
-from urllib.parse import parse_qs, urlsplit
+from typing import Any
 
-from tollway.cli.demo.client import Api, Curl, Fetched, Untrue, check
+from tollway.cli.demo.client import Curl, Fetched, check
+from tollway.cli.demo.customer import ASSET, Customer, until
 from tollway.cli.demo.network import CountingRelay, Origin, digest_of, pattern
 from tollway.cli.supervisor import read_note
+from tollway.kit.money import FIAT_SCALE, parse_units
 
 ORIGIN_HOST = "127.77.0.1"
-ASSET = "bandwidth.residential.standard"
 GIGABYTE = 1_000_000_000
 MEGABYTE = 1_000_000
-SETTLED_WITHIN_S = 20.0
 # A killed edge may have moved at most one call's bytes that it had not yet written down.
 KILL_WINDOW_BYTES = 256 * 1024
-Found = TypeVar("Found")
 
 
 class Story:
@@ -33,10 +30,7 @@ class Story:
     def __init__(self, known: dict[str, Any], curl: str) -> None:
         self._known = known
         self._curl_program = curl
-        self._api = Api(known["api"])
-        self._inbox = Api(known["inbox"].removesuffix("/inbox"))
-        self._email = f"demo-{secrets.token_hex(4)}@example.com"
-        self._password = secrets.token_urlsafe(18)
+        self._me = Customer(known["api"], known["inbox"])
         self._origin = Origin(ORIGIN_HOST)
         self._http = CountingRelay(known["http_proxy"])
         self._socks = CountingRelay(known["socks5"])
@@ -79,78 +73,45 @@ class Story:
     # ── becoming a customer ─────────────────────────────────────────────────────────────────────────────
 
     async def _browse(self) -> str:
-        assets = (await self._api.get("/api/catalog/assets"))["items"]
-        offer = next((asset for asset in assets if asset["asset"] == ASSET), None)
-        check(offer is not None, f"{ASSET} is not in the catalogue")
+        assets = (await self._me.api.get("/api/catalog/assets"))["items"]
+        check(any(asset["asset"] == ASSET for asset in assets), f"{ASSET} is not in the catalogue")
         return f"{len(assets)} products"
 
     async def _register(self) -> str:
-        login = {"email": self._email, "password": self._password}
-        await self._api.post("/api/auth/register", login, status=202)
-        link = await self._link_from_mail()
-        early = await self._api.call("POST", "/api/auth/token", login)
-        check(early.status == 403, f"an unverified address could log in (status {early.status})")
-        await self._api.post("/api/auth/email/verify", {"token": _token_of(link)})
-        wrong = await self._api.call("POST", "/api/auth/token", {**login, "password": "not the password"})
-        check(wrong.status == 401, f"a wrong password answered {wrong.status}")
-        self._api.token = (await self._api.post("/api/auth/token", login))["access_token"]
-        me = await self._api.get("/api/auth/me")
-        check(me["email"] == self._email, f"/api/auth/me names {me['email']}")
-        return self._email
-
-    async def _link_from_mail(self) -> str:
-        async def look() -> str | None:
-            found = await self._inbox.get(f"/inbox/api/messages?to={self._email}")
-            return next((link for message in found["messages"] for link in message["links"]), None)
-
-        return await _until(look, "the verification mail does not arrive")
+        await self._me.register()
+        await self._me.log_in()
+        return self._me.email
 
     async def _accounts(self) -> str:
-        accounts = (await self._api.get("/api/accounts"))["items"]
-        codes = sorted(account["asset"] for account in accounts)
-        check({"USD", "EUR"} <= set(codes), f"the default accounts are {codes}")
-        check(all(float(account["balance"]) == 0 for account in accounts), "a new account is not empty")
-        return ", ".join(codes)
+        accounts = await self._me.accounts()
+        check({"USD", "EUR"} <= set(accounts), f"the default accounts are {sorted(accounts)}")
+        check(
+            all(float(account["balance"]) == 0 for account in accounts.values()), "a new account is not empty"
+        )
+        return ", ".join(sorted(accounts))
 
     async def _deposit(self) -> str:
-        declined = await self._api.call(
-            "POST", "/api/wallet/deposit", _deposit("pm_card_chargeDeclined"), key=secrets.token_hex(8)
-        )
-        check(declined.status == 402, f"a declined card answered {declined.status}: {declined.body[:300]!r}")
-        check(await self._balance("USD") == "0.00", "a declined card changed the balance")
-        key = secrets.token_hex(8)
-        first = await self._api.post("/api/wallet/deposit", _deposit("pm_card_visa"), key=key, status=201)
-        again = await self._api.post("/api/wallet/deposit", _deposit("pm_card_visa"), key=key, status=201)
-        check(first["id"] == again["id"], "a repeated Idempotency-Key made a second deposit")
-
-        async def credited() -> bool | None:
-            deposit = await self._api.get(f"/api/wallet/deposits/{first['id']}")
-            return deposit["state"] == "credited" or None
-
-        await _until(credited, "the deposit is not credited by the webhook")
-        check(
-            await self._balance("USD") == "20.00",
-            f"the balance is {await self._balance('USD')} USD, not 20.00",
-        )
+        await self._me.pay_with_bad_card("20.00")
+        check(await self._dollars() == "0.00", "a declined card changed the balance")
+        await self._me.pay_in("20.00")
+        check(await self._dollars() == "20.00", f"the balance is {await self._dollars()} USD, not 20.00")
         return "20.00 USD"
 
     async def _buy(self) -> str:
-        wanted = {"asset": ASSET, "quantity": str(GIGABYTE), "currency": "USD", "side": "buy"}
-        quote = await self._api.post("/api/orders/quote", wanted)
-        order = await self._api.post(
-            "/api/orders", {"quote_id": quote["id"]}, key=secrets.token_hex(8), status=201
-        )
-        check(order["state"] == "filled", f"the order is {order['state']}: {order['reason']}")
+        quote = await self._me.buy(GIGABYTE)
         self._price = quote["total"]
-        holding = await self._holding()
+        holding = await self._me.holding()
         check(holding["remaining"] == str(GIGABYTE), f"the portfolio shows {holding['remaining']} bytes")
         check(holding["lots"][0]["cost"] == quote["price"], "the lot's cost is not the price paid")
-        paid = 20_000_000 - _micros(await self._balance("USD"))
-        check(paid == _micros(quote["total"]), "the wallet went down by something else than the price")
+        paid = 20_000_000 - parse_units(await self._dollars(), FIAT_SCALE)
+        check(
+            paid == parse_units(quote["total"], FIAT_SCALE),
+            "the wallet went down by something else than the price",
+        )
         return f"1 GB for {quote['total']} USD"
 
     async def _connect(self) -> str:
-        access = await self._api.post("/api/proxy/connect", {"asset": ASSET}, status=201)
+        access = await self._me.connect()
         self._curl = Curl(self._curl_program, access["username"], access["password"])
         return access["username"]
 
@@ -212,8 +173,8 @@ class Story:
 
     async def _reconcile(self) -> str:
         wire = self._wire_bytes()
-        await self._metered_is(lambda metered: metered == wire, f"{wire} bytes crossed the wire")
-        holding = await self._holding()
+        await self._me.metered_is(lambda metered: metered == wire, f"{wire} bytes crossed the wire")
+        holding = await self._me.holding()
         check(
             int(holding["remaining"]) == GIGABYTE - wire,
             "the holding did not go down by exactly what was used",
@@ -241,13 +202,13 @@ class Story:
             fresh = read_note(note)
             return (fresh is not None and fresh["pid"] != edge["pid"]) or None
 
-        await _until(again, "the edge does not come back")
+        await until(again, "the edge does not come back")
         wire = self._wire_bytes()
-        metered = await self._metered_is(
+        metered = await self._me.metered_is(
             lambda metered: 0 <= wire - metered <= KILL_WINDOW_BYTES, f"{wire} bytes crossed the wire"
         )
         self._lost_bytes = wire - metered
-        holding = await self._holding()
+        holding = await self._me.holding()
         check(
             int(holding["remaining"]) == GIGABYTE - metered,
             "the holding and the meter disagree after the kill",
@@ -266,9 +227,9 @@ class Story:
         check(used == GIGABYTE, f"{used} bytes went through instead of {GIGABYTE}")
 
         async def empty() -> bool | None:
-            return (await self._holding())["remaining"] == "0" or None
+            return (await self._me.holding())["remaining"] == "0" or None
 
-        await _until(empty, "the holding does not reach zero")
+        await until(empty, "the holding does not reach zero")
         refused = await self._over_connect(self._origin.url("file", 1))
         check(refused.status == 402, f"without an allowance the proxy answered {refused.status}, not 402")
         check(
@@ -295,44 +256,9 @@ class Story:
         await self._http.quiet()
         await self._socks.quiet()
 
-    async def _balance(self, asset: str) -> str:
-        accounts = (await self._api.get("/api/accounts"))["items"]
-        return next(account["balance"] for account in accounts if account["asset"] == asset)
-
-    async def _holding(self) -> dict[str, Any]:
-        holdings = (await self._api.get("/api/portfolio"))["holdings"]
-        held = [holding for holding in holdings if holding["asset"] == ASSET]
-        check(bool(held), f"the portfolio shows no {ASSET}")
-        return held[0]
-
-    async def _metered_is(self, wanted: Callable[[int], bool], fact: str) -> int:
-        metered = 0
-
-        async def look() -> int | None:
-            nonlocal metered
-            stats = await self._api.get("/api/usage/stats")
-            metered = int(stats["input_octets"]) + int(stats["output_octets"])
-            settled = int((await self._holding())["reserved"]) == 0 and stats["open_sessions"] == 0
-            return metered if wanted(metered) and settled else None
-
-        try:
-            return await _until(look, "")
-        except Untrue:
-            raise Untrue(f"{fact}, but the meter says {metered} after {SETTLED_WITHIN_S:.0f} s") from None
-
-
-def _deposit(payment_method: str) -> dict[str, str]:
-    return {"amount": "20.00", "currency": "USD", "payment_method": payment_method}
-
-
-def _token_of(link: str) -> str:
-    parts = urlsplit(link)
-    return parse_qs(parts.query or parts.fragment)["token"][0]
-
-
-def _micros(money: str) -> int:
-    whole, _, cents = money.partition(".")
-    return int(whole) * 1_000_000 + int(cents.ljust(6, "0"))
+    async def _dollars(self) -> str:
+        balance: str = (await self._me.accounts())["USD"]["balance"]
+        return balance
 
 
 def _whole(fetched: Fetched, size: int, what: str) -> None:
@@ -349,15 +275,6 @@ def _whole(fetched: Fetched, size: int, what: str) -> None:
 
 async def _drain(process: asyncio.subprocess.Process) -> None:
     await process.communicate()
-
-
-async def _until(look: Callable[[], Awaitable[Found | None]], otherwise: str) -> Found:
-    deadline = time.monotonic() + SETTLED_WITHIN_S
-    while (seen := await look()) is None:
-        if time.monotonic() > deadline:
-            raise Untrue(f"{otherwise} within {SETTLED_WITHIN_S:.0f} s")
-        await asyncio.sleep(0.3)
-    return seen
 
 
 def _progress(text: str) -> None:
