@@ -5,6 +5,7 @@ async with stage(kind, folder, clock) as here:
     ...
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -43,6 +44,14 @@ class Hold:
     answer: pb.ReserveResponse = field(default_factory=pb.ReserveResponse)
 
 
+@dataclass
+class Hesitation:
+    """Holds up a reservation between its arrival and its effect."""
+
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 class MeteredLedger(ledger_pb2_grpc.LedgerServicer):
     """Holdings and holds in memory: reserve, settle cumulative use, release."""
 
@@ -50,9 +59,11 @@ class MeteredLedger(ledger_pb2_grpc.LedgerServicer):
         self.balances: dict[tuple[str, str], int] = {}
         self.holds: dict[str, Hold] = {}
         self.posted: dict[str, int] = {}
+        self.sequences: dict[str, int] = {}
         self.consumed = 0
         self.shortfall = 0
         self.calls: list[str] = []
+        self.hesitation: Hesitation | None = None
 
     def give(self, user_id: str, asset: str, units: int) -> None:
         self.balances[user_id, asset] = self.balances.get((user_id, asset), 0) + units
@@ -71,6 +82,9 @@ class MeteredLedger(ledger_pb2_grpc.LedgerServicer):
 
     async def Reserve(self, request: pb.ReserveRequest, context: Any) -> pb.ReserveResponse:
         self.calls.append("Reserve")
+        if self.hesitation is not None:
+            self.hesitation.reached.set()
+            await self.hesitation.over.wait()
         source = getattr(request, "from")
         owner = (source.owner_id, source.asset)
         assert (request.to.owner_kind, request.to.owner_id, request.to.purpose) == (
@@ -82,7 +96,9 @@ class MeteredLedger(ledger_pb2_grpc.LedgerServicer):
             left = self.balances.get(owner, 0) - self.reserved(owner)
             granted = min(request.want, left, max(left // max(request.divisor, 1), request.floor))
             answer = pb.ReserveResponse(granted=granted, left=left - granted)
-            self.holds[request.hold_id] = Hold(owner, granted, ended=granted == 0, answer=answer)
+            if granted == 0:
+                return answer
+            self.holds[request.hold_id] = Hold(owner, granted, answer=answer)
         return self.holds[request.hold_id].answer
 
     async def RecordUse(self, request: pb.RecordUseRequest, context: Any) -> pb.RecordUseResponse:
@@ -90,6 +106,10 @@ class MeteredLedger(ledger_pb2_grpc.LedgerServicer):
         hold = self._hold(request.hold_id)
         posted = shortfall = 0
         for mark in request.marks:
+            assert mark.sequence >= 1
+            if mark.sequence <= self.sequences.get(mark.session_id, 0):
+                continue
+            self.sequences[mark.session_id] = mark.sequence
             units = max(mark.cumulative - self.posted.get(mark.session_id, 0), 0)
             self.posted[mark.session_id] = self.posted.get(mark.session_id, 0) + units
             from_hold = min(units, hold.remaining)

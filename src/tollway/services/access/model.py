@@ -140,8 +140,8 @@ class Flow:
     terminate_cause: str
 
     def __post_init__(self) -> None:
-        counters = (self.input_octets, self.output_octets, self.session_time_us, self.requests, self.sequence)
-        if min(counters) < 0 or self.octets > MAX_UNITS or self.started_at_us <= 0:
+        counters = (self.input_octets, self.output_octets, self.session_time_us, self.requests)
+        if min(counters) < 0 or self.octets > MAX_UNITS or min(self.sequence, self.started_at_us) < 1:
             raise Invalid(f"a counter of {self.session_id} is out of range")
         if not self.session_id or not self.resource_id:
             raise Invalid("a record must name its session and its resource")

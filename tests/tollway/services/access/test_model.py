@@ -33,7 +33,7 @@ reports = st.builds(
     lambda sequence, into, out, stopped, cause: report(
         "res_1", "flw_1", out, sequence, input_octets=into, stopped=stopped, terminate_cause=cause
     ),
-    sequence=st.integers(0, 5),
+    sequence=st.integers(1, 5),
     into=st.integers(0, 1000),
     out=st.integers(0, 1000),
     stopped=st.booleans(),
@@ -84,7 +84,7 @@ def test_a_flow_belongs_to_one_resource() -> None:
         {"input_octets": -1},
         {"output_octets": 2**63},
         {"started_at_us": 0},
-        {"sequence": -1},
+        {"sequence": 0},
         {"session_id": ""},
         {"resource_id": ""},
     ],

@@ -231,6 +231,10 @@ class Charging:
             )
             for flow in flows
         ]
+        if not marks:
+            # Only to be given back; it may never have been granted, if the node died while asking.
+            await self._release(held.lease.id)
+            return ledger_pb2.RecordUseResponse()
         used = await self._ledger.RecordUse(
             ledger_pb2.RecordUseRequest(hold_id=held.lease.id, marks=marks, actor=ACTOR, release=release)
         )

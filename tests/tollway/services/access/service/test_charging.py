@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, select
 
-from tests.kit.metering import HTTP_ONLY, STANDARD, USER, Stage, report
+from tests.kit.metering import HTTP_ONLY, STANDARD, USER, Hesitation, Stage, report
 from tollway.contracts.errors import BadCredentials, NoAllowance, ResourceInactive, UnknownNode
 from tollway.kit.errors import Invalid, NotFound, Unavailable
 from tollway.kit.ids import new_id
@@ -165,6 +165,20 @@ async def test_a_lease_whose_answer_was_lost_is_asked_for_again(here: Stage, los
     granted = await here.another().charging.lease("edge-1", issued.resource.id, lease_id, 500_000)
     assert granted.units == 500_000
     assert here.ledger.reserved((USER, STANDARD)) == 500_000
+
+
+async def test_a_lease_that_is_given_back_while_it_is_asked_for_leaves_no_hold(here: Stage) -> None:
+    """The node died while asking, and its next process gives back what it finds in its book."""
+    issued = await here.customer(8 * MB)
+    lease_id, hesitation = new_id("hld"), Hesitation()
+    here.ledger.hesitation = hesitation
+    asking = asyncio.ensure_future(here.access.charging.lease("edge-1", issued.resource.id, lease_id, MB))
+    await hesitation.reached.wait()
+    await here.node(boot="boot-2")
+    await send(here, lease_id, release=True)
+    hesitation.over.set()
+    assert (await asking).units == 0
+    assert here.ledger.reserved((USER, STANDARD)) == 0
 
 
 async def test_a_stopped_access_is_granted_nothing(here: Stage) -> None:

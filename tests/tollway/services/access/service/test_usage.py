@@ -15,7 +15,7 @@ DAY_S = 24 * 3600
 async def use(here: Stage, resource_id: str, *flows: tuple[str, int, dict[str, object]]) -> None:
     """Report flows on a fresh lease: name, octets to the customer, and more."""
     lease_id, _ = await here.lease(resource_id, 100_000)
-    records = [report(resource_id, name, octets, 1, **more) for name, octets, more in flows]
+    records = [report(resource_id, name, octets, **{"sequence": 1} | more) for name, octets, more in flows]
     await here.access.charging.report("edge-1", lease_id, records, release=False)
 
 
@@ -61,7 +61,7 @@ async def test_sums_are_kept_by_day_month_and_protocol(here: Stage) -> None:
     assert stats.open_flows == 3
     here.clock.advance(30 * DAY_S)
     await here.node()
-    await use(here, issued.resource.id, ("flw_3", 105, {"protocol": "http"}))
+    await use(here, issued.resource.id, ("flw_3", 105, {"protocol": "http", "sequence": 2}))
     assert await here.access.usage.monthly(USER, "") == [
         Total("2026-12", 0, 100, 0, 0),
         Total("2026-11", 10, 1105, 2, 3),
