@@ -4,7 +4,7 @@
     make bench ARGS="relay ledger"  some
 
 A benchmark is a module with `main()` that prints lines such as
-`ratio relay_cpu_vs_haproxy 0.97 bound <=1.1 met`. What cannot be measured here says so; what is missed is written as missed.
+`ratio relay_cpu_vs_haproxy 0.97 bound <=1.1 met`. What is missed is written down as missed.
 """
 
 import datetime

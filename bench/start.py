@@ -18,7 +18,9 @@ def main() -> None:
     runs = sorted(first_start() for _ in range(ROUNDS))
     seconds, _ = runs[len(runs) // 2]
     memory = sorted(memory for _, memory in runs)[len(runs) // 2]
-    print(f"figure first_start_s {seconds:.1f} bound <={READY_BOUND_S:.0f} {verdict(seconds <= READY_BOUND_S)}")
+    print(
+        f"figure first_start_s {seconds:.1f} bound <={READY_BOUND_S:.0f} {verdict(seconds <= READY_BOUND_S)}"
+    )
     print(f"figure resident_mb {memory:.0f} bound <={MEMORY_BOUND_MB} {verdict(memory <= MEMORY_BOUND_MB)}")
 
 
