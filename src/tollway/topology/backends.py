@@ -8,6 +8,9 @@ from tollway.fabric.mail import Inbox, Mailer
 from tollway.settings import Settings
 from tollway.topology import ROOMS
 
+# The payment mock takes any test key; this one says whose it is.
+MOCK_KEY = "sk_test_tollway_mock"
+
 
 def open_database(settings: Settings, room: str, clock: Clock) -> Database:
     """Give the room's own database: its schema when a server is set, else its file."""

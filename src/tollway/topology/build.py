@@ -226,8 +226,38 @@ def audit(house: House) -> Parts:
 
 
 def payments(house: House) -> Parts:
-    """Build the payments room on the configured provider."""
-    raise AssertionError(house)
+    """Build the payments room on Stripe, or on the development mock when there is no key."""
+    from tollway.services.payments.http import router
+    from tollway.services.payments.jobs import JOBS, TIMED
+    from tollway.services.payments.providers.stripe import StripeProvider
+    from tollway.services.payments.rpc import PaymentsRpc
+    from tollway.services.payments.service import Payments
+
+    wanted, network = house.settings.payments, house.settings.network
+    mock = f"http://{network.payments_mock}" if wanted.uses_mock else ""
+    provider = StripeProvider(
+        wanted.stripe_api_key or backends.MOCK_KEY,
+        wanted.stripe_url or mock,
+        timeout_s=wanted.timeout_s,
+        retries=wanted.retries,
+    )
+    room = Payments(
+        house.db,
+        wanted,
+        provider,
+        house.ask("ledger"),
+        house.ask("identity"),
+        public_url=network.public_url,
+        seal_key=house.secrets.key("payments"),
+    )
+    return Parts(
+        room,
+        lambda server: payments_pb2_grpc.add_PaymentsServicer_to_server(PaymentsRpc(room), server),
+        router(room),
+        jobs=JOBS,
+        timed=TIMED,
+        components=[("provider", room)],
+    )
 
 
 BUILDERS: dict[str, Callable[[House], Parts]] = {
