@@ -8,6 +8,7 @@ from tollway.kit.errors import (
     Forbidden,
     InsufficientFunds,
     Invalid,
+    Malformed,
     NotFound,
     Problem,
     TooManyRequests,
@@ -111,6 +112,10 @@ class CardDeclined(Problem):
 
 class ProviderUnavailable(Problem):
     code, status, title = "provider_unavailable", 503, "The payment provider does not answer; try again soon"
+
+
+class BadSignature(Malformed):
+    code, title = "bad_signature", "The signature does not belong to this body"
 
 
 # ── access ──────────────────────────────────────────────────────────────────────────────────────────

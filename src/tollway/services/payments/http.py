@@ -1,0 +1,215 @@
+"""The REST side of payments: deposits, saved cards, and the door for the provider's webhooks."""
+
+from typing import Annotated, Self
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+from pydantic import BaseModel, Field, model_validator
+
+from tollway.fabric.rest import (
+    Answer,
+    Body,
+    IdempotencyKey,
+    MoneyText,
+    PositiveMoney,
+    UtcTime,
+    Who,
+    idempotent,
+    policy,
+)
+from tollway.fabric.rest.etag import tagged
+from tollway.kit.errors import NotFound
+from tollway.kit.ids import is_id
+from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
+from tollway.services.payments.model import Deposit, SavedMethod, State
+from tollway.services.payments.service import Payments
+
+LimitQuery = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
+CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3}$", examples=["USD"])]
+CardToken = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9_]{3,200}$",
+        description="A saved card (pmt_…), or the provider's token of a card (pm_…)",
+        examples=["pm_card_visa"],
+    ),
+]
+
+
+class DepositRequest(Body):
+    """What to deposit, and how: a card by `payment_method`, or a page of the provider with `checkout`."""
+
+    amount: PositiveMoney
+    currency: CurrencyCode = "USD"
+    payment_method: CardToken | None = None
+    checkout: bool = False
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if self.checkout == (self.payment_method is not None):
+            raise ValueError('send either "payment_method" or "checkout": true')
+        return self
+
+
+class DepositView(BaseModel):
+    """A deposit. The money can be spent when `state` is credited.
+
+    `action_url`, where there is one, is the page on which the customer pays or confirms.
+    """
+
+    id: str
+    state: str
+    reason: str | None
+    decline_code: str | None
+    amount: MoneyText
+    currency: str
+    provider: str
+    payment: str | None
+    action_url: str | None
+    transaction_id: str | None
+    created_at: UtcTime
+    updated_at: UtcTime
+
+
+class DepositList(BaseModel):
+    items: list[DepositView]
+    next_cursor: str
+
+
+class SaveMethod(Body):
+    """A card to keep, by the provider's token."""
+
+    payment_method: CardToken
+
+
+class MethodView(BaseModel):
+    """A saved card. `id` can be given as `payment_method` of a deposit."""
+
+    id: str
+    brand: str
+    last4: str
+    exp_month: int
+    exp_year: int
+    created_at: UtcTime
+
+
+class MethodList(BaseModel):
+    items: list[MethodView]
+
+
+class Received(BaseModel):
+    received: bool = True
+
+
+def router(room: Payments) -> APIRouter:
+    """Make the routes of payments."""
+    api = APIRouter(tags=["payments"])
+    _deposits(api, room)
+    _methods(api, room)
+    _webhooks(api, room)
+    return api
+
+
+def _deposits(api: APIRouter, room: Payments) -> None:
+    @api.post(
+        "/api/wallet/deposit",
+        status_code=201,
+        response_model=DepositView,
+        responses={
+            202: {"model": DepositView, "description": "The provider has not answered yet; look again"}
+        },
+        **policy(permission="wallet:write", audit="payments:deposit:create"),
+    )
+    async def deposit(body: DepositRequest, who: Who, key: IdempotencyKey) -> Response:
+        """Put money into the wallet. A declined card is 402 with the bank's `decline_code`."""
+
+        async def work() -> Answer:
+            method = body.payment_method or ""
+            made = await room.deposits.start(who.user_id, key, body.currency, body.amount, method)
+            waits = made.state == State.PROCESSING and not made.action_url
+            return Answer(202 if waits else 201, _deposit(made))
+
+        return await idempotent(room.db, who, key, body, work)
+
+    @api.get("/api/wallet/deposits", **policy(permission="wallet:read"))
+    async def deposits(who: Who, limit: LimitQuery = DEFAULT_LIMIT, cursor: str = "") -> DepositList:
+        """List your deposits, newest first."""
+        page = await room.deposits.list(who.user_id, limit, cursor)
+        return DepositList(items=[_deposit(one) for one in page.items], next_cursor=page.next_cursor)
+
+    @api.get(
+        "/api/wallet/deposits/{deposit_id}", response_model=DepositView, **policy(permission="wallet:read")
+    )
+    async def one_deposit(
+        deposit_id: Annotated[str, Path(description="dep_…")], who: Who, request: Request
+    ) -> Response:
+        """Show one of your deposits."""
+        if not is_id("dep", deposit_id):
+            raise NotFound("there is no such deposit")
+        return tagged(request, _deposit(await room.deposits.get(who.user_id, deposit_id)))
+
+
+def _methods(api: APIRouter, room: Payments) -> None:
+    @api.get("/api/billing/payment-methods", **policy(permission="billing:read"))
+    async def methods(who: Who) -> MethodList:
+        """List your saved cards, newest first."""
+        return MethodList(items=[_method(one) for one in await room.cards.list(who.user_id)])
+
+    @api.post(
+        "/api/billing/payment-methods",
+        status_code=201,
+        **policy(permission="billing:write", audit="payments:method:create"),
+    )
+    async def save(body: SaveMethod, who: Who) -> MethodView:
+        """Save a card for later; the provider keeps the number."""
+        return _method(await room.cards.save(who.user_id, body.payment_method))
+
+    @api.delete(
+        "/api/billing/payment-methods/{method_id}",
+        status_code=204,
+        **policy(permission="billing:write", audit="payments:method:delete"),
+    )
+    async def forget(method_id: Annotated[str, Path(description="pmt_…")], who: Who) -> None:
+        """Forget a saved card."""
+        await room.cards.forget(who.user_id, method_id)
+
+
+def _webhooks(api: APIRouter, room: Payments) -> None:
+    @api.post(
+        "/api/billing/webhooks/{provider}",
+        # Its signature says who calls; a provider that catches up after an outage may call often.
+        **policy(permission="public", owner="public", limit="none", audit="payments:webhook:take"),
+    )
+    async def webhook(
+        provider: str, request: Request, stripe_signature: Annotated[str, Header()] = ""
+    ) -> Received:
+        """Take a webhook of the payment provider."""
+        await room.webhooks.take(provider, await request.body(), stripe_signature)
+        return Received()
+
+
+def _deposit(deposit: Deposit) -> DepositView:
+    return DepositView(
+        id=deposit.id,
+        state=deposit.state,
+        reason=deposit.reason or None,
+        decline_code=deposit.decline_code or None,
+        amount=deposit.amount,
+        currency=deposit.currency,
+        provider=deposit.provider,
+        payment=deposit.payment_ref or None,
+        action_url=deposit.action_url or None,
+        transaction_id=deposit.transaction_id or None,
+        created_at=deposit.created_at_us,
+        updated_at=deposit.updated_at_us,
+    )
+
+
+def _method(method: SavedMethod) -> MethodView:
+    return MethodView(
+        id=method.id,
+        brand=method.brand,
+        last4=method.last4,
+        exp_month=method.exp_month,
+        exp_year=method.exp_year,
+        created_at=method.created_at_us,
+    )

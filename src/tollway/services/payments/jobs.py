@@ -1,0 +1,21 @@
+"""Durable and timed work of payments."""
+
+from typing import Any
+
+from tollway.fabric.jobs import Jobs, Timed
+from tollway.services.payments.service import Payments
+from tollway.services.payments.service.webhooks import HANDLE
+
+
+async def handle_webhook(room: Payments, payload: dict[str, Any]) -> None:
+    """Act on a webhook that was taken in."""
+    await room.webhooks.handle(payload["provider"], payload["event_id"])
+
+
+async def janitor(room: Payments) -> None:
+    """Ask the provider about deposits that stand still."""
+    await room.deposits.tend()
+
+
+JOBS: Jobs = {HANDLE: handle_webhook}
+TIMED = {"janitor": Timed(every_s=5, run=janitor)}

@@ -1,0 +1,364 @@
+"""Stripe, or whatever speaks its API (the development mock), through the official SDK.
+
+The SDK's calls block, so they run in threads of their own; it is imported by the first of them, as that takes
+0.3 s and 34 MB. The API key and the webhook secrets are never logged.
+"""
+
+import asyncio
+import contextlib
+import json
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+
+from tollway.contracts.errors import BadSignature, CardDeclined, ProviderUnavailable
+from tollway.kit.errors import Invalid, Malformed
+from tollway.kit.times import SECOND_US
+from tollway.services.payments.providers import Card, Checkout, CustomerGone, Order, Payment, Told
+
+if TYPE_CHECKING:
+    import stripe
+    from stripe import StripeClient
+
+_log = logging.getLogger(__name__)
+Answer = TypeVar("Answer")
+Json = dict[str, Any]
+
+THREADS = 8
+EVENTS = (
+    "payment_intent.succeeded",
+    "payment_intent.payment_failed",
+    "payment_intent.canceled",
+    "checkout.session.expired",
+)
+_STATUS: dict[str, Literal["succeeded", "processing", "requires_action", "failed", "canceled"]] = {
+    "succeeded": "succeeded",
+    "processing": "processing",
+    "requires_action": "requires_action",
+    "requires_capture": "processing",
+    "canceled": "canceled",
+    # Waiting for a card is what an intent does after a decline; ours are confirmed as they are made.
+    "requires_payment_method": "failed",
+    "requires_confirmation": "failed",
+}
+
+
+class StripeProvider:
+    """A Stripe account. `url` is another address of the API, empty for Stripe's own."""
+
+    name = "stripe"
+
+    def __init__(self, api_key: str, url: str = "", *, timeout_s: float = 8, retries: int = 1) -> None:
+        self._api_key = api_key
+        self._url = url
+        self._timeout_s = timeout_s
+        self._retries = retries
+        self._made: StripeClient | None = None
+        self._making = threading.Lock()
+        # Threads of its own: a provider that hangs must not hold up what else runs in threads.
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="stripe")
+
+    async def close(self) -> None:
+        """Let go of the threads; calls in hand end with their time-out."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    # ── money ───────────────────────────────────────────────────────────────────────────────────────
+
+    async def make_customer(self, user_id: str, email: str) -> str:
+        """Return the reference of a customer, made under a key of the user and the address."""
+
+        def ask(client: "StripeClient") -> str:
+            made = client.v1.customers.create(
+                {"email": email, "metadata": {"user_id": user_id}}
+                if email
+                else {"metadata": {"user_id": user_id}},
+                {"idempotency_key": f"customer:{user_id}:{email}"[:255]},
+            )
+            return made.id
+
+        return await self._ask(ask)
+
+    async def charge(self, order: Order, method: str, return_url: str) -> Payment:
+        """Take the money from a card; a decline is a Payment with status `failed`. Raises CustomerGone."""
+
+        def ask(client: "StripeClient") -> Payment:
+            try:
+                made = client.v1.payment_intents.create(
+                    {
+                        "amount": order.cents,
+                        "currency": order.currency.lower(),
+                        "customer": order.customer,
+                        "payment_method": method,
+                        "allowed_payment_method_types": ["card"],
+                        "confirm": True,
+                        "return_url": return_url,
+                        "description": "Wallet deposit",
+                        "metadata": {"deposit_id": order.deposit_id, "user_id": order.user_id},
+                    },
+                    {"idempotency_key": f"charge:{order.deposit_id}"},
+                )
+            except _sdk().CardError as error:
+                return _declined(error, order)
+            return _payment(made.to_dict())
+
+        return await self._ask(ask)
+
+    async def open_checkout(self, order: Order, success_url: str, cancel_url: str) -> Checkout:
+        """Make a hosted page on which the order can be paid. Raises CustomerGone."""
+
+        def ask(client: "StripeClient") -> Checkout:
+            metadata = {"deposit_id": order.deposit_id, "user_id": order.user_id}
+            made = client.v1.checkout.sessions.create(
+                {
+                    "mode": "payment",
+                    "customer": order.customer,
+                    "client_reference_id": order.deposit_id,
+                    "line_items": [
+                        {
+                            "price_data": {
+                                "currency": order.currency.lower(),
+                                "unit_amount": order.cents,
+                                "product_data": {"name": "Wallet deposit"},
+                            },
+                            "quantity": 1,
+                        }
+                    ],
+                    "payment_intent_data": {"description": "Wallet deposit", "metadata": metadata},
+                    "metadata": metadata,
+                    "success_url": success_url,
+                    "cancel_url": cancel_url,
+                },
+                {"idempotency_key": f"checkout:{order.deposit_id}"},
+            )
+            return _checkout(made.to_dict())
+
+        return await self._ask(ask)
+
+    async def find_payment(self, ref: str) -> Payment | None:
+        """Return what became of a payment; None when it is unknown."""
+        return await self._find(lambda client: _payment(client.v1.payment_intents.retrieve(ref).to_dict()))
+
+    async def find_checkout(self, ref: str) -> Checkout | None:
+        """Return what became of a hosted page; None when it is unknown."""
+        return await self._find(lambda client: _checkout(client.v1.checkout.sessions.retrieve(ref).to_dict()))
+
+    async def cancel(self, ref: str) -> Payment | None:
+        """End a payment that was not completed; one that was completed meanwhile is returned as it is."""
+
+        def ask(client: "StripeClient") -> Payment:
+            with contextlib.suppress(_sdk().InvalidRequestError):
+                client.v1.payment_intents.cancel(ref, {"cancellation_reason": "abandoned"})
+            return _payment(client.v1.payment_intents.retrieve(ref).to_dict())
+
+        return await self._find(ask)
+
+    # ── cards ───────────────────────────────────────────────────────────────────────────────────────
+
+    async def save_card(self, customer: str, token: str) -> Card:
+        """Keep a card with a customer. Raises CardDeclined, CustomerGone."""
+
+        def ask(client: "StripeClient") -> Card:
+            try:
+                kept = client.v1.payment_methods.attach(token, {"customer": customer}).to_dict()
+            except _sdk().CardError as error:
+                raise _refusal(error) from None
+            card = kept["card"]
+            return Card(kept["id"], card["brand"], card["last4"], card["exp_month"], card["exp_year"])
+
+        return await self._ask(ask)
+
+    async def forget_card(self, ref: str) -> None:
+        """Let go of a card."""
+
+        def ask(client: "StripeClient") -> None:
+            with contextlib.suppress(_sdk().InvalidRequestError):
+                client.v1.payment_methods.detach(ref)
+
+        await self._ask(ask)
+
+    # ── webhooks ────────────────────────────────────────────────────────────────────────────────────
+
+    async def read_webhook(
+        self, body: bytes, signature: str, secrets: Sequence[str], *, now_us: int, tolerance_s: int
+    ) -> Told:
+        """Check a webhook's signature and age, and read it. Raises BadSignature, Malformed."""
+
+        def genuine(_client: "StripeClient") -> bool:
+            for secret in secrets:
+                # UnicodeDecodeError: a body that isn't text was not signed by the provider.
+                with contextlib.suppress(_sdk().SignatureVerificationError, UnicodeDecodeError):
+                    # The age is judged by the platform's clock, below.
+                    _sdk().WebhookSignature.verify_header(body, signature, secret, None)
+                    return True
+            return False
+
+        if abs(now_us / SECOND_US - _sent_at(signature)) > tolerance_s:
+            raise BadSignature("the webhook is too old; it may be a recording")
+        if not await self._ask(genuine):
+            raise BadSignature
+        return await self.parse_event(body)
+
+    async def parse_event(self, body: bytes) -> Told:
+        """Read a webhook. Raises Malformed when it is not an event."""
+        try:
+            event: Json = json.loads(body)
+            event_id, kind, about = (
+                str(event["id"]),
+                str(event["type"]),
+                cast("Json", event["data"]["object"]),
+            )
+            if about.get("object") == "payment_intent":
+                return Told(event_id, kind, payment=_payment(about))
+            if about.get("object") == "checkout.session":
+                return Told(event_id, kind, checkout=_checkout(about))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise Malformed("the webhook is not an event of this provider") from error
+        return Told(event_id, kind)
+
+    async def register_webhook(self, url: str, known_ref: str) -> tuple[str, str] | None:
+        """Make the endpoint that calls `url`; None when `known_ref` still does."""
+
+        def ask(client: "StripeClient") -> tuple[str, str] | None:
+            same = [one for one in client.v1.webhook_endpoints.list({"limit": 100}).data if one.url == url]
+            if any(one.id == known_ref and one.status == "enabled" for one in same):
+                return None
+            # Whatever else calls this address signs with a secret that is not known here.
+            for one in same:
+                client.v1.webhook_endpoints.delete(one.id)
+            made = client.v1.webhook_endpoints.create({"url": url, "enabled_events": list(EVENTS)})
+            return made.id, cast("str", made.to_dict()["secret"])
+
+        return await self._ask(ask)
+
+    # ── asking ──────────────────────────────────────────────────────────────────────────────────────
+
+    async def _find(self, work: "Callable[[StripeClient], Answer]") -> Answer | None:
+        """Ask about something that may be gone."""
+
+        def ask(client: "StripeClient") -> Answer | None:
+            try:
+                return work(client)
+            except _sdk().InvalidRequestError as error:
+                if error.code == "resource_missing":
+                    return None
+                raise
+
+        return await self._ask(ask)
+
+    async def _ask(self, work: "Callable[[StripeClient], Answer]") -> Answer:
+        """Run a call in a thread; say what went wrong in the platform's words."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._guarded, work)
+
+    def _guarded(self, work: "Callable[[StripeClient], Answer]") -> Answer:
+        client = self._client()
+        sdk = _sdk()
+        try:
+            return work(client)
+        except (sdk.AuthenticationError, sdk.PermissionError):
+            _log.error("the payment provider refuses the API key; check payments.stripe_api_key")
+            raise ProviderUnavailable from None
+        except sdk.IdempotencyError as error:
+            _log.error("the payment provider knows this key with other contents: %s", error.user_message)
+            raise ProviderUnavailable from None
+        except sdk.InvalidRequestError as error:
+            if error.code == "resource_missing" and error.param == "customer":
+                raise CustomerGone from None
+            raise Invalid(f"the payment provider refuses this: {error.user_message}") from None
+        except sdk.StripeError as error:
+            _log.warning("the payment provider does not answer: %s", type(error).__name__)
+            raise ProviderUnavailable from None
+
+    def _client(self) -> "StripeClient":
+        with self._making:
+            self._made = self._made or self._make()
+            return self._made
+
+    def _make(self) -> "StripeClient":
+        sdk = _sdk()
+        sdk.enable_telemetry = False
+        addresses: Any = {"base_addresses": {"api": self._url}} if self._url else {}
+        http = sdk.RequestsClient(timeout=self._timeout_s)
+        return sdk.StripeClient(
+            self._api_key, max_network_retries=self._retries, http_client=http, **addresses
+        )
+
+
+def _sdk() -> Any:
+    import stripe  # noqa: PLC0415  on first use; see above
+
+    return stripe
+
+
+def _payment(intent: Json) -> Payment:
+    """Read a payment intent."""
+    error: Json = intent.get("last_payment_error") or {}
+    status = _STATUS[intent["status"]]
+    action: Json = intent.get("next_action") or {}
+    redirect: Json = action.get("redirect_to_url") or {}
+    return Payment(
+        ref=intent["id"],
+        status=status,
+        cents=intent["amount_received"] if status == "succeeded" else intent["amount"],
+        currency=intent["currency"].upper(),
+        deposit_id=_deposit_id(intent),
+        action_url=redirect.get("url") or "",
+        reason=error.get("code") or intent.get("cancellation_reason") or "",
+        decline_code=error.get("decline_code") or "",
+        message=error.get("message") or "",
+    )
+
+
+def _deposit_id(about: Json) -> str:
+    metadata: Json = about.get("metadata") or {}
+    return metadata.get("deposit_id", "")
+
+
+def _checkout(session: Json) -> Checkout:
+    """Read a checkout session."""
+    return Checkout(
+        ref=session["id"],
+        status=session["status"],
+        url=session.get("url") or "",
+        payment_ref=session.get("payment_intent") or "",
+        deposit_id=_deposit_id(session),
+    )
+
+
+def _declined(error: "stripe.CardError", order: Order) -> Payment:
+    """Turn a card error into the failed payment that it tells of."""
+    told = _told(error)
+    intent: Json = told.get("payment_intent") or {}
+    return Payment(
+        ref=intent.get("id", ""),
+        status="failed",
+        cents=order.cents,
+        currency=order.currency,
+        deposit_id=order.deposit_id,
+        reason=error.code or "card_declined",
+        decline_code=told.get("decline_code", ""),
+        message=error.user_message or "",
+    )
+
+
+def _told(error: "stripe.CardError") -> Json:
+    """Return the error as the API told it."""
+    body = cast("Json", error.json_body or {})
+    return cast("Json", body.get("error", {}))
+
+
+def _refusal(error: "stripe.CardError") -> CardDeclined:
+    told = _told(error)
+    return CardDeclined(
+        error.user_message or "", decline_code=told.get("decline_code", ""), reason=error.code
+    )
+
+
+def _sent_at(signature: str) -> int:
+    """Return when a webhook says that it was sent, in seconds. Raises BadSignature when it does not say."""
+    for part in signature.split(","):
+        name, _, value = part.partition("=")
+        if name.strip() == "t" and value.isascii() and value.isdigit() and len(value) < 16:
+            return int(value)
+    raise BadSignature
