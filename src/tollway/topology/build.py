@@ -256,7 +256,7 @@ def payments(house: House) -> Parts:
         router(room),
         jobs=JOBS,
         timed=TIMED,
-        components=[("provider", room)],
+        prepare=room.webhooks.register,
     )
 
 
