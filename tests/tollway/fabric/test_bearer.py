@@ -177,7 +177,7 @@ ATTACKS = {
     ),
     "header is a list": lambda i: raw_header(i, "[]"),
     "header is no JSON": lambda i: raw_header(i, "{"),
-    "header nested without end": lambda i: raw_header(i, "[" * 2900),
+    "header nested without end": lambda i: raw_header(i, "[" * 2400),
     "padded base64": lambda i: i.sign() + "==",
     "four parts": lambda i: i.sign() + ".AAAA",
     "a newline": lambda i: i.sign() + "\n",

@@ -85,7 +85,6 @@ class Recovery:
 
     async def _changed(self, tx: Tx, user: User, reason: str, *, except_session_id: str = "") -> None:
         await store.void_links(tx, user.id, "password_reset")
-        await store.void_links(tx, user.id, "verify_email")
         tx.tell(PasswordChanged(user_id=user.id))
         self._mail.leave_notice(tx, user.id, "password_changed", tx.now_us)
         self._mail.leave_end(tx, reason, user_id=user.id, except_session_id=except_session_id)
