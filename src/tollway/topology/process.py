@@ -47,13 +47,15 @@ class Process:
         self._channels: dict[tuple[str, str], Any] = {}
         self._databases: dict[str, Database] = {}
         self._prepare: list[tuple[str, Callable[[], Any]]] = []
+        self._preparing: list[asyncio.Task[None]] = []
         self._wire()
 
     async def start(self) -> None:
         """Bring everything up; afterwards the rooms prepare what they need. Raises StartFailed."""
         await self.life.start()
-        for name, work in self._prepare:
-            spawn(self._until_done(name, work), f"prepare-{name}")
+        self._preparing = [
+            spawn(self._until_done(name, work), f"prepare-{name}") for name, work in self._prepare
+        ]
 
     def facts(self) -> dict[str, Any]:
         """Say what somebody outside would want to know of this process."""
@@ -61,6 +63,8 @@ class Process:
 
     async def stop(self) -> None:
         """Bring everything down in reverse."""
+        for task in self._preparing:
+            await cancel(task)
         await self.life.stop()
         for channel in self._channels.values():
             await channel.close()
