@@ -1,0 +1,96 @@
+"""`tollway verify`: recomputes the books and the audit trail from the first entry on."""
+
+import asyncio
+import json
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tollway.cli.console import fail, read_settings, say
+from tollway.fabric.clock import SystemClock
+from tollway.fabric.db import DatabaseUnusable
+from tollway.fabric.secrets import load_or_make
+from tollway.settings import Settings
+from tollway.topology import backends
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What was recomputed, and what did not hold."""
+
+    figures: dict[str, Any]
+    findings: list[str]
+
+
+def run(data: Path, config: Path | None, *, as_json: bool) -> None:
+    """Verify. Exits 1 when something does not hold, 2 when there is nothing to verify."""
+    settings = read_settings(data, config).settings
+    if not settings.database.url and not (settings.data / "rooms" / "ledger.db").exists():
+        fail(
+            f"there are no books in {settings.data}; start a platform there first, or name another --data", 2
+        )
+    try:
+        checked = asyncio.run(_verify(settings))
+    except DatabaseUnusable as error:
+        fail(str(error), 2)
+    if as_json:
+        say(
+            json.dumps(
+                {"ok": not checked.findings, **checked.figures, "findings": checked.findings}, indent=2
+            )
+        )
+    else:
+        _show(checked)
+    if checked.findings:
+        raise SystemExit(1)
+
+
+async def _verify(settings: Settings) -> Checked:
+    from tollway.services.audit.service import Audit
+    from tollway.services.ledger.service import Ledger
+
+    clock = SystemClock()
+    secrets = load_or_make(settings.data / "secrets" / "master.key", settings.security.master_key)
+    books = backends.open_database(settings, "ledger", clock)
+    trail = backends.open_database(settings, "audit", clock)
+    await books.start()
+    await trail.start()
+    try:
+        proof = await Ledger(books, clock, settings.ledger, secrets.key("ledger.seal")).verify(_progress)
+        record = await Audit(trail).verify()
+    finally:
+        await books.stop()
+        await trail.stop()
+    figures = {
+        "transactions": proof.transactions,
+        "legs": proof.legs,
+        "accounts": proof.accounts,
+        "lots": proof.lots,
+        "holds_open": proof.holds_open,
+        "seals": proof.seals,
+        "ledger_head": proof.head,
+        "audit_entries": record.entries,
+        "audit_head": record.head,
+        "units_moved": proof.totals,
+    }
+    return Checked(figures, [*proof.findings, *(f"audit: {finding}" for finding in record.findings)])
+
+
+def _progress(done: int, total: int) -> None:
+    if sys.stderr.isatty():
+        end = "\n" if done >= total else ""
+        print(f"\rchecked {done} of {total} transactions", end=end, file=sys.stderr, flush=True)
+
+
+def _show(checked: Checked) -> None:
+    for finding in checked.findings:
+        say(f"does not hold: {finding}")
+    known = checked.figures
+    say(f"ledger head  {known['ledger_head']}")
+    say(f"audit head   {known['audit_head']}")
+    verdict = "the books hold" if not checked.findings else f"{len(checked.findings)} findings"
+    say(
+        f"verify: {verdict} transactions={known['transactions']} legs={known['legs']} accounts={known['accounts']} "
+        f"lots={known['lots']} seals={known['seals']} audit={known['audit_entries']}"
+    )
