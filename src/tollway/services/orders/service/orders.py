@@ -10,7 +10,7 @@ from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database, Tx
 from tollway.kit.errors import Conflict, DeadlineExceeded, Invalid, NotFound, Problem, Unavailable
 from tollway.kit.ids import is_id, new_id
-from tollway.kit.money import FIAT_SCALE, format_units
+from tollway.kit.money import money_text
 from tollway.kit.paging import Page, cut_page, decode_cursor
 from tollway.kit.times import SECOND_US
 from tollway.services.orders import store
@@ -107,7 +107,7 @@ class Orders:
         if order is None:
             terms = await self._terms(asset, quantity, currency)
             if max_price is not None and terms.total > max_price:
-                raise PriceExceeded(f"it costs {format_units(terms.total, FIAT_SCALE)} {currency} now")
+                raise PriceExceeded(f"it costs {money_text(terms.total)} {currency} now")
             async with self.db.transaction() as tx:
                 order = self._new_order(user_id, terms, "", tx.now_us)
                 await self._write_down(tx, order, request_key)
