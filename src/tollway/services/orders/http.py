@@ -23,7 +23,6 @@ from tollway.fabric.rest.etag import tagged
 from tollway.kit.errors import Conflict, InsufficientFunds, NotFound, Problem
 from tollway.kit.ids import is_id
 from tollway.kit.money import money_text
-from tollway.kit.money import money_text
 from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
 from tollway.kit.times import SECOND_US
 from tollway.services.orders.model import OPEN, Holding, Order, Portfolio, Quote, Reason, State, Step
