@@ -67,5 +67,5 @@ def _write(path: Path, text: str) -> None:
 
 def _end_with_parent() -> None:
     # A supervisor that is killed must not leave its processes behind; alone on a terminal there is none.
-    if os.environ.get("TOLLWAY_SUPERVISED"):  # noqa: TID251  not a setting: a word between parent and child
+    if os.environ.get("SUPERVISED_BY_TOLLWAY"):  # noqa: TID251  not a setting: a word between parent and child
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -101,7 +101,7 @@ class Supervisor:
         with log.open("ab") as output:
             return await asyncio.create_subprocess_exec(
                 *arguments,
-                env={**os.environ, **MALLOC, **self._plan.environment, "TOLLWAY_SUPERVISED": "1"},  # noqa: TID251
+                env={**os.environ, **MALLOC, **self._plan.environment, "SUPERVISED_BY_TOLLWAY": "1"},  # noqa: TID251
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

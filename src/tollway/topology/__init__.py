@@ -64,7 +64,7 @@ ROOMS: dict[str, Room] = {
                 "/api/account/security",
             ),
         ),
-        Room("users", "profiles and preferences", hears=("identity",), paths=("/api/users",)),
+        Room("users", "profiles and preferences", paths=("/api/users",)),
         Room(
             "ledger",
             "money and access in one set of books",

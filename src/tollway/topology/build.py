@@ -50,6 +50,7 @@ def tokens(house: House) -> Parts:
         lambda server: tokens_pb2_grpc.add_TokensServicer_to_server(TokensRpc(room), server),
         router(room),
         timed=TIMED,
+        components=[("keys", room)],
     )
 
 
@@ -110,6 +111,7 @@ def identity(house: House) -> Parts:
         router(room),
         jobs=JOBS,
         timed=TIMED,
+        components=[("passwords", room)],
         prepare=make_operator,
     )
 
