@@ -76,15 +76,13 @@ class ClientConnection(asyncio.Protocol):
             self.proceed()
 
     def eof_received(self) -> bool:
-        """Refuse a request that was cut short; one under way is still answered to a client that only listens."""
+        """End with the client. One that closes while its answer is made has left: the upstream need not go on."""
+        exchange = self.exchange
         if self._tunnel is not None:
             self._tunnel.end("client_closed")
-            return False
-        exchange = self.exchange
-        if exchange is not None and exchange.body_ended and not self.tls:
-            exchange.closing = True
-            return True
-        if exchange is not None:
+        elif exchange is not None and exchange.body_ended:
+            exchange.client_lost()
+        elif exchange is not None:
             exchange.break_off(CUT_SHORT)
         return False
 

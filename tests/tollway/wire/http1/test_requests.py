@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.kit import smuggling
 from tollway.wire.http1 import (
     BadBody,
     BadHead,
@@ -151,124 +152,22 @@ def test_a_forward_proxy_tolerates_underscores():
 
 # ── what is refused ─────────────────────────────────────────────────────────────────────────────────
 
-HOST = b"Host: a\r\n"
-SMUGGLING: dict[str, tuple[int, bytes]] = {
-    "TE and CL": (400, HOST + b"Transfer-Encoding: chunked\r\nContent-Length: 3\r\n"),
-    "CL and TE": (400, HOST + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n"),
-    "two different CL": (400, HOST + b"Content-Length: 3\r\nContent-Length: 4\r\n"),
-    "two equal CL": (400, HOST + b"Content-Length: 3\r\nContent-Length: 3\r\n"),
-    "CL list": (400, HOST + b"Content-Length: 3, 3\r\n"),
-    "CL +5": (400, HOST + b"Content-Length: +5\r\n"),
-    "CL 0x5": (400, HOST + b"Content-Length: 0x5\r\n"),
-    "CL -1": (400, HOST + b"Content-Length: -1\r\n"),
-    "CL empty": (400, HOST + b"Content-Length: \r\n"),
-    "CL 5 5": (400, HOST + b"Content-Length: 5 5\r\n"),
-    "CL 1_0": (400, HOST + b"Content-Length: 1_0\r\n"),
-    "CL of 20 digits": (400, HOST + b"Content-Length: 18446744073709551621\r\n"),
-    "CL with a space before the colon": (400, HOST + b"Content-Length : 5\r\n"),
-    "TE with a space before the colon": (400, HOST + b"Transfer-Encoding : chunked\r\n"),
-    "TE gzip, chunked": (501, HOST + b"Transfer-Encoding: gzip, chunked\r\n"),
-    "TE identity": (400, HOST + b"Transfer-Encoding: identity\r\n"),
-    "TE chunked, identity": (400, HOST + b"Transfer-Encoding: chunked, identity\r\n"),
-    "TE xchunked": (400, HOST + b"Transfer-Encoding: xchunked\r\n"),
-    "TE quoted": (400, HOST + b'Transfer-Encoding: "chunked"\r\n'),
-    "TE with a vertical tab": (400, HOST + b"Transfer-Encoding: \x0bchunked\r\n"),
-    "two TE": (400, HOST + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"),
-    "TE folded": (400, HOST + b"Transfer-Encoding:\r\n chunked\r\n"),
-    "bare CR in a value": (400, HOST + b"X: a\rb\r\n"),
-    "NUL in a value": (400, HOST + b"X: a\x00b\r\n"),
-    "control character in a value": (400, HOST + b"X: a\x01b\r\n"),
-    "bare LF line end": (400, HOST + b"X: a\n"),
-    "bare LF smuggling a header": (400, HOST + b"X: a\nContent-Length: 3\r\n"),
-    "folded header": (400, HOST + b"X: a\r\n b\r\n"),
-    "folded with a tab": (400, HOST + b"X: a\r\n\tb\r\n"),
-    "first header folded": (400, b" X: a\r\n" + HOST),
-    "header without a colon": (400, HOST + b"Nonsense\r\n"),
-    "header without a name": (400, HOST + b": a\r\n"),
-    "space in a name": (400, HOST + b"X Y: a\r\n"),
-    "non-ASCII in a name": (400, HOST + b"X\xc3\xa4: a\r\n"),
-    "NUL in a name": (400, HOST + b"X\x00: a\r\n"),
-    "underscore in a name": (400, HOST + b"X_User_Id: usr_1\r\n"),
-    "underscore hiding a length": (400, HOST + b"Content_Length: 5\r\n"),
-    "no Host": (400, b"X: a\r\n"),
-    "two Hosts": (400, HOST + HOST),
-    "empty Host": (400, b"Host: \r\n"),
-    "Host with a path": (400, b"Host: a/admin?\r\n"),
-    "Host with user information": (400, b"Host: u@a\r\n"),
-    "Host list": (400, b"Host: a, b\r\n"),
-    "Host with a space": (400, b"Host: a b\r\n"),
-    "two Upgrades": (400, HOST + b"Connection: upgrade\r\nUpgrade: websocket\r\nUpgrade: h2c\r\n"),
-    "unknown expectation": (417, HOST + b"Expect: miracles\r\n"),
-    "501 headers": (431, HOST + b"X: a\r\n" * 500),
-    "a header of 70 kB": (431, HOST + b"X: " + b"a" * 70_000 + b"\r\n"),
-    "many lines, 70 kB": (431, HOST + (b"X: " + b"a" * 7_000 + b"\r\n") * 10),
-}
 
-
-@pytest.mark.parametrize("row", SMUGGLING)
+@pytest.mark.parametrize("row", smuggling.HEADERS)
 def test_a_head_that_two_parsers_might_read_differently_is_refused(row: str):
-    status, headers = SMUGGLING[row]
+    status, headers = smuggling.HEADERS[row]
     assert (
         refusal(b"POST / HTTP/1.1\r\n" + headers + b"\r\n" + b"0\r\n\r\nGET /stolen HTTP/1.1\r\n\r\n").status
         == status
     )
 
 
-REQUEST_LINES: dict[bytes, int] = {
-    b"GET /": 400,
-    b"GET  / HTTP/1.1": 400,
-    b"GET / HTTP/1.1 ": 400,
-    b"GET /\tHTTP/1.1": 400,
-    b"get / HTTP/1.1": 400,
-    b"G@T / HTTP/1.1": 400,
-    b"BREW / HTTP/1.1": 501,
-    b"GET / HTTP/2.0": 505,
-    b"GET / HTTP/0.9": 505,
-    b"GET / HTTP/1.2": 400,
-    b"GET / HTTPS/1.1": 400,
-    b"GET / HTTP/1.10": 400,
-    b"PRI * HTTP/2.0": 400,
-    b"GET x HTTP/1.1": 400,
-    b"GET * HTTP/1.1": 400,
-    b"GET /# HTTP/1.1": 400,
-    b"GET /\x7f HTTP/1.1": 400,
-    b"GET /\xc3\xa4 HTTP/1.1": 400,
-    b"CONNECT /x HTTP/1.1": 400,
-    b"CONNECT host HTTP/1.1": 400,
-    b"CONNECT u@host:1 HTTP/1.1": 400,
-    b"CONNECT http://host:1/ HTTP/1.1": 400,
-    b"GET /" + b"a" * 9_000 + b" HTTP/1.1": 414,
-}
-
-
-@pytest.mark.parametrize("line", REQUEST_LINES, ids=lambda line: repr(line[:24]))
+@pytest.mark.parametrize("line", smuggling.REQUEST_LINES, ids=lambda line: repr(line[:24]))
 def test_an_odd_request_line_is_refused(line: bytes):
-    assert refusal(line + b"\r\nHost: a\r\n\r\n").status == REQUEST_LINES[line]
+    assert refusal(line + b"\r\nHost: a\r\n\r\n").status == smuggling.REQUEST_LINES[line]
 
 
-CHUNKS: list[bytes] = [
-    b"\r\n",
-    b"g\r\n",
-    b"-1\r\n",
-    b"0x1\r\na\r\n",
-    b"+1\r\na\r\n",
-    b" 1\r\na\r\n",
-    b"1\na\r\n",
-    b"1\r\nab\r\n",
-    b"1\r\na\n",
-    b"1\r\na\rX",
-    b"1;a\nb\r\na\r\n",
-    b"1;a\x00\r\na\r\n",
-    b"1" * 16 + b"\r\n",
-    b"1;" + b"x" * 300 + b"\r\na\r\n",
-    b"0\r\nbroken trailer\r\n\r\n",
-    b"0\r\n folded: 1\r\n\r\n",
-    b"0\r\nX: a\nY: b\r\n\r\n",
-    b"0\r\n" + b"X: " + b"a" * 9_000 + b"\r\n\r\n",
-]
-
-
-@pytest.mark.parametrize("body", CHUNKS, ids=lambda body: repr(body[:24]))
+@pytest.mark.parametrize("body", smuggling.CHUNKS, ids=lambda body: repr(body[:24]))
 def test_broken_chunks_are_refused(body: bytes):
     with pytest.raises(BadBody):
         read(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", body)
@@ -362,9 +261,9 @@ def test_byte_by_byte(made: list[tuple[bytes, bytes]]):
     assert gist(read(*(wire[i : i + 1] for i in range(len(wire))))) == gist(read(wire))
 
 
-@given(st.sampled_from(sorted(SMUGGLING)), st.lists(st.integers(0, 400), max_size=5))
+@given(st.sampled_from(sorted(smuggling.HEADERS)), st.lists(st.integers(0, 400), max_size=5))
 def test_split_anywhere_a_refusal_stays_a_refusal(row: str, places: list[int]):
-    wire = b"POST / HTTP/1.1\r\n" + SMUGGLING[row][1] + b"\r\n"
+    wire = b"POST / HTTP/1.1\r\n" + smuggling.HEADERS[row][1] + b"\r\n"
     with pytest.raises(BadHead):
         read(*cut(wire, places))
 

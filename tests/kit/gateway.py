@@ -1,0 +1,362 @@
+"""A gateway between a client that speaks raw bytes and an upstream that does as a test tells it."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from tests.kit.clock import FakeClock
+from tests.kit.rest import FakeVerifier
+from tollway.contracts.errors import SessionEnded
+from tollway.fabric.bearer import Claims
+from tollway.gateway import Gateway, GatewaySettings, LimitSettings, Route
+from tollway.kit.errors import Problem
+from tollway.wire.http1 import Data, End, RequestHead, RequestReader, ResponseHead, ResponseReader
+
+HOST = b"Host: tollway.test\r\n"
+ORIGIN = "http://tollway.test"
+ALICE = b"Authorization: Bearer usr_alice\r\n"
+PLENTY = LimitSettings(quota=1_000_000, window_s=60)
+
+# ── the upstream ────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass
+class Seen:
+    """A request as the upstream saw it."""
+
+    head: RequestHead
+    body: bytes = b""
+    size: int = 0
+
+    def header(self, name: str) -> str | None:
+        values = [value for key, value in self.head.headers if key.lower() == name.lower().encode()]
+        assert len(values) < 2, f"{name} came twice"
+        return values[0].decode("latin-1") if values else None
+
+
+Script = Callable[[Seen, asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+async def echo(seen: Seen, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer with what was asked."""
+    answer = {
+        "method": seen.head.method.decode(),
+        "target": seen.head.target.decode(),
+        "headers": [[name.decode().lower(), value.decode("latin-1")] for name, value in seen.head.headers],
+        "body": seen.body.decode("latin-1"),
+    }
+    body = json.dumps(answer).encode()
+    writer.write(
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+    )
+    if seen.head.method != b"HEAD":
+        writer.write(body)
+
+
+class Upstream:
+    """A real server. `script` answers each request; it may write anything, or close."""
+
+    def __init__(self) -> None:
+        self.script: Script = echo
+        self.seen: list[Seen] = []
+        self.connections = 0
+        self.keep_bodies = True
+        self.writers: set[asyncio.StreamWriter] = set()
+        self.address = ""
+        self._server: asyncio.Server | None = None
+
+    async def start(self, path: Path | None = None) -> None:
+        if path is None:
+            self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+            self.address = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
+        else:
+            self._server = await asyncio.start_unix_server(self._serve, path)
+            self.address = f"unix:{path}"
+
+    async def stop(self) -> None:
+        assert self._server is not None
+        self._server.close()
+        self.hang_up()
+
+    def hang_up(self) -> None:
+        for writer in list(self.writers):
+            writer.transport.abort()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        self.writers.add(writer)
+        requests = RequestReader()
+        with suppress(OSError, asyncio.CancelledError):
+            while not writer.is_closing() and (seen := await self._request(requests, reader)):
+                self.seen.append(seen)
+                await self.script(seen, reader, writer)
+                await writer.drain()
+        self.writers.discard(writer)
+        writer.close()
+
+    async def _request(self, requests: RequestReader, reader: asyncio.StreamReader) -> Seen | None:
+        seen: Seen | None = None
+        while True:
+            for event in requests:
+                if isinstance(event, RequestHead):
+                    seen = Seen(event)
+                elif isinstance(event, Data):
+                    assert seen is not None
+                    seen.size += len(event.payload)
+                    if self.keep_bodies:
+                        seen.body += event.payload
+                elif isinstance(event, End):
+                    return seen
+            data = await reader.read(65_536)
+            if not data:
+                return None
+            requests.feed(data)
+
+
+# ── the tokens room ─────────────────────────────────────────────────────────────────────────────────
+
+
+class FakeTokens:
+    """Knows the cookies it was given, and announces what a test ends."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.sessions: dict[str, str] = {}  # cookie → user
+        self.asked = 0
+        self.wait = asyncio.Event()
+        self.wait.set()
+        self.problem: Problem | None = None
+        self._ended: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def ExchangeCookie(self, request: Any, timeout: float) -> Any:
+        self.asked += 1
+        await self.wait.wait()
+        if self.problem is not None:
+            raise self.problem
+        user = self.sessions.get(request.cookie)
+        if user is None:
+            raise SessionEnded
+        return SimpleNamespace(
+            session_id=f"ses_{user}",
+            user_id=user,
+            access_token=user,
+            access_expires_at_us=self.clock.now_us() + 300_000_000,
+            csrf_token=f"csrf-{user}",
+        )
+
+    async def FollowRevocations(self, _request: Any) -> AsyncIterator[Any]:
+        while True:
+            yield await self._ended.get()
+
+    def end(self, session_id: str = "", user_id: str = "") -> None:
+        entry = SimpleNamespace(sequence=1, session_id=session_id, user_id=user_id, at_us=2**62)
+        self._ended.put_nowait(entry)
+
+
+class CountingVerifier(FakeVerifier):
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    async def verify(self, token: str) -> Claims:
+        self.asked += 1
+        return await super().verify(token)
+
+
+# ── the house ───────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass
+class House:
+    """A started gateway with its neighbours."""
+
+    gateway: Gateway
+    upstream: Upstream
+    tokens: FakeTokens
+    verifier: CountingVerifier
+    log: Path
+    clients: list["Client"] = field(default_factory=list)
+
+    async def client(self, port: int = 0) -> "Client":
+        client = await Client.connect(port or self.gateway.port)
+        self.clients.append(client)
+        return client
+
+    async def ask(self, method: str, path: str, *headers: bytes, body: bytes = b"") -> "Answer":
+        """Ask once, on a connection of its own."""
+        client = await self.client()
+        return await client.ask(method, path, *headers, body=body)
+
+    def lines(self) -> list[dict[str, Any]]:
+        """The access log so far."""
+        self.gateway.access_log.flush()
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+
+def default_routes(address: str) -> list[Route]:
+    return [
+        Route(name="orders", prefix="/api/orders", upstream=address),
+        Route(name="catalog", prefix="/api/catalog", upstream=address, auth="public"),
+        Route(
+            name="login",
+            prefix="/api/auth/login",
+            upstream=address,
+            auth="public",
+            limit="login",
+            methods=frozenset({"POST"}),
+        ),
+        Route(
+            name="files",
+            prefix="/files",
+            upstream=address,
+            auth="public",
+            body_limit_bytes=1 << 30,
+            total_s=0,
+        ),
+        Route(name="live", prefix="/live", upstream=address, websocket=True),
+        Route(name="open-live", prefix="/open-live", upstream=address, auth="public", websocket=True),
+        Route(name="hooks", prefix="/hooks", upstream=address, auth="public", limit=""),
+        Route(name="quick", prefix="/quick", upstream=address, auth="public", answer_s=0.2, connect_s=0.5),
+    ]
+
+
+@asynccontextmanager
+async def house(
+    folder: Path,
+    *,
+    routes: Callable[[str], Sequence[Route]] = default_routes,
+    unix: bool = False,
+    **settings: Any,
+) -> AsyncIterator[House]:
+    """Start an upstream and a gateway before it; limits are high unless a test sets them."""
+    upstream, tokens, verifier = Upstream(), FakeTokens(), CountingVerifier()
+    await upstream.start(folder / "up.sock" if unix else None)
+    log = folder / "access.log"
+    chosen: dict[str, Any] = {
+        "port": 0,
+        "tls_port": 0,
+        "admin_port": 0,
+        "access_log": str(log),
+        "limits": {"default": PLENTY, "login": PLENTY.model_copy(update={"by": "ip"})},
+        "auth_misses": PLENTY,
+        "drain_s": 1.0,
+        **settings,
+    }
+    gateway = Gateway(
+        GatewaySettings.model_validate(chosen),
+        routes(upstream.address),
+        verifier,
+        tokens,  # pyright: ignore[reportArgumentType]
+        tokens.clock,
+        registry=CollectorRegistry(),
+    )
+    await gateway.start()
+    home = House(gateway, upstream, tokens, verifier, log)
+    try:
+        yield home
+    finally:
+        for client in home.clients:
+            client.close()
+        await gateway.stop()
+        await upstream.stop()
+
+
+# ── the client ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass
+class Answer:
+    head: ResponseHead
+    body: bytes
+
+    @property
+    def status(self) -> int:
+        return self.head.status
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def code(self) -> str:
+        return self.json["code"]
+
+    def header(self, name: str) -> str | None:
+        values = [value for key, value in self.head.headers if key.lower() == name.lower().encode()]
+        return ", ".join(value.decode() for value in values) if values else None
+
+
+class Client:
+    """One connection. Sends any bytes; reads answers strictly."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+        self._spare = b""
+
+    @staticmethod
+    async def connect(port: int, **options: Any) -> "Client":
+        return Client(*await asyncio.open_connection("127.0.0.1", port, **options))
+
+    def send(self, data: bytes) -> None:
+        self.writer.write(data)
+
+    async def ask(self, method: str, path: str, *headers: bytes, body: bytes = b"") -> Answer:
+        length = b"Content-Length: %d\r\n" % len(body) if body or method == "POST" else b""
+        self.send(
+            f"{method} {path} HTTP/1.1\r\n".encode() + HOST + b"".join(headers) + length + b"\r\n" + body
+        )
+        return await self.answer(method)
+
+    async def answer(self, method: str = "GET", timeout_s: float = 10) -> Answer:
+        """Read one whole answer; interim ones are passed over."""
+        responses = ResponseReader(method.encode())
+        head: ResponseHead | None = None
+        body: list[bytes] = []
+        async with asyncio.timeout(timeout_s):
+            while True:
+                if self._spare:
+                    data, self._spare = self._spare, b""
+                    responses.feed(data)
+                for event in responses:
+                    if isinstance(event, ResponseHead):
+                        head = event
+                    elif isinstance(event, Data):
+                        body.append(event.payload)
+                    else:
+                        assert head is not None
+                        self._spare = responses.rest()
+                        return Answer(head, b"".join(body))
+                data = await self.reader.read(65_536)
+                if data:
+                    responses.feed(data)
+                else:
+                    responses.eof()
+                    assert head is not None
+                    return Answer(head, b"".join(body))
+
+    async def rest(self, timeout_s: float = 5) -> bytes:
+        """Read until the gateway closes."""
+        data = self._spare
+        async with asyncio.timeout(timeout_s):
+            with suppress(ConnectionResetError):
+                while piece := await self.reader.read(65_536):
+                    data += piece
+        return data
+
+    def close(self) -> None:
+        self.writer.transport.abort()
+
+
+async def eventually(condition: Callable[[], bool], timeout_s: float = 5) -> None:
+    """Wait until something comes true."""
+    async with asyncio.timeout(timeout_s):
+        while not condition():
+            await asyncio.sleep(0.005)

@@ -1,0 +1,226 @@
+"""Who asks: cookies and tokens, what is remembered, what is forgotten at once."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.kit.gateway import ALICE, ORIGIN, PLENTY, eventually, house
+from tollway.gateway import LimitSettings
+from tollway.kit.errors import Unavailable
+
+COOKIE = b"Cookie: theme=dark; __Host-sid=c-alice; lang=en\r\n"
+SAME_ORIGIN = f"Origin: {ORIGIN}\r\n".encode()
+CSRF = b"X-Tollway-Csrf: csrf-usr_alice\r\n"
+
+
+# ── bearer tokens ───────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_route_for_users_asks_for_credentials(tmp_path: Path):
+    async with house(tmp_path) as home:
+        answer = await home.ask("GET", "/api/orders")
+        assert (answer.status, answer.code) == (401, "unauthenticated")
+        assert answer.header("WWW-Authenticate") == 'Bearer realm="tollway"'
+        assert home.upstream.seen == []
+
+
+@pytest.mark.parametrize(
+    "value", [b"Basic dXNlcjpwYXNz", b"Bearer", b"Bearer forged", b"usr_alice", b"bearer  "]
+)
+async def test_what_is_no_token_opens_nothing(tmp_path: Path, value: bytes):
+    async with house(tmp_path) as home:
+        assert (await home.ask("GET", "/api/orders", b"Authorization: %b\r\n" % value)).status == 401
+        assert home.upstream.seen == []
+
+
+async def test_two_authorizations_are_one_too_many(tmp_path: Path):
+    async with house(tmp_path) as home:
+        assert (
+            await home.ask("GET", "/api/orders", ALICE, b"authorization: Bearer usr_bob\r\n")
+        ).status == 400
+
+
+async def test_a_good_token_is_checked_once_a_minute(tmp_path: Path):
+    async with house(tmp_path) as home:
+        for _ in range(5):
+            assert (await home.ask("GET", "/api/orders", ALICE)).status == 200
+        client = await home.client()
+        for _ in range(5):
+            assert (await client.ask("GET", "/api/orders", ALICE)).status == 200
+        assert home.verifier.asked == 1
+
+
+async def test_a_bad_token_is_checked_once_too(tmp_path: Path):
+    async with house(tmp_path) as home:
+        for _ in range(5):
+            answer = await home.ask("GET", "/api/orders", b"Authorization: Bearer forged\r\n")
+            assert (answer.status, answer.json["detail"]) == (401, "this token is not valid")
+        assert home.verifier.asked == 1
+
+
+async def test_what_was_judged_is_forgotten_in_time(tmp_path: Path):
+    async with house(tmp_path, verdict_s=0.2, denial_s=0.2) as home:
+        for header in (ALICE, b"Authorization: Bearer forged\r\n"):
+            before = home.verifier.asked
+            await home.ask("GET", "/api/orders", header)
+            await asyncio.sleep(0.3)
+            await home.ask("GET", "/api/orders", header)
+            assert home.verifier.asked == before + 2
+
+
+async def test_a_flood_of_new_tokens_meets_a_limit_before_any_signature_is_checked(tmp_path: Path):
+    misses = LimitSettings(quota=5, window_s=3_600, by="ip")
+    async with house(tmp_path, auth_misses=misses) as home:
+        assert (await home.ask("GET", "/api/orders", ALICE)).status == 200
+        seen = [
+            (await home.ask("GET", "/api/orders", b"Authorization: Bearer forged%d\r\n" % n)).status
+            for n in range(20)
+        ]
+        assert seen == [401] * 4 + [429] * 16
+        assert home.verifier.asked == 5
+        assert (await home.ask("GET", "/api/orders", ALICE)).status == 200  # who is known is not disturbed
+
+
+async def test_memory_for_verdicts_is_bounded(tmp_path: Path):
+    async with house(tmp_path, verdicts=10) as home:
+        for number in range(30):
+            await home.ask("GET", "/api/orders", b"Authorization: Bearer usr_%d\r\n" % number)
+        assert len(home.gateway.authority._known) <= 10
+        assert len(home.gateway.authority._by_session) <= 10
+
+
+# ── public routes ───────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_on_a_public_route_good_credentials_are_recognized_and_bad_ones_dropped(tmp_path: Path):
+    async with house(tmp_path) as home:
+        home.tokens.sessions["c-alice"] = "usr_alice"
+        for headers, bearer in (
+            (ALICE, "Bearer usr_alice"),
+            (COOKIE, "Bearer usr_alice"),
+            (b"Authorization: Bearer forged\r\n", None),
+            (b"Cookie: __Host-sid=unknown\r\n", None),
+            (b"Authorization: Basic eDp5\r\n", "Basic eDp5"),
+            (b"", None),
+        ):
+            assert (await home.ask("GET", "/api/catalog", headers)).status == 200
+            assert home.upstream.seen[-1].header("Authorization") == bearer, headers
+
+
+async def test_a_login_form_works_with_an_old_cookie_that_cannot_be_proved(tmp_path: Path):
+    async with house(tmp_path) as home:
+        home.tokens.sessions["c-alice"] = "usr_alice"
+        assert (await home.ask("POST", "/api/auth/login", COOKIE, body=b"{}")).status == 200
+        assert home.upstream.seen[-1].header("Authorization") is None
+
+
+# ── cookies ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_the_cookie_stays_here_and_the_rooms_get_a_token(tmp_path: Path):
+    async with house(tmp_path) as home:
+        home.tokens.sessions["c-alice"] = "usr_alice"
+        answer = await home.ask("GET", "/api/orders", COOKIE)
+        seen = home.upstream.seen[0]
+        assert answer.status == 200
+        assert seen.header("Authorization") == "Bearer usr_alice"
+        assert seen.header("Cookie") == "theme=dark; lang=en"
+        assert answer.header("X-Tollway-Csrf") == "csrf-usr_alice"
+
+
+async def test_ten_tabs_ask_once(tmp_path: Path):
+    async with house(tmp_path) as home:
+        home.tokens.sessions["c-alice"] = "usr_alice"
+        home.tokens.wait.clear()
+        asking = [asyncio.ensure_future(home.ask("GET", "/api/orders", COOKIE)) for _ in range(10)]
+        await eventually(lambda: home.tokens.asked == 1)
+        home.tokens.wait.set()
+        assert [(await one).status for one in asking] == [200] * 10
+        assert home.tokens.asked == 1
+
+
+@pytest.mark.parametrize(
+    "cookie",
+    [
+        b"__Host-sid=unknown",
+        b"__Host-sid=",
+        b"__Host-sid=c-alice; __Host-sid=c-alice",
+        b"sid=c-alice",
+        b"__Host-sid",
+    ],
+)
+async def test_what_is_no_session_opens_nothing(tmp_path: Path, cookie: bytes):
+    async with house(tmp_path) as home:
+        home.tokens.sessions["c-alice"] = "usr_alice"
+        assert (await home.ask("GET", "/api/orders", b"Cookie: %b\r\n" % cookie)).status == 401
+        assert home.upstream.seen == []
+
+
+FORGERIES: dict[str, tuple[bytes, str | None]] = {
+    "own origin and token": (SAME_ORIGIN + CSRF, None),
+    "browser says same origin, and token": (b"Sec-Fetch-Site: same-origin\r\n" + CSRF, None),
+    "origin the operator named, and token": (b"Origin: https://console.test\r\n" + CSRF, None),
+    "no token": (SAME_ORIGIN, "csrf"),
+    "wrong token": (SAME_ORIGIN + b"X-Tollway-Csrf: csrf-usr_bob\r\n", "csrf"),
+    "empty token": (SAME_ORIGIN + b"X-Tollway-Csrf: \r\n", "csrf"),
+    "no origin": (CSRF, "foreign_origin"),
+    "foreign origin": (b"Origin: http://evil.test\r\n" + CSRF, "foreign_origin"),
+    "origin that begins like ours": (b"Origin: http://tollway.test.evil.test\r\n" + CSRF, "foreign_origin"),
+    "other scheme": (b"Origin: https://tollway.test\r\n" + CSRF, "foreign_origin"),
+    "null origin": (b"Origin: null\r\n" + CSRF, "foreign_origin"),
+    "cross-site": (b"Sec-Fetch-Site: cross-site\r\n" + CSRF, "foreign_origin"),
+    "same-site but not same-origin": (b"Sec-Fetch-Site: same-site\r\n" + CSRF, "foreign_origin"),
+}
+
+
+@pytest.mark.parametrize("row", FORGERIES)
+async def test_changes_by_cookie_need_proof_that_our_own_page_sent_them(tmp_path: Path, row: str):
+    headers, code = FORGERIES[row]
+    async with house(tmp_path, cors_origins=["https://console.test"]) as home:
+        home.tokens.sessions["c-alice"] = "usr_alice"
+        for method in ("POST", "PUT", "PATCH", "DELETE"):
+            answer = await home.ask(method, "/api/orders", COOKIE, headers, body=b"{}")
+            assert (answer.status, None if code is None else answer.code) == (
+                200 if code is None else 403,
+                code,
+            )
+        assert len(home.upstream.seen) == (4 if code is None else 0)
+
+
+async def test_reading_needs_no_proof_and_a_bearer_token_never_does(tmp_path: Path):
+    async with house(tmp_path) as home:
+        home.tokens.sessions["c-alice"] = "usr_alice"
+        assert (await home.ask("GET", "/api/orders", COOKIE, b"Origin: http://evil.test\r\n")).status == 200
+        assert (await home.ask("POST", "/api/orders", ALICE, b"Origin: http://evil.test\r\n")).status == 200
+
+
+# ── forgetting ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("who", [{"session_id": "ses_usr_alice"}, {"user_id": "usr_alice"}])
+async def test_an_ended_session_is_out_at_once(tmp_path: Path, who: dict[str, str]):
+    async with house(tmp_path) as home:
+        home.tokens.sessions["c-alice"] = "usr_alice"
+        bob = b"Authorization: Bearer usr_bob\r\n"
+        client = await home.client()
+        for headers in (ALICE, COOKIE, bob):
+            assert (await client.ask("GET", "/api/orders", headers)).status == 200
+        del home.tokens.sessions["c-alice"]
+        home.tokens.end(**who)
+        await eventually(lambda: home.gateway.authority.revocations.sequence == 1)
+        assert (await client.ask("GET", "/api/orders", ALICE)).status == 401
+        assert (await client.ask("GET", "/api/orders", COOKIE)).status == 401
+        assert (await client.ask("GET", "/api/orders", bob)).status == 200
+
+
+async def test_while_the_tokens_room_is_down_known_sessions_go_on_and_new_ones_wait(tmp_path: Path):
+    async with house(tmp_path, auth_misses=PLENTY) as home:
+        home.tokens.sessions["c-alice"] = "usr_alice"
+        assert (await home.ask("GET", "/api/orders", COOKIE)).status == 200
+        home.tokens.problem = Unavailable("the tokens room does not answer")
+        assert (await home.ask("GET", "/api/orders", COOKIE)).status == 200
+        answer = await home.ask("GET", "/api/orders", b"Cookie: __Host-sid=c-bob\r\n")
+        assert (answer.status, answer.code, answer.header("Retry-After")) == (503, "unavailable", "1")
+        home.tokens.problem, home.tokens.sessions["c-bob"] = None, "usr_bob"
+        assert (await home.ask("GET", "/api/orders", b"Cookie: __Host-sid=c-bob\r\n")).status == 200

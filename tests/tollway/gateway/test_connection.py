@@ -1,0 +1,261 @@
+"""Connections: what is odd costs one closed connection and nothing else; slow peers meet deadlines."""
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.kit import smuggling
+from tests.kit.gateway import ALICE, HOST, Seen, eventually, house
+
+STOLEN = b"0\r\n\r\nGET /api/catalog/stolen HTTP/1.1\r\nHost: tollway.test\r\n\r\n"
+
+
+def status_of(raw: bytes) -> int:
+    return int(raw.split(b" ", 2)[1])
+
+
+# ── odd requests ────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_every_smuggling_row_costs_one_closed_connection_and_nothing_else(tmp_path: Path):
+    async with house(tmp_path) as home:
+        for row, (status, headers) in smuggling.HEADERS.items():
+            client = await home.client()
+            client.send(b"POST /api/catalog HTTP/1.1\r\n" + headers + b"\r\n" + STOLEN)
+            raw = await client.rest()
+            assert status_of(raw) == status, row
+            assert raw.count(b"HTTP/1.1 ") == 1, row
+            problem = json.loads(raw.partition(b"\r\n\r\n")[2])
+            assert problem["status"] == status, row
+            assert problem["code"], row
+        assert home.upstream.seen == []
+        assert (await home.ask("GET", "/api/catalog/x")).status == 200
+
+
+async def test_every_odd_request_line_is_refused(tmp_path: Path):
+    async with house(tmp_path) as home:
+        for line, status in smuggling.REQUEST_LINES.items():
+            client = await home.client()
+            client.send(line + b"\r\n" + HOST + b"\r\n")
+            raw = await client.rest()
+            assert status_of(raw) == status, line
+        assert home.upstream.seen == []
+
+
+async def test_broken_chunks_end_the_request_and_the_upstream_never_sees_it_whole(tmp_path: Path):
+    async with house(tmp_path) as home:
+        for body in smuggling.CHUNKS:
+            client = await home.client()
+            client.send(
+                b"POST /api/catalog HTTP/1.1\r\n"
+                + HOST
+                + b"Transfer-Encoding: chunked\r\n\r\n"
+                + body
+                + STOLEN
+            )
+            raw = await client.rest()
+            assert status_of(raw) == 400, body
+            assert raw.count(b"HTTP/1.1 ") == 1, body
+        assert home.upstream.seen == []
+        assert (await home.ask("GET", "/api/catalog/x")).status == 200
+
+
+@pytest.mark.parametrize(
+    "rubbish",
+    [b"\x16\x03\x01" + bytes(700), b"\x05\x01\x00", b"\x00" * 65_536, b"A" * 65_536, b"\n" * 65_536],
+)
+async def test_rubbish_costs_one_connection(tmp_path: Path, rubbish: bytes):
+    async with house(tmp_path) as home:
+        client = await home.client()
+        client.send(rubbish)
+        raw = await client.rest()
+        assert status_of(raw) in {400, 414, 431}
+        await eventually(lambda: not home.gateway.connections)
+        assert (await home.ask("GET", "/api/catalog/x")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("target", "status"),
+    [
+        (b"/api/catalog/%2e%2e/%2e%2e/etc", 404),
+        (b"/api/%2e%2e/%2e%2e/etc", 400),
+        (b"/api/catalog/a%2fb", 400),
+        (b"/api/catalog/a%00", 400),
+        (b"http://other.test/api/catalog", 400),
+        (b"http://tollway.test/api/catalog", 200),
+        (b"HTTP://TOLLWAY.test/api/catalog?x", 200),
+        (b"ftp://tollway.test/api/catalog", 400),
+        (b"/nothing/here", 404),
+        (b"/api/catalogue", 404),
+    ],
+)
+async def test_targets(tmp_path: Path, target: bytes, status: int):
+    async with house(tmp_path) as home:
+        client = await home.client()
+        client.send(b"GET " + target + b" HTTP/1.1\r\n" + HOST + b"\r\n")
+        assert (await client.answer()).status == status
+
+
+@pytest.mark.parametrize("method", ["TRACE", "CONNECT", "PROPFIND"])
+async def test_methods_that_are_never_passed_on(tmp_path: Path, method: str):
+    async with house(tmp_path) as home:
+        client = await home.client()
+        target = "tollway.test:443" if method == "CONNECT" else "/api/catalog"
+        client.send(f"{method} {target} HTTP/1.1\r\n".encode() + HOST + b"\r\n")
+        answer = await client.answer()
+        assert (answer.status, answer.code) == (405, "method_not_allowed")
+        assert "GET" in (answer.header("Allow") or "")
+
+
+async def test_a_known_path_with_an_unknown_method_names_the_known_ones(tmp_path: Path):
+    async with house(tmp_path) as home:
+        answer = await home.ask("GET", "/api/auth/login")
+        assert (answer.status, answer.header("Allow")) == (405, "POST")
+
+
+# ── persistence ─────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_pipelined_requests_are_answered_in_order(tmp_path: Path):
+    async with house(tmp_path) as home:
+
+        async def slow_first(seen: Seen, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await asyncio.sleep(0.05 if seen.head.target.endswith(b"1") else 0)
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n" + seen.head.target[-1:])
+
+        home.upstream.script = slow_first
+        client = await home.client()
+        client.send(b"".join(b"GET /api/catalog/%d HTTP/1.1\r\n%b\r\n" % (n, HOST) for n in (1, 2, 3)))
+        assert [(await client.answer()).body for _ in range(3)] == [b"1", b"2", b"3"]
+        assert len(home.gateway.connections) == 1
+
+
+async def test_a_refused_request_among_good_ones_does_not_disturb_them(tmp_path: Path):
+    async with house(tmp_path) as home:
+        client = await home.client()
+        for path, headers, status in (
+            ("/api/orders", ALICE, 200),
+            ("/api/orders", b"", 401),
+            ("/x", b"", 404),
+        ):
+            assert (await client.ask("POST", path, headers, body=b"some body")).status == status
+        assert (await client.ask("POST", "/api/orders", ALICE, body=b"more")).json["body"] == "more"
+        assert len(home.gateway.connections) == 1
+
+
+@pytest.mark.parametrize(
+    ("line", "header", "stays"),
+    [
+        (b"HTTP/1.1", b"", True),
+        (b"HTTP/1.1", b"Connection: close\r\n", False),
+        (b"HTTP/1.0", b"", False),
+        (b"HTTP/1.0", b"Connection: keep-alive\r\n", True),
+    ],
+)
+async def test_a_connection_stays_or_closes_as_asked(tmp_path: Path, line: bytes, header: bytes, stays: bool):
+    async with house(tmp_path) as home:
+        client = await home.client()
+        client.send(b"GET /api/catalog " + line + b"\r\n" + HOST + header + b"\r\n")
+        answer = await client.answer()
+        assert answer.status == 200
+        assert answer.head.keep_alive is stays
+        if stays:
+            assert (await client.ask("GET", "/api/catalog")).status == 200
+        else:
+            assert answer.header("Connection") == "close"
+            assert await client.rest() == b""
+
+
+async def test_a_request_that_ends_early_is_refused(tmp_path: Path):
+    async with house(tmp_path) as home:
+        client = await home.client()
+        client.send(b"POST /api/catalog HTTP/1.1\r\n" + HOST + b"Content-Length: 100\r\n\r\nhalf")
+        client.writer.write_eof()
+        assert (await client.answer()).status == 400
+        assert home.upstream.seen == []
+
+
+async def test_half_a_head_and_gone(tmp_path: Path):
+    async with house(tmp_path) as home:
+        for part in (b"", b"GET", b"GET / HTTP/1.1\r\nHost: a\r\n"):
+            client = await home.client()
+            client.send(part)
+            await asyncio.sleep(0.02)
+            client.close()
+        await eventually(lambda: not home.gateway.connections)
+        assert (await home.ask("GET", "/api/catalog")).status == 200
+
+
+# ── deadlines ───────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_slow_head_is_refused_in_time(tmp_path: Path):
+    async with house(tmp_path, head_s=0.3) as home:
+        client = await home.client()
+        client.send(b"GET /api/catalog HTTP/1.1\r\n")
+        for _ in range(5):
+            await asyncio.sleep(0.1)
+            client.send(b"X: y\r\n")
+        assert status_of(await client.rest(2)) == 408
+
+
+async def test_a_slow_second_head_is_refused_too(tmp_path: Path):
+    async with house(tmp_path, head_s=0.3) as home:
+        client = await home.client()
+        assert (await client.ask("GET", "/api/catalog")).status == 200
+        await asyncio.sleep(0.6)  # between requests there is more time
+        client.send(b"GET /api")
+        assert (await client.answer(timeout_s=3)).code == "request_timeout"
+
+
+async def test_an_idle_connection_is_closed_quietly(tmp_path: Path):
+    async with house(tmp_path, head_s=0.2, idle_s=0.3) as home:
+        silent = await home.client()
+        used = await home.client()
+        assert (await used.ask("GET", "/api/catalog")).status == 200
+        assert await silent.rest() == b""
+        assert await used.rest() == b""
+
+
+async def test_a_body_that_trickles_is_refused(tmp_path: Path):
+    async with house(tmp_path, body_grace_s=0.3, body_bytes_per_s=1_000) as home:
+        client = await home.client()
+        client.send(b"POST /api/catalog HTTP/1.1\r\n" + HOST + b"Content-Length: 10000\r\n\r\n")
+        for _ in range(10):
+            client.send(b"x")
+            await asyncio.sleep(0.05)
+        answer = await client.answer(timeout_s=3)
+        assert (answer.status, answer.code) == (408, "request_timeout")
+        assert await client.rest() == b""
+
+
+async def test_a_client_that_takes_nothing_is_cut_off(tmp_path: Path):
+    async with house(tmp_path, stall_s=0.3) as home:
+
+        async def flood(_seen: Seen, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 50000000\r\n\r\n")
+            for _ in range(500):
+                writer.write(bytes(100_000))
+                await writer.drain()
+
+        home.upstream.script = flood
+        client = await home.client()
+        client.writer.transport.pause_reading()
+        client.send(b"GET /files/big HTTP/1.1\r\n" + HOST + b"\r\n")
+        await eventually(lambda: bool(home.gateway.connections))
+        await eventually(lambda: not home.gateway.connections, 10)
+        assert home.lines()[-1]["reason"] == "client_closed"
+
+
+async def test_beyond_the_last_connection_one_is_told_so(tmp_path: Path):
+    async with house(tmp_path, max_connections=2) as home:
+        first = [await home.client() for _ in range(2)]
+        assert [(await client.ask("GET", "/api/catalog")).status for client in first] == [200, 200]
+        third = await home.client()
+        answer = await third.answer()
+        assert (answer.status, answer.code, answer.header("Retry-After")) == (503, "unavailable", "1")
+        first[0].close()
+        await eventually(lambda: len(home.gateway.connections) < 2)
+        assert (await home.ask("GET", "/api/catalog")).status == 200

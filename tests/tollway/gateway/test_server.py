@@ -1,0 +1,230 @@
+"""The gateway as a component: limits over HTTP, health, metrics, TLS, draining, clear words on bad settings."""
+
+import asyncio
+import ssl
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from tests.kit.clock import FakeClock
+from tests.kit.gateway import ALICE, HOST, PLENTY, Client, Seen, default_routes, eventually, house
+from tollway.fabric import tls
+from tollway.gateway import GatewaySettings, LimitSettings
+
+HOURLY = {
+    "default": LimitSettings(quota=100, window_s=3_600),
+    "login": LimitSettings(quota=3, window_s=3_600, by="ip"),
+}
+
+
+# ── limits ──────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_two_hundred_at_once_against_a_hundred_admit_exactly_a_hundred(tmp_path: Path):
+    async with house(tmp_path, limits=HOURLY) as home:
+        answers = await asyncio.gather(*(home.ask("GET", "/api/orders", ALICE) for _ in range(200)))
+        assert sorted(answer.status for answer in answers) == [200] * 100 + [429] * 100
+        assert len(home.upstream.seen) == 100
+        refused = next(answer for answer in answers if answer.status == 429)
+        assert refused.code == "too_many_requests"
+        assert int(refused.header("Retry-After") or 0) in range(1, 38)
+        assert refused.header("RateLimit-Policy") == '"default";q=100;w=3600'
+        assert (refused.header("RateLimit") or "").startswith('"default";r=0;t=')
+        assert refused.header("X-RateLimit-Limit") == "100"
+        assert refused.header("X-RateLimit-Remaining") == "0"
+
+
+async def test_the_remaining_count_is_told_and_users_do_not_share(tmp_path: Path):
+    async with house(tmp_path, limits=HOURLY) as home:
+        left = [
+            (await home.ask("GET", "/api/orders", ALICE)).header("X-RateLimit-Remaining") for _ in range(3)
+        ]
+        assert left == ["99", "98", "97"]
+        bob = await home.ask("GET", "/api/orders", b"Authorization: Bearer usr_bob\r\n")
+        assert bob.header("X-RateLimit-Remaining") == "99"
+        anonymous = await home.ask("GET", "/api/catalog")
+        assert anonymous.header("X-RateLimit-Remaining") == "99"  # counted by address
+
+
+async def test_guesses_count_against_the_address(tmp_path: Path):
+    async with house(tmp_path, limits=HOURLY) as home:
+        for _ in range(100):
+            assert (await home.ask("GET", "/api/orders")).status == 401
+        assert (await home.ask("GET", "/api/orders")).status == 429
+        assert (await home.ask("GET", "/api/orders", ALICE)).status == 200
+
+
+async def test_logins_are_scarcer_and_counted_by_address_whoever_asks(tmp_path: Path):
+    async with house(tmp_path, limits=HOURLY) as home:
+        statuses = [
+            (await home.ask("POST", "/api/auth/login", who)).status for who in (b"", ALICE, b"", b"", ALICE)
+        ]
+        assert statuses == [200, 200, 200, 429, 429]
+
+
+async def test_health_and_webhooks_have_no_limit(tmp_path: Path):
+    scarce = {"default": LimitSettings(quota=1, window_s=3_600), "login": HOURLY["login"]}
+    async with house(tmp_path, limits=scarce) as home:
+        for path in ("/health", "/livez", "/readyz", "/hooks/stripe"):
+            for _ in range(3):
+                answer = await home.ask("GET", path)
+                assert (answer.status, answer.header("RateLimit")) == (200, None)
+
+
+# ── health and metrics ──────────────────────────────────────────────────────────────────────────────
+
+
+async def test_health_names_each_component(tmp_path: Path):
+    states = {"ledger": "ok", "orders": "ok"}
+    async with house(tmp_path) as home:
+        home.gateway.pages.update(_pages(home.gateway, states))
+        assert (await home.ask("GET", "/health")).json == {
+            "status": "ok",
+            "components": {"gateway": "ok", "ledger": "ok", "orders": "ok"},
+        }
+        assert (await home.ask("GET", "/readyz")).status == 200
+        states["orders"] = "does not answer"
+        for path in ("/health", "/readyz"):
+            assert (await home.ask("GET", path)).status == 503
+        assert (await home.ask("GET", "/livez")).status == 200
+        assert (await home.ask("HEAD", "/livez")).body == b""
+        assert (await home.ask("POST", "/livez")).status == 405
+
+
+def _pages(gateway, states):
+    from tollway.gateway.admin import health_pages
+
+    return health_pages(lambda: gateway.ready, lambda: states)
+
+
+async def test_the_admin_port_shows_metrics_and_nothing_of_the_api(tmp_path: Path):
+    async with house(tmp_path) as home:
+        await home.ask("GET", "/api/orders", ALICE)
+        await home.ask("GET", "/api/orders")
+        await home.ask("GET", "/nothing")
+
+        async def page(path: str):
+            return await (await home.client(home.gateway.admin_port)).ask("GET", path)
+
+        metrics = (await page("/metrics")).body.decode()
+        for line in (
+            'tollway_gateway_requests_total{route="orders",status="200"} 1.0',
+            'tollway_gateway_requests_total{route="orders",status="401"} 1.0',
+            'tollway_gateway_requests_total{route="-",status="404"} 1.0',
+            'tollway_gateway_refusals_total{code="unauthenticated"} 1.0',
+            'tollway_gateway_verdicts_total{source="signature"} 1.0',
+            'tollway_gateway_seconds_count{route="orders"} 2.0',
+            f'tollway_gateway_upstream_events_total{{event="connected",upstream="{home.upstream.address}"}} 1.0',
+        ):
+            assert line in metrics, metrics
+        assert (await page("/readyz")).status == 200
+        assert (await page("/health")).json["status"] == "ok"
+        assert (await page("/api/orders")).status == 404
+        assert (await home.ask("GET", "/metrics")).status == 404  # not on the public port
+
+
+# ── HTTPS ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_https(tmp_path: Path):
+    identity = tls.ensure(tmp_path, "gateway", ["localhost"], FakeClock())
+    certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    certificate.write_bytes(identity.certificate)
+    key.write_bytes(identity.key)
+    trust = ssl.create_default_context(cadata=identity.roots.decode())
+    trust.verify_flags &= ~ssl.VERIFY_X509_STRICT if hasattr(ssl, "VERIFY_X509_STRICT") else ~0
+    async with house(tmp_path, tls_cert=str(certificate), tls_key=str(key)) as home:
+        client = await Client.connect(home.gateway.tls_port, ssl=trust, server_hostname="localhost")
+        answer = await client.ask("GET", "/api/orders", ALICE)
+        assert answer.status == 200
+        assert ["x-forwarded-proto", "https"] in answer.json["headers"]
+        assert "max-age=31536000" in (answer.header("Strict-Transport-Security") or "")
+        big = await client.ask("POST", "/api/orders", ALICE, body=b"x" * 900_000)
+        assert len(big.json["body"]) == 900_000
+        client.send(b"BAD\r\n\r\n")
+        assert (await client.answer()).status == 400
+        client.close()
+
+
+# ── the end ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_stopping_finishes_what_is_in_hand_and_takes_no_more(tmp_path: Path):
+    async with house(tmp_path) as home:
+        answering = asyncio.Event()
+
+        async def wait(_seen: Seen, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await answering.wait()
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ndone")
+
+        home.upstream.script = wait
+        busy, idle = await home.client(), await home.client()
+        assert (await idle.ask("GET", "/livez")).status == 200
+        busy.send(b"GET /api/catalog HTTP/1.1\r\n" + HOST + b"\r\n")
+        await eventually(lambda: len(home.upstream.seen) == 1)
+        stopping = asyncio.ensure_future(home.gateway.stop())
+        assert await idle.rest() == b""
+        assert home.gateway.ready is False
+        with pytest.raises(OSError):  # noqa: PT011
+            await home.client()
+        answering.set()
+        answer = await busy.answer()
+        assert (answer.body, answer.header("Connection")) == (b"done", "close")
+        await stopping
+
+
+async def test_stopping_does_not_wait_for_ever(tmp_path: Path):
+    async with house(tmp_path, drain_s=0.2) as home:
+
+        async def never(_seen: Seen, reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+            await reader.read()
+
+        home.upstream.script = never
+        client = await home.client()
+        client.send(b"GET /api/catalog HTTP/1.1\r\n" + HOST + b"\r\n")
+        await eventually(lambda: len(home.upstream.seen) == 1)
+        await asyncio.wait_for(home.gateway.stop(), 2)
+        assert await client.rest() == b""
+        assert home.gateway.connections == set()
+
+
+async def test_a_taken_port_says_what_to_do(tmp_path: Path):
+    async with house(tmp_path) as home:
+        with pytest.raises(
+            OSError, match=r"cannot listen on 127.0.0.1:\d+: .*; free it, or set gateway.port"
+        ):
+            async with house(tmp_path, port=home.gateway.port):
+                pass
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"tls_cert": "x.pem"},
+        {"limits": {"default": PLENTY}},
+        {"limits": {'a"b': PLENTY}},
+        {"unknown": 1},
+        {"port": 70_000},
+    ],
+)
+def test_wrong_settings_are_refused(wrong: dict[str, object]):
+    with pytest.raises(ValidationError):
+        GatewaySettings.model_validate(wrong)
+
+
+async def test_a_missing_certificate_says_so(tmp_path: Path):
+    with pytest.raises(OSError, match=r"cannot use gateway\.tls_cert"):
+        async with house(tmp_path, tls_cert="/nowhere.pem", tls_key="/nowhere.pem"):
+            pass
+
+
+async def test_a_route_with_an_unknown_limit_is_refused(tmp_path: Path):
+    def routes(address: str):
+        from dataclasses import replace
+
+        return [replace(default_routes(address)[0], limit="no such class")]
+
+    with pytest.raises(AssertionError, match="no limit class"):
+        async with house(tmp_path, routes=routes):
+            pass

@@ -1,0 +1,122 @@
+"""Upstreams: the pool, the breaker, and the budget for repetitions."""
+
+import asyncio
+from pathlib import Path
+
+from tests.kit.gateway import HOST, Seen, echo, eventually, house
+from tollway.gateway.upstream import Breaker
+
+
+def test_the_breaker_opens_after_failures_in_a_row_and_probes():
+    breaker = Breaker()
+    for _ in range(4):
+        breaker.failed(0.0)
+    breaker.succeeded()
+    for _ in range(5):
+        assert breaker.allows(0.0)
+        breaker.failed(0.0)
+    assert breaker.is_open
+    assert not breaker.allows(0.5)
+    assert breaker.allows(1.1)
+    assert not breaker.allows(1.1)  # one probe at a time
+    breaker.failed(1.1)
+    assert not breaker.allows(2.5)  # the pause has doubled
+    assert breaker.allows(3.2)
+    breaker.succeeded()
+    assert not breaker.is_open
+    assert breaker.allows(3.2)
+
+
+def test_a_probe_whose_client_left_frees_the_place():
+    breaker = Breaker()
+    for _ in range(5):
+        breaker.failed(0.0)
+    assert breaker.allows(1.1)
+    breaker.withdrawn()
+    assert breaker.allows(1.2)
+
+
+def test_pauses_have_an_end():
+    breaker = Breaker()
+    for _ in range(50):
+        breaker.failed(0.0)
+    assert breaker.allows(30.1)
+
+
+async def test_links_are_used_again(tmp_path: Path):
+    async with house(tmp_path, unix=True) as home:
+        for _ in range(10):
+            assert (await home.ask("GET", "/api/catalog")).status == 200
+        assert home.upstream.connections == 1
+
+
+async def test_idle_links_are_closed_before_the_upstream_does_it(tmp_path: Path):
+    async with house(tmp_path, upstream_idle_s=0.2) as home:
+        await home.ask("GET", "/api/catalog")
+        await eventually(lambda: not home.upstream.writers)
+        assert home.gateway.plans["catalog"].upstream.figures()["idle"] == 0
+
+
+async def test_a_dead_upstream_is_left_alone_and_comes_back(tmp_path: Path):
+    async with house(tmp_path) as home:
+
+        async def die(_seen: Seen, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.transport.abort()
+
+        home.upstream.script = die
+        statuses = [(await home.ask("POST", "/api/catalog")).status for _ in range(8)]
+        assert statuses == [502] * 5 + [503] * 3
+        assert len(home.upstream.seen) == 5
+        home.upstream.script = echo
+        await asyncio.sleep(1.1)
+        assert (await home.ask("GET", "/api/catalog")).status == 200
+        assert (await home.ask("GET", "/api/catalog")).status == 200
+
+
+async def test_no_more_connections_than_allowed(tmp_path: Path):
+    async with house(tmp_path, max_upstream_connections=2) as home:
+        answering = asyncio.Event()
+
+        async def wait(_seen: Seen, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await answering.wait()
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+        home.upstream.script = wait
+        asking = [asyncio.ensure_future(home.ask("GET", "/api/catalog")) for _ in range(2)]
+        await eventually(lambda: len(home.upstream.seen) == 2)
+        assert (await home.ask("GET", "/api/catalog")).status == 503
+        answering.set()
+        assert [(await one).status for one in asking] == [200, 200]
+        assert home.upstream.connections == 2
+
+
+async def test_a_sick_upstream_is_not_asked_twice_as_much(tmp_path: Path):
+    """Every link goes stale just as it is used: repetitions stop when their budget is gone."""
+    async with house(tmp_path) as home:
+        turn = 0
+
+        async def alternate(seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal turn
+            turn += 1
+            if turn % 2:
+                await echo(seen, reader, writer)
+            else:
+                writer.transport.abort()
+
+        home.upstream.script = alternate
+        statuses: list[int] = []
+        for _ in range(40):
+            statuses.append((await home.ask("GET", "/api/catalog")).status)
+            await asyncio.sleep(0)
+        assert statuses.count(502) >= 10
+        assert 8 <= statuses.count(200) - 20 <= 20
+
+
+async def test_a_stopping_upstream_loses_nothing_that_waits_between_requests(tmp_path: Path):
+    async with house(tmp_path) as home:
+        client = await home.client()
+        for _ in range(5):
+            client.send(b"POST /api/catalog HTTP/1.1\r\n" + HOST + b"Content-Length: 0\r\n\r\n")
+            assert (await client.answer()).status == 200
+            home.upstream.hang_up()
+            await eventually(lambda: not home.gateway.plans["catalog"].upstream.links)
