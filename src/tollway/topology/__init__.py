@@ -47,8 +47,10 @@ ROOMS: dict[str, Room] = {
             "identity",
             "who somebody is",
             asks=("tokens", "notifications"),
-            paths=("/api/auth", "/api/account", "/api/admin/users"),
+            paths=("/api/auth", "/api/account", "/api/admin/users", "/verify-email", "/reset-password"),
             public=(
+                "/verify-email",
+                "/reset-password",
                 "/api/auth/register",
                 "/api/auth/email",
                 "/api/auth/login",

@@ -11,7 +11,7 @@ from tollway.topology import ROOMS
 from tollway.topology.status import Status
 
 # The pages of people may style themselves and read the API's description; nothing else.
-DOCS_POLICY = (
+PAGE_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; "
     "base-uri 'none'; frame-ancestors 'none'"
 )
@@ -25,7 +25,7 @@ def rest_address(settings: Settings, room: str) -> str:
 
 def routes(settings: Settings) -> Iterator[Any]:
     """Make the gateway's table out of the rooms': every path of a room goes to it, what is open is named."""
-    from tollway.gateway.routes import Route
+    from tollway.gateway.routes import API_CONTENT_POLICY, Route
 
     for room in ROOMS.values():
         upstream = rest_address(settings, room.name)
@@ -45,10 +45,18 @@ def routes(settings: Settings) -> Iterator[Any]:
             else:
                 # Providers deliver webhooks in bursts and prove themselves by signature.
                 limit = "" if prefix.endswith("/webhooks") else "default"
-                yield Route(name=prefix, prefix=prefix, upstream=upstream, auth=auth, limit=limit)
+                content = API_CONTENT_POLICY if prefix.startswith(("/api/", "/.well-known")) else PAGE_POLICY
+                yield Route(
+                    name=prefix,
+                    prefix=prefix,
+                    upstream=upstream,
+                    auth=auth,
+                    limit=limit,
+                    content_policy=content,
+                )
     docs = rest_address(settings, "identity")
     for page in ("/api/docs", "/api/openapi.json"):
-        yield Route(name=page, prefix=page, upstream=docs, auth="public", content_policy=DOCS_POLICY)
+        yield Route(name=page, prefix=page, upstream=docs, auth="public", content_policy=PAGE_POLICY)
 
 
 def gateway(

@@ -1,8 +1,10 @@
 """The REST side of accounts and logins."""
 
+from pathlib import Path
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 
 from tollway.fabric.bearer import ACCESS_TTL_S
@@ -89,6 +91,9 @@ class SecurityView(BaseModel):
     password_changed_at: UtcTime
 
 
+_LINK_PAGE = Path(__file__).parent / "templates" / "link.html"
+
+
 def router(room: Identity) -> APIRouter:
     """Make the routes of this room."""
     routes = APIRouter()
@@ -96,7 +101,20 @@ def router(room: Identity) -> APIRouter:
     _sign_in(routes, room)
     _recover(routes, room)
     _operate(routes, room)
+    _pages(routes)
     return routes
+
+
+def _pages(routes: APIRouter) -> None:
+    """Serve what the links in mails lead to: one page that sends the link's token where it belongs."""
+    page = _LINK_PAGE.read_text("utf-8")
+
+    async def show() -> HTMLResponse:
+        return HTMLResponse(page, headers={"Referrer-Policy": "no-referrer"})
+
+    for path in ("/verify-email", "/reset-password"):
+        open_to_all = policy(permission="public", owner="public")
+        routes.add_api_route(path, show, include_in_schema=False, response_class=HTMLResponse, **open_to_all)
 
 
 def _sign_up(routes: APIRouter, room: Identity) -> None:
