@@ -1,0 +1,115 @@
+"""A limit that other processes use too: it admits on credit and settles behind the request. No I/O in here.
+
+Beside its own bucket the limit counts, per key, what it admitted and the store has not confirmed. It admits
+while its bucket has room and that count is below `credit`. A carrier (`redis`) takes what is untold with
+`collect_untold`, adds it to the store's bucket, whether that still has room or not, and brings back with `settle`
+how far the store's bucket is from full. The own bucket takes that over when it is the emptier one.
+
+Why no more than `quota + (N - 1) * credit + quota * t / window` pass in any time t: the own bucket is never
+emptier than the truth by what others did since this process last heard of the store. Of the processes that overshoot,
+whichever hears last has all before it in view, and each of the others can overshoot once, by its credit, before
+it hears that there is no room. What was taken too much is in the store's bucket and is waited for like the rest,
+so overshoots do not add up. One process alone keeps to the quota exactly.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from tollway.fabric.limits import Grant, Key, Outage
+from tollway.fabric.limits.memory import SLACK_S, MemoryLimit
+
+_COME_BACK_S = 1.0  # what clients are told to wait when all is refused for want of a store
+
+
+class CreditLimit(MemoryLimit):
+    """One limit class. It begins alone; `join` and `leave` say whether the store can be reached.
+
+    `on_news` is called when there is something for the store to be told, `on_wait` when somebody waits for it.
+    """
+
+    __slots__ = ("_alone", "_heard", "_on_news", "_on_wait", "_outage", "_told", "_untold", "credit", "name")
+
+    def __init__(
+        self,
+        name: str,
+        quota: int,
+        window_s: float,
+        credit: int,
+        outage: Outage,
+        on_news: Callable[[], None],
+        on_wait: Callable[[], None],
+    ) -> None:
+        super().__init__(quota, window_s)
+        self.name = name
+        self.credit = credit
+        self._outage = outage
+        self._on_news = on_news
+        self._on_wait = on_wait
+        self._alone = True
+        self._untold: dict[Key, int] = {}
+        self._told: dict[Key, int] = {}  # on its way to the store
+        self._heard = asyncio.Event()
+
+    @property
+    def interval_us(self) -> float:
+        """The time in which one token comes back, in microseconds."""
+        return self._interval_s * 1e6
+
+    def take(self, key: Key, now: float) -> Grant:
+        """Ask for one request of `key`."""
+        if self._alone:
+            if self._outage == "refuse":
+                return Grant(False, 0, _COME_BACK_S, _COME_BACK_S)
+            return super().take(key, now)
+        untold = self._untold.get(key, 0)
+        if untold + self._told.get(key, 0) >= self.credit:
+            return self._withhold(key, now)
+        grant = super().take(key, now)
+        if grant.admitted:
+            self._untold[key] = untold + 1
+            if not untold:
+                self._on_news()
+        return grant
+
+    async def heard(self) -> None:
+        """Return when the store has answered, or has been given up."""
+        if not self._alone:
+            self._on_wait()
+            await self._heard.wait()
+
+    def collect_untold(self) -> dict[Key, int]:
+        """Return what the store has to be told. Then comes `settle` or `leave`, before the next `collect_untold`."""
+        self._told, self._untold = self._untold, {}
+        return self._told
+
+    def settle(self, full_in_us: Sequence[int], now: float) -> None:
+        """Take over the store's buckets: until each key of the last `collect_untold` is full, in its order."""
+        for key, us in zip(self._told, full_in_us, strict=True):
+            full_at = now + us / 1e6 + self._untold.get(key, 0) * self._interval_s
+            if full_at > self._full_at.get(key, now):
+                self._full_at[key] = full_at
+        self._told = {}
+        self._wake()
+
+    def join(self) -> None:
+        """Share from now on."""
+        self._alone = False
+
+    def leave(self) -> None:
+        """Count alone. What the store was not told, or may not have heard, it will not be told again."""
+        self._alone = True
+        self._told, self._untold = {}, {}
+        self._wake()
+
+    def _withhold(self, key: Key, now: float) -> Grant:
+        """Refuse for want of credit, and tell whether there is room otherwise."""
+        full_in_s = max(self._full_at.get(key, now) - now, 0.0)
+        room_s = self._window_s - full_in_s - self._interval_s + SLACK_S
+        if room_s < 0:
+            return Grant(False, 0, full_in_s, -room_s)
+        return Grant(False, 1 + int(room_s / self._interval_s), full_in_s, 0.0)
+
+    def _wake(self) -> None:
+        """Let those go on who wait now; who comes later waits for the next answer."""
+        self._heard.set()
+        self._heard = asyncio.Event()

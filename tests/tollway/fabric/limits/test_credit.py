@@ -1,0 +1,190 @@
+"""Limits on credit, under every order in which admitting, telling and hearing can happen."""
+
+import asyncio
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tollway.fabric.limits import Outage
+from tollway.fabric.limits.credit import CreditLimit
+
+KEY = "alice"
+
+
+class World:
+    """Processes, one client and a store, all by one clock. A token comes back every second."""
+
+    def __init__(self, processes: int, quota: int, credit: int, outage: Outage = "local") -> None:
+        self.now = 0.0
+        self.admitted: list[float] = []
+        self.full_at = 0.0
+        self.news = [0] * processes
+        self.limits = [
+            CreditLimit("default", quota, float(quota), credit, outage, lambda: None, lambda: None)
+            for _ in range(processes)
+        ]
+        self.asked: dict[int, dict[str | bytes, int]] = {}
+        self.answers: dict[int, list[int]] = {}
+        for limit in self.limits:
+            limit.join()
+
+    def take(self, process: int, times: int = 1) -> int:
+        before = len(self.admitted)
+        for _ in range(times):
+            if self.limits[process].take(KEY, self.now).admitted:
+                self.admitted.append(self.now)
+        return len(self.admitted) - before
+
+    def send(self, process: int) -> None:
+        if process not in self.asked:
+            self.asked[process] = self.limits[process].collect_untold()
+
+    def execute(self, process: int) -> None:
+        if process in self.asked and process not in self.answers:
+            self.answers[process] = []
+            for cost in self.asked[process].values():
+                self.full_at = max(self.full_at, self.now) + cost
+                self.answers[process].append(round((self.full_at - self.now) * 1_000_000))
+
+    def deliver(self, process: int) -> None:
+        if process in self.answers:
+            del self.asked[process]
+            self.limits[process].settle(self.answers.pop(process), self.now)
+
+    def settle(self, process: int) -> None:
+        for step in (self.send, self.execute, self.deliver):
+            step(process)
+
+    def most(self, extra: int, quota: int) -> float:
+        """By how much the busiest stretch of time went beyond the quota, its refill and `extra`."""
+        return max(
+            (
+                last - first + 1 - quota - extra - (self.admitted[last] - start)
+                for first, start in enumerate(self.admitted)
+                for last in range(first, len(self.admitted))
+            ),
+            default=-1.0,
+        )
+
+
+steps = st.lists(
+    st.tuples(
+        st.sampled_from(["take", "take", "send", "execute", "deliver", "settle", "pass"]),
+        st.integers(0, 3),
+        st.integers(1, 12),
+    ),
+    max_size=120,
+)
+
+
+def play(world: World, story: list[tuple[str, int, int]]) -> None:
+    for what, which, amount in story:
+        process = which % len(world.limits)
+        if what == "take":
+            world.take(process, amount)
+        elif what == "pass":
+            world.now += amount / 4
+        else:
+            getattr(world, what)(process)
+
+
+@settings(max_examples=400)
+@given(st.integers(1, 4), st.integers(1, 12), st.integers(1, 5), steps)
+def test_no_stretch_of_time_admits_more_than_is_promised(
+    processes: int, quota: int, credit: int, story: list[tuple[str, int, int]]
+) -> None:
+    world = World(processes, quota, credit)
+    play(world, story)
+    assert world.most((processes - 1) * credit, quota) <= 1e-6
+
+
+def test_what_is_promised_is_not_less_than_what_can_happen() -> None:
+    world = World(processes=3, quota=20, credit=4)
+    assert world.take(1, 20) == world.take(2, 20) == 4
+    for _ in range(5):
+        world.take(0, 4)
+        world.settle(0)
+    assert len(world.admitted) == 20 + (3 - 1) * 4
+
+
+def test_what_was_taken_too_much_is_waited_for() -> None:
+    world = World(processes=2, quota=10, credit=5)
+    for _ in range(2):
+        world.take(0, 5)
+        world.settle(0)
+    world.take(1, 5)
+    world.settle(1)
+    world.now = 5.0
+    assert world.take(1) == 0
+    world.now = 6.0
+    assert world.take(1) == 1
+
+
+def test_one_process_alone_has_exactly_the_quota() -> None:
+    world = World(processes=1, quota=10, credit=3)
+    for _ in range(10):
+        world.take(0, 10)
+        world.settle(0)
+    assert len(world.admitted) == 10
+
+
+def test_a_burst_beyond_the_credit_is_told_that_there_is_room() -> None:
+    world = World(processes=2, quota=10, credit=3)
+    assert world.take(0, 3) == 3
+    grant = world.limits[0].take(KEY, world.now)
+    assert (grant.admitted, grant.remaining, grant.full_in_s, grant.retry_in_s) == (False, 7, 3.0, 0.0)
+    world.settle(0)
+    assert world.limits[0].take(KEY, world.now).admitted
+
+
+def test_when_there_is_no_room_nobody_is_asked_to_wait() -> None:
+    world = World(processes=1, quota=3, credit=3)
+    world.take(0, 3)
+    grant = world.limits[0].take(KEY, world.now)
+    assert (grant.admitted, grant.remaining) == (False, 0)
+    assert grant.retry_in_s == pytest.approx(1.0, abs=1e-3)
+
+
+def test_clients_do_not_share_a_credit() -> None:
+    world = World(processes=1, quota=10, credit=1)
+    assert world.limits[0].take("alice", 0.0).admitted
+    assert world.limits[0].take("bob", 0.0).admitted
+    assert not world.limits[0].take("bob", 0.0).admitted
+
+
+async def test_who_waits_goes_on_when_the_store_has_answered_or_was_given_up() -> None:
+    world = World(processes=1, quota=10, credit=1)
+    for end in (lambda: world.settle(0), world.limits[0].leave):
+        waiter = asyncio.ensure_future(world.limits[0].heard())
+        await asyncio.sleep(0)
+        assert not waiter.done()
+        end()
+        await asyncio.wait_for(waiter, 1)
+    await asyncio.wait_for(world.limits[0].heard(), 1)  # alone: nobody to hear
+
+
+@given(steps, st.lists(st.sampled_from(["join", "leave"]), max_size=6), st.integers(1, 8))
+def test_alone_or_back_again_a_process_keeps_to_its_own_quota(
+    story: list[tuple[str, int, int]], changes: list[str], every: int
+) -> None:
+    world = World(processes=1, quota=6, credit=2)
+    for number, change in enumerate(changes):
+        play(world, story[number * every : (number + 1) * every])
+        if change == "leave":
+            world.asked.clear()
+            world.answers.clear()
+        getattr(world.limits[0], change)()
+    play(world, story[len(changes) * every :])
+    assert world.most(0, 6) <= 1e-6
+
+
+def test_alone_and_told_to_refuse_it_refuses() -> None:
+    world = World(processes=1, quota=6, credit=2, outage="refuse")
+    assert world.take(0) == 1
+    world.limits[0].leave()
+    grant = world.limits[0].take(KEY, world.now)
+    assert (grant.admitted, grant.remaining) == (False, 0)
+    assert grant.retry_in_s > 0
+    world.limits[0].join()
+    assert world.take(0) == 1
