@@ -81,6 +81,7 @@ class FakeAccess(access_pb2_grpc.AccessServicer):
     unavailable: bool = False
     lose_answers: int = 0  # so many reports are booked but their answer is lost
     delay_s: float = 0.0
+    valid_us: int = 900_000_000
 
     def __post_init__(self) -> None:
         self._changed = asyncio.Event()
@@ -162,7 +163,7 @@ class FakeAccess(access_pb2_grpc.AccessServicer):
             granted = max(0, min(request.want_bytes, slice_)) if resource.active else 0
             known = self.leases[request.lease_id] = Held(resource.id, granted)
             free -= granted
-        return pb.LeaseResponse(granted_bytes=known.granted, left_bytes=free)
+        return pb.LeaseResponse(granted_bytes=known.granted, left_bytes=free, valid_us=self.valid_us)
 
     async def Report(self, request: pb.ReportRequest, context: object) -> pb.ReportResponse:
         await self._answerable()

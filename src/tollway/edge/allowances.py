@@ -6,22 +6,20 @@ settled on the leases it held, which are then given back. That goes on beside ne
 
 import asyncio
 import logging
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine, Iterator
+from typing import Any
 
 from tollway.contracts.access_pb2 import Grant
 from tollway.edge import meter
+from tollway.edge.door import AccessDoor
 from tollway.edge.flow import Cause, Flow, begin, recover
 from tollway.edge.lease import Allowance, Lease
-from tollway.edge.metrics import FLOWS, ProtocolMetrics
+from tollway.edge.metrics import METRICS
 from tollway.edge.reactor import Reactor
 from tollway.edge.settings import EdgeSettings
 from tollway.edge.settle import Settler
 from tollway.fabric.clock import Clock
 from tollway.kit.tasks import cancel, spawn
-
-if TYPE_CHECKING:
-    from tollway.contracts.access_pb2_grpc import AccessAsyncStub
 
 _log = logging.getLogger(__name__)
 _flow_log = logging.getLogger("tollway.edge.flows")
@@ -33,24 +31,22 @@ class Allowances:
     def __init__(
         self,
         *,
-        node: str,
-        access: "AccessAsyncStub",
+        door: AccessDoor,
         book: meter.Book,
         reactor: Reactor,
         settings: EdgeSettings,
         clock: Clock,
     ) -> None:
-        self._node, self._access, self._book = node, access, book
+        self._door, self._book = door, book
         self._reactor, self._settings, self._clock = reactor, settings, clock
         self._settlers: dict[str, Settler] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._protocols: dict[str, ProtocolMetrics] = {}
 
     def of(self, grant: Grant) -> Allowance:
         """Return the allowance that this grant draws on."""
         settler = self._settlers.get(grant.resource_id)
         if settler is None or settler.allowance.closing:
-            settler = self._settlers[grant.resource_id] = self._make(grant.resource_id, grant.user_id)
+            settler = self._settlers[grant.resource_id] = self._settler(self._allowance(grant.resource_id))
             self._run(settler, settler.run())
         settler.allowance.throttle(grant.rate_limit_bytes_s)
         return settler.allowance
@@ -60,7 +56,7 @@ class Allowances:
         flow = begin(self._book, allowance, grant, protocol, client, self._clock.now_us())
         allowance.flows[flow.session_id] = flow
         allowance.live += 1
-        self._metrics(protocol).open.inc()
+        METRICS.flows_open[protocol] += 1
         return flow
 
     def end(self, flow: Flow, cause: Cause) -> None:
@@ -70,11 +66,11 @@ class Allowances:
         allowance.live -= 1
         self._settlers[allowance.resource_id].flow_ended()
         heard, said = flow.input_octets, flow.output_octets
-        metrics = self._metrics(flow.protocol)
-        metrics.open.dec()
-        metrics.bytes_in.inc(heard)
-        metrics.bytes_out.inc(said)
-        FLOWS.labels(flow.protocol, cause.label).inc()
+        protocol = flow.protocol
+        METRICS.flows_open[protocol] -= 1
+        METRICS.flows[protocol, cause.label] += 1
+        METRICS.bytes[protocol, "in"] += heard
+        METRICS.bytes[protocol, "out"] += said
         if _flow_log.isEnabledFor(logging.INFO):
             self._log_end(flow, cause, heard, said)
 
@@ -97,7 +93,7 @@ class Allowances:
                 self._book.free(slot)
                 continue
             name, resource_id = identity[:2]
-            allowance = found.get(resource_id) or found.setdefault(resource_id, self._allowance(resource_id, ""))
+            allowance = found.get(resource_id) or found.setdefault(resource_id, self._allowance(resource_id))
             if slot[meter.STATE] >= meter.State.LEASE_ASKED:
                 held = slot[meter.STATE] == meter.State.LEASE_HELD
                 leases.append((held, name, Lease(name, slot)))
@@ -128,27 +124,16 @@ class Allowances:
         await settler.repeat_promises()
         await settler.close()
 
-    def _make(self, resource_id: str, user_id: str) -> Settler:
-        return self._settler(self._allowance(resource_id, user_id))
-
-    def _allowance(self, resource_id: str, user_id: str) -> Allowance:
+    def _allowance(self, resource_id: str) -> Allowance:
         return Allowance(
-            resource_id,
-            user_id,
-            node=self._node,
-            access=self._access,
-            book=self._book,
-            reactor=self._reactor,
-            settings=self._settings,
+            resource_id, door=self._door, book=self._book, reactor=self._reactor, settings=self._settings
         )
 
     def _settler(self, allowance: Allowance) -> Settler:
-        return Settler(
-            allowance, node=self._node, access=self._access, book=self._book, settings=self._settings
-        )
+        return Settler(allowance, door=self._door, book=self._book, settings=self._settings)
 
-    def _run(self, settler: Settler, work: "asyncio._CoroutineLike[None]") -> None:
-        task = spawn(work, f"settle {settler.allowance.resource_id}")  # type: ignore[arg-type]
+    def _run(self, settler: Settler, work: Coroutine[Any, Any, None]) -> None:
+        task = spawn(work, f"settle {settler.allowance.resource_id}")
         self._tasks.add(task)
         task.add_done_callback(lambda _: self._settled(settler, task))
 
@@ -157,12 +142,6 @@ class Allowances:
         resource_id = settler.allowance.resource_id
         if self._settlers.get(resource_id) is settler:
             del self._settlers[resource_id]
-
-    def _metrics(self, protocol: str) -> ProtocolMetrics:
-        metrics = self._protocols.get(protocol)
-        if metrics is None:
-            metrics = self._protocols[protocol] = ProtocolMetrics(protocol)
-        return metrics
 
     def _log_end(self, flow: Flow, cause: Cause, heard: int, said: int) -> None:
         slot = flow.slot

@@ -78,7 +78,13 @@ class Flow:
     )
 
     def __init__(
-        self, slot: meter.Slot, allowance: "Allowance", grant: Grant, session_id: str, protocol: str, client: str
+        self,
+        slot: meter.Slot,
+        allowance: "Allowance",
+        grant: Grant,
+        session_id: str,
+        protocol: str,
+        client: str,
     ) -> None:
         self.slot, self.allowance, self.grant = slot, allowance, grant
         self.session_id, self.protocol, self.client_address = session_id, protocol, client

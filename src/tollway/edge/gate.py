@@ -19,7 +19,7 @@ from tollway.edge.allowances import Allowances
 from tollway.edge.flow import Cause, Flow
 from tollway.edge.logins import Logins
 from tollway.edge.pipes import Pipes
-from tollway.edge.policy import Attempt, Moment, Policy
+from tollway.edge.policy import Attempt, Policy, objection
 from tollway.edge.reactor import Reactor
 from tollway.edge.refusal import Refusal
 from tollway.edge.settings import EdgeSettings
@@ -96,9 +96,9 @@ class Gate:
         """Connect to a target, if every rule agrees: with the name, and with each of its addresses."""
         opening = Opening()
         attempt = Attempt(flow.grant, flow.allowance, host, port)
-        objection = self._policy.judge(Moment.TARGET, attempt)
-        if objection is not None:
-            then(objection)
+        why_not = objection(self._policy.target, attempt)
+        if why_not is not None:
+            then(why_not)
             return opening
 
         def looked_up(found: Addresses | Refusal) -> None:
@@ -107,9 +107,10 @@ class Gate:
             if isinstance(found, Refusal):
                 then(found)
                 return
-            objection = self._policy.judge(Moment.ADDRESSES, attempt._replace(addresses=found))
-            if objection is not None:
-                then(objection)
+            attempt.addresses = found
+            why_not = objection(self._policy.addresses, attempt)
+            if why_not is not None:
+                then(why_not)
                 return
             dial = Dial(self.reactor, found, port, self.settings.connect_timeout_s, then)
             opening.dial = dial
@@ -150,29 +151,27 @@ class Gate:
     ) -> None:
         allowance = self._allowances.of(grant)
         attempt = Attempt(grant, allowance)
-        objection = self._policy.judge(Moment.BEGIN, attempt)
-        if objection is not None:
-            then(objection)
-            return
 
-        def afforded(objection: Refusal | None) -> None:
-            if objection is not None:
-                then(objection)
+        def afforded(why_not: Refusal | None) -> None:
+            if why_not is not None:
+                then(why_not)
                 return
-            objection = self._policy.judge(Moment.BEGIN, attempt)  # others may have begun meanwhile
-            if objection is not None:
-                allowance.give(heard + said)
-                then(objection)
-                return
-            try:
-                flow = self._allowances.begin(grant, allowance, protocol, client)
-            except meter.BookError as error:
-                _log.error("no flow can begin: %s", error)
-                allowance.give(heard + said)
-                then(refusal.OVERLOADED)
-                return
-            flow.heard(heard)
-            flow.said(said)
-            then(flow)
+            why_not = objection(self._policy.begin, attempt)
+            if why_not is None:
+                try:
+                    flow = self._allowances.begin(grant, allowance, protocol, client)
+                except meter.BookError as error:
+                    _log.error("no flow can begin: %s", error)
+                    why_not = refusal.OVERLOADED
+                else:
+                    flow.heard(heard)
+                    flow.said(said)
+                    then(flow)
+                    return
+            allowance.give(heard + said)
+            then(why_not)
 
-        allowance.afford(heard + said, afforded)
+        if allowance.take_whole(heard + said):
+            afforded(None)
+        else:
+            allowance.afford(heard + said, afforded)

@@ -51,6 +51,7 @@ DENIED = {
     "fec0::/10": "site-local",
     "ff00::/8": "multicast",
 }
+_JUDGED = 50_000
 _GLOBAL_UNICAST = ip_network("2000::/3")
 
 
@@ -64,6 +65,8 @@ class Guard:
             self._denied[network.version].append((network, why))
         self._allowed = [ip_network(text) for text in allow]
         self._services: set[tuple[Address, int]] = set()
+        self._service_ports: set[int] = set()
+        self._judged: dict[str, str] = {}  # remembered, as most addresses come again
         for text in services:
             host, _, port = text.rpartition(":")
             self.deny_service(host, int(port))
@@ -77,15 +80,30 @@ class Guard:
         # Listening everywhere means listening on loopback, which `allow` may have opened.
         hosts = (ip_address("127.0.0.1"), ip_address("::1")) if address.is_unspecified else (address,)
         self._services.update((host, port) for host in hosts)
+        self._service_ports.add(port)
 
     def denies(self, text: str, port: int) -> str:
         """Return why this address may not be dialled; empty when it may."""
+        if port in self._service_ports and self._is_service(text, port):
+            return "a service of the platform"
+        judged = self._judged.get(text)
+        if judged is None:
+            if len(self._judged) >= _JUDGED:
+                self._judged.clear()
+            judged = self._judged[text] = self._judge(text)
+        return judged
+
+    def _is_service(self, text: str, port: int) -> bool:
+        try:
+            return (ip_address(text), port) in self._services
+        except ValueError:
+            return True
+
+    def _judge(self, text: str) -> str:
         try:
             address = ip_address(text)
         except ValueError:
             return "not an address"
-        if (address, port) in self._services:
-            return "a service of the platform"
         if isinstance(address, IPv6Address) and address.scope_id:
             return "an address with a zone"
         if any(address.version == network.version and address in network for network in self._allowed):

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from tollway.edge.flow import Carrier, Cause, Flow
 from tollway.edge.gate import Gate, Opening
-from tollway.edge.metrics import REFUSALS
+from tollway.edge.metrics import METRICS
 from tollway.edge.pump import CHUNK_BYTES, SCRATCH
 from tollway.edge.reactor import ERROR, FINISHED
 from tollway.edge.refusal import NO_ALLOWANCE, UNAVAILABLE, Refusal
@@ -28,7 +28,6 @@ class Hello(Carrier):
         "client_address",
         "closed",
         "deadline",
-        "fd",
         "flow",
         "gate",
         "missed",
@@ -48,9 +47,10 @@ class Hello(Carrier):
         self.missed = False  # the client said something while we waited for somebody else
         self._opening: Opening | None = None
         self._origin: socket.socket | None = None  # reached, and not yet relayed to
-        self.deadline = time.monotonic() + gate.settings.head_timeout_s
+        self.deadline = gate.reactor.now + gate.settings.head_timeout_s
         gate.reactor.time(self)
-        self.fd = gate.reactor.watch(client, self)
+        gate.reactor.watch(client, self)
+        self.listen()  # a client is accepted when it has spoken
 
     # ── what a protocol says ────────────────────────────────────────────────────────────────────────
 
@@ -148,6 +148,10 @@ class Hello(Carrier):
         """Let the flow pay for `size` bytes that were heard, then go on; or refuse."""
         flow = self.flow
         assert flow is not None
+        if flow.allowance.take_whole(size):
+            flow.heard(size)
+            then()
+            return
         self._waiting = True
 
         def afforded(objection: Refusal | None) -> None:
@@ -168,6 +172,10 @@ class Hello(Carrier):
         """Let the flow pay for a reply, send it, then go on; or refuse."""
         flow = self.flow
         assert flow is not None
+        if flow.allowance.take_whole(len(reply)):
+            if self._say_paid(reply, flow):
+                then()
+            return
         self._waiting = True
 
         def afforded(objection: Refusal | None) -> None:
@@ -190,7 +198,7 @@ class Hello(Carrier):
         flow.carried_request(f"{host}:{port}")
         self._waiting = True
         settings = self.gate.settings
-        self.deadline = time.monotonic() + settings.lookup_timeout_s + settings.connect_timeout_s + 1
+        self.deadline = self.gate.reactor.now + settings.lookup_timeout_s + settings.connect_timeout_s + 1
 
         def opened(outcome: socket.socket | Refusal) -> None:
             self._opening = None
@@ -225,7 +233,7 @@ class Hello(Carrier):
 
     def refused(self, why: Refusal) -> None:
         """Count a refusal and tell the client."""
-        REFUSALS.labels(self.protocol, why.code).inc()
+        METRICS.refusals[self.protocol, why.code] += 1
         self.refuse(why)
 
     def relay(self, origin: socket.socket) -> None:
@@ -234,7 +242,9 @@ class Hello(Carrier):
         self.closed = True
         self._origin = None
         self.gate.reactor.untime(self)
-        Tunnel(self.gate, self.flow, self.client, origin, self.unread).start()
+        tunnel = Tunnel(self.gate, self.flow, self.client, origin, self.unread)
+        tunnel.up.readable = tunnel.up.hangup = self.missed
+        tunnel.start()
 
     def leave(self, cause: Cause) -> None:
         """Close after a last word, so that it arrives."""

@@ -17,21 +17,18 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
+from math import inf
 from typing import TYPE_CHECKING
 
-from tollway.contracts.access_pb2 import LeaseRequest, LeaseResponse
 from tollway.edge import meter, refusal
-from tollway.edge.backoff import Backoff
-from tollway.edge.metrics import LEASES
+from tollway.edge.door import AccessDoor
 from tollway.edge.reactor import Reactor
 from tollway.edge.settings import EdgeSettings
 from tollway.edge.throttle import TokenBucket
-from tollway.kit.errors import DeadlineExceeded, Problem, Unavailable
 from tollway.kit.ids import new_id
 from tollway.kit.tasks import spawn
 
 if TYPE_CHECKING:
-    from tollway.contracts.access_pb2_grpc import AccessAsyncStub
     from tollway.edge.flow import Flow
 
 _log = logging.getLogger(__name__)
@@ -59,23 +56,22 @@ class Allowance:
     def __init__(
         self,
         resource_id: str,
-        user_id: str,
         *,
-        node: str,
-        access: "AccessAsyncStub",
+        door: AccessDoor,
         book: meter.Book,
         reactor: Reactor,
         settings: EdgeSettings,
     ) -> None:
-        self.resource_id, self.user_id = resource_id, user_id
+        self.resource_id = resource_id
         self.available = 0
         self.leases: deque[Lease] = deque()
         self.flows: dict[str, Flow] = {}  # live ones, and ended ones until they are settled
         self.live = 0
         self.bucket: TokenBucket | None = None
         self.closing = False
-        self._node, self._access, self._book = node, access, book
-        self._reactor, self._settings = reactor, settings
+        self.void_at = inf  # when the leases are void if the access room cannot be reached until then
+        self._valid_s = inf
+        self._door, self._book, self._reactor, self._settings = door, book, reactor, settings
         self._refill_at = 0  # ask for more when no more than this is left; _NEVER while that is pointless
         self._asking = False
         self._dry = False
@@ -175,9 +171,11 @@ class Allowance:
         lease = Lease(new_id("hld"), slot)
         slot.write_identity(lease.id, self.resource_id, "", "lease", "")
         slot[meter.STATE] = meter.State.LEASE_ASKED
-        granted = (await self._lease(lease.id, want)).granted_bytes
-        LEASES.labels("granted" if granted else "dry").inc()
+        asked_at = time.monotonic()
+        answer = await self._door.lease(self.resource_id, lease.id, want, self._unanswered)
+        granted = answer.granted_bytes
         if granted:
+            self.renew(asked_at, answer.valid_us)
             slot[meter.GRANTED] = granted
             slot[meter.STATE] = meter.State.LEASE_HELD
             self.leases.append(lease)
@@ -185,24 +183,15 @@ class Allowance:
             self._book.free(slot)
         self._answered(granted)
 
-    async def _lease(self, lease_id: str, want: int) -> LeaseResponse:
-        """Ask until there is an answer; the same id always gets the same one."""
-        backoff = Backoff()
-        while True:
-            try:
-                return await self._access.Lease(
-                    LeaseRequest(
-                        node=self._node, resource_id=self.resource_id, lease_id=lease_id, want_bytes=want
-                    )
-                )
-            except (Unavailable, DeadlineExceeded):
-                LEASES.labels("unavailable").inc()
-                self._unreachable = True
-                self._wake()  # logins do not wait for better times; flows do
-                await backoff.sleep()
-            except Problem as problem:
-                _log.warning("no lease for %s: %s", self.resource_id, problem)
-                return LeaseResponse()
+    def _unanswered(self) -> None:
+        self._unreachable = True
+        self._wake()  # logins do not wait for better times; flows do
+
+    def renew(self, asked_at: float, valid_us: int = 0) -> None:
+        """Note that the room has heard of these leases: they are good for `valid_us` from then on."""
+        if valid_us:
+            self._valid_s = valid_us / 1_000_000
+        self.void_at = asked_at + self._valid_s
 
     def _answered(self, granted: int) -> None:
         self._asking = False

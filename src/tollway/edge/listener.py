@@ -1,6 +1,5 @@
 """Listeners: accept clients and hand each to a protocol."""
 
-import contextlib
 import errno
 import logging
 import socket
@@ -11,6 +10,7 @@ from tollway.edge.reactor import Reactor
 _ACCEPTS = 64
 _PAUSE_S = 0.5
 _BACKLOG = 4096
+_DEFER_S = 5
 _NO_FILES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 _log = logging.getLogger(__name__)
@@ -44,6 +44,9 @@ class Listener:
             raise ListenError(
                 f"cannot listen on {host}:{port} ({error.strerror}); choose another port or stop what uses it"
             ) from error
+        # Accepted sockets inherit this one. And clients speak first here: wake up when they have.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _DEFER_S)
         sock.listen(_BACKLOG)
         sock.setblocking(False)
         self._sock = sock
@@ -76,7 +79,5 @@ class Listener:
                     return
                 continue  # this client was gone before we looked
             client.setblocking(False)
-            with contextlib.suppress(OSError):
-                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._greet(client, f"{address[0]}:{address[1]}")
         self._reactor.soon(self._accept)

@@ -6,22 +6,20 @@ by the access room drops what it touches; an answer that was on its way meanwhil
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from hashlib import blake2b
-from typing import TYPE_CHECKING
 
-from tollway.contracts.access_pb2 import AuthenticateRequest, Change, Grant
+from tollway.contracts.access_pb2 import Change, Grant
 from tollway.edge import refusal
-from tollway.edge.metrics import LOGINS_ASKED, LOGINS_REMEMBERED
+from tollway.edge.door import AccessDoor
+from tollway.edge.metrics import METRICS
 from tollway.edge.refusal import Refusal
 from tollway.fabric.clock import Clock
 from tollway.kit.errors import Problem
 from tollway.kit.tasks import spawn
 
-if TYPE_CHECKING:
-    from tollway.contracts.access_pb2_grpc import AccessAsyncStub
-
 Verdict = Grant | Refusal
+Ask = Callable[[], Awaitable[Grant]]
 _REMEMBERED = 100_000
 _ASKED = 256
 
@@ -29,8 +27,8 @@ _ASKED = 256
 class Logins:
     """Judges credentials: at once when remembered, else by asking the access room."""
 
-    def __init__(self, *, node: str, access: "AccessAsyncStub", clock: Clock, refused_s: float) -> None:
-        self._node, self._access, self._clock, self._refused_s = node, access, clock, refused_s
+    def __init__(self, *, door: AccessDoor, clock: Clock, refused_s: float) -> None:
+        self._door, self._clock, self._refused_s = door, clock, refused_s
         self._key = os.urandom(32)
         self._known: dict[bytes, tuple[float, Verdict]] = {}
         self._asked: dict[bytes, list[Callable[[Verdict], None]]] = {}
@@ -44,7 +42,7 @@ class Logins:
         key = blake2b(f"{login}\0{secret}".encode(), digest_size=16, key=self._key).digest()
         known = self._known.get(key)
         if known is not None and known[0] > time.monotonic():
-            LOGINS_REMEMBERED.inc()
+            METRICS.logins["remembered"] += 1
             then(known[1])
         elif not self.open:
             then(refusal.UNAVAILABLE)
@@ -54,10 +52,7 @@ class Logins:
             then(refusal.UNAVAILABLE)
         else:
             self._asked[key] = [then]
-            request = AuthenticateRequest(
-                username=login, secret=secret, protocol=protocol, client_address=client, node=self._node
-            )
-            spawn(self._ask(key, request), "login")
+            spawn(self._ask(key, lambda: self._door.authenticate(login, secret, protocol, client)), "login")
 
     def forget(self, change: Change) -> None:
         """Drop the verdicts that a change touches."""
@@ -68,9 +63,9 @@ class Logins:
             if isinstance(known[1], Refusal) or not touches(change, known[1])
         }
 
-    async def _ask(self, key: bytes, request: AuthenticateRequest) -> None:
-        LOGINS_ASKED.inc()
-        verdict, keep_s = await self._answer(request)
+    async def _ask(self, key: bytes, ask: Ask) -> None:
+        METRICS.logins["asked"] += 1
+        verdict, keep_s = await self._answer(ask)
         if keep_s > 0:
             if len(self._known) >= _REMEMBERED:
                 del self._known[next(iter(self._known))]
@@ -78,12 +73,12 @@ class Logins:
         for then in self._asked.pop(key):
             then(verdict)
 
-    async def _answer(self, request: AuthenticateRequest) -> tuple[Verdict, float]:
+    async def _answer(self, ask: Ask) -> tuple[Verdict, float]:
         """Return the verdict, and for how many seconds it may be remembered."""
         while True:
             before = self._changes
             try:
-                grant = await self._access.Authenticate(request)
+                grant = await ask()
             except Problem as problem:
                 verdict = refusal.of_problem(problem)
                 return verdict, 0 if verdict is refusal.UNAVAILABLE else self._refused_s

@@ -10,16 +10,16 @@ glibc otherwise maps and unmaps memory for each large read.
 """
 
 import asyncio
-import contextlib
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tollway.contracts.access_pb2 import Change, Endpoint, FollowChangesRequest, OpenNodeRequest
+from tollway.contracts.access_pb2 import Change, Endpoint
 from tollway.edge.allowances import Allowances
 from tollway.edge.backoff import Backoff
+from tollway.edge.door import AccessDoor
 from tollway.edge.flow import Cause
 from tollway.edge.gate import Gate
 from tollway.edge.guard import Guard
@@ -34,7 +34,6 @@ from tollway.edge.reactor import Reactor
 from tollway.edge.settings import EdgeSettings
 from tollway.fabric.clock import Clock
 from tollway.kit.errors import Problem
-from tollway.kit.ids import new_id
 from tollway.kit.tasks import cancel, spawn
 
 if TYPE_CHECKING:
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _CUTS = {"user_suspended", "resource_stopped", "credential_revoked"}
-_SILENCE_S = 30.0
 _SETTLE_AT_STOP_S = 5.0
 
 
@@ -52,12 +50,13 @@ class Edge:
     def __init__(
         self, settings: EdgeSettings, access: "AccessAsyncStub", clock: Clock, node: str, data: Path
     ) -> None:
-        self._settings, self._access, self._clock, self._node = settings, access, clock, node
+        self._settings, self._clock, self._node = settings, clock, node
+        self._door = AccessDoor(access, node)
         self._book = Book(data / f"{node}.meter")
         self._reactor = Reactor()
-        self._logins = Logins(node=node, access=access, clock=clock, refused_s=settings.refused_login_s)
+        self._logins = Logins(door=self._door, clock=clock, refused_s=settings.refused_login_s)
         self._allowances = Allowances(
-            node=node, access=access, book=self._book, reactor=self._reactor, settings=settings, clock=clock
+            door=self._door, book=self._book, reactor=self._reactor, settings=settings, clock=clock
         )
         self._guard = Guard(settings.allow_ranges, settings.denied_services)
         self._gate = Gate(
@@ -121,11 +120,12 @@ class Edge:
 
     def _listen(self) -> None:
         settings = self._settings
-        for listener, port in self._listeners.values():
+        for protocol, (listener, port) in self._listeners.items():
             listener.start(settings.host, port, share_port=settings.share_ports)
             self._guard.deny_service(settings.host, listener.port)
+            self._door.endpoints.append(Endpoint(protocol=protocol, host=settings.host, port=listener.port))
 
-    def _greeter(self, protocol: type[Hello]) -> "Greeter":
+    def _greeter(self, protocol: Callable[[Gate, socket.socket, str], Hello]) -> "Greeter":
         return Greeter(self._gate, protocol)
 
     async def _drain(self) -> None:
@@ -137,38 +137,18 @@ class Edge:
 
     async def _follow(self) -> None:
         """Announce the node, then follow the changes from there on, for ever."""
-        sequence = await self._announce()
+        sequence = await self._door.announce()
         self._logins.open = self.ready = True
         backoff = Backoff(most_s=1.0)
         while True:
             try:
-                request = FollowChangesRequest(node=self._node, after=sequence)
-                async for change in _audible(self._access.FollowChanges(request)):
+                async for change in self._door.changes(sequence):
                     backoff = Backoff(most_s=1.0)
-                    if change.sequence:
-                        sequence = change.sequence
-                        self._apply(change)
-            except (Problem, TimeoutError) as problem:
+                    sequence = change.sequence
+                    self._apply(change)
+            except Problem as problem:
                 _log.warning("the stream of changes broke, will be taken up again: %s", problem)
             await backoff.sleep()
-
-    async def _announce(self) -> int:
-        host = self._settings.host
-        request = OpenNodeRequest(
-            node=self._node,
-            boot_id=new_id("boot"),
-            endpoints=[
-                Endpoint(protocol=protocol, host=host, port=listener.port)
-                for protocol, (listener, _) in self._listeners.items()
-            ],
-        )
-        backoff = Backoff(most_s=1.0)
-        while True:
-            try:
-                return (await self._access.OpenNode(request)).change_sequence
-            except Problem as problem:
-                _log.warning("the access room does not know this node yet: %s", problem)
-                await backoff.sleep()
 
     def _apply(self, change: Change) -> None:
         """Forget what was remembered about it, and end its flows if that is what the change says."""
@@ -193,22 +173,8 @@ class Edge:
 class Greeter:
     """Makes the protocol's hello for each client."""
 
-    def __init__(self, gate: Gate, protocol: type[Hello]) -> None:
+    def __init__(self, gate: Gate, protocol: Callable[[Gate, socket.socket, str], Hello]) -> None:
         self._gate, self._protocol = gate, protocol
 
     def __call__(self, client: socket.socket, client_address: str) -> None:
         self._protocol(self._gate, client, client_address)
-
-
-async def _audible(changes: AsyncIterator[Change]) -> AsyncIterator[Change]:
-    """Pass changes on; a stream without even a heartbeat for long is dead (TimeoutError)."""
-    async with contextlib.AsyncExitStack() as stack:
-        if hasattr(changes, "cancel"):
-            stack.callback(changes.cancel)  # type: ignore[attr-defined]
-        iterator = aiter(changes)
-        while True:
-            async with asyncio.timeout(_SILENCE_S):
-                change = await anext(iterator, None)
-            if change is None:
-                return
-            yield change

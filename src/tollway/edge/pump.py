@@ -48,6 +48,7 @@ class Pump:
     """One direction. Its joint sets `readable` and `writable` when told so, and calls `run`."""
 
     __slots__ = (
+        "armed",
         "done",
         "early",
         "eof",
@@ -91,6 +92,7 @@ class Pump:
         self.readable = self.writable = True  # the first call that would block tells
         self.hangup = False  # the source has sent its last byte, so a short read is not the end
         self.eof = self.stopping = self.done = self.waiting = self.splicing = False
+        self.armed = False  # whether we are told when the sink can be written
         self.held = 0  # bytes read and not yet written: in `pipe`, `rest` or the shared buffer
         self.moved = 0
         self.rest: bytes | None = None
@@ -206,6 +208,9 @@ class Pump:
             self.rest = bytes(SCRATCH[put : put + self.held]) if self.rest is None else self.rest[put:]
         if not put:
             self.writable = False
+            if not self.armed:
+                self.armed = True
+                self.reactor.arm(self.sink)
         return bool(put)
 
     def _emptied(self) -> None:

@@ -1,8 +1,8 @@
 """Readiness of many sockets by one epoll set inside the event loop: no Task and no handle per connection.
 
-Every socket is registered once, edge-triggered, for reading, writing and half-close, and never re-armed: a
-watcher that was told "readable" keeps that in mind until a call would block. This is why a tunnel costs two
-`epoll_ctl` calls in its life, and an idle one nothing but its own state.
+Every socket is registered once, edge-triggered, for input and half-close; a watcher that was told "readable"
+keeps that in mind until a call would block. Interest in output is added when a write first blocks. This is
+why a tunnel costs two `epoll_ctl` calls in its life, and an idle one nothing but its own state.
 
 The loop itself watches only the epoll set. Files closed while a batch of events is handled stay open until
 its end, so that a number is never reused under an event that still names the old file.
@@ -21,7 +21,8 @@ READABLE = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLER
 WRITABLE = select.EPOLLOUT | select.EPOLLHUP | select.EPOLLERR
 FINISHED = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR  # nothing follows what is there to read
 ERROR = select.EPOLLERR  # reset, or unreachable
-_EVERYTHING = select.EPOLLIN | select.EPOLLOUT | select.EPOLLRDHUP | select.EPOLLET
+_INPUT = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
+_EVERYTHING = _INPUT | select.EPOLLOUT
 _BATCH = 256
 _SWEEP_S = 0.5
 
@@ -56,6 +57,7 @@ class Reactor:
         self._timed: set[Timed] = set()
         self._soon: deque[Callable[[], None]] = deque()
         self._closing: list[socket.socket] = []
+        self._waking = False
         self._turn: asyncio.Handle | None = None
         self._sweeper: asyncio.TimerHandle | None = None
 
@@ -74,12 +76,16 @@ class Reactor:
         self._close_files()
         self._epoll.close()
 
-    def watch(self, sock: socket.socket, watcher: Watcher) -> int:
-        """Tell `watcher` whenever the socket becomes ready, beginning with its present state; return its number."""
+    def watch(self, sock: socket.socket, watcher: Watcher, *, writing: bool = False) -> int:
+        """Tell `watcher` when the socket can be read, and written if asked; return the socket's number."""
         fd = sock.fileno()
         self._watchers[fd] = watcher
-        self._epoll.register(fd, _EVERYTHING)
+        self._epoll.register(fd, _EVERYTHING if writing else _INPUT)
         return fd
+
+    def arm(self, sock: socket.socket) -> None:
+        """Tell also when the socket can be written: at once if it can be now."""
+        self._epoll.modify(sock.fileno(), _EVERYTHING)
 
     def hand_over(self, fd: int, watcher: Watcher) -> None:
         """Let another watcher be told from now on. It must assume that the file is ready."""
@@ -89,7 +95,8 @@ class Reactor:
         """Close a socket after the events at hand; nobody is told of it any more."""
         self._watchers.pop(sock.fileno(), None)
         self._closing.append(sock)
-        self._schedule()
+        if not self._waking:
+            self._schedule()
 
     def is_open(self, sock: socket.socket) -> bool:
         """Tell whether the socket still has a watcher."""
@@ -114,6 +121,7 @@ class Reactor:
 
     def _wake(self) -> None:
         self.now = time.monotonic()
+        self._waking = True
         watchers = self._watchers
         for fd, mask in self._epoll.poll(0, _BATCH):
             watcher = watchers.get(fd)
@@ -124,8 +132,9 @@ class Reactor:
             except Exception:  # one connection's failure must not stop the others
                 _log.exception("a connection failed in %s", type(watcher).__name__)
                 watchers.pop(fd, None)
-        if self._soon or self._closing:
-            self._schedule()
+        self._waking = False
+        if self._closing:
+            self._close_files()
 
     def _schedule(self) -> None:
         if self._turn is None:

@@ -24,10 +24,18 @@ class Refusal:
 
 
 NO_CREDENTIALS = Refusal(
-    "PROXY_AUTH_REQUIRED", 407, "http_request_denied", Reply.NOT_ALLOWED, "Send the proxy username and password"
+    "PROXY_AUTH_REQUIRED",
+    407,
+    "http_request_denied",
+    Reply.NOT_ALLOWED,
+    "Send the proxy username and password",
 )
 BAD_CREDENTIALS = Refusal(
-    "PROXY_AUTH_FAILED", 407, "http_request_denied", Reply.NOT_ALLOWED, "The proxy username or password is wrong"
+    "PROXY_AUTH_FAILED",
+    407,
+    "http_request_denied",
+    Reply.NOT_ALLOWED,
+    "The proxy username or password is wrong",
 )
 BAD_USERNAME = Refusal(
     "PROXY_BAD_USERNAME",
@@ -37,7 +45,11 @@ BAD_USERNAME = Refusal(
     "The proxy username is not of the form user-<login>[-session-<id>]",
 )
 NO_EXIT = Refusal(
-    "PROXY_NO_EXIT", 503, "destination_unavailable", Reply.GENERAL_FAILURE, "No exit matches the location asked for"
+    "PROXY_NO_EXIT",
+    503,
+    "destination_unavailable",
+    Reply.GENERAL_FAILURE,
+    "No exit matches the location asked for",
 )
 NO_ALLOWANCE = Refusal(
     "PROXY_NO_ALLOWANCE",
@@ -74,7 +86,11 @@ OVERLOADED = Refusal(
     retry_after_s=2,
 )
 DENIED_PORT = Refusal(
-    "PROXY_DENIED_PORT", 403, "http_request_denied", Reply.NOT_ALLOWED, "This port may not be reached through here"
+    "PROXY_DENIED_PORT",
+    403,
+    "http_request_denied",
+    Reply.NOT_ALLOWED,
+    "This port may not be reached through here",
 )
 DENIED_DOMAIN = Refusal(
     "PROXY_DENIED_DOMAIN",
@@ -91,10 +107,18 @@ DENIED_ADDRESS = Refusal(
     "This address may not be reached through here",
 )
 NAME_UNKNOWN = Refusal(
-    "PROXY_NAME_UNKNOWN", 502, "dns_error", Reply.HOST_UNREACHABLE, "The name of the target cannot be resolved"
+    "PROXY_NAME_UNKNOWN",
+    502,
+    "dns_error",
+    Reply.HOST_UNREACHABLE,
+    "The name of the target cannot be resolved",
 )
 NAME_TIMEOUT = Refusal(
-    "PROXY_NAME_TIMEOUT", 504, "dns_timeout", Reply.HOST_UNREACHABLE, "Resolving the target's name took too long"
+    "PROXY_NAME_TIMEOUT",
+    504,
+    "dns_timeout",
+    Reply.HOST_UNREACHABLE,
+    "Resolving the target's name took too long",
 )
 REFUSED = Refusal(
     "PROXY_CONNECTION_REFUSED",

@@ -13,15 +13,25 @@ class EdgeSettings(BaseModel):
     host: str = Field("127.0.0.1", description="Address the proxies listen on")
     http_port: int = Field(3128, ge=0, le=65535, description="HTTP proxy and CONNECT; 0 takes a free port")
     socks_port: int = Field(1080, ge=0, le=65535, description="SOCKS5; 0 takes a free port")
-    share_ports: bool = Field(default=False, description="Several workers listen on the same ports (SO_REUSEPORT)")
-    realm: str = Field("tollway", pattern=r"^[A-Za-z0-9 ._-]{1,64}$", description="Shown with a demand for credentials")
-    via: str = Field("", pattern=r"^[A-Za-z0-9._:-]{0,64}$", description="Name put into Via (RFC 9110, 7.6.3); empty: none")
+    share_ports: bool = Field(
+        default=False, description="Several workers listen on the same ports (SO_REUSEPORT)"
+    )
+    realm: str = Field(
+        "tollway", pattern=r"^[A-Za-z0-9 ._-]{1,64}$", description="Shown with a demand for credentials"
+    )
+    via: str = Field(
+        "", pattern=r"^[A-Za-z0-9._:-]{0,64}$", description="Name put into Via (RFC 9110, 7.6.3); empty: none"
+    )
 
     # What may be reached
     denied_ports: list[int] = Field([25], description="Ports of targets that nobody may reach")
     denied_domains: list[str] = Field([], description="Domains that nobody may reach, with all below them")
-    denied_services: list[str] = Field([], description="host:port of the platform's own services, always denied")
-    allow_ranges: list[str] = Field([], description="Networks (CIDR) allowed although the address guard denies them")
+    denied_services: list[str] = Field(
+        [], description="host:port of the platform's own services, always denied"
+    )
+    allow_ranges: list[str] = Field(
+        [], description="Networks (CIDR) allowed although the address guard denies them"
+    )
 
     # How long things may take
     head_timeout_s: float = Field(10, gt=0, description="A client's first words, or one request head")
@@ -37,12 +47,18 @@ class EdgeSettings(BaseModel):
     # Charging
     lease_min_bytes: int = Field(256 * 1024, gt=0)
     lease_max_bytes: int = Field(64 * 1024 * 1024, gt=0)
-    lease_span_s: float = Field(10, gt=0, description="A lease should last about this long at the present rate")
+    lease_span_s: float = Field(
+        10, gt=0, description="A lease should last about this long at the present rate"
+    )
     lease_linger_s: float = Field(2, ge=0, description="A lease without a flow is given back after this")
-    lease_touch_s: float = Field(240, gt=0, description="A lease is reported on at least this often, to keep it alive")
+    lease_touch_s: float = Field(
+        240, gt=0, description="A lease is reported on at least this often, to keep it alive"
+    )
     report_interval_s: float = Field(5, gt=0, description="Interim reports while a flow is active")
     stop_delay_s: float = Field(0.2, ge=0, description="Ended flows are gathered this long into one report")
-    book_sync_s: float = Field(1, gt=0, description="The meter book is synced this often: the bound for a power cut")
+    book_sync_s: float = Field(
+        1, gt=0, description="The meter book is synced this often: the bound for a power cut"
+    )
     refused_login_s: float = Field(2, ge=0, description="How long a refused login is remembered")
     dry_s: float = Field(0.5, gt=0, description="How long an exhausted allowance is not asked for again")
     drain_s: float = Field(0, ge=0, description="How long live flows may go on after a stop was asked for")

@@ -13,31 +13,23 @@ be. That is also what a restart does first (see `meter`).
 import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING
 
 from tollway.contracts.access_pb2 import (
     STATUS_TYPE_INTERIM_UPDATE,
     STATUS_TYPE_STOP,
     AccountingRecord,
     ReportRequest,
-    ReportResponse,
 )
 from tollway.edge import meter
-from tollway.edge.backoff import Backoff
+from tollway.edge.door import AccessDoor
 from tollway.edge.flow import Cause, Flow
 from tollway.edge.lease import Allowance, Lease
-from tollway.edge.metrics import REPORTS, SHORTFALL
+from tollway.edge.metrics import METRICS
 from tollway.edge.settings import EdgeSettings
-from tollway.kit.errors import Conflict, DeadlineExceeded, NotFound, Problem, Unavailable
-
-if TYPE_CHECKING:
-    from tollway.contracts.access_pb2_grpc import AccessAsyncStub
 
 _log = logging.getLogger(__name__)
 _RECORDS = 500
 _BOUNDLESS = 1 << 62
-_delivered = REPORTS.labels("delivered")
-_to_repeat = REPORTS.labels("to_repeat")
 
 
 class Settler:
@@ -47,13 +39,12 @@ class Settler:
         self,
         allowance: Allowance,
         *,
-        node: str,
-        access: "AccessAsyncStub",
+        door: AccessDoor,
         book: meter.Book,
         settings: EdgeSettings,
     ) -> None:
         self.allowance = allowance
-        self._node, self._access, self._book, self._settings = node, access, book, settings
+        self._door, self._book, self._settings = door, book, settings
         self._ended = asyncio.Event()
 
     def flow_ended(self) -> None:
@@ -62,13 +53,13 @@ class Settler:
 
     async def run(self) -> None:
         """Report at intervals and after flows ended; when the last flow is gone, give the leases back."""
-        allowance, settings = self.allowance, self._settings
+        allowance = self.allowance
         while not allowance.closing:
             await self._pause()
             await self.settle()
             if allowance.idle:
                 await self._linger()
-                allowance.closing = allowance.idle and not allowance.flows
+                allowance.closing = allowance.closing or (allowance.idle and not allowance.flows)
         await self.close()
 
     async def _pause(self) -> None:
@@ -113,7 +104,9 @@ class Settler:
                 if flow.slot.lease == lease.id and _promised(flow.slot) != _settled(flow.slot)
             ]
             records = [self._record(flow, heard, said, final=False) for flow, heard, said in promised]
-            await self._deliver(_Report(lease, [flow for flow, _, _ in promised], self._request(lease, records)))
+            await self._deliver(
+                _Report(lease, [flow for flow, _, _ in promised], self._request(lease, records))
+            )
         for flow in self.allowance.flows.values():  # what was promised and never sent is void
             flow.slot[meter.PROMISED_IN], flow.slot[meter.PROMISED_OUT] = _settled(flow.slot)
 
@@ -161,7 +154,7 @@ class Settler:
     def _request(
         self, lease: Lease, records: list[AccountingRecord], *, release: bool = False
     ) -> ReportRequest:
-        return ReportRequest(node=self._node, lease_id=lease.id, records=records, release=release)
+        return ReportRequest(lease_id=lease.id, records=records, release=release)
 
     def _record(self, flow: Flow, heard: int, said: int, *, final: bool) -> AccountingRecord:
         slot = flow.slot
@@ -187,9 +180,11 @@ class Settler:
 
     async def _deliver(self, report: "_Report") -> None:
         """Send until acknowledged, then write that into the book and free what is over."""
-        answer = await self._send(report.request)
+        asked_at = time.monotonic()
+        answer = await self._door.report(report.request, self._undelivered)
+        self.allowance.renew(asked_at)
         if answer.shortfall_bytes:
-            SHORTFALL.inc(answer.shortfall_bytes)
+            METRICS.shortfall_bytes += answer.shortfall_bytes
             _log.error("%d bytes of %s were not covered", answer.shortfall_bytes, self.allowance.resource_id)
         lease = report.lease
         lease.touched = time.monotonic()
@@ -205,29 +200,16 @@ class Settler:
             self.allowance.leases.remove(lease)
             self._book.free(lease.slot)
 
-    async def _send(self, request: ReportRequest) -> ReportResponse:
-        backoff = Backoff()
-        while True:
-            try:
-                answer = await self._access.Report(request)
-            except (Unavailable, DeadlineExceeded):
-                _to_repeat.inc()
-            except (NotFound, Conflict) as problem:
-                if not request.records:
-                    # A lease that was asked for in vain or has lapsed: there is nothing to give back.
-                    return ReportResponse()
-                self._complain(problem)
-            except Problem as problem:
-                self._complain(problem)
-            else:
-                _delivered.inc()
-                return answer
-            await backoff.sleep()
-
-    def _complain(self, problem: Problem) -> None:
-        """Usage is never thrown away: the report is repeated and an operator told why."""
-        _to_repeat.inc()
-        _log.error("usage of %s was not accepted, will be repeated: %s", self.allowance.resource_id, problem)
+    def _undelivered(self) -> None:
+        """Stop using leases that the access room will have given up for lost."""
+        if time.monotonic() > self.allowance.void_at and not self.allowance.closing:
+            _log.error(
+                "the leases of %s are void: the access room is away too long", self.allowance.resource_id
+            )
+            self.allowance.closing = True
+            for flow in tuple(self.allowance.flows.values()):
+                if flow.carrier is not None:
+                    flow.carrier.cut(Cause.NAS_ERROR)
 
 
 _Mark = tuple[Flow, int, int, bool]  # the flow, its cumulative bytes in and out, whether this is its Stop

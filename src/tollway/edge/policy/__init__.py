@@ -15,7 +15,7 @@ from tollway.edge.policy.ports import PortRule
 from tollway.edge.refusal import Refusal
 from tollway.edge.settings import EdgeSettings
 
-__all__ = ["Attempt", "Moment", "Policy", "Rule", "house_rules"]
+__all__ = ["Attempt", "Moment", "Policy", "Rule", "house_rules", "objection"]
 
 
 def house_rules(settings: EdgeSettings, guard: Guard) -> list[Rule]:
@@ -33,12 +33,15 @@ class Policy:
     """The ordered list, sorted by moment once."""
 
     def __init__(self, rules: list[Rule]) -> None:
-        self._rules = {moment: [rule for rule in rules if rule.moment is moment] for moment in Moment}
+        self.begin, self.target, self.addresses = (
+            [rule for rule in rules if rule.moment is moment] for moment in Moment
+        )
 
-    def judge(self, moment: Moment, attempt: Attempt) -> Refusal | None:
-        """Return the first rule's objection, or None."""
-        for rule in self._rules[moment]:
-            refusal = rule.judge(attempt)
-            if refusal is not None:
-                return refusal
-        return None
+
+def objection(rules: list[Rule], attempt: Attempt) -> Refusal | None:
+    """Return what the first of these rules that objects has to say, or None."""
+    for rule in rules:
+        refusal = rule.judge(attempt)
+        if refusal is not None:
+            return refusal
+    return None

@@ -14,5 +14,7 @@ class AddressRule:
         self._guard = guard
 
     def judge(self, attempt: Attempt) -> Refusal | None:
-        denied = any(self._guard.denies(address, attempt.port) for address in attempt.addresses)
-        return DENIED_ADDRESS if denied else None
+        for address in attempt.addresses:
+            if self._guard.denies(address, attempt.port):
+                return DENIED_ADDRESS
+        return None

@@ -1,7 +1,8 @@
 """What a rule judges, and when."""
 
+from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from tollway.contracts.access_pb2 import Grant
 from tollway.edge.refusal import Refusal
@@ -18,7 +19,8 @@ class Moment(Enum):
     ADDRESSES = "the target's addresses are known"
 
 
-class Attempt(NamedTuple):
+@dataclass(slots=True)
+class Attempt:
     """What is known about what a customer attempts; the moments fill it from left to right."""
 
     grant: Grant

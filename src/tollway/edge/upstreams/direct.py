@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from tollway.edge import refusal
-from tollway.edge.reactor import Reactor
+from tollway.edge.reactor import WRITABLE, Reactor
 from tollway.edge.refusal import Refusal
 from tollway.kit.tasks import spawn
 
@@ -77,7 +77,8 @@ class Names:
 class Dial:
     """Reaches a target: its addresses in order, until one answers or the time is up.
 
-    `then` is called once, with a connected non-blocking socket that the reactor knows, or why not.
+    `then` is called once, with a connected non-blocking socket that the reactor knows, or why not. The socket may
+    have been told readable meanwhile, so its next watcher must try.
     """
 
     __slots__ = ("_addresses", "_next", "_port", "_reactor", "_sock", "_then", "deadline")
@@ -97,7 +98,7 @@ class Dial:
         reactor.time(self)
         self._dial(refusal.UNREACHABLE)
 
-    def ready(self, fd: int, mask: int) -> None:  # noqa: ARG002  any event tells that the attempt is decided
+    def ready(self, fd: int, mask: int) -> None:  # noqa: ARG002
         """The attempt under way has succeeded or failed."""
         if self._sock is None:
             return  # decided before; the socket waits for its tunnel
@@ -105,7 +106,7 @@ class Dial:
         if error:
             self._reactor.close(self._sock)
             self._dial(_OF_ERROR.get(error, refusal.UNREACHABLE))
-        elif _connected(self._sock):
+        elif mask & WRITABLE:
             self._finish(self._sock)
 
     def expired(self) -> None:
@@ -127,16 +128,16 @@ class Dial:
             self._next += 1
             try:
                 self._sock = sock = socket.socket(
-                    socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM
+                    socket.AF_INET6 if ":" in address else socket.AF_INET,
+                    socket.SOCK_STREAM | socket.SOCK_NONBLOCK,
                 )
             except OSError as error:
                 failure = _OF_ERROR.get(error.errno or 0, refusal.UNREACHABLE)
                 continue
-            sock.setblocking(False)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             error = sock.connect_ex((address, self._port))
             if error in {0, errno.EINPROGRESS}:
-                self._reactor.watch(sock, self)
+                self._reactor.watch(sock, self, writing=True)
                 return
             sock.close()
             failure = _OF_ERROR.get(error, refusal.UNREACHABLE)
@@ -147,14 +148,6 @@ class Dial:
         self._reactor.untime(self)
         self._sock = None
         self._then(outcome)
-
-
-def _connected(sock: socket.socket) -> bool:
-    try:
-        sock.getpeername()
-    except OSError:
-        return False
-    return True
 
 
 def _is_address(host: str) -> bool:

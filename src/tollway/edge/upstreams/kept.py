@@ -7,7 +7,7 @@ says anything on an idle connection, or closes it, is taken out at once.
 import socket
 import time
 
-from tollway.edge.reactor import Reactor
+from tollway.edge.reactor import READABLE, Reactor
 
 Key = tuple[str, str, int]  # resource, host, port
 
@@ -67,8 +67,9 @@ class _Idle:
     def __init__(self, kept: Kept, key: Key, sock: socket.socket, deadline: float) -> None:
         self._kept, self.key, self.sock, self.deadline = kept, key, sock, deadline
 
-    def ready(self, fd: int, mask: int) -> None:  # noqa: ARG002  whatever it is, nobody asked for it
-        self._kept.drop(self)
+    def ready(self, fd: int, mask: int) -> None:  # noqa: ARG002
+        if mask & READABLE:  # whatever it says, nobody asked for it
+            self._kept.drop(self)
 
     def expired(self) -> None:
         self._kept.drop(self)

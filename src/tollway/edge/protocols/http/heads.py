@@ -81,7 +81,9 @@ def basic_login(authorization: bytes) -> tuple[str, str] | None:
 def request_head(head: RequestHead, target: Target, via: str) -> bytes | Refusal:
     """Return the head for the origin: origin-form, its own Host, nothing that was meant for us."""
     headers = [(b"Host", target.authority)]
-    headers += [pair for pair in strip_hop_by_hop(head.headers, head.connection) if pair[0].lower() != b"host"]
+    headers += [
+        pair for pair in strip_hop_by_hop(head.headers, head.connection) if pair[0].lower() != b"host"
+    ]
     if head.framing is Framing.CHUNKED:
         headers.append((b"Transfer-Encoding", b"chunked"))
     if head.upgrade:
@@ -124,7 +126,10 @@ def refusal_response(why: Refusal, realm: str, method: bytes) -> bytes:
         (b"Content-Type", b"application/problem+json"),
         (b"Content-Length", b"%d" % len(body)),
         (b"Cache-Control", b"no-store"),
-        (b"Proxy-Status", b'%b; error=%b; details="%b"' % (PROXY_NAME, why.token.encode(), why.code.encode())),
+        (
+            b"Proxy-Status",
+            b'%b; error=%b; details="%b"' % (PROXY_NAME, why.token.encode(), why.code.encode()),
+        ),
         (b"Connection", b"close"),
     ]
     if why.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
