@@ -15,9 +15,6 @@ class LedgerSettings(BaseModel):
     batch_wait_s: float = Field(
         0.003, ge=0, le=0.1, description="How long a busy ledger waits for a batch to fill, in seconds"
     )
-    seal_every_s: float = Field(
-        2.0, gt=0, description="How often committed transactions are sealed, in seconds"
-    )
     former_signers: tuple[str, ...] = Field(
         (), description="Public keys (hex) that seals were signed with before the key was changed"
     )

@@ -347,6 +347,6 @@ def _turn(lot: Lot) -> tuple[bool, int, int, str]:
 def _moved(legs: Sequence[LegRow]) -> dict[str, int]:
     amounts: dict[str, int] = {}
     for leg in legs:
-        if EFFECTS[LegKind(leg.kind)][0]:
+        if EFFECTS[leg.kind][0]:
             amounts[leg.asset] = amounts.get(leg.asset, 0) + leg.amount
     return amounts

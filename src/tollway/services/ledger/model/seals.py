@@ -10,7 +10,8 @@ The last seal's hash is the head: who has noted a head down can later ask whethe
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -119,6 +120,63 @@ def is_signed(seal: Seal) -> bool:
 def _plain(value: Any) -> Any:
     # Tuples of our own are lists, and bytes are hexadecimal digits.
     return value.hex() if isinstance(value, bytes) else tuple(value)
+
+
+class Chain:
+    """Follows the seals and the transactions side by side, and says where they part."""
+
+    def __init__(self, signers: Collection[bytes]) -> None:
+        self.findings: list[str] = []
+        self.head: Seal | None = None
+        self.unsealed = 0
+        self._signers = signers
+        self._waiting: deque[Seal] = deque()
+        self._ids: list[str] = []
+        self._leaves: list[bytes] = []
+
+    def add_seals(self, seals: Iterable[Seal]) -> None:
+        """Go on by some seals, which lie over transactions that are yet to come."""
+        for seal in seals:
+            self._check_link(seal)
+            self._waiting.append(seal)
+            self.head = seal
+
+    @property
+    def wants_seals(self) -> bool:
+        """Tell whether the next transaction would have no seal to lie under, unless there are more."""
+        return not self._waiting
+
+    def take(self, entry: Entry) -> None:
+        """Go on by one transaction."""
+        if not self._waiting:
+            self.unsealed += 1
+            return
+        self._ids.append(entry.txn.id)
+        self._leaves.append(leaf_of(entry))
+        if len(self._leaves) < self._waiting[0].size:
+            return
+        seal = self._waiting.popleft()
+        if (seal.first_txn, seal.last_txn) != (self._ids[0], self._ids[-1]) or seal.root != root_of(
+            self._leaves
+        ):
+            self.findings.append(
+                f"the transactions under seal {seal.number} are not the ones that were sealed"
+            )
+        self._ids, self._leaves = [], []
+
+    def end(self) -> None:
+        """Say what was sealed and is no more."""
+        if self._waiting:
+            self.findings.append(f"transactions under seal {self._waiting[0].number} are gone")
+
+    def _check_link(self, seal: Seal) -> None:
+        number, previous = (self.head.number, self.head.hash) if self.head else (0, GENESIS)
+        if seal.number != number + 1 or seal.previous != previous:
+            self.findings.append(f"the chain is broken before seal {seal.number}")
+        if seal.hash != hash_of(seal):
+            self.findings.append(f"seal {seal.number} was altered")
+        if seal.signer not in self._signers or not is_signed(seal):
+            self.findings.append(f"seal {seal.number} is not signed by this platform")
 
 
 def _split(size: int) -> int:

@@ -134,7 +134,7 @@ class LegKind(StrEnum):
 
 
 # How often the amount counts on the (posted, pending) counters of both sides.
-EFFECTS = {
+EFFECTS: dict[str, tuple[int, int]] = {
     LegKind.POST: (1, 0),
     LegKind.HOLD: (0, 1),
     LegKind.CAPTURE: (1, -1),

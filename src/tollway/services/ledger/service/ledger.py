@@ -1,14 +1,15 @@
 """The ledger: who holds what, what may be spent, and what it cost."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import cast
+import json
+from collections.abc import AsyncIterator, Sequence
+from typing import NamedTuple, cast
 
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database, Tx
-from tollway.kit.errors import NotFound, Problem
+from tollway.kit.errors import Invalid, NotFound, Problem
 from tollway.kit.money import MAX_UNITS
-from tollway.kit.paging import Page, cut_page, decode_cursor
+from tollway.kit.paging import Page, cut_page, decode_cursor, encode_cursor
 from tollway.services.ledger.model.metering import (
     Charged,
     Grant,
@@ -18,8 +19,8 @@ from tollway.services.ledger.model.metering import (
     check_reservation,
 )
 from tollway.services.ledger.model.posting import Posting, Receipt, Reversal, check_name, check_posting
-from tollway.services.ledger.model.records import StatementLine
-from tollway.services.ledger.model.seals import Signer
+from tollway.services.ledger.model.records import Entry, Seal, StatementLine
+from tollway.services.ledger.model.seals import Signer, leaf_of, path_to
 from tollway.services.ledger.model.upkeep import (
     AccountsOpening,
     AssetDefinition,
@@ -36,11 +37,32 @@ from tollway.services.ledger.model.values import (
     check_ref,
 )
 from tollway.services.ledger.service.batcher import Batcher
+from tollway.services.ledger.service.export import beancount
 from tollway.services.ledger.service.performing import perform, request_for
+from tollway.services.ledger.service.proof import Progress, Verdict, prove
+from tollway.services.ledger.service.sealing import seal_all
 from tollway.services.ledger.settings import LedgerSettings
-from tollway.services.ledger.store import reading
+from tollway.services.ledger.store import history, reading
 
 EXPIRED_AT_ONCE = 200
+
+
+class Inclusion(NamedTuple):
+    """The proof that a transaction lies under a seal: its leaf, its place, and the hashes up to the root."""
+
+    seal: Seal
+    place: int  # among the leaves
+    leaf: bytes
+    path: tuple[bytes, ...]
+
+
+class Explained(NamedTuple):
+    """A transaction with all that it did, and the names of what it touched."""
+
+    entry: Entry
+    names: dict[str, AccountRef]
+    lots: dict[str, Lot]
+    inclusion: Inclusion | None
 
 
 class Ledger:
@@ -96,10 +118,10 @@ class Ledger:
         return cast("Receipt", await self._batcher.submit(posting))
 
     async def submit_many(self, postings: Sequence[Posting]) -> list[Receipt | Problem]:
-        """Post many; each has its own outcome, in order."""
+        """Post many; each has its own outcome, in order. Raises Unavailable when not all were decided."""
         outcomes = await asyncio.gather(*(self.submit(one) for one in postings), return_exceptions=True)
         for outcome in outcomes:
-            if isinstance(outcome, BaseException) and not isinstance(outcome, Problem):
+            if isinstance(outcome, BaseException) and getattr(outcome, "status", 500) >= 500:
                 raise outcome
         return cast("list[Receipt | Problem]", outcomes)
 
@@ -182,3 +204,76 @@ class Ledger:
         """Return an owner's lots (of one asset, or of all when it is empty) in the order in which they are used."""
         async with self.db.snapshot() as tx:
             return await reading.lots(tx, owner_kind, owner_id, asset, with_empty=with_empty)
+
+    async def transactions(
+        self, owner_kind: str, owner_id: str, limit: int, cursor: str
+    ) -> Page[tuple[str, StatementLine]]:
+        """Return the lines of all of an owner's accounts, each with the account's id, newest first.
+
+        Each account has its own order of versions; the cursor holds how far each one was shown.
+        """
+        shown = _read_cursor(cursor)
+        lines: list[tuple[str, StatementLine]] = []
+        async with self.db.snapshot() as tx:
+            for account in await reading.accounts_of(tx, owner_kind, owner_id):
+                before = shown.get(account.id, MAX_UNITS)
+                lines += [
+                    (account.id, line) for line in await reading.statement(tx, account.id, before, limit + 1)
+                ]
+        lines.sort(key=lambda pair: (pair[1].txn_id, pair[1].line), reverse=True)
+        shown.update((id_, line.version) for id_, line in lines[:limit])
+        # A later line of the same account overwrites an earlier one, so the lowest version shown stays.
+        next_cursor = encode_cursor([json.dumps(shown)]) if len(lines) > limit else ""
+        return Page(lines[:limit], next_cursor)
+
+    async def explain(self, txn_id: str, *, prove: bool = False) -> Explained:
+        """Return a transaction with all that it did. With `prove`, also its place under a seal. Raises NotFound."""
+        async with self.db.snapshot() as tx:
+            entry = await history.entry(tx, txn_id)
+            if entry is None:
+                raise NotFound(f"there is no transaction {txn_id}")
+            sides = {side for leg in entry.legs for side in (leg.debit_id, leg.credit_id)}
+            names = await reading.names(tx, sides | set(entry.accounts))
+            lots = await reading.lots_by_id(tx, {move.lot_id for move in entry.moves})
+            proof = await _proof(tx, txn_id) if prove else None
+        return Explained(entry, names, lots, proof)
+
+    # ── proving ─────────────────────────────────────────────────────────────────────────────────────
+
+    async def seal(self) -> int:
+        """Seal what was committed since the last seal; return how many transactions that were."""
+        return await seal_all(self.db, self.signer)
+
+    async def verify(self, progress: Progress | None = None, known_head: str = "") -> Verdict:
+        """Recompute the books from the first transaction on and say what does not hold."""
+        signers = {self.signer.public, *(bytes.fromhex(one) for one in self.settings.former_signers)}
+        async with self.db.snapshot() as tx:
+            return await prove(tx, signers, progress, known_head)
+
+    async def export(self) -> AsyncIterator[str]:
+        """Give the books as text for Beancount, piece by piece."""
+        async with self.db.snapshot() as tx:
+            async for piece in beancount(tx):
+                yield piece
+
+
+async def _proof(tx: Tx, txn_id: str) -> Inclusion | None:
+    seal = await history.seal_over(tx, txn_id)
+    if seal is None:
+        return None
+    before = await history.txn_before(tx, seal.first_txn)
+    entries = await history.entries(tx, before, seal.size)
+    place = [entry.txn.id for entry in entries].index(txn_id)
+    leaves = [leaf_of(entry) for entry in entries]
+    return Inclusion(seal, place, leaves[place], tuple(path_to(leaves, place)))
+
+
+def _read_cursor(cursor: str) -> dict[str, int]:
+    after = decode_cursor(cursor, 1)
+    if after is None:
+        return {}
+    try:
+        shown = json.loads(str(after[0]))
+        return {str(id_): int(version) for id_, version in shown.items()}
+    except (ValueError, AttributeError, TypeError) as error:
+        raise Invalid("cursor belongs to another list; start without one") from error

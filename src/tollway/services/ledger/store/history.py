@@ -59,13 +59,26 @@ async def entry(tx: Tx, txn_id: str) -> Entry | None:
     head = await tx.first(select(t.txn).where(t.txn.c.id == txn_id))
     if head is None:
         return None
-    before = await tx.scalar(select(func.max(t.txn.c.id)).where(t.txn.c.id < txn_id))
-    return (await entries(tx, before or "", 1))[0]
+    return (await entries(tx, await txn_before(tx, txn_id), 1))[0]
+
+
+async def txn_before(tx: Tx, txn_id: str) -> str:
+    """Return the id of the transaction before one, empty for the first."""
+    return await tx.scalar(select(func.max(t.txn.c.id)).where(t.txn.c.id < txn_id)) or ""
 
 
 async def count_txns(tx: Tx) -> int:
     """Return how many transactions there are."""
     return await tx.scalar(select(func.count()).select_from(t.txn))
+
+
+async def count_rows(tx: Tx) -> tuple[int, int, int]:
+    """Return how many legs, lot moves and usage lines there are."""
+    legs, moves, usage = [
+        await tx.scalar(select(func.count()).select_from(table))
+        for table in (t.leg, t.lot_move, t.usage_line)
+    ]
+    return legs, moves, usage
 
 
 async def last_txn_of_pen(tx: Tx) -> str:
@@ -93,7 +106,7 @@ async def seal_over(tx: Tx, txn_id: str) -> Seal | None:
 
 
 async def add_seal(tx: Tx, seal: Seal) -> None:
-    """Append a seal to the chain; false when another sealer was first."""
+    """Append a seal to the chain. Raises IntegrityError when another sealer was first."""
     await tx.run(t.seal.insert().values(seal._asdict()))
 
 

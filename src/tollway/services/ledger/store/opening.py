@@ -1,7 +1,7 @@
 """Taking the pen, and laying the book open at the places that commands read."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 import orjson
 from sqlalchemy import select, text
@@ -25,15 +25,17 @@ from tollway.services.ledger.model.values import (
     own_account,
 )
 from tollway.services.ledger.store import tables as t
-from tollway.services.ledger.store.rows import among, cells_of, to_account
+from tollway.services.ledger.store.rows import Cells, among, to_account
 
 # A row lock on the pen: who has it is the only writer, and sees everything that was written before. The
-# settings keep PostgreSQL from preferring scans in plans that it makes while the tables are still small.
+# settings keep PostgreSQL from choosing scans in plans that it makes while the tables are still small, and from
+# compiling those plans, which takes longer than running them.
 _TAKE_PEN = {
     "sqlite": text("SELECT last_txn FROM pen WHERE id = 1"),
     "postgresql": text(
         "SELECT last_txn, set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), "
-        "set_config('enable_mergejoin', 'off', true) FROM pen WHERE id = 1 FOR UPDATE"
+        "set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true) "
+        "FROM pen WHERE id = 1 FOR UPDATE"
     ),
 }
 _KNOWN = {
@@ -91,8 +93,8 @@ async def _known(tx: Tx, names: Collection[Name]) -> list[tuple[Name, Known]]:
     else:
         scopes, keys = zip(*names, strict=True)
         asked = {"scopes": list(scopes), "keys": list(keys)}
-    rows = await tx.all(_KNOWN[tx.dialect], asked)
-    return [((cells[0], cells[1]), Known._make(cells[2:])) for cells in map(cells_of, rows)]
+    rows: Sequence[Cells] = [tuple(row) for row in await tx.all(_KNOWN[tx.dialect], asked)]
+    return [((cells[0], cells[1]), Known._make(cells[2:])) for cells in rows]
 
 
 async def _holds(tx: Tx, ids: Collection[str]) -> list[Hold]:

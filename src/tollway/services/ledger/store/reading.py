@@ -8,7 +8,7 @@ from tollway.fabric.db import Tx
 from tollway.services.ledger.model.records import StatementLine
 from tollway.services.ledger.model.values import Account, AccountRef, Asset, Lot
 from tollway.services.ledger.store import tables as t
-from tollway.services.ledger.store.rows import among, cells_of, to_account
+from tollway.services.ledger.store.rows import among, to_account
 
 
 async def assets(tx: Tx) -> list[Asset]:
@@ -39,7 +39,7 @@ async def names(tx: Tx, ids: Collection[str]) -> dict[str, AccountRef]:
         t.account.c.purpose,
     )
     rows = await tx.all(select(*columns).where(among(tx, t.account.c.id, ids)))
-    return {cells[0]: AccountRef._make(cells[1:]) for cells in map(cells_of, rows)}
+    return {cells[0]: AccountRef._make(cells[1:]) for cells in rows}
 
 
 async def statement(tx: Tx, id_: str, before_version: int, limit: int) -> list[StatementLine]:
@@ -73,7 +73,7 @@ async def statement(tx: Tx, id_: str, before_version: int, limit: int) -> list[S
         .order_by(newest.c.version.desc())
         .limit(limit)
     )
-    rows = map(cells_of, await tx.all(query))
+    rows = await tx.all(query)
     return [StatementLine._make((*cells[:10], AccountRef._make(cells[10:]))) for cells in rows]
 
 
@@ -87,6 +87,14 @@ async def lots(tx: Tx, owner_kind: str, owner_id: str, asset: str, *, with_empty
         query = query.where(t.lot.c.remaining > 0)
     found = [Lot._make(row) for row in await tx.all(query)]
     return sorted(found, key=lambda lot: (lot.asset, lot.turn))
+
+
+async def lots_by_id(tx: Tx, ids: Collection[str]) -> dict[str, Lot]:
+    """Return lots by id."""
+    if not ids:
+        return {}
+    rows = await tx.all(select(t.lot).where(among(tx, t.lot.c.id, ids)))
+    return {lot.id: lot for lot in map(Lot._make, rows)}
 
 
 async def due_holds(tx: Tx, now_us: int, limit: int) -> list[str]:

@@ -1,13 +1,16 @@
 """Between rows and values: how each is read back, and how a query asks for many at once."""
 
-from collections.abc import Collection
-from typing import Any, cast
+from collections.abc import Collection, Sequence
+from typing import Any
 
 import orjson
-from sqlalchemy import ARRAY, ColumnElement, Row, String, any_, bindparam, func, select
+from sqlalchemy import ARRAY, ColumnElement, String, any_, bindparam, func, select
 
 from tollway.fabric.db import Tx
 from tollway.services.ledger.model.values import Account, AccountRef
+
+Cells = Sequence[Any]
+"""A row, whatever made it."""
 
 
 def among(tx: Tx, column: ColumnElement[str], wanted: Collection[str]) -> ColumnElement[bool]:
@@ -18,17 +21,11 @@ def among(tx: Tx, column: ColumnElement[str], wanted: Collection[str]) -> Column
     return column.in_(select(listed.c.value))
 
 
-def to_account(row: Row[Any]) -> Account:
+def to_account(cells: Cells) -> Account:
     """Read a row of `account`; all other rows are laid out as their values are."""
-    cells = cells_of(row)
     return Account(cells[0], AccountRef._make(cells[1:5]), *cells[5:])
 
 
 def account_row(account: Account) -> tuple[Any, ...]:
     """Lay an account out as a row."""
     return (account.id, *account.ref, *account[2:])
-
-
-def cells_of(row: Row[Any]) -> tuple[Any, ...]:
-    """Give a row as a plain tuple."""
-    return cast("tuple[Any, ...]", row)

@@ -46,7 +46,7 @@ async def write_page(tx: Tx, page: Page) -> None:
     await _update(tx, t.hold, _HOLD_STATE, [_hold_state(one) for one in page.holds_changed.values()])
     await _update(tx, t.lot, _LOT_STATE, [(lot.id, lot.remaining) for lot in page.lots_changed.values()])
     await _mark(tx, page.marks.values())
-    await tx.run(t.pen.update().values(last_txn=page.last_txn, turn=t.pen.c.turn + 1))
+    await tx.run(t.pen.update().where(t.pen.c.id == 1).values(last_txn=page.last_txn, turn=t.pen.c.turn + 1))
 
 
 async def _insert(tx: Tx, table: Table, rows: Rows) -> None:

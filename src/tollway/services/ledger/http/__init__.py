@@ -1,0 +1,154 @@
+"""The ledger's REST side: a customer's accounts, statements and transactions, and giving to somebody else."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import Field
+
+from tollway.fabric.rest import Answer, Body, IdempotencyKey, Principal, Who, idempotent, policy
+from tollway.kit.errors import Invalid, NotFound
+from tollway.kit.money import parse_units
+from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
+from tollway.services.ledger.http.views import (
+    AccountList,
+    GiftView,
+    LineList,
+    TransactionView,
+    account_view,
+    line_view,
+    text_of,
+    transaction_view,
+)
+from tollway.services.ledger.model.posting import Leg, Posting
+from tollway.services.ledger.model.values import USER, AccountRef, Asset, LegKind
+from tollway.services.ledger.service import Ledger
+
+READ = policy(permission="wallet:read")
+READ_TRANSACTIONS = policy(permission="transactions:read")
+
+AccountPath = Annotated[str, Path(pattern=r"^acc_[0-9a-z]{26}$")]
+TransactionPath = Annotated[str, Path(pattern=r"^txn_[0-9a-z]{26}$")]
+LimitQuery = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
+
+
+class Gift(Body):
+    """What to give to whom. The asset must be transferable."""
+
+    to_user_id: Annotated[str, Field(pattern=r"^usr_[0-9a-zA-Z_]{1,60}$")]
+    asset: Annotated[str, Field(min_length=1, max_length=100, examples=["bandwidth.residential.standard"])]
+    amount: Annotated[str, Field(max_length=40, examples=["1000000000", "5.00"])]
+    note: Annotated[str, Field(max_length=200)] = ""
+
+
+def router(room: Ledger) -> APIRouter:
+    """Make the routes of the ledger."""
+    api = APIRouter(tags=["wallet"])
+    _accounts(api, room)
+    _transactions(api, room)
+    return api
+
+
+def _accounts(api: APIRouter, room: Ledger) -> None:
+    @api.get("/api/accounts", **READ)
+    async def accounts(who: Who) -> AccountList:
+        """List your accounts. The first look opens the default ones."""
+        assets = await _assets(room)
+        found = await room.accounts(USER, who.user_id)
+        if not {account.ref.asset for account in found}.issuperset(room.settings.default_assets):
+            defaults = [code for code in room.settings.default_assets if code in assets]
+            found = await room.open_accounts(USER, who.user_id, defaults) if defaults else found
+        return AccountList(items=[account_view(account, assets[account.ref.asset]) for account in found])
+
+    @api.get("/api/accounts/{account_id}/statement", **READ)
+    async def statement(
+        account_id: AccountPath, who: Who, limit: LimitQuery = DEFAULT_LIMIT, cursor: str = ""
+    ) -> LineList:
+        """List what happened on one of your accounts, newest first."""
+        account = await room.account(account_id)
+        if (account.ref.owner_kind, account.ref.owner_id) != (USER, who.user_id):
+            raise NotFound(f"there is no account {account_id}")
+        assets = await _assets(room)
+        page = await room.statement(account_id, limit, cursor)
+        lines = [line_view(one, account.id, assets[account.ref.asset]) for one in page.items]
+        return LineList(items=lines, next_cursor=page.next_cursor)
+
+
+def _transactions(api: APIRouter, room: Ledger) -> None:
+    @api.get("/api/transactions", **READ_TRANSACTIONS)
+    async def transactions(who: Who, limit: LimitQuery = DEFAULT_LIMIT, cursor: str = "") -> LineList:
+        """List what happened on all your accounts, newest first."""
+        assets = await _assets(room)
+        page = await room.transactions(USER, who.user_id, limit, cursor)
+        lines = [line_view(one, id_, assets[one.other.asset]) for id_, one in page.items]
+        return LineList(items=lines, next_cursor=page.next_cursor)
+
+    @api.get("/api/transactions/{transaction_id}", **READ_TRANSACTIONS)
+    async def explain(transaction_id: TransactionPath, who: Who, *, prove: bool = False) -> TransactionView:
+        """Explain one of your transactions line by line; with `prove`, show its place in the sealed books."""
+        explained = await room.explain(transaction_id, prove=prove)
+        mine = {
+            id_
+            for id_, ref in explained.names.items()
+            if (ref.owner_kind, ref.owner_id) == (USER, who.user_id)
+        }
+        if not mine:
+            raise NotFound(f"there is no transaction {transaction_id}")
+        return transaction_view(explained, mine, await _assets(room))
+
+    @api.post(
+        "/api/transactions",
+        status_code=201,
+        response_model=GiftView,
+        **policy(permission="transactions:write", audit="ledger:transaction:give"),
+    )
+    async def give(body: Gift, who: Who, key: IdempotencyKey) -> Response:
+        """Give some of what you hold to another customer."""
+
+        async def work() -> Answer:
+            return Answer(201, await _give(room, body, who, key))
+
+        return await idempotent(room.db, who, key, body, work)
+
+
+async def _give(room: Ledger, gift: Gift, who: Principal, key: str) -> GiftView:
+    asset = (await _assets(room)).get(gift.asset)
+    if asset is None:
+        raise Invalid(f"there is no asset {gift.asset!r}")
+    amount = _amount_of(gift.amount, asset)
+    if gift.to_user_id == who.user_id:
+        raise Invalid("give to somebody else; this is yourself")
+    # Only who has looked at their wallet has accounts, so a mistyped id can't swallow anything.
+    if not await room.accounts(USER, gift.to_user_id):
+        raise NotFound(f"there is no customer {gift.to_user_id} with a wallet")
+    giver, taker = (
+        AccountRef(USER, user_id, asset.code, "available") for user_id in (who.user_id, gift.to_user_id)
+    )
+    posting = Posting(
+        scope="wallet",
+        key=f"give:{who.user_id}:{key}",
+        code="give",
+        legs=(Leg(LegKind.POST, giver, taker, amount),),
+        actor=who.user_id,
+        meta={"note": gift.note} if gift.note else {},
+    )
+    receipt = await room.submit(posting)
+    return GiftView(
+        transaction_id=receipt.txn_id,
+        to_user_id=gift.to_user_id,
+        asset=asset.code,
+        amount=text_of(amount, asset),
+    )
+
+
+async def _assets(room: Ledger) -> dict[str, Asset]:
+    return {asset.code: asset for asset in await room.assets()}
+
+
+def _amount_of(text: str, asset: Asset) -> int:
+    try:
+        units = parse_units(text, asset.scale)
+    except ValueError as error:
+        raise Invalid(f"amount: {error}") from error
+    if units <= 0:
+        raise Invalid("amount: must be greater than zero")
+    return units
