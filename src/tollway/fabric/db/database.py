@@ -126,7 +126,18 @@ class Tx:
                 await self.conn.exec_driver_sql(
                     "SELECT pg_advisory_xact_lock(hashtext(current_schema() || '.outbox'))"
                 )
-            await self.run(tables.outbox.insert(), self.told)
+            await self._append(tables.outbox, self.told)
+
+    async def _append(self, table: Table, rows: list[dict[str, Any]]) -> None:
+        """Insert rows that have the same columns, in order; many at once cost little more than one."""
+        columns = list(rows[0])
+        values = [tuple(row.values()) for row in rows]
+        if self.dialect == "postgresql":
+            raw: Any = (await self.conn.get_raw_connection()).driver_connection
+            await raw.copy_records_to_table(table.name, columns=columns, records=values)
+            return
+        names, places = ", ".join(columns), ", ".join("?" * len(columns))
+        await self.conn.exec_driver_sql(f"INSERT INTO {table.name} ({names}) VALUES ({places})", values)  # noqa: S608
 
 
 class Database:

@@ -136,7 +136,7 @@ class TransactionView(BaseModel):
 def text_of(units: int, asset: Asset) -> str:
     """Render an amount for a reader; money of the usual scale with at least two decimals."""
     if asset.kind == MONEY and asset.scale == FIAT_SCALE:
-        return moneytext_of(units)
+        return money_text(units)
     return format_units(units, asset.scale)
 
 
