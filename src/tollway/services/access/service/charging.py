@@ -20,7 +20,7 @@ from tollway.kit.times import SECOND_US
 from tollway.services.access import store
 from tollway.services.access.model import Flow, Lease, Limits, State, matches, merge, merge_all
 from tollway.services.access.settings import AccessSettings
-from tollway.services.access.store.charging import Endpoint, Held, Patience
+from tollway.services.access.store.charging import Endpoint, Held, Orphan, Patience
 from tollway.services.access.store.usage import Growth
 
 if TYPE_CHECKING:
@@ -279,8 +279,8 @@ class Charging:
         if now_us - self._up_since_us < self._grace_us:
             return
         patience = Patience(now_us - self._lease_us - self._grace_us, now_us - self._grace_us)
-        while await self._close_orphans(patience):
-            pass
+        while orphans := await self._orphans(patience):
+            await self._close(orphans)
         async with self._db.snapshot() as tx:
             abandoned = await store.charging.abandoned_leases(tx, patience, SWEEP_BATCH)
         for lease_id in abandoned:
@@ -293,15 +293,17 @@ class Charging:
         async with self._db.transaction() as tx:
             await store.charging.forget_leases(tx, tx.now_us - KEEP_ENDED_US)
 
-    async def _close_orphans(self, patience: Patience) -> bool:
+    async def _orphans(self, patience: Patience) -> Sequence[Orphan]:
+        async with self._db.snapshot() as tx:
+            return await store.charging.orphans(tx, patience, SWEEP_BATCH)
+
+    async def _close(self, orphans: Sequence[Orphan]) -> None:
         async with self._db.transaction() as tx:
-            orphans = await store.charging.orphans(tx, patience, SWEEP_BATCH)
             await store.resources.lock(tx, {orphan.resource_id for orphan in orphans})
             for cause, rebooted in (("Lost-Carrier", False), ("NAS-Reboot", True)):
                 ids = [orphan.session_id for orphan in orphans if orphan.rebooted is rebooted]
                 for user_id, flow in await store.charging.close_flows(tx, ids, cause):
                     tx.tell(_accounted(user_id, flow))
-        return len(orphans) == SWEEP_BATCH
 
     async def _release(self, lease_id: str) -> None:
         # A lease that was asked for and never answered may have no hold behind it.

@@ -450,6 +450,17 @@ async def test_opening_again_under_the_same_boot_changes_nothing(here: Stage) ->
     assert (await flows(here))["flw_1"] == (5000, False, "")
 
 
+async def test_a_node_that_announces_itself_again_and_again_does_not_prolong_the_grace(here: Stage) -> None:
+    issued = await here.customer(8 * MB)
+    lease_id, _ = await here.lease(issued.resource.id, MB)
+    await send(here, lease_id, report(issued.resource.id, "flw_1", 5000, 1))
+    for _ in range(2):
+        await here.node(boot="boot-2")
+        here.clock.advance(61)
+    await here.access.charging.sweep()
+    assert (await flows(here))["flw_1"] == (5000, True, "NAS-Reboot")
+
+
 async def test_reports_keep_leases_alive_also_empty_ones(here: Stage) -> None:
     issued = await here.customer(8 * MB)
     quiet, _ = await here.lease(issued.resource.id, MB)

@@ -1,0 +1,312 @@
+"""Charging with the real ledger: what customers hold, what nodes spend of it, and what the books say after all."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from time import monotonic
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.kit.clock import FakeClock
+from tests.kit.databases import Kind, database, room_migrations
+from tests.kit.killing import Fate, Killed, MortalChannel, MortalDatabase
+from tests.kit.metering import ENDPOINTS, STANDARD, USER, TwoProducts, report
+from tollway.contracts import catalog_pb2_grpc, facts_pb2_grpc, ledger_pb2_grpc
+from tollway.contracts import ledger_pb2 as pb
+from tollway.contracts.errors import NoAllowance
+from tollway.contracts.events import UserStateChanged
+from tollway.fabric.bus import FactsLog, FactsRpc, Listener
+from tollway.fabric.db import Database
+from tollway.fabric.rpc import LocalChannel, LocalServer
+from tollway.kit.errors import Problem
+from tollway.kit.ids import new_id
+from tollway.services.access.hears import HEARS
+from tollway.services.access.model import Flow
+from tollway.services.access.service import Access
+from tollway.services.access.service.resources import Issued, Wish
+from tollway.services.access.settings import AccessSettings
+from tollway.services.ledger.rpc import LedgerRpc
+from tollway.services.ledger.service import Ledger
+from tollway.services.ledger.settings import LedgerSettings
+
+MB = 1_000_000
+
+
+@dataclass
+class House:
+    """Access and the ledger on real databases, and the way from one to the other."""
+
+    clock: FakeClock
+    server: LocalServer
+    ledger: Any
+    access_db: Database
+    access: Access
+
+    def life(self, fate: Fate) -> Access:
+        """Access in a process that `fate` ends."""
+        channel = MortalChannel(self.server, "access", fate)
+        return _access(channel, MortalDatabase(self.access_db, fate), self.clock)
+
+    async def customer(self, units: int, user_id: str = USER) -> Issued:
+        """A customer who bought so many bytes and connected; edge-1 is up."""
+        await self.buy(units, user_id)
+        await self.access.charging.open_node("edge-1", "boot-1", ENDPOINTS)
+        return (await self.access.resources.connect(user_id, Wish()))[0]
+
+    async def buy(self, units: int, user_id: str = USER) -> None:
+        asset = pb.Asset(code=STANDARD, kind=pb.ASSET_KIND_ACCESS, scale=0, unit="byte", transferable=True)
+        await self.ledger.DefineAsset(pb.DefineAssetRequest(asset=asset))
+        stock = pb.AccountRef(owner_kind="house", owner_id="catalog", asset=STANDARD, purpose="inventory")
+        mint = pb.AccountRef(owner_kind="house", owner_id="catalog", asset=STANDARD, purpose="issuance")
+        theirs = pb.AccountRef(owner_kind="user", owner_id=user_id, asset=STANDARD, purpose="available")
+        lot = pb.LotTerms(cost_asset="USD", cost=3 * units // 1000)
+        legs = [
+            pb.Leg(kind=pb.LEG_KIND_POST, debit=mint, credit=stock, amount=units),
+            pb.Leg(kind=pb.LEG_KIND_POST, debit=stock, credit=theirs, amount=units, lot=lot),
+        ]
+        dollars = pb.Asset(code="USD", kind=pb.ASSET_KIND_MONEY, scale=6, unit="USD", transferable=True)
+        await self.ledger.DefineAsset(pb.DefineAssetRequest(asset=dollars))
+        key = new_id("buy")
+        await self.ledger.Post(pb.PostRequest(scope="test", key=key, code="buy", legs=legs, actor=user_id))
+
+    async def account(self, owner_kind: str, owner_id: str, purpose: str) -> pb.Account:
+        ref = pb.AccountRef(owner_kind=owner_kind, owner_id=owner_id, asset=STANDARD, purpose=purpose)
+        return await self.ledger.GetAccount(pb.GetAccountRequest(ref=ref))
+
+    async def holding(self, user_id: str = USER) -> tuple[int, int]:
+        """What a customer holds, and how much of it is reserved."""
+        account = await self.account("user", user_id, "available")
+        return account.balance, account.debits_pending
+
+    async def books_hold(self) -> None:
+        verdict = await self.ledger.Verify(pb.VerifyRequest())
+        assert verdict.ok, list(verdict.findings)
+
+    async def used(self, user_id: str = USER) -> int:
+        """What access counted for a customer."""
+        return (await self.access.usage.stats(user_id)).all_time.output_octets
+
+
+def _access(channel: LocalChannel, db: Any, clock: FakeClock) -> Access:
+    ledger: Any = ledger_pb2_grpc.LedgerStub(channel)
+    catalog: Any = catalog_pb2_grpc.CatalogStub(channel)
+    return Access(db, clock, AccessSettings(), ledger, catalog)
+
+
+@asynccontextmanager
+async def a_house(kind: Kind, folder: Path, clock: FakeClock) -> AsyncIterator[House]:
+    server = LocalServer()
+    async with (
+        database(kind, folder, clock, room_migrations("ledger"), "ledger") as ledger_db,
+        database(kind, folder, clock, room_migrations("access"), "access") as access_db,
+    ):
+        ledger = Ledger(ledger_db, clock, LedgerSettings(), bytes(32))
+        await ledger.start()
+        ledger_pb2_grpc.add_LedgerServicer_to_server(LedgerRpc(ledger), server)
+        catalog_pb2_grpc.add_CatalogServicer_to_server(TwoProducts(), server)
+        stub: Any = ledger_pb2_grpc.LedgerStub(LocalChannel(server, "tester"))
+        yield House(clock, server, stub, access_db, _access(LocalChannel(server, "access"), access_db, clock))
+        await ledger.stop()
+
+
+@pytest.fixture
+async def house(kind: Kind, tmp_path: Path, clock: FakeClock) -> AsyncIterator[House]:
+    async with a_house(kind, tmp_path, clock) as one:
+        yield one
+
+
+# ── spending ────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def spend_all(house: House, resource_id: str, node: str, slice_bytes: int) -> int:
+    """Lease and spend to the last byte, as a node does; return what was got."""
+    got = 0
+    for number in itertools.count(1):
+        lease_id = new_id("hld")
+        granted = await house.access.charging.lease(node, resource_id, lease_id, slice_bytes)
+        if not granted.units:
+            return got
+        got += granted.units
+        record = report(resource_id, f"flw_{node}", got, number)
+        await house.access.charging.report(node, lease_id, [record], release=True)
+    raise AssertionError
+
+
+async def test_a_holding_is_spent_to_the_last_byte_and_then_the_door_is_closed(house: House) -> None:
+    issued = await house.customer(3 * MB + 7)
+    assert await spend_all(house, issued.resource.id, "edge-1", 500_000) == 3 * MB + 7
+    assert await house.holding() == (0, 0)
+    assert (await house.account("house", "access", "consumed")).balance == 3 * MB + 7
+    assert await house.used() == 3 * MB + 7
+    with pytest.raises(NoAllowance):
+        await house.access.charging.authenticate(issued.credential.username, issued.secret, "http")
+    await house.books_hold()
+
+
+async def test_many_nodes_racing_for_the_last_bytes_never_overspend(house: House) -> None:
+    issued = await house.customer(2 * MB + 1)
+    nodes = [f"edge-{n}" for n in range(1, 5)]
+    for node in nodes:
+        await house.access.charging.open_node(node, f"boot of {node}", ENDPOINTS)
+    got = await asyncio.gather(*(spend_all(house, issued.resource.id, node, 100_000) for node in nodes))
+    assert sum(got) == 2 * MB + 1 == await house.used()
+    assert min(got) > 0
+    assert await house.holding() == (0, 0)
+    await house.books_hold()
+
+
+async def test_use_earns_what_it_had_cost(house: House) -> None:
+    issued = await house.customer(8 * MB)
+    lease_id = new_id("hld")
+    await house.access.charging.lease("edge-1", issued.resource.id, lease_id, MB)
+    record = report(issued.resource.id, "flw_1", MB, 1, stopped=True)
+    await house.access.charging.report("edge-1", lease_id, [record], release=True)
+    lots = await house.ledger.ListLots(pb.ListLotsRequest(owner_kind="user", owner_id=USER, asset=STANDARD))
+    (lot,) = lots.lots
+    assert (lot.remaining, lot.cost - lot.remaining_cost) == (7 * MB, 3000)
+
+
+# ── what may go wrong ───────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("harm", ["killed", "unheard"])
+async def test_access_may_die_or_not_be_heard_at_any_point(
+    kind: Kind, tmp_path: Path, clock: FakeClock, harm: str
+) -> None:
+    """The node repeats its calls in order until they are answered, as the edge does."""
+    async with a_house(kind, tmp_path, clock) as house:
+        points = Fate()
+        await persist(house, house.life(points), await house.customer(8 * MB, "usr_0"), ("flw_1", "flw_2"))
+        assert len(points.passed) > 12
+        for point in range(len(points.passed)):
+            user_id = f"usr_{point + 1}"
+            issued = await house.customer(8 * MB, user_id)
+            fate = Fate(survives=point) if harm == "killed" else Fate(unheard=point)
+            names = (f"flw_{point}_1", f"flw_{point}_2")
+            await persist(house, house.life(fate), issued, names)
+            assert await house.holding(user_id) == (8 * MB - 3050, 0), points.passed[point]
+            assert await house.used(user_id) == 3050, points.passed[point]
+            assert await told(house, user_id) == list(names), points.passed[point]
+        await house.books_hold()
+
+
+async def persist(house: House, room: Access, issued: Issued, names: tuple[str, str]) -> None:
+    """Play a node's story: lease, report, stop, give back. When access dies or is not heard, ask a living one."""
+    one, two = names
+    resource_id, lease_id = issued.resource.id, new_id("hld")
+    batches: list[tuple[list[Flow], bool]] = [
+        ([report(resource_id, one, 1000, 1), report(resource_id, two, 50, 1)], False),
+        ([report(resource_id, one, 2500, 2)], False),
+        (
+            [report(resource_id, one, 3000, 3, stopped=True), report(resource_id, two, 50, 2, stopped=True)],
+            True,
+        ),
+    ]
+    while True:
+        try:
+            assert (await room.charging.lease("edge-1", resource_id, lease_id, 500_000)).units == 500_000
+            break
+        except (Killed, Problem):
+            room = house.access
+    for records, release in batches:
+        while True:
+            try:
+                await room.charging.report("edge-1", lease_id, records, release=release)
+                break
+            except (Killed, Problem):
+                room = house.access
+
+
+async def told(house: House, user_id: str) -> list[str]:
+    log = await FactsLog(house.access_db).read(0, 500, 0)
+    parsed = [fact for fact in log if fact.type == "SESSION_ACCOUNTED"]
+    return sorted(fact.subject for fact in parsed if f'"{user_id}"' in fact.data_json)
+
+
+@pytest.fixture
+async def one_house(tmp_path: Path, clock: FakeClock) -> AsyncIterator[House]:
+    async with a_house("sqlite", tmp_path, clock) as one:
+        yield one
+
+
+moves = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 4000)), min_size=1, max_size=8)
+
+
+@given(moves, st.randoms(use_true_random=False))
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_lost_repeated_and_reordered_reports_give_one_result(
+    one_house: House, moved: list[tuple[int, int]], random: Random
+) -> None:
+    house, user_id = one_house, new_id("usr")
+    issued = await house.customer(MB, user_id)
+    lease_id = new_id("hld")
+    await house.access.charging.lease("edge-1", issued.resource.id, lease_id, 100_000)
+    names = [new_id("flw") for _ in range(3)]
+    totals, sequences, sent = [0, 0, 0], [0, 0, 0], list[Flow]()
+    for flow, octets in moved:
+        totals[flow] += octets
+        sequences[flow] += 1
+        sent.append(report(issued.resource.id, names[flow], totals[flow], sequences[flow]))
+    stops = [
+        report(issued.resource.id, names[n], totals[n], sequences[n] + 1, stopped=True) for n in range(3)
+    ]
+    arriving = [one for one in sent if random.random() < 0.7] + stops
+    arriving += [one for one in arriving if random.random() < 0.4]
+    random.shuffle(arriving)
+    await asyncio.gather(
+        *(house.access.charging.report("edge-1", lease_id, [one], release=False) for one in arriving)
+    )
+    await house.access.charging.report("edge-1", lease_id, [], release=True)
+    assert await house.holding(user_id) == (MB - sum(totals), 0)
+    assert await house.used(user_id) == sum(totals)
+    assert await told(house, user_id) == sorted(names)
+
+
+async def test_a_vanished_node_gives_everything_back_and_a_late_return_is_charged(house: House) -> None:
+    issued = await house.customer(8 * MB)
+    lease_id = new_id("hld")
+    await house.access.charging.lease("edge-1", issued.resource.id, lease_id, MB)
+    await house.access.charging.report(
+        "edge-1", lease_id, [report(issued.resource.id, "flw_1", 5000, 1)], release=False
+    )
+    house.clock.advance(1100)
+    await house.access.charging.sweep()
+    assert await house.holding() == (8 * MB - 5000, 0)
+    await house.access.charging.open_node("edge-1", "boot-2", ENDPOINTS)
+    found = report(issued.resource.id, "flw_1", 6000, 2, stopped=True, terminate_cause="NAS-Reboot")
+    await house.access.charging.report("edge-1", lease_id, [found], release=True)
+    assert await house.holding() == (8 * MB - 6000, 0)
+    assert await house.used() == 6000
+    await house.books_hold()
+
+
+async def test_a_suspension_by_identity_reaches_the_nodes_within_a_second(
+    house: House, kind: Kind, tmp_path: Path
+) -> None:
+    await house.customer(MB)
+    async with database(kind, tmp_path, house.clock, None, "identity") as identity_db:
+        facts_pb2_grpc.add_FactsServicer_to_server(
+            FactsRpc({"identity": FactsLog(identity_db)}), house.server
+        )
+        facts: Any = facts_pb2_grpc.FactsStub(LocalChannel(house.server, "access"))
+        listener = Listener(house.access, house.access_db, HEARS, {"identity": facts})
+        await listener.start()
+        async with aclosing(house.access.changes.follow("edge-1", 0)) as following:
+            assert (await anext(following)).sequence == 0
+            waiting = asyncio.ensure_future(anext(following))
+            await asyncio.sleep(0.05)
+            began = monotonic()
+            async with identity_db.transaction() as tx:
+                tx.tell(UserStateChanged(user_id=USER, state="suspended", reason="fraud", actor="usr_9"))
+            async with asyncio.timeout(5):
+                change = await waiting
+            assert monotonic() - began < 1
+        await listener.stop()
+    assert (change.kind, change.user_id) == ("user_suspended", USER)
