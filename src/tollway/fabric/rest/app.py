@@ -88,6 +88,7 @@ class Manners:
             return
         headers: dict[bytes, bytes] = dict(scope["headers"])
         correlation = headers.get(b"x-correlation-id", b"").decode("latin-1")[:64] or new_id("cor")
+        scope[problems.CORRELATION] = correlation
         parent = headers.get(b"traceparent", b"").decode("latin-1")[:64]
         with acting(correlation_id=correlation, traceparent=parent, timeout_s=REQUEST_TIMEOUT_S):
             await self._app(scope, _Limited(receive), send)

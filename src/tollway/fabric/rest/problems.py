@@ -8,12 +8,14 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from tollway.fabric.rpc import acting
 from tollway.fabric.telemetry import correlation_id
 from tollway.kit.errors import Internal, Invalid, Malformed, NotFound, Problem
 
 _log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 TYPE_BASE = "/problems/"
+CORRELATION = "tollway.correlation_id"  # key in the ASGI scope
 
 
 def document(problem: Problem, path: str) -> dict[str, Any]:
@@ -59,7 +61,9 @@ def install(app: FastAPI) -> None:
 
     async def on_bug(request: Request, error: Exception) -> JSONResponse:
         _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-        return respond(Internal(), request.url.path)
+        # This handler runs outside of what every request gets, so the id is brought back by hand.
+        with acting(correlation_id=request.scope.get(CORRELATION, "")):
+            return respond(Internal(), request.url.path)
 
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(RequestValidationError, on_invalid)
