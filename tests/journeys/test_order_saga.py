@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.kit.clock import FakeClock
-from tests.kit.databases import Kind
+from tests.kit.databases import Kind, database, room_migrations
 from tests.kit.killing import Fate, Killed
 from tests.kit.market import BUDGET, GB, STANDARD, USD, Market, market
 from tollway.contracts import ledger_pb2 as pb
@@ -27,6 +27,9 @@ from tollway.contracts import ledger_pb2_grpc
 from tollway.fabric.rpc import LocalChannel
 from tollway.kit.errors import Problem, Unavailable
 from tollway.kit.ids import new_id
+from tollway.services.ledger.rpc import LedgerRpc
+from tollway.services.ledger.service import Ledger
+from tollway.services.ledger.settings import LedgerSettings
 from tollway.services.orders.jobs import janitor
 from tollway.services.orders.model import STOPPABLE, Move, Order, State
 from tollway.services.orders.service import Orders, postings
@@ -50,10 +53,20 @@ KEY = "the one key"
 
 
 @pytest.fixture
-async def shop(kind: Kind, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Market]:
-    async with market(kind, tmp_path, clock) as opened:
+async def ledger(kind: Kind, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Ledger]:
+    async with database(kind, tmp_path, clock, room_migrations("ledger"), "ledger") as db:
+        room = Ledger(db, clock, LedgerSettings(batch_wait_s=0), bytes(32))
+        await room.start()
+        yield room
+        await room.stop()
+
+
+@pytest.fixture
+async def shop(kind: Kind, tmp_path: Path, clock: FakeClock, ledger: Ledger) -> AsyncIterator[Market]:
+    async with market(kind, tmp_path, clock, ledger_door=LedgerRpc(ledger)) as opened:
         await empty_the_shelf(opened, BUDGET)
         yield opened
+        await the_books_balance(opened)
 
 
 # ── the stories ─────────────────────────────────────────────────────────────────────────────────────
@@ -65,22 +78,25 @@ async def test_killed_at_every_point_and_recovered_in_every_way(story: Story, sh
 
 
 lives = st.lists(
-    st.tuples(st.integers(0, 24), st.sampled_from(WAYS), st.sampled_from(PAUSES_S)), min_size=1, max_size=5
+    st.tuples(st.integers(0, 24), st.sampled_from(WAYS), st.sampled_from(PAUSES_S), st.booleans()),
+    min_size=1,
+    max_size=5,
 )
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(story=st.sampled_from(STORIES), lives=lives, fee_ppm=st.sampled_from((0, 25_000)))
 async def test_any_number_of_short_lives_comes_to_one_end(
-    story: Story, lives: list[tuple[int, Way, int]], fee_ppm: int, shop: Market
+    story: Story, lives: list[tuple[int, Way, int, bool]], fee_ppm: int, shop: Market, ledger: Ledger
 ) -> None:
     buyer = await Buyer.arrive(shop, story, fee_ppm)
-    for survives, way, pause_s in lives:
+    for survives, way, pause_s, ledger_tidies in lives:
         with contextlib.suppress(Killed, Problem):
             await buyer.go_on(way, buyer.orders(Fate(survives)))
         shop.clock.advance(pause_s)
+        if ledger_tidies:
+            await ledger.expire()
     await buyer.settled_once()
-    await the_books_balance(shop)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -101,7 +117,6 @@ async def test_lives_side_by_side_come_to_one_end(
     ]
     await asyncio.gather(*going_on, return_exceptions=True)
     await buyer.settled_once()
-    await the_books_balance(shop)
 
 
 # ── a test of the tests ─────────────────────────────────────────────────────────────────────────────
@@ -157,7 +172,6 @@ async def kill_everywhere(shop: Market, story: Story) -> None:
         order = await buyer.settled_once()
         if order is not None and way != "cancel":
             assert (order.state, order.reason) == buyer.expected
-    await the_books_balance(shop)
 
 
 # ── who they are about ──────────────────────────────────────────────────────────────────────────────
