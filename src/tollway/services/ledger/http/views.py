@@ -6,7 +6,7 @@ import orjson
 from pydantic import BaseModel, Field
 
 from tollway.fabric.rest import UtcTime
-from tollway.kit.money import FIAT_SCALE, format_units
+from tollway.kit.money import FIAT_SCALE, format_units, money_text
 from tollway.services.ledger.model.records import StatementLine
 from tollway.services.ledger.model.values import MONEY, USER, Account, AccountRef, Asset
 from tollway.services.ledger.service.ledger import Explained, Inclusion
