@@ -12,7 +12,6 @@ machine, and then the added median latency at 500 requests per second.
 import argparse
 import asyncio
 import json
-import os
 import re
 import statistics
 import subprocess
@@ -32,7 +31,9 @@ from bench import peers
 
 ISSUER, AUDIENCE = "http://bench", "tollway"
 TOKENS = 64
-BODY = json.dumps({"id": "ord_01k9w2", "state": "filled", "lines": [{"asset": "bandwidth", "units": "1000"}] * 3})[:199]
+BODY = json.dumps(
+    {"id": "ord_01k9w2", "state": "filled", "lines": [{"asset": "bandwidth", "units": "1000"}] * 3}
+)[:199]
 
 HAPROXY = """
 global
@@ -150,13 +151,6 @@ def serve_forever(arguments: list[str]) -> None:
     import uvloop
 
     port, upstream, jwks, log = arguments
-    if profile := os.environ.get("BENCH_PROFILE"):
-        import cProfile
-        import signal
-
-        profiler = cProfile.Profile()
-        signal.signal(signal.SIGTERM, lambda *_: (profiler.disable(), profiler.dump_stats(profile), os._exit(0)))
-        profiler.enable()
     uvloop.run(serve(int(port), upstream, jwks, log))
 
 
@@ -175,7 +169,9 @@ class Bench:
         (folder / "wrk.lua").write_text(WRK.format(tokens=",".join(f'"{one}"' for one in make_tokens(key))))
         self.upstream = peers.free_port()
         stack.enter_context(
-            self._haproxy("upstream", self.upstream, UPSTREAM.format(port=self.upstream, body=folder / "body.json"))
+            self._haproxy(
+                "upstream", self.upstream, UPSTREAM.format(port=self.upstream, body=folder / "body.json")
+            )
         )
 
     @contextmanager
@@ -199,13 +195,17 @@ class Bench:
     def _haproxy(self, name: str, port: int, config: str) -> Iterator[int]:
         path = self.folder / f"{name}.cfg"
         path.write_text(config)
-        with peers.running([peers.program("haproxy"), "-db", "-f", str(path)], port, self.folder / f"{name}.log") as pid:
+        with peers.running(
+            [peers.program("haproxy"), "-db", "-f", str(path)], port, self.folder / f"{name}.log"
+        ) as pid:
             yield pid
 
     def load(self, port: int, seconds: float) -> tuple[int, float]:
         """Send as much as it takes for `seconds`; return requests answered and the median latency in ms."""
         command = [peers.program("wrk"), "-t1", "-c16", f"-d{seconds:g}s", "-s", str(self.folder / "wrk.lua")]
-        shown = subprocess.run([*command, f"http://127.0.0.1:{port}"], check=True, capture_output=True, text=True).stdout
+        shown = subprocess.run(
+            [*command, f"http://127.0.0.1:{port}"], check=True, capture_output=True, text=True
+        ).stdout
         found = re.search(r"RESULT (\d+) (\d+) (\d+)", shown)
         assert found is not None, shown
         assert found[2] == "0", f"wrk had errors:\n{shown}"
@@ -244,9 +244,7 @@ def rps_per_core(bench: Bench, port: int, pid: int, seconds: float) -> float:
 
 async def median_ms(port: int, token: str, rate: int, seconds: float) -> float:
     """Send `rate` requests a second, evenly, over 8 connections; return the median latency in ms."""
-    request = (
-        f"GET /api/orders/ord_1 HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
-    )
+    request = f"GET /api/orders/ord_1 HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
     took: list[float] = []
 
     async def one(offset_s: float, interval_s: float) -> None:
@@ -286,14 +284,18 @@ def measure(rounds: int, seconds: float) -> list[str]:
                 pairs = [(ours, port, pid), (theirs, peer_port, peer_pid)]
                 for found, at, process in pairs if number % 2 else reversed(pairs):
                     found.append(rps_per_core(bench, at, process, seconds))
-                print(f"round {number + 1}: gateway {ours[-1]:,.0f} haproxy {theirs[-1]:,.0f} requests per CPU second")
+                print(
+                    f"round {number + 1}: gateway {ours[-1]:,.0f} haproxy {theirs[-1]:,.0f} requests per CPU second"
+                )
             for _ in range(rounds):
                 for found, at in ((direct_ms, bench.upstream), (ours_ms, port), (theirs_ms, peer_port)):
                     found.append(uvloop.run(median_ms(at, token, 500, seconds)))
     direct, mine, peer = map(statistics.median, (direct_ms, ours_ms, theirs_ms))
     print(f"median latency at 500 rps: direct {direct:.3f} ms, gateway {mine:.3f} ms, haproxy {peer:.3f} ms")
     return [
-        peers.ratio_line("gateway_rps_per_core_vs_haproxy", statistics.median(ours) / statistics.median(theirs), ">=1"),
+        peers.ratio_line(
+            "gateway_rps_per_core_vs_haproxy", statistics.median(ours) / statistics.median(theirs), ">=1"
+        ),
         peers.ratio_line("gateway_added_p50_ms_at_500_rps", mine - direct, "<=0.3"),
     ]
 
@@ -301,7 +303,9 @@ def measure(rounds: int, seconds: float) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="one short round")
-    parser.add_argument("--serve", nargs=4, metavar=("PORT", "UPSTREAM", "JWKS", "LOG"), help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--serve", nargs=4, metavar=("PORT", "UPSTREAM", "JWKS", "LOG"), help=argparse.SUPPRESS
+    )
     arguments = parser.parse_args()
     if arguments.serve:
         serve_forever(arguments.serve)

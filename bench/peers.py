@@ -14,13 +14,19 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 def need(*programs: str) -> None:
     """Install the Debian packages of `programs` that are not there. Ends with one clear line when it cannot."""
-    missing = [name for name in programs if shutil.which(name) is None and not Path(f"/usr/sbin/{name}").exists()]
+    missing = [
+        name for name in programs if shutil.which(name) is None and not Path(f"/usr/sbin/{name}").exists()
+    ]
     if not missing:
         return
     try:
-        subprocess.run(["apt-get", "install", "-y", "--no-install-recommends", *missing], check=True, capture_output=True)
+        subprocess.run(
+            ["apt-get", "install", "-y", "--no-install-recommends", *missing], check=True, capture_output=True
+        )
     except (OSError, subprocess.CalledProcessError) as error:
-        raise SystemExit(f"cannot install {', '.join(missing)}: install them by hand (apt-get install)") from error
+        raise SystemExit(
+            f"cannot install {', '.join(missing)}: install them by hand (apt-get install)"
+        ) from error
 
 
 def program(name: str) -> str:

@@ -143,7 +143,8 @@ class Authority:
             del self._in_work[key]
         if len(self._known) >= self._settings.verdicts:
             self._forget(next(iter(self._known)))
-        self._known.pop(key, None)
+        if key in self._known:
+            self._forget(key)
         self._known[key] = judged
         if isinstance(judged, Verdict):
             self._by_session.setdefault(judged.session_id, []).append(judged)

@@ -66,13 +66,14 @@ def forgery(exchange: "Forwarding", verdict: Verdict) -> Refusal | None:
     pages can read. Opening a WebSocket is a GET that no CORS rule guards, so it needs the origin too.
     """
     head, inbound = exchange.head, exchange.inbound
-    if head.method in SAFE_METHODS and not head.upgrade:
+    opens_socket = head.upgrade == b"websocket"
+    if head.method in SAFE_METHODS and not opens_socket:
         return None
     same_origin = inbound.fetch_site.lower() == b"same-origin"
     if not same_origin and not exchange.gateway.origins.trusts(
         inbound.origin, head.host, tls=exchange.client.tls
     ):
         return FOREIGN_ORIGIN
-    if not head.upgrade and not same_secret(inbound.csrf, verdict.csrf):
+    if not opens_socket and not same_secret(inbound.csrf, verdict.csrf):
         return CSRF
     return None

@@ -64,7 +64,9 @@ class Exchange(Forwarding):
         plan = self.plan = gateway.plans[route.name]
         if head.length > route.body_limit_bytes:
             self.refuse(TOO_LARGE)
-        elif head.upgrade == b"websocket" and not route.websocket:
+        elif head.upgrade == b"websocket" and not (
+            route.websocket and head.method == b"GET" and self.body_ended
+        ):
             self.refuse(NO_WEBSOCKET)
         else:
             if route.total_s:

@@ -17,6 +17,7 @@ from tollway.gateway.inbound import Inbound, trace_line
 from tollway.gateway.problems import (
     BROKEN_UPSTREAM,
     NO_UPSTREAM,
+    SLOW_BODY,
     SLOW_UPSTREAM,
     TOO_LARGE,
     Refusal,
@@ -69,12 +70,14 @@ class Forwarding:
     upstream_s: float = 0.0
     answer_due: float = 0.0
     total_due: float = 0.0
+    moved: int = 0  # bytes that had passed when the deadlines were last looked at
+    moved_at: float = 0.0
 
     def __init__(self, client: "ClientConnection", head: RequestHead, now: float) -> None:
         self.client = client
         self.gateway = client.gateway
         self.head = head
-        self.started = now
+        self.started = self.moved_at = now
         self.bytes_in = head.size
         self.request_id = self.correlation = self.gateway.next_request_id()
         if not head.keep_alive or self.gateway.draining:
@@ -188,6 +191,8 @@ class Forwarding:
         """Tell the upstream that the request is complete."""
         self.bytes_in += size
         self.body_ended = True
+        if not self.answered:
+            self.answer_due = self.gateway.monotonic() + self.plan.route.answer_s
         if self.head.framing is _CHUNKED and self.link is not None:
             self._keep(LAST_CHUNK)
             self.link.write(LAST_CHUNK)
@@ -319,14 +324,16 @@ class Forwarding:
         self.client.update_reading()
 
     def tick(self, now: float) -> None:
-        """Look at the deadlines."""
-        if (self.answer_due and now > self.answer_due and self.body_ended) or (
-            self.total_due and now > self.total_due
-        ):
-            if self.link is not None:
-                self.plan.upstream.breaker.failed(now)
-                self.plan.upstream.count("slow")
+        """Look at the deadlines. Only an upstream that had the whole request and did not answer is to blame."""
+        moved = self.bytes_in + self.bytes_out
+        if moved != self.moved:
+            self.moved, self.moved_at = moved, now
+        if self.body_ended and self.answer_due and now > self.answer_due:
+            self.plan.upstream.breaker.failed(now)
+            self.plan.upstream.count("slow")
             self.break_off(SLOW_UPSTREAM)
+        elif (self.total_due and now > self.total_due) or now - self.moved_at > self.plan.route.silence_s:
+            self.break_off(SLOW_UPSTREAM if self.body_ended else SLOW_BODY)
 
     def break_off(self, refusal: Refusal) -> None:
         """Refuse, or cut the client off when it has the head of another answer already."""
@@ -346,8 +353,6 @@ class Forwarding:
             self.reason = "client_closed"
             self.closing = True
             self.status = self.status or 499
-            if self.link is not None and not self.answered:
-                self.plan.upstream.breaker.withdrawn()
             self._drop_link()
             self._finish()
 
@@ -373,6 +378,7 @@ class Forwarding:
         if self.link is not None:
             link, self.link = self.link, None
             link.drop()
+            self.plan.upstream.breaker.withdrawn()
 
     def _finish(self) -> None:
         self.ended = True

@@ -39,6 +39,7 @@ class Route:
     connect_s: float = 2.0
     answer_s: float = 30.0  # until the head of the answer, for each try
     total_s: float = 60.0  # for the whole exchange; 0 is no limit, for long downloads and event streams
+    silence_s: float = 60.0  # in which not a byte passes either way
     websocket: bool = False
     content_policy: str = API_CONTENT_POLICY
 

@@ -184,8 +184,11 @@ class Gateway:
         tls: ssl.SSLContext | None = None,
     ) -> int:
         loop = asyncio.get_running_loop()
+        handshake_s = self.settings.head_s if tls else None
         try:
-            listener = await loop.create_server(protocol, host, port, ssl=tls, backlog=1_024)
+            listener = await loop.create_server(
+                protocol, host, port, ssl=tls, backlog=1_024, ssl_handshake_timeout=handshake_s
+            )
         except OSError as error:
             advice = f"free it, or set gateway.{setting} to another one (0 takes a free one)"
             raise OSError(
@@ -214,7 +217,7 @@ class Gateway:
                 (b"Connection", b"close"),
             ),
         )
-        return head[:-2] + refusal.headers + self.security_lines + b"\r\n" + body
+        return head[:-2] + self.date_line + refusal.headers + self.security_lines + b"\r\n" + body
 
     def _session_ended(self, entry: RevocationLike) -> None:
         """Cut the tunnels of a session that ended."""

@@ -224,3 +224,11 @@ async def test_while_the_tokens_room_is_down_known_sessions_go_on_and_new_ones_w
         assert (answer.status, answer.code, answer.header("Retry-After")) == (503, "unavailable", "1")
         home.tokens.problem, home.tokens.sessions["c-bob"] = None, "usr_bob"
         assert (await home.ask("GET", "/api/orders", b"Cookie: __Host-sid=c-bob\r\n")).status == 200
+
+
+async def test_judging_again_leaves_no_old_verdict_behind(tmp_path: Path):
+    async with house(tmp_path, verdict_s=0.05) as home:
+        for _ in range(5):
+            assert (await home.ask("GET", "/api/orders", ALICE)).status == 200
+            await asyncio.sleep(0.06)
+        assert len(home.gateway.authority._by_session.get("ses_usr_alice", [])) <= 1

@@ -72,6 +72,7 @@ async def test_rubbish_costs_one_connection(tmp_path: Path, rubbish: bytes):
         client.send(rubbish)
         raw = await client.rest()
         assert status_of(raw) in {400, 414, 431}
+        client.close()
         await eventually(lambda: not home.gateway.connections)
         assert (await home.ask("GET", "/api/catalog/x")).status == 200
 
@@ -257,5 +258,6 @@ async def test_beyond_the_last_connection_one_is_told_so(tmp_path: Path):
         answer = await third.answer()
         assert (answer.status, answer.code, answer.header("Retry-After")) == (503, "unavailable", "1")
         first[0].close()
+        third.close()
         await eventually(lambda: len(home.gateway.connections) < 2)
         assert (await home.ask("GET", "/api/catalog")).status == 200

@@ -1,9 +1,11 @@
 """Upstreams: the pool, the breaker, and the budget for repetitions."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 
-from tests.kit.gateway import HOST, Seen, echo, eventually, house
+from tests.kit.gateway import HOST, Seen, default_routes, echo, eventually, house
+from tollway.gateway import Route
 from tollway.gateway.upstream import Breaker
 
 
@@ -120,3 +122,53 @@ async def test_a_stopping_upstream_loses_nothing_that_waits_between_requests(tmp
             assert (await client.answer()).status == 200
             home.upstream.hang_up()
             await eventually(lambda: not home.gateway.plans["catalog"].upstream.links)
+
+
+async def test_clients_that_are_slow_or_leave_do_not_open_the_breaker(tmp_path: Path):
+    async with house(tmp_path, body_grace_s=0.2, body_bytes_per_s=1_000) as home:
+        head = b"POST /api/catalog HTTP/1.1\r\n" + HOST + b"Content-Length: 1000\r\n\r\n"
+        for number in range(8):
+            client = await home.client()
+            client.send(head + b"x")
+            if number % 2:
+                await asyncio.sleep(0.02)
+                client.close()
+            else:
+                assert (await client.answer()).status == 408
+        assert (await home.ask("GET", "/api/catalog")).status == 200
+
+
+async def test_a_probe_that_its_client_spoils_does_not_block_the_next(tmp_path: Path):
+    async with house(tmp_path) as home:
+
+        async def die(_seen: Seen, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.transport.abort()
+
+        home.upstream.script = die
+        for _ in range(5):
+            await home.ask("POST", "/api/catalog")
+        home.upstream.script = echo
+        await asyncio.sleep(1.1)
+        spoiler = await home.client()
+        spoiler.send(b"POST /api/catalog HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n")
+        assert (await spoiler.answer()).status == 400
+        assert (await home.ask("GET", "/api/catalog")).status == 200
+
+
+async def test_silence_in_the_middle_of_an_answer_has_an_end(tmp_path: Path):
+    def routes(address: str) -> list[Route]:
+        return [replace(route, silence_s=0.3) for route in default_routes(address)]
+
+    async with house(tmp_path, routes=routes) as home:
+
+        async def stop_half_way(
+            _seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        ) -> None:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+            await reader.read()
+
+        home.upstream.script = stop_half_way
+        client = await home.client()
+        client.send(b"GET /files/x HTTP/1.1\r\n" + HOST + b"\r\n")
+        assert (await client.rest()).endswith(b"\r\n\r\nhalf")
+        assert home.lines()[-1]["reason"] == "cut_off"

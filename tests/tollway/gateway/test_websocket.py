@@ -163,3 +163,16 @@ async def test_stopping_ends_sockets(tmp_path: Path):
             await home.gateway.stop()
             with pytest.raises(ConnectionClosed):
                 await asyncio.wait_for(live.recv(), 1)
+
+
+@pytest.mark.parametrize("head", [b"POST /live HTTP/1.1\r\n", b"GET /live HTTP/1.1\r\nContent-Length: 3\r\n"])
+async def test_an_upgrade_is_a_plain_get(tmp_path: Path, head: bytes):
+    async with house(tmp_path) as home:
+        client = await home.client()
+        client.send(
+            head
+            + HOST
+            + b"Authorization: Bearer usr_alice\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nabc"
+        )
+        assert (await client.answer()).status == 400
+        assert not home.gateway.tunnels
