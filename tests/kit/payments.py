@@ -1,12 +1,14 @@
 """The payment mock as tests run it: served on loopback, with its jobs done when a test says so.
 
 `running_mock` serves it in the test's own event loop; `MockInThread` in a thread of its own, so that tests of the
-official SDK can be plain and synchronous. `Receiver` takes webhooks and answers them as it was told.
+official SDK can be plain and synchronous. `Receiver` takes webhooks and answers them as it was told. `till` is the
+payments room with all of this around it.
 """
 
 import asyncio
+import json
 import threading
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,10 +19,19 @@ import stripe
 
 from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind, database, room_migrations
+from tests.kit.fake_ledger import FakeLedger
+from tests.kit.rest import RestClient, rest
+from tollway.contracts import identity_pb2, identity_pb2_grpc, ledger_pb2, ledger_pb2_grpc
 from tollway.fabric.clock import Clock
-from tollway.fabric.db import Database
+from tollway.fabric.db import Database, tables
 from tollway.fabric.jobs import Worker
 from tollway.fabric.rest import RestServer
+from tollway.fabric.rpc import LocalChannel, LocalServer
+from tollway.services.payments.http import router
+from tollway.services.payments.jobs import JOBS as ROOM_JOBS
+from tollway.services.payments.providers.stripe import StripeProvider
+from tollway.services.payments.service import Payments
+from tollway.services.payments.settings import PaymentsSettings
 from tollway.services.payments_mock.http import app
 from tollway.services.payments_mock.jobs import JOBS
 from tollway.services.payments_mock.service import PaymentsMock
@@ -159,3 +170,137 @@ class Receiver:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self._server.server_port}/hook"
+
+
+class FakeIdentity(identity_pb2_grpc.IdentityServicer):
+    """Knows everybody's address."""
+
+    async def GetUser(self, request: identity_pb2.GetUserRequest, context: Any) -> identity_pb2.User:
+        return identity_pb2.User(id=request.user_id, email=f"{request.user_id}@example.com", state="active")
+
+
+class Late:
+    """An application that is told later what it is, so that its address is known before."""
+
+    app: Any = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.app(scope, receive, send)
+
+
+@dataclass
+class Till:
+    """The payments room with the mock for a provider, a ledger in memory, and its REST side served."""
+
+    db: Database
+    clock: FakeClock
+    mock: Mock
+    ledger: FakeLedger
+    doors: LocalServer
+    channel: LocalChannel
+    provider: StripeProvider
+    room: Payments
+    rest: RestClient
+    worker: Worker
+    public_url: str
+    settings: PaymentsSettings
+    late: Late
+
+    def sdk(self) -> stripe.StripeClient:
+        """Give a client of the provider, to look from the other side. Blocking: use it in a thread."""
+        return stripe.StripeClient(
+            "sk_test_till", base_addresses={"api": self.mock.url}, http_client=stripe.RequestsClient()
+        )
+
+    async def look(self, ask: Callable[[stripe.StripeClient], Any]) -> Any:
+        """Look at the provider's side."""
+        return await asyncio.to_thread(ask, self.sdk())
+
+    async def plan(self, fault: str, match: str = "", delay_s: float | None = None, times: int = 1) -> None:
+        """Plan a failure at the provider."""
+        await self.mock.room.plan_fault(fault, match=match, delay_s=delay_s, times=times)
+
+    async def settle(self) -> None:
+        """Deliver webhooks and do jobs until nothing is due."""
+        while await self.mock.deliver() + await self.worker.run_due():
+            pass
+
+    async def told(self) -> list[tuple[str, dict[str, Any]]]:
+        """Return the facts that were announced."""
+        async with self.db.snapshot() as tx:
+            rows = await tx.all(tables.outbox.select().order_by(tables.outbox.c.position))
+        return [(row.type, json.loads(row.data)) for row in rows]
+
+    def balance(self, user_id: str, currency: str = "USD") -> int:
+        """Return what is in a wallet."""
+        return self.ledger.counters("user", user_id, currency, "available").balance
+
+    def life(self, db: Any = None, channel: Any = None, provider: Any = None) -> Payments:
+        """Give the room as another process would have it, on the same data."""
+        return open_room(
+            db or self.db, self.settings, provider or self.provider, channel or self.channel, self.public_url
+        )
+
+
+def open_room(db: Any, settings: PaymentsSettings, provider: Any, channel: Any, public_url: str) -> Payments:
+    return Payments(
+        db,
+        settings,
+        provider,
+        ledger_pb2_grpc.LedgerStub(channel),  # pyright: ignore[reportArgumentType]
+        identity_pb2_grpc.IdentityStub(channel),  # pyright: ignore[reportArgumentType]
+        public_url=public_url,
+        seal_key=b"k" * 32,
+    )
+
+
+@asynccontextmanager
+async def till(
+    kind: Kind,
+    folder: Path,
+    clock: FakeClock,
+    *,
+    timeout_s: float = 5,
+    register: bool = True,
+    **settings: Any,
+) -> AsyncIterator[Till]:
+    """Open a till: everything of the payments room, with real HTTP between it and its provider."""
+    late, doors, ledger = Late(), LocalServer(), FakeLedger(clock)
+    for currency in ("USD", "EUR"):
+        ledger.assets[currency] = ledger_pb2.Asset(code=currency, scale=6)
+    ledger_pb2_grpc.add_LedgerServicer_to_server(ledger, doors)
+    identity_pb2_grpc.add_IdentityServicer_to_server(FakeIdentity(), doors)
+    channel = LocalChannel(doors, "payments")
+    server = RestServer(late, "127.0.0.1:0", drain_s=0)
+    await server.start()
+    async with (
+        database(kind, folder, clock, room_migrations("payments"), "payments") as db,
+        running_mock("sqlite", folder, clock) as mock,
+    ):
+        provider = StripeProvider("sk_test_till", mock.url, timeout_s=timeout_s, retries=0)
+        wanted, public_url = PaymentsSettings(**settings), f"http://127.0.0.1:{server.port}"
+        room = open_room(db, wanted, provider, channel, public_url)
+        client = rest(router(room))
+        late.app = client.app
+        worker = Worker(room, db, ROOM_JOBS)
+        if register:
+            await room.webhooks.register()
+        try:
+            yield Till(
+                db,
+                clock,
+                mock,
+                ledger,
+                doors,
+                channel,
+                provider,
+                room,
+                client,
+                worker,
+                public_url,
+                wanted,
+                late,
+            )
+        finally:
+            await server.stop()
+            await provider.close()

@@ -1,0 +1,84 @@
+"""The tables of payments, on both databases."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.kit.clock import FakeClock
+from tests.kit.databases import Kind, database, room_migrations
+from tests.kit.schema import drift
+from tollway.fabric.db import Database
+from tollway.services.payments import store
+from tollway.services.payments.model import FROM, Deposit, State
+
+FRESH = Deposit(
+    id="dep_1",
+    user_id="usr_1",
+    request_key="key",
+    currency="USD",
+    amount=5_000_000,
+    method="pm_card_visa",
+    checkout=False,
+    state=State.CREATED,
+    reason="",
+    decline_code="",
+    provider="stripe",
+    customer_ref="",
+    payment_ref="",
+    checkout_ref="",
+    action_url="",
+    transaction_id="",
+    check_at_us=10,
+    created_at_us=1,
+    updated_at_us=1,
+)
+
+
+@pytest.fixture
+async def db(kind: Kind, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Database]:
+    async with database(kind, tmp_path, clock, room_migrations("payments")) as opened:
+        yield opened
+
+
+async def test_the_migrations_make_the_tables_that_the_store_describes(db: Database) -> None:
+    assert await drift(db, store.metadata) == []
+
+
+async def test_a_request_key_names_one_deposit_of_a_user(db: Database) -> None:
+    async with db.transaction() as tx:
+        assert await store.add_deposit(tx, FRESH)
+        assert not await store.add_deposit(tx, replace(FRESH, id="dep_2"))
+        assert await store.add_deposit(tx, replace(FRESH, id="dep_3", user_id="usr_2"))
+        assert await store.find_by_request(tx, "usr_1", "key") == FRESH
+
+
+async def test_a_deposit_moves_only_as_the_model_says(db: Database) -> None:
+    for start in State:
+        for to in (state for state in State if state != State.CREATED):
+            ref = f"dep_{start}_{to}"
+            async with db.transaction() as tx:
+                await store.add_deposit(tx, replace(FRESH, id=ref, request_key=ref, state=start))
+                assert await store.move(tx, ref, to) == (start in FROM[to])
+                found = await store.find_deposit(tx, ref)
+            assert found is not None
+            assert found.state == (to if start in FROM[to] else start)
+
+
+async def test_only_open_deposits_are_ever_due(db: Database, clock: FakeClock) -> None:
+    async with db.transaction() as tx:
+        for state in State:
+            await store.add_deposit(tx, replace(FRESH, id=f"dep_{state}", request_key=state, state=state))
+        later = replace(FRESH, id="dep_later", request_key="later", check_at_us=clock.at_us + 1)
+        await store.add_deposit(tx, later)
+        due = await store.due_deposits(tx, 10)
+    assert {deposit.state for deposit in due} == {State.CREATED, State.PROCESSING, State.SUCCEEDED}
+    assert "dep_later" not in {deposit.id for deposit in due}
+
+
+async def test_a_webhook_is_taken_in_once(db: Database) -> None:
+    async with db.transaction() as tx:
+        assert await store.add_event(tx, "stripe", "evt_1", "kind", "{}")
+        assert not await store.add_event(tx, "stripe", "evt_1", "kind", "{}")
+        assert await store.add_event(tx, "other", "evt_1", "kind", "{}")
