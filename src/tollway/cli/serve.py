@@ -44,10 +44,13 @@ async def _serve(settings: Settings, targets: list[str], worker: int) -> None:
     (settings.data / "run").mkdir(parents=True, exist_ok=True)
     process = Process(settings, targets, worker)
     await process.start()
+    prepared = asyncio.ensure_future(process.prepared())
+    stopped = asyncio.ensure_future(stopping.wait())
+    await asyncio.wait({prepared, stopped}, return_when=asyncio.FIRST_COMPLETED)
     note = settings.data / "run" / f"{process_name(targets, worker)}.ready"
     _write(note, json.dumps({"pid": os.getpid(), **process.facts()}))
     try:
-        await stopping.wait()
+        await stopped
     finally:
         note.unlink(missing_ok=True)
         await process.stop()

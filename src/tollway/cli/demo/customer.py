@@ -66,7 +66,7 @@ class Customer:
     async def buy(self, quantity: int) -> dict[str, Any]:
         """Take a quote and buy at it; return the quote."""
         wanted = {"asset": ASSET, "quantity": str(quantity), "currency": "USD", "side": "buy"}
-        quote: dict[str, Any] = await self.api.post("/api/orders/quote", wanted)
+        quote: dict[str, Any] = await self.api.post("/api/orders/quote", wanted, status=201)
         order = await self.api.post(
             "/api/orders", {"quote_id": quote["id"]}, key=secrets.token_hex(8), status=201
         )
@@ -97,8 +97,9 @@ class Customer:
         async def look() -> int | None:
             nonlocal metered
             stats = await self.api.get("/api/usage/stats")
-            metered = int(stats["input_octets"]) + int(stats["output_octets"])
-            settled = stats["open_sessions"] == 0 and int((await self.holding())["reserved"]) == 0
+            total = stats["all_time"]
+            metered = int(total["input_octets"]) + int(total["output_octets"])
+            settled = stats["open_connections"] == 0 and int((await self.holding())["reserved"]) == 0
             return metered if wanted(metered) and settled else None
 
         try:

@@ -58,8 +58,8 @@ class Origin:
         try:
             while await self._answer(reader, writer):
                 pass
-        except (ConnectionError, asyncio.IncompleteReadError, TimeoutError):
-            return  # the client broke off, which is part of the story
+        except (ConnectionError, asyncio.IncompleteReadError, TimeoutError, asyncio.CancelledError):
+            return  # the client broke off, or the story is over
         finally:
             self._open.discard(writer)
             writer.close()

@@ -159,9 +159,8 @@ class Story:
 
     async def _abort(self, size: int) -> None:
         before = self._http.down_bytes
-        process = await self._curl.begin(
-            f"http://127.0.0.1:{self._http.port}", self._origin.url("slow", size)
-        )
+        proxy, url = f"http://127.0.0.1:{self._http.port}", self._origin.url("slow", size)
+        process = await self._curl.begin(proxy, url, "--proxytunnel")
         drained = asyncio.ensure_future(_drain(process))
         async with asyncio.timeout(30):
             while self._http.down_bytes - before < size // 20:  # noqa: ASYNC110  curl tells nobody how far it is
