@@ -97,8 +97,7 @@ class Customer:
         async def look() -> int | None:
             nonlocal metered
             stats = await self.api.get("/api/usage/stats")
-            total = stats["all_time"]
-            metered = int(total["input_octets"]) + int(total["output_octets"])
+            metered = int(stats["all_time"]["bytes_total"])
             settled = stats["open_connections"] == 0 and int((await self.holding())["reserved"]) == 0
             return metered if wanted(metered) and settled else None
 

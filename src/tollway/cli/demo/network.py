@@ -120,7 +120,7 @@ class CountingRelay:
 
     async def start(self) -> None:
         """Listen on a free port."""
-        self._server = await asyncio.start_server(self._relay, "127.0.0.1", 0, backlog=512)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, backlog=512)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -133,6 +133,10 @@ class CountingRelay:
         async with asyncio.timeout(timeout_s):
             while self._busy:  # noqa: ASYNC110  connections end by themselves
                 await asyncio.sleep(0.01)
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # The server alone would hold the task weakly.
+        spawn(self._relay(reader, writer), "relay")
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._busy += 1
