@@ -14,5 +14,4 @@ async def forget(room: Access) -> None:
     await room.charging.forget()
 
 
-JOBS = {}
 TIMED = {"sweep": Timed(15.0, sweep), "forget": Timed(3600.0, forget)}

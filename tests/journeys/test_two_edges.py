@@ -1,0 +1,153 @@
+"""Two real edges, the real access room and the real ledger: nothing is overspent, and what is stopped ends."""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from tests.kit.charging import House, a_house
+from tests.kit.metering import STANDARD
+from tollway.contracts import access_pb2_grpc
+from tollway.edge.node import Edge
+from tollway.edge.settings import EdgeSettings
+from tollway.fabric.clock import SystemClock
+from tollway.fabric.rpc import LocalChannel
+from tollway.services.access.rpc import AccessRpc
+from tollway.services.access.service.resources import Issued, Wish
+from tollway.services.access.store.usage import Filter
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: origin\r\n\r\n"
+
+
+@dataclass
+class Tunnel:
+    """One CONNECT through an edge to an origin that never stops sending."""
+
+    status: str = ""
+    received: int = 0
+    last_byte_at: float = 0.0
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self, edge: Edge, issued: Issued, origin_port: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", edge.http_port)
+        login = base64.b64encode(f"{issued.credential.username}:{issued.secret}".encode()).decode()
+        target = f"127.0.0.1:{origin_port}"
+        head = f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\nProxy-Authorization: Basic {login}\r\n\r\n"
+        writer.write(head.encode())
+        self.status = (await reader.readuntil(b"\r\n\r\n")).split()[1].decode()
+        try:
+            writer.write(REQUEST)
+            while data := await reader.read(65536):
+                self.received += len(data)
+                self.last_byte_at = monotonic()
+        except ConnectionError:
+            pass
+        finally:
+            self.ended.set()
+            writer.close()
+
+
+@dataclass
+class Town:
+    house: House
+    edges: list[Edge]
+    origin_port: int
+
+    async def customer(self, user_id: str, units: int) -> Issued:
+        await self.house.buy(units, user_id)
+        return (await self.house.access.resources.connect(user_id, Wish()))[0]
+
+    async def settled(self, user_id: str) -> int:
+        """Wait until no lease is out; return what is left."""
+        async with asyncio.timeout(20):
+            while (await self.house.holding(user_id))[1]:
+                await asyncio.sleep(0.05)
+        return (await self.house.holding(user_id))[0]
+
+
+async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """An origin: after the request, bytes without end."""
+    try:
+        await reader.readuntil(b"\r\n\r\n")
+        while True:
+            writer.write(b"x" * 16384)
+            await writer.drain()
+    except (ConnectionError, asyncio.IncompleteReadError):
+        pass
+    finally:
+        writer.close()
+
+
+@pytest.fixture
+async def town(tmp_path: Path) -> AsyncIterator[Town]:
+    clock = SystemClock()
+    async with a_house("sqlite", tmp_path, clock) as house:
+        access_pb2_grpc.add_AccessServicer_to_server(AccessRpc(house.access), house.server)
+        origin = await asyncio.start_server(flood, "127.0.0.1", 0)
+        settings = EdgeSettings(http_port=0, socks_port=0, allow_ranges=["127.0.0.0/8"], drain_s=0)
+        edges: list[Edge] = []
+        for name in ("edge-1", "edge-2"):
+            access = access_pb2_grpc.AccessStub(LocalChannel(house.server, name))
+            edge = Edge(settings, access, clock, name, tmp_path / name)
+            await edge.start()
+            edges.append(edge)
+        async with asyncio.timeout(10):
+            while not all(edge.ready for edge in edges):
+                await asyncio.sleep(0.01)
+        yield Town(house, edges, origin.sockets[0].getsockname()[1])
+        for edge in edges:
+            await edge.stop()
+        origin.close()
+
+
+async def test_a_hundred_tunnels_over_two_edges_spend_a_holding_to_the_byte(town: Town) -> None:
+    held = 20_000_003
+    issued = await town.customer("usr_1", held)
+    tunnels = [Tunnel() for _ in range(100)]
+    async with asyncio.timeout(60):
+        await asyncio.gather(
+            *(one.run(town.edges[n % 2], issued, town.origin_port) for n, one in enumerate(tunnels))
+        )
+    assert await town.settled("usr_1") == 0
+    total = (await town.house.access.usage.stats("usr_1")).all_time
+    assert total.input_octets + total.output_octets == held
+    assert (await town.house.account("house", "access", "consumed")).balance == held
+    assert sum(one.received for one in tunnels) <= total.output_octets
+    late = Tunnel()
+    await late.run(town.edges[0], issued, town.origin_port)
+    assert late.status == "402"
+    await town.house.books_hold()
+
+
+async def test_a_suspension_cuts_live_tunnels_within_a_second_and_touches_nobody_else(town: Town) -> None:
+    ours, theirs = await town.customer("usr_1", 10**10), await town.customer("usr_2", 10**10)
+    cut, kept = [Tunnel() for _ in range(4)], [Tunnel() for _ in range(2)]
+    running = [
+        asyncio.ensure_future(one.run(town.edges[n % 2], issued, town.origin_port))
+        for issued, tunnels in ((ours, cut), (theirs, kept))
+        for n, one in enumerate(tunnels)
+    ]
+    async with asyncio.timeout(20):
+        while not all(one.received for one in cut + kept):
+            await asyncio.sleep(0.01)
+    stopped_at = monotonic()
+    async with town.house.access_db.transaction() as tx:
+        await town.house.access.resources.customer_changed(tx, "usr_1", stopped=True, reason="fraud")
+    async with asyncio.timeout(10):
+        await asyncio.gather(*(one.ended.wait() for one in cut))
+    assert max(one.last_byte_at for one in cut) - stopped_at < 1
+    assert not any(one.ended.is_set() for one in kept)
+    async with town.house.access_db.transaction() as tx:
+        await town.house.access.resources.customer_changed(tx, "usr_2", stopped=True, reason="enough")
+    await asyncio.gather(*running)
+    for user_id in ("usr_1", "usr_2"):
+        left = await town.settled(user_id)
+        total = (await town.house.access.usage.stats(user_id)).all_time
+        assert total.input_octets + total.output_octets == 10**10 - left
+    page = await town.house.access.usage.records("usr_1", Filter(), 10, "")
+    assert {one.flow.terminate_cause for one in page.items} == {"Admin-Reset"}
+    assert {one.asset for one in page.items} == {STANDARD}

@@ -1,0 +1,100 @@
+"""Access and the real ledger on real databases, joined by doors within the process."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.kit.databases import Kind, database, room_migrations
+from tests.kit.killing import Fate, MortalChannel, MortalDatabase
+from tests.kit.metering import ENDPOINTS, STANDARD, USER, TwoProducts
+from tollway.contracts import catalog_pb2_grpc, ledger_pb2_grpc
+from tollway.contracts import ledger_pb2 as pb
+from tollway.fabric.clock import Clock
+from tollway.fabric.db import Database
+from tollway.fabric.rpc import LocalChannel, LocalServer
+from tollway.kit.ids import new_id
+from tollway.services.access.service import Access
+from tollway.services.access.service.resources import Issued, Wish
+from tollway.services.access.settings import AccessSettings
+from tollway.services.ledger.rpc import LedgerRpc
+from tollway.services.ledger.service import Ledger
+from tollway.services.ledger.settings import LedgerSettings
+
+
+@dataclass
+class House:
+    """Access and the ledger on real databases, and the way from one to the other."""
+
+    clock: Clock
+    server: LocalServer
+    ledger: Any
+    access_db: Database
+    access: Access
+
+    def life(self, fate: Fate) -> Access:
+        """Access in a process that `fate` ends."""
+        channel = MortalChannel(self.server, "access", fate)
+        return _access(channel, MortalDatabase(self.access_db, fate), self.clock)
+
+    async def customer(self, units: int, user_id: str = USER) -> Issued:
+        """A customer who bought so many bytes and connected; edge-1 is up."""
+        await self.buy(units, user_id)
+        await self.access.charging.open_node("edge-1", "boot-1", ENDPOINTS)
+        return (await self.access.resources.connect(user_id, Wish()))[0]
+
+    async def buy(self, units: int, user_id: str = USER) -> None:
+        asset = pb.Asset(code=STANDARD, kind=pb.ASSET_KIND_ACCESS, scale=0, unit="byte", transferable=True)
+        await self.ledger.DefineAsset(pb.DefineAssetRequest(asset=asset))
+        stock = pb.AccountRef(owner_kind="house", owner_id="catalog", asset=STANDARD, purpose="inventory")
+        mint = pb.AccountRef(owner_kind="house", owner_id="catalog", asset=STANDARD, purpose="issuance")
+        theirs = pb.AccountRef(owner_kind="user", owner_id=user_id, asset=STANDARD, purpose="available")
+        lot = pb.LotTerms(cost_asset="USD", cost=3 * units // 1000)
+        legs = [
+            pb.Leg(kind=pb.LEG_KIND_POST, debit=mint, credit=stock, amount=units),
+            pb.Leg(kind=pb.LEG_KIND_POST, debit=stock, credit=theirs, amount=units, lot=lot),
+        ]
+        dollars = pb.Asset(code="USD", kind=pb.ASSET_KIND_MONEY, scale=6, unit="USD", transferable=True)
+        await self.ledger.DefineAsset(pb.DefineAssetRequest(asset=dollars))
+        key = new_id("buy")
+        await self.ledger.Post(pb.PostRequest(scope="test", key=key, code="buy", legs=legs, actor=user_id))
+
+    async def account(self, owner_kind: str, owner_id: str, purpose: str) -> pb.Account:
+        ref = pb.AccountRef(owner_kind=owner_kind, owner_id=owner_id, asset=STANDARD, purpose=purpose)
+        return await self.ledger.GetAccount(pb.GetAccountRequest(ref=ref))
+
+    async def holding(self, user_id: str = USER) -> tuple[int, int]:
+        """What a customer holds, and how much of it is reserved."""
+        account = await self.account("user", user_id, "available")
+        return account.balance, account.debits_pending
+
+    async def books_hold(self) -> None:
+        verdict = await self.ledger.Verify(pb.VerifyRequest())
+        assert verdict.ok, list(verdict.findings)
+
+    async def used(self, user_id: str = USER) -> int:
+        """What access counted for a customer."""
+        return (await self.access.usage.stats(user_id)).all_time.output_octets
+
+
+def _access(channel: LocalChannel, db: Any, clock: Clock) -> Access:
+    ledger: Any = ledger_pb2_grpc.LedgerStub(channel)
+    catalog: Any = catalog_pb2_grpc.CatalogStub(channel)
+    return Access(db, clock, AccessSettings(), ledger, catalog)
+
+
+@asynccontextmanager
+async def a_house(kind: Kind, folder: Path, clock: Clock) -> AsyncIterator[House]:
+    server = LocalServer()
+    async with (
+        database(kind, folder, clock, room_migrations("ledger"), "ledger") as ledger_db,
+        database(kind, folder, clock, room_migrations("access"), "access") as access_db,
+    ):
+        ledger = Ledger(ledger_db, clock, LedgerSettings(), bytes(32))
+        await ledger.start()
+        ledger_pb2_grpc.add_LedgerServicer_to_server(LedgerRpc(ledger), server)
+        catalog_pb2_grpc.add_CatalogServicer_to_server(TwoProducts(), server)
+        stub: Any = ledger_pb2_grpc.LedgerStub(LocalChannel(server, "tester"))
+        yield House(clock, server, stub, access_db, _access(LocalChannel(server, "access"), access_db, clock))
+        await ledger.stop()
