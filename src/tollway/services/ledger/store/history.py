@@ -143,7 +143,7 @@ async def _by_txn(
     tx: Tx, table: Table, txn_id: Column[Any], order: Sequence[Column[Any]], first: str, last: str
 ) -> defaultdict[str, list[Any]]:
     found: defaultdict[str, list[Any]] = defaultdict(list)
-    for row in await tx.all(select(table).where(txn_id.between(first, last)).order_by(*order)):
+    for row in await tx.all(select(table).where(txn_id >= first, txn_id <= last).order_by(*order)):
         found[getattr(row, txn_id.name)].append(row)
     return found
 
