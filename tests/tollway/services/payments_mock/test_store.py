@@ -3,13 +3,22 @@
 from pathlib import Path
 
 from tests.kit.clock import FakeClock
-from tests.kit.databases import database, room_migrations
+from tests.kit.databases import Kind, database, room_migrations
 from tests.kit.payments import Receiver, running_mock
+from tests.kit.schema import drift
 from tollway.fabric.db import Database
 from tollway.fabric.db.sqlite import SqliteDatabase
+from tollway.services.payments_mock import store
 from tollway.services.payments_mock.service import Call
 
 KEY = "Bearer sk_test_x"
+
+
+async def test_the_migrations_make_the_tables_that_the_store_describes(
+    kind: Kind, tmp_path: Path, clock: FakeClock
+) -> None:
+    async with database(kind, tmp_path, clock, room_migrations("payments_mock")) as db:
+        assert await drift(db, store.metadata) == []
 
 
 async def test_objects_answers_and_deliveries_survive_a_restart(tmp_path: Path, clock: FakeClock) -> None:

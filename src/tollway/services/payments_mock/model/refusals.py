@@ -1,6 +1,7 @@
 """Refusals in the shape of Stripe's errors: a type, and often a code, the parameter and a decline code."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 Json = dict[str, Any]
 
@@ -42,6 +43,13 @@ def missing(param: str) -> Refused:
 def invalid(param: str, message: str, code: str | None = None) -> Refused:
     """Refuse a parameter's value."""
     return Refused(400, message, code=code, param=param)
+
+
+def check_url(url: str, param: str) -> None:
+    """Refuse what is not an address on the web: pages lead there and webhooks are sent there."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise invalid(param, f"Not a valid URL: {url[:100]}", "url_invalid")
 
 
 def card_refused(

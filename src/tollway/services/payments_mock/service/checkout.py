@@ -9,7 +9,7 @@ from typing import Any
 from tollway.services.payments_mock.model import resources
 from tollway.services.payments_mock.model.cards import cards_allowed
 from tollway.services.payments_mock.model.currencies import check_amount, check_currency
-from tollway.services.payments_mock.model.refusals import Refused, invalid, missing
+from tollway.services.payments_mock.model.refusals import Refused, check_url, invalid, missing
 from tollway.services.payments_mock.service import payment_intents, products
 from tollway.services.payments_mock.service.desk import Desk, Route
 from tollway.services.payments_mock.service.lists import listing
@@ -145,6 +145,9 @@ def _check(params: Json) -> None:
         raise missing("line_items")
     if not params.get("success_url"):
         raise missing("success_url")
+    for name in ("success_url", "cancel_url"):
+        if params.get(name):
+            check_url(params[name], name)
 
 
 async def _line(desk: Desk, line: Json, path: str) -> Json:

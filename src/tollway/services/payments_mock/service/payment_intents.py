@@ -7,7 +7,7 @@ from tollway.services.payments_mock.model import payments, resources
 from tollway.services.payments_mock.model.cards import NEEDS_AUTHENTICATION, Decline, cards_allowed
 from tollway.services.payments_mock.model.currencies import check_amount, check_currency, show
 from tollway.services.payments_mock.model.metadata import merged
-from tollway.services.payments_mock.model.refusals import Declined, Refused, invalid, missing
+from tollway.services.payments_mock.model.refusals import Declined, Refused, check_url, invalid, missing
 from tollway.services.payments_mock.service import payment_methods
 from tollway.services.payments_mock.service.desk import Desk, Route
 from tollway.services.payments_mock.service.lists import listing, retrieve
@@ -54,6 +54,8 @@ async def attempt(desk: Desk, payment: Stored, params: Json) -> Json:
     if body["payment_method"] is None:
         raise missing("payment_method")
     _check_return_url(body, params)
+    if url := params.get("return_url"):
+        check_url(url, "return_url")
     for name in ("setup_future_usage", "receipt_email", "shipping"):
         body[name] = params.get(name) or body[name]
     method = await payment_methods.usable(desk, body["payment_method"], body["customer"], "payment_method")

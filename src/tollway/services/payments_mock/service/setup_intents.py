@@ -6,7 +6,7 @@ from typing import Any
 from tollway.services.payments_mock.model import payments, resources
 from tollway.services.payments_mock.model.cards import cards_allowed
 from tollway.services.payments_mock.model.metadata import merged
-from tollway.services.payments_mock.model.refusals import Declined, Refused, missing
+from tollway.services.payments_mock.model.refusals import Declined, Refused, check_url, missing
 from tollway.services.payments_mock.service import payment_methods
 from tollway.services.payments_mock.service.desk import Desk, Route
 from tollway.services.payments_mock.service.lists import listing, retrieve
@@ -102,6 +102,8 @@ async def _attempt(desk: Desk, setup: Stored, params: Json) -> Json:
 
 
 async def _ask_for_proof(desk: Desk, setup: Stored, return_url: str | None) -> Json:
+    if return_url:
+        check_url(return_url, "return_url")
     redirect = {"return_url": return_url, "url": f"{desk.base_url}/3ds/{setup.id}"}
     setup.body["status"] = "requires_action"
     setup.body["next_action"] = {"type": "redirect_to_url", "redirect_to_url": redirect}

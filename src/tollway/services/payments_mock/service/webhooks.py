@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from tollway.services.payments_mock import store
 from tollway.services.payments_mock.model import resources
 from tollway.services.payments_mock.model.metadata import merged
-from tollway.services.payments_mock.model.refusals import Refused, invalid
+from tollway.services.payments_mock.model.refusals import Refused, check_url, invalid
 from tollway.services.payments_mock.service.desk import Desk, Route
 from tollway.services.payments_mock.service.lists import listing, page, retrieve
 from tollway.services.payments_mock.store import Stored
@@ -19,7 +18,7 @@ MAX_ENDPOINTS = 16
 
 async def create(desk: Desk, params: Json, _refs: Sequence[str]) -> Json:
     """Make an endpoint. Its signing secret is in this answer and in no other."""
-    _check_url(params["url"])
+    check_url(params["url"], "url")
     if not params["enabled_events"]:
         raise invalid("enabled_events", "You must name at least one event.")
     known, _ = await store.some(desk.tx, "webhook_endpoint", {}, store.Slice(limit=MAX_ENDPOINTS))
@@ -35,7 +34,7 @@ async def update(desk: Desk, params: Json, refs: Sequence[str]) -> Json:
     """Change an endpoint, or switch it off and on."""
     item = await desk.get("webhook_endpoint", refs[0])
     if "url" in params:
-        _check_url(params["url"])
+        check_url(params["url"], "url")
     item.body |= {name: params[name] for name in ("description", "enabled_events", "url") if name in params}
     if "disabled" in params:
         item.body["status"] = "disabled" if params["disabled"] else "enabled"
@@ -55,12 +54,6 @@ async def list_events(desk: Desk, params: Json, _refs: Sequence[str]) -> Json:
     if "type" in params:
         params = {**params, "types": [params["type"]]}
     return await page(desk, "event", "/v1/events", params, {})
-
-
-def _check_url(url: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise invalid("url", f"Invalid URL: {url[:100]}", "url_invalid")
 
 
 ROUTES = [

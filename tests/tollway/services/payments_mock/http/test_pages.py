@@ -175,6 +175,8 @@ def test_completion_is_told_after_the_payment(client: stripe.StripeClient, mock:
         ({"mode": "subscription"}, "mode"),
         ({"line_items": []}, "line_items"),
         ({"success_url": ""}, "success_url"),
+        ({"success_url": "javascript:alert(1)"}, "success_url"),
+        ({"cancel_url": "/relative"}, "cancel_url"),
         ({"line_items": [{"price": "price_none", "quantity": 1}]}, "line_items[0][price]"),
         ({"customer": "cus_none"}, "customer"),
     ],

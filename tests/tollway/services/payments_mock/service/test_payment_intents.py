@@ -174,6 +174,7 @@ def test_methods_that_redirect_need_a_way_back(client: stripe.StripeClient) -> N
         ({"amount": 100_000_000}, "amount", "amount_too_large"),
         ({"amount": "a lot"}, "amount", "parameter_invalid_integer"),
         ({"currency": "gold"}, "currency", None),
+        ({"return_url": "javascript:alert(1)"}, "return_url", "url_invalid"),
         ({"customer": "cus_nobody"}, "customer", "resource_missing"),
         ({"payment_method": "pm_nothing"}, "payment_method", "resource_missing"),
     ],
