@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from tests.kit.clock import FakeClock
 from tests.kit.rest import FakeVerifier
 from tollway.contracts.errors import SessionEnded
-from tollway.fabric.bearer import Claims
+from tollway.fabric.bearer import Claims, Verifier
 from tollway.gateway import Gateway, GatewaySettings, LimitSettings, Route
 from tollway.kit.errors import Problem
 from tollway.wire.http1 import Data, End, RequestHead, RequestReader, ResponseHead, ResponseReader
@@ -233,9 +233,14 @@ async def house(
     *,
     routes: Callable[[str], Sequence[Route]] = default_routes,
     unix: bool = False,
+    tokens_stub: Any = None,
+    verifier_of_room: Verifier | None = None,
     **settings: Any,
 ) -> AsyncIterator[House]:
-    """Start an upstream and a gateway before it; limits are high unless a test sets them."""
+    """Start an upstream and a gateway before it; limits are high unless a test sets them.
+
+    The tokens room is a fake one unless a stub and a verifier of a real one are given.
+    """
     upstream, tokens, verifier = Upstream(), FakeTokens(), CountingVerifier()
     await upstream.start(folder / "up.sock" if unix else None)
     log = folder / "access.log"
@@ -252,8 +257,8 @@ async def house(
     gateway = Gateway(
         GatewaySettings.model_validate(chosen),
         routes(upstream.address),
-        verifier,
-        tokens,  # pyright: ignore[reportArgumentType]
+        verifier_of_room or verifier,
+        tokens_stub or tokens,
         tokens.clock,
         registry=CollectorRegistry(),
     )

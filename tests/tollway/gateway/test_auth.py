@@ -5,9 +5,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.clock import FakeClock
+from tests.kit.databases import database, room_migrations
+from tests.kit.doors import TRANSPORTS, Transport, door
 from tests.kit.gateway import ALICE, ORIGIN, PLENTY, eventually, house
+from tests.kit.tokens import USER, tokens_room, verifier_of
+from tollway.contracts import tokens_pb2_grpc
 from tollway.gateway import LimitSettings
 from tollway.kit.errors import Unavailable
+from tollway.services.tokens.rpc import TokensRpc
 
 COOKIE = b"Cookie: theme=dark; __Host-sid=c-alice; lang=en\r\n"
 SAME_ORIGIN = f"Origin: {ORIGIN}\r\n".encode()
@@ -232,3 +238,40 @@ async def test_judging_again_leaves_no_old_verdict_behind(tmp_path: Path):
             assert (await home.ask("GET", "/api/orders", ALICE)).status == 200
             await asyncio.sleep(0.06)
         assert len(home.gateway.authority._by_session.get("ses_usr_alice", [])) <= 1
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_with_the_real_tokens_room_a_session_lives_and_ends(tmp_path: Path, transport: Transport):
+    clock = FakeClock()
+    async with (
+        database("sqlite", tmp_path, clock, room_migrations("tokens"), "tokens") as db,
+        door(
+            transport, tokens_pb2_grpc, TokensRpc(room := tokens_room(db, clock)), caller="gateway"
+        ) as tokens,
+        house(tmp_path, tokens_stub=tokens.stub, verifier_of_room=verifier_of(room, clock)) as home,
+    ):
+        opened = await room.open_session(
+            USER, "browser", roles=["customer"], amr=["pwd"], user_agent="x", ip="::1"
+        )
+        program = await room.open_session(
+            USER, "program", roles=["customer"], amr=["pwd"], user_agent="x", ip="::1"
+        )
+        cookie = f"Cookie: __Host-sid={opened.cookie}\r\n".encode()
+        bearer = f"Authorization: Bearer {program.access_token}\r\n".encode()
+        proof = SAME_ORIGIN + f"X-Tollway-Csrf: {opened.csrf_token}\r\n".encode()
+        assert (await home.ask("POST", "/api/orders", cookie, proof)).status == 200
+        passed_on = (home.upstream.seen[-1].header("Authorization") or "").removeprefix("Bearer ")
+        assert (await verifier_of(room, clock).verify(passed_on)).user_id == USER
+        assert (await home.ask("GET", "/api/orders", bearer)).status == 200
+        assert (await home.ask("GET", "/api/orders", bearer[:-4] + b"AA\r\n")).status == 401
+
+        async def refused(credential: bytes) -> None:
+            async with asyncio.timeout(1):
+                while (await home.ask("GET", "/api/orders", credential)).status != 401:
+                    await asyncio.sleep(0.01)
+
+        await room.revoke("logout", session_id=opened.session.id, user_id=USER)
+        await refused(cookie)
+        assert (await home.ask("GET", "/api/orders", bearer)).status == 200
+        await room.revoke("password_changed", user_id=USER)
+        await refused(bearer)

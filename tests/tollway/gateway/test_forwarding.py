@@ -3,10 +3,15 @@
 import asyncio
 import resource
 from pathlib import Path
+from typing import Annotated, Any
 
 import pytest
+from fastapi import FastAPI, Header, WebSocket
+from fastapi.responses import StreamingResponse
+from websockets.asyncio.client import connect
 
-from tests.kit.gateway import ALICE, HOST, Client, Seen, Upstream, eventually, house
+from tests.kit.gateway import ALICE, HOST, Client, Seen, Upstream, default_routes, eventually, house
+from tollway.fabric.rest import RestServer
 
 MEGABYTE = 1_000_000
 
@@ -574,3 +579,46 @@ async def test_a_hundred_at_once_share_no_answer(tmp_path: Path):
 
         await asyncio.gather(*[run(await home.client(), start) for start in range(0, 500, 10)])
         assert home.upstream.connections <= 50
+
+
+# ── the rooms' own server ───────────────────────────────────────────────────────────────────────────
+
+
+async def test_before_the_server_of_the_rooms(tmp_path: Path):
+    app = FastAPI()
+
+    @app.post("/api/orders")
+    async def place(body: dict[str, Any], authorization: Annotated[str, Header()]) -> dict[str, Any]:
+        return {"got": body, "who": authorization}
+
+    @app.get("/api/orders/stream")
+    async def stream() -> StreamingResponse:
+        return StreamingResponse(iter([b"one ", b"two ", b"three"]))
+
+    @app.websocket("/live")
+    async def live(socket: WebSocket) -> None:
+        await socket.accept()
+        await socket.send_text(f"you said {await socket.receive_text()}")
+        await socket.close()
+
+    server = RestServer(app, f"unix:{tmp_path / 'rooms.sock'}")
+    await server.start()
+    try:
+        async with house(
+            tmp_path, routes=lambda _: default_routes(f"unix:{tmp_path / 'rooms.sock'}")
+        ) as home:
+            client = await home.client()
+            for _ in range(3):
+                answer = await client.ask(
+                    "POST", "/api/orders", ALICE, b"Content-Type: application/json\r\n", body=b'{"a":1}'
+                )
+                assert answer.json == {"got": {"a": 1}, "who": "Bearer usr_alice"}
+                assert (await client.ask("GET", "/api/orders/stream", ALICE)).body == b"one two three"
+                assert (await client.ask("GET", "/api/orders/nothing", ALICE)).status == 404
+            assert home.gateway.plans["orders"].upstream.figures()["links"] == 1
+            url = f"ws://127.0.0.1:{home.gateway.port}/live"
+            async with connect(url, additional_headers={"Authorization": "Bearer usr_alice"}) as socket:
+                await socket.send("hello")
+                assert await socket.recv() == "you said hello"
+    finally:
+        await server.stop()

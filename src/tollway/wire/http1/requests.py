@@ -30,6 +30,7 @@ _FORBIDDEN = re.compile(rb"\x00|(?<!\r)\n|\r(?!\n|\Z)")
 _OTHER_VERSION = re.compile(rb"\S+ \S+ HTTP/[0-9]\.[0-9]")
 _SLASH = 0x2F
 _END = End(0)
+_MAX_WASTE = 16_384
 _NO_BODY = (Framing.NONE, 0)
 
 
@@ -100,7 +101,7 @@ class RequestReader:
         head = self._buffer[begin:end] if begin or end < len(self._buffer) else self._buffer
         parsed = read_request_head(head, self._limits, end - start)
         self._consume(end)
-        self._body = body_of(parsed.framing, parsed.length)
+        self._body = body_of(parsed.framing, parsed.length, _MAX_WASTE)
         self._ending = self._body is None
         return parsed
 

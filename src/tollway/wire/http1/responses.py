@@ -179,7 +179,7 @@ def read_response_head(head: bytes, method: bytes, limits: Limits = _LIMITS) -> 
 def _framing(facts: Facts, status: int, method: bytes, minor: int) -> tuple[Framing, int]:
     """RFC 9112, section 6.3: some responses never have a body, whatever their headers say."""
     told = facts.body(minor)
-    if status == 200 and told is not None and method != b"HEAD" and method != b"CONNECT":
+    if status == 200 and told is not None and method not in {b"HEAD", b"CONNECT"}:
         return told
     if method == b"HEAD" or status < 200 or status in {204, 304} or (method == b"CONNECT" and status < 300):
         return Framing.NONE, 0

@@ -173,6 +173,14 @@ def test_broken_chunks_are_refused(body: bytes):
         read(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n", body)
 
 
+def test_a_flood_of_tiny_chunks_is_refused_and_short_lines_are_not():
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with pytest.raises(BadBody, match="too small"):
+        read(head, b"1\r\nx\r\n" * 5_000)
+    line = b"14\r\n" + b"a line of twenty byte"[:20] + b"\r\n"
+    assert sum(e.size for e in read(head, line * 50_000, b"0\r\n\r\n")) == len(head) + len(line) * 50_000 + 5
+
+
 @pytest.mark.parametrize(
     "rubbish",
     [
