@@ -1,7 +1,7 @@
 """Every setting of the platform in one tree: a nested section per room, and defaults that run.
 
-A value comes from, later ones winning: the default, `tollway.toml` (in the data folder, or `--config`), the environment
-(`TOLLWAY_SECTION__NAME=value`), the command line. `tollway config` prints the effective values and where each came from.
+A value comes from, later ones winning: the default, `tollway.toml` (in the data folder, or `--config`), the
+environment (`TOLLWAY_SECTION__NAME=value`), the command line. `tollway config` prints the effective values and where each came from.
 """
 
 import json
@@ -249,10 +249,8 @@ def _parse(text: str) -> Any:
 def _flatten(prefix: str, tree: Mapping[str, Any]) -> list[tuple[str, Any]]:
     rows: list[tuple[str, Any]] = []
     for name, value in tree.items():
-        if isinstance(value, dict) and value:
-            rows += _flatten(f"{prefix}{name}.", cast("dict[str, Any]", value))
-        else:
-            rows.append((prefix + name, value))
+        inner = cast("Mapping[str, Any]", value) if isinstance(value, dict) else {}
+        rows += _flatten(f"{prefix}{name}.", inner) if inner else [(prefix + name, value)]
     return rows
 
 

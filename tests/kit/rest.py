@@ -1,6 +1,7 @@
 """Calls an application as a client would, in process: `rest(router)` and then `await client.post(...)`.
 
-Tokens are faked at the verifier only: `Bearer usr_1` is user usr_1 with the role customer, `Bearer usr_1:admin` an admin.
+Tokens are faked at the verifier only: `Bearer usr_1` is user usr_1 with the role customer, `Bearer usr_1:admin`
+an admin.
 """
 
 import json
