@@ -68,7 +68,7 @@ class Allowances:
         heard, said = flow.input_octets, flow.output_octets
         protocol = flow.protocol
         METRICS.flows_open[protocol] -= 1
-        METRICS.flows[protocol, cause.label] += 1
+        METRICS.flows[protocol, cause] += 1
         METRICS.bytes[protocol, "in"] += heard
         METRICS.bytes[protocol, "out"] += said
         if _flow_log.isEnabledFor(logging.INFO):

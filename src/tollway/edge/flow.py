@@ -127,6 +127,9 @@ class Flow:
         self.slot[meter.STATE] = meter.State.FLOW_ENDED
 
 
+_OPEN = int(meter.State.FLOW_OPEN)
+
+
 def begin(
     book: meter.Book, allowance: "Allowance", grant: Grant, protocol: str, client: str, now_us: int
 ) -> Flow:
@@ -135,7 +138,7 @@ def begin(
     session_id = new_id("flw")
     slot.write_identity(session_id, grant.resource_id, grant.credential_id, protocol, client)
     slot[meter.STARTED_US] = now_us
-    slot[meter.STATE] = meter.State.FLOW_OPEN
+    slot[meter.STATE] = _OPEN
     return Flow(slot, allowance, grant, session_id, protocol, client)
 
 

@@ -242,9 +242,7 @@ class Hello(Carrier):
         self.closed = True
         self._origin = None
         self.gate.reactor.untime(self)
-        tunnel = Tunnel(self.gate, self.flow, self.client, origin, self.unread)
-        tunnel.up.readable = tunnel.up.hangup = self.missed
-        tunnel.start()
+        Tunnel(self.gate, self.flow, self.client, origin, self.unread).start()
 
     def leave(self, cause: Cause) -> None:
         """Close after a last word, so that it arrives."""

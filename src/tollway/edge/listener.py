@@ -28,6 +28,7 @@ class Listener:
     def __init__(self, reactor: Reactor, greet: Greet) -> None:
         self._reactor, self._greet = reactor, greet
         self._sock: socket.socket | None = None
+        self._family = socket.AF_INET
         self.port = 0
 
     def start(self, host: str, port: int, *, share_port: bool) -> None:
@@ -49,7 +50,7 @@ class Listener:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _DEFER_S)
         sock.listen(_BACKLOG)
         sock.setblocking(False)
-        self._sock = sock
+        self._sock, self._family = sock, family
         self.port = sock.getsockname()[1]
         self._reactor.watch(sock, self)
 
@@ -68,7 +69,9 @@ class Listener:
             if self._sock is None:
                 return
             try:
-                client, address = self._sock.accept()
+                # What `accept` does, without working out anew what kind of socket it is.
+                fd, address = self._sock._accept()
+                client = socket.socket(self._family, socket.SOCK_STREAM, 0, fd)
             except BlockingIOError:
                 return
             except OSError as error:

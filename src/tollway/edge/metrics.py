@@ -5,11 +5,13 @@ Everything here runs on one event loop, so the edge adds to dictionaries and a c
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from prometheus_client import REGISTRY
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
+
+from tollway.edge.flow import Cause
 
 
 class EdgeMetrics(Collector):
@@ -17,7 +19,7 @@ class EdgeMetrics(Collector):
 
     def __init__(self) -> None:
         self.flows_open: Counter[str] = Counter()  # by protocol
-        self.flows: Counter[tuple[str, str]] = Counter()  # ended, by protocol and cause
+        self.flows: Counter[tuple[str, Cause]] = Counter()  # ended, by protocol and cause
         self.bytes: Counter[tuple[str, str]] = Counter()  # of ended flows, by protocol and direction
         self.refusals: Counter[tuple[str, str]] = Counter()  # by protocol and code
         self.logins: Counter[str] = Counter()  # remembered, asked
@@ -31,7 +33,8 @@ class EdgeMetrics(Collector):
         for protocol, count in self.flows_open.items():
             opened.add_metric([protocol], count)
         yield opened
-        yield _pairs("tollway_edge_flows", "Flows ended, by cause.", ["protocol", "cause"], self.flows)
+        ended = {(protocol, cause.label): count for (protocol, cause), count in self.flows.items()}
+        yield _pairs("tollway_edge_flows", "Flows ended, by cause.", ["protocol", "cause"], ended)
         yield _pairs("tollway_edge_bytes", "Bytes of ended flows.", ["protocol", "direction"], self.bytes)
         yield _pairs(
             "tollway_edge_refusals", "Requests refused, by code.", ["protocol", "code"], self.refusals
@@ -48,7 +51,7 @@ class EdgeMetrics(Collector):
         )
 
 
-def _pairs(name: str, text: str, labels: list[str], counts: Counter[tuple[str, str]]) -> Metric:
+def _pairs(name: str, text: str, labels: list[str], counts: Mapping[tuple[str, str], int]) -> Metric:
     family = CounterMetricFamily(name, text, labels=labels)
     for pair, count in counts.items():
         family.add_metric(pair, count)

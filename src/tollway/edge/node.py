@@ -103,7 +103,9 @@ class Edge:
         ]
 
     async def stop(self) -> None:
-        """Accept nobody, let flows finish for `drain_s`, end the rest, settle, close."""
+        """Accept nobody, let flows finish for `drain_s`, end the rest, settle, close. Harmless when stopped."""
+        if not self._tasks:
+            return
         for listener, _ in self._listeners.values():
             listener.stop()
         await self._drain()
@@ -111,7 +113,8 @@ class Edge:
             if flow.carrier is not None:
                 flow.carrier.cut(Cause.NAS_REBOOT)
         await self._allowances.stop(_SETTLE_AT_STOP_S)
-        for task in self._tasks:
+        tasks, self._tasks = self._tasks, []
+        for task in tasks:
             await cancel(task)
         self._gate.stop()
         self._reactor.stop()

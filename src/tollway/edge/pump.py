@@ -116,7 +116,10 @@ class Pump:
                 return
             else:
                 reads -= 1
-                if not self._read():
+                size = self._take(len(self.early) or (PIPE_BYTES if self.splicing else CHUNK_BYTES))
+                if not size or not (
+                    self._recv(size) if not self.splicing or self.early else self._splice(size)
+                ):
                     return
 
     def resume(self) -> None:
@@ -134,62 +137,83 @@ class Pump:
             self.pipe = None
         self.held, self.rest, self.early = 0, None, b""
 
-    def _read(self) -> bool:
-        want = PIPE_BYTES if self.splicing else CHUNK_BYTES
-        if self.early:
-            want = len(self.early)
-        if 0 <= self.left < want:
-            want = self.left
-        size = self._take(want)
-        if not size:
-            return False
+    def _recv(self, size: int) -> bool:
+        """Read up to `size` bytes, which were taken, into the shared buffer; tell whether to go on."""
         if self.early:
             self.rest, self.early = self.early[:size], self.early[size:]
-            self._got(size, size)
+            self._count(size)
             return True
         try:
-            if self.splicing:
-                if self.pipe is None:
-                    self.pipe = self.pipes.take()
-                got = os.splice(self.source.fileno(), self.pipe.inlet, size, flags=_FLAGS)
-            else:
-                got = self.source.recv_into(SCRATCH, size)
+            got = self.source.recv_into(SCRATCH, size)
         except BlockingIOError:
             self._give(size)
             self.readable = False
-            self._free_pipe()
             return False
         except OSError:
-            return self._read_failed(size)
-        if got < size and not self.splicing and not self.hangup:
-            self.readable = False  # a short read has emptied the socket; the next event says when to go on
-        self._got(got, size)
-        return True
-
-    def _got(self, got: int, size: int) -> None:
-        """Account for `got` bytes read when `size` were taken."""
+            self._give(size)
+            self.joint.source_lost(self)
+            return False
         if got < size:
             self._give(size - got)
+            if not self.hangup:
+                self.readable = (
+                    False  # a short read has emptied the socket; the next event says when to go on
+                )
         if not got:
             self.eof = True
-            self._free_pipe()
-            return
+            return True
+        self._count(got)
+        self.moved += got
+        if not self.writable:
+            self.rest = bytes(SCRATCH[:got])
+        return True
+
+    def _splice(self, size: int) -> bool:
+        """Move up to `size` bytes, which were taken, into a pipe; tell whether to go on."""
+        pipes = self.pipes
+        try:
+            pipe = pipes.take()
+        except OSError:  # no file left for a pipe: go on with copies
+            self._give(size)
+            self.splicing, self.moved = False, 0
+            return True
+        try:
+            got = os.splice(self.source.fileno(), pipe.inlet, size, flags=_FLAGS)
+        except BlockingIOError:
+            self._give(size)
+            pipes.give(pipe)
+            self.readable = False
+            return False
+        except OSError:
+            self._give(size)
+            pipes.give(pipe)
+            self.joint.source_lost(self)
+            return False
+        if got < size:
+            self._give(size - got)
+        if got:
+            self.pipe = pipe
+            self._count(got)
+        else:
+            pipes.give(pipe)
+            self.eof = True
+        return True
+
+    def _count(self, got: int) -> None:
+        """Account for bytes that were read."""
         self.held = got
-        flow = self.flow
-        if self.upwards:
-            flow.words[flow.bytes_in] += got
         if self.left > 0:
             self.left -= got
-        if not self.splicing:
-            self.moved += got
-            if self.pipe is None and self.rest is None and not self.writable:
-                self.rest = bytes(SCRATCH[:got])
+        if self.upwards:
+            flow = self.flow
+            flow.words[flow.bytes_in] += got
 
     def _write(self) -> bool:
         """Write what is held; tell whether to go on."""
+        pipe = self.pipe
         try:
-            if self.pipe is not None:
-                put = os.splice(self.pipe.outlet, self.sink.fileno(), self.held, flags=_FLAGS)
+            if pipe is not None:
+                put = os.splice(pipe.outlet, self.sink.fileno(), self.held, flags=_FLAGS)
             else:
                 put = self.sink.send(SCRATCH[: self.held] if self.rest is None else self.rest)
         except BlockingIOError:
@@ -201,9 +225,19 @@ class Pump:
             flow = self.flow
             flow.words[flow.bytes_out] += put
         self.held -= put
-        if not self.held:
-            self._emptied()
-            return True
+        if self.held:
+            self._keep(put)
+            return put > 0
+        self.rest = None
+        if pipe is not None:
+            self.pipe = None
+            self.pipes.give(pipe)
+        elif self.moved >= _SPLICE_AFTER_BYTES:
+            self.splicing = True
+        return True
+
+    def _keep(self, put: int) -> None:
+        """Keep what the sink did not take, and see to it that we are told when it will."""
         if self.pipe is None:
             self.rest = bytes(SCRATCH[put : put + self.held]) if self.rest is None else self.rest[put:]
         if not put:
@@ -211,35 +245,13 @@ class Pump:
             if not self.armed:
                 self.armed = True
                 self.reactor.arm(self.sink)
-        return bool(put)
-
-    def _emptied(self) -> None:
-        self.rest = None
-        if self.pipe is not None:
-            self.pipes.give(self.pipe)
-            self.pipe = None
-        elif self.moved >= _SPLICE_AFTER_BYTES:
-            self.splicing = True
-
-    def _read_failed(self, size: int) -> bool:
-        """Tell a lost source from a machine that has no file left for a pipe."""
-        self._give(size)
-        if self.splicing and self.pipe is None:
-            self.splicing, self.moved = False, 0
-            return True
-        self._free_pipe()
-        self.joint.source_lost(self)
-        return False
-
-    def _free_pipe(self) -> None:
-        if self.pipe is not None:
-            self.pipes.give(self.pipe)
-            self.pipe = None
 
     # ── what may be moved ───────────────────────────────────────────────────────────────────────────
 
     def _take(self, want: int) -> int:
         """Take up to `want` bytes from throttle and allowance; 0 means that this pump waits or is over."""
+        if 0 < self.left < want:
+            want = self.left
         allowance = self.flow.allowance
         bucket = allowance.bucket
         if bucket is not None:

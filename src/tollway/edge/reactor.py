@@ -10,6 +10,7 @@ its end, so that a number is never reused under an event that still names the ol
 
 import asyncio
 import logging
+import os
 import select
 import socket
 import time
@@ -87,9 +88,11 @@ class Reactor:
         """Tell also when the socket can be written: at once if it can be now."""
         self._epoll.modify(sock.fileno(), _EVERYTHING)
 
-    def hand_over(self, fd: int, watcher: Watcher) -> None:
-        """Let another watcher be told from now on. It must assume that the file is ready."""
+    def hand_over(self, sock: socket.socket, watcher: Watcher) -> None:
+        """Let another watcher be told from now on, beginning with what there is to read already."""
+        fd = sock.fileno()
         self._watchers[fd] = watcher
+        self._epoll.modify(fd, _INPUT)
 
     def close(self, sock: socket.socket) -> None:
         """Close a socket after the events at hand; nobody is told of it any more."""
@@ -150,7 +153,7 @@ class Reactor:
     def _close_files(self) -> None:
         closing, self._closing = self._closing, []
         for sock in closing:
-            sock.close()
+            os.close(sock.detach())
 
     def _sweep(self) -> None:
         self.now = now = time.monotonic()

@@ -20,7 +20,19 @@ _TURN_READS = 16
 class Tunnel(Carrier):
     """Two sockets and the pumps between them."""
 
-    __slots__ = ("cause", "client", "client_fd", "closed", "deadline", "down", "flow", "gate", "origin", "up")
+    __slots__ = (
+        "cause",
+        "client",
+        "client_fd",
+        "closed",
+        "deadline",
+        "down",
+        "flow",
+        "gate",
+        "origin",
+        "patience_s",
+        "up",
+    )
 
     def __init__(
         self,
@@ -35,19 +47,22 @@ class Tunnel(Carrier):
         self.closed = False
         self.cause = Cause.USER_REQUEST
         self.client_fd = client.fileno()
+        self.patience_s = gate.settings.idle_timeout_s
         reactor, pipes = gate.reactor, gate.pipes
         self.up = Pump(self, flow, client, origin, reactor, pipes, upwards=True, early=early_up)
         self.down = Pump(self, flow, origin, client, reactor, pipes, upwards=False, early=early_down)
-        self.deadline = reactor.now + gate.settings.idle_timeout_s
+        self.deadline = reactor.now + self.patience_s
         flow.carrier = self
-        reactor.hand_over(self.client_fd, self)
-        reactor.hand_over(origin.fileno(), self)
+        reactor.hand_over(client, self)
+        reactor.hand_over(origin, self)
         reactor.time(self)
+        self.up.readable = self.down.readable = False
 
     def start(self) -> None:
-        """Move what has arrived already."""
-        self.up.run()
-        if not self.closed:
+        """Move what was read already; the reactor tells the rest."""
+        if self.up.early:
+            self.up.run()
+        if self.down.early and not self.closed:
             self.down.run()
 
     def ready(self, fd: int, mask: int) -> None:
@@ -58,7 +73,7 @@ class Tunnel(Carrier):
             if mask & ERROR and reads is self.up:
                 self.close(Cause.LOST_CARRIER)
                 return
-        self._touch()
+        self.deadline = self.gate.reactor.now + self.patience_s
         if mask & READABLE and not reads.readable:
             reads.readable = True
             reads.run()
@@ -84,7 +99,9 @@ class Tunnel(Carrier):
             return
         with contextlib.suppress(OSError):
             pump.sink.shutdown(socket.SHUT_WR)
-        self._touch()
+        settings = self.gate.settings
+        self.patience_s = min(settings.half_closed_timeout_s, settings.idle_timeout_s)
+        self.deadline = self.gate.reactor.now + self.patience_s
 
     def source_lost(self, pump: Pump) -> None:
         """A lost client ends everything; a lost origin has nothing more to say."""
@@ -135,13 +152,6 @@ class Tunnel(Carrier):
         self.gate.close(self.flow, cause)
         return True
 
-    def _touch(self) -> None:
-        settings = self.gate.settings
-        half = self.up.done or self.down.done
-        self.deadline = self.gate.reactor.now + (
-            settings.half_closed_timeout_s if half else settings.idle_timeout_s
-        )
-
 
 class Farewell:
     """Says that we are done and reads on for a moment, uncharged, until the client is done too.
@@ -160,7 +170,7 @@ class Farewell:
         except OSError:
             self._reactor.close(sock)
             return
-        self._reactor.hand_over(sock.fileno(), self)
+        self._reactor.hand_over(sock, self)
         self._reactor.time(self)
         self._read_on()
 

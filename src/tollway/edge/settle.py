@@ -122,18 +122,22 @@ class Settler:
         room = lease.unsettled if len(allowance.leases) > 1 else _BOUNDLESS
         marks: list[_Mark] = []
         for flow in allowance.flows.values():
-            heard, said = flow.slot[meter.SETTLED_IN], flow.slot[meter.SETTLED_OUT]
-            more_in, more_out = flow.input_octets - heard, flow.output_octets - said
+            words, at = flow.words, flow.slot.at
+            heard, said = words[at + meter.SETTLED_IN], words[at + meter.SETTLED_OUT]
+            more_in, more_out = words[at + meter.INPUT] - heard, words[at + meter.OUTPUT] - said
             if not (more_in or more_out or flow.ended):
                 continue
+            if more_in + more_out <= room:
+                room -= more_in + more_out
+                marks.append((flow, heard + more_in, said + more_out, flow.ended))
+                if len(marks) == _RECORDS:
+                    break
+                continue
             fits_in = min(more_in, room)
-            fits_out = min(more_out, room - fits_in)
-            room -= fits_in + fits_out
-            whole = fits_in == more_in and fits_out == more_out
-            if whole or fits_in or fits_out:
-                marks.append((flow, heard + fits_in, said + fits_out, whole and flow.ended))
-            if not whole or len(marks) == _RECORDS:
-                break
+            if room:
+                marks.append((flow, heard + fits_in, said + room - fits_in, False))
+                room = 0
+            break
         full = not room and len(allowance.leases) > 1
         return self._promise(lease, marks, release=full) if marks or full else None
 

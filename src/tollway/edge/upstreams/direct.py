@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from tollway.edge import refusal
-from tollway.edge.reactor import WRITABLE, Reactor
+from tollway.edge.reactor import FINISHED, WRITABLE, Reactor
 from tollway.edge.refusal import Refusal
 from tollway.kit.tasks import spawn
 
@@ -77,8 +77,7 @@ class Names:
 class Dial:
     """Reaches a target: its addresses in order, until one answers or the time is up.
 
-    `then` is called once, with a connected non-blocking socket that the reactor knows, or why not. The socket may
-    have been told readable meanwhile, so its next watcher must try.
+    `then` is called once, with a connected non-blocking socket that the reactor knows, or why not.
     """
 
     __slots__ = ("_addresses", "_next", "_port", "_reactor", "_sock", "_then", "deadline")
@@ -102,7 +101,7 @@ class Dial:
         """The attempt under way has succeeded or failed."""
         if self._sock is None:
             return  # decided before; the socket waits for its tunnel
-        error = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        error = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if mask & FINISHED else 0
         if error:
             self._reactor.close(self._sock)
             self._dial(_OF_ERROR.get(error, refusal.UNREACHABLE))

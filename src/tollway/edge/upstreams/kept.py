@@ -37,7 +37,7 @@ class Kept:
         connection = _Idle(self, key, sock, time.monotonic() + self._idle_s)
         self._idle.setdefault(key, []).append(connection)
         self._count += 1
-        self._reactor.hand_over(sock.fileno(), connection)
+        self._reactor.hand_over(sock, connection)
         self._reactor.time(connection)
 
     def drop(self, connection: "_Idle") -> None:

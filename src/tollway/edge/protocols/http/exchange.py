@@ -88,7 +88,7 @@ class Exchange:
         reactor.untime(proxy)
         reactor.time(self)
         self._touch()
-        reactor.hand_over(origin.fileno(), self)
+        reactor.hand_over(origin, self)
 
     # ── events ──────────────────────────────────────────────────────────────────────────────────────
 

@@ -1,6 +1,5 @@
 """Heads on their way through: absolute URLs, credentials, what ends at a proxy, and our own answers."""
 
-import base64
 import binascii
 import json
 from http import HTTPStatus
@@ -71,7 +70,7 @@ def basic_login(authorization: bytes) -> tuple[str, str] | None:
     if scheme.lower() != b"basic":
         return None
     try:
-        text = base64.b64decode(encoded.strip(), validate=True).decode()
+        text = binascii.a2b_base64(encoded, strict_mode=True).decode()
     except (binascii.Error, UnicodeDecodeError):
         return None
     username, colon, password = text.partition(":")

@@ -1,0 +1,319 @@
+"""The edge as a whole, told as stories: what was charged is what was on the wire, to the byte."""
+
+import asyncio
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.kit.edges import Client, World, echo, flood, pattern, running_edge, web, world
+from tests.kit.fake_access import FakeAccess
+
+MB = 1_000_000
+
+
+def books_agree(here: World) -> None:
+    """What was charged equals the wire; no lease was overdrawn, nothing was given away."""
+    assert here.access.used() == here.on_the_wire
+    assert here.access.overdrawn == 0
+    assert here.access.shortfall == 0
+    assert here.access.held() == 0
+
+
+async def test_a_download_is_charged_to_the_byte(tmp_path: Path) -> None:
+    async with world(tmp_path, web) as here:
+        client = await here.client()
+        await client.send(here.get("/bytes/20000000"))
+        status, _, body = await client.response()
+        assert status == 200
+        assert body == pattern(20_000_000)
+        await client.close()
+        await here.settled()
+        books_agree(here)
+        assert here.access.used() > 20 * MB
+
+
+async def test_an_upload_is_charged_to_the_byte(tmp_path: Path) -> None:
+    async with world(tmp_path, web) as here:
+        client = await here.client()
+        await client.send(here.get("/", "Content-Length: 12000000", method="POST"))
+        await client.send(bytes(12_000_000))
+        assert (await client.response())[2] == b"12000000"
+        await client.close()
+        await here.settled()
+        books_agree(here)
+
+
+@pytest.mark.parametrize("protocol", ["connect", "socks5"])
+async def test_a_tunnel_is_charged_to_the_byte_with_its_hello(tmp_path: Path, protocol: str) -> None:
+    async with world(tmp_path) as here:
+        client = await (here.tunnel() if protocol == "connect" else here.socks_tunnel())
+        data = pattern(5 * MB)
+        sending = asyncio.ensure_future(client.send(data))
+        assert await client.exactly(len(data)) == data
+        await sending
+        await client.close()
+        await here.settled()
+        books_agree(here)
+        (usage,) = here.access.usage.values()
+        assert usage.protocol == protocol
+        assert usage.terminate_cause == "User-Request"
+        assert usage.target == f"127.0.0.1:{here.origin.port}"
+
+
+async def test_many_requests_on_one_connection_are_one_flow(tmp_path: Path) -> None:
+    async with world(tmp_path, web) as here:
+        client = await here.client()
+        for size in (0, 1, 1_000, 70_000, 300_000):
+            for kind in ("bytes", "chunked"):
+                await client.send(here.get(f"/{kind}/{size}"))
+                assert (await client.response())[2] == pattern(size)
+        await client.close()
+        await here.settled()
+        books_agree(here)
+        (usage,) = here.access.usage.values()
+        assert usage.requests == 10
+        assert here.origin.connections == 1
+
+
+async def test_fifty_at_once_are_charged_to_the_byte(tmp_path: Path) -> None:
+    async with world(tmp_path, web) as here:
+
+        async def fetch(size: int) -> None:
+            client = await here.client()
+            await client.send(here.get(f"/bytes/{size}"))
+            assert (await client.response())[2] == pattern(size)
+            await client.close()
+
+        await asyncio.gather(*(fetch(10_000 * n) for n in range(50)))
+        await here.settled()
+        books_agree(here)
+        assert len(here.access.usage) == 50
+
+
+async def test_a_download_that_the_client_breaks_off_is_charged_for_what_was_written(tmp_path: Path) -> None:
+    async with world(tmp_path, web) as here:
+        client = await here.tunnel()
+        await client.send(b"GET /bytes/50000000 HTTP/1.1\r\nHost: origin\r\n\r\n")
+        await client.exactly(10 * MB)
+        client.reset()
+        # The forwarder listens on for the client that is gone, so it sees all that the edge writes.
+        await here.settled()
+        books_agree(here)
+
+
+async def test_a_client_that_vanishes_ends_its_flow(tmp_path: Path) -> None:
+    async with world(tmp_path, web) as here:
+        client = await Client.connect(here.edge.http_port)
+        await client.send(here.connect_head())
+        await client.head()
+        await client.send(b"GET /bytes/500000000 HTTP/1.1\r\nHost: origin\r\n\r\n")
+        await client.exactly(10 * MB)
+        client.reset()
+        await here.settled()
+        (usage,) = here.access.usage.values()
+        assert usage.terminate_cause == "Lost-Carrier"
+        assert 10 * MB < usage.output_octets < 100 * MB
+        assert here.access.overdrawn == 0
+
+
+async def test_the_last_flow_ends_at_the_last_byte_and_the_next_is_refused(tmp_path: Path) -> None:
+    access = FakeAccess()
+    access.add(holding=1_234_567)
+    async with world(tmp_path, web, access) as here:
+        client = await here.client()
+        await client.send(here.get("/bytes/9000000"))
+        await client.rest()
+        await here.settled()
+        books_agree(here)
+        assert access.used() == 1_234_567
+        (usage,) = access.usage.values()
+        assert usage.terminate_cause == "Quota"
+
+        again = await here.client()
+        await again.send(here.get("/bytes/1"))
+        status, headers, _ = await again.response()
+        assert status == 402
+        assert "PROXY_NO_ALLOWANCE" in headers["proxy-status"]
+        refused, reply = await here.socks_ask("127.0.0.1", here.origin.port)
+        assert reply == 2
+        await again.close()
+        await refused.close()
+        assert access.used() == 1_234_567
+
+
+@pytest.mark.parametrize("protocol", ["connect", "socks5"])
+async def test_an_upload_ends_at_the_last_byte(tmp_path: Path, protocol: str) -> None:
+    access = FakeAccess()
+    access.add(holding=700_001)
+    async with world(tmp_path, access=access) as here:
+        client = await (here.tunnel() if protocol == "connect" else here.socks_tunnel())
+
+        async def flood() -> None:
+            try:
+                while True:
+                    await client.send(bytes(50_000))
+            except ConnectionError:
+                pass
+
+        flooding = asyncio.ensure_future(flood())
+        await client.rest()
+        await here.settled()
+        flooding.cancel()
+        assert access.used() == 700_001
+        assert access.overdrawn == access.shortfall == 0
+
+
+async def test_a_hundred_tunnels_over_two_edges_never_overspend(tmp_path: Path) -> None:
+    access = FakeAccess(floor=4_096)
+    access.add(holding=19_999_999)
+    async with (
+        world(tmp_path, flood, access, lease_min_bytes=65_536) as here,
+        running_edge(tmp_path, access, "edge-2", lease_min_bytes=65_536) as second,
+    ):
+
+        async def drain(port: int) -> int:
+            client = await Client.connect(port)
+            await client.send(here.connect_head())
+            received = await client.rest()
+            await client.close()
+            return len(received) if received.startswith(b"HTTP/1.1 200 ") else 0
+
+        ports = [here.edge.http_port, second.http_port]
+        received = await asyncio.gather(*(drain(ports[n % 2]) for n in range(100)))
+        await here.settled()
+        assert access.overdrawn == 0
+        assert access.shortfall == 0
+        left = access.resources["res_alice"].holding
+        assert access.used() == 19_999_999 - left
+        assert 0 <= left < 4_096
+        assert sum(use.output_octets for use in access.usage.values()) == sum(received)
+        assert {use.terminate_cause for use in access.usage.values()} == {"Quota"}
+
+
+async def test_more_can_be_bought_in_mid_flow(tmp_path: Path) -> None:
+    access = FakeAccess()
+    alice = access.add(holding=400_000)
+    async with world(tmp_path, echo, access) as here:
+        client = await here.tunnel()
+        await client.send(bytes(150_000))
+        await client.exactly(150_000)
+        alice.holding += 10 * MB
+        for _ in range(20):
+            await client.send(bytes(50_000))
+            await client.exactly(50_000)
+        await client.close()
+        await here.settled()
+        books_agree(here)
+
+
+@pytest.mark.parametrize(
+    ("kind", "ids"),
+    [
+        ("credential_revoked", {"credential_id": "crd_alice"}),
+        ("resource_stopped", {"resource_id": "res_alice"}),
+        ("user_suspended", {"user_id": "usr_alice"}),
+    ],
+)
+async def test_a_change_cuts_its_flows_within_a_second_and_no_others(
+    tmp_path: Path, kind: str, ids: dict[str, str]
+) -> None:
+    access = FakeAccess()
+    alice = access.add()
+    access.add("bob", "b0b")
+    async with world(tmp_path, access=access) as here:
+        theirs = [await here.tunnel() for _ in range(5)] + [await here.socks_tunnel()]
+        other, reply = await here.socks_ask("127.0.0.1", here.origin.port, "bob", "b0b")
+        assert reply == 0
+        alice.active = False
+        began = time.monotonic()
+        access.announce(kind, **ids)
+        for client in theirs:
+            assert await client.rest() == b""
+        assert time.monotonic() - began < 1
+        await other.send(b"still here")
+        assert await other.exactly(10) == b"still here"
+
+        refused = await here.client()
+        await refused.send(here.connect_head())
+        assert (await refused.head()).startswith(b"HTTP/1.1 403 ")
+        await refused.close()
+        await other.close()
+        await here.settled()
+        causes = {use.resource_id: use.terminate_cause for use in access.usage.values()}
+        assert causes == {"res_alice": "Admin-Reset", "res_bob": "User-Request"}
+        for client in theirs:
+            await client.close()
+
+
+async def test_without_the_access_room_flows_go_on_from_their_lease_and_logins_wait_for_nobody(
+    tmp_path: Path,
+) -> None:
+    access = FakeAccess()
+    access.add()
+    access.add("bob", "b0b")
+    async with world(tmp_path, access=access) as here:
+        client = await here.tunnel()
+        access.unavailable = True
+        await client.send(b"x" * 50_000)
+        assert len(await client.exactly(50_000)) == 50_000
+        refused, reply = await here.socks_ask("127.0.0.1", here.origin.port, "bob", "b0b")
+        assert reply == 1
+        await client.close()
+        await asyncio.sleep(0.2)
+        assert not any(use.stops for use in access.usage.values())
+        access.unavailable = False
+        await here.settled()
+        books_agree_except(here, refused)
+
+
+def books_agree_except(here: World, free: Client) -> None:
+    """As `books_agree`, when the only free conversation was a refused SOCKS5 login of bob."""
+    hello = 3 + 2 + (3 + 3 + 3) + 2 + (7 + 9) + 10
+    assert here.access.used() == here.on_the_wire - hello
+    assert here.access.overdrawn == here.access.shortfall == 0
+    free.writer.close()
+
+
+async def test_a_used_up_lease_waits_for_the_access_room_and_goes_on(tmp_path: Path) -> None:
+    access = FakeAccess()
+    access.add()
+    async with world(tmp_path, web, access) as here:
+        client = await here.client()
+        await client.send(here.get("/bytes/1"))
+        assert (await client.response())[0] == 200
+        access.unavailable = True
+        await client.send(here.get("/bytes/9000000"))
+        await asyncio.sleep(0.3)
+        access.unavailable = False
+        assert (await client.response())[2] == pattern(9_000_000)
+        await client.close()
+        await here.settled()
+        books_agree(here)
+
+
+async def test_lost_answers_are_repeated_and_charge_nothing_twice(tmp_path: Path) -> None:
+    access = FakeAccess(lose_answers=3)
+    access.add()
+    async with world(tmp_path, web, access) as here:
+        client = await here.client()
+        await client.send(here.get("/bytes/3000000"))
+        await client.response()
+        await client.close()
+        await here.settled()
+        books_agree(here)
+
+
+async def test_a_stop_settles_everything_and_gives_the_leases_back(tmp_path: Path) -> None:
+    access = FakeAccess()
+    access.add()
+    async with world(tmp_path, echo, access) as here:
+        client = await here.tunnel()
+        await client.send(b"hello")
+        await client.exactly(5)
+        await here.edge.stop()
+        (usage,) = access.usage.values()
+        assert usage.terminate_cause == "NAS-Reboot"
+        assert access.used() == here.on_the_wire
+        assert access.held() == 0
+        await client.close()
