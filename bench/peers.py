@@ -63,11 +63,11 @@ def cpu_s(pid: int) -> float:
     return sum(map(int, fields[11:15])) / _TICKS
 
 
-def ratio_line(name: str, value: float, bound: str) -> str:
-    """Render one result, e.g. `ratio relay_cpu_vs_haproxy 0.97 bound <=1.1 met`."""
+def ratio_line(name: str, value: float, bound: str, kind: str = "ratio") -> str:
+    """Render one result, e.g. `ratio relay_cpu_vs_haproxy 0.97 bound <=1.1 met`; `kind` may be `figure`."""
     limit = float(bound.lstrip("<>="))
     met = value <= limit if bound.startswith("<") else value >= limit
-    return f"ratio {name} {value:.2f} bound {bound} {'met' if met else 'missed'}"
+    return f"{kind} {name} {value:.2f} bound {bound} {'met' if met else 'missed'}"
 
 
 def _await_port(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:

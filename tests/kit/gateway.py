@@ -15,7 +15,10 @@ from tests.kit.clock import FakeClock
 from tests.kit.rest import FakeVerifier
 from tollway.contracts.errors import SessionEnded
 from tollway.fabric.bearer import Claims, Verifier
-from tollway.gateway import Gateway, GatewaySettings, LimitSettings, Route
+from tollway.fabric.limits import Limits
+from tollway.gateway.routes import Route
+from tollway.gateway.server import Gateway
+from tollway.gateway.settings import GatewaySettings, LimitSettings
 from tollway.kit.errors import Problem
 from tollway.wire.http1 import Data, End, RequestHead, RequestReader, ResponseHead, ResponseReader
 
@@ -235,6 +238,7 @@ async def house(
     unix: bool = False,
     tokens_stub: Any = None,
     verifier_of_room: Verifier | None = None,
+    shared_limits: Limits | None = None,
     **settings: Any,
 ) -> AsyncIterator[House]:
     """Start an upstream and a gateway before it; limits are high unless a test sets them.
@@ -260,6 +264,7 @@ async def house(
         verifier_of_room or verifier,
         tokens_stub or tokens,
         tokens.clock,
+        limits=shared_limits,
         registry=CollectorRegistry(),
     )
     await gateway.start()

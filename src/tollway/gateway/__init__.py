@@ -15,9 +15,3 @@ whose upstream has an idle connection: that is what makes it quick.
 
 Neighbours: the tokens room (cookies, revocations, keys), and over HTTP whatever the routes name.
 """
-
-from tollway.gateway.routes import Route
-from tollway.gateway.server import Gateway
-from tollway.gateway.settings import GatewaySettings, LimitSettings
-
-__all__ = ["Gateway", "GatewaySettings", "LimitSettings", "Route"]

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from tollway.gateway.headers import Fate, response_fates
+from tollway.gateway.headers import CACHE, DATE, LENGTH, response_fates
 from tollway.gateway.problems import MEDIA_TYPE, Refusal, document
 from tollway.wire.http1 import Framing, ResponseHead
 from tollway.wire.http1.writing import status_line
@@ -10,7 +10,6 @@ from tollway.wire.http1.writing import status_line
 if TYPE_CHECKING:
     from tollway.gateway.forwarding import Forwarding
 
-_DROP = Fate.DROP
 _LENGTH = Framing.LENGTH
 _UNNAMED = frozenset((b"keep-alive", b"close", b"upgrade"))
 
@@ -24,16 +23,14 @@ def answer_head(exchange: "Forwarding", head: ResponseHead, framing: bytes) -> b
     named = frozenset(head.connection) - _UNNAMED if head.connection else ()
     for name, value in head.headers:
         fate = response_fates[name]
-        if not fate:
+        if fate is None:
             if not named or name.lower() not in named:
                 lines.append(b"%b: %b\r\n" % (name, value))
-        elif fate is _DROP or fate is Fate.LENGTH:
-            continue
-        else:
+        elif fate.passed_on:
             lines.append(b"%b: %b\r\n" % (name, value))
-            if fate is Fate.DATE:
+            if fate is DATE:
                 date = b""
-            elif fate is Fate.CACHE:
+            elif fate is CACHE:
                 cache = b""
             else:
                 policy = b""
@@ -117,6 +114,6 @@ def _for_browsers(exchange: "Forwarding") -> bytes:
 def _told_length(head: ResponseHead) -> bytes:
     """Return what HEAD or 304 says about the length of a body that does not follow."""
     for name, value in head.headers:
-        if response_fates[name] is Fate.LENGTH:
+        if response_fates[name] is LENGTH:
             return b"Content-Length: %b\r\n" % value
     return b""

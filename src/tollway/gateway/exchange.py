@@ -6,11 +6,13 @@ admit      is this one within the limit, and not forged by another site
 dispatch   on to the upstream (`forwarding`)
 """
 
+from tollway.fabric.limits import Grant
 from tollway.gateway import answers, cors
 from tollway.gateway.admin import PAGE_METHODS, Page
 from tollway.gateway.auth import Denial, Judgement, Verdict
 from tollway.gateway.forwarding import Forwarding
-from tollway.gateway.inbound import Inbound, read_target
+from tollway.gateway.inbound import CORRELATION, Inbound, read_target
+from tollway.gateway.limits import RateLimit
 from tollway.gateway.plan import Plan
 from tollway.gateway.problems import (
     FOREIGN_ORIGIN,
@@ -36,7 +38,7 @@ class Exchange(Forwarding):
         head, gateway = self.head, self.gateway
         self.plan = gateway.no_plan
         inbound = self.inbound = Inbound(head)
-        if inbound.correlation:
+        if inbound.correlation and CORRELATION.fullmatch(inbound.correlation):
             self.correlation = inbound.correlation
         target = read_target(head) if head.method in METHODS else None
         if target is None:
@@ -147,14 +149,30 @@ class Exchange(Forwarding):
     def _admit(self, refusal: Refusal | None) -> None:
         """Count the request against its client's limit, also when it is refused: guesses are not free."""
         limit, verdict = self.plan.limit, self.verdict
-        if limit is not None:
-            key = self.client.limit_key if verdict is None or limit.by_ip else verdict.user_id
-            grant = limit.take(key, self.started)
+        if limit is None:
+            self._granted(refusal)
+            return
+        key = self.client.limit_key if verdict is None or limit.by_ip else verdict.user_id
+        grant = limit.take(key, self.started)
+        if grant.admitted or not grant.remaining:
+            self._counted(limit, grant, refusal)
+        else:
+            spawn(self._admit_when_heard(limit, key, refusal), "gateway: hear of other gateways")
+
+    async def _admit_when_heard(self, limit: RateLimit, key: str | bytes, refusal: Refusal | None) -> None:
+        grant = await limit.take_when_heard(key, self.gateway.monotonic)
+        if not self.ended:
+            self._counted(limit, grant, refusal)
+            self.client.proceed()
+
+    def _counted(self, limit: RateLimit, grant: Grant, refusal: Refusal | None) -> None:
+        if grant.admitted:
             self.limit_lines = limit.headers(grant)
-            if not grant.admitted:
-                lines, self.limit_lines = self.limit_lines, b""
-                self.refuse(too_many_requests(lines, grant.retry_in_s))
-                return
+            self._granted(refusal)
+        else:
+            self.refuse(too_many_requests(limit.headers(grant), grant.retry_in_s))
+
+    def _granted(self, refusal: Refusal | None) -> None:
         if refusal is not None:
             self.refuse(refusal)
         else:

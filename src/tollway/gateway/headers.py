@@ -4,81 +4,78 @@ Each header name is judged once and the judgement remembered by the name as it w
 costs one dictionary lookup.
 """
 
-from enum import IntEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from tollway.wire.http1.writing import HOP_BY_HOP
 
 _MEMORY = 2_048
 
 
-class Fate(IntEnum):
-    """What happens to a header. KEEP and DROP say all; the others are looked at as well."""
+class Fate(NamedTuple):
+    """What happens to a header that is not simply passed on (that fate is None).
 
-    KEEP = 0
-    DROP = 1
-    AUTHORIZATION = 2
-    COOKIE = 3
-    ORIGIN = 4
-    FETCH_SITE = 5
-    CSRF = 6
-    CORRELATION = 7
-    TRACEPARENT = 8
-    IDEMPOTENCY = 9
-    LENGTH = 10
-    DATE = 11
-    CONTENT_POLICY = 12
-    AGENT = 13
-    CACHE = 14
+    `field` is under what name its value is remembered; empty when nobody wants to know.
+    """
 
+    field: str
+    passed_on: bool
+
+
+DROP = Fate("", passed_on=False)
+LENGTH = Fate("length", passed_on=False)
+DATE = Fate("date", passed_on=True)
+CACHE = Fate("cache", passed_on=True)
+CONTENT_POLICY = Fate("content_policy", passed_on=True)
 
 # Inbound, these say who somebody is, where a request came from or how it went through other gateways. Only
-# this gateway may say so. `Proxy` becomes HTTP_PROXY in CGI-like software; the last two re-route requests.
+# this gateway may say so. `Proxy` becomes HTTP_PROXY in CGI-like software; X-Original-URL and X-Rewrite-URL
+# re-route requests.
 _REQUEST: Final[dict[bytes, Fate]] = {
-    **dict.fromkeys(HOP_BY_HOP, Fate.DROP),
-    b"content-length": Fate.DROP,
-    b"expect": Fate.DROP,
-    b"forwarded": Fate.DROP,
-    b"host": Fate.DROP,
-    b"http2-settings": Fate.DROP,
-    b"proxy": Fate.DROP,
-    b"via": Fate.DROP,
-    b"x-client-ip": Fate.DROP,
-    b"x-original-url": Fate.DROP,
-    b"x-real-ip": Fate.DROP,
-    b"x-request-id": Fate.DROP,
-    b"x-rewrite-url": Fate.DROP,
-    b"authorization": Fate.AUTHORIZATION,
-    b"cookie": Fate.COOKIE,
-    b"idempotency-key": Fate.IDEMPOTENCY,
-    b"origin": Fate.ORIGIN,
-    b"sec-fetch-site": Fate.FETCH_SITE,
-    b"traceparent": Fate.TRACEPARENT,
-    b"user-agent": Fate.AGENT,
-    b"x-correlation-id": Fate.CORRELATION,
-    b"x-tollway-csrf": Fate.CSRF,
+    **dict.fromkeys(HOP_BY_HOP, DROP),
+    b"content-length": DROP,
+    b"expect": DROP,
+    b"forwarded": DROP,
+    b"host": DROP,
+    b"http2-settings": DROP,
+    b"proxy": DROP,
+    b"via": DROP,
+    b"x-client-ip": DROP,
+    b"x-original-url": DROP,
+    b"x-real-ip": DROP,
+    b"x-request-id": DROP,
+    b"x-rewrite-url": DROP,
+    b"authorization": Fate("authorization", passed_on=False),
+    b"cookie": Fate("cookie", passed_on=False),
+    b"idempotency-key": Fate("idempotency", passed_on=True),
+    b"origin": Fate("origin", passed_on=True),
+    b"sec-fetch-site": Fate("fetch_site", passed_on=True),
+    b"traceparent": Fate("traceparent", passed_on=False),
+    b"user-agent": Fate("agent", passed_on=True),
+    b"x-correlation-id": Fate("correlation", passed_on=False),
+    b"x-tollway-csrf": Fate("csrf", passed_on=False),
 }
 _IDENTITY_PREFIXES = (b"x-user-", b"x-tollway-", b"x-forwarded-", b"x-auth-")
 
 # Outbound: the gateway alone decides about browsers' rules, limits and its own framing.
 _RESPONSE: Final[dict[bytes, Fate]] = {
-    **dict.fromkeys(HOP_BY_HOP, Fate.DROP),
-    b"referrer-policy": Fate.DROP,
-    b"server": Fate.DROP,
-    b"strict-transport-security": Fate.DROP,
-    b"x-content-type-options": Fate.DROP,
-    b"x-correlation-id": Fate.DROP,
-    b"x-powered-by": Fate.DROP,
-    b"x-request-id": Fate.DROP,
-    b"cache-control": Fate.CACHE,
-    b"content-length": Fate.LENGTH,
-    b"content-security-policy": Fate.CONTENT_POLICY,
-    b"date": Fate.DATE,
+    **dict.fromkeys(HOP_BY_HOP, DROP),
+    b"referrer-policy": DROP,
+    b"server": DROP,
+    b"strict-transport-security": DROP,
+    b"x-content-type-options": DROP,
+    b"x-correlation-id": DROP,
+    b"x-frame-options": DROP,
+    b"x-powered-by": DROP,
+    b"x-request-id": DROP,
+    b"cache-control": CACHE,
+    b"content-length": LENGTH,
+    b"content-security-policy": CONTENT_POLICY,
+    b"date": DATE,
 }
 _RESPONSE_PREFIXES = (b"access-control-", b"ratelimit", b"x-ratelimit-", b"x-tollway-")
 
 
-class Judge(dict[bytes, Fate]):
+class Judge(dict[bytes, Fate | None]):
     """Fates by header name as sent. A new name is judged by its lower case, and remembered up to a bound."""
 
     def __init__(self, rules: dict[bytes, Fate], dropped_prefixes: tuple[bytes, ...]) -> None:
@@ -86,11 +83,11 @@ class Judge(dict[bytes, Fate]):
         self._rules = rules
         self._prefixes = dropped_prefixes
 
-    def __missing__(self, name: bytes) -> Fate:
+    def __missing__(self, name: bytes) -> Fate | None:
         lowered = name.lower()
         fate = self._rules.get(lowered)
-        if fate is None:
-            fate = Fate.DROP if lowered.startswith(self._prefixes) else Fate.KEEP
+        if fate is None and lowered.startswith(self._prefixes):
+            fate = DROP
         if len(self) < _MEMORY:
             self[name] = fate
         return fate

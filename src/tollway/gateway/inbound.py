@@ -4,12 +4,12 @@ import re
 from random import getrandbits
 
 from tollway.gateway.auth import COOKIE
-from tollway.gateway.headers import Fate, request_fates, session_cookie
+from tollway.gateway.headers import DROP, request_fates, session_cookie
 from tollway.gateway.problems import BAD_AUTHORITY, BAD_PATH, TWO_CREDENTIALS, Refusal
 from tollway.gateway.routes import normal_path
 from tollway.wire.http1 import RequestHead
 
-_CORRELATION = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
+CORRELATION = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
 _TRACEPARENT = re.compile(rb"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-([0-9a-f]{2})")
 _ABSOLUTE = re.compile(rb"https?://([^/?]*)([/?].*)?", re.IGNORECASE)
 _HARMLESS_OPTIONS = frozenset((b"keep-alive", b"close", b"upgrade", b"te"))
@@ -41,11 +41,21 @@ class Inbound:
         keep = self.lines.append
         for name, value in head.headers:
             fate = request_fates[name]
-            if not fate:
+            if fate is None:
                 if not named or name.lower() not in named:
                     keep(b"%b: %b\r\n" % (name, value))
-            elif fate is not _DROP:
-                self._look_at(fate, name, value)
+            elif fate is not DROP:
+                field, passed_on = fate
+                known = getattr(self, field)
+                setattr(self, field, value if not known else self._again(field, known, value))
+                if passed_on:
+                    keep(b"%b: %b\r\n" % (name, value))
+
+    def _again(self, field: str, known: bytes, value: bytes) -> bytes:
+        """Handle a header that came before: cookies may, credentials must not, of others the last counts."""
+        if field == "authorization":
+            self.refusal = TWO_CREDENTIALS
+        return known + b"; " + value if field == "cookie" else value
 
     def session(self) -> bytes:
         """Take the session cookie out of the cookies; the others are passed on."""
@@ -55,37 +65,6 @@ class Inbound:
         if others:
             self.lines.append(b"Cookie: %b\r\n" % others)
         return session
-
-    def _look_at(self, fate: Fate, name: bytes, value: bytes) -> None:  # noqa: C901  one case per header
-        match fate:
-            case Fate.AUTHORIZATION:
-                if self.authorization:
-                    self.refusal = TWO_CREDENTIALS
-                self.authorization = value
-                return
-            case Fate.COOKIE:
-                self.cookie = self.cookie + b"; " + value if self.cookie else value
-                return
-            case Fate.CSRF:
-                self.csrf = value
-                return
-            case Fate.CORRELATION:
-                self.correlation = value if _CORRELATION.fullmatch(value) else b""
-                return
-            case Fate.TRACEPARENT:
-                self.traceparent = value
-                return
-            case Fate.AGENT:
-                self.agent = value
-            case Fate.ORIGIN:
-                self.origin = value
-            case Fate.FETCH_SITE:
-                self.fetch_site = value
-            case Fate.IDEMPOTENCY:
-                self.idempotency = value
-            case _:
-                raise AssertionError(fate)
-        self.lines.append(b"%b: %b\r\n" % (name, value))
 
 
 def read_target(head: RequestHead) -> tuple[bytes, bytes] | Refusal:
@@ -116,6 +95,3 @@ def trace_line(traceparent: bytes) -> bytes:
 def _named(options: tuple[bytes, ...]) -> frozenset[bytes]:
     """Return the headers that Connection declares to be of this connection only."""
     return frozenset(options) - _HARMLESS_OPTIONS
-
-
-_DROP = Fate.DROP

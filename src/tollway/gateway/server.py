@@ -17,6 +17,8 @@ from prometheus_client import REGISTRY, CollectorRegistry
 
 from tollway.fabric.bearer import RevocationLike, Verifier
 from tollway.fabric.clock import Clock
+from tollway.fabric.limits import Limits
+from tollway.fabric.limits.memory import MemoryLimits
 from tollway.gateway.access_log import AccessLog
 from tollway.gateway.admin import AdminConnection, Page, health_pages, metrics_page
 from tollway.gateway.auth import Authority
@@ -27,11 +29,12 @@ from tollway.gateway.metrics import Figures
 from tollway.gateway.plan import Plan
 from tollway.gateway.problems import MEDIA_TYPE, Refusal, document
 from tollway.gateway.routes import API_CONTENT_POLICY, Route, RouteTable
-from tollway.gateway.settings import GatewaySettings, LimitSettings
+from tollway.gateway.settings import GatewaySettings
 from tollway.gateway.upstream import Upstream
 from tollway.gateway.websocket import Tunnel
 from tollway.kit.times import SECOND_US
-from tollway.wire.http1 import Limits, write_response_head
+from tollway.wire.http1 import Limits as HeadLimits
+from tollway.wire.http1 import write_response_head
 
 if TYPE_CHECKING:
     from tollway.contracts.tokens_pb2_grpc import TokensAsyncStub
@@ -45,11 +48,12 @@ class Gateway:
     """The REST edge. `start` listens, `stop` drains; the bound ports are readable in between.
 
     `routes` is the table, `verifier` checks access tokens, `tokens` exchanges cookies and announces ended
-    sessions, `health` tells the state of each component of the platform (`ok` is the good one),
-    `admin_pages` are more pages of the admin listener, by path.
+    sessions, `health` tells the state of each component of the platform (`ok` is the good one). `limits` makes
+    the buckets, of this process alone unless it is given; whoever gives it starts and stops it. `admin_pages`
+    are more pages of the admin listener, by path.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  the last four have defaults
         self,
         settings: GatewaySettings,
         routes: Iterable[Route],
@@ -58,9 +62,11 @@ class Gateway:
         clock: Clock,
         *,
         health: Callable[[], Mapping[str, str]] = dict,
+        limits: Limits | None = None,
         admin_pages: Mapping[bytes, Page] | None = None,
         registry: CollectorRegistry = REGISTRY,
     ) -> None:
+        limits = limits or MemoryLimits()
         self.settings = settings
         self.clock = clock
         self.monotonic = time.monotonic
@@ -73,15 +79,15 @@ class Gateway:
         self.authority = Authority(settings, verifier, tokens, clock, self.figures)
         self.access_log = AccessLog(settings.access_log)
         self.origins = Origins(settings.cors_origins, settings.own_origins)
-        self.misses = _limit("credentials", settings.auth_misses)
-        self.head_limits = Limits(settings.line_bytes, settings.head_bytes, settings.headers)
+        self.misses = RateLimit("credentials", settings.auth_misses, limits)
+        self.head_limits = HeadLimits(settings.line_bytes, settings.head_bytes, settings.headers)
         self.content_policy = _policy_line(API_CONTENT_POLICY)
         self.security_lines = _security_lines(tls=bool(settings.tls_cert))
         self.date_line = b""
         self.pages: dict[bytes, Page] = health_pages(lambda: self.ready, health)
         self._admin_pages = admin_pages or {}
         self._registry = registry
-        self._limits = {name: _limit(name, limit) for name, limit in settings.limits.items()}
+        self._limits = {name: RateLimit(name, one, limits) for name, one in settings.limits.items()}
         self._upstreams: dict[str, Upstream] = {}
         self._listeners: list[asyncio.Server] = []
         self._timer: asyncio.TimerHandle | None = None
@@ -257,10 +263,6 @@ class Gateway:
         )
         figures.upstream_gauges = lambda: [(name, one.figures()) for name, one in self._upstreams.items()]
         self._registry.register(figures)
-
-
-def _limit(name: str, settings: LimitSettings) -> RateLimit:
-    return RateLimit(name, settings.quota, settings.window_s, by_ip=settings.by == "ip")
 
 
 def _policy_line(policy: str) -> bytes:

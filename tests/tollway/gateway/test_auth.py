@@ -11,7 +11,7 @@ from tests.kit.doors import TRANSPORTS, Transport, door
 from tests.kit.gateway import ALICE, ORIGIN, PLENTY, eventually, house
 from tests.kit.tokens import USER, tokens_room, verifier_of
 from tollway.contracts import tokens_pb2_grpc
-from tollway.gateway import LimitSettings
+from tollway.gateway.settings import LimitSettings
 from tollway.kit.errors import Unavailable
 from tollway.services.tokens.rpc import TokensRpc
 

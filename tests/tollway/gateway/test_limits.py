@@ -1,39 +1,16 @@
-"""Limits: exactly the quota at once, an even refill, bounded memory."""
+"""Limits at the gateway: what a client is told, and how shared buckets are waited for."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+from pathlib import Path
 
+from tests.kit.gateway import ALICE, house
+from tollway.fabric.limits import Grant, Key, Outage
+from tollway.fabric.limits.memory import MemoryLimit, MemoryLimits
 from tollway.gateway.limits import RateLimit
-
-
-def test_a_hundred_of_two_hundred_at_once():
-    limit = RateLimit("default", 100, 60)
-    grants = [limit.take("alice", 1_000.0) for _ in range(200)]
-    assert [grant.admitted for grant in grants] == [True] * 100 + [False] * 100
-    assert [grant.remaining for grant in grants[:100]] == list(range(99, -1, -1))
-
-
-def test_tokens_come_back_evenly():
-    limit = RateLimit("default", 100, 60)
-    for _ in range(100):
-        limit.take("alice", 0.0)
-    refused = limit.take("alice", 0.0)
-    assert abs(refused.retry_in_s - 0.6) < 1e-3
-    assert not limit.take("alice", 0.59).admitted
-    assert limit.take("alice", 0.61).admitted
-    assert not limit.take("alice", 0.62).admitted
-    assert sum(limit.take("alice", 60.0).admitted for _ in range(200)) == 99
-
-
-def test_clients_do_not_share():
-    limit = RateLimit("default", 1, 60)
-    assert limit.take("alice", 0.0).admitted
-    assert limit.take("bob", 0.0).admitted
-    assert not limit.take("alice", 0.0).admitted
+from tollway.gateway.settings import LimitSettings
 
 
 def test_the_headers_say_where_a_client_stands():
-    limit = RateLimit("login", 10, 300)
+    limit = RateLimit("login", LimitSettings(quota=10, window_s=300), MemoryLimits())
     grant = limit.take("alice", 0.0)
     assert limit.headers(grant) == (
         b'RateLimit-Policy: "login";q=10;w=300\r\nX-RateLimit-Limit: 10\r\n'
@@ -41,46 +18,32 @@ def test_the_headers_say_where_a_client_stands():
     )
 
 
-def test_full_buckets_are_forgotten():
-    limit = RateLimit("default", 10, 60)
-    limit.take("early", 0.0)
-    limit.take("late", 100.0)
-    limit.forget_full(100.0)
-    assert len(limit) == 1
+class OutOfCredit(MemoryLimit):
+    """A shared limit that always has to hear of the others first; after that it answers as told."""
+
+    def __init__(self, quota: int, window_s: float) -> None:
+        super().__init__(quota, window_s)
+        self.was_heard = 0
+
+    def take(self, key: Key, now: float) -> Grant:
+        return super().take(key, now) if self.was_heard else Grant(False, 5, 1.0, 0.0)
+
+    async def heard(self) -> None:
+        self.was_heard += 1
 
 
-def test_memory_stays_bounded_however_many_clients_come():
-    limit = RateLimit("default", 10, 60, keep=5_000)
-    for number in range(20_000):
-        limit.take(number, 0.0)
-    assert len(limit) <= 5_000
+class SharedLimits(MemoryLimits):
+    def __init__(self) -> None:
+        self.made: dict[str, OutOfCredit] = {}
+
+    def limit(self, name: str, quota: int, window_s: float, outage: Outage = "local") -> MemoryLimit:
+        self.made[name] = OutOfCredit(quota, window_s)
+        return self.made[name]
 
 
-@given(
-    st.integers(1, 20),
-    st.floats(1, 100),
-    st.lists(st.floats(0, 30), min_size=1, max_size=80),
-)
-def test_no_stretch_of_time_admits_more_than_the_quota_and_its_refill(
-    quota: int, window_s: float, gaps: list[float]
-):
-    limit = RateLimit("x", quota, window_s)
-    now, admitted = 0.0, list[float]()
-    for gap in gaps:
-        now += gap
-        if limit.take("alice", now).admitted:
-            admitted.append(now)
-    for first, start in enumerate(admitted):
-        for last in range(first, len(admitted)):
-            stretch_s = admitted[last] - start
-            assert last - first + 1 <= quota + stretch_s / (window_s / quota) + 1e-3
-
-
-@given(st.integers(1, 50), st.floats(1, 100))
-def test_what_retry_says_is_true(quota: int, window_s: float):
-    limit = RateLimit("x", quota, window_s)
-    for _ in range(quota):
-        assert limit.take("alice", 5.0).admitted
-    refused = limit.take("alice", 5.0)
-    assert not refused.admitted
-    assert limit.take("alice", 5.0 + refused.retry_in_s + 1e-6).admitted
+async def test_a_burst_waits_until_the_other_gateways_were_heard(tmp_path: Path):
+    shared = SharedLimits()
+    async with house(tmp_path, shared_limits=shared) as home:
+        shared.made["credentials"].was_heard = 1
+        assert (await home.ask("POST", "/api/orders", ALICE, body=b"waits too")).json["body"] == "waits too"
+        assert shared.made["default"].was_heard == 1

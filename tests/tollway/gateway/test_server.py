@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from tests.kit.clock import FakeClock
 from tests.kit.gateway import ALICE, HOST, PLENTY, Client, Seen, default_routes, eventually, house
 from tollway.fabric import tls
-from tollway.gateway import GatewaySettings, LimitSettings
+from tollway.gateway.settings import GatewaySettings, LimitSettings
 
 HOURLY = {
     "default": LimitSettings(quota=100, window_s=3_600),

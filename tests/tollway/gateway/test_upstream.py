@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.kit.gateway import HOST, Seen, default_routes, echo, eventually, house
-from tollway.gateway import Route
+from tollway.gateway.routes import Route
 from tollway.gateway.upstream import Breaker
 
 
