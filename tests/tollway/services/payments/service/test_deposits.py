@@ -300,6 +300,28 @@ async def test_a_payment_that_the_provider_forgot_goes_to_a_person(shop: Till) -
     assert (await state(shop, started)).reason == "unknown_to_provider"
 
 
+class SlowProvider:
+    """Takes so long to make a customer that the janitor comes by meanwhile."""
+
+    def __init__(self, shop: Till) -> None:
+        self._shop = shop
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._shop.provider, name)
+
+    async def make_customer(self, user_id: str, email: str) -> str:
+        self._shop.clock.advance(31)
+        await self._shop.room.deposits.tend()
+        return await self._shop.provider.make_customer(user_id, email)
+
+
+async def test_what_the_janitor_gave_up_is_not_charged_any_more(shop: Till) -> None:
+    late = shop.life(provider=SlowProvider(shop))
+    given_up = await late.deposits.start("usr_ann", "key-1", "USD", 20 * USD, VISA)
+    assert (given_up.state, given_up.reason) == (State.FAILED, "interrupted")
+    assert await charges(shop) == []
+
+
 # ── when the ledger does not answer ─────────────────────────────────────────────────────────────────
 
 
