@@ -11,9 +11,9 @@ from tests.kit.doors import Door, Transport, door
 from tollway.contracts import tokens_pb2, tokens_pb2_grpc
 from tollway.contracts.errors import TokenReused
 from tollway.fabric import telemetry
-from tollway.fabric.db.database import open_transaction
 from tollway.fabric.rpc import Call, acting, current
 from tollway.fabric.rpc.metrics import CALLS
+from tollway.fabric.transactions import open_transaction
 from tollway.kit.errors import (
     DeadlineExceeded,
     Forbidden,

@@ -1,19 +1,23 @@
 """Chooses the backend of each port from the settings: embedded by default, clustered when told."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tollway.fabric.clock import Clock
-from tollway.fabric.db import Database
-from tollway.fabric.mail import Inbox, Mailer
 from tollway.settings import Settings
 from tollway.topology import ROOMS
+
+if TYPE_CHECKING:
+    from tollway.fabric.db import Database
+    from tollway.fabric.mail import Inbox, Mailer
 
 # The payment mock takes any test key; this one says whose it is.
 MOCK_KEY = "sk_test_tollway_mock"
 
 
-def open_database(settings: Settings, room: str, clock: Clock) -> Database:
+def open_database(settings: Settings, room: str, clock: Clock) -> "Database":
     """Give the room's own database: its schema when a server is set, else its file."""
+    from tollway.fabric.db import Database
     from tollway.fabric.db.postgres import PostgresDatabase
     from tollway.fabric.db.sqlite import SqliteDatabase
 
@@ -37,7 +41,7 @@ def certificates(settings: Settings) -> Path:
     return Path(settings.network.certificates) if settings.network.certificates else settings.data / "certs"
 
 
-def open_mailer(settings: Settings) -> Mailer:
+def open_mailer(settings: Settings) -> "Mailer":
     """Give the way in which e-mail leaves."""
     mail = settings.mail
     if mail.backend == "inbox":
@@ -49,7 +53,7 @@ def open_mailer(settings: Settings) -> Mailer:
     return SmtpMailer(mail.host, mail.port, mail.security, mail.username, mail.password)
 
 
-def open_inbox(settings: Settings) -> Inbox | None:
+def open_inbox(settings: Settings) -> "Inbox | None":
     """Give the development inbox, when mail goes there."""
     if settings.mail.backend != "inbox":
         return None

@@ -1,14 +1,18 @@
 """Builds the two fronts: the REST edge and the network edge."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tollway.fabric.bearer import Verifier
+from tollway.contracts import tokens_pb2
 from tollway.fabric.clock import Clock
 from tollway.fabric.lifecycle import Component
 from tollway.settings import Settings
 from tollway.topology import ROOMS
 from tollway.topology.status import Status
+
+if TYPE_CHECKING:
+    from tollway.contracts.tokens_pb2_grpc import TokensAsyncStub
+    from tollway.fabric.bearer import Verifier
 
 # The pages of people may style themselves and read the API's description; nothing else.
 PAGE_POLICY = (
@@ -59,19 +63,27 @@ def routes(settings: Settings) -> Iterator[Any]:
         yield Route(name=page, prefix=page, upstream=docs, auth="public", content_policy=PAGE_POLICY)
 
 
-def gateway(
-    settings: Settings, clock: Clock, verifier: Verifier, ask: Callable[[str], Any]
-) -> tuple[Component, Status]:
+def make_verifier(settings: Settings, clock: Clock, tokens: "TokensAsyncStub") -> "Verifier":
+    """Make the checker of access tokens that fetches its keys through the tokens door."""
+    from tollway.fabric.bearer import Verifier
+
+    async def keys() -> str:
+        return (await tokens.GetKeys(tokens_pb2.GetKeysRequest())).jwks_json
+
+    return Verifier(keys, settings.tokens.issuer, settings.tokens.audience, clock)
+
+
+def gateway(settings: Settings, clock: Clock, ask: Callable[[str], Any]) -> tuple[Component, Status]:
     """Build the REST edge, and what it shows of the platform's state."""
     from tollway.gateway.server import Gateway
 
     addresses = {room.name: rest_address(settings, room.name) for room in ROOMS.values() if room.paths}
-    status = Status(settings, addresses)
+    status, tokens = Status(settings, addresses), ask("tokens")
     front = Gateway(
         settings.gateway,
         routes(settings),
-        verifier,
-        ask("tokens"),
+        make_verifier(settings, clock, tokens),
+        tokens,
         clock,
         health=status.components,
         admin_pages={b"/": status.page},

@@ -7,7 +7,7 @@
   by the doors), so no lock ever waits for another room.
 """
 
-from tollway.fabric.db.database import Database, DatabaseUnusable, Tx, open_transaction
+from tollway.fabric.db.database import Database, DatabaseUnusable, Tx
 from tollway.fabric.db.migrate import migrate
 from tollway.fabric.db.types import NAMING, Flag, Int64, Json
 
@@ -20,5 +20,4 @@ __all__ = [
     "Json",
     "Tx",
     "migrate",
-    "open_transaction",
 ]

@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from contextvars import ContextVar
 from typing import Any, Literal, Protocol, cast
 
 from sqlalchemy import CursorResult, Executable, Row, Table
@@ -13,13 +12,12 @@ from tollway.contracts.events import Event
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import tables
 from tollway.fabric.telemetry import correlation_id, traceparent
+from tollway.fabric.transactions import open_transaction
 from tollway.kit.ids import new_id
 
 Dialect = Literal["sqlite", "postgresql"]
 Params = Mapping[str, Any] | Sequence[Mapping[str, Any]]
 Wake = Callable[[], None]
-
-open_transaction: ContextVar[bool] = ContextVar("open_transaction", default=False)
 
 
 class Engine(Protocol):

@@ -92,7 +92,7 @@ class SqliteDatabase:
 
 
 def _pragmas(durability: str, *, readonly: bool) -> list[str]:
-    shared = [f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON", "cache_size=-4000", "temp_store=MEMORY"]
+    shared = [f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON", "cache_size=-1000", "temp_store=MEMORY"]
     if readonly:
         return [*shared, "query_only=ON"]
     return [*shared, "journal_mode=WAL", f"synchronous={durability}", "wal_autocheckpoint=2000"]

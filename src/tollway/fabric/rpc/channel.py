@@ -16,11 +16,11 @@ from typing import Any, NoReturn
 import grpc
 import grpc.aio
 
-from tollway.fabric.db.database import open_transaction
 from tollway.fabric.rpc.call import DEFAULT_TIMEOUT_S, Call, outgoing
 from tollway.fabric.rpc.faults import Faults
 from tollway.fabric.rpc.metrics import Meter
 from tollway.fabric.rpc.policy import door_of
+from tollway.fabric.transactions import open_transaction
 from tollway.kit.errors import DeadlineExceeded, Problem
 from tollway.kit.tasks import spawn
 

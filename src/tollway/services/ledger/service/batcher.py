@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from tollway.fabric.db import Database, open_transaction
+from tollway.fabric.db import Database
+from tollway.fabric.transactions import open_transaction
 from tollway.kit.errors import Problem, Unavailable
 from tollway.kit.tasks import cancel, spawn
 from tollway.services.ledger.model.book import Command
