@@ -70,8 +70,10 @@ class RedisLimits(Collector):
         self._answer_s = answer_s
         self._registry = registry
         self._monotonic = monotonic
-        # Tries are ours to time: the client's own would hold everybody up.
-        self._client: Redis = Redis.from_url(url, retry=Retry(NoBackoff(), 0))
+        # Tries and deadlines are ours. The client's own, on Python 3.11, now and then swallow a cancellation.
+        self._client: Redis = Redis.from_url(
+            url, retry=Retry(NoBackoff(), 0), socket_timeout=None, socket_connect_timeout=None
+        )
         self._add = self._client.register_script(_ADD)
         self._limits: dict[str, CreditLimit] = {}
         self._news = asyncio.Event()
@@ -175,8 +177,6 @@ class RedisLimits(Collector):
             self._failures += 1
             if self.reached:
                 _log.warning("limits count for this process alone: %s", str(error) or "no answer in time")
-            with suppress(RedisError, OSError):
-                await self._client.connection_pool.disconnect()
             return None
 
     def _hurry(self) -> None:
