@@ -27,6 +27,7 @@ check: $(VENV)/.dev
 	@$(BIN)/python tools/tidy.py
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tools/generate.py --check
 	@$(BIN)/python tools/architecture.py --check
+	@$(BIN)/python tools/openapi.py --check
 	@$(BIN)/buf lint
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/pyright

@@ -48,7 +48,7 @@ def main() -> None:
     if "--check" not in sys.argv:
         PAGE.write_text(fresh)
     elif fresh != page:
-        print("stale map; run: PYTHONPATH=. python tools/architecture.py")
+        print("stale map; run: python tools/architecture.py")
         raise SystemExit(1)
 
 

@@ -8,8 +8,8 @@ import importlib
 import json
 import sys
 
-from tests.kit.clock import FakeClock
 from tollway.fabric.bearer import Revocations, Verifier
+from tollway.fabric.clock import SystemClock
 from tollway.fabric.rest import build_app
 from tollway.fabric.rest.docs import DOCUMENT
 from tollway.topology import ROOMS
@@ -26,7 +26,7 @@ def document() -> str:
     async def no_keys() -> str:
         return "{}"
 
-    clock = FakeClock()
+    clock = SystemClock()
     app = build_app(routers, Verifier(no_keys, "", "", clock), Revocations(clock))
     return json.dumps(app.openapi(), indent=1, sort_keys=True) + "\n"
 
@@ -37,7 +37,7 @@ def main() -> None:
     if "--check" not in sys.argv:
         DOCUMENT.write_text(fresh)
     elif not DOCUMENT.exists() or DOCUMENT.read_text() != fresh:
-        print("stale API description; run: PYTHONPATH=. python tools/openapi.py")
+        print("stale API description; run: python tools/openapi.py")
         raise SystemExit(1)
 
 
