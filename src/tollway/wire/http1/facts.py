@@ -60,7 +60,7 @@ class Facts:
         if len(headers) > limits.headers:
             raise BadHead(431, f"there are more than {limits.headers} headers")
         # llhttp strips blanks before a value only. Few heads have any after one.
-        if b" \r\n" in head or b"\t\r\n" in head:
+        if b" \r\n" in head or b"\t" in head:
             headers = self.headers = [(name, value.rstrip(b" \t")) for name, value in headers]
         for name, value in headers:
             rule = _rules[name]
