@@ -11,8 +11,9 @@ from tollway.fabric.db import Database, tables
 from tollway.kit.errors import NotFound
 
 MAX_FACTS = 500
-# A fact may be committed by another replica of the room, which cannot wake us; this is how long it may wait.
-POLL_S = 1.0
+# On PostgreSQL a fact may be committed by another replica of the room, which cannot wake us; this is how long it may
+# wait. A SQLite file has one process only.
+REPLICA_POLL_S = 0.3
 
 
 class FactsLog:
@@ -20,6 +21,7 @@ class FactsLog:
 
     def __init__(self, database: Database) -> None:
         self._db = database
+        self._shared = database.dialect == "postgresql"
         self._news = asyncio.Event()
         database.when_told(self._wake)
 
@@ -34,7 +36,7 @@ class FactsLog:
             if facts or left_s <= 0:
                 return facts
             try:
-                async with asyncio.timeout(min(left_s, POLL_S)):
+                async with asyncio.timeout(min(left_s, REPLICA_POLL_S) if self._shared else left_s):
                     await self._news.wait()
             except TimeoutError:
                 continue
