@@ -74,6 +74,9 @@ class NetworkSettings(Section):
         ("127.0.0.1", "localhost"),
         description="Names and addresses that this machine's certificates are good for",
     )
+    redis: str = Field(
+        "", description="redis://host:port where several gateways share limits; empty: each counts for itself"
+    )
     inbox: str = Field("127.0.0.1:8025", description="The development inbox's page")
     payments_mock: str = Field("127.0.0.1:8020", description="The payment mock's address")
 

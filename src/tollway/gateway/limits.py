@@ -15,7 +15,7 @@ class RateLimit:
     __slots__ = ("_limit", "_lines", "by_ip", "take")
 
     def __init__(self, name: str, settings: LimitSettings, limits: Limits) -> None:
-        self._limit = limits.limit(name, settings.quota, settings.window_s)
+        self._limit = limits.limit(name, settings.quota, settings.window_s, settings.outage)
         # Taken from the port as it is: nothing stands between a request and its bucket.
         self.take: Callable[[Key, float], Grant] = self._limit.take
         self.by_ip = settings.by == "ip"
@@ -26,9 +26,12 @@ class RateLimit:
         ) % (name.encode(), settings.quota, int(settings.window_s), settings.quota, name.encode())
 
     async def take_when_heard(self, key: Key, now: Callable[[], float]) -> Grant:
-        """Ask again after a shared limit has heard of the others. A second such answer is a refusal."""
-        await self._limit.heard()
-        return self.take(key, now())
+        """Ask again each time a shared limit has heard of the others, until it knows: every round uses up room."""
+        while True:
+            await self._limit.heard()
+            grant = self.take(key, now())
+            if grant.admitted or not grant.remaining:
+                return grant
 
     def headers(self, grant: Grant) -> bytes:
         """Return the header lines that tell a client where it stands. Times are whole seconds, rounded up."""

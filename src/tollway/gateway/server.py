@@ -79,7 +79,8 @@ class Gateway:
         self.authority = Authority(settings, verifier, tokens, clock, self.figures)
         self.access_log = AccessLog(settings.access_log)
         self.origins = Origins(settings.cors_origins, settings.own_origins)
-        self.misses = RateLimit("credentials", settings.auth_misses, limits)
+        # Never shared: what it protects is this process's time.
+        self.misses = RateLimit("credentials", settings.auth_misses, MemoryLimits())
         self.head_limits = HeadLimits(settings.line_bytes, settings.head_bytes, settings.headers)
         self.content_policy = _policy_line(API_CONTENT_POLICY)
         self.security_lines = _security_lines(tls=bool(settings.tls_cert))

@@ -4,17 +4,23 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from tollway.fabric.limits import Outage
+
 LimitName = Annotated[str, StringConstraints(pattern=r"[a-z0-9_-]{1,32}")]
 
 
 class LimitSettings(BaseModel):
-    """A limit class: `quota` requests at once, refilled evenly over `window_s`, for each user or address."""
+    """A limit class: `quota` requests at once, refilled evenly over `window_s`, for each user or address.
+
+    `outage`: when gateways share limits and cannot, each counts for itself (`local`), or all is refused (`refuse`).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     quota: int = Field(ge=1)
     window_s: float = Field(gt=0)
     by: Literal["user", "ip"] = "user"
+    outage: Outage = "local"
 
 
 class GatewaySettings(BaseModel):

@@ -4,11 +4,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tollway.fabric.clock import Clock
-from tollway.settings import Settings
+from tollway.settings import Settings, SettingsWrong
 from tollway.topology import ROOMS
 
 if TYPE_CHECKING:
     from tollway.fabric.db import Database
+    from tollway.fabric.limits import Limits
     from tollway.fabric.mail import Inbox, Mailer
 
 # The payment mock takes any test key; this one says whose it is.
@@ -39,6 +40,20 @@ def room_migrations(room: str) -> Path | None:
 def certificates(settings: Settings) -> Path:
     """Name the folder of the certificate authority and the certificates."""
     return Path(settings.network.certificates) if settings.network.certificates else settings.data / "certs"
+
+
+def open_limits(settings: Settings) -> "Limits":
+    """Give the gateway's buckets: shared with other gateways when a server for them is set."""
+    if not settings.network.redis:
+        from tollway.fabric.limits.memory import MemoryLimits
+
+        return MemoryLimits()
+    from tollway.fabric.limits.redis import RedisLimits
+
+    try:
+        return RedisLimits(settings.network.redis)
+    except ValueError as error:
+        raise SettingsWrong(f"network.redis: {error}") from error
 
 
 def open_mailer(settings: Settings) -> "Mailer":

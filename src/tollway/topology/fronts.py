@@ -13,6 +13,7 @@ from tollway.topology.status import Status
 if TYPE_CHECKING:
     from tollway.contracts.tokens_pb2_grpc import TokensAsyncStub
     from tollway.fabric.bearer import Verifier
+    from tollway.fabric.limits import Limits
 
 # The pages of people may style themselves and read the API's description; nothing else.
 PAGE_POLICY = (
@@ -73,7 +74,9 @@ def make_verifier(settings: Settings, clock: Clock, tokens: "TokensAsyncStub") -
     return Verifier(keys, settings.tokens.issuer, settings.tokens.audience, clock)
 
 
-def gateway(settings: Settings, clock: Clock, ask: Callable[[str], Any]) -> tuple[Component, Status]:
+def gateway(
+    settings: Settings, clock: Clock, ask: Callable[[str], Any], limits: "Limits"
+) -> tuple[Component, Status]:
     """Build the REST edge, and what it shows of the platform's state."""
     from tollway.gateway.server import Gateway
 
@@ -86,6 +89,7 @@ def gateway(settings: Settings, clock: Clock, ask: Callable[[str], Any]) -> tupl
         tokens,
         clock,
         health=status.components,
+        limits=limits,
         admin_pages={b"/": status.page},
     )
     return front, status

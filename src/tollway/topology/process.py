@@ -13,7 +13,7 @@ from tollway.fabric.secrets import load_or_make
 from tollway.kit.errors import Problem
 from tollway.kit.tasks import cancel, spawn
 from tollway.settings import Settings
-from tollway.topology import EDGE, GATEWAY, ROOMS, door_policy, fronts, members
+from tollway.topology import EDGE, GATEWAY, ROOMS, backends, door_policy, fronts, members
 from tollway.topology.neighbours import Neighbours
 
 _log = logging.getLogger(__name__)
@@ -33,11 +33,13 @@ class Process:
         self._preparing: list[asyncio.Task[None]] = []
         self._move_in()
         if GATEWAY in self.members:
-            front, status = fronts.gateway(settings, self._clock, self._neighbours.ask(GATEWAY))
+            limits = backends.open_limits(settings)
+            front, status = fronts.gateway(settings, self._clock, self._neighbours.ask(GATEWAY), limits)
+            self.life.add("limits", limits)
             self.life.add(
                 "status", status, after=[part for part in self.life.states if part.startswith("rest at")]
             )
-            self.life.add(GATEWAY, front, after=["status"])
+            self.life.add(GATEWAY, front, after=["status", "limits"])
         if EDGE in self.members:
             front = fronts.edge(settings, self._clock, self._neighbours.ask(EDGE), worker)
             self.life.add(EDGE, front, after=["doors"])

@@ -71,7 +71,7 @@ class RedisLimits(Collector):
         self._registry = registry
         self._monotonic = monotonic
         # Tries and deadlines are ours. The client's own, on Python 3.11, now and then swallow a cancellation.
-        self._client: Redis = Redis.from_url(
+        self._client: Redis = Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
             url, retry=Retry(NoBackoff(), 0), socket_timeout=None, socket_connect_timeout=None
         )
         self._add = self._client.register_script(_ADD)
