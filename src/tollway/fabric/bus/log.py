@@ -30,14 +30,16 @@ class FactsLog:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + wait_s
         while True:
-            self._news.clear()
+            # Taken before the look, so that news in between is not missed; each news has an event of its own,
+            # so that no reader can take it from another.
+            news = self._news
             facts = await self._select(after, limit)
             left_s = deadline - loop.time()
             if facts or left_s <= 0:
                 return facts
             try:
                 async with asyncio.timeout(min(left_s, REPLICA_POLL_S) if self._shared else left_s):
-                    await self._news.wait()
+                    await news.wait()
             except TimeoutError:
                 continue
 
@@ -62,7 +64,8 @@ class FactsLog:
         ]
 
     def _wake(self) -> None:
-        self._news.set()
+        news, self._news = self._news, asyncio.Event()
+        news.set()
 
 
 class FactsRpc(facts_pb2_grpc.FactsServicer):
