@@ -65,9 +65,9 @@ def _uuid7_at(millis: int) -> int:
 
 
 def _random_steps(count: int) -> list[int]:
-    # One call to the system for all of them; 32 random bits each keep neighbours hard to guess.
-    noise = os.urandom(4 * count)
-    return [1 + int.from_bytes(noise[at : at + 4], "big") for at in range(0, 4 * count, 4)]
+    # One call to the system for all of them; 48 random bits each keep neighbours apart and hard to guess.
+    noise = os.urandom(6 * count)
+    return [1 + int.from_bytes(noise[at : at + 6], "big") for at in range(0, 6 * count, 6)]
 
 
 def _encode(value: int) -> str:

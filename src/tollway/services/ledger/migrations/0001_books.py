@@ -201,7 +201,7 @@ def _lots() -> None:
         sqlite_strict=True,
     )
     op.create_index("ix_lot_txn_id", "lot", ["txn_id"])
-    op.create_index("ix_lot_owner", "lot", ["account_id", "opened_at_us", "id"])
+    op.create_index("ix_lot_owner", "lot", ["account_id"])
     _index("ix_lot_open", "lot", ["account_id"], "remaining > 0")
     _index("ix_lot_due", "lot", ["expires_at_us"], "remaining > 0 AND expires_at_us > 0")
     op.create_table(

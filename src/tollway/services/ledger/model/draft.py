@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from tollway.contracts.errors import HoldEnded, HoldExceeded
 from tollway.kit.errors import Conflict, Forbidden, InsufficientFunds, Invalid
-from tollway.kit.ids import new_id
+from tollway.kit.ids import ids_after
 from tollway.kit.money import format_units
 from tollway.services.ledger.model.records import Announcement, LegRow, LotMove, Status, Txn, UsageLine
 from tollway.services.ledger.model.values import (
@@ -79,6 +79,7 @@ class Draft:
         self.marks: dict[str, Mark] = {}
         self.assets: dict[str, Asset] = {}
         self.announcement: Announcement | None = None
+        self._last_lot_id = txn_id
 
     # ── reading ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -198,8 +199,10 @@ class Draft:
         terms = terms or LotTerms("", 0, 0)
         if terms.cost_asset and self.book.asset(terms.cost_asset).kind != MONEY:
             raise Invalid(f"a lot is paid with money, not with {terms.cost_asset}")
+        # Rising ids, so that lots that came with one transaction have an order too.
+        self._last_lot_id = ids_after("lot", self._last_lot_id, 1, 0)[0]
         lot = Lot(
-            new_id("lot"),
+            self._last_lot_id,
             account.id,
             account.ref.asset,
             quantity,
@@ -340,7 +343,7 @@ class Draft:
         )
 
 
-def _turn(lot: Lot) -> tuple[bool, int, int, str]:
+def _turn(lot: Lot) -> tuple[bool, int, str, str]:
     return lot.turn
 
 

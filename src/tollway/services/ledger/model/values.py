@@ -204,9 +204,9 @@ class Lot(NamedTuple):
         return self.cost_of(self.remaining)
 
     @property
-    def turn(self) -> tuple[bool, int, int, str]:
-        """Sort key of use: what expires first goes first, then what is older."""
-        return (not self.expires_at_us, self.expires_at_us, self.opened_at_us, self.id)
+    def turn(self) -> tuple[bool, int, str, str]:
+        """Sort key of use: what expires first goes first, then what came first."""
+        return (not self.expires_at_us, self.expires_at_us, self.txn_id, self.id)
 
 
 class Piece(NamedTuple):

@@ -62,10 +62,12 @@ async def lay_open(tx: Tx, book: Book, wanted: Wanted) -> None:
     book.show_assets(assets)
     if wanted.names:
         book.show_known(await _known(tx, wanted.names))
-    holds = await _holds(tx, wanted.holds)
-    book.show_holds(holds)
     originals = await _originals(tx, wanted.transactions)
     book.show_originals(originals)
+    holds = await _holds(
+        tx, wanted.holds | {leg.hold_id for one in originals for leg in one.legs if leg.hold_id}
+    )
+    book.show_holds(holds)
     lots = await _lots_by_id(tx, wanted.lots)
     refs = set(wanted.accounts)
     if wanted.earnings:

@@ -183,7 +183,7 @@ lot = Table(
     ForeignKeyConstraint(["account_id", "asset"], ["account.id", "account.asset"]),
     CheckConstraint("remaining BETWEEN 0 AND quantity AND quantity > 0", name="remaining"),
     CheckConstraint("cost >= 0 AND (cost = 0 OR cost_asset <> '')", name="cost"),
-    Index("ix_lot_owner", "account_id", "opened_at_us", "id"),
+    Index("ix_lot_owner", "account_id"),
     Index(
         "ix_lot_open",
         "account_id",

@@ -1,0 +1,70 @@
+"""The rules against a plain model of them, and a test of that test: seeded bugs, each of which it must find."""
+
+import inspect
+import sys
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.kit.ledger_machine import RulesInMemory, machine_on
+from tollway.services.ledger.model.book import Book
+from tollway.services.ledger.model.draft import Draft
+from tollway.services.ledger.model.metering import Reservation, UseReport
+from tollway.services.ledger.model.posting import Reversal
+from tollway.services.ledger.model.upkeep import LotExpiry
+from tollway.services.ledger.model.values import Account, Lot
+
+USUAL = settings(
+    stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck), database=None
+)
+
+BUGS = {
+    "more is captured than was held": (Draft, "if amount > hold.remaining:", "if amount > hold.amount:"),
+    "an expired hold is captured": (Draft, "if hold.has_expired(self.now_us):", "if False:"),
+    "a spent hold's units count as free": (
+        Account,
+        "- self.debits_posted - self.debits_pending",
+        "- self.debits_posted",
+    ),
+    "a refusal is forgotten": (Book, "if name is not None:", "if False:"),
+    "what expires last is used first": (
+        Lot,
+        "self.expires_at_us, self.txn_id",
+        "-self.expires_at_us, self.txn_id",
+    ),
+    "costs are cut piece by piece": (
+        Lot,
+        "split_pro_rata(self.cost, units, self.quantity, self.quantity - self.remaining)",
+        "self.cost * units // self.quantity",
+    ),
+    "use is charged as reported": (UseReport, "max(0, report.cumulative - mark.posted)", "report.cumulative"),
+    "an overtaken report is charged": (UseReport, "report.sequence <= mark.last_sequence or", ""),
+    "a transaction is reversed twice": (Reversal, "if original.reversed_by:", "if False:"),
+    "held units expire": (LotExpiry, "min(lot.remaining, owner.available)", "lot.remaining"),
+    "a grant forgets what is left": (Reservation, "left // self.divisor), left)", "left // self.divisor))"),
+}
+
+
+def sabotage(monkeypatch: pytest.MonkeyPatch, victim: type, right: str, wrong: str) -> None:
+    """Put a bug into a class for the length of a test."""
+    source = inspect.getsource(victim)
+    assert source.count(right) == 1, f"the bug needs {right!r} exactly once in {victim.__name__}"
+    names: dict[str, Any] = dict(vars(sys.modules[victim.__module__]))
+    exec(source.replace(right, wrong), names)
+    for name, attribute in vars(names[victim.__name__]).items():
+        if inspect.isfunction(attribute) or isinstance(attribute, property):
+            monkeypatch.setattr(victim, name, attribute)
+
+
+def test_the_rules_do_what_the_model_says() -> None:
+    run_state_machine_as_test(machine_on(RulesInMemory), settings=settings(USUAL, max_examples=60))
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_a_seeded_bug_is_found(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    sabotage(monkeypatch, *BUGS[bug])
+    seeking = settings(USUAL, max_examples=400, phases=[Phase.generate], derandomize=True)
+    with pytest.raises((AssertionError, ExceptionGroup)):
+        run_state_machine_as_test(machine_on(RulesInMemory), settings=seeking)

@@ -1,0 +1,437 @@
+"""Many callers, one commit: nobody notices but the disk."""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from sqlalchemy.exc import IntegrityError
+
+from tests.kit.books import (
+    CLEARING,
+    DEFERRED,
+    GB,
+    INVENTORY,
+    Books,
+    books,
+    capture,
+    hold,
+    post,
+    posting,
+    release,
+    user,
+)
+from tests.kit.clock import FakeClock
+from tests.kit.databases import Kind, postgres_url, room_migrations
+from tollway.fabric.db import Database, Tx
+from tollway.fabric.telemetry import correlation_id
+from tollway.kit.errors import InsufficientFunds, Problem, Unavailable
+from tollway.kit.tasks import spawn
+from tollway.services.ledger.model.book import Command, Wanted
+from tollway.services.ledger.model.draft import Draft, LotTerms
+from tollway.services.ledger.model.posting import Posting
+from tollway.services.ledger.service import Ledger
+from tollway.services.ledger.settings import LedgerSettings
+from tollway.services.ledger.store import tables as t
+from tollway.services.ledger.store import writing
+
+
+@contextmanager
+def commits() -> Iterator[list[int]]:
+    """Notes how many transactions each written page carried."""
+    sizes: list[int] = []
+    write = writing.write_page
+
+    async def noted(tx: Tx, page: Any) -> None:
+        await write(tx, page)
+        sizes.append(len(page.txns))
+
+    with patch("tollway.services.ledger.service.performing.write_page", noted):
+        yield sizes
+
+
+async def everything(desk: Books) -> dict[str, Any]:
+    """All rows but those whose contents are chance (ids, hashes of them)."""
+    async with desk.db.snapshot() as tx:
+        accounts = await tx.all(t.account.select().order_by(t.account.c.id))
+        holds = await tx.all(t.hold.select().order_by(t.hold.c.id))
+        lots = await tx.all(t.lot.select().order_by(t.lot.c.txn_id, t.lot.c.id))
+        legs = await tx.all(t.leg.select().order_by(t.leg.c.txn_id, t.leg.c.line))
+        txns = await tx.all(t.txn.select().order_by(t.txn.c.id))
+    return {
+        "accounts": [row[:11] for row in accounts],
+        "holds": [row[:8] for row in holds],
+        "lots": [row[1:8] for row in lots],
+        "legs": [row[1:] for row in legs],
+        "txns": [row[1:9] for row in txns],
+    }
+
+
+def a_busy_day(clock: FakeClock) -> list[Posting]:
+    """Postings that build on each other, some of them refused, some repeated."""
+    soon = clock.now_us() + 60_000_000
+    return [
+        posting("d1", post(CLEARING, user("ann"), 50)),
+        posting("i1", post(*_issue(), 100)),
+        posting(
+            "h1",
+            hold("hld_1", user("ann"), DEFERRED, 30, soon),
+            hold("hld_2", INVENTORY, user("ann", GB), 60, soon),
+        ),
+        posting(
+            "h1",
+            hold("hld_1", user("ann"), DEFERRED, 30, soon),
+            hold("hld_2", INVENTORY, user("ann", GB), 60, soon),
+        ),
+        posting("s1", post(user("ann"), user("bob"), 21)),
+        posting("c1", capture("hld_1", 30), capture("hld_2", 60, LotTerms("USD", 30, soon))),
+        posting("s1", post(user("ann"), user("bob"), 21)),
+        posting("s1", post(user("ann"), user("bob"), 20)),
+        posting("c2", capture("hld_1", 1)),
+        posting("g1", post(user("ann", GB), user("bob", GB), 7)),
+        posting("s2", post(user("ann"), user("bob"), 20)),
+        posting("r1", release("hld_1")),
+    ]
+
+
+def _issue() -> Any:
+    from tests.kit.books import ISSUANCE
+
+    return ISSUANCE, INVENTORY
+
+
+async def test_those_who_come_together_share_a_commit(desk: Books) -> None:
+    with commits() as sizes:
+        await desk.ledger.submit_many([posting(f"d{n}", post(CLEARING, user("ann"), 1)) for n in range(700)])
+    assert sum(sizes) == 700
+    assert max(sizes) == 500
+    assert len(sizes) <= 4
+
+
+async def test_a_batch_does_what_its_members_would_have_done_alone(
+    kind: Kind, tmp_path: Path, clock: FakeClock
+) -> None:
+    states, outcomes = [], []
+    for size in (1, 3, 500):
+        async with books(kind, tmp_path, clock, LedgerSettings(batch_size=size)) as desk:
+            found = await desk.ledger.submit_many(a_busy_day(clock))
+            outcomes.append([one.code if isinstance(one, Problem) else one.replayed for one in found])
+            states.append(await everything(desk))
+            await desk.holds_true()
+    assert outcomes[0] == outcomes[1] == outcomes[2]
+    assert outcomes[0].count("insufficient_funds") == 2
+    assert states[0] == states[1] == states[2]
+
+
+async def test_a_neighbours_refusal_is_none_of_my_business(desk: Books) -> None:
+    await desk.deposit("ann", 10)
+    mine, refused = await asyncio.gather(
+        desk.ledger.submit(posting("mine", post(user("ann"), user("bob"), 10))),
+        desk.ledger.submit(posting("other", post(user("cem"), user("bob"), 10))),
+        return_exceptions=True,
+    )
+    assert isinstance(refused, InsufficientFunds)
+    assert not isinstance(mine, BaseException)
+    assert await desk.balance(user("bob")) == 10
+
+
+class Broken(Command):
+    """A command that trips over a mistake in its own code."""
+
+    def places(self, wanted: Wanted) -> None:
+        """Nothing."""
+
+    def apply(self, draft: Draft) -> Any:
+        raise ZeroDivisionError("a mistake")
+
+
+@pytest.mark.filterwarnings("ignore")
+async def test_who_breaks_the_batch_suffers_alone(desk: Books, caplog: pytest.LogCaptureFixture) -> None:
+    batcher = desk.ledger._batcher
+    work = [batcher.submit(posting(f"d{n}", post(CLEARING, user("ann"), 1))) for n in range(20)]
+    work.insert(7, batcher.submit(Broken()))
+    outcomes = await asyncio.gather(*work, return_exceptions=True)
+    assert [n for n, one in enumerate(outcomes) if isinstance(one, BaseException)] == [7]
+    assert isinstance(outcomes[7], ZeroDivisionError)
+    assert await desk.balance(user("ann")) == 20
+
+
+async def test_what_the_database_refuses_is_undone_whole(desk: Books) -> None:
+    """The constraints are the last word: a page that breaks one leaves nothing behind."""
+    write = writing.write_page
+
+    async def corrupt(tx: Tx, page: Any) -> None:
+        for id_, account in page.accounts_changed.items():
+            if account.limited:
+                page.accounts_changed[id_] = account._replace(debits_posted=account.debits_posted + 1000)
+        await write(tx, page)
+
+    await desk.deposit("ann", 5)
+    with (
+        patch("tollway.services.ledger.service.performing.write_page", corrupt),
+        pytest.raises(Exception, match="not_overdrawn") as refusal,
+    ):
+        await desk.post(post(user("ann"), user("bob"), 1), key="k")
+    assert isinstance(refusal.value, IntegrityError) or "CheckViolation" in type(refusal.value).__name__
+    assert await desk.balance(user("ann")) == 5
+    await desk.post(post(user("ann"), user("bob"), 1), key="k")
+
+
+async def test_nobody_is_answered_before_the_commit(desk: Books) -> None:
+    await desk.deposit("ann", 5)
+    written, go_on = asyncio.Event(), asyncio.Event()
+    flush = Tx.flush
+
+    async def slow(self: Tx) -> None:
+        written.set()
+        await go_on.wait()
+        await flush(self)
+
+    with patch.object(Tx, "flush", slow):
+        waiting = spawn(desk.post(post(user("ann"), user("bob"), 1)), "poster")
+        await written.wait()
+        await asyncio.sleep(0.02)
+        assert not waiting.done()
+        go_on.set()
+        await waiting
+
+
+async def test_stopping_finishes_what_was_taken_and_takes_no_more(
+    kind: Kind, tmp_path: Path, clock: FakeClock
+) -> None:
+    async with books(kind, tmp_path, clock) as desk:
+        work = [
+            spawn(desk.ledger.submit(posting(f"d{n}", post(CLEARING, user("ann"), 1))), "poster")
+            for n in range(50)
+        ]
+        await asyncio.sleep(0)
+        await desk.ledger.stop()
+        assert len({one.txn_id for one in await asyncio.gather(*work)}) == 50
+        with pytest.raises(Unavailable):
+            await desk.deposit("ann", 1)
+        assert await desk.balance(user("ann")) == 50
+
+
+async def test_a_caller_who_goes_away_disturbs_nobody(desk: Books) -> None:
+    gone = spawn(desk.ledger.submit(posting("gone", post(CLEARING, user("ann"), 1))), "poster")
+    stays = spawn(desk.ledger.submit(posting("stays", post(CLEARING, user("ann"), 1))), "poster")
+    await asyncio.sleep(0)
+    gone.cancel()
+    await stays
+    again = await desk.ledger.submit(posting("gone", post(CLEARING, user("ann"), 1)))
+    assert again.replayed
+    assert await desk.balance(user("ann")) == 2
+
+
+async def test_a_ledger_that_has_too_much_to_do_says_so(desk: Books) -> None:
+    with (
+        patch("tollway.services.ledger.service.batcher.MAX_WAITING", 3),
+        pytest.raises(Unavailable),
+    ):
+        await desk.ledger.submit_many([posting(f"d{n}", post(CLEARING, user("ann"), 1)) for n in range(9)])
+
+
+async def test_two_processes_take_turns(kind: Kind, tmp_path: Path, clock: FakeClock) -> None:
+    """Two ledgers on one database: their spends compete, and nothing is spent twice."""
+    async with two_ledgers(kind, tmp_path, clock) as (one, other):
+        await one.deposit("ann", 100)
+        work = [
+            ledger.ledger.submit(posting(f"s{n}", post(user("ann"), user("bob"), 1)))
+            for n in range(120)
+            for ledger in (one, other)
+        ]
+        twice = [
+            ledger.ledger.submit(posting(f"x{n}", post(CLEARING, user("cem"), 1)))
+            for n in range(40)
+            for ledger in (other, one)
+        ]
+        outcomes = await asyncio.gather(*work, *twice, return_exceptions=True)
+        assert {type(one) for one in outcomes if isinstance(one, BaseException)} <= {InsufficientFunds}
+        assert (await one.balance(user("ann")), await other.balance(user("bob"))) == (0, 100)
+        assert await one.balance(user("cem")) == 40
+        await one.holds_true()
+
+
+@asynccontextmanager
+async def two_ledgers(kind: Kind, folder: Path, clock: FakeClock) -> AsyncIterator[tuple[Books, Books]]:
+    async with books(kind, folder, clock) as one:
+        engine: Any = one.db.engine
+        if kind == "sqlite":
+            db = Database(type(engine)(engine._path, "FULL"), clock)
+        else:
+            db = Database(type(engine)(postgres_url(), engine._schema), clock)
+        await db.start()
+        other = Ledger(db, clock, LedgerSettings(), bytes(range(32)))
+        await other.start()
+        try:
+            yield one, Books(other, db, clock)
+        finally:
+            await other.stop()
+            await db.stop()
+
+
+async def test_each_fact_carries_its_own_callers_correlation_id(desk: Books) -> None:
+    async def deposit(number: int) -> None:
+        correlation_id.set(f"cor_{number}")
+        await desk.ledger.submit(posting(f"d{number}", post(CLEARING, user("ann"), number), code="deposit"))
+
+    await asyncio.gather(*(deposit(number) for number in range(1, 6)))
+    told = await facts(desk)
+    assert [(one["correlation_id"], one["amount"]) for one in told] == [(f"cor_{n}", n) for n in range(1, 6)]
+
+
+async def test_what_moves_is_announced_and_metered_use_once_per_session(desk: Books) -> None:
+    from tests.kit.books import UseMark
+
+    await desk.stock("ann", 100, cost=10)
+    told = len(await facts(desk))
+    await desk.reserve("hld_1", "ann", 50)
+    await desk.use("hld_1", UseMark("flw_1", 10, 1))
+    await desk.use("hld_1", UseMark("flw_1", 20, 2))
+    with pytest.raises(InsufficientFunds):
+        await desk.post(post(user("bob"), user("ann"), 1))
+    assert len(await facts(desk)) == told
+    await desk.use("hld_1", UseMark("flw_1", 25, 3, final=True))
+    await desk.use("hld_1", UseMark("flw_1", 25, 4, final=True), release=True)
+    (fact,) = (await facts(desk))[told:]
+    assert (fact["code"], fact["owners"], fact["amount"]) == ("use", ["usr_ann"], 25)
+
+
+async def facts(desk: Books) -> list[dict[str, Any]]:
+    import json
+
+    from tollway.fabric.db import tables
+
+    async with desk.db.snapshot() as tx:
+        rows = await tx.all(tables.outbox.select().order_by(tables.outbox.c.position))
+    found = []
+    for row in rows:
+        assert row.type == "TRANSACTION_MADE"
+        data = json.loads(row.data)
+        found.append({**data, "amount": sum(data["amounts"].values()), "correlation_id": row.correlation_id})
+    return found
+
+
+# ── kill -9 between any two statements ──────────────────────────────────────────────────────────────
+
+
+class Fuse:
+    """Kills the process at the n-th write to the database."""
+
+    def __init__(self, length: int) -> None:
+        self.left = length
+
+    async def __call__(self, work: Any) -> Any:
+        self.left -= 1
+        if self.left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return await work
+
+
+def run_until_killed(kind: Kind, folder: Path, engine_name: str, length: int, answers: int) -> bool:
+    """Post a busy day in a child process that is killed at its n-th write. Returns whether it got to the end."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            asyncio.run(_doomed(kind, folder, engine_name, Fuse(length), answers))
+            code = 0
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
+    return not os.WIFSIGNALED(status)
+
+
+async def _doomed(kind: Kind, folder: Path, engine_name: str, fuse: Fuse, answers: int) -> None:
+    db = open_again(kind, folder, engine_name)
+    insert, update, flush = writing._insert, writing._update, Tx.flush
+    with (
+        patch.object(writing, "_insert", lambda tx, table, rows: fuse(insert(tx, table, rows))),
+        patch.object(writing, "_update", lambda tx, table, cells, rows: fuse(update(tx, table, cells, rows))),
+        patch.object(Tx, "flush", lambda self: fuse(flush(self))),
+    ):
+        await db.start()
+        ledger = Ledger(db, FakeClock(), LedgerSettings(batch_size=4), bytes(range(32)))
+        await ledger.start()
+
+        async def note(number: int, one: Posting) -> None:
+            os.write(answers, f"{number} {await outcome(ledger, one)}\n".encode())
+
+        await asyncio.gather(*(note(number, one) for number, one in enumerate(a_busy_day(FakeClock()))))
+        await ledger.stop()
+        await db.stop()
+
+
+async def outcome(ledger: Ledger, one: Posting) -> str:
+    try:
+        return (await ledger.submit(one)).txn_id
+    except Problem as refusal:
+        return refusal.code
+
+
+def open_again(kind: Kind, folder: Path, name: str) -> Database:
+    from tollway.fabric.db.postgres import PostgresDatabase
+    from tollway.fabric.db.sqlite import SqliteDatabase
+
+    engine = (
+        SqliteDatabase(folder / f"{name}.db", "FULL")
+        if kind == "sqlite"
+        else PostgresDatabase(postgres_url(), name)
+    )
+    return Database(engine, FakeClock())
+
+
+def test_killed_between_any_two_statements_nothing_is_lost_or_done_twice(kind: Kind, tmp_path: Path) -> None:
+    if kind == "postgresql":
+        postgres_url()
+    for length in range(1, 200):
+        name = f"crash{length}_{os.getpid()}"
+        asyncio.run(_prepare(kind, tmp_path, name))
+        read_end, write_end = os.pipe()
+        finished = run_until_killed(kind, tmp_path, name, length, write_end)
+        os.close(write_end)
+        with os.fdopen(read_end) as pipe:
+            answered = dict(line.split() for line in pipe)
+        asyncio.run(_check_after_crash(kind, tmp_path, name, answered))
+        if finished:
+            assert length > 20
+            return
+    raise AssertionError("the day never ended")
+
+
+async def _prepare(kind: Kind, folder: Path, name: str) -> None:
+    from tests.kit.books import ASSETS
+    from tollway.fabric.db import migrate
+
+    db = open_again(kind, folder, name)
+    await db.start()
+    await migrate(db, room_migrations("ledger"))
+    ledger = Ledger(db, FakeClock(), LedgerSettings(), bytes(range(32)))
+    await ledger.start()
+    for asset in ASSETS:
+        await ledger.define_asset(asset)
+    await ledger.stop()
+    await db.stop()
+
+
+async def _check_after_crash(kind: Kind, folder: Path, name: str, answered: dict[str, str]) -> None:
+    db = open_again(kind, folder, name)
+    await db.start()
+    ledger = Ledger(db, FakeClock(), LedgerSettings(), bytes(range(32)))
+    await ledger.start()
+    desk = Books(ledger, db, FakeClock())
+    await desk.holds_true()
+    # Whoever was answered gets the same answer again; whoever was not can simply ask again.
+    again = {str(number): await outcome(ledger, one) for number, one in enumerate(a_busy_day(FakeClock()))}
+    assert {number: again[number] for number in answered} == answered
+    assert await desk.balance(user("ann")) == 0
+    assert (await desk.balance(user("bob")), await desk.balance(user("bob", GB))) == (20, 7)
+    await desk.holds_true()
+    await ledger.stop()
+    await db.stop()
