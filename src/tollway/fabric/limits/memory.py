@@ -24,15 +24,19 @@ class MemoryLimit:
 
     def take(self, key: Key, now: float) -> Grant:
         """Ask for one request of `key`."""
-        full_at = self._full_at.get(key, now)
-        full_at = max(full_at, now)
+        buckets = self._full_at
+        full_at = buckets.get(key)
+        if full_at is None:
+            if len(buckets) >= self._keep:
+                self._make_room(now)
+            full_at = now
+        elif full_at < now:
+            full_at = now
         after = full_at + self._interval_s
         room_s = self._window_s - (after - now) + SLACK_S
         if room_s < 0:
             return Grant(False, 0, full_at - now, -room_s)
-        if key not in self._full_at and len(self._full_at) >= self._keep:
-            self._make_room(now)
-        self._full_at[key] = after
+        buckets[key] = after
         return Grant(True, int(room_s / self._interval_s), after - now, 0.0)
 
     async def heard(self) -> None:
