@@ -117,6 +117,12 @@ class Allowances:
             settler.flow_ended()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=timeout_s)
+        await self.kill()
+
+    async def kill(self) -> None:
+        """Stop settling at once; what is not settled stays in the book."""
+        for settler in self._settlers.values():
+            await settler.allowance.stop_asking()
         for task in tuple(self._tasks):
             await cancel(task)
 

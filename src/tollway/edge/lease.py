@@ -13,6 +13,7 @@ because what all leases granted is never less than what was taken.
         └────────── give ──────────┘
 """
 
+import asyncio
 import logging
 import time
 from collections import deque
@@ -26,7 +27,7 @@ from tollway.edge.reactor import Reactor
 from tollway.edge.settings import EdgeSettings
 from tollway.edge.throttle import TokenBucket
 from tollway.kit.ids import new_id
-from tollway.kit.tasks import spawn
+from tollway.kit.tasks import cancel, spawn
 
 if TYPE_CHECKING:
     from tollway.edge.flow import Flow
@@ -73,7 +74,7 @@ class Allowance:
         self._valid_s = inf
         self._door, self._book, self._reactor, self._settings = door, book, reactor, settings
         self._refill_at = 0  # ask for more when no more than this is left; _NEVER while that is pointless
-        self._asking = False
+        self._asking: asyncio.Task[None] | None = None
         self._dry = False
         self._unreachable = False
         self._waiting: list[Callable[[], None]] = []
@@ -148,9 +149,12 @@ class Allowance:
     def _ask(self) -> None:
         if self._asking or self._dry or self.closing:
             return
-        self._asking = True
         self._refill_at = _NEVER
-        spawn(self._refill(self._want()), f"lease for {self.resource_id}")
+        self._asking = spawn(self.refill(self._want()), f"lease for {self.resource_id}")
+
+    async def stop_asking(self) -> None:
+        """Do not wait for a lease that is on its way; the book knows of it."""
+        await cancel(self._asking)
 
     def _want(self) -> int:
         """Return what should last `lease_span_s` at the rate since the last ask."""
@@ -160,7 +164,8 @@ class Allowance:
         wanted = int(rate * self._settings.lease_span_s)
         return max(self._settings.lease_min_bytes, min(wanted, self._settings.lease_max_bytes))
 
-    async def _refill(self, want: int) -> None:
+    async def refill(self, want: int) -> None:
+        """Ask for another lease until there is an answer."""
         try:
             slot = self._book.claim()
         except meter.BookError as error:
@@ -194,7 +199,7 @@ class Allowance:
         self.void_at = asked_at + self._valid_s
 
     def _answered(self, granted: int) -> None:
-        self._asking = False
+        self._asking = None
         self._unreachable = False
         self._granted += granted
         self.available += granted

@@ -90,8 +90,22 @@ class Settler:
         allowance = self.allowance
         allowance.available = 0
         await self.settle()
+        if allowance.flows:
+            await self._settle_uncovered()
         while allowance.leases:
             await self._deliver(self._promise(allowance.leases[0], [], release=True))
+
+    async def _settle_uncovered(self) -> None:
+        """Ask for a lease for flows whose own is missing from a damaged book, and settle them on that."""
+        flows = self.allowance.flows.values()
+        owed = sum(sum(_counted(flow.slot)) - sum(_settled(flow.slot)) for flow in flows)
+        await self.allowance.refill(max(owed, 1))
+        self.allowance.available = 0
+        await self.settle()
+        for flow in tuple(flows):
+            _log.error("%d bytes of %s have no lease to be settled on", owed, flow.session_id)
+            self._book.free(flow.slot)
+        self.allowance.flows.clear()
 
     async def repeat_promises(self) -> None:
         """Repeat the report that a process before had under way: nobody knows whether it arrived."""
@@ -233,6 +247,10 @@ class _Report:
 
 def _promised(slot: meter.Slot) -> tuple[int, int]:
     return slot[meter.PROMISED_IN], slot[meter.PROMISED_OUT]
+
+
+def _counted(slot: meter.Slot) -> tuple[int, int]:
+    return slot[meter.INPUT], slot[meter.OUTPUT]
 
 
 def _settled(slot: meter.Slot) -> tuple[int, int]:

@@ -1,0 +1,159 @@
+"""The allowance: nothing moves that was not taken, and more is asked for before it is needed."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.kit.allowances import bench
+from tests.kit.edges import until
+from tests.kit.fake_access import FakeAccess
+from tollway.edge import refusal
+from tollway.edge.flow import Cause
+from tollway.edge.refusal import Refusal
+
+KIB = 1024
+
+
+@pytest.fixture
+def access() -> FakeAccess:
+    access = FakeAccess()
+    access.add()
+    return access
+
+
+async def test_the_first_byte_waits_for_the_first_lease(tmp_path: Path, access: FakeAccess) -> None:
+    async with bench(tmp_path, access) as here:
+        allowance = here.flow().allowance
+        assert allowance.take(100) == 0
+        called = asyncio.Event()
+        allowance.wait(called.set)
+        await asyncio.wait_for(called.wait(), 5)
+        assert allowance.take(100) == 100
+        assert allowance.available == 256 * KIB - 100
+
+
+async def test_a_lease_is_never_exceeded(tmp_path: Path, access: FakeAccess) -> None:
+    async with bench(tmp_path, access) as here:
+        allowance = here.flow().allowance
+        allowance.take(1)
+        await until(lambda: allowance.available)
+        access.unavailable = True
+        assert allowance.take(10**9) == 256 * KIB
+        assert allowance.take(1) == 0
+        allowance.give(50)
+        assert allowance.take(100) == 50
+        access.unavailable = False
+
+
+async def test_more_is_asked_for_at_half(tmp_path: Path, access: FakeAccess) -> None:
+    async with bench(tmp_path, access) as here:
+        allowance = here.flow().allowance
+        allowance.take(1)
+        await until(lambda: allowance.available)
+        allowance.take(127 * KIB)
+        await asyncio.sleep(0.02)
+        assert len(access.leases) == 1
+        allowance.take(2 * KIB)
+        await until(lambda: len(access.leases) == 2)
+        await until(lambda: allowance.available > 256 * KIB)
+
+
+async def test_a_lease_grows_with_the_rate_and_has_a_limit(tmp_path: Path, access: FakeAccess) -> None:
+    async with bench(tmp_path, access, lease_span_s=10) as here:
+        allowance = here.flow().allowance
+        allowance.take(1)
+        await until(lambda: allowance.available)
+        await asyncio.sleep(0.2)
+        allowance.take(200 * KIB)  # in about 0.2 s: 10 s of that are some 10 MiB, less on a slow machine
+        await until(lambda: len(access.leases) == 2)
+        second = list(access.leases.values())[1].granted
+        assert 256 * KIB < second < 20 * KIB * KIB
+        allowance.take(10**9)
+        await until(lambda: len(access.leases) == 3)
+        assert list(access.leases.values())[2].granted == 64 * KIB * KIB
+
+
+async def test_whole_amounts_are_all_or_nothing(tmp_path: Path, access: FakeAccess) -> None:
+    access.resources["res_alice"].holding = 1_000
+    async with bench(tmp_path, access) as here:
+        allowance = here.flow().allowance
+        answers: list[Refusal | None] = []
+        allowance.afford(900, answers.append)
+        assert answers == []
+        await until(lambda: answers)
+        assert answers == [None]
+        assert not allowance.take_whole(101)
+        assert allowance.available == 100
+        allowance.afford(101, answers.append)
+        await until(lambda: len(answers) == 2)
+        assert answers[1] is refusal.NO_ALLOWANCE
+        assert allowance.take_whole(100)
+
+
+async def test_an_exhausted_allowance_is_asked_for_again_after_a_while(tmp_path: Path, access: FakeAccess) -> None:
+    alice = access.resources["res_alice"]
+    alice.holding = 0
+    async with bench(tmp_path, access, dry_s=0.1) as here:
+        allowance = here.flow().allowance
+        allowance.take(1)
+        await until(lambda: allowance.dry)
+        asked = len(access.leases)
+        for _ in range(100):
+            allowance.take(1)
+        assert len(access.leases) == asked
+        alice.holding = 10_000
+        await until(lambda: not allowance.dry)
+        allowance.take(1)
+        await until(lambda: allowance.available == 10_000)
+
+
+async def test_while_the_access_room_is_away_logins_hear_so_and_flows_wait(tmp_path: Path, access: FakeAccess) -> None:
+    access.unavailable = True
+    async with bench(tmp_path, access) as here:
+        allowance = here.flow().allowance
+        logins: list[Refusal | None] = []
+        allowance.afford(10, logins.append)
+        await until(lambda: logins)
+        assert logins == [refusal.UNAVAILABLE]
+        woken = asyncio.Event()
+
+        def flow() -> None:
+            if allowance.take(5):
+                woken.set()
+            else:
+                allowance.wait(flow)
+
+        allowance.wait(flow)
+        await asyncio.sleep(0.2)
+        assert not woken.is_set()
+        access.unavailable = False
+        await asyncio.wait_for(woken.wait(), 5)
+
+
+async def test_a_stopped_access_is_granted_nothing(tmp_path: Path, access: FakeAccess) -> None:
+    access.resources["res_alice"].active = False
+    async with bench(tmp_path, access) as here:
+        allowance = here.flow().allowance
+        allowance.take(1)
+        await until(lambda: allowance.dry)
+        assert allowance.available == 0
+
+
+async def test_leases_that_the_access_room_gave_up_for_lost_are_not_spent(tmp_path: Path) -> None:
+    access = FakeAccess(valid_us=300_000)
+    access.add()
+    async with bench(tmp_path, access) as here:
+        flow = here.flow()
+        allowance = flow.allowance
+        allowance.take(1)
+        await until(lambda: allowance.available)
+        access.unavailable = True
+        flow.heard(allowance.take(1_000))
+        await until(lambda: allowance.closing)
+        assert here.allowance() is not allowance
+        here.allowances.end(flow, Cause.NAS_ERROR)
+        access.unavailable = False
+        await until(lambda: access.used() == 1_000 and not access.held(), 10)
+        assert access.overdrawn == 0
+
