@@ -37,7 +37,7 @@ class Gift(Body):
     to_user_id: Annotated[str, Field(pattern=r"^usr_[0-9a-zA-Z_]{1,60}$")]
     asset: Annotated[str, Field(min_length=1, max_length=100, examples=["bandwidth.residential.standard"])]
     amount: Annotated[str, Field(max_length=40, examples=["1000000000", "5.00"])]
-    note: Annotated[str, Field(max_length=200)] = ""
+    note: Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
 
 
 def router(room: Ledger) -> APIRouter:
@@ -113,10 +113,10 @@ def _transactions(api: APIRouter, room: Ledger) -> None:
 async def _give(room: Ledger, gift: Gift, who: Principal, key: str) -> GiftView:
     asset = (await _assets(room)).get(gift.asset)
     if asset is None:
-        raise Invalid(f"there is no asset {gift.asset!r}")
+        raise Invalid.of("asset", f"there is no asset {gift.asset!r}")
     amount = _amount_of(gift.amount, asset)
     if gift.to_user_id == who.user_id:
-        raise Invalid("give to somebody else; this is yourself")
+        raise Invalid.of("to_user_id", "give to somebody else; this is yourself")
     # Only who has looked at their wallet has accounts, so a mistyped id can't swallow anything.
     if not await room.accounts(USER, gift.to_user_id):
         raise NotFound(f"there is no customer {gift.to_user_id} with a wallet")
@@ -148,7 +148,7 @@ def _amount_of(text: str, asset: Asset) -> int:
     try:
         units = parse_units(text, asset.scale)
     except ValueError as error:
-        raise Invalid(f"amount: {error}") from error
+        raise Invalid.of("amount", str(error)) from error
     if units <= 0:
-        raise Invalid("amount: must be greater than zero")
+        raise Invalid.of("amount", "must be greater than zero")
     return units

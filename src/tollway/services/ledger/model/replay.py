@@ -25,6 +25,8 @@ from tollway.services.ledger.model.values import (
 )
 
 MAX_FINDINGS = 100
+# How a leg's amount counts on the posted and the pending counters.
+_COUNTED = {"post": (1, 0), "hold": (0, 1), "capture": (1, -1), "release": (0, -1)}
 
 
 @dataclass(slots=True)
@@ -70,6 +72,7 @@ class Replay:
     reversed: set[str] = field(default_factory=set[str])
     applied: set[str] = field(default_factory=set[str])
     lot_owners: set[str] = field(default_factory=set[str])
+    limited: set[str] = field(default_factory=set[str])
 
     def find(self, sentence: str) -> None:
         """Note what does not hold."""
@@ -115,21 +118,24 @@ class Replay:
     def _definition(self, entry: Entry) -> None:
         if entry.txn.code != "define" or entry.txn.scope != "ledger":
             return
-        said = orjson.loads(entry.txn.meta)
-        known = self.assets.get(said["code"])
-        self.assets[said["code"]] = Asset(
-            said["code"],
-            said["kind"],
-            int(said["scale"]),
-            said["unit"],
-            said["transferable"] == "true",
-            known.revision + 1 if known else 1,
-            entry.txn.id,
-        )
+        try:
+            said = orjson.loads(entry.txn.meta)
+            code, kind, scale, unit = said["code"], said["kind"], int(said["scale"]), said["unit"]
+            transferable = said["transferable"] == "true"
+        except (ValueError, KeyError):
+            self.find(f"{entry.txn.id} defines nothing that can be read")
+            return
+        known = self.assets.get(code)
+        revision = known.revision + 1 if known else 1
+        self.assets[code] = Asset(code, kind, scale, unit, transferable, revision, entry.txn.id)
 
     def _leg(self, entry: Entry, leg: LegRow) -> None:
         self.legs += 1
-        posted, pending = {"post": (1, 0), "hold": (0, 1), "capture": (1, -1), "release": (0, -1)}[leg.kind]
+        where = f"{leg.txn_id} line {leg.line}"
+        if leg.kind not in _COUNTED:
+            self.find(f"{where} is no leg of any kind")
+            return
+        posted, pending = _COUNTED[leg.kind]
         debit, credit = self.accounts[leg.debit_id], self.accounts[leg.credit_id]
         debit.debits_posted += posted * leg.amount
         debit.debits_pending += pending * leg.amount
@@ -138,11 +144,12 @@ class Replay:
         debit.version += 1
         credit.version += 1
         self.totals[leg.asset] += posted * leg.amount
-        where = f"{leg.txn_id} line {leg.line}"
         if (leg.debit_version, leg.credit_version) != (debit.version, credit.version):
             self.find(f"{where}: versions {leg.debit_version}, {leg.credit_version} leave a gap")
         if (leg.debit_balance, leg.credit_balance) != (debit.balance, credit.balance):
             self.find(f"{where}: the balances after it are not what its legs make them")
+        if leg.debit_id in self.limited and debit.balance < debit.debits_pending:
+            self.find(f"{where}: overdraws {leg.debit_id}")
         if leg.kind != "post":
             self._held(entry, leg, where)
 
@@ -226,13 +233,13 @@ class Replay:
     # ── the state ───────────────────────────────────────────────────────────────────────────────────
 
     def know_accounts(self, accounts: Iterable[Account], assets: Iterable[Asset]) -> None:
-        """Learn beforehand which accounts keep their units in lots."""
+        """Learn beforehand which accounts may not be overdrawn, and which keep their units in lots."""
         access = {asset.code for asset in assets if asset.kind == ACCESS}
-        self.lot_owners.update(
-            account.id
-            for account in accounts
-            if account.ref.owner_kind == USER and account.ref.asset in access
-        )
+        for account in accounts:
+            if is_limited(account.ref):
+                self.limited.add(account.id)
+            if account.ref.owner_kind == USER and account.ref.asset in access:
+                self.lot_owners.add(account.id)
 
     def check_account(self, account: Account, lots: int) -> None:
         """Compare an account with what its legs make it; `lots` is what remains in its lots."""
@@ -244,8 +251,6 @@ class Replay:
             self.find(f"the account {account.id} is not the one that its name stands for")
         if self.opened.pop(account.id, None) != (account.opened_by, account.opened_at_us):
             self.find(f"the account {account.id} was not opened by {account.opened_by} at that time")
-        if account.limited and account.available < 0:
-            self.find(f"the account {account.id} is overdrawn")
         if account.id in self.lot_owners and lots != account.balance:
             self.find(f"the lots of {account.id} hold {lots}, its balance is {account.balance}")
 

@@ -1,15 +1,15 @@
 """The ledger: who holds what, what may be spent, and what it cost."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple, cast
 
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database, Tx
-from tollway.kit.errors import Invalid, NotFound, Problem
+from tollway.kit.errors import NotFound, Problem
+from tollway.kit.ids import is_id
 from tollway.kit.money import MAX_UNITS
-from tollway.kit.paging import Page, cut_page, decode_cursor, encode_cursor
+from tollway.kit.paging import Page, cut_page, decode_cursor, encode_cursor, wrong_cursor
 from tollway.services.ledger.model.metering import (
     Charged,
     Grant,
@@ -192,8 +192,7 @@ class Ledger:
 
     async def statement(self, id_: str, limit: int, cursor: str) -> Page[StatementLine]:
         """Return an account's lines, newest first."""
-        after = decode_cursor(cursor, 1)
-        before = MAX_UNITS if after is None else int(after[0])
+        (before,) = decode_cursor(cursor, int) or (MAX_UNITS,)
         async with self.db.snapshot() as tx:
             lines = await reading.statement(tx, id_, before, limit + 1)
         return cut_page(lines, limit, lambda line: [line.version])
@@ -223,7 +222,7 @@ class Ledger:
         lines.sort(key=lambda pair: (pair[1].txn_id, pair[1].line), reverse=True)
         shown.update((id_, line.version) for id_, line in lines[:limit])
         # A later line of the same account overwrites an earlier one, so the lowest version shown stays.
-        next_cursor = encode_cursor([json.dumps(shown)]) if len(lines) > limit else ""
+        next_cursor = encode_cursor([" ".join(f"{id_}:{version}" for id_, version in shown.items())]) if len(lines) > limit else ""
         return Page(lines[:limit], next_cursor)
 
     async def explain(self, txn_id: str, *, prove: bool = False) -> Explained:
@@ -269,11 +268,11 @@ async def _proof(tx: Tx, txn_id: str) -> Inclusion | None:
 
 
 def _read_cursor(cursor: str) -> dict[str, int]:
-    after = decode_cursor(cursor, 1)
-    if after is None:
-        return {}
-    try:
-        shown = json.loads(str(after[0]))
-        return {str(id_): int(version) for id_, version in shown.items()}
-    except (ValueError, AttributeError, TypeError) as error:
-        raise Invalid("cursor belongs to another list; start without one") from error
+    (text,) = decode_cursor(cursor, str) or ("",)
+    shown = dict[str, int]()
+    for pair in text.split():
+        id_, _, version = pair.partition(":")
+        if not is_id("acc", id_) or not (version.isascii() and version.isdigit() and len(version) < 19):
+            raise wrong_cursor()
+        shown[id_] = int(version)
+    return shown

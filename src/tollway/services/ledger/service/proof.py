@@ -74,7 +74,7 @@ async def _journal(tx: Tx, replay: Replay, chain: Chain, progress: Progress | No
     while entries := await history.entries(tx, after):
         for entry in entries:
             if chain.wants_seals and more_seals:
-                seals = await history.seals(tx, chain.head.number if chain.head else 0)
+                seals = await history.seals(tx, chain.head)
                 more_seals = bool(seals)
                 heads.update(seal.hash.hex() for seal in seals)
                 chain.add_seals(seals)

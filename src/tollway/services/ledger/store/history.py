@@ -92,9 +92,11 @@ async def last_seal(tx: Tx) -> Seal | None:
     return Seal._make(row) if row else None
 
 
-async def seals(tx: Tx, after: int = 0, limit: int = CHUNK) -> list[Seal]:
-    """Return seals in order from the first one after a number on."""
-    query = select(t.seal).where(t.seal.c.number > after).order_by(t.seal.c.number).limit(limit)
+async def seals(tx: Tx, after: Seal | None, limit: int = CHUNK) -> list[Seal]:
+    """Return seals in order from the first one after another on, or from the very first."""
+    query = select(t.seal).order_by(t.seal.c.number).limit(limit)
+    if after:
+        query = query.where(t.seal.c.number > after.number)
     return [Seal._make(row) for row in await tx.all(query)]
 
 
