@@ -5,11 +5,13 @@ while its bucket has room and that count is below `credit`. A carrier (`redis`) 
 `collect_untold`, adds it to the store's bucket, whether that still has room or not, and brings back with `settle`
 how far the store's bucket is from full. The own bucket takes that over when it is the emptier one.
 
-Why no more than `quota + (N - 1) * credit + quota * t / window` pass in any time t: the own bucket is never
-emptier than the truth by what others did since this process last heard of the store. Of the processes that overshoot,
-whichever hears last has all before it in view, and each of the others can overshoot once, by its credit, before
-it hears that there is no room. What was taken too much is in the store's bucket and is waited for like the rest,
-so overshoots do not add up. One process alone keeps to the quota exactly.
+Why at most `quota + (N - 1) * credit + quota * t / window` pass in any time t: call F how far the store's bucket
+is from full, in time. A process admits only what, on top of F as it last heard of it and of all it admitted since,
+fits into the window. So one process alone never brings F beyond the window. Of N, take the one that made F as
+large as it ever gets: since it last heard, only the N - 1 others can have pushed F beyond what it reckoned with, and
+they do so by at most a credit each, which they had admitted before they heard in their turn. Hence F never
+exceeds the window by more than N - 1 credits. What was taken too much is part of F and is waited for like
+the rest, so overshoots do not add up.
 """
 
 import asyncio

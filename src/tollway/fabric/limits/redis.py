@@ -1,7 +1,7 @@
 """Carries what processes admitted to a Redis-compatible server, and what all of them did back.
 
-One task per process. It sends everything that is untold in one script call, at most every few milliseconds
-unless somebody waits for the answer. The script alone reads and writes the buckets, by the server's clock, so the
+One task per process. It sends everything that is untold in one script call, at most fifty times a second unless
+somebody waits for the answer. The script alone reads and writes the buckets, by the server's clock, so the
 clocks of the machines do not matter. A bucket is one key, gone from the server when it is full again.
 
 When the server does not answer within `answer_s`, the limits are on their own from that moment; the task
@@ -32,7 +32,7 @@ from tollway.kit.tasks import cancel, spawn
 _log = logging.getLogger(__name__)
 
 _PREFIX = "tollway:limit:"
-_PAUSE_S = 0.005  # between calls when nobody waits: a busy process makes at most two hundred a second
+_PAUSE_S = 0.02  # between calls when nobody waits: a busy process makes at most fifty a second
 _KNOCK_S = 0.25
 
 # ARGV holds the cost of each key in microseconds. A cost is added whether or not there is room: it was admitted.
