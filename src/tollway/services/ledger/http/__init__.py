@@ -5,7 +5,16 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field
 
-from tollway.fabric.rest import Answer, Body, IdempotencyKey, Principal, Who, idempotent, policy
+from tollway.fabric.rest import (
+    PRINTABLE,
+    Answer,
+    Body,
+    IdempotencyKey,
+    Principal,
+    Who,
+    idempotent,
+    policy,
+)
 from tollway.kit.errors import Invalid, NotFound
 from tollway.kit.money import parse_units
 from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
@@ -37,7 +46,7 @@ class Gift(Body):
     to_user_id: Annotated[str, Field(pattern=r"^usr_[0-9a-zA-Z_]{1,60}$")]
     asset: Annotated[str, Field(min_length=1, max_length=100, examples=["bandwidth.residential.standard"])]
     amount: Annotated[str, Field(max_length=40, examples=["1000000000", "5.00"])]
-    note: Annotated[str, Field(max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+    note: Annotated[str, Field(max_length=200, pattern=PRINTABLE)] = ""
 
 
 def router(room: Ledger) -> APIRouter:

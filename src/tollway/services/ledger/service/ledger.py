@@ -222,7 +222,8 @@ class Ledger:
         lines.sort(key=lambda pair: (pair[1].txn_id, pair[1].line), reverse=True)
         shown.update((id_, line.version) for id_, line in lines[:limit])
         # A later line of the same account overwrites an earlier one, so the lowest version shown stays.
-        next_cursor = encode_cursor([" ".join(f"{id_}:{version}" for id_, version in shown.items())]) if len(lines) > limit else ""
+        position = " ".join(f"{id_}:{version}" for id_, version in shown.items())
+        next_cursor = encode_cursor([position]) if len(lines) > limit else ""
         return Page(lines[:limit], next_cursor)
 
     async def explain(self, txn_id: str, *, prove: bool = False) -> Explained:

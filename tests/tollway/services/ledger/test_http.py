@@ -1,0 +1,192 @@
+"""A customer's wallet over REST."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.kit.books import CLEARING, GB, Books, books, hold, post, user
+from tests.kit.clock import FakeClock
+from tests.kit.rest import RestClient, rest
+from tollway.services.ledger.http import router
+from tollway.services.ledger.model.metering import UseMark
+from tollway.services.ledger.model.values import account_id
+
+ANN, BOB = "usr_ann", "usr_bob"
+DOLLAR = 1_000_000
+
+
+@pytest.fixture
+async def desk(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Books]:
+    async with books("sqlite", tmp_path, clock) as made:
+        yield made
+        await made.holds_true()
+
+
+@pytest.fixture
+def api(desk: Books) -> RestClient:
+    return rest(router(desk.ledger))
+
+
+async def test_the_first_look_opens_the_wallet(api: RestClient, desk: Books) -> None:
+    reply = await api.get("/api/accounts", ANN)
+    assert reply.status == 200
+    assert [(one["asset"], one["balance"], one["available"]) for one in reply.json["items"]] == [
+        ("EUR", "0.00", "0.00"),
+        ("USD", "0.00", "0.00"),
+    ]
+    desk.clock.advance(60)
+    assert (await api.get("/api/accounts", ANN)).json == reply.json
+
+
+async def test_accounts_show_what_is_held(api: RestClient, desk: Books) -> None:
+    await desk.deposit("ann", 20 * DOLLAR)
+    await desk.post(hold("hld_1", user("ann"), CLEARING, 1_500_000))
+    await desk.stock("ann", 10**9)
+    shown = {one["asset"]: one for one in (await api.get("/api/accounts", ANN)).json["items"]}
+    assert [shown["USD"][name] for name in ("balance", "held", "available")] == ["20.00", "1.50", "18.50"]
+    assert [shown[GB][name] for name in ("balance", "unit", "kind")] == ["1000000000", "byte", "access"]
+
+
+async def test_a_statement_is_paged_and_only_for_its_owner(api: RestClient, desk: Books) -> None:
+    for dollars in (1, 2, 3):
+        await desk.deposit("ann", dollars * DOLLAR)
+    path = f"/api/accounts/{account_id(user('ann'))}/statement"
+    first = (await api.get(f"{path}?limit=2", ANN)).json
+    assert [(one["direction"], one["amount"], one["balance"]) for one in first["items"]] == [
+        ("in", "3.00", "6.00"),
+        ("in", "2.00", "3.00"),
+    ]
+    second = (await api.get(f"{path}?limit=2&cursor={first['next_cursor']}", ANN)).json
+    assert [(one["amount"], one["with_whom"]) for one in second["items"]] == [("1.00", "house")]
+    assert second["next_cursor"] == ""
+    for token, place in ((BOB, path), (ANN, f"/api/accounts/acc_{'0' * 26}/statement")):
+        refused = await api.get(place, token)
+        assert (refused.status, refused.json["code"]) == (404, "not_found")
+    house_path = f"/api/accounts/{account_id(CLEARING)}/statement"
+    assert (await api.get(house_path, ANN)).status == 404
+
+
+@pytest.mark.parametrize(
+    "query", ["limit=0", "limit=201", "limit=x", "cursor=nonsense", "cursor=bm9uc2Vuc2U", "cursor=WyJ4Il0"]
+)
+async def test_a_wrong_page_is_refused(api: RestClient, desk: Books, query: str) -> None:
+    await desk.deposit("ann", 1)
+    for path in (f"/api/accounts/{account_id(user('ann'))}/statement", "/api/transactions"):
+        reply = await api.get(f"{path}?{query}", ANN)
+        assert (reply.status, reply.json["code"]) == (422, "invalid")
+
+
+async def test_access_and_money_are_given_to_somebody_else(api: RestClient, desk: Books) -> None:
+    await desk.deposit("ann", 20 * DOLLAR)
+    await desk.stock("ann", 1000, cost=30)
+    await api.get("/api/accounts", BOB)
+    gift = {"to_user_id": BOB, "asset": "USD", "amount": "5.50", "note": "for lunch"}
+    reply = await api.post("/api/transactions", gift, ANN, key="lunch")
+    assert (reply.status, reply.json["amount"]) == (201, "5.50")
+    assert reply.json["transaction_id"].startswith("txn_")
+    more = {"to_user_id": BOB, "asset": GB, "amount": "400"}
+    assert (await api.post("/api/transactions", more, ANN, key="share")).status == 201
+    assert await desk.balance(user("bob")) == 5_500_000
+    assert await desk.balance(user("bob", GB)) == 400
+    lines = (await api.get("/api/transactions", BOB)).json["items"]
+    assert [(one["code"], one["direction"], one["amount"], one["with_whom"]) for one in lines] == [
+        ("give", "in", "400", ANN),
+        ("give", "in", "5.50", ANN),
+    ]
+    assert lines[1]["meta"] == {"note": "for lunch"}
+
+
+async def test_a_repeated_gift_is_given_once(api: RestClient, desk: Books) -> None:
+    await desk.deposit("ann", 20 * DOLLAR)
+    await api.get("/api/accounts", BOB)
+    gift = {"to_user_id": BOB, "asset": "USD", "amount": "5"}
+    first = await api.post("/api/transactions", gift, ANN, key="once")
+    again = await api.post("/api/transactions", gift, ANN, key="once")
+    assert first.json == again.json
+    assert await desk.balance(user("bob")) == 5 * DOLLAR
+    other = await api.post("/api/transactions", {**gift, "amount": "6"}, ANN, key="once")
+    assert (other.status, other.json["code"]) == (422, "idempotency_key_reused")
+    missing = await api.post("/api/transactions", gift, ANN)
+    assert (missing.status, missing.json["code"]) == (400, "idempotency_key_missing")
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "code"),
+    [
+        ({"amount": "21"}, 402, "insufficient_funds"),
+        ({"amount": "0"}, 422, "invalid"),
+        ({"amount": "-1"}, 422, "invalid"),
+        ({"amount": "0.0000001"}, 422, "invalid"),
+        ({"amount": "9" * 39}, 422, "invalid"),
+        ({"amount": 5}, 422, "invalid"),
+        ({"amount": "ten"}, 422, "invalid"),
+        ({"asset": GB, "amount": "1.5"}, 422, "invalid"),
+        ({"asset": "gold"}, 422, "invalid"),
+        ({"asset": "seat"}, 403, "forbidden"),
+        ({"to_user_id": ANN}, 422, "invalid"),
+        ({"to_user_id": "bob"}, 422, "invalid"),
+        ({"to_user_id": "usr_nobody"}, 404, "not_found"),
+        ({"colour": "red"}, 422, "invalid"),
+    ],
+)
+async def test_what_cannot_be_given_is_refused(
+    api: RestClient, desk: Books, change: dict[str, object], status: int, code: str
+) -> None:
+    await desk.deposit("ann", 20 * DOLLAR)
+    await api.get("/api/accounts", BOB)
+    seats = [post(*_seats(), 9), post(_seats()[1], user("ann", "seat"), 9)]
+    await desk.post(*seats)
+    gift = {"to_user_id": BOB, "asset": "USD", "amount": "1", **change}
+    reply = await api.post("/api/transactions", gift, ANN, key="k")
+    assert (reply.status, reply.json["code"]) == (status, code)
+    assert await desk.balance(user("ann")) == 20 * DOLLAR
+
+
+def _seats():
+    from tests.kit.books import house
+
+    return house("catalog", "seat", "issuance"), house("catalog", "seat", "inventory")
+
+
+async def test_a_transaction_is_explained_to_those_it_concerns(api: RestClient, desk: Books) -> None:
+    await desk.stock("ann", 1000, cost=300)
+    await desk.reserve("hld_1", "ann", 500)
+    await desk.use("hld_1", UseMark("flw_1", 100, 1))
+    used, *_, bought = [
+        one
+        for one in (await api.get("/api/transactions", ANN)).json["items"]
+        if one["code"] in {"use", "buy"}
+    ]
+    await desk.ledger.seal()
+    reply = await api.get(f"/api/transactions/{used['transaction_id']}?prove=true", ANN)
+    assert reply.status == 200
+    assert [(one["kind"], one["amount"], one["giver"], one["taker"]) for one in reply.json["legs"]] == [
+        ("capture", "100", ANN, "house"),
+        ("post", "0.00003", "house", "house"),
+    ]
+    assert [(one["quantity"], one["cost"]) for one in reply.json["lots_used"]] == [("100", "0.00003")]
+    assert reply.json["use"] == [{"session_id": "flw_1", "units": "100", "cumulative": "100", "sequence": 1}]
+    assert (reply.json["seal"]["number"], len(reply.json["seal"]["root"])) == (1, 64)
+    purchase = await api.get(f"/api/transactions/{bought['transaction_id']}", ANN)
+    assert [(one["quantity"], one["cost"]) for one in purchase.json["lots_opened"]] == [("1000", "0.0003")]
+    assert purchase.json["seal"] is None
+    for path in (used["transaction_id"], f"txn_{'0' * 26}"):
+        assert (await api.get(f"/api/transactions/{path}", BOB)).status == 404
+
+
+async def test_a_receiver_does_not_see_the_givers_lots(api: RestClient, desk: Books) -> None:
+    await desk.stock("ann", 1000, cost=300)
+    await api.get("/api/accounts", BOB)
+    gift = {"to_user_id": BOB, "asset": GB, "amount": "400"}
+    made = await api.post("/api/transactions", gift, ANN, key="k")
+    path = f"/api/transactions/{made.json['transaction_id']}"
+    mine, theirs = (await api.get(path, ANN)).json, (await api.get(path, BOB)).json
+    assert (len(mine["lots_used"]), len(mine["lots_opened"])) == (1, 0)
+    assert (len(theirs["lots_used"]), len(theirs["lots_opened"])) == (0, 1)
+
+
+async def test_nobody_gets_in_without_a_token(api: RestClient) -> None:
+    for path in ("/api/accounts", "/api/transactions", f"/api/accounts/acc_{'0' * 26}/statement"):
+        assert (await api.get(path)).status == 401
+    assert (await api.post("/api/transactions", {}, key="k")).status == 401

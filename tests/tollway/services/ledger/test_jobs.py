@@ -1,0 +1,37 @@
+"""Timed work: what is over ends, what was committed is sealed, and repeating either is harmless."""
+
+from tests.kit.books import GB, Books, user
+from tollway.services.ledger.jobs import TIMED, expire, seal
+
+
+async def test_what_is_over_ends_by_itself(desk: Books) -> None:
+    await desk.stock("ann", 10, cost=5, expires_in_s=60)
+    await desk.reserve("hld_1", "ann", 4, lasts_s=30)
+    desk.clock.advance(31)
+    await expire(desk.ledger)
+    assert await desk.available(user("ann", GB)) == 10
+    desk.clock.advance(30)
+    await expire(desk.ledger)
+    await expire(desk.ledger)
+    assert await desk.balance(user("ann", GB)) == 0
+
+
+async def test_a_lot_and_the_hold_on_it_that_end_together_are_both_ended_at_once(desk: Books) -> None:
+    await desk.stock("ann", 10, expires_in_s=60)
+    await desk.reserve("hld_1", "ann", 10, lasts_s=60)
+    desk.clock.advance(60)
+    await expire(desk.ledger)
+    assert await desk.balance(user("ann", GB)) == 0
+
+
+async def test_everything_committed_is_sealed(desk: Books) -> None:
+    await desk.deposit("ann", 5)
+    await seal(desk.ledger)
+    await seal(desk.ledger)
+    verdict = await desk.ledger.verify()
+    assert (verdict.seals, verdict.unsealed) == (1, 0)
+
+
+def test_both_are_done_often_enough_for_a_waiting_customer() -> None:
+    assert TIMED["expire"].every_s <= 5
+    assert TIMED["seal"].every_s <= 5

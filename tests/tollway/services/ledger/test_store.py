@@ -1,0 +1,123 @@
+"""The database's own promises: constraints and guards that no code above can talk it out of."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from tests.kit.books import EUR, GB, INVENTORY, Books, user
+from tollway.services.ledger.model.metering import UseMark
+from tollway.services.ledger.model.records import LegRow, LotMove, Seal, Txn, UsageLine
+from tollway.services.ledger.model.values import Account, Asset, Hold, Lot, Mark, account_id
+from tollway.services.ledger.store import tables as t
+
+
+@pytest.mark.parametrize(
+    ("value", "table"),
+    [
+        (Asset, t.asset),
+        (Txn, t.txn),
+        (LegRow, t.leg),
+        (Hold, t.hold),
+        (Lot, t.lot),
+        (LotMove, t.lot_move),
+        (UsageLine, t.usage_line),
+        (Mark, t.usage_mark),
+        (Seal, t.seal),
+    ],
+    ids=lambda one: getattr(one, "name", ""),
+)
+def test_a_value_is_laid_out_as_its_row(value: Any, table: Any) -> None:
+    assert list(value._fields) == [column.name for column in table.c]
+
+
+def test_an_account_is_its_name_and_its_counters() -> None:
+    names = [column.name for column in t.account.c]
+    assert [names[0], *names[5:]] == [field for field in Account._fields if field != "ref"]
+    assert names[1:5] == ["owner_kind", "owner_id", "asset", "purpose"]
+
+
+async def refused(desk: Books, statement: Any) -> str:
+    with pytest.raises(DBAPIError) as refusal:
+        async with desk.db.transaction() as tx:
+            await tx.run(statement)
+    return str(refusal.value.orig)
+
+
+@pytest.fixture
+async def used_books(desk: Books) -> Books:
+    await desk.stock("ann", 100, cost=30)
+    await desk.reserve("hld_1", "ann", 40)
+    await desk.use("hld_1", UseMark("flw_1", 10, 1))
+    await desk.ledger.seal()
+    return desk
+
+
+@pytest.mark.parametrize("name", t.APPEND_ONLY)
+async def test_history_is_written_once(used_books: Books, name: str) -> None:
+    table = t.metadata.tables[name]
+    column = list(table.c)[-1]
+    assert f"{name} takes no UPDATE" in await refused(used_books, table.update().values({column: column}))
+    assert f"{name} takes no DELETE" in await refused(used_books, table.delete())
+    if used_books.db.dialect == "postgresql":
+        assert "takes no DELETE" in await refused(used_books, text(f"TRUNCATE {name} CASCADE"))
+
+
+@pytest.mark.parametrize("name", t.NEVER_DELETED)
+async def test_nothing_is_ever_deleted(used_books: Books, name: str) -> None:
+    assert f"{name} takes no DELETE" in await refused(used_books, t.metadata.tables[name].delete())
+
+
+async def test_every_table_is_guarded() -> None:
+    assert {*t.APPEND_ONLY, *t.NEVER_DELETED} == set(t.metadata.tables)
+
+
+async def test_an_overdraft_cannot_be_stored(used_books: Books) -> None:
+    for ref in (user("ann", GB), INVENTORY):
+        drained = t.account.update().where(t.account.c.id == account_id(ref)).values(debits_posted=10**6)
+        assert "not_overdrawn" in await refused(used_books, drained)
+    held = (
+        t.account.update().where(t.account.c.id == account_id(user("ann", GB))).values(debits_pending=10**6)
+    )
+    assert "not_overdrawn" in await refused(used_books, held)
+
+
+async def test_a_leg_cannot_mix_assets_or_stay_on_one_account(used_books: Books) -> None:
+    desk = used_books
+    await desk.ledger.open_accounts("user", "usr_bob", (EUR,))
+    async with desk.db.snapshot() as tx:
+        known = (await tx.all(t.leg.select()))[0]._asdict()
+    known |= {"line": 50, "debit_version": 900, "credit_version": 901}
+    mixed = {**known, "credit_id": account_id(user("bob", EUR))}
+    assert "foreign key" in (await refused(desk, t.leg.insert().values(mixed))).lower()
+    alone = {**known, "credit_id": known["debit_id"]}
+    assert "two_sides" in await refused(desk, t.leg.insert().values(alone))
+    empty = {**known, "amount": 0}
+    assert "amount" in await refused(desk, t.leg.insert().values(empty))
+    twice = {**known, "debit_version": 1}
+    assert "debit" in await refused(desk, t.leg.insert().values(twice))
+
+
+async def test_a_key_and_a_reversal_exist_once(desk: Books) -> None:
+    made = await desk.deposit("ann", 1)
+    await desk.ledger.reverse(made.txn_id, "tests", "undo", "operator", "")
+    async with desk.db.snapshot() as tx:
+        rows = [row._asdict() for row in await tx.all(t.txn.select().order_by(t.txn.c.id))]
+    assert "key" in await refused(desk, t.txn.insert().values({**rows[-1], "id": "txn_x", "reverses": None}))
+    assert "reverses" in await refused(
+        desk, t.txn.insert().values({**rows[-1], "id": "txn_x", "key": "other"})
+    )
+
+
+async def test_a_hold_or_a_lot_cannot_hold_less_than_nothing(used_books: Books) -> None:
+    for table in (t.hold, t.lot):
+        for remaining in (-1, 10**9):
+            statement = table.update().values(remaining=remaining)
+            assert "check" in (await refused(used_books, statement)).lower()
+    assert "open_while_it_holds" in await refused(used_books, t.hold.update().values(state="captured"))
+
+
+async def test_numbers_beyond_63_bits_are_refused_not_rounded(used_books: Books) -> None:
+    too_much = t.account.update().values(credits_posted=text("9223372036854775807 + 1"))
+    assert await refused(used_books, too_much)
