@@ -5,6 +5,7 @@ environment (`TOLLWAY_SECTION__NAME=value`), the command line. `tollway config` 
 """
 
 import json
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from tollway.services.tokens.settings import TokensSettings
 
 ENV_PREFIX = "TOLLWAY_"
 FILE_NAME = "tollway.toml"
+_URL_PASSWORD = re.compile(r"(\w://[^/@\s:]*:)[^/@\s]+@")
 _SECRET_WORDS = ("password", "secret", "key", "token")
 
 
@@ -193,6 +195,7 @@ def effective(loaded: Loaded) -> list[tuple[str, str, str]]:
     for name, value in _flatten("", loaded.settings.model_dump(mode="json")):
         secret = value and any(word in name.rsplit(".", 1)[-1].split("_") for word in _SECRET_WORDS)
         shown = "********" if secret else value if isinstance(value, str) else json.dumps(value)
+        shown = _URL_PASSWORD.sub(r"\1********@", shown)
         origin = next(
             (o for key, o in loaded.origins.items() if name == key or name.startswith(f"{key}.")), "default"
         )
@@ -222,7 +225,7 @@ def warnings(settings: Settings, *, split: bool) -> list[str]:
 def _from_file(path: Path, *, required: bool) -> dict[str, Any]:
     try:
         tree = tomllib.loads(path.read_text())
-    except FileNotFoundError as error:
+    except (FileNotFoundError, NotADirectoryError) as error:
         if required:
             raise SettingsWrong(f"there is no file {path}; check --config") from error
         return {}

@@ -101,3 +101,20 @@ async def test_two_databases_do_not_see_each_other(kind: Kind, tmp_path: Path, c
         async with one.transaction() as tx:
             tx.tell(HELLO)
         assert (await count(one), await count(two)) == (1, 0)
+
+
+async def test_a_writer_cut_off_in_the_middle_holds_up_nobody(plain_db: Database) -> None:
+    async def write() -> None:
+        async with plain_db.transaction() as tx:
+            await tx.first(tables.outbox.select())
+            tx.tell(HELLO)
+
+    for delay_us in range(0, 4_000, 100):
+        cut = asyncio.ensure_future(write())
+        await asyncio.sleep(delay_us / 1_000_000)
+        cut.cancel()
+        await asyncio.wait({cut})
+        async with asyncio.timeout(2):
+            await write()
+    async with plain_db.snapshot() as tx:
+        assert await tx.scalar(select(func.count()).select_from(tables.outbox)) >= 40

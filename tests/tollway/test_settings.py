@@ -67,6 +67,12 @@ def test_secrets_are_never_shown() -> None:
     assert "abab" not in shown
 
 
+def test_a_password_inside_an_address_is_masked_too() -> None:
+    loaded = load({}, {"TOLLWAY_DATABASE__URL": "postgresql://tollway:hunter2@db/tollway"})
+    shown = {name: value for name, value, _ in effective(loaded)}
+    assert shown["database.url"] == "postgresql://tollway:********@db/tollway"
+
+
 def test_what_is_unwise_is_said_with_the_reason() -> None:
     assert warnings(load().settings, split=False) == []
     production = load({}, {"TOLLWAY_ENVIRONMENT": "production"}).settings

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tollway.cli.plan import Child, Plan
-from tollway.kit.tasks import spawn
+from tollway.kit.tasks import cancel, spawn
 from tollway.topology import EDGE
 
 READY_TIMEOUT_S = 60.0
@@ -53,12 +53,16 @@ class Supervisor:
         """Start everything and wait until it is ready. Raises GivesUp."""
         for child in self._plan.children:
             spawn(self._keep(child), f"keep-{child.name}")
-        waiting = [spawn(self._until_ready(child), f"ready-{child.name}") for child in self._plan.children]
-        ready = asyncio.gather(*waiting)
+        ready = spawn(self._until_all_ready(), "ready")
         await asyncio.wait({ready, self.failed}, return_when=asyncio.FIRST_COMPLETED)
         if self.failed.done():
+            await cancel(ready)
             raise GivesUp(self.failed.result())
-        await ready
+
+    async def _until_all_ready(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for child in self._plan.children:
+                group.create_task(self._until_ready(child))
 
     async def stop(self) -> None:
         """End every process, the edges first, so that what they measured is settled."""

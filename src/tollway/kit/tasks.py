@@ -3,9 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 _log = logging.getLogger(__name__)
+Result = TypeVar("Result")
 _alive: set[asyncio.Task[Any]] = set()
 
 
@@ -15,6 +16,19 @@ def spawn(work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
     _alive.add(task)
     task.add_done_callback(_ended)
     return task
+
+
+async def uncut(work: Coroutine[Any, Any, Result]) -> Result:
+    """Run `work` to its end even when the caller is cancelled meanwhile; the cancellation is raised after it.
+
+    For steps that must not be left half done, such as a statement on a connection that others will use.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise
 
 
 async def cancel(task: asyncio.Task[Any] | None) -> None:

@@ -14,6 +14,7 @@ from tollway.fabric.db import tables
 from tollway.fabric.telemetry import correlation_id, traceparent
 from tollway.fabric.transactions import open_transaction
 from tollway.kit.ids import new_id
+from tollway.kit.tasks import uncut
 
 Dialect = Literal["sqlite", "postgresql"]
 Params = Mapping[str, Any] | Sequence[Mapping[str, Any]]
@@ -58,15 +59,15 @@ class Tx:
 
     async def run(self, statement: Executable, params: Params | None = None) -> CursorResult[Any]:
         """Execute a statement; a list of parameter sets executes it once for each."""
-        return cast("CursorResult[Any]", await self.conn.execute(statement, params))
+        return await self._execute(statement, params)
 
     async def all(self, statement: Executable, params: Params | None = None) -> Sequence[Row[Any]]:
         """Return every row."""
-        return (await self.conn.execute(statement, params)).all()
+        return (await self._execute(statement, params)).all()
 
     async def first(self, statement: Executable, params: Params | None = None) -> Row[Any] | None:
         """Return the first row, or None."""
-        return (await self.conn.execute(statement, params)).first()
+        return (await self._execute(statement, params)).first()
 
     async def scalar(self, statement: Executable, params: Params | None = None) -> Any:
         """Return the first column of the first row, or None."""
@@ -126,6 +127,13 @@ class Tx:
                 )
             await self._append(tables.outbox, self.told)
 
+    async def _execute(self, statement: Executable, params: Params | None) -> CursorResult[Any]:
+        work = self.conn.execute(statement, params)
+        # SQLite runs in a thread that cannot be stopped: a cancelled caller must wait for it, or the next statement
+        # would run into this one. asyncpg cancels at the server and knows how to give the connection up.
+        result = await (uncut(work) if self.dialect == "sqlite" else work)
+        return cast("CursorResult[Any]", result)
+
     async def _append(self, table: Table, rows: list[dict[str, Any]]) -> None:
         """Insert rows that have the same columns, in order; many at once cost little more than one."""
         columns = list(rows[0])
@@ -135,7 +143,8 @@ class Tx:
             await raw.copy_records_to_table(table.name, columns=columns, records=values)
             return
         names, places = ", ".join(columns), ", ".join("?" * len(columns))
-        await self.conn.exec_driver_sql(f"INSERT INTO {table.name} ({names}) VALUES ({places})", values)  # noqa: S608
+        insert = f"INSERT INTO {table.name} ({names}) VALUES ({places})"  # noqa: S608  our own table's names
+        await uncut(self.conn.exec_driver_sql(insert, values))
 
 
 class Database:

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from tollway.fabric.db.database import DatabaseUnusable, Dialect
 from tollway.kit.errors import Unavailable
+from tollway.kit.tasks import uncut
 
 READERS = 3
 BUSY_TIMEOUT_MS = 10_000
@@ -53,19 +54,18 @@ class SqliteDatabase:
         """Write, one at a time. Raises Unavailable when the disk is full or the file cannot be written."""
         async with self._turn:
             try:
-                async with self._writer.begin() as conn:
+                async with _whole(self._writer) as conn:
                     yield conn
             except DBAPIError as error:
                 if _is_about_the_disk(error):
-                    raise Unavailable(
-                        f"the disk refuses to store data ({error.orig}); free some space"
-                    ) from error
+                    detail = f"the disk refuses to store data ({error.orig}); free some space"
+                    raise Unavailable(detail) from error
                 raise
 
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[AsyncConnection, None]:
         """Read a snapshot."""
-        async with self._readers.begin() as conn:
+        async with _whole(self._readers) as conn:
             yield conn
 
     def _engine(self, begin: str, *, readonly: bool, size: int) -> AsyncEngine:
@@ -89,6 +89,39 @@ class SqliteDatabase:
         event.listen(engine.sync_engine, "connect", on_connect)
         event.listen(engine.sync_engine, "begin", on_begin)
         return engine
+
+
+@asynccontextmanager
+async def _whole(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection, None]:
+    """Open a transaction that a cancelled task (a deadline, a stop) rolls back cleanly.
+
+    A connection that was cut off between two bytes of a commit would keep the file locked until it is collected.
+    """
+    conn = engine.connect()
+    try:
+        await uncut(_begin(conn))
+    except asyncio.CancelledError:
+        # It was begun all the same: `uncut` raises only after the step has ended.
+        if conn.sync_connection is not None:
+            await uncut(conn.close())
+        raise
+    try:
+        yield conn
+        await uncut(conn.commit())
+    except BaseException:
+        await uncut(conn.rollback())
+        raise
+    finally:
+        await uncut(conn.close())
+
+
+async def _begin(conn: AsyncConnection) -> None:
+    await conn.start()
+    try:
+        await conn.begin()
+    except BaseException:
+        await conn.close()
+        raise
 
 
 def _pragmas(durability: str, *, readonly: bool) -> list[str]:
