@@ -1,7 +1,8 @@
 """Every setting of the platform in one tree: a nested section per room, and defaults that run.
 
 A value comes from, later ones winning: the default, `tollway.toml` (in the data folder, or `--config`), the
-environment (`TOLLWAY_SECTION__NAME=value`), the command line. `tollway config` prints the effective values and where each came from.
+environment (`TOLLWAY_SECTION__NAME=value`), the command line. `tollway config` prints the effective values and
+where each came from.
 """
 
 import json
@@ -255,7 +256,7 @@ def _parse(text: str) -> Any:
 def _flatten(prefix: str, tree: Mapping[str, Any]) -> list[tuple[str, Any]]:
     rows: list[tuple[str, Any]] = []
     for name, value in tree.items():
-        inner = cast("Mapping[str, Any]", value) if isinstance(value, dict) else {}
+        inner = cast("dict[str, Any]", value if isinstance(value, dict) else {})
         rows += _flatten(f"{prefix}{name}.", inner) if inner else [(prefix + name, value)]
     return rows
 

