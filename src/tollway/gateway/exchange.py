@@ -40,6 +40,7 @@ class Exchange(Forwarding):
         inbound = self.inbound = Inbound(head)
         if inbound.correlation and CORRELATION.fullmatch(inbound.correlation):
             self.correlation = inbound.correlation
+        self.path = head.target.partition(b"?")[0]  # as it was sent, for refusals before it has its one form
         target = read_target(head) if head.method in METHODS else None
         if target is None:
             self.refuse(method_not_allowed(METHODS))

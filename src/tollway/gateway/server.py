@@ -214,7 +214,8 @@ class Gateway:
         """Render the answer to bytes that never became a request."""
         self.figures.reasons[refusal.code] += 1
         self.no_plan.figures.count(refusal.status, 0.0, 0, 0)
-        body = document(refusal, "", self.next_request_id().decode())
+        request_id = self.next_request_id()
+        body = document(refusal, "", request_id.decode())
         head = write_response_head(
             refusal.status,
             (
@@ -222,6 +223,8 @@ class Gateway:
                 (b"Content-Length", b"%d" % len(body)),
                 (b"Cache-Control", b"no-store"),
                 (b"Connection", b"close"),
+                (b"X-Request-Id", request_id),
+                (b"X-Correlation-Id", request_id),
             ),
         )
         return head[:-2] + self.date_line + refusal.headers + self.security_lines + b"\r\n" + body

@@ -8,6 +8,7 @@
     ├── NotFound             404 no such thing, or another's
     ├── Conflict             409 the state does not allow it now
     ├── TooLarge             413
+    ├── UnsupportedMediaType 415 the body is not JSON
     ├── Invalid              422 readable, but the values are wrong
     ├── TooManyRequests      429
     ├── Internal             500 our own mistake; the log has it, the caller does not
@@ -18,7 +19,7 @@ A room's own errors subclass these in `contracts.errors`. The code is the identi
 through gRPC and JSON, and the same class is raised on the far side. Impossible states are assertions.
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 
 class Problem(Exception):
@@ -77,8 +78,17 @@ class TooLarge(Problem):
     code, status, title = "too_large", 413, "The request is too large"
 
 
+class UnsupportedMediaType(Problem):
+    code, status, title = "unsupported_media_type", 415, "The body is not of a kind that is understood here"
+
+
 class Invalid(Problem):
     code, status, title = "invalid", 422, "Some values are wrong"
+
+    @classmethod
+    def of(cls, field: str, reason: str, **more: Any) -> Self:
+        """Refuse one field, named as the client spells it; `errors` of the document lists it, with `more`."""
+        return cls(f"{field}: {reason}", errors=[{"field": field, "reason": reason, **more}])
 
 
 class TooManyRequests(Problem):

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 MAX_UNITS = 2**63 - 1
 FIAT_SCALE = 6
-_NUMBER = re.compile(r"-?\d{1,19}(\.\d{1,18})?")
+_NUMBER = re.compile(r"-?[0-9]{1,19}(\.[0-9]{1,18})?")  # \d would take digits of every script
 
 
 @dataclass(frozen=True, slots=True, order=False)
@@ -49,13 +49,13 @@ def parse_units(text: str, scale: int) -> int:
     not fit 64 bits.
     """
     if not _NUMBER.fullmatch(text):
-        raise ValueError(f"{text!r} is not a plain decimal number such as 20.00")
+        raise ValueError("is not a plain decimal number such as 20.00")
     scaled = Decimal(text).scaleb(scale)
     units = int(scaled)
     if units != scaled:
-        raise ValueError(f"{text} is finer than the smallest unit, which has {scale} decimals")
+        raise ValueError(f"is finer than the smallest unit, which has {scale} decimals")
     if abs(units) > MAX_UNITS:
-        raise ValueError(f"{text} is out of range")
+        raise ValueError("is out of range")
     return units
 
 

@@ -6,8 +6,10 @@ route that does not is refused at start. Errors are problem documents (RFC 9457)
 
 from tollway.fabric.rest.app import build_app
 from tollway.fabric.rest.fields import (
+    PRINTABLE,
     Body,
     MoneyText,
+    NaturalUnits,
     PositiveMoney,
     PositiveUnits,
     UnitsText,
@@ -19,10 +21,12 @@ from tollway.fabric.rest.principal import IdempotencyKey, Principal, Who
 from tollway.fabric.rest.server import RestServer
 
 __all__ = [
+    "PRINTABLE",
     "Answer",
     "Body",
     "IdempotencyKey",
     "MoneyText",
+    "NaturalUnits",
     "Policy",
     "PositiveMoney",
     "PositiveUnits",

@@ -46,6 +46,7 @@ def build_app(
         dependencies=[Depends(authorize)],
         openapi_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # one address for each thing; a redirect would name this process's own
         responses={
             "4XX": {
                 "description": "A problem document",
@@ -86,6 +87,11 @@ class Manners:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if scope["method"] == "HEAD":
+            scope = {
+                **scope,
+                "method": "GET",
+            }  # the same answer; the server leaves out its body (RFC 9110, 9.3.2)
         headers: dict[bytes, bytes] = dict(scope["headers"])
         correlation = headers.get(b"x-correlation-id", b"").decode("latin-1")[:64] or new_id("cor")
         scope[problems.CORRELATION] = correlation

@@ -19,7 +19,14 @@ from pydantic import (
 from tollway.kit.money import FIAT_SCALE, MAX_UNITS, money_text, parse_units
 from tollway.kit.times import to_rfc3339
 
-_INTEGER = re.compile(r"-?\d{1,19}")
+# Text without control characters, for names, labels and reasons; NUL would not even be stored.
+PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
+
+# One way to write each amount: ASCII digits (\d takes those of every script), no needless zeros in front.
+_WHOLE = r"(0|[1-9][0-9]{0,18})"
+_DECIMAL = r"(0|[1-9][0-9]{0,12})(\.[0-9]{1,6})?"
+_UNITS = re.compile(f"-?{_WHOLE}")
+_MONEY = re.compile(f"-?{_DECIMAL}")
 
 
 class Body(BaseModel):
@@ -33,13 +40,16 @@ def _money(value: Any, info: ValidationInfo) -> int:
         return value
     if not isinstance(value, str):
         raise ValueError('must be a string such as "20.00"')  # noqa: TRY004  pydantic wants ValueError
-    return parse_units(value, FIAT_SCALE)
+    units = parse_units(value, FIAT_SCALE)
+    if not _MONEY.fullmatch(value):
+        raise ValueError('must be written as "20.00", with at most 6 decimals')
+    return units
 
 
 def _units(value: Any, info: ValidationInfo) -> int:
     if _from_our_own_code(value, info):
         return value
-    if not isinstance(value, str) or not _INTEGER.fullmatch(value):
+    if not isinstance(value, str) or not _UNITS.fullmatch(value):
         raise ValueError('must be a string of digits such as "1000000000"')
     units = int(value)
     if abs(units) > MAX_UNITS:
@@ -53,19 +63,27 @@ def _positive(value: int) -> int:
     return value
 
 
+def _natural(value: int) -> int:
+    if value < 0:
+        raise ValueError("must not be negative")
+    return value
+
+
 def _from_our_own_code(value: Any, info: ValidationInfo) -> bool:
     # Answers are built from integers; a request, which arrives as parsed JSON, must not pass for one.
     strict = bool(info.config and info.config.get("strict"))
     return type(value) is int and not strict
 
 
-_MONEY_SCHEMA = WithJsonSchema(
-    {"type": "string", "pattern": r"^-?\d{1,13}(\.\d{1,6})?$", "examples": ["20.00"]}
-)
-_UNITS_SCHEMA = WithJsonSchema({"type": "string", "pattern": r"^-?\d{1,19}$", "examples": ["1000000000"]})
+def _written(pattern: str, example: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$", "examples": [example]})
+
 
 MoneyText = Annotated[
-    int, BeforeValidator(_money), PlainSerializer(money_text, return_type=str), _MONEY_SCHEMA
+    int,
+    BeforeValidator(_money),
+    PlainSerializer(money_text, return_type=str),
+    _written(f"-?{_DECIMAL}", "20.00"),
 ]
 """Money: `"20.00"` in JSON, units of scale 6 in Python. In answers give the integer units."""
 PositiveMoney = Annotated[
@@ -73,16 +91,28 @@ PositiveMoney = Annotated[
     BeforeValidator(_money),
     AfterValidator(_positive),
     PlainSerializer(money_text, return_type=str),
-    _MONEY_SCHEMA,
+    _written(rf"(?!0(\.0+)?$){_DECIMAL}", "20.00"),
 ]
-UnitsText = Annotated[int, BeforeValidator(_units), PlainSerializer(str, return_type=str), _UNITS_SCHEMA]
+UnitsText = Annotated[
+    int,
+    BeforeValidator(_units),
+    PlainSerializer(str, return_type=str),
+    _written(f"-?{_WHOLE}", "1000000000"),
+]
 """Units of an access asset: `"1000000000"` in JSON, an int in Python."""
+NaturalUnits = Annotated[
+    int,
+    BeforeValidator(_units),
+    AfterValidator(_natural),
+    PlainSerializer(str, return_type=str),
+    _written(_WHOLE, "1000000000"),
+]
 PositiveUnits = Annotated[
     int,
     BeforeValidator(_units),
     AfterValidator(_positive),
     PlainSerializer(str, return_type=str),
-    _UNITS_SCHEMA,
+    _written("[1-9][0-9]{0,18}", "1000000000"),
 ]
 UtcTime = Annotated[
     int,

@@ -10,7 +10,7 @@ from tollway.contracts.errors import IdempotencyKeyMissing
 from tollway.fabric.bearer import Revocations, Verifier
 from tollway.fabric.rest.policy import policy_of
 from tollway.fabric.rpc import acting
-from tollway.kit.errors import Forbidden, Invalid, Unauthenticated
+from tollway.kit.errors import Forbidden, Invalid, Unauthenticated, UnsupportedMediaType
 
 MAX_KEY_LENGTH = 255
 
@@ -28,7 +28,8 @@ class Principal:
 async def authorize(request: Request):
     """Check the route's policy against the bearer token; the rooms never trust the gateway for this.
 
-    Raises Unauthenticated without a valid token, Forbidden when the roles do not suffice.
+    Raises Unauthenticated without a valid token, Forbidden when the roles do not suffice, UnsupportedMediaType for
+    a body that does not say that it is JSON: one that a form of a foreign page could send is never read as such.
     """
     route = request.scope.get("route")
     if not isinstance(route, APIRoute):
@@ -36,11 +37,13 @@ async def authorize(request: Request):
         return
     demanded = policy_of(route)
     if demanded.permission == "public":
+        await _check_media_type(request, route)
         yield
         return
     principal = await _principal(request)
     if not demanded.allows(principal.roles):
         raise Forbidden(f"this needs the permission {demanded.permission}")
+    await _check_media_type(request, route)
     request.state.principal = principal
     with acting(user_id=principal.user_id):
         yield
@@ -54,6 +57,12 @@ async def _principal(request: Request) -> Principal:
     claims = await verifier.verify(token)
     cast("Revocations", request.app.state.revocations).check(claims)
     return Principal(claims.user_id, claims.session_id, claims.roles, claims.auth_time_us)
+
+
+async def _check_media_type(request: Request, route: APIRoute) -> None:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if route.body_field and media_type != "application/json" and await request.body():
+        raise UnsupportedMediaType("send the body as application/json")
 
 
 async def _who(request: Request) -> Principal:
@@ -70,7 +79,7 @@ async def _idempotency_key(
     if not idempotency_key:
         raise IdempotencyKeyMissing
     if len(idempotency_key) > MAX_KEY_LENGTH or not idempotency_key.isprintable():
-        raise Invalid(f"Idempotency-Key must be at most {MAX_KEY_LENGTH} printable characters")
+        raise Invalid.of("idempotency-key", f"must be at most {MAX_KEY_LENGTH} printable characters")
     return idempotency_key
 
 

@@ -16,6 +16,8 @@ _log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 TYPE_BASE = "/problems/"
 CORRELATION = "tollway.correlation_id"  # key in the ASGI scope
+LISTED_ERRORS = 20
+LISTED_LENGTH = 200
 
 
 def document(problem: Problem, path: str) -> dict[str, Any]:
@@ -57,7 +59,9 @@ def install(app: FastAPI) -> None:
 
     async def on_http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
-        return respond(_from_http(error), request.url.path)
+        response = respond(_from_http(error), request.url.path)
+        response.headers.update(error.headers or {})  # Allow, which every 405 names
+        return response
 
     async def on_bug(request: Request, error: Exception) -> JSONResponse:
         _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
@@ -75,15 +79,22 @@ def _from_validation(error: RequestValidationError) -> Problem:
     errors = error.errors()
     if any(entry["type"] == "json_invalid" for entry in errors):
         return Malformed("the body is not valid JSON")
-    listed = [
-        {
-            "field": ".".join(str(part) for part in entry["loc"]),
-            "reason": entry["msg"].removeprefix("Value error, "),
-        }
-        for entry in errors
-    ]
+    if any(entry["loc"][0] == "path" for entry in errors):
+        # No id has this form, so there is nothing at this address: the same answer as for an unknown id.
+        return NotFound("there is no such thing at this address")
+    listed = [_entry(entry) for entry in errors[:LISTED_ERRORS]]
     summary = "; ".join(f"{entry['field']}: {entry['reason']}" for entry in listed[:5])
     return Invalid(summary, errors=listed)
+
+
+def _entry(entry: Any) -> dict[str, str]:
+    # The client wrote some of this: however long that was, the answer stays short.
+    _where, *path = entry["loc"]
+    field = ".".join(str(part) for part in path) or "body"
+    return {
+        "field": field[:LISTED_LENGTH],
+        "reason": entry["msg"].removeprefix("Value error, ")[:LISTED_LENGTH],
+    }
 
 
 class MethodNotAllowed(Problem):
@@ -91,6 +102,8 @@ class MethodNotAllowed(Problem):
 
 
 def _from_http(error: HTTPException) -> Problem:
+    if isinstance(error.__cause__, Problem):
+        return error.__cause__  # raised while the body was read, and wrapped by the framework
     if error.status_code == 404:
         return NotFound("there is nothing at this address; /api/docs lists what there is")
     if error.status_code == 405:

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from tollway.fabric.rest import UtcTime, policy
+from tollway.fabric.rest import PRINTABLE, UtcTime, policy
 from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
 from tollway.services.audit.model import Entry
 from tollway.services.audit.service import Audit
@@ -49,8 +49,18 @@ def router(room: Audit) -> APIRouter:
 
     @api.get("/api/admin/audit", **READ)
     async def entries(
-        subject: Annotated[str, Query(description="Only what is about this id, or was done by it")] = "",
-        topic: Annotated[str, Query(description="Only this kind of event, e.g. USER_LOGGED_IN")] = "",
+        subject: Annotated[
+            str,
+            Query(
+                max_length=200, pattern=PRINTABLE, description="Only what is about this id, or was done by it"
+            ),
+        ] = "",
+        topic: Annotated[
+            str,
+            Query(
+                max_length=100, pattern=PRINTABLE, description="Only this kind of event, e.g. USER_LOGGED_IN"
+            ),
+        ] = "",
         limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
         cursor: str = "",
     ) -> EntryList:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from tollway.fabric.db import Database, Tx
-from tollway.kit.errors import Invalid
 from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, cut_page, decode_cursor
 from tollway.services.audit import store
 from tollway.services.audit.model import Entry, Happening, Inspection, Unreadable, append
@@ -40,10 +39,8 @@ class Audit:
         self, subject: str = "", topic: str = "", limit: int = DEFAULT_LIMIT, cursor: str = ""
     ) -> Page[Entry]:
         """Return entries, newest first; of one subject or actor, or one topic, if given. Raises Invalid."""
-        position = decode_cursor(cursor, 1)
-        before = None if position is None else position[0]
-        if before is not None and type(before) is not int:
-            raise Invalid("cursor belongs to another list; start without one")
+        position = decode_cursor(cursor, int)
+        before = position[0] if position else None
         limit = max(1, min(limit, MAX_LIMIT))
         async with self.db.snapshot() as tx:
             rows = await store.newest(tx, subject, topic, before, limit + 1)

@@ -107,24 +107,24 @@ def cost_of(quantity: int, per_lot: int, lot_units: int) -> int:
     """Return what `quantity` costs at a price per lot, rounded up. Raises Invalid when it leaves 64 bits."""
     cost = mul_div(quantity, per_lot, lot_units, round_up=True)
     if cost > MAX_UNITS:
-        raise Invalid("quantity is out of range: its price does not fit 64 bits")
+        raise Invalid.of("quantity", "is out of range: its price does not fit 64 bits")
     return cost
+
+
+def check_list_price(product: Product, per_lot: int, curve: Curve) -> None:
+    """Raise Invalid for a price at which the largest order could not be paid in 64 bits, even when all is scarce."""
+    dearest = mul_div(per_lot, curve[-1][1], MILLION, round_up=True)
+    if per_lot <= 0 or mul_div(product.max_units, dearest, product.lot_units, round_up=True) > MAX_UNITS:
+        raise Invalid.of(
+            "list_price", "must be more than 0, and the price of the largest order must fit 64 bits"
+        )
 
 
 def check_quantity(product: Product, quantity: int) -> None:
     """Raise Invalid when this much is not sold in one order."""
     if not product.min_units <= quantity <= product.max_units:
-        raise Invalid(
-            f"quantity must be from {product.min_units} to {product.max_units} {product.unit}s",
-            errors=[
-                {
-                    "field": "quantity",
-                    "message": "is out of range",
-                    "min": str(product.min_units),
-                    "max": str(product.max_units),
-                }
-            ],
-        )
+        reason = f"must be from {product.min_units} to {product.max_units} {product.unit}s"
+        raise Invalid.of("quantity", reason, min=str(product.min_units), max=str(product.max_units))
 
 
 def packs(product: Product, price: Price, sizes_lots: Sequence[int]) -> list[Pack]:

@@ -25,6 +25,7 @@ from tollway.services.catalog.model import (
     Pack,
     Price,
     Product,
+    check_list_price,
     check_quantity,
     cost_of,
     packs,
@@ -114,12 +115,13 @@ class Catalog:
         """Return the price now. Raises UnknownAsset, or Invalid for a currency it has no price in."""
         price = (await self.offer(asset, currency)).price
         if price is None:
-            raise Invalid(f"{asset} has no price in {currency or self._settings.default_currency}")
+            wanted = currency or self._settings.default_currency
+            raise Invalid.of("currency", f"{asset} has no price in {wanted}")
         return price
 
     async def price_history(self, asset: str, currency: str, limit: int, cursor: str) -> Page[ListPrice]:
         """Return the list prices of an asset in a currency, newest first."""
-        before_id = _position(cursor)
+        (before_id,) = decode_cursor(cursor, int) or (None,)
         async with self.db.snapshot() as tx:
             rows = await store.price_history(
                 tx, asset, currency or self._settings.default_currency, before_id, limit + 1
@@ -148,12 +150,10 @@ class Catalog:
     async def set_price(self, asset: str, currency: str, per_lot: int, actor: str) -> ListPrice:
         """List a lot at another price from now on. Raises UnknownAsset, Invalid for the price or currency."""
         if currency not in self._settings.currencies:
-            raise Invalid(f"currency must be one of {', '.join(self._settings.currencies)}")
-        if per_lot <= 0:
-            raise Invalid("the list price must be more than 0")
+            raise Invalid.of("currency", f"must be one of {', '.join(self._settings.currencies)}")
         async with self.db.transaction() as tx:
-            await _find(tx, asset)
             listed = ListPrice(asset, currency, per_lot, tx.now_us, actor)
+            check_list_price(await _find(tx, asset), per_lot, self._settings.scarcity_curve)
             await self._list(tx, listed)
         return listed
 
@@ -223,7 +223,7 @@ class Catalog:
                 raise IdempotencyKeyReused
             return known
         if not 0 < units <= MAX_UNITS - product.capacity_units:
-            raise Invalid("quantity must be more than 0 and the capacity must fit 64 bits")
+            raise Invalid.of("quantity", "must be more than 0, and the whole capacity must fit 64 bits")
         one = Issue(new_id("iss"), asset, units, actor, done=False)
         if await store.add_issue(tx, one, request_key):
             tx.enqueue("issue_capacity", {"issue_id": one.id}, due_in_s=ISSUE_JOB_AFTER_S, unique=one.id)
@@ -301,15 +301,6 @@ async def _find(tx: Tx, asset: str) -> Product:
     if product is None:
         raise UnknownAsset(f"there is no asset {asset!r}; GET /api/catalog/assets lists them")
     return product
-
-
-def _position(cursor: str) -> int | None:
-    after = decode_cursor(cursor, 1)
-    if after is None:
-        return None
-    if not isinstance(after[0], int) or not 0 <= after[0] <= MAX_UNITS:
-        raise Invalid("cursor belongs to another list; start without one")
-    return after[0]
 
 
 def _issuance(one: Issue) -> ledger_pb2.PostRequest:

@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 
 from tollway.fabric.bearer import ACCESS_TTL_S
-from tollway.fabric.rest import Body, UtcTime, Who, policy
+from tollway.fabric.rest import PRINTABLE, Body, UtcTime, Who, policy
 from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
 from tollway.services.identity.model import MAX_PASSWORD, Source, State, User, read_source
 from tollway.services.identity.service import Identity
@@ -16,7 +16,6 @@ from tollway.services.identity.service import Identity
 COOKIE = "__Host-sid"
 Email = Annotated[str, Field(min_length=3, max_length=320, examples=["ann@example.com"])]
 Password = Annotated[str, Field(min_length=1, max_length=MAX_PASSWORD, examples=["correct horse battery"])]
-_PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 LinkToken = Annotated[str, Field(min_length=1, max_length=100)]
 
 
@@ -44,11 +43,11 @@ class ChangePassword(Body):
 
 
 class Suspend(Body):
-    reason: str = Field(min_length=1, max_length=500, pattern=_PRINTABLE)
+    reason: str = Field(min_length=1, max_length=500, pattern=PRINTABLE)
 
 
 class Restore(Body):
-    reason: str = Field("", max_length=500, pattern=_PRINTABLE)
+    reason: str = Field("", max_length=500, pattern=PRINTABLE)
 
 
 class Accepted(BaseModel):

@@ -95,9 +95,9 @@ def read_address(text: str) -> Address:
         # test_environment admits `.test`, which leads nowhere (RFC 2606) and is handy to try things out.
         found = validate_email(text, check_deliverability=False, allow_smtputf8=False, test_environment=True)
     except EmailNotValidError as error:
-        raise Invalid(f"email: {error}") from error
+        raise Invalid.of("email", str(error)) from error
     if len(found.local_part) > 64 or found.ascii_email is None or len(found.ascii_email) > MAX_EMAIL:
-        raise Invalid("email: this address is too long")
+        raise Invalid.of("email", "this address is too long")
     return Address(found.normalized, found.ascii_email.casefold())
 
 
@@ -109,12 +109,12 @@ def address_key(text: str) -> str:
         return ""
 
 
-def check_length(password: str) -> None:
-    """Refuse a password for its length. Raises Invalid."""
+def check_length(password: str, field: str = "password") -> None:
+    """Refuse a password for its length, naming the field it came in. Raises Invalid."""
     if len(password) < MIN_PASSWORD:
-        raise Invalid(f"the password must have at least {MIN_PASSWORD} characters; a few words do well")
+        raise Invalid.of(field, f"must have at least {MIN_PASSWORD} characters; a few words do well")
     if len(password) > MAX_PASSWORD:
-        raise Invalid(f"the password must have at most {MAX_PASSWORD} characters")
+        raise Invalid.of(field, f"must have at most {MAX_PASSWORD} characters")
 
 
 def hash_secret(secret: str) -> str:

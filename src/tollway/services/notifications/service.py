@@ -95,9 +95,9 @@ class Notifications:
 
     async def messages_of(self, user_id: str, limit: int = DEFAULT_LIMIT, cursor: str = "") -> Page[Email]:
         """Return a person's messages, newest first. Raises Invalid for a strange cursor."""
-        position = decode_cursor(cursor, 1)
+        (before_id,) = decode_cursor(cursor, str) or ("",)
         async with self.db.snapshot() as tx:
-            rows = await store.emails_of(tx, user_id, str(position[0]) if position else "", limit + 1)
+            rows = await store.emails_of(tx, user_id, before_id, limit + 1)
         return cut_page(rows, limit, lambda email: [email.id])
 
     async def preferences_of(self, user_id: str) -> dict[str, bool]:
@@ -109,7 +109,7 @@ class Notifications:
     async def change_preferences(self, user_id: str, wanted: Mapping[str, bool]) -> dict[str, bool]:
         """Change which kinds of e-mail a person gets. Raises Invalid for security messages."""
         if not wanted.get("security", True):
-            raise Invalid("messages about the security of the account are always sent")
+            raise Invalid.of("email.security", "messages about the security of the account are always sent")
         async with self.db.transaction() as tx:
             await store.set_preferences(tx, user_id, wanted)
         return await self.preferences_of(user_id)

@@ -120,7 +120,7 @@ def make_terms(
     price = mul_div(quantity, ask_per_lot, lot_units, round_up=True)
     fee = mul_div(price, fee_ppm, MILLION, round_up=True)
     if price + fee > MAX_UNITS:
-        raise Invalid("quantity is out of range: its price does not fit 64 bits")
+        raise Invalid.of("quantity", "is out of range: its price does not fit 64 bits")
     return Terms(asset, quantity, currency, price, fee, ask_per_lot, lot_units, validity_us)
 
 

@@ -85,16 +85,15 @@ def to_cents(amount: int) -> int:
     """Return an amount of scale 6 in cents. Raises Invalid when it is finer than a cent."""
     cents, rest = divmod(amount, CENT)
     if rest:
-        raise Invalid(
-            f"{format_units(amount, FIAT_SCALE)} is finer than a cent; cards are charged in whole cents"
-        )
+        shown = format_units(amount, FIAT_SCALE)
+        raise Invalid.of("amount", f"{shown} is finer than a cent; cards are charged in whole cents")
     return cents
 
 
 def check_range(amount: int, least: str, most: str) -> None:
     """Raise Invalid when an amount is outside what the operator allows."""
     if not parse_units(least, FIAT_SCALE) <= amount <= parse_units(most, FIAT_SCALE):
-        raise Invalid(f"a deposit must be from {least} to {most}")
+        raise Invalid.of("amount", f"must be from {least} to {most}")
 
 
 def ledger_key(payment_ref: str) -> str:

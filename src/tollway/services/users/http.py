@@ -56,7 +56,7 @@ def router(room: Users) -> APIRouter:
         """Change some of your profile."""
         given: dict[str, Any] = body.model_dump(exclude_unset=True)
         if missing := [name for name, value in given.items() if value is None]:
-            raise Invalid(f"{missing[0]} cannot be null; leave it out to keep it")
+            raise Invalid.of(missing[0], "cannot be null; leave it out to keep it")
         changes = {name: _CHECKS[name](value) for name, value in given.items()}
         return _show(await room.change(who.user_id, changes), response)
 

@@ -11,7 +11,7 @@ from tollway.kit.errors import Invalid
 MAX_NAME = 100
 MAX_PREFERENCES = 50
 MAX_PREFERENCE_VALUE = 500
-_LOCALE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|\d{3}))?")
+_LOCALE = re.compile(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-([A-Z]{2}|[0-9]{3}))?")
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]{0,30}(/[A-Za-z0-9_+-]{1,30}){0,2}")
 _PREFERENCE = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
 
@@ -34,14 +34,14 @@ def check_name(name: str) -> str:
     """Return a display name without outer blanks. Raises Invalid."""
     name = name.strip()
     if len(name) > MAX_NAME or not name.isprintable():
-        raise Invalid(f"display_name must be at most {MAX_NAME} printable characters")
+        raise Invalid.of("display_name", f"must be at most {MAX_NAME} printable characters")
     return name
 
 
 def check_locale(locale: str) -> str:
     """Check a language tag such as `en` or `pt-BR` (the common part of RFC 5646). Raises Invalid."""
     if not _LOCALE.fullmatch(locale):
-        raise Invalid("locale must be a language tag such as en or pt-BR")
+        raise Invalid.of("locale", "must be a language tag such as en or pt-BR")
     return locale
 
 
@@ -50,21 +50,21 @@ def check_time_zone(zone: str) -> str:
     # A machine without the zone database can only judge the form.
     known = _zones()
     if zone != "UTC" and (not _ZONE.fullmatch(zone) or (known and zone not in known)):
-        raise Invalid("time_zone must be a name of the IANA database such as Europe/Berlin")
+        raise Invalid.of("time_zone", "must be a name of the IANA database such as Europe/Berlin")
     return zone
 
 
 def check_preferences(preferences: Mapping[str, str]) -> dict[str, str]:
     """Check a whole set of preferences. Raises Invalid."""
     if len(preferences) > MAX_PREFERENCES:
-        raise Invalid(f"at most {MAX_PREFERENCES} preferences can be kept")
+        raise Invalid.of("preferences", f"at most {MAX_PREFERENCES} can be kept")
     for name, value in preferences.items():
         if not _PREFERENCE.fullmatch(name):
-            raise Invalid(
-                "a preference's name has up to 64 lower-case letters, digits, dots, dashes and underscores"
-            )
+            reason = "a name has up to 64 lower-case letters, digits, dots, dashes and underscores"
+            raise Invalid.of("preferences", reason)
         if len(value) > MAX_PREFERENCE_VALUE or not value.isprintable():
-            raise Invalid(f"preference {name}: must be at most {MAX_PREFERENCE_VALUE} printable characters")
+            reason = f"must be at most {MAX_PREFERENCE_VALUE} printable characters"
+            raise Invalid.of(f"preferences.{name}", reason)
     return dict(preferences)
 
 

@@ -285,13 +285,18 @@ async def test_connections_can_be_narrowed_and_belong_to_their_customer(api: Api
         "/api/usage/records?resource_id=x",
         "/api/usage/monthly?asset=%00",
         "/api/access/connections?state=half",
-        "/api/access/resources/%00",
     ],
 )
 async def test_bad_queries_are_refused(api: Api, path: str) -> None:
     _, client = api
     reply = await client.get(path, USER)
     assert (reply.status, reply.json["code"]) == (422, "invalid")
+
+
+async def test_what_cannot_be_an_id_is_no_such_thing(api: Api) -> None:
+    _, client = api
+    reply = await client.get("/api/access/resources/%00", USER)
+    assert (reply.status, reply.json["code"]) == (404, "not_found")
 
 
 # ── operators ───────────────────────────────────────────────────────────────────────────────────────

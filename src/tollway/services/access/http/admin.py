@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
-from tollway.fabric.rest import Body, UnitsText, UtcTime, policy
+from tollway.fabric.rest import PRINTABLE, Body, UnitsText, UtcTime, policy
 from tollway.services.access.http.views import (
     EndpointView,
     ResourceId,
@@ -21,7 +21,7 @@ from tollway.services.access.store.usage import Load
 class Reason(Body):
     """Why; it is kept in the audit trail."""
 
-    reason: Annotated[str, Field(max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+    reason: Annotated[str, Field(max_length=500, pattern=PRINTABLE)] = ""
 
 
 class NodeView(BaseModel):

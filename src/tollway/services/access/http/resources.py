@@ -5,7 +5,7 @@ from typing import Literal, Self
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, model_validator
 
-from tollway.fabric.rest import Body, UnitsText, Who, policy
+from tollway.fabric.rest import Body, NaturalUnits, Who, policy
 from tollway.fabric.rest.etag import tagged
 from tollway.services.access.http.views import (
     AssetCode,
@@ -33,7 +33,7 @@ class NewResource(Body):
     asset: AssetCode | None = None
     label: Label = ""
     max_flows: Count = 0
-    rate_limit_bytes_s: UnitsText = 0
+    rate_limit_bytes_s: NaturalUnits = 0
 
 
 class ResourcePatch(Body):
@@ -41,7 +41,7 @@ class ResourcePatch(Body):
 
     label: Label | None = None
     max_flows: Count | None = None
-    rate_limit_bytes_s: UnitsText | None = None
+    rate_limit_bytes_s: NaturalUnits | None = None
 
     @model_validator(mode="after")
     def _something(self) -> Self:

@@ -5,12 +5,12 @@ from typing import Annotated, Any
 from fastapi import Path, Query
 from pydantic import BaseModel, Field
 
-from tollway.fabric.rest import UnitsText, UtcTime
+from tollway.fabric.rest import PRINTABLE, UnitsText, UtcTime
 from tollway.kit.paging import MAX_LIMIT
 from tollway.services.access.model import Credential, Resource
 from tollway.services.access.store.charging import Endpoint
 
-Label = Annotated[str, Field(max_length=100, pattern=r"^[^\x00-\x1f\x7f]*$", examples=["my laptop"])]
+Label = Annotated[str, Field(max_length=100, pattern=PRINTABLE, examples=["my laptop"])]
 AssetCode = Annotated[
     str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$", examples=["bandwidth.residential.standard"])
 ]

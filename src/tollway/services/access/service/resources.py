@@ -95,7 +95,7 @@ class Resources:
         fresh = found or await self._draft(user_id, asset, wish.location, wish.label, Limits())
         self._check_location(wish.location)
         if wish.protocol and wish.protocol not in fresh.protocols:
-            raise Invalid(f"{asset} offers {', '.join(fresh.protocols)}")
+            raise Invalid.of("protocol", f"{asset} offers {', '.join(fresh.protocols)}")
         if not endpoints:
             raise Unavailable("no proxy node is up; try again soon")
         async with self._db.transaction() as tx:
@@ -330,13 +330,13 @@ class Resources:
 
     def _check_location(self, location: str) -> None:
         if location and location not in self._settings.locations:
-            raise Invalid(f"location must be one of {', '.join(self._settings.locations)}")
+            raise Invalid.of("location", f"must be one of {', '.join(self._settings.locations)}")
 
     def _checked(self, limits: Limits) -> Limits:
         if not 0 <= limits.max_flows <= self._settings.max_flows:
-            raise Invalid(f"max_flows must be between 0 and {self._settings.max_flows}")
+            raise Invalid.of("max_flows", f"must be between 0 and {self._settings.max_flows}")
         if limits.rate_limit_bytes_s < 0:
-            raise Invalid("rate_limit_bytes_s must not be negative")
+            raise Invalid.of("rate_limit_bytes_s", "must not be negative")
         return limits
 
     async def _check_room(self, tx: Tx, user_id: str) -> None:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from tollway.contracts import ledger_pb2
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database
-from tollway.kit.errors import Invalid, NotFound
-from tollway.kit.money import MAX_UNITS
+from tollway.kit.errors import NotFound
 from tollway.kit.paging import Page, cut_page, decode_cursor
 from tollway.kit.times import SECOND_US
 from tollway.services.access import store
@@ -97,7 +96,7 @@ class Usage:
         self, user_id: str, only: Filter, limit: int, cursor: str, *, newest_first: bool = False
     ) -> Page[Record]:
         """Return a customer's flows by when they started, a page at a time. Raises Invalid for the cursor."""
-        after = _position(cursor)
+        after = decode_cursor(cursor, int, str)
         async with self._db.snapshot() as tx:
             rows = await store.usage.records(tx, user_id, only, after, limit + 1, newest_first=newest_first)
         return cut_page(rows, limit, lambda row: [row.flow.started_at_us, row.flow.session_id])
@@ -117,15 +116,3 @@ class Usage:
         except NotFound:
             return Allowance(asset, 0, 0)
         return Allowance(asset, account.balance, account.debits_pending)
-
-
-def _position(cursor: str) -> tuple[int, str] | None:
-    key = decode_cursor(cursor, 2)
-    if key is None:
-        return None
-    at_us, session_id = key
-    if not isinstance(at_us, int) or not 0 <= at_us <= MAX_UNITS:
-        raise Invalid("cursor belongs to another list; start without one")
-    if not isinstance(session_id, str) or not session_id.isprintable():
-        raise Invalid("cursor belongs to another list; start without one")
-    return at_us, session_id

@@ -56,12 +56,12 @@ class Passwords:
             await self.start()
         return await self._run(self._verify, password, stored)
 
-    async def check(self, password: str, email: str) -> None:
+    async def check(self, password: str, email: str, field: str = "password") -> None:
         """Refuse a password that is too short, too long or easily guessed. Raises Invalid, Unavailable."""
-        check_length(password)
+        check_length(password, field)
         strength, advice = await self._run(_strength, password, email)
         if strength < MIN_STRENGTH:
-            raise Invalid(f"the password is too easy to guess; {advice or 'add another word or two'}")
+            raise Invalid.of(field, f"is too easy to guess; {advice or 'add another word or two'}")
 
     def _verify(self, password: str, stored: str | None) -> tuple[bool, str | None]:
         if len(password) > MAX_PASSWORD:

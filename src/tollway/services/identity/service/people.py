@@ -4,7 +4,7 @@ from tollway.contracts.events import EmailVerified, UserRegistered, UserStateCha
 from tollway.fabric.db import Database
 from tollway.kit.errors import Conflict, Invalid, NotFound
 from tollway.kit.ids import is_id
-from tollway.kit.paging import Page, cut_page, decode_cursor
+from tollway.kit.paging import Page, cut_page, decode_cursor, wrong_cursor
 from tollway.services.identity import store
 from tollway.services.identity.model import State, User, address_key, read_address
 from tollway.services.identity.service.mail import Mail
@@ -42,7 +42,7 @@ class People:
         self, limit: int, cursor: str, *, email: str = "", state: State | None = None
     ) -> Page[User]:
         """List accounts, newest first, perhaps of one address or one state. Raises Invalid."""
-        before = decode_cursor(cursor, 1)
+        before = decode_cursor(cursor, str)
         email_key = read_address(email).key if email else None
         async with self._db.snapshot() as tx:
             rows = await store.users(
@@ -61,7 +61,7 @@ class People:
         """
         wanted = _STATES.get(state)
         if wanted is None:
-            raise Invalid(f"state must be one of {', '.join(_STATES)}")
+            raise Invalid.of("state", f"must be one of {', '.join(_STATES)}")
         user = await self.get(user_id)
         if wanted == "suspended" and actor == user_id:
             raise Conflict("you cannot suspend your own account; ask another operator")
@@ -101,7 +101,7 @@ class People:
         return await self.get(operator.id)
 
 
-def _user_id(part: str | int) -> str:
-    if not isinstance(part, str) or not is_id("usr", part):
-        raise Invalid("cursor belongs to another list; start without one")
+def _user_id(part: str) -> str:
+    if not is_id("usr", part):
+        raise wrong_cursor()
     return part

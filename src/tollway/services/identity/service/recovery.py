@@ -38,7 +38,7 @@ class Recovery:
             user = None if link is None else await store.user_by_id(tx, link.user_id)
         if user is None:
             raise LinkInvalid
-        await self._passwords.check(new_password, user.email)
+        await self._passwords.check(new_password, user.email, "new_password")
         new_hash = await self._passwords.hash(new_password)
         async with self._db.transaction() as tx:
             if await store.take_link(tx, token_hash, "password_reset") is None:
@@ -63,8 +63,8 @@ class Recovery:
             raise NotFound("there is no such account")
         await self._prove(user, current, source)
         if new_password == current:
-            raise Invalid("the new password is the old one; choose another")
-        await self._passwords.check(new_password, user.email)
+            raise Invalid.of("new_password", "is the old one; choose another")
+        await self._passwords.check(new_password, user.email, "new_password")
         new_hash = await self._passwords.hash(new_password)
         async with self._db.transaction() as tx:
             if not await store.set_password(tx, user, new_hash):

@@ -11,7 +11,7 @@ from tollway.fabric.db import Database, Tx
 from tollway.kit.errors import Conflict, DeadlineExceeded, Invalid, NotFound, Problem, Unavailable
 from tollway.kit.ids import is_id, new_id
 from tollway.kit.money import money_text
-from tollway.kit.paging import Page, cut_page, decode_cursor
+from tollway.kit.paging import Page, cut_page, decode_cursor, wrong_cursor
 from tollway.kit.times import SECOND_US
 from tollway.services.orders import store
 from tollway.services.orders.model import (
@@ -133,10 +133,9 @@ class Orders:
 
     async def orders(self, user_id: str, limit: int, cursor: str) -> Page[Order]:
         """Return a user's orders, newest first."""
-        after = decode_cursor(cursor, 1)
-        before_id = str(after[0]) if after else ""
+        (before_id,) = decode_cursor(cursor, str) or ("",)
         if before_id and not is_id("ord", before_id):
-            raise Invalid("cursor belongs to another list; start without one")
+            raise wrong_cursor()
         async with self.db.snapshot() as tx:
             rows = await store.list_orders(tx, user_id, before_id, limit + 1)
         return cut_page(rows, limit, lambda order: [order.id])
@@ -195,12 +194,10 @@ class Orders:
     async def _terms(self, asset: str, quantity: int, currency: str) -> Terms:
         product = await self._catalog.GetProduct(catalog_pb2.GetProductRequest(asset=asset))
         if not product.active:
-            raise Invalid(f"{asset} is not for sale now")
+            raise Invalid.of("asset", f"{asset} is not for sale now")
         if not product.min_units <= quantity <= product.max_units:
-            raise Invalid(
-                f"quantity must be from {product.min_units} to {product.max_units} {product.unit}s",
-                errors=[{"field": "quantity", "message": "is out of range"}],
-            )
+            reason = f"must be from {product.min_units} to {product.max_units} {product.unit}s"
+            raise Invalid.of("quantity", reason, min=str(product.min_units), max=str(product.max_units))
         price = await self._catalog.GetPrice(catalog_pb2.GetPriceRequest(asset=asset, currency=currency))
         return make_terms(
             asset,

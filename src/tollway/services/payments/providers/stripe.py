@@ -265,7 +265,8 @@ class StripeProvider:
         except sdk.InvalidRequestError as error:
             if error.code == "resource_missing" and error.param == "customer":
                 raise CustomerGone from None
-            raise Invalid(f"the payment provider refuses this: {error.user_message}") from None
+            field = "payment_method" if error.param == "payment_method" else "body"
+            raise Invalid.of(field, f"the payment provider refuses this: {error.user_message}") from None
         except sdk.StripeError as error:
             _log.warning("the payment provider does not answer: %s", type(error).__name__)
             raise ProviderUnavailable from None

@@ -92,16 +92,14 @@ class Deposits:
 
     async def list(self, user_id: str, limit: int, cursor: str) -> Page[Deposit]:
         """Return a user's deposits, newest first. Raises Invalid for a cursor that is not ours."""
-        last = decode_cursor(cursor, 1)
+        (before_id,) = decode_cursor(cursor, str) or ("",)
         async with self._db.snapshot() as tx:
-            rows = await store.list_deposits(tx, user_id, str(last[0]) if last else "", limit + 1)
+            rows = await store.list_deposits(tx, user_id, before_id, limit + 1)
         return cut_page(rows, limit, lambda deposit: [deposit.id])
 
     def _check(self, currency: str, amount: int) -> None:
         if currency not in self._settings.currencies:
-            raise Invalid(
-                f"{currency} cannot be deposited; choose one of {', '.join(self._settings.currencies)}"
-            )
+            raise Invalid.of("currency", f"must be one of {', '.join(self._settings.currencies)}")
         to_cents(amount)
         check_range(amount, self._settings.deposit_min, self._settings.deposit_max)
 
@@ -163,7 +161,7 @@ class Deposits:
             return await self.any_deposit(deposit.id)
         except Invalid as refusal:
             await self.fail(deposit, "refused")
-            raise Invalid(refusal.detail, deposit_id=deposit.id) from refusal
+            raise Invalid(refusal.detail, **refusal.extra, deposit_id=deposit.id) from refusal
         settled = await self.settle(deposit, payment)
         if settled.state == State.FAILED:
             raise CardDeclined(

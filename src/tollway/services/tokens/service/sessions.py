@@ -11,7 +11,7 @@ from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database, Tx
 from tollway.kit.errors import Invalid, NotFound
 from tollway.kit.ids import is_id, new_id
-from tollway.kit.paging import Page, cut_page, decode_cursor
+from tollway.kit.paging import Page, cut_page, decode_cursor, wrong_cursor
 from tollway.kit.times import MINUTE_US, SECOND_US
 from tollway.services.tokens import model, store
 from tollway.services.tokens.model import Client, Names, Revocation, Ruling, Session
@@ -152,7 +152,7 @@ class Tokens:
 
     async def sessions(self, user_id: str, limit: int, cursor: str) -> Page[Session]:
         """List a user's live sessions, newest first."""
-        after = decode_cursor(cursor, 1)
+        after = decode_cursor(cursor, str)
         async with self.db.snapshot() as tx:
             before = _session_id(after[0]) if after else None
             rows = await store.sessions_of(tx, user_id, before, limit + 1)
@@ -229,9 +229,9 @@ class Tokens:
             await store.forget_old(tx)
 
 
-def _session_id(part: str | int) -> str:
-    if not isinstance(part, str) or not is_id("ses", part):
-        raise Invalid("cursor belongs to another list; start without one")
+def _session_id(part: str) -> str:
+    if not is_id("ses", part):
+        raise wrong_cursor()
     return part
 
 
