@@ -23,6 +23,7 @@ class PostgresDatabase:
             max_overflow=pool_size,
             pool_timeout=30,
             pool_pre_ping=True,
+            hide_parameters=True,  # errors are logged, and values may be secrets
             connect_args={
                 "timeout": 10,
                 "server_settings": {

@@ -74,6 +74,7 @@ class SqliteDatabase:
             pool_size=size,
             max_overflow=0,
             pool_timeout=30,
+            hide_parameters=True,  # errors are logged, and values may be secrets
             connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "isolation_level": None},
         )
 
