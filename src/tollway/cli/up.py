@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import time
@@ -18,6 +19,8 @@ from tollway.cli.supervisor import GivesUp, Supervisor
 from tollway.settings import Loaded, warnings
 
 PLATFORM_NOTE = "platform.json"
+# Databases, certificates and logs of a first start, with room for a day's use of a small business.
+NEEDED_BYTES = 64_000_000
 
 
 def run(data: Path, config: Path | None, port_base: int, workers: int, *, split: bool, as_json: bool) -> None:
@@ -108,6 +111,12 @@ def _data_folder(loaded: Loaded) -> Path:
         probe.unlink()
     except OSError as error:
         fail(f"cannot write to {folder}: {error.strerror}; choose another folder with --data")
+    free_bytes = shutil.disk_usage(folder).free
+    if free_bytes < NEEDED_BYTES:
+        fail(
+            f"only {free_bytes // 1_000_000} MB are free in {folder} and {NEEDED_BYTES // 1_000_000} are needed to start; "
+            "free some space, or choose another folder with --data"
+        )
     if len(str(folder / "run" / "notifications.sock")) > 100:
         fail(f"the path {folder} is too long for Unix sockets; choose a shorter one with --data")
     return folder
