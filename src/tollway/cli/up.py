@@ -113,10 +113,8 @@ def _data_folder(loaded: Loaded) -> Path:
         fail(f"cannot write to {folder}: {error.strerror}; choose another folder with --data")
     free_bytes = shutil.disk_usage(folder).free
     if free_bytes < NEEDED_BYTES:
-        fail(
-            f"only {free_bytes // 1_000_000} MB are free in {folder} and {NEEDED_BYTES // 1_000_000} are needed to start; "
-            "free some space, or choose another folder with --data"
-        )
+        found = f"only {free_bytes // 1_000_000} MB are free in {folder}, and a start needs {NEEDED_BYTES // 1_000_000}"
+        fail(f"{found}; free some space, or choose another folder with --data")
     if len(str(folder / "run" / "notifications.sock")) > 100:
         fail(f"the path {folder} is too long for Unix sockets; choose a shorter one with --data")
     return folder

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tollway.cli import up
+from tollway.cli.up import _data_folder
 from tollway.settings import load
 
 Usage = namedtuple("Usage", "total used free")
@@ -17,7 +17,7 @@ def test_a_full_disk_is_one_clear_line(
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**9, 10**9 - 2_000_000, 2_000_000))
     with pytest.raises(SystemExit) as ended:
-        up._data_folder(load({"data": str(tmp_path)}))
+        _data_folder(load({"data": str(tmp_path)}))
     assert ended.value.code == 1
     said = capsys.readouterr().err
     assert said.count("\n") == 1
@@ -30,5 +30,5 @@ def test_a_path_too_long_for_sockets_is_one_clear_line(
 ) -> None:
     deep = tmp_path / ("d" * 60) / ("e" * 60)
     with pytest.raises(SystemExit):
-        up._data_folder(load({"data": str(deep)}))
+        _data_folder(load({"data": str(deep)}))
     assert "too long for Unix sockets" in capsys.readouterr().err

@@ -21,7 +21,7 @@ def longest(paths: list[str], path: str) -> str:
 
 
 def test_commands_go_down_the_map_and_never_in_a_circle() -> None:
-    assert list(TopologicalSorter({name: asks for name, asks in ASKS.items()}).static_order())
+    assert list(TopologicalSorter(ASKS).static_order())
 
 
 def test_a_target_is_spelled_out_in_the_order_of_the_table() -> None:
