@@ -182,7 +182,9 @@ def haproxy(folder: Path, origin_port: int) -> Iterator[Proxy]:
     port = peers.free_port()
     config = folder / "haproxy.cfg"
     config.write_text(_HAPROXY.format(port=port, origin=origin_port))
-    with peers.running([peers.program("haproxy"), "-db", "-f", str(config)], port, folder / "haproxy.log") as pid:
+    with peers.running(
+        [peers.program("haproxy"), "-db", "-f", str(config)], port, folder / "haproxy.log"
+    ) as pid:
         yield Proxy("haproxy", pid, port, origin_port, connects=False)
 
 

@@ -1,7 +1,7 @@
 """Idle tunnels: user memory per tunnel at 5,000 of them, with squid beside it.
 
-    python -m bench.idle            a few seconds
-    python -m bench.idle --quick    with 1,000 tunnels
+python -m bench.idle            a few seconds
+python -m bench.idle --quick    with 1,000 tunnels
 """
 
 import resource
@@ -40,11 +40,14 @@ def measure_kb(proxy: Proxy, tunnels: int) -> float:
 def main() -> None:
     """Measure one after the other."""
     quick = "--quick" in sys.argv
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     tunnels = min(1_000 if quick else TUNNELS, hard // 4 - 200)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     origin = Origin(hold)
-    with tempfile.TemporaryDirectory() as folder, line_up(Path(folder), origin.port, "edge", "squid") as proxies:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        line_up(Path(folder), origin.port, "edge", "squid") as proxies,
+    ):
         found = {proxy.name: measure_kb(proxy, tunnels) for proxy in proxies}
     for name, kb in found.items():
         print(f"{name:8} {kb:.2f} KB of user memory per idle tunnel at {tunnels}")

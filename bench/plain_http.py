@@ -1,7 +1,7 @@
 """Plain HTTP through the proxy: requests per second of processor time, 1 KB answers, keep-alive; against squid.
 
-    python -m bench.plain_http            about a minute
-    python -m bench.plain_http --quick    one short round
+python -m bench.plain_http            about a minute
+python -m bench.plain_http --quick    one short round
 """
 
 import socket
@@ -69,7 +69,10 @@ def main() -> None:
     rounds = 1 if "--quick" in sys.argv else ROUNDS
     costs: dict[str, list[float]] = {}
     origin = Origin(serve)
-    with tempfile.TemporaryDirectory() as folder, line_up(Path(folder), origin.port, "edge", "squid") as proxies:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        line_up(Path(folder), origin.port, "edge", "squid") as proxies,
+    ):
         for proxy in proxies:
             cost_us(proxy, REQUESTS // 10)  # warm
         for turn in range(rounds):
@@ -77,7 +80,9 @@ def main() -> None:
                 costs.setdefault(proxy.name, []).append(cost_us(proxy, REQUESTS))
     for name, values in costs.items():
         middle = statistics.median(values)
-        print(f"{name:8} {middle:.1f} CPU us/request ({min(values):.1f}..{max(values):.1f}), {1e6 / middle:.0f} rps/core")
+        print(
+            f"{name:8} {middle:.1f} CPU us/request ({min(values):.1f}..{max(values):.1f}), {1e6 / middle:.0f} rps/core"
+        )
     ratio = statistics.median(costs["squid"]) / statistics.median(costs["edge"])
     print(peers.ratio_line("plain_http_rps_per_core_vs_squid", ratio, ">=1.5"))
 

@@ -1,7 +1,7 @@
 """Bulk bytes through a tunnel: processor seconds per gigabyte, against haproxy's tcp splicing and squid.
 
-    python -m bench.relay            about two minutes
-    python -m bench.relay --quick    one short round
+python -m bench.relay            about two minutes
+python -m bench.relay --quick    one short round
 """
 
 import socket
@@ -63,9 +63,13 @@ def main() -> None:
         for turn in range(rounds):
             for proxy in proxies if turn % 2 else proxies[::-1]:
                 for tunnels in (1, 8):
-                    costs.setdefault((proxy.name, tunnels), []).append(cost(proxy, tunnels, sizes[proxy.name]))
+                    costs.setdefault((proxy.name, tunnels), []).append(
+                        cost(proxy, tunnels, sizes[proxy.name])
+                    )
     for (name, tunnels), values in sorted(costs.items()):
-        print(f"{name:8} {tunnels} tunnels: {statistics.median(values):.3f} CPU s/GB ({min(values):.3f}..{max(values):.3f})")
+        print(
+            f"{name:8} {tunnels} tunnels: {statistics.median(values):.3f} CPU s/GB ({min(values):.3f}..{max(values):.3f})"  # noqa: E501
+        )
     for peer, bound in (("haproxy", "<=1.1"), ("squid", "<=0.35")):
         ours = sum(statistics.median(costs["edge", tunnels]) for tunnels in (1, 8))
         theirs = sum(statistics.median(costs[peer, tunnels]) for tunnels in (1, 8))

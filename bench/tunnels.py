@@ -1,7 +1,7 @@
 """Setting tunnels up: processor time per CONNECT, 64 bytes there and back, and close; against squid.
 
-    python -m bench.tunnels            about a minute
-    python -m bench.tunnels --quick    one short round
+python -m bench.tunnels            about a minute
+python -m bench.tunnels --quick    one short round
 """
 
 import socket
@@ -50,14 +50,19 @@ def main() -> None:
     rounds = 1 if "--quick" in sys.argv else ROUNDS
     costs: dict[str, list[float]] = {}
     origin = Origin(echo)
-    with tempfile.TemporaryDirectory() as folder, line_up(Path(folder), origin.port, "edge", "squid") as proxies:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        line_up(Path(folder), origin.port, "edge", "squid") as proxies,
+    ):
         for proxy in proxies:
             cost_ms(proxy, TUNNELS // 10)  # warm
         for turn in range(rounds):
             for proxy in proxies if turn % 2 else proxies[::-1]:
                 costs.setdefault(proxy.name, []).append(cost_ms(proxy, TUNNELS))
     for name, values in costs.items():
-        print(f"{name:8} {statistics.median(values):.3f} CPU ms/tunnel ({min(values):.3f}..{max(values):.3f})")
+        print(
+            f"{name:8} {statistics.median(values):.3f} CPU ms/tunnel ({min(values):.3f}..{max(values):.3f})"
+        )
     ratio = statistics.median(costs["edge"]) / statistics.median(costs["squid"])
     print(peers.ratio_line("tunnel_setup_cpu_vs_squid", ratio, "<=1.0"))
 

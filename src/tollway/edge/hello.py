@@ -32,8 +32,8 @@ class Hello(Carrier):
         "gate",
         "missed",
         "protocol",
-        "unread",
         "said",
+        "unread",
     )
 
     def __init__(self, gate: Gate, client: socket.socket, client_address: str, protocol: str) -> None:

@@ -87,7 +87,7 @@ class Allowance:
     def take(self, want: int) -> int:
         """Take up to `want` bytes to move. 0: wait with `wait`, or end the flow when `dry`."""
         left = self.available
-        if want > left:
+        if want > left:  # noqa: PLR1730  `min` costs a call, here for every read
             want = left
         left -= want
         self.available = left

@@ -4,6 +4,7 @@ import errno
 import logging
 import socket
 from collections.abc import Callable
+from typing import Any
 
 from tollway.edge.reactor import Reactor
 
@@ -70,7 +71,8 @@ class Listener:
                 return
             try:
                 # What `accept` does, without working out anew what kind of socket it is.
-                fd, address = self._sock._accept()
+                accepting: Any = self._sock
+                fd, address = accepting._accept()  # noqa: SLF001
                 client = socket.socket(self._family, socket.SOCK_STREAM, 0, fd)
             except BlockingIOError:
                 return

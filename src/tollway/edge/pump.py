@@ -72,7 +72,7 @@ class Pump:
         "writable",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  two ends and what stands between them
         self,
         joint: Joint,
         flow: Flow,

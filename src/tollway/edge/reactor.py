@@ -132,7 +132,7 @@ class Reactor:
                 continue
             try:
                 watcher.ready(fd, mask)
-            except Exception:  # one connection's failure must not stop the others
+            except Exception:  # noqa: BLE001  one connection's failure must not stop the others
                 _log.exception("a connection failed in %s", type(watcher).__name__)
                 watchers.pop(fd, None)
         self._waking = False
@@ -164,5 +164,5 @@ class Reactor:
     def _guarded(self, call: Callable[[], None]) -> None:
         try:
             call()
-        except Exception:
+        except Exception:  # noqa: BLE001  as above
             _log.exception("a connection failed in %s", getattr(call, "__qualname__", call))

@@ -74,7 +74,7 @@ class Settler:
     async def _linger(self) -> None:
         """Wait whether another flow comes before the leases are given back."""
         until = time.monotonic() + self._settings.lease_linger_s
-        while self.allowance.idle and time.monotonic() < until:
+        while self.allowance.idle and time.monotonic() < until:  # noqa: ASYNC110  woken by nobody
             await asyncio.sleep(min(0.2, self._settings.lease_linger_s))
 
     async def settle(self) -> None:

@@ -12,8 +12,8 @@ that speaks another protocol raises BadMessage as soon as that is certain.
 """
 
 import re
-import socket
 from enum import IntEnum
+from ipaddress import IPv4Address, IPv6Address
 from typing import NamedTuple
 
 VERSION = 5
@@ -150,14 +150,14 @@ def write_reply(reply: Reply) -> bytes:
     return bytes((VERSION, reply, 0, AddressType.IPV4)) + bytes(6)
 
 
-_ADDRESS_BYTES = {AddressType.IPV4: 4, AddressType.NAME: 0, AddressType.IPV6: 16}
+_ADDRESS_BYTES: dict[int, int] = {AddressType.IPV4: 4, AddressType.NAME: 0, AddressType.IPV6: 16}
 
 
 def _host(kind: int, raw: bytes) -> str:
     """Return the target as text, empty when it is not a name that could exist."""
     if kind == AddressType.NAME:
         return raw.decode("ascii") if _HOST_NAME.fullmatch(raw) else ""
-    return socket.inet_ntop(socket.AF_INET if kind == AddressType.IPV4 else socket.AF_INET6, raw)
+    return str(IPv4Address(raw) if kind == AddressType.IPV4 else IPv6Address(raw))
 
 
 def _refused(command: int, host: str, port: int) -> Reply:

@@ -143,12 +143,12 @@ class Exchange:
         proxy, head = self._proxy, self._head
         if head.framing is not Framing.CHUNKED:
             self._unread = proxy.take_rest()
-        if head.framing is Framing.LENGTH and len(self._unread) >= head.length:
-            if self._flow.allowance.take_whole(head.length):
-                self._flow.heard(head.length)
-                outgoing += self._unread[: head.length]
-                self._unread = self._unread[head.length :]
-                self._uploaded = True
+        here = head.framing is Framing.LENGTH and len(self._unread) >= head.length
+        if here and self._flow.allowance.take_whole(head.length):
+            self._flow.heard(head.length)
+            outgoing += self._unread[: head.length]
+            self._unread = self._unread[head.length :]
+            self._uploaded = True
         self._unsent = outgoing
         self._send_head()
 
