@@ -57,7 +57,9 @@ def test_no_embedding_of_ipv4_passes_at_all(inner: ipaddress.IPv4Address) -> Non
 
 
 def test_an_operator_may_trust_a_network_but_never_the_platform_itself() -> None:
-    guard = Guard(["127.0.0.0/8", "10.9.0.0/16", "::1/128"], ["127.0.0.1:8001", "10.9.0.5:5432", "[::1]:8001"])
+    guard = Guard(
+        ["127.0.0.0/8", "10.9.0.0/16", "::1/128"], ["127.0.0.1:8001", "10.9.0.5:5432", "[::1]:8001"]
+    )
     assert guard.denies("127.0.0.1", 80) == ""
     assert guard.denies("10.9.1.2", 80) == ""
     assert guard.denies("10.8.1.2", 80) == "private"

@@ -91,7 +91,9 @@ async def test_whole_amounts_are_all_or_nothing(tmp_path: Path, access: FakeAcce
         assert allowance.take_whole(100)
 
 
-async def test_an_exhausted_allowance_is_asked_for_again_after_a_while(tmp_path: Path, access: FakeAccess) -> None:
+async def test_an_exhausted_allowance_is_asked_for_again_after_a_while(
+    tmp_path: Path, access: FakeAccess
+) -> None:
     alice = access.resources["res_alice"]
     alice.holding = 0
     async with bench(tmp_path, access, dry_s=0.1) as here:
@@ -108,7 +110,9 @@ async def test_an_exhausted_allowance_is_asked_for_again_after_a_while(tmp_path:
         await until(lambda: allowance.available == 10_000)
 
 
-async def test_while_the_access_room_is_away_logins_hear_so_and_flows_wait(tmp_path: Path, access: FakeAccess) -> None:
+async def test_while_the_access_room_is_away_logins_hear_so_and_flows_wait(
+    tmp_path: Path, access: FakeAccess
+) -> None:
     access.unavailable = True
     async with bench(tmp_path, access) as here:
         allowance = here.flow().allowance
@@ -156,4 +160,3 @@ async def test_leases_that_the_access_room_gave_up_for_lost_are_not_spent(tmp_pa
         access.unavailable = False
         await until(lambda: access.used() == 1_000 and not access.held(), 10)
         assert access.overdrawn == 0
-

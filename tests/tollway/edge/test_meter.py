@@ -208,6 +208,5 @@ async def test_kill_9_while_the_access_room_is_away_is_settled_later_and_once(tm
 def _connect(origin: Origin) -> bytes:
     target = f"127.0.0.1:{origin.port}"
     return (
-        f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n"
-        "Proxy-Authorization: Basic YWxpY2U6czNjcmV0\r\n\r\n"
+        f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\nProxy-Authorization: Basic YWxpY2U6czNjcmV0\r\n\r\n"
     ).encode()

@@ -16,7 +16,9 @@ def allowance(*, live: int = 0, dry: bool = False, available: int = 10) -> Any:
     return SimpleNamespace(live=live, dry=dry, available=available)
 
 
-def attempt(host: str = "example.com", port: int = 443, *addresses: str, max_flows: int = 0, **held: Any) -> Attempt:
+def attempt(
+    host: str = "example.com", port: int = 443, *addresses: str, max_flows: int = 0, **held: Any
+) -> Attempt:
     return Attempt(Grant(max_flows=max_flows), allowance(**held), host, port, addresses)
 
 

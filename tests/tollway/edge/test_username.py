@@ -23,7 +23,12 @@ def test_a_login_and_a_session(text: str, login: str, session: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["user-alice-country-us", "user-alice-session-a-city-new_york", "user-alice-asn-1234-session-a", "user-a-state-us_ca"],
+    [
+        "user-alice-country-us",
+        "user-alice-session-a-city-new_york",
+        "user-alice-asn-1234-session-a",
+        "user-a-state-us_ca",
+    ],
 )
 def test_a_place_has_no_exit_here(text: str) -> None:
     assert parse_username(text) is NO_EXIT

@@ -245,7 +245,9 @@ async def test_an_idle_origin_that_speaks_up_is_not_used_again(tmp_path: Path) -
 async def test_an_answer_with_more_than_it_promised_poisons_nobody(tmp_path: Path) -> None:
     async def long_winded(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
+        writer.write(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"
+        )
         await reader.read()
 
     async with world(tmp_path, long_winded) as here:
@@ -294,7 +296,9 @@ async def test_a_websocket_becomes_a_tunnel(tmp_path: Path) -> None:
     async def upgrading(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
         assert b"Upgrade: websocket" in head
-        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nfirst")
+        writer.write(
+            b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nfirst"
+        )
         await echo(reader, writer)
 
     async with world(tmp_path, upgrading) as here:
@@ -374,7 +378,10 @@ async def test_each_cause_has_its_status(tmp_path: Path) -> None:
             (here.connect_head("127.0.0.1:99999"), (400, "PROXY_BAD_REQUEST")),
             (here.get("/").replace(b"http://", b"https://"), (400, "PROXY_BAD_REQUEST")),
             (here.get("/").replace(b"http://", b"http://user:pass@"), (400, "PROXY_BAD_REQUEST")),
-            (here.get("/").replace(f"http://127.0.0.1:{here.origin.port}".encode(), b""), (400, "PROXY_BAD_REQUEST")),
+            (
+                here.get("/").replace(f"http://127.0.0.1:{here.origin.port}".encode(), b""),
+                (400, "PROXY_BAD_REQUEST"),
+            ),
             (here.get("/", method="TRACE"), (405, "PROXY_BAD_REQUEST")),
         ]:
             assert await refusal_of(here, request) == expected
@@ -414,7 +421,10 @@ async def test_while_the_access_room_is_away_new_logins_hear_503(tmp_path: Path)
         (b"", "PROXY_ORIGIN_LOST"),
         (b"HTTP/1.1 200 OK\r\nContent-Le", "PROXY_ORIGIN_LOST"),
         (b"220 smtp ready\r\n\r\n", "PROXY_ORIGIN_MALFORMED"),
-        (b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n", "PROXY_ORIGIN_MALFORMED"),
+        (
+            b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "PROXY_ORIGIN_MALFORMED",
+        ),
         (b"HTTP/1.1 200 OK\r\nX: " + b"a" * 70_000, "PROXY_ORIGIN_MALFORMED"),
     ],
     ids=["nothing", "half", "smtp", "both lengths", "endless"],
@@ -446,7 +456,9 @@ async def test_an_origin_that_never_answers_is_504(tmp_path: Path) -> None:
     ],
     ids=["length", "chunked", "malformed"],
 )
-async def test_an_answer_that_is_cut_short_is_cut_short_for_the_client_too(tmp_path: Path, answer: bytes) -> None:
+async def test_an_answer_that_is_cut_short_is_cut_short_for_the_client_too(
+    tmp_path: Path, answer: bytes
+) -> None:
     async def dying(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(answer)
@@ -545,7 +557,10 @@ async def test_bytes_behind_a_refused_request_are_neither_carried_nor_charged(tm
 
 async def test_a_client_that_leaves_in_the_middle_of_an_upload_ends_its_flow(tmp_path: Path) -> None:
     async with world(tmp_path, web) as here:
-        for framing, begun in (("Content-Length: 1000", bytes(10)), ("Transfer-Encoding: chunked", b"5\r\nab")):
+        for framing, begun in (
+            ("Content-Length: 1000", bytes(10)),
+            ("Transfer-Encoding: chunked", b"5\r\nab"),
+        ):
             client = await here.client()
             await client.send(here.get("/", framing, method="POST") + begun)
             await asyncio.sleep(0.05)

@@ -67,7 +67,11 @@ async def test_the_origin_may_speak_first(tmp_path: Path) -> None:
 
 async def test_wrong_credentials_fail_the_login_and_cost_nothing(tmp_path: Path) -> None:
     async with world(tmp_path) as here:
-        for username, password in (("alice", "wrong"), ("nobody", "s3cret"), ("user-alice-colour-red", "s3cret")):
+        for username, password in (
+            ("alice", "wrong"),
+            ("nobody", "s3cret"),
+            ("user-alice-colour-red", "s3cret"),
+        ):
             client = await Client.connect(here.socks.port)
             name, word = username.encode(), password.encode()
             await client.send(b"\x05\x01\x02\x01" + bytes((len(name),)) + name + bytes((len(word),)) + word)
@@ -86,7 +90,9 @@ async def test_a_client_without_passwords_is_turned_away(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("holding", [0, 15, 30, 40])
-async def test_a_good_login_without_enough_allowance_hears_it_in_the_reply(tmp_path: Path, holding: int) -> None:
+async def test_a_good_login_without_enough_allowance_hears_it_in_the_reply(
+    tmp_path: Path, holding: int
+) -> None:
     access = FakeAccess()
     alice = access.add(holding=holding)
     async with world(tmp_path, access=access) as here:
@@ -137,7 +143,9 @@ async def test_a_place_has_no_exit_here(tmp_path: Path) -> None:
     ],
     ids=["bind", "udp", "type", "port 0", "private", "metadata", "mapped", "mail", "no such name"],
 )
-async def test_a_request_that_is_refused_hears_why_and_is_charged(tmp_path: Path, message: bytes, reply: int) -> None:
+async def test_a_request_that_is_refused_hears_why_and_is_charged(
+    tmp_path: Path, message: bytes, reply: int
+) -> None:
     async with world(tmp_path) as here:
         client = await Client.connect(here.socks.port)
         await client.send(b"\x05\x01\x02" + LOGIN)
@@ -202,7 +210,10 @@ async def rubbish(here: World, data: bytes) -> None:
     st.binary(max_size=300)
     | st.builds(lambda rest: b"\x05\x01\x02" + rest, st.binary(max_size=300))
     | st.builds(lambda rest: b"\x05\x01\x02\x01" + rest, st.binary(max_size=600))
-    | st.builds(lambda rest: b"\x05\x01\x02" + LOGIN + rest, st.binary(max_size=300).filter(lambda r: r[:2] != b"\x05\x01"))
+    | st.builds(
+        lambda rest: b"\x05\x01\x02" + LOGIN + rest,
+        st.binary(max_size=300).filter(lambda r: r[:2] != b"\x05\x01"),
+    )
 )
 def test_rubbish_costs_one_closed_connection(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     async def story() -> None:

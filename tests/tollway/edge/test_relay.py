@@ -1,0 +1,278 @@
+"""The relay: half-close, back-pressure, resets, idle limits, throttle; splicing or not, the bytes are the same."""
+
+import asyncio
+import fcntl
+import hashlib
+import os
+import socket
+import struct
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.kit.edges import Client, echo, flood, pattern, until, world
+from tests.kit.fake_access import FakeAccess
+from tollway.edge.pipes import PIPE_BYTES, Pipe, Pipes
+
+MB = 1_000_000
+
+
+async def test_half_close_is_passed_on_from_client_to_origin(tmp_path: Path) -> None:
+    async def sums(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(hashlib.sha256(await reader.read()).digest())
+
+    async with world(tmp_path, sums) as here:
+        for client in (await here.tunnel(), await here.socks_tunnel()):
+            data = pattern(3 * MB)
+            await client.send(data)
+            client.writer.write_eof()
+            assert await client.rest() == hashlib.sha256(data).digest()
+            await client.close()
+        await here.settled()
+        assert here.access.used() == here.on_the_wire
+
+
+async def test_half_close_is_passed_on_from_origin_to_client(tmp_path: Path) -> None:
+    heard = bytearray()
+
+    async def speaks_then_listens(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"that is all")
+        writer.write_eof()
+        while data := await reader.read(65_536):
+            heard.extend(data)
+
+    async with world(tmp_path, speaks_then_listens) as here:
+        client = await here.tunnel()
+        assert await client.rest() == b"that is all"
+        await client.send(pattern(200_000))
+        await client.close()
+        await here.settled()
+        assert bytes(heard) == pattern(200_000)
+        assert here.access.used() == here.on_the_wire
+
+
+@pytest.mark.parametrize("size", [1, 1_000, 65_535, 65_536, 65_537, 131_072, 262_144, 3_000_001])
+async def test_bytes_arrive_as_they_were_whatever_their_number(tmp_path: Path, size: int) -> None:
+    async with world(tmp_path, echo) as here:
+        client = await here.tunnel()
+        data = pattern(size)
+        sending = asyncio.ensure_future(client.send(data))
+        assert await client.exactly(size) == data
+        await sending
+        await client.close()
+        await here.settled()
+        assert here.access.used() == here.on_the_wire
+
+
+async def test_many_small_messages_after_many_bytes(tmp_path: Path) -> None:
+    async with world(tmp_path, echo) as here:
+        client = await here.tunnel()
+        await client.send(pattern(500_000))
+        await client.exactly(500_000)
+        for number in range(300):
+            message = number.to_bytes(2, "big") * (number + 1)
+            await client.send(message)
+            assert await client.exactly(len(message)) == message
+        await client.close()
+        await here.settled()
+        assert here.access.used() == here.on_the_wire
+
+
+async def test_a_client_that_does_not_read_holds_the_origin_up_and_then_gets_everything(
+    tmp_path: Path,
+) -> None:
+    sent = 0
+
+    async def generous(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        for _ in range(600):
+            writer.write(pattern(100_000))
+            await writer.drain()
+            sent += 100_000
+
+    async with world(tmp_path, generous) as here:
+        client = await Client.connect(here.edge.http_port)
+        await client.send(here.connect_head())
+        await client.head()
+        await asyncio.sleep(0.5)
+        before = sent
+        await asyncio.sleep(0.2)
+        assert sent == before < 60 * MB
+        assert await client.rest() == pattern(100_000) * 600
+        await client.close()
+        await here.settled()
+        (usage,) = here.access.usage.values()
+        assert usage.output_octets == 60 * MB + 39
+
+
+async def test_an_origin_that_does_not_read_holds_the_client_up(tmp_path: Path) -> None:
+    async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        reader._transport.pause_reading()  # type: ignore[attr-defined]
+        await asyncio.sleep(60)
+
+    async with world(tmp_path, deaf) as here:
+        client = await Client.connect(here.edge.http_port)
+        await client.send(here.connect_head())
+        await client.head()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(client.send(bytes(100 * MB)), 0.5)
+        client.reset()
+        await here.settled()
+        (usage,) = here.access.usage.values()
+        assert usage.terminate_cause == "Lost-Carrier"
+        assert usage.input_octets < 50 * MB
+
+
+async def test_what_an_origin_said_before_it_broke_off_arrives(tmp_path: Path) -> None:
+    async def breaks_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"last words")
+        await writer.drain()
+        await reader.readexactly(1)
+        sock = writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+
+    async with world(tmp_path, breaks_off) as here:
+        client = await here.tunnel()
+        assert await client.exactly(10) == b"last words"
+        await client.send(b"x")
+        assert await client.rest() == b""
+        await client.close()
+        await here.settled()
+        assert here.access.used() == here.on_the_wire
+
+
+async def test_a_flow_without_a_byte_ends_after_a_while(tmp_path: Path) -> None:
+    async with world(tmp_path, echo, idle_timeout_s=0.5) as here:
+        began = time.monotonic()
+        client = await here.tunnel()
+        for _ in range(4):
+            await asyncio.sleep(0.2)
+            await client.send(b"x")
+            await client.exactly(1)
+        assert await client.rest() == b""
+        assert time.monotonic() - began > 1.2
+        await client.close()
+        await here.settled()
+        (usage,) = here.access.usage.values()
+        assert usage.terminate_cause == "Idle-Timeout"
+
+
+async def test_a_flow_of_which_one_side_has_finished_ends_sooner(tmp_path: Path) -> None:
+    async def waits(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        await asyncio.sleep(60)
+
+    async with world(tmp_path, waits, half_closed_timeout_s=0.3) as here:
+        client = await here.tunnel()
+        client.writer.write_eof()
+        assert await client.rest() == b""
+        await client.close()
+        await here.settled()
+        (usage,) = here.access.usage.values()
+        assert usage.terminate_cause == "Idle-Timeout"
+
+
+async def test_all_flows_of_an_access_share_its_rate(tmp_path: Path) -> None:
+    access = FakeAccess()
+    access.add(rate_limit_bytes_s=2 * MB)
+    async with world(tmp_path, flood, access) as here:
+        clients = [await here.tunnel() for _ in range(4)]
+        began, before = time.monotonic(), here.http.down
+        await asyncio.sleep(1.5)
+        rate = (here.http.down - before) / (time.monotonic() - began)
+        assert 1 * MB < rate < 3 * MB
+        access.announce("resource_stopped", resource_id="res_alice")
+        for client in clients:
+            await client.rest()
+            await client.close()
+        await here.settled()
+        assert access.used() == here.on_the_wire
+
+
+async def test_a_slow_reader_among_fast_ones_delays_nobody(tmp_path: Path) -> None:
+    async with world(tmp_path, flood) as here:
+        turned_away = await Client.connect(here.edge.http_port)
+        await turned_away.send(here.connect_head())
+        await asyncio.sleep(0.1)
+        client = await Client.connect(here.edge.http_port)
+        await client.send(here.connect_head())
+        async with asyncio.timeout(5):
+            await client.exactly(20 * MB)
+        client.reset()
+        turned_away.reset()
+        await here.settled()
+
+
+def test_a_pipe_is_as_large_as_the_system_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipe = Pipe()
+    assert fcntl.fcntl(pipe.inlet, fcntl.F_GETPIPE_SZ) <= PIPE_BYTES
+    pipe.close()
+
+    def refused(*_: int) -> int:
+        raise PermissionError("above the user's limit")
+
+    monkeypatch.setattr(fcntl, "fcntl", refused)
+    small = Pipe()
+    assert os.write(small.inlet, b"works") == 5
+    small.close()
+
+
+async def test_without_a_file_left_for_a_pipe_bytes_are_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(_: Pipes) -> Pipe:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(Pipes, "take", none_left)
+    async with world(tmp_path, echo) as here:
+        client = await here.tunnel()
+        data = pattern(2 * MB)
+        sending = asyncio.ensure_future(client.send(data))
+        assert await client.exactly(len(data)) == data
+        await sending
+        await client.close()
+        await here.settled()
+        assert here.access.used() == here.on_the_wire
+
+
+async def test_pipes_are_pooled_and_idle_tunnels_hold_none(tmp_path: Path) -> None:
+    async with world(tmp_path, echo) as here:
+        clients = [await here.tunnel() for _ in range(20)]
+        for client in clients:
+            sending = asyncio.ensure_future(client.send(bytes(300_000)))
+            await client.exactly(300_000)
+            await sending
+        pipes = sum("pipe" in os.readlink(f"/proc/self/fd/{fd}") for fd in _files())
+        assert pipes < 2 * len(clients)
+        for client in clients:
+            await client.close()
+        await here.settled()
+
+
+async def test_files_are_closed_when_flows_end(tmp_path: Path) -> None:
+    async with world(tmp_path, echo) as here:
+        before = len(_files())
+        for _ in range(3):
+            clients = [await here.tunnel() for _ in range(10)] + [
+                await here.socks_tunnel() for _ in range(10)
+            ]
+            for number, client in enumerate(clients):
+                if number % 2:
+                    client.reset()
+                await client.close()
+            await here.settled()
+        await until(lambda: len(_files()) <= before + 4)
+
+
+def _files() -> list[str]:
+    found = []
+    for fd in os.listdir("/proc/self/fd"):
+        try:
+            os.readlink(f"/proc/self/fd/{fd}")
+        except OSError:
+            continue
+        found.append(fd)
+    return found
