@@ -4,8 +4,6 @@ Posting never waits for it. Transactions appear in the order of their ids, so wh
 is all that is to be sealed, however many processes write.
 """
 
-from sqlalchemy.exc import IntegrityError
-
 from tollway.fabric.db import Database
 from tollway.services.ledger.model.seals import BATCH, Signer
 from tollway.services.ledger.store import history
@@ -19,12 +17,10 @@ async def seal_next(db: Database, signer: Signer) -> int:
     if not entries:
         return 0
     seal = signer.seal(previous, entries, db.clock.now_us())
-    try:
-        async with db.transaction() as tx:
-            await history.add_seal(tx, seal)
-    except IntegrityError:
-        # Another process sealed the same batch first; its seal is as good.
-        return 0
+    async with db.transaction() as tx:
+        # Another process may have sealed the same batch first; its seal is as good.
+        if not await history.add_seal(tx, seal):
+            return 0
     return len(entries)
 
 

@@ -107,9 +107,10 @@ async def seal_over(tx: Tx, txn_id: str) -> Seal | None:
     return Seal._make(row) if row else None
 
 
-async def add_seal(tx: Tx, seal: Seal) -> None:
-    """Append a seal to the chain. Raises IntegrityError when another sealer was first."""
-    await tx.run(t.seal.insert().values(seal._asdict()))
+async def add_seal(tx: Tx, seal: Seal) -> bool:
+    """Keep a seal; False when another process sealed the same transactions first."""
+    added = await tx.run(tx.insert(t.seal).values(seal._asdict()).on_conflict_do_nothing())
+    return bool(added.rowcount)
 
 
 async def all_accounts(tx: Tx) -> AsyncIterator[Account]:
