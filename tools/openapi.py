@@ -11,7 +11,7 @@ import sys
 from tollway.fabric.bearer import Revocations, Verifier
 from tollway.fabric.clock import SystemClock
 from tollway.fabric.rest import build_app
-from tollway.fabric.rest.docs import DOCUMENT
+from tollway.fabric.rest.docs import DOCUMENT, describe
 from tollway.topology import ROOMS
 
 
@@ -28,7 +28,7 @@ def document() -> str:
 
     clock = SystemClock()
     app = build_app(routers, Verifier(no_keys, "", "", clock), Revocations(clock))
-    return json.dumps(app.openapi(), indent=1, sort_keys=True) + "\n"
+    return json.dumps(describe(app), indent=1, sort_keys=True) + "\n"
 
 
 def main() -> None:

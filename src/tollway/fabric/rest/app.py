@@ -38,7 +38,7 @@ def build_app(
 
     `states` tells the state of every part of the process; `/readyz` answers 503 until all are `ready`.
     """
-    policies(routers)
+    declared = policies(routers)
     app = FastAPI(
         title="Tollway",
         version=__version__,
@@ -50,7 +50,7 @@ def build_app(
         responses={
             "4XX": {
                 "description": "A problem document",
-                "content": {problems.MEDIA_TYPE: {"schema": _SCHEMA}},
+                "content": {problems.MEDIA_TYPE: {"schema": docs.PROBLEM}},
             },
         },
     )
@@ -58,7 +58,7 @@ def build_app(
     app.state.revocations = revocations
     for router in routers:
         app.include_router(router)
-    problems.install(app)
+    problems.install(app, declared)
     docs.install(app)
     app.add_middleware(Manners)
     app.add_route("/livez", _alive)
@@ -113,18 +113,3 @@ class _Limited:
         if self._seen > MAX_BODY_BYTES:
             raise TooLarge(f"the body is longer than {MAX_BODY_BYTES} bytes")
         return message
-
-
-_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "required": ["type", "title", "status", "detail", "code"],
-    "properties": {
-        "type": {"type": "string", "format": "uri-reference"},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string"},
-        "instance": {"type": "string"},
-        "code": {"type": "string"},
-        "correlation_id": {"type": "string"},
-    },
-}

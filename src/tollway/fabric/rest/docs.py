@@ -1,6 +1,7 @@
 """The description of the whole API: one committed document, and one page that draws it without any other host."""
 
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.requests import Request
@@ -11,10 +12,29 @@ DOCUMENT = HERE / "openapi.json"
 PAGE = HERE / "docs.html"
 
 
+PROBLEM = {"$ref": "#/components/schemas/Problem"}
+
+
 def install(app: FastAPI) -> None:
     """Serve the document and its page; every process serves the whole, whatever rooms it runs."""
     app.add_route("/api/openapi.json", _document)
     app.add_route("/api/docs", _page)
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """Write the description from the routes, with the two ways to say who one is."""
+    document = app.openapi()
+    document["components"]["schemas"]["Problem"] = _PROBLEM
+    document["components"]["securitySchemes"] = {
+        "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "For programs"},
+        "session": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": "__Host-sid",
+            "description": "For browsers; what changes something needs X-Tollway-Csrf too",
+        },
+    }
+    return document
 
 
 async def _document(_request: Request) -> FileResponse:
@@ -23,3 +43,27 @@ async def _document(_request: Request) -> FileResponse:
 
 async def _page(_request: Request) -> FileResponse:
     return FileResponse(PAGE, media_type="text/html; charset=utf-8")
+
+
+_PROBLEM: dict[str, Any] = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "instance", "code", "correlation_id"],
+    "properties": {
+        "type": {"type": "string", "format": "uri-reference"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string"},
+        "code": {"type": "string"},
+        "correlation_id": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "description": "What is wrong with which field, where the code is `invalid`",
+            "items": {
+                "type": "object",
+                "required": ["field", "reason"],
+                "properties": {"field": {"type": "string"}, "reason": {"type": "string"}},
+            },
+        },
+    },
+}

@@ -57,7 +57,10 @@ def policy(
     assert permission == "public" or permission in _ADMIN, f"unknown permission {permission!r}"
     assert owner in OWNERS, f"owner is one of {sorted(OWNERS)}"
     assert limit in LIMIT_CLASSES, f"limit is one of {sorted(LIMIT_CLASSES)}"
-    return {"openapi_extra": {KEY: asdict(Policy(permission, owner, limit, audit))}}
+    described: dict[str, Any] = {KEY: asdict(Policy(permission, owner, limit, audit))}
+    if permission != "public":
+        described["security"] = [{"bearer": []}, {"session": []}]
+    return {"openapi_extra": described}
 
 
 def policy_of(route: APIRoute) -> Policy:

@@ -72,10 +72,9 @@ async def _who(request: Request) -> Principal:
 
 
 async def _idempotency_key(
-    idempotency_key: Annotated[
-        str | None, Header(description="Any unique text; a retry sends the same")
-    ] = None,
+    idempotency_key: Annotated[str, Header(description="Any unique text; a retry sends the same")],
 ) -> str:
+    # A missing one is refused with 400 where refusals are made, in `problems`.
     if not idempotency_key:
         raise IdempotencyKeyMissing
     if len(idempotency_key) > MAX_KEY_LENGTH or not idempotency_key.isprintable():

@@ -1,13 +1,16 @@
 """Problem documents (RFC 9457): the one place where errors become answers."""
 
 import logging
+from collections.abc import Iterable
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
+from tollway.contracts.errors import IdempotencyKeyMissing
 from tollway.fabric.rpc import acting
 from tollway.fabric.telemetry import correlation_id
 from tollway.kit.errors import Internal, Invalid, Malformed, NotFound, Problem
@@ -16,6 +19,7 @@ _log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 TYPE_BASE = "/problems/"
 CORRELATION = "tollway.correlation_id"  # key in the ASGI scope
+_KEY_HEADER = ("header", "idempotency-key")
 LISTED_ERRORS = 20
 LISTED_LENGTH = 200
 
@@ -46,8 +50,12 @@ def respond(problem: Problem, path: str) -> JSONResponse:
     return JSONResponse(document(problem, path), problem.status, headers, MEDIA_TYPE)
 
 
-def install(app: FastAPI) -> None:
-    """Make every error of this application a problem document."""
+def install(app: FastAPI, known: Iterable[tuple[str, str]] = ()) -> None:
+    """Make every error of this application a problem document.
+
+    `known` are the (method, path) of its routes, which tell what a 405 allows: the framework looks at one route only.
+    """
+    patterns = [(method, compile_path(path)[0]) for method, path in known]
 
     async def on_problem(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, Problem)
@@ -60,7 +68,9 @@ def install(app: FastAPI) -> None:
     async def on_http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
         response = respond(_from_http(error), request.url.path)
-        response.headers.update(error.headers or {})  # Allow, which every 405 names
+        response.headers.update(error.headers or {})
+        if allowed := {method for method, pattern in patterns if pattern.match(request.url.path)}:
+            response.headers["Allow"] = ", ".join(sorted(allowed | ({"HEAD"} if "GET" in allowed else set())))
         return response
 
     async def on_bug(request: Request, error: Exception) -> JSONResponse:
@@ -82,6 +92,8 @@ def _from_validation(error: RequestValidationError) -> Problem:
     if any(entry["loc"][0] == "path" for entry in errors):
         # No id has this form, so there is nothing at this address: the same answer as for an unknown id.
         return NotFound("there is no such thing at this address")
+    if any(entry["type"] == "missing" and entry["loc"] == _KEY_HEADER for entry in errors):
+        return IdempotencyKeyMissing()
     listed = [_entry(entry) for entry in errors[:LISTED_ERRORS]]
     summary = "; ".join(f"{entry['field']}: {entry['reason']}" for entry in listed[:5])
     return Invalid(summary, errors=listed)
