@@ -37,7 +37,9 @@ class Bench:
 
 
 @contextlib.asynccontextmanager
-async def bench(folder: Path, access: FakeAccess, node: str = "edge-1", **changes: Any) -> AsyncIterator[Bench]:
+async def bench(
+    folder: Path, access: FakeAccess, node: str = "edge-1", **changes: Any
+) -> AsyncIterator[Bench]:
     """Set up one node's allowances; the book stays as it is when the block ends, like after a kill."""
     reactor = Reactor()
     reactor.start()

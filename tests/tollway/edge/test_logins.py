@@ -158,4 +158,3 @@ async def test_a_revoked_credential_is_refused_at_the_next_login(tmp_path: Path)
         await again.send(here.connect_head())
         assert (await again.head()).startswith(b"HTTP/1.1 407 ")
         await again.close()
-
