@@ -73,6 +73,16 @@ async def test_every_table_is_guarded() -> None:
     assert {*t.APPEND_ONLY, *t.NEVER_DELETED} == set(t.metadata.tables)
 
 
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [(t.account, "asset"), (t.account, "limited"), (t.asset, "scale"), (t.hold, "amount"), (t.lot, "cost")],
+    ids=str,
+)
+async def test_what_something_is_cannot_be_changed(used_books: Books, table: Any, column: str) -> None:
+    statement = table.update().values({column: table.c[column]})
+    assert f"{table.name} takes no UPDATE OF" in await refused(used_books, statement)
+
+
 async def test_an_overdraft_cannot_be_stored(used_books: Books) -> None:
     for ref in (user("ann", GB), INVENTORY):
         drained = t.account.update().where(t.account.c.id == account_id(ref)).values(debits_posted=10**6)
@@ -90,7 +100,12 @@ async def test_a_leg_cannot_mix_assets_or_stay_on_one_account(used_books: Books)
         known = (await tx.all(t.leg.select()))[0]._asdict()
     known |= {"line": 50, "debit_version": 900, "credit_version": 901}
     mixed = {**known, "credit_id": account_id(user("bob", EUR))}
-    assert "foreign key" in (await refused(desk, t.leg.insert().values(mixed))).lower()
+    assert "leg refers to what is not there" in await refused(desk, t.leg.insert().values(mixed))
+    for column in ("txn_id", "debit_id", "credit_id"):
+        lost = {**known, column: "nowhere"}
+        assert "leg refers to what is not there" in await refused(desk, t.leg.insert().values(lost))
+    unheld = {**known, "kind": "hold", "hold_id": "hld_nowhere"}
+    assert "leg refers to what is not there" in await refused(desk, t.leg.insert().values(unheld))
     alone = {**known, "credit_id": known["debit_id"]}
     assert "two_sides" in await refused(desk, t.leg.insert().values(alone))
     empty = {**known, "amount": 0}

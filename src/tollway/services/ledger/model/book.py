@@ -6,15 +6,15 @@ read, and tested, without a database.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from tollway.contracts.errors import KeyReused, UnknownAsset, UnknownHold
 from tollway.kit.errors import NotFound, Problem
 from tollway.services.ledger.model.draft import Draft
-from tollway.services.ledger.model.records import Known, Name, Original, Page, Status, Txn
-from tollway.services.ledger.model.values import Account, AccountRef, Asset, Hold, Lot, Mark
+from tollway.services.ledger.model.records import Announcement, Known, Name, Original, Page, Status, Txn
+from tollway.services.ledger.model.values import Account, AccountRef, Asset, Hold, Lot, Mark, account_id
 
 
 @dataclass(slots=True)
@@ -71,10 +71,30 @@ class Book:
         self._holds: dict[str, Hold] = {}
         self._lots: dict[str, dict[str, Lot]] = {}
         self._marks: dict[str, Mark] = {}
-        self._known: dict[Name, Known] = {}
+        # Outcomes of names: those on the present page, and those on the one before, which may not be written yet.
+        self._known: dict[Name, Known | Txn] = {}
+        self._known_before: dict[Name, Known | Txn] = {}
         self._originals: dict[str, Original] = {}
 
     # ── laying it open ──────────────────────────────────────────────────────────────────────────────
+    # What the book shows already is newer than what is read, and stays.
+
+    @property
+    def places(self) -> int:
+        """How much is open, roughly: what grows with use."""
+        return len(self._accounts) + len(self._holds) + len(self._marks)
+
+    def lacks(self, wanted: Wanted) -> Wanted:
+        """Return the part of `wanted` that is not shown yet."""
+        return Wanted(
+            names=wanted.names - self._known_before.keys() - self._known.keys(),
+            accounts={ref for ref in wanted.accounts if account_id(ref) not in self._accounts},
+            holds={id_ for id_ in wanted.holds if id_ not in self._holds},
+            sessions={id_ for id_ in wanted.sessions if id_ not in self._marks},
+            lots={id_ for id_ in wanted.lots if self.lot(id_) is None},
+            transactions={id_ for id_ in wanted.transactions if id_ not in self._originals},
+            earnings=wanted.earnings,
+        )
 
     def show_assets(self, assets: Iterable[Asset]) -> None:
         """Make every asset known that the ledger has."""
@@ -82,31 +102,50 @@ class Book:
 
     def show_accounts(self, accounts: Iterable[Account]) -> None:
         """Make accounts known; one that does not exist yet is shown with all counters zero."""
-        self._accounts.update((account.id, account) for account in accounts)
+        for account in accounts:
+            self._accounts.setdefault(account.id, account)
 
     def show_holds(self, holds: Iterable[Hold]) -> None:
         """Make holds known."""
-        self._holds.update((hold.id, hold) for hold in holds)
+        for hold in holds:
+            self._holds.setdefault(hold.id, hold)
 
     def show_lots(self, lots: Iterable[Lot]) -> None:
         """Make lots known: all open ones of each account that is shown."""
         for lot in lots:
-            self._lots.setdefault(lot.account_id, {})[lot.id] = lot
+            self._lots.setdefault(lot.account_id, {}).setdefault(lot.id, lot)
 
     def show_marks(self, marks: Iterable[Mark]) -> None:
         """Make known how far sessions were charged."""
-        self._marks.update((mark.session_id, mark) for mark in marks)
+        for mark in marks:
+            self._marks.setdefault(mark.session_id, mark)
 
     def show_known(self, known: Iterable[tuple[Name, Known]]) -> None:
         """Make the outcomes known of names that were used."""
-        self._known.update(known)
+        for name, outcome in known:
+            self._known.setdefault(name, outcome)
 
     def show_originals(self, originals: Iterable[Original]) -> None:
         """Make transactions of the past known that are to be reversed."""
         for original in originals:
-            self._originals[original.txn.id] = original
+            self._originals.setdefault(original.txn.id, original)
             for lots in original.opened.values():
                 self.show_lots(lots)
+
+    def shows_account(self, id_: str) -> bool:
+        """Tell whether an account is shown."""
+        return id_ in self._accounts
+
+    def turn_page(self) -> Page:
+        """Hand out what was changed since the last time."""
+        page, self.page = self.page, Page()
+        self._known_before, self._known = self._known, {}
+        return page
+
+    def take_announcements(self) -> list[Announcement]:
+        """Hand out what is to be announced since the last time."""
+        made, self.page.announcements = self.page.announcements, []
+        return made
 
     # ── reading, for drafts ─────────────────────────────────────────────────────────────────────────
 
@@ -116,6 +155,11 @@ class Book:
         if asset is None:
             raise UnknownAsset(f"there is no asset {code!r}")
         return asset
+
+    @property
+    def assets(self) -> Collection[Asset]:
+        """Every asset; empty until they were shown."""
+        return self._assets.values()
 
     def asset_or_none(self, code: str) -> Asset | None:
         """Return an asset if it was defined."""
@@ -163,7 +207,7 @@ class Book:
         A named command is refused for good: the refusal is written down, and a repeat gets it again.
         """
         name = command.name
-        known = self._known.get(name) if name else None
+        known = self._outcome(name) if name else None
         if known is not None:
             return _answer_again(command, known, request_hash)
         draft = Draft(self, txn_id, now_us)
@@ -181,8 +225,6 @@ class Book:
         page = self.page
         self._write_head(draft.applied(request_hash))
         page.legs += draft.legs
-        page.moves += draft.moves
-        page.usage += draft.usage
         for id_, account in draft.accounts.items():
             is_new = id_ in page.accounts_opened or not self._accounts[id_].opened_by
             (page.accounts_opened if is_new else page.accounts_changed)[id_] = account
@@ -190,15 +232,18 @@ class Book:
         if draft.holds:
             self._accept_holds(draft.holds)
         if draft.lots:
+            page.moves += draft.moves
             self._accept_lots(draft.lots)
-        self._marks.update(draft.marks)
-        page.marks.update(draft.marks)
-        self._assets.update(draft.assets)
-        page.assets.update(draft.assets)
+        if draft.marks:
+            page.usage += draft.usage
+            page.marks.update(draft.marks)
+            self._marks.update(draft.marks)
+        if draft.assets:
+            page.assets.update(draft.assets)
+            self._assets.update(draft.assets)
         if draft.reverses:
-            self._originals[draft.reverses] = self._originals[draft.reverses]._replace(
-                reversed_by=draft.txn_id
-            )
+            original = self._originals[draft.reverses]
+            self._originals[draft.reverses] = original._replace(reversed_by=draft.txn_id)
         if draft.announcement:
             page.announcements.append(draft.announcement)
 
@@ -217,13 +262,15 @@ class Book:
 
     def _write_head(self, txn: Txn) -> None:
         self.page.txns.append(txn)
-        outcome = Known(txn.id, txn.request_hash, txn.status, txn.reason, txn.detail)
-        self._known[txn.scope, txn.key] = outcome
+        self._known[txn.scope, txn.key] = txn
+
+    def _outcome(self, name: Name) -> Known | Txn | None:
+        return self._known.get(name) or self._known_before.get(name)
 
 
-def _answer_again(command: Command, known: Known, request_hash: bytes) -> Any:
+def _answer_again(command: Command, known: Known | Txn, request_hash: bytes) -> Any:
     if known.request_hash != request_hash:
         raise KeyReused(f"{command.name} was used for another transaction; make a new key for it")
     if known.status == Status.REJECTED:
         raise Problem.revive(known.reason, known.detail, {})
-    return command.repeat(known.txn_id)
+    return command.repeat(known.id)

@@ -64,6 +64,24 @@ class Title(NamedTuple):
 class Draft:
     """One transaction being drawn up. Its author gives it a title, then adds legs."""
 
+    __slots__ = (
+        "_last_lot_id",
+        "accounts",
+        "announcement",
+        "assets",
+        "book",
+        "holds",
+        "legs",
+        "lots",
+        "marks",
+        "moves",
+        "now_us",
+        "reverses",
+        "title",
+        "txn_id",
+        "usage",
+    )
+
     def __init__(self, book: "Book", txn_id: str, now_us: int) -> None:
         self.book = book
         self.txn_id = txn_id

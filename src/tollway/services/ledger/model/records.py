@@ -87,9 +87,9 @@ class Announcement(NamedTuple):
 
 
 class Known(NamedTuple):
-    """The stored outcome of a name, which every repeat of it gets."""
+    """The stored outcome of a name, which every repeat of it gets: the part of a `Txn` that says it."""
 
-    txn_id: str
+    id: str
     request_hash: bytes
     status: str
     reason: str

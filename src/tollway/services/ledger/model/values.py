@@ -15,9 +15,8 @@ from tollway.kit.money import MAX_UNITS, split_pro_rata
 USER, HOUSE = "user", "house"
 MONEY, ACCESS = "money", "access"
 OWN_SCOPE = "ledger"  # what the ledger books by itself: use, expiry, definitions
-SELLER = (
-    "orders"  # the room that takes the money for access, and so keeps what is deferred and what is earned
-)
+SELLER = "orders"  # the room that takes the money for access
+EARNINGS = ("deferred", "revenue", "breakage")  # what becomes of that money
 
 
 class Asset(NamedTuple):

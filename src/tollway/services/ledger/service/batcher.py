@@ -3,6 +3,9 @@
 A commit costs a flush to disk whether it carries one transaction or five hundred. Commands that arrive while
 a batch is being written make up the next one, and each caller is answered after the commit of its
 batch, with its own result: that one was refused says nothing about its neighbours.
+
+While the database writes one batch, the next is planned already, on the book as it will be then. A plan is
+written only if the ledger is in the state that it was made for; otherwise it is made again.
 """
 
 import asyncio
@@ -17,7 +20,8 @@ from tollway.fabric.transactions import open_transaction
 from tollway.kit.errors import Problem, Unavailable
 from tollway.kit.tasks import cancel, spawn
 from tollway.services.ledger.model.book import Command
-from tollway.services.ledger.service.performing import Request, perform, request_for
+from tollway.services.ledger.service.performing import Desk, Plan, Request, request_for, write
+from tollway.services.ledger.store.opening import take_pen
 
 _log = logging.getLogger(__name__)
 STOP_WAIT_S = 10.0
@@ -36,6 +40,7 @@ class Batcher:
 
     def __init__(self, db: Database, size: int, wait_s: float) -> None:
         self._db = db
+        self._desk = Desk()
         self._size = size
         self._wait_s = wait_s
         self._waiting: deque[Ticket] = deque()
@@ -70,44 +75,68 @@ class Batcher:
         return await answer
 
     async def _work(self) -> None:
-        busy = False
+        """Plan each batch while the one before it is being written."""
+        writing: asyncio.Task[None] | None = None
         while self._open or self._waiting:
             if not self._waiting:
-                busy = False
                 self._some.clear()
                 await self._some.wait()
                 continue
-            # A lone caller is not kept waiting; when there is company, a fuller batch is cheaper for all.
-            if busy and len(self._waiting) < self._size and self._open:
-                self._full.clear()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(self._wait_s):
-                        await self._full.wait()
+            await self._fill(busy=writing is not None and not writing.done())
             batch = [self._waiting.popleft() for _ in range(min(self._size, len(self._waiting)))]
-            await self._settle(batch)
-            busy = len(batch) > 1 or bool(self._waiting)
+            plan = await self._plan(batch)
+            if writing is not None:
+                await writing
+            writing = spawn(self._settle(batch, plan), "ledger-writer")
+        if writing is not None:
+            await writing
 
-    async def _settle(self, batch: Sequence[Ticket]) -> None:
+    async def _fill(self, *, busy: bool) -> None:
+        # A lone caller is not kept waiting; where there is company, a fuller batch is cheaper for all.
+        if busy and len(self._waiting) < self._size and self._open:
+            self._full.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._wait_s):
+                    await self._full.wait()
+
+    async def _plan(self, batch: Sequence[Ticket]) -> Plan | None:
+        try:
+            async with self._db.snapshot() as tx:
+                return await self._desk.plan(tx, [ticket.request for ticket in batch])
+        except Exception:  # noqa: BLE001  whatever it is, it will come up again where it is dealt with
+            self._desk.clear()
+            return None
+
+    async def _settle(self, batch: Sequence[Ticket], plan: Plan | None) -> None:
+        """Write a batch and answer its callers."""
         try:
             async with self._db.transaction() as tx:
-                answers = await perform(tx, [ticket.request for ticket in batch])
+                last = await take_pen(tx)
+                if plan is None or plan.after != last:
+                    plan = await self._desk.plan(tx, [ticket.request for ticket in batch], last)
+                await write(tx, plan)
         except Unavailable as problem:
+            self._desk.clear()
             for ticket in batch:
                 _refuse(ticket, Unavailable(problem.detail))
         except Exception as error:  # noqa: BLE001  one of them broke it, and only that one shall suffer
-            if len(batch) == 1:
-                _log.exception("the ledger could not perform %s", type(batch[0].request.command).__name__)
-                _refuse(batch[0], error)
-                return
-            half = len(batch) // 2
-            await self._settle(batch[:half])
-            await self._settle(batch[half:])
+            self._desk.clear()
+            await self._settle_apart(batch, error)
         else:
-            for ticket, answer in zip(batch, answers, strict=True):
+            for ticket, answer in zip(batch, plan.answers, strict=True):
                 if isinstance(answer, Problem):
                     _refuse(ticket, answer)
                 elif not ticket.answer.done():
                     ticket.answer.set_result(answer)
+
+    async def _settle_apart(self, batch: Sequence[Ticket], error: Exception) -> None:
+        if len(batch) == 1:
+            _log.error("cannot perform %s", type(batch[0].request.command).__name__, exc_info=error)
+            _refuse(batch[0], error)
+            return
+        half = len(batch) // 2
+        await self._settle(batch[:half], None)
+        await self._settle(batch[half:], None)
 
 
 def _refuse(ticket: Ticket, error: Exception) -> None:

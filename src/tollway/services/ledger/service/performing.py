@@ -1,4 +1,8 @@
-"""Performing commands inside an open transaction: take the pen, open the book, apply, write the page."""
+"""Performing commands: lay the book open, apply them to it, write what changed.
+
+`perform` does all of it inside one transaction. A `Desk` does the first half ahead of time and keeps the
+book open from one batch to the next, which spares most of the reading.
+"""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -9,8 +13,11 @@ from tollway.fabric.telemetry import correlation_id
 from tollway.kit.errors import Problem
 from tollway.kit.ids import ids_after
 from tollway.services.ledger.model.book import Book, Command, Wanted
-from tollway.services.ledger.store.opening import lay_open, take_pen
+from tollway.services.ledger.model.records import Announcement, Page
+from tollway.services.ledger.store.opening import last_written, lay_open, take_pen
 from tollway.services.ledger.store.writing import write_page
+
+MAX_BOOK = 200_000  # places; about 100 MB
 
 
 class Request(NamedTuple):
@@ -21,6 +28,18 @@ class Request(NamedTuple):
     correlation_id: str
 
 
+class Plan(NamedTuple):
+    """What a batch will write, and the answers to give once it is written.
+
+    It is good only if nobody has written anything since the transaction `after`.
+    """
+
+    after: str
+    page: Page
+    answers: list[Any]
+    announcements: list[tuple[Announcement, str]]
+
+
 def request_for(command: Command) -> Request:
     """Make the request of the caller at hand."""
     return Request(command, command.fingerprint() if command.name else b"", correlation_id.get())
@@ -29,44 +48,77 @@ def request_for(command: Command) -> Request:
 async def perform(tx: Tx, requests: Sequence[Request]) -> list[Any]:
     """Perform commands in order, each whole or not at all. An answer that is a Problem is a refusal.
 
-    Until the transaction ends nobody else can write, so what was read is true when it is acted on.
+    Until the transaction ends nobody else can write, so what is read is true when it is acted on.
     """
     last = await take_pen(tx)
-    book, wanted = Book(), Wanted()
-    for request in requests:
-        request.command.places(wanted)
-    await lay_open(tx, book, wanted)
-    ids = ids_after("txn", last, len(requests), tx.now_us)
-    answers = [_perform_one(tx, book, one, id_) for one, id_ in zip(requests, ids, strict=True)]
-    await write_page(tx, book.page)
-    return answers
+    plan = await Desk().plan(tx, requests, last)
+    await write(tx, plan)
+    return plan.answers
 
 
-def _perform_one(tx: Tx, book: Book, request: Request, txn_id: str) -> Any:
-    told = len(book.page.announcements)
+async def write(tx: Tx, plan: Plan) -> None:
+    """Write a plan, and announce what moved. The pen must be held, and the plan be good."""
+    await write_page(tx, plan.page)
+    for made, correlation in plan.announcements:
+        fact = TransactionMade(
+            transaction_id=made.txn_id,
+            code=made.code,
+            actor=made.actor,
+            owners=made.owners,
+            amounts=made.amounts,
+        )
+        # The batch serves many callers; each fact carries the correlation id of its own.
+        token = correlation_id.set(correlation)
+        tx.tell(fact)
+        correlation_id.reset(token)
+
+
+class Desk:
+    """Where the book lies open.
+
+    The ids of transactions are in the order in which they were written, so the last id says which state of
+    the ledger a book shows. As long as only this desk writes, its book stays true by itself. When
+    somebody else wrote, or a plan was not written after all, the ids disagree; then the book is opened anew.
+    """
+
+    def __init__(self) -> None:
+        self._open: _OpenBook | None = None
+
+    async def plan(self, tx: Tx, requests: Sequence[Request], last: str | None = None) -> Plan:
+        """Apply commands to the book. With `last`, begin with a new book that shows the state after it."""
+        if self._open is None or self._open.book.places > MAX_BOOK or last is not None:
+            self._open = _OpenBook(Book(), await last_written(tx) if last is None else last)
+        here = self._open
+        wanted = Wanted()
+        for request in requests:
+            request.command.places(wanted)
+        await lay_open(tx, here.book, wanted)
+        after = here.last
+        answers: list[Any] = []
+        announcements: list[tuple[Announcement, str]] = []
+        ids = ids_after("txn", after, len(requests), tx.now_us)
+        for request, txn_id in zip(requests, ids, strict=True):
+            answers.append(_answer(here.book, request, txn_id, tx.now_us))
+            announcements += [(made, request.correlation_id) for made in here.book.take_announcements()]
+        page = here.book.turn_page()
+        here.last = page.last_txn or after
+        return Plan(after, page, answers, announcements)
+
+    def clear(self) -> None:
+        """Close the book: what it shows may never be written."""
+        self._open = None
+
+
+class _OpenBook:
+    """A book, and the last transaction that it shows."""
+
+    def __init__(self, book: Book, last: str) -> None:
+        self.book = book
+        self.last = last
+
+
+def _answer(book: Book, request: Request, txn_id: str, now_us: int) -> Any:
     try:
-        return book.perform(request.command, request.request_hash, txn_id, tx.now_us)
+        return book.perform(request.command, request.request_hash, txn_id, now_us)
     except Problem as refusal:
         return refusal
-    finally:
-        for made in book.page.announcements[told:]:
-            _tell(
-                tx,
-                TransactionMade(
-                    transaction_id=made.txn_id,
-                    code=made.code,
-                    actor=made.actor,
-                    owners=made.owners,
-                    amounts=made.amounts,
-                ),
-                request.correlation_id,
-            )
-
-
-def _tell(tx: Tx, fact: TransactionMade, correlation: str) -> None:
-    # The batch serves many callers; each fact carries the correlation id of its own.
-    token = correlation_id.set(correlation)
-    try:
-        tx.tell(fact)
-    finally:
-        correlation_id.reset(token)

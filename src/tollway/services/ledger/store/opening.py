@@ -11,6 +11,7 @@ from tollway.services.ledger.model.book import Book, Wanted
 from tollway.services.ledger.model.records import Known, LegRow, LotMove, Name, Original, Txn
 from tollway.services.ledger.model.values import (
     ACCESS,
+    EARNINGS,
     MONEY,
     USER,
     Account,
@@ -56,37 +57,48 @@ async def take_pen(tx: Tx) -> str:
     return await tx.scalar(_TAKE_PEN[tx.dialect])
 
 
+async def last_written(tx: Tx) -> str:
+    """Return the id of the last transaction, without becoming the writer."""
+    return await tx.scalar(select(t.pen.c.last_txn))
+
+
 async def lay_open(tx: Tx, book: Book, wanted: Wanted) -> None:
-    """Read what the commands will read. The pen must be held, or it may be stale before it is used."""
-    assets = [Asset._make(row) for row in await tx.all(select(t.asset))]
-    book.show_assets(assets)
+    """Read what commands will read and the book does not show yet."""
+    if not book.assets:
+        book.show_assets([Asset._make(row) for row in await tx.all(select(t.asset))])
+    wanted = book.lacks(wanted)
     if wanted.names:
         book.show_known(await _known(tx, wanted.names))
     originals = await _originals(tx, wanted.transactions)
-    book.show_originals(originals)
-    holds = await _holds(
-        tx, wanted.holds | {leg.hold_id for one in originals for leg in one.legs if leg.hold_id}
-    )
-    book.show_holds(holds)
+    holds = await _holds(tx, wanted.holds | _holds_of(originals))
     lots = await _lots_by_id(tx, wanted.lots)
-    refs = set(wanted.accounts)
-    if wanted.earnings:
-        money = [asset.code for asset in assets if asset.kind == MONEY]
-        refs.update(
-            earnings_account(code, purpose)
-            for code in money
-            for purpose in ("deferred", "revenue", "breakage")
-        )
-    refs.update(own_account(hold.asset, "shortfall") for hold in holds)
-    refs.update(own_account(lot.asset, "expired") for lot in lots)
+    refs = wanted.accounts | _own_refs(book, wanted, holds, lots)
     ids = _sides(holds, originals, lots)
-    accounts = await _accounts(tx, refs, ids)
-    book.show_accounts(accounts)
-    access = {asset.code for asset in assets if asset.kind == ACCESS}
+    accounts = await _accounts(tx, book, refs, ids)
+    access = {asset.code for asset in book.assets if asset.kind == ACCESS}
     book.show_lots(await _open_lots(tx, [one for one in accounts if _has_lots(one, access)]))
+    book.show_accounts(accounts)
+    book.show_originals(originals)
+    book.show_holds(holds)
+    book.show_lots(lots)
     if wanted.sessions:
         rows = await tx.all(select(t.usage_mark).where(among(tx, t.usage_mark.c.session_id, wanted.sessions)))
         book.show_marks(Mark._make(row) for row in rows)
+
+
+def _holds_of(originals: Iterable[Original]) -> set[str]:
+    return {leg.hold_id for one in originals for leg in one.legs if leg.hold_id}
+
+
+def _own_refs(book: Book, wanted: Wanted, holds: Iterable[Hold], lots: Iterable[Lot]) -> set[AccountRef]:
+    """Name the accounts that no command names, since the ledger books on them by itself."""
+    refs = {own_account(hold.asset, "shortfall") for hold in holds}
+    refs.update(own_account(lot.asset, "expired") for lot in lots)
+    if wanted.earnings:
+        for asset in book.assets:
+            if asset.kind == MONEY:
+                refs.update(earnings_account(asset.code, purpose) for purpose in EARNINGS)
+    return refs
 
 
 async def _known(tx: Tx, names: Collection[Name]) -> list[tuple[Name, Known]]:
@@ -149,12 +161,13 @@ def _sides(holds: Iterable[Hold], originals: Iterable[Original], lots: Iterable[
     return ids
 
 
-async def _accounts(tx: Tx, refs: Iterable[AccountRef], ids: set[str]) -> list[Account]:
+async def _accounts(tx: Tx, book: Book, refs: Iterable[AccountRef], ids: Iterable[str]) -> list[Account]:
     """Read accounts by name or id. A named one that does not exist is given as it would be opened."""
-    named = {account_id(ref): ref for ref in refs}
-    if not named and not ids:
+    named = {id_: ref for ref in refs if not book.shows_account(id_ := account_id(ref))}
+    asked = named.keys() | {id_ for id_ in ids if not book.shows_account(id_)}
+    if not asked:
         return []
-    rows = await tx.all(select(t.account).where(among(tx, t.account.c.id, named.keys() | ids)))
+    rows = await tx.all(select(t.account).where(among(tx, t.account.c.id, asked)))
     accounts = [to_account(row) for row in rows]
     there = {account.id for account in accounts}
     accounts += [Account(id_, ref, is_limited(ref)) for id_, ref in named.items() if id_ not in there]

@@ -7,7 +7,7 @@ for all rows.
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import Table, bindparam
 
 from tollway.fabric.db import Tx
 from tollway.services.ledger.model.records import Page
@@ -50,14 +50,8 @@ async def write_page(tx: Tx, page: Page) -> None:
 
 
 async def _insert(tx: Tx, table: Table, rows: Rows) -> None:
-    if not rows:
-        return
-    if tx.dialect == "postgresql":
-        raw = await _asyncpg(tx)
-        await raw.copy_records_to_table(table.name, records=rows)
-        return
-    places = ", ".join("?" * len(table.c))
-    await tx.conn.exec_driver_sql(f"INSERT INTO {table.name} VALUES ({places})", list(rows))  # noqa: S608  our own names
+    if rows:
+        await tx.append(table, [column.name for column in table.c], rows)
 
 
 async def _update(tx: Tx, table: Table, cells: Cells, rows: Rows) -> None:
@@ -65,12 +59,19 @@ async def _update(tx: Tx, table: Table, cells: Cells, rows: Rows) -> None:
     if not rows:
         return
     if tx.dialect == "postgresql":
-        done = await (await _asyncpg(tx)).execute(_update_many(table, cells), *zip(*rows, strict=True))
+        # The driver's own connection: it is inside the transaction since the pen was taken.
+        raw: Any = (await tx.conn.get_raw_connection()).driver_connection
+        done = await raw.execute(_update_many(table, cells), *zip(*rows, strict=True))
         assert done == f"UPDATE {len(rows)}", f"{table.name}: {done} of {len(rows)} rows"
         return
-    sets = ", ".join(f"{name} = ?" for name, _ in cells)
-    turned = [(*row[1:], row[0]) for row in rows]
-    result = await tx.conn.exec_driver_sql(f"UPDATE {table.name} SET {sets} WHERE id = ?", turned)  # noqa: S608
+    names = [name for name, _ in cells]
+    update = (
+        table.update()
+        .where(table.c.id == bindparam("which"))
+        .values({name: bindparam(f"new_{name}") for name in names})
+    )
+    keys = ["which", *(f"new_{name}" for name in names)]
+    result = await tx.run(update, [dict(zip(keys, row, strict=True)) for row in rows])
     assert result.rowcount == len(rows), f"{table.name}: {result.rowcount} of {len(rows)} rows"
 
 
@@ -108,10 +109,3 @@ def _counters(account: Account) -> tuple[Any, ...]:
 
 def _hold_state(hold: Hold) -> tuple[Any, ...]:
     return (hold.id, hold.remaining, hold.state)
-
-
-async def _asyncpg(tx: Tx) -> Any:
-    """Return the driver's own connection, which is inside the transaction since the pen was taken."""
-    raw = (await tx.conn.get_raw_connection()).driver_connection
-    assert raw is not None
-    return raw
