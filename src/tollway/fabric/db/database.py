@@ -13,7 +13,7 @@ from tollway.fabric.clock import Clock
 from tollway.fabric.db import tables
 from tollway.fabric.telemetry import correlation_id, traceparent
 from tollway.fabric.transactions import open_transaction
-from tollway.kit.ids import new_id
+from tollway.kit.ids import ids_after, new_id
 from tollway.kit.tasks import uncut
 
 Dialect = Literal["sqlite", "postgresql"]
@@ -43,6 +43,9 @@ class Engine(Protocol):
         ...
 
 
+OUTBOX_COLUMNS = ("id", "type", "source", "subject", "at_us", "data", "correlation_id", "traceparent")
+
+
 class DatabaseUnusable(Exception):
     """The database cannot be opened; the text is one line that says what to do."""
 
@@ -54,7 +57,7 @@ class Tx:
         self.conn = conn
         self.dialect = dialect
         self.now_us = now_us
-        self.told: list[dict[str, Any]] = []
+        self.told: list[tuple[Any, ...]] = []
         self.enqueued: list[dict[str, Any]] = []
 
     async def run(self, statement: Executable, params: Params | None = None) -> CursorResult[Any]:
@@ -78,19 +81,29 @@ class Tx:
         """Make an INSERT that knows `on_conflict_do_nothing` and `on_conflict_do_update` here."""
         return sqlite.insert(table) if self.dialect == "sqlite" else postgresql.insert(table)
 
+    async def append(self, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+        """Insert many rows in order: by COPY on PostgreSQL, by one prepared statement on SQLite."""
+        if self.dialect == "postgresql":
+            raw: Any = (await self.conn.get_raw_connection()).driver_connection
+            await raw.copy_records_to_table(table.name, columns=columns, records=rows)
+            return
+        names, places = ", ".join(columns), ", ".join("?" * len(columns))
+        insert = f"INSERT INTO {table.name} ({names}) VALUES ({places})"  # noqa: S608  our own tables' names
+        await uncut(self.conn.exec_driver_sql(insert, list(rows)))
+
     def tell(self, event: Event) -> None:
         """Announce a fact: it is heard if and only if this transaction commits."""
+        data = event.model_dump_json()
         self.told.append(
-            {
-                "id": new_id("evt"),
-                "type": event.topic,
-                "source": event.source,
-                "subject": event.subject,
-                "at_us": self.now_us,
-                "data": event.model_dump_json(),
-                "correlation_id": correlation_id.get(),
-                "traceparent": traceparent.get(),
-            }
+            (
+                event.topic,
+                event.source,
+                event.subject,
+                self.now_us,
+                data,
+                correlation_id.get(),
+                traceparent.get(),
+            )
         )
 
     def enqueue(self, kind: str, payload: dict[str, Any], *, due_in_s: float = 0, unique: str = "") -> None:
@@ -125,7 +138,9 @@ class Tx:
                 await self.conn.exec_driver_sql(
                     "SELECT pg_advisory_xact_lock(hashtext(current_schema() || '.outbox'))"
                 )
-            await self._append(tables.outbox, self.told)
+            ids = ids_after("evt", "", len(self.told), self.now_us)
+            rows = [(id_, *fact) for id_, fact in zip(ids, self.told, strict=True)]
+            await self.append(tables.outbox, OUTBOX_COLUMNS, rows)
 
     async def _execute(self, statement: Executable, params: Params | None) -> CursorResult[Any]:
         work = self.conn.execute(statement, params)
@@ -133,18 +148,6 @@ class Tx:
         # would run into this one. asyncpg cancels at the server and knows how to give the connection up.
         result = await (uncut(work) if self.dialect == "sqlite" else work)
         return cast("CursorResult[Any]", result)
-
-    async def _append(self, table: Table, rows: list[dict[str, Any]]) -> None:
-        """Insert rows that have the same columns, in order; many at once cost little more than one."""
-        columns = list(rows[0])
-        values = [tuple(row.values()) for row in rows]
-        if self.dialect == "postgresql":
-            raw: Any = (await self.conn.get_raw_connection()).driver_connection
-            await raw.copy_records_to_table(table.name, columns=columns, records=values)
-            return
-        names, places = ", ".join(columns), ", ".join("?" * len(columns))
-        insert = f"INSERT INTO {table.name} ({names}) VALUES ({places})"  # noqa: S608  our own table's names
-        await uncut(self.conn.exec_driver_sql(insert, values))
 
 
 class Database:
