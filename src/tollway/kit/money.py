@@ -6,11 +6,11 @@ permanent, because history is.
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal
 
 MAX_UNITS = 2**63 - 1
 FIAT_SCALE = 6
-_NUMBER = re.compile(r"-?[0-9]{1,19}(\.[0-9]{1,18})?")  # \d would take digits of every script
+# One way to write each number: ASCII digits (\d takes those of every script), no needless zeros in front.
+_NUMBER = re.compile(r"(-?)(0|[1-9][0-9]{0,18})(?:\.([0-9]{1,18}))?")
 
 
 @dataclass(frozen=True, slots=True, order=False)
@@ -48,12 +48,13 @@ def parse_units(text: str, scale: int) -> int:
     Raises ValueError when it is not a plain decimal, is finer than the asset's smallest unit, or does
     not fit 64 bits.
     """
-    if not _NUMBER.fullmatch(text):
+    number = _NUMBER.fullmatch(text)
+    if number is None:
         raise ValueError("is not a plain decimal number such as 20.00")
-    scaled = Decimal(text).scaleb(scale)
-    units = int(scaled)
-    if units != scaled:
+    sign, whole, decimals = number[1], number[2], number[3] or ""
+    if len(decimals) > scale:
         raise ValueError(f"is finer than the smallest unit, which has {scale} decimals")
+    units = int(sign + whole + decimals.ljust(scale, "0"))
     if abs(units) > MAX_UNITS:
         raise ValueError("is out of range")
     return units

@@ -23,7 +23,10 @@ def test_money_is_shown_without_losing_any(units: int) -> None:
         "",
         "1e3",
         "0x1",
-        "1_000",
+        "1.0.0",
+        "01",
+        "00.5",
+        "-01",
         "+1",
         " 1",
         "1 ",
@@ -36,6 +39,9 @@ def test_money_is_shown_without_losing_any(units: int) -> None:
         "-",
         "--1",
         "1.0.0",
+        "01",
+        "00.5",
+        "-01",
     ],
 )
 def test_only_plain_decimals_are_read(text: str) -> None:

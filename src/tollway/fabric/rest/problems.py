@@ -1,7 +1,8 @@
 """Problem documents (RFC 9457): the one place where errors become answers."""
 
 import logging
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -55,7 +56,7 @@ def install(app: FastAPI, known: Iterable[tuple[str, str]] = ()) -> None:
 
     `known` are the (method, path) of its routes, which tell what a 405 allows: the framework looks at one route only.
     """
-    patterns = [(method, compile_path(path)[0]) for method, path in known]
+    routes = [(method, path, compile_path(path)[0]) for method, path in known]
 
     async def on_problem(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, Problem)
@@ -69,8 +70,8 @@ def install(app: FastAPI, known: Iterable[tuple[str, str]] = ()) -> None:
         assert isinstance(error, HTTPException)
         response = respond(_from_http(error), request.url.path)
         response.headers.update(error.headers or {})
-        if allowed := {method for method, pattern in patterns if pattern.match(request.url.path)}:
-            response.headers["Allow"] = ", ".join(sorted(allowed | ({"HEAD"} if "GET" in allowed else set())))
+        if response.status_code == 405 and routes:
+            response.headers["Allow"] = ", ".join(_allowed(routes, request.url.path))
         return response
 
     async def on_bug(request: Request, error: Exception) -> JSONResponse:
@@ -107,6 +108,13 @@ def _entry(entry: Any) -> dict[str, str]:
         "field": field[:LISTED_LENGTH],
         "reason": entry["msg"].removeprefix("Value error, ")[:LISTED_LENGTH],
     }
+
+
+def _allowed(routes: Sequence[tuple[str, str, re.Pattern[str]]], path: str) -> list[str]:
+    # A fixed address goes before one with a gap that it would fill: /orders/quote is no order.
+    fixed = {method for method, known, _ in routes if known == path}
+    allowed = fixed or {method for method, _, pattern in routes if pattern.match(path)}
+    return sorted(allowed | ({"HEAD"} if "GET" in allowed else set()))
 
 
 class MethodNotAllowed(Problem):
