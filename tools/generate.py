@@ -19,7 +19,8 @@ CONTRACTS = SOURCES / "tollway" / "contracts"
 def generate(target: Path) -> None:
     """Write the messages, stubs and their types of every proto below `target`."""
     protos = [str(path) for path in sorted(CONTRACTS.glob("*.proto"))]
-    outs = [f"--{kind}_out={target}" for kind in ("python", "grpc_python", "mypy", "mypy_grpc")]
+    outs = [f"--{kind}={target}" for kind in ("python_out", "grpc_python_out")]
+    outs += [f"--{kind}=quiet:{target}" for kind in ("mypy_out", "mypy_grpc_out")]
     code = protoc.main(["protoc", f"-I{SOURCES}", *outs, *protos])
     if code:
         raise SystemExit(code)
