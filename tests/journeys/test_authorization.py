@@ -1,0 +1,267 @@
+"""Who may do what: the whole table, and two customers who try to reach into each other's things.
+
+A new route fails here until it has its line in the table; one that names somebody's thing (`{id}`) fails until `THINGS`
+says how to come by one.
+"""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.kit.business import Business, Caller, Customer, fresh_key
+from tests.kit.surface import EXAMPLES, ROUTES, Route
+from tollway.fabric.rest.policy import PERMISSIONS
+
+# permission, whose things, and the routes
+TABLE: dict[tuple[str, str], str] = {
+    ("public", "public"): """
+        GET /.well-known/jwks.json
+        GET /.well-known/openid-configuration
+        GET /verify-email
+        GET /reset-password
+        POST /api/auth/register
+        POST /api/auth/email/verify
+        POST /api/auth/email/resend
+        POST /api/auth/login
+        POST /api/auth/token
+        POST /api/auth/refresh
+        POST /api/auth/password/forgot
+        POST /api/auth/password/reset
+        GET /api/catalog/assets
+        GET /api/catalog/assets/{asset}
+        GET /api/catalog/plans
+        GET /api/catalog/locations
+        GET /api/catalog/prices
+        GET /api/billing/plans
+        POST /api/billing/calculate-price
+        POST /api/billing/webhooks/{provider}
+    """,
+    ("auth:read", "self"): """
+        GET /api/auth/me
+        GET /api/auth/sessions
+        GET /api/account/security
+    """,
+    ("auth:write", "self"): """
+        POST /api/auth/logout
+        DELETE /api/auth/sessions/{session_id}
+        POST /api/account/security
+    """,
+    ("profile:read", "self"): """
+        GET /api/users/me
+        GET /api/users/me/preferences
+    """,
+    ("profile:write", "self"): """
+        PATCH /api/users/me
+        PUT /api/users/me/preferences
+    """,
+    ("wallet:read", "self"): """
+        GET /api/accounts
+        GET /api/accounts/{account_id}/statement
+        GET /api/wallet/deposits
+        GET /api/wallet/deposits/{deposit_id}
+    """,
+    ("wallet:write", "self"): """
+        POST /api/wallet/deposit
+    """,
+    ("transactions:read", "self"): """
+        GET /api/transactions
+        GET /api/transactions/{transaction_id}
+    """,
+    ("transactions:write", "self"): """
+        POST /api/transactions
+    """,
+    ("orders:read", "self"): """
+        GET /api/orders
+        GET /api/orders/{order_id}
+        GET /api/billing/orders
+        GET /api/portfolio
+    """,
+    ("orders:write", "self"): """
+        POST /api/orders/quote
+        POST /api/orders
+        DELETE /api/orders/{order_id}
+    """,
+    ("billing:read", "self"): """
+        GET /api/billing/payment-methods
+    """,
+    ("billing:write", "self"): """
+        POST /api/billing/payment-methods
+        DELETE /api/billing/payment-methods/{method_id}
+    """,
+    ("access:read", "self"): """
+        GET /api/proxy/status
+        GET /api/proxy/config
+        GET /api/access/resources
+        GET /api/access/resources/{resource_id}
+        GET /api/access/connections
+    """,
+    ("access:write", "self"): """
+        POST /api/proxy/connect
+        POST /api/proxy/disconnect
+        POST /api/access/resources
+        PATCH /api/access/resources/{resource_id}
+        DELETE /api/access/resources/{resource_id}
+        POST /api/access/resources/{resource_id}/activate
+        POST /api/access/resources/{resource_id}/deactivate
+        POST /api/access/resources/{resource_id}/credentials
+        DELETE /api/access/resources/{resource_id}/credentials/{credential_id}
+    """,
+    ("usage:read", "self"): """
+        GET /api/usage/stats
+        GET /api/usage/monthly
+        GET /api/usage/records
+    """,
+    ("notifications:read", "self"): """
+        GET /api/notifications
+        GET /api/notifications/settings
+    """,
+    ("notifications:write", "self"): """
+        POST /api/notifications/settings
+    """,
+    ("admin:read", "any"): """
+        GET /api/admin/users
+        GET /api/admin/users/{user_id}
+        GET /api/admin/nodes
+        GET /api/admin/audit
+        GET /api/admin/audit/verify
+    """,
+    ("admin:write", "any"): """
+        POST /api/admin/users/{user_id}/suspend
+        POST /api/admin/users/{user_id}/restore
+        POST /api/admin/resources/{resource_id}/stop
+        POST /api/admin/resources/{resource_id}/resume
+        PATCH /api/admin/prices
+        POST /api/admin/capacity
+    """,
+}
+
+
+def _first(path: str, field: str = "id") -> Callable[[Caller], str]:
+    return lambda owner: str(owner.get(path).json["items"][0][field])
+
+
+# How somebody's own id for each gap is found.
+THINGS: dict[str, Callable[[Caller], str]] = {
+    "session_id": _first("/api/auth/sessions"),
+    "account_id": _first("/api/accounts"),
+    "transaction_id": _first("/api/transactions", "transaction_id"),
+    "order_id": _first("/api/orders"),
+    "deposit_id": _first("/api/wallet/deposits"),
+    "method_id": _first("/api/billing/payment-methods"),
+    "resource_id": _first("/api/access/resources"),
+    "credential_id": lambda owner: str(
+        owner.get("/api/access/resources").json["items"][0]["credentials"][0]["id"]
+    ),
+}
+OWN = tuple(route for route in ROUTES if route.policy.owner == "self")
+OF_SOMEBODY = tuple(route for route in OWN if route.gaps)
+
+
+def lines(text: str) -> set[str]:
+    return {line.strip() for line in text.strip().splitlines()}
+
+
+def test_every_route_has_its_line_in_the_table_and_no_other() -> None:
+    declared: dict[tuple[str, str], set[str]] = {}
+    for route in ROUTES:
+        declared.setdefault((route.policy.permission, route.policy.owner), set()).add(route.name)
+    assert declared == {rule: lines(text) for rule, text in TABLE.items()}
+
+
+def test_a_role_may_do_what_the_roles_below_it_may() -> None:
+    assert PERMISSIONS["customer"] < PERMISSIONS["support"] < PERMISSIONS["admin"]
+    assert {one for one in PERMISSIONS["admin"] if one.startswith("admin:")} == {"admin:read", "admin:write"}
+    assert not any(one.startswith("admin:") for one in PERMISSIONS["customer"])
+    for route in ROUTES:
+        staff_only = route.policy.owner == "any"
+        assert route.policy.allows(["customer"]) == (not staff_only and not route.public), route.name
+        assert not route.policy.allows([]), route.name
+        assert not route.policy.allows(["root", "Admin", ""]), route.name
+
+
+def test_everything_that_belongs_to_somebody_can_be_tried() -> None:
+    assert {gap for route in OF_SOMEBODY for gap in route.gaps} <= set(THINGS)
+
+
+@pytest.fixture(scope="module")
+def anns(ann: Customer) -> dict[str, str]:
+    """Ann's own ids, each good for her."""
+    return {gap: find(ann.caller) for gap, find in THINGS.items()}
+
+
+@pytest.mark.parametrize("route", OF_SOMEBODY, ids=lambda route: route.name)
+def test_what_is_anothers_is_as_if_it_were_not(
+    route: Route, ann: Customer, bob: Customer, anns: dict[str, str]
+) -> None:
+    before = _what_routes_may_change(ann, anns)
+    body, key = EXAMPLES.get(route.name), fresh_key() if route.needs_key else ""
+    others = bob.caller.call(route.method, route.address(**anns), body, key=key)
+    nobodys = bob.caller.call(route.method, route.address(), body, key=key)
+    assert (others.status, others.code) == (nobodys.status, nobodys.code) == (404, "not_found")
+    # Not even the sentence tells the two apart.
+    assert _without(others.json["detail"], anns) == _without(nobodys.json["detail"], anns)
+    assert _what_routes_may_change(ann, anns) == before
+
+
+def _what_routes_may_change(ann: Customer, anns: dict[str, str]) -> list[object]:
+    sessions = {one["id"] for one in ann.caller.get("/api/auth/sessions").json["items"]}
+    paths = ("/api/access/resources", "/api/billing/payment-methods", f"/api/orders/{anns['order_id']}")
+    return [sessions, *(ann.caller.get(path).json for path in paths)]
+
+
+def _without(detail: str, ids: dict[str, str]) -> str:
+    words = detail.split()
+    return " ".join(word for word in words if word not in ids.values() and "_0000" not in word)
+
+
+@pytest.mark.parametrize(
+    "route", [one for one in OF_SOMEBODY if one.method == "GET"], ids=lambda route: route.name
+)
+def test_the_owner_sees_it(route: Route, ann: Customer, anns: dict[str, str]) -> None:
+    assert ann.caller.get(route.address(**anns)).status == 200
+
+
+@pytest.mark.parametrize(
+    "route", [one for one in OWN if one.method == "GET" and not one.gaps], ids=lambda route: route.name
+)
+def test_a_list_shows_only_ones_own(route: Route, ann: Customer, bob: Customer, anns: dict[str, str]) -> None:
+    shown = bob.caller.get(route.address())
+    assert shown.status == 200
+    for secret in (*anns.values(), ann.id, ann.email):
+        assert secret not in shown.body.decode()
+    # A filter or a field of the query opens no window either.
+    for parameter in route.described.get("parameters", ()):
+        if parameter["name"].endswith("_id"):
+            filtered = bob.caller.get(f"{route.address()}?{parameter['name']}={anns[parameter['name']]}")
+            assert filtered.json["items"] == []
+    assert bob.caller.get(f"{route.address()}?user_id={ann.id}").body.decode().find(ann.id) < 0
+
+
+def test_anothers_cursor_shows_nothing_of_theirs(ann: Customer, bob: Customer, anns: dict[str, str]) -> None:
+    page = ann.caller.get("/api/transactions?limit=1").json
+    assert page["next_cursor"]
+    shown = bob.caller.get(f"/api/transactions?limit=1&cursor={page['next_cursor']}")
+    assert (shown.status, shown.json["items"]) == (200, [])
+
+
+def test_anothers_quote_and_card_cannot_be_used(ann: Customer, bob: Customer, anns: dict[str, str]) -> None:
+    wanted = {"asset": "bandwidth.residential.standard", "quantity": "1000000", "currency": "USD"}
+    quote = ann.caller.post("/api/orders/quote", wanted).json["id"]
+    assert bob.caller.post("/api/orders", {"quote_id": quote}, fresh_key()).status == 404
+    deposit = {"amount": "5.00", "payment_method": anns["method_id"]}
+    assert bob.caller.post("/api/wallet/deposit", deposit, fresh_key()).status == 404
+    assert ann.caller.post("/api/orders", {"quote_id": quote}, fresh_key()).status == 201
+
+
+def test_roles_and_owners_cannot_be_written(ann: Customer, bob: Customer) -> None:
+    for body in ({"roles": ["admin"]}, {"user_id": ann.id}, {"display_name": "x", "state": "active"}):
+        assert bob.caller.call("PATCH", "/api/users/me", body).status == 422
+    assert bob.caller.get("/api/auth/me").json["roles"] == ["customer"]
+
+
+def test_the_operator_sees_everybody(house: Business, operator: Caller, ann: Customer) -> None:
+    assert operator.get(f"/api/admin/users/{ann.id}").json["email"] == ann.email
+    found = operator.get(f"/api/admin/users?email={ann.email}").json["items"]
+    assert [one["id"] for one in found] == [ann.id]
+    # But not as if they were their own.
+    assert operator.get(f"/api/orders/{THINGS['order_id'](ann.caller)}").status == 404
