@@ -9,7 +9,6 @@ Every answer that a `Caller` gets is held to the manners of the API (`check_mann
 caller comes from a loopback address of its own, so what one does never counts against the limits of another.
 """
 
-import asyncio
 import http.client
 import itertools
 import json
@@ -20,15 +19,15 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from tests.kit.platform import PROGRAM
-from tollway.cli.demo.customer import Customer as Player
 from tollway.cli.plan import make_plan
 from tollway.settings import load
 
@@ -37,6 +36,7 @@ ASSET = "bandwidth.residential.standard"
 GIGABYTE = 1_000_000_000
 LOGIN_QUOTA = 60  # what one address may post to the entrances before it has to wait
 DEFAULT_QUOTA = 3_000
+QUOTE_TTL_S = 3
 
 # What nobody outside should ever read: the insides of Python, of SQL, of our own folders.
 INSIDES = re.compile(
@@ -173,29 +173,31 @@ def _reply(answer: http.client.HTTPResponse) -> Reply:
 class Customer:
     """Somebody with an account, and a caller that speaks for them."""
 
-    player: Player
+    login: dict[str, str]
     caller: Caller
     id: str = ""
-    secrets: list[str] = field(default_factory=list)
+    refresh_token: str = ""
 
     @property
     def email(self) -> str:
-        return self.player.email
-
-    @property
-    def login(self) -> dict[str, str]:
-        return self.player._login
+        return self.login["email"]
 
     def pay_in(self, amount: str) -> None:
-        asyncio.run(self.player.pay_in(amount))
+        """Deposit by test card, and wait until it is credited."""
+        body = {"amount": amount, "payment_method": "pm_card_visa"}
+        deposit = self.caller.post("/api/wallet/deposit", body, fresh_key()).json
+        until(lambda: self.caller.get(f"/api/wallet/deposits/{deposit['id']}").json["state"] == "credited")
 
     def buy(self, quantity: int = GIGABYTE) -> dict[str, Any]:
-        return asyncio.run(self.player.buy(quantity))
+        body = {"asset": ASSET, "quantity": str(quantity), "currency": "USD"}
+        order = self.caller.post("/api/orders", body, fresh_key())
+        assert (order.status, order.json["state"]) == (201, "filled")
+        return order.json
 
     def connect(self) -> dict[str, Any]:
-        access = asyncio.run(self.player.connect())
-        self.secrets.append(access["password"])
-        return access
+        access = self.caller.post("/api/proxy/connect", {"asset": ASSET})
+        assert access.status == 201, access.body
+        return access.json
 
     def balance(self, asset: str = "USD") -> str:
         items = self.caller.get("/api/accounts").json["items"]
@@ -209,7 +211,6 @@ class Business:
         self.data = data
         self.url = addresses["api"]
         self.addresses = addresses
-        self.secrets: list[str] = [OPERATOR["password"]]
         self._log = log
 
     def caller(self, token: str = "") -> Caller:
@@ -222,12 +223,15 @@ class Business:
 
     def customer(self) -> Customer:
         """Register somebody through the public doors, and sign them in."""
-        player = Player(self.url, self.addresses["inbox"])
-        asyncio.run(_sign_up(player))
-        made = Customer(player, self.caller(player.api.token))
+        login = {"email": f"c{secrets.token_hex(6)}@example.com", "password": secrets.token_urlsafe(18)}
+        made = Customer(login, self.caller())
+        assert made.caller.post("/api/auth/register", login).status == 202
+        link = until(lambda: self._link_for(made.email))
+        token = parse_qs(urlsplit(link).fragment)["token"][0]
+        assert made.caller.post("/api/auth/email/verify", {"token": token}).status == 204
+        tokens = made.caller.post("/api/auth/token", login).json
+        made.caller.token, made.refresh_token = tokens["access_token"], tokens["refresh_token"]
         made.id = made.caller.get("/api/auth/me").json["id"]
-        made.secrets = [player._login["password"], player.api.token]
-        self.secrets += made.secrets
         return made
 
     def operator(self) -> Caller:
@@ -236,7 +240,6 @@ class Business:
         reply = caller.post("/api/auth/token", OPERATOR)
         assert reply.status == 200, reply.body
         caller.token = reply.json["access_token"]
-        self.secrets += [caller.token, reply.json["refresh_token"]]
         return caller
 
     @property
@@ -244,10 +247,20 @@ class Business:
         """Everything the process has written so far."""
         return self._log.read_text(errors="replace")
 
+    def _link_for(self, email: str) -> str | None:
+        inbox = f"{self.addresses['inbox']}/api/messages?to={email}"
+        with urllib.request.urlopen(inbox, timeout=5) as answer:
+            messages = json.load(answer)["messages"]
+        return next((link for message in messages for link in message["links"]), None)
 
-async def _sign_up(player: Player) -> None:
-    await player.register()
-    await player.log_in()
+
+def until(look: Callable[[], Any], timeout_s: float = 20) -> Any:
+    """Look again until something is seen, and return it."""
+    deadline = time.monotonic() + timeout_s
+    while not (seen := look()):
+        assert time.monotonic() < deadline, "it did not come true in time"
+        time.sleep(0.02)
+    return seen
 
 
 @contextmanager
@@ -283,6 +296,7 @@ _QUICK = {
     "TOLLWAY_GATEWAY__AUTH_MISSES": json.dumps({"quota": 10_000, "window_s": 10, "by": "ip"}),
     "TOLLWAY_IDENTITY__HASH_MEMORY_KIB": "1024",
     "TOLLWAY_IDENTITY__TRIES_PER_IP": "1000",
+    "TOLLWAY_ORDERS__QUOTE_TTL_S": str(QUOTE_TTL_S),
     "TOLLWAY_LOG__LEVEL": "DEBUG",
 }
 
