@@ -75,7 +75,8 @@ class Reply:
 def check_manners(reply: Reply, what: str) -> None:
     """Whatever was asked: no failure of ours, nothing from the inside, and every refusal a whole problem document."""
     text = reply.body.decode("utf-8", "replace")
-    assert reply.status < 500, f"{what} answered {reply.status}: {text[:600]}"
+    # 501 is the client's doing: a method or a coding that nobody knows (RFC 9110, section 9.1).
+    assert reply.status < 500 or reply.status == 501, f"{what} answered {reply.status}: {text[:600]}"
     if reply.headers.get("content-type", "").partition(";")[0] != "text/html":
         found = INSIDES.search(text)
         assert found is None, f"{what} shows its insides ({found and found.group()}): {text[:600]}"
