@@ -50,6 +50,7 @@ global
     nbthread 1
     maxconn 7000
     maxpipes 1000
+    tune.pipesize 1048576
 defaults
     mode tcp
     timeout client 120s

@@ -99,6 +99,10 @@ class Hello(Carrier):
         else:
             self.hang_up(Cause.IDLE_TIMEOUT)
 
+    def failed(self) -> None:
+        """End it after a bug."""
+        self.hang_up(Cause.NAS_ERROR)
+
     def cut(self, cause: Cause) -> None:
         """End it now."""
         self.hang_up(cause)

@@ -65,6 +65,10 @@ class Listener:
         """Clients are waiting."""
         self._accept()
 
+    def failed(self) -> None:
+        """Go on with the next client: a bug in one hello is no reason to accept nobody."""
+        self._reactor.soon(self._accept)
+
     def _accept(self) -> None:
         for _ in range(_ACCEPTS):
             if self._sock is None:

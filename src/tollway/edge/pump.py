@@ -14,13 +14,13 @@ import socket
 from typing import Protocol
 
 from tollway.edge.flow import Flow
-from tollway.edge.pipes import PIPE_BYTES, Pipe, Pipes
+from tollway.edge.pipes import Pipe, Pipes
 from tollway.edge.reactor import Reactor
 
 CHUNK_BYTES = 64 * 1024
 SCRATCH = memoryview(bytearray(CHUNK_BYTES))  # filled and emptied within one turn of one pump
 _SPLICE_AFTER_BYTES = 64 * 1024
-_TURN_READS = 8
+_TURN_READS = 4
 _FLAGS = os.SPLICE_F_MOVE | os.SPLICE_F_NONBLOCK
 
 
@@ -116,10 +116,7 @@ class Pump:
                 return
             else:
                 reads -= 1
-                size = self._take(len(self.early) or (PIPE_BYTES if self.splicing else CHUNK_BYTES))
-                if not size or not (
-                    self._recv(size) if not self.splicing or self.early else self._splice(size)
-                ):
+                if not (self._splice() if self.splicing else self._recv()):
                     return
 
     def resume(self) -> None:
@@ -133,12 +130,15 @@ class Pump:
         if self.held and not self.upwards:
             self.flow.allowance.give(self.held)
         if self.pipe is not None:
-            self.pipe.close()
+            self.pipes.drop(self.pipe)
             self.pipe = None
         self.held, self.rest, self.early = 0, None, b""
 
-    def _recv(self, size: int) -> bool:
-        """Read up to `size` bytes, which were taken, into the shared buffer; tell whether to go on."""
+    def _recv(self) -> bool:
+        """Read what was taken into the shared buffer; tell whether to go on."""
+        size = self._take(len(self.early) or CHUNK_BYTES)
+        if not size:
+            return False
         if self.early:
             self.rest, self.early = self.early[:size], self.early[size:]
             self._count(size)
@@ -168,15 +168,18 @@ class Pump:
             self.rest = bytes(SCRATCH[:got])
         return True
 
-    def _splice(self, size: int) -> bool:
-        """Move up to `size` bytes, which were taken, into a pipe; tell whether to go on."""
+    def _splice(self) -> bool:
+        """Move what was taken into a pipe; tell whether to go on."""
         pipes = self.pipes
         try:
             pipe = pipes.take()
         except OSError:  # no file left for a pipe: go on with copies
-            self._give(size)
             self.splicing, self.moved = False, 0
             return True
+        size = self._take(pipe.size)
+        if not size:
+            pipes.give(pipe)
+            return False
         try:
             got = os.splice(self.source.fileno(), pipe.inlet, size, flags=_FLAGS)
         except BlockingIOError:

@@ -37,6 +37,10 @@ class Watcher(Protocol):
         """The file may be read, written, or is broken: `mask` is a hint, the next call tells."""
         ...
 
+    def failed(self) -> None:
+        """End it: `ready` has raised, which is a bug, and nobody will come back to it."""
+        ...
+
 
 class Timed(Protocol):
     """Something that must have moved by `deadline` (a moment of `time.monotonic()`)."""
@@ -134,7 +138,7 @@ class Reactor:
                 watcher.ready(fd, mask)
             except Exception:  # noqa: BLE001  one connection's failure must not stop the others
                 _log.exception("a connection failed in %s", type(watcher).__name__)
-                watchers.pop(fd, None)
+                self._guarded(watcher.failed)
         self._waking = False
         if self._closing:
             self._close_files()

@@ -85,6 +85,10 @@ class Tunnel(Carrier):
         """Nothing has moved for too long."""
         self.close(Cause.IDLE_TIMEOUT if self.cause is Cause.USER_REQUEST else self.cause)
 
+    def failed(self) -> None:
+        """End it after a bug."""
+        self.close(Cause.NAS_ERROR)
+
     def cut(self, cause: Cause) -> None:
         """End it now."""
         self.close(cause)
@@ -183,6 +187,8 @@ class Farewell:
         self._reactor.untime(self)
         if self._reactor.is_open(self._sock):
             self._reactor.close(self._sock)
+
+    failed = expired
 
     def _read_on(self) -> None:
         if not self._reactor.is_open(self._sock):

@@ -39,4 +39,4 @@ class TokenBucket:
 
     def wait_s(self) -> float:
         """Return the seconds until a sensible piece may move."""
-        return max(0.001, (_LEAST_BYTES - self._tokens) / self.rate_bytes_s)
+        return max(0.001, (_LEAST_BYTES + 1 - self._tokens) / self.rate_bytes_s)

@@ -13,7 +13,7 @@ import pytest
 
 from tests.kit.edges import Client, echo, flood, pattern, until, world
 from tests.kit.fake_access import FakeAccess
-from tollway.edge.pipes import PIPE_BYTES, Pipe, Pipes
+from tollway.edge.pipes import Pipe, Pipes
 
 MB = 1_000_000
 
@@ -206,18 +206,31 @@ async def test_a_slow_reader_among_fast_ones_delays_nobody(tmp_path: Path) -> No
         await here.settled()
 
 
-def test_a_pipe_is_as_large_as_the_system_allows(monkeypatch: pytest.MonkeyPatch) -> None:
-    pipe = Pipe()
-    assert fcntl.fcntl(pipe.inlet, fcntl.F_GETPIPE_SZ) <= PIPE_BYTES
-    pipe.close()
+def test_the_first_pipes_are_large_and_later_ones_leave_room_for_others() -> None:
+    pipes = Pipes()
+    taken = [pipes.take() for _ in range(150)]
+    sizes = [pipe.size for pipe in taken]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sum(sizes) <= 64 * 1024 * 1024  # what a user without privileges may have
+    for pipe in taken:
+        pipes.give(pipe)
+    assert pipes.take().size == max(sizes)
+    pipes.close()
 
-    def refused(*_: int) -> int:
-        raise PermissionError("above the user's limit")
+
+def test_a_system_that_grants_no_large_pipe_is_served_by_small_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = fcntl.fcntl
+
+    def refused(fd: int, command: int, *more: int) -> int:
+        if command == fcntl.F_SETPIPE_SZ:
+            raise PermissionError("above the user's limit")
+        return real(fd, command, *more)
 
     monkeypatch.setattr(fcntl, "fcntl", refused)
-    small = Pipe()
-    assert os.write(small.inlet, b"works") == 5
-    small.close()
+    pipe = Pipes().take()
+    assert pipe.size >= 4096
+    assert os.write(pipe.inlet, b"works") == 5
+    pipe.close()
 
 
 async def test_without_a_file_left_for_a_pipe_bytes_are_copied(

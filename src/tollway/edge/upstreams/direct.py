@@ -113,6 +113,8 @@ class Dial:
         self.abandon()
         self._then(refusal.CONNECT_TIMEOUT)
 
+    failed = expired
+
     def abandon(self) -> None:
         """Stop: nobody waits any more."""
         self._reactor.untime(self)

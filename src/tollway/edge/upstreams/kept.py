@@ -73,3 +73,5 @@ class _Idle:
 
     def expired(self) -> None:
         self._kept.drop(self)
+
+    failed = expired

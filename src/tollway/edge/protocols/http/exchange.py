@@ -136,6 +136,10 @@ class Exchange:
         else:
             self._proxy.refused(refusal.ORIGIN_TIMEOUT)
 
+    def failed(self) -> None:
+        """End it after a bug."""
+        self._proxy.hang_up(Cause.NAS_ERROR)
+
     # ── the request ─────────────────────────────────────────────────────────────────────────────────
 
     def start(self, outgoing: bytes) -> None:

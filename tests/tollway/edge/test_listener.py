@@ -1,0 +1,123 @@
+"""Listeners: taken ports, shared ports, and clients that come when no file is left."""
+
+import asyncio
+import resource
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.kit.edges import Client, running_edge, until, world
+from tests.kit.fake_access import FakeAccess
+from tollway.edge.listener import Listener, ListenError
+from tollway.edge.meter import BookError
+from tollway.edge.reactor import Reactor
+
+
+@pytest.fixture
+async def reactor() -> AsyncIterator[Reactor]:
+    reactor = Reactor()
+    reactor.start()
+    yield reactor
+    await asyncio.sleep(0)
+    reactor.stop()
+
+
+async def test_every_client_is_greeted_with_its_address(reactor: Reactor) -> None:
+    greeted: dict[str, socket.socket] = {}
+    listener = Listener(reactor, lambda client, address: greeted.update({address: client}))
+    listener.start("127.0.0.1", 0, share_port=False)
+    clients = [await Client.connect(listener.port) for _ in range(100)]
+    for client in clients:
+        await client.send(b"hello")  # one is accepted when it has spoken
+    await until(lambda: len(greeted) == 100)
+    for client in clients:
+        host, port = client.writer.get_extra_info("sockname")
+        assert f"{host}:{port}" in greeted
+        await client.close()
+    for sock in greeted.values():
+        assert not sock.getblocking()
+        assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        sock.close()
+    listener.stop()
+
+
+async def test_a_taken_port_is_one_clear_sentence(reactor: Reactor) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(ListenError, match=f"cannot listen on 127.0.0.1:{port} .*choose another port"):
+            Listener(reactor, lambda *_: None).start("127.0.0.1", port, share_port=False)
+
+
+async def test_workers_may_share_a_port(reactor: Reactor) -> None:
+    greeted = [0, 0]
+
+    def greeter(which: int) -> Listener:
+        def greet(client: socket.socket, _: str) -> None:
+            greeted[which] += 1
+            client.close()
+
+        return Listener(reactor, greet)
+
+    first, second = greeter(0), greeter(1)
+    first.start("127.0.0.1", 0, share_port=True)
+    second.start("127.0.0.1", first.port, share_port=True)
+    clients = [await Client.connect(first.port) for _ in range(64)]
+    for client in clients:
+        await client.send(b"hello")
+    await until(lambda: sum(greeted) == 64)
+    assert min(greeted) > 0
+    for client in clients:
+        await client.close()
+    first.stop()
+    second.stop()
+
+
+async def test_an_edge_that_cannot_listen_leaves_nothing_open(tmp_path: Path) -> None:
+    access = FakeAccess()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        for _ in range(2):  # the book is free again after the first failure
+            with pytest.raises(ListenError):
+                async with running_edge(tmp_path, access, http_port=taken.getsockname()[1]):
+                    pass
+
+
+async def test_two_edges_of_one_name_do_not_start(tmp_path: Path) -> None:
+    access = FakeAccess()
+    async with running_edge(tmp_path, access):
+        with pytest.raises(BookError, match="give every edge its own node name"):
+            async with running_edge(tmp_path, access):
+                pass
+
+
+async def test_ipv6_clients_are_served(tmp_path: Path) -> None:
+    async with world(tmp_path, host="::1") as here:
+        reader, writer = await asyncio.open_connection("::1", here.edge.http_port)
+        client = Client(reader, writer)
+        await client.send(here.connect_head())
+        assert (await client.head()).startswith(b"HTTP/1.1 200 ")
+        await client.close()
+        await here.settled()
+        (usage,) = here.access.usage.values()
+        assert usage.stops
+
+
+async def test_when_no_file_is_left_clients_wait_and_are_served_later(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with world(tmp_path) as here:
+        client = await Client.connect(here.edge.http_port)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        fillers = [socket.socket() for _ in range(3)]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (fillers[-1].fileno() + 1, hard))
+        try:
+            await client.send(here.connect_head())
+            await until(lambda: "cannot accept clients" in caplog.text)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            for filler in fillers:
+                filler.close()
+        assert (await client.head()).startswith(b"HTTP/1.1 200 ")
+        await client.close()
+        await here.settled()
