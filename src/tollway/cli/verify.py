@@ -30,6 +30,10 @@ def run(data: Path, config: Path | None, *, as_json: bool) -> None:
         fail(
             f"there are no books in {settings.data}; start a platform there first, or name another --data", 2
         )
+    key = _master_key(settings)
+    if not settings.security.master_key and not key.exists():
+        # Made anew it would only call every seal a forgery, and lie where the right one belongs.
+        fail(f"{key} is missing, with which the seals were signed; put it back, then verify again", 2)
     try:
         checked = asyncio.run(_verify(settings))
     except DatabaseUnusable as error:
@@ -51,7 +55,7 @@ async def _verify(settings: Settings) -> Checked:
     from tollway.services.ledger.service import Ledger
 
     clock = SystemClock()
-    secrets = load_or_make(settings.data / "secrets" / "master.key", settings.security.master_key)
+    secrets = load_or_make(_master_key(settings), settings.security.master_key)
     books = backends.open_database(settings, "ledger", clock)
     trail = backends.open_database(settings, "audit", clock)
     await books.start()
@@ -75,6 +79,10 @@ async def _verify(settings: Settings) -> Checked:
         "units_moved": proof.totals,
     }
     return Checked(figures, [*proof.findings, *(f"audit: {finding}" for finding in record.findings)])
+
+
+def _master_key(settings: Settings) -> Path:
+    return settings.data / "secrets" / "master.key"
 
 
 def _progress(done: int, total: int) -> None:
