@@ -50,7 +50,7 @@ class Tunnel:
         try:
             writer.write(REQUEST)
             while data := await reader.read(65536):
-                self.received += len(data)
+                self.received += len(data) if self.status == "200" else 0
                 self.last_byte_at = monotonic()
         except ConnectionError:
             pass
