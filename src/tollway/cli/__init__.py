@@ -84,11 +84,23 @@ def migrate(data: DataOption = Path("data"), config: ConfigOption = None) -> Non
 
 
 @app.command(epilog="Example: tollway verify --data ./data")
-def verify(data: DataOption = Path("data"), config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Recompute the books and the audit trail from the first entry on, and say what does not hold."""
-    from tollway.cli.verify import run
+def verify(
+    data: DataOption = Path("data"),
+    config: ConfigOption = None,
+    known_head: Annotated[
+        str, typer.Option(help="A ledger head noted earlier; it must still be there.")
+    ] = "",
+    known_audit_head: Annotated[str, typer.Option(help="An audit head noted earlier, likewise.")] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Recompute the books and the audit trail from the first entry on, and say what does not hold.
 
-    run(data, config, as_json=as_json)
+    Note the heads that it prints somewhere else: only a head known outside of the database shows that the end
+    of a chain was cut off.
+    """
+    from tollway.cli.verify import Heads, run
+
+    run(data, config, Heads(known_head, known_audit_head), as_json=as_json)
 
 
 @app.command(epilog="Example: tollway export --format beancount > books.beancount")

@@ -16,6 +16,14 @@ from tollway.topology import backends
 
 
 @dataclass(frozen=True, slots=True)
+class Heads:
+    """Ends of the two chains that were noted earlier; empty: none."""
+
+    ledger: str = ""
+    audit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Checked:
     """What was recomputed, and what did not hold."""
 
@@ -23,7 +31,7 @@ class Checked:
     findings: list[str]
 
 
-def run(data: Path, config: Path | None, *, as_json: bool) -> None:
+def run(data: Path, config: Path | None, known: Heads, *, as_json: bool) -> None:
     """Verify. Exits 1 when something does not hold, 2 when there is nothing to verify."""
     settings = read_settings(data, config).settings
     if not settings.database.url and not (settings.data / "rooms" / "ledger.db").exists():
@@ -35,7 +43,7 @@ def run(data: Path, config: Path | None, *, as_json: bool) -> None:
         # Made anew it would only call every seal a forgery, and lie where the right one belongs.
         fail(f"{key} is missing, with which the seals were signed; put it back, then verify again", 2)
     try:
-        checked = asyncio.run(_verify(settings))
+        checked = asyncio.run(_verify(settings, known))
     except DatabaseUnusable as error:
         fail(str(error), 2)
     if as_json:
@@ -50,7 +58,7 @@ def run(data: Path, config: Path | None, *, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-async def _verify(settings: Settings) -> Checked:
+async def _verify(settings: Settings, known: Heads) -> Checked:
     from tollway.services.audit.service import Audit
     from tollway.services.ledger.service import Ledger
 
@@ -61,8 +69,9 @@ async def _verify(settings: Settings) -> Checked:
     await books.start()
     await trail.start()
     try:
-        proof = await Ledger(books, clock, settings.ledger, secrets.key("ledger.seal")).verify(_progress)
-        record = await Audit(trail).verify()
+        room = Ledger(books, clock, settings.ledger, secrets.key("ledger.seal"))
+        proof = await room.verify(_progress, known.ledger)
+        record = await Audit(trail).verify(known.audit)
     finally:
         await books.stop()
         await trail.stop()

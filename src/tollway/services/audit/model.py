@@ -103,8 +103,9 @@ class Unreadable(Exception):
 class Inspection:
     """Follows a chain from its beginning and notes what does not fit, at most `FINDINGS_LIMIT` things."""
 
-    def __init__(self) -> None:
+    def __init__(self, known_head: str = "") -> None:
         self.head = Head()
+        self._known_head = known_head  # a hash noted earlier, to be found again
         self.entries = 0
         self.findings: list[str] = []
 
@@ -117,9 +118,13 @@ class Inspection:
         elif seal(self.head.hash, entry, entry.sequence) != entry.hash:
             self.find(f"entry {entry.sequence} ({entry.event_id}) does not match its hash: it was altered")
         self.head = Head(entry.sequence, entry.hash)
+        if entry.hash == self._known_head:
+            self._known_head = ""
 
     def end(self, noted: Head) -> None:
-        """Compare the last entry with the head that was noted beside the chain."""
+        """Compare the last entry with the head that was noted beside the chain, and look for the known one."""
+        if self._known_head:
+            self.find(f"the head {self._known_head} is not in the record: it was cut or rewritten")
         if self.head.sequence < noted.sequence:
             self.find(f"entries {self.head.sequence + 1} to {noted.sequence} are missing from the end")
         elif self.head != noted:

@@ -46,9 +46,12 @@ class Audit:
             rows = await store.newest(tx, subject, topic, before, limit + 1)
         return cut_page(rows, limit, lambda entry: [entry.sequence])
 
-    async def verify(self) -> Verdict:
-        """Recompute the whole chain, in one consistent view of it, and say where it breaks."""
-        inspection = Inspection()
+    async def verify(self, known_head: str = "") -> Verdict:
+        """Recompute the whole chain, in one consistent view of it, and say where it breaks.
+
+        `known_head` is a head noted earlier, which must still be in it: the one proof against a cut end.
+        """
+        inspection = Inspection(known_head)
         async with self.db.snapshot() as tx:
             try:
                 async for entry in store.in_order(tx):

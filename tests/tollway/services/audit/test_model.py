@@ -163,3 +163,13 @@ def test_whatever_a_fact_holds_is_sealed_the_same_after_storage(fields: dict[str
     assert inspect([stored]) == []
     assert json.loads(stored.data) == withhold(fields)
     assert stored.data.isascii()
+
+
+def test_a_head_noted_elsewhere_shows_that_the_end_was_cut_off() -> None:
+    whole = chain(5)
+    for kept, findings in ((5, 0), (3, 1)):
+        inspection = Inspection(known_head=whole[-1].hash)
+        for one in whole[:kept]:
+            inspection.follow(one)
+        inspection.end(end_of(whole[:kept]))
+        assert len(inspection.findings) == findings

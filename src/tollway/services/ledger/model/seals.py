@@ -18,6 +18,7 @@ import orjson
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from tollway.kit.times import MINUTE_US
 from tollway.services.ledger.model.records import Entry, Seal
 
 GENESIS = bytes(32)
@@ -122,6 +123,10 @@ def _plain(value: Any) -> Any:
     return value.hex() if isinstance(value, bytes) else tuple(value)
 
 
+# The sealer comes by every few seconds; transactions that stay open to change for longer than this are suspicious.
+SEALED_WITHIN_US = 10 * MINUTE_US
+
+
 class Chain:
     """Follows the seals and the transactions side by side, and says where they part."""
 
@@ -129,6 +134,8 @@ class Chain:
         self.findings: list[str] = []
         self.head: Seal | None = None
         self.unsealed = 0
+        self._unsealed_since_us = 0
+        self._newest_us = 0
         self._signers = signers
         self._waiting: deque[Seal] = deque()
         self._ids: list[str] = []
@@ -148,8 +155,10 @@ class Chain:
 
     def take(self, entry: Entry) -> None:
         """Go on by one transaction."""
+        self._newest_us = entry.txn.created_at_us
         if not self._waiting:
             self.unsealed += 1
+            self._unsealed_since_us = self._unsealed_since_us or entry.txn.created_at_us
             return
         self._ids.append(entry.txn.id)
         self._leaves.append(leaf_of(entry))
@@ -165,7 +174,13 @@ class Chain:
         self._ids, self._leaves = [], []
 
     def end(self) -> None:
-        """Say what was sealed and is no more."""
+        """Say what was sealed and is no more, and what should long have been sealed."""
+        late_us = self._newest_us - self._unsealed_since_us if self.unsealed else 0
+        if late_us > SEALED_WITHIN_US:
+            self.findings.append(
+                f"{self.unsealed} transactions lie under no seal, the oldest {late_us // MINUTE_US} minutes before the "
+                "newest: seals were cut off, or the sealer does not work"
+            )
         if self._waiting:
             self.findings.append(f"transactions under seal {self._waiting[0].number} are gone")
 

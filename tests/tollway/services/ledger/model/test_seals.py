@@ -146,3 +146,13 @@ def test_a_forged_chain_is_found_out(forge: Any, sentence: str) -> None:
     seals, entries = a_chain()
     forge(seals, entries)
     assert any(sentence in finding for finding in followed(seals, entries))
+
+
+@pytest.mark.parametrize(("apart_s", "found"), [(30, False), (3600, True)])
+def test_seals_that_were_cut_off_are_missed_as_soon_as_they_are_overdue(apart_s: int, found: bool) -> None:
+    chain = Chain([SIGNER.public])
+    for number, at_us in ((1, 10), (2, 10 + apart_s * 1_000_000)):
+        one = entry(number)
+        chain.take(one._replace(txn=one.txn._replace(created_at_us=at_us)))
+    chain.end()
+    assert any("under no seal" in finding for finding in chain.findings) == found
