@@ -21,7 +21,7 @@ from tests.kit.surface import OPENAPI
 schema = schemathesis.openapi.from_dict(OPENAPI)
 public = schema.exclude(func=lambda context: "security" in context.operation.definition.raw)
 bounded = settings(
-    max_examples=6,
+    max_examples=4,
     derandomize=True,
     deadline=None,
     database=None,

@@ -78,31 +78,23 @@ def test_a_page_of_ours_may_change_things(page: Browser) -> None:
     assert page.change(sec_fetch_site="same-origin", x_tollway_csrf=page.csrf).status == 200
 
 
-@pytest.mark.parametrize(
-    ("headers", "code"),
-    [
+def test_a_page_of_another_site_may_not(page: Browser) -> None:
+    own, csrf = page.origin, page.csrf
+    for headers, code in (
         ({}, "foreign_origin"),
-        ({"x_tollway_csrf": "own"}, "foreign_origin"),
-        ({"origin": "own"}, "csrf"),
-        ({"origin": "own", "x_tollway_csrf": ""}, "csrf"),
-        ({"origin": "own", "x_tollway_csrf": "guess"}, "csrf"),
-        ({"origin": "https://evil.example", "x_tollway_csrf": "own"}, "foreign_origin"),
-        ({"origin": "null", "x_tollway_csrf": "own"}, "foreign_origin"),
-        ({"origin": "own.evil.example", "x_tollway_csrf": "own"}, "foreign_origin"),
-        ({"sec_fetch_site": "cross-site", "x_tollway_csrf": "own"}, "foreign_origin"),
-        ({"sec_fetch_site": "same-site", "x_tollway_csrf": "own"}, "foreign_origin"),
-        ({"sec_fetch_site": "none", "x_tollway_csrf": "own"}, "foreign_origin"),
-    ],
-    ids=str,
-)
-def test_a_page_of_another_site_may_not(page: Browser, headers: dict[str, str], code: str) -> None:
-    sent = dict(headers)
-    if sent.get("x_tollway_csrf") == "own":
-        sent["x_tollway_csrf"] = page.csrf
-    if sent.get("origin", "").startswith("own"):
-        sent["origin"] = page.origin + sent["origin"].removeprefix("own")
-    reply = page.change(**sent)
-    assert (reply.status, reply.code) == (403, code)
+        ({"x_tollway_csrf": csrf}, "foreign_origin"),
+        ({"origin": own}, "csrf"),
+        ({"origin": own, "x_tollway_csrf": ""}, "csrf"),
+        ({"origin": own, "x_tollway_csrf": csrf[:-1] + "_"}, "csrf"),
+        ({"origin": "https://evil.example", "x_tollway_csrf": csrf}, "foreign_origin"),
+        ({"origin": "null", "x_tollway_csrf": csrf}, "foreign_origin"),
+        ({"origin": f"{own}.evil.example", "x_tollway_csrf": csrf}, "foreign_origin"),
+        ({"sec_fetch_site": "cross-site", "x_tollway_csrf": csrf}, "foreign_origin"),
+        ({"sec_fetch_site": "same-site", "x_tollway_csrf": csrf}, "foreign_origin"),
+        ({"sec_fetch_site": "none", "x_tollway_csrf": csrf}, "foreign_origin"),
+    ):
+        reply = page.change(**headers)
+        assert (reply.status, reply.code) == (403, code), headers
     assert page.get("/api/users/me").json["display_name"] == ""
 
 

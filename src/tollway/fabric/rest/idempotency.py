@@ -65,7 +65,9 @@ async def idempotent(
 async def _claim(database: Database, principal: str, key: str, request_hash: str) -> Response | None:
     async with database.transaction() as tx:
         mine = (_table.c.principal == principal) & (_table.c.key == key)
-        await tx.run(delete(_table).where(mine & (_table.c.made_us < tx.now_us - KEPT_US)))
+        # All of this principal's, not just this key: nobody else would ever remove them.
+        old = (_table.c.principal == principal) & (_table.c.made_us < tx.now_us - KEPT_US)
+        await tx.run(delete(_table).where(old))
         row = {
             "principal": principal,
             "key": key,

@@ -4,9 +4,11 @@ import asyncio
 
 import pytest
 from fastapi import APIRouter, Response
+from sqlalchemy import select
 
+from tests.kit.clock import FakeClock
 from tests.kit.rest import RestClient, rest
-from tollway.fabric.db import Database
+from tollway.fabric.db import Database, tables
 from tollway.fabric.rest import (
     Answer,
     Body,
@@ -17,6 +19,7 @@ from tollway.fabric.rest import (
     idempotent,
     policy,
 )
+from tollway.fabric.rest.app import MAX_BODY_BYTES
 from tollway.fabric.rpc import current
 from tollway.kit.errors import InsufficientFunds, Unavailable
 
@@ -44,6 +47,14 @@ def router(shop: Shop, db: Database | None = None) -> APIRouter:
     @routes.get("/mine", **policy(permission="orders:read"))
     async def mine(who: Who) -> dict[str, str]:
         return {"user_id": who.user_id, "acting": current().user_id}
+
+    @routes.delete("/mine", status_code=204, **policy(permission="orders:write", audit="shop:mine:delete"))
+    async def drop(who: Who) -> None:
+        """Nothing to do."""
+
+    @routes.get("/things/{number}", **policy(permission="orders:read"))
+    async def thing(number: int) -> dict[str, int]:
+        return {"number": number}
 
     @routes.get("/admin", **policy(permission="admin:write", owner="any"))
     async def admin() -> dict[str, str]:
@@ -107,6 +118,53 @@ async def test_unknown_addresses_and_methods_are_problems_too(client: RestClient
     assert (wrong.status, wrong.json["code"]) == (405, "method_not_allowed")
 
 
+async def test_a_wrong_method_names_all_the_right_ones(client: RestClient) -> None:
+    assert (await client.call("PUT", "/buy")).headers["allow"] == "POST"
+    assert (await client.call("PUT", "/mine")).headers["allow"] == "DELETE, GET, HEAD"
+
+
+async def test_head_is_get(client: RestClient) -> None:
+    assert (await client.call("HEAD", "/mine", token="usr_1")).status == 200
+    assert (await client.call("HEAD", "/mine")).status == 401
+    assert (await client.call("HEAD", "/buy")).status == 405
+
+
+async def test_what_cannot_be_an_id_is_not_found(client: RestClient) -> None:
+    reply = await client.get("/things/x", token="usr_1")
+    assert (reply.status, reply.json["code"]) == (404, "not_found")
+    assert (await client.get("/things/7", token="usr_1")).status == 200
+
+
+async def test_a_slash_at_the_end_is_another_address(client: RestClient) -> None:
+    reply = await client.get("/open/")
+    assert (reply.status, "location" in reply.headers) == (404, False)
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "text/json", "", "json"])
+async def test_only_what_says_it_is_json_is_read(client: RestClient, shop: Shop, kind: str) -> None:
+    body = b'{"amount": "1.00"}'
+    reply = await client.call("POST", "/buy", body, "usr_1", {"content-type": kind, "idempotency-key": "k"})
+    assert (reply.status, reply.json["code"]) == (415, "unsupported_media_type")
+    assert shop.bought == []
+
+
+async def test_who_may_not_is_told_so_before_what_is_wrong_with_the_body(client: RestClient) -> None:
+    reply = await client.call("POST", "/buy", b"a=b", "", {"content-type": "text/plain"})
+    assert reply.status == 401
+
+
+async def test_a_body_over_the_limit_is_413(client: RestClient) -> None:
+    reply = await client.post("/buy", b" " * (MAX_BODY_BYTES + 1), token="usr_1", key="k")
+    assert (reply.status, reply.json["code"]) == (413, "too_large")
+
+
+async def test_a_refusal_stays_short_whatever_was_sent(client: RestClient) -> None:
+    many = {f"{'x' * 1_000}{number}": 1 for number in range(500)}
+    reply = await client.post("/buy", {"amount": "9" * 100_000, **many}, token="usr_1", key="k")
+    assert reply.status == 422
+    assert len(reply.body) < 20_000
+
+
 @pytest.mark.parametrize(
     ("body", "status", "field"),
     [
@@ -121,6 +179,10 @@ async def test_unknown_addresses_and_methods_are_problems_too(client: RestClient
         ({"amount": "99999999999999999"}, 422, "amount"),
         ({"amount": "NaN"}, 422, "amount"),
         ({"amount": "1e3"}, 422, "amount"),
+        ({"amount": "01"}, 422, "amount"),
+        ({"amount": "\u0661"}, 422, "amount"),
+        ({"amount": "1", "bytes": "\u0661"}, 422, "bytes"),
+        ({"amount": "1", "bytes": "01"}, 422, "bytes"),
         ({"amount": "1", "bytes": "1.5"}, 422, "bytes"),
         ({"amount": "1", "bytes": 7}, 422, "bytes"),
     ],
@@ -130,7 +192,7 @@ async def test_bad_bodies_are_refused_by_name_and_change_nothing(
 ) -> None:
     reply = await client.post("/buy", body, token="usr_1", key="k")
     assert reply.status == status
-    assert field in reply.json["detail"]
+    assert [error["field"] for error in reply.json.get("errors", ())] == ([field] if field else [])
     assert shop.bought == []
 
 
@@ -159,6 +221,19 @@ async def test_keys_belong_to_their_principal(client: RestClient, shop: Shop) ->
     for user in ("usr_1", "usr_2"):
         assert (await client.post("/buy", {"amount": "1.00"}, token=user, key="k")).status == 201
     assert len(shop.bought) == 2
+
+
+async def test_keys_are_forgotten_after_a_day(
+    client: RestClient, shop: Shop, plain_db: Database, clock: FakeClock
+) -> None:
+    for key in ("k1", "k2"):
+        await client.post("/buy", {"amount": "1.00"}, token="usr_1", key=key)
+    await client.post("/buy", {"amount": "1.00"}, token="usr_2", key="k1")
+    clock.advance(24 * 3600 + 1)
+    assert (await client.post("/buy", {"amount": "2.00"}, token="usr_1", key="k1")).status == 201
+    async with plain_db.snapshot() as tx:
+        kept = await tx.all(select(tables.http_idempotency.c.principal, tables.http_idempotency.c.key))
+    assert sorted(map(tuple, kept)) == [("usr_1", "k1"), ("usr_2", "k1")]
 
 
 async def test_a_refusal_is_remembered(client: RestClient, shop: Shop) -> None:
