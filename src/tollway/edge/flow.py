@@ -118,6 +118,10 @@ class Flow:
         self.slot.target = target
         self.slot[meter.REQUESTS] += 1
 
+    def carried_another_request(self) -> None:
+        """Note another request to the same target."""
+        self.slot[meter.REQUESTS] += 1
+
     def end(self, cause: Cause) -> None:
         """Write the end into the book. It is reported until acknowledged, then the slot is freed."""
         self.ended = True

@@ -19,6 +19,7 @@ from tollway.wire.http1 import (
 ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 PROXY_NAME = b"tollway"
 _HTTP_PORT = 80
+_EMPTY_LINE = b"  HTTP/1.1\r\n"
 _PORTS = range(1, 65_536)
 
 
@@ -77,38 +78,44 @@ def basic_login(authorization: bytes) -> tuple[str, str] | None:
     return (username, password) if colon else None
 
 
-def request_head(head: RequestHead, target: Target, via: str) -> bytes | Refusal:
-    """Return the head for the origin: origin-form, its own Host, nothing that was meant for us."""
-    headers = [(b"Host", target.authority)]
-    headers += [
-        pair for pair in strip_hop_by_hop(head.headers, head.connection) if pair[0].lower() != b"host"
-    ]
+def request_fields(head: RequestHead, via: str) -> bytes | Refusal:
+    """Return the headers for the origin, all but Host: nothing that was meant for us, nothing that tells of the client."""
+    fields = [pair for pair in strip_hop_by_hop(head.headers, head.connection) if pair[0].lower() != b"host"]
     if head.framing is Framing.CHUNKED:
-        headers.append((b"Transfer-Encoding", b"chunked"))
+        fields.append((b"Transfer-Encoding", b"chunked"))
     if head.upgrade:
-        headers += [(b"Connection", b"Upgrade"), (b"Upgrade", head.upgrade)]
+        fields += [(b"Connection", b"Upgrade"), (b"Upgrade", head.upgrade)]
     if via:
-        if any(name.lower() == b"via" and via.encode() in value.split() for name, value in headers):
+        if any(name.lower() == b"via" and via.encode() in value.split() for name, value in fields):
             return LOOP
-        headers.append((b"Via", b"1.%d %b" % (head.minor, via.encode())))
-    return write_request_head(head.method, target.path, headers)
+        fields.append((b"Via", b"1.%d %b" % (head.minor, via.encode())))
+    return write_request_head(b"", b"", fields)[len(_EMPTY_LINE) :]
 
 
-def response_head(head: ResponseHead, request: RequestHead, via: str, *, close: bool) -> bytes:
-    """Return the head for the client."""
-    headers = strip_hop_by_hop(head.headers, head.connection)
+def request_head(method: bytes, target: Target, fields: bytes) -> bytes:
+    """Return the whole head for the origin: origin-form, and the URL's own Host."""
+    return b"%b %b HTTP/1.1\r\nHost: %b\r\n%b" % (method, target.path, target.authority, fields)
+
+
+def response_head(
+    head: ResponseHead, request: RequestHead, via: str, *, close: bool, raw: bytes = b""
+) -> bytes:
+    """Return the head for the client; `raw` is the head as it came, if that is known: mostly nothing changes."""
+    fields = strip_hop_by_hop(head.headers, head.connection)
+    if raw and len(fields) == len(head.headers) and head.minor and request.minor and not (via or close):
+        return raw
     if via:
-        headers.append((b"Via", b"1.%d %b" % (head.minor, via.encode())))
+        fields.append((b"Via", b"1.%d %b" % (head.minor, via.encode())))
     if head.status == 101:
-        headers += [(b"Connection", b"Upgrade"), (b"Upgrade", head.upgrade)]
+        fields += [(b"Connection", b"Upgrade"), (b"Upgrade", head.upgrade)]
     elif head.status >= 200:
         if head.framing is Framing.CHUNKED and request.minor:
-            headers.append((b"Transfer-Encoding", b"chunked"))
+            fields.append((b"Transfer-Encoding", b"chunked"))
         if close:
-            headers.append((b"Connection", b"close"))
+            fields.append((b"Connection", b"close"))
         elif not request.minor:
-            headers.append((b"Connection", b"keep-alive"))
-    return write_response_head(head.status, headers, head.reason)
+            fields.append((b"Connection", b"keep-alive"))
+    return write_response_head(head.status, fields, head.reason)
 
 
 def refusal_response(why: Refusal, realm: str, method: bytes) -> bytes:

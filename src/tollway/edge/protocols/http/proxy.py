@@ -6,12 +6,11 @@ opens a tunnel or an exchange, and after an exchange the next head is awaited.
 """
 
 import socket
-import time
-from collections.abc import Callable
 
 from tollway.edge.flow import Cause
 from tollway.edge.gate import Gate
 from tollway.edge.hello import Hello
+from tollway.edge.protocols.http.alike import Alike
 from tollway.edge.protocols.http.exchange import Exchange
 from tollway.edge.protocols.http.heads import (
     ESTABLISHED,
@@ -21,6 +20,7 @@ from tollway.edge.protocols.http.heads import (
     connect_target,
     credentials,
     refusal_response,
+    request_fields,
     request_head,
 )
 from tollway.edge.refusal import BAD_CREDENTIALS, NO_CREDENTIALS, Refusal, bad_request
@@ -33,28 +33,38 @@ _METHODS_REFUSED = frozenset((b"TRACE",))  # it would echo what other proxies ad
 class HttpProxy(Hello):
     """An HTTP client of the proxy, for as long as its connection lasts."""
 
-    __slots__ = ("_authorization", "exchange", "head", "reader")
+    __slots__ = ("_alike", "_authorization", "_outgoing", "_target", "exchange", "head", "reader")
 
     def __init__(self, gate: Gate, client: socket.socket, client_address: str) -> None:
         self.reader = RequestReader(LIMITS)
         self.head: RequestHead | None = None
         self.exchange: Exchange | None = None
         self._authorization = b""
+        self._alike = Alike()
+        self._target = Target("", 0, b"", b"")
+        self._outgoing = b""  # the head as the origin gets it
         super().__init__(gate, client, client_address, "http")
 
     def ready(self, fd: int, mask: int) -> None:
         """The client can be heard or spoken to: while a request is carried, that is the exchange's affair."""
-        if self.exchange is not None:
-            self.exchange.client_ready(mask)
+        exchange = self.exchange
+        if exchange is not None and exchange.busy:
+            exchange.client_ready(mask)
         else:
             super().ready(fd, mask)
 
     def told(self) -> None:
         """Read a request head, if it is complete."""
-        if self.reader.between_messages and self.flow is not None:
-            self.deadline = time.monotonic() + self.gate.settings.head_timeout_s
-        if self.unread:
-            self.reader.feed(self.unread)
+        data, fresh = self.unread, self.reader.between_messages
+        if fresh and self.flow is not None:
+            alike = self._alike.read(data)
+            if alike is not None:
+                self.head, self.unread = alike, data[alike.size :]
+                self.pay(alike.size, self._route)
+                return
+            self.deadline = self.gate.reactor.now + self.gate.settings.head_timeout_s
+        if data:
+            self.reader.feed(data)
             self.unread = b""
         try:
             head = self.reader.next_event()
@@ -64,6 +74,7 @@ class HttpProxy(Hello):
         if head is not None:
             assert isinstance(head, RequestHead), "between messages only a head can follow"
             self.head = head
+            self._alike.heard(data if fresh else b"", head)
             self._identify(head)
 
     def refuse(self, why: Refusal) -> None:
@@ -72,41 +83,12 @@ class HttpProxy(Hello):
         method = self.head.method if self.head is not None else b""
         self.last_word(refusal_response(why, self.gate.settings.realm, method), why)
 
-    def next_request(self, unread: bytes) -> None:
-        """The exchange is over and both sides agree to go on."""
-        self.exchange = None
-        self.head = None
-        self.unread = unread
-        self.said = 0
-        self.deadline = self.gate.reactor.now + self.gate.settings.idle_timeout_s
-        self.gate.reactor.time(self)
-        self.go_on()
-
-    def retry(self, unread: bytes, dial: Callable[[], None]) -> None:
-        """A kept connection was dead: carry the same request over a new one."""
-        self.exchange = None
-        self.unread = unread
-        self.gate.reactor.time(self)
-        dial()
-
-    def take_rest(self) -> bytes:
-        """Take what the client said behind the head, and begin anew with reading."""
-        rest = self.reader.rest() + self.unread
-        self.reader, self.unread = RequestReader(LIMITS), b""
-        return rest
-
-    def hand_over(self) -> socket.socket:
-        """Give the client away: it is somebody else's from now on."""
-        self.closed = True
-        self.exchange = None
-        self.gate.reactor.untime(self)
-        return self.client
-
-    def go_on(self) -> None:
-        """After a step: read what the client said meanwhile."""
-        if self.reader.waiting and not self.unread:
-            self.told()
-        super().go_on()
+    def expired(self) -> None:
+        """The client, the origin or we were too slow."""
+        if self.exchange is not None and self.exchange.busy:
+            self.exchange.expired()
+        else:
+            super().expired()
 
     # ── who and where ───────────────────────────────────────────────────────────────────────────────
 
@@ -116,8 +98,10 @@ class HttpProxy(Hello):
             self.pay(head.size, self._route)
             return
         if self.flow is not None:
+            self._drop_exchange()
             self.gate.close(self.flow, Cause.USER_REQUEST)
             self.flow = None
+            self.said = 0
         self.protocol = "connect" if head.method == b"CONNECT" else "http"
         login = basic_login(authorization)
         if login is None:
@@ -132,18 +116,19 @@ class HttpProxy(Hello):
         if head.method == b"CONNECT":
             self._connect(head)
             return
-        if head.method in _METHODS_REFUSED:
-            self.refused(bad_request(405, "This method is not carried"))
-            return
-        target = absolute_target(head.method, head.target)
+        target = self._alike.target(head.target) or absolute_target(head.method, head.target)
         if isinstance(target, Refusal):
             self.refused(target)
             return
-        outgoing = request_head(head, target, self.gate.settings.via)
-        if isinstance(outgoing, Refusal):
-            self.refused(outgoing)
+        if head.method in _METHODS_REFUSED:
+            self.refused(bad_request(405, "This method is not carried"))
             return
-        self._fetch(head, target, outgoing)
+        fields = self._alike.fields or request_fields(head, self.gate.settings.via)
+        if isinstance(fields, Refusal):
+            self.refused(fields)
+            return
+        self._outgoing = request_head(head.method, target, self._alike.keep(fields))
+        self._fetch(target)
 
     def _connect(self, head: RequestHead) -> None:
         target = connect_target(head.target)
@@ -163,34 +148,70 @@ class HttpProxy(Hello):
 
     # ── plain requests ──────────────────────────────────────────────────────────────────────────────
 
-    def _fetch(self, head: RequestHead, target: Target, outgoing: bytes) -> None:
-        """Carry the request over a kept connection, or over a new one."""
-        assert self.flow is not None
-        kept = self.gate.reuse(self.flow, target.host, target.port)
-        if kept is not None:
-            self.flow.carried_request(f"{target.host}:{target.port}")
-            self._exchange(head, target, outgoing, kept, reused=True)
+    def _fetch(self, target: Target) -> None:
+        """Carry the request over the connection at hand, a kept one, or a new one."""
+        flow, exchange = self.flow, self.exchange
+        assert flow is not None
+        if exchange is not None and exchange.port == target.port and exchange.host == target.host:
+            flow.carried_another_request()
+            self._begin(exchange)
+            return
+        self._drop_exchange()
+        self._alike.went_to(target)
+        self._target = target
+        kept = self.gate.reuse(flow, target.host, target.port)
+        if kept is None:
+            self.reach(target.host, target.port, self._reached)
         else:
-            self._dial(head, target, outgoing)
+            flow.carried_request(f"{target.host}:{target.port}")
+            self._begin(Exchange(self, kept, target.host, target.port, used=True))
 
-    def _dial(self, head: RequestHead, target: Target, outgoing: bytes) -> None:
-        def reached(origin: socket.socket) -> None:
-            self._origin = None
-            self._exchange(head, target, outgoing, origin, reused=False)
+    def _reached(self, origin: socket.socket) -> None:
+        self._origin = None
+        target = self._target
+        self._begin(Exchange(self, origin, target.host, target.port, used=False))
 
-        self.reach(target.host, target.port, reached)
+    def _begin(self, exchange: Exchange) -> None:
+        """Let the exchange carry the request; the bytes behind the head are its affair, chunks stay with the reader."""
+        assert self.head is not None
+        unread = b""
+        if self.head.framing is not Framing.CHUNKED:
+            unread, self.unread = self.reader.rest() + self.unread, b""
+            self.reader = RequestReader(LIMITS)
+        self.exchange = exchange
+        exchange.begin(self.head, self._outgoing, unread)
 
-    def _exchange(
-        self, head: RequestHead, target: Target, outgoing: bytes, origin: socket.socket, *, reused: bool
-    ) -> None:
-        retry = (lambda: self._dial(head, target, outgoing)) if reused else None
-        self.exchange = Exchange(self, head, target, origin, retry)
-        self.exchange.start(outgoing)
+    def next_request(self, unread: bytes) -> None:
+        """The exchange is over and both sides agree to go on."""
+        self.head = None
+        self.unread = unread
+        self.deadline = self.gate.reactor.now + self.gate.settings.idle_timeout_s
+        if unread or self.missed or self.reader.waiting:
+            self.go_on()
+
+    def try_again(self, unread: bytes) -> None:
+        """The connection at hand was dead: carry the same request over a new one."""
+        self.unread = unread
+        self._alike.went_to(self._target)
+        self.reach(self._target.host, self._target.port, self._reached)
+
+    def go_on(self) -> None:
+        """After a step: read what the client said meanwhile."""
+        if self.reader.waiting and not self.unread:
+            self.told()
+        super().go_on()
+
+    def hand_over(self) -> socket.socket:
+        """Give the client away: it is somebody else's from now on."""
+        self.closed = True
+        self.exchange = None
+        self.gate.reactor.untime(self)
+        return self.client
 
     def _drop_exchange(self) -> None:
-        if self.exchange is not None:
-            self.exchange.abandon()
-            self.exchange = None
+        exchange, self.exchange = self.exchange, None
+        if exchange is not None:
+            exchange.part()
 
     def _end(self, cause: Cause) -> bool:
         self._drop_exchange()

@@ -5,13 +5,14 @@ from typing import Protocol
 
 from tollway.edge.flow import Flow
 from tollway.edge.pump import CHUNK_BYTES, SCRATCH
+from tollway.edge.reactor import Reactor
 from tollway.wire.http1 import LAST_CHUNK, BadMessage, Data, End, RequestReader, write_chunk
 
 
 class Uploading(Protocol):
     """What an upload is part of."""
 
-    def uploaded(self) -> None:
+    def upload_ended(self) -> None:
         """Everything was passed on."""
         ...
 
@@ -33,6 +34,7 @@ class ChunkedUpload:
         "_flow",
         "_last",
         "_origin",
+        "_reactor",
         "_reader",
         "_unsent",
         "_uploading",
@@ -50,9 +52,10 @@ class ChunkedUpload:
         reader: RequestReader,
         client: socket.socket,
         origin: socket.socket,
+        reactor: Reactor,
     ) -> None:
         self._uploading, self._flow, self._reader = uploading, flow, reader
-        self._client, self._origin = client, origin
+        self._client, self._origin, self._reactor = client, origin, reactor
         self._event: Data | End | None = None
         self._unsent = b""
         self._last = self._waiting = False
@@ -108,6 +111,7 @@ class ChunkedUpload:
             sent = self._origin.send(self._unsent)
         except BlockingIOError:
             self.writable = False
+            self._reactor.arm(self._origin)
             return False
         except OSError:
             self.done = True
@@ -116,7 +120,7 @@ class ChunkedUpload:
         self._unsent = self._unsent[sent:]
         if self._last and not self._unsent:
             self.done = True
-            self._uploading.uploaded()
+            self._uploading.upload_ended()
         return True
 
     def _listen(self) -> bool:

@@ -1,0 +1,242 @@
+"""The way down: what the origin answers, read, changed where a proxy must, paid for and written to the client.
+
+Heads and chunks are read and written anew. A body of known length, or one that ends with the connection, is
+moved by a pump, which splices large ones. Whatever goes to the client was taken from the allowance first:
+small answers in one piece, everything else through the pump.
+"""
+
+from typing import TYPE_CHECKING
+
+from tollway.edge import refusal
+from tollway.edge.flow import Cause
+from tollway.edge.protocols.http.heads import response_head
+from tollway.edge.pump import CHUNK_BYTES, SCRATCH, Pump
+from tollway.wire.http1 import (
+    LAST_CHUNK,
+    BadMessage,
+    Data,
+    Framing,
+    RequestHead,
+    ResponseHead,
+    ResponseReader,
+    write_chunk,
+)
+
+if TYPE_CHECKING:
+    from tollway.edge.protocols.http.exchange import Exchange
+
+
+class Response:
+    """The response to the exchange's present request."""
+
+    __slots__ = (
+        "_client_ends",
+        "_down",
+        "_exchange",
+        "_finished",
+        "_keep_origin",
+        "_last",
+        "_output_before",
+        "_raw",
+        "_reader",
+        "_request",
+    )
+
+    def __init__(self, exchange: "Exchange") -> None:
+        self._exchange = exchange
+        self._down: Pump | None = None
+        self._finished = False  # the origin has sent its last byte, read or not
+
+    def expect(self, request: RequestHead) -> None:
+        """Make ready for the response to this request."""
+        self._request = request
+        self._reader = ResponseReader(request.method)
+        self._raw = b""  # the head as it came, when it came in one piece
+        self._output_before = self._exchange.flow.output_octets
+        self._last = False  # what is being written is the end
+        self._client_ends = not request.keep_alive
+        self._keep_origin = False
+
+    @property
+    def untouched(self) -> bool:
+        """Whether the origin has not said anything."""
+        return self._reader.untouched
+
+    @property
+    def begun(self) -> bool:
+        """Whether the client has heard something of it."""
+        return self._exchange.flow.output_octets != self._output_before
+
+    # ── events ──────────────────────────────────────────────────────────────────────────────────────
+
+    def origin_readable(self, *, finished: bool) -> None:
+        """The origin has said something."""
+        if finished:
+            self._finished = True
+        down = self._down
+        if down is None:
+            self._listen()
+        else:
+            down.hangup = self._finished
+            down.readable = True
+            down.run()
+
+    def client_writable(self) -> None:
+        """The client can take more."""
+        if self._down is not None and not self._down.writable:
+            self._down.writable = True
+            self._down.run()
+
+    # ── reading ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _listen(self) -> None:
+        """Read what the origin says, until there is no more or the client is slower."""
+        exchange = self._exchange
+        while self._down is None and exchange.busy:
+            try:
+                got = exchange.origin.recv_into(SCRATCH, CHUNK_BYTES)
+            except BlockingIOError:
+                return
+            except OSError:
+                got = 0
+            if not got:
+                exchange.lost_origin()
+                return
+            data = SCRATCH[:got].tobytes()
+            self._raw = data if self._reader.untouched else b""
+            self._reader.feed(data)
+            try:
+                self._read_on()
+            except BadMessage:
+                exchange.fail(refusal.ORIGIN_MALFORMED)
+                return
+            if got < CHUNK_BYTES and not self._finished:
+                return
+
+    def _read_on(self) -> None:
+        """Turn what was read into what the client is told."""
+        out = b""
+        chunked = self._request.minor > 0  # a client of HTTP/1.0 gets the body plain
+        while (event := self._reader.next_event()) is not None:
+            if isinstance(event, Data):
+                out += write_chunk(event.payload) if chunked else event.payload
+            elif not isinstance(event, ResponseHead):
+                self._keep_origin = self._keep_origin and not self._reader.rest()
+                self._say(out + (LAST_CHUNK if chunked else b""), last=True)
+                return
+            elif event.status < 200 and event.status != 101:
+                # 1xx is for clients that know it (RFC 9110, section 15.2).
+                out += response_head(event, self._request, "", close=False) if chunked else b""
+                self._raw = b""
+            elif event.framing is Framing.CHUNKED:
+                self._client_ends = self._client_ends or not chunked
+                out += self._rewritten(event)
+            else:
+                self._respond(event, out)
+                return
+        if out:
+            self._say(out, last=False)
+
+    def _respond(self, head: ResponseHead, before: bytes) -> None:
+        """Say the head, and a body that is not chunked."""
+        if head.status == 101:
+            out = before + response_head(head, self._request, "", close=False)
+            self._exchange.switch(out + self._reader.rest())
+            return
+        if head.framing is Framing.UNTIL_CLOSE:
+            self._client_ends = True
+        out = before + self._rewritten(head)
+        body = self._reader.rest()
+        if head.framing is Framing.UNTIL_CLOSE:
+            self._pump(out + body, -1, last=True)
+        elif len(body) == head.length:
+            self._say(out + body, last=True)
+        elif len(body) > head.length:
+            self._keep_origin = False
+            self._say(out + body[: head.length], last=True)
+        else:
+            self._pump(out + body, len(out) + head.length, last=True)
+
+    def _rewritten(self, head: ResponseHead) -> bytes:
+        self._keep_origin = head.keep_alive
+        self._client_ends = self._client_ends or not self._exchange.uploaded
+        via = self._exchange.gate.settings.via
+        return response_head(head, self._request, via, close=self._client_ends, raw=self._raw[: head.size])
+
+    # ── writing ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _say(self, out: bytes, *, last: bool) -> None:
+        """Write a piece to the client: at once when it is paid for and fits, else through a pump."""
+        exchange = self._exchange
+        flow = exchange.flow
+        allowance = flow.allowance
+        if allowance.bucket is None and allowance.take_whole(len(out)):
+            try:
+                sent = exchange.proxy.client.send(out)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                allowance.give(len(out))
+                exchange.end(Cause.LOST_CARRIER)
+                return
+            flow.said(sent)
+            if sent < len(out):
+                allowance.give(len(out) - sent)
+            out = out[sent:]
+        if out:
+            self._pump(out, len(out), last=last)
+        elif last:
+            exchange.complete(keep_origin=self._keep_origin, client_ends=self._client_ends)
+
+    def _pump(self, early: bytes, left: int, *, last: bool) -> None:
+        exchange, gate = self._exchange, self._exchange.gate
+        client = exchange.proxy.client
+        self._last = last
+        down = Pump(self, exchange.flow, exchange.origin, client, gate.reactor, gate.pipes, upwards=False)
+        down.early, down.left, down.hangup = early, left, self._finished
+        self._down = down
+        down.run()
+
+    # ── what the pump tells ─────────────────────────────────────────────────────────────────────────
+
+    def ended(self, pump: Pump) -> None:
+        """The pump has moved all it should, or was stopped, or the origin ended before that."""
+        self._down = None
+        exchange = self._exchange
+        if pump.stopping:
+            exchange.end(Cause.QUOTA)
+        elif pump.left > 0:
+            exchange.end(Cause.NAS_ERROR)
+        elif self._last:
+            exchange.complete(keep_origin=self._keep_origin, client_ends=self._client_ends)
+        else:
+            self._listen()
+
+    def source_lost(self, pump: Pump) -> None:  # noqa: ARG002
+        """The origin is gone."""
+        self._exchange.end(Cause.NAS_ERROR)
+
+    def sink_lost(self, pump: Pump) -> None:  # noqa: ARG002
+        """The client is gone."""
+        self._exchange.end(Cause.LOST_CARRIER)
+
+    def exhausted(self, pump: Pump) -> None:  # noqa: ARG002
+        """The allowance is used up."""
+        self.stop()
+
+    def stop(self) -> None:
+        """Say that the allowance is used up, or if the response has begun, end it after what is held."""
+        down = self._down
+        if down is not None and down.held:
+            down.stopping = True
+            self._exchange.gate.reactor.soon(down.resume)
+        elif self.begun:
+            self._exchange.end(Cause.QUOTA)
+        else:
+            self._exchange.fail(refusal.NO_ALLOWANCE)
+
+    def abandon(self) -> None:
+        """Stop."""
+        if self._down is not None:
+            self._down.abandon()
+            self._down = None
