@@ -168,6 +168,14 @@ def test_every_route_has_its_line_in_the_table_and_no_other() -> None:
     assert declared == {rule: lines(text) for rule, text in TABLE.items()}
 
 
+def test_reading_changes_nothing_and_changing_leaves_a_trace() -> None:
+    for route in ROUTES:
+        reads = route.method == "GET"
+        assert reads == (not route.policy.audit), route.name
+        if not route.public:
+            assert route.policy.permission.endswith(":read" if reads else ":write"), route.name
+
+
 def test_a_role_may_do_what_the_roles_below_it_may() -> None:
     assert PERMISSIONS["customer"] < PERMISSIONS["support"] < PERMISSIONS["admin"]
     assert {one for one in PERMISSIONS["admin"] if one.startswith("admin:")} == {"admin:read", "admin:write"}

@@ -313,6 +313,18 @@ ODD_QUERIES = (
 )
 
 
+def test_every_text_of_a_query_has_its_form() -> None:
+    """Free text reaches a database: PostgreSQL takes no NUL, and an index no novel."""
+    read_elsewhere = {"cursor", "since", "until", "email"}  # each is parsed as a whole
+    for one in QUERIES:
+        parameter = one.values[1]
+        kinds = parameter["schema"].get("anyOf", [parameter["schema"]])
+        free = [
+            kind for kind in kinds if kind.get("type") == "string" and not {"pattern", "enum"} & set(kind)
+        ]
+        assert not free or parameter["name"] in read_elsewhere, one.id
+
+
 @pytest.mark.parametrize(("route", "parameter"), QUERIES)
 def test_odd_queries_are_refused_by_name_or_find_nothing(
     route: Route, parameter: dict[str, Any], house: Business, ann: Customer, operator: Caller

@@ -307,6 +307,13 @@ def test_the_description_is_the_one_that_is_committed(nobody: Caller) -> None:
     assert nobody.get("/api/openapi.json").json == OPENAPI
 
 
+@pytest.mark.parametrize("asked", ["bytes=0-9", "bytes=99999999-", "bytes=x", "x", "bytes=" + "0-1," * 500])
+def test_nobody_is_served_in_slices(asked: str, nobody: Caller) -> None:
+    for path in ("/api/openapi.json", "/api/docs", "/api/catalog/assets"):
+        reply = nobody.get(path, range=asked)
+        assert (reply.status, reply.body) == (200, nobody.get(path).body)
+
+
 def test_a_log_line_cannot_be_forged(house: Business, nobody: Caller) -> None:
     agent = 'x", "level": "error", "event": "all is lost'
     nobody.get("/api/catalog/assets?secret=hunter2hunter2", user_agent=agent)

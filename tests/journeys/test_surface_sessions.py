@@ -330,7 +330,7 @@ def test_a_suspended_customer_is_out_within_a_second(
     assert nobody.post("/api/auth/token", dora.login).status == 200
 
 
-# ── secrets ─────────────────────────────────────────────────────────────────────────────────────────
+# ── traces ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_secrets_are_in_no_log_and_no_record(
@@ -364,3 +364,17 @@ def test_secrets_are_in_no_log_and_no_record(
     for name, secret in secrets.items():
         assert secret not in house.log, f"the log shows the {name}"
         assert secret not in record, f"the audit trail shows the {name}"
+
+
+def test_every_way_in_and_out_is_recorded(house: Business, dora: Customer, operator: Caller) -> None:
+    stranger = house.caller()
+    stranger.post("/api/auth/token", {"email": dora.email, "password": "not the password"})
+    dora.caller.post("/api/auth/logout")
+
+    def topics() -> set[str]:
+        entries = operator.get(f"/api/admin/audit?subject={dora.id}&limit=200").json["items"]
+        return {entry["topic"] for entry in entries}
+
+    known = {"USER_REGISTERED", "EMAIL_VERIFIED", "USER_LOGGED_IN", "LOGIN_FAILED", "SESSION_REVOKED"}
+    until(lambda: known <= topics())
+    assert operator.get("/api/admin/audit/verify").json["ok"]

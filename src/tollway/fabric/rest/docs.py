@@ -1,11 +1,12 @@
 """The description of the whole API: one committed document, and one page that draws it without any other host."""
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import FileResponse
+from starlette.responses import Response
 
 HERE = Path(__file__).parent
 DOCUMENT = HERE / "openapi.json"
@@ -37,12 +38,17 @@ def describe(app: FastAPI) -> dict[str, Any]:
     return document
 
 
-async def _document(_request: Request) -> FileResponse:
-    return FileResponse(DOCUMENT, media_type="application/json")
+async def _document(_request: Request) -> Response:
+    return Response(_read(DOCUMENT), media_type="application/json")
 
 
-async def _page(_request: Request) -> FileResponse:
-    return FileResponse(PAGE, media_type="text/html; charset=utf-8")
+async def _page(_request: Request) -> Response:
+    return Response(_read(PAGE), media_type="text/html; charset=utf-8")
+
+
+@cache
+def _read(path: Path) -> bytes:
+    return path.read_bytes()
 
 
 _PROBLEM: dict[str, Any] = {

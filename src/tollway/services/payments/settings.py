@@ -27,6 +27,7 @@ class PaymentsSettings(BaseModel):
     currencies: tuple[str, ...] = Field(("USD", "EUR"), description="What can be deposited")
     deposit_min: str = Field("1.00", description="The least that can be deposited, in whole units")
     deposit_max: str = Field("10000.00", description="The most that can be deposited at once, in whole units")
+    max_cards: int = Field(20, ge=1, description="Saved cards a customer may have at once")
     success_url: str = Field(
         "",
         description="Where a hosted checkout sends the customer; empty: the deposit's page of the platform",

@@ -162,7 +162,7 @@ def _time(name: str, text: str) -> int:
     try:
         return from_rfc3339(text) if text else 0
     except (ValueError, OverflowError) as error:
-        raise Invalid.of(name, str(error)) from error
+        raise Invalid.of(name, "must be a time with its zone, such as 2026-11-01T00:00:00Z") from error
 
 
 def _total(one: Total) -> dict[str, int]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from tollway.contracts import identity_pb2
 from tollway.fabric.db import Database
-from tollway.kit.errors import NotFound
+from tollway.kit.errors import Conflict, NotFound
 from tollway.kit.ids import is_id, new_id
 from tollway.services.payments import store
 from tollway.services.payments.model import SavedMethod
@@ -20,10 +20,13 @@ PREFIX = "pmt"
 class Cards:
     """Who a user is at the provider, and which cards are kept."""
 
-    def __init__(self, db: Database, provider: PaymentProvider, identity: "IdentityAsyncStub") -> None:
+    def __init__(
+        self, db: Database, provider: PaymentProvider, identity: "IdentityAsyncStub", most: int
+    ) -> None:
         self._db = db
         self._provider = provider
         self._identity = identity
+        self._most = most
 
     async def customer_of(self, user_id: str) -> str:
         """Return the provider's reference of a user, made on first use.
@@ -51,7 +54,12 @@ class Cards:
         return (await self._own(user_id, method)).ref if is_id(PREFIX, method) else method
 
     async def save(self, user_id: str, token: str) -> SavedMethod:
-        """Keep a card for later. Raises CardDeclined, or Invalid for a token that the provider refuses."""
+        """Keep a card for later.
+
+        Raises CardDeclined, Invalid for a token that the provider refuses, Conflict when enough are kept.
+        """
+        if len(await self.list(user_id)) >= self._most:
+            raise Conflict(f"you have {self._most} saved cards, which is the most; forget one")
         try:
             card = await self._provider.save_card(await self.customer_of(user_id), token)
         except CustomerGone:

@@ -33,6 +33,6 @@ class Payments:
     ) -> None:
         self.db = db
         self.provider = provider
-        self.cards = Cards(db, provider, identity)
+        self.cards = Cards(db, provider, identity, settings.max_cards)
         self.deposits = Deposits(db, settings, provider, self.cards, ledger, public_url)
         self.webhooks = Webhooks(db, settings, provider, self.deposits, public_url, seal_key)

@@ -5,8 +5,9 @@ import pytest
 from tests.kit.databases import Kind
 from tests.kit.payments import Till
 from tollway.contracts.errors import CardDeclined
-from tollway.kit.errors import Invalid, NotFound
+from tollway.kit.errors import Conflict, Invalid, NotFound
 from tollway.services.payments.model import State
+from tollway.services.payments.settings import PaymentsSettings
 
 
 @pytest.fixture
@@ -69,3 +70,14 @@ async def test_a_provider_that_forgot_the_customer_gets_another(shop: Till) -> N
     new = await shop.room.cards.save("usr_ann", "pm_card_amex")
     assert [one.id for one in await shop.room.cards.list("usr_ann")] == [new.id]
     assert old.id != new.id
+
+
+async def test_nobody_keeps_cards_without_end(shop: Till) -> None:
+    most = PaymentsSettings.model_fields["max_cards"].default
+    for _ in range(most):
+        await shop.room.cards.save("usr_ann", "pm_card_visa")
+    with pytest.raises(Conflict, match="forget one"):
+        await shop.room.cards.save("usr_ann", "pm_card_visa")
+    await shop.room.cards.forget("usr_ann", (await shop.room.cards.list("usr_ann"))[0].id)
+    await shop.room.cards.save("usr_ann", "pm_card_visa")
+    await shop.room.cards.save("usr_bob", "pm_card_visa")
