@@ -40,10 +40,10 @@ class Alike:
         """Remember a head that was read in full; `data` begins with it, or is empty when that is not known."""
         self.fields = b""
         cut = data.find(b"\r\n")
-        if head.framing is Framing.NONE and not head.upgrade and head.size <= len(data):
-            if _LINE.fullmatch(data, 0, cut):
-                self._block, self._head = data[cut : head.size], head
-                return
+        plain = head.framing is Framing.NONE and not head.upgrade and head.size <= len(data)
+        if plain and _LINE.fullmatch(data, 0, cut):
+            self._block, self._head = data[cut : head.size], head
+            return
         self._block, self._head = b"", None
 
     def keep(self, fields: bytes) -> bytes:

@@ -117,12 +117,12 @@ class Exchange:
         self.uploaded = head.framing is Framing.NONE
         self.response.expect(head)
         self._touch()
-        if head.framing is Framing.LENGTH and len(unread) >= head.length:
-            if self.flow.allowance.take_whole(head.length):
-                self.flow.heard(head.length)
-                outgoing += unread[: head.length]
-                self.unread = unread[head.length :]
-                self.uploaded = True
+        here = head.framing is Framing.LENGTH and len(unread) >= head.length
+        if here and self.flow.allowance.take_whole(head.length):
+            self.flow.heard(head.length)
+            outgoing += unread[: head.length]
+            self.unread = unread[head.length :]
+            self.uploaded = True
         self._unsent = outgoing
         self._send_head()
 

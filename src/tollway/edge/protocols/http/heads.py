@@ -79,7 +79,7 @@ def basic_login(authorization: bytes) -> tuple[str, str] | None:
 
 
 def request_fields(head: RequestHead, via: str) -> bytes | Refusal:
-    """Return the headers for the origin, all but Host: nothing that was meant for us, nothing that tells of the client."""
+    """Return the headers for the origin, all but Host: nothing meant for us, nothing that tells of the client."""
     fields = [pair for pair in strip_hop_by_hop(head.headers, head.connection) if pair[0].lower() != b"host"]
     if head.framing is Framing.CHUNKED:
         fields.append((b"Transfer-Encoding", b"chunked"))
