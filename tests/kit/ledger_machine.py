@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.kit.books import ASSETS, CONSUMED, GB, USD, Books, books, house, user
 from tests.kit.clock import FakeClock
@@ -166,34 +166,37 @@ class RoomOnDatabase:
 
 
 SECOND_US = 1_000_000
-names = st.sampled_from([f"key-{number}" for number in range(12)])
-hold_ids = st.sampled_from([f"hld_{number}" for number in range(5)])
+names = st.sampled_from([f"key-{number}" for number in range(60)])
+hold_ids = st.sampled_from([f"hld_{number}" for number in range(12)])
 people = st.sampled_from(PEOPLE)
 amounts = st.integers(1, 40)
-lasting_s = st.sampled_from([0, 0, 5, 20])
+lasting_s = st.sampled_from([0, 5, 20])
 
 
 class LedgerMachine(RuleBasedStateMachine):
     """Set `make` to what gives a fresh ledger on a clock."""
 
     make: Callable[[FakeClock], LedgerUnderTest]
+    holds = Bundle("holds")
 
     @initialize()
     def begin(self) -> None:
         self.clock = FakeClock()
-        self.start_us = self.clock.now_us()
         self.ledger = type(self).make(self.clock)
-        self.model = LedgerModel({GB}, self.start_us)
+        self.model = LedgerModel({GB}, self.clock.now_us())
         self.txn_ids: dict[str, str] = {}
         self.commands: list[tuple[str, list[Any]]] = []
         self.sequence = 0
         # Something to play with, or most of what follows would be refused.
+        clearing, inventory = house("payments", USD, "clearing"), house("catalog", GB, "inventory")
         self._post(
             "begin",
             [
-                ("post", house("payments", USD, "clearing"), user("ann"), 100),
-                ("post", house("catalog", GB, "issuance"), house("catalog", GB, "inventory"), 200),
-                ("post", house("catalog", GB, "inventory"), user("ann", GB), 50, (USD, 7, 0)),
+                ("post", clearing, user("ann"), 200),
+                ("post", clearing, user("bob"), 100),
+                ("post", house("catalog", GB, "issuance"), inventory, 400),
+                ("post", inventory, user("ann", GB), 50, (USD, 7, 0)),
+                ("post", inventory, user("bob", GB), 60, (USD, 11, self._at(20))),
             ],
         )
 
@@ -224,37 +227,45 @@ class LedgerMachine(RuleBasedStateMachine):
     def refund(self, name: str, who: str, amount: int) -> None:
         self._post(name, [("post", user(who, GB), house("catalog", GB, "inventory"), amount)])
 
-    @rule(name=names, hold_id=hold_ids, who=people, amount=amounts, lasting=lasting_s)
-    def hold_money(self, name: str, hold_id: str, who: str, amount: int, lasting: int) -> None:
+    @rule(target=holds, name=names, hold_id=hold_ids, who=people, amount=amounts, lasting=lasting_s)
+    def hold_money(self, name: str, hold_id: str, who: str, amount: int, lasting: int) -> str:
         deferred = earnings_account(USD, "deferred")
         self._post(name, [("hold", hold_id, user(who), deferred, amount, self._at(lasting))])
+        return hold_id
 
-    @rule(name=names, hold_id=hold_ids, who=people, amount=amounts)
-    def hold_stock(self, name: str, hold_id: str, who: str, amount: int) -> None:
-        self._post(name, [("hold", hold_id, house("catalog", GB, "inventory"), user(who, GB), amount)])
+    @rule(target=holds, name=names, hold_id=hold_ids, who=people, amount=amounts)
+    def hold_stock(self, name: str, hold_id: str, who: str, amount: int) -> str:
+        inventory = house("catalog", GB, "inventory")
+        self._post(name, [("hold", hold_id, inventory, user(who, GB), amount)])
+        return hold_id
 
-    @rule(name=names, hold_id=hold_ids, other=hold_ids, amount=amounts, cost=st.integers(1, 20))
-    def capture(self, name: str, hold_id: str, other: str, amount: int, cost: int) -> None:
+    @rule(name=names, hold_id=holds, amount=amounts, cost=st.integers(1, 20))
+    def capture(self, name: str, hold_id: str, amount: int, cost: int) -> None:
         hold = self.model.state.holds.get(hold_id)
         lot = (USD, cost, 0) if hold and hold.credit[0] == "user" else None
-        legs: list[Any] = [("capture", hold_id, amount, lot)]
-        if other != hold_id:
-            legs.append(("release", other))
-        self._post(name, legs)
+        self._post(name, [("capture", hold_id, amount, lot)])
 
-    @rule(name=names, hold_id=hold_ids, amount=st.integers(0, 20))
+    @rule(name=names, one=holds, other=holds, amount=amounts)
+    def capture_one_and_release_the_other(self, name: str, one: str, other: str, amount: int) -> None:
+        self._post(name, [("capture", one, amount), ("release", other)])
+
+    @rule(name=names, hold_id=holds, amount=st.integers(0, 20))
     def release(self, name: str, hold_id: str, amount: int) -> None:
         self._post(name, [("release", hold_id, amount)])
+
+    @rule(name=names, hold_id=hold_ids)
+    def release_anything(self, name: str, hold_id: str) -> None:
+        self._post(name, [("release", hold_id, 0)])
 
     @precondition(lambda self: self.commands)
     @rule(data=st.data())
     def repeat(self, data: st.DataObject) -> None:
         self._post(*data.draw(st.sampled_from(self.commands)))
 
-    @rule(name=names, original=names)
-    def reverse(self, name: str, original: str) -> None:
-        if original not in self.txn_ids:
-            return
+    @precondition(lambda self: self.txn_ids)
+    @rule(name=names, data=st.data())
+    def reverse(self, name: str, data: st.DataObject) -> None:
+        original = data.draw(st.sampled_from(sorted(self.txn_ids)))
         known = name in self.model.done
         expected = self.model.reverse(name, original)
         command = Reversal(self.txn_ids[original], "tests", name, "tester", "")
@@ -265,6 +276,7 @@ class LedgerMachine(RuleBasedStateMachine):
     # ── metering ────────────────────────────────────────────────────────────────────────────────────
 
     @rule(
+        target=holds,
         hold_id=hold_ids,
         who=people,
         want=amounts,
@@ -281,9 +293,10 @@ class LedgerMachine(RuleBasedStateMachine):
         )
         actual = self._ask(asked)
         assert (actual if isinstance(actual, str) else tuple(actual)) == expected
+        return hold_id
 
     @rule(
-        hold_id=hold_ids,
+        hold_id=holds,
         session=st.sampled_from(["flw_1", "flw_2"]),
         cumulative=st.integers(0, 60),
         age=st.sampled_from([0, 0, 0, 1, 2]),
@@ -366,8 +379,7 @@ class LedgerMachine(RuleBasedStateMachine):
         return actual if isinstance(actual, str) else "applied"
 
     def _at(self, lasting_s: int) -> int:
-        # Counted from the beginning, so that the same step is the same request when it is repeated.
-        return self.start_us + lasting_s * SECOND_US if lasting_s else 0
+        return self.clock.now_us() + lasting_s * SECOND_US if lasting_s else 0
 
 
 def _leg(kind: str, *args: Any) -> Leg:

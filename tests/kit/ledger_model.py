@@ -98,6 +98,7 @@ class LedgerModel:
             self.state = before
             outcome = str(refusal)
         self.done[name] = Done(deepcopy(contents), outcome, self._effects)
+        self._effects = []
         return outcome
 
     def _leg(self, kind: str, *args: Any) -> None:

@@ -1,1 +1,26 @@
-"""The ledger: money and access in one multi-asset double-entry book."""
+"""The ledger: money and access in one multi-asset double-entry book.
+
+Access is an asset like money. A deposit, a purchase, a byte through the proxy, a gift, an expiry, a refund: each is
+a transaction whose legs move units between two accounts of one asset, and the books always balance.
+
+Promises
+- A transaction is applied whole or not at all, and once: its name (scope, key) means the same transaction for ever.
+  A refusal is remembered too, so a retry can't succeed later by surprise; a new try takes a new key.
+- Nobody can spend more than they have, and no capacity is sold twice, whoever asks, how often, at the same time.
+- Held units are captured in parts, released, or expire; what is held can't be spent by anybody else.
+- Metered use is charged by cumulative counters: reports may be lost, repeated or overtake each other.
+- Access lies in lots with cost and end. However finely a lot is used up, the pieces of its cost sum to its cost.
+- What was answered is on disk. What was committed is sealed within seconds, and `verify` finds every altered cell.
+
+Invariants
+- Per asset, debits equal credits. An account's counters are what its legs make them; its versions have no gaps.
+- A customer's access equals what remains in their lots; what is pending equals what open holds hold.
+- History is append-only. Only a reversal corrects, at most once.
+
+How it works: a command (`model/posting`, `metering`, `upkeep`) is performed on the book (`model/book`), the part of the
+ledger that is open in memory; what it changed is written as one page (`store/writing`). The batcher
+(`service/batcher`) gives many callers one commit. Whoever holds the pen (a row lock) is the only writer, so
+transactions have one order, that of their ids, on both engines.
+
+Neighbours: asks nobody; announces TransactionMade; is asked by catalog, orders, payments and access.
+"""

@@ -69,7 +69,8 @@ class Book:
         self._assets: dict[str, Asset] = {}
         self._accounts: dict[str, Account] = {}
         self._holds: dict[str, Hold] = {}
-        self._lots: dict[str, dict[str, Lot]] = {}
+        self._lots: dict[str, dict[str, Lot]] = {}  # by account
+        self._owners: dict[str, str] = {}  # of lots
         self._marks: dict[str, Mark] = {}
         # Outcomes of names: those on the present page, and those on the one before, which may not be written yet.
         self._known: dict[Name, Known | Txn] = {}
@@ -82,7 +83,7 @@ class Book:
     @property
     def places(self) -> int:
         """How much is open, roughly: what grows with use."""
-        return len(self._accounts) + len(self._holds) + len(self._marks)
+        return len(self._accounts) + len(self._holds) + len(self._owners) + len(self._marks)
 
     def lacks(self, wanted: Wanted) -> Wanted:
         """Return the part of `wanted` that is not shown yet."""
@@ -91,7 +92,7 @@ class Book:
             accounts={ref for ref in wanted.accounts if account_id(ref) not in self._accounts},
             holds={id_ for id_ in wanted.holds if id_ not in self._holds},
             sessions={id_ for id_ in wanted.sessions if id_ not in self._marks},
-            lots={id_ for id_ in wanted.lots if self.lot(id_) is None},
+            lots=wanted.lots - self._owners.keys(),
             transactions={id_ for id_ in wanted.transactions if id_ not in self._originals},
             earnings=wanted.earnings,
         )
@@ -113,7 +114,8 @@ class Book:
     def show_lots(self, lots: Iterable[Lot]) -> None:
         """Make lots known: all open ones of each account that is shown."""
         for lot in lots:
-            self._lots.setdefault(lot.account_id, {}).setdefault(lot.id, lot)
+            if lot.id not in self._owners:
+                self._put(lot)
 
     def show_marks(self, marks: Iterable[Mark]) -> None:
         """Make known how far sessions were charged."""
@@ -181,12 +183,13 @@ class Book:
         return hold
 
     def lots_of(self, id_: str) -> Iterable[Lot]:
-        """Return the open lots of an account."""
+        """Return the lots of an account; used up ones may be among them."""
         return self._lots.get(id_, {}).values()
 
     def lot(self, lot_id: str) -> Lot | None:
         """Return a lot as it is now, if it was shown."""
-        return next((lots[lot_id] for lots in self._lots.values() if lot_id in lots), None)
+        owner = self._owners.get(lot_id)
+        return self._lots[owner][lot_id] if owner else None
 
     def mark(self, session_id: str, asset: str) -> Mark:
         """Return how far a session was charged: not at all when it is new."""
@@ -255,10 +258,13 @@ class Book:
 
     def _accept_lots(self, lots: dict[str, Lot]) -> None:
         for id_, lot in lots.items():
-            lots_there = self._lots.setdefault(lot.account_id, {})
-            is_new = id_ in self.page.lots_opened or id_ not in lots_there
+            is_new = id_ in self.page.lots_opened or id_ not in self._owners
             (self.page.lots_opened if is_new else self.page.lots_changed)[id_] = lot
-            lots_there[id_] = lot
+            self._put(lot)
+
+    def _put(self, lot: Lot) -> None:
+        self._lots.setdefault(lot.account_id, {})[lot.id] = lot
+        self._owners[lot.id] = lot.account_id
 
     def _write_head(self, txn: Txn) -> None:
         self.page.txns.append(txn)

@@ -138,15 +138,17 @@ class Draft:
         self, debit: AccountRef, credit: AccountRef, amount: int, terms: LotTerms | None = None
     ) -> list[Piece]:
         """Move units. Returns what was taken from the giver's lots. Raises InsufficientFunds, Forbidden."""
+        self._check_gift(debit, credit)
         line = self._leg(LegKind.POST, self.account(debit), self.account(credit), amount)
         return self._hand_over(line, debit, credit, amount, terms)
 
     def hold(
         self, hold_id: str, debit: AccountRef, credit: AccountRef, amount: int, expires_at_us: int = 0
     ) -> Hold:
-        """Set units aside. Raises InsufficientFunds, Conflict for an id that was used, HoldEnded for a past end."""
+        """Set units aside. Raises as `post`, Conflict for an id that was used, HoldEnded for an end that is over."""
         if self.holds.get(hold_id) or self.book.has_hold(hold_id):
             raise Conflict(f"the hold {hold_id} exists already; make a new id for a new hold")
+        self._check_gift(debit, credit)
         giver, taker = self.account(debit), self.account(credit)
         made = Hold(
             hold_id,
@@ -315,24 +317,27 @@ class Draft:
         self.holds[hold.id] = hold.less(amount, ended_as)
         return line
 
+    def _check_gift(self, debit: AccountRef, credit: AccountRef) -> None:
+        between_customers = (
+            debit.owner_kind == credit.owner_kind == USER and debit.owner_id != credit.owner_id
+        )
+        if between_customers and not self.book.asset(debit.asset).transferable:
+            raise Forbidden(f"{debit.asset} may not be given to another customer")
+
     def _hand_over(
         self, line: int, debit: AccountRef, credit: AccountRef, amount: int, terms: LotTerms | None
     ) -> list[Piece]:
-        asset = self.book.asset(debit.asset)
         from_user, to_user = debit.owner_kind == USER, credit.owner_kind == USER
-        if from_user and to_user and not asset.transferable and debit.owner_id != credit.owner_id:
-            raise Forbidden(f"{asset.code} may not be given to another customer")
-        if asset.kind != ACCESS or not (from_user or to_user):
-            if terms is not None:
-                raise Invalid("lot terms are for access that a customer receives")
+        in_lots = self.book.asset(debit.asset).kind == ACCESS
+        if terms is not None and (not in_lots or from_user or not to_user):
+            raise Invalid("lot terms are for access that a customer receives from the house")
+        if not in_lots:
             return []
         pieces = self.take(line, self.account(debit), amount) if from_user else []
-        if to_user:
-            taker = self.account(credit)
-            if terms is not None or not from_user:
-                self.give(line, taker, amount, terms)
-            else:
-                self.give_on(line, taker, pieces)
+        if from_user and to_user:
+            self.give_on(line, self.account(credit), pieces)
+        elif to_user:
+            self.give(line, self.account(credit), amount, terms)
         return pieces
 
     def give_on(self, line: int, account: Account, pieces: Iterable[Piece]) -> None:

@@ -141,6 +141,8 @@ async def test_what_may_not_be_given_away_stays_with_its_owner(desk: Books) -> N
     await desk.post(post(house("catalog", SEAT, "issuance"), stock, 9), post(stock, user("ann", SEAT), 9))
     with pytest.raises(Forbidden):
         await desk.post(post(user("ann", SEAT), user("bob", SEAT), 1))
+    with pytest.raises(Forbidden):
+        await desk.post(hold("hld_1", user("ann", SEAT), user("bob", SEAT), 1))
 
 
 async def test_many_have_their_own_outcomes_in_order(desk: Books) -> None:
@@ -304,6 +306,10 @@ async def test_a_gift_keeps_its_cost_and_its_end(desk: Books) -> None:
 async def test_lot_terms_are_for_access_that_a_customer_receives(desk: Books) -> None:
     with pytest.raises(Invalid):
         await desk.post(post(CLEARING, user("ann"), 5, LotTerms(USD, 1, 0)))
+    await desk.stock("ann", 5)
+    for taker in (user("bob", GB), INVENTORY):
+        with pytest.raises(Invalid):
+            await desk.post(post(user("ann", GB), taker, 5, LotTerms(USD, 1, 0)))
     await desk.issue(5)
     with pytest.raises(Invalid):
         await desk.post(post(INVENTORY, user("ann", GB), 5, LotTerms(GB, 1, 0)))
