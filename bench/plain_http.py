@@ -37,14 +37,14 @@ def serve(client: socket.socket) -> None:
 def fetch(proxy: Proxy, times: int) -> None:
     """Ask over and over on one connection."""
     host = f"127.0.0.1:{proxy.origin_port}"
-    request = (
-        f"GET http://{host}/a/path?of=some&length=1 HTTP/1.1\r\nHost: {host}\r\nUser-Agent: bench/1.0\r\n"
+    fields = (
+        f"HTTP/1.1\r\nHost: {host}\r\nUser-Agent: bench/1.0\r\n"
         f"Accept: */*\r\nProxy-Connection: keep-alive\r\n{proxy.authorization}\r\n"
-    ).encode()
+    )
     with socket.create_connection(("127.0.0.1", proxy.port)) as sock:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        for _ in range(times):
-            sock.sendall(request)
+        for number in range(times):
+            sock.sendall(f"GET http://{host}/a/path?of=some&number={number} {fields}".encode())
             answer = sock.recv(65_536)
             while not answer.endswith(BODY):
                 more = sock.recv(65_536)

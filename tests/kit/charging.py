@@ -32,6 +32,7 @@ class House:
     ledger: Any
     access_db: Database
     access: Access
+    books: Ledger
 
     def life(self, fate: Fate) -> Access:
         """Access in a process that `fate` ends."""
@@ -70,6 +71,7 @@ class House:
         return account.balance, account.debits_pending
 
     async def books_hold(self) -> None:
+        await self.books.seal()  # a timed job in a running ledger; here hours may have passed without it
         verdict = await self.ledger.Verify(pb.VerifyRequest())
         assert verdict.ok, list(verdict.findings)
 
@@ -96,5 +98,6 @@ async def a_house(kind: Kind, folder: Path, clock: Clock) -> AsyncIterator[House
         ledger_pb2_grpc.add_LedgerServicer_to_server(LedgerRpc(ledger), server)
         catalog_pb2_grpc.add_CatalogServicer_to_server(TwoProducts(), server)
         stub: Any = ledger_pb2_grpc.LedgerStub(LocalChannel(server, "tester"))
-        yield House(clock, server, stub, access_db, _access(LocalChannel(server, "access"), access_db, clock))
+        access = _access(LocalChannel(server, "access"), access_db, clock)
+        yield House(clock, server, stub, access_db, access, ledger)
         await ledger.stop()

@@ -28,13 +28,13 @@ async def serve(port: str, certificates: str, folder: str, node: str) -> None:
     """Run until SIGTERM."""
     channel = RemoteChannel([f"127.0.0.1:{port}"], "access", Path(certificates), "edge")
     stub: Any = access_pb2_grpc.AccessStub(channel)
+    ended = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
     edge = Edge(settings(), stub, SystemClock(), node, Path(folder))
     await edge.start()
     while not edge.ready:
         await asyncio.sleep(0.01)
     print(json.dumps({"http": edge.http_port, "socks5": edge.socks_port}), flush=True)
-    ended = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
     await ended.wait()
     await edge.stop()
     await channel.close()

@@ -17,7 +17,8 @@ from tollway.contracts.access_pb2 import Grant
 from tollway.edge import meter, refusal
 from tollway.edge.allowances import Allowances
 from tollway.edge.flow import Cause, Flow
-from tollway.edge.logins import Logins
+from tollway.edge.lease import Allowance
+from tollway.edge.logins import Logins, Verdict
 from tollway.edge.pipes import Pipes
 from tollway.edge.policy import Attempt, Policy, objection
 from tollway.edge.reactor import Reactor
@@ -81,14 +82,32 @@ class Gate:
         if isinstance(name, Refusal):
             then(name)
             return
+        key = self._logins.key(name.login, secret)
+        verdict = self._logins.known(key)
+        if verdict is not None:
+            self._admit(verdict, protocol, client, heard, said, then)
+            return
 
-        def judged(verdict: Grant | Refusal) -> None:
-            if isinstance(verdict, Refusal):
-                then(verdict)
-            else:
-                self._begin(verdict, protocol, client, heard, said, then)
+        def judged(verdict: Verdict) -> None:
+            self._admit(verdict, protocol, client, heard, said, then)
 
-        self._logins.judge(name.login, secret, protocol, client, judged)
+        self._logins.ask(key, name.login, secret, protocol, client, judged)
+
+    def login_key(self, username: str, secret: str) -> bytes:
+        """Return what `login_again` knows these credentials by; empty when they are not well-formed."""
+        name = parse_username(username)
+        return b"" if isinstance(name, Refusal) else self._logins.key(name.login, secret)
+
+    def login_again(self, key: bytes, *, protocol: str, client: str, heard: int) -> Flow | None:
+        """Begin a flow for credentials that were accepted before; None when that needs another look."""
+        grant = self._logins.known(key)
+        if not isinstance(grant, Grant):
+            return None
+        allowance = self._allowances.of(grant)
+        if not allowance.take_whole(heard):
+            return None
+        flow = self._begin(grant, allowance, protocol, client, heard, 0)
+        return flow if isinstance(flow, Flow) else None
 
     def open(
         self, flow: Flow, host: str, port: int, then: Callable[[socket.socket | Refusal], None]
@@ -101,21 +120,11 @@ class Gate:
             then(why_not)
             return opening
 
-        def looked_up(found: Addresses | Refusal) -> None:
-            if opening.abandoned:
-                return
-            if isinstance(found, Refusal):
-                then(found)
-                return
-            attempt.addresses = found
-            why_not = objection(self._policy.addresses, attempt)
-            if why_not is not None:
-                then(why_not)
-                return
-            dial = Dial(self.reactor, found, port, self.settings.connect_timeout_s, then)
-            opening.dial = dial
-
-        self.lookup(host, looked_up)
+        found = self._names.known(host)
+        if found is not None:
+            self._dial(opening, attempt, found, then)
+        else:
+            self.lookup(host, lambda found: self._dial(opening, attempt, found, then))
         return opening
 
     def reuse(self, flow: Flow, host: str, port: int) -> socket.socket | None:
@@ -140,38 +149,63 @@ class Gate:
         self._kept.close()
         self.pipes.close()
 
-    def _begin(
+    def _admit(
         self,
-        grant: Grant,
+        verdict: Verdict,
         protocol: str,
         client: str,
         heard: int,
         said: int,
         then: Callable[[Flow | Refusal], None],
     ) -> None:
-        allowance = self._allowances.of(grant)
-        attempt = Attempt(grant, allowance)
+        """Begin the flow as soon as its allowance covers the hello."""
+        if isinstance(verdict, Refusal):
+            then(verdict)
+            return
+        allowance = self._allowances.of(verdict)
+        if allowance.take_whole(heard + said):
+            then(self._begin(verdict, allowance, protocol, client, heard, said))
+            return
 
         def afforded(why_not: Refusal | None) -> None:
-            if why_not is not None:
-                then(why_not)
-                return
-            why_not = objection(self._policy.begin, attempt)
-            if why_not is None:
-                try:
-                    flow = self._allowances.begin(grant, allowance, protocol, client)
-                except meter.BookError as error:
-                    _log.error("no flow can begin: %s", error)
-                    why_not = refusal.OVERLOADED
-                else:
-                    flow.heard(heard)
-                    flow.said(said)
-                    then(flow)
-                    return
-            allowance.give(heard + said)
-            then(why_not)
+            then(why_not or self._begin(verdict, allowance, protocol, client, heard, said))
 
-        if allowance.take_whole(heard + said):
-            afforded(None)
-        else:
-            allowance.afford(heard + said, afforded)
+        allowance.afford(heard + said, afforded)
+
+    def _begin(
+        self, grant: Grant, allowance: Allowance, protocol: str, client: str, heard: int, said: int
+    ) -> Flow | Refusal:
+        """Begin a flow whose hello was taken from the allowance, if no rule objects."""
+        why_not = objection(self._policy.begin, Attempt(grant, allowance))
+        if why_not is None:
+            try:
+                flow = self._allowances.begin(grant, allowance, protocol, client)
+            except meter.BookError as error:
+                _log.error("no flow can begin: %s", error)
+                why_not = refusal.OVERLOADED
+            else:
+                flow.heard(heard)
+                flow.said(said)
+                return flow
+        allowance.give(heard + said)
+        return why_not
+
+    def _dial(
+        self,
+        opening: Opening,
+        attempt: Attempt,
+        found: Addresses | Refusal,
+        then: Callable[[socket.socket | Refusal], None],
+    ) -> None:
+        """Connect to one of the addresses found, if no rule objects to any of them."""
+        if opening.abandoned:
+            return
+        if isinstance(found, Refusal):
+            then(found)
+            return
+        attempt.addresses = found
+        why_not = objection(self._policy.addresses, attempt)
+        if why_not is not None:
+            then(why_not)
+            return
+        opening.dial = Dial(self.reactor, found, attempt.port, self.settings.connect_timeout_s, then)

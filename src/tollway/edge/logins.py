@@ -25,7 +25,7 @@ _ASKED = 256
 
 
 class Logins:
-    """Judges credentials: at once when remembered, else by asking the access room."""
+    """Judges credentials: `known` when remembered, else `ask` the access room."""
 
     def __init__(self, *, door: AccessDoor, clock: Clock, refused_s: float) -> None:
         self._door, self._clock, self._refused_s = door, clock, refused_s
@@ -35,16 +35,23 @@ class Logins:
         self._changes = 0
         self.open = False  # until the access room knows this node, nobody is let in
 
-    def judge(
-        self, login: str, secret: str, protocol: str, client: str, then: Callable[[Verdict], None]
-    ) -> None:
-        """Call `then` with the verdict, at once when it is remembered."""
-        key = blake2b(f"{login}\0{secret}".encode(), digest_size=16, key=self._key).digest()
+    def key(self, login: str, secret: str) -> bytes:
+        """Return what these credentials are remembered by."""
+        return blake2b(f"{login}\0{secret}".encode(), digest_size=16, key=self._key).digest()
+
+    def known(self, key: bytes) -> Verdict | None:
+        """Return the verdict that is remembered, or None."""
         known = self._known.get(key)
-        if known is not None and known[0] > time.monotonic():
-            METRICS.logins["remembered"] += 1
-            then(known[1])
-        elif not self.open:
+        if known is None or known[0] <= time.monotonic():
+            return None
+        METRICS.logins["remembered"] += 1
+        return known[1]
+
+    def ask(
+        self, key: bytes, login: str, secret: str, protocol: str, client: str, then: Callable[[Verdict], None]
+    ) -> None:
+        """Ask the access room; many who ask about the same credentials at once get one answer."""
+        if not self.open:
             then(refusal.UNAVAILABLE)
         elif key in self._asked:
             self._asked[key].append(then)

@@ -63,8 +63,10 @@ class Settler:
         await self.close()
 
     async def _pause(self) -> None:
+        interval_s, linger_s = self._settings.report_interval_s, self._settings.lease_linger_s
         try:
-            async with asyncio.timeout(self._settings.report_interval_s):
+            # Nobody says when the last lease of an allowance without flows has come: look again soon.
+            async with asyncio.timeout(interval_s if self.allowance.live else min(interval_s, linger_s)):
                 await self._ended.wait()
             await asyncio.sleep(self._settings.stop_delay_s)
         except TimeoutError:

@@ -38,7 +38,8 @@ async def play(here: Bench, steps: list[Step]) -> int:
         elif action == "pause":
             await asyncio.sleep(0.001)
         elif action == "lose":
-            here.access.lose_answers += 1
+            # A few in a row: the pauses between repeats grow to seconds.
+            here.access.lose_answers = min(3, here.access.lose_answers + 1)
         elif action == "end":
             flows.remove(flow)
             here.allowances.end(flow, Cause.USER_REQUEST)

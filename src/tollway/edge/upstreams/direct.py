@@ -35,14 +35,21 @@ class Names:
         self._known: dict[str, tuple[float, Addresses | Refusal]] = {}
         self._asked: dict[str, list[Callable[[Addresses | Refusal], None]]] = {}
 
-    def lookup(self, host: str, then: Callable[[Addresses | Refusal], None]) -> None:
-        """Call `then` with all addresses of a name or address literal: at once when they are known."""
+    def known(self, host: str) -> Addresses | Refusal | None:
+        """Return what is remembered of a name, or the address if it is one; None when it must be looked up."""
         known = self._known.get(host)
         if known is not None and known[0] > time.monotonic():
-            then(known[1])
-        elif _is_address(host):
+            return known[1]
+        if _is_address(host):
             self._remember(host, (host,), 86_400)
-            then((host,))
+            return (host,)
+        return None
+
+    def lookup(self, host: str, then: Callable[[Addresses | Refusal], None]) -> None:
+        """Call `then` with all addresses of a name or address literal: at once when they are known."""
+        known = self.known(host)
+        if known is not None:
+            then(known)
         elif host in self._asked:
             self._asked[host].append(then)
         elif len(self._asked) >= _LOOKUPS:

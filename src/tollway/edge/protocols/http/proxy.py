@@ -12,6 +12,7 @@ from tollway.edge.gate import Gate
 from tollway.edge.hello import Hello
 from tollway.edge.protocols.http.alike import Alike
 from tollway.edge.protocols.http.exchange import Exchange
+from tollway.edge.protocols.http.familiar import FAMILIAR, Known
 from tollway.edge.protocols.http.heads import (
     ESTABLISHED,
     Target,
@@ -33,13 +34,23 @@ _METHODS_REFUSED = frozenset((b"TRACE",))  # it would echo what other proxies ad
 class HttpProxy(Hello):
     """An HTTP client of the proxy, for as long as its connection lasts."""
 
-    __slots__ = ("_alike", "_authorization", "_outgoing", "_target", "exchange", "head", "reader")
+    __slots__ = (
+        "_alike",
+        "_authorization",
+        "_head_bytes",
+        "_outgoing",
+        "_target",
+        "exchange",
+        "head",
+        "reader",
+    )
 
     def __init__(self, gate: Gate, client: socket.socket, client_address: str) -> None:
         self.reader = RequestReader(LIMITS)
         self.head: RequestHead | None = None
         self.exchange: Exchange | None = None
         self._authorization = b""
+        self._head_bytes = b""  # begins with the head, if that came in one piece
         self._alike = Alike()
         self._target = Target("", 0, b"", b"")
         self._outgoing = b""  # the head as the origin gets it
@@ -56,7 +67,11 @@ class HttpProxy(Hello):
     def told(self) -> None:
         """Read a request head, if it is complete."""
         data, fresh = self.unread, self.reader.between_messages
-        if fresh and self.flow is not None:
+        if fresh and self.flow is None:
+            known = FAMILIAR.recognize(data)
+            if known is not None and self._connect_again(data, known):
+                return
+        elif fresh:
             alike = self._alike.read(data)
             if alike is not None:
                 self.head, self.unread = alike, data[alike.size :]
@@ -74,7 +89,8 @@ class HttpProxy(Hello):
         if head is not None:
             assert isinstance(head, RequestHead), "between messages only a head can follow"
             self.head = head
-            self._alike.heard(data if fresh else b"", head)
+            self._head_bytes = data if fresh else b""
+            self._alike.heard(self._head_bytes, head)
             self._identify(head)
 
     def refuse(self, why: Refusal) -> None:
@@ -137,7 +153,24 @@ class HttpProxy(Hello):
         elif head.framing is not Framing.NONE:
             self.refused(bad_request(400, "CONNECT has no body"))
         else:
+            if head.size == len(self._head_bytes):
+                login = basic_login(self._authorization)
+                key = self.gate.login_key(*login) if login is not None else b""
+                FAMILIAR.remember(self._head_bytes, Known(target.host, target.port, key))
             self.reach(target.host, target.port, self._tunnel)
+
+    def _connect_again(self, data: bytes, known: Known) -> bool:
+        """Open the tunnel that a known head asks for; tell whether that went without another look."""
+        flow = self.gate.login_again(
+            known.login_key, protocol="connect", client=self.client_address, heard=len(data)
+        )
+        if flow is None:
+            return False
+        self.unread = b""
+        self.protocol, self.flow = "connect", flow
+        flow.carrier = self
+        self.reach(known.host, known.port, self._tunnel)
+        return True
 
     def _tunnel(self, origin: socket.socket) -> None:
         def established() -> None:
