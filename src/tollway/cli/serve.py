@@ -45,10 +45,10 @@ async def _serve(settings: Settings, targets: list[str], worker: int) -> None:
     (settings.data / "run").mkdir(parents=True, exist_ok=True)
     process = Process(settings, targets, worker)
     await process.start()
-    spare_the_collector()
     prepared = asyncio.ensure_future(process.prepared())
     stopped = asyncio.ensure_future(stopping.wait())
     await asyncio.wait({prepared, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    spare_the_collector()
     note = settings.data / "run" / f"{process_name(targets, worker)}.ready"
     _write(note, json.dumps({"pid": os.getpid(), **process.facts()}))
     try:
@@ -61,9 +61,11 @@ async def _serve(settings: Settings, targets: list[str], worker: int) -> None:
 def spare_the_collector() -> None:
     """Keep the garbage collector from going through what will stay, and from looking for cycles that we don't make.
 
-    Python's default looks after every 700 new objects, which is several times in each request.
+    Python's default looks after every 700 new objects, which is several times in each request. What starting
+    needed and nobody will need again goes back to the system.
     """
     gc.collect()
+    ctypes.CDLL(None).malloc_trim(0)
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
 
