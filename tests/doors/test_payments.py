@@ -51,6 +51,13 @@ async def test_a_failed_one_says_why(payments: Door, shop: Till) -> None:
     assert (told.state, told.reason) == ("failed", "expired_card")
 
 
+async def test_what_was_taken_back_is_told(payments: Door, shop: Till) -> None:
+    made = await shop.room.deposits.start("usr_ann", "k", "USD", 20_000_000, "pm_card_createDispute")
+    await shop.settle()
+    told = await payments.stub.GetDeposit(pb.GetDepositRequest(deposit_id=made.id))
+    assert (told.refunded, told.disputed) == (0, 20_000_000)
+
+
 async def test_an_unknown_deposit_is_not_found(payments: Door) -> None:
     with pytest.raises(NotFound):
         await payments.stub.GetDeposit(pb.GetDepositRequest(deposit_id="dep_none"))

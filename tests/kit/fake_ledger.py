@@ -93,6 +93,18 @@ class FakeLedger(ledger_pb2_grpc.LedgerServicer):
             raise type(outcome)(outcome.detail)
         return outcome
 
+    async def Reverse(self, request: pb.ReverseRequest, context: Any) -> pb.PostResponse:
+        legs = next(
+            pb.PostRequest.FromString(contents).legs
+            for contents, outcome in self.known.values()
+            if isinstance(outcome, pb.PostResponse) and outcome.transaction_id == request.transaction_id
+        )
+        mirror = [
+            pb.Leg(kind=pb.LEG_KIND_POST, debit=leg.credit, credit=leg.debit, amount=leg.amount)
+            for leg in legs
+        ]
+        return await self.Post(pb.PostRequest(scope=request.scope, key=request.key, legs=mirror), context)
+
     async def ListAccounts(self, request: pb.ListAccountsRequest, context: Any) -> pb.ListAccountsResponse:
         self.looks += 1
         owner = (request.owner_kind, request.owner_id)

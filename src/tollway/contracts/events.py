@@ -173,6 +173,32 @@ class DepositFailed(Event):
     reason: str
 
 
+class DepositTakenBack(Event):
+    """The provider took money of a deposit back; `kind` is refund or chargeback. The wallet gave `covered`."""
+
+    topic, source = "DEPOSIT_TAKEN_BACK", "payments"
+    deposit_id: str
+    user_id: str
+    kind: str
+    ref: str
+    currency: str
+    amount: int
+    covered: int
+
+
+class DepositGivenBack(Event):
+    """What was taken back came back: the refund failed, or the dispute was won."""
+
+    topic, source = "DEPOSIT_GIVEN_BACK", "payments"
+    deposit_id: str
+    user_id: str
+    kind: str
+    ref: str
+    currency: str
+    amount: int
+    covered: int
+
+
 # ── access ──────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n tollway/contracts/payments.proto\x12\x13tollway.payments.v1\"\'\n\x11GetDepositRequest\x12\x12\n\ndeposit_id\x18\x01 \x01(\t\"\xbd\x01\n\x07\x44\x65posit\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x10\n\x08\x63urrency\x18\x03 \x01(\t\x12\x0e\n\x06\x61mount\x18\x04 \x01(\x03\x12\r\n\x05state\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x10\n\x08provider\x18\x07 \x01(\t\x12\x14\n\x0cprovider_ref\x18\x08 \x01(\t\x12\x15\n\rcreated_at_us\x18\t \x01(\x03\x12\x15\n\rupdated_at_us\x18\n \x01(\x03\x32^\n\x08Payments\x12R\n\nGetDeposit\x12&.tollway.payments.v1.GetDepositRequest\x1a\x1c.tollway.payments.v1.Depositb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n tollway/contracts/payments.proto\x12\x13tollway.payments.v1\"\'\n\x11GetDepositRequest\x12\x12\n\ndeposit_id\x18\x01 \x01(\t\"\xe1\x01\n\x07\x44\x65posit\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x10\n\x08\x63urrency\x18\x03 \x01(\t\x12\x0e\n\x06\x61mount\x18\x04 \x01(\x03\x12\r\n\x05state\x18\x05 \x01(\t\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x10\n\x08provider\x18\x07 \x01(\t\x12\x14\n\x0cprovider_ref\x18\x08 \x01(\t\x12\x15\n\rcreated_at_us\x18\t \x01(\x03\x12\x15\n\rupdated_at_us\x18\n \x01(\x03\x12\x10\n\x08refunded\x18\x0b \x01(\x03\x12\x10\n\x08\x64isputed\x18\x0c \x01(\x03\x32^\n\x08Payments\x12R\n\nGetDeposit\x12&.tollway.payments.v1.GetDepositRequest\x1a\x1c.tollway.payments.v1.Depositb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,7 +34,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETDEPOSITREQUEST']._serialized_start=57
   _globals['_GETDEPOSITREQUEST']._serialized_end=96
   _globals['_DEPOSIT']._serialized_start=99
-  _globals['_DEPOSIT']._serialized_end=288
-  _globals['_PAYMENTS']._serialized_start=290
-  _globals['_PAYMENTS']._serialized_end=384
+  _globals['_DEPOSIT']._serialized_end=324
+  _globals['_PAYMENTS']._serialized_start=326
+  _globals['_PAYMENTS']._serialized_end=420
 # @@protoc_insertion_point(module_scope)

@@ -49,6 +49,8 @@ class Deposit(_message.Message):
     PROVIDER_REF_FIELD_NUMBER: _builtins.int
     CREATED_AT_US_FIELD_NUMBER: _builtins.int
     UPDATED_AT_US_FIELD_NUMBER: _builtins.int
+    REFUNDED_FIELD_NUMBER: _builtins.int
+    DISPUTED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     user_id: _builtins.str
     currency: _builtins.str
@@ -59,6 +61,9 @@ class Deposit(_message.Message):
     provider_ref: _builtins.str
     created_at_us: _builtins.int
     updated_at_us: _builtins.int
+    refunded: _builtins.int
+    disputed: _builtins.int
+    """taken back at the provider, in the deposit's units"""
     def __init__(
         self,
         *,
@@ -72,10 +77,12 @@ class Deposit(_message.Message):
         provider_ref: _builtins.str = ...,
         created_at_us: _builtins.int = ...,
         updated_at_us: _builtins.int = ...,
+        refunded: _builtins.int = ...,
+        disputed: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "created_at_us", b"created_at_us", "currency", b"currency", "id", b"id", "provider", b"provider", "provider_ref", b"provider_ref", "reason", b"reason", "state", b"state", "updated_at_us", b"updated_at_us", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "created_at_us", b"created_at_us", "currency", b"currency", "disputed", b"disputed", "id", b"id", "provider", b"provider", "provider_ref", b"provider_ref", "reason", b"reason", "refunded", b"refunded", "state", b"state", "updated_at_us", b"updated_at_us", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -2,6 +2,8 @@
 
 from tollway.contracts.events import (
     DepositCredited,
+    DepositGivenBack,
+    DepositTakenBack,
     EmailVerified,
     OrderFilled,
     UserRegistered,
@@ -38,6 +40,18 @@ async def on_deposit_credited(room: Notifications, tx: Tx, fact: DepositCredited
     _write(tx, f"deposit:{fact.deposit_id}", "deposit_credited", fact.user_id, params)
 
 
+async def on_deposit_taken_back(room: Notifications, tx: Tx, fact: DepositTakenBack) -> None:
+    """Tell that money went back to the card, by our refund or by the bank's chargeback."""
+    template = "deposit_refunded" if fact.kind == "refund" else "deposit_disputed"
+    _write(tx, f"taken-back:{fact.ref}", template, fact.user_id, _taken(fact))
+
+
+async def on_deposit_given_back(room: Notifications, tx: Tx, fact: DepositGivenBack) -> None:
+    """Tell that it came back, if any of it had been the customer's."""
+    if fact.covered:
+        _write(tx, f"given-back:{fact.ref}", "deposit_given_back", fact.user_id, _taken(fact))
+
+
 async def on_order_filled(room: Notifications, tx: Tx, fact: OrderFilled) -> None:
     """Send the purchase's receipt."""
     params = {
@@ -47,6 +61,15 @@ async def on_order_filled(room: Notifications, tx: Tx, fact: OrderFilled) -> Non
         "order_id": fact.order_id,
     }
     _write(tx, f"order:{fact.order_id}", "receipt", fact.user_id, params)
+
+
+def _taken(fact: DepositTakenBack | DepositGivenBack) -> dict[str, str]:
+    return {
+        "amount": money_text(fact.amount),
+        "covered": money_text(fact.covered),
+        "currency": fact.currency,
+        "deposit_id": fact.deposit_id,
+    }
 
 
 def _write(tx: Tx, key: str, template: str, user_id: str, params: dict[str, str]) -> None:
@@ -60,5 +83,7 @@ HEARS = {
     EmailVerified: on_email_verified,
     UserStateChanged: on_user_state_changed,
     DepositCredited: on_deposit_credited,
+    DepositTakenBack: on_deposit_taken_back,
+    DepositGivenBack: on_deposit_given_back,
     OrderFilled: on_order_filled,
 }

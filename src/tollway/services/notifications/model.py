@@ -120,6 +120,40 @@ TEMPLATES: Mapping[str, Template] = {
         button="See your wallet",
         figures=(("Amount", "{amount} {currency}"), ("Deposit", "{deposit_id}")),
     ),
+    "deposit_refunded": Template(
+        "receipts",
+        "Your refund of {amount} {currency}",
+        ("We refunded part or all of your deposit to the card that it was paid with.",),
+        button="See your wallet",
+        figures=(
+            ("Refunded", "{amount} {currency}"),
+            ("From your wallet", "{covered} {currency}"),
+            ("Deposit", "{deposit_id}"),
+        ),
+        after=("Depending on your bank it takes a few days until you see it.",),
+    ),
+    "deposit_disputed": Template(
+        "receipts",
+        "Your bank has taken back {amount} {currency}",
+        (
+            "Your bank disputes the payment of a deposit, so the money was taken back from us.",
+            "Until the dispute is decided we took what was left of it out of your wallet.",
+        ),
+        button="See your wallet",
+        figures=(
+            ("Disputed", "{amount} {currency}"),
+            ("From your wallet", "{covered} {currency}"),
+            ("Deposit", "{deposit_id}"),
+        ),
+        after=("If you did not ask your bank for this, tell them: it can be withdrawn.",),
+    ),
+    "deposit_given_back": Template(
+        "receipts",
+        "{covered} {currency} are back in your wallet",
+        ("What was taken back of your deposit has come back to us, and so to your wallet.",),
+        button="See your wallet",
+        figures=(("Given back", "{covered} {currency}"), ("Deposit", "{deposit_id}")),
+    ),
     "receipt": Template(
         "receipts",
         "Your purchase: {item}",

@@ -7,6 +7,8 @@ Promises
 - A declined card moves nothing and is said to be declined, with the bank's reason.
 - An outcome that is not known (the provider did not answer) is a state of the deposit, not an error: it is found out
   by asking again under the same idempotency key, and never guessed.
+- What the provider takes back (a refund, a dispute) leaves the wallet once, as far as there is something in it; what
+  the customer had spent is booked as the house's loss. What comes back (a dispute won) is given back once.
 - Card numbers never come here: cards are named by the provider's tokens.
 
 Invariants
@@ -16,5 +18,6 @@ Invariants
 - What is credited is what the provider took; if that is not what was asked for, a person looks at it.
 
 Neighbours: asks ledger (the posting) and identity (the e-mail address for receipts). Its provider is behind
-`providers.PaymentProvider`. Tells DEPOSIT_CREDITED and DEPOSIT_FAILED.
+`providers.PaymentProvider`. Tells DEPOSIT_CREDITED, DEPOSIT_FAILED,
+DEPOSIT_TAKEN_BACK and DEPOSIT_GIVEN_BACK.
 """

@@ -53,6 +53,7 @@ class DepositRequest(Body):
 class DepositView(BaseModel):
     """A deposit. The money can be spent when `state` is credited.
 
+    `refunded` and `disputed` are how much of it went back to the card: by a refund, or by the cardholder's bank.
     `action_url`, where there is one, is the page on which the customer pays or confirms.
     """
 
@@ -66,6 +67,8 @@ class DepositView(BaseModel):
     payment: str | None
     action_url: str | None
     transaction_id: str | None
+    refunded: MoneyText
+    disputed: MoneyText
     created_at: UtcTime
     updated_at: UtcTime
 
@@ -199,6 +202,8 @@ def _deposit(deposit: Deposit) -> DepositView:
         payment=deposit.payment_ref or None,
         action_url=deposit.action_url or None,
         transaction_id=deposit.transaction_id or None,
+        refunded=deposit.refunded,
+        disputed=deposit.disputed,
         created_at=deposit.created_at_us,
         updated_at=deposit.updated_at_us,
     )

@@ -4,6 +4,7 @@ from typing import Any
 
 from tollway.fabric.jobs import Jobs, Timed
 from tollway.services.payments.service import Payments
+from tollway.services.payments.service.deposits import TAKE_BACK
 from tollway.services.payments.service.webhooks import HANDLE
 
 
@@ -12,10 +13,15 @@ async def handle_webhook(room: Payments, payload: dict[str, Any]) -> None:
     await room.webhooks.handle(payload["provider"], payload["event_id"])
 
 
+async def take_back(room: Payments, payload: dict[str, Any]) -> None:
+    """Follow what was taken back of a payment before it was credited."""
+    await room.takebacks.follow(payload["payment_ref"])
+
+
 async def janitor(room: Payments) -> None:
     """Ask the provider about deposits that stand still."""
     await room.deposits.tend()
 
 
-JOBS: Jobs = {HANDLE: handle_webhook}
+JOBS: Jobs = {HANDLE: handle_webhook, TAKE_BACK: take_back}
 TIMED = {"janitor": Timed(every_s=5, run=janitor)}

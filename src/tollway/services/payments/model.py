@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Literal
 
 from tollway.kit.errors import Invalid
 from tollway.kit.money import FIAT_SCALE, format_units, parse_units
@@ -38,7 +39,8 @@ class Deposit:
     """Money on its way into a wallet. `amount` has scale 6; `method` is the provider's token of the card.
 
     `payment_ref` names the provider's payment, once there is one; `checkout_ref` its hosted page. `action_url` is
-    where the customer has something to do. `reason` says in a word why it failed or needs a look.
+    where the customer has something to do. `reason` says in a word why it failed or needs a look. `refunded` and
+    `disputed` are how much of it was taken back at the provider, and stays taken.
     """
 
     id: str
@@ -60,11 +62,57 @@ class Deposit:
     check_at_us: int
     created_at_us: int
     updated_at_us: int
+    refunded: int = 0
+    disputed: int = 0
 
     def asks_the_same(self, other: "Deposit") -> bool:
         """Tell whether another request asks for the same thing."""
         mine = (self.currency, self.amount, self.method, self.checkout)
         return mine == (other.currency, other.amount, other.method, other.checkout)
+
+
+class BackState(StrEnum):
+    """Where a takeback stands: `known → taking → taken`, a chargeback on to `lost`; or to `undone`."""
+
+    KNOWN = "known"
+    TAKING = "taking"
+    TAKEN = "taken"
+    LOST = "lost"
+    UNDONE = "undone"
+
+
+# What of a takeback counts as gone from the deposit.
+GONE = frozenset({BackState.TAKEN, BackState.LOST})
+BackKind = Literal["refund", "chargeback"]
+
+
+@dataclass(frozen=True, slots=True)
+class Takeback:
+    """Money of a deposit that went back at the provider: a refund, or a dispute's chargeback.
+
+    `ref` is the provider's name of it. The customer's wallet gives `covered` of the `amount` (scale 6); the rest was
+    spent, and the house bears it. `attempt` counts the postings that were tried, as a refused one stays refused.
+    """
+
+    id: str
+    deposit_id: str
+    user_id: str
+    provider: str
+    ref: str
+    kind: BackKind
+    currency: str
+    amount: int
+    state: BackState
+    attempt: int
+    covered: int
+    transaction_id: str
+    made_at_us: int
+    updated_at_us: int
+
+    @property
+    def key(self) -> str:
+        """The ledger's key of the business fact; of a later attempt, with its number."""
+        return f"{self.kind}:{self.ref}" + (f":{self.attempt}" if self.attempt > 1 else "")
 
 
 @dataclass(frozen=True, slots=True)

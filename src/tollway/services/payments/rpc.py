@@ -26,4 +26,6 @@ class PaymentsRpc(payments_pb2_grpc.PaymentsServicer):
             provider_ref=deposit.payment_ref,
             created_at_us=deposit.created_at_us,
             updated_at_us=deposit.updated_at_us,
+            refunded=deposit.refunded,
+            disputed=deposit.disputed,
         )

@@ -1,6 +1,7 @@
 """Tables and queries of payments.
 
 deposit           one row per deposit, moved from state to state by compare-and-set
+takeback          one row per refund or dispute at the provider, moved likewise
 customer          which customer at the provider a user is
 payment_method    cards that customers keep, by the provider's token
 webhook_event     every webhook that was taken in, once
@@ -22,13 +23,23 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     delete,
+    func,
     select,
     text,
     update,
 )
 
 from tollway.fabric.db import NAMING, Flag, Int64, Tx
-from tollway.services.payments.model import FROM, OPEN, Deposit, SavedMethod, State
+from tollway.services.payments.model import (
+    FROM,
+    GONE,
+    OPEN,
+    BackState,
+    Deposit,
+    SavedMethod,
+    State,
+    Takeback,
+)
 
 metadata = MetaData(naming_convention=NAMING)
 
@@ -57,6 +68,8 @@ deposit = Table(
     Column("check_at_us", Int64, nullable=False),
     Column("created_at_us", Int64, nullable=False),
     Column("updated_at_us", Int64, nullable=False),
+    Column("refunded", Int64, nullable=False),
+    Column("disputed", Int64, nullable=False),
     UniqueConstraint("user_id", "request_key"),
     CheckConstraint("amount > 0", name="amount"),
     Index("ix_deposit_by_user", "user_id", "id"),
@@ -69,6 +82,30 @@ deposit = Table(
         sqlite_where=_PAID_ONLY,
         postgresql_where=_PAID_ONLY,
     ),
+    sqlite_strict=True,
+)
+
+takeback = Table(
+    "takeback",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("deposit_id", Text, nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("ref", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("amount", Int64, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempt", Int64, nullable=False),
+    Column("covered", Int64, nullable=False),
+    Column("transaction_id", Text, nullable=False),
+    Column("made_at_us", Int64, nullable=False),
+    Column("updated_at_us", Int64, nullable=False),
+    UniqueConstraint("provider", "ref"),
+    CheckConstraint("amount > 0", name="amount"),
+    CheckConstraint("covered BETWEEN 0 AND amount", name="covered"),
+    Index("ix_takeback_by_deposit", "deposit_id"),
     sqlite_strict=True,
 )
 
@@ -169,6 +206,53 @@ async def note(tx: Tx, deposit_id: str, state: State, **values: Any) -> None:
     await tx.run(update(deposit).where(here).values(**values, updated_at_us=tx.now_us))
 
 
+async def find_by_payment(tx: Tx, provider: str, payment_ref: str) -> Deposit | None:
+    """Return the deposit that a provider's payment is for."""
+    paid = (deposit.c.provider == provider) & (deposit.c.payment_ref == payment_ref)
+    # Spelled as the index spells it, which only has deposits with a payment.
+    return _deposit(await tx.first(select(deposit).where(paid, deposit.c.payment_ref != "")))
+
+
+# ── what was taken back ─────────────────────────────────────────────────────────────────────────────
+
+
+async def add_takeback(tx: Tx, one: Takeback) -> Takeback:
+    """Write down that something was taken back; return the row, which may have been there before."""
+    await tx.run(tx.insert(takeback).values(asdict(one)).on_conflict_do_nothing())
+    same = (takeback.c.provider == one.provider) & (takeback.c.ref == one.ref)
+    return _takeback(await tx.first(select(takeback).where(same)))
+
+
+async def find_takeback(tx: Tx, takeback_id: str) -> Takeback:
+    """Return a takeback that there is."""
+    return _takeback(await tx.first(select(takeback).where(takeback.c.id == takeback_id)))
+
+
+async def takebacks_of(tx: Tx, deposit_id: str) -> Sequence[Takeback]:
+    """Return what was taken back of a deposit, in order."""
+    mine = select(takeback).where(takeback.c.deposit_id == deposit_id).order_by(takeback.c.id)
+    return [_takeback(row) for row in await tx.all(mine)]
+
+
+async def move_takeback(tx: Tx, seen: Takeback, to: BackState, **values: Any) -> bool:
+    """Move a takeback on if it still stands where it was seen, and count its deposit's sums anew."""
+    c = takeback.c
+    here = (c.id == seen.id) & (c.state == seen.state.value) & (c.attempt == seen.attempt)
+    moved = {**values, "state": to.value, "updated_at_us": tx.now_us}
+    if (await tx.run(update(takeback).where(here).values(moved))).rowcount == 0:
+        return False
+    gone = select(func.coalesce(func.sum(c.amount), 0)).where(
+        c.deposit_id == seen.deposit_id, c.state.in_([state.value for state in GONE])
+    )
+    sums = {
+        "refunded": gone.where(c.kind == "refund").scalar_subquery(),
+        "disputed": gone.where(c.kind == "chargeback").scalar_subquery(),
+        "updated_at_us": tx.now_us,
+    }
+    await tx.run(update(deposit).where(deposit.c.id == seen.deposit_id).values(sums))
+    return True
+
+
 # ── customers and their cards ───────────────────────────────────────────────────────────────────────
 
 
@@ -255,6 +339,13 @@ def _deposit(row: Row[Any] | None) -> Deposit | None:
     values: dict[str, Any] = {column.name: getattr(row, column.name) for column in deposit.columns}
     values["state"] = State(row.state)
     return Deposit(**values)
+
+
+def _takeback(row: Row[Any] | None) -> Takeback:
+    assert row is not None, "takebacks are never removed"
+    values: dict[str, Any] = {column.name: getattr(row, column.name) for column in takeback.columns}
+    values["state"] = BackState(row.state)
+    return Takeback(**values)
 
 
 def _method(row: Row[Any] | None) -> SavedMethod | None:

@@ -8,6 +8,8 @@ from tests.kit.clock import FakeClock
 from tests.tollway.services.notifications.conftest import FakeMailer
 from tollway.contracts.events import (
     DepositCredited,
+    DepositGivenBack,
+    DepositTakenBack,
     EmailVerified,
     Event,
     OrderFilled,
@@ -69,6 +71,24 @@ async def test_a_new_customer_is_welcomed_and_gets_receipts(ears: Ears, mailer: 
     assert "https://tollway.example" in by_subject["Your account is ready"]
     assert "dep_1" in by_subject["Your deposit of 20.00 USD has arrived"]
     assert "3.50 USD" in by_subject["Your purchase: 1 GB of residential standard bandwidth"]
+
+
+async def test_money_that_goes_back_to_the_card_is_told_of(ears: Ears, mailer: FakeMailer) -> None:
+    about = {"deposit_id": "dep_1", "user_id": "usr_1", "currency": "USD", "amount": 20_000_000}
+    taken = [
+        DepositTakenBack(**about, kind="refund", ref="re_1", covered=6_000_000),
+        DepositTakenBack(**about, kind="chargeback", ref="dp_1", covered=0),
+        DepositGivenBack(**about, kind="refund", ref="re_1", covered=6_000_000),
+        # Nothing of it had been the customer's: it is no news to them.
+        DepositGivenBack(**about, kind="chargeback", ref="dp_1", covered=0),
+    ]
+    await ears.hear(REGISTERED, *taken, *taken)
+    await ears.work()
+    assert {message["Subject"] for message in mailer.sent} == {
+        "Your refund of 20.00 USD",
+        "Your bank has taken back 20.00 USD",
+        "6.00 USD are back in your wallet",
+    }
 
 
 async def test_the_same_fact_twice_is_one_message(ears: Ears, mailer: FakeMailer) -> None:

@@ -49,13 +49,31 @@ class Card:
 
 
 @dataclass(frozen=True, slots=True)
+class TakenBack:
+    """Money of a payment that the provider has taken back: a refund, or a dispute that took the money.
+
+    `standing`: it is gone for now. `lost`: the dispute was decided, it is gone for good. `undone`: it came back.
+    """
+
+    ref: str
+    kind: Literal["refund", "chargeback"]
+    status: Literal["standing", "lost", "undone"]
+    cents: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
-    """A webhook's contents: what happened, and to which payment or checkout (None: neither)."""
+    """A webhook's contents: what happened, and to which payment or checkout (None: neither).
+
+    `back_from` is the reference of a payment of which money was taken back, or came back again.
+    """
 
     event_id: str
     kind: str
     payment: Payment | None = None
     checkout: Checkout | None = None
+    back_from: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +110,10 @@ class PaymentProvider(Protocol):
 
     async def find_payment(self, ref: str) -> Payment | None:
         """Return what became of a payment; None when the provider does not know it."""
+        ...
+
+    async def taken_back(self, ref: str) -> Sequence[TakenBack]:
+        """Return all that was taken back of a payment, as it stands now."""
         ...
 
     async def find_checkout(self, ref: str) -> Checkout | None:

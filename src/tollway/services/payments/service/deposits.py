@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 BATCH = 50
+TAKE_BACK = "take_back"
 LONGEST_WAIT_US = 3600 * SECOND_US
 
 
@@ -268,6 +269,9 @@ class Deposits:
             return await self.any_deposit(deposit_id)
         async with self._db.transaction() as tx:
             if await store.move(tx, deposit.id, State.CREDITED, transaction_id=posted.transaction_id):
+                if await store.takebacks_of(tx, deposit.id):
+                    # Some of it was taken back while it was not ours yet.
+                    tx.enqueue(TAKE_BACK, {"payment_ref": deposit.payment_ref})
                 tx.tell(
                     DepositCredited(
                         deposit_id=deposit.id,

@@ -16,6 +16,7 @@ from tollway.services.payments import store
 from tollway.services.payments.model import Deposit
 from tollway.services.payments.providers import Payment, PaymentProvider, Told
 from tollway.services.payments.service.deposits import Deposits
+from tollway.services.payments.service.takebacks import Takebacks
 from tollway.services.payments.settings import PaymentsSettings
 
 _log = logging.getLogger(__name__)
@@ -33,6 +34,8 @@ class Webhooks:
         settings: PaymentsSettings,
         provider: PaymentProvider,
         deposits: Deposits,
+        takebacks: Takebacks,
+        *,
         public_url: str,
         seal_key: bytes,
     ) -> None:
@@ -40,6 +43,7 @@ class Webhooks:
         self._settings = settings
         self._provider = provider
         self._deposits = deposits
+        self._takebacks = takebacks
         self._url = f"{public_url.rstrip('/')}/api/billing/webhooks/{provider.name}"
         self._seal = AESGCM(seal_key)
 
@@ -94,6 +98,8 @@ class Webhooks:
         """Do what a webhook asks for; return in a word what became of it."""
         if told.payment is not None:
             return await self._payment_news(told.payment)
+        if told.back_from:
+            return await self._takebacks.follow(told.back_from)
         if told.kind == "checkout.session.expired" and told.checkout is not None:
             deposit = await self._deposit(told.checkout.deposit_id)
             if deposit is not None:

@@ -2,9 +2,12 @@
 
 POST   /mock/faults   {"fault": "webhook_duplicate", "match": "payment_intent.", "delay_s": 2, "times": 1}
 GET    /mock/faults   what is planned
+POST   /mock/disputes {"payment_intent": "pi_…", "amount": 500}     the cardholder disputes a payment
+POST   /mock/refunds/{id}/fail                                    the bank refuses a refund
 POST   /mock/reset    {"webhook_endpoints": false}
 """
 
+from collections.abc import Awaitable
 from typing import Any
 
 from fastapi import APIRouter
@@ -23,6 +26,14 @@ class PlanFault(BaseModel):
     match: str = ""
     delay_s: float | None = None
     times: int = 1
+
+
+class Dispute(BaseModel):
+    """A dispute to open; without an amount, of all that was paid."""
+
+    model_config = ConfigDict(extra="forbid")
+    payment_intent: str
+    amount: int | None = None
 
 
 class Reset(BaseModel):
@@ -48,10 +59,25 @@ def router(room: PaymentsMock) -> APIRouter:
     async def planned() -> dict[str, Any]:
         return {"planned": (await room.overview(0)).faults}
 
+    @routes.post("/disputes")
+    async def dispute(wish: Dispute) -> JSONResponse:
+        return await _done(room.dispute(wish.payment_intent, wish.amount))
+
+    @routes.post("/refunds/{ref}/fail")
+    async def fail_refund(ref: str) -> JSONResponse:
+        return await _done(room.fail_refund(ref))
+
     @routes.post("/reset")
     async def reset(wish: Reset | None = None) -> dict[str, bool]:
         await room.reset(webhook_endpoints=wish.webhook_endpoints if wish else False)
         return {"reset": True}
 
-    del plan, reset  # registered; the names have no other use
+    del plan, dispute, fail_refund, reset  # registered; the names have no other use
     return routes
+
+
+async def _done(work: Awaitable[dict[str, Any]]) -> JSONResponse:
+    try:
+        return JSONResponse(await work, 201)
+    except Refused as refused:
+        return JSONResponse({"error": refused.error}, refused.status)

@@ -31,7 +31,8 @@ class TestCard:
     """A test card: how it looks, and what happens when it is charged.
 
     `decline` refuses every charge; with `attachable` it can be saved all the same. `authenticate` asks for
-    3-D Secure: "always", or "unless_set_up" (once it was saved with a proof, no more).
+    3-D Secure: "always", or "unless_set_up" (once it was saved with a proof, no more). `disputed`: its holder
+    disputes every charge, with this first status. `refund`: what a refund to it ends as, unless it succeeds.
     """
 
     __test__ = False  # the name is Stripe's, not a test's
@@ -42,6 +43,8 @@ class TestCard:
     decline: Decline | None = None
     attachable: bool = True
     authenticate: str = ""
+    disputed: str = ""
+    refund: str = "succeeded"
 
     @property
     def last4(self) -> str:
@@ -113,6 +116,9 @@ _CARDS = [
     TestCard("4000000000003063", "visa", authenticate="always"),
     TestCard("4000008400001629", "visa", authenticate="always", decline=DECLINED),
     TestCard("4000008260003178", "visa", authenticate="always", decline=NO_FUNDS),
+    TestCard("4000000000000259", "visa", disputed="needs_response"),
+    TestCard("4000000000001976", "visa", disputed="warning_needs_response"),
+    TestCard("4000000000005126", "visa", refund="failed"),
 ]
 BY_NUMBER = {card.number: card for card in _CARDS}
 
@@ -143,6 +149,9 @@ _NAMES = {
     "threeDSecureRequired": "4000000000003063",
     "threeDSecureRequiredChargeDeclined": "4000008400001629",
     "authenticationRequiredChargeDeclinedInsufficientFunds": "4000008260003178",
+    "createDispute": "4000000000000259",
+    "createDisputeInquiry": "4000000000001976",
+    "refundFail": "4000000000005126",
 }
 # Stripe documents the declining tokens with the brand in the name, and still knows the older short form.
 _BRANDED = {f"visa_{name}": number for name, number in _NAMES.items() if name.startswith("charge")}

@@ -222,6 +222,29 @@ def refund(ref: str, now_s: int, params: Json, of: Json, amount: int) -> Json:
     }
 
 
+def dispute(ref: str, now_s: int, of: Json, status: str, amount: int) -> Json:
+    """Make a dispute of a charge: its holder's bank wants the money back, or (a warning) asks first."""
+    return {
+        **_head("dispute", ref, now_s, {}),
+        "amount": amount,
+        "balance_transactions": [],
+        "charge": of["id"],
+        "currency": of["currency"],
+        "enhanced_eligibility_types": [],
+        "evidence": {},
+        "evidence_details": {
+            "due_by": now_s + 7 * 86_400,
+            "has_evidence": False,
+            "past_due": False,
+            "submission_count": 0,
+        },
+        "is_charge_refundable": status.startswith("warning_"),
+        "payment_intent": of["payment_intent"],
+        "reason": "fraudulent",
+        "status": status,
+    }
+
+
 def product(ref: str, now_s: int, params: Json) -> Json:
     """Make a product."""
     return {

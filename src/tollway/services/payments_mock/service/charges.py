@@ -7,6 +7,7 @@ from tollway.services.payments_mock.model import resources
 from tollway.services.payments_mock.model.currencies import show
 from tollway.services.payments_mock.model.metadata import merged
 from tollway.services.payments_mock.model.refusals import Refused, invalid
+from tollway.services.payments_mock.service import payment_methods
 from tollway.services.payments_mock.service.desk import Desk, Route
 from tollway.services.payments_mock.service.lists import listing, retrieve
 from tollway.services.payments_mock.store import Stored
@@ -46,7 +47,25 @@ async def refund(desk: Desk, params: Json, _refs: Sequence[str]) -> Json:
     await desk.keep(charge)
     await desk.tell("refund.created", back.body)
     await desk.tell("charge.refunded", body)
+    card = payment_methods.card_of(await desk.get("payment_method", body["payment_method"]))
+    if card.refund == "failed":
+        # The answer still says that it succeeded; that the bank refused is found out later.
+        answer = dict(back.body)
+        await fail_refund(desk, back)
+        return answer
     return back.body
+
+
+async def fail_refund(desk: Desk, back: Stored) -> None:
+    """Let the bank refuse a refund that was made: the money comes back to the account that paid it."""
+    charge = await desk.get("charge", back.body["charge"])
+    charge.body["amount_refunded"] -= back.body["amount"]
+    charge.body["refunded"] = False
+    back.body["status"], back.body["failure_reason"] = "failed", "declined"
+    await desk.keep(charge)
+    await desk.keep(back)
+    await desk.tell("refund.updated", back.body)
+    await desk.tell("refund.failed", back.body)
 
 
 async def update_refund(desk: Desk, params: Json, refs: Sequence[str]) -> Json:
@@ -58,15 +77,20 @@ async def update_refund(desk: Desk, params: Json, refs: Sequence[str]) -> Json:
     return back.body
 
 
+async def charge_of(desk: Desk, ref: str) -> Stored:
+    """Return the charge that a payment succeeded with. Raises Refused."""
+    payment = await desk.get("payment_intent", ref, "payment_intent")
+    if payment.body["status"] != "succeeded":
+        text = f"This PaymentIntent ({ref}) does not have a successful charge to refund."
+        raise Refused(400, text, code="payment_intent_unexpected_state", param="payment_intent")
+    return await desk.get("charge", payment.body["latest_charge"], "payment_intent")
+
+
 async def _charge_to_refund(desk: Desk, params: Json) -> Stored:
     if ref := params.get("charge"):
         charge = await desk.get("charge", ref, "charge")
     elif ref := params.get("payment_intent"):
-        payment = await desk.get("payment_intent", ref, "payment_intent")
-        if payment.body["status"] != "succeeded":
-            text = f"This PaymentIntent ({ref}) does not have a successful charge to refund."
-            raise Refused(400, text, code="payment_intent_unexpected_state", param="payment_intent")
-        charge = await desk.get("charge", payment.body["latest_charge"], "payment_intent")
+        charge = await charge_of(desk, ref)
     else:
         text = "One of the following params should be provided for this request: payment_intent or charge."
         raise Refused(400, text)

@@ -16,8 +16,10 @@ from tollway.services.payments_mock.model.forms import is_group
 from tollway.services.payments_mock.model.refusals import Declined, Refused
 from tollway.services.payments_mock.service import (
     calls,
+    charges,
     checkout,
     deliveries,
+    disputes,
     payment_intents,
     setup_intents,
 )
@@ -172,6 +174,22 @@ class PaymentsMock:
             self._desk(tx, self._base_url(base_url), origin, []) as desk,
         ):
             yield desk
+
+    # ── what the bank does ──────────────────────────────────────────────────────────────────────────
+
+    async def dispute(self, payment: str, amount: int | None = None) -> Json:
+        """Let the cardholder dispute a payment, or a part of it. Raises Refused."""
+        async with self._page() as desk:
+            charge = await charges.charge_of(desk, payment)
+            return await disputes.open_dispute(desk, charge.id, "needs_response", amount)
+
+    async def fail_refund(self, refund: str) -> Json:
+        """Let the bank refuse a refund that was made. Raises Refused."""
+        async with self._page() as desk:
+            back = await desk.get("refund", refund)
+            if back.body["status"] != "failed":
+                await charges.fail_refund(desk, back)
+            return back.body
 
     # ── deliveries, control, dashboard ──────────────────────────────────────────────────────────────
 

@@ -8,7 +8,7 @@ from tollway.services.payments_mock.model.cards import NEEDS_AUTHENTICATION, Dec
 from tollway.services.payments_mock.model.currencies import check_amount, check_currency, show
 from tollway.services.payments_mock.model.metadata import merged
 from tollway.services.payments_mock.model.refusals import Declined, Refused, check_url, invalid, missing
-from tollway.services.payments_mock.service import payment_methods
+from tollway.services.payments_mock.service import disputes, payment_methods
 from tollway.services.payments_mock.service.desk import Desk, Route
 from tollway.services.payments_mock.service.lists import listing, retrieve
 from tollway.services.payments_mock.store import Stored
@@ -183,6 +183,8 @@ async def _approve(desk: Desk, payment: Stored, method: Stored) -> Json:
     await desk.tell(
         "payment_intent.amount_capturable_updated" if held else "payment_intent.succeeded", payment.body
     )
+    if status := payment_methods.card_of(method).disputed:
+        await disputes.open_dispute(desk, charge["id"], status)
     return payment.body
 
 

@@ -266,6 +266,18 @@ async def test_the_endpoint_is_made_once_and_made_again_when_it_is_gone(shop: Ti
     assert await state(shop, started) == State.CREDITED
 
 
+async def test_an_endpoint_of_an_earlier_version_is_told_what_else_there_is_to_hear(shop: Till) -> None:
+    def narrow(client: Any) -> Any:
+        (one,) = client.v1.webhook_endpoints.list().data
+        return client.v1.webhook_endpoints.update(one.id, {"enabled_events": ["payment_intent.succeeded"]})
+
+    known = await shop.look(narrow)
+    await shop.room.webhooks.register()
+    (widened,) = await shop.look(lambda client: client.v1.webhook_endpoints.list().data)
+    assert widened.id == known.id
+    assert {"refund.created", "charge.dispute.created"} < set(widened.enabled_events)
+
+
 async def test_an_endpoint_whose_secret_is_not_known_is_replaced(shop: Till) -> None:
     with Receiver():
         url = f"{shop.public_url}{HOOK}"

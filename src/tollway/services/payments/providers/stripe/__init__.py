@@ -11,15 +11,23 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from tollway.contracts.errors import BadSignature, CardDeclined, ProviderUnavailable
+from tollway.contracts.errors import BadSignature, ProviderUnavailable
 from tollway.kit.errors import Invalid, Malformed
 from tollway.kit.times import SECOND_US
-from tollway.services.payments.providers import Card, Checkout, CustomerGone, Order, Payment, Told
+from tollway.services.payments.providers import (
+    Card,
+    Checkout,
+    CustomerGone,
+    Order,
+    Payment,
+    TakenBack,
+    Told,
+)
+from tollway.services.payments.providers.stripe import reading
 
 if TYPE_CHECKING:
-    import stripe
     from stripe import StripeClient
 
 _log = logging.getLogger(__name__)
@@ -32,17 +40,17 @@ EVENTS = (
     "payment_intent.payment_failed",
     "payment_intent.canceled",
     "checkout.session.expired",
+    "charge.refunded",
+    "refund.created",
+    "refund.updated",
+    "refund.failed",
+    "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.dispute.funds_withdrawn",
+    "charge.dispute.funds_reinstated",
+    "charge.dispute.closed",
 )
-_STATUS: dict[str, Literal["succeeded", "processing", "requires_action", "failed", "canceled"]] = {
-    "succeeded": "succeeded",
-    "processing": "processing",
-    "requires_action": "requires_action",
-    "requires_capture": "processing",
-    "canceled": "canceled",
-    # Waiting for a card is what an intent does after a decline; ours are confirmed as they are made.
-    "requires_payment_method": "failed",
-    "requires_confirmation": "failed",
-}
+_TAKES_BACK = ("charge", "refund", "dispute")
 
 
 class StripeProvider:
@@ -100,8 +108,8 @@ class StripeProvider:
                     {"idempotency_key": f"charge:{order.deposit_id}"},
                 )
             except _sdk().CardError as error:
-                return _declined(error, order)
-            return _payment(made.to_dict())
+                return reading.declined(error, order)
+            return reading.payment(made.to_dict())
 
         return await self._ask(ask)
 
@@ -132,17 +140,33 @@ class StripeProvider:
                 },
                 {"idempotency_key": f"checkout:{order.deposit_id}"},
             )
-            return _checkout(made.to_dict())
+            return reading.checkout(made.to_dict())
 
         return await self._ask(ask)
 
     async def find_payment(self, ref: str) -> Payment | None:
         """Return what became of a payment; None when it is unknown."""
-        return await self._find(lambda client: _payment(client.v1.payment_intents.retrieve(ref).to_dict()))
+        return await self._find(
+            lambda client: reading.payment(client.v1.payment_intents.retrieve(ref).to_dict())
+        )
+
+    async def taken_back(self, ref: str) -> Sequence[TakenBack]:
+        """Return a payment's refunds and disputes, as they stand now."""
+
+        def ask(client: "StripeClient") -> Sequence[TakenBack]:
+            refunds = client.v1.refunds.list({"payment_intent": ref, "limit": 100}).auto_paging_iter()
+            disputes = client.v1.disputes.list({"payment_intent": ref, "limit": 100}).auto_paging_iter()
+            found = [reading.taken_back("refund", one.to_dict(), reading.REFUND) for one in refunds]
+            found += [reading.taken_back("chargeback", one.to_dict(), reading.DISPUTE) for one in disputes]
+            return [one for one in found if one is not None]
+
+        return await self._find(ask) or ()
 
     async def find_checkout(self, ref: str) -> Checkout | None:
         """Return what became of a hosted page; None when it is unknown."""
-        return await self._find(lambda client: _checkout(client.v1.checkout.sessions.retrieve(ref).to_dict()))
+        return await self._find(
+            lambda client: reading.checkout(client.v1.checkout.sessions.retrieve(ref).to_dict())
+        )
 
     async def cancel(self, ref: str) -> Payment | None:
         """End a payment that was not completed; one that was completed meanwhile is returned as it is."""
@@ -150,7 +174,7 @@ class StripeProvider:
         def ask(client: "StripeClient") -> Payment:
             with contextlib.suppress(_sdk().InvalidRequestError):
                 client.v1.payment_intents.cancel(ref, {"cancellation_reason": "abandoned"})
-            return _payment(client.v1.payment_intents.retrieve(ref).to_dict())
+            return reading.payment(client.v1.payment_intents.retrieve(ref).to_dict())
 
         return await self._find(ask)
 
@@ -163,7 +187,7 @@ class StripeProvider:
             try:
                 kept = client.v1.payment_methods.attach(token, {"customer": customer}).to_dict()
             except _sdk().CardError as error:
-                raise _refusal(error) from None
+                raise reading.refusal(error) from None
             card = kept["card"]
             return Card(kept["id"], card["brand"], card["last4"], card["exp_month"], card["exp_year"])
 
@@ -194,7 +218,7 @@ class StripeProvider:
                     return True
             return False
 
-        if abs(now_us / SECOND_US - _sent_at(signature)) > tolerance_s:
+        if abs(now_us / SECOND_US - reading.sent_at(signature)) > tolerance_s:
             raise BadSignature("the webhook is too old; it may be a recording")
         if not await self._ask(genuine):
             raise BadSignature
@@ -210,9 +234,11 @@ class StripeProvider:
                 cast("Json", event["data"]["object"]),
             )
             if about.get("object") == "payment_intent":
-                return Told(event_id, kind, payment=_payment(about))
+                return Told(event_id, kind, payment=reading.payment(about))
             if about.get("object") == "checkout.session":
-                return Told(event_id, kind, checkout=_checkout(about))
+                return Told(event_id, kind, checkout=reading.checkout(about))
+            if kind in EVENTS and about.get("object") in _TAKES_BACK:
+                return Told(event_id, kind, back_from=str(about.get("payment_intent") or ""))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise Malformed("the webhook is not an event of this provider") from error
         return Told(event_id, kind)
@@ -222,7 +248,11 @@ class StripeProvider:
 
         def ask(client: "StripeClient") -> tuple[str, str] | None:
             same = [one for one in client.v1.webhook_endpoints.list({"limit": 100}).data if one.url == url]
-            if any(one.id == known_ref and one.status == "enabled" for one in same):
+            known = next((one for one in same if one.id == known_ref and one.status == "enabled"), None)
+            if known is not None:
+                if not set(EVENTS) <= set(known.enabled_events):
+                    # It was made by an earlier version, which did not ask for as much.
+                    client.v1.webhook_endpoints.update(known.id, {"enabled_events": list(EVENTS)})
                 return None
             # Whatever else calls this address signs with a secret that is not known here.
             for one in same:
@@ -290,76 +320,3 @@ def _sdk() -> Any:
     import stripe  # noqa: PLC0415  on first use; see above
 
     return stripe
-
-
-def _payment(intent: Json) -> Payment:
-    """Read a payment intent."""
-    error: Json = intent.get("last_payment_error") or {}
-    status = _STATUS[intent["status"]]
-    action: Json = intent.get("next_action") or {}
-    redirect: Json = action.get("redirect_to_url") or {}
-    return Payment(
-        ref=intent["id"],
-        status=status,
-        cents=intent["amount_received"] if status == "succeeded" else intent["amount"],
-        currency=intent["currency"].upper(),
-        deposit_id=_deposit_id(intent),
-        action_url=redirect.get("url") or "",
-        reason=error.get("code") or intent.get("cancellation_reason") or "",
-        decline_code=error.get("decline_code") or "",
-        message=error.get("message") or "",
-    )
-
-
-def _deposit_id(about: Json) -> str:
-    metadata: Json = about.get("metadata") or {}
-    return metadata.get("deposit_id", "")
-
-
-def _checkout(session: Json) -> Checkout:
-    """Read a checkout session."""
-    return Checkout(
-        ref=session["id"],
-        status=session["status"],
-        url=session.get("url") or "",
-        payment_ref=session.get("payment_intent") or "",
-        deposit_id=_deposit_id(session),
-    )
-
-
-def _declined(error: "stripe.CardError", order: Order) -> Payment:
-    """Turn a card error into the failed payment that it tells of."""
-    told = _told(error)
-    intent: Json = told.get("payment_intent") or {}
-    return Payment(
-        ref=intent.get("id", ""),
-        status="failed",
-        cents=order.cents,
-        currency=order.currency,
-        deposit_id=order.deposit_id,
-        reason=error.code or "card_declined",
-        decline_code=told.get("decline_code", ""),
-        message=error.user_message or "",
-    )
-
-
-def _told(error: "stripe.CardError") -> Json:
-    """Return the error as the API told it."""
-    body = cast("Json", error.json_body or {})
-    return cast("Json", body.get("error", {}))
-
-
-def _refusal(error: "stripe.CardError") -> CardDeclined:
-    told = _told(error)
-    return CardDeclined(
-        error.user_message or "", decline_code=told.get("decline_code", ""), reason=error.code
-    )
-
-
-def _sent_at(signature: str) -> int:
-    """Return when a webhook says that it was sent, in seconds. Raises BadSignature when it does not say."""
-    for part in signature.split(","):
-        name, _, value = part.partition("=")
-        if name.strip() == "t" and value.isascii() and value.isdigit() and len(value) < 16:
-            return int(value)
-    raise BadSignature
