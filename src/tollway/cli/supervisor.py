@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import logging
 import os
+import shutil
 import signal
 import sys
 import time
@@ -18,7 +20,7 @@ READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 25.0
 # A process that dies this often in this time will not get better by itself.
 RESTARTS, RESTART_WINDOW_S = 6, 60.0
-LOG_LIMIT_BYTES = 50_000_000
+LOG_LIMIT_BYTES, LOG_LOOK_S = 50_000_000, 30.0
 
 # An edge's reads of 256 KiB would each map and unmap memory with glibc's defaults; see docs/decisions/0004.
 # The business does the opposite: what hashing a password took goes back at once.
@@ -33,6 +35,9 @@ BUSINESS_MALLOC = {
     "MALLOC_TRIM_THRESHOLD_": "131072",
     "MALLOC_MMAP_THRESHOLD_": "131072",
 }
+
+
+_log = logging.getLogger(__name__)
 
 
 class GivesUp(Exception):
@@ -53,6 +58,7 @@ class Supervisor:
         """Start everything and wait until it is ready. Raises GivesUp."""
         for child in self._plan.children:
             spawn(self._keep(child), f"keep-{child.name}")
+        spawn(self._keep_logs_short(), "keep-logs-short")
         ready = spawn(self._until_all_ready(), "ready")
         await asyncio.wait({ready, self.failed}, return_when=asyncio.FIRST_COMPLETED)
         if self.failed.done():
@@ -107,8 +113,6 @@ class Supervisor:
     async def _launch(self, child: Child) -> asyncio.subprocess.Process:
         log = self._log(child)
         log.parent.mkdir(parents=True, exist_ok=True)
-        if log.exists() and log.stat().st_size > LOG_LIMIT_BYTES:
-            log.replace(log.with_suffix(".old.log"))
         arguments = [sys.executable, "-m", "tollway", "serve", "--data", str(self._plan.data)]
         arguments += [word for target in child.targets for word in ("--target", target)]
         arguments += ["--worker", str(child.worker)] if child.worker else []
@@ -124,6 +128,12 @@ class Supervisor:
                 # Ctrl-C reaches the supervisor alone, which then stops the others in order.
                 start_new_session=True,
             )
+
+    async def _keep_logs_short(self) -> None:
+        while not self._stopping:
+            for child in self._plan.children:
+                await asyncio.to_thread(shorten, self._log(child), LOG_LIMIT_BYTES)
+            await asyncio.sleep(LOG_LOOK_S)
 
     async def _until_ready(self, child: Child) -> None:
         try:
@@ -149,6 +159,19 @@ class Supervisor:
         lines = self._log(child).read_text(errors="replace").strip().splitlines() or ["it said nothing"]
         spoken = [line for line in lines[-50:] if line.startswith("tollway: ")]
         return (spoken or lines)[-1].removeprefix("tollway: ")
+
+
+def shorten(log: Path, limit_bytes: int) -> None:
+    """Move what a log says into its `.old.log` when it is longer than the limit.
+
+    Who writes it appends, and goes on in the emptied file. A line written between the copy and the cut is lost.
+    """
+    try:
+        if log.exists() and log.stat().st_size > limit_bytes:
+            shutil.copyfile(log, log.with_suffix(".old.log"))
+            os.truncate(log, 0)
+    except OSError as error:
+        _log.warning("%s stays long: %s", log, error)
 
 
 def read_note(path: Path) -> dict[str, Any] | None:
