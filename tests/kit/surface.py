@@ -35,6 +35,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "POST /api/access/resources/{resource_id}/credentials": {"label": "phone"},
     "POST /api/account/security": {"current_password": "not mine", "new_password": "battery staple horse"},
     "POST /api/admin/capacity": {"asset": ASSET, "quantity": "1000000000"},
+    "POST /api/admin/deposits/{deposit_id}/resolve": {"outcome": "dismiss", "reason": "it never arrived"},
     "PATCH /api/admin/prices": {"asset": ASSET, "currency": "USD", "list_price": "3.00"},
     "POST /api/admin/resources/{resource_id}/resume": {"reason": "it is fine"},
     "POST /api/admin/resources/{resource_id}/stop": {"reason": "abuse"},
@@ -66,7 +67,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 }
 
 # A deposit by card and one by page exclude each other, so this one field is not in the example.
-NOT_IN_EXAMPLE = {"checkout", "quote_id", "kind"}
+NOT_IN_EXAMPLE = {"checkout", "quote_id", "kind", "payment"}
 
 
 @dataclass(frozen=True)

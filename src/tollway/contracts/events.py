@@ -173,6 +173,17 @@ class DepositFailed(Event):
     reason: str
 
 
+class DepositReviewed(Event):
+    """An operator ended the review of a deposit; `outcome` is credit or dismiss."""
+
+    topic, source = "DEPOSIT_REVIEWED", "payments"
+    deposit_id: str
+    user_id: str
+    outcome: str
+    reason: str
+    actor: str
+
+
 class DepositTakenBack(Event):
     """The provider took money of a deposit back; `kind` is refund or chargeback. The wallet gave `covered`."""
 

@@ -97,7 +97,12 @@ ROOMS: dict[str, Room] = {
             "payments",
             "money from and to the outside",
             asks=("ledger", "identity"),
-            paths=("/api/wallet", "/api/billing/payment-methods", "/api/billing/webhooks"),
+            paths=(
+                "/api/wallet",
+                "/api/billing/payment-methods",
+                "/api/billing/webhooks",
+                "/api/admin/deposits",
+            ),
             public=("/api/billing/webhooks",),
             durable=True,
         ),

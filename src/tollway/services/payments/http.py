@@ -1,11 +1,12 @@
 """The REST side of payments: deposits, saved cards, and the door for the provider's webhooks."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from pydantic import BaseModel, Field, model_validator
 
 from tollway.fabric.rest import (
+    PRINTABLE,
     Answer,
     Body,
     IdempotencyKey,
@@ -78,6 +79,25 @@ class DepositList(BaseModel):
     next_cursor: str
 
 
+class ReviewedView(DepositView):
+    """A deposit as an operator sees it."""
+
+    user_id: str
+
+
+class ReviewList(BaseModel):
+    items: list[ReviewedView]
+    next_cursor: str
+
+
+class Resolve(Body):
+    """How a review ends. `payment` names the provider's payment where the deposit has none."""
+
+    outcome: Literal["credit", "dismiss"]
+    reason: Annotated[str, Field(min_length=1, max_length=500, pattern=PRINTABLE)]
+    payment: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{0,200}$")] = ""
+
+
 class SaveMethod(Body):
     """A card to keep, by the provider's token."""
 
@@ -109,6 +129,7 @@ def router(room: Payments) -> APIRouter:
     _deposits(api, room)
     _methods(api, room)
     _webhooks(api, room)
+    _reviews(api, room)
     return api
 
 
@@ -188,6 +209,35 @@ def _webhooks(api: APIRouter, room: Payments) -> None:
         """Take a webhook of the payment provider."""
         await room.webhooks.take(provider, await request.body(), stripe_signature)
         return Received()
+
+
+def _reviews(api: APIRouter, room: Payments) -> None:
+    @api.get("/api/admin/deposits", tags=["operators"], **policy(permission="admin:read", owner="any"))
+    async def in_state(
+        state: State = State.NEEDS_REVIEW, limit: LimitQuery = DEFAULT_LIMIT, cursor: str = ""
+    ) -> ReviewList:
+        """List everybody's deposits in a state, newest first: those that wait for a person, unless told otherwise."""
+        page = await room.reviews.list(state, limit, cursor)
+        return ReviewList(items=[_reviewed(one) for one in page.items], next_cursor=page.next_cursor)
+
+    @api.post(
+        "/api/admin/deposits/{deposit_id}/resolve",
+        tags=["operators"],
+        **policy(permission="admin:write", owner="any", audit="payments:deposit:resolve"),
+    )
+    async def resolve(
+        deposit_id: Annotated[str, Path(description="dep_…")], body: Resolve, who: Who
+    ) -> ReviewedView:
+        """End a review: credit what the provider took, or dismiss a deposit that brought nothing."""
+        if not is_id("dep", deposit_id):
+            raise NotFound("there is no such deposit")
+        return _reviewed(
+            await room.reviews.resolve(deposit_id, body.outcome, body.reason, who.user_id, body.payment)
+        )
+
+
+def _reviewed(deposit: Deposit) -> ReviewedView:
+    return ReviewedView(**dict(_deposit(deposit)), user_id=deposit.user_id)
 
 
 def _deposit(deposit: Deposit) -> DepositView:

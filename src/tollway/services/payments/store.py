@@ -186,6 +186,14 @@ async def list_deposits(tx: Tx, user_id: str, before_id: str, limit: int) -> Seq
     return [one for row in await tx.all(query) if (one := _deposit(row))]
 
 
+async def deposits_in(tx: Tx, state: State, before_id: str, limit: int) -> Sequence[Deposit]:
+    """Return everybody's deposits in a state, newest first, from before an id on."""
+    query = select(deposit).where(deposit.c.state == state.value).order_by(deposit.c.id.desc()).limit(limit)
+    if before_id:
+        query = query.where(deposit.c.id < before_id)
+    return [one for row in await tx.all(query) if (one := _deposit(row))]
+
+
 async def due_deposits(tx: Tx, limit: int) -> Sequence[Deposit]:
     """Return open deposits that are due for a look."""
     due = deposit.c.state.in_([state.value for state in OPEN]) & (deposit.c.check_at_us <= tx.now_us)

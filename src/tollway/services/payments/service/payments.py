@@ -6,6 +6,7 @@ from tollway.fabric.db import Database
 from tollway.services.payments.providers import PaymentProvider
 from tollway.services.payments.service.cards import Cards
 from tollway.services.payments.service.deposits import Deposits
+from tollway.services.payments.service.reviews import Reviews
 from tollway.services.payments.service.takebacks import Takebacks
 from tollway.services.payments.service.webhooks import Webhooks
 from tollway.services.payments.settings import PaymentsSettings
@@ -37,6 +38,7 @@ class Payments:
         self.cards = Cards(db, provider, identity, settings.max_cards)
         self.deposits = Deposits(db, settings, provider, self.cards, ledger, public_url)
         self.takebacks = Takebacks(db, provider, self.deposits, ledger)
+        self.reviews = Reviews(db, provider, self.deposits)
         self.webhooks = Webhooks(
             db, settings, provider, self.deposits, self.takebacks, public_url=public_url, seal_key=seal_key
         )

@@ -1,0 +1,94 @@
+"""Deposits that wait for a person: what an operator sees, and the two ways out.
+
+credit     what the provider took is credited; the provider is asked, never believed from a form
+dismiss    nothing is credited; refused while the provider still has the customer's money
+"""
+
+from typing import Literal
+
+from tollway.contracts.events import DepositFailed, DepositReviewed
+from tollway.fabric.db import Database
+from tollway.kit.errors import Conflict, Invalid
+from tollway.kit.paging import Page, cut_page, decode_cursor
+from tollway.services.payments import store
+from tollway.services.payments.model import CENT, Deposit, State
+from tollway.services.payments.providers import Payment, PaymentProvider
+from tollway.services.payments.service.deposits import Deposits
+
+Outcome = Literal["credit", "dismiss"]
+
+
+class Reviews:
+    """The operator's part of deposits."""
+
+    def __init__(self, db: Database, provider: PaymentProvider, deposits: Deposits) -> None:
+        self._db = db
+        self._provider = provider
+        self._deposits = deposits
+
+    async def list(self, state: State, limit: int, cursor: str) -> Page[Deposit]:
+        """Return everybody's deposits in a state, newest first. Raises Invalid for a strange cursor."""
+        (before_id,) = decode_cursor(cursor, str) or ("",)
+        async with self._db.snapshot() as tx:
+            rows = await store.deposits_in(tx, state, before_id, limit + 1)
+        return cut_page(rows, limit, lambda deposit: [deposit.id])
+
+    async def resolve(
+        self, deposit_id: str, outcome: Outcome, reason: str, actor: str, payment_ref: str = ""
+    ) -> Deposit:
+        """End a review. `payment_ref` names the provider's payment where the deposit does not know it.
+
+        Raises NotFound, Conflict when there is nothing to review or the provider's word speaks against it, Invalid for
+        a payment that is not this deposit's, ProviderUnavailable.
+        """
+        deposit = await self._deposits.any_deposit(deposit_id)
+        if deposit.state != State.NEEDS_REVIEW:
+            raise Conflict(f"this deposit is {deposit.state} and needs no review")
+        payment = await self._payment(deposit, payment_ref)
+        if outcome == "credit":
+            return await self._credit(deposit, payment, reason, actor)
+        return await self._dismiss(deposit, payment, reason, actor)
+
+    async def _payment(self, deposit: Deposit, given: str) -> Payment | None:
+        if deposit.payment_ref and given not in ("", deposit.payment_ref):
+            raise Invalid.of("payment", f"the payment of this deposit is {deposit.payment_ref}")
+        ref = deposit.payment_ref or given
+        payment = await self._provider.find_payment(ref) if ref else None
+        if given and (payment is None or payment.deposit_id != deposit.id):
+            raise Invalid.of("payment", "the provider knows no such payment of this deposit")
+        return payment
+
+    async def _credit(self, deposit: Deposit, payment: Payment | None, reason: str, actor: str) -> Deposit:
+        if payment is None or payment.status != "succeeded" or payment.cents <= 0:
+            raise Conflict(
+                "the provider has taken no money for this deposit; name its payment, or dismiss it"
+            )
+        if payment.currency != deposit.currency:
+            raise Conflict(
+                f"the provider took {payment.currency}, which this wallet does not hold; refund it"
+            )
+        taken = {"amount": payment.cents * CENT, "payment_ref": payment.ref, "reason": ""}
+        async with self._db.transaction() as tx:
+            moved = await store.move(tx, deposit.id, State.SUCCEEDED, **taken, check_at_us=tx.now_us)
+            if moved:
+                tx.tell(_told(deposit, "credit", reason, actor))
+        return await self._deposits.credit(deposit.id)
+
+    async def _dismiss(self, deposit: Deposit, payment: Payment | None, reason: str, actor: str) -> Deposit:
+        if payment is not None and payment.status == "succeeded":
+            back = await self._provider.taken_back(payment.ref)
+            if sum(one.cents for one in back if one.status != "undone") < payment.cents:
+                raise Conflict(
+                    "the provider has the customer's money; credit the deposit, or refund it there first"
+                )
+        async with self._db.transaction() as tx:
+            if await store.move(tx, deposit.id, State.FAILED, reason="dismissed"):
+                tx.tell(_told(deposit, "dismiss", reason, actor))
+                tx.tell(DepositFailed(deposit_id=deposit.id, user_id=deposit.user_id, reason="dismissed"))
+        return await self._deposits.any_deposit(deposit.id)
+
+
+def _told(deposit: Deposit, outcome: Outcome, reason: str, actor: str) -> DepositReviewed:
+    return DepositReviewed(
+        deposit_id=deposit.id, user_id=deposit.user_id, outcome=outcome, reason=reason, actor=actor
+    )
