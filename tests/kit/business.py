@@ -41,7 +41,7 @@ QUOTE_TTL_S = 3
 # What nobody outside should ever read: the insides of Python, of SQL, of our own folders.
 INSIDES = re.compile(
     r"Traceback|\.py\b|File \"|site-packages|sqlalchemy|sqlite|asyncpg|psycopg|pydantic|starlette|fastapi|grpc"
-    r"|SELECT .+ FROM|INSERT INTO|/(?:tmp|home|work|root)/|errors\.pydantic|0x[0-9a-f]{8,}|object at ",
+    r"|SELECT .+ FROM|INSERT INTO|/(?:tmp|home|work|root)/|errors\.pydantic|\b0x[0-9a-f]{8,}|object at ",
     re.IGNORECASE,
 )
 PROBLEM_MEMBERS = ("type", "title", "status", "detail", "code", "instance", "correlation_id")
