@@ -92,6 +92,18 @@ class SecuritySettings(Section):
     )
 
 
+class RetentionSettings(Section):
+    """How long every room keeps its plumbing. The ledger and the audit trail are kept for good."""
+
+    facts_days: int = Field(7, ge=1, description="Announced facts that every neighbour has heard")
+    unread_days: int = Field(
+        30,
+        ge=1,
+        description="Facts that a neighbour has not heard; one that was away for longer has missed them",
+    )
+    jobs_days: int = Field(30, ge=1, description="The keys of finished work; dead work is kept for a person")
+
+
 class LogSettings(Section):
     """What is written to standard error."""
 
@@ -131,6 +143,7 @@ class Settings(Section):
     database: DatabaseSettings = defaults(DatabaseSettings)
     network: NetworkSettings = defaults(NetworkSettings)
     security: SecuritySettings = defaults(SecuritySettings)
+    retention: RetentionSettings = defaults(RetentionSettings)
     log: LogSettings = defaults(LogSettings)
     mail: MailSettings = defaults(MailSettings)
     operator: OperatorSettings = defaults(OperatorSettings)

@@ -103,6 +103,25 @@ def verify(
     run(data, config, Heads(known_head, known_audit_head), as_json=as_json)
 
 
+@app.command(epilog="Example: tollway stuck --retry job_01kq5d3v8e2m7r4t6y9z1a3c5f")
+def stuck(
+    data: DataOption = Path("data"),
+    config: ConfigOption = None,
+    retry: Annotated[
+        list[str] | None, typer.Option(help="Have this one tried again. May be repeated.")
+    ] = None,
+    retry_all: Annotated[bool, typer.Option("--retry-all", help="Have everything tried again.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """List work that failed too often and waits for a person, and have it tried again.
+
+    Deposits that need a decision are at /api/admin/deposits.
+    """
+    from tollway.cli.stuck import run
+
+    run(data, config, retry or [], retry_all=retry_all, as_json=as_json)
+
+
 @app.command(epilog="Example: tollway export --format beancount > books.beancount")
 def export(
     data: DataOption = Path("data"),

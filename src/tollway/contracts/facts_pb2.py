@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dtollway/contracts/facts.proto\x12\x10tollway.facts.v1\"J\n\x0bReadRequest\x12\x0c\n\x04room\x18\x01 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\x03\x12\r\n\x05limit\x18\x03 \x01(\x05\x12\x0f\n\x07wait_ms\x18\x04 \x01(\x05\"\xa2\x01\n\x04\x46\x61\x63t\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x0e\n\x06source\x18\x04 \x01(\t\x12\x0f\n\x07subject\x18\x05 \x01(\t\x12\r\n\x05\x61t_us\x18\x06 \x01(\x03\x12\x11\n\tdata_json\x18\x07 \x01(\t\x12\x16\n\x0e\x63orrelation_id\x18\x08 \x01(\t\x12\x13\n\x0btraceparent\x18\t \x01(\t\"5\n\x0cReadResponse\x12%\n\x05\x66\x61\x63ts\x18\x01 \x03(\x0b\x32\x16.tollway.facts.v1.Fact2N\n\x05\x46\x61\x63ts\x12\x45\n\x04Read\x12\x1d.tollway.facts.v1.ReadRequest\x1a\x1e.tollway.facts.v1.ReadResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dtollway/contracts/facts.proto\x12\x10tollway.facts.v1\"Z\n\x0bReadRequest\x12\x0c\n\x04room\x18\x01 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\x03\x12\r\n\x05limit\x18\x03 \x01(\x05\x12\x0f\n\x07wait_ms\x18\x04 \x01(\x05\x12\x0e\n\x06reader\x18\x05 \x01(\t\"\xa2\x01\n\x04\x46\x61\x63t\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x0e\n\x06source\x18\x04 \x01(\t\x12\x0f\n\x07subject\x18\x05 \x01(\t\x12\r\n\x05\x61t_us\x18\x06 \x01(\x03\x12\x11\n\tdata_json\x18\x07 \x01(\t\x12\x16\n\x0e\x63orrelation_id\x18\x08 \x01(\t\x12\x13\n\x0btraceparent\x18\t \x01(\t\"5\n\x0cReadResponse\x12%\n\x05\x66\x61\x63ts\x18\x01 \x03(\x0b\x32\x16.tollway.facts.v1.Fact2N\n\x05\x46\x61\x63ts\x12\x45\n\x04Read\x12\x1d.tollway.facts.v1.ReadRequest\x1a\x1e.tollway.facts.v1.ReadResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,11 +32,11 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tollway.contracts.facts_pb2
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_READREQUEST']._serialized_start=51
-  _globals['_READREQUEST']._serialized_end=125
-  _globals['_FACT']._serialized_start=128
-  _globals['_FACT']._serialized_end=290
-  _globals['_READRESPONSE']._serialized_start=292
-  _globals['_READRESPONSE']._serialized_end=345
-  _globals['_FACTS']._serialized_start=347
-  _globals['_FACTS']._serialized_end=425
+  _globals['_READREQUEST']._serialized_end=141
+  _globals['_FACT']._serialized_start=144
+  _globals['_FACT']._serialized_end=306
+  _globals['_READRESPONSE']._serialized_start=308
+  _globals['_READRESPONSE']._serialized_end=361
+  _globals['_FACTS']._serialized_start=363
+  _globals['_FACTS']._serialized_end=441
 # @@protoc_insertion_point(module_scope)

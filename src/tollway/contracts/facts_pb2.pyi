@@ -26,10 +26,13 @@ class ReadRequest(_message.Message):
     AFTER_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
     WAIT_MS_FIELD_NUMBER: _builtins.int
+    READER_FIELD_NUMBER: _builtins.int
     room: _builtins.str
     after: _builtins.int
     limit: _builtins.int
     wait_ms: _builtins.int
+    reader: _builtins.str
+    """the room that reads: what it has not read yet is kept for it"""
     def __init__(
         self,
         *,
@@ -37,10 +40,11 @@ class ReadRequest(_message.Message):
         after: _builtins.int = ...,
         limit: _builtins.int = ...,
         wait_ms: _builtins.int = ...,
+        reader: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "limit", b"limit", "room", b"room", "wait_ms", b"wait_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "limit", b"limit", "reader", b"reader", "room", b"room", "wait_ms", b"wait_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -59,7 +59,7 @@ def notifications(house: House) -> Parts:
     from tollway.fabric.rest import RestServer
     from tollway.services.notifications.hears import HEARS
     from tollway.services.notifications.http import inbox_app, router
-    from tollway.services.notifications.jobs import JOBS
+    from tollway.services.notifications.jobs import JOBS, TIMED
     from tollway.services.notifications.rpc import NotificationsRpc
     from tollway.services.notifications.service import Notifications
 
@@ -78,6 +78,7 @@ def notifications(house: House) -> Parts:
         router(room),
         HEARS,
         JOBS,
+        timed=TIMED,
         components=page,
     )
 

@@ -6,13 +6,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tollway.contracts import facts_pb2_grpc, tokens_pb2
+from tollway.fabric import retention
 from tollway.fabric.bearer import Revocations
 from tollway.fabric.bus import FactsLog, FactsRpc, Listener
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database, migrate
-from tollway.fabric.jobs import Worker
+from tollway.fabric.jobs import Timed, Worker
 from tollway.fabric.lifecycle import Lifecycle
 from tollway.fabric.rest import RestServer, build_app
+from tollway.fabric.retention import Ages
 from tollway.fabric.rpc import LocalServer
 from tollway.fabric.secrets import Secrets
 from tollway.kit.tasks import cancel, spawn
@@ -24,6 +26,10 @@ from tollway.topology.neighbours import Neighbours
 
 if TYPE_CHECKING:
     from tollway.contracts.tokens_pb2_grpc import TokensAsyncStub
+
+
+DAY_S = 86_400
+RETENTION_EVERY_S = 3600
 
 
 class Residents:
@@ -76,11 +82,24 @@ class Residents:
         database = self._databases[name]
         for label, component in parts.components:
             life.add(f"{name}.{label}", component, after=["doors"])
-        if parts.jobs or parts.timed:
-            life.add(f"{name}.work", Worker(parts.room, database, parts.jobs, parts.timed), after=["doors"])
+        timed = {**parts.timed, "retention": self._retention(name, database)}
+        life.add(f"{name}.work", Worker(parts.room, database, parts.jobs, timed), after=["doors"])
         if parts.hears:
             sources = {source: self._neighbours.facts_of(name, source) for source in ROOMS[name].hears}
-            life.add(f"{name}.hearing", Listener(parts.room, database, parts.hears, sources), after=["doors"])
+            listener = Listener(parts.room, database, parts.hears, sources, name)
+            life.add(f"{name}.hearing", listener, after=["doors"])
+
+    def _retention(self, name: str, database: Database) -> Timed:
+        kept = self._settings.retention
+        ages = Ages(
+            kept.facts_days * DAY_S, max(kept.facts_days, kept.unread_days) * DAY_S, kept.jobs_days * DAY_S
+        )
+        readers = [room.name for room in ROOMS.values() if name in room.hears]
+
+        async def tend(_room: Any) -> None:
+            await retention.tend(database, ages, readers)
+
+        return Timed(every_s=RETENTION_EVERY_S, run=tend)
 
     def _serve_rest(self, life: Lifecycle, states: Callable[[], dict[str, str]]) -> None:
         routers = {name: parts.router for name, parts in self._built.items() if parts.router is not None}

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import Row, delete, select
 
 from tollway.contracts import facts_pb2
 from tollway.contracts.events import Event
@@ -30,25 +30,36 @@ READ_TIMEOUT_S = 10.0
 ATTEMPTS = 8
 FIRST_DELAY_S = 0.1
 MAX_DELAY_S = 10.0
+LOOK_AGAIN_S = 5.0
 
 
 class Listener:
-    """Hears facts on behalf of one room: one reader for each source, each with its own durable position."""
+    """Hears facts on behalf of one room: one reader for each source, each with its own durable position.
+
+    `name` is the room's: its neighbours keep for it what it has not read.
+    """
 
     def __init__(
-        self, room: Any, database: Database, hears: Hears, sources: Mapping[str, "FactsAsyncStub"]
+        self,
+        room: Any,
+        database: Database,
+        hears: Hears,
+        sources: Mapping[str, "FactsAsyncStub"],
+        name: str = "",
     ) -> None:
         self._room = room
         self._db = database
         self._hears = {event.topic: handler for event, handler in hears.items() if event is not Event}
         self._hears_all = hears.get(Event)
         self._sources = sources
+        self._name = name
         self._readers: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Begin to read every source where this room left off."""
         for source, facts in self._sources.items():
             self._readers.append(spawn(self._follow(source, facts), f"hear-{source}"))
+        self._readers.append(spawn(self._look_again(), "hear-again"))
 
     async def stop(self) -> None:
         """Stop reading; a fact in hand is either heard whole or will be heard again."""
@@ -60,7 +71,9 @@ class Listener:
         position = await self._position(source)
         delay_s = FIRST_DELAY_S
         while True:
-            request = facts_pb2.ReadRequest(room=source, after=position, limit=BATCH, wait_ms=WAIT_MS)
+            request = facts_pb2.ReadRequest(
+                room=source, after=position, limit=BATCH, wait_ms=WAIT_MS, reader=self._name
+            )
             try:
                 answer = await facts.Read(request, timeout=READ_TIMEOUT_S)
                 position = await self._hear_all(source, answer.facts, position)
@@ -108,6 +121,7 @@ class Listener:
             fresh = await tx.run(tx.insert(tables.inbox).on_conflict_do_nothing(), seen)
             if fresh.rowcount:
                 await handler(self._room, tx, self._parse(fact))
+            await tx.run(delete(tables.dead_letter).where(tables.dead_letter.c.fact_id == fact.id))
             await self._move(tx, source, fact.position)
 
     async def _park(self, source: str, fact: facts_pb2.Fact, error: Exception) -> None:
@@ -119,9 +133,37 @@ class Listener:
                 "data": fact.data_json,
                 "error": repr(error)[:2000],
                 "at_us": tx.now_us,
+                "envelope": fact.SerializeToString(),
+                "again": False,
             }
-            await tx.run(tx.insert(tables.dead_letter).on_conflict_do_nothing(), letter)
+            parked = tx.insert(tables.dead_letter).values(letter)
+            await tx.run(parked.on_conflict_do_update(index_elements=["fact_id"], set_=letter))
             await self._move(tx, source, fact.position)
+
+    # ── what was parked, and is to be heard again ───────────────────────────────────────────────────
+
+    async def hear_again(self) -> int:
+        """Hear every parked fact once more that a person put back; return how many. One that fails is parked anew."""
+        letter = tables.dead_letter
+        async with self._db.snapshot() as tx:
+            rows = await tx.all(select(letter).where(letter.c.again).order_by(letter.c.fact_id).limit(BATCH))
+        for row in rows:
+            fact = _fact_of(row)
+            try:
+                if self._handler(fact) is not None:
+                    await self._hear(row.source, fact)
+            except Exception as error:  # noqa: BLE001  as above: whatever it is, the fact stays with a person
+                _log.warning("%s from %s failed again: %s", fact.type, row.source, error)
+                await self._park(row.source, fact, error)
+        return len(rows)
+
+    async def _look_again(self) -> None:
+        while True:
+            try:
+                await self.hear_again()
+            except Problem as problem:
+                _log.warning("hearing again waits: %s", problem.detail)
+            await asyncio.sleep(LOOK_AGAIN_S)
 
     def _handler(self, fact: facts_pb2.Fact) -> Handler | None:
         return self._hears.get(fact.type, self._hears_all)
@@ -143,3 +185,14 @@ class Listener:
         await tx.run(
             row.on_conflict_do_update(index_elements=["source"], set_={"position": position}, where=ahead)
         )
+
+
+def _fact_of(row: Row[Any]) -> facts_pb2.Fact:
+    if row.envelope is not None:
+        # Its position was passed when it was parked.
+        fact = facts_pb2.Fact.FromString(row.envelope)
+        fact.position = 0
+        return fact
+    return facts_pb2.Fact(
+        id=row.fact_id, type=row.type, source=row.source, at_us=row.at_us, data_json=row.data
+    )

@@ -14,6 +14,8 @@ MAX_FACTS = 500
 # On PostgreSQL a fact may be committed by another replica of the room, which cannot wake us; this is how long it may
 # wait. A SQLite file has one process only.
 REPLICA_POLL_S = 0.3
+# How far a reader has come is written down this often: it is only needed to know what may be forgotten.
+NOTE_EVERY_S = 30.0
 
 
 class FactsLog:
@@ -23,11 +25,17 @@ class FactsLog:
         self._db = database
         self._shared = database.dialect == "postgresql"
         self._news = asyncio.Event()
+        self._noted: dict[str, tuple[int, float]] = {}  # reader → position, and when it was noted
         database.when_told(self._wake)
 
-    async def read(self, after: int, limit: int, wait_s: float) -> list[facts_pb2.Fact]:
-        """Return up to `limit` facts after a position, as soon as there is one, or none after `wait_s`."""
+    async def read(self, after: int, limit: int, wait_s: float, reader: str = "") -> list[facts_pb2.Fact]:
+        """Return up to `limit` facts after a position, as soon as there is one, or none after `wait_s`.
+
+        A `reader` has taken in everything up to `after`; retention keeps for it what comes after.
+        """
         loop = asyncio.get_running_loop()
+        if reader:
+            await self._note(reader, after, loop.time())
         deadline = loop.time() + wait_s
         while True:
             # Taken before the look, so that news in between is not missed; each news has an event of its own,
@@ -42,6 +50,15 @@ class FactsLog:
                     await news.wait()
             except TimeoutError:
                 continue
+
+    async def _note(self, reader: str, after: int, now: float) -> None:
+        position, at = self._noted.get(reader, (-1, 0.0))
+        if position == after or (position >= 0 and now - at < NOTE_EVERY_S):
+            return
+        self._noted[reader] = after, now
+        async with self._db.transaction() as tx:
+            row = tx.insert(tables.reader).values(name=reader, position=after)
+            await tx.run(row.on_conflict_do_update(index_elements=["name"], set_={"position": after}))
 
     async def _select(self, after: int, limit: int) -> list[facts_pb2.Fact]:
         outbox = tables.outbox
@@ -79,5 +96,5 @@ class FactsRpc(facts_pb2_grpc.FactsServicer):
         log = self._logs.get(request.room)
         if log is None:
             raise NotFound(f"the room {request.room!r} announces nothing here; check the topology")
-        facts = await log.read(request.after, request.limit, request.wait_ms / 1000)
+        facts = await log.read(request.after, request.limit, request.wait_ms / 1000, request.reader)
         return facts_pb2.ReadResponse(facts=facts)

@@ -2,15 +2,16 @@
 
 outbox            what the room announced, in order; the readable log behind its `Facts` door
 inbox             which foreign facts the room has taken in, so that a repeat is harmless
+reader            how far each neighbour has read this room's outbox, noted now and then
 hearing           how far the room has read each neighbour's log
-dead_letter       facts that a handler refused too often, kept for a person
+dead_letter       facts that a handler refused too often, kept for a person, who may have them heard `again`
 job               durable work: due time, attempts, lease
 http_idempotency  answers already given under an Idempotency-Key
 """
 
-from sqlalchemy import Column, Index, MetaData, Table, Text, UniqueConstraint, text
+from sqlalchemy import Column, Index, LargeBinary, MetaData, Table, Text, UniqueConstraint, text
 
-from tollway.fabric.db.types import NAMING, Int64, Json
+from tollway.fabric.db.types import NAMING, Flag, Int64, Json
 
 metadata = MetaData(naming_convention=NAMING)
 _READY = text("state = 'ready'")
@@ -40,6 +41,14 @@ inbox = Table(
     sqlite_strict=True,
 )
 
+reader = Table(
+    "reader",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("position", Int64, nullable=False),
+    sqlite_strict=True,
+)
+
 hearing = Table(
     "hearing",
     metadata,
@@ -57,6 +66,9 @@ dead_letter = Table(
     Column("data", Text, nullable=False),
     Column("error", Text, nullable=False),
     Column("at_us", Int64, nullable=False),
+    # The fact as it came; what was parked before there was this column has none.
+    Column("envelope", LargeBinary, nullable=True),
+    Column("again", Flag, nullable=False),
     sqlite_strict=True,
 )
 
@@ -92,5 +104,6 @@ http_idempotency = Table(
     Column("body", Text, nullable=False),
     Column("locked_until_us", Int64, nullable=False),
     Column("made_us", Int64, nullable=False),
+    Index("ix_http_idempotency_made", "made_us"),
     sqlite_strict=True,
 )

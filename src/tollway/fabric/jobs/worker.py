@@ -147,7 +147,7 @@ class Worker:
     async def _done(self, row: Row[Any]) -> None:
         if row.unique_key is not None:
             # The row stays: it is what makes a second job with this key a no-op.
-            await self._close(row, {"state": "done", "error": ""})
+            await self._close(row, {"state": "done", "error": "", "due_us": self._db.clock.now_us()})
             return
         async with self._db.transaction() as tx:
             await tx.run(delete(tables.job).where(tables.job.c.id == row.id))

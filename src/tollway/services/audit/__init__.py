@@ -5,6 +5,7 @@ Promises
 - Each entry carries the SHA-256 of the entry before it and of itself, so a changed, missing, added or moved entry
   is found by `Verify`, which anybody can recompute (see `model.seal`).
 - The tables refuse to be changed: triggers stop UPDATE and DELETE on both engines.
+- Nothing is ever pruned: the record is kept for good, whatever the retention of what it tells of.
 - E-mail addresses are withheld before an entry is sealed: a person is named by id only, so that somebody who leaves
   can be forgotten elsewhere without breaking the record. Network addresses of logins are kept, as evidence.
 

@@ -3,7 +3,10 @@
 from typing import Any
 
 from tollway.fabric.jobs import Timed
+from tollway.fabric.retention import forget
+from tollway.kit.times import HOUR_US
 from tollway.services.identity import store
+from tollway.services.identity.model import FORGET_FAILURES_US
 from tollway.services.identity.service import Identity
 
 
@@ -28,9 +31,11 @@ async def end_sessions(room: Identity, payload: dict[str, Any]) -> None:
 
 
 async def forget_old(room: Identity) -> None:
-    """Drop links that are over and failures that do not count any more."""
-    async with room.db.transaction() as tx:
-        await store.forget_old(tx)
+    """Drop links that are over, failures that do not count any more, and accounts that nobody confirmed."""
+    now_us = room.db.clock.now_us()
+    await forget(room.db, store.link, store.old_links(now_us - HOUR_US))
+    await forget(room.db, store.tally, store.old_tallies(now_us - FORGET_FAILURES_US))
+    await room.people.forget_unverified()
 
 
 JOBS = {

@@ -28,3 +28,6 @@ class IdentitySettings(BaseModel):
     mails_per_hour: int = Field(
         5, ge=1, description="Links of one kind that an account may ask for in an hour"
     )
+    unverified_kept_days: int = Field(
+        7, ge=2, description="An account whose address nobody confirmed is removed after so long"
+    )

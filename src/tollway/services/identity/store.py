@@ -9,13 +9,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import Column, Index, MetaData, Row, Table, Text, delete, func, select, update
+from sqlalchemy import Column, Index, MetaData, Row, Select, Table, Text, delete, func, select, text, update
 
 from tollway.fabric.db import NAMING, Int64, Json, Tx
 from tollway.kit.times import HOUR_US
-from tollway.services.identity.model import FORGET_FAILURES_US, Link, Purpose, State, Tally, User
+from tollway.services.identity.model import Link, Purpose, State, Tally, User
 
 metadata = MetaData(naming_convention=NAMING)
+
+_UNVERIFIED = text("email_verified_at_us IS NULL")
 
 user = Table(
     "user",
@@ -30,6 +32,7 @@ user = Table(
     Column("password_changed_at_us", Int64, nullable=False),
     Column("created_at_us", Int64, nullable=False),
     Column("epoch", Int64, nullable=False),
+    Index("ix_user_unverified", "created_at_us", sqlite_where=_UNVERIFIED, postgresql_where=_UNVERIFIED),
     sqlite_strict=True,
 )
 
@@ -225,7 +228,29 @@ def _tally(row: Row[Any]) -> Tally:
     return Tally(row.subject, row.failures, row.last_us, row.locked_until_us)
 
 
-async def forget_old(tx: Tx) -> None:
-    """Drop links that are over and failures that do not count any more."""
-    await tx.run(delete(link).where(link.c.expires_us < tx.now_us - HOUR_US))
-    await tx.run(delete(tally).where(tally.c.last_us < tx.now_us - FORGET_FAILURES_US))
+# ── forgetting ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def old_links(before_us: int) -> Select[Any]:
+    """Select links that ended before a time."""
+    return select(link.c.id).where(link.c.expires_us < before_us)
+
+
+def old_tallies(before_us: int) -> Select[Any]:
+    """Select failures that happened before a time."""
+    return select(tally.c.subject).where(tally.c.last_us < before_us)
+
+
+async def take_unverified(tx: Tx, before_us: int, limit: int) -> list[str]:
+    """Remove some accounts that were made before a time and never confirmed; return their ids.
+
+    Who was sent a link that still works is waited for. A suspended account stays, so that its address stays taken.
+    """
+    plain = (user.c.state == "active") & user.c.email_verified_at_us.is_(None)
+    waits = select(link.c.id).where(link.c.user_id == user.c.id, link.c.expires_us > tx.now_us).exists()
+    old = select(user.c.id).where(plain, user.c.created_at_us < before_us, ~waits).limit(limit)
+    # Said twice, as somebody may confirm between the look and the removal.
+    removed = delete(user).where(user.c.id.in_(old), plain).returning(user.c.id)
+    gone = [row.id for row in await tx.all(removed)]
+    await tx.run(delete(link).where(link.c.user_id.in_(gone)))
+    return gone

@@ -1,7 +1,8 @@
-"""Durable work of notifications."""
+"""Durable and timed work of notifications."""
 
 from typing import Any
 
+from tollway.fabric.jobs import Timed
 from tollway.services.notifications.service import Letter, Notifications
 
 
@@ -15,4 +16,10 @@ async def deliver_email(room: Notifications, payload: dict[str, Any]) -> None:
     await room.deliver(payload["email_id"])
 
 
+async def forget_old(room: Notifications) -> None:
+    """Forget messages of long ago."""
+    await room.forget_old()
+
+
 JOBS = {"write_to_user": write_to_user, "deliver_email": deliver_email}
+TIMED = {"forget_old": Timed(every_s=3600, run=forget_old)}

@@ -10,10 +10,11 @@ from tollway.contracts.errors import IdempotencyKeyReused
 from tollway.contracts.events import EmailSent
 from tollway.fabric.db import Database, Tx
 from tollway.fabric.mail import Mailer, MailRefused
+from tollway.fabric.retention import forget
 from tollway.kit.errors import Invalid, Unavailable
 from tollway.kit.ids import new_id
 from tollway.kit.paging import DEFAULT_LIMIT, Page, cut_page, decode_cursor
-from tollway.kit.times import SECOND_US
+from tollway.kit.times import DAY_US, SECOND_US
 from tollway.services.notifications import store
 from tollway.services.notifications.model import (
     CATEGORIES,
@@ -99,6 +100,11 @@ class Notifications:
         async with self.db.snapshot() as tx:
             rows = await store.emails_of(tx, user_id, before_id, limit + 1)
         return cut_page(rows, limit, lambda email: [email.id])
+
+    async def forget_old(self) -> None:
+        """Forget messages whose time to be listed is over; those that wait to be sent stay."""
+        before_us = self.db.clock.now_us() - self._settings.kept_days * DAY_US
+        await forget(self.db, store.email, store.old_emails(before_us))
 
     async def preferences_of(self, user_id: str) -> dict[str, bool]:
         """Tell which kinds of e-mail a person gets."""

@@ -15,3 +15,6 @@ class NotificationsSettings(BaseModel):
         "", max_length=254, description="Where replies and questions go; empty: none is offered"
     )
     inbox_limit: int = Field(500, ge=1, description="How many messages the development inbox keeps")
+    kept_days: int = Field(
+        365, ge=1, description="How long a message that was sent, or refused, is listed for the customer"
+    )

@@ -8,9 +8,22 @@ preference  what a person does not want, or wants again
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Column, Index, MetaData, Row, Table, Text, delete, select, update
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Index,
+    MetaData,
+    Row,
+    Select,
+    Table,
+    Text,
+    delete,
+    select,
+    update,
+)
 
 from tollway.fabric.db import NAMING, Flag, Int64, Json, Tx
+from tollway.fabric.retention import oldest
 from tollway.services.notifications.model import Email
 
 metadata = MetaData(naming_convention=NAMING)
@@ -77,6 +90,12 @@ async def emails_of(tx: Tx, user_id: str, before: str, limit: int) -> list[Email
     if before:
         wanted = wanted.where(email.c.id < before)
     return [found for row in await tx.all(wanted) if (found := _email(row))]
+
+
+def old_emails(before_us: int) -> Select[Any]:
+    """Select the oldest messages that were sent or refused before a time."""
+    ended = email.c.state != "queued"
+    return oldest(email, lambda c: c.ended_us < before_us, ended)
 
 
 async def note_attempt(tx: Tx, email_id: str, error: str) -> None:

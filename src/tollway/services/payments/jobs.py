@@ -23,5 +23,10 @@ async def janitor(room: Payments) -> None:
     await room.deposits.tend()
 
 
+async def forget_old(room: Payments) -> None:
+    """Forget old webhooks."""
+    await room.webhooks.forget_old()
+
+
 JOBS: Jobs = {HANDLE: handle_webhook, TAKE_BACK: take_back}
-TIMED = {"janitor": Timed(every_s=5, run=janitor)}
+TIMED = {"janitor": Timed(every_s=5, run=janitor), "forget_old": Timed(every_s=3600, run=forget_old)}

@@ -51,6 +51,10 @@ class PaymentsSettings(BaseModel):
         90_000, gt=0, description="A deposit that its customer never completed is cancelled after this"
     )
 
+    webhooks_kept_days: int = Field(
+        90, ge=7, description="How long the ids of webhooks that were acted on are kept"
+    )
+
     @property
     def uses_mock(self) -> bool:
         """Tell whether the development mock stands in for Stripe."""

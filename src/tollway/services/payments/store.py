@@ -19,6 +19,7 @@ from sqlalchemy import (
     LargeBinary,
     MetaData,
     Row,
+    Select,
     Table,
     Text,
     UniqueConstraint,
@@ -144,6 +145,7 @@ webhook_event = Table(
     Column("body", Text, nullable=False),
     Column("outcome", Text, nullable=False),
     Column("received_at_us", Int64, nullable=False),
+    Index("ix_webhook_event_received", "received_at_us"),
     sqlite_strict=True,
 )
 
@@ -327,6 +329,12 @@ async def close_event(tx: Tx, provider: str, event_id: str, outcome: str) -> Non
     """Note what became of a webhook. Its body is not needed any more."""
     mine = (webhook_event.c.provider == provider) & (webhook_event.c.event_id == event_id)
     await tx.run(update(webhook_event).where(mine).values(outcome=outcome, body=""))
+
+
+def old_events(before_us: int) -> Select[Any, Any]:
+    """Select the webhooks that were acted on and came before a time."""
+    done = (webhook_event.c.received_at_us < before_us) & (webhook_event.c.outcome != "")
+    return select(webhook_event.c.provider, webhook_event.c.event_id).where(done)
 
 
 async def find_endpoint(tx: Tx, provider: str) -> Row[Any] | None:

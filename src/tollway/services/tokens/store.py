@@ -10,9 +10,23 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import Column, Index, LargeBinary, MetaData, Row, Table, Text, delete, select, text, update
+from sqlalchemy import (
+    Column,
+    Index,
+    LargeBinary,
+    MetaData,
+    Row,
+    Select,
+    Table,
+    Text,
+    delete,
+    select,
+    text,
+    update,
+)
 
 from tollway.fabric.db import NAMING, Int64, Json, Tx
+from tollway.fabric.retention import oldest
 from tollway.kit.times import DAY_US, HOUR_US
 from tollway.services.tokens.model import KeyState, Revocation, Session, SigningKey
 
@@ -190,10 +204,14 @@ async def revocations_after(tx: Tx, after: int, limit: int) -> list[Revocation]:
     return [Revocation(row.sequence, row.session_id, row.user_id, row.at_us) for row in rows]
 
 
-async def forget_old(tx: Tx) -> None:
-    """Drop what nobody can ask for any more."""
-    await tx.run(delete(revocation).where(revocation.c.at_us < tx.now_us - REVOCATIONS_KEPT_US))
-    await tx.run(delete(session).where(session.c.absolute_end_us < tx.now_us - SESSIONS_KEPT_US))
+def old_revocations(now_us: int) -> Select[Any]:
+    """Select what of the stream nobody can ask for any more."""
+    return oldest(revocation, lambda c: c.at_us < now_us - REVOCATIONS_KEPT_US)
+
+
+def old_sessions(now_us: int) -> Select[Any]:
+    """Select sessions that are long over; their refresh tokens and cookies lead nowhere either way."""
+    return select(session.c.id).where(session.c.absolute_end_us < now_us - SESSIONS_KEPT_US)
 
 
 async def _count_on(tx: Tx, name: str, by: int) -> int:

@@ -37,3 +37,37 @@ async def test_links_and_failures_that_are_over_are_forgotten(town: World) -> No
     async with town.db.snapshot() as tx:
         assert await tx.all(select(store.link)) == []
         assert await tx.all(select(store.tally)) == []
+
+
+async def test_an_account_that_nobody_confirmed_is_removed_and_its_address_free_again(town: World) -> None:
+    kept = await town.sign_up("bob@example.com")
+    await town.room.signup.register(ANN, PASSWORD)
+    await town.work()
+    town.clock.advance(6 * 86_400 + 120)
+    await TIMED["forget_old"].run(town.room)
+    (ann,) = (await town.room.people.list(10, "", email=ANN)).items
+    await town.room.signup.register(ANN, PASSWORD)
+    await town.work()
+    town.clock.advance(86_400 - 60)
+    await TIMED["forget_old"].run(town.room)
+    assert await town.room.people.get(ann.id)  # a link that was asked for yesterday still works
+    town.clock.advance(86_400)
+    await TIMED["forget_old"].run(town.room)
+    left = (await town.room.people.list(10, "")).items
+    assert [user.id for user in left] == [kept]
+    async with town.db.snapshot() as tx:
+        assert await tx.all(select(store.link)) == []
+        facts = [(row.type, row.subject) for row in await tx.all(select(tables.outbox))]
+    assert ("USER_STATE_CHANGED", ann.id) in facts
+    assert ("USER_STATE_CHANGED", kept) not in facts
+    await town.room.signup.register(ANN, PASSWORD)
+    assert (await town.room.people.list(10, "", email=ANN)).items[0].id != ann.id
+
+
+async def test_a_suspended_account_is_kept_confirmed_or_not(town: World) -> None:
+    await town.room.signup.register(ANN, PASSWORD)
+    (ann,) = (await town.room.people.list(10, "")).items
+    await town.room.people.set_state(ann.id, "suspended", "abuse", "usr_operator")
+    town.clock.advance(30 * 86_400)
+    await TIMED["forget_old"].run(town.room)
+    assert (await town.room.people.get(ann.id)).state == "suspended"

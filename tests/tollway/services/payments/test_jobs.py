@@ -7,6 +7,7 @@ import pytest
 from tests.kit.databases import Kind
 from tests.kit.payments import Till
 from tollway.fabric.jobs import Worker
+from tollway.services.payments import store
 from tollway.services.payments.jobs import JOBS, TIMED
 from tollway.services.payments.model import State
 
@@ -31,3 +32,23 @@ async def test_the_worker_acts_on_webhooks_and_the_janitor_on_what_is_left(shop:
     await worker.stop()
     assert (await shop.room.deposits.any_deposit(heard.id)).state == State.CREDITED
     assert shop.balance("usr_ann") == 10_000_000
+
+
+async def test_webhooks_that_were_acted_on_are_forgotten_after_a_while(shop: Till) -> None:
+    done = await shop.room.deposits.start("usr_ann", "a", "USD", 5_000_000, "pm_card_visa")
+    await shop.settle()
+    await shop.room.deposits.start("usr_ann", "b", "USD", 5_000_000, "pm_card_visa")
+    await shop.mock.deliver()  # taken in, and not acted on yet
+
+    async def events() -> set[str]:
+        async with shop.db.snapshot() as tx:
+            return {row.outcome for row in await tx.all(store.webhook_event.select())}
+
+    assert await events() == {"done", ""}
+    shop.clock.advance(89 * 86_400)
+    await TIMED["forget_old"].run(shop.room)
+    assert await events() == {"done", ""}
+    shop.clock.advance(2 * 86_400)
+    await TIMED["forget_old"].run(shop.room)
+    assert await events() == {""}
+    assert (await shop.room.deposits.any_deposit(done.id)).state == State.CREDITED

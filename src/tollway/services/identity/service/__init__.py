@@ -45,7 +45,7 @@ class Identity:
         self.login = Login(db, self.passwords, attempts, self.mail, tokens)
         self.signup = SignUp(db, self.passwords, self.mail)
         self.recovery = Recovery(db, self.passwords, attempts, self.mail)
-        self.people = People(db, self.passwords, self.mail)
+        self.people = People(db, self.passwords, self.mail, settings.unverified_kept_days)
 
     async def start(self) -> None:
         """Get ready to check passwords."""

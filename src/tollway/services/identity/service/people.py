@@ -5,20 +5,23 @@ from tollway.fabric.db import Database
 from tollway.kit.errors import Conflict, Invalid, NotFound
 from tollway.kit.ids import is_id
 from tollway.kit.paging import Page, cut_page, decode_cursor, wrong_cursor
+from tollway.kit.times import DAY_US
 from tollway.services.identity import store
 from tollway.services.identity.model import State, User, address_key, read_address
 from tollway.services.identity.service.mail import Mail
 from tollway.services.identity.service.passwords import Passwords
 from tollway.services.identity.service.signup import new_user
 
+BATCH = 100
 _STATES: dict[str, State] = {"active": "active", "suspended": "suspended"}
 
 
 class People:
     """Find, list, suspend and restore accounts; make the operator's."""
 
-    def __init__(self, db: Database, passwords: Passwords, mail: Mail) -> None:
+    def __init__(self, db: Database, passwords: Passwords, mail: Mail, unverified_kept_days: int) -> None:
         self._db = db
+        self._unverified_kept_us = unverified_kept_days * DAY_US
         self._passwords = passwords
         self._mail = mail
 
@@ -71,6 +74,20 @@ class People:
                 if wanted == "suspended":
                     self._mail.leave_end(tx, "suspended", user_id=user.id)
         return await self.get(user_id)
+
+    async def forget_unverified(self) -> None:
+        """Remove accounts whose address nobody confirmed in time, some in each transaction."""
+        before_us = self._db.clock.now_us() - self._unverified_kept_us
+        gone = [""]
+        while gone:
+            async with self._db.transaction() as tx:
+                gone = await store.take_unverified(tx, before_us, BATCH)
+                for user_id in gone:
+                    tx.tell(
+                        UserStateChanged(
+                            user_id=user_id, state="deleted", reason="never_confirmed", actor="identity"
+                        )
+                    )
 
     async def ensure_operator(self, email: str, password: str) -> User:
         """Make sure that an address belongs to an operator, and return the account.

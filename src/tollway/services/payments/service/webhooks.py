@@ -11,7 +11,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tollway.contracts.errors import BadSignature
 from tollway.fabric.db import Database
+from tollway.fabric.retention import forget
 from tollway.kit.errors import NotFound
+from tollway.kit.times import DAY_US
 from tollway.services.payments import store
 from tollway.services.payments.model import Deposit
 from tollway.services.payments.providers import Payment, PaymentProvider, Told
@@ -77,6 +79,12 @@ class Webhooks:
         outcome = await self._act(await self._provider.parse_event(row.body.encode()))
         async with self._db.transaction() as tx:
             await store.close_event(tx, provider, event_id, outcome)
+
+    async def forget_old(self) -> None:
+        """Forget webhooks that were acted on long ago: one that came again would be old news, and change nothing."""
+        kept_us = self._settings.webhooks_kept_days * DAY_US
+        old = store.old_events(self._db.clock.now_us() - kept_us)
+        await forget(self._db, store.webhook_event, old)
 
     async def register(self) -> None:
         """Make the endpoint at the provider that calls this platform, unless it is there already."""

@@ -9,6 +9,7 @@ from tollway.contracts.errors import SessionEnded, TokenReused
 from tollway.contracts.events import SessionOpened, SessionRevoked
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database, Tx
+from tollway.fabric.retention import forget
 from tollway.kit.errors import Invalid, NotFound
 from tollway.kit.ids import is_id, new_id
 from tollway.kit.paging import Page, cut_page, decode_cursor, wrong_cursor
@@ -225,8 +226,9 @@ class Tokens:
     async def tend(self) -> None:
         """Replace old keys and forget what nobody can ask for any more."""
         await self.keys.tend()
-        async with self.db.transaction() as tx:
-            await store.forget_old(tx)
+        now_us = self._clock.now_us()
+        await forget(self.db, store.revocation, store.old_revocations(now_us))
+        await forget(self.db, store.session, store.old_sessions(now_us))
 
 
 def _session_id(part: str) -> str:
