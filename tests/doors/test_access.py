@@ -144,7 +144,7 @@ async def test_changes_are_replayed_and_then_arrive_live_within_a_second(mounted
     async with asyncio.timeout(10):
         heard = [await anext(stream) for _ in range(2)]
         assert [one.sequence for one in heard] == [0, 1]
-        assert (heard[1].kind, heard[1].resource_id) == ("resource_stopped", mounted.issued.resource.id)
+        assert (heard[1].kind, heard[1].resource_id) == ("resource_left", mounted.issued.resource.id)
         began = monotonic()
         await resources.revoke(USER, mounted.issued.resource.id, mounted.issued.credential.id)
         live = await anext(stream)

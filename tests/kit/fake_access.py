@@ -1,7 +1,8 @@
 """An access room in memory: holdings, leases and cumulative reports with exact books, and faults on request.
 
 It keeps the promises of the real one that the edge relies on, and notes what the edge must never do: a
-report beyond the lease it names (`overdrawn`), use beyond the holding (`shortfall`).
+report beyond the lease it names (`overdrawn`), use beyond the holding (`shortfall`). Leases of which nothing
+is heard for `valid_us` and a moment more are taken back, when `take_back` is called or a lease is touched.
 """
 
 import asyncio
@@ -11,11 +12,12 @@ from dataclasses import dataclass, field
 
 from tollway.contracts import access_pb2 as pb
 from tollway.contracts import access_pb2_grpc
-from tollway.contracts.errors import BadCredentials, NoAllowance, ResourceInactive
+from tollway.contracts.errors import BadCredentials, NoAllowance, ResourceInactive, UnknownNode
 from tollway.fabric.rpc import LocalChannel, LocalServer
-from tollway.kit.errors import NotFound, Unavailable
+from tollway.kit.errors import NotFound, Problem, Unavailable
 
 FLOOR = 65_536
+GRACE_S = 0.6  # an edge looks at its clock twice a second
 
 
 @dataclass
@@ -24,6 +26,8 @@ class Held:
     granted: int
     posted: int = 0
     released: bool = False
+    taken_up: bool = False  # never granted: made of a report
+    heard: float = field(default_factory=time.monotonic)
 
     @property
     def rest(self) -> int:
@@ -82,6 +86,9 @@ class FakeAccess(access_pb2_grpc.AccessServicer):
     lose_answers: int = 0  # so many reports are booked but their answer is lost
     delay_s: float = 0.0
     valid_us: int = 900_000_000
+    unknown: bool = False  # the node's name is not known until it opens itself
+    stopped: str = ""  # how leases for an inactive resource are refused
+    refusals: dict[str, Problem] = field(default_factory=dict)  # sessions that are never accepted
 
     def __post_init__(self) -> None:
         self._changed = asyncio.Event()
@@ -124,11 +131,18 @@ class FakeAccess(access_pb2_grpc.AccessServicer):
         """What leases still hold."""
         return sum(lease.rest for lease in self.leases.values())
 
+    def take_back(self) -> None:
+        """Give up the leases of which nothing was heard for too long."""
+        for lease in self.leases.values():
+            if time.monotonic() - lease.heard > self.valid_us / 1e6 + GRACE_S:
+                lease.released = True
+
     # ── the door ────────────────────────────────────────────────────────────────────────────────────
 
     async def OpenNode(self, request: pb.OpenNodeRequest, context: object) -> pb.OpenNodeResponse:
         await self._answerable()
         self.nodes.append(request.node)
+        self.unknown = False
         return pb.OpenNodeResponse(change_sequence=len(self.changes))
 
     async def Authenticate(self, request: pb.AuthenticateRequest, context: object) -> pb.Grant:
@@ -155,8 +169,14 @@ class FakeAccess(access_pb2_grpc.AccessServicer):
 
     async def Lease(self, request: pb.LeaseRequest, context: object) -> pb.LeaseResponse:
         await self._answerable()
+        self._check_node()
         known = self.leases.get(request.lease_id)
+        if request.resource_id not in self.resources:
+            raise NotFound(f"no access {request.resource_id}")
         resource = self.resources[request.resource_id]
+        if self.stopped and not resource.active:
+            return pb.LeaseResponse(stopped=self.stopped)
+        self._hear(resource.id)
         free = resource.holding - self._held(resource.id)
         if known is None:
             slice_ = free if free <= self.floor else max(free // 8, self.floor)
@@ -167,10 +187,18 @@ class FakeAccess(access_pb2_grpc.AccessServicer):
 
     async def Report(self, request: pb.ReportRequest, context: object) -> pb.ReportResponse:
         await self._answerable()
+        self._check_node()
         self.reports += 1
+        for record in request.records:
+            if record.session_id in self.refusals:
+                raise self.refusals[record.session_id]
         lease = self.leases.get(request.lease_id)
+        if lease is None and request.records and request.records[0].resource_id in self.resources:
+            lease = self.leases[request.lease_id] = Held(request.records[0].resource_id, 0, released=True)
+            lease.taken_up = True
         if lease is None:
             raise NotFound(f"no lease {request.lease_id}")
+        self._hear(lease.resource_id)
         short = sum(self._post(lease, record) for record in request.records)
         if request.release:
             lease.released = True
@@ -185,6 +213,7 @@ class FakeAccess(access_pb2_grpc.AccessServicer):
         sent = request.after
         while True:
             await self._answerable()
+            self._check_node()
             for change in self.changes[sent:]:
                 yield change
                 sent = change.sequence
@@ -217,12 +246,22 @@ class FakeAccess(access_pb2_grpc.AccessServicer):
         delta = usage.total - before
         resource = self.resources[lease.resource_id]
         covered = min(delta, lease.rest)
-        self.overdrawn += delta - covered
+        self.overdrawn += 0 if lease.taken_up else delta - covered
         lease.posted += covered
         short = max(0, delta - resource.holding)
         resource.holding -= delta - short
         self.shortfall += short
         return short
+
+    def _check_node(self) -> None:
+        if self.unknown:
+            raise UnknownNode
+
+    def _hear(self, resource_id: str) -> None:
+        self.take_back()
+        for lease in self.leases.values():
+            if lease.resource_id == resource_id:
+                lease.heard = time.monotonic()
 
     async def _answerable(self) -> None:
         if self.delay_s:

@@ -24,15 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etollway/contracts/access.proto\x12\x11tollway.access.v1\"`\n\x0fOpenNodeRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\x12.\n\tendpoints\x18\x02 \x03(\x0b\x32\x1b.tollway.access.v1.Endpoint\x12\x0f\n\x07\x62oot_id\x18\x03 \x01(\t\"8\n\x08\x45ndpoint\x12\x10\n\x08protocol\x18\x01 \x01(\t\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\x0c\n\x04port\x18\x03 \x01(\x05\"+\n\x10OpenNodeResponse\x12\x17\n\x0f\x63hange_sequence\x18\x01 \x01(\x03\"o\n\x13\x41uthenticateRequest\x12\x10\n\x08username\x18\x01 \x01(\t\x12\x0e\n\x06secret\x18\x02 \x01(\t\x12\x10\n\x08protocol\x18\x03 \x01(\t\x12\x16\n\x0e\x63lient_address\x18\x04 \x01(\t\x12\x0c\n\x04node\x18\x05 \x01(\t\"\x9a\x01\n\x05Grant\x12\x13\n\x0bresource_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x15\n\rcredential_id\x18\x03 \x01(\t\x12\r\n\x05\x61sset\x18\x04 \x01(\t\x12\x11\n\tmax_flows\x18\x05 \x01(\x05\x12\x1a\n\x12rate_limit_bytes_s\x18\x06 \x01(\x03\x12\x16\n\x0e\x63\x61\x63he_until_us\x18\x07 \x01(\x03\"W\n\x0cLeaseRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x13\n\x0bresource_id\x18\x02 \x01(\t\x12\x10\n\x08lease_id\x18\x03 \x01(\t\x12\x12\n\nwant_bytes\x18\x04 \x01(\x03\"L\n\rLeaseResponse\x12\x15\n\rgranted_bytes\x18\x01 \x01(\x03\x12\x12\n\nleft_bytes\x18\x02 \x01(\x03\x12\x10\n\x08valid_us\x18\x03 \x01(\x03\"\xd5\x02\n\x10\x41\x63\x63ountingRecord\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12-\n\x06status\x18\x02 \x01(\x0e\x32\x1d.tollway.access.v1.StatusType\x12\x13\n\x0bresource_id\x18\x03 \x01(\t\x12\x15\n\rcredential_id\x18\x04 \x01(\t\x12\x10\n\x08protocol\x18\x05 \x01(\t\x12\x16\n\x0e\x63lient_address\x18\x06 \x01(\t\x12\x0e\n\x06target\x18\x07 \x01(\t\x12\x14\n\x0cinput_octets\x18\x08 \x01(\x03\x12\x15\n\routput_octets\x18\t \x01(\x03\x12\x17\n\x0fsession_time_us\x18\n \x01(\x03\x12\x15\n\rstarted_at_us\x18\x0b \x01(\x03\x12\x17\n\x0fterminate_cause\x18\x0c \x01(\t\x12\x10\n\x08sequence\x18\r \x01(\x03\x12\x10\n\x08requests\x18\x0e \x01(\x05\"v\n\rReportRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x10\n\x08lease_id\x18\x02 \x01(\t\x12\x34\n\x07records\x18\x03 \x03(\x0b\x32#.tollway.access.v1.AccountingRecord\x12\x0f\n\x07release\x18\x04 \x01(\x08\"B\n\x0eReportResponse\x12\x17\n\x0fremaining_bytes\x18\x01 \x01(\x03\x12\x17\n\x0fshortfall_bytes\x18\x02 \x01(\x03\"3\n\x14\x46ollowChangesRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\x03\"t\n\x06\x43hange\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x13\n\x0bresource_id\x18\x03 \x01(\t\x12\x15\n\rcredential_id\x18\x04 \x01(\t\x12\x0f\n\x07user_id\x18\x05 \x01(\t\x12\r\n\x05\x61t_us\x18\x06 \x01(\x03*v\n\nStatusType\x12\x1b\n\x17STATUS_TYPE_UNSPECIFIED\x10\x00\x12\x15\n\x11STATUS_TYPE_START\x10\x01\x12\x14\n\x10STATUS_TYPE_STOP\x10\x02\x12\x1e\n\x1aSTATUS_TYPE_INTERIM_UPDATE\x10\x03\x32\xa1\x03\n\x06\x41\x63\x63\x65ss\x12S\n\x08OpenNode\x12\".tollway.access.v1.OpenNodeRequest\x1a#.tollway.access.v1.OpenNodeResponse\x12P\n\x0c\x41uthenticate\x12&.tollway.access.v1.AuthenticateRequest\x1a\x18.tollway.access.v1.Grant\x12J\n\x05Lease\x12\x1f.tollway.access.v1.LeaseRequest\x1a .tollway.access.v1.LeaseResponse\x12M\n\x06Report\x12 .tollway.access.v1.ReportRequest\x1a!.tollway.access.v1.ReportResponse\x12U\n\rFollowChanges\x12\'.tollway.access.v1.FollowChangesRequest\x1a\x19.tollway.access.v1.Change0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etollway/contracts/access.proto\x12\x11tollway.access.v1\"`\n\x0fOpenNodeRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\x12.\n\tendpoints\x18\x02 \x03(\x0b\x32\x1b.tollway.access.v1.Endpoint\x12\x0f\n\x07\x62oot_id\x18\x03 \x01(\t\"8\n\x08\x45ndpoint\x12\x10\n\x08protocol\x18\x01 \x01(\t\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\x0c\n\x04port\x18\x03 \x01(\x05\"+\n\x10OpenNodeResponse\x12\x17\n\x0f\x63hange_sequence\x18\x01 \x01(\x03\"o\n\x13\x41uthenticateRequest\x12\x10\n\x08username\x18\x01 \x01(\t\x12\x0e\n\x06secret\x18\x02 \x01(\t\x12\x10\n\x08protocol\x18\x03 \x01(\t\x12\x16\n\x0e\x63lient_address\x18\x04 \x01(\t\x12\x0c\n\x04node\x18\x05 \x01(\t\"\x9a\x01\n\x05Grant\x12\x13\n\x0bresource_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x15\n\rcredential_id\x18\x03 \x01(\t\x12\r\n\x05\x61sset\x18\x04 \x01(\t\x12\x11\n\tmax_flows\x18\x05 \x01(\x05\x12\x1a\n\x12rate_limit_bytes_s\x18\x06 \x01(\x03\x12\x16\n\x0e\x63\x61\x63he_until_us\x18\x07 \x01(\x03\"W\n\x0cLeaseRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x13\n\x0bresource_id\x18\x02 \x01(\t\x12\x10\n\x08lease_id\x18\x03 \x01(\t\x12\x12\n\nwant_bytes\x18\x04 \x01(\x03\"]\n\rLeaseResponse\x12\x15\n\rgranted_bytes\x18\x01 \x01(\x03\x12\x12\n\nleft_bytes\x18\x02 \x01(\x03\x12\x10\n\x08valid_us\x18\x03 \x01(\x03\x12\x0f\n\x07stopped\x18\x04 \x01(\t\"\xd5\x02\n\x10\x41\x63\x63ountingRecord\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12-\n\x06status\x18\x02 \x01(\x0e\x32\x1d.tollway.access.v1.StatusType\x12\x13\n\x0bresource_id\x18\x03 \x01(\t\x12\x15\n\rcredential_id\x18\x04 \x01(\t\x12\x10\n\x08protocol\x18\x05 \x01(\t\x12\x16\n\x0e\x63lient_address\x18\x06 \x01(\t\x12\x0e\n\x06target\x18\x07 \x01(\t\x12\x14\n\x0cinput_octets\x18\x08 \x01(\x03\x12\x15\n\routput_octets\x18\t \x01(\x03\x12\x17\n\x0fsession_time_us\x18\n \x01(\x03\x12\x15\n\rstarted_at_us\x18\x0b \x01(\x03\x12\x17\n\x0fterminate_cause\x18\x0c \x01(\t\x12\x10\n\x08sequence\x18\r \x01(\x03\x12\x10\n\x08requests\x18\x0e \x01(\x05\"v\n\rReportRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x10\n\x08lease_id\x18\x02 \x01(\t\x12\x34\n\x07records\x18\x03 \x03(\x0b\x32#.tollway.access.v1.AccountingRecord\x12\x0f\n\x07release\x18\x04 \x01(\x08\"B\n\x0eReportResponse\x12\x17\n\x0fremaining_bytes\x18\x01 \x01(\x03\x12\x17\n\x0fshortfall_bytes\x18\x02 \x01(\x03\"3\n\x14\x46ollowChangesRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\x03\"t\n\x06\x43hange\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x13\n\x0bresource_id\x18\x03 \x01(\t\x12\x15\n\rcredential_id\x18\x04 \x01(\t\x12\x0f\n\x07user_id\x18\x05 \x01(\t\x12\r\n\x05\x61t_us\x18\x06 \x01(\x03*v\n\nStatusType\x12\x1b\n\x17STATUS_TYPE_UNSPECIFIED\x10\x00\x12\x15\n\x11STATUS_TYPE_START\x10\x01\x12\x14\n\x10STATUS_TYPE_STOP\x10\x02\x12\x1e\n\x1aSTATUS_TYPE_INTERIM_UPDATE\x10\x03\x32\xa1\x03\n\x06\x41\x63\x63\x65ss\x12S\n\x08OpenNode\x12\".tollway.access.v1.OpenNodeRequest\x1a#.tollway.access.v1.OpenNodeResponse\x12P\n\x0c\x41uthenticate\x12&.tollway.access.v1.AuthenticateRequest\x1a\x18.tollway.access.v1.Grant\x12J\n\x05Lease\x12\x1f.tollway.access.v1.LeaseRequest\x1a .tollway.access.v1.LeaseResponse\x12M\n\x06Report\x12 .tollway.access.v1.ReportRequest\x1a!.tollway.access.v1.ReportResponse\x12U\n\rFollowChanges\x12\'.tollway.access.v1.FollowChangesRequest\x1a\x19.tollway.access.v1.Change0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tollway.contracts.access_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_STATUSTYPE']._serialized_start=1394
-  _globals['_STATUSTYPE']._serialized_end=1512
+  _globals['_STATUSTYPE']._serialized_start=1411
+  _globals['_STATUSTYPE']._serialized_end=1529
   _globals['_OPENNODEREQUEST']._serialized_start=53
   _globals['_OPENNODEREQUEST']._serialized_end=149
   _globals['_ENDPOINT']._serialized_start=151
@@ -46,17 +46,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LEASEREQUEST']._serialized_start=524
   _globals['_LEASEREQUEST']._serialized_end=611
   _globals['_LEASERESPONSE']._serialized_start=613
-  _globals['_LEASERESPONSE']._serialized_end=689
-  _globals['_ACCOUNTINGRECORD']._serialized_start=692
-  _globals['_ACCOUNTINGRECORD']._serialized_end=1033
-  _globals['_REPORTREQUEST']._serialized_start=1035
-  _globals['_REPORTREQUEST']._serialized_end=1153
-  _globals['_REPORTRESPONSE']._serialized_start=1155
-  _globals['_REPORTRESPONSE']._serialized_end=1221
-  _globals['_FOLLOWCHANGESREQUEST']._serialized_start=1223
-  _globals['_FOLLOWCHANGESREQUEST']._serialized_end=1274
-  _globals['_CHANGE']._serialized_start=1276
-  _globals['_CHANGE']._serialized_end=1392
-  _globals['_ACCESS']._serialized_start=1515
-  _globals['_ACCESS']._serialized_end=1932
+  _globals['_LEASERESPONSE']._serialized_end=706
+  _globals['_ACCOUNTINGRECORD']._serialized_start=709
+  _globals['_ACCOUNTINGRECORD']._serialized_end=1050
+  _globals['_REPORTREQUEST']._serialized_start=1052
+  _globals['_REPORTREQUEST']._serialized_end=1170
+  _globals['_REPORTRESPONSE']._serialized_start=1172
+  _globals['_REPORTRESPONSE']._serialized_end=1238
+  _globals['_FOLLOWCHANGESREQUEST']._serialized_start=1240
+  _globals['_FOLLOWCHANGESREQUEST']._serialized_end=1291
+  _globals['_CHANGE']._serialized_start=1293
+  _globals['_CHANGE']._serialized_end=1409
+  _globals['_ACCESS']._serialized_start=1532
+  _globals['_ACCESS']._serialized_end=1949
 # @@protoc_insertion_point(module_scope)

@@ -160,9 +160,9 @@ class Grant(_message.Message):
     asset: _builtins.str
     """what it draws on"""
     max_flows: _builtins.int
-    """concurrent flows; 0 = no limit"""
+    """concurrent flows on one node, counted by each node for itself; 0 = no limit"""
     rate_limit_bytes_s: _builtins.int
-    """aggregate; 0 = no limit"""
+    """of all flows on one node together; 0 = no limit"""
     cache_until_us: _builtins.int
     """how long a node may remember this verdict"""
     def __init__(
@@ -220,20 +220,24 @@ class LeaseResponse(_message.Message):
     GRANTED_BYTES_FIELD_NUMBER: _builtins.int
     LEFT_BYTES_FIELD_NUMBER: _builtins.int
     VALID_US_FIELD_NUMBER: _builtins.int
+    STOPPED_FIELD_NUMBER: _builtins.int
     granted_bytes: _builtins.int
     left_bytes: _builtins.int
     valid_us: _builtins.int
     """a lease is void this long after the last answered Lease or Report for its resource"""
+    stopped: _builtins.str
+    """why nothing is granted though something may be left: the kind of Change that says so"""
     def __init__(
         self,
         *,
         granted_bytes: _builtins.int = ...,
         left_bytes: _builtins.int = ...,
         valid_us: _builtins.int = ...,
+        stopped: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["granted_bytes", b"granted_bytes", "left_bytes", b"left_bytes", "valid_us", b"valid_us"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["granted_bytes", b"granted_bytes", "left_bytes", b"left_bytes", "stopped", b"stopped", "valid_us", b"valid_us"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -348,7 +352,7 @@ class ReportResponse(_message.Message):
     REMAINING_BYTES_FIELD_NUMBER: _builtins.int
     SHORTFALL_BYTES_FIELD_NUMBER: _builtins.int
     remaining_bytes: _builtins.int
-    """what the lease still holds"""
+    """what the lease still holds; less than the node believes: it was taken back meanwhile"""
     shortfall_bytes: _builtins.int
     """use that nothing the customer holds could pay"""
     def __init__(
@@ -400,7 +404,9 @@ class Change(_message.Message):
     sequence: _builtins.int
     """0: a heartbeat"""
     kind: _builtins.str
-    """resource_stopped, credential_revoked, user_suspended, policy_changed"""
+    """resource_stopped, credential_revoked, user_suspended: flows end with Admin-Reset;
+    resource_left: the customer has disconnected, flows end with User-Request; policy_changed: flows go on
+    """
     resource_id: _builtins.str
     credential_id: _builtins.str
     user_id: _builtins.str

@@ -79,14 +79,19 @@ class AccessServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Lease(self, request, context):
-        """Asks for a slice of the customer's holding for (node, resource). Grants 0 when nothing is left.
+        """Asks for a slice of the customer's holding for (node, resource). Grants 0 when nothing is left, or when the
+        access was stopped; then `stopped` says so. Raises UnknownNode, NotFound for the resource, Invalid.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def Report(self, request, context):
-        """Cumulative accounting records (RADIUS vocabulary, RFC 2866). Repeats and reordering are harmless.
+        """Cumulative accounting records (RADIUS vocabulary, RFC 2866). Repeats and reordering are harmless. Use is never
+        refused for its lease: one that has ended, was forgotten or was never answered is taken up again, and what it
+        does not cover comes out of what the customer has left; the rest is shortfall. Raises UnknownNode: open the node
+        and repeat. Raises NotFound (another node's lease, an unknown resource, or nothing at all to book it on), Invalid
+        and Conflict for what can never be accepted: repeating it is pointless.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -94,6 +99,7 @@ class AccessServicer:
 
     def FollowChanges(self, request, context):
         """Changes that must reach live flows within a second: suspended, revoked, refunded; then heartbeats.
+        Raises UnknownNode.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

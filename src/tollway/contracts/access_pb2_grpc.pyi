@@ -36,11 +36,20 @@ class AccessStub:
     Authenticate: _grpc.UnaryUnaryMultiCallable[_access_pb2.AuthenticateRequest, _access_pb2.Grant]
     """Checks a credential and says what it may do. Raises BadCredentials, ResourceInactive, NoAllowance."""
     Lease: _grpc.UnaryUnaryMultiCallable[_access_pb2.LeaseRequest, _access_pb2.LeaseResponse]
-    """Asks for a slice of the customer's holding for (node, resource). Grants 0 when nothing is left."""
+    """Asks for a slice of the customer's holding for (node, resource). Grants 0 when nothing is left, or when the
+    access was stopped; then `stopped` says so. Raises UnknownNode, NotFound for the resource, Invalid.
+    """
     Report: _grpc.UnaryUnaryMultiCallable[_access_pb2.ReportRequest, _access_pb2.ReportResponse]
-    """Cumulative accounting records (RADIUS vocabulary, RFC 2866). Repeats and reordering are harmless."""
+    """Cumulative accounting records (RADIUS vocabulary, RFC 2866). Repeats and reordering are harmless. Use is never
+    refused for its lease: one that has ended, was forgotten or was never answered is taken up again, and what it
+    does not cover comes out of what the customer has left; the rest is shortfall. Raises UnknownNode: open the node
+    and repeat. Raises NotFound (another node's lease, an unknown resource, or nothing at all to book it on), Invalid
+    and Conflict for what can never be accepted: repeating it is pointless.
+    """
     FollowChanges: _grpc.UnaryStreamMultiCallable[_access_pb2.FollowChangesRequest, _access_pb2.Change]
-    """Changes that must reach live flows within a second: suspended, revoked, refunded; then heartbeats."""
+    """Changes that must reach live flows within a second: suspended, revoked, refunded; then heartbeats.
+    Raises UnknownNode.
+    """
 
 @_typing.type_check_only
 class AccessAsyncStub(AccessStub):
@@ -50,11 +59,20 @@ class AccessAsyncStub(AccessStub):
     Authenticate: _aio.UnaryUnaryMultiCallable[_access_pb2.AuthenticateRequest, _access_pb2.Grant]  # type: ignore[assignment]
     """Checks a credential and says what it may do. Raises BadCredentials, ResourceInactive, NoAllowance."""
     Lease: _aio.UnaryUnaryMultiCallable[_access_pb2.LeaseRequest, _access_pb2.LeaseResponse]  # type: ignore[assignment]
-    """Asks for a slice of the customer's holding for (node, resource). Grants 0 when nothing is left."""
+    """Asks for a slice of the customer's holding for (node, resource). Grants 0 when nothing is left, or when the
+    access was stopped; then `stopped` says so. Raises UnknownNode, NotFound for the resource, Invalid.
+    """
     Report: _aio.UnaryUnaryMultiCallable[_access_pb2.ReportRequest, _access_pb2.ReportResponse]  # type: ignore[assignment]
-    """Cumulative accounting records (RADIUS vocabulary, RFC 2866). Repeats and reordering are harmless."""
+    """Cumulative accounting records (RADIUS vocabulary, RFC 2866). Repeats and reordering are harmless. Use is never
+    refused for its lease: one that has ended, was forgotten or was never answered is taken up again, and what it
+    does not cover comes out of what the customer has left; the rest is shortfall. Raises UnknownNode: open the node
+    and repeat. Raises NotFound (another node's lease, an unknown resource, or nothing at all to book it on), Invalid
+    and Conflict for what can never be accepted: repeating it is pointless.
+    """
     FollowChanges: _aio.UnaryStreamMultiCallable[_access_pb2.FollowChangesRequest, _access_pb2.Change]  # type: ignore[assignment]
-    """Changes that must reach live flows within a second: suspended, revoked, refunded; then heartbeats."""
+    """Changes that must reach live flows within a second: suspended, revoked, refunded; then heartbeats.
+    Raises UnknownNode.
+    """
 
 class AccessServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -79,7 +97,9 @@ class AccessServicer(metaclass=_abc_1.ABCMeta):
         request: _access_pb2.LeaseRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_access_pb2.LeaseResponse, _abc.Awaitable[_access_pb2.LeaseResponse]]:
-        """Asks for a slice of the customer's holding for (node, resource). Grants 0 when nothing is left."""
+        """Asks for a slice of the customer's holding for (node, resource). Grants 0 when nothing is left, or when the
+        access was stopped; then `stopped` says so. Raises UnknownNode, NotFound for the resource, Invalid.
+        """
 
     @_abc_1.abstractmethod
     def Report(
@@ -87,7 +107,12 @@ class AccessServicer(metaclass=_abc_1.ABCMeta):
         request: _access_pb2.ReportRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_access_pb2.ReportResponse, _abc.Awaitable[_access_pb2.ReportResponse]]:
-        """Cumulative accounting records (RADIUS vocabulary, RFC 2866). Repeats and reordering are harmless."""
+        """Cumulative accounting records (RADIUS vocabulary, RFC 2866). Repeats and reordering are harmless. Use is never
+        refused for its lease: one that has ended, was forgotten or was never answered is taken up again, and what it
+        does not cover comes out of what the customer has left; the rest is shortfall. Raises UnknownNode: open the node
+        and repeat. Raises NotFound (another node's lease, an unknown resource, or nothing at all to book it on), Invalid
+        and Conflict for what can never be accepted: repeating it is pointless.
+        """
 
     @_abc_1.abstractmethod
     def FollowChanges(
@@ -95,6 +120,8 @@ class AccessServicer(metaclass=_abc_1.ABCMeta):
         request: _access_pb2.FollowChangesRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_access_pb2.Change], _abc.AsyncIterator[_access_pb2.Change]]:
-        """Changes that must reach live flows within a second: suspended, revoked, refunded; then heartbeats."""
+        """Changes that must reach live flows within a second: suspended, revoked, refunded; then heartbeats.
+        Raises UnknownNode.
+        """
 
 def add_AccessServicer_to_server(servicer: AccessServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

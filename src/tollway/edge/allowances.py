@@ -11,13 +11,15 @@ from typing import Any
 
 from tollway.contracts.access_pb2 import Grant
 from tollway.edge import meter
+from tollway.edge.cause import Cause
 from tollway.edge.door import AccessDoor
-from tollway.edge.flow import Cause, Flow, begin, recover
+from tollway.edge.flow import Flow, begin, recover
 from tollway.edge.lease import Allowance, Lease
 from tollway.edge.metrics import METRICS
 from tollway.edge.reactor import Reactor
 from tollway.edge.settings import EdgeSettings
 from tollway.edge.settle import Settler
+from tollway.edge.unsettled import Unsettled
 from tollway.fabric.clock import Clock
 from tollway.kit.tasks import cancel, spawn
 
@@ -39,22 +41,25 @@ class Allowances:
     ) -> None:
         self._door, self._book = door, book
         self._reactor, self._settings, self._clock = reactor, settings, clock
-        self._settlers: dict[str, Settler] = {}
+        self._unsettled = Unsettled(book.path.with_suffix(".unsettled.jsonl"))
+        self._settlers: dict[Allowance, Settler] = {}
+        self._open: dict[str, Allowance] = {}  # by resource: what new flows draw on
         self._tasks: set[asyncio.Task[None]] = set()
 
     def of(self, grant: Grant) -> Allowance:
         """Return the allowance that this grant draws on."""
-        settler = self._settlers.get(grant.resource_id)
-        if settler is None or settler.allowance.closing:
-            settler = self._settlers[grant.resource_id] = self._settler(self._allowance(grant.resource_id))
+        allowance = self._open.get(grant.resource_id)
+        if allowance is None or allowance.closing:
+            allowance = self._open[grant.resource_id] = self._allowance(grant.resource_id)
+            settler = self._settlers[allowance]
             self._run(settler, settler.run())
-        settler.allowance.throttle(grant.rate_limit_bytes_s)
-        return settler.allowance
+        allowance.throttle(grant.rate_limit_bytes_s)
+        return allowance
 
     def begin(self, grant: Grant, allowance: Allowance, protocol: str, client: str) -> Flow:
         """Open a flow in the book. Raises meter.BookError when the disk is full."""
         flow = begin(self._book, allowance, grant, protocol, client, self._clock.now_us())
-        allowance.flows[flow.session_id] = flow
+        self._settlers[allowance].flows[flow.session_id] = flow
         allowance.live += 1
         METRICS.flows_open[protocol] += 1
         return flow
@@ -64,7 +69,7 @@ class Allowances:
         flow.end(cause)
         allowance = flow.allowance
         allowance.live -= 1
-        self._settlers[allowance.resource_id].flow_ended()
+        self._settlers[allowance].flow_ended()
         heard, said = flow.input_octets, flow.output_octets
         protocol = flow.protocol
         METRICS.flows_open[protocol] -= 1
@@ -74,12 +79,12 @@ class Allowances:
         if _flow_log.isEnabledFor(logging.INFO):
             self._log_end(flow, cause, heard, said)
 
-    def live_flows(self) -> Iterator[tuple[Allowance, Flow]]:
+    def live_flows(self) -> Iterator[Flow]:
         """Go through the flows under way; ending some on the way is fine."""
         for settler in tuple(self._settlers.values()):
-            for flow in tuple(settler.allowance.flows.values()):
+            for flow in tuple(settler.flows.values()):
                 if not flow.ended:
-                    yield settler.allowance, flow
+                    yield flow
 
     def recover(self, alive_us: int) -> int:
         """Begin to settle what the process before left in the book; return how many flows that were."""
@@ -89,8 +94,7 @@ class Allowances:
         for slot in tuple(self._book.used()):
             identity = slot.read_identity()
             if identity is None or slot[meter.STATE] not in set(meter.State):
-                _log.error("slot %d of the meter book is damaged and was dropped", slot.number)
-                self._book.free(slot)
+                self._keep_damaged(slot)
                 continue
             name, resource_id = identity[:2]
             allowance = found.get(resource_id) or found.setdefault(resource_id, self._allowance(resource_id))
@@ -98,7 +102,7 @@ class Allowances:
                 held = slot[meter.STATE] == meter.State.LEASE_HELD
                 leases.append((held, name, Lease(name, slot)))
             else:
-                allowance.flows[name] = recover(slot, allowance, alive_us)
+                self._settlers[allowance].flows[name] = recover(slot, allowance, alive_us)
                 count += 1
         # Those that were asked for first, as they hold nothing that was spent; then in the order granted.
         for _, _, lease in sorted(leases, key=lambda entry: entry[:2]):
@@ -106,7 +110,7 @@ class Allowances:
             found[identity[1] if identity else ""].leases.append(lease)
         for allowance in found.values():
             allowance.closing = True
-            settler = self._settler(allowance)
+            settler = self._settlers[allowance]
             self._run(settler, self._finish(settler))
         return count
 
@@ -121,7 +125,7 @@ class Allowances:
 
     async def kill(self) -> None:
         """Stop settling at once; what is not settled stays in the book."""
-        for settler in self._settlers.values():
+        for settler in tuple(self._settlers.values()):
             await settler.allowance.stop_asking()
         for task in tuple(self._tasks):
             await cancel(task)
@@ -131,12 +135,27 @@ class Allowances:
         await settler.close()
 
     def _allowance(self, resource_id: str) -> Allowance:
-        return Allowance(
+        """Make an allowance and who settles it."""
+        allowance = Allowance(
             resource_id, door=self._door, book=self._book, reactor=self._reactor, settings=self._settings
         )
+        settler = self._settlers[allowance] = Settler(
+            allowance,
+            door=self._door,
+            book=self._book,
+            unsettled=self._unsettled,
+            settings=self._settings,
+        )
+        self._reactor.time(settler)
+        return allowance
 
-    def _settler(self, allowance: Allowance) -> Settler:
-        return Settler(allowance, door=self._door, book=self._book, settings=self._settings)
+    def _keep_damaged(self, slot: meter.Slot) -> None:
+        """Free a slot that cannot be read; a flow's figures go to the operator, a lease lapses by itself."""
+        leased = slot[meter.STATE] in (meter.State.LEASE_ASKED, meter.State.LEASE_HELD)
+        octets = 0 if leased else slot[meter.INPUT] + slot[meter.OUTPUT]
+        what = {"refused": "damaged", "slot": slot.number, "octets": octets, "raw": slot.raw.hex()}
+        if self._unsettled.keep(what, octets=octets):
+            self._book.free(slot)
 
     def _run(self, settler: Settler, work: Coroutine[Any, Any, None]) -> None:
         task = spawn(work, f"settle {settler.allowance.resource_id}")
@@ -145,9 +164,11 @@ class Allowances:
 
     def _settled(self, settler: Settler, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
-        resource_id = settler.allowance.resource_id
-        if self._settlers.get(resource_id) is settler:
-            del self._settlers[resource_id]
+        self._reactor.untime(settler)
+        allowance = settler.allowance
+        del self._settlers[allowance]
+        if self._open.get(allowance.resource_id) is allowance:
+            del self._open[allowance.resource_id]
 
     def _log_end(self, flow: Flow, cause: Cause, heard: int, said: int) -> None:
         slot = flow.slot

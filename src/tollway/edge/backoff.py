@@ -1,7 +1,11 @@
-"""Waiting longer after each failure, up to a few seconds, and never in step with others."""
+"""Trying again: waiting longer after each failure, never in step with others, and not complaining each time."""
 
 import asyncio
+import logging
 import random
+import time
+
+_REMIND_S = 60.0
 
 
 class Backoff:
@@ -17,3 +21,20 @@ class Backoff:
         delay_s = self._next_s * random.uniform(0.5, 1)  # noqa: S311  jitter is no secret
         self._next_s = min(self._most_s, self._next_s * 2)
         await asyncio.sleep(delay_s)
+
+
+class Complaint:
+    """How loudly to log a failure that goes on: as a remark for `quiet_s`, then a warning once a minute."""
+
+    __slots__ = ("_warn_at",)
+
+    def __init__(self, quiet_s: float = 0.0) -> None:
+        self._warn_at = time.monotonic() + quiet_s
+
+    def level(self) -> int:
+        """Return the level for the failure of this moment."""
+        now = time.monotonic()
+        if now < self._warn_at:
+            return logging.INFO
+        self._warn_at = now + _REMIND_S
+        return logging.WARNING

@@ -1,7 +1,11 @@
 """The node's line to the access room, the only room it knows.
 
 Leases and reports are asked for until there is an answer: they are idempotent by their ids, and what they are
-about cannot be left open. A room that has lost its memory of this node (UnknownNode) is told of it again.
+about cannot be left open. What may be answered, and what becomes of it:
+
+    Unavailable, DeadlineExceeded, Internal, …    asked again, later and later
+    UnknownNode                                   the room has lost its memory of this node: opened and asked again
+    NotFound, Conflict, Invalid, …                asking again is pointless: no lease; a report is the settler's affair
 """
 
 import asyncio
@@ -22,14 +26,27 @@ from tollway.contracts.access_pb2 import (
     ReportResponse,
 )
 from tollway.contracts.errors import UnknownNode
-from tollway.edge.backoff import Backoff
+from tollway.edge.backoff import Backoff, Complaint
 from tollway.edge.metrics import METRICS
-from tollway.kit.errors import Conflict, DeadlineExceeded, NotFound, Problem, Unavailable
+from tollway.kit.errors import (
+    Conflict,
+    DeadlineExceeded,
+    Invalid,
+    Malformed,
+    NotFound,
+    Problem,
+    TooLarge,
+    Unavailable,
+)
 from tollway.kit.ids import new_id
 
 if TYPE_CHECKING:
     from tollway.contracts.access_pb2_grpc import AccessAsyncStub
 
+QUIET_S = 8.0
+"""How long the room may be away without a warning: on one machine everything starts at once."""
+POINTLESS = (NotFound, Conflict, Invalid, Malformed, TooLarge)
+"""Refusals of what was asked, not of the moment; UnknownNode, though a NotFound, is not one of them."""
 _log = logging.getLogger(__name__)
 _SILENCE_S = 30.0
 
@@ -41,16 +58,18 @@ class AccessDoor:
         self._access, self._node = access, node
         self._boot_id = new_id("boot")
         self.endpoints: list[Endpoint] = []
+        self.on_change: Callable[[Change], None] = lambda _: None
+        """Is told when an answer says in passing that an access was stopped."""
 
     async def announce(self) -> int:
         """Say that this node is up; return the number of the last change, from which to follow."""
         request = OpenNodeRequest(node=self._node, boot_id=self._boot_id, endpoints=self.endpoints)
-        backoff = Backoff(most_s=1.0)
+        backoff, complaint = Backoff(most_s=1.0), Complaint(QUIET_S)
         while True:
             try:
                 return (await self._access.OpenNode(request)).change_sequence
             except Problem as problem:
-                _log.warning("the access room does not know this node yet: %s", problem)
+                _log.log(complaint.level(), "the access room does not know this node yet: %s", problem)
                 await backoff.sleep()
 
     async def authenticate(self, login: str, secret: str, protocol: str, client: str) -> Grant:
@@ -66,42 +85,49 @@ class AccessDoor:
     ) -> LeaseResponse:
         """Ask for a slice until there is an answer; `on_failure` hears of each time there was none."""
         request = LeaseRequest(node=self._node, resource_id=resource_id, lease_id=lease_id, want_bytes=want)
-        backoff = Backoff()
+        backoff, complaint = Backoff(), Complaint()
         while True:
             try:
                 answer = await self._access.Lease(request)
-            except (Unavailable, DeadlineExceeded):
-                METRICS.leases["unavailable"] += 1
-                on_failure()
-                await backoff.sleep()
             except UnknownNode:
                 await self.announce()
-                await backoff.sleep()
+            except POINTLESS as problem:
+                METRICS.leases["refused"] += 1
+                _log.error("no lease for %s: %s", resource_id, problem)
+                answer = LeaseResponse(stopped="resource_stopped")
+                break
             except Problem as problem:
-                _log.warning("no lease for %s: %s", resource_id, problem)
-                return LeaseResponse()
+                METRICS.leases["unavailable"] += 1
+                if not isinstance(problem, Unavailable | DeadlineExceeded):
+                    _log.log(complaint.level(), "no lease for %s yet: %s", resource_id, problem)
+                on_failure()
             else:
-                METRICS.leases["granted" if answer.granted_bytes else "dry"] += 1
-                return answer
+                outcome = "stopped" if answer.stopped else "granted" if answer.granted_bytes else "dry"
+                METRICS.leases[outcome] += 1
+                break
+            await backoff.sleep()
+        if answer.stopped:
+            self.on_change(Change(kind=answer.stopped, resource_id=resource_id))
+        return answer
 
-    async def report(self, request: ReportRequest, on_failure: Callable[[], None]) -> ReportResponse:
-        """Deliver a report, for as long as it takes: usage is never thrown away."""
+    async def report(self, request: ReportRequest) -> ReportResponse:
+        """Deliver a report, for as long as it takes: usage is never thrown away.
+
+        Raises one of `POINTLESS` when it would be refused for ever.
+        """
         request.node = self._node
-        backoff = Backoff()
+        backoff, complaint = Backoff(), Complaint()
         while True:
             try:
                 answer = await self._access.Report(request)
-            except (Unavailable, DeadlineExceeded):
-                on_failure()
             except UnknownNode:
                 await self.announce()
-            except (NotFound, Conflict) as problem:
-                if not request.records:
-                    # A lease that was asked for in vain or has lapsed: there is nothing to give back.
-                    return ReportResponse()
-                _log.error("usage on %s was not accepted, will be repeated: %s", request.lease_id, problem)
+            except POINTLESS:
+                METRICS.reports["refused"] += 1
+                raise
             except Problem as problem:
-                _log.error("usage on %s was not accepted, will be repeated: %s", request.lease_id, problem)
+                if not isinstance(problem, Unavailable | DeadlineExceeded):
+                    _log.log(complaint.level(), "usage on %s will be repeated: %s", request.lease_id, problem)
             else:
                 METRICS.reports["delivered"] += 1
                 return answer
@@ -109,7 +135,7 @@ class AccessDoor:
             await backoff.sleep()
 
     async def changes(self, after: int) -> AsyncIterator[Change]:
-        """Follow changes, heartbeats left out. Raises Problem when the stream breaks.
+        """Follow changes; heartbeats have no number. Raises Problem when the stream breaks.
 
         A stream without even a heartbeat for long is dead: Unavailable.
         """
@@ -121,8 +147,7 @@ class AccessDoor:
                     change = await anext(iterator, None)
                 if change is None:
                     return
-                if change.sequence:
-                    yield change
+                yield change
         except TimeoutError:
             raise Unavailable("the stream of changes is silent") from None
         finally:

@@ -5,45 +5,12 @@ requests to many origins is one flow, as is a tunnel. Its bytes live in the mete
 """
 
 import time
-from enum import IntEnum
-from typing import TYPE_CHECKING
 
 from tollway.contracts.access_pb2 import Grant
 from tollway.edge import meter
+from tollway.edge.cause import Cause
+from tollway.edge.lease import Allowance
 from tollway.kit.ids import new_id
-
-if TYPE_CHECKING:
-    from tollway.edge.lease import Allowance
-
-
-class Cause(IntEnum):
-    """Why a flow ended: the terminate causes of RFC 2866, section 5.10, and Quota."""
-
-    USER_REQUEST = 1
-    LOST_CARRIER = 2
-    IDLE_TIMEOUT = 3
-    SESSION_TIMEOUT = 4
-    ADMIN_RESET = 5
-    NAS_REBOOT = 6
-    NAS_ERROR = 7
-    QUOTA = 8
-
-    @property
-    def label(self) -> str:
-        """The name in reports, e.g. `User-Request`."""
-        return _LABELS[self]
-
-
-_LABELS = {
-    Cause.USER_REQUEST: "User-Request",
-    Cause.LOST_CARRIER: "Lost-Carrier",
-    Cause.IDLE_TIMEOUT: "Idle-Timeout",
-    Cause.SESSION_TIMEOUT: "Session-Timeout",
-    Cause.ADMIN_RESET: "Admin-Reset",
-    Cause.NAS_REBOOT: "NAS-Reboot",
-    Cause.NAS_ERROR: "NAS-Error",
-    Cause.QUOTA: "Quota",
-}
 
 
 class Carrier:
@@ -80,7 +47,7 @@ class Flow:
     def __init__(
         self,
         slot: meter.Slot,
-        allowance: "Allowance",
+        allowance: Allowance,
         grant: Grant,
         session_id: str,
         protocol: str,
@@ -135,7 +102,7 @@ _OPEN = int(meter.State.FLOW_OPEN)
 
 
 def begin(
-    book: meter.Book, allowance: "Allowance", grant: Grant, protocol: str, client: str, now_us: int
+    book: meter.Book, allowance: Allowance, grant: Grant, protocol: str, client: str, now_us: int
 ) -> Flow:
     """Open a flow in the book. Raises meter.BookError when the disk is full."""
     slot = book.claim()
@@ -146,7 +113,7 @@ def begin(
     return Flow(slot, allowance, grant, session_id, protocol, client)
 
 
-def recover(slot: meter.Slot, allowance: "Allowance", alive_us: int) -> Flow:
+def recover(slot: meter.Slot, allowance: Allowance, alive_us: int) -> Flow:
     """Take up a flow of a process that is gone; it ended when that process was last seen alive."""
     identity = slot.read_identity()
     assert identity is not None, "damaged slots are sorted out before"

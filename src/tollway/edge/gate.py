@@ -16,7 +16,8 @@ from collections.abc import Callable
 from tollway.contracts.access_pb2 import Grant
 from tollway.edge import meter, refusal
 from tollway.edge.allowances import Allowances
-from tollway.edge.flow import Cause, Flow
+from tollway.edge.cause import Cause
+from tollway.edge.flow import Flow
 from tollway.edge.lease import Allowance
 from tollway.edge.logins import Logins, Verdict
 from tollway.edge.pipes import Pipes

@@ -8,7 +8,8 @@ import socket
 import time
 from collections.abc import Callable
 
-from tollway.edge.flow import Carrier, Cause, Flow
+from tollway.edge.cause import Cause
+from tollway.edge.flow import Carrier, Flow
 from tollway.edge.gate import Gate, Opening
 from tollway.edge.metrics import METRICS
 from tollway.edge.pump import CHUNK_BYTES, SCRATCH

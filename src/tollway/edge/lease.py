@@ -19,7 +19,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from math import inf
-from typing import TYPE_CHECKING
 
 from tollway.edge import meter, refusal
 from tollway.edge.door import AccessDoor
@@ -28,9 +27,6 @@ from tollway.edge.settings import EdgeSettings
 from tollway.edge.throttle import TokenBucket
 from tollway.kit.ids import new_id
 from tollway.kit.tasks import cancel, spawn
-
-if TYPE_CHECKING:
-    from tollway.edge.flow import Flow
 
 _log = logging.getLogger(__name__)
 _NEVER = -1
@@ -52,7 +48,7 @@ class Lease:
 
 
 class Allowance:
-    """What this node may still spend for one resource, the leases it comes from, the flows that spend it."""
+    """What this node may still spend for one resource, and the leases it comes from."""
 
     def __init__(
         self,
@@ -66,16 +62,16 @@ class Allowance:
         self.resource_id = resource_id
         self.available = 0
         self.leases: deque[Lease] = deque()
-        self.flows: dict[str, Flow] = {}  # live ones, and ended ones until they are settled
-        self.live = 0
+        self.live = 0  # flows under way
         self.bucket: TokenBucket | None = None
         self.closing = False
-        self.void_at = inf  # when the leases are void if the access room cannot be reached until then
-        self._valid_s = inf
+        self.void_at = inf  # when the leases are void, unless the access room is heard before
+        self.valid_s = inf  # how long they are good for from each time it was heard
         self._door, self._book, self._reactor, self._settings = door, book, reactor, settings
         self._refill_at = 0  # ask for more when no more than this is left; _NEVER while that is pointless
         self._asking: asyncio.Task[None] | None = None
         self._dry = False
+        self._dry_because = refusal.NO_ALLOWANCE
         self._unreachable = False
         self._waiting: list[Callable[[], None]] = []
         self._granted = 0
@@ -126,10 +122,12 @@ class Allowance:
 
     def afford(self, size: int, then: Callable[[refusal.Refusal | None], None]) -> None:
         """Take exactly `size` bytes, now or when they are granted: `then(None)`, or `then(why not)`."""
-        if self.take_whole(size):
+        if self.closing:
+            then(refusal.UNAVAILABLE)
+        elif self.take_whole(size):
             then(None)
         elif self._dry:
-            then(refusal.NO_ALLOWANCE)
+            then(self._dry_because)
         elif self._unreachable:
             then(refusal.UNAVAILABLE)
         else:
@@ -156,6 +154,17 @@ class Allowance:
         """Do not wait for a lease that is on its way; the book knows of it."""
         await cancel(self._asking)
 
+    def shut(self) -> None:
+        """Let nothing more be taken, for good, and tell those who wait. A lease on its way may still come."""
+        self.closing = True
+        self.available = 0
+        self._wake()
+
+    async def answered(self) -> None:
+        """Wait until no lease is on its way."""
+        if self._asking is not None:
+            await asyncio.wait({self._asking})
+
     def _want(self) -> int:
         """Return what should last `lease_span_s` at the rate since the last ask."""
         now, spent = time.monotonic(), self._granted - self.available
@@ -170,6 +179,7 @@ class Allowance:
             slot = self._book.claim()
         except meter.BookError as error:
             _log.error("no lease for %s: %s", self.resource_id, error)
+            self._dry_because = refusal.OVERLOADED
             self._answered(0)
             return
         # In the book before it is asked for, so that a kill in between leaves no reservation behind.
@@ -186,6 +196,7 @@ class Allowance:
             self.leases.append(lease)
         else:
             self._book.free(slot)
+        self._dry_because = refusal.INACTIVE if answer.stopped else refusal.NO_ALLOWANCE
         self._answered(granted)
 
     def _unanswered(self) -> None:
@@ -195,8 +206,8 @@ class Allowance:
     def renew(self, asked_at: float, valid_us: int = 0) -> None:
         """Note that the room has heard of these leases: they are good for `valid_us` from then on."""
         if valid_us:
-            self._valid_s = valid_us / 1_000_000
-        self.void_at = asked_at + self._valid_s
+            self.valid_s = valid_us / 1_000_000
+        self.void_at = asked_at + self.valid_s
 
     def _answered(self, granted: int) -> None:
         self._asking = None

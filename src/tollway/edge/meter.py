@@ -110,6 +110,11 @@ class Slot:
         at = self.at * 8 + _LEASE_AT
         self._memory[at : at + _LEASE.size] = _LEASE.pack(lease_id.encode())
 
+    @property
+    def raw(self) -> bytes:
+        """All of it, as it is in the file."""
+        return self._memory[self.at * 8 : self.at * 8 + SLOT_BYTES]
+
     def clear(self) -> None:
         """Make the slot blank."""
         self[STATE] = State.FREE

@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from tollway.edge.flow import Cause
+from tollway.edge.cause import Cause
 
 
 class EdgeMetrics(Collector):
@@ -23,9 +23,11 @@ class EdgeMetrics(Collector):
         self.bytes: Counter[tuple[str, str]] = Counter()  # of ended flows, by protocol and direction
         self.refusals: Counter[tuple[str, str]] = Counter()  # by protocol and code
         self.logins: Counter[str] = Counter()  # remembered, asked
-        self.leases: Counter[str] = Counter()  # granted, dry, unavailable
-        self.reports: Counter[str] = Counter()  # delivered, to_repeat
+        self.leases: Counter[str] = Counter()  # granted, dry, stopped, unavailable, refused
+        self.reports: Counter[str] = Counter()  # delivered, to_repeat, refused
         self.shortfall_bytes = 0
+        self.unsettled_flows = 0
+        self.unsettled_bytes = 0
 
     def collect(self) -> Iterator[Metric]:
         """Render everything."""
@@ -44,10 +46,20 @@ class EdgeMetrics(Collector):
         )
         yield _singles("tollway_edge_leases", "Leases asked for, by outcome.", "outcome", self.leases)
         yield _singles(
-            "tollway_edge_reports", "Reports delivered or to be repeated.", "outcome", self.reports
+            "tollway_edge_reports", "Reports delivered, to be repeated, or refused.", "outcome", self.reports
         )
         yield CounterMetricFamily(
             "tollway_edge_shortfall_bytes", "Bytes settled that nothing covered.", self.shortfall_bytes
+        )
+        yield CounterMetricFamily(
+            "tollway_edge_unsettled_flows",
+            "Flows that cannot be settled and are kept for the operator.",
+            self.unsettled_flows,
+        )
+        yield CounterMetricFamily(
+            "tollway_edge_unsettled_bytes",
+            "Bytes of flows that cannot be settled and are kept for the operator.",
+            self.unsettled_bytes,
         )
 
 

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tollway.contracts.access_pb2 import Change, Endpoint
+from tollway.contracts.errors import UnknownNode
 from tollway.edge.allowances import Allowances
-from tollway.edge.backoff import Backoff
-from tollway.edge.door import AccessDoor
-from tollway.edge.flow import Cause
+from tollway.edge.backoff import Backoff, Complaint
+from tollway.edge.cause import Cause
+from tollway.edge.door import QUIET_S, AccessDoor
 from tollway.edge.gate import Gate
 from tollway.edge.guard import Guard
 from tollway.edge.hello import Hello
@@ -40,8 +41,14 @@ if TYPE_CHECKING:
     from tollway.contracts.access_pb2_grpc import AccessAsyncStub
 
 _log = logging.getLogger(__name__)
-_CUTS = {"user_suspended", "resource_stopped", "credential_revoked"}
+_CUTS = {
+    "user_suspended": Cause.ADMIN_RESET,
+    "resource_stopped": Cause.ADMIN_RESET,
+    "credential_revoked": Cause.ADMIN_RESET,
+    "resource_left": Cause.USER_REQUEST,
+}
 _SETTLE_AT_STOP_S = 5.0
+_NAMES_EVERY_S = 30.0
 
 
 class Edge:
@@ -52,6 +59,7 @@ class Edge:
     ) -> None:
         self._settings, self._clock, self._node = settings, clock, node
         self._door = AccessDoor(access, node)
+        self._door.on_change = self._apply
         self._book = Book(data / f"{node}.meter")
         self._reactor = Reactor()
         self._logins = Logins(door=self._door, clock=clock, refused_s=settings.refused_login_s)
@@ -109,7 +117,7 @@ class Edge:
         for listener, _ in self._listeners.values():
             listener.stop()
         await self._drain()
-        for _, flow in self._allowances.live_flows():
+        for flow in self._allowances.live_flows():
             if flow.carrier is not None:
                 flow.carrier.cut(Cause.NAS_REBOOT)
         await self._allowances.stop(_SETTLE_AT_STOP_S)
@@ -144,25 +152,30 @@ class Edge:
         """Announce the node, then follow the changes from there on, for ever."""
         sequence = await self._door.announce()
         self._logins.open = self.ready = True
-        backoff = Backoff(most_s=1.0)
+        backoff, complaint = Backoff(most_s=1.0), Complaint(QUIET_S)
         while True:
             try:
                 async for change in self._door.changes(sequence):
-                    backoff = Backoff(most_s=1.0)
-                    sequence = change.sequence
-                    self._apply(change)
+                    backoff, complaint = Backoff(most_s=1.0), Complaint(QUIET_S)
+                    if change.sequence:
+                        sequence = change.sequence
+                        self._apply(change)
+            except UnknownNode:
+                # The room's memory is older than ours: its numbers may be, too.
+                sequence = min(sequence, await self._door.announce())
             except Problem as problem:
-                _log.warning("the stream of changes broke, will be taken up again: %s", problem)
+                _log.log(complaint.level(), "the stream of changes broke, is taken up again: %s", problem)
             await backoff.sleep()
 
     def _apply(self, change: Change) -> None:
         """Forget what was remembered about it, and end its flows if that is what the change says."""
         self._logins.forget(change)
-        if change.kind not in _CUTS:
+        cause = _CUTS.get(change.kind)
+        if cause is None:
             return
-        for _, flow in self._allowances.live_flows():
+        for flow in self._allowances.live_flows():
             if touches(change, flow.grant) and flow.carrier is not None:
-                flow.carrier.cut(Cause.ADMIN_RESET)
+                flow.carrier.cut(cause)
 
     async def _keep_book(self) -> None:
         """Sync the book every second: the bound for what a power cut can lose."""

@@ -26,6 +26,7 @@ _INPUT = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
 _EVERYTHING = _INPUT | select.EPOLLOUT
 _BATCH = 256
 _SWEEP_S = 0.5
+_STOPPED_S = 4 * _SWEEP_S  # who has not swept for so long was stopped, or the machine slept
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +46,10 @@ class Watcher(Protocol):
 class Timed(Protocol):
     """Something that must have moved by `deadline` (a moment of `time.monotonic()`)."""
 
-    deadline: float
+    @property
+    def deadline(self) -> float:
+        """Looked at twice a second, so it may change."""
+        ...
 
     def expired(self) -> None:
         """The deadline has passed."""
@@ -127,7 +131,7 @@ class Reactor:
         self._timed.discard(timed)
 
     def _wake(self) -> None:
-        self.now = time.monotonic()
+        self._look_at_the_clock()
         self._waking = True
         watchers = self._watchers
         for fd, mask in self._epoll.poll(0, _BATCH):
@@ -149,6 +153,7 @@ class Reactor:
 
     def _run_soon(self) -> None:
         self._turn = None
+        self._look_at_the_clock()
         calls, self._soon = self._soon, deque()
         for call in calls:
             self._guarded(call)
@@ -160,9 +165,17 @@ class Reactor:
             os.close(sock.detach())
 
     def _sweep(self) -> None:
-        self.now = now = time.monotonic()
+        self.now = time.monotonic()
         self._sweeper = self._loop.call_later(_SWEEP_S, self._sweep)
-        for timed in [timed for timed in self._timed if timed.deadline <= now]:
+        self._expire()
+
+    def _look_at_the_clock(self) -> None:
+        before, self.now = self.now, time.monotonic()
+        if self.now - before > _STOPPED_S:
+            self._expire()  # what is over by now must not move another byte
+
+    def _expire(self) -> None:
+        for timed in [timed for timed in self._timed if timed.deadline <= self.now]:
             self._guarded(timed.expired)
 
     def _guarded(self, call: Callable[[], None]) -> None:

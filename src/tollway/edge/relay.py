@@ -9,7 +9,8 @@ for, still arrives.
 import contextlib
 import socket
 
-from tollway.edge.flow import Carrier, Cause, Flow
+from tollway.edge.cause import Cause
+from tollway.edge.flow import Carrier, Flow
 from tollway.edge.gate import Gate
 from tollway.edge.pump import CHUNK_BYTES, SCRATCH, Pump
 from tollway.edge.reactor import ERROR, FINISHED, READABLE, WRITABLE, Reactor

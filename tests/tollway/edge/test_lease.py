@@ -9,7 +9,7 @@ from tests.kit.allowances import bench
 from tests.kit.edges import until
 from tests.kit.fake_access import FakeAccess
 from tollway.edge import refusal
-from tollway.edge.flow import Cause
+from tollway.edge.cause import Cause
 from tollway.edge.refusal import Refusal
 
 KIB = 1024
@@ -160,3 +160,55 @@ async def test_leases_that_the_access_room_gave_up_for_lost_are_not_spent(tmp_pa
         access.unavailable = False
         await until(lambda: access.used() == 1_000 and not access.held(), 10)
         assert access.overdrawn == 0
+
+
+async def test_short_leases_are_kept_alive_while_nothing_moves(tmp_path: Path) -> None:
+    """However seldom the operator wants to hear: a lease is heard of before it is void."""
+    access = FakeAccess(valid_us=2_000_000)
+    access.add()
+    async with bench(tmp_path, access, report_interval_s=60, lease_touch_s=60) as here:
+        flow = here.flow()
+        allowance = flow.allowance
+        allowance.take(1)
+        await until(lambda: allowance.available)
+        await asyncio.sleep(3.2)
+        access.take_back()
+        assert access.held()
+        assert not allowance.closing
+        flow.heard(allowance.take(100))
+        here.allowances.end(flow, Cause.USER_REQUEST)
+        await until(lambda: access.used() == 100)
+        assert access.overdrawn == 0
+
+
+async def test_a_lease_that_was_taken_back_is_not_spent_any_further(tmp_path: Path) -> None:
+    """Whatever the clock says here: the answer to the next report tells."""
+    access = FakeAccess()
+    access.add()
+    async with bench(tmp_path, access) as here:
+        flow = here.flow()
+        allowance = flow.allowance
+        allowance.take(1)
+        await until(lambda: allowance.available)
+        for lease in access.leases.values():
+            lease.released = True
+        flow.heard(allowance.take(1_000))
+        await until(lambda: allowance.closing)
+        assert allowance.take(1) == 0
+        answers: list[Refusal | None] = []
+        allowance.afford(1, answers.append)
+        assert answers == [refusal.UNAVAILABLE]
+        here.allowances.end(flow, Cause.NAS_ERROR)
+        await until(lambda: access.used() == 1_000 and list(here.book.used()) == [])
+
+
+async def test_who_waits_for_a_lease_of_a_stopped_access_hears_that(
+    tmp_path: Path, access: FakeAccess
+) -> None:
+    access.resources["res_alice"].active = False
+    access.stopped = "resource_stopped"
+    async with bench(tmp_path, access) as here:
+        answers: list[Refusal | None] = []
+        here.flow().allowance.afford(1, answers.append)
+        await until(lambda: answers)
+        assert answers == [refusal.INACTIVE]

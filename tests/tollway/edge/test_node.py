@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.edges import Client, World, echo, flood, pattern, running_edge, web, world
+from tests.kit.edges import Client, World, echo, flood, pattern, running_edge, until, web, world
 from tests.kit.fake_access import FakeAccess
 
 MB = 1_000_000
@@ -208,15 +208,16 @@ async def test_more_can_be_bought_in_mid_flow(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "ids"),
+    ("kind", "ids", "cause"),
     [
-        ("credential_revoked", {"credential_id": "crd_alice"}),
-        ("resource_stopped", {"resource_id": "res_alice"}),
-        ("user_suspended", {"user_id": "usr_alice"}),
+        ("credential_revoked", {"credential_id": "crd_alice"}, "Admin-Reset"),
+        ("resource_stopped", {"resource_id": "res_alice"}, "Admin-Reset"),
+        ("resource_left", {"resource_id": "res_alice"}, "User-Request"),
+        ("user_suspended", {"user_id": "usr_alice"}, "Admin-Reset"),
     ],
 )
 async def test_a_change_cuts_its_flows_within_a_second_and_no_others(
-    tmp_path: Path, kind: str, ids: dict[str, str]
+    tmp_path: Path, kind: str, ids: dict[str, str], cause: str
 ) -> None:
     access = FakeAccess()
     alice = access.add()
@@ -241,7 +242,7 @@ async def test_a_change_cuts_its_flows_within_a_second_and_no_others(
         await other.close()
         await here.settled()
         causes = {use.resource_id: use.terminate_cause for use in access.usage.values()}
-        assert causes == {"res_alice": "Admin-Reset", "res_bob": "User-Request"}
+        assert causes == {"res_alice": cause, "res_bob": "User-Request"}
         for client in theirs:
             await client.close()
 
@@ -316,4 +317,64 @@ async def test_a_stop_settles_everything_and_gives_the_leases_back(tmp_path: Pat
         assert usage.terminate_cause == "NAS-Reboot"
         assert access.used() == here.on_the_wire
         assert access.held() == 0
+        await client.close()
+
+
+@pytest.mark.parametrize(
+    ("stopped", "cause"),
+    [
+        ("user_suspended", "Admin-Reset"),
+        ("resource_stopped", "Admin-Reset"),
+        ("resource_left", "User-Request"),
+        ("", "Quota"),
+    ],
+)
+async def test_flows_that_hear_of_a_stop_by_a_lease_end_for_that_reason(
+    tmp_path: Path, stopped: str, cause: str
+) -> None:
+    """Busy flows ask for leases all the time, and may be refused before the change arrives."""
+    access = FakeAccess(stopped=stopped)
+    alice = access.add(holding=10**9)
+    async with world(tmp_path, flood, access, lease_max_bytes=MB) as here:
+        clients = [await here.tunnel() for _ in range(3)]
+        readers = [asyncio.ensure_future(client.rest()) for client in clients]
+        await asyncio.sleep(0.1)
+        alice.active = False
+        await asyncio.gather(*readers)
+        await here.settled()
+        assert {use.terminate_cause for use in access.usage.values()} == {cause}
+        assert access.overdrawn == 0
+        for client in clients:
+            await client.close()
+
+
+async def test_an_edge_that_was_stopped_for_too_long_moves_not_a_byte_more(tmp_path: Path) -> None:
+    """SIGSTOP, a sleeping laptop: the room has given the leases back to the customer meanwhile."""
+    access = FakeAccess(valid_us=1_000_000)
+    access.add()
+    async with world(tmp_path, flood, access) as here:
+        client = await here.tunnel()
+        reading = asyncio.ensure_future(client.rest())
+        await asyncio.sleep(0.2)
+        (flow,) = here.edge._allowances.live_flows()
+        moved = flow.input_octets + flow.output_octets
+        time.sleep(2.5)  # everything stands still
+        access.take_back()
+        assert not access.held()
+        await reading
+        await here.settled()
+        assert access.used() == moved
+        assert {use.terminate_cause for use in access.usage.values()} == {"NAS-Error"}
+        await client.close()
+
+
+async def test_a_room_that_has_forgotten_the_node_is_told_of_it_without_any_use(tmp_path: Path) -> None:
+    access = FakeAccess()
+    access.add()
+    async with world(tmp_path, echo, access) as here:
+        access.unknown = True
+        await until(lambda: len(access.nodes) == 2)
+        client = await here.tunnel()
+        access.announce("user_suspended", user_id="usr_alice")
+        assert await client.rest() == b""
         await client.close()

@@ -1,6 +1,7 @@
 """Settling: whatever flows do and whatever is lost, each byte is posted once, on a lease that covers it."""
 
 import asyncio
+import json
 import tempfile
 from pathlib import Path
 
@@ -12,7 +13,10 @@ from tests.kit.allowances import Bench, bench
 from tests.kit.edges import until
 from tests.kit.fake_access import FakeAccess
 from tollway.edge import meter
-from tollway.edge.flow import Cause, Flow
+from tollway.edge.cause import Cause
+from tollway.edge.flow import Carrier, Flow
+from tollway.edge.metrics import METRICS
+from tollway.kit.errors import Conflict, Forbidden, Internal, Invalid, NotFound, Problem
 
 Step = tuple[str, int, int]
 STEPS = st.lists(
@@ -207,3 +211,159 @@ async def test_damaged_slots_are_dropped_and_the_others_settled(tmp_path: Path) 
         assert here.allowances.recover(0) == 1
         await until(lambda: access.used() == 70 and not access.held())
         assert list(here.book.used()) == []
+    kept = [json.loads(line) for line in (tmp_path / "edge-1.unsettled.jsonl").read_text().splitlines()]
+    assert [(one["refused"], one["octets"]) for one in kept] == [("damaged", 7), ("damaged", 0)]
+    assert bytes.fromhex(kept[0]["raw"])[8:16] == (7).to_bytes(8, "little")
+
+
+# ── refusals ────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def a_book_of_three_flows(folder: Path, access: FakeAccess) -> list[str]:
+    """A node is killed while three flows have moved 1,000, 2,000 and 3,000 bytes; return their names."""
+    async with bench(folder, access, report_interval_s=60) as here:
+        flows = [here.flow() for _ in range(3)]
+        allowance = here.allowance()
+        allowance.take(0)
+        await until(lambda: allowance.available)
+        for number, flow in enumerate(flows, 1):
+            flow.heard(allowance.take(1_000 * number))
+    return [flow.session_id for flow in flows]
+
+
+def kept_aside(folder: Path) -> list[dict[str, object]]:
+    path = folder / "edge-1.unsettled.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+@pytest.mark.parametrize("left", [10**12, 0])
+async def test_what_a_lease_owed_that_the_room_has_forgotten_is_settled_once(
+    tmp_path: Path, left: int
+) -> None:
+    """The node was away for days; where the customer has nothing left, it is the house's shortfall."""
+    access = FakeAccess()
+    access.add()
+    await a_book_of_three_flows(tmp_path, access)
+    access.leases.clear()
+    access.resources["res_alice"].holding = left
+    async with bench(tmp_path, access) as here:
+        assert here.allowances.recover(0) == 3
+        await until(lambda: list(here.book.used()) == [])
+        assert access.used() == 6_000
+        assert access.shortfall == (0 if left else 6_000)
+        assert all(use.stops == 1 for use in access.usage.values())
+    assert kept_aside(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "refusal", [NotFound("gone"), Invalid("a counter is wrong"), Conflict("in another asset")]
+)
+async def test_a_record_that_is_refused_for_ever_is_put_aside_and_the_others_are_settled(
+    tmp_path: Path, refusal: Problem
+) -> None:
+    access = FakeAccess()
+    access.add()
+    names = await a_book_of_three_flows(tmp_path, access)
+    access.refusals[names[1]] = refusal
+    flows, octets = METRICS.unsettled_flows, METRICS.unsettled_bytes
+    async with bench(tmp_path, access) as here:
+        here.allowances.recover(0)
+        await until(lambda: list(here.book.used()) == [] and not access.held())
+    assert {name: use.total for name, use in access.usage.items()} == {names[0]: 1_000, names[2]: 3_000}
+    assert access.overdrawn == access.shortfall == 0
+    (kept,) = kept_aside(tmp_path)
+    assert (kept["session_id"], kept["input_octets"]) == (names[1], 2_000)
+    assert (kept["resource_id"], kept["refused"]) == ("res_alice", refusal.code)
+    assert (METRICS.unsettled_flows - flows, METRICS.unsettled_bytes - octets) == (1, 2_000)
+    reports = access.reports
+    async with bench(tmp_path, access) as here:
+        assert here.allowances.recover(0) == 0
+        await asyncio.sleep(0.05)
+    assert access.reports == reports  # nothing of it is tried again
+
+
+async def test_usage_of_a_resource_that_nobody_knows_is_put_aside(tmp_path: Path) -> None:
+    access = FakeAccess()
+    access.add()
+    names = await a_book_of_three_flows(tmp_path, access)
+    access.leases.clear()
+    access.resources.clear()
+    async with bench(tmp_path, access) as here:
+        here.allowances.recover(0)
+        await until(lambda: list(here.book.used()) == [])
+    assert sorted(str(one["session_id"]) for one in kept_aside(tmp_path)) == sorted(names)
+
+
+async def test_what_cannot_be_put_aside_stays_in_the_book(tmp_path: Path) -> None:
+    access = FakeAccess()
+    access.add()
+    names = await a_book_of_three_flows(tmp_path, access)
+    access.refusals[names[0]] = Invalid("wrong")
+    (tmp_path / "edge-1.unsettled.jsonl").mkdir()  # nothing can be written there
+    async with bench(tmp_path, access) as here:
+        here.allowances.recover(0)
+        await until(lambda: not access.held())
+        (left,) = here.book.used()
+        assert left[meter.INPUT] == 1_000
+    assert access.used() == 5_000
+
+
+class Cuttable(Carrier):
+    """A connection of numbers: when it is cut its flow ends."""
+
+    def __init__(self, here: Bench, flow: Flow) -> None:
+        self.here, self.flow = here, flow
+        flow.carrier = self
+
+    def cut(self, cause: Cause) -> None:
+        self.here.allowances.end(self.flow, cause)
+
+
+async def test_a_live_flow_that_is_refused_for_ever_is_ended_and_no_other(tmp_path: Path) -> None:
+    access = FakeAccess()
+    access.add()
+    async with bench(tmp_path, access) as here:
+        bad, good = here.flow(), here.flow()
+        for flow in (bad, good):
+            Cuttable(here, flow)
+        allowance = here.allowance()
+        allowance.take(0)
+        await until(lambda: allowance.available)
+        access.refusals[bad.session_id] = Invalid("wrong")
+        bad.heard(allowance.take(10))
+        good.heard(allowance.take(20))
+        await until(lambda: access.used() == 20 and bad.ended)
+        assert not good.ended
+        assert (kept_aside(tmp_path)[0]["terminate_cause"], allowance.closing) == ("NAS-Error", False)
+        here.allowances.end(good, Cause.USER_REQUEST)
+        await until(lambda: list(here.book.used()) == [] and not access.held())
+        assert access.overdrawn == 0
+
+
+@pytest.mark.parametrize("refusal", [Internal(), Forbidden()])
+async def test_what_may_pass_is_repeated_until_it_does(tmp_path: Path, refusal: Problem) -> None:
+    access = FakeAccess()
+    access.add()
+    names = await a_book_of_three_flows(tmp_path, access)
+    access.refusals[names[0]] = refusal
+    async with bench(tmp_path, access) as here:
+        here.allowances.recover(0)
+        await asyncio.sleep(0.3)
+        access.refusals.clear()
+        await until(lambda: list(here.book.used()) == [] and not access.held())
+    assert access.used() == 6_000
+    assert kept_aside(tmp_path) == []
+
+
+async def test_a_room_that_has_forgotten_the_node_is_told_of_it_again(tmp_path: Path) -> None:
+    access = FakeAccess(unknown=True)
+    access.add()
+    async with bench(tmp_path, access) as here:
+        flow, allowance = here.flow(), here.allowance()
+        allowance.take(0)
+        await until(lambda: allowance.available)
+        assert access.nodes == ["edge-1"]
+        access.unknown = True
+        flow.heard(allowance.take(50))
+        await until(lambda: access.used() == 50)
+        assert access.nodes == ["edge-1"] * 2

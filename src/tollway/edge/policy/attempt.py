@@ -2,13 +2,11 @@
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from tollway.contracts.access_pb2 import Grant
+from tollway.edge.lease import Allowance
 from tollway.edge.refusal import Refusal
-
-if TYPE_CHECKING:
-    from tollway.edge.lease import Allowance
 
 
 class Moment(Enum):
@@ -24,7 +22,7 @@ class Attempt:
     """What is known about what a customer attempts; the moments fill it from left to right."""
 
     grant: Grant
-    allowance: "Allowance"
+    allowance: Allowance
     host: str = ""
     port: int = 0
     addresses: tuple[str, ...] = ()

@@ -19,7 +19,7 @@ accepted; nothing before, and nothing of a flow that was refused.
 import socket
 from collections.abc import Callable
 
-from tollway.edge.flow import Cause
+from tollway.edge.cause import Cause
 from tollway.edge.gate import Gate
 from tollway.edge.hello import Hello
 from tollway.edge.refusal import BAD_CREDENTIALS, BAD_REQUEST, BAD_USERNAME, Refusal

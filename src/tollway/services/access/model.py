@@ -29,7 +29,11 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What all flows of a resource may do together; 0 = no limit."""
+    """What all flows of a resource on one node may do together; 0 = no limit.
+
+    Each node, and so each worker of a machine, counts for itself: over two of them twice as much is possible.
+    What a customer holds is the only limit that all nodes share.
+    """
 
     max_flows: int = 0
     rate_limit_bytes_s: int = 0
@@ -215,3 +219,39 @@ class Lease:
     left: int
     remaining: int
     expires_us: int
+
+
+# ── what nodes are answered ──────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A verdict: who it is and what they may do, until when a node may remember it."""
+
+    credential_id: str
+    resource_id: str
+    user_id: str
+    asset: str
+    limits: Limits
+    cache_until_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """A lease's answer: how much, what is left beside it, and how long it is good for without a report.
+
+    `stopped` is why nothing is granted although something may be left, as the change that tells of it says.
+    """
+
+    units: int
+    left: int
+    valid_us: int
+    stopped: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A report's answer: what the lease still holds, and use that nothing could pay for."""
+
+    remaining: int
+    shortfall: int

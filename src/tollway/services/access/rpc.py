@@ -43,11 +43,14 @@ class AccessRpc(access_pb2_grpc.AccessServicer):
             request.node, request.resource_id, request.lease_id, request.want_bytes
         )
         return access_pb2.LeaseResponse(
-            granted_bytes=granted.units, left_bytes=granted.left, valid_us=granted.valid_us
+            granted_bytes=granted.units,
+            left_bytes=granted.left,
+            valid_us=granted.valid_us,
+            stopped=granted.stopped,
         )
 
     async def Report(self, request: access_pb2.ReportRequest, context: Any) -> access_pb2.ReportResponse:
-        """Settle use. Raises UnknownNode, NotFound, Invalid."""
+        """Settle use. Raises UnknownNode, NotFound, Invalid, Conflict."""
         settled = await self._room.charging.report(
             request.node,
             request.lease_id,
@@ -59,7 +62,7 @@ class AccessRpc(access_pb2_grpc.AccessServicer):
     async def FollowChanges(
         self, request: access_pb2.FollowChangesRequest, context: Any
     ) -> AsyncIterator[access_pb2.Change]:
-        """Yield changes after a number, then live ones, with heartbeats between."""
+        """Yield changes after a number, then live ones, with heartbeats between. Raises UnknownNode."""
         async with aclosing(self._room.changes.follow(request.node, request.after)) as changes:
             async for change in changes:
                 yield access_pb2.Change(

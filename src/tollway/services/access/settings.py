@@ -16,12 +16,14 @@ class AccessSettings(BaseModel):
     )
     max_resources: int = Field(20, ge=1, description="Accesses a customer may have at once")
     max_credentials: int = Field(20, ge=1, description="Credentials an access may have at once")
-    max_flows: int = Field(1_000, ge=1, description="Connections at once of one access, at most")
+    max_flows: int = Field(
+        1_000, ge=1, description="The most that an access may be allowed at once on each node"
+    )
     verdict_cache_s: float = Field(10.0, ge=0, description="How long a node may remember a verdict")
     max_lease_bytes: int = Field(64 * 1024**2, ge=65_536, description="The largest slice a node is granted")
     lease_divisor: int = Field(8, ge=1, description="A slice is at most this part of what is left")
     lease_floor_bytes: int = Field(65_536, ge=1, description="What is left below this is granted whole")
-    lease_s: float = Field(900.0, gt=0, description="How long a lease lasts without a report")
+    lease_s: float = Field(900.0, ge=10, description="How long a lease lasts without a report")
     grace_s: float = Field(120.0, ge=0, description="How long after that a silent node may still come back")
     node_online_s: float = Field(
         45.0, gt=0, description="A node that was silent for longer is offered to nobody"

@@ -9,7 +9,7 @@ import socket
 from typing import TYPE_CHECKING
 
 from tollway.edge import refusal
-from tollway.edge.flow import Cause
+from tollway.edge.cause import Cause
 from tollway.edge.protocols.http.response import Response
 from tollway.edge.protocols.http.upload import ChunkedUpload
 from tollway.edge.pump import Pump

@@ -7,7 +7,7 @@ opens a tunnel or an exchange, and after an exchange the next head is awaited.
 
 import socket
 
-from tollway.edge.flow import Cause
+from tollway.edge.cause import Cause
 from tollway.edge.gate import Gate
 from tollway.edge.hello import Hello
 from tollway.edge.protocols.http.alike import Alike

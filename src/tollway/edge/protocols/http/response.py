@@ -8,7 +8,7 @@ small answers in one piece, everything else through the pump.
 from typing import TYPE_CHECKING
 
 from tollway.edge import refusal
-from tollway.edge.flow import Cause
+from tollway.edge.cause import Cause
 from tollway.edge.protocols.http.heads import response_head
 from tollway.edge.pump import CHUNK_BYTES, SCRATCH, Pump
 from tollway.wire.http1 import (

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from time import monotonic
 
+from tollway.contracts.errors import UnknownNode
 from tollway.fabric.db import Database
 from tollway.services.access import store
 from tollway.services.access.store.changes import Change
@@ -37,8 +38,10 @@ class Changes:
 
         An entry with sequence 0 is a heartbeat: the first thing that is sent, and whenever nothing else was for
         `HEARTBEAT_S`. A number that was never given out (the log was restored from a backup) means the end.
+        Raises UnknownNode, at once or when the node is forgotten meanwhile: it opens itself again.
         """
         after = min(after, await self.head())
+        await self._see(node)
         news = asyncio.Event()
         self._followers.add(news)
         try:
@@ -65,7 +68,8 @@ class Changes:
 
     async def _see(self, node: str) -> None:
         async with self._db.transaction() as tx:
-            await store.charging.see(tx, node)
+            if not await store.charging.see(tx, node):
+                raise UnknownNode
 
 
 async def _wait(news: asyncio.Event, seconds: float) -> None:

@@ -18,9 +18,21 @@ from tollway.fabric.db import Database, Tx
 from tollway.kit.errors import Invalid, NotFound
 from tollway.kit.times import SECOND_US
 from tollway.services.access import store
-from tollway.services.access.model import Flow, Lease, Limits, State, matches, merge, merge_all
+from tollway.services.access.model import (
+    Flow,
+    Grant,
+    Granted,
+    Lease,
+    Resource,
+    Settled,
+    State,
+    matches,
+    merge,
+    merge_all,
+)
 from tollway.services.access.settings import AccessSettings
-from tollway.services.access.store.charging import Endpoint, Held, Orphan, Patience
+from tollway.services.access.store.changes import RESOURCE_LEFT, RESOURCE_STOPPED, USER_SUSPENDED
+from tollway.services.access.store.charging import Endpoint, Held, Node, Orphan, Patience
 from tollway.services.access.store.usage import Growth
 
 if TYPE_CHECKING:
@@ -33,35 +45,6 @@ SEE_EVERY_US = 10 * SECOND_US
 SWEEP_BATCH = 200
 # Long enough that no node asks for the same lease again.
 KEEP_ENDED_US = 2 * 24 * 3600 * SECOND_US
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """A verdict: who it is and what they may do, until when a node may remember it."""
-
-    credential_id: str
-    resource_id: str
-    user_id: str
-    asset: str
-    limits: Limits
-    cache_until_us: int
-
-
-@dataclass(frozen=True, slots=True)
-class Granted:
-    """A lease's answer: how much, what is left beside it, and how long it is good for without a report."""
-
-    units: int
-    left: int
-    valid_us: int
-
-
-@dataclass(frozen=True, slots=True)
-class Settled:
-    """A report's answer: what the lease still holds, and use that nothing could pay for."""
-
-    remaining: int
-    shortfall: int
 
 
 class Charging:
@@ -123,41 +106,40 @@ class Charging:
         async with self._db.transaction() as tx:
             asked = await self._ask(tx, node, resource_id, lease_id, want)
             user_id, asset = asked.user_id, asked.asset
-        if not asked.active or asked.lease.ended:
-            return Granted(0, 0, 0)
+        if asked.stopped or asked.lease.ended:
+            return Granted(0, 0, 0, asked.stopped)
         if asked.lease.answered:
             return Granted(asked.lease.granted, asked.lease.left, self._lease_us)
         reserved = await self._reserve(asked.lease, user_id, asset)
         return await self._answer(lease_id, reserved)
 
     async def _ask(self, tx: Tx, node: str, resource_id: str, lease_id: str, want: int) -> "_Asked":
-        by = await store.charging.find_node(tx, node)
-        if by is None:
-            raise UnknownNode
-        resource = await store.resources.find(tx, resource_id)
-        if resource is None:
-            raise NotFound(f"there is no access {resource_id}")
-        lease = Lease(
+        by, resource = await _parties(tx, node, resource_id)
+        lease = self._draft(tx, by, resource_id, lease_id, min(want, self._settings.max_lease_bytes))
+        stopped = _stopped_by(resource, suspended=await store.resources.is_stopped(tx, resource.user_id))
+        if not stopped:
+            lease = await store.charging.ask_lease(tx, lease)
+            # The node takes an answer for news of all its leases of this access.
+            await store.charging.renew_leases(tx, node, resource_id, self._expiry(tx))
+        if (lease.node, lease.resource_id) != (node, resource_id):
+            raise Invalid(f"{lease_id} was asked for by another node or for another access")
+        await self._see(tx, node, by.seen_us)
+        return _Asked(lease, resource.user_id, resource.asset, stopped)
+
+    def _draft(self, tx: Tx, by: Node, resource_id: str, lease_id: str, want: int) -> Lease:
+        return Lease(
             id=lease_id,
-            node=node,
+            node=by.name,
             boot_id=by.boot_id,
             resource_id=resource_id,
-            wanted=min(want, self._settings.max_lease_bytes),
+            wanted=want,
             answered=False,
             ended=False,
             granted=0,
             left=0,
             remaining=0,
-            expires_us=tx.now_us + self._lease_us,
+            expires_us=self._expiry(tx),
         )
-        stopped = await store.resources.is_stopped(tx, resource.user_id)
-        active = resource.state is State.ACTIVE and not stopped
-        if active:
-            lease = await store.charging.ask_lease(tx, lease)
-        if (lease.node, lease.resource_id) != (node, resource_id):
-            raise Invalid(f"{lease_id} was asked for by another node or for another access")
-        await self._see(tx, node, by.seen_us)
-        return _Asked(lease, resource.user_id, resource.asset, active)
 
     async def _reserve(self, lease: Lease, user_id: str, asset: str) -> ledger_pb2.ReserveResponse:
         return await self._ledger.Reserve(
@@ -176,7 +158,7 @@ class Charging:
 
     async def _answer(self, lease_id: str, reserved: ledger_pb2.ReserveResponse) -> Granted:
         async with self._db.transaction() as tx:
-            expires_us = tx.now_us + self._lease_us
+            expires_us = self._expiry(tx)
             if await store.charging.answer_lease(tx, lease_id, reserved.granted, reserved.left, expires_us):
                 return Granted(reserved.granted, reserved.left, self._lease_us)
             lease = await store.charging.find_lease(tx, lease_id)
@@ -191,11 +173,19 @@ class Charging:
     async def report(self, node: str, lease_id: str, records: Sequence[Flow], *, release: bool) -> Settled:
         """Settle what flows used of a lease, and keep their records. When this returns, both are durable.
 
-        Raises UnknownNode, NotFound for a lease that was never asked for, Invalid for records of another
-        resource, and Unavailable when nothing may have happened: report again.
+        Use has happened, so it is settled whatever became of its lease: on one that has ended or was forgotten
+        it comes out of what the customer has available, and beyond that it is the house's shortfall.
+
+        Raises UnknownNode; NotFound for an unknown resource, another node's lease, or (without records) an
+        unknown lease; Invalid for records of another resource; Conflict for a flow that was charged in another
+        asset; and Unavailable when nothing may have happened: report again.
         """
         flows = merge_all(records)
         held = await self._held(node, lease_id)
+        if flows and (held is None or not held.lease.answered):
+            held, release = await self._take_up(node, lease_id, next(iter(flows.values())).resource_id), True
+        if held is None or held.lease.node != node:
+            raise NotFound(f"{node} has no lease {lease_id}")
         if any(flow.resource_id != held.lease.resource_id for flow in flows.values()):
             raise Invalid("a report carries flows of its lease's access only")
         if not flows and not release:
@@ -210,14 +200,27 @@ class Charging:
             await self._renew(tx, held)
         return Settled(used.remaining, used.shortfall)
 
-    async def _held(self, node: str, lease_id: str) -> Held:
+    async def _held(self, node: str, lease_id: str) -> Held | None:
         async with self._db.snapshot() as tx:
             held = await store.charging.find_held(tx, lease_id)
             if held is None and await store.charging.find_node(tx, node) is None:
                 raise UnknownNode
-        if held is None or held.lease.node != node:
-            raise NotFound(f"{node} has no lease {lease_id}")
         return held
+
+    async def _take_up(self, node: str, lease_id: str, resource_id: str) -> Held | None:
+        """Make a lease to settle on out of one that was forgotten, or never answered; it is released with that.
+
+        The ledger forgets no hold, so reserving again finds the one there was, whatever its state, and refuses
+        (KeyReused) when it is another customer's. Where there was none a single unit is set aside, if there is
+        one: the hold says whose use it is, and the ledger charges the rest of it beside.
+        """
+        async with self._db.transaction() as tx:
+            by, resource = await _parties(tx, node, resource_id)
+            wanted = self._draft(tx, by, resource_id, lease_id, 1)
+            lease = await store.charging.ask_lease(tx, wanted)
+        if (lease.node, lease.resource_id) == (node, resource_id):
+            await self._reserve(lease, resource.user_id, resource.asset)
+        return await self._held(node, lease_id)
 
     async def _record_use(
         self, held: Held, flows: Sequence[Flow], *, release: bool
@@ -262,10 +265,13 @@ class Charging:
 
     async def _renew(self, tx: Tx, held: Held) -> None:
         # Seldom enough that a busy node does not pay for it with every report.
-        expires_us = tx.now_us + self._lease_us
-        if held.lease.expires_us < expires_us - self._lease_us // 4:
-            await store.charging.renew_leases(tx, held.lease.node, held.lease.resource_id, expires_us)
+        if held.lease.expires_us < tx.now_us + self._lease_us:
+            await store.charging.renew_leases(tx, held.lease.node, held.lease.resource_id, self._expiry(tx))
         await self._see(tx, held.lease.node, held.seen_us)
+
+    def _expiry(self, tx: Tx) -> int:
+        """Return when a lease heard of now is void. As it is not noted each time, later than nodes believe."""
+        return tx.now_us + self._lease_us + self._lease_us // 4
 
     # ── what vanished nodes left behind ─────────────────────────────────────────────────────────────
 
@@ -278,7 +284,8 @@ class Charging:
         now_us = self._clock.now_us()
         if now_us - self._up_since_us < self._grace_us:
             return
-        patience = Patience(now_us - self._lease_us - self._grace_us, now_us - self._grace_us)
+        silent_us = self._lease_us + self._grace_us + SEE_EVERY_US
+        patience = Patience(now_us - silent_us, now_us - self._grace_us)
         while orphans := await self._orphans(patience):
             await self._close(orphans)
         async with self._db.snapshot() as tx:
@@ -332,7 +339,27 @@ class _Asked:
     lease: Lease
     user_id: str
     asset: str
-    active: bool
+    stopped: str
+
+
+async def _parties(tx: Tx, node: str, resource_id: str) -> tuple[Node, Resource]:
+    """Return who asks and for what. Raises UnknownNode, NotFound."""
+    by = await store.charging.find_node(tx, node)
+    if by is None:
+        raise UnknownNode
+    resource = await store.resources.find(tx, resource_id)
+    if resource is None:
+        raise NotFound(f"there is no access {resource_id}")
+    return by, resource
+
+
+def _stopped_by(resource: Resource, *, suspended: bool) -> str:
+    """Say which change has stopped this access; empty when it is active."""
+    if suspended:
+        return USER_SUSPENDED
+    if resource.state is State.ACTIVE:
+        return ""
+    return RESOURCE_STOPPED if resource.state is State.SUSPENDED else RESOURCE_LEFT
 
 
 def _holding(user_id: str, asset: str) -> ledger_pb2.AccountRef:

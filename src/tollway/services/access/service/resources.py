@@ -33,6 +33,7 @@ from tollway.services.access.settings import AccessSettings
 from tollway.services.access.store.changes import (
     CREDENTIAL_REVOKED,
     POLICY_CHANGED,
+    RESOURCE_LEFT,
     RESOURCE_STOPPED,
     USER_SUSPENDED,
     Change,
@@ -291,7 +292,8 @@ class Resources:
         after = resource.become(state, by_operator=by_operator)
         if after == resource:
             return resource
-        kind = POLICY_CHANGED if state is State.ACTIVE else RESOURCE_STOPPED
+        stopped = RESOURCE_STOPPED if by_operator else RESOURCE_LEFT
+        kind = POLICY_CHANGED if state is State.ACTIVE else stopped
         await store.changes.add(tx, Change(kind, resource_id=resource.id, user_id=resource.user_id))
         tx.tell(_state_changed(after, reason))
         return await store.resources.save(tx, after)

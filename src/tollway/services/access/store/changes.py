@@ -9,6 +9,7 @@ from tollway.fabric.db import Tx
 from tollway.services.access.store.tables import change, change_head
 
 RESOURCE_STOPPED = "resource_stopped"
+RESOURCE_LEFT = "resource_left"
 CREDENTIAL_REVOKED = "credential_revoked"
 USER_SUSPENDED = "user_suspended"
 POLICY_CHANGED = "policy_changed"
@@ -16,7 +17,10 @@ POLICY_CHANGED = "policy_changed"
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One entry: flows of what it names must end, or (`policy_changed`) verdicts on it must be asked anew."""
+    """One entry: flows of what it names must end, or (`policy_changed`) verdicts on it must be asked anew.
+
+    `resource_left` is the customer's own disconnecting, `resource_stopped` somebody else's doing.
+    """
 
     kind: str
     resource_id: str = ""

@@ -58,9 +58,9 @@ async def nodes(tx: Tx) -> list[Node]:
     return [_node(row) for row in await tx.all(select(node).order_by(node.c.name))]
 
 
-async def see(tx: Tx, name: str) -> None:
-    """Note that a node was heard just now."""
-    await tx.run(update(node).where(node.c.name == name).values(seen_us=tx.now_us))
+async def see(tx: Tx, name: str) -> bool:
+    """Note that a node was heard just now; False when there is no such node."""
+    return (await tx.run(update(node).where(node.c.name == name).values(seen_us=tx.now_us))).rowcount == 1
 
 
 def _node(row: Row[Any]) -> Node:

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from tests.kit.metering import USER, Stage
+from tollway.contracts.errors import UnknownNode
 from tollway.services.access import store
 from tollway.services.access.service import Access
 from tollway.services.access.service import changes as changes_module
 from tollway.services.access.store.changes import Change
+from tollway.services.access.store.tables import node as node_table
 
 
 async def write(here: Stage, *names: str) -> None:
@@ -33,6 +35,7 @@ async def read(following: AsyncGenerator[Change, Any], count: int) -> list[Chang
 
 
 async def test_a_follower_gets_what_it_missed_and_then_what_comes(here: Stage) -> None:
+    await here.node()
     await write(here, "a", "b", "c")
     async with aclosing(here.access.changes.follow("edge-1", 1)) as following:
         assert [one.resource_id for one in await read(following, 2)] == ["b", "c"]
@@ -42,6 +45,8 @@ async def test_a_follower_gets_what_it_missed_and_then_what_comes(here: Stage) -
 
 
 async def test_numbers_have_no_gaps_and_appear_in_order_under_many_writers(here: Stage) -> None:
+    await here.node()
+
     async def follow(room: Access) -> list[int]:
         async with aclosing(room.changes.follow("edge-1", 0)) as following:
             return [one.sequence for one in await read(following, 60)]
@@ -71,7 +76,7 @@ async def test_stopping_wakes_a_follower_at_once(here: Stage, monkeypatch: pytes
         await here.access.resources.deactivate(USER, issued.resource.id)
         (change,) = await waiting
         assert monotonic() - began < 1
-    assert (change.kind, change.resource_id) == ("resource_stopped", issued.resource.id)
+    assert (change.kind, change.resource_id) == ("resource_left", issued.resource.id)
 
 
 async def test_a_change_on_one_replica_reaches_the_followers_of_another_within_a_second(here: Stage) -> None:
@@ -103,8 +108,25 @@ async def test_silence_is_filled_with_heartbeats_and_the_node_is_seen(
 
 
 async def test_a_number_from_the_future_starts_at_the_end(here: Stage) -> None:
+    await here.node()
     await write(here, "a")
     async with aclosing(here.access.changes.follow("edge-1", 99)) as following:
         assert (await anext(following)).sequence == 0
         await write(here, "b")
         assert [one.resource_id for one in await read(following, 1)] == ["b"]
+
+
+async def test_a_node_that_is_not_known_is_told_so_and_opens_itself(
+    here: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(UnknownNode):
+        await anext(here.access.changes.follow("edge-1", 0))
+    await here.node()
+    monkeypatch.setattr(changes_module, "POLL_S", 0.01)
+    monkeypatch.setattr(changes_module, "SEE_EVERY_S", 0.0)
+    async with aclosing(here.access.changes.follow("edge-1", 0)) as following:
+        assert (await anext(following)).sequence == 0
+        async with here.db.transaction() as tx:
+            await tx.run(node_table.delete())
+        with pytest.raises(UnknownNode):
+            await anext(following)

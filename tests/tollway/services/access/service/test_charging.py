@@ -387,7 +387,7 @@ async def test_a_vanished_nodes_flows_are_closed_and_its_lease_returns(here: Sta
     here.clock.advance(900)
     await here.access.charging.sweep()
     assert (await flows(here))["flw_1"] == (5000, False, "")
-    here.clock.advance(121)
+    here.clock.advance(131)
     for _ in range(2):
         await here.access.charging.sweep()
     assert (await flows(here))["flw_1"] == (5000, True, "Lost-Carrier")
@@ -479,7 +479,7 @@ async def test_a_lease_that_nobody_remembers_returns_although_its_node_lives(her
     await here.lease(issued.resource.id, MB)
     here.clock.advance(1000)
     await here.node()
-    here.clock.advance(100)
+    here.clock.advance(250)
     await here.access.charging.sweep()
     assert here.ledger.reserved((USER, STANDARD)) == 0
 
@@ -507,6 +507,102 @@ async def test_nobody_is_given_up_right_after_a_start_of_the_room(here: Stage) -
     here.clock.advance(121)
     await restarted.charging.sweep()
     assert (await flows(here))["flw_1"] == (5000, True, "Lost-Carrier")
+
+
+@pytest.mark.parametrize("left", [8 * MB, 0])
+async def test_a_node_that_returns_after_its_lease_was_forgotten_is_still_charged_once(
+    here: Stage, left: int
+) -> None:
+    """What the customer has left pays; beyond that it is the house's loss, and not silently."""
+    issued = await here.customer(MB)
+    lease_id, _ = await here.lease(issued.resource.id, MB)
+    await send(here, lease_id, report(issued.resource.id, "flw_1", 5000, 1))
+    here.clock.advance(3 * 24 * 3600)
+    await here.access.charging.sweep()
+    await here.access.charging.forget()
+    async with here.db.snapshot() as tx:
+        assert await tx.all(select(lease_table)) == []
+    here.ledger.balances[USER, STANDARD] = left
+    await here.node(boot="boot-2")
+    found = report(issued.resource.id, "flw_1", 7000, 2, stopped=True, terminate_cause="NAS-Reboot")
+    settled = await send(here, lease_id, found)
+    assert (settled.remaining, settled.shortfall) == (0, 0 if left else 2000)
+    assert (await send(here, lease_id, found, release=True)).shortfall == 0
+    assert here.ledger.balances[USER, STANDARD] == max(0, left - 2000)
+    assert here.ledger.reserved((USER, STANDARD)) == 0
+    assert (await flows(here))["flw_1"] == (7000, True, "NAS-Reboot")
+
+
+async def test_use_without_any_lease_is_settled_and_leaves_no_hold(here: Stage) -> None:
+    """A damaged meter book may have lost the lease; an access that was stopped meanwhile is no excuse."""
+    issued = await here.customer(MB)
+    await here.access.resources.deactivate(USER, issued.resource.id)
+    lost = report(issued.resource.id, "flw_1", 7000, 1, stopped=True)
+    for _ in range(2):
+        await send(here, "hld_never_asked_for", lost)
+    assert here.ledger.balances[USER, STANDARD] == MB - 7000
+    assert here.ledger.reserved((USER, STANDARD)) == 0
+    here.ledger.balances[USER, STANDARD] = 0
+    with pytest.raises(NotFound):  # nothing to book it on: the node keeps it for the operator
+        await send(here, "hld_2", report(issued.resource.id, "flw_2", 1, 1))
+    with pytest.raises(NotFound):
+        await send(here, "hld_3", report("res_none", "flw_3", 1, 1))
+
+
+async def test_use_on_a_lease_that_was_never_answered_is_settled(here: Stage) -> None:
+    issued = await here.customer(MB)
+    here.faults.add("ledger.Reserve")
+    with pytest.raises(Unavailable):
+        await here.access.charging.lease("edge-1", issued.resource.id, "hld_1", 1000)
+    here.faults.add("ledger.RecordUse")
+    with pytest.raises(Unavailable):
+        await send(here, "hld_1", report(issued.resource.id, "flw_1", 10, 1))
+    await send(here, "hld_1", report(issued.resource.id, "flw_1", 10, 1))
+    assert here.ledger.balances[USER, STANDARD] == MB - 10
+    assert here.ledger.reserved((USER, STANDARD)) == 0
+
+
+@pytest.mark.parametrize("heard", ["lease", "repeat", "report"])
+async def test_a_lease_lives_for_as_long_as_its_node_was_told(here: Stage, heard: str) -> None:
+    """Nodes count from the last answer to a lease or report of the access; the room must not count less."""
+    issued = await here.customer(8 * MB)
+    lease_id, _ = await here.lease(issued.resource.id, MB)
+    here.clock.advance(220)  # not long enough ago that the room would write a new term down
+    if heard == "report":
+        await send(here, lease_id, report(issued.resource.id, "flw_1", 1, 1))
+    elif heard == "lease":
+        await here.lease(issued.resource.id, 1000)
+    else:
+        await here.access.charging.lease("edge-1", issued.resource.id, lease_id, MB)
+    here.clock.advance(899)
+    await here.node()
+    here.clock.advance(120)
+    await here.access.charging.sweep()
+    async with here.db.snapshot() as tx:
+        live = {row.id for row in await tx.all(select(lease_table).where(~lease_table.c.ended))}
+    assert lease_id in live
+
+
+async def test_a_lease_says_who_stopped_the_access(here: Stage) -> None:
+    issued = await here.customer(MB)
+
+    async def stopped() -> str:
+        granted = await here.access.charging.lease("edge-1", issued.resource.id, new_id("hld"), 1000)
+        assert granted.units == 0
+        return granted.stopped
+
+    await here.access.resources.disconnect(USER)
+    assert await stopped() == "resource_left"
+    await here.access.resources.stop(issued.resource.id, "abuse")
+    assert await stopped() == "resource_stopped"
+    await here.access.resources.resume(issued.resource.id, "")
+    async with here.db.transaction() as tx:
+        await here.access.resources.customer_changed(tx, USER, stopped=True, reason="fraud")
+    assert await stopped() == "user_suspended"
+    async with here.db.transaction() as tx:
+        await here.access.resources.customer_changed(tx, USER, stopped=False, reason="")
+    here.ledger.balances[USER, STANDARD] = 0
+    assert await stopped() == ""
 
 
 async def test_ended_leases_are_forgotten_after_days(here: Stage) -> None:

@@ -177,7 +177,7 @@ async def test_resting_and_waking_twice_is_said_once(here: Stage) -> None:
         await here.access.resources.deactivate(USER, issued.resource.id)
     for _ in range(2):
         await here.access.resources.activate(USER, issued.resource.id)
-    assert [kind for kind, *_ in await changes(here)] == ["resource_stopped", "policy_changed"]
+    assert [kind for kind, *_ in await changes(here)] == ["resource_left", "policy_changed"]
     assert len(await here.facts("RESOURCE_STATE_CHANGED")) == 2
 
 
@@ -187,7 +187,7 @@ async def test_a_deleted_access_is_gone_and_its_place_is_free(here: Stage) -> No
     assert not await works(here, issued)
     with pytest.raises(NotFound):
         await here.access.resources.get(USER, issued.resource.id)
-    assert [kind for kind, *_ in await changes(here)] == ["credential_revoked", "resource_stopped"]
+    assert [kind for kind, *_ in await changes(here)] == ["credential_revoked", "resource_left"]
     again, _ = await here.access.resources.connect(USER, Wish())
     assert again.resource.id != issued.resource.id
 
