@@ -199,7 +199,7 @@ class House:
 
     def lines(self) -> list[dict[str, Any]]:
         """The access log so far."""
-        self.gateway.access_log.flush()
+        self.gateway.state.access_log.flush()
         return [json.loads(line) for line in self.log.read_text().splitlines()]
 
 

@@ -8,10 +8,16 @@ Promises
 - Bodies stream both ways with back-pressure; nothing is buffered whole, whatever its size.
 - Every answer made here is a problem document (RFC 9457) with a stable code and the correlation id.
 
-How a request goes: `server` accepts, `connection` reads its events, `exchange` is the story of one request
-(`routes` → `auth` → `limits` → `upstream` → answer), `websocket` takes over after an upgrade, `access_log` and
-`metrics` write down how it went. No Task and no Future is made for a request whose token is known and
-whose upstream has an idle connection: that is what makes it quick.
+The map, from the top; every file looks down only
+- owns sockets and time: `server` listens, `connection` reads a client's requests, `upstream` keeps links to the rooms.
+- decides: `exchange` how one request ends, with `admission` (may it, as whom, where to), `forwarding` (there and
+  back) and `websocket` (after an upgrade). Whoever is owned tells its owner through a Protocol of its own.
+- computes, from `request`, the record of one request: `answers`, `cors`, `outbound`, `access_log`.
+- is known beforehand: `routes`, `plan`, `auth`, `limits`, `breaker`, `headers`, `problems`, `settings`; `state` holds
+  it all, for every connection.
+
+No Task and no Future is made for a request whose token is known and whose upstream has an idle connection: that
+is what makes it quick.
 
 Neighbours: the tokens room (cookies, revocations, keys), and over HTTP whatever the routes name.
 """

@@ -6,14 +6,12 @@ string may carry a secret (a link from a mail, say), so only the path is written
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TextIO
+from typing import NamedTuple, TextIO
 
 import orjson
 
+from tollway.gateway.request import Request
 from tollway.kit.times import SECOND_US, to_rfc3339
-
-if TYPE_CHECKING:
-    from tollway.gateway.forwarding import Forwarding
 
 
 class Entry(NamedTuple):
@@ -51,24 +49,25 @@ class AccessLog:
         if self.enabled and self._target != "stderr":
             self._file = Path(self._target).open("a", encoding="utf-8")  # noqa: SIM115  closed by close()
 
-    def add(self, exchange: "Forwarding", took_s: float, at_us: int) -> None:
-        """Keep what is known about an exchange that has ended; a few times a second it is written."""
+    def add(self, request: Request, took_s: float, at_us: int) -> None:
+        """Keep what is known about a request that has ended; a few times a second it is written."""
+        verdict = request.verdict
         self._entries.append(
             Entry(
                 at_us,
-                exchange.head.method,
-                exchange.path,
-                exchange.status,
-                exchange.plan.route.name,
-                exchange.verdict.user_id if exchange.verdict is not None else "",
-                exchange.client.ip,
-                exchange.inbound.agent,
+                request.head.method,
+                request.path,
+                request.status,
+                request.plan.route.name,
+                verdict.user_id if verdict is not None else "",
+                request.peer.ip,
+                request.agent,
                 int(took_s * SECOND_US),
-                int(exchange.upstream_s * SECOND_US),
-                exchange.bytes_in,
-                exchange.bytes_out,
-                exchange.correlation,
-                exchange.reason,
+                int(request.upstream_s * SECOND_US),
+                request.bytes_in,
+                request.bytes_out,
+                request.correlation_id,
+                request.reason,
             )
         )
 

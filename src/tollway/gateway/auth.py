@@ -10,7 +10,6 @@ ended: `Revocations` hears that within a second.
 """
 
 import asyncio
-import hmac
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from typing import TYPE_CHECKING
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from tollway.contracts.tokens_pb2_grpc import TokensAsyncStub
 
 COOKIE = b"__Host-sid"
-SAFE_METHODS = frozenset((b"GET", b"HEAD", b"OPTIONS"))
 # A token handed to a room must still be good when the room looks at it.
 _SPARE_S = 30.0
 _MAX_COOKIE_BYTES = 256
@@ -208,8 +206,3 @@ class Authority:
                 if entry.session_id or verdict.user_id == entry.user_id:
                     verdict.until, verdict.ended = 0.0, True
         self.on_ended(entry)
-
-
-def same_secret(given: bytes, expected: bytes) -> bool:
-    """Compare in constant time; an empty secret equals nothing."""
-    return bool(expected) and hmac.compare_digest(given, expected)

@@ -1,17 +1,17 @@
 """Other web pages: which may call the API (CORS), and the proof that a request comes from our own (CSRF)."""
 
-from typing import TYPE_CHECKING
+import hmac
 
-from tollway.gateway.auth import SAFE_METHODS, Verdict, same_secret
+from tollway.gateway.auth import Verdict
 from tollway.gateway.problems import CSRF, FOREIGN_ORIGIN, Refusal
-from tollway.wire.http1 import RequestHead
+from tollway.gateway.request import Request
 
-if TYPE_CHECKING:
-    from tollway.gateway.forwarding import Forwarding
-
-_METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE"
-_HEADERS = (
-    b"Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Correlation-Id, X-Tollway-Csrf"
+_SAFE_METHODS = frozenset((b"GET", b"HEAD", b"OPTIONS"))
+_PREFLIGHT_LINES = (
+    b"Access-Control-Allow-Methods: GET, HEAD, POST, PUT, PATCH, DELETE\r\n"
+    b"Access-Control-Allow-Headers: Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, "
+    b"X-Correlation-Id, X-Tollway-Csrf\r\n"
+    b"Access-Control-Max-Age: 600\r\n"
 )
 _EXPOSED = b"ETag, Location, RateLimit, RateLimit-Policy, Retry-After, X-Correlation-Id, X-Request-Id"
 
@@ -36,44 +36,42 @@ class Origins:
 
     def preflight_lines(self, origin: bytes) -> bytes:
         """Return what a preflight is told; nothing for an origin that nobody named."""
-        if origin.lower() not in self._foreign:
-            return b""
-        return (
-            b"Access-Control-Allow-Methods: %b\r\nAccess-Control-Allow-Headers: %b\r\nAccess-Control-Max-Age: 600\r\n"
-            % (
-                _METHODS,
-                _HEADERS,
-            )
-        )
+        return _PREFLIGHT_LINES if origin.lower() in self._foreign else b""
 
-    def trusts(self, origin: bytes, host: bytes, *, tls: bool) -> bool:
-        """Tell whether a session's cookie may be used from `origin`: the gateway's own, or one that was named."""
-        lowered = origin.lower()
-        if lowered == (b"https://" if tls else b"http://") + host.lower():
-            return True
-        return lowered in self._own or lowered in self._foreign
+    def forgery(self, request: Request, verdict: Verdict) -> Refusal | None:
+        """Refuse what a foreign page may have made a browser send with our cookie.
 
-
-def is_preflight(head: RequestHead, origin: bytes) -> bool:
-    """Tell whether this is a browser asking what another page may do here."""
-    return bool(origin) and any(name.lower() == b"access-control-request-method" for name, _ in head.headers)
-
-
-def forgery(exchange: "Forwarding", verdict: Verdict) -> Refusal | None:
-    """Refuse what a foreign page may have made a browser send with our cookie.
-
-    Anything that changes state needs an origin of ours and the session's anti-forgery token, which only our
-    pages can read. Opening a WebSocket is a GET that no CORS rule guards, so it needs the origin too.
-    """
-    head, inbound = exchange.head, exchange.inbound
-    opens_socket = head.upgrade == b"websocket"
-    if head.method in SAFE_METHODS and not opens_socket:
+        Anything that changes state needs an origin of ours and the session's anti-forgery token, which only our
+        pages can read. Opening a WebSocket is a GET that no CORS rule guards, so it needs the origin too.
+        """
+        head = request.head
+        opens_socket = head.upgrade == b"websocket"
+        if head.method in _SAFE_METHODS and not opens_socket:
+            return None
+        if request.fetch_site.lower() != b"same-origin" and not self._trusts(request):
+            return FOREIGN_ORIGIN
+        if not opens_socket and not _same_secret(request.csrf, verdict.csrf):
+            return CSRF
         return None
-    same_origin = inbound.fetch_site.lower() == b"same-origin"
-    if not same_origin and not exchange.gateway.origins.trusts(
-        inbound.origin, head.host, tls=exchange.client.tls
-    ):
-        return FOREIGN_ORIGIN
-    if not opens_socket and not same_secret(inbound.csrf, verdict.csrf):
-        return CSRF
-    return None
+
+    def _trusts(self, request: Request) -> bool:
+        """Tell whether a session's cookie may be used from this origin: the gateway's own, or one that was named."""
+        origin = request.origin.lower()
+        if origin == (b"https://" if request.peer.tls else b"http://") + request.head.host.lower():
+            return True
+        return origin in self._own or origin in self._foreign
+
+
+def is_preflight(request: Request) -> bool:
+    """Tell whether this is a browser asking what another page may do here."""
+    head = request.head
+    return (
+        head.method == b"OPTIONS"
+        and bool(request.origin)
+        and any(name.lower() == b"access-control-request-method" for name, _ in head.headers)
+    )
+
+
+def _same_secret(given: bytes, expected: bytes) -> bool:
+    """Compare in constant time; an empty secret equals nothing."""
+    return bool(expected) and hmac.compare_digest(given, expected)

@@ -1,180 +1,252 @@
-"""One request and its answer: the story of the gateway, up to the moment when the request may go on.
+"""One request and its answer: admitted, forwarded, answered, written down. It decides how each of them ends.
 
-begin      which path, which route; pages of the gateway itself and preflights end here
-identify   who asks: from memory at once, or by a task that finds out
-admit      is this one within the limit, and not forged by another site
-dispatch   on to the upstream (`forwarding`)
+An exchange knows its request's record, asks `admission` what may be done, has a `Forwarding` do it, and tells the
+connection it came over. Whatever goes wrong, on either side, ends here: in a problem document while the client has seen
+nothing yet, and otherwise by cutting the client off, so that half an answer never looks whole.
 """
 
-from tollway.fabric.limits import Grant
-from tollway.gateway import answers, cors
-from tollway.gateway.admin import PAGE_METHODS, Page
-from tollway.gateway.auth import Denial, Judgement, Verdict
+from collections.abc import Coroutine
+from time import monotonic
+from typing import Protocol
+
+from tollway.gateway import websocket
+from tollway.gateway.admission import Decision, Later, admit
 from tollway.gateway.forwarding import Forwarding
-from tollway.gateway.inbound import CORRELATION, Inbound, read_target
-from tollway.gateway.limits import RateLimit
-from tollway.gateway.plan import Plan
-from tollway.gateway.problems import (
-    FOREIGN_ORIGIN,
-    NO_WEBSOCKET,
-    NOT_FOUND,
-    TOO_LARGE,
-    UNAUTHENTICATED,
-    Refusal,
-    method_not_allowed,
-    too_many_requests,
-)
-from tollway.gateway.routes import METHODS, Route
+from tollway.gateway.problems import SLOW_BODY, SLOW_UPSTREAM, TOO_LARGE, Refusal
+from tollway.gateway.request import Request
+from tollway.gateway.state import State
+from tollway.gateway.upstream import Link
 from tollway.kit.tasks import spawn
+from tollway.wire.http1 import Data, Framing
+
+_LENGTH = Framing.LENGTH
+_SKIP_BYTES = 65_536  # of an unwanted body that is read and thrown away to keep the connection
 
 
-class Exchange(Forwarding):
-    """A request from its head to its answer."""
+class Client(websocket.Client, Protocol):
+    """What an exchange needs of the client's connection."""
 
-    # ── which way ───────────────────────────────────────────────────────────────────────────────────
+    @property
+    def has_more(self) -> bool:
+        """Whether bytes were read that belong to no event yet."""
+        ...
+
+    def proceed(self) -> None:
+        """Go on with what was read: what it had to wait for is there."""
+        ...
+
+    def update_reading(self) -> None:
+        """Read from the client only what can go on."""
+        ...
+
+    def abort(self) -> None:
+        """Close at once, so that the client sees that its answer is not whole."""
+        ...
+
+    def exchange_ended(self, now: float) -> None:
+        """Go on to the next request, or to the end of the connection."""
+        ...
+
+    def begin_tunnel(self, tunnel: websocket.Tunnel, early: bytes) -> None:
+        """Be one end of a tunnel from now on; the other end has already sent `early`."""
+        ...
+
+
+class Exchange:
+    """A request from its head to the last byte of its answer."""
+
+    def __init__(self, state: State, client: Client, request: Request) -> None:
+        self.ended = False
+        self.request = request
+        self._state = state
+        self._client = client
+        self._forwarding: Forwarding | None = None
+        self._moved = self._pace_bytes = (
+            0  # bytes that had passed, both ways and of the body, when time was last told
+        )
+        self._moved_at = self._pace_since = request.started
+        if state.draining:
+            request.closing = True
 
     def begin(self) -> None:
-        """Find the route."""
-        head, gateway = self.head, self.gateway
-        self.plan = gateway.no_plan
-        inbound = self.inbound = Inbound(head)
-        if inbound.correlation and CORRELATION.fullmatch(inbound.correlation):
-            self.correlation = inbound.correlation
-        self.path = head.target.partition(b"?")[0]  # as it was sent, for refusals before it has its one form
-        target = read_target(head) if head.method in METHODS else None
-        if target is None:
-            self.refuse(method_not_allowed(METHODS))
-        elif isinstance(target, Refusal):
-            self.refuse(target)
-        elif inbound.refusal is not None:
-            self.refuse(inbound.refusal)
+        """Decide what to do, and do it."""
+        self._follow(admit(self._state, self.request))
+
+    def _follow(self, decision: Decision | Later) -> None:
+        if decision is None:
+            forwarding = self._forwarding = Forwarding(self._state, self.request, self)
+            forwarding.start()
+        elif isinstance(decision, Refusal):
+            self._refuse(decision)
+        elif isinstance(decision, Coroutine):
+            spawn(self._follow_later(decision), "gateway: admit")
         else:
-            self.path, self.query = target
-            self._route()
+            self._finish_with(decision.status, decision.answer)
 
-    def _route(self) -> None:
-        head, gateway = self.head, self.gateway
-        if (page := gateway.pages.get(self.path)) is not None:
-            self._show(page)
-            return
-        if head.method == b"OPTIONS" and cors.is_preflight(head, self.inbound.origin):
-            self._preflight()
-            return
-        route = gateway.routes.match(self.path, head.method)
-        if not isinstance(route, Route):
-            self.refuse(method_not_allowed(route) if route else NOT_FOUND)
-            return
-        plan = self.plan = gateway.plans[route.name]
-        if head.length > route.body_limit_bytes:
-            self.refuse(TOO_LARGE)
-        elif head.upgrade == b"websocket" and not (
-            route.websocket and head.method == b"GET" and self.body_ended
-        ):
-            self.refuse(NO_WEBSOCKET)
-        else:
-            if route.total_s:
-                self.total_due = self.started + route.total_s
-            self._identify(plan)
-
-    def _show(self, page: Page) -> None:
-        if self.head.method not in PAGE_METHODS:
-            self.refuse(method_not_allowed(PAGE_METHODS))
-            return
-        status, media_type, body = page()
-        self.finish_with(status, answers.page_bytes(self, status, media_type, body))
-
-    def _preflight(self) -> None:
-        lines = self.gateway.origins.preflight_lines(self.inbound.origin)
-        if not lines:
-            self.refuse(FOREIGN_ORIGIN)
-            return
-        self.finish_with(204, answers.no_content_bytes(self, lines))
-
-    # ── who ─────────────────────────────────────────────────────────────────────────────────────────
-
-    def _identify(self, plan: Plan) -> None:
-        authorization, client = self.inbound.authorization, self.client
-        if authorization:
-            if authorization[:7].lower() != b"bearer ":
-                # Another scheme is the business of a public upstream, and no way in anywhere else.
-                if plan.route.auth == "public":
-                    self.inbound.lines.append(b"Authorization: %b\r\n" % authorization)
-                self._judged(None)
-                return
-            # The same connection usually sends the same token: then not even its hash is needed.
-            known = client.verdict
-            if known is not None and known.authorization == authorization and known.until > self.started:
-                self._judged(known)
-                return
-            credential, is_cookie = authorization, False
-        else:
-            credential, is_cookie = self.inbound.session(), True
-            if not credential:
-                self._judged(None)
-                return
-            self.cookie_session = True
-        judged = self.gateway.authority.recall(credential, self.started)
-        if judged is not None:
-            self._judged(judged)
-            return
-        misses = self.gateway.misses
-        if not (grant := misses.take(client.limit_key, self.started)).admitted:
-            self.refuse(too_many_requests(misses.headers(grant), grant.retry_in_s))
-            return
-        spawn(self._find_out(credential, is_cookie=is_cookie), "gateway: identify")
-
-    async def _find_out(self, credential: bytes, *, is_cookie: bool) -> None:
-        authority = self.gateway.authority
-        judge = authority.judge_cookie if is_cookie else authority.judge_bearer
-        judged = await judge(credential, self.started)
+    async def _follow_later(self, later: Later) -> None:
+        decision = await later
         if not self.ended:
-            self._judged(judged)
-            self.client.proceed()
+            self._follow(decision)
+            self._client.proceed()
 
-    def _judged(self, judged: Judgement | None) -> None:
-        """Decide with what is known about the sender. On public routes what is no good is as good as none."""
-        needed = self.plan.route.auth == "user"
-        refusal: Refusal | None = None
-        if isinstance(judged, Verdict):
-            refusal = cors.forgery(self, judged) if judged.csrf else None
-            if refusal is None:
-                self.verdict = judged
-                if not judged.csrf:
-                    self.client.verdict = judged
-        elif isinstance(judged, Denial):
-            refusal = judged.refusal
-        elif needed:
-            refusal = UNAUTHENTICATED
-        self._admit(refusal if needed else None)
+    # ── from the client ─────────────────────────────────────────────────────────────────────────────
 
-    def _admit(self, refusal: Refusal | None) -> None:
-        """Count the request against its client's limit, also when it is refused: guesses are not free."""
-        limit, verdict = self.plan.limit, self.verdict
-        if limit is None:
-            self._granted(refusal)
-            return
-        key = self.client.limit_key if verdict is None or limit.by_ip else verdict.user_id
-        grant = limit.take(key, self.started)
-        if grant.admitted or not grant.remaining:
-            self._counted(limit, grant, refusal)
-        else:
-            spawn(self._admit_when_heard(limit, key, refusal), "gateway: hear of other gateways")
+    @property
+    def takes_body(self) -> bool:
+        """Whether pieces of the request's body can go on to the upstream now."""
+        forwarding = self._forwarding
+        return forwarding is not None and forwarding.takes_body and not self.request.body_ended
 
-    async def _admit_when_heard(self, limit: RateLimit, key: str | bytes, refusal: Refusal | None) -> None:
-        grant = await limit.take_when_heard(key, self.gateway.monotonic)
+    @property
+    def upstream_is_full(self) -> bool:
+        """Whether the upstream takes no more of the request's body for now."""
+        return self._forwarding is not None and self._forwarding.full
+
+    def body(self, data: Data) -> None:
+        """Take a piece of the request's body."""
+        request = self.request
+        request.bytes_in += data.size
+        self._pace_bytes += data.size
+        if request.bytes_in - request.head.size > request.plan.route.body_limit_bytes:
+            self.break_off(TOO_LARGE)
+        elif self._forwarding is not None:
+            self._forwarding.body(data.payload)
+
+    def end_of_body(self, size: int) -> None:
+        """Know that the request is complete."""
+        self.request.bytes_in += size
+        self.request.body_ended = True
+        if self._forwarding is not None:
+            self._forwarding.end_of_body()
+
+    def client_full(self) -> None:
+        """Let the upstream wait: the client takes no more for now."""
+        if self._forwarding is not None:
+            self._forwarding.client_full()
+
+    def client_ready(self) -> None:
+        """Let the upstream go on."""
+        if self._forwarding is not None:
+            self._forwarding.client_ready()
+
+    def client_lost(self) -> None:
+        """End early: the client left."""
         if not self.ended:
-            self._counted(limit, grant, refusal)
-            self.client.proceed()
+            request = self.request
+            request.reason = "client_closed"
+            request.closing = True
+            request.status = request.status or 499
+            self._abandon()
 
-    def _counted(self, limit: RateLimit, grant: Grant, refusal: Refusal | None) -> None:
-        if grant.admitted:
-            self.limit_lines = limit.headers(grant)
-            self._granted(refusal)
-        else:
-            self.refuse(too_many_requests(limit.headers(grant), grant.retry_in_s))
+    # ── from the upstream ───────────────────────────────────────────────────────────────────────────
 
-    def _granted(self, refusal: Refusal | None) -> None:
-        if refusal is not None:
-            self.refuse(refusal)
-        else:
-            self.dispatch()
+    def invite_body(self) -> None:
+        """Ask for the body, unless it is here already."""
+        if not self._client.has_more:
+            self._client.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def upstream_full(self) -> None:
+        """Hold the request's body back."""
+        self._client.update_reading()
+
+    def upstream_ready(self) -> None:
+        """Go on with the request's body."""
+        self._client.proceed()
+        self._client.update_reading()
+
+    def deliver(self, data: bytes) -> None:
+        """Pass a piece of the answer on to the client."""
+        self.request.bytes_out += len(data)
+        self._client.write(data)
+
+    def upgraded(self, link: Link, early: bytes) -> None:
+        """Join the two connections."""
+        tunnel = websocket.Tunnel(
+            self._client, link, self.request.verdict, self._state.settings.websocket_idle_s, monotonic()
+        )
+        self._client.begin_tunnel(tunnel, early)
+
+    def tunnel_ended(self, tunnel: websocket.Tunnel, reason: str) -> None:
+        """Write down what the upgrade began."""
+        request = self.request
+        request.bytes_in += tunnel.bytes_in
+        request.bytes_out += tunnel.bytes_out
+        request.reason = reason
+        self.ended = True
+        self._state.write_down(request, monotonic())
+
+    # ── when it goes wrong ──────────────────────────────────────────────────────────────────────────
+
+    def tick(self, now: float) -> None:
+        """Look at the deadlines."""
+        request, route = self.request, self.request.plan.route
+        moved = request.bytes_in + request.bytes_out
+        if moved != self._moved:
+            self._moved, self._moved_at = moved, now
+        if self._forwarding is not None and self._forwarding.is_overdue(now):
+            self.break_off(SLOW_UPSTREAM)
+        elif (
+            route.total_s and now - request.started > route.total_s
+        ) or now - self._moved_at > route.silence_s:
+            self.break_off(SLOW_UPSTREAM if request.body_ended else SLOW_BODY)
+        elif not self.takes_body:
+            self._pace_since, self._pace_bytes = now, 0  # it is not the client that we wait for
+        elif now - self._pace_since > self._state.settings.body_grace_s:
+            self._check_pace(now - self._pace_since)
+            self._pace_since, self._pace_bytes = now, 0
+
+    def _check_pace(self, waited_s: float) -> None:
+        """Refuse a body that trickles in."""
+        if self._pace_bytes < self._state.settings.body_bytes_per_s * waited_s:
+            self.break_off(SLOW_BODY)
+
+    def break_off(self, refusal: Refusal) -> None:
+        """Refuse, or cut the client off when it has the head of another answer already."""
+        if not self.request.answered:
+            self._refuse(refusal)
+            return
+        # The status is out already: only an unclean end tells the client that the answer is not whole.
+        self.request.reason = "cut_off"
+        self.request.closing = True
+        self._client.abort()
+        self._abandon()
+
+    def _refuse(self, refusal: Refusal) -> None:
+        """Answer here, with a problem document."""
+        request = self.request
+        if refusal.close or not self._can_skip_body():
+            request.closing = True
+        request.reason = refusal.code
+        self._state.figures.reasons[refusal.code] += 1
+        self._finish_with(refusal.status, self._state.answers.refusal(request, refusal))
+
+    def _can_skip_body(self) -> bool:
+        """Tell whether what is left of a refused request is small enough to read and throw away."""
+        request, head = self.request, self.request.head
+        # Who waits for `100 Continue` may or may not send the body after another answer: then nobody can tell.
+        return request.body_ended or (
+            head.framing is _LENGTH and head.length <= _SKIP_BYTES and not head.expect_continue
+        )
+
+    # ── the end ─────────────────────────────────────────────────────────────────────────────────────
+
+    def _finish_with(self, status: int, answer: bytes) -> None:
+        self.request.status = status
+        self.request.answered = True
+        self.deliver(answer)
+        self._abandon()
+
+    def _abandon(self) -> None:
+        """End, whatever the upstream may still have to say."""
+        if self._forwarding is not None:
+            self._forwarding.abandon()
+        self.complete(monotonic())
+
+    def complete(self, now: float) -> None:
+        """End: the answer is whole, or as whole as it gets."""
+        self.ended = True
+        self._forwarding = (
+            None  # they know each other: unless one forgets, only the collector of cycles frees them
+        )
+        self._state.write_down(self.request, now)
+        self._client.exchange_ended(now)

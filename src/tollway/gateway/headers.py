@@ -9,6 +9,9 @@ from typing import Final, NamedTuple
 from tollway.wire.http1.writing import HOP_BY_HOP
 
 _MEMORY = 2_048
+_NO_HEADERS = frozenset(
+    (b"keep-alive", b"close", b"upgrade", b"te")
+)  # options that name none, or one dropped anyway
 
 
 class Fate(NamedTuple):
@@ -95,6 +98,11 @@ class Judge(dict[bytes, Fate | None]):
 
 request_fates = Judge(_REQUEST, _IDENTITY_PREFIXES)
 response_fates = Judge(_RESPONSE, _RESPONSE_PREFIXES)
+
+
+def named_by(options: tuple[bytes, ...]) -> frozenset[bytes]:
+    """Return the headers, in lower case, that Connection declares to be of this connection only."""
+    return frozenset(options) - _NO_HEADERS
 
 
 def session_cookie(cookies: bytes, name: bytes) -> tuple[bytes, bytes]:

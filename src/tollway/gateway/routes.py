@@ -8,8 +8,9 @@ is forwarded are the same. A route is chosen by the longest prefix of whole segm
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Generic, Literal, TypeVar
 
+Entry = TypeVar("Entry")
 METHODS = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"))
 
 # Pages of the API load nothing; a route that serves pages for people names its own policy.
@@ -44,23 +45,21 @@ class Route:
     content_policy: str = API_CONTENT_POLICY
 
 
-class RouteTable:
-    """Finds the route of a request in time that does not depend on the number of routes."""
+class RouteTable(Generic[Entry]):
+    """Finds what stands for a request's route, in time that does not depend on the number of routes."""
 
-    def __init__(self, routes: Iterable[Route]) -> None:
-        self._by_prefix: dict[bytes, dict[bytes, Route]] = {}
-        for route in routes:
+    def __init__(self, entries: Iterable[tuple[Route, Entry]]) -> None:
+        self._by_prefix: dict[bytes, dict[bytes, Entry]] = {}
+        for route, entry in entries:
             here = self._by_prefix.setdefault(route.prefix.rstrip("/").encode(), {})
             for method in [name.encode() for name in route.methods] or [*METHODS]:
                 assert method in METHODS, f"route {route.name}: {method!r} is not passed on"
-                assert method not in here, (
-                    f"routes {route.name} and {here[method].name} claim the same requests"
-                )
-                here[method] = route
+                assert method not in here, f"route {route.name}: another claims the same requests"
+                here[method] = entry
         self._depth = max((prefix.count(b"/") for prefix in self._by_prefix), default=0)
 
-    def match(self, path: bytes, method: bytes) -> Route | frozenset[bytes]:
-        """Return the route, or the methods known at this path: none when there is no such path."""
+    def match(self, path: bytes, method: bytes) -> Entry | frozenset[bytes]:
+        """Return the entry, or the methods known at this path: none when there is no such path."""
         found = self._by_prefix.get(b"")
         at = 0
         for _ in range(self._depth):

@@ -1,16 +1,13 @@
-"""The gateway as a component: it listens, holds what all connections share, keeps time, and drains.
+"""The gateway as a component: it listens, keeps time, and drains.
 
 One timer serves every deadline. A few times a second it looks at each connection; that costs a ten-thousandth
 of what a timer per request would, and a deadline that is a quarter of a second late is still a deadline.
 """
 
 import asyncio
-import secrets
 import ssl
-import time
 from collections.abc import Callable, Iterable, Mapping
-from email.utils import formatdate
-from itertools import count
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from prometheus_client import REGISTRY, CollectorRegistry
@@ -19,22 +16,13 @@ from tollway.fabric.bearer import RevocationLike, Verifier
 from tollway.fabric.clock import Clock
 from tollway.fabric.limits import Limits
 from tollway.fabric.limits.memory import MemoryLimits
-from tollway.gateway.access_log import AccessLog
-from tollway.gateway.admin import AdminConnection, Page, health_pages, metrics_page
+from tollway.gateway.admin import AdminConnection, Page, metrics_page
 from tollway.gateway.auth import Authority
 from tollway.gateway.connection import ClientConnection
-from tollway.gateway.cors import Origins
-from tollway.gateway.limits import RateLimit
 from tollway.gateway.metrics import Figures
-from tollway.gateway.plan import Plan
-from tollway.gateway.problems import MEDIA_TYPE, Refusal, document
-from tollway.gateway.routes import API_CONTENT_POLICY, Route, RouteTable
+from tollway.gateway.routes import Route
 from tollway.gateway.settings import GatewaySettings
-from tollway.gateway.upstream import Upstream
-from tollway.gateway.websocket import Tunnel
-from tollway.kit.times import SECOND_US
-from tollway.wire.http1 import Limits as HeadLimits
-from tollway.wire.http1 import write_response_head
+from tollway.gateway.state import State
 
 if TYPE_CHECKING:
     from tollway.contracts.tokens_pb2_grpc import TokensAsyncStub
@@ -66,121 +54,82 @@ class Gateway:
         admin_pages: Mapping[bytes, Page] | None = None,
         registry: CollectorRegistry = REGISTRY,
     ) -> None:
-        limits = limits or MemoryLimits()
-        self.settings = settings
-        self.clock = clock
-        self.monotonic = time.monotonic
-        self.ready = False
-        self.draining = False
-        self.port = self.tls_port = self.admin_port = 0
+        figures = Figures()
+        self.authority = Authority(settings, verifier, tokens, clock, figures)
+        self.state = State(
+            settings, list(routes), limits or MemoryLimits(), self.authority, clock, figures, health
+        )
         self.connections: set[ClientConnection] = set()
-        self.tunnels: set[Tunnel] = set()
-        self.figures = Figures()
-        self.authority = Authority(settings, verifier, tokens, clock, self.figures)
-        self.access_log = AccessLog(settings.access_log)
-        self.origins = Origins(settings.cors_origins, settings.own_origins)
-        # Never shared: what it protects is this process's time.
-        self.misses = RateLimit("credentials", settings.auth_misses, MemoryLimits())
-        self.head_limits = HeadLimits(settings.line_bytes, settings.head_bytes, settings.headers)
-        self.content_policy = _policy_line(API_CONTENT_POLICY)
-        self.security_lines = _security_lines(tls=bool(settings.tls_cert))
-        self.date_line = b""
-        self.pages: dict[bytes, Page] = health_pages(lambda: self.ready, health)
+        self.port = self.tls_port = self.admin_port = 0
+        self._settings = settings
         self._admin_pages = admin_pages or {}
         self._registry = registry
-        self._limits = {name: RateLimit(name, one, limits) for name, one in settings.limits.items()}
-        self._upstreams: dict[str, Upstream] = {}
         self._listeners: list[asyncio.Server] = []
         self._timer: asyncio.TimerHandle | None = None
         self._ticks = 0
-        self._request_prefix = secrets.token_hex(4).encode()
-        self._request_numbers = count()
-        self._take_routes(list(routes))
-
-    def _take_routes(self, routes: list[Route]) -> None:
-        self.routes = RouteTable(routes)
-        self.plans = {route.name: self._plan(route) for route in routes}
-        assert len(self.plans) == len(routes), "two routes have the same name"
-        nowhere = Route(name="-", prefix="/", upstream="", limit="")
-        self.no_plan = Plan(
-            nowhere,
-            Upstream("", self.settings, self.figures),
-            None,
-            self.figures.routes["-"],
-            self.content_policy,
-        )
-
-    def _plan(self, route: Route) -> Plan:
-        assert not route.limit or route.limit in self._limits, (
-            f"route {route.name}: no limit class {route.limit!r}"
-        )
-        upstream = self._upstreams.setdefault(
-            route.upstream, Upstream(route.upstream, self.settings, self.figures)
-        )
-        limit = self._limits[route.limit] if route.limit else None
-        return Plan(
-            route, upstream, limit, self.figures.routes[route.name], _policy_line(route.content_policy)
-        )
 
     # ── the life of the component ───────────────────────────────────────────────────────────────────
 
     async def start(self) -> None:
         """Listen. Raises OSError with advice when a port or a file cannot be used."""
-        settings = self.settings
-        self.access_log.open()
-        self._write_down_figures()
+        settings, state = self._settings, self.state
+        state.access_log.open()
+        self._show_figures()
         self.authority.on_ended = self._session_ended
         self.authority.start()
         self._tick()
         try:
             self.port = await self._listen(
-                lambda: ClientConnection(self, tls=False), settings.host, settings.port, "port"
+                lambda: ClientConnection(state, self.connections, tls=False),
+                settings.host,
+                settings.port,
+                "port",
             )
             if settings.tls_cert:
-                context = _tls_context(settings)
                 self.tls_port = await self._listen(
-                    lambda: ClientConnection(self, tls=True),
+                    lambda: ClientConnection(state, self.connections, tls=True),
                     settings.host,
                     settings.tls_port,
                     "tls_port",
-                    context,
+                    _tls_context(settings),
                 )
-            pages = {**self.pages, **self._admin_pages, b"/metrics": metrics_page(self._registry)}
+            pages = {**state.pages, **self._admin_pages, b"/metrics": metrics_page(self._registry)}
             self.admin_port = await self._listen(
                 lambda: AdminConnection(pages), settings.admin_host, settings.admin_port, "admin_port"
             )
         except OSError:
             await self.stop()
             raise
-        self.ready = True
+        state.ready = True
 
     async def stop(self) -> None:
         """Take no more, finish what is in hand for at most `drain_s`, close."""
-        self.ready, self.draining = False, True
+        state = self.state
+        state.ready, state.draining = False, True
         for listener in self._listeners:
             listener.close()
         for connection in list(self.connections):
             connection.drain()
-        deadline = self.monotonic() + self.settings.drain_s
-        while self._in_hand() and self.monotonic() < deadline:  # noqa: ASYNC110  simpler than an event per answer
+        deadline = monotonic() + self._settings.drain_s
+        while self._in_hand() and monotonic() < deadline:  # noqa: ASYNC110  simpler than an event per answer
             await asyncio.sleep(_DRAIN_STEP_S)
-        for tunnel in list(self.tunnels):
+        for tunnel in list(state.tunnels):
             tunnel.end("stopping")
         for connection in list(self.connections):
             connection.abort()
-        for upstream in self._upstreams.values():
+        for upstream in state.plans.upstreams.values():
             upstream.close()
         if self._timer is not None:
             self._timer.cancel()
-            self._registry.unregister(self.figures)
+            self._registry.unregister(state.figures)
             self._timer = None
         await self.authority.stop()
         await asyncio.sleep(0)  # lets the closed connections say so
-        self.access_log.close()
+        state.access_log.close()
         self._listeners.clear()
 
     def _in_hand(self) -> bool:
-        return len(self.tunnels) < sum(1 for one in self.connections if one.exchange is not None)
+        return len(self.state.tunnels) < sum(1 for one in self.connections if one.exchange is not None)
 
     async def _listen(
         self,
@@ -191,7 +140,7 @@ class Gateway:
         tls: ssl.SSLContext | None = None,
     ) -> int:
         loop = asyncio.get_running_loop()
-        handshake_s = self.settings.head_s if tls else None
+        handshake_s = self._settings.head_s if tls else None
         try:
             listener = await loop.create_server(
                 protocol, host, port, ssl=tls, backlog=1_024, ssl_handshake_timeout=handshake_s
@@ -204,39 +153,10 @@ class Gateway:
         self._listeners.append(listener)
         return int(listener.sockets[0].getsockname()[1])
 
-    # ── what connections share ──────────────────────────────────────────────────────────────────────
-
-    def next_request_id(self) -> bytes:
-        """Return an id that no other request of this gateway had."""
-        return b"req_%b%08x" % (self._request_prefix, next(self._request_numbers))
-
-    def turn_away(self, refusal: Refusal) -> bytes:
-        """Render the answer to bytes that never became a request."""
-        self.figures.reasons[refusal.code] += 1
-        self.no_plan.figures.count(refusal.status, 0.0, 0, 0)
-        request_id = self.next_request_id()
-        body = document(refusal, "", request_id.decode())
-        head = write_response_head(
-            refusal.status,
-            (
-                (b"Content-Type", MEDIA_TYPE),
-                (b"Content-Length", b"%d" % len(body)),
-                (b"Cache-Control", b"no-store"),
-                (b"Connection", b"close"),
-                (b"X-Request-Id", request_id),
-                (b"X-Correlation-Id", request_id),
-            ),
-        )
-        return head[:-2] + self.date_line + refusal.headers + self.security_lines + b"\r\n" + body
-
     def _session_ended(self, entry: RevocationLike) -> None:
         """Cut the tunnels of a session that ended."""
-        for tunnel in list(self.tunnels):
-            if (
-                tunnel.user_id == entry.user_id
-                if not entry.session_id
-                else tunnel.session_id == entry.session_id
-            ):
+        for tunnel in list(self.state.tunnels):
+            if tunnel.belongs_to(entry.user_id, entry.session_id):
                 tunnel.end("session_ended")
 
     # ── time ────────────────────────────────────────────────────────────────────────────────────────
@@ -244,38 +164,26 @@ class Gateway:
     def _tick(self) -> None:
         # First the next one: whatever goes wrong below, deadlines go on.
         self._timer = asyncio.get_running_loop().call_later(_TICK_S, self._tick)
-        now = self.monotonic()
-        self.date_line = b"Date: %b\r\n" % formatdate(self.clock.now_us() // SECOND_US, usegmt=True).encode()
+        now = monotonic()
+        self.state.tick(now)
         for connection in list(self.connections):
             connection.tick(now)
-        for upstream in self._upstreams.values():
-            upstream.tick(now)
-        self.authority.tick(now)
-        self.access_log.flush()
         self._ticks += 1
         if self._ticks % _SWEEP_TICKS == 0:
-            for limit in (self.misses, *self._limits.values()):
-                limit.forget_full(now)
+            self.state.forget_full_limits(now)
 
-    def _write_down_figures(self) -> None:
-        figures = self.figures
+    def _show_figures(self) -> None:
+        state, figures = self.state, self.state.figures
         figures.gauges["connections"] = ("Client connections open", lambda: len(self.connections))
-        figures.gauges["websockets"] = ("WebSockets open", lambda: len(self.tunnels))
+        figures.gauges["websockets"] = ("WebSockets open", lambda: len(state.tunnels))
         figures.gauges["revocations_silent_seconds"] = (
             "Since the stream of ended sessions was last heard",
             lambda: self.authority.revocations.silent_s,
         )
-        figures.upstream_gauges = lambda: [(name, one.figures()) for name, one in self._upstreams.items()]
+        figures.upstream_gauges = lambda: [
+            (name, one.figures()) for name, one in state.plans.upstreams.items()
+        ]
         self._registry.register(figures)
-
-
-def _policy_line(policy: str) -> bytes:
-    return b"Content-Security-Policy: %b\r\n" % policy.encode() if policy else b""
-
-
-def _security_lines(*, tls: bool) -> bytes:
-    lines = b"X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\nX-Frame-Options: DENY\r\n"
-    return lines + (b"Strict-Transport-Security: max-age=31536000; includeSubDomains\r\n" if tls else b"")
 
 
 def _tls_context(settings: GatewaySettings) -> ssl.SSLContext:

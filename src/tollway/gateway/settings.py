@@ -53,6 +53,11 @@ class GatewaySettings(BaseModel):
     )
 
     max_connections: int = Field(10_000, ge=1, description="Client connections at once")
+    max_connections_per_client: int = Field(
+        1_000,
+        ge=1,
+        description="Of these, from one address or IPv6 /64; raise it when a load balancer stands in front",
+    )
     max_upstream_connections: int = Field(512, ge=1, description="Connections at once to each upstream")
     head_s: float = Field(5.0, gt=0, description="Time for a client to send the head of a request")
     idle_s: float = Field(75.0, gt=0, description="Time between requests on a connection")

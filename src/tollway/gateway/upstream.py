@@ -1,69 +1,43 @@
 """Upstreams: a pool of keep-alive connections to each address, behind a circuit breaker.
 
-A connection (`Link`) serves one exchange at a time and goes back to the pool when both sides have said all
+A connection (`Link`) serves one `Receiver` at a time and goes back to the pool when both sides have said all
 they had to say. The most recently used is taken first, so the surplus ages and is closed before the
 upstream closes it. A link that speaks without being asked is thrown away: its answer would reach the wrong client.
 """
 
 import asyncio
-from typing import TYPE_CHECKING, cast
+from typing import Protocol, cast
 
+from tollway.gateway.breaker import Breaker
 from tollway.gateway.metrics import Figures
 from tollway.gateway.settings import GatewaySettings
-from tollway.wire.http1 import BadMessage, ResponseReader
 
-if TYPE_CHECKING:
-    from tollway.gateway.forwarding import Forwarding
-    from tollway.gateway.websocket import Tunnel
-
-_FAILURES = 5  # in a row open the breaker
-_FIRST_PAUSE_S = 1.0
-_LONGEST_PAUSE_S = 30.0
 _RETRY_SHARE = 0.2  # repeated requests, as a share of all
 _RETRY_RESERVE = 10.0
 
 
-class Breaker:
-    """Stops asking an upstream that failed several times in a row, and lets one request probe it later."""
+class Receiver(Protocol):
+    """Whom a link serves, and what it tells it: one request being forwarded, or a WebSocket's tunnel."""
 
-    __slots__ = ("_failures", "_open_until", "_pause_s", "_probing")
+    def from_upstream(self, data: bytes) -> None:
+        """Take what the upstream sent."""
+        ...
 
-    def __init__(self) -> None:
-        self._failures = 0
-        self._open_until = 0.0
-        self._pause_s = _FIRST_PAUSE_S
-        self._probing = False
+    def upstream_ended(self) -> None:
+        """Know that the upstream sends no more."""
+        ...
 
-    @property
-    def is_open(self) -> bool:
-        """Whether requests are held back."""
-        return self._failures >= _FAILURES
+    def upstream_lost(self) -> None:
+        """Know that the connection is gone."""
+        ...
 
-    def allows(self, now: float) -> bool:
-        """Tell whether a request may go; in the open state, one probe after each pause."""
-        if self._failures < _FAILURES:
-            return True
-        if self._probing or now < self._open_until:
-            return False
-        self._probing = True
-        return True
+    def upstream_full(self) -> None:
+        """Write no more for now."""
+        ...
 
-    def succeeded(self) -> None:
-        """Note that an answer came, whatever it says."""
-        if self._failures:
-            self._failures, self._pause_s, self._probing = 0, _FIRST_PAUSE_S, False
-
-    def failed(self, now: float) -> None:
-        """Note that no answer came."""
-        self._failures += 1
-        self._probing = False
-        if self._failures >= _FAILURES:
-            self._open_until = now + self._pause_s
-            self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)
-
-    def withdrawn(self) -> None:
-        """Note that a request ended without telling anything about the upstream (its client left)."""
-        self._probing = False
+    def upstream_ready(self) -> None:
+        """Go on writing."""
+        ...
 
 
 class Upstream:
@@ -127,10 +101,10 @@ class Upstream:
 
     def give_back(self, link: "Link", now: float) -> None:
         """Take a link back whose exchange is over on both sides."""
-        link.exchange = None
+        link.receiver = None
+        link.used = True
         link.idle_since = now
-        if link.reading_paused:
-            link.resume_reading()
+        link.resume_reading()
         self._idle.append(link)
 
     def tick(self, now: float) -> None:
@@ -167,22 +141,16 @@ class Link(asyncio.Protocol):
     """One connection to an upstream."""
 
     transport: asyncio.Transport
-    reader: ResponseReader
 
     def __init__(self, upstream: Upstream) -> None:
-        self.upstream = upstream
-        self.exchange: Forwarding | None = None
-        self.tunnel: Tunnel | None = None
+        self.receiver: Receiver | None = None
         self.idle_since = 0.0
-        self.used = False  # whether it served an exchange before: only then can it be stale
-        self.reading_paused = False
+        self.used = False  # whether it served somebody before: only then can it be stale
+        self.full = False  # whether the upstream takes no more for now
+        self._upstream = upstream
+        self._reading_paused = False
 
-    # ── for the exchange ────────────────────────────────────────────────────────────────────────────
-
-    def begin(self, exchange: "Forwarding", method: bytes) -> None:
-        """Serve one exchange: the next answer belongs to it."""
-        self.exchange = exchange
-        self.reader = ResponseReader(method)
+    # ── for the receiver ────────────────────────────────────────────────────────────────────────────
 
     def write(self, data: bytes) -> None:
         """Send, unless the connection is gone (its loss is told separately)."""
@@ -191,19 +159,19 @@ class Link(asyncio.Protocol):
 
     def drop(self) -> None:
         """End a link that cannot be used again."""
-        self.exchange = None
+        self.receiver = None
         self.transport.abort()
 
     def pause_reading(self) -> None:
         """Let the upstream wait: the client takes no more for now."""
-        if not self.reading_paused and not self.transport.is_closing():
-            self.reading_paused = True
+        if not self._reading_paused and not self.transport.is_closing():
+            self._reading_paused = True
             self.transport.pause_reading()
 
     def resume_reading(self) -> None:
         """Go on reading."""
-        if self.reading_paused:
-            self.reading_paused = False
+        if self._reading_paused:
+            self._reading_paused = False
             if not self.transport.is_closing():
                 self.transport.resume_reading()
 
@@ -212,56 +180,36 @@ class Link(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         self.transport = cast("asyncio.Transport", transport)
-        self.upstream.links.add(self)
+        self._upstream.links.add(self)
 
     def data_received(self, data: bytes) -> None:
-        """Bytes of an answer, or of a tunnel."""
-        if self.tunnel is not None:
-            self.tunnel.from_upstream(data)
-            return
-        exchange = self.exchange
-        if exchange is None:
-            self.upstream.count("unasked")
+        """Hand on what came; what nobody asked for ends the link."""
+        if self.receiver is not None:
+            self.receiver.from_upstream(data)
+        else:
+            self._upstream.count("unasked")
             self.transport.abort()
-            return
-        self.used = True
-        self.reader.feed(data)
-        try:
-            exchange.answer(self.reader)
-        except BadMessage as error:
-            self.upstream.count("malformed")
-            exchange.upstream_failed(error.reason)
 
     def eof_received(self) -> bool:
-        """Complete an answer that ends this way, or lose the link."""
-        exchange = self.exchange
-        if exchange is not None and self.tunnel is None:
-            try:
-                self.reader.eof()
-            except BadMessage:
-                exchange.link_lost(self)
-            else:
-                exchange.answer_ended_by_close()
+        """Tell that no more will come, and close this side too."""
+        if self.receiver is not None:
+            self.receiver.upstream_ended()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's signature
         """Forget a link that is gone, and tell whom it served."""
-        self.upstream.lost(self)
-        if self.tunnel is not None:
-            self.tunnel.end("upstream_closed")
-        elif self.exchange is not None:
-            self.exchange.link_lost(self)
+        self._upstream.lost(self)
+        if self.receiver is not None:
+            self.receiver.upstream_lost()
 
     def pause_writing(self) -> None:
-        """Let the client wait: the upstream takes no more for now."""
-        if self.tunnel is not None:
-            self.tunnel.upstream_full()
-        elif self.exchange is not None:
-            self.exchange.upstream_full(full=True)
+        """Let the receiver wait."""
+        self.full = True
+        if self.receiver is not None:
+            self.receiver.upstream_full()
 
     def resume_writing(self) -> None:
-        """Go on: the upstream takes more again."""
-        if self.tunnel is not None:
-            self.tunnel.upstream_ready()
-        elif self.exchange is not None:
-            self.exchange.upstream_full(full=False)
+        """Let the receiver go on."""
+        self.full = False
+        if self.receiver is not None:
+            self.receiver.upstream_ready()

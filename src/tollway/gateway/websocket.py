@@ -4,51 +4,52 @@ The gateway does not look into WebSocket frames: what the two ends agreed on is 
 tunnel when the session behind it ends, when both ends are silent for long, and when it stops.
 """
 
-import asyncio
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
-if TYPE_CHECKING:
-    from tollway.gateway.upstream import Link
+from tollway.gateway.auth import Verdict
+from tollway.gateway.upstream import Link
 
 
 class Client(Protocol):
     """What a tunnel needs of the client's connection."""
 
-    transport: asyncio.Transport
-
+    def write(self, data: bytes) -> None: ...
+    def close(self) -> None: ...
     def pause_reading(self) -> None: ...
     def resume_reading(self) -> None: ...
     def tunnel_ended(self, reason: str) -> None: ...
 
 
 class Tunnel:
-    """A client and an upstream talking directly. `idle_at` is when silence lasted too long (monotonic)."""
+    """A client and an upstream talking directly, until `idle_s` of silence."""
 
     def __init__(
-        self, client: Client, link: "Link", idle_s: float, now: float, user_id: str, session_id: str
+        self, client: Client, link: Link, verdict: Verdict | None, idle_s: float, now: float
     ) -> None:
-        self.user_id = user_id
-        self.session_id = session_id
         self.bytes_in = 0
         self.bytes_out = 0
-        self.ended = False
         self._client = client
         self._link = link
+        self._verdict = verdict
         self._idle_s = idle_s
         self._seen = 0
         self._quiet_since = now
-        link.tunnel = self
+        self._ended = False
+        link.receiver = self
+
+    def belongs_to(self, user_id: str, session_id: str) -> bool:
+        """Tell whether it was opened by this session, or by any of this user's when no session is named."""
+        verdict = self._verdict
+        if verdict is None:
+            return False
+        return verdict.session_id == session_id if session_id else verdict.user_id == user_id
+
+    # ── from the client ─────────────────────────────────────────────────────────────────────────────
 
     def from_client(self, data: bytes) -> None:
         """Pass on what the client sent."""
         self.bytes_in += len(data)
         self._link.write(data)
-
-    def from_upstream(self, data: bytes) -> None:
-        """Pass on what the upstream sent."""
-        self.bytes_out += len(data)
-        if not self._client.transport.is_closing():
-            self._client.transport.write(data)
 
     def client_full(self) -> None:
         """Let the upstream wait: the client takes no more for now."""
@@ -58,6 +59,21 @@ class Tunnel:
         """Go on: the client takes more again."""
         self._link.resume_reading()
 
+    # ── from the upstream ───────────────────────────────────────────────────────────────────────────
+
+    def from_upstream(self, data: bytes) -> None:
+        """Pass on what the upstream sent."""
+        self.bytes_out += len(data)
+        self._client.write(data)
+
+    def upstream_ended(self) -> None:
+        """End with the upstream."""
+        self.end("upstream_closed")
+
+    def upstream_lost(self) -> None:
+        """End with the upstream."""
+        self.end("upstream_closed")
+
     def upstream_full(self) -> None:
         """Let the client wait: the upstream takes no more for now."""
         self._client.pause_reading()
@@ -65,6 +81,8 @@ class Tunnel:
     def upstream_ready(self) -> None:
         """Go on: the upstream takes more again."""
         self._client.resume_reading()
+
+    # ── the end ─────────────────────────────────────────────────────────────────────────────────────
 
     def tick(self, now: float) -> None:
         """End a tunnel through which nothing has passed for too long."""
@@ -76,9 +94,9 @@ class Tunnel:
 
     def end(self, reason: str) -> None:
         """Close both sides. What was written already still goes out."""
-        if self.ended:
+        if self._ended:
             return
-        self.ended = True
+        self._ended = True
         self._link.transport.close()
-        self._client.transport.close()
+        self._client.close()
         self._client.tunnel_ended(reason)

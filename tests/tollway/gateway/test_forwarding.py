@@ -361,7 +361,7 @@ async def test_an_upstream_that_reads_slowly_holds_its_client_back(tmp_path: Pat
 
         server = await asyncio.start_server(lazy, "127.0.0.1", 0)
         address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        home.gateway.plans["files"].upstream.address = address
+        home.gateway.state.plans["files"].upstream.address = address
         client = await home.client()
         client.send(b"PUT /files/x HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % (50 * MEGABYTE))
         sent = 0
@@ -467,7 +467,7 @@ async def test_a_link_that_speaks_unasked_is_thrown_away(tmp_path: Path):
         await home.ask("GET", "/api/catalog")
         (writer,) = home.upstream.writers
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison")
-        await eventually(lambda: not home.gateway.plans["catalog"].upstream.links)
+        await eventually(lambda: not home.gateway.state.plans["catalog"].upstream.links)
         assert (await home.ask("GET", "/api/catalog")).json["method"] == "GET"
 
 
@@ -553,7 +553,7 @@ async def test_an_early_answer_ends_the_upload(tmp_path: Path):
             await writer.drain()
 
         server = await asyncio.start_server(early, "127.0.0.1", 0)
-        home.gateway.plans["files"].upstream.address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        home.gateway.state.plans["files"].upstream.address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
         client = await home.client()
         client.send(b"PUT /files/x HTTP/1.1\r\n" + HOST + b"Content-Length: 1000000\r\n\r\n" + bytes(1_000))
         answer = await client.answer()
@@ -615,7 +615,7 @@ async def test_before_the_server_of_the_rooms(tmp_path: Path):
                 assert answer.json == {"got": {"a": 1}, "who": "Bearer usr_alice"}
                 assert (await client.ask("GET", "/api/orders/stream", ALICE)).body == b"one two three"
                 assert (await client.ask("GET", "/api/orders/nothing", ALICE)).status == 404
-            assert home.gateway.plans["orders"].upstream.figures()["links"] == 1
+            assert home.gateway.state.plans["orders"].upstream.figures()["links"] == 1
             url = f"ws://127.0.0.1:{home.gateway.port}/live"
             async with connect(url, additional_headers={"Authorization": "Bearer usr_alice"}) as socket:
                 await socket.send("hello")

@@ -78,7 +78,7 @@ async def test_health_and_webhooks_have_no_limit(tmp_path: Path):
 async def test_health_names_each_component(tmp_path: Path):
     states = {"ledger": "ok", "orders": "ok"}
     async with house(tmp_path) as home:
-        home.gateway.pages.update(_pages(home.gateway, states))
+        home.gateway.state.pages.update(_pages(home.gateway, states))
         assert (await home.ask("GET", "/health")).json == {
             "status": "ok",
             "components": {"gateway": "ok", "ledger": "ok", "orders": "ok"},
@@ -95,7 +95,7 @@ async def test_health_names_each_component(tmp_path: Path):
 def _pages(gateway, states):
     from tollway.gateway.admin import health_pages
 
-    return health_pages(lambda: gateway.ready, lambda: states)
+    return health_pages(lambda: gateway.state.ready, lambda: states)
 
 
 async def test_the_admin_port_shows_metrics_and_nothing_of_the_api(tmp_path: Path):
@@ -165,7 +165,7 @@ async def test_stopping_finishes_what_is_in_hand_and_takes_no_more(tmp_path: Pat
         await eventually(lambda: len(home.upstream.seen) == 1)
         stopping = asyncio.ensure_future(home.gateway.stop())
         assert await idle.rest() == b""
-        assert home.gateway.ready is False
+        assert home.gateway.state.ready is False
         with pytest.raises(OSError):  # noqa: PT011
             await home.client()
         answering.set()

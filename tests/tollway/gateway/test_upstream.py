@@ -1,4 +1,4 @@
-"""Upstreams: the pool, the breaker, and the budget for repetitions."""
+"""Upstreams: the pool, the breaker at work, and the budget for repetitions."""
 
 import asyncio
 from dataclasses import replace
@@ -6,43 +6,6 @@ from pathlib import Path
 
 from tests.kit.gateway import HOST, Seen, default_routes, echo, eventually, house
 from tollway.gateway.routes import Route
-from tollway.gateway.upstream import Breaker
-
-
-def test_the_breaker_opens_after_failures_in_a_row_and_probes():
-    breaker = Breaker()
-    for _ in range(4):
-        breaker.failed(0.0)
-    breaker.succeeded()
-    for _ in range(5):
-        assert breaker.allows(0.0)
-        breaker.failed(0.0)
-    assert breaker.is_open
-    assert not breaker.allows(0.5)
-    assert breaker.allows(1.1)
-    assert not breaker.allows(1.1)  # one probe at a time
-    breaker.failed(1.1)
-    assert not breaker.allows(2.5)  # the pause has doubled
-    assert breaker.allows(3.2)
-    breaker.succeeded()
-    assert not breaker.is_open
-    assert breaker.allows(3.2)
-
-
-def test_a_probe_whose_client_left_frees_the_place():
-    breaker = Breaker()
-    for _ in range(5):
-        breaker.failed(0.0)
-    assert breaker.allows(1.1)
-    breaker.withdrawn()
-    assert breaker.allows(1.2)
-
-
-def test_pauses_have_an_end():
-    breaker = Breaker()
-    for _ in range(50):
-        breaker.failed(0.0)
-    assert breaker.allows(30.1)
 
 
 async def test_links_are_used_again(tmp_path: Path):
@@ -56,7 +19,7 @@ async def test_idle_links_are_closed_before_the_upstream_does_it(tmp_path: Path)
     async with house(tmp_path, upstream_idle_s=0.2) as home:
         await home.ask("GET", "/api/catalog")
         await eventually(lambda: not home.upstream.writers)
-        assert home.gateway.plans["catalog"].upstream.figures()["idle"] == 0
+        assert home.gateway.state.plans["catalog"].upstream.figures()["idle"] == 0
 
 
 async def test_a_dead_upstream_is_left_alone_and_comes_back(tmp_path: Path):
@@ -121,7 +84,7 @@ async def test_a_stopping_upstream_loses_nothing_that_waits_between_requests(tmp
             client.send(b"POST /api/catalog HTTP/1.1\r\n" + HOST + b"Content-Length: 0\r\n\r\n")
             assert (await client.answer()).status == 200
             home.upstream.hang_up()
-            await eventually(lambda: not home.gateway.plans["catalog"].upstream.links)
+            await eventually(lambda: not home.gateway.state.plans["catalog"].upstream.links)
 
 
 async def test_clients_that_are_slow_or_leave_do_not_open_the_breaker(tmp_path: Path):

@@ -30,7 +30,7 @@ async def live_house(folder: Path, **settings: object) -> AsyncIterator[House]:
         async with house(folder, **settings) as home:
             port = server.sockets[0].getsockname()[1]
             for name in ("live", "open-live"):
-                home.gateway.plans[name].upstream.address = f"127.0.0.1:{port}"
+                home.gateway.state.plans[name].upstream.address = f"127.0.0.1:{port}"
             yield home
 
 
@@ -46,8 +46,8 @@ async def test_messages_pass_both_ways(tmp_path: Path):
             for message in ("hello", "x" * 200_000, b"\x00\x01" * 1_000_000):
                 await live.send(message)
                 assert await live.recv() == message
-            assert len(home.gateway.tunnels) == 1
-        await eventually(lambda: not home.gateway.tunnels)
+            assert len(home.gateway.state.tunnels) == 1
+        await eventually(lambda: not home.gateway.state.tunnels)
         line = home.lines()[-1]
         assert (line["status"], line["route"], line["user_id"]) == (101, "live", "usr_alice")
         assert line["bytes_in"] > 2_200_000
@@ -175,4 +175,4 @@ async def test_an_upgrade_is_a_plain_get(tmp_path: Path, head: bytes):
             + b"Authorization: Bearer usr_alice\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\nabc"
         )
         assert (await client.answer()).status == 400
-        assert not home.gateway.tunnels
+        assert not home.gateway.state.tunnels

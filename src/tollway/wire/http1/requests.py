@@ -37,12 +37,13 @@ _NO_BODY = (Framing.NONE, 0)
 class RequestReader:
     """Reads the requests of one connection. Raises BadHead or BadBody once, and is dead afterwards."""
 
-    __slots__ = ("_at", "_body", "_buffer", "_ending", "_error", "_limits")
+    __slots__ = ("_at", "_body", "_buffer", "_checked", "_ending", "_error", "_limits")
 
     def __init__(self, limits: Limits = Limits()) -> None:  # noqa: B008  frozen
         self._limits = limits
         self._buffer = b""
         self._at = 0
+        self._checked = 0  # bytes of the beginning of a head that were looked at
         self._body: Body | None = None
         self._ending = False
         self._error: BadMessage | None = None
@@ -95,9 +96,10 @@ class RequestReader:
         begin = start + 2 if self._buffer.startswith(b"\r\n", start) else start
         end = self._buffer.find(b"\r\n\r\n", begin)
         if end < 0:
-            self._check_beginning(self._buffer[begin:])
+            self._check_beginning(begin)
             return None
         end += 4
+        self._checked = 0
         head = self._buffer[begin:end] if begin or end < len(self._buffer) else self._buffer
         parsed = read_request_head(head, self._limits, end - start)
         self._consume(end)
@@ -105,13 +107,20 @@ class RequestReader:
         self._ending = self._body is None
         return parsed
 
-    def _check_beginning(self, partial: bytes) -> None:
-        """Refuse early what can never become a request: rubbish need not wait for a deadline."""
-        if partial in {b"", b"\r"}:
+    def _check_beginning(self, begin: int) -> None:
+        """Refuse early what can never become a request: rubbish need not wait for a deadline.
+
+        Only what is new is looked at, or a head sent byte by byte would cost its length squared.
+        """
+        buffer = self._buffer
+        if buffer[begin : begin + 2] in {b"", b"\r"}:
             return
-        if not _METHOD.match(partial) or _FORBIDDEN.search(partial):
+        news = max(begin, self._at + self._checked)
+        if not _METHOD.match(buffer, begin) or _FORBIDDEN.search(buffer, news):
             raise BadHead(400, "this is not an HTTP/1.1 request")
-        check_caps(partial, self._limits)
+        # The last byte is looked at again: if it is a CR, what follows decides about it.
+        self._checked = len(buffer) - 1 - self._at
+        check_caps(buffer[begin:], self._limits)
 
     # ── the body ────────────────────────────────────────────────────────────────────────────────────
 
