@@ -43,7 +43,14 @@ class Engine(Protocol):
         ...
 
 
-OUTBOX_COLUMNS = ("id", "type", "source", "subject", "at_us", "data", "correlation_id", "traceparent")
+_OUTBOX = "outbox (id, type, source, subject, at_us, data, correlation_id, traceparent)"
+_TELL_BY_ROW = f"INSERT INTO {_OUTBOX} VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608  our own table
+# Positions must appear in order of commit, or a reader would step over a late one: the lock comes before the first.
+_TELL_AT_ONCE = (
+    "WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock(hashtext(current_schema() || '.outbox'))) "  # noqa: S608
+    f"INSERT INTO {_OUTBOX} SELECT told.* FROM turn, "
+    "unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[]) AS told"
+)
 
 
 class DatabaseUnusable(Exception):
@@ -80,16 +87,6 @@ class Tx:
     def insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
         """Make an INSERT that knows `on_conflict_do_nothing` and `on_conflict_do_update` here."""
         return sqlite.insert(table) if self.dialect == "sqlite" else postgresql.insert(table)
-
-    async def append(self, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
-        """Insert many rows in order: by COPY on PostgreSQL, by one prepared statement on SQLite."""
-        if self.dialect == "postgresql":
-            raw: Any = (await self.conn.get_raw_connection()).driver_connection
-            await raw.copy_records_to_table(table.name, columns=columns, records=rows)
-            return
-        names, places = ", ".join(columns), ", ".join("?" * len(columns))
-        insert = f"INSERT INTO {table.name} ({names}) VALUES ({places})"  # noqa: S608  our own tables' names
-        await uncut(self.conn.exec_driver_sql(insert, list(rows)))
 
     def tell(self, event: Event) -> None:
         """Announce a fact: it is heard if and only if this transaction commits."""
@@ -133,14 +130,12 @@ class Tx:
         if self.enqueued:
             await self.run(self.insert(tables.job).on_conflict_do_nothing(), self.enqueued)
         if self.told:
-            if self.dialect == "postgresql":
-                # Positions must appear in order of commit, or a reader would step over a late one.
-                await self.conn.exec_driver_sql(
-                    "SELECT pg_advisory_xact_lock(hashtext(current_schema() || '.outbox'))"
-                )
             ids = ids_after("evt", "", len(self.told), self.now_us)
             rows = [(id_, *fact) for id_, fact in zip(ids, self.told, strict=True)]
-            await self.append(tables.outbox, OUTBOX_COLUMNS, rows)
+            if self.dialect == "postgresql":
+                await self.conn.exec_driver_sql(_TELL_AT_ONCE, tuple(zip(*rows, strict=True)))
+            else:
+                await uncut(self.conn.exec_driver_sql(_TELL_BY_ROW, rows))
 
     async def _execute(self, statement: Executable, params: Params | None) -> CursorResult[Any]:
         work = self.conn.execute(statement, params)

@@ -6,10 +6,11 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from tests.kit.books import EUR, GB, INVENTORY, Books, user
+from tests.kit.books import CLEARING, EUR, GB, INVENTORY, Books, post, posting, user
 from tollway.services.ledger.model.metering import UseMark
 from tollway.services.ledger.model.records import LegRow, LotMove, Seal, Txn, UsageLine
 from tollway.services.ledger.model.values import Account, Asset, Hold, Lot, Mark, account_id
+from tollway.services.ledger.service.performing import perform, request_for
 from tollway.services.ledger.store import tables as t
 
 
@@ -112,6 +113,22 @@ async def test_a_leg_cannot_mix_assets_or_stay_on_one_account(used_books: Books)
     assert "amount" in await refused(desk, t.leg.insert().values(empty))
     twice = {**known, "debit_version": 1}
     assert "debit" in await refused(desk, t.leg.insert().values(twice))
+
+
+async def test_references_are_looked_up_one_by_one_whatever_came_first(desk: Books) -> None:
+    """PostgreSQL keeps the plan of the guard that it made for the first page, which had one leg or none."""
+    if desk.db.dialect == "sqlite":
+        return
+    async with desk.db.transaction() as tx:
+        for people in (["ann"], [f"p{number}" for number in range(200)]):
+            await perform(tx, [request_for(posting(name, post(CLEARING, user(name), 1))) for name in people])
+        looked_up = await tx.scalar(
+            text(
+                "SELECT idx_tup_fetch FROM pg_stat_xact_user_tables "
+                "WHERE schemaname = current_schema() AND relname = 'account'"
+            )
+        )
+    assert 400 <= looked_up < 2000
 
 
 async def test_a_key_and_a_reversal_exist_once(desk: Books) -> None:

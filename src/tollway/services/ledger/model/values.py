@@ -70,7 +70,7 @@ class Account(NamedTuple):
     def debited(self, posted: int, pending: int) -> "Account":
         """Return the account after a leg on its debit side. Raises Invalid when it would not fit 64 bits."""
         if self.debits_posted + posted > MAX_UNITS or self.debits_pending + pending > MAX_UNITS:
-            raise Invalid(f"the account {self.id} can't give that much")
+            raise Invalid.of("amount", "is more than an account can give")
         return Account(
             self.id,
             self.ref,
@@ -87,7 +87,7 @@ class Account(NamedTuple):
     def credited(self, posted: int, pending: int) -> "Account":
         """Return the account after a leg on its credit side. Raises Invalid when it would not fit 64 bits."""
         if self.credits_posted + posted > MAX_UNITS or self.credits_pending + pending > MAX_UNITS:
-            raise Invalid(f"the account {self.id} can't hold that much")
+            raise Invalid.of("amount", "is more than an account can hold")
         return Account(
             self.id,
             self.ref,

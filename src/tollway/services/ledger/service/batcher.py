@@ -87,6 +87,8 @@ class Batcher:
             plan = await self._plan(batch)
             if writing is not None:
                 await writing
+            if plan is None or not self._desk.ends_with(plan):
+                plan = await self._plan(batch)  # the batch before was written otherwise than the book said
             writing = spawn(self._settle(batch, plan), "ledger-writer")
         if writing is not None:
             await writing

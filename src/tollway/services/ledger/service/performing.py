@@ -4,6 +4,7 @@
 book open from one batch to the next, which spares most of the reading.
 """
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from tollway.services.ledger.store.opening import last_written, lay_open, take_p
 from tollway.services.ledger.store.writing import write_page
 
 MAX_BOOK = 200_000  # places; about 100 MB
+AT_A_STRETCH = 25  # commands, well below a millisecond
 
 
 class Request(NamedTuple):
@@ -83,9 +85,25 @@ class Desk:
 
     def __init__(self) -> None:
         self._open: _OpenBook | None = None
+        self._turn = asyncio.Lock()
 
     async def plan(self, tx: Tx, requests: Sequence[Request], last: str | None = None) -> Plan:
-        """Apply commands to the book. With `last`, begin with a new book that shows the state after it."""
+        """Apply commands to the book. With `last`, begin with a new book that shows the state after it.
+
+        One plan at a time: another that got at the book in between would build on what this one has only half done.
+        """
+        async with self._turn:
+            return await self._plan(tx, requests, last)
+
+    def ends_with(self, plan: Plan) -> bool:
+        """Tell whether the book shows this plan as the last, so that both are good or neither is."""
+        return self._open is not None and self._open.last == (plan.page.last_txn or plan.after)
+
+    def clear(self) -> None:
+        """Close the book: what it shows may never be written."""
+        self._open = None
+
+    async def _plan(self, tx: Tx, requests: Sequence[Request], last: str | None) -> Plan:
         if self._open is None or self._open.book.places > MAX_BOOK or last is not None:
             self._open = _OpenBook(Book(), await last_written(tx) if last is None else last)
         here = self._open
@@ -97,16 +115,16 @@ class Desk:
         answers: list[Any] = []
         announcements: list[tuple[Announcement, str]] = []
         ids = ids_after("txn", after, len(requests), tx.now_us)
-        for request, txn_id in zip(requests, ids, strict=True):
+        for place, (request, txn_id) in enumerate(zip(requests, ids, strict=True), 1):
+            if place % AT_A_STRETCH == 0:
+                await asyncio.sleep(
+                    0
+                )  # the database has finished a statement perhaps, and waits for the next
             answers.append(_answer(here.book, request, txn_id, tx.now_us))
             announcements += [(made, request.correlation_id) for made in here.book.take_announcements()]
         page = here.book.turn_page()
         here.last = page.last_txn or after
         return Plan(after, page, answers, announcements)
-
-    def clear(self) -> None:
-        """Close the book: what it shows may never be written."""
-        self._open = None
 
 
 class _OpenBook:

@@ -1,111 +1,119 @@
-"""Writing a page: everything that a batch changed, a few statements however long the batch is.
+"""Writing a page: everything that a batch changed, however long the batch is.
 
-On PostgreSQL rows go in by COPY and counters by one UPDATE from arrays; on SQLite one prepared statement runs
-for all rows.
+On PostgreSQL that is one statement, which takes the rows of each table as an array: the server works through the
+whole page by itself while the next one is planned here, and a lone caller waits for one answer, not for a dozen.
+On SQLite one prepared statement runs for all rows of a table.
+
+Rows that are there already are changed by the conflict of their key, which no planner can get wrong: PostgreSQL
+keeps the plan that it made when the tables were small. They only ever go forward, and a row that would not is noticed.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import Any, NamedTuple
 
-from sqlalchemy import Table, bindparam
+from sqlalchemy import Table
 
 from tollway.fabric.db import Tx
+from tollway.kit.tasks import uncut
 from tollway.services.ledger.model.records import Page
-from tollway.services.ledger.model.values import Account, Asset, Hold, Mark
 from tollway.services.ledger.store import tables as t
 from tollway.services.ledger.store.rows import account_row
 
 Rows = Sequence[tuple[Any, ...]]
-Cells = Sequence[tuple[str, str]]
-"""Columns with their PostgreSQL types."""
 
-_COUNTERS: Cells = (
-    ("debits_posted", "bigint"),
-    ("credits_posted", "bigint"),
-    ("debits_pending", "bigint"),
-    ("credits_pending", "bigint"),
-    ("version", "bigint"),
+
+class _Step(NamedTuple):
+    """What becomes of a page's rows of one table: they are added, and those that are there already changed."""
+
+    table: Table
+    changes: tuple[str, ...] = ()  # the columns that may change; none: every row must be new
+    forward: str = ""  # what must be true of the old row and the new one, called excluded
+
+
+_COUNTERS = ("debits_posted", "credits_posted", "debits_pending", "credits_pending", "version")
+_STEPS = (
+    _Step(t.txn),
+    _Step(t.asset, ("transferable", "revision", "defined_by"), "asset.revision < excluded.revision"),
+    _Step(t.account),
+    _Step(t.account, _COUNTERS, "account.version < excluded.version"),
+    _Step(t.hold),
+    _Step(t.hold, ("remaining", "state"), "hold.remaining > excluded.remaining"),
+    _Step(t.leg),
+    _Step(t.lot),
+    _Step(t.lot, ("remaining",), "lot.remaining > excluded.remaining"),
+    _Step(t.lot_move),
+    _Step(t.usage_line),
+    _Step(
+        t.usage_mark,
+        ("posted", "last_sequence", "closed"),
+        "usage_mark.last_sequence < excluded.last_sequence",
+    ),
 )
-_HOLD_STATE: Cells = (("remaining", "bigint"), ("state", "text"))
-_LOT_STATE: Cells = (("remaining", "bigint"),)
 
 
 async def write_page(tx: Tx, page: Page) -> None:
     """Write what a page holds and move the pen on. The pen must be held."""
     if not page.txns:
         return
-    await _insert(tx, t.txn, page.txns)
-    await _define(tx, page.assets.values())
-    await _insert(tx, t.account, [account_row(account) for account in page.accounts_opened.values()])
-    await _insert(tx, t.hold, list(page.holds_made.values()))
-    await _insert(tx, t.leg, page.legs)
-    await _insert(tx, t.lot, list(page.lots_opened.values()))
-    await _insert(tx, t.lot_move, page.moves)
-    await _insert(tx, t.usage_line, page.usage)
-    await _update(tx, t.account, _COUNTERS, [_counters(one) for one in page.accounts_changed.values()])
-    await _update(tx, t.hold, _HOLD_STATE, [_hold_state(one) for one in page.holds_changed.values()])
-    await _update(tx, t.lot, _LOT_STATE, [(lot.id, lot.remaining) for lot in page.lots_changed.values()])
-    await _mark(tx, page.marks.values())
-    await tx.run(t.pen.update().where(t.pen.c.id == 1).values(last_txn=page.last_txn, turn=t.pen.c.turn + 1))
-
-
-async def _insert(tx: Tx, table: Table, rows: Rows) -> None:
-    if rows:
-        await tx.append(table, [column.name for column in table.c], rows)
-
-
-async def _update(tx: Tx, table: Table, cells: Cells, rows: Rows) -> None:
-    """Set `cells` by id; each row is the id and the new values."""
-    if not rows:
-        return
+    rows = list(_rows(page))
     if tx.dialect == "postgresql":
-        # The driver's own connection: it is inside the transaction since the pen was taken.
-        raw: Any = (await tx.conn.get_raw_connection()).driver_connection
-        done = await raw.execute(_update_many(table, cells), *zip(*rows, strict=True))
-        assert done == f"UPDATE {len(rows)}", f"{table.name}: {done} of {len(rows)} rows"
-        return
-    names = [name for name, _ in cells]
-    update = (
-        table.update()
-        .where(table.c.id == bindparam("which"))
-        .values({name: bindparam(f"new_{name}") for name in names})
-    )
-    keys = ["which", *(f"new_{name}" for name in names)]
-    result = await tx.run(update, [dict(zip(keys, row, strict=True)) for row in rows])
-    assert result.rowcount == len(rows), f"{table.name}: {result.rowcount} of {len(rows)} rows"
+        written = await _write_at_once(tx, rows, page.last_txn)
+    else:
+        written = [await _write_rows(tx, step, some) for step, some in zip(_STEPS, rows, strict=True)]
+        moved = t.pen.update().where(t.pen.c.id == 1)
+        await tx.run(moved.values(last_txn=page.last_txn, turn=t.pen.c.turn + 1))
+    assert written == [len(some) for some in rows], f"the books are further than the page: {written}"
 
 
-def _update_many(table: Table, cells: Cells) -> str:
-    sets = ", ".join(f"{name} = new.{name}" for name, _ in cells)
-    arrays = ", ".join(f"${place}::{kind}[]" for place, (_, kind) in enumerate(cells, 2))
-    names = ", ".join(name for name, _ in cells)
-    return (
-        f"UPDATE {table.name} SET {sets} FROM unnest($1::text[], {arrays}) AS new (id, {names}) "  # noqa: S608
-        f"WHERE {table.name}.id = new.id"
-    )
+def _rows(page: Page) -> Iterator[Rows]:
+    """Lay the page out as rows, one list for each step."""
+    yield page.txns
+    yield list(page.assets.values())
+    yield [account_row(account) for account in page.accounts_opened.values()]
+    yield [account_row(account) for account in page.accounts_changed.values()]
+    yield list(page.holds_made.values())
+    yield list(page.holds_changed.values())
+    yield page.legs
+    yield list(page.lots_opened.values())
+    yield list(page.lots_changed.values())
+    yield page.moves
+    yield page.usage
+    yield list(page.marks.values())
 
 
-async def _define(tx: Tx, assets: Iterable[Asset]) -> None:
-    for one in assets:
-        row = one._asdict()
-        changed = {name: row[name] for name in ("transferable", "revision", "defined_by")}
-        statement = tx.insert(t.asset).values(row)
-        await tx.run(statement.on_conflict_do_update(index_elements=[t.asset.c.code], set_=changed))
+async def _write_at_once(tx: Tx, rows: Sequence[Rows], last_txn: str) -> list[int]:
+    # The driver's own connection: it is inside the transaction since the pen was taken.
+    raw: Any = (await tx.conn.get_raw_connection()).driver_connection
+    return list(await raw.fetchrow(_whole_page(), *rows, last_txn))
 
 
-async def _mark(tx: Tx, marks: Iterable[Mark]) -> None:
-    rows = [mark._asdict() for mark in marks]
-    if rows:
-        statement = tx.insert(t.usage_mark)
-        changed = {name: statement.excluded[name] for name in ("posted", "last_sequence", "closed")}
-        await tx.run(
-            statement.on_conflict_do_update(index_elements=[t.usage_mark.c.session_id], set_=changed), rows
-        )
+async def _write_rows(tx: Tx, step: _Step, rows: Rows) -> int:
+    if not rows:
+        return 0
+    places = ", ".join("?" * len(step.table.c))
+    written = await uncut(tx.conn.exec_driver_sql(_put(step, f"VALUES ({places})"), list(rows)))
+    return written.rowcount
 
 
-def _counters(account: Account) -> tuple[Any, ...]:
-    return (account.id, *account[3:8])
+@cache
+def _whole_page() -> str:
+    """Spell out the statement that takes an array of rows for each step, and the last transaction."""
+    puts = [
+        _put(step, f"SELECT * FROM unnest(${place}::{step.table.name}[])")  # noqa: S608  our own tables' names
+        for place, step in enumerate(_STEPS, 1)
+    ]
+    parts = [f"put{place} AS ({put} RETURNING 1)" for place, put in enumerate(puts, 1)]
+    parts.append(f"moved AS (UPDATE pen SET last_txn = ${len(puts) + 1}, turn = turn + 1 WHERE id = 1)")  # noqa: S608
+    counts = ", ".join(f"(SELECT count(*) FROM put{place})" for place in range(1, len(puts) + 1))  # noqa: S608
+    return f"WITH {', '.join(parts)} SELECT {counts}"
 
 
-def _hold_state(hold: Hold) -> tuple[Any, ...]:
-    return (hold.id, hold.remaining, hold.state)
+@cache
+def _put(step: _Step, rows: str) -> str:
+    put = f"INSERT INTO {step.table.name} {rows}"
+    if not step.changes:
+        return put
+    key = next(iter(step.table.c)).name
+    sets = ", ".join(f"{name} = excluded.{name}" for name in step.changes)
+    return f"{put} ON CONFLICT ({key}) DO UPDATE SET {sets} WHERE {step.forward}"
