@@ -5,8 +5,14 @@ that changes its mind between check and dial (DNS rebinding) gains nothing. `ipa
 guard: it passes multicast, and IPv6 addresses that carry a private IPv4 address inside them. So the
 refused networks are written out here, from the IANA special-purpose registries (RFC 6890 and its heirs),
 and all embeddings of IPv4 in IPv6 are refused as such.
+
+The platform's own services are refused before everything else, whatever an operator allows. One that listens
+everywhere (0.0.0.0, ::) is reached by any address of this machine; which ones these are is asked of the kernel
+when somebody dials such a port, so addresses that come and go need no attention.
 """
 
+import errno
+import socket
 from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
@@ -65,6 +71,8 @@ class Guard:
             self._denied[network.version].append((network, why))
         self._allowed = [ip_network(text) for text in allow]
         self._services: set[tuple[Address, int]] = set()
+        self._everywhere: set[int] = set()  # ports of services that listen on all addresses of this machine
+        self._named: dict[tuple[str, int], set[Address]] = {}
         self._service_ports: set[int] = set()
         self._judged: dict[str, str] = {}  # remembered, as most addresses come again
         for text in services:
@@ -72,15 +80,29 @@ class Guard:
             self.deny_service(host, int(port))
 
     def deny_service(self, host: str, port: int) -> None:
-        """Refuse one endpoint of the platform itself, whatever is allowed; names are left to the ranges."""
+        """Refuse one endpoint of the platform itself, whatever is allowed.
+
+        A name is refused once it was `resolved`.
+        """
+        self._service_ports.add(port)
         try:
             address = ip_address(host.strip("[]"))
         except ValueError:
+            self._named.setdefault((host, port), set())
             return
-        # Listening everywhere means listening on loopback, which `allow` may have opened.
-        hosts = (ip_address("127.0.0.1"), ip_address("::1")) if address.is_unspecified else (address,)
-        self._services.update((host, port) for host in hosts)
-        self._service_ports.add(port)
+        if address.is_unspecified:
+            self._everywhere.add(port)
+        else:
+            self._services.add((address, port))
+
+    @property
+    def named_services(self) -> list[tuple[str, int]]:
+        """The services that were given by name, as (host, port)."""
+        return list(self._named)
+
+    def resolved(self, host: str, port: int, addresses: Iterable[str]) -> None:
+        """Note where a named service is now."""
+        self._named[host, port] = {ip_address(text) for text in addresses}
 
     def denies(self, text: str, port: int) -> str:
         """Return why this address may not be dialled; empty when it may."""
@@ -95,9 +117,16 @@ class Guard:
 
     def _is_service(self, text: str, port: int) -> bool:
         try:
-            return (ip_address(text), port) in self._services
+            address = ip_address(text)
         except ValueError:
             return True
+        if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+            address = address.ipv4_mapped
+        if address.is_unspecified or (address, port) in self._services:
+            return True  # a connection to 0.0.0.0 ends on this machine
+        if any(at == port and address in found for (_, at), found in self._named.items()):
+            return True
+        return port in self._everywhere and is_local(address)
 
     def _judge(self, text: str) -> str:
         try:
@@ -114,3 +143,17 @@ class Guard:
         if address.version == 6 and address not in _GLOBAL_UNICAST:
             return "not assigned for global unicast"
         return ""
+
+
+def is_local(address: Address) -> bool:
+    """Tell whether this machine answers to an address: only then the kernel lets a socket have it.
+
+    Where `ip_nonlocal_bind` is set the kernel lets any, and everything passes for local: too much is refused then.
+    """
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((str(address), 0))
+    except OSError as error:
+        return error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+    return True

@@ -108,6 +108,7 @@ class Edge:
         self._tasks = [
             spawn(self._follow(), f"changes for {self._node}"),
             spawn(self._keep_book(), f"meter book of {self._node}"),
+            spawn(self._keep_finding_services(), f"names of the platform's services, for {self._node}"),
         ]
 
     async def stop(self) -> None:
@@ -150,6 +151,7 @@ class Edge:
 
     async def _follow(self) -> None:
         """Announce the node, then follow the changes from there on, for ever."""
+        await self._find_services()
         sequence = await self._door.announce()
         self._logins.open = self.ready = True
         backoff, complaint = Backoff(most_s=1.0), Complaint(QUIET_S)
@@ -176,6 +178,23 @@ class Edge:
         for flow in self._allowances.live_flows():
             if touches(change, flow.grant) and flow.carrier is not None:
                 flow.carrier.cut(cause)
+
+    async def _find_services(self) -> None:
+        """Resolve what of the platform was given by name, so that nobody is let through to it."""
+        loop = asyncio.get_running_loop()
+        for host, port in self._guard.named_services:
+            try:
+                async with asyncio.timeout(self._settings.lookup_timeout_s):
+                    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            except (OSError, TimeoutError) as error:
+                _log.info("%s, a service of the platform, cannot be resolved now: %s", host, error)
+            else:
+                self._guard.resolved(host, port, {str(each[4][0]).partition("%")[0] for each in found})
+
+    async def _keep_finding_services(self) -> None:
+        while self._guard.named_services:
+            await asyncio.sleep(_NAMES_EVERY_S)
+            await self._find_services()
 
     async def _keep_book(self) -> None:
         """Sync the book every second: the bound for what a power cut can lose."""

@@ -27,7 +27,8 @@ class EdgeSettings(BaseModel):
     denied_ports: list[int] = Field([25], description="Ports of targets that nobody may reach")
     denied_domains: list[str] = Field([], description="Domains that nobody may reach, with all below them")
     denied_services: list[str] = Field(
-        [], description="host:port of the platform's own services, always denied"
+        [],
+        description="host:port that are always denied, besides the platform's own services as far as known here",
     )
     allow_ranges: list[str] = Field(
         [], description="Networks (CIDR) allowed although the address guard denies them"

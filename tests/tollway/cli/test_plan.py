@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from tollway.cli.plan import DEMO_RANGE, OFFSETS, make_plan
+from tollway.edge.guard import Guard
 from tollway.settings import load
 from tollway.topology import EDGE, GATEWAY, ROOMS
+from tollway.topology.fronts import own_services
 
 
 def test_one_machine_is_a_business_and_its_edges(tmp_path: Path) -> None:
@@ -44,6 +46,40 @@ def test_only_a_development_platform_lets_the_demo_reach_loopback(
     plan = make_plan(loaded.settings, loaded.origins, 9000, 1, split=False)
     told = plan.environment.get("TOLLWAY_EDGE__ALLOW_RANGES")
     assert (json.loads(told) if told else None) == open_to
+
+
+@pytest.mark.parametrize("split", [False, True])
+@pytest.mark.parametrize("operators", [[], ["192.0.2.7:9"]])
+def test_every_port_of_the_platform_is_out_of_the_proxies_reach(
+    tmp_path: Path, split: bool, operators: list[str]
+) -> None:
+    """In each shape the edge learns of all processes, also when the operator has a list of their own."""
+    given = {
+        "TOLLWAY_EDGE__DENIED_SERVICES": json.dumps(operators),
+        "TOLLWAY_DATABASE__URL": "postgresql://tollway:secret@db.internal/tollway",
+        "TOLLWAY_DATABASE__ROOMS": json.dumps({"ledger": "postgresql://u@10.0.0.5:6432,[fd00::5]/ledger"}),
+        "TOLLWAY_NETWORK__REDIS": "redis://10.0.0.6",
+    }
+    loaded = load({"data": str(tmp_path)}, given if operators else {})
+    plan = make_plan(loaded.settings, loaded.origins, 9000, 2, split=split)
+    told = load({"data": str(tmp_path)}, {**(given if operators else {}), **plan.environment}).settings
+    denied = own_services(told)
+    assert {f"127.0.0.1:{port}" for name, port in plan.ports.items() if not split or name != "rpc"} <= {
+        *denied
+    }
+    if operators:
+        assert {"db.internal:5432", "10.0.0.5:6432", "fd00::5:5432", "10.0.0.6:6379"} <= {*denied}
+    guard = Guard(["0.0.0.0/0"], denied)
+    assert all(guard.denies("127.0.0.1", port) for name, port in plan.ports.items() if name != "rpc")
+
+
+def test_a_platform_that_listens_everywhere_is_denied_everywhere(tmp_path: Path) -> None:
+    loaded = load({"data": str(tmp_path)}, {"TOLLWAY_GATEWAY__ADMIN_HOST": "0.0.0.0"})
+    plan = make_plan(loaded.settings, loaded.origins, 9000, 1, split=False)
+    told = load({"data": str(tmp_path)}, {"TOLLWAY_GATEWAY__ADMIN_HOST": "0.0.0.0", **plan.environment})
+    guard = Guard(["0.0.0.0/0"], own_services(told.settings))
+    assert guard.denies("127.8.8.8", plan.ports["admin"])
+    assert not guard.denies("127.8.8.8", plan.ports["inbox"])
 
 
 def test_what_the_operator_set_is_left_alone(tmp_path: Path) -> None:

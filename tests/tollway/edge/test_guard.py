@@ -1,6 +1,7 @@
 """The address guard: a table of what may and what may not be dialled."""
 
 import ipaddress
+import socket
 
 import pytest
 from hypothesis import given
@@ -67,16 +68,40 @@ def test_an_operator_may_trust_a_network_but_never_the_platform_itself() -> None
         assert guard.denies(address, port) == "a service of the platform"
 
 
-def test_a_service_that_listens_everywhere_listens_on_loopback() -> None:
-    guard = Guard(["127.0.0.0/8", "::1/128"], ["0.0.0.0:3128"])
-    assert guard.denies("127.0.0.1", 3128)
-    assert guard.denies("::1", 3128)
-    assert not guard.denies("127.0.0.1", 3129)
+@pytest.mark.parametrize("everywhere", ["0.0.0.0:3128", "[::]:3128"])
+def test_a_service_that_listens_everywhere_is_denied_at_every_address_of_this_machine(
+    everywhere: str,
+) -> None:
+    guard = Guard(["0.0.0.0/0", "::/0"], [everywhere])
+    ours = {"127.0.0.1", "127.9.9.9", "::1", "0.0.0.0", "::", "::ffff:127.0.0.1", *own_addresses()}
+    for address in ours:
+        assert guard.denies(address, 3128) == "a service of the platform", address
+        assert not guard.denies(address, 3129)
+    for address in ("192.0.2.1", "10.250.251.252", "2001:db8::1"):  # another machine's port is its own affair
+        assert not guard.denies(address, 3128)
 
 
-def test_a_service_given_by_name_is_no_address() -> None:
-    guard = Guard(["127.0.0.0/8"], ["ledger.internal:9000"])
-    assert not guard.denies("127.0.0.1", 9000)
+def own_addresses() -> set[str]:
+    found = socket.getaddrinfo(socket.gethostname(), None, family=socket.AF_INET)
+    return {str(each[4][0]) for each in found}
+
+
+def test_a_target_of_no_address_is_this_machine() -> None:
+    guard = Guard(["0.0.0.0/0", "::/0"], ["127.0.0.1:8001"])
+    for address in ("0.0.0.0", "::", "::ffff:127.0.0.1"):
+        assert guard.denies(address, 8001) == "a service of the platform"
+
+
+def test_a_service_given_by_name_is_denied_wherever_it_is_now() -> None:
+    guard = Guard(["0.0.0.0/0"], ["ledger.internal:9000"])
+    assert guard.named_services == [("ledger.internal", 9000)]
+    assert not guard.denies("10.0.0.7", 9000)
+    guard.resolved("ledger.internal", 9000, ["10.0.0.7", "10.0.0.8"])
+    assert guard.denies("10.0.0.7", 9000) == guard.denies("10.0.0.8", 9000) == "a service of the platform"
+    guard.resolved("ledger.internal", 9000, ["10.0.0.9"])
+    assert not guard.denies("10.0.0.7", 9000)
+    assert guard.denies("10.0.0.9", 9000)
+    assert not guard.denies("10.0.0.9", 9001)
 
 
 def test_judgements_are_remembered_without_bound_on_trouble() -> None:

@@ -1,6 +1,7 @@
 """The edge as a whole, told as stories: what was charged is what was on the wire, to the byte."""
 
 import asyncio
+import contextlib
 import time
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from tests.kit.edges import Client, World, echo, flood, pattern, running_edge, until, web, world
 from tests.kit.fake_access import FakeAccess
+from tests.tollway.edge.test_guard import own_addresses
 
 MB = 1_000_000
 
@@ -378,3 +380,33 @@ async def test_a_room_that_has_forgotten_the_node_is_told_of_it_without_any_use(
         access.announce("user_suspended", user_id="usr_alice")
         assert await client.rest() == b""
         await client.close()
+
+
+@pytest.mark.parametrize("place", ["0.0.0.0", "127.0.0.1", "localhost"])
+async def test_nobody_reaches_the_platform_through_the_proxy_whatever_is_allowed(
+    tmp_path: Path, place: str
+) -> None:
+    """A gateway's admin port, say: found under any address or name of this machine."""
+    async with contextlib.AsyncExitStack() as stack:
+        server = await stack.enter_async_context(await asyncio.start_server(echo, place, 0))
+        port = server.sockets[0].getsockname()[1]
+        everything = {"allow_ranges": ["0.0.0.0/0", "::/0"], "denied_services": [f"{place}:{port}"]}
+        here = await stack.enter_async_context(world(tmp_path, echo, **everything))
+        ways = ["127.0.0.1", "0.0.0.0", "localhost", "[::ffff:127.0.0.1]"]
+        if place == "0.0.0.0":
+            ways += ["127.9.9.9", *own_addresses()]
+        for way in ways:
+            client = await here.client()
+            await client.send(here.connect_head(f"{way}:{port}"))
+            head = await client.head()
+            assert head.startswith(b"HTTP/1.1 403 "), (way, head)
+            await client.close()
+            refused, reply = await here.socks_ask(way.strip("[]"), port)
+            assert reply == (1 if way.startswith("[") else 2), way  # SOCKS names carry no such literal
+            await refused.close()
+        plain = await here.client()
+        await plain.send(here.get("/metrics", port=port))
+        assert (await plain.response())[0] == 403
+        await plain.close()
+        allowed = await here.tunnel()
+        await allowed.close()

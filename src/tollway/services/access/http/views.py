@@ -22,7 +22,10 @@ LimitQuery = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
 
 
 class LimitsView(BaseModel):
-    """What all connections of an access may do together; 0 is no limit."""
+    """What all connections of an access may do together on one proxy node; 0 is no limit.
+
+    Each node counts for itself, so over two nodes twice as much is possible. Only what is held is shared by all.
+    """
 
     max_flows: int
     rate_limit_bytes_s: UnitsText
