@@ -2,9 +2,10 @@
 
 import asyncio
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from tests.kit.clock import FakeClock
@@ -118,3 +119,20 @@ async def test_a_writer_cut_off_in_the_middle_holds_up_nobody(plain_db: Database
             await write()
     async with plain_db.snapshot() as tx:
         assert await tx.scalar(select(func.count()).select_from(tables.outbox)) >= 40
+
+
+async def test_a_connection_that_died_while_it_lay_idle_is_replaced_unnoticed(
+    clock: FakeClock, tmp_path: Path
+) -> None:
+    async with database("postgresql", tmp_path, clock) as db:
+        await asyncio.gather(*(count(db) for _ in range(4)))
+        async with db.snapshot() as tx:
+            dead = await tx.all(
+                text(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+                    "AND application_name = current_setting('application_name')"
+                )
+            )
+        assert len(dead) >= 3
+        with patch("tollway.fabric.db.postgres.ALIVE_S", 0.0):
+            assert await asyncio.gather(*(count(db) for _ in range(4))) == [0] * 4

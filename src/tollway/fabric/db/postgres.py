@@ -1,13 +1,19 @@
 """PostgreSQL through asyncpg: a schema per room, in one server or many."""
 
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import Any
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from tollway.fabric.db.database import DatabaseUnusable, Dialect
 from tollway.kit.errors import Unavailable
+
+# A connection that was used a moment ago is taken to be alive: to ask takes three journeys to the server.
+ALIVE_S = 1.0
 
 
 class PostgresDatabase:
@@ -22,7 +28,6 @@ class PostgresDatabase:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=30,
-            pool_pre_ping=True,
             hide_parameters=True,  # errors are logged, and values may be secrets
             connect_args={
                 "timeout": 10,
@@ -34,6 +39,9 @@ class PostgresDatabase:
                 },
             },
         )
+
+        event.listen(self._engine.sync_engine, "checkin", self._on_checkin)
+        event.listen(self._engine.sync_engine, "checkout", self._on_checkout)
 
     async def start(self) -> None:
         """Connect and make the schema. Raises DatabaseUnusable."""
@@ -75,3 +83,16 @@ class PostgresDatabase:
                     yield conn
         except OSError as error:
             raise Unavailable("the database does not answer; try again soon") from error
+
+    def _on_checkin(self, _connection: Any, record: Any) -> None:
+        record.info["idle_since"] = time.monotonic()
+
+    def _on_checkout(self, connection: Any, record: Any, _proxy: Any) -> None:
+        if time.monotonic() - record.info.get("idle_since", time.monotonic()) < ALIVE_S:
+            return
+        dialect = self._engine.sync_engine.dialect
+        try:
+            dialect.do_ping(connection)
+        except dialect.loaded_dbapi.Error as error:
+            # The pool then makes new connections, and does not offer the others of the same age.
+            raise InvalidatePoolError from error

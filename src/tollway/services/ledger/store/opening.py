@@ -46,8 +46,8 @@ _KNOWN = {
     ),
     "postgresql": text(
         "SELECT t.scope, t.key, t.id, t.request_hash, t.status, t.reason, t.detail "
-        "FROM unnest(CAST(:scopes AS text[]), CAST(:keys AS text[])) AS n (scope, key) "
-        "JOIN txn AS t ON t.scope = n.scope AND t.key = n.key"
+        "FROM unnest(CAST(:scopes AS text[]), CAST(:keys AS text[])) AS n (scope, key) CROSS JOIN LATERAL "
+        "(SELECT * FROM txn WHERE txn.scope = n.scope AND txn.key = n.key LIMIT 1) AS t"
     ),
 }
 
