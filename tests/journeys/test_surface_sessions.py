@@ -124,6 +124,18 @@ def test_a_planted_cookie_never_becomes_a_session(house: Business, dora: Custome
     assert nobody.get("/api/auth/me", cookie=f"{mine.cookie}; {again.cookie}").status == 401
 
 
+def test_a_browser_that_signs_in_again_leaves_its_old_session(
+    house: Business, dora: Customer, page: Browser
+) -> None:
+    again = Browser(house, dora.login, cookie=page.cookie, **page.proof)
+    assert again.cookie != page.cookie
+    until(lambda: page.get("/api/auth/me").status == 401, 5)
+    assert again.get("/api/auth/me").status == 200
+    # A foreign page, which has no proof, ends nobody's session by signing somebody in.
+    Browser(house, house.customer().login, cookie=again.cookie)
+    assert again.get("/api/auth/me").status == 200
+
+
 @pytest.mark.parametrize("value", ["", "x", "%00", '"', "a" * 300, "../../x", "' OR '1'='1"])
 def test_a_guessed_cookie_opens_nothing(value: str, nobody: Caller) -> None:
     assert nobody.get("/api/auth/me", cookie=f"{COOKIE}={value}").status == 401

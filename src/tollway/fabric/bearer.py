@@ -40,6 +40,7 @@ LEEWAY_S = 30
 KEYS_MAX_AGE_S = 300  # a key set older than this is fetched anew, in the background
 UNKNOWN_KID_PAUSE_S = 30  # how often an unknown `kid` may cause a fetch
 LIMIT_BYTES = 4096
+BROWSER = "tollway-browser"  # the `client_id` of a browser's session
 
 _FAILED_FETCH_PAUSE_S = 1
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
@@ -48,7 +49,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a good access token says. `amr` is how the user proved who they are (RFC 8176)."""
+    """What a good access token says. `amr` is how the user proved who they are (RFC 8176), `client` with what."""
 
     user_id: str
     session_id: str
@@ -57,6 +58,7 @@ class Claims:
     issued_at_us: int
     expires_at_us: int
     amr: tuple[str, ...] = ()
+    client: str = ""
 
 
 class Verifier:
@@ -108,6 +110,7 @@ class Verifier:
             issued_at_us=issued_at * SECOND_US,
             expires_at_us=expires_at * SECOND_US,
             amr=tuple(_texts(payload, "amr")),
+            client=str(payload.get("client_id") or ""),
         )
 
 

@@ -17,7 +17,7 @@ from tollway.fabric.rest.fields import (
 )
 from tollway.fabric.rest.idempotency import Answer, idempotent
 from tollway.fabric.rest.policy import Policy, policy
-from tollway.fabric.rest.principal import IdempotencyKey, Principal, Who
+from tollway.fabric.rest.principal import IdempotencyKey, Principal, Who, browser_session
 from tollway.fabric.rest.server import RestServer
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "UnitsText",
     "UtcTime",
     "Who",
+    "browser_session",
     "build_app",
     "idempotent",
     "policy",

@@ -7,10 +7,11 @@ from fastapi import Depends, Header, Request
 from fastapi.routing import APIRoute
 
 from tollway.contracts.errors import IdempotencyKeyMissing
-from tollway.fabric.bearer import Revocations, Verifier
+from tollway.fabric.bearer import BROWSER, Revocations, Verifier
 from tollway.fabric.rest.policy import policy_of
+from tollway.fabric.rest.strict import check_json
 from tollway.fabric.rpc import acting
-from tollway.kit.errors import Forbidden, Invalid, Unauthenticated, UnsupportedMediaType
+from tollway.kit.errors import Forbidden, Invalid, Problem, Unauthenticated, UnsupportedMediaType
 
 MAX_KEY_LENGTH = 255
 
@@ -23,30 +24,48 @@ class Principal:
     session_id: str
     roles: frozenset[str]
     auth_time_us: int
+    client: str = ""
 
 
 async def authorize(request: Request):
     """Check the route's policy against the bearer token; the rooms never trust the gateway for this.
 
     Raises Unauthenticated without a valid token, Forbidden when the roles do not suffice, UnsupportedMediaType for
-    a body that does not say that it is JSON: one that a form of a foreign page could send is never read as such.
+    a body that does not say that it is JSON: one that a form of a foreign page could send is never read as such, and
+    Malformed for one that two readers could read differently.
     """
     route = request.scope.get("route")
     if not isinstance(route, APIRoute):
         yield
         return
-    demanded = policy_of(route)
-    if demanded.permission == "public":
-        await _check_media_type(request, route)
+    principal = await admit(request, route)
+    await _check_body(request, route)
+    if principal is None:
         yield
         return
-    principal = await _principal(request)
-    if not demanded.allows(principal.roles):
-        raise Forbidden(f"this needs the permission {demanded.permission}")
-    await _check_media_type(request, route)
     request.state.principal = principal
     with acting(user_id=principal.user_id):
         yield
+
+
+async def admit(request: Request, route: APIRoute) -> Principal | None:
+    """Return who may use the route; None where everybody may. Raises Unauthenticated, Forbidden."""
+    demanded = policy_of(route)
+    if demanded.permission == "public":
+        return None
+    principal = await _principal(request)
+    if not demanded.allows(principal.roles):
+        raise Forbidden(f"this needs the permission {demanded.permission}")
+    return principal
+
+
+async def browser_session(request: Request) -> Principal | None:
+    """Return whose browser's session a request to a public route came with, if it proved one."""
+    try:
+        principal = await _principal(request)
+    except Problem:
+        return None
+    return principal if principal.client == BROWSER else None
 
 
 async def _principal(request: Request) -> Principal:
@@ -56,13 +75,19 @@ async def _principal(request: Request) -> Principal:
     verifier = cast("Verifier", request.app.state.verifier)
     claims = await verifier.verify(token)
     cast("Revocations", request.app.state.revocations).check(claims)
-    return Principal(claims.user_id, claims.session_id, claims.roles, claims.auth_time_us)
+    return Principal(claims.user_id, claims.session_id, claims.roles, claims.auth_time_us, claims.client)
 
 
-async def _check_media_type(request: Request, route: APIRoute) -> None:
+async def _check_body(request: Request, route: APIRoute) -> None:
+    if not route.body_field:
+        return
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if route.body_field and media_type != "application/json" and await request.body():
+    body = await request.body()
+    if not body:
+        return
+    if media_type != "application/json":
         raise UnsupportedMediaType("send the body as application/json")
+    check_json(body)
 
 
 async def _who(request: Request) -> Principal:

@@ -8,10 +8,12 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
 from tollway.contracts.errors import IdempotencyKeyMissing
+from tollway.fabric.rest.principal import admit
 from tollway.fabric.rpc import acting
 from tollway.fabric.telemetry import correlation_id
 from tollway.kit.errors import Internal, Invalid, Malformed, NotFound, Problem
@@ -64,11 +66,11 @@ def install(app: FastAPI, known: Iterable[tuple[str, str]] = ()) -> None:
 
     async def on_invalid(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, RequestValidationError)
-        return respond(_from_validation(error), request.url.path)
+        return respond(await _after_admission(request, _from_validation(error)), request.url.path)
 
     async def on_http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
-        response = respond(_from_http(error), request.url.path)
+        response = respond(await _after_admission(request, _from_http(error)), request.url.path)
         response.headers.update(error.headers or {})
         if response.status_code == 405 and routes:
             response.headers["Allow"] = ", ".join(_allowed(routes, request.url.path))
@@ -84,6 +86,18 @@ def install(app: FastAPI, known: Iterable[tuple[str, str]] = ()) -> None:
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(Exception, on_bug)
+
+
+async def _after_admission(request: Request, problem: Problem) -> Problem:
+    """Put who may not come in before what is wrong with their body: the framework reads the body first."""
+    route = request.scope.get("route")
+    if not isinstance(problem, Malformed) or not isinstance(route, APIRoute):
+        return problem
+    try:
+        await admit(request, route)
+    except Problem as refusal:
+        return refusal
+    return problem
 
 
 def _from_validation(error: RequestValidationError) -> Problem:

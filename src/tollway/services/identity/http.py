@@ -8,7 +8,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 
 from tollway.fabric.bearer import ACCESS_TTL_S
-from tollway.fabric.rest import PRINTABLE, Body, UtcTime, Who, policy
+from tollway.fabric.rest import PRINTABLE, Body, UtcTime, Who, browser_session, policy
 from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
 from tollway.services.identity.model import MAX_PASSWORD, Source, State, User, read_source
 from tollway.services.identity.service import Identity
@@ -154,8 +154,11 @@ def _sign_in(routes: APIRouter, room: Identity) -> None:
 
     @routes.post("/api/auth/login", tags=["auth"], **policy(**public, audit="auth:session:login"))
     async def login(body: Credentials, request: Request, response: Response) -> SignedInView:
-        """Sign a browser in: it gets a session cookie that no script can read."""
+        """Sign a browser in: it gets a session cookie that no script can read, and its present session ends."""
+        before = await browser_session(request)
         signed_in = await room.login.login(body.email, body.password, "browser", source_of(request))
+        if before is not None:
+            await room.login.replace(before.user_id, before.session_id)
         response.set_cookie(
             COOKIE, signed_in.session.cookie, path="/", secure=True, httponly=True, samesite="lax"
         )

@@ -60,6 +60,14 @@ def router(shop: Shop, db: Database | None = None) -> APIRouter:
     async def admin() -> dict[str, str]:
         return {}
 
+    @routes.post("/admin", **policy(permission="admin:write", owner="any", audit="shop:price:set"))
+    async def set_price(body: Buy) -> dict[str, str]:
+        return {"amount": str(body.amount)}
+
+    @routes.post("/say", **policy(permission="public", owner="public", audit="shop:word:say"))
+    async def say(body: Buy) -> dict[str, str]:
+        return {"amount": str(body.amount)}
+
     @routes.get("/bug", **policy(permission="public", owner="public"))
     async def bug() -> None:
         raise ZeroDivisionError("secret internals")
@@ -272,3 +280,36 @@ def test_a_write_without_an_audit_tag_stops_the_start() -> None:
     routes.add_api_route("/w", lambda: None, methods=["POST"], **policy(permission="orders:write"))
     with pytest.raises(AssertionError, match="audit tag"):
         rest(routes)
+
+
+GOOD = b'{"amount": "1.00"}'
+UNREADABLE = [
+    b"{",
+    b"[" * 100_000,
+    GOOD.decode().encode("utf-16"),
+    GOOD.decode().encode("utf-16-le"),
+    GOOD.decode().encode("utf-32"),
+    b"\xef\xbb\xbf" + GOOD,
+    b'{"amount": "\xff"}',
+    b'{"amount": "1.00", "amount": "2.00"}',
+    b'{"amount": "1.00", "bytes": {"a": 1, "a": 1}}',
+    b'{"amount": NaN}',
+    b'{"amount": -Infinity}',
+]
+
+
+@pytest.mark.parametrize("body", UNREADABLE)
+async def test_a_body_that_can_be_read_in_two_ways_is_malformed(body: bytes) -> None:
+    client = rest(router(Shop()))
+    for path, token in (("/say", ""), ("/admin", "usr_boss:admin")):
+        reply = await client.call("POST", path, body, token)
+        assert (reply.status, reply.json["code"]) == (400, "malformed"), path
+    assert (await client.call("POST", "/say", GOOD)).status == 200
+
+
+@pytest.mark.parametrize("body", [*UNREADABLE, b"{}", b'{"amount": 7}'])
+async def test_who_may_not_come_in_is_told_that_first(body: bytes) -> None:
+    client = rest(router(Shop()))
+    assert (await client.call("POST", "/admin", body)).status == 401
+    assert (await client.call("POST", "/admin", body, "forged")).status == 401
+    assert (await client.call("POST", "/admin", body, "usr_ann")).status == 403

@@ -8,6 +8,7 @@ import pytest
 
 from tests.kit.identity import OTHER_PASSWORD, PASSWORD, World
 from tests.kit.rest import Reply
+from tollway.contracts.errors import SessionEnded
 from tollway.services.identity.service.passwords import Passwords
 
 ANN = "ann@example.com"
@@ -291,3 +292,31 @@ async def test_a_hundred_logins_at_once_are_answered_each(town: World) -> None:
     assert {reply.status for reply in replies} <= {200, 429, 503}
     assert any(reply.status == 200 for reply in replies)
     assert all("retry-after" in reply.headers for reply in replies if reply.status != 200)
+
+
+async def test_a_browser_that_signs_in_again_leaves_its_old_session(town: World) -> None:
+    await town.sign_up()
+    first = await town.log_in(path="login")
+    cookie = first.headers["set-cookie"].partition("=")[2].partition(";")[0]
+    granted = await town.tokens.exchange_cookie(cookie)
+    body = {"email": "ann@example.com", "password": PASSWORD}
+    kept = (await town.log_in(path="token")).json["access_token"]
+    for bearer in (granted.access_token, kept, "forged"):
+        headers = {"authorization": f"Bearer {bearer}"}
+        assert (await town.client.call("POST", "/api/auth/login", body, headers=headers)).status == 200
+        await town.work()
+    with pytest.raises(SessionEnded):
+        await town.tokens.exchange_cookie(cookie)
+    assert (await town.client.get("/api/auth/me", kept)).status == 200, "a program's session is its own"
+
+
+async def test_a_login_that_fails_leaves_the_old_session(town: World) -> None:
+    await town.sign_up()
+    first = await town.log_in(path="login")
+    cookie = first.headers["set-cookie"].partition("=")[2].partition(";")[0]
+    granted = await town.tokens.exchange_cookie(cookie)
+    headers = {"authorization": f"Bearer {granted.access_token}"}
+    wrong = {"email": "ann@example.com", "password": "not my password"}
+    assert (await town.client.call("POST", "/api/auth/login", wrong, headers=headers)).status == 401
+    await town.work()
+    assert await town.tokens.exchange_cookie(cookie)

@@ -64,6 +64,11 @@ class Login:
         await self._settle(user, better_hash, session.session_id, source)
         return SignedIn(user, session)
 
+    async def replace(self, user_id: str, session_id: str) -> None:
+        """End the session that a browser had before it signed in again: nobody holds its cookie any more."""
+        async with self._db.transaction() as tx:
+            self._mail.leave_end(tx, "signed_in_again", user_id=user_id, session_id=session_id)
+
     async def _prove(self, email: str, password: str, source: Source) -> tuple[User, str | None]:
         key = address_key(email)
         ticket = await self._attempts.begin(key or email, source)
