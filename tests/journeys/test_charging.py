@@ -13,9 +13,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.kit.allowances import bench
 from tests.kit.charging import House, a_house
 from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind, database
+from tests.kit.edges import until
 from tests.kit.killing import Fate, Killed
 from tests.kit.metering import ENDPOINTS, STANDARD, USER, report
 from tollway.contracts import facts_pb2_grpc
@@ -24,12 +26,13 @@ from tollway.contracts.errors import NoAllowance
 from tollway.contracts.events import UserStateChanged
 from tollway.fabric.bus import FactsLog, FactsRpc, Listener
 from tollway.fabric.rpc import LocalChannel
-from tollway.kit.errors import Problem
+from tollway.kit.errors import Invalid, Problem
 from tollway.kit.ids import new_id
 from tollway.services.access.hears import HEARS
 from tollway.services.access.model import Flow
 from tollway.services.access.service import Access
 from tollway.services.access.service.resources import Issued
+from tollway.services.access.store.tables import lease as lease_table
 
 MB = 1_000_000
 
@@ -204,6 +207,56 @@ async def test_a_vanished_node_gives_everything_back_and_a_late_return_is_charge
     await house.access.charging.report("edge-1", lease_id, [found], release=True)
     assert await house.holding() == (8 * MB - 6000, 0)
     assert await house.used() == 6000
+    await house.books_hold()
+
+
+@pytest.mark.parametrize("spent_meanwhile", [False, True])
+async def test_a_node_that_was_away_for_days_is_settled_to_the_byte_and_once(
+    house: House, clock: FakeClock, tmp_path: Path, spent_meanwhile: bool
+) -> None:
+    """Its leases are long forgotten. Where the customer has nothing left, the house bears it and says so."""
+    issued = await house.customer(8 * MB)
+    async with bench(tmp_path, house, report_interval_s=60) as here:
+        flow, allowance = here.flow(issued.resource.id), here.allowance(issued.resource.id)
+        allowance.take(0)
+        await until(lambda: allowance.available)
+        flow.said(allowance.take(70_000))
+    # The edge was killed; its machine comes back after three days.
+    clock.advance(3 * 24 * 3600)
+    await house.access.charging.sweep()
+    await house.access.charging.forget()
+    assert await house.holding() == (8 * MB, 0)
+    if spent_meanwhile:
+        await house.access.charging.open_node("edge-2", "boot-9", ENDPOINTS)
+        assert await spend_all(house, issued.resource.id, "edge-2", 64 * MB) == 8 * MB
+        await house.access.resources.disconnect(USER)
+    for found in (1, 0):
+        await house.access.charging.open_node("edge-1", f"boot after {found}", ENDPOINTS)
+        async with bench(tmp_path, house) as here:
+            assert here.allowances.recover(0) == found
+            await until(lambda here=here: list(here.book.used()) == [])
+    used = 70_000 + (8 * MB if spent_meanwhile else 0)
+    assert await house.used() == used
+    assert await house.holding() == (max(0, 8 * MB - used), 0)
+    assert (await house.account("house", "access", "consumed")).balance == used
+    if spent_meanwhile:
+        assert (await house.account("house", "ledger", "shortfall")).balance == -70_000
+    assert not list(tmp_path.glob("*.jsonl"))
+    await house.books_hold()
+
+
+async def test_another_customers_hold_is_not_charged_for_a_lease_that_nobody_knows(house: House) -> None:
+    issued = await house.customer(MB)
+    other = await house.customer(MB, "usr_2")
+    theirs = new_id("hld")
+    await house.access.charging.lease("edge-1", other.resource.id, theirs, 1000)
+    async with house.access_db.transaction() as tx:
+        await tx.run(lease_table.delete())
+    with pytest.raises(Invalid):
+        await house.access.charging.report(
+            "edge-1", theirs, [report(issued.resource.id, "flw_1", 10, 1)], release=True
+        )
+    assert (await house.holding(), await house.holding("usr_2")) == ((MB, 0), (MB, 1000))
     await house.books_hold()
 
 

@@ -1,13 +1,14 @@
-"""Allowances without sockets: a reactor, a book and an access room in memory, and flows that move numbers."""
+"""Allowances without sockets: a reactor, a book, an access room (one in memory, or the real one), and flows that
+move numbers.
+"""
 
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from tests.kit.edges import settings
-from tests.kit.fake_access import FakeAccess
 from tollway.contracts.access_pb2 import Grant
 from tollway.edge.allowances import Allowances
 from tollway.edge.door import AccessDoor
@@ -18,16 +19,23 @@ from tollway.edge.reactor import Reactor
 from tollway.fabric.clock import SystemClock
 
 
+class Room(Protocol):
+    """Whatever answers for the access room."""
+
+    def stub(self, node: str = ...) -> Any: ...
+
+
 @dataclass
 class Bench:
     """What an allowance lives on."""
 
-    access: FakeAccess
+    access: Any
     book: Book
     allowances: Allowances
 
     def grant(self, name: str = "alice", **more: int) -> Grant:
-        return Grant(resource_id=f"res_{name}", user_id=f"usr_{name}", credential_id=f"crd_{name}", **more)
+        resource_id = name if name.startswith("res_") else f"res_{name}"
+        return Grant(resource_id=resource_id, user_id=f"usr_{name}", credential_id=f"crd_{name}", **more)
 
     def allowance(self, name: str = "alice") -> Allowance:
         return self.allowances.of(self.grant(name))
@@ -37,9 +45,7 @@ class Bench:
 
 
 @contextlib.asynccontextmanager
-async def bench(
-    folder: Path, access: FakeAccess, node: str = "edge-1", **changes: Any
-) -> AsyncIterator[Bench]:
+async def bench(folder: Path, access: Room, node: str = "edge-1", **changes: Any) -> AsyncIterator[Bench]:
     """Set up one node's allowances; the book stays as it is when the block ends, like after a kill."""
     reactor = Reactor()
     reactor.start()

@@ -9,12 +9,13 @@ from typing import Any
 from tests.kit.databases import Kind, database, room_migrations
 from tests.kit.killing import Fate, MortalChannel, MortalDatabase
 from tests.kit.metering import ENDPOINTS, STANDARD, USER, TwoProducts
-from tollway.contracts import catalog_pb2_grpc, ledger_pb2_grpc
+from tollway.contracts import access_pb2_grpc, catalog_pb2_grpc, ledger_pb2_grpc
 from tollway.contracts import ledger_pb2 as pb
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database
 from tollway.fabric.rpc import LocalChannel, LocalServer
 from tollway.kit.ids import new_id
+from tollway.services.access.rpc import AccessRpc
 from tollway.services.access.service import Access
 from tollway.services.access.service.resources import Issued, Wish
 from tollway.services.access.settings import AccessSettings
@@ -38,6 +39,11 @@ class House:
         """Access in a process that `fate` ends."""
         channel = MortalChannel(self.server, "access", fate)
         return _access(channel, MortalDatabase(self.access_db, fate), self.clock)
+
+    def stub(self, node: str = "edge-1") -> Any:
+        """The access door, as an edge is given it."""
+        access_pb2_grpc.add_AccessServicer_to_server(AccessRpc(self.access), self.server)
+        return access_pb2_grpc.AccessStub(LocalChannel(self.server, node))
 
     async def customer(self, units: int, user_id: str = USER) -> Issued:
         """A customer who bought so many bytes and connected; edge-1 is up."""

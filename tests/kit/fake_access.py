@@ -89,6 +89,7 @@ class FakeAccess(access_pb2_grpc.AccessServicer):
     unknown: bool = False  # the node's name is not known until it opens itself
     stopped: str = ""  # how leases for an inactive resource are refused
     refusals: dict[str, Problem] = field(default_factory=dict)  # sessions that are never accepted
+    troubles: list[Problem] = field(default_factory=list)  # what the next leases are answered with
 
     def __post_init__(self) -> None:
         self._changed = asyncio.Event()
@@ -170,6 +171,8 @@ class FakeAccess(access_pb2_grpc.AccessServicer):
     async def Lease(self, request: pb.LeaseRequest, context: object) -> pb.LeaseResponse:
         await self._answerable()
         self._check_node()
+        if self.troubles:
+            raise self.troubles.pop()
         known = self.leases.get(request.lease_id)
         if request.resource_id not in self.resources:
             raise NotFound(f"no access {request.resource_id}")

@@ -11,6 +11,7 @@ from tests.kit.fake_access import FakeAccess
 from tollway.edge import refusal
 from tollway.edge.cause import Cause
 from tollway.edge.refusal import Refusal
+from tollway.kit.errors import Forbidden, Internal, Invalid, NotFound, Problem
 
 KIB = 1024
 
@@ -212,3 +213,30 @@ async def test_who_waits_for_a_lease_of_a_stopped_access_hears_that(
         here.flow().allowance.afford(1, answers.append)
         await until(lambda: answers)
         assert answers == [refusal.INACTIVE]
+
+
+@pytest.mark.parametrize("trouble", [Internal(), Forbidden()])
+async def test_trouble_of_the_moment_is_not_taken_for_an_empty_holding(
+    tmp_path: Path, access: FakeAccess, trouble: Problem
+) -> None:
+    access.troubles = [trouble] * 2
+    async with bench(tmp_path, access) as here:
+        allowance = here.flow().allowance
+        allowance.take(1)
+        await until(lambda: allowance.available)
+        assert not allowance.dry
+        assert access.troubles == []
+
+
+@pytest.mark.parametrize("trouble", [NotFound("no such access"), Invalid("nonsense")])
+async def test_a_lease_that_can_never_be_granted_is_asked_for_once(
+    tmp_path: Path, access: FakeAccess, trouble: Problem
+) -> None:
+    access.troubles = [trouble] * 9
+    async with bench(tmp_path, access, dry_s=60) as here:
+        answers: list[Refusal | None] = []
+        here.flow().allowance.afford(1, answers.append)
+        await until(lambda: answers)
+        assert answers == [refusal.INACTIVE]
+        await asyncio.sleep(0.3)
+        assert len(access.troubles) == 8

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import time
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from tests.kit.edges import Client, World, echo, flood, pattern, running_edge, until, web, world
 from tests.kit.fake_access import FakeAccess
 from tests.tollway.edge.test_guard import own_addresses
+from tollway.edge import door
 
 MB = 1_000_000
 
@@ -410,3 +412,24 @@ async def test_nobody_reaches_the_platform_through_the_proxy_whatever_is_allowed
         await plain.close()
         allowed = await here.tunnel()
         await allowed.close()
+
+
+@pytest.mark.parametrize(("quiet_s", "warnings"), [(8.0, 0), (0.1, 1)])
+async def test_a_room_that_is_still_starting_is_no_reason_for_a_warning(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    quiet_s: float,
+    warnings: int,
+) -> None:
+    monkeypatch.setattr(door, "QUIET_S", quiet_s)
+    caplog.set_level(logging.INFO, "tollway.edge")
+    access = FakeAccess(unavailable=True)
+    access.add()
+    async with running_edge(tmp_path, access) as edge:
+        await asyncio.sleep(1.0)
+        access.unavailable = False
+        await until(lambda: edge.ready)
+    told = [record.levelno for record in caplog.records if "does not know this node" in record.message]
+    assert len(told) > 2
+    assert told.count(logging.WARNING) == warnings

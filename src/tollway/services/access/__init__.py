@@ -10,10 +10,13 @@ Promises
 - Reports may be lost, repeated, reordered or overlap: a flow's record is the largest that was ever reported,
   and the ledger is charged for it exactly once. When a report is answered, it is durable here and there; when
   either side dies in the middle, the next report, or a timed job, finishes what was begun.
-- No number of nodes can spend more than the customer holds: only the ledger grants leases.
+- No number of nodes can spend more than the customer holds: only the ledger grants leases. Limits of flows and
+  rate are each node's own affair.
 - A stopped resource, a revoked credential or a suspended customer reaches every node that follows the changes
   within a second.
-- Whatever a vanished node held goes back to the customer after the lease and a grace have passed.
+- Whatever a vanished node held goes back to the customer after the lease and a grace have passed. When it
+  returns, however late, what it has used is settled: out of what the customer has left, else as shortfall.
+- A lease lives at least as long as its node was told, counted from the last answer about its resource.
 
 Invariants
 - A flow's counters never go down, and once it has stopped it stays stopped.
