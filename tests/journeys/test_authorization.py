@@ -121,6 +121,7 @@ TABLE: dict[tuple[str, str], str] = {
     ("admin:read", "any"): """
         GET /api/admin/users
         GET /api/admin/deposits
+        GET /api/admin/keys
         GET /api/admin/users/{user_id}
         GET /api/admin/nodes
         GET /api/admin/audit
@@ -129,6 +130,8 @@ TABLE: dict[tuple[str, str], str] = {
     ("admin:write", "any"): """
         POST /api/admin/users/{user_id}/suspend
         POST /api/admin/deposits/{deposit_id}/resolve
+        POST /api/admin/keys/rotate
+        DELETE /api/admin/keys/{kid}
         POST /api/admin/users/{user_id}/restore
         POST /api/admin/resources/{resource_id}/stop
         POST /api/admin/resources/{resource_id}/resume

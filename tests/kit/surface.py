@@ -135,7 +135,7 @@ def gap(name: str) -> str:
         "resource_id": "res",
         "credential_id": "crd",
     }
-    plain = {"asset": ASSET, "provider": "stripe"}
+    plain = {"asset": ASSET, "provider": "stripe", "kid": "nobodys"}
     return plain.get(name) or f"{prefix[name]}_{NOBODYS_ID}"
 
 

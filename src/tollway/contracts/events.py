@@ -16,16 +16,18 @@ class Event(BaseModel):
     topic: ClassVar[str]
     source: ClassVar[str]
     by_topic: ClassVar[dict[str, type["Event"]]] = {}
+    subject_field: ClassVar[str]
 
     @property
     def subject(self) -> str:
         """The id of the thing that the fact is about: the first field's value."""
-        return str(getattr(self, next(iter(type(self).model_fields))))
+        return str(getattr(self, self.subject_field))
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: object) -> None:
         assert cls.topic not in Event.by_topic, f"two events share the topic {cls.topic}"
         Event.by_topic[cls.topic] = cls
+        cls.subject_field = next(iter(cls.model_fields))
 
 
 # ── identity ────────────────────────────────────────────────────────────────────────────────────────
@@ -90,6 +92,22 @@ class SessionRevoked(Event):
     session_id: str
     user_id: str
     reason: str
+
+
+class SigningKeyTurned(Event):
+    """Access tokens are signed with another key from now on; an operator asked for it, or its time had come."""
+
+    topic, source = "SIGNING_KEY_TURNED", "tokens"
+    kid: str
+    actor: str
+
+
+class SigningKeyDropped(Event):
+    """A signing key is published no more: what was signed with it is good for nothing."""
+
+    topic, source = "SIGNING_KEY_DROPPED", "tokens"
+    kid: str
+    actor: str
 
 
 # ── users ───────────────────────────────────────────────────────────────────────────────────────────

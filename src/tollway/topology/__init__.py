@@ -34,13 +34,19 @@ ROOMS: dict[str, Room] = {
         Room(
             "tokens",
             "signs access tokens, keeps sessions",
-            paths=("/api/auth/refresh", "/api/auth/logout", "/api/auth/sessions", "/.well-known"),
+            paths=(
+                "/api/auth/refresh",
+                "/api/auth/logout",
+                "/api/auth/sessions",
+                "/api/admin/keys",
+                "/.well-known",
+            ),
             public=("/api/auth/refresh", "/.well-known"),
         ),
         Room(
             "notifications",
             "e-mail to people",
-            hears=("identity", "payments", "orders"),
+            hears=("tokens", "identity", "payments", "orders"),
             paths=("/api/notifications",),
         ),
         Room(

@@ -6,6 +6,7 @@ from tollway.contracts.events import (
     DepositTakenBack,
     EmailVerified,
     OrderFilled,
+    SessionRevoked,
     UserRegistered,
     UserStateChanged,
 )
@@ -32,6 +33,13 @@ async def on_user_state_changed(room: Notifications, tx: Tx, fact: UserStateChan
     """Forget the address of somebody who has left."""
     if fact.state == "deleted":
         await store.forget_person(tx, fact.user_id)
+
+
+async def on_session_revoked(room: Notifications, tx: Tx, fact: SessionRevoked) -> None:
+    """Warn of a refresh token that was used twice: one of the two who held it was a thief."""
+    if fact.reason == "refresh_token_reused":
+        params = {"link": f"{room.public_url}/login"}
+        _write(tx, f"token-reused:{fact.session_id}", "token_reused", fact.user_id, params)
 
 
 async def on_deposit_credited(room: Notifications, tx: Tx, fact: DepositCredited) -> None:
@@ -82,6 +90,7 @@ HEARS = {
     UserRegistered: on_user_registered,
     EmailVerified: on_email_verified,
     UserStateChanged: on_user_state_changed,
+    SessionRevoked: on_session_revoked,
     DepositCredited: on_deposit_credited,
     DepositTakenBack: on_deposit_taken_back,
     DepositGivenBack: on_deposit_given_back,

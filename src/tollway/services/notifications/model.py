@@ -104,6 +104,18 @@ TEMPLATES: Mapping[str, Template] = {
         after=("If it was not you, a new and longer password is a good idea.",),
         defaults={"at": "just now"},
     ),
+    "token_reused": Template(
+        "security",
+        "We ended a session of yours",
+        (
+            "The key that a program has to your account was used a second time, which honest programs never do.",
+            "Somebody may have copied it, so we ended the session that it belongs to.",
+        ),
+        button="Sign in",
+        after=(
+            "Sign in anew where you need it. If you see sessions that you do not know, change your password.",
+        ),
+    ),
     "welcome": Template(
         "product",
         "Your account is ready",

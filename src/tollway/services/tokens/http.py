@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 
 from tollway.fabric.bearer import ACCESS_TTL_S, ALGORITHM, KEYS_MAX_AGE_S
@@ -54,12 +54,60 @@ class ServerMetadata(BaseModel):
     grant_types_supported: list[str]
 
 
+class KeyView(BaseModel):
+    """A signing key: `next` is published and waits, `active` signs, `retired` is only checked with."""
+
+    kid: str
+    state: str
+    made_at: UtcTime
+    since: UtcTime
+
+
+class KeyList(BaseModel):
+    items: list[KeyView]
+
+
 def router(room: Tokens) -> APIRouter:
     """Make the routes of this room."""
     routes = APIRouter(tags=["auth"])
     _sessions(routes, room)
     _discovery(routes, room)
+    _keys(routes, room)
     return routes
+
+
+def _keys(routes: APIRouter, room: Tokens) -> None:
+    @routes.get("/api/admin/keys", tags=["operators"], **policy(permission="admin:read", owner="any"))
+    async def keys() -> KeyList:
+        """List the keys that access tokens are signed and checked with, the oldest first."""
+        return await _key_list(room)
+
+    @routes.post(
+        "/api/admin/keys/rotate",
+        tags=["operators"],
+        **policy(permission="admin:write", owner="any", audit="auth:key:rotate"),
+    )
+    async def rotate(who: Who) -> KeyList:
+        """Sign with the next key from now on. It happens by itself every month; nobody has to sign in again."""
+        await room.keys.rotate(who.user_id)
+        return await _key_list(room)
+
+    @routes.delete(
+        "/api/admin/keys/{kid}",
+        tags=["operators"],
+        **policy(permission="admin:write", owner="any", audit="auth:key:drop"),
+    )
+    async def drop(kid: Annotated[str, Path(max_length=100)], who: Who) -> KeyList:
+        """Publish a key no more, because it was stolen. What it signed is refused within five minutes."""
+        await room.keys.drop(kid, who.user_id)
+        return await _key_list(room)
+
+
+async def _key_list(room: Tokens) -> KeyList:
+    keys = await room.keys.list()
+    return KeyList(
+        items=[KeyView(kid=key.kid, state=key.state, made_at=key.made_us, since=key.since_us) for key in keys]
+    )
 
 
 def _sessions(routes: APIRouter, room: Tokens) -> None:

@@ -13,6 +13,7 @@ from tollway.contracts.events import (
     EmailVerified,
     Event,
     OrderFilled,
+    SessionRevoked,
     UserRegistered,
     UserStateChanged,
 )
@@ -71,6 +72,16 @@ async def test_a_new_customer_is_welcomed_and_gets_receipts(ears: Ears, mailer: 
     assert "https://tollway.example" in by_subject["Your account is ready"]
     assert "dep_1" in by_subject["Your deposit of 20.00 USD has arrived"]
     assert "3.50 USD" in by_subject["Your purchase: 1 GB of residential standard bandwidth"]
+
+
+async def test_a_refresh_token_used_twice_is_warned_of(ears: Ears, mailer: FakeMailer) -> None:
+    stolen = SessionRevoked(session_id="ses_1", user_id="usr_1", reason="refresh_token_reused")
+    left = SessionRevoked(session_id="ses_2", user_id="usr_1", reason="logout")
+    await ears.hear(REGISTERED, stolen, stolen, left)
+    await ears.work()
+    (message,) = mailer.sent
+    assert message["Subject"] == "We ended a session of yours"
+    assert "https://tollway.example/login" in message.get_body(("plain",)).get_content()
 
 
 async def test_money_that_goes_back_to_the_card_is_told_of(ears: Ears, mailer: FakeMailer) -> None:

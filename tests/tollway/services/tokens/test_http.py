@@ -3,9 +3,10 @@
 import pytest
 
 from tests.kit.clock import FakeClock
-from tests.kit.rest import RestClient
+from tests.kit.rest import RestClient, rest
 from tests.kit.tokens import OTHER, USER, verifier_of
 from tollway.fabric.bearer import Revocations, Verifier
+from tollway.fabric.db import Database, tables
 from tollway.fabric.rest import build_app
 from tollway.services.tokens.http import router
 from tollway.services.tokens.service import Granted, Tokens
@@ -114,3 +115,32 @@ async def test_the_metadata_names_what_there_is(room: Tokens, client: RestClient
     assert document["jwks_uri"] == f"{room.names.issuer}/.well-known/jwks.json"
     assert document["response_types_supported"] == []
     assert "authorization_endpoint" not in document
+
+
+async def test_an_operator_turns_and_drops_keys(room: Tokens, clock: FakeClock, db: Database) -> None:
+    api = rest(router(room))
+    boss = "usr_boss:admin"
+    first = (await api.get("/api/admin/keys", "usr_eve:support")).json["items"]
+    assert sorted(key["state"] for key in first) == ["active", "next"]
+    assert (await api.call("POST", "/api/admin/keys/rotate", token="usr_eve:support")).status == 403
+    early = await api.call("POST", "/api/admin/keys/rotate", token=boss)
+    assert (early.status, early.json["code"]) == (409, "conflict"), "nobody may know the next key yet"
+    clock.advance(901)
+    turned = (await api.call("POST", "/api/admin/keys/rotate", token=boss)).json["items"]
+    assert sorted(key["state"] for key in turned) == ["active", "next", "retired"]
+    states = {key["kid"]: key["state"] for key in turned}
+    assert [states[key["kid"]] for key in first] == [
+        {"active": "retired", "next": "active"}[key["state"]] for key in first
+    ]
+    active = next(kid for kid, state in states.items() if state == "active")
+    dropped = (await api.call("DELETE", f"/api/admin/keys/{active}", token=boss)).json["items"]
+    assert active not in {key["kid"] for key in dropped}
+    assert sorted(key["state"] for key in dropped) == ["active", "next", "retired"]
+    assert (await api.call("DELETE", f"/api/admin/keys/{active}", token=boss)).status == 404
+    async with db.snapshot() as tx:
+        rows = await tx.all(tables.outbox.select().order_by(tables.outbox.c.position))
+    assert [(row.type, row.subject) for row in rows] == [
+        ("SIGNING_KEY_TURNED", active),
+        ("SIGNING_KEY_DROPPED", active),
+    ]
+    assert all('"actor":"usr_boss"' in row.data for row in rows)

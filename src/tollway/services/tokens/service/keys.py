@@ -6,6 +6,7 @@ A key is `next` before it is `active`, so that verifiers know it before the firs
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from joserfc import jws
 from joserfc.jwk import ECKey
 
+from tollway.contracts.events import SigningKeyDropped, SigningKeyTurned
 from tollway.fabric.bearer import ACCESS_TTL_S, ALGORITHM, KEYS_MAX_AGE_S, LEEWAY_S, TOKEN_TYPE
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database, Tx
@@ -80,20 +82,26 @@ class KeyRing:
                 if row.state == "retired" and row.since_us + RETIRED_KEPT_US <= tx.now_us:
                     await store.drop_key(tx, row.kid)
             if self._is_time(keys, tx.now_us):
-                await self._turn(tx, keys["active"], keys["next"])
+                await self._turn(tx, keys["active"], keys["next"], "tokens")
         self._signer = None
 
-    async def rotate(self) -> None:
+    async def list(self) -> Sequence[SigningKey]:
+        """Return every key that is published, the oldest first."""
+        await self._current()
+        async with self._db.snapshot() as tx:
+            return await store.keys(tx)
+
+    async def rotate(self, actor: str) -> None:
         """Make the next key the active one now. Raises Conflict while verifiers may not know it yet."""
         async with self._db.transaction() as tx:
             await store.lock_keys(tx)
             keys = await self._complete(tx)
             if keys["next"].made_us + AHEAD_US > tx.now_us:
                 raise Conflict("the next key was published less than 15 minutes ago; try again later")
-            await self._turn(tx, keys["active"], keys["next"])
+            await self._turn(tx, keys["active"], keys["next"], actor)
         self._signer = None
 
-    async def drop(self, kid: str) -> None:
+    async def drop(self, kid: str, actor: str) -> None:
         """Stop publishing a key at once: it was stolen. Raises NotFound.
 
         Tokens signed with it fail as soon as verifiers fetch the key set anew, five minutes at most.
@@ -102,6 +110,7 @@ class KeyRing:
             await store.lock_keys(tx)
             if not await store.drop_key(tx, kid):
                 raise NotFound("there is no such signing key")
+            tx.tell(SigningKeyDropped(kid=kid, actor=actor))
             keys = await _by_state(tx)
             if "active" not in keys and "next" in keys:
                 await store.move_key(tx, keys["next"].kid, "active")
@@ -137,10 +146,11 @@ class KeyRing:
                 keys[state] = await self._add(tx, state)
         return keys
 
-    async def _turn(self, tx: Tx, active: SigningKey, waiting: SigningKey) -> None:
+    async def _turn(self, tx: Tx, active: SigningKey, waiting: SigningKey, actor: str) -> None:
         await store.move_key(tx, active.kid, "retired")
         await store.move_key(tx, waiting.kid, "active")
         await self._add(tx, "next")
+        tx.tell(SigningKeyTurned(kid=waiting.kid, actor=actor))
 
     async def _add(self, tx: Tx, state: KeyState) -> SigningKey:
         key = ECKey.generate_key("P-256", {"use": "sig", "alg": ALGORITHM}, auto_kid=True)

@@ -96,7 +96,7 @@ async def test_a_retired_key_goes_when_no_token_of_it_can_run(
 ) -> None:
     await room.start()
     clock.advance(15 * 60)
-    await room.keys.rotate()
+    await room.keys.rotate("usr_boss")
     old = kid(await states(db), "retired")
     clock.advance(300 + 30 + KEYS_MAX_AGE_S)
     await room.tend()
@@ -109,11 +109,11 @@ async def test_a_retired_key_goes_when_no_token_of_it_can_run(
 async def test_a_key_is_not_used_before_verifiers_can_know_it(room: Tokens, clock: FakeClock) -> None:
     await room.start()
     with pytest.raises(Conflict, match="15 minutes"):
-        await room.keys.rotate()
+        await room.keys.rotate("usr_boss")
     clock.advance(15 * 60)
-    await room.keys.rotate()
+    await room.keys.rotate("usr_boss")
     with pytest.raises(Conflict):
-        await room.keys.rotate()
+        await room.keys.rotate("usr_boss")
 
 
 async def test_a_replica_signs_with_the_new_key_soon_after_another_rotated(
@@ -123,11 +123,11 @@ async def test_a_replica_signs_with_the_new_key_soon_after_another_rotated(
     await access_token(other)
     clock.advance(15 * 60)
     await access_token(other)
-    await room.keys.rotate()
+    await room.keys.rotate("usr_boss")
     clock.advance(6)
     checks = verifier_of(room, clock)
     await checks.verify(await access_token(other))
-    await room.keys.drop(kid(await states(db), "retired"))
+    await room.keys.drop(kid(await states(db), "retired"), "usr_boss")
     clock.advance(UNKNOWN_KID_PAUSE_S)
     assert await verifier_of(room, clock).verify(await access_token(other))
 
@@ -136,7 +136,7 @@ async def test_a_stolen_key_is_dropped_at_once(room: Tokens, db: Database, clock
     stolen_token = await access_token(room)
     before = await states(db)
     stolen = kid(before, "active")
-    await room.keys.drop(stolen)
+    await room.keys.drop(stolen, "usr_boss")
     after = await states(db)
     assert stolen not in after
     assert kid(after, "active") == kid(before, "next")
@@ -146,7 +146,7 @@ async def test_a_stolen_key_is_dropped_at_once(room: Tokens, db: Database, clock
     with pytest.raises(Unauthenticated):
         await checks.verify(stolen_token)
     with pytest.raises(NotFound):
-        await room.keys.drop(stolen)
+        await room.keys.drop(stolen, "usr_boss")
 
 
 def test_a_short_secret_is_refused(db: Database, clock: FakeClock) -> None:
