@@ -9,7 +9,7 @@ from typing import Any
 
 from tollway.cli.console import fail, read_settings, say
 from tollway.fabric.clock import SystemClock
-from tollway.fabric.db import DatabaseUnusable
+from tollway.fabric.db import DatabaseUnusable, check_current
 from tollway.fabric.secrets import load_or_make
 from tollway.settings import Settings
 from tollway.topology import backends
@@ -66,9 +66,10 @@ async def _verify(settings: Settings, known: Heads) -> Checked:
     secrets = load_or_make(_master_key(settings), settings.security.master_key)
     books = backends.open_database(settings, "ledger", clock)
     trail = backends.open_database(settings, "audit", clock)
-    await books.start()
-    await trail.start()
     try:
+        for room_name, database in (("ledger", books), ("audit", trail)):
+            await database.start()
+            await check_current(database, backends.room_migrations(room_name))
         room = Ledger(books, clock, settings.ledger, secrets.key("ledger.seal"))
         proof = await room.verify(_progress, known.ledger)
         record = await Audit(trail).verify(known.audit)

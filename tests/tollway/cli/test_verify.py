@@ -1,6 +1,10 @@
 """`tollway verify` only reads: it makes no secret for books that were signed with another."""
 
+import sqlite3
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from tests.kit.platform import command
 
@@ -12,3 +16,42 @@ def test_without_the_master_key_it_says_so_and_makes_none(tmp_path: Path) -> Non
     assert ended.returncode == 2
     assert "master.key" in ended.stderr
     assert not (tmp_path / "secrets" / "master.key").exists()
+
+
+FOREIGN = "CREATE TABLE note (text TEXT); INSERT INTO note VALUES ('milk')"
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda path: path.touch(), "is empty, or another program's"),
+        (lambda path: sqlite3.connect(path).executescript(FOREIGN).close(), "is empty, or another program's"),
+        (lambda path: path.write_bytes(b"these are not books" * 100), "cannot open"),
+    ],
+    ids=["empty", "foreign", "no database"],
+)
+def test_what_are_no_books_is_said_in_one_line(
+    tmp_path: Path, make: Callable[[Path], None], said: str
+) -> None:
+    (tmp_path / "rooms").mkdir()
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "master.key").write_text("ab" * 32)
+    make(tmp_path / "rooms" / "ledger.db")
+    ended = command("verify", "--data", str(tmp_path))
+    assert ended.returncode == 2
+    assert said in ended.stderr
+    assert ended.stderr.count("\n") == 1
+    assert "Traceback" not in ended.stderr
+
+
+def test_books_of_another_version_are_not_read(tmp_path: Path) -> None:
+    assert command("migrate", "--data", str(tmp_path)).returncode == 0
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "master.key").write_text("ab" * 32)
+    assert command("verify", "--data", str(tmp_path)).returncode == 0
+    books = sqlite3.connect(tmp_path / "rooms" / "ledger.db")
+    books.execute("UPDATE alembic_version SET version_num = 'ledger_9999'")
+    books.commit()
+    books.close()
+    ended = command("verify", "--data", str(tmp_path))
+    assert (ended.returncode, "ledger_9999" in ended.stderr) == (2, True)

@@ -8,7 +8,7 @@
 """
 
 from tollway.fabric.db.database import Database, DatabaseUnusable, Tx
-from tollway.fabric.db.migrate import migrate
+from tollway.fabric.db.migrate import check_current, migrate
 from tollway.fabric.db.types import NAMING, Flag, Int64, Json
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "Int64",
     "Json",
     "Tx",
+    "check_current",
     "migrate",
 ]

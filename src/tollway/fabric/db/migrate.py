@@ -9,10 +9,11 @@ from typing import Any
 
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.engine import Connection
 
-from tollway.fabric.db.database import Database
+from tollway.fabric.db.database import Database, DatabaseUnusable
 
 PLUMBING = Path(__file__).parent / "migrations"
 
@@ -27,6 +28,27 @@ async def migrate(database: Database, room_migrations: Path | None) -> None:
         await conn.run_sync(_upgrade, PLUMBING, "alembic_version_plumbing")
         if room_migrations is not None:
             await conn.run_sync(_upgrade, room_migrations, "alembic_version")
+
+
+async def check_current(database: Database, room_migrations: Path | None) -> None:
+    """Raise DatabaseUnusable unless the database has just the tables that this version works with."""
+    assert room_migrations is not None, "a room without tables has nothing to check"
+    async with database.engine.reading() as conn:
+        found = await conn.run_sync(_current)
+    head = ScriptDirectory(str(room_migrations), version_locations=[str(room_migrations)]).get_current_head()
+    where = f"the database of {room_migrations.parent.name}"
+    if found is None:
+        raise DatabaseUnusable(f"{where} is empty, or another program's; check --data and database.url")
+    if found != head:
+        raise DatabaseUnusable(
+            f"{where} is at {found} and this version works with {head}; run `tollway migrate`, or the newer version"
+        )
+
+
+def _current(connection: Connection) -> str | None:
+    return MigrationContext.configure(
+        connection, opts={"version_table": "alembic_version"}
+    ).get_current_revision()
 
 
 def _upgrade(connection: Connection, folder: Path, version_table: str) -> None:
