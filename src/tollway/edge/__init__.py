@@ -15,11 +15,13 @@ What a byte meets on its way, file by file:
     unsettled    the file of usage that can never be acknowledged, for the operator
     door         asks the access room, and knows which of its refusals are final
     relay        moves the bytes
+    unsent       what a client that vanished was never sent, and does not pay for
     node         the component: starts all of it, follows changes, recovers the book
 
 Promises
 - A flow's bytes are those read from its client and those written to it, heads and replies included, equal to
-  what a counting forwarder between client and edge sees.
+  what a counting forwarder between client and edge sees. A client that vanishes does not pay for what the kernel
+  had not sent yet (`unsent`).
 - No byte moves that no lease covers. When the allowance is used up the flow ends at that byte.
 - Usage is reported until acknowledged, over restarts and however long the node was away. Nothing is charged
   twice. What the room can never accept is not repeated for ever: it is logged, counted

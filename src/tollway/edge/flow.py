@@ -4,12 +4,14 @@ A flow begins when a login is accepted and ends when its client is gone; an HTTP
 requests to many origins is one flow, as is a tunnel. Its bytes live in the meter book from the first one.
 """
 
+import socket
 import time
 
 from tollway.contracts.access_pb2 import Grant
 from tollway.edge import meter
 from tollway.edge.cause import Cause
 from tollway.edge.lease import Allowance
+from tollway.edge.unsent import is_broken, unsent_bytes
 from tollway.kit.ids import new_id
 
 
@@ -35,6 +37,7 @@ class Flow:
         "bytes_in",
         "bytes_out",
         "carrier",
+        "client",
         "client_address",
         "ended",
         "grant",
@@ -60,6 +63,7 @@ class Flow:
         self.bytes_out = slot.at + meter.OUTPUT
         self.began = time.monotonic()
         self.carrier: Carrier | None = None
+        self.client: socket.socket | None = None  # while the flow is live
         self.ended = False
 
     @property
@@ -72,6 +76,13 @@ class Flow:
         """Bytes to the customer."""
         return self.words[self.bytes_out]
 
+    @property
+    def sent_octets(self) -> int:
+        """Bytes to the customer that have left this machine: what a report may tell. It never falls."""
+        reported = max(self.slot[meter.PROMISED_OUT], self.slot[meter.SETTLED_OUT])
+        unsent = unsent_bytes(self.client) if self.client is not None else 0
+        return max(reported, self.output_octets - unsent)
+
     def heard(self, size: int) -> None:
         """Count bytes that the client sent; they were taken from the allowance before."""
         self.words[self.bytes_in] += size
@@ -79,6 +90,13 @@ class Flow:
     def said(self, size: int) -> None:
         """Count bytes that were written to the client; they were taken from the allowance before."""
         self.words[self.bytes_out] += size
+
+    def take_back_unsent(self) -> None:
+        """When the client's connection broke: uncount what it was never sent. No report has told of that."""
+        if self.client is not None and is_broken(self.client):
+            unsent = self.output_octets - self.sent_octets
+            self.words[self.bytes_out] -= unsent
+            self.allowance.give(unsent)
 
     def carried_request(self, target: str) -> None:
         """Note where the flow goes now, and that it carried another request."""
@@ -92,7 +110,7 @@ class Flow:
     def end(self, cause: Cause) -> None:
         """Write the end into the book. It is reported until acknowledged, then the slot is freed."""
         self.ended = True
-        self.carrier = None
+        self.carrier = self.client = None
         self.slot[meter.CAUSE] = cause
         self.slot[meter.LASTED_US] = int((time.monotonic() - self.began) * 1_000_000)
         self.slot[meter.STATE] = meter.State.FLOW_ENDED

@@ -142,8 +142,11 @@ class Gate:
 
     def close(self, flow: Flow, cause: Cause) -> None:
         """End a flow; what it used is reported until acknowledged. Harmless when it has ended."""
-        if not flow.ended:
-            self._allowances.end(flow, cause)
+        if flow.ended:
+            return
+        if cause is Cause.LOST_CARRIER:
+            flow.take_back_unsent()
+        self._allowances.end(flow, cause)
 
     def stop(self) -> None:
         """Close what is kept for later."""

@@ -136,7 +136,7 @@ class Hello(Carrier):
                 self.refused(verdict)
             else:
                 self.flow = verdict
-                verdict.carrier = self
+                verdict.carrier, verdict.client = self, self.client
                 then()
 
         self.gate.login(
@@ -246,7 +246,10 @@ class Hello(Carrier):
         assert self.flow is not None
         self.closed = True
         self._origin = None
-        self.gate.reactor.untime(self)
+        reactor = self.gate.reactor
+        reactor.untime(self)
+        if self.missed:
+            reactor.unheard(self.client.fileno())
         Tunnel(self.gate, self.flow, self.client, origin, self.unread).start()
 
     def leave(self, cause: Cause) -> None:

@@ -20,7 +20,7 @@ from tollway.edge.reactor import Reactor
 CHUNK_BYTES = 64 * 1024
 SCRATCH = memoryview(bytearray(CHUNK_BYTES))  # filled and emptied within one turn of one pump
 _SPLICE_AFTER_BYTES = 64 * 1024
-_TURN_READS = 4
+_TURN_READS = 16  # of a pipe each, at most: about a millisecond
 _FLAGS = os.SPLICE_F_MOVE | os.SPLICE_F_NONBLOCK
 
 

@@ -20,6 +20,7 @@ from typing import Protocol
 
 READABLE = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 WRITABLE = select.EPOLLOUT | select.EPOLLHUP | select.EPOLLERR
+INPUT = select.EPOLLIN | select.EPOLLRDHUP
 FINISHED = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR  # nothing follows what is there to read
 ERROR = select.EPOLLERR  # reset, or unreachable
 _INPUT = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
@@ -64,6 +65,7 @@ class Reactor:
         self._epoll = select.epoll()
         self._watchers: dict[int, Watcher] = {}
         self._timed: set[Timed] = set()
+        self._unheard: set[int] = set()
         self._soon: deque[Callable[[], None]] = deque()
         self._closing: list[socket.socket] = []
         self._waking = False
@@ -102,9 +104,23 @@ class Reactor:
         self._watchers[fd] = watcher
         self._epoll.modify(fd, _INPUT)
 
+    def hand_on(self, sock: socket.socket, watcher: Watcher) -> None:
+        """Let another watcher be told what happens from now on: everything before was heard, or is `unheard`."""
+        fd = sock.fileno()
+        self._watchers[fd] = watcher
+        if fd in self._unheard:
+            self._unheard.discard(fd)
+            self._epoll.modify(fd, _EVERYTHING)
+
+    def unheard(self, fd: int) -> None:
+        """Note that a watcher was told of something that it leaves to the next one."""
+        self._unheard.add(fd)
+
     def close(self, sock: socket.socket) -> None:
         """Close a socket after the events at hand; nobody is told of it any more."""
-        self._watchers.pop(sock.fileno(), None)
+        fd = sock.fileno()
+        self._watchers.pop(fd, None)
+        self._unheard.discard(fd)
         self._closing.append(sock)
         if not self._waking:
             self._schedule()

@@ -54,8 +54,8 @@ class Tunnel(Carrier):
         self.down = Pump(self, flow, origin, client, reactor, pipes, upwards=False, early=early_down)
         self.deadline = reactor.now + self.patience_s
         flow.carrier = self
-        reactor.hand_over(client, self)
-        reactor.hand_over(origin, self)
+        reactor.hand_on(client, self)
+        reactor.hand_on(origin, self)
         reactor.time(self)
         self.up.readable = self.down.readable = False
 

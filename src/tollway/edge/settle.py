@@ -172,7 +172,7 @@ class Settler:
         for flow in self.flows.values():
             words, at = flow.words, flow.slot.at
             heard, said = words[at + meter.SETTLED_IN], words[at + meter.SETTLED_OUT]
-            more_in, more_out = words[at + meter.INPUT] - heard, words[at + meter.OUTPUT] - said
+            more_in, more_out = words[at + meter.INPUT] - heard, flow.sent_octets - said
             if not (more_in or more_out or flow.ended):
                 continue
             if more_in + more_out <= room:

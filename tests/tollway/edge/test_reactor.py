@@ -72,6 +72,27 @@ async def test_input_is_told_once_per_arrival(
     here.close()
 
 
+async def test_the_next_watcher_is_told_only_what_was_left_to_it(
+    reactor: Reactor, pair: tuple[socket.socket, socket.socket]
+) -> None:
+    here, there = pair
+    first, second, third = Noted(), Noted(), Noted()
+    fd = reactor.watch(here, first)
+    there.send(b"a")
+    await until(lambda: first.masks)
+    reactor.hand_on(here, second)  # the first has heard it
+    await asyncio.sleep(0.02)
+    assert second.masks == []
+    there.send(b"b")
+    await until(lambda: second.masks)
+    reactor.unheard(fd)
+    reactor.hand_on(here, third)
+    await until(lambda: third.masks)
+    assert third.masks[0] & READABLE
+    there.close()
+    here.close()
+
+
 async def test_output_is_told_to_those_who_asked(
     reactor: Reactor, pair: tuple[socket.socket, socket.socket]
 ) -> None:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from tollway.edge import refusal
-from tollway.edge.reactor import FINISHED, WRITABLE, Reactor
+from tollway.edge.reactor import FINISHED, INPUT, WRITABLE, Reactor
 from tollway.edge.refusal import Refusal
 from tollway.kit.tasks import spawn
 
@@ -104,15 +104,18 @@ class Dial:
         reactor.time(self)
         self._dial(refusal.UNREACHABLE)
 
-    def ready(self, fd: int, mask: int) -> None:  # noqa: ARG002
+    def ready(self, fd: int, mask: int) -> None:
         """The attempt under way has succeeded or failed."""
-        if self._sock is None:
-            return  # decided before; the socket waits for its tunnel
+        if self._sock is None:  # decided before; the socket waits for its tunnel
+            self._reactor.unheard(fd)
+            return
         error = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if mask & FINISHED else 0
         if error:
             self._reactor.close(self._sock)
             self._dial(_OF_ERROR.get(error, refusal.UNREACHABLE))
         elif mask & WRITABLE:
+            if mask & INPUT:
+                self._reactor.unheard(fd)  # an origin that speaks first
             self._finish(self._sock)
 
     def expired(self) -> None:

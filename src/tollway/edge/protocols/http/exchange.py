@@ -210,6 +210,8 @@ class Exchange:
         """Another protocol from here on (RFC 9110, section 7.8): the exchange becomes a tunnel."""
         self._detach()
         client = self.proxy.hand_over()
+        for sock in (client, self.origin):
+            self.gate.reactor.unheard(sock.fileno())
         Tunnel(self.gate, self.flow, client, self.origin, self.unread, early_down).start()
 
     def lost_origin(self) -> None:

@@ -168,7 +168,7 @@ class HttpProxy(Hello):
             return False
         self.unread = b""
         self.protocol, self.flow = "connect", flow
-        flow.carrier = self
+        flow.carrier, flow.client = self, self.client
         self.reach(known.host, known.port, self._tunnel)
         return True
 
