@@ -1,13 +1,17 @@
 """What the edge's benchmarks share: an edge process, squid and haproxy beside it, an origin, and CPU readings.
 
 Our edge runs with everything on: password checked, every byte metered into the book and taken from a lease,
-policy, reports. Its access room is one in memory, in the same process, so its cost is counted as well. The peers run
-without logins and logs, in their favour. All is on loopback; one worker each.
+policy, reports, a log line per flow. Its access room is one in memory, in the same process, so its cost is counted
+as well. squid does what it has of that: it checks a password (remembered, as ours is), refuses ports and networks,
+and writes its access log, which is its way to know how many bytes a customer used. `bare_squid` does none of it;
+that comparison is printed for those who want to know, and has no bound. haproxy only relays.
+All is on loopback, in a network of its own (`in_own_network`); one worker each.
 """
 
 import base64
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -16,22 +20,44 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bench import peers
+from tollway.edge.guard import DENIED
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGIN = base64.b64encode(b"bench:secret").decode()
 AUTHORIZATION = f"Proxy-Authorization: Basic {LOGIN}\r\n"
 _TICKS = os.sysconf("SC_CLK_TCK")
 
+_BARE = """
+http_access allow all
+access_log none
+"""
+
+# The same password, port and networks as the edge's. IPv6 is left out, in squid's favour.
+_FULL = """
+auth_param basic program {ncsa} {folder}/passwords
+auth_param basic children 1
+auth_param basic credentialsttl 2 hours
+acl customers proxy_auth REQUIRED
+acl denied_ports port 25
+acl denied_networks dst {networks}
+http_access deny denied_ports
+http_access deny denied_networks
+http_access allow customers
+http_access deny all
+access_log daemon:{folder}/access.log squid
+"""
+_NCSA = "/usr/lib/squid/basic_ncsa_auth"
+_PASSWORDS = "bench:$apr1$tollway1$mxOy5O3koZQK7wnZLv.uF/\n"  # "secret"
+
 _SQUID = """
 http_port 127.0.0.1:{port}
-acl all src all
-http_access allow all
+{rules}
 cache deny all
 cache_mem 0 MB
-access_log none
 cache_log /dev/null
 cache_store_log none
 pid_filename {folder}/squid.pid
@@ -64,12 +90,40 @@ listen relay
     server origin 127.0.0.1:{origin}
 """
 
+_OWN_NETWORK = """
+ip link set lo up
+ip route replace local 127.0.0.0/8 dev lo table local congctl cubic
+ip route replace local 127.0.0.1 dev lo table local congctl cubic
+exec "$@"
+"""
+
 # MALLOC_*: see edge/node.py.
 _EDGE_ENV = {
     "MALLOC_MMAP_THRESHOLD_": "67108864",
     "MALLOC_TRIM_THRESHOLD_": "67108864",
     "MALLOC_TOP_PAD_": "67108864",
 }
+
+
+def in_own_network(module: str, main: Callable[[], None]) -> None:
+    """Run a benchmark in a network namespace, so that it does not measure how this machine was set up.
+
+    There nothing filters, and loopback has the kernel's own default congestion control, cubic. Where the system's
+    is BBR, its pacing sets a timer for every few segments: on loopback that costs every proxy alike twice what
+    the relaying does, and one measures timers. Without root it runs in the network there is, and says so.
+    """
+    enter = ["unshare", "--net", "sh", "-ec", _OWN_NETWORK, "-"]
+    inside = "--inside" in sys.argv
+    able = not inside and os.geteuid() == 0 and shutil.which("unshare")
+    if able and subprocess.run([*enter, "true"], capture_output=True, check=False).returncode == 0:
+        os.execvp(enter[0], [*enter, sys.executable, "-m", module, *sys.argv[1:], "--inside"])
+    with socket.socket() as probe:
+        control = probe.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).rstrip(b"\0").decode()
+    print(
+        "# in a network of its own, cubic" if inside else f"# in this machine's network, {control}",
+        flush=True,
+    )
+    main()
 
 
 @dataclass
@@ -163,18 +217,25 @@ def edge(folder: Path, origin_port: int) -> Iterator[Proxy]:
 
 
 @contextmanager
-def squid(folder: Path, origin_port: int) -> Iterator[Proxy]:
-    """Run squid: no cache, no logs, one worker."""
-    port, home = peers.free_port(), folder / "squid"
+def squid(folder: Path, origin_port: int, *, bare: bool = False) -> Iterator[Proxy]:
+    """Run squid with what it has of ours, or with nothing: no cache, one worker."""
+    name = "bare_squid" if bare else "squid"
+    port, home = peers.free_port(), folder / name
     home.mkdir()
     home.chmod(0o777)
     folder.chmod(0o755)
     user = "proxy" if os.geteuid() == 0 else os.environ.get("USER", "nobody")
+    (home / "passwords").write_text(_PASSWORDS)
+    networks = " ".join(net for net in DENIED if ":" not in net and net != "127.0.0.0/8")
+    rules = _BARE if bare else _FULL.format(folder=home, ncsa=_NCSA, networks=networks)
     config = home / "squid.conf"
-    config.write_text(_SQUID.format(port=port, folder=home, user=user))
+    config.write_text(_SQUID.format(port=port, folder=home, user=user, rules=rules))
     command = [peers.program("squid"), "-N", "-f", str(config)]
-    with peers.running(command, port, folder / "squid.log") as pid:
-        yield Proxy("squid", pid, port, origin_port)
+    with peers.running(command, port, folder / f"{name}.log") as pid:
+        yield Proxy(name, pid, port, origin_port, authorization="" if bare else AUTHORIZATION)
+
+
+bare_squid = partial(squid, bare=True)
 
 
 @contextmanager
@@ -216,7 +277,7 @@ class Origin:
 @contextmanager
 def line_up(folder: Path, origin_port: int, *names: str) -> Iterator[list[Proxy]]:
     """Run the named proxies beside each other."""
-    peers.need(*(name for name in names if name != "edge"))
-    makers = {"edge": edge, "squid": squid, "haproxy": haproxy}
+    peers.need(*{name.removeprefix("bare_") for name in names if name != "edge"})
+    makers = {"edge": edge, "squid": squid, "bare_squid": bare_squid, "haproxy": haproxy}
     with ExitStack() as stack:
         yield [stack.enter_context(makers[name](folder, origin_port)) for name in names]

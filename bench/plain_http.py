@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 
 from bench import peers
-from bench.edges import Origin, Proxy, line_up
+from bench.edges import Origin, Proxy, in_own_network, line_up
 
 ROUNDS = 5
 REQUESTS = 24_000
@@ -71,7 +71,7 @@ def main() -> None:
     origin = Origin(serve)
     with (
         tempfile.TemporaryDirectory() as folder,
-        line_up(Path(folder), origin.port, "edge", "squid") as proxies,
+        line_up(Path(folder), origin.port, "edge", "squid", "bare_squid") as proxies,
     ):
         for proxy in proxies:
             cost_us(proxy, REQUESTS // 10)  # warm
@@ -83,9 +83,11 @@ def main() -> None:
         print(
             f"{name:8} {middle:.1f} CPU us/request ({min(values):.1f}..{max(values):.1f}), {1e6 / middle:.0f} rps/core"
         )
-    ratio = statistics.median(costs["squid"]) / statistics.median(costs["edge"])
+    medians = {name: statistics.median(values) for name, values in costs.items()}
+    print(f"# {medians['bare_squid'] / medians['edge']:.2f} x squid without logins, rules and log")
+    ratio = medians["squid"] / medians["edge"]
     print(peers.ratio_line("plain_http_rps_per_core_vs_squid", ratio, ">=1.5"))
 
 
 if __name__ == "__main__":
-    main()
+    in_own_network("bench.plain_http", main)

@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 
 from bench import peers
-from bench.edges import Origin, Proxy, line_up
+from bench.edges import Origin, Proxy, in_own_network, line_up
 
 GB = 10**9
 PIECE = 1 << 20
@@ -54,7 +54,7 @@ def main() -> None:
     """Interleave the proxies, forwards and backwards in turn, and compare medians."""
     quick = "--quick" in sys.argv
     rounds = 1 if quick else ROUNDS
-    sizes = {"edge": 3 * GB, "haproxy": 3 * GB, "squid": GB}
+    sizes = {"edge": 3 * GB, "haproxy": 3 * GB, "squid": GB, "bare_squid": GB}
     costs: dict[tuple[str, int], list[float]] = {}
     origin = Origin(serve)
     with tempfile.TemporaryDirectory() as folder, line_up(Path(folder), origin.port, *sizes) as proxies:
@@ -77,4 +77,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    in_own_network("bench.relay", main)

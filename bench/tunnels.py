@@ -12,7 +12,7 @@ import threading
 from pathlib import Path
 
 from bench import peers
-from bench.edges import Origin, Proxy, line_up
+from bench.edges import Origin, Proxy, in_own_network, line_up
 
 ROUNDS = 5
 TUNNELS = 6_000
@@ -52,7 +52,7 @@ def main() -> None:
     origin = Origin(echo)
     with (
         tempfile.TemporaryDirectory() as folder,
-        line_up(Path(folder), origin.port, "edge", "squid") as proxies,
+        line_up(Path(folder), origin.port, "edge", "squid", "bare_squid") as proxies,
     ):
         for proxy in proxies:
             cost_ms(proxy, TUNNELS // 10)  # warm
@@ -63,9 +63,11 @@ def main() -> None:
         print(
             f"{name:8} {statistics.median(values):.3f} CPU ms/tunnel ({min(values):.3f}..{max(values):.3f})"
         )
-    ratio = statistics.median(costs["edge"]) / statistics.median(costs["squid"])
+    middle = {name: statistics.median(values) for name, values in costs.items()}
+    print(f"# {middle['edge'] / middle['bare_squid']:.2f} x squid without logins, rules and log")
+    ratio = middle["edge"] / middle["squid"]
     print(peers.ratio_line("tunnel_setup_cpu_vs_squid", ratio, "<=1.0"))
 
 
 if __name__ == "__main__":
-    main()
+    in_own_network("bench.tunnels", main)
