@@ -52,6 +52,8 @@ def admit(state: State, request: Request) -> Decision | Later:
     """Decide about a request, and write on its record who asks and which way it goes."""
     method = request.head.method
     if method not in METHODS:
+        # Who sends CONNECT may take what follows for a tunnel already: none of it is a request.
+        request.closing = request.closing or method == b"CONNECT"
         return _count(request, method_not_allowed(METHODS))
     fault = request.fault or request.normalize()
     if fault is not None:

@@ -23,6 +23,8 @@ class Answers:
     def __init__(self, origins: Origins) -> None:
         self._date_line = b""
         self._origins = origins
+        rules = _SAFETY + origins.vary_line
+        self._rules = (rules, rules + _HSTS)  # what browsers must know, without and with TLS
         self._content_policy = policy_line(API_CONTENT_POLICY)
 
     def renew_date(self, seconds: int) -> None:
@@ -85,8 +87,8 @@ class Answers:
             _PAGE % (MEDIA_TYPE, len(body)),
             self._date_line,
             refusal.headers,
-            b"%b%bConnection: close\r\nX-Request-Id: %b\r\nX-Correlation-Id: %b\r\n\r\n"
-            % (_SAFETY, _HSTS if tls else b"", request_id, request_id),
+            b"%bConnection: close\r\nX-Request-Id: %b\r\nX-Correlation-Id: %b\r\n\r\n"
+            % (self._rules[tls], request_id, request_id),
             body,
         )
         return b"".join(lines)
@@ -96,9 +98,8 @@ class Answers:
         connection = b"" if request.head.minor else b"Connection: keep-alive\r\n"
         if request.closing:
             connection = b"Connection: close\r\n"
-        return b"%b%b%b%b%bX-Request-Id: %b\r\nX-Correlation-Id: %b\r\n\r\n" % (
-            _SAFETY,
-            _HSTS if request.peer.tls else b"",
+        return b"%b%b%b%bX-Request-Id: %b\r\nX-Correlation-Id: %b\r\n\r\n" % (
+            self._rules[request.peer.tls],
             request.limit_lines,
             self._for_browsers(request) if request.origin or request.by_cookie else b"",
             connection,

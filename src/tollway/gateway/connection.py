@@ -194,13 +194,16 @@ class ClientConnection(asyncio.Protocol):
         """Close after what was written has gone out, reading on for a moment so that no reset overtakes it."""
         if self._lingering or self._transport.is_closing():
             return
-        self._lingering = True
-        self._deadline = monotonic() + _LINGER_S
+        self._linger()
         if self._transport.can_write_eof():
             self._transport.write_eof()
             self.update_reading()
         else:
             self._transport.close()
+
+    def _linger(self) -> None:
+        self._lingering = True
+        self._deadline = monotonic() + _LINGER_S
 
     def close(self) -> None:
         """Close as soon as what was written has gone out."""
@@ -236,7 +239,8 @@ class ClientConnection(asyncio.Protocol):
         assert exchange is not None
         self._state.tunnels.discard(tunnel)
         exchange.tunnel_ended(tunnel, reason)
-        self.exchange = None
+        self.exchange = self._tunnel = None
+        self._linger()  # who takes nothing any more is not waited for
 
     # ── time and pressure ───────────────────────────────────────────────────────────────────────────
 

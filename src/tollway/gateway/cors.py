@@ -7,6 +7,10 @@ from tollway.gateway.problems import CSRF, FOREIGN_ORIGIN, Refusal
 from tollway.gateway.request import Request
 
 _SAFE_METHODS = frozenset((b"GET", b"HEAD", b"OPTIONS"))
+_ANSWER_LINES = (
+    b"Access-Control-Allow-Origin: %b\r\nAccess-Control-Allow-Credentials: true\r\n"
+    b"Access-Control-Expose-Headers: %b\r\n"
+)
 _PREFLIGHT_LINES = (
     b"Access-Control-Allow-Methods: GET, HEAD, POST, PUT, PATCH, DELETE\r\n"
     b"Access-Control-Allow-Headers: Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, "
@@ -20,19 +24,14 @@ class Origins:
     """The web origins the operator named: `foreign` ones may call the API, `own` ones are this gateway."""
 
     def __init__(self, foreign: tuple[str, ...], own: tuple[str, ...]) -> None:
+        # Caches must know that answers differ by origin, also those to requests that had none.
+        self.vary_line = b"Vary: Origin\r\n" if foreign else b""
         self._foreign = frozenset(origin.rstrip("/").lower().encode() for origin in foreign)
         self._own = frozenset(origin.rstrip("/").lower().encode() for origin in own)
 
     def answer_lines(self, origin: bytes) -> bytes:
         """Return the CORS lines of an answer; none for an origin that nobody named."""
-        if not self._foreign:
-            return b""
-        if origin.lower() not in self._foreign:
-            return b"Vary: Origin\r\n"
-        return (
-            b"Access-Control-Allow-Origin: %b\r\nAccess-Control-Allow-Credentials: true\r\n"
-            b"Access-Control-Expose-Headers: %b\r\nVary: Origin\r\n" % (origin, _EXPOSED)
-        )
+        return _ANSWER_LINES % (origin, _EXPOSED) if origin.lower() in self._foreign else b""
 
     def preflight_lines(self, origin: bytes) -> bytes:
         """Return what a preflight is told; nothing for an origin that nobody named."""

@@ -32,17 +32,27 @@ CONTENT_POLICY = Fate("content_policy", passed_on=True)
 
 # Inbound, these say who somebody is, where a request came from or how it went through other gateways. Only
 # this gateway may say so. `Proxy` becomes HTTP_PROXY in CGI-like software; X-Original-URL and X-Rewrite-URL
-# re-route requests.
+# re-route requests, and a method override makes another one of what was let through.
 _REQUEST: Final[dict[bytes, Fate]] = {
     **dict.fromkeys(HOP_BY_HOP, DROP),
+    b"cf-connecting-ip": DROP,
+    b"client-ip": DROP,
     b"content-length": DROP,
     b"expect": DROP,
     b"forwarded": DROP,
     b"host": DROP,
     b"http2-settings": DROP,
     b"proxy": DROP,
+    b"remote-user": DROP,
+    b"true-client-ip": DROP,
     b"via": DROP,
     b"x-client-ip": DROP,
+    b"x-cluster-client-ip": DROP,
+    b"x-forwarded": DROP,
+    b"x-http-method": DROP,
+    b"x-http-method-override": DROP,
+    b"x-method-override": DROP,
+    b"x-original-host": DROP,
     b"x-original-url": DROP,
     b"x-real-ip": DROP,
     b"x-request-id": DROP,
@@ -57,7 +67,7 @@ _REQUEST: Final[dict[bytes, Fate]] = {
     b"x-correlation-id": Fate("correlation", passed_on=False),
     b"x-tollway-csrf": Fate("csrf", passed_on=False),
 }
-_IDENTITY_PREFIXES = (b"x-user-", b"x-tollway-", b"x-forwarded-", b"x-auth-")
+_IDENTITY_PREFIXES = (b"x-user-", b"x-tollway-", b"x-forwarded-", b"x-auth-", b"x-remote-")
 
 # Outbound: the gateway alone decides about browsers' rules, limits and its own framing.
 _RESPONSE: Final[dict[bytes, Fate]] = {

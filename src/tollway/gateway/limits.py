@@ -41,3 +41,7 @@ class RateLimit:
     def forget_full(self, now: float) -> None:
         """Drop the buckets that are full again: they are as good as none."""
         self._limit.forget_full(now)
+
+    def __len__(self) -> int:
+        """Return how many buckets are kept: bounded, however many clients there are."""
+        return len(self._limit)

@@ -77,8 +77,8 @@ def normal_path(path: bytes) -> bytes | None:
     """Bring a path into its one form (RFC 3986, section 6.2.2); None when it has no safe one.
 
     Escapes of unreserved characters are resolved, dot segments and doubled slashes removed. An escaped slash,
-    backslash or control character, a broken escape, a plain backslash and a climb above the root are refused:
-    servers disagree about each of them.
+    backslash or control character, a broken escape, a plain backslash, a dot segment with parameters (`..;`) and a
+    climb above the root are refused: servers disagree about each of them.
     """
     if not path.startswith(b"/"):
         return None
@@ -96,6 +96,8 @@ def normal_path(path: bytes) -> bytes | None:
             if not segments:
                 return None
             segments.pop()
+        elif segment.startswith((b".;", b"..;")):
+            return None
         elif segment not in {b"", b"."}:
             segments.append(segment)
     slash = b"/" if plain.endswith((b"/", b"/.", b"/..")) and segments else b""

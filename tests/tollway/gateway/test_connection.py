@@ -116,6 +116,40 @@ async def test_a_known_path_with_an_unknown_method_names_the_known_ones(tmp_path
         assert (answer.status, answer.header("Allow")) == (405, "POST")
 
 
+async def test_what_follows_connect_is_no_request(tmp_path: Path):
+    async with house(tmp_path) as home:
+        client = await home.client()
+        client.send(b"CONNECT a.test:443 HTTP/1.1\r\nHost: a.test:443\r\n\r\n")
+        client.send(b"GET /api/catalog/tunnelled HTTP/1.1\r\n" + HOST + b"\r\n")
+        raw = await client.rest()
+        assert status_of(raw) == 405
+        assert raw.count(b"HTTP/1.1 ") == 1
+        assert home.upstream.seen == []
+
+
+async def test_an_error_among_pipelined_requests_ends_the_connection_there(tmp_path: Path):
+    async with house(tmp_path) as home:
+        client = await home.client()
+        good = b"GET /api/catalog/%d HTTP/1.1\r\n" + HOST + b"\r\n"
+        client.send(good % 1 + b"GET /api/catalog/2 HTTP/1.1\r\n" + HOST + HOST + b"\r\n" + good % 3)
+        raw = await client.rest()
+        assert [piece[:3] for piece in raw.split(b"HTTP/1.1 ")[1:]] == [b"200", b"400"]
+        assert [seen.head.target for seen in home.upstream.seen] == [b"/api/catalog/1"]
+
+
+@pytest.mark.parametrize(
+    "named", [b"content-length", b"host, authorization, transfer-encoding", b"x-forwarded-for, x-request-id"]
+)
+async def test_connection_cannot_take_away_what_the_gateway_says(tmp_path: Path, named: bytes):
+    async with house(tmp_path) as home:
+        answer = await home.ask("POST", "/api/orders", ALICE, b"Connection: %b\r\n" % named, body=b"whole")
+        assert (answer.status, answer.json["body"]) == (200, "whole")
+        seen = home.upstream.seen[0]
+        assert seen.header("Authorization") == "Bearer usr_alice"
+        assert seen.header("X-Forwarded-For") == "127.0.0.1"
+        assert seen.header("Host") == "tollway.test"
+
+
 # ── persistence ─────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -248,6 +282,42 @@ async def test_a_client_that_takes_nothing_is_cut_off(tmp_path: Path):
         await eventually(lambda: bool(home.gateway.connections))
         await eventually(lambda: not home.gateway.connections, 10)
         assert home.lines()[-1]["reason"] == "client_closed"
+
+
+async def test_who_does_not_take_his_answers_gets_no_new_ones(tmp_path: Path):
+    """A flood of small requests makes many times its bytes in answers; they must not pile up here."""
+    async with house(tmp_path) as home:
+        client = await home.client()
+        client.writer.transport.pause_reading()
+        count = 30_000
+        client.send(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n" * count)
+        client.send(b"GET /api/catalog/last HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")
+        await eventually(lambda: bool(home.gateway.connections))
+        await asyncio.sleep(0.7)
+        (connection,) = home.gateway.connections
+        assert connection._transport.get_write_buffer_size() < 1_000_000
+        assert connection._reader.waiting < 1_000_000
+        assert home.upstream.seen == []
+        client.writer.transport.resume_reading()
+        raw = await client.rest(30)
+        assert raw.count(b"HTTP/1.1 200 OK\r\n") == count + 1
+        assert len(home.upstream.seen) == 1
+
+
+async def test_a_client_that_closes_its_side_has_left(tmp_path: Path):
+    async with house(tmp_path) as home:
+
+        async def never(_seen: Seen, reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+            await reader.read()
+
+        home.upstream.script = never
+        client = await home.client()
+        client.send(b"GET /api/catalog HTTP/1.1\r\n" + HOST + b"\r\n")
+        await eventually(lambda: len(home.upstream.seen) == 1)
+        client.writer.write_eof()
+        assert await client.rest() == b""
+        await eventually(lambda: not home.upstream.writers)
+        assert (home.lines()[-1]["status"], home.lines()[-1]["reason"]) == (499, "client_closed")
 
 
 async def test_beyond_the_last_connection_one_is_told_so(tmp_path: Path):

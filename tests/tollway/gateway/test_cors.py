@@ -40,6 +40,11 @@ async def test_another_origin_may_not(tmp_path: Path, origin: bytes):
         assert answer.header("Vary") == "Origin"
 
 
+async def test_caches_are_told_that_answers_differ_by_origin_also_when_none_was_sent(tmp_path: Path):
+    async with house(tmp_path, cors_origins=["https://console.test"]) as home:
+        assert (await home.ask("GET", "/api/catalog")).header("Vary") == "Origin"
+
+
 async def test_without_named_origins_nothing_is_said_about_them(tmp_path: Path):
     async with house(tmp_path) as home:
         answer = await home.ask("GET", "/api/catalog", b"Origin: http://evil.test\r\n")

@@ -2,6 +2,7 @@
 
 import asyncio
 import resource
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,7 +38,8 @@ async def test_what_says_who_somebody_is_comes_from_the_gateway_alone(tmp_path: 
     forged = (
         b"X-User-Id: usr_root\r\nX-USER-Roles: admin\r\nX-Tollway-Session: ses_1\r\nX-Forwarded-For: 1.2.3.4\r\n"
         b"X-Forwarded-Host: evil.test\r\nForwarded: for=1.2.3.4\r\nX-Real-IP: 1.2.3.4\r\nX-Request-Id: mine\r\n"
-        b"X-Original-URL: /admin\r\nProxy: evil.test\r\nVia: 1.1 mine\r\n"
+        b"X-Original-URL: /admin\r\nProxy: evil.test\r\nVia: 1.1 mine\r\nX-Forwarded: for=1.2.3.4\r\n"
+        b"True-Client-IP: 1.2.3.4\r\nX-Remote-User: root\r\nX-HTTP-Method-Override: DELETE\r\n"
     )
     async with house(tmp_path) as home:
         assert (await home.ask("GET", "/api/orders", ALICE, forged)).status == 200
@@ -79,6 +81,15 @@ async def test_what_speaks_of_one_connection_ends_here(tmp_path: Path):
         assert answer.header("X-Kept") == "1"
         names = ("X-Mine", "Keep-Alive", "Connection", "Server", "X-Powered-By")
         assert [answer.header(name) for name in names] == [None] * 5
+
+
+async def test_a_header_cannot_carry_another(tmp_path: Path):
+    """What a client sends in a header of ours comes back only when it is plain."""
+    async with house(tmp_path) as home:
+        for evil in (b"a\tSet-Cookie: x=y", b"a;b", b"<script>", b"\xe2\x80\xa8", b"a" * 65):
+            answer = await home.ask("GET", "/api/catalog", b"X-Correlation-Id: %b\r\n" % evil)
+            assert answer.header("X-Correlation-Id") == answer.header("X-Request-Id")
+            assert answer.header("Set-Cookie") is None
 
 
 @pytest.mark.parametrize(
@@ -187,6 +198,45 @@ async def test_answers_keep_their_framing(
             assert answer.body == body
             assert answer.header("Content-Length") == length
         assert home.upstream.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "start"),
+    [
+        ("HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n"),
+        ("HEAD", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n6\r\n"),
+        ("GET", b"HTTP/1.1 304 Not Modified\r\nContent-Length: 6\r\n\r\n"),
+        ("GET", b"HTTP/1.1 204 No Content\r\nContent-Length: 6\r\n\r\n"),
+    ],
+)
+async def test_a_body_where_none_may_be_reaches_nobody(tmp_path: Path, method: str, start: bytes):
+    async with house(tmp_path) as home:
+        await answer_with(home.upstream, start + b"poison")
+        client = await home.client()
+        for _ in range(2):
+            answer = await client.ask(method, "/api/catalog")
+            assert answer.body == b""
+            assert (await client.ask("GET", "/livez")).body == b'{"status":"ok"}'
+        assert home.upstream.connections == 2  # a link with something left on it is not used again
+
+
+async def test_no_204_has_a_length(tmp_path: Path):
+    async with house(tmp_path) as home:
+        await answer_with(home.upstream, b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n")
+        for method in ("GET", "HEAD"):
+            assert (await home.ask(method, "/api/catalog")).header("Content-Length") is None
+
+
+async def test_interim_answers_do_not_put_the_deadline_off(tmp_path: Path):
+    async with house(tmp_path) as home:
+
+        async def soon(_seen: Seen, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            for _ in range(30):
+                writer.write(b"HTTP/1.1 102 Processing\r\n\r\n")
+                await asyncio.sleep(0.05)
+
+        home.upstream.script = soon
+        assert (await home.ask("GET", "/quick/x")).status == 504
 
 
 async def test_an_answer_that_ends_by_closing_becomes_chunks(tmp_path: Path):
@@ -319,6 +369,38 @@ async def test_two_hundred_megabytes_up_take_no_memory(tmp_path: Path, chunked: 
         assert (await client.answer()).status == 200
         assert home.upstream.seen[0].size == size
         assert peak_rss_bytes() - before < 30 * MEGABYTE
+
+
+async def test_a_body_in_tiny_pieces_costs_no_more_than_its_length(tmp_path: Path):
+    """Such a body is kept for a second try: what that costs must not grow with each piece."""
+    async with house(tmp_path) as home:
+        client = await home.client()
+        client.send(b"PUT /files/x HTTP/1.1\r\n" + HOST + b"Content-Length: 40001\r\n\r\nx")
+        await eventually(lambda: bool(home.upstream.writers))
+        (connection,) = home.gateway.connections
+        before_s = time.process_time()
+        for _ in range(40_000):
+            connection.data_received(b"x")
+        assert time.process_time() - before_s < 3
+        assert (await client.answer()).json["body"] == "x" * 40_001
+
+
+async def test_a_link_that_still_holds_bytes_back_is_not_used_again(tmp_path: Path):
+    async with house(tmp_path) as home:
+        answering = asyncio.Event()
+
+        async def wait(_seen: Seen, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await answering.wait()
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+        home.upstream.script = wait
+        asking = asyncio.ensure_future(home.ask("POST", "/api/catalog", body=b"hi"))
+        await eventually(lambda: len(home.upstream.seen) == 1)
+        (link,) = home.gateway.state.plans["catalog"].upstream.links
+        link.pause_writing()  # as its transport says when the upstream takes no more
+        answering.set()
+        assert (await asking).status == 200
+        assert home.gateway.state.plans["catalog"].upstream.figures()["idle"] == 0
 
 
 async def test_a_client_that_reads_slowly_holds_its_upstream_back(tmp_path: Path):

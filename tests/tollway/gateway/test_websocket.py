@@ -3,16 +3,20 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.kit.gateway import HOST, ORIGIN, House, eventually, house
 
+OPENING = (
+    b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
 ALICE = {"Authorization": "Bearer usr_alice"}
 
 
@@ -163,6 +167,46 @@ async def test_stopping_ends_sockets(tmp_path: Path):
             await home.gateway.stop()
             with pytest.raises(ConnectionClosed):
                 await asyncio.wait_for(live.recv(), 1)
+
+
+async def test_a_switch_is_not_said_to_be_an_end(tmp_path: Path):
+    async with live_house(tmp_path) as home:
+        client = await home.client()
+        client.send(b"GET /live HTTP/1.1\r\n" + HOST + b"Authorization: Bearer usr_alice\r\n" + OPENING)
+        head = await client.reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 101 ")
+        assert head.count(b"\r\nConnection: ") == 1
+        assert b"\r\nConnection: Upgrade\r\n" in head
+
+
+async def test_after_a_refused_upgrade_the_bytes_that_follow_are_requests_like_any(tmp_path: Path):
+    """Nobody gets past the checks by pretending to have switched protocols."""
+    async with house(tmp_path) as home:
+        client = await home.client()
+        client.send(b"GET /open-live HTTP/1.1\r\n" + HOST + OPENING)
+        client.send(b"GET /api/orders HTTP/1.1\r\n" + HOST + b"\r\n")
+        assert (await client.answer()).status == 200
+        assert (await client.answer()).status == 401
+        assert len(home.upstream.seen) == 1
+
+
+async def test_a_client_that_takes_nothing_does_not_keep_its_place_when_its_session_ends(tmp_path: Path):
+    async with live_house(tmp_path, stall_s=0.3) as home:
+        async with connect(url(home), additional_headers=ALICE, compression=None, max_size=None) as live:
+            await live.recv()
+            live.transport.pause_reading()
+            pushing = asyncio.ensure_future(_push(live))
+            await asyncio.sleep(0.7)
+            home.tokens.end(session_id="ses_usr_alice")
+            await eventually(lambda: not home.gateway.connections)
+            pushing.cancel()
+            live.transport.abort()
+
+
+async def _push(live: ClientConnection) -> None:
+    with suppress(ConnectionClosed):
+        while True:
+            await live.send(bytes(200_000))
 
 
 @pytest.mark.parametrize("head", [b"POST /live HTTP/1.1\r\n", b"GET /live HTTP/1.1\r\nContent-Length: 3\r\n"])

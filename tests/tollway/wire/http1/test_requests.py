@@ -1,5 +1,6 @@
 """Requests: what is read, what is refused, and that cutting the bytes differently changes nothing."""
 
+import time
 from itertools import pairwise
 
 import pytest
@@ -294,3 +295,29 @@ def test_any_bytes_are_read_refused_or_waited_for(noise: bytes, places: list[int
             assert reader.rest() == b""
         else:
             assert counted + reader.waiting == len(wire)
+
+
+# ── heads that come in tiny pieces ──────────────────────────────────────────────────────────────────
+
+
+def test_a_head_sent_byte_by_byte_costs_about_what_its_length_does():
+    head = b"GET / HTTP/1.1\r\nHost: a\r\n" + b"".join(b"X-%d: %b\r\n" % (n, b"a" * 150) for n in range(95))
+    reader = RequestReader()
+    before_s = time.process_time()
+    for at in range(len(head)):
+        reader.feed(head[at : at + 1])
+        assert reader.next_event() is None
+    assert time.process_time() - before_s < 0.8
+
+
+@pytest.mark.parametrize("bad", [b"X: a\nY: b", b"X: a\x00b", b"X: a\rb", b"X: a\r\n\nb"])
+@pytest.mark.parametrize("before", [b"", b"GET /first HTTP/1.1\r\nHost: a\r\n\r\n"])
+def test_what_no_head_may_contain_is_seen_wherever_it_is_cut(bad: bytes, before: bytes):
+    start = before + b"GET / HTTP/1.1\r\nHost: a\r\n"
+    for cut in range(1, len(start + bad)):
+        reader = RequestReader()
+        reader.feed((start + bad)[:cut])
+        with pytest.raises(BadHead):  # before the head is complete
+            list(reader)
+            reader.feed((start + bad)[cut:] + b"x")
+            list(reader)
