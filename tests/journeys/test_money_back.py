@@ -1,0 +1,92 @@
+"""Money that goes back at the provider, through the whole house: the webhook, the books, the customer's mail."""
+
+import json
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+
+from tests.kit.business import Business, Caller, Customer, fresh_key, until
+from tests.kit.platform import command
+
+
+def control(house: Business, path: str, **body: Any) -> Any:
+    """Have the payment mock do something, as the bank would."""
+    request = urllib.request.Request(
+        house.addresses["payments_mock"] + path,
+        json.dumps(body).encode(),
+        {"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        return json.load(answer)
+
+
+def stripe(house: Business, path: str, form: str) -> Any:
+    """Ask the payment mock through its API, as the operator's dashboard would."""
+    headers = {"Authorization": "Bearer sk_test_operator"}
+    request = urllib.request.Request(house.addresses["payments_mock"] + path, form.encode(), headers)
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        return json.load(answer)
+
+
+def subjects(house: Business, customer: Customer) -> set[str]:
+    inbox = f"{house.addresses['inbox']}/api/messages?to={customer.email}"
+    with urllib.request.urlopen(inbox, timeout=5) as answer:
+        return {message["subject"] for message in json.load(answer)["messages"]}
+
+
+def deposit(customer: Customer, amount: str) -> dict[str, Any]:
+    customer.pay_in(amount)
+    return customer.caller.get("/api/wallet/deposits").json["items"][0]
+
+
+def shown(customer: Customer, made: dict[str, Any]) -> Callable[[str], str]:
+    return lambda field: customer.caller.get(f"/api/wallet/deposits/{made['id']}").json[field]
+
+
+def test_refunds_and_disputes_reach_the_wallet_the_mail_and_the_books(
+    house: Business, operator: Caller
+) -> None:
+    eve = house.customer()
+    made = deposit(eve, "20.00")
+    look = shown(eve, made)
+    refund = stripe(house, "/v1/refunds", f"payment_intent={made['payment']}&amount=500")
+    until(lambda: look("refunded") == "5.00")
+    assert eve.balance() == "15.00"
+    eve.buy()
+    left = eve.balance()
+    dispute = control(house, "/mock/disputes", payment_intent=made["payment"], amount=1500)
+    until(lambda: look("disputed") == "15.00")
+    assert eve.balance() == "0.00"
+    control(house, f"/mock/refunds/{refund['id']}/fail")
+    until(lambda: look("refunded") == "0.00")
+    assert eve.balance() == "5.00"
+    stripe(house, f"/v1/disputes/{dispute['id']}", "evidence[uncategorized_text]=winning_evidence")
+    until(lambda: look("disputed") == "0.00")
+    assert float(eve.balance()) == float(left) + 5
+    wanted = {
+        "Your refund of 5.00 USD",
+        "Your bank has taken back 15.00 USD",
+        "5.00 USD are back in your wallet",
+        f"{left} USD are back in your wallet",
+    }
+    until(lambda: wanted <= subjects(house, eve))
+    topics = {one["topic"] for one in operator.get(f"/api/admin/audit?subject={made['id']}").json["items"]}
+    assert {"DEPOSIT_TAKEN_BACK", "DEPOSIT_GIVEN_BACK"} <= topics
+    checked = command("verify", "--data", str(house.data))
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_an_operator_looks_after_what_waits(house: Business, operator: Caller) -> None:
+    assert operator.get("/api/admin/deposits?state=needs_review").json["items"] == []
+    assert operator.get("/api/admin/deposits?state=mislaid").status == 422
+    fay = house.customer()
+    made = deposit(fay, "5.00")
+    resolve = {"outcome": "dismiss", "reason": "it looks odd"}
+    reply = operator.post(f"/api/admin/deposits/{made['id']}/resolve", resolve, fresh_key())
+    assert (reply.status, reply.code) == (409, "conflict")
+    (active,) = [key for key in operator.get("/api/admin/keys").json["items"] if key["state"] == "active"]
+    early = operator.post("/api/admin/keys/rotate", {}, fresh_key())
+    assert (early.status, early.code) == (409, "conflict")
+    assert active in operator.get("/api/admin/keys").json["items"]
+    nothing = command("stuck", "--data", str(house.data), "--json")
+    assert (nothing.returncode, json.loads(nothing.stdout)) == (0, [])
