@@ -207,7 +207,9 @@ class Allowance:
         """Note that the room has heard of these leases: they are good for `valid_us` from then on."""
         if valid_us:
             self.valid_s = valid_us / 1_000_000
-        self.void_at = asked_at + self.valid_s
+        until = asked_at + self.valid_s
+        # Answers may overtake each other: the latest word counts.
+        self.void_at = until if self.void_at == inf else max(self.void_at, until)
 
     def _answered(self, granted: int) -> None:
         self._asking = None

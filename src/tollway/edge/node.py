@@ -181,15 +181,17 @@ class Edge:
 
     async def _find_services(self) -> None:
         """Resolve what of the platform was given by name, so that nobody is let through to it."""
-        loop = asyncio.get_running_loop()
-        for host, port in self._guard.named_services:
-            try:
-                async with asyncio.timeout(self._settings.lookup_timeout_s):
-                    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            except (OSError, TimeoutError) as error:
-                _log.info("%s, a service of the platform, cannot be resolved now: %s", host, error)
-            else:
-                self._guard.resolved(host, port, {str(each[4][0]).partition("%")[0] for each in found})
+        named = self._guard.named_services
+        await asyncio.gather(*(self._find_service(host, port) for host, port in named))
+
+    async def _find_service(self, host: str, port: int) -> None:
+        try:
+            async with asyncio.timeout(self._settings.lookup_timeout_s):
+                found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, TimeoutError, UnicodeError) as error:
+            _log.info("%s, a service of the platform, cannot be resolved now: %s", host, error)
+        else:
+            self._guard.resolved(host, port, {str(each[4][0]).partition("%")[0] for each in found})
 
     async def _keep_finding_services(self) -> None:
         while self._guard.named_services:
