@@ -6,22 +6,57 @@ so that a client that goes on talking to the same origin needs no other connecti
 """
 
 import socket
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from tollway.edge import refusal
 from tollway.edge.cause import Cause
+from tollway.edge.flow import Flow
+from tollway.edge.gate import Gate
 from tollway.edge.protocols.http.response import Response
 from tollway.edge.protocols.http.upload import ChunkedUpload
 from tollway.edge.pump import Pump
 from tollway.edge.reactor import ERROR, FINISHED, READABLE, WRITABLE
 from tollway.edge.refusal import Refusal
 from tollway.edge.relay import Tunnel
-from tollway.wire.http1 import Framing, RequestHead
-
-if TYPE_CHECKING:
-    from tollway.edge.protocols.http.proxy import HttpProxy
+from tollway.wire.http1 import Framing, RequestHead, RequestReader
 
 _REPEATABLE = frozenset((b"GET", b"HEAD", b"OPTIONS"))
+
+
+class Asking(Protocol):
+    """Whose requests an exchange carries, and who decides what comes next: the client's side of the proxy."""
+
+    gate: Gate
+    flow: Flow | None
+    client: socket.socket
+    reader: RequestReader  # holds the chunks of a request's body
+    exchange: "Exchange | None"
+    missed: bool
+    deadline: float
+
+    def next_request(self, unread: bytes) -> None:
+        """All was said; `unread` is what the client said behind the request."""
+        ...
+
+    def try_again(self, unread: bytes) -> None:
+        """The connection was dead before the origin heard anything."""
+        ...
+
+    def hand_over(self) -> socket.socket:
+        """Give the client away."""
+        ...
+
+    def refused(self, why: Refusal) -> None:
+        """Say why not, and close."""
+        ...
+
+    def leave(self, cause: Cause) -> None:
+        """Close after what was said has arrived."""
+        ...
+
+    def hang_up(self, cause: Cause) -> None:
+        """Close now."""
+        ...
 
 
 class Exchange:
@@ -33,6 +68,7 @@ class Exchange:
         "_up",
         "_used",
         "busy",
+        "client",
         "flow",
         "gate",
         "head",
@@ -45,12 +81,10 @@ class Exchange:
         "uploaded",
     )
 
-    def __init__(
-        self, proxy: "HttpProxy", origin: socket.socket, host: str, port: int, *, used: bool
-    ) -> None:
+    def __init__(self, proxy: Asking, origin: socket.socket, host: str, port: int, *, used: bool) -> None:
         assert proxy.flow is not None
         self.proxy, self.flow, self.gate = proxy, proxy.flow, proxy.gate
-        self.origin, self.host, self.port = origin, host, port
+        self.client, self.origin, self.host, self.port = proxy.client, origin, host, port
         self.head: RequestHead | None = None
         self.busy = False
         self.uploaded = True  # the request was passed on to its last byte
@@ -146,7 +180,7 @@ class Exchange:
 
     def _upload(self) -> Pump | ChunkedUpload:
         assert self.head is not None
-        client, reactor = self.proxy.client, self.gate.reactor
+        client, reactor = self.client, self.gate.reactor
         if self.head.framing is Framing.CHUNKED:
             return ChunkedUpload(self, self.flow, self.proxy.reader, client, self.origin, reactor)
         length = self.head.length

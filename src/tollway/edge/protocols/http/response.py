@@ -5,12 +5,16 @@ moved by a pump, which splices large ones. Whatever goes to the client was taken
 small answers in one piece, everything else through the pump.
 """
 
-from typing import TYPE_CHECKING
+import socket
+from typing import Protocol
 
 from tollway.edge import refusal
 from tollway.edge.cause import Cause
+from tollway.edge.flow import Flow
+from tollway.edge.gate import Gate
 from tollway.edge.protocols.http.heads import response_head
 from tollway.edge.pump import CHUNK_BYTES, SCRATCH, Pump
+from tollway.edge.refusal import Refusal
 from tollway.wire.http1 import (
     LAST_CHUNK,
     BadMessage,
@@ -22,8 +26,36 @@ from tollway.wire.http1 import (
     write_chunk,
 )
 
-if TYPE_CHECKING:
-    from tollway.edge.protocols.http.exchange import Exchange
+
+class Asked(Protocol):
+    """What a response answers, and tells what happens to it: the exchange."""
+
+    gate: Gate
+    flow: Flow
+    client: socket.socket
+    origin: socket.socket
+    busy: bool
+    uploaded: bool
+
+    def complete(self, *, keep_origin: bool, client_ends: bool) -> None:
+        """The response was said to its end."""
+        ...
+
+    def switch(self, early_down: bytes) -> None:
+        """The origin has agreed to another protocol."""
+        ...
+
+    def lost_origin(self) -> None:
+        """The origin is gone before its answer was complete."""
+        ...
+
+    def fail(self, why: Refusal) -> None:
+        """There can be no (whole) response."""
+        ...
+
+    def end(self, cause: Cause) -> None:
+        """The flow is over."""
+        ...
 
 
 class Response:
@@ -42,7 +74,7 @@ class Response:
         "_request",
     )
 
-    def __init__(self, exchange: "Exchange") -> None:
+    def __init__(self, exchange: Asked) -> None:
         self._exchange = exchange
         self._down: Pump | None = None
         self._finished = False  # the origin has sent its last byte, read or not
@@ -172,7 +204,7 @@ class Response:
         allowance = flow.allowance
         if allowance.bucket is None and allowance.take_whole(len(out)):
             try:
-                sent = exchange.proxy.client.send(out)
+                sent = exchange.client.send(out)
             except BlockingIOError:
                 sent = 0
             except OSError:
@@ -190,9 +222,9 @@ class Response:
 
     def _pump(self, early: bytes, left: int, *, last: bool) -> None:
         exchange, gate = self._exchange, self._exchange.gate
-        client = exchange.proxy.client
         self._last = last
-        down = Pump(self, exchange.flow, exchange.origin, client, gate.reactor, gate.pipes, upwards=False)
+        origin, client = exchange.origin, exchange.client
+        down = Pump(self, exchange.flow, origin, client, gate.reactor, gate.pipes, upwards=False)
         down.early, down.left, down.hangup = early, left, self._finished
         self._down = down
         down.run()
