@@ -7,7 +7,7 @@ Promises
 - A declined card moves nothing and is said to be declined, with the bank's reason.
 - An outcome that is not known (the provider did not answer) is a state of the deposit, not an error: it is found out
   by asking again under the same idempotency key, and never guessed.
-- What the provider takes back (a refund, a dispute) leaves the wallet once, as far as there is something in it; what
+- What the provider takes back (a refund, a dispute), told by webhook or found by looking back, leaves the wallet once, as far as there is something in it; what
   the customer had spent is booked as the house's loss. What comes back (a dispute won) is given back once.
 - What nobody could decide waits as `needs_review` for an operator, who has the provider for a witness.
 - Card numbers never come here: cards are named by the provider's tokens.

@@ -23,10 +23,19 @@ async def janitor(room: Payments) -> None:
     await room.deposits.tend()
 
 
+async def look_back(room: Payments) -> None:
+    """Ask the provider what was taken back lately, as a webhook may be lost."""
+    await room.takebacks.look_back()
+
+
 async def forget_old(room: Payments) -> None:
     """Forget old webhooks."""
     await room.webhooks.forget_old()
 
 
 JOBS: Jobs = {HANDLE: handle_webhook, TAKE_BACK: take_back}
-TIMED = {"janitor": Timed(every_s=5, run=janitor), "forget_old": Timed(every_s=3600, run=forget_old)}
+TIMED = {
+    "janitor": Timed(every_s=5, run=janitor),
+    "look_back": Timed(every_s=3600, run=look_back),
+    "forget_old": Timed(every_s=3600, run=forget_old),
+}

@@ -4,7 +4,7 @@
 `ProviderUnavailable` may or may not have been carried out; asking again with the same `key` never does it twice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -114,6 +114,10 @@ class PaymentProvider(Protocol):
 
     async def taken_back(self, ref: str) -> Sequence[TakenBack]:
         """Return all that was taken back of a payment, as it stands now."""
+        ...
+
+    async def paid_back_since(self, at_us: int) -> Collection[str]:
+        """Return the payments of which something was taken back since a time, or asked to be."""
         ...
 
     async def find_checkout(self, ref: str) -> Checkout | None:

@@ -15,10 +15,12 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from tollway.contracts import ledger_pb2
+from tollway.contracts.errors import ProviderUnavailable
 from tollway.contracts.events import DepositGivenBack, DepositTakenBack
 from tollway.fabric.db import Database
-from tollway.kit.errors import InsufficientFunds, NotFound
+from tollway.kit.errors import InsufficientFunds, NotFound, Problem
 from tollway.kit.ids import new_id
+from tollway.kit.times import DAY_US
 from tollway.services.payments import store
 from tollway.services.payments.model import CENT, BackKind, BackState, Deposit, State, Takeback
 from tollway.services.payments.providers import PaymentProvider, TakenBack
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+# The provider repeats its webhooks for three days; a dispute that is decided later than this is told by webhook only.
+LOOK_BACK_US = 30 * DAY_US
 _CREDIT: dict[BackKind, str] = {"refund": "clearing", "chargeback": "dispute"}
 
 
@@ -59,6 +63,22 @@ class Takebacks:
         for row, one in rows:
             await self._advance(row, one)
         return "done"
+
+    async def look_back(self) -> None:
+        """Follow everything that was taken back lately, for the webhooks that never came."""
+        async with self._db.snapshot() as tx:
+            if not await store.deposits_in(tx, State.CREDITED, "", 1):
+                return  # nothing was ever paid, and the provider need not be asked
+        try:
+            refs = await self._provider.paid_back_since(self._db.clock.now_us() - LOOK_BACK_US)
+        except ProviderUnavailable:
+            _log.warning("looking back waits: the payment provider does not answer")
+            return
+        for payment_ref in sorted(refs):
+            try:
+                await self.follow(payment_ref)
+            except Problem as problem:
+                _log.warning("what was taken back of %s waits: %s", payment_ref, problem.detail)
 
     async def _deposit_of(self, payment_ref: str) -> Deposit | None:
         """Find a payment's deposit, and first settle what is open of it: to be taken back it was paid."""

@@ -13,6 +13,7 @@ from tests.tollway.services.payments.service.test_payments import mortal
 from tollway.contracts import ledger_pb2 as pb
 from tollway.kit.errors import Unavailable
 from tollway.services.payments import store
+from tollway.services.payments.jobs import TIMED
 from tollway.services.payments.model import BackState, Deposit, State
 from tollway.services.payments.service import Payments
 
@@ -175,6 +176,23 @@ async def test_the_order_and_repetition_of_webhooks_do_not_matter(shop: Till, fa
     # 5.00 refunded, then 20.00 disputed of a payment of 20.00: more went back than came.
     assert (moved(shop), await seen(shop, made)) == ((0, -5, 0, 5), (5, 20))
     assert len(shop.ledger.posts) == len(set(shop.ledger.posts)) == 4
+
+
+async def test_what_no_webhook_told_is_found_by_looking_back(shop: Till) -> None:
+    deposit = await paid(shop)
+    old = await shop.room.deposits.start("usr_bob", "key", "USD", 20 * USD, "pm_card_visa")
+    await shop.settle()
+    await shop.plan("webhook_drop", times=100)
+    await refund(shop, old)
+    shop.clock.advance(31 * 86_400)
+    await refund(shop, deposit, 500)
+    await shop.mock.room.dispute(deposit.payment_ref, 700)
+    await shop.settle()
+    assert await seen(shop, deposit) == (0, 0)
+    for _ in range(2):
+        await TIMED["look_back"].run(shop.room)
+    assert (await seen(shop, deposit), await seen(shop, old)) == ((5, 7), (0, 0))
+    assert shop.balance("usr_ann") == 8 * USD
 
 
 async def test_several_who_follow_at_once_take_once(shop: Till) -> None:

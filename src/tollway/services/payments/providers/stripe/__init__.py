@@ -9,7 +9,7 @@ import contextlib
 import json
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -161,6 +161,17 @@ class StripeProvider:
             return [one for one in found if one is not None]
 
         return await self._find(ask) or ()
+
+    async def paid_back_since(self, at_us: int) -> Collection[str]:
+        """Return the payments that were refunded or disputed since a time."""
+
+        def ask(client: "StripeClient") -> Collection[str]:
+            since: Any = {"created": {"gte": at_us // SECOND_US}, "limit": 100}
+            lists = (client.v1.refunds.list(since), client.v1.disputes.list(since))
+            found = (one.to_dict() for some in lists for one in some.auto_paging_iter())
+            return {one["payment_intent"] for one in found if one.get("payment_intent")}
+
+        return await self._ask(ask)
 
     async def find_checkout(self, ref: str) -> Checkout | None:
         """Return what became of a hosted page; None when it is unknown."""
