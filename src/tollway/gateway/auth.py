@@ -118,14 +118,19 @@ class Authority:
 
     async def judge_bearer(self, authorization: bytes, now: float) -> Judgement:
         """Check the signature of `Bearer <token>` and whether its session still runs."""
-        return await self._once(authorization, lambda: self._bearer(authorization, now))
+        return await self._once(authorization, now, lambda: self._bearer(authorization, now))
 
     async def judge_cookie(self, cookie: bytes, now: float) -> Judgement:
         """Ask the tokens room which session a cookie stands for."""
-        return await self._once(cookie, lambda: self._cookie(cookie, now))
+        return await self._once(cookie, now, lambda: self._cookie(cookie, now))
 
-    async def _once(self, credential: bytes, find_out: Callable[[], Awaitable[Judgement]]) -> Judgement:
+    async def _once(
+        self, credential: bytes, now: float, find_out: Callable[[], Awaitable[Judgement]]
+    ) -> Judgement:
         """Many requests with the same new credential (a browser's tabs) cause one question."""
+        judged = self.recall(credential, now)  # another request may have found out since this one looked
+        if judged is not None:
+            return judged
         key = sha256(credential).digest()
         task = self._in_work.get(key)
         if task is None:

@@ -61,10 +61,9 @@ class Exchange:
         self._state = state
         self._client = client
         self._forwarding: Forwarding | None = None
-        self._moved = self._pace_bytes = (
-            0  # bytes that had passed, both ways and of the body, when time was last told
-        )
-        self._moved_at = self._pace_since = request.started
+        # When bytes passed last, either way; and how many of the body did since its pace was last judged.
+        self._moved, self._moved_at = 0, request.started
+        self._pace_bytes, self._pace_since = 0, request.started
         if state.draining:
             request.closing = True
 
@@ -183,17 +182,17 @@ class Exchange:
         moved = request.bytes_in + request.bytes_out
         if moved != self._moved:
             self._moved, self._moved_at = moved, now
+        too_long = bool(route.total_s) and now - request.started > route.total_s
         if self._forwarding is not None and self._forwarding.is_overdue(now):
+            self._forwarding.blame_upstream(now)
             self.break_off(SLOW_UPSTREAM)
-        elif (
-            route.total_s and now - request.started > route.total_s
-        ) or now - self._moved_at > route.silence_s:
+        elif too_long or now - self._moved_at > route.silence_s:
             self.break_off(SLOW_UPSTREAM if request.body_ended else SLOW_BODY)
         elif not self.takes_body:
-            self._pace_since, self._pace_bytes = now, 0  # it is not the client that we wait for
+            self._pace_bytes, self._pace_since = 0, now  # it is not the client that we wait for
         elif now - self._pace_since > self._state.settings.body_grace_s:
             self._check_pace(now - self._pace_since)
-            self._pace_since, self._pace_bytes = now, 0
+            self._pace_bytes, self._pace_since = 0, now
 
     def _check_pace(self, waited_s: float) -> None:
         """Refuse a body that trickles in."""
@@ -245,8 +244,7 @@ class Exchange:
     def complete(self, now: float) -> None:
         """End: the answer is whole, or as whole as it gets."""
         self.ended = True
-        self._forwarding = (
-            None  # they know each other: unless one forgets, only the collector of cycles frees them
-        )
+        # They know each other: unless one forgets, both wait for the collector of cycles.
+        self._forwarding = None
         self._state.write_down(self.request, now)
         self._client.exchange_ended(now)

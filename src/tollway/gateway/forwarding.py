@@ -266,12 +266,13 @@ class Forwarding:
     # ── the end ─────────────────────────────────────────────────────────────────────────────────────
 
     def is_overdue(self, now: float) -> bool:
-        """Tell whether the upstream, which had the whole request, did not answer in time; it is to blame."""
-        if not (self._answer_due and self._request.body_ended and now > self._answer_due):
-            return False
+        """Tell whether the upstream, which had the whole request, did not begin to answer in time."""
+        return bool(self._answer_due) and self._request.body_ended and now > self._answer_due
+
+    def blame_upstream(self, now: float) -> None:
+        """Hold it against the upstream that it is overdue."""
         self._upstream.breaker.failed(now)
         self._upstream.count("slow")
-        return True
 
     def client_full(self) -> None:
         """Let the upstream wait: the client takes no more for now."""

@@ -148,9 +148,6 @@ FULL = Refusal(
     b"Retry-After: 1\r\n",
     close=True,
 )
-STOPPING = Refusal(
-    503, "unavailable", "The gateway is stopping; try again soon", "", b"Retry-After: 1\r\n", close=True
-)
 BROKEN_UPSTREAM = Refusal(502, "bad_gateway", "A part of the platform gave no good answer; try again soon")
 NO_UPSTREAM = Refusal(
     503, "unavailable", "A part of the platform does not answer; try again soon", "", b"Retry-After: 1\r\n"

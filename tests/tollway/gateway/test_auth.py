@@ -1,6 +1,7 @@
 """Who asks: cookies and tokens, what is remembered, what is forgotten at once."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,18 @@ async def test_ten_tabs_ask_once(tmp_path: Path):
         await eventually(lambda: home.tokens.asked == 1)
         home.tokens.wait.set()
         assert [(await one).status for one in asking] == [200] * 10
+        assert home.tokens.asked == 1
+
+
+async def test_what_was_found_out_meanwhile_is_not_asked_again(tmp_path: Path):
+    """A request looks into the memory before its task begins; the answer to another may come between."""
+    async with house(tmp_path) as home:
+        home.tokens.sessions["c-alice"] = "usr_alice"
+        authority, now = home.gateway.authority, time.monotonic()
+        late = authority.judge_cookie(b"c-alice", now)
+        assert authority.recall(b"c-alice", now) is None
+        first = await authority.judge_cookie(b"c-alice", now)
+        assert await late is first
         assert home.tokens.asked == 1
 
 
