@@ -2,6 +2,7 @@
 
 values      what the books consist of
 records     what a transaction leaves behind
+view        what a draft may read of the book
 draft       a transaction in the making: the four kinds of legs, lots
 book        the part of the ledger that is open in memory, and how a command is performed in it
 posting     commands: a posting of legs, its reversal

@@ -13,7 +13,7 @@ from typing import Any
 from tollway.contracts.errors import KeyReused, UnknownAsset, UnknownHold
 from tollway.kit.errors import NotFound, Problem
 from tollway.services.ledger.model.draft import Draft
-from tollway.services.ledger.model.records import Announcement, Known, Name, Original, Page, Status, Txn
+from tollway.services.ledger.model.records import Known, Name, Original, Page, Status, Txn
 from tollway.services.ledger.model.values import Account, AccountRef, Asset, Hold, Lot, Mark, account_id
 
 
@@ -143,11 +143,6 @@ class Book:
         page, self.page = self.page, Page()
         self._known_before, self._known = self._known, {}
         return page
-
-    def take_announcements(self) -> list[Announcement]:
-        """Hand out what is to be announced since the last time."""
-        made, self.page.announcements = self.page.announcements, []
-        return made
 
     # ── reading, for drafts ─────────────────────────────────────────────────────────────────────────
 

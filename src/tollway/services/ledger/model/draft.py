@@ -14,7 +14,7 @@ between customers, with the terms of what the giver had.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from tollway.contracts.errors import HoldEnded, HoldExceeded
 from tollway.kit.errors import Conflict, Forbidden, InsufficientFunds, Invalid
@@ -37,9 +37,7 @@ from tollway.services.ledger.model.values import (
     Piece,
     account_id,
 )
-
-if TYPE_CHECKING:
-    from tollway.services.ledger.model.book import Book
+from tollway.services.ledger.model.view import View
 
 
 class LotTerms(NamedTuple):
@@ -82,7 +80,7 @@ class Draft:
         "usage",
     )
 
-    def __init__(self, book: "Book", txn_id: str, now_us: int) -> None:
+    def __init__(self, book: View, txn_id: str, now_us: int) -> None:
         self.book = book
         self.txn_id = txn_id
         self.now_us = now_us

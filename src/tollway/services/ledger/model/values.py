@@ -131,6 +131,8 @@ class LegKind(StrEnum):
     CAPTURE = "capture"  # moves units that were set aside
     RELEASE = "release"  # gives them back
 
+    __hash__ = str.__hash__  # an enum's own is slower, and legs are looked up by kind all the time
+
 
 # How often the amount counts on the (posted, pending) counters of both sides.
 EFFECTS: dict[str, tuple[int, int]] = {

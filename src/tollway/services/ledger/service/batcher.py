@@ -106,7 +106,6 @@ class Batcher:
             async with self._db.snapshot() as tx:
                 return await self._desk.plan(tx, [ticket.request for ticket in batch])
         except Exception:  # noqa: BLE001  whatever it is, it will come up again where it is dealt with
-            self._desk.clear()
             return None
 
     async def _settle(self, batch: Sequence[Ticket], plan: Plan | None) -> None:

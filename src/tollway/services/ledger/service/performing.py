@@ -93,7 +93,11 @@ class Desk:
         One plan at a time: another that got at the book in between would build on what this one has only half done.
         """
         async with self._turn:
-            return await self._plan(tx, requests, last)
+            try:
+                return await self._plan(tx, requests, last)
+            except BaseException:
+                self._open = None  # it shows half a batch
+                raise
 
     def ends_with(self, plan: Plan) -> bool:
         """Tell whether the book shows this plan as the last, so that both are good or neither is."""
@@ -113,17 +117,15 @@ class Desk:
         await lay_open(tx, here.book, wanted)
         after = here.last
         answers: list[Any] = []
-        announcements: list[tuple[Announcement, str]] = []
         ids = ids_after("txn", after, len(requests), tx.now_us)
         for place, (request, txn_id) in enumerate(zip(requests, ids, strict=True), 1):
             if place % AT_A_STRETCH == 0:
-                await asyncio.sleep(
-                    0
-                )  # the database has finished a statement perhaps, and waits for the next
+                await asyncio.sleep(0)  # the database has an answer perhaps, and waits for the next question
             answers.append(_answer(here.book, request, txn_id, tx.now_us))
-            announcements += [(made, request.correlation_id) for made in here.book.take_announcements()]
         page = here.book.turn_page()
         here.last = page.last_txn or after
+        asked = dict(zip(ids, requests, strict=True))
+        announcements = [(made, asked[made.txn_id].correlation_id) for made in page.announcements]
         return Plan(after, page, answers, announcements)
 
 
