@@ -70,6 +70,10 @@ class NetworkSettings(Section):
     rest: dict[str, str] = Field(
         {}, description="Where a room serves REST: room → unix:/path or host:port; `*` for the others"
     )
+    admin: dict[str, str] = Field(
+        {},
+        description="Where a process without the gateway shows health and metrics: process → host:port",
+    )
     certificates: str = Field(
         "", description="Folder of the CA and the certificates; empty: certs in the data folder"
     )

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 from collections.abc import Iterator
@@ -32,6 +33,14 @@ def test_the_status_page_links_to_everything(running: Platform) -> None:
     for link in (running.known["docs"], running.known["inbox"], running.known["payments_mock"]):
         assert link in page
         assert running.get(link)[0] == 200
+
+
+def test_the_edge_shows_its_figures(running: Platform) -> None:
+    page = running.get(running.known["status"])[1].decode()
+    link = re.findall(r'href="(http://[^"]*/metrics)"', page)[0]
+    status, body = running.get(link)
+    assert status == 200
+    assert "tollway_edge_unsettled_bytes_total 0.0" in body.decode()
 
 
 def test_the_api_describes_itself(running: Platform) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -239,6 +239,7 @@ async def house(
     tokens_stub: Any = None,
     verifier_of_room: Verifier | None = None,
     shared_limits: Limits | None = None,
+    health: Callable[[], Mapping[str, str]] = dict[str, str],
     **settings: Any,
 ) -> AsyncIterator[House]:
     """Start an upstream and a gateway before it; limits are high unless a test sets them.
@@ -265,6 +266,7 @@ async def house(
         tokens_stub or tokens,
         tokens.clock,
         limits=shared_limits,
+        health=health,
         registry=CollectorRegistry(),
     )
     await gateway.start()

@@ -31,7 +31,8 @@ def up(
     data: DataOption = Path("data"),
     config: ConfigOption = None,
     port_base: Annotated[
-        int, typer.Option(help="The first of the ports used; 0 takes free ones.", min=0)
+        int,
+        typer.Option(help="The first of the ports used (up to 180 from there on); 0 takes free ones.", min=0),
     ] = 8000,
     edge_workers: Annotated[
         int, typer.Option(help="Edge processes that share the proxy ports.", min=1, max=64)

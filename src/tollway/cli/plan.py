@@ -1,5 +1,6 @@
 """What `tollway up` starts: which processes, on which ports, and where they find each other."""
 
+import itertools
 import json
 import random
 import socket
@@ -13,7 +14,7 @@ from tollway.topology import EDGE, GATEWAY, ROOMS
 
 # Offsets from the port base. Known neighbours keep their usual look: 8000 API, 8025 inbox, 8080 proxy.
 OFFSETS = {"api": 0, "admin": 1, "payments_mock": 20, "inbox": 25, "rpc": 50, "http_proxy": 80, "socks5": 81}
-ROOM_PORTS_FROM = 60
+ROOM_PORTS_FROM, ADMIN_PORTS_FROM = 60, 100
 # Demo origins may live in this corner of loopback, where the platform itself listens to nothing.
 DEMO_RANGE = "127.77.0.0/24"
 _NOT_EPHEMERAL = range(15_000, 32_000)
@@ -58,7 +59,10 @@ def make_plan(
 ) -> Plan:
     """Lay out the processes. What the operator configured explicitly is left as it is."""
     rooms = list(ROOMS) if split else []
-    ports = _ports(port_base, [*OFFSETS, *(f"rpc.{room}" for room in rooms)])
+    edges = [Child(f"{EDGE}-{number}", (EDGE,), number) for number in range(workers)]
+    # The gateway shows its own figures at its admin port; every other process has an address for that.
+    others = [f"admin.{name}" for name in (*rooms, *(edge.name for edge in edges))]
+    ports = _ports(port_base, [*OFFSETS, *(f"rpc.{room}" for room in rooms), *others])
     wanted = _settings_of(settings, ports, rooms, workers)
     environment = {
         f"TOLLWAY_{name.upper().replace('.', '__')}": value if isinstance(value, str) else json.dumps(value)
@@ -70,7 +74,6 @@ def make_plan(
         if split
         else [Child("business", ("business",))]
     )
-    edges = [Child(f"{EDGE}-{number}", (EDGE,), number) for number in range(workers)]
     return Plan(settings.data, ports, (*business, *edges), environment)
 
 
@@ -83,6 +86,11 @@ def _settings_of(
         "network.public_url": public,
         "network.inbox": f"127.0.0.1:{ports['inbox']}",
         "network.payments_mock": f"127.0.0.1:{ports['payments_mock']}",
+        "network.admin": {
+            name.removeprefix("admin."): f"127.0.0.1:{port}"
+            for name, port in ports.items()
+            if name.startswith("admin.")
+        },
         "tokens.issuer": public,
         "gateway.port": str(ports["api"]),
         "gateway.admin_port": str(ports["admin"]),
@@ -103,8 +111,13 @@ def _settings_of(
 def _ports(base: int, names: list[str]) -> dict[str, int]:
     if base == 0:
         return _free_ports(names)
-    numbered = iter(range(base + ROOM_PORTS_FROM, base + OFFSETS["http_proxy"]))
-    return {name: base + OFFSETS[name] if name in OFFSETS else next(numbered) for name in names}
+    rooms, admins = itertools.count(base + ROOM_PORTS_FROM), itertools.count(base + ADMIN_PORTS_FROM)
+    return {
+        name: base + OFFSETS[name]
+        if name in OFFSETS
+        else next(admins if name.startswith("admin.") else rooms)
+        for name in names
+    }
 
 
 def _free_ports(names: list[str]) -> dict[str, int]:

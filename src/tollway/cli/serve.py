@@ -37,7 +37,7 @@ def run(targets: list[str], data: Path, config: Path | None, worker: int) -> Non
 
 
 async def _serve(settings: Settings, targets: list[str], worker: int) -> None:
-    from tollway.topology.process import Process
+    from tollway.topology.process import Process, process_name
 
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -68,12 +68,6 @@ def spare_the_collector() -> None:
     ctypes.CDLL(None).malloc_trim(0)
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
-
-
-def process_name(targets: list[str], worker: int) -> str:
-    """Name a process after what it runs: `business`, `edge-0`."""
-    name = "+".join(targets)
-    return f"{name}-{worker}" if "edge" in targets else name
 
 
 def _write(path: Path, text: str) -> None:

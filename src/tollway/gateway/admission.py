@@ -11,8 +11,8 @@ from collections.abc import Coroutine
 from time import monotonic
 from typing import Any, NamedTuple
 
+from tollway.fabric.admin import PAGE_METHODS, Page
 from tollway.fabric.limits import Grant
-from tollway.gateway.admin import PAGE_METHODS, Page
 from tollway.gateway.auth import Denial, Judgement
 from tollway.gateway.cors import is_preflight
 from tollway.gateway.limits import RateLimit

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import REGISTRY, CollectorRegistry
 
+from tollway.fabric.admin import AdminConnection, Page, metrics_page
 from tollway.fabric.bearer import RevocationLike, Verifier
 from tollway.fabric.clock import Clock
 from tollway.fabric.limits import Limits
 from tollway.fabric.limits.memory import MemoryLimits
-from tollway.gateway.admin import AdminConnection, Page, metrics_page
 from tollway.gateway.auth import Authority
 from tollway.gateway.connection import ClientConnection
 from tollway.gateway.metrics import Figures

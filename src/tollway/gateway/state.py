@@ -4,11 +4,11 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 
+from tollway.fabric.admin import OK, Page, health_pages
 from tollway.fabric.clock import Clock
 from tollway.fabric.limits import Limits
 from tollway.fabric.limits.memory import MemoryLimits
 from tollway.gateway.access_log import AccessLog
-from tollway.gateway.admin import Page, health_pages
 from tollway.gateway.answers import Answers
 from tollway.gateway.auth import Authority
 from tollway.gateway.cors import Origins
@@ -51,7 +51,9 @@ class State:
         self.answers = Answers(self.origins)
         self.access_log = AccessLog(settings.access_log)
         self.head_limits = HeadLimits(settings.line_bytes, settings.head_bytes, settings.headers)
-        self.pages: dict[bytes, Page] = health_pages(lambda: self.ready, health)
+        self.pages: dict[bytes, Page] = health_pages(
+            lambda: {"gateway": OK if self.ready else "not ready", **health()}
+        )
         self.occupancy = Occupancy(settings.max_connections, settings.max_connections_per_client)
         self.tunnels: set[Tunnel] = set()
         self._clock = clock

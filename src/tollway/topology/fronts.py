@@ -120,6 +120,7 @@ def own_services(settings: Settings) -> list[str]:
         f"{edge.host}:{edge.socks_port}",
         network.inbox,
         network.payments_mock,
+        *network.admin.values(),
         *(address for known in network.rpc.values() for address in known.split(",")),
         *(address for address in network.rest.values() if not address.startswith("unix:")),
     ]

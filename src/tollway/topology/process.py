@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tollway import __version__
+from tollway.fabric.admin import OK, AdminServer
 from tollway.fabric.clock import Clock, SystemClock
 from tollway.fabric.lifecycle import Lifecycle
 from tollway.fabric.rpc import LocalServer
@@ -43,6 +44,9 @@ class Process:
         if EDGE in self.members:
             front = fronts.edge(settings, self._clock, self._neighbours.ask(EDGE), worker)
             self.life.add(EDGE, front, after=["doors"])
+        address = settings.network.admin.get(process_name(targets, worker), "")
+        if address and GATEWAY not in self.members:
+            self.life.add("admin", AdminServer(address, self._health))
 
     async def start(self) -> None:
         """Bring everything up; afterwards the rooms prepare what they need (`prepared`). Raises StartFailed."""
@@ -67,6 +71,9 @@ class Process:
         preparing = {task.get_name(): "ready" if task.done() else "starting" for task in self._preparing}
         return {**self.life.states, **preparing}
 
+    def _health(self) -> dict[str, str]:
+        return {part: OK if state == "ready" else state for part, state in self.states().items()}
+
     def facts(self) -> dict[str, Any]:
         """Say what somebody outside would want to know of this process."""
         return {"members": self.members, "version": __version__}
@@ -83,6 +90,12 @@ class Process:
         residents = Residents(settings, self._clock, secrets, self._neighbours, rooms)
         residents.move_in(self.life, self._doors, self.states)
         self._prepares = residents.prepares
+
+
+def process_name(targets: Sequence[str], worker: int) -> str:
+    """Name a process after what it runs: `business`, `edge-0`."""
+    name = "+".join(targets)
+    return f"{name}-{worker}" if EDGE in targets else name
 
 
 async def _until_done(name: str, work: Callable[[], Any]) -> None:

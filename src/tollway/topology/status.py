@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from tollway import __version__
+from tollway.fabric.admin import OK
 from tollway.kit.tasks import cancel, spawn
 from tollway.settings import Settings
 from tollway.topology import ROOMS
 
 ASK_EVERY_S = 1.0
 ANSWER_TIMEOUT_S = 1.0
-OK = "ok"
 
 
 class Status:
@@ -65,6 +65,7 @@ class Status:
         return {
             **links,
             "Metrics": "/metrics",
+            **{f"Metrics of {name}": f"http://{at}/metrics" for name, at in settings.network.admin.items()},
             "HTTP proxy": f"{settings.edge.host}:{settings.edge.http_port}",
             "SOCKS5 proxy": f"{settings.edge.host}:{settings.edge.socks_port}",
         }

@@ -77,8 +77,7 @@ async def test_health_and_webhooks_have_no_limit(tmp_path: Path):
 
 async def test_health_names_each_component(tmp_path: Path):
     states = {"ledger": "ok", "orders": "ok"}
-    async with house(tmp_path) as home:
-        home.gateway.state.pages.update(_pages(home.gateway, states))
+    async with house(tmp_path, health=lambda: states) as home:
         assert (await home.ask("GET", "/health")).json == {
             "status": "ok",
             "components": {"gateway": "ok", "ledger": "ok", "orders": "ok"},
@@ -90,12 +89,6 @@ async def test_health_names_each_component(tmp_path: Path):
         assert (await home.ask("GET", "/livez")).status == 200
         assert (await home.ask("HEAD", "/livez")).body == b""
         assert (await home.ask("POST", "/livez")).status == 405
-
-
-def _pages(gateway, states):
-    from tollway.gateway.admin import health_pages
-
-    return health_pages(lambda: gateway.state.ready, lambda: states)
 
 
 async def test_the_admin_port_shows_metrics_and_nothing_of_the_api(tmp_path: Path):

@@ -1,9 +1,12 @@
-"""The gateway's own pages: health for everybody, metrics on a port of their own.
+"""A process's own pages: how it is and what it counts.
 
 /livez    the process answers
 /readyz   200 when every component is ready, else 503: what a load balancer asks
 /health   the same, with each component by name
-/metrics  Prometheus text; only on the admin listener, which listens on loopback
+/metrics  Prometheus text; only on an admin address, which nobody outside should reach
+
+The gateway answers the first three for everybody, and all of them at its admin port, for the whole platform. A
+process without the gateway answers at its own admin address (`network.admin`).
 """
 
 import asyncio
@@ -11,10 +14,11 @@ import json
 from collections.abc import Callable, Mapping
 from typing import cast
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 
 from tollway.wire.http1 import BadMessage, RequestHead, RequestReader, write_response_head
 
+OK = "ok"  # the good state of a component
 # Makes status, media type and body when asked.
 Page = Callable[[], tuple[int, bytes, bytes]]
 PAGE_METHODS = frozenset((b"GET", b"HEAD"))
@@ -23,12 +27,12 @@ _JSON = b"application/json"
 _CLIENT_S = 10.0
 
 
-def health_pages(ready: Callable[[], bool], health: Callable[[], Mapping[str, str]]) -> dict[bytes, Page]:
+def health_pages(health: Callable[[], Mapping[str, str]]) -> dict[bytes, Page]:
     """Return the health pages. `health` tells the state of each component; `ok` is the good one."""
 
-    def state() -> tuple[bool, dict[str, str]]:
-        components = {"gateway": "ok" if ready() else "not ready", **health()}
-        return all(value == "ok" for value in components.values()), components
+    def state() -> tuple[bool, Mapping[str, str]]:
+        components = health()
+        return all(value == OK for value in components.values()), components
 
     def livez() -> tuple[int, bytes, bytes]:
         return 200, _JSON, b'{"status":"ok"}'
@@ -48,6 +52,36 @@ def health_pages(ready: Callable[[], bool], health: Callable[[], Mapping[str, st
 def metrics_page(registry: CollectorRegistry) -> Page:
     """Return the page with every figure of the process."""
     return lambda: (200, b"text/plain; version=0.0.4; charset=utf-8", generate_latest(registry))
+
+
+class AdminServer:
+    """Shows the pages of a process at `host:port` for as long as it lives."""
+
+    def __init__(self, address: str, health: Callable[[], Mapping[str, str]]) -> None:
+        self._address = address
+        self._pages = {**health_pages(health), b"/metrics": metrics_page(REGISTRY)}
+        self._listener: asyncio.Server | None = None
+        self.port = 0
+
+    async def start(self) -> None:
+        """Listen. Raises OSError with advice when the address cannot be used."""
+        host, _, port = self._address.rpartition(":")
+        try:
+            self._listener = await asyncio.get_running_loop().create_server(
+                lambda: AdminConnection(self._pages), host.strip("[]"), int(port)
+            )
+        except OSError as error:
+            advice = "free it, or set network.admin to another one"
+            raise OSError(
+                error.errno, f"cannot listen on {self._address}: {error.strerror}; {advice}"
+            ) from error
+        self.port = int(self._listener.sockets[0].getsockname()[1])
+
+    async def stop(self) -> None:
+        """Take no more."""
+        if self._listener is not None:
+            self._listener.close()
+            self._listener = None
 
 
 class AdminConnection(asyncio.Protocol):
