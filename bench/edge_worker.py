@@ -18,7 +18,9 @@ async def main(folder: Path) -> None:
     """Serve until SIGTERM; the ports are written to edge.json."""
     access = FakeAccess()
     access.add("bench", "secret", holding=10**18)
-    settings = EdgeSettings(http_port=0, socks_port=0, allow_ranges=["127.0.0.0/8"])
+    settings = EdgeSettings(
+        http_port=0, socks_port=0, allow_ranges=["127.0.0.0/8"], flow_log=str(folder / "flows.log")
+    )
     edge = Edge(settings, access.stub(), SystemClock(), "bench", folder)
     await edge.start()
     while not edge.ready:

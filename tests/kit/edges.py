@@ -28,6 +28,7 @@ QUICK = {
     "stop_delay_s": 0.01,
     "dry_s": 0.1,
     "refused_login_s": 0.0,
+    "flow_log": "off",
 }
 
 

@@ -14,6 +14,7 @@ from tollway.edge import meter
 from tollway.edge.cause import Cause
 from tollway.edge.door import AccessDoor
 from tollway.edge.flow import Flow, begin, recover
+from tollway.edge.flow_log import ended, flow_log
 from tollway.edge.lease import Allowance, Lease
 from tollway.edge.metrics import METRICS
 from tollway.edge.reactor import Reactor
@@ -24,7 +25,6 @@ from tollway.fabric.clock import Clock
 from tollway.kit.tasks import cancel, spawn
 
 _log = logging.getLogger(__name__)
-_flow_log = logging.getLogger("tollway.edge.flows")
 
 
 class Allowances:
@@ -42,6 +42,7 @@ class Allowances:
         self._door, self._book = door, book
         self._reactor, self._settings, self._clock = reactor, settings, clock
         self._unsettled = Unsettled(book.path.with_suffix(".unsettled.jsonl"))
+        self.flow_log = flow_log(settings.flow_log)
         self._settlers: dict[Allowance, Settler] = {}
         self._open: dict[str, Allowance] = {}  # by resource: what new flows draw on
         self._tasks: set[asyncio.Task[None]] = set()
@@ -76,8 +77,8 @@ class Allowances:
         METRICS.flows[protocol, cause] += 1
         METRICS.bytes[protocol, "in"] += heard
         METRICS.bytes[protocol, "out"] += said
-        if _flow_log.isEnabledFor(logging.INFO):
-            self._log_end(flow, cause, heard, said)
+        if self.flow_log.enabled:
+            self.flow_log.add(self._clock.now_us(), ended(flow, cause))
 
     def live_flows(self) -> Iterator[Flow]:
         """Go through the flows under way; ending some on the way is fine."""
@@ -169,21 +170,3 @@ class Allowances:
         del self._settlers[allowance]
         if self._open.get(allowance.resource_id) is allowance:
             del self._open[allowance.resource_id]
-
-    def _log_end(self, flow: Flow, cause: Cause, heard: int, said: int) -> None:
-        slot = flow.slot
-        _flow_log.info(
-            "flow ended",
-            extra={
-                "session_id": flow.session_id,
-                "resource_id": flow.allowance.resource_id,
-                "protocol": flow.protocol,
-                "client": flow.client_address,
-                "target": slot.target,
-                "requests": slot[meter.REQUESTS],
-                "bytes_in": heard,
-                "bytes_out": said,
-                "lasted_ms": slot[meter.LASTED_US] // 1000,
-                "cause": cause.label,
-            },
-        )

@@ -95,6 +95,7 @@ class Edge:
 
     async def start(self) -> None:
         """Open the book and the ports. Raises meter.BookError or listener.ListenError with a clear sentence."""
+        self._allowances.flow_log.open()
         alive_us = self._book.open(self._clock.now_us())
         self._reactor.start()
         try:
@@ -128,6 +129,7 @@ class Edge:
         self._gate.stop()
         self._reactor.stop()
         self._book.close()
+        self._allowances.flow_log.close()
         self.ready = False
 
     def _listen(self) -> None:
@@ -199,10 +201,11 @@ class Edge:
             await self._find_services()
 
     async def _keep_book(self) -> None:
-        """Sync the book every second: the bound for what a power cut can lose."""
+        """Sync the book every second: the bound for what a power cut can lose. Write the flow log as often."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(self._settings.book_sync_s)
+            self._allowances.flow_log.flush()
             try:
                 await loop.run_in_executor(None, self._book.sync, self._clock.now_us())
             except OSError as error:

@@ -60,6 +60,7 @@ class EdgeSettings(BaseModel):
     book_sync_s: float = Field(
         1, gt=0, description="The meter book is synced this often: the bound for a power cut"
     )
+    flow_log: str = Field("stderr", description="Where a line per ended flow goes: stderr, off, or a file")
     refused_login_s: float = Field(2, ge=0, description="How long a refused login is remembered")
     dry_s: float = Field(0.5, gt=0, description="How long an exhausted allowance is not asked for again")
     drain_s: float = Field(0, ge=0, description="How long live flows may go on after a stop was asked for")

@@ -8,7 +8,7 @@ from tollway.fabric.admin import OK, Page, health_pages
 from tollway.fabric.clock import Clock
 from tollway.fabric.limits import Limits
 from tollway.fabric.limits.memory import MemoryLimits
-from tollway.gateway.access_log import AccessLog
+from tollway.gateway.access_log import access_log, entry_of
 from tollway.gateway.answers import Answers
 from tollway.gateway.auth import Authority
 from tollway.gateway.cors import Origins
@@ -49,7 +49,7 @@ class State:
         self.plans = Plans(routes, self.limits, settings, figures)
         self.origins = Origins(settings.cors_origins, settings.own_origins)
         self.answers = Answers(self.origins)
-        self.access_log = AccessLog(settings.access_log)
+        self.access_log = access_log(settings.access_log)
         self.head_limits = HeadLimits(settings.line_bytes, settings.head_bytes, settings.headers)
         self.pages: dict[bytes, Page] = health_pages(
             lambda: {"gateway": OK if self.ready else "not ready", **health()}
@@ -69,7 +69,7 @@ class State:
         took_s = now - request.started
         request.plan.figures.count(request.status, took_s, request.bytes_in, request.bytes_out)
         if self.access_log.enabled:
-            self.access_log.add(request, took_s, self._clock.now_us())
+            self.access_log.add(self._clock.now_us(), entry_of(request, took_s))
 
     def turned_away(self, refusal: Refusal, *, tls: bool) -> bytes:
         """Count bytes that never became a request, and render the answer to them."""

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from tests.kit.gateway import ALICE, HOST, house
-from tollway.gateway.access_log import AccessLog
 
 
 async def test_a_line_says_what_happened(tmp_path: Path):
@@ -69,8 +68,3 @@ async def test_off_is_off(tmp_path: Path):
     async with house(tmp_path, access_log="off") as home:
         await home.ask("GET", "/livez")
         assert not home.log.exists()
-
-
-def test_a_folder_that_is_missing_is_an_error(tmp_path: Path):
-    with pytest.raises(OSError, match="missing"):
-        AccessLog(str(tmp_path / "missing" / "access.log")).open()
