@@ -20,6 +20,18 @@ ALL = ("relay", "tunnels", "plain_http", "idle", "gateway", "ledger", "overspend
 LINE = re.compile(r"^(ratio|figure) (\S+) (\S+) bound (.+) (met|missed)$")
 TIMEOUT_S = 900
 PAGE = ROOT / "docs" / "benchmarks.md"
+NOTES = """## How to read it
+
+- The edge runs with everything on: login, meter book, leases, policy, reports, a log line per flow. squid checks
+  the same password, refuses the same ports and networks, and writes its access log; haproxy only relays.
+- Relay, tunnels and plain HTTP run in a network namespace with cubic when root runs them, else on the host's
+  loopback (each prints which). Where a host paces loopback (BBR), the kernel's timers are most of every proxy's
+  cost and the ratios say little.
+- pgbench runs its tpcb-like script with 8 clients on the same server; a transfer here writes its key, two counted
+  accounts, a head, a leg, an announcement, and is answered after the commit. What bounds it is written down in
+  [decision 8](decisions/0008-one-writer-holds-the-pen.md).
+- Memory is proportional (PSS): pages that several processes share count once in all.
+"""
 
 
 def main() -> None:
@@ -73,6 +85,7 @@ def page(results: list[re.Match[str]], broken: list[str]) -> str:
             "|---|---|---|---|",
             *rows,
             "",
+            NOTES,
         ]
     )
 
