@@ -11,7 +11,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar, cast
+from typing import Annotated, Any, Literal, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -45,14 +45,17 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+PostgresUrl = Annotated[str, Field(pattern=r"^(postgresql://\S+)?$")]
+
+
 class DatabaseSettings(Section):
     """Where the rooms keep their data."""
 
-    url: str = Field(
+    url: PostgresUrl = Field(
         "",
         description="postgresql://user:password@host/name for a schema per room; empty: a SQLite file per room",
     )
-    rooms: dict[str, str] = Field({}, description="A URL of its own for a room, by the room's name")
+    rooms: dict[str, PostgresUrl] = Field({}, description="A URL of its own for a room, by the room's name")
     pool_size: int = Field(
         5, ge=1, description="Connections of a room to PostgreSQL, twice as many under load"
     )

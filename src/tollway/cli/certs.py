@@ -1,5 +1,6 @@
 """`tollway certs`: certificates for mutual TLS between processes."""
 
+import re
 from pathlib import Path
 
 from tollway.cli.console import fail, read_settings, say
@@ -14,6 +15,8 @@ def run(services: list[str], hosts: list[str], data: Path, config: Path | None) 
     settings = read_settings(data, config).settings
     folder = backends.certificates(settings)
     for service in services:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", service):
+            fail(f"{service!r} is no service; a name such as ledger or edge is wanted", 2)
         try:
             identity = tls.ensure(folder, service, [*settings.network.hosts, service, *hosts], SystemClock())
         except (OSError, tls.CertificateUnusable) as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tollway.cli.console import fail, read_settings
 from tollway.fabric.clock import SystemClock
-from tollway.fabric.db import DatabaseUnusable
+from tollway.fabric.db import DatabaseUnusable, check_current
 from tollway.settings import Settings
 from tollway.topology import backends
 
@@ -34,6 +34,7 @@ async def _export(settings: Settings) -> None:
     books = backends.open_database(settings, "ledger", SystemClock())
     await books.start()
     try:
+        await check_current(books, backends.room_migrations("ledger"))
         async with books.snapshot() as tx:
             async for piece in beancount(tx):
                 sys.stdout.write(piece)

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from tollway.cli.console import fail, read_settings
 from tollway.fabric.lifecycle import StartFailed
+from tollway.fabric.secrets import SecretUnusable
 from tollway.fabric.telemetry import configure_logging
+from tollway.fabric.tls import CertificateUnusable
 from tollway.settings import Settings, SettingsWrong
 
 _PR_SET_PDEATHSIG = 1
@@ -32,7 +34,7 @@ def run(targets: list[str], data: Path, config: Path | None, worker: int) -> Non
         fail(str(error), 2)
     except StartFailed as error:
         fail(f"cannot start {error}")
-    except OSError as error:
+    except (OSError, SecretUnusable, CertificateUnusable) as error:
         fail(f"cannot start: {error}")
 
 

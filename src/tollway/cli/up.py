@@ -21,6 +21,7 @@ from tollway.settings import Loaded, warnings
 PLATFORM_NOTE = "platform.json"
 # Databases, certificates and logs of a first start, with room for a day's use of a small business.
 NEEDED_BYTES = 64_000_000
+MAX_PORT = 65_535
 
 
 def run(data: Path, config: Path | None, port_base: int, workers: int, *, split: bool, as_json: bool) -> None:
@@ -28,6 +29,7 @@ def run(data: Path, config: Path | None, port_base: int, workers: int, *, split:
     loaded = read_settings(data, config)
     folder = _data_folder(loaded)
     with _alone(folder):
+        _keep_the_key(folder, loaded)
         operator = _operator(folder, loaded)
         plan = make_plan(loaded.settings, loaded.origins, port_base, workers, split=split)
         _check_ports(plan)
@@ -104,7 +106,8 @@ def _announce(
 def _data_folder(loaded: Loaded) -> Path:
     folder = loaded.settings.data
     try:
-        (folder / "run").mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (folder / "run").mkdir(exist_ok=True)
         (folder / "logs").mkdir(exist_ok=True)
         probe = folder / "run" / f".probe-{os.getpid()}"
         probe.write_text("x")
@@ -141,11 +144,26 @@ def _operator(folder: Path, loaded: Loaded) -> dict[str, str]:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             json.dump(first, file)
-    known: dict[str, str] = json.loads(path.read_text())
-    return known
+    try:
+        known = json.loads(path.read_text())
+        return {"email": known["email"], "password": known["password"]}
+    except (ValueError, LookupError, TypeError):
+        fail(
+            f"{path} is damaged; put it back from a copy, or remove it (the operator's password stays as it is)"
+        )
+
+
+def _keep_the_key(folder: Path, loaded: Loaded) -> None:
+    # A new key in the place of a lost one would open nothing that the old one closed.
+    key = folder / "secrets" / "master.key"
+    used = (folder / "secrets" / "operator.json").exists() and (folder / "rooms" / "tokens.db").exists()
+    if used and not loaded.settings.security.master_key and not key.exists():
+        fail(f"{key} is missing, and without it what is in {folder} cannot be read; put it back from a copy")
 
 
 def _check_ports(plan: Plan) -> None:
+    if (highest := max(plan.ports.values())) > MAX_PORT:
+        fail(f"there is no port {highest}; choose a lower --port-base, or 0 for free ones", 2)
     for name, port in plan.ports.items():
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

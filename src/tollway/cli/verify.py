@@ -10,7 +10,7 @@ from typing import Any
 from tollway.cli.console import fail, read_settings, say
 from tollway.fabric.clock import SystemClock
 from tollway.fabric.db import DatabaseUnusable, check_current
-from tollway.fabric.secrets import load_or_make
+from tollway.fabric.secrets import SecretUnusable, load_or_make
 from tollway.settings import Settings
 from tollway.topology import backends
 
@@ -44,7 +44,7 @@ def run(data: Path, config: Path | None, known: Heads, *, as_json: bool) -> None
         fail(f"{key} is missing, with which the seals were signed; put it back, then verify again", 2)
     try:
         checked = asyncio.run(_verify(settings, known))
-    except DatabaseUnusable as error:
+    except (DatabaseUnusable, SecretUnusable) as error:
         fail(str(error), 2)
     if as_json:
         say(

@@ -14,12 +14,16 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 KEY_BYTES = 32
 
 
+class SecretUnusable(ValueError):
+    """The master secret cannot be used; the text is one line that says what to do."""
+
+
 class Secrets:
     """Derives a key per purpose (HKDF, RFC 5869)."""
 
     def __init__(self, master: bytes) -> None:
         if len(master) < KEY_BYTES:
-            raise ValueError(
+            raise SecretUnusable(
                 f"security.master_key must be at least {KEY_BYTES} bytes ({2 * KEY_BYTES} hex digits)"
             )
         self._master = master
@@ -30,9 +34,9 @@ class Secrets:
 
 
 def load_or_make(path: Path, configured_hex: str) -> Secrets:
-    """Use the configured master secret, else the file's, else make the file. Raises ValueError, OSError."""
+    """Use the configured master secret, else the file's, else make the file. Raises SecretUnusable, OSError."""
     if configured_hex:
-        return Secrets(bytes.fromhex(configured_hex))
+        return Secrets(_from_hex(configured_hex))
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(f".{os.getpid()}")
@@ -48,4 +52,14 @@ def load_or_make(path: Path, configured_hex: str) -> Secrets:
             pass
         finally:
             fresh.unlink()
-    return Secrets(path.read_bytes())
+    master = path.read_bytes()
+    if len(master) < KEY_BYTES:
+        raise SecretUnusable(f"{path} is damaged, it holds {len(master)} bytes; put it back from a copy")
+    return Secrets(master)
+
+
+def _from_hex(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise SecretUnusable(f"security.master_key must be {2 * KEY_BYTES} hex digits or more") from None

@@ -136,6 +136,10 @@ def load(folder: Path, service: str) -> Identity:
         ) from error
     except ValueError as error:
         raise CertificateUnusable(f"{path} is damaged; issue the certificate of {service} again") from error
+    try:
+        x509.load_pem_x509_certificates(roots)
+    except ValueError as error:
+        raise CertificateUnusable(f"{folder / 'ca.pem'} is damaged; restore it from a backup") from error
     return Identity(
         service,
         key.private_bytes(

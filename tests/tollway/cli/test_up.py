@@ -1,11 +1,13 @@
 """What `tollway up` looks at before it starts anything."""
 
 import shutil
+import stat
 from collections import namedtuple
 from pathlib import Path
 
 import pytest
 
+from tests.kit.platform import command
 from tollway.cli.up import _data_folder
 from tollway.settings import load
 
@@ -32,3 +34,38 @@ def test_a_path_too_long_for_sockets_is_one_clear_line(
     with pytest.raises(SystemExit):
         _data_folder(load({"data": str(deep)}))
     assert "too long for Unix sockets" in capsys.readouterr().err
+
+
+def test_the_data_folder_is_made_for_the_owner_alone(tmp_path: Path) -> None:
+    folder = _data_folder(load({"data": str(tmp_path / "new" / "data")}))
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_ports_that_do_not_exist_are_one_clear_line(tmp_path: Path) -> None:
+    ended = command("up", "--data", str(tmp_path), "--port-base", "65500")
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1), ended.stderr
+    assert "--port-base" in ended.stderr
+
+
+def test_a_damaged_operator_file_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "operator.json").write_text("{")
+    ended = command("up", "--data", str(tmp_path), "--port-base", "0")
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1), ended.stderr
+    assert "operator.json is damaged" in ended.stderr
+
+
+def test_a_lost_master_key_is_not_made_anew(tmp_path: Path) -> None:
+    for name in ("secrets/operator.json", "rooms/tokens.db"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).touch()
+    ended = command("up", "--data", str(tmp_path), "--port-base", "0")
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1), ended.stderr
+    assert "master.key is missing" in ended.stderr
+    assert not (tmp_path / "secrets" / "master.key").exists()
+
+
+@pytest.mark.parametrize("service", ["", "../ledger", "a b"])
+def test_a_certificate_is_for_a_service(tmp_path: Path, service: str) -> None:
+    ended = command("certs", "--data", str(tmp_path), "--service", service)
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1), ended.stderr

@@ -124,3 +124,10 @@ def test_a_missing_or_damaged_file_says_what_to_do(folder: Path, clock: FakeCloc
     (folder / "ca.key").unlink()
     with pytest.raises(CertificateUnusable, match="where the authority lives"):
         tls.issue(folder, "ledger", [], clock)
+
+
+def test_a_damaged_authority_is_named(folder: Path, clock: FakeClock) -> None:
+    tls.issue(folder, "orders", [], clock)
+    (folder / "ca.pem").write_text("rubbish")
+    with pytest.raises(CertificateUnusable, match=r"ca\.pem is damaged"):
+        tls.load(folder, "orders")

@@ -11,7 +11,10 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import text
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tollway.fabric.db.database import Database, DatabaseUnusable
 
@@ -31,10 +34,17 @@ async def migrate(database: Database, room_migrations: Path | None) -> None:
 
 
 async def check_current(database: Database, room_migrations: Path | None) -> None:
-    """Raise DatabaseUnusable unless the database has just the tables that this version works with."""
+    """Raise DatabaseUnusable unless the database is whole and has just the tables that this version works with."""
     assert room_migrations is not None, "a room without tables has nothing to check"
-    async with database.engine.reading() as conn:
-        found = await conn.run_sync(_current)
+    try:
+        async with database.engine.reading() as conn:
+            damage = await _damage(conn) if database.dialect == "sqlite" else ""
+            found = None if damage else await conn.run_sync(_current)
+    except DBAPIError as error:
+        damage, found = str(error.orig), None
+    if damage:
+        name = room_migrations.parent.name
+        raise DatabaseUnusable(f"the database of {name} is damaged ({damage}); put it back from a copy")
     head = ScriptDirectory(str(room_migrations), version_locations=[str(room_migrations)]).get_current_head()
     where = f"the database of {room_migrations.parent.name}"
     if found is None:
@@ -43,6 +53,12 @@ async def check_current(database: Database, room_migrations: Path | None) -> Non
         raise DatabaseUnusable(
             f"{where} is at {found} and this version works with {head}; run `tollway migrate`, or the newer version"
         )
+
+
+async def _damage(conn: AsyncConnection) -> str:
+    # Also what no figure shows: an index that lost a key would let the same thing happen twice.
+    said: str = (await conn.execute(text("PRAGMA integrity_check(1)"))).scalar_one()
+    return "" if said == "ok" else " ".join(said.split())
 
 
 def _current(connection: Connection) -> str | None:

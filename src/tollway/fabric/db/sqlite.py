@@ -1,6 +1,11 @@
-"""SQLite: one file per room, WAL, one writer connection and a few readers."""
+"""SQLite: one file per room, WAL, one writer connection and a few readers.
+
+Only the owner may read a file, as it may hold password hashes and mail. A small `.made` file beside it remembers that
+it was made: where it is lost, an empty one in its place would look like a business in which nobody has anything.
+"""
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -33,14 +38,17 @@ class SqliteDatabase:
         self._readers = self._engine("BEGIN", readonly=True, size=READERS)
 
     async def start(self) -> None:
-        """Open (and make) the file. Raises DatabaseUnusable."""
+        """Open (and make) the file. Raises DatabaseUnusable, also for one that was there once and is gone."""
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._prepare()
             async with self.writing():
                 pass
+            self._made.touch()
         except (OSError, DBAPIError, sqlite3.Error, Unavailable) as error:
+            reason = error.orig if isinstance(error, DBAPIError) else error.__cause__ or error
             raise DatabaseUnusable(
-                f"cannot open {self._path}: {error.__cause__ or error}; check that the folder exists, can be "
+                f"cannot open {self._path}: {reason}; check that the folder exists, can be "
                 "written and has space, or choose another with --data"
             ) from error
 
@@ -67,6 +75,19 @@ class SqliteDatabase:
         """Read a snapshot."""
         async with _whole(self._readers) as conn:
             yield conn
+
+    @property
+    def _made(self) -> Path:
+        return self._path.with_suffix(".made")
+
+    def _prepare(self) -> None:
+        if self._made.exists() and not (self._path.exists() and self._path.stat().st_size):
+            raise DatabaseUnusable(
+                f"{self._path} was there and is gone or empty; put it back from a copy, or remove {self._made} to "
+                "begin without its data"
+            )
+        # SQLite gives its two companions the rights of the file.
+        os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
     def _engine(self, begin: str, *, readonly: bool, size: int) -> AsyncEngine:
         engine = create_async_engine(
