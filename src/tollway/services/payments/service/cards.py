@@ -59,18 +59,24 @@ class Cards:
         Raises CardDeclined, Invalid for a token that the provider refuses, Conflict when enough are kept.
         """
         if len(await self.list(user_id)) >= self._most:
-            raise Conflict(f"you have {self._most} saved cards, which is the most; forget one")
+            raise self._enough()
         try:
             card = await self._provider.save_card(await self.customer_of(user_id), token)
         except CustomerGone:
             card = await self._provider.save_card(await self.another_customer_of(user_id), token)
         async with self._db.transaction() as tx:
             facts = (card.ref, card.brand, card.last4, card.exp_month, card.exp_year)
-            await store.add_method(
-                tx, SavedMethod(new_id(PREFIX), user_id, *facts, tx.now_us), self._provider.name
-            )
+            # Counted again: others may have been saved while the provider was asked.
+            if len(await store.list_methods(tx, user_id)) < self._most:
+                await store.add_method(
+                    tx, SavedMethod(new_id(PREFIX), user_id, *facts, tx.now_us), self._provider.name
+                )
             kept = await store.list_methods(tx, user_id)
-        return next(one for one in kept if one.ref == card.ref)
+        for one in kept:
+            if one.ref == card.ref:
+                return one
+        await self._provider.forget_card(card.ref)
+        raise self._enough()
 
     async def list(self, user_id: str) -> Sequence[SavedMethod]:
         """Return a user's cards, newest first."""
@@ -83,6 +89,9 @@ class Cards:
         await self._provider.forget_card(own.ref)
         async with self._db.transaction() as tx:
             await store.drop_method(tx, own.id)
+
+    def _enough(self) -> Conflict:
+        return Conflict(f"you have {self._most} saved cards, which is the most; forget one")
 
     async def _own(self, user_id: str, method_id: str) -> SavedMethod:
         async with self._db.snapshot() as tx:

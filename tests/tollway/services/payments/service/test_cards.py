@@ -1,5 +1,7 @@
 """Cards are kept at the provider, and are their owner's alone."""
 
+import asyncio
+
 import pytest
 
 from tests.kit.databases import Kind
@@ -81,3 +83,11 @@ async def test_nobody_keeps_cards_without_end(shop: Till) -> None:
     await shop.room.cards.forget("usr_ann", (await shop.room.cards.list("usr_ann"))[0].id)
     await shop.room.cards.save("usr_ann", "pm_card_visa")
     await shop.room.cards.save("usr_bob", "pm_card_visa")
+
+
+async def test_nor_when_they_save_many_at_once(shop: Till) -> None:
+    most = PaymentsSettings.model_fields["max_cards"].default
+    saves = (shop.room.cards.save("usr_ann", "pm_card_visa") for _ in range(most + 5))
+    answers = await asyncio.gather(*saves, return_exceptions=True)
+    assert sum(isinstance(answer, Conflict) for answer in answers) == 5
+    assert len(await shop.room.cards.list("usr_ann")) == most
