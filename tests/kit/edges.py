@@ -192,7 +192,7 @@ async def _body(reader: asyncio.StreamReader, headers: dict[str, str]) -> int:
         return total
     left = total = int(headers.get("content-length", "0"))
     while left:
-        left -= len(await reader.read(min(left, 1 << 20)))
+        left -= len(await reader.readexactly(min(left, 1 << 20)))
     return total
 
 
