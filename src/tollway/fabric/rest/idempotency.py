@@ -86,7 +86,7 @@ async def _claim(database: Database, principal: str, key: str, request_hash: str
             raise IdempotencyKeyReused
         if known.status == 0:
             if known.locked_until_us > tx.now_us:
-                raise RequestInProgress
+                raise RequestInProgress(retry_after_s=1)
             await tx.run(update(_table).where(mine).values(locked_until_us=row["locked_until_us"]))
             return None
     if known.status == -1:

@@ -228,7 +228,7 @@ class Catalog:
         if await store.add_issue(tx, one, request_key):
             tx.enqueue("issue_capacity", {"issue_id": one.id}, due_in_s=ISSUE_JOB_AFTER_S, unique=one.id)
             return one
-        raise RequestInProgress
+        raise RequestInProgress(retry_after_s=1)
 
     async def _list(self, tx: Tx, listed: ListPrice) -> None:
         await store.add_price(tx, listed)

@@ -232,7 +232,7 @@ class Orders:
 
     async def _write_down(self, tx: Tx, order: Order, request_key: str) -> None:
         if not await store.add_order(tx, order, request_key):
-            raise RequestInProgress
+            raise RequestInProgress(retry_after_s=1)
         tx.enqueue("advance_order", {"order_id": order.id}, due_in_s=JOB_AFTER_S, unique=order.id)
         tx.tell(
             OrderPlaced(
