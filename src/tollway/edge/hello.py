@@ -75,21 +75,30 @@ class Hello(Carrier):
             self.missed = bool(mask & FINISHED)
             self.listen()
 
+    @property
+    def occupied(self) -> bool:
+        """Whether something else comes before the client's next words."""
+        return self._waiting or self.closed
+
     def listen(self) -> None:
-        """Read what has arrived."""
-        try:
-            got = self.client.recv_into(SCRATCH, CHUNK_BYTES)
-        except BlockingIOError:
-            return
-        except OSError:
-            self.hang_up(Cause.LOST_CARRIER)
-            return
-        if not got:
-            self.hang_up(Cause.USER_REQUEST)
-            return
-        self.missed = self.missed or got == CHUNK_BYTES
-        self.unread = self.unread + SCRATCH[:got].tobytes() if self.unread else SCRATCH[:got].tobytes()
-        self.told()
+        """Read what has arrived: once, or when we know of more, as long as we can attend to it."""
+        while not self.occupied:
+            try:
+                got = self.client.recv_into(SCRATCH, CHUNK_BYTES)
+            except BlockingIOError:
+                self.missed = False
+                return
+            except OSError:
+                self.hang_up(Cause.LOST_CARRIER)
+                return
+            if not got:
+                self.hang_up(Cause.USER_REQUEST)
+                return
+            self.missed = self.missed or got == CHUNK_BYTES
+            self.unread = self.unread + SCRATCH[:got].tobytes() if self.unread else SCRATCH[:got].tobytes()
+            self.told()
+            if not self.missed:
+                return
 
     def expired(self) -> None:
         """The client was too slow, or we were."""
@@ -222,8 +231,7 @@ class Hello(Carrier):
         """After a step: read what the client said meanwhile."""
         if self.unread:
             self.told()
-        if self.missed and not self._waiting and not self.closed:
-            self.missed = False
+        if self.missed:
             self.listen()
 
     def last_word(self, reply: bytes, why: Refusal) -> None:

@@ -57,6 +57,40 @@ async def test_requests_sent_ahead_are_answered_in_order(tmp_path: Path) -> None
         assert here.access.used() == here.on_the_wire
 
 
+async def test_requests_that_come_while_another_is_answered_wait_for_their_turn(tmp_path: Path) -> None:
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            path = (await reader.readuntil(b"\r\n\r\n")).split(b" ")[1]
+            await asyncio.sleep(0.05)
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(path) + path)
+
+    async with world(tmp_path, slow) as here, Origin(slow).serving() as other:
+        client = await here.client()
+        for port in (here.origin.port, other.port):  # their connections are kept from now on
+            await client.send(here.get("/", port=port))
+            await client.response()
+        ahead = [here.get(f"/{n}", port=(here.origin.port, other.port)[n % 2]) for n in range(4)]
+        await client.send(ahead[0] + ahead[1])
+        for request in ahead[2:]:
+            await asyncio.sleep(0.01)
+            await client.send(request)
+        assert [(await client.response())[2] for _ in ahead] == [b"/0", b"/1", b"/2", b"/3"]
+
+
+async def test_more_requests_than_fit_into_one_read_are_answered_though_the_client_has_finished(
+    tmp_path: Path,
+) -> None:
+    async with world(tmp_path, web) as here:
+        client = await here.client()
+        await client.send(b"".join(here.get(f"/bytes/{number}") for number in range(1000)))
+        client.writer.write_eof()
+        for number in range(1000):
+            assert (await client.response())[::2] == (200, pattern(number))
+        assert await client.rest() == b""
+        await here.settled()
+        assert here.access.used() == here.on_the_wire
+
+
 async def test_what_ends_at_a_proxy_does_not_go_on_and_nothing_tells_of_the_client(tmp_path: Path) -> None:
     async with world(tmp_path, web) as here:
         client = await here.client()

@@ -228,6 +228,12 @@ class HttpProxy(Hello):
         self._alike.went_to(self._target)
         self.reach(self._target.host, self._target.port, self._reached)
 
+    @property
+    def occupied(self) -> bool:
+        """Whether something else comes before the client's next words: also the request that is carried."""
+        exchange = self.exchange
+        return self._waiting or self.closed or (exchange is not None and exchange.busy)
+
     def go_on(self) -> None:
         """After a step: read what the client said meanwhile."""
         if self.reader.waiting and not self.unread:
