@@ -125,7 +125,8 @@ class Gate:
         if found is not None:
             self._dial(opening, attempt, found, then)
         else:
-            self.lookup(host, lambda found: self._dial(opening, attempt, found, then))
+            customer = flow.grant.user_id
+            self.lookup(host, customer, lambda found: self._dial(opening, attempt, found, then))
         return opening
 
     def reuse(self, flow: Flow, host: str, port: int) -> socket.socket | None:
@@ -136,9 +137,9 @@ class Gate:
         """Leave a connection open for the customer's next request."""
         self._kept.give((flow.grant.resource_id, host, port), sock)
 
-    def lookup(self, host: str, then: Callable[[Addresses | Refusal], None]) -> None:
+    def lookup(self, host: str, customer: str, then: Callable[[Addresses | Refusal], None]) -> None:
         """Resolve a name; the answer has not been judged."""
-        self._names.lookup(host, then)
+        self._names.lookup(host, customer, then)
 
     def close(self, flow: Flow, cause: Cause) -> None:
         """End a flow; what it used is reported until acknowledged. Harmless when it has ended."""
@@ -150,6 +151,7 @@ class Gate:
 
     def stop(self) -> None:
         """Close what is kept for later."""
+        self._names.stop()
         self._kept.close()
         self.pipes.close()
 

@@ -36,8 +36,8 @@ def test_a_path_too_long_for_sockets_is_one_clear_line(
     assert "too long for Unix sockets" in capsys.readouterr().err
 
 
-def test_the_data_folder_is_made_for_the_owner_alone(tmp_path: Path) -> None:
-    folder = _data_folder(load({"data": str(tmp_path / "new" / "data")}))
+def test_the_data_folder_is_made_for_the_owner_alone(tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = _data_folder(load({"data": str(tmp_path_factory.mktemp("up") / "new" / "data")}))
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 

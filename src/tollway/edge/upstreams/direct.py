@@ -1,10 +1,13 @@
 """The direct upstream: names are resolved and targets dialled from this machine."""
 
 import asyncio
+import contextlib
 import errno
 import socket
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from tollway.edge import refusal
 from tollway.edge.reactor import FINISHED, INPUT, WRITABLE, Reactor
@@ -13,7 +16,8 @@ from tollway.kit.tasks import spawn
 
 _NAMES = 10_000
 _FAILURE_TTL_S = 2.0
-_LOOKUPS = 64
+# A resolver that does not answer keeps its thread for many seconds, so one customer's names get a part of them only.
+_LOOKUPS, _LOOKUPS_OF_ONE = 64, 16
 
 Addresses = tuple[str, ...]
 _OF_ERROR = {
@@ -34,6 +38,12 @@ class Names:
         self._ttl_s, self._timeout_s = ttl_s, timeout_s
         self._known: dict[str, tuple[float, Addresses | Refusal]] = {}
         self._asked: dict[str, list[Callable[[Addresses | Refusal], None]]] = {}
+        self._threads = ThreadPoolExecutor(_LOOKUPS, "lookup")
+        self._running: Counter[str] = Counter()  # by customer, until the thread is free again
+
+    def stop(self) -> None:
+        """Begin no more lookups."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
     def known(self, host: str) -> Addresses | Refusal | None:
         """Return what is remembered of a name, or the address if it is one; None when it must be looked up."""
@@ -45,40 +55,54 @@ class Names:
             return (host,)
         return None
 
-    def lookup(self, host: str, then: Callable[[Addresses | Refusal], None]) -> None:
+    def lookup(self, host: str, customer: str, then: Callable[[Addresses | Refusal], None]) -> None:
         """Call `then` with all addresses of a name or address literal: at once when they are known."""
         known = self.known(host)
         if known is not None:
             then(known)
         elif host in self._asked:
             self._asked[host].append(then)
-        elif len(self._asked) >= _LOOKUPS:
+        elif self._running[customer] >= _LOOKUPS_OF_ONE or self._running.total() >= _LOOKUPS:
             then(refusal.OVERLOADED)
         else:
             self._asked[host] = [then]
-            spawn(self._resolve(host), f"lookup of {host}")
+            self._running[customer] += 1
+            spawn(self._resolve(host, customer), f"lookup of {host}")
 
-    async def _resolve(self, host: str) -> None:
-        answer, ttl_s = await self._ask(host)
+    async def _resolve(self, host: str, customer: str) -> None:
+        answer, ttl_s = await self._ask(host, customer)
         self._remember(host, answer, ttl_s)
         for then in self._asked.pop(host):
             then(answer)
 
-    async def _ask(self, host: str) -> tuple[Addresses | Refusal, float]:
+    async def _ask(self, host: str, customer: str) -> tuple[Addresses | Refusal, float]:
         loop = asyncio.get_running_loop()
+        asked = self._threads.submit(socket.getaddrinfo, host, None, type=socket.SOCK_STREAM)
+        asked.add_done_callback(lambda _: _tell(loop, self._has_run, customer))
         try:
             async with asyncio.timeout(self._timeout_s):
-                found = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+                found = await asyncio.wrap_future(asked)
         except TimeoutError:
             return refusal.NAME_TIMEOUT, _FAILURE_TTL_S
         except (OSError, UnicodeError):
             return refusal.NAME_UNKNOWN, _FAILURE_TTL_S
         return tuple(dict.fromkeys(str(entry[4][0]) for entry in found)), self._ttl_s
 
+    def _has_run(self, customer: str) -> None:
+        self._running[customer] -= 1
+        if not self._running[customer]:
+            del self._running[customer]
+
     def _remember(self, host: str, answer: Addresses | Refusal, ttl_s: float) -> None:
         if len(self._known) >= _NAMES:
             del self._known[next(iter(self._known))]
         self._known[host] = (time.monotonic() + ttl_s, answer)
+
+
+def _tell(loop: asyncio.AbstractEventLoop, call: Callable[[str], None], customer: str) -> None:
+    # From the thread of a lookup, which may outlive the edge.
+    with contextlib.suppress(RuntimeError):
+        loop.call_soon_threadsafe(call, customer)
 
 
 class Dial:
