@@ -1,7 +1,7 @@
 """One JSON line for everything of a kind that ends (a request, a flow), written many at a time.
 
 The general log renders each line at once, for about 45 µs. Where thousands of things end in a second, only a tuple
-is kept when one does; the lines are made and written a few times a second, for about 4 µs each. They have the
+is kept when one does; the lines are made and written a few times a second, for about 7 µs each. They have the
 shape of the other log lines. A process that is killed loses the lines of its last moment; what must not be
 lost is kept elsewhere (the meter book, the ledger).
 """
