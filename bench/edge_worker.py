@@ -1,4 +1,4 @@
-"""One edge worker for benchmarks: the real edge on uvloop, with an access room in memory."""
+"""One edge worker for benchmarks: the real edge on uvloop, with an access service in memory."""
 
 import asyncio
 import json

@@ -1,7 +1,7 @@
 """What the edge's benchmarks share: an edge process, squid and haproxy beside it, an origin, and CPU readings.
 
 Our edge runs with everything on: password checked, every byte metered into the book and taken from a lease,
-policy, reports, a log line per flow. Its access room is one in memory, in the same process, so its cost is counted
+policy, reports, a log line per flow. Its access service is one in memory, in the same process, so its cost is counted
 as well. squid does what it has of that: it checks a password (remembered, as ours is), refuses ports and networks,
 and writes its access log, which is its way to know how many bytes a customer used. `bare_squid` does none of it;
 that comparison is printed for those who want to know, and has no bound. haproxy only relays.
@@ -198,7 +198,7 @@ def tree_memory_kb(pid: int) -> int:
 
 @contextmanager
 def edge(folder: Path, origin_port: int) -> Iterator[Proxy]:
-    """Run one edge worker with its access room in memory."""
+    """Run one edge worker with its access service in memory."""
     ready = folder / "edge.json"
     command = [sys.executable, "-m", "bench.edge_worker", str(folder)]
     with (folder / "edge.log").open("w") as log:

@@ -70,10 +70,10 @@ frontend api
     http-request set-header X-Forwarded-For %[src]
     http-response set-header X-Content-Type-Options nosniff
     http-response set-header Referrer-Policy no-referrer
-    default_backend rooms
-backend rooms
+    default_backend services
+backend services
     http-reuse always
-    server room 127.0.0.1:{upstream}
+    server service 127.0.0.1:{upstream}
 backend users
     stick-table type string len 64 size 100k expire 60s store http_req_rate(60s)
 """
@@ -86,7 +86,7 @@ defaults
     timeout client 120s
     timeout server 30s
     timeout connect 2s
-frontend room
+frontend service
     bind 127.0.0.1:{port}
     http-request return status 200 content-type application/json file {body}
 """
@@ -111,10 +111,10 @@ end
 
 
 async def serve(port: int, upstream: str, jwks: str, log: str) -> None:
-    """Run the real gateway; only the tokens room, which it asks nothing here, is a stand-in."""
+    """Run the real gateway; only the tokens service, which it asks nothing here, is a stand-in."""
     from prometheus_client import CollectorRegistry
 
-    from tollway.fabric.bearer import Verifier
+    from tollway.fabric.access_tokens import Verifier
     from tollway.fabric.clock import SystemClock
     from tollway.gateway.routes import Route
     from tollway.gateway.server import Gateway

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import peers
-from tollway.cli.serve import spare_the_collector
+from tollway.cli.serve import tune_gc
 from tollway.fabric.clock import SystemClock
 from tollway.fabric.db import Database, migrate
 from tollway.fabric.db.postgres import PostgresDatabase
@@ -60,7 +60,7 @@ async def measure(rounds: int, seconds: float) -> list[str]:
             books(PostgresDatabase(url, "bench_ledger")) as scaled,
             books(SqliteDatabase(folder / "ledger.db", "FULL")) as small,
         ):
-            spare_the_collector()
+            tune_gc()
             for number in range(rounds):
                 theirs.append(tps(pgbench("-c", str(CLIENTS), "-T", str(max(1, round(seconds))))))
                 ours.append(await transfers_per_s(scaled, seconds))

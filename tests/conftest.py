@@ -7,7 +7,7 @@ import pytest
 
 from tests.kit.clock import FakeClock
 from tests.kit.databases import KINDS, Kind, database
-from tests.kit.doors import TRANSPORTS, Transport
+from tests.kit.service_api import TRANSPORTS, Transport
 from tollway.fabric.db import Database
 
 
@@ -24,7 +24,7 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 
 @pytest.fixture(params=TRANSPORTS)
 def transport(request: pytest.FixtureRequest) -> Transport:
-    """How a door is reached: a test that takes this runs once in process and once over gRPC."""
+    """How a service API is reached: a test that takes this runs once in process and once over gRPC."""
     return request.param
 
 

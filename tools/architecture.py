@@ -7,33 +7,34 @@ python tools/architecture.py --check    exits 1 when what is committed is stale
 import sys
 from pathlib import Path
 
-from tollway.topology import ASKS, ROOMS, TARGETS
+from tollway.topology import CALLS, SERVICES, TARGETS
 
 PAGE = Path(__file__).resolve().parent.parent / "ARCHITECTURE.md"
 BEGIN, END = "<!-- map: begin -->", "<!-- map: end -->"
 
 
 def drawn() -> str:
-    """Draw who asks whom and who hears whom, as a diagram and as a table."""
+    """Draw who asks whom and who subscribes to whom, as a diagram and as a table."""
     lines = ["```mermaid", "flowchart LR"]
-    lines += [f"  {asker} --> {door}" for asker, doors in ASKS.items() for door in doors]
+    lines += [f"  {caller} --> {api}" for caller, apis in CALLS.items() for api in apis]
     lines += [
-        f"  {source} -.-> {room.name}"
-        for room in ROOMS.values()
-        if room.name != "audit"
-        for source in room.hears
+        f"  {source} -.-> {service.name}"
+        for service in SERVICES.values()
+        if service.name != "audit"
+        for source in service.subscribes
     ]
     lines += [
         "```",
         "",
-        "Solid: asks through a door. Dotted: facts that are heard. The audit room hears everybody.",
+        "Solid: calls. Dotted: events that are subscribed to. The audit service subscribes to everybody.",
         "",
     ]
-    lines += ["| room | purpose | asks | REST |", "|---|---|---|---|"]
-    for room in ROOMS.values():
-        paths = " ".join(f"`{path}`" for path in room.paths)
+    lines += ["| service | purpose | asks | REST |", "|---|---|---|---|"]
+    for service in SERVICES.values():
+        paths = " ".join(f"`{path}`" for path in service.paths)
         lines.append(
-            f"| [{room.name}](src/tollway/services/{room.name}) | {room.purpose} | {' '.join(room.asks)} | {paths} |"
+            f"| [{service.name}](src/tollway/services/{service.name}) | {service.purpose} "
+            f"| {' '.join(service.calls)} | {paths} |"
         )
     lines += ["", *(f"Target `{name}` = {' '.join(members)}." for name, members in TARGETS.items())]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Generates the Python code of the doors from `src/tollway/contracts/*.proto`.
+"""Generates the Python code of the service APIs from `src/tollway/contracts/*.proto`.
 
 python tools/generate.py            writes it
 python tools/generate.py --check    exits 1 when what is committed is stale

@@ -1,4 +1,4 @@
-"""Writes the description of the whole API from the rooms' routers.
+"""Writes the description of the whole API from the services' routers.
 
 python tools/openapi.py            writes it
 python tools/openapi.py --check    exits 1 when what is committed is stale
@@ -8,19 +8,19 @@ import importlib
 import json
 import sys
 
-from tollway.fabric.bearer import Revocations, Verifier
+from tollway.fabric.access_tokens import Revocations, Verifier
 from tollway.fabric.clock import SystemClock
 from tollway.fabric.rest import build_app
 from tollway.fabric.rest.docs import DOCUMENT, describe
-from tollway.topology import ROOMS
+from tollway.topology import SERVICES
 
 
 def document() -> str:
-    """Build every room's router without a room behind it, and describe them together."""
+    """Build every service's router without a service behind it, and describe them together."""
     routers = [
-        importlib.import_module(f"tollway.services.{room.name}.http").router(None)
-        for room in ROOMS.values()
-        if room.paths
+        importlib.import_module(f"tollway.services.{service.name}.http").router(None)
+        for service in SERVICES.values()
+        if service.paths
     ]
 
     async def no_keys() -> str:

@@ -2,9 +2,9 @@
 
     python tools/tidy.py        prints what is untidy and exits 1, or nothing and 0
 
-Files have at most 400 lines, functions 60; every module has a docstring; tests mirror the sources; a room holds
-only the files that rooms have; no module is called after what it is not (utils, helpers, common, manager); no lock file
-names an index; no file names a path of somebody's machine.
+Files have at most 400 lines, functions 60; every module has a docstring; tests mirror the sources; a service holds
+only the files that services have; no module is called after what it is not (utils, helpers, common, manager); no
+lock file names an index; no file names a path of somebody's machine.
 """
 
 import ast
@@ -18,9 +18,9 @@ SOURCES = ROOT / "src" / "tollway"
 MIRROR = ROOT / "tests" / "tollway"
 FILE_LINES = 400
 FUNCTION_LINES = 60
-ROOM_FILES = {
-    "__init__", "service", "model", "store", "http", "rpc", "hears", "jobs", "settings", "providers", "migrations",
-    "templates",
+SERVICE_FILES = {
+    "__init__", "service", "model", "store", "http", "rpc", "subscribers", "jobs", "settings", "providers",
+    "migrations", "templates",
 }  # fmt: skip
 VAGUE = {"utils", "util", "helpers", "helper", "common", "manager", "misc", "shared"}
 HOME_PATHS = re.compile(r"(?<![\w./~-])/(?:work|root|home/\w+)/")
@@ -29,7 +29,7 @@ TEXT_SUFFIXES = {".py", ".md", ".toml", ".txt", ".yaml", ".yml", ".json", ".prot
 
 def main() -> None:
     """Print every finding; exit 1 when there is one."""
-    findings = [*sources(), *rooms(), *mirrors(), *locks(), *paths()]
+    findings = [*sources(), *services(), *mirrors(), *locks(), *paths()]
     for finding in findings:
         print(finding)
     sys.exit(1 if findings else 0)
@@ -59,17 +59,19 @@ def sources() -> Iterator[str]:
                     yield f"{name}:{node.lineno}: {node.name} has {length} lines; at most {FUNCTION_LINES}"
 
 
-def rooms() -> Iterator[str]:
-    """A room holds only the files that rooms have."""
-    for room in sorted((SOURCES / "services").iterdir()):
-        if not room.is_dir() or room.name == "__pycache__":
+def services() -> Iterator[str]:
+    """A service holds only the files that services have."""
+    for service in sorted((SOURCES / "services").iterdir()):
+        if not service.is_dir() or service.name == "__pycache__":
             continue
-        names = {path.name.removesuffix(".py") for path in room.iterdir() if path.name != "__pycache__"}
-        for odd in sorted(names - ROOM_FILES):
-            yield f"{(room / odd).relative_to(ROOT)}: not a name that rooms use; see ARCHITECTURE.md"
-        init = ast.parse((room / "__init__.py").read_text()) if (room / "__init__.py").exists() else None
+        names = {path.name.removesuffix(".py") for path in service.iterdir() if path.name != "__pycache__"}
+        for odd in sorted(names - SERVICE_FILES):
+            yield f"{(service / odd).relative_to(ROOT)}: not a name that services use; see ARCHITECTURE.md"
+        init = (
+            ast.parse((service / "__init__.py").read_text()) if (service / "__init__.py").exists() else None
+        )
         if init is None or len(init.body) != 1:
-            yield f"{room.relative_to(ROOT)}/__init__.py: holds the room's docstring and nothing else"
+            yield f"{service.relative_to(ROOT)}/__init__.py: holds the service's docstring and nothing else"
 
 
 def mirrors() -> Iterator[str]:

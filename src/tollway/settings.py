@@ -1,4 +1,4 @@
-"""Every setting of the platform in one tree: a nested section per room, and defaults that run.
+"""Every setting of the platform in one tree: a nested section per service, and defaults that run.
 
 A value comes from, later ones winning: the default, `tollway.toml` (in the data folder, or `--config`), the
 environment (`TOLLWAY_SECTION__NAME=value`), the command line. `tollway config` prints the effective values and
@@ -49,15 +49,17 @@ PostgresUrl = Annotated[str, Field(pattern=r"^(postgresql://\S+)?$")]
 
 
 class DatabaseSettings(Section):
-    """Where the rooms keep their data."""
+    """Where the services keep their data."""
 
     url: PostgresUrl = Field(
         "",
-        description="postgresql://user:password@host/name for a schema per room; empty: a SQLite file per room",
+        description="postgresql://user:password@host/name for a schema per service; empty: a SQLite file per service",
     )
-    rooms: dict[str, PostgresUrl] = Field({}, description="A URL of its own for a room, by the room's name")
+    services: dict[str, PostgresUrl] = Field(
+        {}, description="A URL of its own for a service, by the service's name"
+    )
     pool_size: int = Field(
-        5, ge=1, description="Connections of a room to PostgreSQL, twice as many under load"
+        5, ge=1, description="Connections of a service to PostgreSQL, twice as many under load"
     )
 
 
@@ -68,10 +70,10 @@ class NetworkSettings(Section):
         "http://127.0.0.1:8000", description="Where customers reach the platform, for links"
     )
     rpc: dict[str, str] = Field(
-        {}, description="Where a room serves its door: room → host:port; `*` for the others"
+        {}, description="Where a service serves its service API: service → host:port; `*` for the others"
     )
     rest: dict[str, str] = Field(
-        {}, description="Where a room serves REST: room → unix:/path or host:port; `*` for the others"
+        {}, description="Where a service serves REST: service → unix:/path or host:port; `*` for the others"
     )
     admin: dict[str, str] = Field(
         {},
@@ -100,13 +102,13 @@ class SecuritySettings(Section):
 
 
 class RetentionSettings(Section):
-    """How long every room keeps its plumbing. The ledger and the audit trail are kept for good."""
+    """How long every service keeps its plumbing. The ledger and the audit trail are kept for good."""
 
-    facts_days: int = Field(7, ge=1, description="Announced facts that every neighbour has heard")
+    events_days: int = Field(7, ge=1, description="Announced events that every neighbour has heard")
     unread_days: int = Field(
         30,
         ge=1,
-        description="Facts that a neighbour has not heard; one that was away for longer has missed them",
+        description="Events that a neighbour has not heard; one that was away for longer has missed them",
     )
     jobs_days: int = Field(30, ge=1, description="The keys of finished work; dead work is kept for a person")
 
@@ -167,7 +169,7 @@ class Settings(Section):
     notifications: NotificationsSettings = defaults(NotificationsSettings)
 
 
-class SettingsWrong(Exception):
+class InvalidSettings(Exception):
     """A setting cannot be used; the text is one line that names it and says what it should be."""
 
 
@@ -184,7 +186,7 @@ def load(
     environment: Mapping[str, str] | None = None,
     file: Path | None = None,
 ) -> Loaded:
-    """Read the settings. `overrides` are dotted names from the command line. Raises SettingsWrong."""
+    """Read the settings. `overrides` are dotted names from the command line. Raises InvalidSettings."""
     given = dict(overrides or {})
     from_env = _from_environment(environment or {})
     data = Path(given.get("data") or from_env.get("data") or "data")
@@ -205,7 +207,7 @@ def load(
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
         origin = next((origins[key] for key in origins if name.startswith(key)), "the settings")
-        raise SettingsWrong(
+        raise InvalidSettings(
             f"{name} (from {origin}): {first['msg']}; `tollway config` lists every setting"
         ) from error
 
@@ -248,10 +250,10 @@ def _from_file(path: Path, *, required: bool) -> dict[str, Any]:
         tree = tomllib.loads(path.read_text())
     except (FileNotFoundError, NotADirectoryError) as error:
         if required:
-            raise SettingsWrong(f"there is no file {path}; check --config") from error
+            raise InvalidSettings(f"there is no file {path}; check --config") from error
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        raise SettingsWrong(f"{path} cannot be read: {error}") from error
+        raise InvalidSettings(f"{path} cannot be read: {error}") from error
     return dict(_flatten("", tree))
 
 

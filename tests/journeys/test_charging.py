@@ -20,19 +20,19 @@ from tests.kit.databases import Kind, database
 from tests.kit.edges import until
 from tests.kit.killing import Fate, Killed
 from tests.kit.metering import ENDPOINTS, STANDARD, USER, report
-from tollway.contracts import facts_pb2_grpc
+from tollway.contracts import events_pb2_grpc
 from tollway.contracts import ledger_pb2 as pb
 from tollway.contracts.errors import NoAllowance
 from tollway.contracts.events import UserStateChanged
-from tollway.fabric.bus import FactsLog, FactsRpc, Listener
+from tollway.fabric.events import EventsRpc, Listener, OutboxReader
 from tollway.fabric.rpc import LocalChannel
 from tollway.kit.errors import Invalid, Problem
 from tollway.kit.ids import new_id
-from tollway.services.access.hears import HEARS
 from tollway.services.access.model import Flow
 from tollway.services.access.service import Access
 from tollway.services.access.service.resources import Issued
 from tollway.services.access.store.tables import lease as lease_table
+from tollway.services.access.subscribers import SUBSCRIBERS
 
 MB = 1_000_000
 
@@ -60,7 +60,7 @@ async def spend_all(house: House, resource_id: str, node: str, slice_bytes: int)
     raise AssertionError
 
 
-async def test_a_holding_is_spent_to_the_last_byte_and_then_the_door_is_closed(house: House) -> None:
+async def test_a_holding_is_spent_to_the_last_byte_and_then_the_api_is_closed(house: House) -> None:
     issued = await house.customer(3 * MB + 7)
     assert await spend_all(house, issued.resource.id, "edge-1", 500_000) == 3 * MB + 7
     assert await house.holding() == (0, 0)
@@ -114,11 +114,11 @@ async def test_access_may_die_or_not_be_heard_at_any_point(
             await persist(house, house.life(fate), issued, names)
             assert await house.holding(user_id) == (8 * MB - 3050, 0), points.passed[point]
             assert await house.used(user_id) == 3050, points.passed[point]
-            assert await told(house, user_id) == list(names), points.passed[point]
+            assert await published(house, user_id) == list(names), points.passed[point]
         await house.books_hold()
 
 
-async def persist(house: House, room: Access, issued: Issued, names: tuple[str, str]) -> None:
+async def persist(house: House, service: Access, issued: Issued, names: tuple[str, str]) -> None:
     """Play a node's story: lease, report, stop, give back. When access dies or is not heard, ask a living one."""
     one, two = names
     resource_id, lease_id = issued.resource.id, new_id("hld")
@@ -132,23 +132,23 @@ async def persist(house: House, room: Access, issued: Issued, names: tuple[str, 
     ]
     while True:
         try:
-            assert (await room.charging.lease("edge-1", resource_id, lease_id, 500_000)).units == 500_000
+            assert (await service.charging.lease("edge-1", resource_id, lease_id, 500_000)).units == 500_000
             break
         except (Killed, Problem):
-            room = house.access
+            service = house.access
     for records, release in batches:
         while True:
             try:
-                await room.charging.report("edge-1", lease_id, records, release=release)
+                await service.charging.report("edge-1", lease_id, records, release=release)
                 break
             except (Killed, Problem):
-                room = house.access
+                service = house.access
 
 
-async def told(house: House, user_id: str) -> list[str]:
-    log = await FactsLog(house.access_db).read(0, 500, 0)
-    parsed = [fact for fact in log if fact.type == "SESSION_ACCOUNTED"]
-    return sorted(fact.subject for fact in parsed if f'"{user_id}"' in fact.data_json)
+async def published(house: House, user_id: str) -> list[str]:
+    log = await OutboxReader(house.access_db).read(0, 500, 0)
+    parsed = [event for event in log if event.type == "SESSION_ACCOUNTED"]
+    return sorted(event.subject for event in parsed if f'"{user_id}"' in event.data_json)
 
 
 @pytest.fixture
@@ -187,7 +187,7 @@ async def test_lost_repeated_and_reordered_reports_give_one_result(
     await house.access.charging.report("edge-1", lease_id, [], release=True)
     assert await house.holding(user_id) == (MB - sum(totals), 0)
     assert await house.used(user_id) == sum(totals)
-    assert await told(house, user_id) == sorted(names)
+    assert await published(house, user_id) == sorted(names)
 
 
 async def test_a_vanished_node_gives_everything_back_and_a_late_return_is_charged(
@@ -265,11 +265,11 @@ async def test_a_suspension_by_identity_reaches_the_nodes_within_a_second(
 ) -> None:
     await house.customer(MB)
     async with database(kind, tmp_path, house.clock, None, "identity") as identity_db:
-        facts_pb2_grpc.add_FactsServicer_to_server(
-            FactsRpc({"identity": FactsLog(identity_db)}), house.server
+        events_pb2_grpc.add_EventsServicer_to_server(
+            EventsRpc({"identity": OutboxReader(identity_db)}), house.server
         )
-        facts: Any = facts_pb2_grpc.FactsStub(LocalChannel(house.server, "access"))
-        listener = Listener(house.access, house.access_db, HEARS, {"identity": facts})
+        events: Any = events_pb2_grpc.EventsStub(LocalChannel(house.server, "access"))
+        listener = Listener(house.access, house.access_db, SUBSCRIBERS, {"identity": events})
         await listener.start()
         async with aclosing(house.access.changes.follow("edge-1", 0)) as following:
             assert (await anext(following)).sequence == 0
@@ -277,7 +277,7 @@ async def test_a_suspension_by_identity_reaches_the_nodes_within_a_second(
             await asyncio.sleep(0.05)
             began = monotonic()
             async with identity_db.transaction() as tx:
-                tx.tell(UserStateChanged(user_id=USER, state="suspended", reason="fraud", actor="usr_9"))
+                tx.publish(UserStateChanged(user_id=USER, state="suspended", reason="fraud", actor="usr_9"))
             async with asyncio.timeout(5):
                 change = await waiting
             assert monotonic() - began < 1

@@ -1,6 +1,6 @@
 """The order saga with the real ledger, killed between any two steps: money and bytes move once, or not at all.
 
-A life is an instance of the room that dies at a point of its own: before or after a call at a door, before or
+A life is an instance of the service that dies at a point of its own: before or after a call at a service API, before or
 after a commit. After each life time passes, and a fresh instance on the same database goes on: the customer
 asks again, or cancels; the job runs; the janitor comes round. However that was mixed, in the end the order
 is filled, with the price and the bytes moved exactly once, or it failed and nothing moved.
@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.kit.clock import FakeClock
-from tests.kit.databases import Kind, database, room_migrations
+from tests.kit.databases import Kind, database, service_migrations
 from tests.kit.killing import Fate, Killed
 from tests.kit.market import BUDGET, GB, STANDARD, USD, Market, market
 from tollway.contracts import ledger_pb2 as pb
@@ -56,16 +56,16 @@ KEY = "the one key"
 
 @pytest.fixture
 async def ledger(kind: Kind, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Ledger]:
-    async with database(kind, tmp_path, clock, room_migrations("ledger"), "ledger") as db:
-        room = Ledger(db, clock, LedgerSettings(batch_wait_s=0), bytes(32))
-        await room.start()
-        yield room
-        await room.stop()
+    async with database(kind, tmp_path, clock, service_migrations("ledger"), "ledger") as db:
+        service = Ledger(db, clock, LedgerSettings(batch_wait_s=0), bytes(32))
+        await service.start()
+        yield service
+        await service.stop()
 
 
 @pytest.fixture
 async def shop(kind: Kind, tmp_path: Path, clock: FakeClock, ledger: Ledger) -> AsyncIterator[Market]:
-    async with market(kind, tmp_path, clock, ledger_door=LedgerRpc(ledger)) as opened:
+    async with market(kind, tmp_path, clock, ledger_api=LedgerRpc(ledger)) as opened:
         await empty_the_shelf(opened, BUDGET)
         yield opened
         await ledger.seal()  # a timed job in a running ledger; here hours passed without it
@@ -230,16 +230,16 @@ class Buyer:
     def orders(self, fate: Fate | None = None) -> Orders:
         return self.shop.another_orders(fate, self._settings)
 
-    async def ask(self, room: Orders) -> None:
-        await room.place_market(self.user_id, self.asset, GB, "USD", None, KEY)
+    async def ask(self, service: Orders) -> None:
+        await service.place_market(self.user_id, self.asset, GB, "USD", None, KEY)
 
-    async def go_on(self, way: Way, room: Orders) -> None:
+    async def go_on(self, way: Way, service: Orders) -> None:
         ways: dict[Way, Callable[[], Awaitable[Any]]] = {
-            "ask again": lambda: self.ask(room),
-            "ask again at a quote": lambda: room.place_quoted(self.user_id, self._quote_id, KEY),
-            "cancel": lambda: self._cancel(room),
-            "job": lambda: self.shop.run_jobs(room),
-            "janitor": lambda: janitor(room),
+            "ask again": lambda: self.ask(service),
+            "ask again at a quote": lambda: service.place_quoted(self.user_id, self._quote_id, KEY),
+            "cancel": lambda: self._cancel(service),
+            "job": lambda: self.shop.run_jobs(service),
+            "janitor": lambda: janitor(service),
         }
         await ways[way]()
 
@@ -257,7 +257,7 @@ class Buyer:
             assert after == self._bought(orders[0])
         if orders:
             ending = "ORDER_FILLED" if orders[0].state == State.FILLED else "ORDER_FAILED"
-            assert await self.shop.facts(orders[0].id) == ["ORDER_PLACED", ending]
+            assert await self.shop.events(orders[0].id) == ["ORDER_PLACED", ending]
         return orders[0] if orders else None
 
     def _bought(self, order: Order) -> Figures:
@@ -271,9 +271,9 @@ class Buyer:
             fee=(was.fee[0] + terms.fee, was.fee[1]),
         )
 
-    async def _cancel(self, room: Orders) -> None:
-        for order in (await room.orders(self.user_id, 10, "")).items:
-            await room.cancel(self.user_id, order.id)
+    async def _cancel(self, service: Orders) -> None:
+        for order in (await service.orders(self.user_id, 10, "")).items:
+            await service.cancel(self.user_id, order.id)
 
     async def figures(self) -> Figures:
         ledger = ask_ledger(self.shop)

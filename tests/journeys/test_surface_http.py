@@ -1,4 +1,4 @@
-"""The gateway and the rooms behind it against HTTP that is too big, too fast, crooked or nosy."""
+"""The gateway and the services behind it against HTTP that is too big, too fast, crooked or nosy."""
 
 import json
 import re
@@ -99,7 +99,7 @@ def test_nothing_is_nothing_for_everybody(path: str, ann: Customer) -> None:
     "path",
     ["/api/catalog/../admin/users", "/api/auth/login/../../admin/users", "/.well-known/../api/admin/users"],
 )
-def test_a_public_beginning_opens_no_other_door(path: str, nobody: Caller, ann: Customer) -> None:
+def test_a_public_beginning_opens_no_other_api(path: str, nobody: Caller, ann: Customer) -> None:
     assert nobody.get(path).status == 401
     assert ann.caller.get(path).status == 403
 
@@ -186,7 +186,7 @@ def test_guessing_is_slowed_down(house: Business) -> None:
     assert 1 <= int(last.headers["retry-after"]) <= 60
     assert last.headers["ratelimit-policy"] == f'"login";q={LOGIN_QUOTA};w=60'
     assert re.fullmatch(r'"login";r=0;t=\d+', last.headers["ratelimit"])
-    # It helps neither to change the door nor to name another address.
+    # It helps neither to change the service API nor to name another address.
     for path in ("/api/auth/login", "/api/auth/password/forgot", "/api/auth/register"):
         assert guesser.post(path, guess, x_forwarded_for="203.0.113.9", x_real_ip="203.0.113.9").status == 429
     assert house.caller().post("/api/auth/token", guess).status in {401, 429}

@@ -1,4 +1,4 @@
-"""Two real edges, the real access room and the real ledger: nothing is overspent, and what is stopped ends."""
+"""Two real edges, the real access service and the real ledger: nothing is overspent, and what is stopped ends."""
 
 import asyncio
 import base64

@@ -19,7 +19,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
         yield one
 
 
-def test_every_room_is_up_and_says_so(running: Platform) -> None:
+def test_every_service_is_up_and_says_so(running: Platform) -> None:
     status, body = running.get(running.known["api"] + "/health")
     components = json.loads(body)["components"]
     assert (status, set(components.values())) == (200, {"ok"})
@@ -115,7 +115,7 @@ def test_an_unknown_target_names_the_cure(tmp_path: Path) -> None:
     assert (ended.returncode, "tollway targets" in ended.stderr) == (2, True)
 
 
-def test_a_room_alone_says_where_it_misses_its_neighbours(tmp_path: Path) -> None:
+def test_a_service_alone_says_where_it_misses_its_clients(tmp_path: Path) -> None:
     ended = command("serve", "--target", "orders", "--data", str(tmp_path))
     assert ended.returncode == 2
     assert "network.rpc." in ended.stderr

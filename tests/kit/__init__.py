@@ -1,1 +1,1 @@
-"""What tests share: clocks, databases, doors, builders."""
+"""What tests share: clocks, databases, service APIs, builders."""

@@ -1,4 +1,4 @@
-"""Allowances without sockets: a reactor, a book, an access room (one in memory, or the real one), and flows that
+"""Allowances without sockets: a reactor, a book, an access service (one in memory, or the real one), and flows that
 move numbers.
 """
 
@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from tollway.edge.api import AccessDoor
+
 from tests.kit.edges import settings
 from tollway.contracts.access_pb2 import Grant
 from tollway.edge.allowances import Allowances
-from tollway.edge.door import AccessDoor
 from tollway.edge.flow import Flow
 from tollway.edge.lease import Allowance
 from tollway.edge.meter import Book
@@ -19,8 +20,8 @@ from tollway.edge.reactor import Reactor
 from tollway.fabric.clock import SystemClock
 
 
-class Room(Protocol):
-    """Whatever answers for the access room."""
+class Service(Protocol):
+    """Whatever answers for the access service."""
 
     def stub(self, node: str = ...) -> Any: ...
 
@@ -45,15 +46,15 @@ class Bench:
 
 
 @contextlib.asynccontextmanager
-async def bench(folder: Path, access: Room, node: str = "edge-1", **changes: Any) -> AsyncIterator[Bench]:
+async def bench(folder: Path, access: Service, node: str = "edge-1", **changes: Any) -> AsyncIterator[Bench]:
     """Set up one node's allowances; the book stays as it is when the block ends, like after a kill."""
     reactor = Reactor()
     reactor.start()
     book = Book(folder / f"{node}.meter")
     book.open(SystemClock().now_us())
-    door = AccessDoor(access.stub(), node)
+    api = AccessDoor(access.stub(), node)
     allowances = Allowances(
-        door=door, book=book, reactor=reactor, settings=settings(**changes), clock=SystemClock()
+        api=api, book=book, reactor=reactor, settings=settings(**changes), clock=SystemClock()
     )
     try:
         yield Bench(access, book, allowances)

@@ -11,7 +11,7 @@ from itertools import count
 from pathlib import Path
 
 from tests.kit.clock import FakeClock
-from tests.kit.databases import Kind, database, room_migrations
+from tests.kit.databases import Kind, database, service_migrations
 from tollway.fabric.db import Database
 from tollway.services.ledger.model.draft import LotTerms
 from tollway.services.ledger.model.metering import Charged, Grant, Reservation, UseMark, UseReport
@@ -34,8 +34,8 @@ def user(name: str, asset: str = USD) -> AccountRef:
     return AccountRef("user", f"usr_{name}", asset, "available")
 
 
-def house(room: str, asset: str, purpose: str) -> AccountRef:
-    return AccountRef("house", room, asset, purpose)
+def house(service: str, asset: str, purpose: str) -> AccountRef:
+    return AccountRef("house", service, asset, purpose)
 
 
 CLEARING = house("payments", USD, "clearing")
@@ -137,7 +137,7 @@ async def books(
     kind: Kind, folder: Path, clock: FakeClock, settings: LedgerSettings | None = None
 ) -> AsyncIterator[Books]:
     """Give started books in which the assets are defined; at the end prove that they hold."""
-    async with database(kind, folder, clock, room_migrations("ledger"), "ledger") as db:
+    async with database(kind, folder, clock, service_migrations("ledger"), "ledger") as db:
         ledger = Ledger(db, clock, settings or LedgerSettings(), SEED)
         await ledger.start()
         try:

@@ -223,7 +223,7 @@ class Business:
         return Caller((parts.hostname, parts.port), f"127.66.{number // 250}.{number % 250 + 1}", token)
 
     def customer(self) -> Customer:
-        """Register somebody through the public doors, and sign them in."""
+        """Register somebody through the public service APIs, and sign them in."""
         login = {"email": f"c{secrets.token_hex(6)}@example.com", "password": secrets.token_urlsafe(18)}
         made = Customer(login, self.caller())
         assert made.caller.post("/api/auth/register", login).status == 202

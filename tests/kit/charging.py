@@ -1,4 +1,4 @@
-"""Access and the real ledger on real databases, joined by doors within the process."""
+"""Access and the real ledger on real databases, joined by service APIs within the process."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.kit.databases import Kind, database, room_migrations
+from tests.kit.databases import Kind, database, service_migrations
 from tests.kit.killing import Fate, MortalChannel, MortalDatabase
 from tests.kit.metering import ENDPOINTS, STANDARD, USER, TwoProducts
 from tollway.contracts import access_pb2_grpc, catalog_pb2_grpc, ledger_pb2_grpc
@@ -41,7 +41,7 @@ class House:
         return _access(channel, MortalDatabase(self.access_db, fate), self.clock)
 
     def stub(self, node: str = "edge-1") -> Any:
-        """The access door, as an edge is given it."""
+        """The access service API, as an edge is given it."""
         access_pb2_grpc.add_AccessServicer_to_server(AccessRpc(self.access), self.server)
         return access_pb2_grpc.AccessStub(LocalChannel(self.server, node))
 
@@ -96,8 +96,8 @@ def _access(channel: LocalChannel, db: Any, clock: Clock) -> Access:
 async def a_house(kind: Kind, folder: Path, clock: Clock) -> AsyncIterator[House]:
     server = LocalServer()
     async with (
-        database(kind, folder, clock, room_migrations("ledger"), "ledger") as ledger_db,
-        database(kind, folder, clock, room_migrations("access"), "access") as access_db,
+        database(kind, folder, clock, service_migrations("ledger"), "ledger") as ledger_db,
+        database(kind, folder, clock, service_migrations("access"), "access") as access_db,
     ):
         ledger = Ledger(ledger_db, clock, LedgerSettings(), bytes(32))
         await ledger.start()

@@ -46,7 +46,7 @@ def postgres_url() -> str:
 
 @asynccontextmanager
 async def database(
-    kind: Kind, folder: Path, clock: Clock, migrations: Path | None = None, name: str = "room"
+    kind: Kind, folder: Path, clock: Clock, migrations: Path | None = None, name: str = "service"
 ) -> AsyncIterator[Database]:
     """Give a fresh, migrated database of this kind."""
     if kind == "sqlite":
@@ -62,8 +62,8 @@ async def database(
         await db.stop()
 
 
-def room_migrations(room: str) -> Path:
-    """Name the folder of a room's migrations."""
+def service_migrations(service: str) -> Path:
+    """Name the folder of a service's migrations."""
     import tollway
 
-    return Path(tollway.__file__).parent / "services" / room / "migrations"
+    return Path(tollway.__file__).parent / "services" / service / "migrations"

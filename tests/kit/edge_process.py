@@ -1,6 +1,6 @@
 """An edge in a process of its own, to be killed: `python -m tests.kit.edge_process PORT CERTIFICATES FOLDER NODE`.
 
-It asks the access room of the test that started it, over gRPC with mutual TLS, and prints its ports as JSON.
+It asks the access service of the test that started it, over gRPC with mutual TLS, and prints its ports as JSON.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from typing import Any
 
 import uvloop
 
-from tests.kit import doors
+from tests.kit import apis
 from tests.kit.edges import settings
 from tests.kit.fake_access import FakeAccess
 from tollway.contracts import access_pb2_grpc
@@ -61,9 +61,9 @@ class EdgeProcess:
 
 @contextlib.asynccontextmanager
 async def reachable(access: FakeAccess) -> AsyncIterator[tuple[str, str]]:
-    """Serve the access room over gRPC; give its port and the folder of certificates."""
-    async with doors.door("grpc", access_pb2_grpc, access, caller="edge") as door:
-        yield str(door.server.port), str(doors.certificates())  # type: ignore[union-attr]
+    """Serve the access service over gRPC; give its port and the folder of certificates."""
+    async with apis.api("grpc", access_pb2_grpc, access, caller="edge") as api:
+        yield str(api.server.port), str(apis.certificates())  # type: ignore[union-attr]
 
 
 async def start(where: tuple[str, str], folder: Path, node: str = "edge-1") -> EdgeProcess:

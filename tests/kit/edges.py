@@ -1,6 +1,6 @@
 """An edge to play with: origins that do as they are told, clients of each protocol, and a forwarder that counts.
 
-async with world(tmp_path) as here:                       # an access room, an origin, an edge
+async with world(tmp_path) as here:                       # an access service, an origin, an edge
     client = await here.connect_tunnel()                  # CONNECT, logged in
     ...
     assert here.access.used() == here.wire.total          # what was charged is what was on the wire
@@ -274,7 +274,7 @@ LOGIN = "Basic " + base64.b64encode(b"alice:s3cret").decode()
 
 @dataclass
 class World:
-    """An access room, an origin, an edge, and a counting forwarder before each of its ports."""
+    """An access service, an origin, an edge, and a counting forwarder before each of its ports."""
 
     access: FakeAccess
     edge: Edge

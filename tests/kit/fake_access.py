@@ -1,4 +1,4 @@
-"""An access room in memory: holdings, leases and cumulative reports with exact books, and faults on request.
+"""An access service in memory: holdings, leases and cumulative reports with exact books, and faults on request.
 
 It keeps the promises of the real one that the edge relies on, and notes what the edge must never do: a
 report beyond the lease it names (`overdrawn`), use beyond the holding (`shortfall`). Leases of which nothing
@@ -138,7 +138,7 @@ class FakeAccess(access_pb2_grpc.AccessServicer):
             if time.monotonic() - lease.heard > self.valid_us / 1e6 + GRACE_S:
                 lease.released = True
 
-    # ── the door ────────────────────────────────────────────────────────────────────────────────────
+    # ── the service API ────────────────────────────────────────────────────────────────────────────────────
 
     async def OpenNode(self, request: pb.OpenNodeRequest, context: object) -> pb.OpenNodeResponse:
         await self._answerable()
@@ -270,4 +270,4 @@ class FakeAccess(access_pb2_grpc.AccessServicer):
         if self.delay_s:
             await asyncio.sleep(self.delay_s)
         if self.unavailable:
-            raise Unavailable("the access room is away")
+            raise Unavailable("the access service is away")

@@ -1,4 +1,4 @@
-"""A ledger in memory with the promises that other rooms rely on, and none of the machinery.
+"""A ledger in memory with the promises that other services rely on, and none of the machinery.
 
 All legs of a post or none; idempotent by (scope, key), refusals remembered; customers' accounts and the
 inventory cannot be overdrawn; holds, captures, releases; lots with their cost.
@@ -64,7 +64,7 @@ class FakeLedger(ledger_pb2_grpc.LedgerServicer):
         self.posts: list[str] = []
         self.looks = 0
 
-    # ── the door ────────────────────────────────────────────────────────────────────────────────────
+    # ── the service API ────────────────────────────────────────────────────────────────────────────────────
 
     async def DefineAsset(self, request: pb.DefineAssetRequest, context: Any) -> pb.Asset:
         return self.assets.setdefault(request.asset.code, request.asset)

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from tests.kit.clock import FakeClock
 from tests.kit.rest import FakeVerifier
 from tollway.contracts.errors import SessionEnded
-from tollway.fabric.bearer import Claims, Verifier
+from tollway.fabric.access_tokens import Claims, Verifier
 from tollway.fabric.limits import Limits
 from tollway.gateway.routes import Route
 from tollway.gateway.server import Gateway
@@ -123,11 +123,11 @@ class Upstream:
             requests.feed(data)
 
 
-# ── the tokens room ─────────────────────────────────────────────────────────────────────────────────
+# ── the tokens service ─────────────────────────────────────────────────────────────────────────────────
 
 
 class FakeTokens:
-    """Knows the cookies it was given, and announces what a test ends."""
+    """Knows the cookies it was given, and publishes what a test ends."""
 
     def __init__(self) -> None:
         self.clock = FakeClock()
@@ -237,14 +237,14 @@ async def house(
     routes: Callable[[str], Sequence[Route]] = default_routes,
     unix: bool = False,
     tokens_stub: Any = None,
-    verifier_of_room: Verifier | None = None,
+    verifier_of_service: Verifier | None = None,
     shared_limits: Limits | None = None,
     health: Callable[[], Mapping[str, str]] = dict[str, str],
     **settings: Any,
 ) -> AsyncIterator[House]:
     """Start an upstream and a gateway before it; limits are high unless a test sets them.
 
-    The tokens room is a fake one unless a stub and a verifier of a real one are given.
+    The tokens service is a fake one unless a stub and a verifier of a real one are given.
     """
     upstream, tokens, verifier = Upstream(), FakeTokens(), CountingVerifier()
     await upstream.start(folder / "up.sock" if unix else None)
@@ -262,7 +262,7 @@ async def house(
     gateway = Gateway(
         GatewaySettings.model_validate(chosen),
         routes(upstream.address),
-        verifier_of_room or verifier,
+        verifier_of_service or verifier,
         tokens_stub or tokens,
         tokens.clock,
         limits=shared_limits,

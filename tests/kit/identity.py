@@ -1,4 +1,4 @@
-"""The identity room with a real tokens room beside it and a mailbox that keeps what is sent."""
+"""The identity service with a real tokens service beside it and a mailbox that keeps what is sent."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,12 +8,12 @@ from typing import Any
 from sqlalchemy import select
 
 from tests.kit.clock import FakeClock
-from tests.kit.databases import Kind, database, room_migrations
+from tests.kit.databases import Kind, database, service_migrations
 from tests.kit.rest import Reply, RestClient
-from tests.kit.tokens import tokens_room, verifier_of
+from tests.kit.tokens import tokens_service, verifier_of
 from tollway.contracts import notifications_pb2, notifications_pb2_grpc, tokens_pb2_grpc
 from tollway.contracts.events import Event
-from tollway.fabric.bearer import Revocations, Verifier
+from tollway.fabric.access_tokens import Revocations, Verifier
 from tollway.fabric.db import Database, tables
 from tollway.fabric.jobs import Worker
 from tollway.fabric.rest import build_app
@@ -54,18 +54,20 @@ class World:
         notifications_pb2_grpc.add_NotificationsServicer_to_server(self.mailbox, server)
         self.channel = LocalChannel(server, "identity")
         self._settings = IdentitySettings.model_validate({"hash_memory_kib": 64} | settings)
-        self.room = self.replica()
+        self.service = self.replica()
         self.verifier: Verifier = verifier_of(tokens, clock)
         self.revocations = Revocations(clock)
         self.client = RestClient(
             build_app(
-                [identity_http.router(self.room), tokens_http.router(tokens)], self.verifier, self.revocations
+                [identity_http.router(self.service), tokens_http.router(tokens)],
+                self.verifier,
+                self.revocations,
             )
         )
-        self._worker = Worker(self.room, db, JOBS)
+        self._worker = Worker(self.service, db, JOBS)
 
     def replica(self) -> Identity:
-        """Make another identity room on the same database."""
+        """Make another identity service on the same database."""
         return Identity(
             self.db,
             self._settings,
@@ -88,18 +90,18 @@ class World:
         """Run the jobs, then read the token out of the latest mail of one kind."""
         return (await self.mailed(template, to))[-1].params["token"]
 
-    async def told(self, fact: type[Event]) -> list[Any]:
-        """List the facts of one kind that were announced."""
+    async def published(self, event: type[Event]) -> list[Any]:
+        """List the events of one kind that were published."""
         async with self.db.snapshot() as tx:
-            query = select(tables.outbox).where(tables.outbox.c.type == fact.topic)
+            query = select(tables.outbox).where(tables.outbox.c.type == event.topic)
             rows = await tx.all(query.order_by(tables.outbox.c.position))
-        return [fact.model_validate_json(row.data) for row in rows]
+        return [event.model_validate_json(row.data) for row in rows]
 
     async def sign_up(self, email: str = "ann@example.com", password: str = PASSWORD) -> str:
         """Register and verify an address; return the user's id."""
-        await self.room.signup.register(email, password)
-        await self.room.signup.verify(await self.mail_token("verify_email", email))
-        return (await self.room.people.get_by_email(email)).id
+        await self.service.signup.register(email, password)
+        await self.service.signup.verify(await self.mail_token("verify_email", email))
+        return (await self.service.people.get_by_email(email)).id
 
     async def log_in(
         self,
@@ -116,7 +118,7 @@ class World:
         )
 
     async def hear_revocations(self) -> None:
-        """Take in what the tokens room has announced so far, as a follower would."""
+        """Take in what the tokens service has published so far, as a follower would."""
         stream = self.tokens.follow_revocations(0)
         async for entry in stream:
             if not entry.session_id and not entry.user_id:
@@ -129,9 +131,9 @@ class World:
 async def world(kind: Kind, folder: Path, clock: FakeClock, **settings: Any) -> AsyncIterator[World]:
     """Give a world on fresh databases of this kind."""
     async with (
-        database(kind, folder, clock, room_migrations("tokens"), "tokens") as tokens_db,
-        database(kind, folder, clock, room_migrations("identity"), "identity") as db,
+        database(kind, folder, clock, service_migrations("tokens"), "tokens") as tokens_db,
+        database(kind, folder, clock, service_migrations("identity"), "identity") as db,
     ):
-        made = World(db, tokens_room(tokens_db, clock), clock, settings)
+        made = World(db, tokens_service(tokens_db, clock), clock, settings)
         yield made
-        await made.room.stop()
+        await made.service.stop()

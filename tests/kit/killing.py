@@ -1,6 +1,6 @@
-"""Killing a room at any point where a process could die with an effect half done.
+"""Killing a service at any point where a process could die with an effect half done.
 
-A `Fate` counts the points that a life passes: before and after each call at a door, before and after each
+A `Fate` counts the points that a life passes: before and after each call at a service API, before and after each
 commit. At the chosen one, and at every later one, it raises `Killed`, which no handler catches: that life
 is over, and what it had not committed or sent never happened.
 """
@@ -22,7 +22,7 @@ class Killed(BaseException):
 class Fate:
     """Lets a life pass `survives` points and ends it at the next; None: it lives on.
 
-    At the point `unheard`, if that is at a door, the call or its answer is lost instead.
+    At the point `unheard`, if that is at a service API, the call or its answer is lost instead.
     """
 
     def __init__(self, survives: int | None = None, unheard: int | None = None) -> None:

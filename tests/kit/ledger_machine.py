@@ -2,7 +2,7 @@
 
 There are few people, few keys and few holds on purpose, so that interesting states are reached: a key that is used
 again, a hold that is captured twice, a lot that is used up in the middle of something. `Ledgers` are
-what is tested: the rules alone in memory, or the whole room on a database.
+what is tested: the rules alone in memory, or the whole service on a database.
 """
 
 import asyncio
@@ -126,8 +126,8 @@ class RulesInMemory:
         )
 
 
-class RoomOnDatabase:
-    """The whole room, batcher and all, on a real database."""
+class ServiceOnDatabase:
+    """The whole service, batcher and all, on a real database."""
 
     def __init__(self, kind: Kind, clock: FakeClock) -> None:
         self._runner = asyncio.Runner()

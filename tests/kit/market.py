@@ -1,4 +1,4 @@
-"""A small market for tests: the rooms catalog and orders on real databases, and a ledger behind its door."""
+"""A small market for tests: the services catalog and orders on real databases, and a ledger behind its service API."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 
 from tests.kit.clock import FakeClock
-from tests.kit.databases import Kind, database, room_migrations
+from tests.kit.databases import Kind, database, service_migrations
 from tests.kit.fake_ledger import FakeLedger
 from tests.kit.killing import Fate, MortalChannel, MortalDatabase
 from tollway.contracts import catalog_pb2_grpc, ledger_pb2_grpc
@@ -48,20 +48,20 @@ class Market:
         db = MortalDatabase(self.orders_db, fate)
         return make_orders(MortalChannel(self.server, "orders", fate), db, self.clock, settings)
 
-    async def facts(self, subject: str) -> list[str]:
-        """Name what orders announced about something, in order."""
+    async def events(self, subject: str) -> list[str]:
+        """Name what orders published about something, in order."""
         outbox = tables.outbox
         wanted = select(outbox.c.type).where(outbox.c.subject == subject).order_by(outbox.c.position)
         async with self.orders_db.snapshot() as tx:
             return [row.type for row in await tx.all(wanted)]
 
     async def run_jobs(self, orders: Orders | None = None) -> None:
-        """Run what is due at both rooms, until nothing is."""
-        for room, db, jobs in (
+        """Run what is due at both services, until nothing is."""
+        for service, db, jobs in (
             (self.catalog, self.catalog_db, CATALOG_JOBS),
             (orders or self.orders, self.orders_db, ORDERS_JOBS),
         ):
-            worker = Worker(room, db, jobs)
+            worker = Worker(service, db, jobs)
             while await worker.run_due():
                 pass
 
@@ -75,14 +75,14 @@ async def market(
     settings: OrdersSettings | None = None,
     catalog_settings: CatalogSettings | None = None,
     seeded: bool = True,
-    ledger_door: ledger_pb2_grpc.LedgerServicer | None = None,
+    ledger_api: ledger_pb2_grpc.LedgerServicer | None = None,
 ) -> AsyncIterator[Market]:
     """Open a market, on a fake ledger unless given a real one."""
     ledger, server = FakeLedger(clock), LocalServer()
-    ledger_pb2_grpc.add_LedgerServicer_to_server(ledger_door or ledger, server)
+    ledger_pb2_grpc.add_LedgerServicer_to_server(ledger_api or ledger, server)
     async with (
-        database(kind, folder, clock, room_migrations("catalog"), "catalog") as catalog_db,
-        database(kind, folder, clock, room_migrations("orders"), "orders") as orders_db,
+        database(kind, folder, clock, service_migrations("catalog"), "catalog") as catalog_db,
+        database(kind, folder, clock, service_migrations("orders"), "orders") as orders_db,
     ):
         catalog, catalog_asks = make_catalog(server, catalog_db, clock, catalog_settings)
         catalog_pb2_grpc.add_CatalogServicer_to_server(CatalogRpc(catalog), server)

@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import select
 
 from tests.kit.clock import FakeClock
-from tests.kit.databases import Kind, database, room_migrations
+from tests.kit.databases import Kind, database, service_migrations
 from tollway.contracts import catalog_pb2, catalog_pb2_grpc, ledger_pb2_grpc
 from tollway.contracts import ledger_pb2 as pb
 from tollway.contracts.errors import UnknownAsset, UnknownHold
@@ -150,7 +150,7 @@ class TwoProducts(catalog_pb2_grpc.CatalogServicer):
 
 @dataclass
 class Stage:
-    """The room, what it asks, and the way there (for planned failures)."""
+    """The service, what it asks, and the way there (for planned failures)."""
 
     kind: Kind
     clock: FakeClock
@@ -166,7 +166,7 @@ class Stage:
         return self.channel.faults
 
     def another(self) -> Access:
-        """The room again on the same database: after a restart, or as a replica."""
+        """The service again on the same database: after a restart, or as a replica."""
         return make_access(self.server, self.db, self.clock, self.settings)[0]
 
     async def node(self, name: str = "edge-1", boot: str = "boot-1") -> str:
@@ -183,11 +183,11 @@ class Stage:
         lease_id = new_id("hld")
         return lease_id, (await self.access.charging.lease(node, resource_id, lease_id, want)).units
 
-    async def facts(self, topic: str) -> list[Any]:
-        """What the room has announced under a topic, in order."""
+    async def events(self, topic: str) -> list[Any]:
+        """What the service has published under a topic, in order."""
         async with self.db.snapshot() as tx:
-            told = select(tables.outbox.c.data).where(tables.outbox.c.type == topic)
-            rows = await tx.all(told.order_by(tables.outbox.c.position))
+            published = select(tables.outbox.c.data).where(tables.outbox.c.type == topic)
+            rows = await tx.all(published.order_by(tables.outbox.c.position))
         return [Event.by_topic[topic].model_validate_json(row.data) for row in rows]
 
 
@@ -209,7 +209,7 @@ async def stage(
     ledger_pb2_grpc.add_LedgerServicer_to_server(ledger, server)
     catalog_pb2_grpc.add_CatalogServicer_to_server(TwoProducts(), server)
     chosen = settings or AccessSettings()
-    async with database(kind, folder, clock, room_migrations("access"), "access") as db:
+    async with database(kind, folder, clock, service_migrations("access"), "access") as db:
         access, channel = make_access(server, db, clock, chosen)
         yield Stage(kind, clock, db, server, ledger, channel, access, chosen)
 

@@ -2,7 +2,7 @@
 
 `running_mock` serves it in the test's own event loop; `MockInThread` in a thread of its own, so that tests of the
 official SDK can be plain and synchronous. `Receiver` takes webhooks and answers them as it was told. `till` is the
-payments room with all of this around it.
+payments service with all of this around it.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from typing import Any
 import stripe
 
 from tests.kit.clock import FakeClock
-from tests.kit.databases import Kind, database, room_migrations
+from tests.kit.databases import Kind, database, service_migrations
 from tests.kit.fake_ledger import FakeLedger
 from tests.kit.rest import RestClient, rest
 from tollway.contracts import identity_pb2, identity_pb2_grpc, ledger_pb2, ledger_pb2_grpc
@@ -28,7 +28,7 @@ from tollway.fabric.jobs import Worker
 from tollway.fabric.rest import RestServer
 from tollway.fabric.rpc import LocalChannel, LocalServer
 from tollway.services.payments.http import router
-from tollway.services.payments.jobs import JOBS as ROOM_JOBS
+from tollway.services.payments.jobs import JOBS as SERVICE_JOBS
 from tollway.services.payments.providers.stripe import StripeProvider
 from tollway.services.payments.service import Payments
 from tollway.services.payments.settings import PaymentsSettings
@@ -44,7 +44,7 @@ stripe.enable_telemetry = False
 class Mock:
     """A served mock: its address, and its jobs."""
 
-    room: PaymentsMock
+    service: PaymentsMock
     url: str
     worker: Worker
 
@@ -62,15 +62,15 @@ async def running_mock(
 ) -> AsyncIterator[Mock]:
     """Serve a mock on a free port of loopback."""
     if db is None:
-        async with database(kind, folder, clock, room_migrations("payments_mock"), "mock") as fresh:
+        async with database(kind, folder, clock, service_migrations("payments_mock"), "mock") as fresh:
             async with running_mock(kind, folder, clock, fresh, **settings) as mock:
                 yield mock
         return
-    room = PaymentsMock(db, PaymentsMockSettings(**settings))
-    server = RestServer(app(room), "127.0.0.1:0", drain_s=0)
+    service = PaymentsMock(db, PaymentsMockSettings(**settings))
+    server = RestServer(app(service), "127.0.0.1:0", drain_s=0)
     await server.start()
     try:
-        yield Mock(room, f"http://127.0.0.1:{server.port}", Worker(room, db, JOBS))
+        yield Mock(service, f"http://127.0.0.1:{server.port}", Worker(service, db, JOBS))
     finally:
         await server.stop()
 
@@ -121,7 +121,7 @@ class MockInThread:
     def reset(self) -> None:
         """Forget everything."""
         assert self._mock is not None
-        self._do(self._mock.room.reset(webhook_endpoints=True))
+        self._do(self._mock.service.reset(webhook_endpoints=True))
 
     def _do(self, work: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
@@ -190,16 +190,16 @@ class Late:
 
 @dataclass
 class Till:
-    """The payments room with the mock for a provider, a ledger in memory, and its REST side served."""
+    """The payments service with the mock for a provider, a ledger in memory, and its REST side served."""
 
     db: Database
     clock: FakeClock
     mock: Mock
     ledger: FakeLedger
-    doors: LocalServer
+    apis: LocalServer
     channel: LocalChannel
     provider: StripeProvider
-    room: Payments
+    service: Payments
     rest: RestClient
     worker: Worker
     public_url: str
@@ -218,15 +218,15 @@ class Till:
 
     async def plan(self, fault: str, match: str = "", delay_s: float | None = None, times: int = 1) -> None:
         """Plan a failure at the provider."""
-        await self.mock.room.plan_fault(fault, match=match, delay_s=delay_s, times=times)
+        await self.mock.service.plan_fault(fault, match=match, delay_s=delay_s, times=times)
 
     async def settle(self) -> None:
         """Deliver webhooks and do jobs until nothing is due."""
         while await self.mock.deliver() + await self.worker.run_due():
             pass
 
-    async def told(self) -> list[tuple[str, dict[str, Any]]]:
-        """Return the facts that were announced."""
+    async def published(self) -> list[tuple[str, dict[str, Any]]]:
+        """Return the events that were published."""
         async with self.db.snapshot() as tx:
             rows = await tx.all(tables.outbox.select().order_by(tables.outbox.c.position))
         return [(row.type, json.loads(row.data)) for row in rows]
@@ -236,13 +236,15 @@ class Till:
         return self.ledger.counters("user", user_id, currency, "available").balance
 
     def life(self, db: Any = None, channel: Any = None, provider: Any = None) -> Payments:
-        """Give the room as another process would have it, on the same data."""
-        return open_room(
+        """Give the service as another process would have it, on the same data."""
+        return open_service(
             db or self.db, self.settings, provider or self.provider, channel or self.channel, self.public_url
         )
 
 
-def open_room(db: Any, settings: PaymentsSettings, provider: Any, channel: Any, public_url: str) -> Payments:
+def open_service(
+    db: Any, settings: PaymentsSettings, provider: Any, channel: Any, public_url: str
+) -> Payments:
     return Payments(
         db,
         settings,
@@ -264,37 +266,37 @@ async def till(
     register: bool = True,
     **settings: Any,
 ) -> AsyncIterator[Till]:
-    """Open a till: everything of the payments room, with real HTTP between it and its provider."""
-    late, doors, ledger = Late(), LocalServer(), FakeLedger(clock)
+    """Open a till: everything of the payments service, with real HTTP between it and its provider."""
+    late, apis, ledger = Late(), LocalServer(), FakeLedger(clock)
     for currency in ("USD", "EUR"):
         ledger.assets[currency] = ledger_pb2.Asset(code=currency, scale=6)
-    ledger_pb2_grpc.add_LedgerServicer_to_server(ledger, doors)
-    identity_pb2_grpc.add_IdentityServicer_to_server(FakeIdentity(), doors)
-    channel = LocalChannel(doors, "payments")
+    ledger_pb2_grpc.add_LedgerServicer_to_server(ledger, apis)
+    identity_pb2_grpc.add_IdentityServicer_to_server(FakeIdentity(), apis)
+    channel = LocalChannel(apis, "payments")
     server = RestServer(late, "127.0.0.1:0", drain_s=0)
     await server.start()
     async with (
-        database(kind, folder, clock, room_migrations("payments"), "payments") as db,
+        database(kind, folder, clock, service_migrations("payments"), "payments") as db,
         running_mock("sqlite", folder, clock) as mock,
     ):
         provider = StripeProvider("sk_test_till", mock.url, timeout_s=timeout_s, retries=0)
         wanted, public_url = PaymentsSettings(**settings), f"http://127.0.0.1:{server.port}"
-        room = open_room(db, wanted, provider, channel, public_url)
-        client = rest(router(room))
+        service = open_service(db, wanted, provider, channel, public_url)
+        client = rest(router(service))
         late.app = client.app
-        worker = Worker(room, db, ROOM_JOBS)
+        worker = Worker(service, db, SERVICE_JOBS)
         if register:
-            await room.webhooks.register()
+            await service.webhooks.register()
         try:
             yield Till(
                 db,
                 clock,
                 mock,
                 ledger,
-                doors,
+                apis,
                 channel,
                 provider,
-                room,
+                service,
                 client,
                 worker,
                 public_url,

@@ -12,7 +12,7 @@ from fastapi import APIRouter
 from starlette.types import ASGIApp
 
 from tests.kit.clock import FakeClock
-from tollway.fabric.bearer import Claims, Revocations, Verifier
+from tollway.fabric.access_tokens import Claims, Revocations, Verifier
 from tollway.fabric.rest import build_app
 from tollway.kit.errors import Unauthenticated
 

@@ -1,4 +1,4 @@
-"""Compares the tables that a room's migrations made with those that its store describes."""
+"""Compares the tables that a service's migrations made with those that its store describes."""
 
 from typing import Any
 

@@ -15,7 +15,7 @@ from typing import Any
 from tests.kit.business import ASSET
 from tollway.fabric.rest.docs import DOCUMENT
 from tollway.fabric.rest.policy import Policy, policies
-from tollway.topology import ROOMS
+from tollway.topology import SERVICES
 
 NOBODYS_ID = "0" * 26
 OPENAPI: dict[str, Any] = json.loads(DOCUMENT.read_text())
@@ -141,9 +141,9 @@ def gap(name: str) -> str:
 
 def _routes() -> Iterator[Route]:
     routers = (
-        importlib.import_module(f"tollway.services.{room.name}.http").router(None)
-        for room in ROOMS.values()
-        if room.paths
+        importlib.import_module(f"tollway.services.{service.name}.http").router(None)
+        for service in SERVICES.values()
+        if service.paths
     )
     for (method, path), declared in policies(routers).items():
         yield Route(method, path, declared)

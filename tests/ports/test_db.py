@@ -24,7 +24,7 @@ async def count(db: Database) -> int:
 
 async def test_what_a_transaction_tells_is_there_after_it_commits(plain_db: Database) -> None:
     async with plain_db.transaction() as tx:
-        tx.tell(HELLO)
+        tx.publish(HELLO)
     async with plain_db.snapshot() as tx:
         row = await tx.first(tables.outbox.select())
     assert row is not None
@@ -34,7 +34,7 @@ async def test_what_a_transaction_tells_is_there_after_it_commits(plain_db: Data
 async def test_an_exception_takes_everything_back(plain_db: Database) -> None:
     with pytest.raises(RuntimeError):
         async with plain_db.transaction() as tx:
-            tx.tell(HELLO)
+            tx.publish(HELLO)
             tx.enqueue("work", {})
             await tx.flush()
             raise RuntimeError
@@ -59,7 +59,7 @@ async def test_a_unique_job_is_left_once(plain_db: Database) -> None:
 async def test_parallel_writers_all_get_their_turn(plain_db: Database) -> None:
     async def write() -> None:
         async with plain_db.transaction() as tx:
-            tx.tell(HELLO)
+            tx.publish(HELLO)
 
     await asyncio.gather(*(write() for _ in range(40)))
     async with plain_db.snapshot() as tx:
@@ -69,19 +69,19 @@ async def test_parallel_writers_all_get_their_turn(plain_db: Database) -> None:
 
 async def test_listeners_wake_after_the_commit_and_only_then(plain_db: Database) -> None:
     woken: list[str] = []
-    plain_db.when_told(lambda: woken.append("facts"))
+    plain_db.on_published(lambda: woken.append("events"))
     plain_db.when_enqueued(lambda: woken.append("jobs"))
     async with plain_db.transaction() as tx:
-        tx.tell(HELLO)
+        tx.publish(HELLO)
         assert woken == []
     async with plain_db.transaction() as tx:
         tx.enqueue("work", {})
-    assert woken == ["facts", "jobs"]
+    assert woken == ["events", "jobs"]
 
 
 async def test_migrating_again_changes_nothing(plain_db: Database) -> None:
     async with plain_db.transaction() as tx:
-        tx.tell(HELLO)
+        tx.publish(HELLO)
     await migrate(plain_db, None)
     assert await count(plain_db) == 1
 
@@ -89,7 +89,7 @@ async def test_migrating_again_changes_nothing(plain_db: Database) -> None:
 async def test_what_was_committed_is_there_after_a_restart(tmp_path: Path, clock: FakeClock) -> None:
     async with database("sqlite", tmp_path, clock, name="kept") as db:
         async with db.transaction() as tx:
-            tx.tell(HELLO)
+            tx.publish(HELLO)
         path = db.engine._path
     again = Database(SqliteDatabase(path), clock)
     await again.start()
@@ -100,7 +100,7 @@ async def test_what_was_committed_is_there_after_a_restart(tmp_path: Path, clock
 async def test_two_databases_do_not_see_each_other(kind: Kind, tmp_path: Path, clock: FakeClock) -> None:
     async with database(kind, tmp_path, clock) as one, database(kind, tmp_path, clock) as two:
         async with one.transaction() as tx:
-            tx.tell(HELLO)
+            tx.publish(HELLO)
         assert (await count(one), await count(two)) == (1, 0)
 
 
@@ -108,7 +108,7 @@ async def test_a_writer_cut_off_in_the_middle_holds_up_nobody(plain_db: Database
     async def write() -> None:
         async with plain_db.transaction() as tx:
             await tx.first(tables.outbox.select())
-            tx.tell(HELLO)
+            tx.publish(HELLO)
 
     for delay_us in range(0, 4_000, 100):
         cut = asyncio.ensure_future(write())

@@ -13,17 +13,17 @@ from tollway.fabric.jobs import worker as worker_module
 from tollway.kit.errors import Unavailable
 
 
-class Room:
+class Service:
     def __init__(self) -> None:
         self.done: list[Any] = []
         self.fail = 0
 
 
-async def work(room: Room, payload: dict[str, Any]) -> None:
-    if room.fail:
-        room.fail -= 1
+async def work(service: Service, payload: dict[str, Any]) -> None:
+    if service.fail:
+        service.fail -= 1
         raise Unavailable("away")
-    room.done.append(payload["n"])
+    service.done.append(payload["n"])
 
 
 async def leave(db: Database, n: int, **options: Any) -> None:
@@ -38,26 +38,26 @@ async def states(db: Database) -> list[tuple[str, int, str]]:
 
 
 async def test_a_job_runs_once_and_leaves_no_trace(plain_db: Database) -> None:
-    room = Room()
+    service = Service()
     await leave(plain_db, 1)
-    worker = Worker(room, plain_db, {"work": work})
+    worker = Worker(service, plain_db, {"work": work})
     assert await worker.run_due() == 1
     assert await worker.run_due() == 0
-    assert (room.done, await states(plain_db)) == ([1], [])
+    assert (service.done, await states(plain_db)) == ([1], [])
 
 
 async def test_a_unique_job_is_never_done_twice(plain_db: Database) -> None:
-    room = Room()
-    worker = Worker(room, plain_db, {"work": work})
+    service = Service()
+    worker = Worker(service, plain_db, {"work": work})
     for _ in range(3):
         await leave(plain_db, 1, unique="order-1")
         await worker.run_due()
-    assert room.done == [1]
+    assert service.done == [1]
 
 
 async def test_a_job_waits_until_it_is_due(plain_db: Database, clock: FakeClock) -> None:
-    room = Room()
-    worker = Worker(room, plain_db, {"work": work})
+    service = Service()
+    worker = Worker(service, plain_db, {"work": work})
     await leave(plain_db, 1, due_in_s=60)
     assert await worker.run_due() == 0
     clock.advance(61)
@@ -65,22 +65,22 @@ async def test_a_job_waits_until_it_is_due(plain_db: Database, clock: FakeClock)
 
 
 async def test_a_failed_job_comes_back_later(plain_db: Database, clock: FakeClock) -> None:
-    room = Room()
-    room.fail = 1
-    worker = Worker(room, plain_db, {"work": work})
+    service = Service()
+    service.fail = 1
+    worker = Worker(service, plain_db, {"work": work})
     await leave(plain_db, 1)
     await worker.run_due()
-    assert room.done == []
+    assert service.done == []
     assert await states(plain_db) == [("ready", 1, "away")]
     clock.advance(1)
     await worker.run_due()
-    assert room.done == [1]
+    assert service.done == [1]
 
 
 async def test_a_hopeless_job_ends_with_a_person(plain_db: Database, clock: FakeClock) -> None:
-    room = Room()
-    room.fail = 1000
-    worker = Worker(room, plain_db, {"work": work})
+    service = Service()
+    service.fail = 1000
+    worker = Worker(service, plain_db, {"work": work})
     await leave(plain_db, 1)
     for _ in range(ATTEMPTS + 3):
         await worker.run_due()
@@ -89,35 +89,35 @@ async def test_a_hopeless_job_ends_with_a_person(plain_db: Database, clock: Fake
 
 
 async def test_a_killed_workers_job_is_taken_up_again(plain_db: Database, clock: FakeClock) -> None:
-    room = Room()
+    service = Service()
     await leave(plain_db, 1)
-    killed = Worker(room, plain_db, {"work": work})
+    killed = Worker(service, plain_db, {"work": work})
     await killed._take()
-    other = Worker(room, plain_db, {"work": work})
+    other = Worker(service, plain_db, {"work": work})
     assert await other.run_due() == 0
     clock.advance(worker_module.LEASE_S + 1)
     assert await other.run_due() == 1
-    assert room.done == [1]
+    assert service.done == [1]
 
 
 async def test_two_workers_never_share_a_job(plain_db: Database) -> None:
-    room = Room()
+    service = Service()
     for n in range(40):
         await leave(plain_db, n)
-    workers = [Worker(room, plain_db, {"work": work}) for _ in range(3)]
+    workers = [Worker(service, plain_db, {"work": work}) for _ in range(3)]
     for _ in range(3):
         await asyncio.gather(*(worker.run_due() for worker in workers))
-    assert sorted(room.done) == list(range(40))
+    assert sorted(service.done) == list(range(40))
 
 
 async def test_a_running_worker_is_woken_by_the_commit(plain_db: Database) -> None:
-    room = Room()
-    worker = Worker(room, plain_db, {"work": work})
+    service = Service()
+    worker = Worker(service, plain_db, {"work": work})
     await worker.start()
     await asyncio.sleep(0.05)
     await leave(plain_db, 7)
     async with asyncio.timeout(0.9):
-        while not room.done:
+        while not service.done:
             await asyncio.sleep(0.005)
     await worker.stop()
 
@@ -127,12 +127,12 @@ async def test_timed_work_survives_its_own_failure(
 ) -> None:
     ticks: list[int] = []
 
-    async def tick(room: Room) -> None:
+    async def tick(service: Service) -> None:
         ticks.append(1)
         if len(ticks) == 1:
             raise RuntimeError
 
-    worker = Worker(Room(), plain_db, {}, {"tick": Timed(0.01, tick)})
+    worker = Worker(Service(), plain_db, {}, {"tick": Timed(0.01, tick)})
     await worker.start()
     async with asyncio.timeout(2):
         while len(ticks) < 3:

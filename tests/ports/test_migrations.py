@@ -1,4 +1,4 @@
-"""Every room's migrations make exactly the tables that its store describes, on both engines."""
+"""Every service's migrations make exactly the tables that its store describes, on both engines."""
 
 import importlib
 from pathlib import Path
@@ -11,9 +11,9 @@ from sqlalchemy import MetaData
 from sqlalchemy.engine import Connection
 
 from tests.kit.clock import FakeClock
-from tests.kit.databases import Kind, database, room_migrations
+from tests.kit.databases import Kind, database, service_migrations
 from tollway.fabric.db import tables
-from tollway.topology import ROOMS
+from tollway.topology import SERVICES
 
 
 def differences(connection: Connection, wanted: MetaData) -> list[Any]:
@@ -33,8 +33,13 @@ def merged(*parts: MetaData) -> MetaData:
     return whole
 
 
-@pytest.mark.parametrize("room", ROOMS)
-async def test_tables_and_migrations_agree(room: str, kind: Kind, tmp_path: Path, clock: FakeClock) -> None:
-    store = importlib.import_module(f"tollway.services.{room}.store")
-    async with database(kind, tmp_path, clock, room_migrations(room)) as db, db.engine.writing() as conn:
+@pytest.mark.parametrize("service", SERVICES)
+async def test_tables_and_migrations_agree(
+    service: str, kind: Kind, tmp_path: Path, clock: FakeClock
+) -> None:
+    store = importlib.import_module(f"tollway.services.{service}.store")
+    async with (
+        database(kind, tmp_path, clock, service_migrations(service)) as db,
+        db.engine.writing() as conn,
+    ):
         assert await conn.run_sync(differences, merged(tables.metadata, store.metadata)) == []

@@ -6,29 +6,29 @@ import pytest
 from sqlalchemy import func, select
 
 from tests.kit.clock import FakeClock
-from tollway.contracts import facts_pb2
+from tollway.contracts import events_pb2
 from tollway.contracts.events import UserRegistered
 from tollway.fabric import retention
-from tollway.fabric.bus import FactsLog, FactsRpc
-from tollway.fabric.bus import log as log_module
 from tollway.fabric.db import Database, tables
+from tollway.fabric.events import EventsRpc, OutboxReader
+from tollway.fabric.events import log as log_module
 from tollway.fabric.jobs import Worker
-from tollway.fabric.retention import Ages, tend
+from tollway.fabric.retention import RetentionPolicy, prune_plumbing
 
 DAY_S = 86_400
-AGES = Ages(facts_s=7 * DAY_S, unread_s=30 * DAY_S, jobs_s=30 * DAY_S)
+POLICY = RetentionPolicy(events_s=7 * DAY_S, unread_s=30 * DAY_S, jobs_s=30 * DAY_S)
 
 
-async def tell(db: Database, count: int = 1) -> None:
+async def publish(db: Database, count: int = 1) -> None:
     async with db.transaction() as tx:
         for number in range(count):
-            tx.tell(UserRegistered(user_id=f"usr_{number}", email="x@example.com"))
+            tx.publish(UserRegistered(user_id=f"usr_{number}", email="x@example.com"))
 
 
 async def read(db: Database, reader: str, after: int) -> list[int]:
-    request = facts_pb2.ReadRequest(room="teller", after=after, reader=reader)
-    answer = await FactsRpc({"teller": FactsLog(db)}).Read(request, None)
-    return [fact.position for fact in answer.facts]
+    request = events_pb2.ReadRequest(service="teller", after=after, reader=reader)
+    answer = await EventsRpc({"teller": OutboxReader(db)}).Read(request, None)
+    return [event.position for event in answer.events]
 
 
 async def count(db: Database, table: Any) -> int:
@@ -36,43 +36,43 @@ async def count(db: Database, table: Any) -> int:
         return int(await tx.scalar(select(func.count()).select_from(table)))
 
 
-async def test_facts_go_when_every_reader_has_passed_them_and_they_are_old(
+async def test_events_go_when_every_reader_has_passed_them_and_they_are_old(
     plain_db: Database, clock: FakeClock
 ) -> None:
-    await tell(plain_db, 5)
+    await publish(plain_db, 5)
     await read(plain_db, "audit", 5)
     await read(plain_db, "notifications", 3)
     readers = ["audit", "notifications"]
-    await tend(plain_db, AGES, readers)
+    await prune_plumbing(plain_db, POLICY, readers)
     assert await count(plain_db, tables.outbox) == 5, "they are not old"
     clock.advance(8 * DAY_S)
-    await tend(plain_db, AGES, readers)
+    await prune_plumbing(plain_db, POLICY, readers)
     assert await read(plain_db, "", 0) == [4, 5], "one reader still needs these"
     assert await read(plain_db, "notifications", 3) == [4, 5]
     await read(plain_db, "notifications", 5)
-    await tend(plain_db, AGES, readers)
+    await prune_plumbing(plain_db, POLICY, readers)
     assert await count(plain_db, tables.outbox) == 0
-    await tell(plain_db)
+    await publish(plain_db)
     assert await read(plain_db, "audit", 5) == [6], "a position is never given out twice"
 
 
 async def test_a_reader_that_was_never_seen_is_waited_for_within_the_bound(
     plain_db: Database, clock: FakeClock
 ) -> None:
-    await tell(plain_db, 3)
+    await publish(plain_db, 3)
     await read(plain_db, "audit", 3)
     clock.advance(29 * DAY_S)
-    await tend(plain_db, AGES, ["audit", "asleep"])
+    await prune_plumbing(plain_db, POLICY, ["audit", "asleep"])
     assert await count(plain_db, tables.outbox) == 3
     clock.advance(2 * DAY_S)
-    await tend(plain_db, AGES, ["audit", "asleep"])
+    await prune_plumbing(plain_db, POLICY, ["audit", "asleep"])
     assert await count(plain_db, tables.outbox) == 0
 
 
 async def test_where_nobody_reads_age_is_enough(plain_db: Database, clock: FakeClock) -> None:
-    await tell(plain_db, 3)
+    await publish(plain_db, 3)
     clock.advance(8 * DAY_S)
-    assert await tend(plain_db, AGES, []) == 3
+    assert await prune_plumbing(plain_db, POLICY, []) == 3
 
 
 async def test_large_amounts_go_in_batches(
@@ -80,22 +80,22 @@ async def test_large_amounts_go_in_batches(
 ) -> None:
     monkeypatch.setattr(retention, "BATCH", 4)
     monkeypatch.setattr(retention, "PAUSE_S", 0)
-    await tell(plain_db, 11)
+    await publish(plain_db, 11)
     clock.advance(8 * DAY_S)
-    await tell(plain_db, 2)
-    assert await tend(plain_db, AGES, []) == 11
+    await publish(plain_db, 2)
+    assert await prune_plumbing(plain_db, POLICY, []) == 11
     assert await count(plain_db, tables.outbox) == 2
 
 
 async def test_a_reader_notes_its_place_now_and_then(
     plain_db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await tell(plain_db, 3)
-    log = FactsLog(plain_db)
+    await publish(plain_db, 3)
+    log = OutboxReader(plain_db)
 
     async def noted() -> int:
         async with plain_db.snapshot() as tx:
-            return int(await tx.scalar(select(tables.reader.c.position)))
+            return int(await tx.scalar(select(tables.subscription.c.position)))
 
     await log.read(1, 10, 0, "audit")
     await log.read(2, 10, 0, "audit")
@@ -105,15 +105,15 @@ async def test_a_reader_notes_its_place_now_and_then(
     assert await noted() == 2
 
 
-async def test_the_ids_of_heard_facts_outlive_the_facts(plain_db: Database, clock: FakeClock) -> None:
+async def test_the_ids_of_heard_events_outlive_the_events(plain_db: Database, clock: FakeClock) -> None:
     async with plain_db.transaction() as tx:
-        row = {"fact_id": "evt_1", "source": "identity", "heard_us": tx.now_us}
+        row = {"event_id": "evt_1", "source": "identity", "received_at_us": tx.now_us}
         await tx.run(tx.insert(tables.inbox), row)
     clock.advance(30 * DAY_S + 3600)
-    await tend(plain_db, AGES, [])
+    await prune_plumbing(plain_db, POLICY, [])
     assert await count(plain_db, tables.inbox) == 1
     clock.advance(DAY_S)
-    await tend(plain_db, AGES, [])
+    await prune_plumbing(plain_db, POLICY, [])
     assert await count(plain_db, tables.inbox) == 0
 
 
@@ -124,15 +124,15 @@ async def test_the_keys_of_finished_jobs_go_and_unfinished_jobs_stay(
         tx.enqueue("work", {}, unique="late", due_in_s=20 * DAY_S)
         tx.enqueue("other", {}, unique="never")
 
-    async def work(_room: Any, _payload: dict[str, Any]) -> None:
+    async def work(_service: Any, _payload: dict[str, Any]) -> None:
         """Do it."""
 
     clock.advance(20 * DAY_S)
     await Worker(None, plain_db, {"work": work}).run_due()
     clock.advance(29 * DAY_S)
-    assert await tend(plain_db, AGES, []) == 0, "it counts from when it was done"
+    assert await prune_plumbing(plain_db, POLICY, []) == 0, "it counts from when it was done"
     clock.advance(2 * DAY_S)
-    assert await tend(plain_db, AGES, []) == 1
+    assert await prune_plumbing(plain_db, POLICY, []) == 1
     assert await count(plain_db, tables.job) == 1
 
 
@@ -146,9 +146,9 @@ async def test_old_answers_go_whoever_asked(plain_db: Database, clock: FakeClock
                 "status": 200,
                 "body": "{}",
                 "locked_until_us": 0,
-                "made_us": tx.now_us,
+                "created_at_us": tx.now_us,
             }
             await tx.run(tx.insert(tables.http_idempotency), row)
-    assert await tend(plain_db, AGES, []) == 0
+    assert await prune_plumbing(plain_db, POLICY, []) == 0
     clock.advance(DAY_S + 1)
-    assert await tend(plain_db, AGES, []) == 2
+    assert await prune_plumbing(plain_db, POLICY, []) == 2

@@ -1,4 +1,4 @@
-"""What every door promises, in process and over gRPC: one body, two transports."""
+"""What every service API promises, in process and over gRPC: one body, two transports."""
 
 import asyncio
 import logging
@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from tests.kit.doors import Door, Transport, door
+from tests.kit.service_api import Door, Transport, api
 from tollway.contracts import tokens_pb2, tokens_pb2_grpc
 from tollway.contracts.errors import TokenReused
 from tollway.fabric import telemetry
-from tollway.fabric.rpc import Call, acting, current
+from tollway.fabric.rpc import Call, call_context, current
 from tollway.fabric.rpc.metrics import CALLS
 from tollway.fabric.transactions import open_transaction
 from tollway.kit.errors import (
@@ -72,7 +72,7 @@ def tokens() -> Tokens:
 
 @pytest.fixture
 async def neighbour(transport: Transport, tokens: Tokens) -> AsyncIterator[Door]:
-    async with door(transport, tokens_pb2_grpc, tokens, caller="identity") as mounted:
+    async with api(transport, tokens_pb2_grpc, tokens, caller="identity") as mounted:
         yield mounted
 
 
@@ -115,7 +115,7 @@ async def test_a_surprise_is_logged_there_and_hidden_here(
 
 async def test_the_servicer_knows_who_asks_for_whom(neighbour: Door, tokens: Tokens) -> None:
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-    with acting(user_id="usr_1", correlation_id="cor_1", traceparent=trace):
+    with call_context(user_id="usr_1", correlation_id="cor_1", traceparent=trace):
         await neighbour.stub.Revoke(Revoke())
         async for _ in neighbour.stub.FollowRevocations(Follow(after=999_999)):
             pass
@@ -140,7 +140,7 @@ async def test_the_default_deadline_travels(neighbour: Door, tokens: Tokens) -> 
 
 
 async def test_the_nearer_deadline_wins(neighbour: Door, tokens: Tokens) -> None:
-    with acting(timeout_s=2):
+    with call_context(timeout_s=2):
         await neighbour.stub.Revoke(Revoke())
         await neighbour.stub.Revoke(Revoke(), timeout=60)
         await neighbour.stub.Revoke(Revoke(), timeout=0.5)
@@ -160,7 +160,7 @@ async def test_when_time_runs_out_both_sides_stop(neighbour: Door, tokens: Token
 
 
 async def test_a_passed_deadline_asks_nobody(neighbour: Door, tokens: Tokens) -> None:
-    with acting(timeout_s=0), pytest.raises(DeadlineExceeded):
+    with call_context(timeout_s=0), pytest.raises(DeadlineExceeded):
         await neighbour.stub.Revoke(Revoke())
     assert tokens.calls == []
 
@@ -247,7 +247,7 @@ async def test_a_slow_reader_holds_the_stream_back(neighbour: Door, tokens: Toke
 
 async def test_the_policy_admits_those_it_names(transport: Transport, tokens: Tokens) -> None:
     policy = {"tokens": {"identity"}}
-    async with door(transport, tokens_pb2_grpc, tokens, caller="identity", policy=policy) as mounted:
+    async with api(transport, tokens_pb2_grpc, tokens, caller="identity", policy=policy) as mounted:
         await mounted.stub.Revoke(Revoke())
         orders = mounted.asked_by("orders")
         with pytest.raises(Forbidden, match="orders may not ask tokens"):
@@ -282,7 +282,7 @@ async def test_a_fault_can_break_a_stream(neighbour: Door) -> None:
         await anext(stream)
 
 
-async def test_no_door_is_asked_inside_a_write_transaction(neighbour: Door, tokens: Tokens) -> None:
+async def test_no_api_is_asked_inside_a_write_transaction(neighbour: Door, tokens: Tokens) -> None:
     token = open_transaction.set(True)
     try:
         with pytest.raises(AssertionError, match="write transaction"):
@@ -307,7 +307,7 @@ async def test_calls_are_counted_by_outcome_on_both_sides(neighbour: Door, token
 
 
 async def test_a_restarted_neighbour_answers_again(transport: Transport, tokens: Tokens) -> None:
-    async with door(transport, tokens_pb2_grpc, tokens) as mounted:
+    async with api(transport, tokens_pb2_grpc, tokens) as mounted:
         stub = mounted.asked_by("orders", connect_wait_s=0.2)
         await stub.Revoke(Revoke())
         await mounted.server.stop(0.1)
@@ -320,7 +320,7 @@ async def test_a_restarted_neighbour_answers_again(transport: Transport, tokens:
 async def test_a_neighbour_that_starts_late_is_waited_for(transport: Transport, tokens: Tokens) -> None:
     if transport == "local":
         pytest.skip("within a process there is nothing to connect to")
-    async with door(transport, tokens_pb2_grpc, tokens) as mounted:
+    async with api(transport, tokens_pb2_grpc, tokens) as mounted:
         await mounted.server.stop(0)
         early = asyncio.ensure_future(mounted.stub.Revoke(Revoke()))
         await asyncio.sleep(0.3)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tollway.settings import SettingsWrong, effective, load, warnings
+from tollway.settings import InvalidSettings, effective, load, warnings
 
 
 def test_the_defaults_run() -> None:
@@ -46,16 +46,16 @@ def test_lists_and_tables_come_from_the_environment_as_json() -> None:
     ],
 )
 def test_a_wrong_setting_is_named_with_its_origin(environment: dict[str, str], name: str) -> None:
-    with pytest.raises(SettingsWrong, match=rf"^{name} \(from environment\)"):
+    with pytest.raises(InvalidSettings, match=rf"^{name} \(from environment\)"):
         load({}, environment)
 
 
 def test_a_broken_or_missing_file_is_one_clear_line(tmp_path: Path) -> None:
-    with pytest.raises(SettingsWrong, match="there is no file"):
+    with pytest.raises(InvalidSettings, match="there is no file"):
         load(file=tmp_path / "missing.toml")
     broken = tmp_path / "tollway.toml"
     broken.write_text("[gateway\n")
-    with pytest.raises(SettingsWrong, match="cannot be read"):
+    with pytest.raises(InvalidSettings, match="cannot be read"):
         load({"data": str(tmp_path)})
 
 

@@ -37,7 +37,7 @@ def up(
     edge_workers: Annotated[
         int, typer.Option(help="Edge processes that share the proxy ports.", min=1, max=64)
     ] = 1,
-    split: Annotated[bool, typer.Option("--split", help="Every room in a process of its own.")] = False,
+    split: Annotated[bool, typer.Option("--split", help="Every service in a process of its own.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Start the whole business on this machine and keep it running until Ctrl-C."""
@@ -66,7 +66,7 @@ def demo(
         typer.Option("--data", help="Play against the platform running there; default: a fresh one."),
     ] = None,
     split: Annotated[
-        bool, typer.Option("--split", help="Start it with every room in a process of its own.")
+        bool, typer.Option("--split", help="Start it with every service in a process of its own.")
     ] = False,
     store: Annotated[str, typer.Option(help="sqlite or postgres, for a fresh platform.")] = "sqlite",
 ) -> None:
@@ -78,7 +78,7 @@ def demo(
 
 @app.command(epilog="Example: tollway migrate --data ./data")
 def migrate(data: DataOption = Path("data"), config: ConfigOption = None) -> None:
-    """Bring every room's database up to date and exit; `up` and `serve` do it by themselves."""
+    """Bring every service's database up to date and exit; `up` and `serve` do it by themselves."""
     from tollway.cli.migrate import run
 
     run(data, config)
@@ -105,7 +105,7 @@ def verify(
 
 
 @app.command(epilog="Example: tollway stuck --retry job_01kq5d3v8e2m7r4t6y9z1a3c5f")
-def stuck(
+def dead_letters(
     data: DataOption = Path("data"),
     config: ConfigOption = None,
     retry: Annotated[
@@ -118,7 +118,7 @@ def stuck(
 
     Deposits that need a decision are at /api/admin/deposits.
     """
-    from tollway.cli.stuck import run
+    from tollway.cli.dead_letters import run
 
     run(data, config, retry or [], retry_all=retry_all, as_json=as_json)
 
@@ -160,7 +160,7 @@ def certs(
 
 @app.command(epilog="Example: tollway targets")
 def targets(as_json: JsonOption = False) -> None:
-    """Print the map: every target, the doors it asks, the facts it hears, its paths."""
+    """Print the map: every target, the service APIs it asks, the events it hears, its paths."""
     from tollway.cli.targets import run
 
     run(as_json=as_json)

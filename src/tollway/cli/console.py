@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tollway.settings import Loaded, SettingsWrong, load
+from tollway.settings import InvalidSettings, Loaded, load
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
@@ -24,7 +24,7 @@ def read_settings(data: Path, config: Path | None, overrides: dict[str, Any] | N
     """Load the settings, or end with the line that says what is wrong with them."""
     try:
         return load({**(overrides or {}), "data": str(data)}, os.environ, config)  # noqa: TID251  the one reader
-    except SettingsWrong as error:
+    except InvalidSettings as error:
         fail(str(error), 2)
 
 

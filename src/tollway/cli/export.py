@@ -16,7 +16,7 @@ def run(data: Path, config: Path | None, form: str) -> None:
     if form != "beancount":
         fail(f"there is no format {form!r}; there is beancount", 2)
     settings = read_settings(data, config).settings
-    if not settings.database.url and not (settings.data / "rooms" / "ledger.db").exists():
+    if not settings.database.url and not (settings.data / "services" / "ledger.db").exists():
         fail(
             f"there are no books in {settings.data}; start a platform there first, or name another --data", 2
         )
@@ -34,7 +34,7 @@ async def _export(settings: Settings) -> None:
     books = backends.open_database(settings, "ledger", SystemClock())
     await books.start()
     try:
-        await check_current(books, backends.room_migrations("ledger"))
+        await check_current(books, backends.service_migrations("ledger"))
         async with books.snapshot() as tx:
             async for piece in beancount(tx):
                 sys.stdout.write(piece)

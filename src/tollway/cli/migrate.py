@@ -1,4 +1,4 @@
-"""`tollway migrate`: every room's database brought up to date."""
+"""`tollway migrate`: every service's database brought up to date."""
 
 import asyncio
 from pathlib import Path
@@ -8,11 +8,11 @@ from tollway.fabric.clock import SystemClock
 from tollway.fabric.db import DatabaseUnusable
 from tollway.fabric.db import migrate as bring_up_to_date
 from tollway.settings import Settings
-from tollway.topology import ROOMS, backends
+from tollway.topology import SERVICES, backends
 
 
 def run(data: Path, config: Path | None) -> None:
-    """Migrate every room. Exits 1 when a database cannot be used."""
+    """Migrate every service. Exits 1 when a database cannot be used."""
     settings = read_settings(data, config).settings
     try:
         asyncio.run(_migrate(settings))
@@ -21,11 +21,11 @@ def run(data: Path, config: Path | None) -> None:
 
 
 async def _migrate(settings: Settings) -> None:
-    for room in ROOMS:
-        database = backends.open_database(settings, room, SystemClock())
+    for service in SERVICES:
+        database = backends.open_database(settings, service, SystemClock())
         await database.start()
         try:
-            await bring_up_to_date(database, backends.room_migrations(room))
+            await bring_up_to_date(database, backends.service_migrations(service))
         finally:
             await database.stop()
-        say(f"{room}: up to date")
+        say(f"{service}: up to date")

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from tollway.settings import Settings
-from tollway.topology import EDGE, GATEWAY, ROOMS
+from tollway.topology import EDGE, GATEWAY, SERVICES
 
 # Offsets from the port base. Known neighbours keep their usual look: 8000 API, 8025 inbox, 8080 proxy.
 OFFSETS = {"api": 0, "admin": 1, "payments_mock": 20, "inbox": 25, "rpc": 50, "http_proxy": 80, "socks5": 81}
-ROOM_PORTS_FROM, ADMIN_PORTS_FROM = 60, 100
+SERVICE_PORTS_FROM, ADMIN_PORTS_FROM = 60, 100
 # Demo origins may live in this corner of loopback, where the platform itself listens to nothing.
 DEMO_RANGE = "127.77.0.0/24"
 _NOT_EPHEMERAL = range(15_000, 32_000)
@@ -58,19 +58,19 @@ def make_plan(
     settings: Settings, origins: Mapping[str, str], port_base: int, workers: int, *, split: bool
 ) -> Plan:
     """Lay out the processes. What the operator configured explicitly is left as it is."""
-    rooms = list(ROOMS) if split else []
+    services = list(SERVICES) if split else []
     edges = [Child(f"{EDGE}-{number}", (EDGE,), number) for number in range(workers)]
     # The gateway shows its own figures at its admin port; every other process has an address for that.
-    others = [f"admin.{name}" for name in (*rooms, *(edge.name for edge in edges))]
-    ports = _ports(port_base, [*OFFSETS, *(f"rpc.{room}" for room in rooms), *others])
-    wanted = _settings_of(settings, ports, rooms, workers)
+    others = [f"admin.{name}" for name in (*services, *(edge.name for edge in edges))]
+    ports = _ports(port_base, [*OFFSETS, *(f"rpc.{service}" for service in services), *others])
+    wanted = _settings_of(settings, ports, services, workers)
     environment = {
         f"TOLLWAY_{name.upper().replace('.', '__')}": value if isinstance(value, str) else json.dumps(value)
         for name, value in wanted.items()
         if not any(known == name or known.startswith(f"{name}.") for known in origins)
     }
     business = (
-        [Child(room, (room,)) for room in rooms] + [Child(GATEWAY, (GATEWAY,))]
+        [Child(service, (service,)) for service in services] + [Child(GATEWAY, (GATEWAY,))]
         if split
         else [Child("business", ("business",))]
     )
@@ -78,7 +78,7 @@ def make_plan(
 
 
 def _settings_of(
-    settings: Settings, ports: Mapping[str, int], rooms: list[str], workers: int
+    settings: Settings, ports: Mapping[str, int], services: list[str], workers: int
 ) -> dict[str, Any]:
     public = f"http://127.0.0.1:{ports['api']}"
     run = settings.data / "run"
@@ -98,9 +98,9 @@ def _settings_of(
         "edge.socks_port": str(ports["socks5"]),
         "edge.share_ports": json.dumps(workers > 1),
     }
-    if rooms:
-        wanted["network.rpc"] = {room: f"127.0.0.1:{ports[f'rpc.{room}']}" for room in rooms}
-        wanted["network.rest"] = {room: f"unix:{run / room}.sock" for room in rooms}
+    if services:
+        wanted["network.rpc"] = {service: f"127.0.0.1:{ports[f'rpc.{service}']}" for service in services}
+        wanted["network.rest"] = {service: f"unix:{run / service}.sock" for service in services}
     else:
         wanted["network.rpc"] = {"*": f"127.0.0.1:{ports['rpc']}"}
     if settings.environment == "development":
@@ -111,11 +111,11 @@ def _settings_of(
 def _ports(base: int, names: list[str]) -> dict[str, int]:
     if base == 0:
         return _free_ports(names)
-    rooms, admins = itertools.count(base + ROOM_PORTS_FROM), itertools.count(base + ADMIN_PORTS_FROM)
+    services, admins = itertools.count(base + SERVICE_PORTS_FROM), itertools.count(base + ADMIN_PORTS_FROM)
     return {
         name: base + OFFSETS[name]
         if name in OFFSETS
-        else next(admins if name.startswith("admin.") else rooms)
+        else next(admins if name.startswith("admin.") else services)
         for name in names
     }
 

@@ -13,7 +13,7 @@ from tollway.fabric.lifecycle import StartFailed
 from tollway.fabric.secrets import SecretUnusable
 from tollway.fabric.telemetry import configure_logging
 from tollway.fabric.tls import CertificateUnusable
-from tollway.settings import Settings, SettingsWrong
+from tollway.settings import InvalidSettings, Settings
 
 _PR_SET_PDEATHSIG = 1
 
@@ -30,7 +30,7 @@ def run(targets: list[str], data: Path, config: Path | None, worker: int) -> Non
         uvloop.run(_serve(settings, targets, worker))
     except KeyError as error:
         fail(f"there is no target {error.args[0]!r}; `tollway targets` lists them", 2)
-    except SettingsWrong as error:
+    except InvalidSettings as error:
         fail(str(error), 2)
     except StartFailed as error:
         fail(f"cannot start {error}")
@@ -50,9 +50,9 @@ async def _serve(settings: Settings, targets: list[str], worker: int) -> None:
     prepared = asyncio.ensure_future(process.prepared())
     stopped = asyncio.ensure_future(stopping.wait())
     await asyncio.wait({prepared, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    spare_the_collector()
+    tune_gc()
     note = settings.data / "run" / f"{process_name(targets, worker)}.ready"
-    _write(note, json.dumps({"pid": os.getpid(), **process.facts()}))
+    _write(note, json.dumps({"pid": os.getpid(), **process.events()}))
     try:
         await stopped
     finally:
@@ -60,7 +60,7 @@ async def _serve(settings: Settings, targets: list[str], worker: int) -> None:
         await process.stop()
 
 
-def spare_the_collector() -> None:
+def tune_gc() -> None:
     """Keep the garbage collector from going through what will stay, and from looking for cycles that we don't make.
 
     Python's default looks after every 700 new objects, which is several times in each request. What starting

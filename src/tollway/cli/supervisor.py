@@ -40,7 +40,7 @@ BUSINESS_MALLOC = {
 _log = logging.getLogger(__name__)
 
 
-class GivesUp(Exception):
+class RestartLimit(Exception):
     """A process cannot be kept running; the text is one line with its last words."""
 
 
@@ -55,7 +55,7 @@ class Supervisor:
         self.failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     async def start(self) -> None:
-        """Start everything and wait until it is ready. Raises GivesUp."""
+        """Start everything and wait until it is ready. Raises RestartLimit."""
         for child in self._plan.children:
             spawn(self._keep(child), f"keep-{child.name}")
         spawn(self._keep_logs_short(), "keep-logs-short")
@@ -63,7 +63,7 @@ class Supervisor:
         await asyncio.wait({ready, self.failed}, return_when=asyncio.FIRST_COMPLETED)
         if self.failed.done():
             await cancel(ready)
-            raise GivesUp(self.failed.result())
+            raise RestartLimit(self.failed.result())
 
     async def _until_all_ready(self) -> None:
         async with asyncio.TaskGroup() as group:

@@ -3,19 +3,25 @@
 import json
 
 from tollway.cli.console import say, table
-from tollway.topology import ASKS, EDGE, GATEWAY, ROOMS, TARGETS
+from tollway.topology import CALLS, EDGE, GATEWAY, SERVICES, TARGETS
 
 
 def run(*, as_json: bool) -> None:
-    """Print every target with what it asks, hears and serves."""
+    """Print every target with what it asks, subscribes to and serves."""
     rows = [
-        (room.name, room.purpose, " ".join(room.asks), " ".join(room.hears), " ".join(room.paths))
-        for room in ROOMS.values()
+        (
+            service.name,
+            service.purpose,
+            " ".join(service.calls),
+            " ".join(service.subscribes),
+            " ".join(service.paths),
+        )
+        for service in SERVICES.values()
     ]
-    rows.append((GATEWAY, "the REST edge: routes, checks, limits", " ".join(ASKS[GATEWAY]), "", "/"))
-    rows.append((EDGE, "the network: proxies, meter, relay", " ".join(ASKS[EDGE]), "", ""))
+    rows.append((GATEWAY, "the REST edge: routes, checks, limits", " ".join(CALLS[GATEWAY]), "", "/"))
+    rows.append((EDGE, "the network: proxies, meter, relay", " ".join(CALLS[EDGE]), "", ""))
     rows += [(name, "= " + " ".join(members), "", "", "") for name, members in TARGETS.items()]
-    headings = ("target", "purpose", "asks", "hears", "paths")
+    headings = ("target", "purpose", "asks", "subscribes to", "paths")
     if as_json:
         say(json.dumps([dict(zip(headings, row, strict=True)) for row in rows], indent=2))
     else:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tollway.cli.console import fail, read_settings, say
 from tollway.cli.plan import Plan, make_plan
-from tollway.cli.supervisor import GivesUp, Supervisor
+from tollway.cli.supervisor import RestartLimit, Supervisor
 from tollway.settings import Loaded, warnings
 
 PLATFORM_NOTE = "platform.json"
@@ -35,7 +35,7 @@ def run(data: Path, config: Path | None, port_base: int, workers: int, *, split:
         _check_ports(plan)
         try:
             asyncio.run(_run(plan, config, operator, loaded, split=split, as_json=as_json))
-        except GivesUp as error:
+        except RestartLimit as error:
             fail(str(error))
 
 
@@ -71,7 +71,7 @@ async def _run(
         )
         await asyncio.wait({stopped, supervisor.failed}, return_when=asyncio.FIRST_COMPLETED)
         if supervisor.failed.done():
-            raise GivesUp(supervisor.failed.result())
+            raise RestartLimit(supervisor.failed.result())
     finally:
         if not as_json:
             say("stopping …")
@@ -156,7 +156,7 @@ def _operator(folder: Path, loaded: Loaded) -> dict[str, str]:
 def _keep_the_key(folder: Path, loaded: Loaded) -> None:
     # A new key in the place of a lost one would open nothing that the old one closed.
     key = folder / "secrets" / "master.key"
-    used = (folder / "secrets" / "operator.json").exists() and (folder / "rooms" / "tokens.db").exists()
+    used = (folder / "secrets" / "operator.json").exists() and (folder / "services" / "tokens.db").exists()
     if used and not loaded.settings.security.master_key and not key.exists():
         fail(f"{key} is missing, and without it what is in {folder} cannot be read; put it back from a copy")
 

@@ -34,7 +34,7 @@ class Checked:
 def run(data: Path, config: Path | None, known: Heads, *, as_json: bool) -> None:
     """Verify. Exits 1 when something does not hold, 2 when there is nothing to verify."""
     settings = read_settings(data, config).settings
-    if not settings.database.url and not (settings.data / "rooms" / "ledger.db").exists():
+    if not settings.database.url and not (settings.data / "services" / "ledger.db").exists():
         fail(
             f"there are no books in {settings.data}; start a platform there first, or name another --data", 2
         )
@@ -67,11 +67,11 @@ async def _verify(settings: Settings, known: Heads) -> Checked:
     books = backends.open_database(settings, "ledger", clock)
     trail = backends.open_database(settings, "audit", clock)
     try:
-        for room_name, database in (("ledger", books), ("audit", trail)):
+        for service_name, database in (("ledger", books), ("audit", trail)):
             await database.start()
-            await check_current(database, backends.room_migrations(room_name))
-        room = Ledger(books, clock, settings.ledger, secrets.key("ledger.seal"))
-        proof = await room.verify(_progress, known.ledger)
+            await check_current(database, backends.service_migrations(service_name))
+        service = Ledger(books, clock, settings.ledger, secrets.key("ledger.seal"))
+        proof = await service.verify(_progress, known.ledger)
         record = await Audit(trail).verify(known.audit)
     finally:
         await books.stop()

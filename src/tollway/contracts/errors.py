@@ -1,4 +1,4 @@
-"""The typed refusals of the doors. The code is stable: clients switch on it, and it survives gRPC.
+"""The typed refusals of the service APIs. The code is stable: clients switch on it, and it survives gRPC.
 
 Add one here when a caller would act on it; otherwise raise the general class from `kit.errors`.
 """
@@ -15,7 +15,7 @@ from tollway.kit.errors import (
     Unauthenticated,
 )
 
-# ── any room ────────────────────────────────────────────────────────────────────────────────────────
+# ── any service ────────────────────────────────────────────────────────────────────────────────────────
 
 
 class IdempotencyKeyReused(Invalid):

@@ -1,7 +1,7 @@
-"""The facts that rooms announce. Names are past tense; the topic is the name on every bus.
+"""The events that services publish. Names are past tense; the topic is the name on every bus.
 
-A fact is announced with `tx.tell(...)` in the transaction that made it true. `subject` is the key: facts
-with the same subject arrive in order. No secrets: every fact ends in the audit trail.
+An event is published with `tx.tell(...)` in the transaction that made it true. `subject` is the key: events
+with the same subject arrive in order. No secrets: every event ends in the audit trail.
 """
 
 from typing import ClassVar
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Event(BaseModel):
-    """A fact. `topic` names it, `source` is the room that announces it, `subject` orders it."""
+    """An event. `topic` names it, `source` is the service that publishes it, `subject` orders it."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     topic: ClassVar[str]
@@ -20,7 +20,7 @@ class Event(BaseModel):
 
     @property
     def subject(self) -> str:
-        """The id of the thing that the fact is about: the first field's value."""
+        """The id of the thing that the event is about: the first field's value."""
         return str(getattr(self, self.subject_field))
 
     @classmethod
@@ -123,7 +123,7 @@ class ProfileChanged(Event):
 
 
 class TransactionMade(Event):
-    """A transaction was applied. Metered use is announced once per closed session, not per report."""
+    """A transaction was applied. Metered use is published once per closed session, not per report."""
 
     topic, source = "TRANSACTION_MADE", "ledger"
     transaction_id: str

@@ -1,10 +1,10 @@
-"""The node's line to the access room, the only room it knows.
+"""The node's line to the access service, the only service it knows.
 
 Leases and reports are asked for until there is an answer: they are idempotent by their ids, and what they are
 about cannot be left open. What may be answered, and what becomes of it:
 
     Unavailable, DeadlineExceeded, Internal, …    asked again, later and later
-    UnknownNode                                   the room has lost its memory of this node: opened and asked again
+    UnknownNode                                   the service has lost its memory of this node: opened and asked again
     NotFound, Conflict, Invalid, …                asking again is pointless: no lease; a report is the settler's affair
 """
 
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from tollway.contracts.access_pb2_grpc import AccessAsyncStub
 
 QUIET_S = 8.0
-"""How long the room may be away without a warning: on one machine everything starts at once."""
+"""How long the service may be away without a warning: on one machine everything starts at once."""
 POINTLESS = (NotFound, Conflict, Invalid, Malformed, TooLarge)
 """Refusals of what was asked, not of the moment; UnknownNode, though a NotFound, is not one of them."""
 _log = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ _SILENCE_S = 30.0
 
 
 class AccessDoor:
-    """Asks the access room as one node. `endpoints` are where customers reach it; set before `announce`."""
+    """Asks the access service as one node. `endpoints` are where customers reach it; set before `announce`."""
 
     def __init__(self, access: "AccessAsyncStub", node: str) -> None:
         self._access, self._node = access, node
@@ -69,7 +69,7 @@ class AccessDoor:
             try:
                 return (await self._access.OpenNode(request)).change_sequence
             except Problem as problem:
-                _log.log(complaint.level(), "the access room does not know this node yet: %s", problem)
+                _log.log(complaint.level(), "the access service does not know this node yet: %s", problem)
                 await backoff.sleep()
 
     async def authenticate(self, login: str, secret: str, protocol: str, client: str) -> Grant:

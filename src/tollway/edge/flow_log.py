@@ -5,7 +5,7 @@ from typing import NamedTuple
 from tollway.edge import meter
 from tollway.edge.cause import Cause
 from tollway.edge.flow import Flow
-from tollway.fabric.lines import LineLog
+from tollway.fabric.batched_log import BatchedJsonLog
 
 
 class Ended(NamedTuple):
@@ -23,12 +23,12 @@ class Ended(NamedTuple):
     cause: Cause
 
 
-FlowLog = LineLog[Ended]
+FlowLog = BatchedJsonLog[Ended]
 
 
 def flow_log(target: str) -> FlowLog:
     """Make the log; `target` is `stderr`, `off`, or a file."""
-    return LineLog(target, logger="tollway.edge.flows", event="flow ended", fields=_fields)
+    return BatchedJsonLog(target, logger="tollway.edge.flows", event="flow ended", fields=_fields)
 
 
 def ended(flow: Flow, cause: Cause) -> Ended:

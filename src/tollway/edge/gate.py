@@ -1,4 +1,4 @@
-"""The gate: the only door out. Protocols say who wants what; here it is decided and done, once for all.
+"""The gate: the only service API out. Protocols say who wants what; here it is decided and done, once for all.
 
     login    who is it, may it begin?   → a Flow, charged for what was said so far
     open     where does it want to go?  → a connected socket

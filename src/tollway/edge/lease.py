@@ -2,7 +2,7 @@
 
 Nothing moves that was not taken from here first: `take` before the system call, `give` back what the call
 did not move. Both are plain arithmetic, because everything runs on one event loop. The bytes come from
-leases, reservations of the customer's holding that the access room grants. At half a new one is asked for,
+leases, reservations of the customer's holding that the access service grants. At half a new one is asked for,
 so that a byte never waits; it is sized to last about ten seconds at the present rate.
 
 `taken` does not say from which lease. That is settled later, oldest lease first (`settle`), which is exact
@@ -65,7 +65,7 @@ class Allowance:
         self.live = 0  # flows under way
         self.bucket: TokenBucket | None = None
         self.closing = False
-        self.void_at = inf  # when the leases are void, unless the access room is heard before
+        self.void_at = inf  # when the leases are void, unless the access service is heard before
         self.valid_s = inf  # how long they are good for from each time it was heard
         self._door, self._book, self._reactor, self._settings = door, book, reactor, settings
         self._refill_at = 0  # ask for more when no more than this is left; _NEVER while that is pointless
@@ -204,7 +204,7 @@ class Allowance:
         self._wake()  # logins do not wait for better times; flows do
 
     def renew(self, asked_at: float, valid_us: int = 0) -> None:
-        """Note that the room has heard of these leases: they are good for `valid_us` from then on."""
+        """Note that the service has heard of these leases: they are good for `valid_us` from then on."""
         if valid_us:
             self.valid_s = valid_us / 1_000_000
         until = asked_at + self.valid_s

@@ -1,7 +1,7 @@
-"""Logins: what the access room said about a credential, remembered for as long as it allowed.
+"""Logins: what the access service said about a credential, remembered for as long as it allowed.
 
 Verdicts are kept under a keyed hash of login and secret, so no secret stays in memory. A change announced
-by the access room drops what it touches; an answer that was on its way meanwhile is asked for again.
+by the access service drops what it touches; an answer that was on its way meanwhile is asked for again.
 """
 
 import os
@@ -25,7 +25,7 @@ _ASKED = 256
 
 
 class Logins:
-    """Judges credentials: `known` when remembered, else `ask` the access room."""
+    """Judges credentials: `known` when remembered, else `ask` the access service."""
 
     def __init__(self, *, door: AccessDoor, clock: Clock, refused_s: float) -> None:
         self._door, self._clock, self._refused_s = door, clock, refused_s
@@ -33,7 +33,7 @@ class Logins:
         self._known: dict[bytes, tuple[float, Verdict]] = {}
         self._asked: dict[bytes, list[Callable[[Verdict], None]]] = {}
         self._changes = 0
-        self.open = False  # until the access room knows this node, nobody is let in
+        self.open = False  # until the access service knows this node, nobody is let in
 
     def key(self, login: str, secret: str) -> bytes:
         """Return what these credentials are remembered by."""
@@ -50,7 +50,7 @@ class Logins:
     def ask(
         self, key: bytes, login: str, secret: str, protocol: str, client: str, then: Callable[[Verdict], None]
     ) -> None:
-        """Ask the access room; many who ask about the same credentials at once get one answer."""
+        """Ask the access service; many who ask about the same credentials at once get one answer."""
         if not self.open:
             then(refusal.UNAVAILABLE)
         elif key in self._asked:

@@ -11,7 +11,7 @@ What can be missing
   stay unbilled, which is in the customer's favour. Nothing is ever counted that did not move.
 - A power cut loses what changed since the last `sync`, by default a second.
 
-Reports to the access room are cumulative. Before one is sent its figures are written into the slots
+Reports to the access service are cumulative. Before one is sent its figures are written into the slots
 (`promised`), after the acknowledgement they become `settled`. So after a kill the new process repeats
 exactly the report that may or may not have arrived, and continues from there.
 """

@@ -1,7 +1,7 @@
-"""The node: one edge process's listeners, gate and book, and its line to the access room.
+"""The node: one edge process's listeners, gate and book, and its line to the access service.
 
 Start: the book is opened and what the process before left in it is settled, in the background; the ports
-are opened; the access room is told that the node is up, and until it answers logins are refused with 503.
+are opened; the access service is told that the node is up, and until it answers logins are refused with 503.
 Then its stream of changes is followed, and a change ends the flows it is about.
 
 The relay itself allocates no buffers per connection. A process that runs it on uvloop beside gRPC should set
@@ -52,7 +52,7 @@ _NAMES_EVERY_S = 30.0
 
 
 class Edge:
-    """One edge worker. `node` names it to the access room and must be its own; `data` holds its meter book."""
+    """One edge worker. `node` names it to the access service and must be its own; `data` holds its meter book."""
 
     def __init__(
         self, settings: EdgeSettings, access: "AccessAsyncStub", clock: Clock, node: str, data: Path
@@ -149,7 +149,7 @@ class Edge:
         ):
             await asyncio.sleep(0.1)
 
-    # ── the line to the access room ─────────────────────────────────────────────────────────────────
+    # ── the line to the access service ─────────────────────────────────────────────────────────────────
 
     async def _follow(self) -> None:
         """Announce the node, then follow the changes from there on, for ever."""
@@ -165,7 +165,7 @@ class Edge:
                         sequence = change.sequence
                         self._apply(change)
             except UnknownNode:
-                # The room's memory is older than ours: its numbers may be, too.
+                # The service's memory is older than ours: its numbers may be, too.
                 sequence = min(sequence, await self._door.announce())
             except Problem as problem:
                 _log.log(complaint.level(), "the stream of changes broke, is taken up again: %s", problem)

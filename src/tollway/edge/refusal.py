@@ -178,7 +178,7 @@ def bad_request(status: int, reason: str) -> Refusal:
 
 
 def of_problem(problem: Problem) -> Refusal:
-    """Translate what the access room raised; whatever is not understood counts as unavailable."""
+    """Translate what the access service raised; whatever is not understood counts as unavailable."""
     return _OF_CODE.get(problem.code, UNAVAILABLE)
 
 

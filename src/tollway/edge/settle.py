@@ -1,4 +1,4 @@
-"""Settling: what the book counted is reported to the access room until it is acknowledged.
+"""Settling: what the book counted is reported to the access service until it is acknowledged.
 
 Reports are cumulative per flow and name the lease that pays. Leases are filled in the order they were
 granted: when a flow's new bytes do not fit into what the oldest lease has left, the report carries the part
@@ -9,7 +9,7 @@ One report per resource is under way at a time and is repeated, unchanged, until
 ledger posts `cumulative - posted`, so repeats are harmless, but a different split over the leases would not
 be. That is also what a restart does first (see `meter`).
 
-The room may have given up leases while it was not heard (a partition, a process that was stopped): when it
+The service may have given up leases while it was not heard (a partition, a process that was stopped): when it
 says so, or when they are older than it allows, nothing more is spent on them and their flows end; what was
 used is settled all the same. A report that can never be accepted is taken apart, and the record at fault goes
 where the operator finds it (`unsettled`).
@@ -63,12 +63,12 @@ class Settler:
 
     @property
     def deadline(self) -> float:
-        """When the leases are void, unless the room is heard before; the reactor calls `expired` then."""
+        """When the leases are void, unless the service is heard before; the reactor calls `expired` then."""
         return self.allowance.void_at
 
     def expired(self) -> None:
-        """The room was not heard of for too long."""
-        self._void("the access room is away too long")
+        """The service was not heard of for too long."""
+        self._void("the access service is away too long")
 
     def flow_ended(self) -> None:
         """Report soon."""
@@ -128,7 +128,7 @@ class Settler:
     async def _settle_uncovered(self) -> None:
         """Settle flows whose own lease is missing from a damaged book on one that nobody asked for.
 
-        The room takes such a lease up: the use comes out of what the customer has left, or is shortfall.
+        The service takes such a lease up: the use comes out of what the customer has left, or is shortfall.
         """
         try:
             slot = self._book.claim()
@@ -167,7 +167,7 @@ class Settler:
             return None
         lease = allowance.leases[0]
         # The last lease takes whatever there is: nothing was taken that no lease granted.
-        room = lease.unsettled if len(allowance.leases) > 1 else _BOUNDLESS
+        service = lease.unsettled if len(allowance.leases) > 1 else _BOUNDLESS
         marks: list[_Mark] = []
         for flow in self.flows.values():
             words, at = flow.words, flow.slot.at
@@ -175,18 +175,18 @@ class Settler:
             more_in, more_out = words[at + meter.INPUT] - heard, flow.sent_octets - said
             if not (more_in or more_out or flow.ended):
                 continue
-            if more_in + more_out <= room:
-                room -= more_in + more_out
+            if more_in + more_out <= service:
+                service -= more_in + more_out
                 marks.append((flow, heard + more_in, said + more_out, flow.ended))
                 if len(marks) == _RECORDS:
                     break
                 continue
-            fits_in = min(more_in, room)
-            if room:
-                marks.append((flow, heard + fits_in, said + room - fits_in, False))
-                room = 0
+            fits_in = min(more_in, service)
+            if service:
+                marks.append((flow, heard + fits_in, said + service - fits_in, False))
+                service = 0
             break
-        full = not room and len(allowance.leases) > 1
+        full = not service and len(allowance.leases) > 1
         return self._promise(lease, marks, release=full) if marks or full else None
 
     def _promise(self, lease: Lease, marks: "list[_Mark]", *, release: bool = False) -> "_Report":
@@ -254,7 +254,7 @@ class Settler:
         if report.request.release:
             self._let_go(lease)
         elif answer.remaining_bytes < lease.unsettled:
-            self._void("the access room has taken a lease back")
+            self._void("the access service has taken a lease back")
 
     async def _refused(self, report: "_Report", why: Problem) -> None:
         """It would be refused for ever: settle what is not at fault, and put the rest aside."""
@@ -265,9 +265,9 @@ class Settler:
         elif report.flows:
             self._set_aside(report.flows[0], lease, why)
         if not report.flows:
-            # The room does not know the lease, so there is nothing to give back, and nothing to spend.
+            # The service does not know the lease, so there is nothing to give back, and nothing to spend.
             self._let_go(lease)
-            self._void("the access room does not know a lease")
+            self._void("the access service does not know a lease")
         elif report.request.release:
             await self._deliver(self._promise(lease, [], release=True))
 
@@ -303,7 +303,7 @@ class Settler:
         self._book.free(lease.slot)
 
     def _void(self, why: str) -> None:
-        """Spend nothing more on leases that the room has given up; their flows end, and are settled."""
+        """Spend nothing more on leases that the service has given up; their flows end, and are settled."""
         if self.allowance.closing:
             return
         _log.error("the leases of %s are void: %s", self.allowance.resource_id, why)

@@ -1,6 +1,6 @@
 """Usage that can never be settled, kept for the operator: a file with one JSON object per line.
 
-The access room takes every report sooner or later, unless there is nothing to book it on: it does not know the
+The access service takes every report sooner or later, unless there is nothing to book it on: it does not know the
 resource (a backup was restored), or a slot of the meter book is damaged. Such usage must not be repeated for
 ever and must not vanish, so it goes from the book into `<node>.unsettled.jsonl` beside it, on the disk before
 the slot is free again. What to do with a line is the operator's decision; the edge never reads it.

@@ -1,15 +1,15 @@
 """Forgetting: what has served its purpose is removed, in small batches, by age.
 
-One rule for every table: `forget(database, table, old)` removes rows in batches and lets others write in between. The
-plumbing that each room has is looked after by `tend`; a room forgets its own rows in its own timed work.
+One rule for every table: `delete_in_batches(database, table, old)` removes rows and lets others write in between.
+`prune_plumbing` looks after the plumbing that each service has; a service deletes its own rows in its own timed work.
 
-    outbox             facts older than `facts_s` that all readers have taken in; one that a reader still needs is kept,
-                       up to `unread_s`: a neighbour that was away for longer has missed what is gone
-    inbox              ids a day older than any fact may be, so a fact that can be read again is always known
+    outbox             events older than `events_s` that all subscribers have read; one that a subscriber still needs
+                       is kept, up to `unread_s`: a neighbour that was away for longer has missed what is gone
+    inbox              ids a day older than any event may be, so an event that can be read again is always known
     job                keys of jobs that are done, after `jobs_s`: the same work under the same key begins anew then
     http_idempotency   answers under an Idempotency-Key, after a day
 
-Dead jobs and parked facts stay until a person has looked at them. The audit trail and the ledger are never forgotten.
+Dead jobs and parked events stay until a person has looked at them. The audit trail and the ledger are never forgotten.
 """
 
 import asyncio
@@ -31,46 +31,48 @@ ANSWERS_KEPT_US = DAY_US
 
 
 @dataclass(frozen=True, slots=True)
-class Ages:
-    """How long a room keeps its plumbing, in seconds. `unread_s` is at least `facts_s`."""
+class RetentionPolicy:
+    """How long a service keeps its plumbing, in seconds. `unread_s` is at least `events_s`."""
 
-    facts_s: float
+    events_s: float
     unread_s: float
     jobs_s: float
 
 
-async def tend(database: Database, ages: Ages, readers: Collection[str]) -> int:
-    """Forget what a room's plumbing needs no more; return how many rows that were.
+async def prune_plumbing(database: Database, ages: RetentionPolicy, readers: Collection[str]) -> int:
+    """Delete what a service's plumbing needs no more; return how many rows that were.
 
-    `readers` are the rooms that hear this one; of one that was never seen nothing is known, so it has read nothing.
+    `readers` are the services that subscribe to this one; one that was never seen has read nothing.
     """
     now_us = database.clock.now_us()
-    unread_us, facts_us = (now_us - int(age_s * SECOND_US) for age_s in (ages.unread_s, ages.facts_s))
+    unread_us, events_us = (now_us - int(age_s * SECOND_US) for age_s in (ages.unread_s, ages.events_s))
     async with database.snapshot() as tx:
         passed = await _passed(tx, readers)
 
-    def no_longer_needed(fact: Any) -> ColumnElement[bool]:
-        heard = true() if passed is None else fact.position <= passed
-        return (fact.at_us < unread_us) | ((fact.at_us < facts_us) & heard)
+    def no_longer_needed(event: Any) -> ColumnElement[bool]:
+        heard = true() if passed is None else event.position <= passed
+        return (event.at_us < unread_us) | ((event.at_us < events_us) & heard)
 
     answer = tables.http_idempotency.c
-    answers = select(answer.principal, answer.key).where(answer.made_us < now_us - ANSWERS_KEPT_US)
+    answers = select(answer.principal, answer.key).where(answer.created_at_us < now_us - ANSWERS_KEPT_US)
     jobs_us = now_us - int(ages.jobs_s * SECOND_US)
     return (
-        await forget(database, tables.outbox, oldest(tables.outbox, no_longer_needed))
-        + await forget(
-            database, tables.inbox, oldest(tables.inbox, lambda c: c.heard_us < unread_us - DAY_US)
+        await delete_in_batches(database, tables.outbox, expired_rows(tables.outbox, no_longer_needed))
+        + await delete_in_batches(
+            database,
+            tables.inbox,
+            expired_rows(tables.inbox, lambda c: c.received_at_us < unread_us - DAY_US),
         )
-        + await forget(
+        + await delete_in_batches(
             database,
             tables.job,
-            oldest(tables.job, lambda c: c.due_us < jobs_us, tables.job.c.state == "done"),
+            expired_rows(tables.job, lambda c: c.due_us < jobs_us, tables.job.c.state == "done"),
         )
-        + await forget(database, tables.http_idempotency, answers)
+        + await delete_in_batches(database, tables.http_idempotency, answers)
     )
 
 
-async def forget(database: Database, table: Table, old: Select[Any] | Select[Any, Any]) -> int:
+async def delete_in_batches(database: Database, table: Table, old: Select[Any] | Select[Any, Any]) -> int:
     """Remove the rows whose primary keys `old` selects, `BATCH` in a transaction; return how many."""
     key = list(table.primary_key.columns)
     removed = 0
@@ -86,7 +88,7 @@ async def forget(database: Database, table: Table, old: Select[Any] | Select[Any
         await asyncio.sleep(PAUSE_S)
 
 
-def oldest(table: Table, old: Old, among: ColumnElement[bool] | None = None) -> Select[Any]:
+def expired_rows(table: Table, old: Old, among: ColumnElement[bool] | None = None) -> Select[Any]:
     """Select those of the table's first rows that are `old`, by a primary key that grows with time.
 
     So no index of ages is needed, and a look costs the same however long the table is.
@@ -101,6 +103,6 @@ async def _passed(tx: Tx, readers: Collection[str]) -> int | None:
     """Return the position that every reader has passed; None when nobody reads."""
     if not readers:
         return None
-    rows = await tx.all(select(tables.reader))
+    rows = await tx.all(select(tables.subscription))
     positions = {row.name: row.position for row in rows}
     return min(positions.get(name, 0) for name in readers)

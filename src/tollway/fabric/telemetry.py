@@ -1,7 +1,7 @@
 """What is known about the work in hand (correlation id, trace), and how it reaches logs and metrics.
 
-The two context variables are set by whoever starts a piece of work (a door, a REST request, a job, a heard
-fact) and travel with it through every hop, into every log line and every announced fact.
+The two context variables are set by whoever starts a piece of work (a service API, a REST request, a job, a heard
+event) and travel with it through every hop, into every log line and every published event.
 """
 
 import logging

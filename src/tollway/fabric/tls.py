@@ -1,4 +1,4 @@
-"""Certificates between services: an own authority, one certificate per service, both ends of a door prove who they are.
+"""Certificates between services: an own authority, one certificate per service; both ends prove who they are.
 
     folder/ca.pem            the authority's certificate, which everybody trusts
     folder/ca.key            its key; needed to issue only, keep it away from machines that merely serve

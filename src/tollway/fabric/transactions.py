@@ -1,4 +1,4 @@
-"""Whether a write transaction is open in this task: what the database sets, and the doors look at.
+"""Whether a write transaction is open in this task: what the database sets, and the service APIs look at.
 
 It stands apart from both, so that a process without a database does not load one to ask.
 """

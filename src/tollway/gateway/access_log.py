@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from tollway.fabric.lines import LineLog
+from tollway.fabric.batched_log import BatchedJsonLog
 from tollway.gateway.request import Request
 from tollway.kit.times import SECOND_US
 
@@ -25,12 +25,12 @@ class Entry(NamedTuple):
     reason: str  # the code of a refusal made here, or why it was cut short
 
 
-AccessLog = LineLog[Entry]
+AccessLog = BatchedJsonLog[Entry]
 
 
 def access_log(target: str) -> AccessLog:
     """Make the log; `target` is `stderr`, `off`, or a file."""
-    return LineLog(target, logger="tollway.gateway.access", event="request", fields=_fields)
+    return BatchedJsonLog(target, logger="tollway.gateway.access", event="request", fields=_fields)
 
 
 def entry_of(request: Request, took_s: float) -> Entry:

@@ -1,11 +1,11 @@
 """Who sends a request: cookies and bearer tokens become verdicts, and verdicts are remembered for a minute.
 
-A browser holds only an opaque cookie, which the tokens room exchanges for a current access token; a program
-holds the access token itself, whose signature is checked here. Either way the rooms get a bearer token and
+A browser holds only an opaque cookie, which the tokens service exchanges for a current access token; a program
+holds the access token itself, whose signature is checked here. Either way the services get a bearer token and
 check it once more. What was judged, well or badly, is remembered under the credential's SHA-256, so no token
 lies in this memory and a forged one costs its sender's share of `auth_misses`, not our processor.
 
-A verdict ends when the token does, after `verdict_s`, or at once when the tokens room says that its session
+A verdict ends when the token does, after `verdict_s`, or at once when the tokens service says that its session
 ended: `Revocations` hears that within a second.
 """
 
@@ -15,7 +15,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from tollway.contracts import tokens_pb2
-from tollway.fabric.bearer import RevocationLike, Revocations, Verifier
+from tollway.fabric.access_tokens import RevocationEntry, Revocations, Verifier
 from tollway.fabric.clock import Clock
 from tollway.gateway.metrics import Figures
 from tollway.gateway.problems import UNAUTHENTICATED, Refusal, of_problem
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tollway.contracts.tokens_pb2_grpc import TokensAsyncStub
 
 COOKIE = b"__Host-sid"
-# A token handed to a room must still be good when the room looks at it.
+# A token handed to a service must still be good when the service looks at it.
 _SPARE_S = 30.0
 _MAX_COOKIE_BYTES = 256
 _EXCHANGE_S = 5.0
@@ -45,7 +45,7 @@ class Verdict:
         self.user_id = user_id
         self.session_id = session_id
         self.until = until
-        self.authorization = authorization  # the header's value for the rooms
+        self.authorization = authorization  # the header's value for the services
         self.csrf = csrf  # empty for a bearer token, which no foreign page can send
         self.ended = False
 
@@ -75,7 +75,7 @@ class Authority:
         figures: Figures,
     ) -> None:
         self.revocations = Revocations(clock)
-        self.on_ended: Callable[[RevocationLike], None] = lambda _entry: None
+        self.on_ended: Callable[[RevocationEntry], None] = lambda _entry: None
         self._settings = settings
         self._verifier = verifier
         self._tokens = tokens
@@ -121,7 +121,7 @@ class Authority:
         return await self._once(authorization, now, lambda: self._bearer(authorization, now))
 
     async def judge_cookie(self, cookie: bytes, now: float) -> Judgement:
-        """Ask the tokens room which session a cookie stands for."""
+        """Ask the tokens service which session a cookie stands for."""
         return await self._once(cookie, now, lambda: self._cookie(cookie, now))
 
     async def _once(
@@ -204,7 +204,7 @@ class Authority:
             if not of_session:
                 self._by_session.pop(judged.session_id, None)
 
-    def _ended(self, entry: RevocationLike) -> None:
+    def _ended(self, entry: RevocationEntry) -> None:
         """End the verdicts of a session, or of all of a user's, now."""
         for session_id in [entry.session_id] if entry.session_id else list(self._by_session):
             for verdict in self._by_session.get(session_id, ()):

@@ -26,7 +26,7 @@ class RateLimit:
         ) % (name.encode(), settings.quota, int(settings.window_s), settings.quota, name.encode())
 
     async def take_when_heard(self, key: Key, now: Callable[[], float]) -> Grant:
-        """Ask again each time a shared limit has heard of the others, until it knows: every round uses up room."""
+        """Ask again each time a shared limit has heard of the others, until it knows: every round uses up service."""
         while True:
             await self._limit.heard()
             grant = self.take(key, now())

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import REGISTRY, CollectorRegistry
 
+from tollway.fabric.access_tokens import RevocationEntry, Verifier
 from tollway.fabric.admin import AdminConnection, Page, metrics_page
-from tollway.fabric.bearer import RevocationLike, Verifier
 from tollway.fabric.clock import Clock
 from tollway.fabric.limits import Limits
 from tollway.fabric.limits.memory import MemoryLimits
@@ -153,7 +153,7 @@ class Gateway:
         self._listeners.append(listener)
         return int(listener.sockets[0].getsockname()[1])
 
-    def _session_ended(self, entry: RevocationLike) -> None:
+    def _session_ended(self, entry: RevocationEntry) -> None:
         """Cut the tunnels of a session that ended."""
         for tunnel in list(self.state.tunnels):
             if tunnel.belongs_to(entry.user_id, entry.session_id):

@@ -1,6 +1,6 @@
 """Expected outcomes that are not success, each with a stable code: the base of every typed error.
 
-    Problem                      what crosses a door or reaches a client (RFC 9457)
+    Problem                      what crosses a service API or reaches a client (RFC 9457)
     ├── Malformed            400 the request cannot be read
     ├── Unauthenticated      401 no or bad credentials
     ├── InsufficientFunds    402 the holding does not cover it
@@ -12,10 +12,10 @@
     ├── Invalid              422 readable, but the values are wrong
     ├── TooManyRequests      429
     ├── Internal             500 our own mistake; the log has it, the caller does not
-    ├── Unavailable          503 a neighbour did not answer; may rise on every door, local or remote
+    ├── Unavailable          503 a neighbour did not answer; may rise on every service API, local or remote
     └── DeadlineExceeded     504
 
-A room's own errors subclass these in `contracts.errors`. The code is the identity: it survives the trip
+A service's own errors subclass these in `contracts.errors`. The code is the identity: it survives the trip
 through gRPC and JSON, and the same class is raised on the far side. Impossible states are assertions.
 """
 

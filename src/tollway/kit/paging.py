@@ -45,25 +45,25 @@ def decode_cursor(cursor: str, *kinds: type[str] | type[int]) -> tuple[str | int
     if not cursor:
         return None
     if len(cursor) > _MAX_LENGTH:
-        raise wrong_cursor()
+        raise invalid_cursor()
     try:
         key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except (ValueError, RecursionError) as error:
-        raise wrong_cursor() from error
+        raise invalid_cursor() from error
     if not isinstance(key, list):
-        raise wrong_cursor()
+        raise invalid_cursor()
     parts = cast("list[object]", key)
     if len(parts) != len(kinds) or not all(map(_is_part, parts, kinds)):
-        raise wrong_cursor()
+        raise invalid_cursor()
     return tuple(cast("list[str | int]", parts))
 
 
-def wrong_cursor() -> Invalid:
+def invalid_cursor() -> Invalid:
     """Refuse a cursor that is of another list, or of nobody."""
     return Invalid.of("cursor", "is not one that this list gave out; start without one")
 
 
-def cut_page(rows: Sequence[Item], limit: int, key: Callable[[Item], Sequence[str | int]]) -> Page[Item]:
+def make_page(rows: Sequence[Item], limit: int, key: Callable[[Item], Sequence[str | int]]) -> Page[Item]:
     """Make a page of `limit` items out of up to limit + 1 rows."""
     shown = rows[:limit]
     return Page(shown, encode_cursor(key(shown[-1])) if len(rows) > limit else "")

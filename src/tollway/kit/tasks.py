@@ -18,7 +18,7 @@ def spawn(work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
     return task
 
 
-async def uncut(work: Coroutine[Any, Any, Result]) -> Result:
+async def run_to_completion(work: Coroutine[Any, Any, Result]) -> Result:
     """Run `work` to its end even when the caller is cancelled meanwhile; the cancellation is raised after it.
 
     For steps that must not be left half done, such as a statement on a connection that others will use.

@@ -1,1 +1,1 @@
-"""Floor 2: the business rooms. A room reaches another only through its door in `contracts`."""
+"""Floor 2: the business services. A service reaches another only through its service API in `contracts`."""

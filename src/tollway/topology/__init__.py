@@ -1,8 +1,8 @@
-"""The readable place: which rooms there are, whom they ask, what they hear, and what runs where.
+"""Which services there are, which APIs they call, which events they subscribe to, and what runs where.
 
-`asks` are the doors a room calls (commands go down this list), `hears` the rooms whose facts it follows (facts come
-back up). `paths` are the REST prefixes behind the gateway. Everything else is derived: the start order, who may
-call whom, the routes, which door is a direct await and which one gRPC.
+`calls` are the APIs a service calls (commands go down this list), `subscribes` the services whose events it consumes
+(events come back up). `paths` are the REST prefixes behind the gateway. Everything else is derived: the start order,
+who may call whom, the routes, which API is a direct await and which one gRPC.
 """
 
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ ALL = "*"
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
-    """One business room.
+class Service:
+    """One business service.
 
     `public` are the paths that need no account; POSTs to `login` could be used to guess and are limited more
     strictly. `durable`: its commits survive a power cut, not only a crash.
@@ -20,18 +20,18 @@ class Room:
 
     name: str
     purpose: str
-    asks: tuple[str, ...] = ()
-    hears: tuple[str, ...] = ()
+    calls: tuple[str, ...] = ()
+    subscribes: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
     public: tuple[str, ...] = ()
     login: tuple[str, ...] = ()
     durable: bool = False
 
 
-ROOMS: dict[str, Room] = {
-    room.name: room
-    for room in (
-        Room(
+SERVICES: dict[str, Service] = {
+    service.name: service
+    for service in (
+        Service(
             "tokens",
             "signs access tokens, keeps sessions",
             paths=(
@@ -43,16 +43,16 @@ ROOMS: dict[str, Room] = {
             ),
             public=("/api/auth/refresh", "/.well-known"),
         ),
-        Room(
+        Service(
             "notifications",
             "e-mail to people",
-            hears=("tokens", "identity", "payments", "orders"),
+            subscribes=("tokens", "identity", "payments", "orders"),
             paths=("/api/notifications",),
         ),
-        Room(
+        Service(
             "identity",
             "who somebody is",
-            asks=("tokens", "notifications"),
+            calls=("tokens", "notifications"),
             paths=("/api/auth", "/api/account", "/api/admin/users", "/verify-email", "/reset-password"),
             public=(
                 "/verify-email",
@@ -72,17 +72,17 @@ ROOMS: dict[str, Room] = {
                 "/api/account/security",
             ),
         ),
-        Room("users", "profiles and preferences", paths=("/api/users",)),
-        Room(
+        Service("users", "profiles and preferences", paths=("/api/users",)),
+        Service(
             "ledger",
             "money and access in one set of books",
             paths=("/api/accounts", "/api/transactions"),
             durable=True,
         ),
-        Room(
+        Service(
             "catalog",
             "what is for sale and for how much",
-            asks=("ledger",),
+            calls=("ledger",),
             paths=(
                 "/api/catalog",
                 "/api/billing/plans",
@@ -92,17 +92,17 @@ ROOMS: dict[str, Room] = {
             ),
             public=("/api/catalog", "/api/billing/plans", "/api/billing/calculate-price"),
         ),
-        Room(
+        Service(
             "orders",
             "quotes and orders",
-            asks=("catalog", "ledger"),
+            calls=("catalog", "ledger"),
             paths=("/api/orders", "/api/portfolio", "/api/billing/orders"),
             durable=True,
         ),
-        Room(
+        Service(
             "payments",
             "money from and to the outside",
-            asks=("ledger", "identity"),
+            calls=("ledger", "identity"),
             paths=(
                 "/api/wallet",
                 "/api/billing/payment-methods",
@@ -112,18 +112,18 @@ ROOMS: dict[str, Room] = {
             public=("/api/billing/webhooks",),
             durable=True,
         ),
-        Room(
+        Service(
             "access",
             "resources, credentials and their charging",
-            asks=("ledger", "catalog"),
-            hears=("identity",),
+            calls=("ledger", "catalog"),
+            subscribes=("identity",),
             paths=("/api/proxy", "/api/access", "/api/usage", "/api/admin/nodes", "/api/admin/resources"),
             durable=True,
         ),
-        Room(
+        Service(
             "audit",
             "a hash-chained record of everything",
-            hears=(
+            subscribes=(
                 "tokens",
                 "notifications",
                 "identity",
@@ -137,47 +137,47 @@ ROOMS: dict[str, Room] = {
             paths=("/api/admin/audit",),
             durable=True,
         ),
-        Room("payments_mock", "a payment provider for development"),
+        Service("payments_mock", "a payment provider for development"),
     )
 }
 
 # What else a process can be: the REST edge and the network.
 GATEWAY, EDGE = "gateway", "edge"
-ASKS: dict[str, tuple[str, ...]] = {
-    **{room.name: room.asks for room in ROOMS.values()},
+CALLS: dict[str, tuple[str, ...]] = {
+    **{service.name: service.calls for service in SERVICES.values()},
     GATEWAY: ("tokens",),
     EDGE: ("access",),
 }
 
-# Every room is a target by its own name; these are the ones made of several.
+# Every service is a target by its own name; these are the ones made of several.
 TARGETS: dict[str, tuple[str, ...]] = {
-    "business": (*ROOMS, GATEWAY),
-    "all": (*ROOMS, GATEWAY, EDGE),
+    "business": (*SERVICES, GATEWAY),
+    "all": (*SERVICES, GATEWAY, EDGE),
 }
 
 # Everybody who serves REST checks access tokens itself, with the keys and revocations of `tokens`.
-VERIFIERS = tuple(room.name for room in ROOMS.values() if room.paths)
+VERIFIERS = tuple(service.name for service in SERVICES.values() if service.paths)
 
 
 def members(targets: list[str]) -> tuple[str, ...]:
     """Spell out targets, in the order of the table. Raises KeyError for an unknown one."""
     wanted: set[str] = set()
     for target in targets:
-        if target not in TARGETS and target not in (*ROOMS, GATEWAY, EDGE):
+        if target not in TARGETS and target not in (*SERVICES, GATEWAY, EDGE):
             raise KeyError(target)
         wanted.update(TARGETS.get(target, (target,)))
-    return tuple(name for name in (*ROOMS, GATEWAY, EDGE) if name in wanted)
+    return tuple(name for name in (*SERVICES, GATEWAY, EDGE) if name in wanted)
 
 
-def door_policy() -> dict[str, frozenset[str]]:
-    """Say who may ask which door: the whole of service-to-service authorization."""
-    callers: dict[str, set[str]] = {name: set() for name in ROOMS}
-    for name, asked in ASKS.items():
-        for door in asked:
-            callers[door].add(name)
+def call_policy() -> dict[str, frozenset[str]]:
+    """Say who may ask which service API: the whole of service-to-service authorization."""
+    callers: dict[str, set[str]] = {name: set() for name in SERVICES}
+    for name, called in CALLS.items():
+        for api in called:
+            callers[api].add(name)
     callers["tokens"].update(VERIFIERS)
     # `tollway verify` reads the books and the trail in the operator's name.
     callers["ledger"].add("operator")
     callers["audit"].add("operator")
-    callers["facts"] = {room.name for room in ROOMS.values() if room.hears}
-    return {door: frozenset(names) for door, names in callers.items()}
+    callers["events"] = {service.name for service in SERVICES.values() if service.subscribes}
+    return {api: frozenset(names) for api, names in callers.items()}

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tollway.fabric.clock import Clock
-from tollway.settings import Settings, SettingsWrong
-from tollway.topology import ROOMS
+from tollway.settings import InvalidSettings, Settings
+from tollway.topology import SERVICES
 
 if TYPE_CHECKING:
     from tollway.fabric.db import Database
@@ -16,24 +16,24 @@ if TYPE_CHECKING:
 MOCK_KEY = "sk_test_tollway_mock"
 
 
-def open_database(settings: Settings, room: str, clock: Clock) -> "Database":
-    """Give the room's own database: its schema when a server is set, else its file."""
+def open_database(settings: Settings, service: str, clock: Clock) -> "Database":
+    """Give the service's own database: its schema when a server is set, else its file."""
     from tollway.fabric.db import Database
     from tollway.fabric.db.postgres import PostgresDatabase
     from tollway.fabric.db.sqlite import SqliteDatabase
 
-    url = settings.database.rooms.get(room, settings.database.url)
+    url = settings.database.services.get(service, settings.database.url)
     if url:
-        return Database(PostgresDatabase(url, room, settings.database.pool_size), clock)
-    durability = "FULL" if ROOMS[room].durable else "NORMAL"
-    return Database(SqliteDatabase(settings.data / "rooms" / f"{room}.db", durability), clock)
+        return Database(PostgresDatabase(url, service, settings.database.pool_size), clock)
+    durability = "FULL" if SERVICES[service].durable else "NORMAL"
+    return Database(SqliteDatabase(settings.data / "services" / f"{service}.db", durability), clock)
 
 
-def room_migrations(room: str) -> Path | None:
-    """Name the folder of a room's migrations, or None when it keeps nothing of its own."""
+def service_migrations(service: str) -> Path | None:
+    """Name the folder of a service's migrations, or None when it keeps nothing of its own."""
     import tollway
 
-    folder = Path(tollway.__file__).parent / "services" / room / "migrations"
+    folder = Path(tollway.__file__).parent / "services" / service / "migrations"
     return folder if folder.is_dir() else None
 
 
@@ -53,7 +53,7 @@ def open_limits(settings: Settings) -> "Limits":
     try:
         return RedisLimits(settings.network.redis)
     except ValueError as error:
-        raise SettingsWrong(f"network.redis: {error}") from error
+        raise InvalidSettings(f"network.redis: {error}") from error
 
 
 def open_mailer(settings: Settings) -> "Mailer":

@@ -1,6 +1,6 @@
-"""Builds each room out of its surroundings: the one place that knows constructors.
+"""Builds each service out of its surroundings: the one place that knows constructors.
 
-Imports are inside the functions, so that a process loads only the rooms it runs.
+Imports are inside the functions, so that a process loads only the services it runs.
 """
 
 import json
@@ -21,7 +21,7 @@ from tollway.contracts import (
     users_pb2_grpc,
 )
 from tollway.topology import backends
-from tollway.topology.house import House, Parts
+from tollway.topology.service_context import ServiceContext, ServiceParts
 
 STUBS: dict[str, Callable[[Any], Any]] = {
     "access": access_pb2_grpc.AccessStub,
@@ -37,68 +37,68 @@ STUBS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def tokens(house: House) -> Parts:
-    """Build the tokens room."""
+def tokens(context: ServiceContext) -> ServiceParts:
+    """Build the tokens service."""
     from tollway.services.tokens.http import router
     from tollway.services.tokens.jobs import TIMED
     from tollway.services.tokens.rpc import TokensRpc
     from tollway.services.tokens.service import Tokens
 
-    room = Tokens(house.db, house.clock, house.settings.tokens, house.secrets.key("tokens"))
-    return Parts(
-        room,
-        lambda server: tokens_pb2_grpc.add_TokensServicer_to_server(TokensRpc(room), server),
-        router(room),
+    service = Tokens(context.db, context.clock, context.settings.tokens, context.secrets.key("tokens"))
+    return ServiceParts(
+        service,
+        lambda server: tokens_pb2_grpc.add_TokensServicer_to_server(TokensRpc(service), server),
+        router(service),
         timed=TIMED,
-        components=[("keys", room)],
+        components=[("keys", service)],
     )
 
 
-def notifications(house: House) -> Parts:
-    """Build the notifications room, with its development inbox when that is how mail leaves."""
+def notifications(context: ServiceContext) -> ServiceParts:
+    """Build the notifications service, with its development inbox when that is how mail leaves."""
     from tollway.fabric.rest import RestServer
-    from tollway.services.notifications.hears import HEARS
     from tollway.services.notifications.http import inbox_app, router
     from tollway.services.notifications.jobs import JOBS, TIMED
     from tollway.services.notifications.rpc import NotificationsRpc
     from tollway.services.notifications.service import Notifications
+    from tollway.services.notifications.subscribers import SUBSCRIBERS
 
-    settings = house.settings
+    settings = context.settings
     mailer = backends.open_mailer(settings)
-    room = Notifications(
-        house.db, mailer, settings.notifications, settings.mail.sender, settings.network.public_url
+    service = Notifications(
+        context.db, mailer, settings.notifications, settings.mail.sender, settings.network.public_url
     )
     inbox = backends.open_inbox(settings)
     page = [("inbox", RestServer(inbox_app(inbox), settings.network.inbox))] if inbox else []
-    return Parts(
-        room,
+    return ServiceParts(
+        service,
         lambda server: notifications_pb2_grpc.add_NotificationsServicer_to_server(
-            NotificationsRpc(room), server
+            NotificationsRpc(service), server
         ),
-        router(room),
-        HEARS,
+        router(service),
+        SUBSCRIBERS,
         JOBS,
         timed=TIMED,
         components=page,
     )
 
 
-def identity(house: House) -> Parts:
-    """Build the identity room; it makes the first operator as soon as it is up."""
+def identity(context: ServiceContext) -> ServiceParts:
+    """Build the identity service; it makes the first operator as soon as it is up."""
     from tollway.services.identity.http import router
     from tollway.services.identity.jobs import JOBS, TIMED
     from tollway.services.identity.rpc import IdentityRpc
     from tollway.services.identity.service import Identity
 
-    room = Identity(
-        house.db,
-        house.settings.identity,
-        house.settings.network.public_url,
-        house.ask("tokens"),
-        house.ask("notifications"),
+    service = Identity(
+        context.db,
+        context.settings.identity,
+        context.settings.network.public_url,
+        context.client("tokens"),
+        context.client("notifications"),
     )
-    servicer = IdentityRpc(room)
-    first_operator = house.settings.data / "secrets" / "operator.json"
+    servicer = IdentityRpc(service)
+    first_operator = context.settings.data / "secrets" / "operator.json"
 
     async def make_operator() -> None:
         if first_operator.exists():
@@ -106,137 +106,153 @@ def identity(house: House) -> Parts:
             request = identity_pb2.EnsureOperatorRequest(email=known["email"], password=known["password"])
             await servicer.EnsureOperator(request, None)
 
-    return Parts(
-        room,
+    return ServiceParts(
+        service,
         lambda server: identity_pb2_grpc.add_IdentityServicer_to_server(servicer, server),
-        router(room),
+        router(service),
         jobs=JOBS,
         timed=TIMED,
-        components=[("passwords", room)],
+        components=[("passwords", service)],
         prepare=make_operator,
     )
 
 
-def users(house: House) -> Parts:
-    """Build the users room."""
+def users(context: ServiceContext) -> ServiceParts:
+    """Build the users service."""
     from tollway.services.users.http import router
     from tollway.services.users.rpc import UsersRpc
     from tollway.services.users.service import Users
 
-    room = Users(house.db)
-    return Parts(
-        room, lambda server: users_pb2_grpc.add_UsersServicer_to_server(UsersRpc(room), server), router(room)
+    service = Users(context.db)
+    return ServiceParts(
+        service,
+        lambda server: users_pb2_grpc.add_UsersServicer_to_server(UsersRpc(service), server),
+        router(service),
     )
 
 
-def ledger(house: House) -> Parts:
-    """Build the ledger room."""
+def ledger(context: ServiceContext) -> ServiceParts:
+    """Build the ledger service."""
     from tollway.services.ledger.http import router
     from tollway.services.ledger.jobs import JOBS, TIMED
     from tollway.services.ledger.rpc import LedgerRpc
     from tollway.services.ledger.service import Ledger
 
-    room = Ledger(house.db, house.clock, house.settings.ledger, house.secrets.key("ledger.seal"))
-    return Parts(
-        room,
-        lambda server: ledger_pb2_grpc.add_LedgerServicer_to_server(LedgerRpc(room), server),
-        router(room),
+    service = Ledger(context.db, context.clock, context.settings.ledger, context.secrets.key("ledger.seal"))
+    return ServiceParts(
+        service,
+        lambda server: ledger_pb2_grpc.add_LedgerServicer_to_server(LedgerRpc(service), server),
+        router(service),
         jobs=JOBS,
         timed=TIMED,
-        components=[("batcher", room)],
+        components=[("batcher", service)],
     )
 
 
-def catalog(house: House) -> Parts:
+def catalog(context: ServiceContext) -> ServiceParts:
     """Build the catalogue; it seeds itself as soon as the ledger answers."""
     from tollway.services.catalog.http import router
     from tollway.services.catalog.jobs import JOBS
     from tollway.services.catalog.rpc import CatalogRpc
     from tollway.services.catalog.service import Catalog
 
-    room = Catalog(house.db, house.clock, house.settings.catalog, house.ask("ledger"))
-    return Parts(
-        room,
-        lambda server: catalog_pb2_grpc.add_CatalogServicer_to_server(CatalogRpc(room), server),
-        router(room),
+    service = Catalog(context.db, context.clock, context.settings.catalog, context.client("ledger"))
+    return ServiceParts(
+        service,
+        lambda server: catalog_pb2_grpc.add_CatalogServicer_to_server(CatalogRpc(service), server),
+        router(service),
         jobs=JOBS,
-        prepare=room.seed,
+        prepare=service.seed,
     )
 
 
-def orders(house: House) -> Parts:
-    """Build the orders room."""
+def orders(context: ServiceContext) -> ServiceParts:
+    """Build the orders service."""
     from tollway.services.orders.http import router
     from tollway.services.orders.jobs import JOBS, TIMED
     from tollway.services.orders.rpc import OrdersRpc
     from tollway.services.orders.service import Orders
 
-    room = Orders(house.db, house.clock, house.settings.orders, house.ask("catalog"), house.ask("ledger"))
-    return Parts(
-        room,
-        lambda server: orders_pb2_grpc.add_OrdersServicer_to_server(OrdersRpc(room), server),
-        router(room),
+    service = Orders(
+        context.db,
+        context.clock,
+        context.settings.orders,
+        context.client("catalog"),
+        context.client("ledger"),
+    )
+    return ServiceParts(
+        service,
+        lambda server: orders_pb2_grpc.add_OrdersServicer_to_server(OrdersRpc(service), server),
+        router(service),
         jobs=JOBS,
         timed=TIMED,
     )
 
 
-def access(house: House) -> Parts:
-    """Build the access room."""
-    from tollway.services.access.hears import HEARS
+def access(context: ServiceContext) -> ServiceParts:
+    """Build the access service."""
     from tollway.services.access.http import router
     from tollway.services.access.jobs import TIMED
     from tollway.services.access.rpc import AccessRpc
     from tollway.services.access.service import Access
+    from tollway.services.access.subscribers import SUBSCRIBERS
 
-    room = Access(house.db, house.clock, house.settings.access, house.ask("ledger"), house.ask("catalog"))
-    return Parts(
-        room,
-        lambda server: access_pb2_grpc.add_AccessServicer_to_server(AccessRpc(room), server),
-        router(room),
-        HEARS,
+    service = Access(
+        context.db,
+        context.clock,
+        context.settings.access,
+        context.client("ledger"),
+        context.client("catalog"),
+    )
+    return ServiceParts(
+        service,
+        lambda server: access_pb2_grpc.add_AccessServicer_to_server(AccessRpc(service), server),
+        router(service),
+        SUBSCRIBERS,
         timed=TIMED,
     )
 
 
-def payments_mock(house: House) -> Parts:
+def payments_mock(context: ServiceContext) -> ServiceParts:
     """Build the development payment provider, on a port of its own."""
     from tollway.fabric.rest import RestServer
     from tollway.services.payments_mock.http import app
     from tollway.services.payments_mock.jobs import JOBS
     from tollway.services.payments_mock.service import PaymentsMock
 
-    room = PaymentsMock(house.db, house.settings.payments_mock)
-    return Parts(
-        room, jobs=JOBS, components=[("api", RestServer(app(room), house.settings.network.payments_mock))]
+    service = PaymentsMock(context.db, context.settings.payments_mock)
+    return ServiceParts(
+        service,
+        jobs=JOBS,
+        components=[("api", RestServer(app(service), context.settings.network.payments_mock))],
     )
 
 
-def audit(house: House) -> Parts:
-    """Build the audit room, which hears everybody."""
-    from tollway.services.audit.hears import HEARS
+def audit(context: ServiceContext) -> ServiceParts:
+    """Build the audit service, which subscribes to everybody."""
     from tollway.services.audit.http import router
     from tollway.services.audit.rpc import AuditRpc
     from tollway.services.audit.service import Audit
+    from tollway.services.audit.subscribers import SUBSCRIBERS
 
-    room = Audit(house.db)
-    return Parts(
-        room,
-        lambda server: audit_pb2_grpc.add_AuditServicer_to_server(AuditRpc(room), server),
-        router(room),
-        HEARS,
+    service = Audit(context.db)
+    return ServiceParts(
+        service,
+        lambda server: audit_pb2_grpc.add_AuditServicer_to_server(AuditRpc(service), server),
+        router(service),
+        SUBSCRIBERS,
     )
 
 
-def payments(house: House) -> Parts:
-    """Build the payments room on Stripe, or on the development mock when there is no key."""
+def payments(context: ServiceContext) -> ServiceParts:
+    """Build the payments service on Stripe, or on the development mock when there is no key."""
     from tollway.services.payments.http import router
     from tollway.services.payments.jobs import JOBS, TIMED
     from tollway.services.payments.providers.stripe import StripeProvider
     from tollway.services.payments.rpc import PaymentsRpc
     from tollway.services.payments.service import Payments
 
-    wanted, network = house.settings.payments, house.settings.network
+    wanted, network = context.settings.payments, context.settings.network
     mock = f"http://{network.payments_mock}" if wanted.uses_mock else ""
     provider = StripeProvider(
         wanted.stripe_api_key or backends.MOCK_KEY,
@@ -244,26 +260,26 @@ def payments(house: House) -> Parts:
         timeout_s=wanted.timeout_s,
         retries=wanted.retries,
     )
-    room = Payments(
-        house.db,
+    service = Payments(
+        context.db,
         wanted,
         provider,
-        house.ask("ledger"),
-        house.ask("identity"),
+        context.client("ledger"),
+        context.client("identity"),
         public_url=network.public_url,
-        seal_key=house.secrets.key("payments"),
+        seal_key=context.secrets.key("payments"),
     )
-    return Parts(
-        room,
-        lambda server: payments_pb2_grpc.add_PaymentsServicer_to_server(PaymentsRpc(room), server),
-        router(room),
+    return ServiceParts(
+        service,
+        lambda server: payments_pb2_grpc.add_PaymentsServicer_to_server(PaymentsRpc(service), server),
+        router(service),
         jobs=JOBS,
         timed=TIMED,
-        prepare=room.webhooks.register,
+        prepare=service.webhooks.register,
     )
 
 
-BUILDERS: dict[str, Callable[[House], Parts]] = {
+BUILDERS: dict[str, Callable[[ServiceContext], ServiceParts]] = {
     builder.__name__: builder
     for builder in (
         tokens,

@@ -8,12 +8,12 @@ from tollway.contracts import tokens_pb2
 from tollway.fabric.clock import Clock
 from tollway.fabric.lifecycle import Component
 from tollway.settings import Settings
-from tollway.topology import ROOMS
-from tollway.topology.status import Status
+from tollway.topology import SERVICES
+from tollway.topology.platform_status import PlatformStatus
 
 if TYPE_CHECKING:
     from tollway.contracts.tokens_pb2_grpc import TokensAsyncStub
-    from tollway.fabric.bearer import Verifier
+    from tollway.fabric.access_tokens import Verifier
     from tollway.fabric.limits import Limits
 
 # The pages of people may style themselves and read the API's description; nothing else.
@@ -23,21 +23,21 @@ PAGE_POLICY = (
 )
 
 
-def rest_address(settings: Settings, room: str) -> str:
-    """Say where a room serves REST."""
+def rest_address(settings: Settings, service: str) -> str:
+    """Say where a service serves REST."""
     known = settings.network.rest
-    return known.get(room, known.get("*", f"unix:{settings.data / 'run' / 'rest.sock'}"))
+    return known.get(service, known.get("*", f"unix:{settings.data / 'run' / 'rest.sock'}"))
 
 
 def routes(settings: Settings) -> Iterator[Any]:
-    """Make the gateway's table out of the rooms': every path of a room goes to it, what is open is named."""
+    """Make the gateway's table out of the services': every path of a service goes to it, what is open is named."""
     from tollway.gateway.routes import API_CONTENT_POLICY, Route
 
-    for room in ROOMS.values():
-        upstream = rest_address(settings, room.name)
-        for prefix in sorted({*room.paths, *room.public, *room.login}):
-            auth = "public" if prefix in room.public else "user"
-            if prefix in room.login:
+    for service in SERVICES.values():
+        upstream = rest_address(settings, service.name)
+        for prefix in sorted({*service.paths, *service.public, *service.login}):
+            auth = "public" if prefix in service.public else "user"
+            if prefix in service.login:
                 yield Route(
                     name=f"{prefix} login",
                     prefix=prefix,
@@ -66,8 +66,8 @@ def routes(settings: Settings) -> Iterator[Any]:
 
 
 def make_verifier(settings: Settings, clock: Clock, tokens: "TokensAsyncStub") -> "Verifier":
-    """Make the checker of access tokens that fetches its keys through the tokens door."""
-    from tollway.fabric.bearer import Verifier
+    """Make the checker of access tokens that fetches its keys through the tokens service API."""
+    from tollway.fabric.access_tokens import Verifier
 
     async def keys() -> str:
         return (await tokens.GetKeys(tokens_pb2.GetKeysRequest())).jwks_json
@@ -76,13 +76,15 @@ def make_verifier(settings: Settings, clock: Clock, tokens: "TokensAsyncStub") -
 
 
 def gateway(
-    settings: Settings, clock: Clock, ask: Callable[[str], Any], limits: "Limits"
-) -> tuple[Component, Status]:
+    settings: Settings, clock: Clock, client: Callable[[str], Any], limits: "Limits"
+) -> tuple[Component, PlatformStatus]:
     """Build the REST edge, and what it shows of the platform's state."""
     from tollway.gateway.server import Gateway
 
-    addresses = {room.name: rest_address(settings, room.name) for room in ROOMS.values() if room.paths}
-    status, tokens = Status(settings, addresses), ask("tokens")
+    addresses = {
+        service.name: rest_address(settings, service.name) for service in SERVICES.values() if service.paths
+    }
+    status, tokens = PlatformStatus(settings, addresses), client("tokens")
     front = Gateway(
         settings.gateway,
         routes(settings),
@@ -96,20 +98,20 @@ def gateway(
     return front, status
 
 
-def edge(settings: Settings, clock: Clock, ask: Callable[[str], Any], worker: int) -> Component:
+def edge(settings: Settings, clock: Clock, client: Callable[[str], Any], worker: int) -> Component:
     """Build one worker of the network edge. It carries nobody to the platform's own services."""
     from tollway.edge.node import Edge
 
     denied = [*settings.edge.denied_services, *own_services(settings)]
     edge_settings = settings.edge.model_copy(update={"denied_services": denied})
-    return Edge(edge_settings, ask("access"), clock, f"edge-{worker}", settings.data / "edge")
+    return Edge(edge_settings, client("access"), clock, f"edge-{worker}", settings.data / "edge")
 
 
 def own_services(settings: Settings) -> list[str]:
     """List where the platform listens, and where its databases do, as host:port.
 
     Read from the settings that tell the processes of each other, so it is right in every shape: one process,
-    one machine, a process for each room, many machines. Unix sockets are out of a customer's reach anyway.
+    one machine, a process for each service, many machines. Unix sockets are out of a customer's reach anyway.
     """
     gateway, network, edge = settings.gateway, settings.network, settings.edge
     found = [
@@ -124,7 +126,7 @@ def own_services(settings: Settings) -> list[str]:
         *(address for known in network.rpc.values() for address in known.split(",")),
         *(address for address in network.rest.values() if not address.startswith("unix:")),
     ]
-    for url in (settings.database.url, *settings.database.rooms.values()):
+    for url in (settings.database.url, *settings.database.services.values()):
         found += _endpoints(url, 5432)
     found += _endpoints(network.redis, 6379)
     # Port 0 is any free one; only its own process knows which.

@@ -1,4 +1,4 @@
-"""Assembles one process out of its targets. The rooms cannot tell what was decided here."""
+"""Assembles one process out of its targets. The services cannot tell what was decided here."""
 
 import asyncio
 import logging
@@ -14,49 +14,49 @@ from tollway.fabric.secrets import load_or_make
 from tollway.kit.errors import Problem
 from tollway.kit.tasks import cancel, spawn
 from tollway.settings import Settings
-from tollway.topology import EDGE, GATEWAY, ROOMS, backends, door_policy, fronts, members
-from tollway.topology.neighbours import Neighbours
+from tollway.topology import EDGE, GATEWAY, SERVICES, backends, call_policy, fronts, members
+from tollway.topology.service_clients import ServiceClients
 
 _log = logging.getLogger(__name__)
 
 
 class Process:
-    """The rooms and fronts of one process, wired by the topology. Raises KeyError, SettingsWrong."""
+    """The services and fronts of one process, wired by the topology. Raises KeyError, InvalidSettings."""
 
     def __init__(self, settings: Settings, targets: Sequence[str], worker: int = 0) -> None:
         self.members = members(list(targets))
         self.life = Lifecycle()
         self._settings = settings
         self._clock: Clock = SystemClock()
-        self._doors = LocalServer(door_policy())
-        self._neighbours = Neighbours(settings, self._clock, self.members, self._doors)
+        self._apis = LocalServer(call_policy())
+        self._clients = ServiceClients(settings, self._clock, self.members, self._apis)
         self._prepares: dict[str, Callable[[], Any]] = {}
         self._preparing: list[asyncio.Task[None]] = []
         self._move_in()
         if GATEWAY in self.members:
             limits = backends.open_limits(settings)
-            front, status = fronts.gateway(settings, self._clock, self._neighbours.ask(GATEWAY), limits)
+            front, status = fronts.gateway(settings, self._clock, self._clients.client(GATEWAY), limits)
             self.life.add("limits", limits)
             self.life.add(
                 "status", status, after=[part for part in self.life.states if part.startswith("rest at")]
             )
             self.life.add(GATEWAY, front, after=["status", "limits"])
         if EDGE in self.members:
-            front = fronts.edge(settings, self._clock, self._neighbours.ask(EDGE), worker)
-            self.life.add(EDGE, front, after=["doors"])
+            front = fronts.edge(settings, self._clock, self._clients.client(EDGE), worker)
+            self.life.add(EDGE, front, after=["service APIs"])
         address = settings.network.admin.get(process_name(targets, worker), "")
         if address and GATEWAY not in self.members:
             self.life.add("admin", AdminServer(address, self._health))
 
     async def start(self) -> None:
-        """Bring everything up; afterwards the rooms prepare what they need (`prepared`). Raises StartFailed."""
+        """Bring everything up; afterwards the services prepare what they need (`prepared`). Raises StartFailed."""
         await self.life.start()
         self._preparing = [
             spawn(_until_done(name, work), f"{name}.prepared") for name, work in self._prepares.items()
         ]
 
     async def prepared(self) -> None:
-        """Wait until every room has prepared what it needs, such as the first catalogue."""
+        """Wait until every service has prepared what it needs, such as the first catalogue."""
         await asyncio.gather(*self._preparing)
 
     async def stop(self) -> None:
@@ -64,32 +64,32 @@ class Process:
         for task in self._preparing:
             await cancel(task)
         await self.life.stop()
-        await self._neighbours.close()
+        await self._clients.close()
 
     def states(self) -> dict[str, str]:
-        """Tell the state of every part, and of what the rooms prepare."""
+        """Tell the state of every part, and of what the services prepare."""
         preparing = {task.get_name(): "ready" if task.done() else "starting" for task in self._preparing}
         return {**self.life.states, **preparing}
 
     def _health(self) -> dict[str, str]:
         return {part: OK if state == "ready" else state for part, state in self.states().items()}
 
-    def facts(self) -> dict[str, Any]:
+    def events(self) -> dict[str, Any]:
         """Say what somebody outside would want to know of this process."""
         return {"members": self.members, "version": __version__}
 
     def _move_in(self) -> None:
-        rooms = [name for name in self.members if name in ROOMS]
-        if not rooms:
+        services = [name for name in self.members if name in SERVICES]
+        if not services:
             return
         # An edge alone needs no database, no REST and no bus, and should not carry them.
-        from tollway.topology.residents import Residents
+        from tollway.topology.service_host import ServiceHost
 
         settings = self._settings
         secrets = load_or_make(settings.data / "secrets" / "master.key", settings.security.master_key)
-        residents = Residents(settings, self._clock, secrets, self._neighbours, rooms)
-        residents.move_in(self.life, self._doors, self.states)
-        self._prepares = residents.prepares
+        host = ServiceHost(settings, self._clock, secrets, self._clients, services)
+        host.add_to(self.life, self._apis, self.states)
+        self._prepares = host.prepares
 
 
 def process_name(targets: Sequence[str], worker: int) -> str:

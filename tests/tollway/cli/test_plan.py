@@ -8,7 +8,7 @@ import pytest
 from tollway.cli.plan import DEMO_RANGE, OFFSETS, make_plan
 from tollway.edge.guard import Guard
 from tollway.settings import load
-from tollway.topology import EDGE, GATEWAY, ROOMS
+from tollway.topology import EDGE, GATEWAY, SERVICES
 from tollway.topology.fronts import own_services
 
 
@@ -26,13 +26,13 @@ def test_one_machine_is_a_business_and_its_edges(tmp_path: Path) -> None:
     assert json.loads(plan.environment["TOLLWAY_NETWORK__RPC"]) == {"*": "127.0.0.1:9050"}
 
 
-def test_split_is_a_process_for_each_room_with_an_address_of_its_own(tmp_path: Path) -> None:
+def test_split_is_a_process_for_each_service_with_an_address_of_its_own(tmp_path: Path) -> None:
     loaded = load({"data": str(tmp_path)})
     plan = make_plan(loaded.settings, loaded.origins, 9000, 1, split=True)
-    assert [child.name for child in plan.children] == [*ROOMS, GATEWAY, f"{EDGE}-0"]
+    assert [child.name for child in plan.children] == [*SERVICES, GATEWAY, f"{EDGE}-0"]
     rpc = json.loads(plan.environment["TOLLWAY_NETWORK__RPC"])
-    assert set(rpc) == set(ROOMS)
-    assert len(set(rpc.values())) == len(ROOMS)
+    assert set(rpc) == set(SERVICES)
+    assert len(set(rpc.values())) == len(SERVICES)
     assert len(set(plan.ports.values())) == len(plan.ports)
 
 
@@ -62,7 +62,7 @@ def test_every_port_of_the_platform_is_out_of_the_proxies_reach(
     given = {
         "TOLLWAY_EDGE__DENIED_SERVICES": json.dumps(operators),
         "TOLLWAY_DATABASE__URL": "postgresql://tollway:secret@db.internal/tollway",
-        "TOLLWAY_DATABASE__ROOMS": json.dumps({"ledger": "postgresql://u@10.0.0.5:6432,[fd00::5]/ledger"}),
+        "TOLLWAY_DATABASE__SERVICES": json.dumps({"ledger": "postgresql://u@10.0.0.5:6432,[fd00::5]/ledger"}),
         "TOLLWAY_NETWORK__REDIS": "redis://10.0.0.6",
     }
     loaded = load({"data": str(tmp_path)}, given if operators else {})

@@ -56,7 +56,7 @@ def test_a_damaged_operator_file_is_one_clear_line(tmp_path: Path) -> None:
 
 
 def test_a_lost_master_key_is_not_made_anew(tmp_path: Path) -> None:
-    for name in ("secrets/operator.json", "rooms/tokens.db"):
+    for name in ("secrets/operator.json", "services/tokens.db"):
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).touch()
     ended = command("up", "--data", str(tmp_path), "--port-base", "0")

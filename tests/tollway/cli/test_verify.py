@@ -10,8 +10,8 @@ from tests.kit.platform import command
 
 
 def test_without_the_master_key_it_says_so_and_makes_none(tmp_path: Path) -> None:
-    (tmp_path / "rooms").mkdir()
-    (tmp_path / "rooms" / "ledger.db").touch()
+    (tmp_path / "services").mkdir()
+    (tmp_path / "services" / "ledger.db").touch()
     ended = command("verify", "--data", str(tmp_path))
     assert ended.returncode == 2
     assert "master.key" in ended.stderr
@@ -33,10 +33,10 @@ FOREIGN = "CREATE TABLE note (text TEXT); INSERT INTO note VALUES ('milk')"
 def test_what_are_no_books_is_said_in_one_line(
     tmp_path: Path, make: Callable[[Path], None], said: str
 ) -> None:
-    (tmp_path / "rooms").mkdir()
+    (tmp_path / "services").mkdir()
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "master.key").write_text("ab" * 32)
-    make(tmp_path / "rooms" / "ledger.db")
+    make(tmp_path / "services" / "ledger.db")
     ended = command("verify", "--data", str(tmp_path))
     assert ended.returncode == 2
     assert said in ended.stderr
@@ -49,7 +49,7 @@ def test_books_of_another_version_are_not_read(tmp_path: Path) -> None:
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "master.key").write_text("ab" * 32)
     assert command("verify", "--data", str(tmp_path)).returncode == 0
-    books = sqlite3.connect(tmp_path / "rooms" / "ledger.db")
+    books = sqlite3.connect(tmp_path / "services" / "ledger.db")
     books.execute("UPDATE alembic_version SET version_num = 'ledger_9999'")
     books.commit()
     books.close()
@@ -63,7 +63,7 @@ def test_a_damaged_file_is_one_clear_line(tmp_path: Path, command_name: str, tab
     assert command("migrate", "--data", str(tmp_path)).returncode == 0
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "master.key").write_text("ab" * 32)
-    path = tmp_path / "rooms" / "ledger.db"
+    path = tmp_path / "services" / "ledger.db"
     books = sqlite3.connect(path)
     (page,) = books.execute("SELECT rootpage FROM sqlite_master WHERE name = ?", (table,)).fetchone()
     (size,) = books.execute("PRAGMA page_size").fetchone()

@@ -111,7 +111,7 @@ async def test_an_exhausted_allowance_is_asked_for_again_after_a_while(
         await until(lambda: allowance.available == 10_000)
 
 
-async def test_while_the_access_room_is_away_logins_hear_so_and_flows_wait(
+async def test_while_the_access_service_is_away_logins_hear_so_and_flows_wait(
     tmp_path: Path, access: FakeAccess
 ) -> None:
     access.unavailable = True
@@ -145,7 +145,7 @@ async def test_a_stopped_access_is_granted_nothing(tmp_path: Path, access: FakeA
         assert allowance.available == 0
 
 
-async def test_leases_that_the_access_room_gave_up_for_lost_are_not_spent(tmp_path: Path) -> None:
+async def test_leases_that_the_access_service_gave_up_for_lost_are_not_spent(tmp_path: Path) -> None:
     access = FakeAccess(valid_us=300_000)
     access.add()
     async with bench(tmp_path, access) as here:

@@ -76,7 +76,7 @@ async def test_wrong_credentials_are_remembered_for_a_moment_only() -> None:
     assert access.authentications == 3
 
 
-async def test_that_the_room_is_away_is_not_remembered() -> None:
+async def test_that_the_service_is_away_is_not_remembered() -> None:
     access = some_access()
     by = logins(access)
     access.unavailable = True

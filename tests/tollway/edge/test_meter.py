@@ -179,7 +179,7 @@ async def test_kill_9_in_mid_transfer_loses_nothing_but_the_call_in_flight(tmp_p
         assert access.overdrawn == access.shortfall == 0
 
 
-async def test_kill_9_while_the_access_room_is_away_is_settled_later_and_once(tmp_path: Path) -> None:
+async def test_kill_9_while_the_access_service_is_away_is_settled_later_and_once(tmp_path: Path) -> None:
     access = FakeAccess(lose_answers=10**6)  # everything is booked, nothing is acknowledged
     access.add()
     async with edge_process.reachable(access) as where, Origin(flood).serving() as origin:

@@ -251,7 +251,7 @@ async def test_a_change_cuts_its_flows_within_a_second_and_no_others(
             await client.close()
 
 
-async def test_without_the_access_room_flows_go_on_from_their_lease_and_logins_wait_for_nobody(
+async def test_without_the_access_service_flows_go_on_from_their_lease_and_logins_wait_for_nobody(
     tmp_path: Path,
 ) -> None:
     access = FakeAccess()
@@ -280,7 +280,7 @@ def books_agree_except(here: World, free: Client) -> None:
     free.writer.close()
 
 
-async def test_a_used_up_lease_waits_for_the_access_room_and_goes_on(tmp_path: Path) -> None:
+async def test_a_used_up_lease_waits_for_the_access_service_and_goes_on(tmp_path: Path) -> None:
     access = FakeAccess()
     access.add()
     async with world(tmp_path, web, access) as here:
@@ -353,7 +353,7 @@ async def test_flows_that_hear_of_a_stop_by_a_lease_end_for_that_reason(
 
 
 async def test_an_edge_that_was_stopped_for_too_long_moves_not_a_byte_more(tmp_path: Path) -> None:
-    """SIGSTOP, a sleeping laptop: the room has given the leases back to the customer meanwhile."""
+    """SIGSTOP, a sleeping laptop: the service has given the leases back to the customer meanwhile."""
     access = FakeAccess(valid_us=1_000_000)
     access.add()
     async with world(tmp_path, flood, access) as here:
@@ -372,7 +372,7 @@ async def test_an_edge_that_was_stopped_for_too_long_moves_not_a_byte_more(tmp_p
         await client.close()
 
 
-async def test_a_room_that_has_forgotten_the_node_is_told_of_it_without_any_use(tmp_path: Path) -> None:
+async def test_a_service_that_has_forgotten_the_node_is_told_of_it_without_any_use(tmp_path: Path) -> None:
     access = FakeAccess()
     access.add()
     async with world(tmp_path, echo, access) as here:
@@ -415,7 +415,7 @@ async def test_nobody_reaches_the_platform_through_the_proxy_whatever_is_allowed
 
 
 @pytest.mark.parametrize(("quiet_s", "warnings"), [(8.0, 0), (0.1, 1)])
-async def test_a_room_that_is_still_starting_is_no_reason_for_a_warning(
+async def test_a_service_that_is_still_starting_is_no_reason_for_a_warning(
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,

@@ -207,7 +207,7 @@ async def test_a_slow_reader_among_fast_ones_delays_nobody(tmp_path: Path) -> No
         await here.settled()
 
 
-def test_the_first_pipes_are_large_and_later_ones_leave_room_for_others() -> None:
+def test_the_first_pipes_are_large_and_later_ones_leave_service_for_others() -> None:
     pipes = Pipes()
     taken = [pipes.take() for _ in range(150)]
     sizes = [pipe.size for pipe in taken]

@@ -237,7 +237,7 @@ def kept_aside(folder: Path) -> list[dict[str, object]]:
 
 
 @pytest.mark.parametrize("left", [10**12, 0])
-async def test_what_a_lease_owed_that_the_room_has_forgotten_is_settled_once(
+async def test_what_a_lease_owed_that_the_service_has_forgotten_is_settled_once(
     tmp_path: Path, left: int
 ) -> None:
     """The node was away for days; where the customer has nothing left, it is the house's shortfall."""
@@ -355,7 +355,7 @@ async def test_what_may_pass_is_repeated_until_it_does(tmp_path: Path, refusal: 
     assert kept_aside(tmp_path) == []
 
 
-async def test_a_room_that_has_forgotten_the_node_is_told_of_it_again(tmp_path: Path) -> None:
+async def test_a_service_that_has_forgotten_the_node_is_told_of_it_again(tmp_path: Path) -> None:
     access = FakeAccess(unknown=True)
     access.add()
     async with bench(tmp_path, access) as here:

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from tests.kit.clock import FakeClock
-from tests.kit.databases import database, room_migrations
-from tests.kit.doors import TRANSPORTS, Transport, door
+from tests.kit.databases import database, service_migrations
 from tests.kit.gateway import ALICE, ORIGIN, PLENTY, eventually, house
-from tests.kit.tokens import USER, tokens_room, verifier_of
+from tests.kit.service_api import TRANSPORTS, Transport, api
+from tests.kit.tokens import USER, tokens_service, verifier_of
 from tollway.contracts import tokens_pb2_grpc
 from tollway.gateway.settings import LimitSettings
 from tollway.kit.errors import Unavailable
@@ -125,7 +125,7 @@ async def test_a_login_form_works_with_an_old_cookie_that_cannot_be_proved(tmp_p
 # ── cookies ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_the_cookie_stays_here_and_the_rooms_get_a_token(tmp_path: Path):
+async def test_the_cookie_stays_here_and_the_services_get_a_token(tmp_path: Path):
     async with house(tmp_path) as home:
         home.tokens.sessions["c-alice"] = "usr_alice"
         answer = await home.ask("GET", "/api/orders", COOKIE)
@@ -233,11 +233,11 @@ async def test_an_ended_session_is_out_at_once(tmp_path: Path, who: dict[str, st
         assert (await client.ask("GET", "/api/orders", bob)).status == 200
 
 
-async def test_while_the_tokens_room_is_down_known_sessions_go_on_and_new_ones_wait(tmp_path: Path):
+async def test_while_the_tokens_service_is_down_known_sessions_go_on_and_new_ones_wait(tmp_path: Path):
     async with house(tmp_path, auth_misses=PLENTY) as home:
         home.tokens.sessions["c-alice"] = "usr_alice"
         assert (await home.ask("GET", "/api/orders", COOKIE)).status == 200
-        home.tokens.problem = Unavailable("the tokens room does not answer")
+        home.tokens.problem = Unavailable("the tokens service does not answer")
         assert (await home.ask("GET", "/api/orders", COOKIE)).status == 200
         answer = await home.ask("GET", "/api/orders", b"Cookie: __Host-sid=c-bob\r\n")
         assert (answer.status, answer.code, answer.header("Retry-After")) == (503, "unavailable", "1")
@@ -254,19 +254,19 @@ async def test_judging_again_leaves_no_old_verdict_behind(tmp_path: Path):
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_with_the_real_tokens_room_a_session_lives_and_ends(tmp_path: Path, transport: Transport):
+async def test_with_the_real_tokens_service_a_session_lives_and_ends(tmp_path: Path, transport: Transport):
     clock = FakeClock()
     async with (
-        database("sqlite", tmp_path, clock, room_migrations("tokens"), "tokens") as db,
-        door(
-            transport, tokens_pb2_grpc, TokensRpc(room := tokens_room(db, clock)), caller="gateway"
+        database("sqlite", tmp_path, clock, service_migrations("tokens"), "tokens") as db,
+        api(
+            transport, tokens_pb2_grpc, TokensRpc(service := tokens_service(db, clock)), caller="gateway"
         ) as tokens,
-        house(tmp_path, tokens_stub=tokens.stub, verifier_of_room=verifier_of(room, clock)) as home,
+        house(tmp_path, tokens_stub=tokens.stub, verifier_of_service=verifier_of(service, clock)) as home,
     ):
-        opened = await room.open_session(
+        opened = await service.open_session(
             USER, "browser", roles=["customer"], amr=["pwd"], user_agent="x", ip="::1"
         )
-        program = await room.open_session(
+        program = await service.open_session(
             USER, "program", roles=["customer"], amr=["pwd"], user_agent="x", ip="::1"
         )
         cookie = f"Cookie: __Host-sid={opened.cookie}\r\n".encode()
@@ -274,7 +274,7 @@ async def test_with_the_real_tokens_room_a_session_lives_and_ends(tmp_path: Path
         proof = SAME_ORIGIN + f"X-Tollway-Csrf: {opened.csrf_token}\r\n".encode()
         assert (await home.ask("POST", "/api/orders", cookie, proof)).status == 200
         passed_on = (home.upstream.seen[-1].header("Authorization") or "").removeprefix("Bearer ")
-        assert (await verifier_of(room, clock).verify(passed_on)).user_id == USER
+        assert (await verifier_of(service, clock).verify(passed_on)).user_id == USER
         assert (await home.ask("GET", "/api/orders", bearer)).status == 200
         assert (await home.ask("GET", "/api/orders", bearer[:-4] + b"AA\r\n")).status == 401
 
@@ -283,8 +283,8 @@ async def test_with_the_real_tokens_room_a_session_lives_and_ends(tmp_path: Path
                 while (await home.ask("GET", "/api/orders", credential)).status != 401:
                     await asyncio.sleep(0.01)
 
-        await room.revoke("logout", session_id=opened.session.id, user_id=USER)
+        await service.revoke("logout", session_id=opened.session.id, user_id=USER)
         await refused(cookie)
         assert (await home.ask("GET", "/api/orders", bearer)).status == 200
-        await room.revoke("password_changed", user_id=USER)
+        await service.revoke("password_changed", user_id=USER)
         await refused(bearer)

@@ -663,10 +663,10 @@ async def test_a_hundred_at_once_share_no_answer(tmp_path: Path):
         assert home.upstream.connections <= 50
 
 
-# ── the rooms' own server ───────────────────────────────────────────────────────────────────────────
+# ── the services' own server ───────────────────────────────────────────────────────────────────────────
 
 
-async def test_before_the_server_of_the_rooms(tmp_path: Path):
+async def test_before_the_server_of_the_services(tmp_path: Path):
     app = FastAPI()
 
     @app.post("/api/orders")
@@ -683,11 +683,11 @@ async def test_before_the_server_of_the_rooms(tmp_path: Path):
         await socket.send_text(f"you said {await socket.receive_text()}")
         await socket.close()
 
-    server = RestServer(app, f"unix:{tmp_path / 'rooms.sock'}")
+    server = RestServer(app, f"unix:{tmp_path / 'services.sock'}")
     await server.start()
     try:
         async with house(
-            tmp_path, routes=lambda _: default_routes(f"unix:{tmp_path / 'rooms.sock'}")
+            tmp_path, routes=lambda _: default_routes(f"unix:{tmp_path / 'services.sock'}")
         ) as home:
             client = await home.client()
             for _ in range(3):

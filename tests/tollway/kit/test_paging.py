@@ -8,7 +8,7 @@ import pytest
 
 from tollway.kit.errors import Invalid
 from tollway.kit.money import MAX_UNITS
-from tollway.kit.paging import cut_page, decode_cursor, encode_cursor
+from tollway.kit.paging import decode_cursor, encode_cursor, make_page
 
 
 def cursor(text: bytes) -> str:
@@ -22,8 +22,8 @@ def test_a_list_reads_what_it_gave_out() -> None:
 
 
 def test_only_a_page_with_more_behind_it_has_a_cursor() -> None:
-    assert cut_page([1, 2], 2, lambda row: [row]).next_cursor == ""
-    page = cut_page([1, 2, 3], 2, lambda row: [row])
+    assert make_page([1, 2], 2, lambda row: [row]).next_cursor == ""
+    page = make_page([1, 2, 3], 2, lambda row: [row])
     assert (list(page.items), decode_cursor(page.next_cursor, int)) == ([1, 2], (2,))
 
 

@@ -1,4 +1,4 @@
-"""The map: what follows from the table of rooms."""
+"""The map: what follows from the table of services."""
 
 import importlib
 from graphlib import TopologicalSorter
@@ -7,9 +7,9 @@ import pytest
 
 from tollway.contracts.events import Event
 from tollway.fabric.rest.policy import policies
-from tollway.topology import ASKS, EDGE, GATEWAY, ROOMS, TARGETS, door_policy, members
+from tollway.topology import CALLS, EDGE, GATEWAY, SERVICES, TARGETS, call_policy, members
 
-WITH_REST = [room for room in ROOMS.values() if room.paths]
+WITH_REST = [service for service in SERVICES.values() if service.paths]
 
 
 def covers(prefix: str, path: str) -> bool:
@@ -21,43 +21,43 @@ def longest(paths: list[str], path: str) -> str:
 
 
 def test_commands_go_down_the_map_and_never_in_a_circle() -> None:
-    assert list(TopologicalSorter(ASKS).static_order())
+    assert list(TopologicalSorter(CALLS).static_order())
 
 
 def test_a_target_is_spelled_out_in_the_order_of_the_table() -> None:
     assert members(["edge", "ledger"]) == ("ledger", EDGE)
-    assert members(["all"]) == (*ROOMS, GATEWAY, EDGE)
+    assert members(["all"]) == (*SERVICES, GATEWAY, EDGE)
     assert set(members(["business"])) == set(TARGETS["business"])
     with pytest.raises(KeyError):
         members(["cellar"])
 
 
 def test_only_who_asks_may_ask() -> None:
-    policy = door_policy()
+    policy = call_policy()
     assert "orders" in policy["ledger"]
     assert "orders" not in policy["payments"]
     assert policy["access"] == {EDGE}
 
 
-def test_every_announced_fact_comes_from_a_room_and_audit_hears_all_of_them() -> None:
+def test_every_announced_event_comes_from_a_service_and_audit_hears_all_of_them() -> None:
     sources = {event.source for event in Event.by_topic.values()}
-    assert sources <= set(ROOMS)
-    assert sources <= set(ROOMS["audit"].hears)
+    assert sources <= set(SERVICES)
+    assert sources <= set(SERVICES["audit"].subscribers)
 
 
-@pytest.mark.parametrize("room", WITH_REST, ids=lambda room: room.name)
-def test_a_room_serves_exactly_what_the_gateway_sends_it(room) -> None:
-    everyone = [path for other in ROOMS.values() for path in other.paths]
-    router = importlib.import_module(f"tollway.services.{room.name}.http").router(None)
+@pytest.mark.parametrize("service", WITH_REST, ids=lambda service: service.name)
+def test_a_service_serves_exactly_what_the_gateway_sends_it(service) -> None:
+    everyone = [path for other in SERVICES.values() for path in other.paths]
+    router = importlib.import_module(f"tollway.services.{service.name}.http").router(None)
     for _, path in policies([router]):
-        assert longest(everyone, path) in room.paths, f"{path} is sent to another room"
+        assert longest(everyone, path) in service.paths, f"{path} is sent to another service"
 
 
-@pytest.mark.parametrize("room", WITH_REST, ids=lambda room: room.name)
-def test_what_needs_no_account_is_declared_in_both_places(room) -> None:
-    router = importlib.import_module(f"tollway.services.{room.name}.http").router(None)
+@pytest.mark.parametrize("service", WITH_REST, ids=lambda service: service.name)
+def test_what_needs_no_account_is_declared_in_both_places(service) -> None:
+    router = importlib.import_module(f"tollway.services.{service.name}.http").router(None)
     for (method, path), declared in policies([router]).items():
-        open_here = any(covers(prefix, path) for prefix in room.public)
+        open_here = any(covers(prefix, path) for prefix in service.public)
         assert open_here == (declared.permission == "public"), f"{method} {path}"
-        strict = method == "POST" and any(covers(prefix, path) for prefix in room.login)
+        strict = method == "POST" and any(covers(prefix, path) for prefix in service.login)
         assert strict == (declared.limit == "login"), f"{method} {path}"

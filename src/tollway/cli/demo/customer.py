@@ -90,7 +90,7 @@ class Customer:
         check(bool(held), f"the portfolio shows no {ASSET}")
         return held[0]
 
-    async def metered_is(self, wanted: Callable[[int], bool], fact: str) -> int:
+    async def metered_is(self, wanted: Callable[[int], bool], event: str) -> int:
         """Wait until everything is settled and the meter's total is as wanted; return it."""
         metered = 0
 
@@ -104,7 +104,7 @@ class Customer:
         try:
             return await until(look, "")
         except Untrue:
-            raise Untrue(f"{fact}, but the meter says {metered} after {PATIENCE_S:.0f} s") from None
+            raise Untrue(f"{event}, but the meter says {metered} after {PATIENCE_S:.0f} s") from None
 
     @property
     def _login(self) -> dict[str, str]:

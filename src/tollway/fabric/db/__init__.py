@@ -1,10 +1,10 @@
-"""The database port: one `Database` per room, on SQLite or PostgreSQL, with the same promises on both.
+"""The database port: one `Database` per service, on SQLite or PostgreSQL, with the same promises on both.
 
-- `transaction()` writes: all or nothing, facts (`tell`) and jobs (`enqueue`) included. SQLite has one writer
+- `transaction()` writes: all or nothing, events (`tell`) and jobs (`enqueue`) included. SQLite has one writer
   at a time (BEGIN IMMEDIATE); on PostgreSQL the isolation is READ COMMITTED.
 - `snapshot()` reads, never waits for a writer, and refuses to write.
-- No door may be called while a write transaction is open in the same task (`open_transaction` is checked
-  by the doors), so no lock ever waits for another room.
+- No service API may be called while a write transaction is open in the same task (`open_transaction` is checked
+  by the service APIs), so no lock ever waits for another service.
 """
 
 from tollway.fabric.db.database import Database, DatabaseUnusable, Tx

@@ -1,4 +1,4 @@
-"""A room's database and its transactions."""
+"""A service's database and its transactions."""
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -14,7 +14,7 @@ from tollway.fabric.db import tables
 from tollway.fabric.telemetry import correlation_id, traceparent
 from tollway.fabric.transactions import open_transaction
 from tollway.kit.ids import ids_after, new_id
-from tollway.kit.tasks import uncut
+from tollway.kit.tasks import run_to_completion
 
 Dialect = Literal["sqlite", "postgresql"]
 Params = Mapping[str, Any] | Sequence[Mapping[str, Any]]
@@ -44,9 +44,9 @@ class Engine(Protocol):
 
 
 _OUTBOX = "outbox (id, type, source, subject, at_us, data, correlation_id, traceparent)"
-_TELL_BY_ROW = f"INSERT INTO {_OUTBOX} VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608  our own table
+_PUBLISH_BY_ROW = f"INSERT INTO {_OUTBOX} VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608  our own table
 # Positions must appear in order of commit, or a reader would step over a late one: the lock comes before the first.
-_TELL_AT_ONCE = (
+_PUBLISH_AT_ONCE = (
     "WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock(hashtext(current_schema() || '.outbox'))) "  # noqa: S608
     f"INSERT INTO {_OUTBOX} SELECT told.* FROM turn, "
     "unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[]) AS told"
@@ -58,13 +58,13 @@ class DatabaseUnusable(Exception):
 
 
 class Tx:
-    """One open transaction: statements, facts and jobs that stand or fall together."""
+    """One open transaction: statements, events and jobs that stand or fall together."""
 
     def __init__(self, conn: AsyncConnection, dialect: Dialect, now_us: int) -> None:
         self.conn = conn
         self.dialect = dialect
         self.now_us = now_us
-        self.told: list[tuple[Any, ...]] = []
+        self.published: list[tuple[Any, ...]] = []
         self.enqueued: list[dict[str, Any]] = []
 
     async def run(self, statement: Executable, params: Params | None = None) -> CursorResult[Any]:
@@ -88,10 +88,10 @@ class Tx:
         """Make an INSERT that knows `on_conflict_do_nothing` and `on_conflict_do_update` here."""
         return sqlite.insert(table) if self.dialect == "sqlite" else postgresql.insert(table)
 
-    def tell(self, event: Event) -> None:
-        """Announce a fact: it is heard if and only if this transaction commits."""
+    def publish(self, event: Event) -> None:
+        """Announce an event: it is received if and only if this transaction commits."""
         data = event.model_dump_json()
-        self.told.append(
+        self.published.append(
             (
                 event.topic,
                 event.source,
@@ -121,37 +121,37 @@ class Tx:
                 "state": "ready",
                 "error": "",
                 "correlation_id": correlation_id.get(),
-                "made_us": self.now_us,
+                "created_at_us": self.now_us,
             }
         )
 
     async def flush(self) -> None:
-        """Write the facts and jobs; the last thing before the commit, so that the log's order is theirs."""
+        """Write the events and jobs; the last thing before the commit, so that the log's order is theirs."""
         if self.enqueued:
             await self.run(self.insert(tables.job).on_conflict_do_nothing(), self.enqueued)
-        if self.told:
-            ids = ids_after("evt", "", len(self.told), self.now_us)
-            rows = [(id_, *fact) for id_, fact in zip(ids, self.told, strict=True)]
+        if self.published:
+            ids = ids_after("evt", "", len(self.published), self.now_us)
+            rows = [(id_, *event) for id_, event in zip(ids, self.published, strict=True)]
             if self.dialect == "postgresql":
-                await self.conn.exec_driver_sql(_TELL_AT_ONCE, tuple(zip(*rows, strict=True)))
+                await self.conn.exec_driver_sql(_PUBLISH_AT_ONCE, tuple(zip(*rows, strict=True)))
             else:
-                await uncut(self.conn.exec_driver_sql(_TELL_BY_ROW, rows))
+                await run_to_completion(self.conn.exec_driver_sql(_PUBLISH_BY_ROW, rows))
 
     async def _execute(self, statement: Executable, params: Params | None) -> CursorResult[Any]:
         work = self.conn.execute(statement, params)
         # SQLite runs in a thread that cannot be stopped: a cancelled caller must wait for it, or the next statement
         # would run into this one. asyncpg cancels at the server and knows how to give the connection up.
-        result = await (uncut(work) if self.dialect == "sqlite" else work)
+        result = await (run_to_completion(work) if self.dialect == "sqlite" else work)
         return cast("CursorResult[Any]", result)
 
 
 class Database:
-    """One room's data. See the package docstring for what it promises."""
+    """One service's data. See the package docstring for what it promises."""
 
     def __init__(self, engine: Engine, clock: Clock) -> None:
         self.engine = engine
         self.clock = clock
-        self._on_facts: list[Wake] = []
+        self._on_events: list[Wake] = []
         self._on_jobs: list[Wake] = []
 
     @property
@@ -167,9 +167,9 @@ class Database:
         """Close the database."""
         await self.engine.stop()
 
-    def when_told(self, wake: Wake) -> None:
-        """Call `wake` after each commit that announced a fact."""
-        self._on_facts.append(wake)
+    def on_published(self, wake: Wake) -> None:
+        """Call `wake` after each commit that published an event."""
+        self._on_events.append(wake)
 
     def when_enqueued(self, wake: Wake) -> None:
         """Call `wake` after each commit that left a job."""
@@ -187,7 +187,7 @@ class Database:
                 await tx.flush()
             finally:
                 open_transaction.reset(token)
-        for wake in self._on_facts if tx.told else ():
+        for wake in self._on_events if tx.published else ():
             wake()
         for wake in self._on_jobs if tx.enqueued else ():
             wake()

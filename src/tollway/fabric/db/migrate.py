@@ -1,7 +1,7 @@
-"""Brings a room's database up to date: the plumbing tables first, then the room's own.
+"""Brings a service's database up to date: the plumbing tables first, then the service's own.
 
 Migrations are Alembic revisions in `migrations/` folders. The two histories are kept apart in two version
-tables, so a room never has to know of a change in the plumbing.
+tables, so a service never has to know of a change in the plumbing.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ from tollway.fabric.db.database import Database, DatabaseUnusable
 PLUMBING = Path(__file__).parent / "migrations"
 
 
-async def migrate(database: Database, room_migrations: Path | None) -> None:
+async def migrate(database: Database, service_migrations: Path | None) -> None:
     """Apply what is missing. Safe to run at every start and from several processes at once."""
     async with database.engine.writing() as conn:
         if database.dialect == "postgresql":
@@ -29,13 +29,13 @@ async def migrate(database: Database, room_migrations: Path | None) -> None:
                 "SELECT pg_advisory_xact_lock(hashtext(current_schema() || '.migrate'))"
             )
         await conn.run_sync(_upgrade, PLUMBING, "alembic_version_plumbing")
-        if room_migrations is not None:
-            await conn.run_sync(_upgrade, room_migrations, "alembic_version")
+        if service_migrations is not None:
+            await conn.run_sync(_upgrade, service_migrations, "alembic_version")
 
 
-async def check_current(database: Database, room_migrations: Path | None) -> None:
+async def check_current(database: Database, service_migrations: Path | None) -> None:
     """Raise DatabaseUnusable unless the database is whole and has just the tables that this version works with."""
-    assert room_migrations is not None, "a room without tables has nothing to check"
+    assert service_migrations is not None, "a service without tables has nothing to check"
     try:
         async with database.engine.reading() as conn:
             damage = await _damage(conn) if database.dialect == "sqlite" else ""
@@ -43,10 +43,12 @@ async def check_current(database: Database, room_migrations: Path | None) -> Non
     except DBAPIError as error:
         damage, found = str(error.orig), None
     if damage:
-        name = room_migrations.parent.name
+        name = service_migrations.parent.name
         raise DatabaseUnusable(f"the database of {name} is damaged ({damage}); put it back from a copy")
-    head = ScriptDirectory(str(room_migrations), version_locations=[str(room_migrations)]).get_current_head()
-    where = f"the database of {room_migrations.parent.name}"
+    head = ScriptDirectory(
+        str(service_migrations), version_locations=[str(service_migrations)]
+    ).get_current_head()
+    where = f"the database of {service_migrations.parent.name}"
     if found is None:
         raise DatabaseUnusable(f"{where} is empty, or another program's; check --data and database.url")
     if found != head:

@@ -1,4 +1,4 @@
-"""PostgreSQL through asyncpg: a schema per room, in one server or many."""
+"""PostgreSQL through asyncpg: a schema per service, in one server or many."""
 
 import time
 from collections.abc import AsyncGenerator
@@ -17,7 +17,7 @@ ALIVE_S = 1.0
 
 
 class PostgresDatabase:
-    """The engine behind a room's schema. `url` is `postgresql://user:password@host:port/name`."""
+    """The engine behind a service's schema. `url` is `postgresql://user:password@host:port/name`."""
 
     dialect: Dialect = "postgresql"
 

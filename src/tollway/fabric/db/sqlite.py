@@ -1,4 +1,4 @@
-"""SQLite: one file per room, WAL, one writer connection and a few readers.
+"""SQLite: one file per service, WAL, one writer connection and a few readers.
 
 Only the owner may read a file, as it may hold password hashes and mail. A small `.made` file beside it remembers that
 it was made: where it is lost, an empty one in its place would look like a business in which nobody has anything.
@@ -19,14 +19,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from tollway.fabric.db.database import DatabaseUnusable, Dialect
 from tollway.kit.errors import Unavailable
-from tollway.kit.tasks import uncut
+from tollway.kit.tasks import run_to_completion
 
 READERS = 3
 BUSY_TIMEOUT_MS = 10_000
 
 
 class SqliteDatabase:
-    """The engine behind a room's file. `durability` FULL survives a power cut, NORMAL a crash."""
+    """The engine behind a service's file. `durability` FULL survives a power cut, NORMAL a crash."""
 
     dialect: Dialect = "sqlite"
 
@@ -121,20 +121,20 @@ async def _whole(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection, None]:
     """
     conn = engine.connect()
     try:
-        await uncut(_begin(conn))
+        await run_to_completion(_begin(conn))
     except asyncio.CancelledError:
         # It was begun all the same: `uncut` raises only after the step has ended.
         if conn.sync_connection is not None:
-            await uncut(conn.close())
+            await run_to_completion(conn.close())
         raise
     try:
         yield conn
-        await uncut(conn.commit())
+        await run_to_completion(conn.commit())
     except BaseException:
-        await uncut(conn.rollback())
+        await run_to_completion(conn.rollback())
         raise
     finally:
-        await uncut(conn.close())
+        await run_to_completion(conn.close())
 
 
 async def _begin(conn: AsyncConnection) -> None:

@@ -1,10 +1,10 @@
-"""The plumbing tables that every room's database carries beside the room's own.
+"""The plumbing tables that every service's database carries beside the service's own.
 
-outbox            what the room announced, in order; the readable log behind its `Facts` door
-inbox             which foreign facts the room has taken in, so that a repeat is harmless
-reader            how far each neighbour has read this room's outbox, noted now and then
-hearing           how far the room has read each neighbour's log
-dead_letter       facts that a handler refused too often, kept for a person, who may have them heard `again`
+outbox            what the service published, in order; the readable log behind its `Events` service API
+inbox             which foreign events the service has taken in, so that a repeat is harmless
+subscription      how far each subscriber has read this service's outbox, noted now and then
+consumer_offset   how far the service has read each publisher's outbox
+dead_letter       events that a handler refused too often, kept for a person, who may have them received `again`
 job               durable work: due time, attempts, lease
 http_idempotency  answers already given under an Idempotency-Key
 """
@@ -35,22 +35,22 @@ outbox = Table(
 inbox = Table(
     "inbox",
     metadata,
-    Column("fact_id", Text, primary_key=True),
+    Column("event_id", Text, primary_key=True),
     Column("source", Text, nullable=False),
-    Column("heard_us", Int64, nullable=False),
+    Column("received_at_us", Int64, nullable=False),
     sqlite_strict=True,
 )
 
-reader = Table(
-    "reader",
+subscription = Table(
+    "subscription",
     metadata,
     Column("name", Text, primary_key=True),
     Column("position", Int64, nullable=False),
     sqlite_strict=True,
 )
 
-hearing = Table(
-    "hearing",
+consumer_offset = Table(
+    "consumer_offset",
     metadata,
     Column("source", Text, primary_key=True),
     Column("position", Int64, nullable=False),
@@ -60,14 +60,14 @@ hearing = Table(
 dead_letter = Table(
     "dead_letter",
     metadata,
-    Column("fact_id", Text, primary_key=True),
+    Column("event_id", Text, primary_key=True),
     Column("source", Text, nullable=False),
     Column("type", Text, nullable=False),
     Column("data", Text, nullable=False),
     Column("error", Text, nullable=False),
     Column("at_us", Int64, nullable=False),
-    # The fact as it came; what was parked before there was this column has none.
-    Column("envelope", LargeBinary, nullable=True),
+    # The event as it came.
+    Column("envelope", LargeBinary, nullable=False),
     Column("again", Flag, nullable=False),
     sqlite_strict=True,
 )
@@ -86,7 +86,7 @@ job = Table(
     Column("state", Text, nullable=False),
     Column("error", Text, nullable=False),
     Column("correlation_id", Text, nullable=False),
-    Column("made_us", Int64, nullable=False),
+    Column("created_at_us", Int64, nullable=False),
     UniqueConstraint("kind", "unique_key"),
     Index(
         "ix_job_due", "due_us", sqlite_where=text("state = 'ready'"), postgresql_where=text("state = 'ready'")
@@ -103,7 +103,7 @@ http_idempotency = Table(
     Column("status", Int64, nullable=False),
     Column("body", Text, nullable=False),
     Column("locked_until_us", Int64, nullable=False),
-    Column("made_us", Int64, nullable=False),
-    Index("ix_http_idempotency_made", "made_us"),
+    Column("created_at_us", Int64, nullable=False),
+    Index("ix_http_idempotency_created", "created_at_us"),
     sqlite_strict=True,
 )

@@ -1,4 +1,4 @@
-"""Durable and timed work of a room.
+"""Durable and timed work of a service.
 
 `tx.enqueue(kind, payload)` leaves a job in the transaction that made it necessary. The `Worker` runs it outside
 any transaction, at least once: a job is leased, so that a killed worker's job is taken up again; a failure is

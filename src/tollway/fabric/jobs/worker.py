@@ -38,12 +38,12 @@ class Timed:
 
 
 class Worker:
-    """Runs the jobs and the timed work of one room."""
+    """Runs the jobs and the timed work of one service."""
 
     def __init__(
-        self, room: Any, database: Database, jobs: Jobs, timed: Mapping[str, Timed] | None = None
+        self, service: Any, database: Database, jobs: Jobs, timed: Mapping[str, Timed] | None = None
     ) -> None:
-        self._room = room
+        self._service = service
         self._db = database
         self._jobs = jobs
         self._timed = timed or {}
@@ -90,7 +90,7 @@ class Worker:
     async def _repeat(self, name: str, timed: Timed) -> None:
         while True:
             try:
-                await timed.run(self._room)
+                await timed.run(self._service)
             except Exception:  # noqa: BLE001
                 # Timed work comes round again; its failure must not end it.
                 _log.exception("timed work %s failed", name)
@@ -125,7 +125,7 @@ class Worker:
         correlation_id.set(row.correlation_id)
         try:
             async with asyncio.timeout(JOB_TIMEOUT_S):
-                await self._jobs[row.kind](self._room, row.payload)
+                await self._jobs[row.kind](self._service, row.payload)
         except Exception as error:  # noqa: BLE001
             # Whatever went wrong, the job stays: later, or for a person.
             await self._failed(row, error)

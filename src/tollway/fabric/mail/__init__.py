@@ -27,7 +27,7 @@ class Mailer(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredMessage:
     """A message as the development inbox shows it. `links` are those in its text, in order."""
 
     id: str
@@ -43,11 +43,11 @@ class Kept:
 class Inbox(Protocol):
     """What can be read of a development inbox."""
 
-    async def messages(self, to: str = "", limit: int = 100) -> list[Kept]:
+    async def messages(self, to: str = "", limit: int = 100) -> list[StoredMessage]:
         """Return the newest messages, the newest first; only those to one address when `to` is given."""
         ...
 
-    async def message(self, message_id: str) -> Kept:
+    async def message(self, message_id: str) -> StoredMessage:
         """Return one message. Raises NotFound."""
         ...
 

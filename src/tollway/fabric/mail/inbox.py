@@ -10,7 +10,7 @@ from datetime import UTC
 from email.message import EmailMessage
 from pathlib import Path
 
-from tollway.fabric.mail import Kept
+from tollway.fabric.mail import StoredMessage
 from tollway.kit.errors import NotFound, Unavailable
 from tollway.kit.ids import is_id, new_id
 from tollway.kit.times import SECOND_US
@@ -35,11 +35,11 @@ class InboxMailer:
                 f"the development inbox {self._folder} cannot be written: {error.strerror}"
             ) from error
 
-    async def messages(self, to: str = "", limit: int = 100) -> list[Kept]:
+    async def messages(self, to: str = "", limit: int = 100) -> list[StoredMessage]:
         """Return the newest messages, the newest first; only those to one address when `to` is given."""
         return await asyncio.to_thread(self._newest, to.strip().lower(), limit)
 
-    async def message(self, message_id: str) -> Kept:
+    async def message(self, message_id: str) -> StoredMessage:
         """Return one message. Raises NotFound."""
         # The id becomes a file name, so its shape is checked first.
         kept = await asyncio.to_thread(self._read, message_id) if is_id("eml", message_id) else None
@@ -59,8 +59,8 @@ class InboxMailer:
         unfinished.rename(self._folder / f"{name}.eml")
         self._remove_all_but(self._limit)
 
-    def _newest(self, to: str, limit: int) -> list[Kept]:
-        found: list[Kept] = []
+    def _newest(self, to: str, limit: int) -> list[StoredMessage]:
+        found: list[StoredMessage] = []
         for path in reversed(self._paths()):
             kept = self._read(path.stem)
             if kept is not None and (not to or to in _addresses(kept.to)):
@@ -69,14 +69,14 @@ class InboxMailer:
                     break
         return found
 
-    def _read(self, message_id: str) -> Kept | None:
+    def _read(self, message_id: str) -> StoredMessage | None:
         try:
             raw = (self._folder / f"{message_id}.eml").read_bytes()
         except FileNotFoundError:
             return None
         message = email.message_from_bytes(raw, policy=email.policy.default)
         text = _part(message, "plain")
-        return Kept(
+        return StoredMessage(
             id=message_id,
             at_us=_sent_at_us(message),
             sender=str(message["From"] or ""),

@@ -1,7 +1,7 @@
-"""The REST side of the rooms: one application per process, the same manners on every route.
+"""The REST side of the services: one application per process, the same rules on every route.
 
-A room offers `router(room) -> APIRouter`. Every route declares its policy with `**policy(...)`; an application with a
-route that does not is refused at start. Errors are problem documents (RFC 9457) made in one place.
+A service offers `router(service) -> APIRouter`. Every route declares its policy with `**policy(...)`; an application
+with a route that does not is refused at start. Errors are problem documents (RFC 9457) made in one place.
 """
 
 from tollway.fabric.rest.app import build_app
@@ -17,13 +17,14 @@ from tollway.fabric.rest.fields import (
 )
 from tollway.fabric.rest.idempotency import Answer, idempotent
 from tollway.fabric.rest.policy import Policy, policy
-from tollway.fabric.rest.principal import IdempotencyKey, Principal, Who, browser_session
+from tollway.fabric.rest.principal import CurrentUser, IdempotencyKey, Principal, browser_session
 from tollway.fabric.rest.server import RestServer
 
 __all__ = [
     "PRINTABLE",
     "Answer",
     "Body",
+    "CurrentUser",
     "IdempotencyKey",
     "MoneyText",
     "NaturalUnits",
@@ -34,7 +35,6 @@ __all__ = [
     "RestServer",
     "UnitsText",
     "UtcTime",
-    "Who",
     "browser_session",
     "build_app",
     "idempotent",

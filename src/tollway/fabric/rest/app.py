@@ -1,4 +1,4 @@
-"""Builds the REST application of a process from its rooms' routers."""
+"""Builds the REST application of a process from its services' routers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -10,11 +10,11 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tollway import __version__
-from tollway.fabric.bearer import Revocations, Verifier
+from tollway.fabric.access_tokens import Revocations, Verifier
 from tollway.fabric.rest import docs, problems
 from tollway.fabric.rest.policy import policies
 from tollway.fabric.rest.principal import authorize
-from tollway.fabric.rpc import acting
+from tollway.fabric.rpc import call_context
 from tollway.kit.errors import TooLarge
 from tollway.kit.ids import new_id
 
@@ -60,7 +60,7 @@ def build_app(
         app.include_router(router)
     problems.install(app, declared)
     docs.install(app)
-    app.add_middleware(Manners)
+    app.add_middleware(RequestContextMiddleware)
     app.add_route("/livez", _alive)
     app.add_route("/readyz", partial(_ready, states))
     return app
@@ -76,7 +76,7 @@ async def _ready(states: Callable[[], Mapping[str, str]], _request: Request) -> 
     return JSONResponse({"status": "ready" if ready else "starting", "parts": parts}, 200 if ready else 503)
 
 
-class Manners:
+class RequestContextMiddleware:
     """What every request gets: a correlation id, a deadline, and a limit to its body."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -96,7 +96,7 @@ class Manners:
         correlation = headers.get(b"x-correlation-id", b"").decode("latin-1")[:64] or new_id("cor")
         scope[problems.CORRELATION] = correlation
         parent = headers.get(b"traceparent", b"").decode("latin-1")[:64]
-        with acting(correlation_id=correlation, traceparent=parent, timeout_s=REQUEST_TIMEOUT_S):
+        with call_context(correlation_id=correlation, traceparent=parent, timeout_s=REQUEST_TIMEOUT_S):
             await self._app(scope, _Limited(receive), send)
 
 

@@ -18,7 +18,7 @@ PROBLEM = {"$ref": "#/components/schemas/Problem"}
 
 
 def install(app: FastAPI) -> None:
-    """Serve the document and its page; every process serves the whole, whatever rooms it runs."""
+    """Serve the document and its page; every process serves the whole, whatever services it runs."""
     app.add_route("/api/openapi.json", _document)
     app.add_route("/api/docs", _page)
 

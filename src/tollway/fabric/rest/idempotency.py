@@ -66,7 +66,7 @@ async def _claim(database: Database, principal: str, key: str, request_hash: str
     async with database.transaction() as tx:
         mine = (_table.c.principal == principal) & (_table.c.key == key)
         # All of this principal's, not just this key: nobody else would ever remove them.
-        old = (_table.c.principal == principal) & (_table.c.made_us < tx.now_us - KEPT_US)
+        old = (_table.c.principal == principal) & (_table.c.created_at_us < tx.now_us - KEPT_US)
         await tx.run(delete(_table).where(old))
         row = {
             "principal": principal,
@@ -75,7 +75,7 @@ async def _claim(database: Database, principal: str, key: str, request_hash: str
             "status": 0,
             "body": "",
             "locked_until_us": tx.now_us + LOCK_S * SECOND_US,
-            "made_us": tx.now_us,
+            "created_at_us": tx.now_us,
         }
         claimed = await tx.run(tx.insert(_table).on_conflict_do_nothing(), row)
         if claimed.rowcount:

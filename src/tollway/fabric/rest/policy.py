@@ -75,7 +75,7 @@ def policies(routers: Iterable[APIRouter]) -> dict[tuple[str, str], Policy]:
     found: dict[tuple[str, str], Policy] = {}
     for router in routers:
         for route in router.routes:
-            assert isinstance(route, APIRoute), f"{route} is not a plain route; mount rooms' routers flat"
+            assert isinstance(route, APIRoute), f"{route} is not a plain route; mount services' routers flat"
             declared = policy_of(route)
             writes = set(route.methods or ()) - {"GET", "HEAD", "OPTIONS"}
             assert declared.audit or not writes, (

@@ -7,10 +7,10 @@ from fastapi import Depends, Header, Request
 from fastapi.routing import APIRoute
 
 from tollway.contracts.errors import IdempotencyKeyMissing
-from tollway.fabric.bearer import BROWSER, Revocations, Verifier
+from tollway.fabric.access_tokens import BROWSER, Revocations, Verifier
+from tollway.fabric.rest.json_strictness import check_json
 from tollway.fabric.rest.policy import policy_of
-from tollway.fabric.rest.strict import check_json
-from tollway.fabric.rpc import acting
+from tollway.fabric.rpc import call_context
 from tollway.kit.errors import Forbidden, Invalid, Problem, Unauthenticated, UnsupportedMediaType
 
 MAX_KEY_LENGTH = 255
@@ -28,7 +28,7 @@ class Principal:
 
 
 async def authorize(request: Request):
-    """Check the route's policy against the bearer token; the rooms never trust the gateway for this.
+    """Check the route's policy against the bearer token; the services never trust the gateway for this.
 
     Raises Unauthenticated without a valid token, Forbidden when the roles do not suffice, UnsupportedMediaType for
     a body that does not say that it is JSON: one that a form of a foreign page could send is never read as such, and
@@ -44,7 +44,7 @@ async def authorize(request: Request):
         yield
         return
     request.state.principal = principal
-    with acting(user_id=principal.user_id):
+    with call_context(user_id=principal.user_id):
         yield
 
 
@@ -107,5 +107,5 @@ async def _idempotency_key(
     return idempotency_key
 
 
-Who = Annotated[Principal, Depends(_who)]
+CurrentUser = Annotated[Principal, Depends(_who)]
 IdempotencyKey = Annotated[str, Depends(_idempotency_key)]

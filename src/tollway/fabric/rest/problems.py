@@ -14,7 +14,7 @@ from starlette.routing import compile_path
 
 from tollway.contracts.errors import IdempotencyKeyMissing
 from tollway.fabric.rest.principal import admit
-from tollway.fabric.rpc import acting
+from tollway.fabric.rpc import call_context
 from tollway.fabric.telemetry import correlation_id
 from tollway.kit.errors import Internal, Invalid, Malformed, NotFound, Problem
 
@@ -79,7 +79,7 @@ def install(app: FastAPI, known: Iterable[tuple[str, str]] = ()) -> None:
     async def on_bug(request: Request, error: Exception) -> JSONResponse:
         _log.error("%s %s failed", request.method, request.url.path, exc_info=error)
         # This handler runs outside of what every request gets, so the id is brought back by hand.
-        with acting(correlation_id=request.scope.get(CORRELATION, "")):
+        with call_context(correlation_id=request.scope.get(CORRELATION, "")):
             return respond(Internal(), request.url.path)
 
     app.add_exception_handler(Problem, on_problem)

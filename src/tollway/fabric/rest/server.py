@@ -59,7 +59,7 @@ class RestServer:
             path.unlink(missing_ok=True)
             listening = socket.socket(socket.AF_UNIX)
             listening.bind(str(path))
-            # Only the same user may talk to the rooms directly; everybody else goes through the gateway.
+            # Only the same user may talk to the services directly; everybody else goes through the gateway.
             path.chmod(0o600)
         else:
             host, _, port = self._address.rpartition(":")

@@ -1,7 +1,7 @@
-"""Doors: how a room asks its neighbours, and nothing in the room can tell how far away they are.
+"""Service APIs: how a service asks its neighbours, and nothing in the service can tell how far away they are.
 
-A door is a gRPC service defined in `contracts/<room>.proto`. A room receives its neighbours as generated
-stubs and serves its own door by a generated servicer. There are two transports with one behaviour:
+A service API is a gRPC service defined in `contracts/<service>.proto`. A service receives its neighbours as generated
+stubs and serves its own service API by a generated servicer. There are two transports with one behaviour:
 
     LocalServer · LocalChannel     within a process: a direct await, about ten microseconds, no bytes made
     RpcServer · RemoteChannel      between processes: gRPC with mutual TLS, below a millisecond; in `rpc.server` and
@@ -12,19 +12,19 @@ On both:
   the call being served. When it passes, the far side is cancelled and `DeadlineExceeded` raised. A stream has
   none of its own, only the caller's.
 - `current()` tells the servicer who asks, for which user, under which correlation id and trace. `acting(...)`
-  sets these where work enters the platform (a request, a job, a fact).
+  sets these where work enters the platform (a request, a job, an event).
 - A refusal is a `Problem` and arrives as the same class. Anything else that is raised is logged where it
   happened and arrives as `Internal`, without its text.
 - A neighbour that cannot be reached raises `Unavailable`. A call is repeated only if it had not left yet;
-  whether to ask again after that is for the room that asks, as methods are idempotent by their keys.
-- The policy says which room may ask which door; others get `Forbidden`.
+  whether to ask again after that is for the service that asks, as methods are idempotent by their keys.
+- The policy says which service may ask which service API; others get `Forbidden`.
 - No call may be made while a write transaction is open in the same task.
 - Calls are counted and timed; `channel.faults` plans failures for tests.
 
 The servicer's `context` argument is None in process and must not be used.
 """
 
-from tollway.fabric.rpc.call import DEFAULT_TIMEOUT_S, Call, acting, current
+from tollway.fabric.rpc.call import DEFAULT_TIMEOUT_S, Call, call_context, current
 from tollway.fabric.rpc.channel import Channel, Stream
 from tollway.fabric.rpc.faults import Faults
 from tollway.fabric.rpc.local import LocalChannel, LocalServer
@@ -39,6 +39,6 @@ __all__ = [
     "LocalServer",
     "Policy",
     "Stream",
-    "acting",
+    "call_context",
     "current",
 ]

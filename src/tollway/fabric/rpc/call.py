@@ -1,6 +1,6 @@
 """Who asks, on whose behalf, under which correlation id, and until when: the context of a call.
 
-It travels with every call through a door, in process or over the network, and is read with `current()`.
+It travels with every call through a service API, in process or over the network, and is read with `current()`.
 """
 
 from collections.abc import Generator
@@ -18,7 +18,7 @@ DEFAULT_TIMEOUT_S = 5.0
 class Call(NamedTuple):
     """The circumstances of the work in hand.
 
-    `caller_service` is the room that asks (proved by its certificate when it is another process),
+    `caller_service` is the service that asks (proved by its certificate when it is another process),
     `user_id` the person it acts for, `deadline` the moment of `time.monotonic()` after which nobody
     waits for the answer any more (None: no limit).
     """
@@ -44,7 +44,7 @@ def current() -> Call:
 
 
 @contextmanager
-def acting(
+def call_context(
     *,
     user_id: str | None = None,
     correlation_id: str | None = None,
@@ -86,7 +86,7 @@ Tokens = tuple[Token[Call], Token[str], Token[str]]
 
 
 def enter(call: Call) -> Tokens:
-    """Make `call` the current one in this task; facts and log lines carry its correlation id."""
+    """Make `call` the current one in this task; events and log lines carry its correlation id."""
     return (
         _current.set(call),
         telemetry.correlation_id.set(call.correlation_id),

@@ -1,4 +1,4 @@
-"""The asking side of a door, the same on every transport: what `XStub(channel)` is bound to.
+"""The asking side of a service API, the same on every transport: what `XStub(channel)` is bound to.
 
 Each call: no write transaction may be open, the deadline is the nearer of the caller's and the default,
 planned faults strike, the outcome is counted, and every refusal is a `Problem`.
@@ -19,7 +19,7 @@ import grpc.aio
 from tollway.fabric.rpc.call import DEFAULT_TIMEOUT_S, Call, outgoing
 from tollway.fabric.rpc.faults import Faults
 from tollway.fabric.rpc.metrics import Meter
-from tollway.fabric.rpc.policy import door_of
+from tollway.fabric.rpc.policy import service_of
 from tollway.fabric.transactions import open_transaction
 from tollway.kit.errors import DeadlineExceeded, Problem
 from tollway.kit.tasks import spawn
@@ -28,35 +28,35 @@ READ_AHEAD = 16
 
 
 class Channel(grpc.aio.Channel):
-    """A way to reach neighbours, as one room, in the shape of a gRPC channel, so that generated stubs fit."""
+    """A way to reach neighbours, as one service, in the shape of a gRPC channel, so that generated stubs fit."""
 
     def __init__(self, caller: str) -> None:
         self.caller = caller
         self.faults = Faults()
 
     @abstractmethod
-    async def ask(self, path: str, request: Any, call: Call, codec: "Codec") -> Any:
-        """Carry one call to the door and its answer back. The deadline has not passed yet."""
+    async def unary(self, path: str, request: Any, call: Call, codec: "Codec") -> Any:
+        """Carry one call to the service API and its answer back. The deadline has not passed yet."""
 
     @abstractmethod
-    def asks(self, path: str, request: Any, call: Call, codec: "Codec") -> AsyncGenerator[Any]:
+    def stream(self, path: str, request: Any, call: Call, codec: "Codec") -> AsyncGenerator[Any]:
         """Carry a call with a stream of answers."""
 
     def unary_unary(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, method: str, request_serializer: Any = None, response_deserializer: Any = None, **_: Any
-    ) -> "Ask":
+    ) -> "UnaryCall":
         """Bind a method with one answer; generated stubs call this."""
-        return Ask(self, method, Codec(request_serializer, response_deserializer))
+        return UnaryCall(self, method, Codec(request_serializer, response_deserializer))
 
     def unary_stream(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, method: str, request_serializer: Any = None, response_deserializer: Any = None, **_: Any
-    ) -> "AskStream":
+    ) -> "StreamCall":
         """Bind a method with a stream of answers; generated stubs call this."""
-        return AskStream(self, method, Codec(request_serializer, response_deserializer))
+        return StreamCall(self, method, Codec(request_serializer, response_deserializer))
 
     def stream_unary(self, *_: Any, **__: Any) -> NoReturn:
-        """Refuse: no door streams its requests."""
-        raise NotImplementedError("no door streams its requests")
+        """Refuse: no service API streams its requests."""
+        raise NotImplementedError("no service API streams its requests")
 
     stream_stream = stream_unary
 
@@ -96,13 +96,13 @@ class Codec:
         self.read = read
 
 
-class Ask:
+class UnaryCall:
     """One method of a neighbour: `await stub.Post(request)` or `await stub.Post(request, timeout=1.0)`."""
 
     def __init__(self, channel: Channel, path: str, codec: Codec) -> None:
         self._channel, self._path, self._codec = channel, path, codec
-        self._door, self._method = door_of(path)
-        self._meter = Meter("ask", self._door, self._method)
+        self._api, self._method = service_of(path)
+        self._meter = Meter("ask", self._api, self._method)
 
     async def __call__(self, request: Any, *, timeout: float = DEFAULT_TIMEOUT_S) -> Any:  # noqa: ASYNC109  the shape of gRPC
         """Ask and return the answer. `timeout` is in seconds. Raises Problem."""
@@ -115,10 +115,10 @@ class Ask:
             if (call.left_s() or 0) <= 0:
                 raise DeadlineExceeded
             if channel.faults.planned:
-                channel.faults.strike(self._door, self._method, lost=False)
-            answer = await channel.ask(self._path, request, call, self._codec)
+                channel.faults.strike(self._api, self._method, lost=False)
+            answer = await channel.unary(self._path, request, call, self._codec)
             if channel.faults.planned:
-                channel.faults.strike(self._door, self._method, lost=True)
+                channel.faults.strike(self._api, self._method, lost=True)
             code = "ok"
             return answer
         except Problem as problem:
@@ -131,13 +131,13 @@ class Ask:
             self._meter.count(code, perf_counter() - began)
 
 
-class AskStream:
+class StreamCall:
     """One streaming method of a neighbour: `async for item in stub.Follow(request)`."""
 
     def __init__(self, channel: Channel, path: str, codec: Codec) -> None:
         self._channel, self._path, self._codec = channel, path, codec
-        self._door, self._method = door_of(path)
-        self._meter = Meter("ask", self._door, self._method)
+        self._api, self._method = service_of(path)
+        self._meter = Meter("ask", self._api, self._method)
 
     def __call__(self, request: Any, *, timeout: float | None = None) -> "Stream":
         """Ask and return the stream of answers.
@@ -154,10 +154,10 @@ class AskStream:
             left_s = call.left_s()
             if left_s is not None and left_s <= 0:
                 raise DeadlineExceeded
-            self._channel.faults.strike(self._door, self._method, lost=False)
-            async for answer in self._channel.asks(self._path, request, call, self._codec):
+            self._channel.faults.strike(self._api, self._method, lost=False)
+            async for answer in self._channel.stream(self._path, request, call, self._codec):
                 yield answer
-                self._channel.faults.strike(self._door, self._method, lost=True)
+                self._channel.faults.strike(self._api, self._method, lost=True)
             code = "ok"
         except Problem as problem:
             code = problem.code
@@ -199,13 +199,13 @@ class _Inbox:
 
     def __init__(self) -> None:
         self._items: deque[Any] = deque()
-        self._room = asyncio.Semaphore(READ_AHEAD)
+        self._service = asyncio.Semaphore(READ_AHEAD)
         self._news = asyncio.Event()
         self._ended = False
         self._error: Problem | None = None
 
     async def put(self, item: Any) -> None:
-        await self._room.acquire()
+        await self._service.acquire()
         self._items.append(item)
         self._news.set()
 
@@ -222,7 +222,7 @@ class _Inbox:
                 raise self._error
             self._news.clear()
             await self._news.wait()
-        self._room.release()
+        self._service.release()
         return self._items.popleft()
 
 

@@ -1,8 +1,8 @@
-"""Failures on request: how tests see what a room does when a neighbour does not answer.
+"""Failures on request: how tests see what a service does when a neighbour does not answer.
 
     channel.faults.add("ledger.Post")                  the next call fails before it is sent
     channel.faults.add("ledger.Post", lost=True)       it is carried out, but the answer is lost
-    channel.faults.add("ledger", times=3)              any method of that door, three times
+    channel.faults.add("ledger", times=3)              any method of that service API, three times
 
 Every channel has a `faults`, local or remote, and it costs one test of an empty list.
 """
@@ -29,17 +29,17 @@ class Faults:
         self.planned: list[Fault] = []
 
     def add(self, where: str, problem: Problem | None = None, *, times: int = 1, lost: bool = False) -> None:
-        """Plan `problem` (Unavailable unless given) for `where`: a door, or `door.Method`."""
+        """Plan `problem` (Unavailable unless given) for `where`: a service API, or `service API.Method`."""
         self.planned.append(Fault(where, problem or Unavailable(f"{where} does not answer"), times, lost))
 
     def clear(self) -> None:
         """Forget every planned failure."""
         self.planned.clear()
 
-    def strike(self, door: str, method: str, *, lost: bool) -> None:
+    def strike(self, api: str, method: str, *, lost: bool) -> None:
         """Raise the next failure planned for this call, if there is one."""
         for fault in self.planned:
-            if fault.lost is lost and fault.where in {door, f"{door}.{method}"}:
+            if fault.lost is lost and fault.where in {api, f"{api}.{method}"}:
                 fault.times -= 1
                 if fault.times <= 0:
                     self.planned.remove(fault)

@@ -1,7 +1,7 @@
-"""The door within one process: the caller's await reaches the servicer directly, nothing is serialized.
+"""The service API within one process: the caller's await reaches the servicer directly, nothing is serialized.
 
 `LocalServer` takes servicers through the generated `add_XServicer_to_server(servicer, server)`;
-`LocalChannel(server, "orders")` is what the room orders binds its stubs to. Messages are handed over as
+`LocalChannel(server, "orders")` is what the service orders binds its stubs to. Messages are handed over as
 they are: neither side changes one after it gave it away.
 """
 
@@ -23,7 +23,7 @@ from tollway.kit.errors import DeadlineExceeded, Unavailable
 
 
 class LocalServer(grpc.aio.Server):
-    """The doors that are served in this process. Open from the start; `stop` closes them."""
+    """The service APIs that are served in this process. Open from the start; `stop` closes them."""
 
     def __init__(self, policy: Policy | None = None) -> None:
         self._policy = policy
@@ -40,15 +40,15 @@ class LocalServer(grpc.aio.Server):
         """Do nothing: the generated code registers the same methods by name as well."""
 
     async def start(self) -> None:
-        """Open the doors."""
+        """Open the service APIs."""
         self._open = True
 
     async def stop(self, grace: float | None = None) -> None:  # noqa: ARG002  the shape of gRPC
-        """Close the doors: calls from now on raise Unavailable."""
+        """Close the service APIs: calls from now on raise Unavailable."""
         self._open = False
 
     def method(self, path: str) -> Served:
-        """Find the method served at `path`. Raises Unavailable when there is none or the doors are closed."""
+        """Find the method served at `path`. Raises Unavailable when there is none or the service APIs are closed."""
         method = self._methods.get(path)
         if method is None or not self._open:
             raise Unavailable(f"{path} is not served here now")
@@ -56,11 +56,11 @@ class LocalServer(grpc.aio.Server):
 
     def add_insecure_port(self, address: str) -> NoReturn:
         """Refuse: nothing listens within a process."""
-        raise NotImplementedError(f"{address}: a local door has no port")
+        raise NotImplementedError(f"{address}: a local service API has no port")
 
     def add_secure_port(self, address: str, server_credentials: grpc.ServerCredentials) -> NoReturn:
         """Refuse: nothing listens within a process."""
-        raise NotImplementedError(f"{address}: a local door has no port")
+        raise NotImplementedError(f"{address}: a local service API has no port")
 
     async def wait_for_termination(self, timeout: float | None = None) -> NoReturn:  # noqa: ASYNC109  the shape of gRPC
         """Refuse: nothing runs here that could end."""
@@ -68,13 +68,13 @@ class LocalServer(grpc.aio.Server):
 
 
 class LocalChannel(Channel):
-    """Reaches the doors of a `LocalServer` as the room `caller`."""
+    """Reaches the service APIs of a `LocalServer` as the service `caller`."""
 
     def __init__(self, server: LocalServer, caller: str) -> None:
         super().__init__(caller)
         self._server = server
 
-    async def ask(self, path: str, request: Any, call: Call, codec: Codec) -> Any:  # noqa: ARG002
+    async def unary(self, path: str, request: Any, call: Call, codec: Codec) -> Any:  # noqa: ARG002
         """Await the servicer. At the deadline it is cancelled and DeadlineExceeded raised."""
         method = self._server.method(path)
         try:
@@ -83,7 +83,7 @@ class LocalChannel(Channel):
         except TimeoutError:
             raise DeadlineExceeded from None
 
-    async def asks(self, path: str, request: Any, call: Call, codec: Codec) -> AsyncGenerator[Any]:  # noqa: ARG002
+    async def stream(self, path: str, request: Any, call: Call, codec: Codec) -> AsyncGenerator[Any]:  # noqa: ARG002
         """Iterate the servicer's answers. At the deadline it is cancelled and DeadlineExceeded raised."""
         method = self._server.method(path)
         try:

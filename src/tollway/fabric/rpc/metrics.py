@@ -1,14 +1,16 @@
-"""Counts and times of calls through the doors, seen from both sides of each."""
+"""Counts and times of calls through the service APIs, seen from both sides of each."""
 
 from prometheus_client import Counter, Histogram
 
 CALLS = Counter(
-    "tollway_door_calls_total", "Calls through a door, by outcome.", ["side", "door", "method", "code"]
+    "tollway_api_calls_total",
+    "Calls through a service API, by outcome.",
+    ["side", "service API", "method", "code"],
 )
 SECONDS = Histogram(
-    "tollway_door_seconds",
+    "tollway_api_seconds",
     "Seconds from the ask to the answer.",
-    ["side", "door", "method"],
+    ["side", "service API", "method"],
     buckets=(0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10),
 )
 
@@ -16,8 +18,8 @@ SECONDS = Histogram(
 class Meter:
     """The series of one method, bound ahead, so that counting a call takes about a microsecond."""
 
-    def __init__(self, side: str, door: str, method: str) -> None:
-        self._names = (side, door, method)
+    def __init__(self, side: str, api: str, method: str) -> None:
+        self._names = (side, api, method)
         self._seconds = SECONDS.labels(*self._names)
         self._ok = CALLS.labels(*self._names, "ok")
 

@@ -1,4 +1,4 @@
-"""Which room may ask which door. Topology draws the map; both transports hold callers to it."""
+"""Which service may ask which service API. Topology draws the map; both transports hold callers to it."""
 
 from collections.abc import Collection, Mapping
 
@@ -7,14 +7,14 @@ from tollway.kit.errors import Forbidden
 Policy = Mapping[str, Collection[str]]
 
 
-def door_of(path: str) -> tuple[str, str]:
-    """Split `/tollway.ledger.v1.Ledger/Post` into the door `ledger` and the method `Post`."""
+def service_of(path: str) -> tuple[str, str]:
+    """Split `/tollway.ledger.v1.Ledger/Post` into the service API `ledger` and the method `Post`."""
     service, _, method = path.lstrip("/").partition("/")
     parts = service.split(".")
     return (parts[1] if len(parts) > 2 else service), method
 
 
-def check(policy: Policy | None, door: str, caller: str) -> None:
-    """Let `caller` through `door` or raise Forbidden. No policy admits everybody; a door it omits, nobody."""
-    if policy is not None and caller not in policy.get(door, ()):
-        raise Forbidden(f"{caller or 'an unnamed caller'} may not ask {door}")
+def check(policy: Policy | None, api: str, caller: str) -> None:
+    """Admit `caller` to an API or raise Forbidden. No policy admits everybody; an API it omits, nobody."""
+    if policy is not None and caller not in policy.get(api, ()):
+        raise Forbidden(f"{caller or 'an unnamed caller'} may not ask {api}")

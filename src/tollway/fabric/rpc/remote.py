@@ -1,4 +1,4 @@
-"""The door to another process: a gRPC channel with mutual TLS, to one or several servers of a service."""
+"""The service API to another process: a gRPC channel with mutual TLS, to one or several servers of a service."""
 
 from __future__ import annotations  # grpc's call types have parameters for the checker only
 
@@ -27,7 +27,7 @@ _SERVICE_CONFIG = '{"loadBalancingConfig": [{"round_robin": {}}]}'
 
 
 class RemoteChannel(Channel):
-    """Reaches `service` at `addresses` as the room `caller`, with that room's certificate.
+    """Reaches `service` at `addresses` as the service `caller`, with that service's certificate.
 
     Several addresses (`host:port`, all numeric or one name that resolves to several) share the calls in
     turn. A call waits up to `connect_wait_s` for a connection before it raises Unavailable, since nothing
@@ -50,7 +50,7 @@ class RemoteChannel(Channel):
         self._look_again = 0.0
         self._channel: grpc.aio.Channel | None = None
 
-    async def ask(self, path: str, request: Any, call: Call, codec: Codec) -> Any:
+    async def unary(self, path: str, request: Any, call: Call, codec: Codec) -> Any:
         """Send the request and return the answer."""
         channel = await self._connected(call)
         method = channel.unary_unary(path, codec.write, codec.read)
@@ -59,7 +59,7 @@ class RemoteChannel(Channel):
         except grpc.aio.AioRpcError as error:
             raise read_problem(error) from None
 
-    async def asks(self, path: str, request: Any, call: Call, codec: Codec) -> AsyncGenerator[Any]:
+    async def stream(self, path: str, request: Any, call: Call, codec: Codec) -> AsyncGenerator[Any]:
         """Send the request and yield the answers as they come."""
         channel = await self._connected(call)
         method = channel.unary_stream(path, codec.write, codec.read)

@@ -1,4 +1,4 @@
-"""The door for other processes: a gRPC server with mutual TLS that knows its callers by their certificates."""
+"""The service API for other processes: a gRPC server with mutual TLS that knows its callers by their certificates."""
 
 from __future__ import annotations  # grpc's handler type has parameters for the checker only
 
@@ -34,10 +34,10 @@ _OPTIONS = (
 
 
 class RpcServer(grpc.aio.Server):
-    """Serves doors on `address` (`host:port`; port 0 picks one). May be started again after a stop.
+    """Serves service APIs on `address` (`host:port`; port 0 picks one). May be started again after a stop.
 
     `service` is whose certificate in `certificates` it shows; a renewed file is used from the next
-    connection on. With `reflect`, tools can list the doors.
+    connection on. With `reflect`, tools can list the service APIs.
     """
 
     def __init__(
@@ -102,7 +102,7 @@ class RpcServer(grpc.aio.Server):
             await server.stop(grace)
 
     def add_insecure_port(self, address: str) -> NoReturn:
-        """Refuse: doors are never open without TLS."""
+        """Refuse: service APIs are never open without TLS."""
         raise NotImplementedError(f"{address}: services speak over mutual TLS only")
 
     def add_secure_port(self, address: str, server_credentials: grpc.ServerCredentials) -> NoReturn:

@@ -1,4 +1,4 @@
-"""The answering side of a door, the same on every transport."""
+"""The answering side of a service API, the same on every transport."""
 
 from __future__ import annotations  # grpc's handler type has parameters for the checker only
 
@@ -12,7 +12,7 @@ import grpc
 
 from tollway.fabric.rpc.call import Call, enter, leave
 from tollway.fabric.rpc.metrics import Meter
-from tollway.fabric.rpc.policy import Policy, check, door_of
+from tollway.fabric.rpc.policy import Policy, check, service_of
 from tollway.kit.errors import Internal, Problem
 
 _log = logging.getLogger(__name__)
@@ -22,12 +22,12 @@ class Served:
     """One method of a servicer: checks the caller, sets the context, turns surprises into `Internal`."""
 
     def __init__(self, path: str, handler: grpc.RpcMethodHandler[Any, Any], policy: Policy | None) -> None:
-        self.door, self.method = door_of(path)
+        self.api, self.method = service_of(path)
         self._policy = policy
         self._unary: Callable[[Any, Any], Awaitable[Any]] | None = handler.unary_unary  # pyright: ignore[reportAttributeAccessIssue]
         self._stream: Callable[[Any, Any], AsyncGenerator[Any]] | None = handler.unary_stream  # pyright: ignore[reportAttributeAccessIssue]
-        assert self._unary or self._stream, f"{path} streams its requests, which no door does"
-        self._meter = Meter("answer", self.door, self.method)
+        assert self._unary or self._stream, f"{path} streams its requests, which no service API does"
+        self._meter = Meter("answer", self.api, self.method)
 
     async def answer(self, request: Any, call: Call) -> Any:
         """Carry out one call. Raises Problem only, whatever happens inside."""
@@ -36,7 +36,7 @@ class Served:
         code = "ok"
         tokens = enter(call)
         try:
-            check(self._policy, self.door, call.caller_service)
+            check(self._policy, self.api, call.caller_service)
             return await self._unary(request, None)
         except Exception as error:
             problem = self._problem(error)
@@ -58,7 +58,7 @@ class Served:
         code = "ok"
         enter(call)
         try:
-            check(self._policy, self.door, call.caller_service)
+            check(self._policy, self.api, call.caller_service)
             async for answer in self._stream(request, None):
                 yield answer
         except Exception as error:
@@ -76,7 +76,7 @@ class Served:
     def _problem(self, error: Exception) -> Problem:
         if isinstance(error, Problem):
             return error
-        _log.error("%s.%s failed", self.door, self.method, exc_info=error)
+        _log.error("%s.%s failed", self.api, self.method, exc_info=error)
         return Internal()
 
 

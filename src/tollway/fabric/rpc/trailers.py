@@ -56,7 +56,7 @@ def read_problem(error: grpc.aio.AioRpcError) -> Problem:
     if code in {
         grpc.StatusCode.UNAVAILABLE,
         grpc.StatusCode.CANCELLED,  # the far side ended the call: it is stopping
-        grpc.StatusCode.UNIMPLEMENTED,  # it serves other doors, as during an upgrade
+        grpc.StatusCode.UNIMPLEMENTED,  # it serves other service APIs, as during an upgrade
     }:
         return Unavailable()
     return Internal()

@@ -25,6 +25,6 @@ Invariants
 - Changes are numbered without gaps, in the order in which they were committed.
 
 Neighbours: asks `ledger` (Reserve, RecordUse, Release, GetAccount) and `catalog` (GetProduct); hears
-UserStateChanged from `identity`; announces ResourceProvisioned, ResourceStateChanged, CredentialIssued,
+UserStateChanged from `identity`; publishes ResourceProvisioned, ResourceStateChanged, CredentialIssued,
 CredentialRevoked, SessionAccounted; is asked by the edge.
 """

@@ -4,14 +4,14 @@ from tollway.fabric.jobs import Timed
 from tollway.services.access.service import Access
 
 
-async def sweep(room: Access) -> None:
+async def sweep(service: Access) -> None:
     """Close what vanished nodes left open, and give back what they held."""
-    await room.charging.sweep()
+    await service.charging.sweep()
 
 
-async def forget(room: Access) -> None:
+async def forget(service: Access) -> None:
     """Delete leases that ended long ago."""
-    await room.charging.forget()
+    await service.charging.forget()
 
 
 TIMED = {"sweep": Timed(15.0, sweep), "forget": Timed(3600.0, forget)}

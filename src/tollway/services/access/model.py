@@ -52,8 +52,8 @@ class Resource:
     state: State
     label: str
     limits: Limits
-    made_us: int
-    changed_us: int
+    created_at_us: int
+    updated_at_us: int
 
     def become(self, state: State, *, by_operator: bool = False) -> "Resource":
         """Return the resource in another state.
@@ -85,7 +85,7 @@ class Credential:
     username: str
     label: str
     by_connect: bool
-    made_us: int
+    created_at_us: int
 
 
 _PLAIN = "abcdefghijkmnpqrstuvwxyz23456789"

@@ -1,4 +1,4 @@
-"""Access's door, for edge nodes."""
+"""Access's service API, for edge nodes."""
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
@@ -13,20 +13,20 @@ from tollway.services.access.store.charging import Endpoint
 class AccessRpc(access_pb2_grpc.AccessServicer):
     """Serves `contracts/access.proto`."""
 
-    def __init__(self, room: Access) -> None:
-        self._room = room
+    def __init__(self, service: Access) -> None:
+        self._service = service
 
     async def OpenNode(
         self, request: access_pb2.OpenNodeRequest, context: Any
     ) -> access_pb2.OpenNodeResponse:
         """Note that a node is up. Raises Invalid."""
         endpoints = [Endpoint(one.protocol, one.host, one.port) for one in request.endpoints]
-        sequence = await self._room.charging.open_node(request.node, request.boot_id, endpoints)
+        sequence = await self._service.charging.open_node(request.node, request.boot_id, endpoints)
         return access_pb2.OpenNodeResponse(change_sequence=sequence)
 
     async def Authenticate(self, request: access_pb2.AuthenticateRequest, context: Any) -> access_pb2.Grant:
         """Give a verdict. Raises BadCredentials, ResourceInactive, NoAllowance."""
-        grant = await self._room.charging.authenticate(request.username, request.secret, request.protocol)
+        grant = await self._service.charging.authenticate(request.username, request.secret, request.protocol)
         return access_pb2.Grant(
             resource_id=grant.resource_id,
             user_id=grant.user_id,
@@ -39,7 +39,7 @@ class AccessRpc(access_pb2_grpc.AccessServicer):
 
     async def Lease(self, request: access_pb2.LeaseRequest, context: Any) -> access_pb2.LeaseResponse:
         """Reserve a slice. Raises UnknownNode, NotFound, Invalid."""
-        granted = await self._room.charging.lease(
+        granted = await self._service.charging.lease(
             request.node, request.resource_id, request.lease_id, request.want_bytes
         )
         return access_pb2.LeaseResponse(
@@ -51,7 +51,7 @@ class AccessRpc(access_pb2_grpc.AccessServicer):
 
     async def Report(self, request: access_pb2.ReportRequest, context: Any) -> access_pb2.ReportResponse:
         """Settle use. Raises UnknownNode, NotFound, Invalid, Conflict."""
-        settled = await self._room.charging.report(
+        settled = await self._service.charging.report(
             request.node,
             request.lease_id,
             [_flow(record) for record in request.records],
@@ -63,7 +63,7 @@ class AccessRpc(access_pb2_grpc.AccessServicer):
         self, request: access_pb2.FollowChangesRequest, context: Any
     ) -> AsyncIterator[access_pb2.Change]:
         """Yield changes after a number, then live ones, with heartbeats between. Raises UnknownNode."""
-        async with aclosing(self._room.changes.follow(request.node, request.after)) as changes:
+        async with aclosing(self._service.changes.follow(request.node, request.after)) as changes:
             async for change in changes:
                 yield access_pb2.Change(
                     sequence=change.sequence,

@@ -1,7 +1,7 @@
-"""Audit: a record of everything that was announced, which proves that it was not altered.
+"""Audit: a record of everything that was published, which proves that it was not altered.
 
 Promises
-- Every fact that any room announces becomes one entry, once, in the order in which it arrives here.
+- Every event that any service publishes becomes one entry, once, in the order in which it arrives here.
 - Each entry carries the SHA-256 of the entry before it and of itself, so a changed, missing, added or moved entry
   is found by `Verify`, which anybody can recompute (see `model.seal`).
 - The tables refuse to be changed: triggers stop UPDATE and DELETE on both engines.
@@ -14,5 +14,5 @@ Invariants
 - What this cannot show by itself: somebody with full power over the database can rewrite the whole end of the record,
   head included. So note the head that `Verify` returns somewhere else from time to time, and compare.
 
-Neighbours: hears every room; asks nobody; is asked by `tollway verify` and by operators.
+Neighbours: hears every service; asks nobody; is asked by `tollway verify` and by operators.
 """

@@ -43,7 +43,7 @@ class VerdictView(BaseModel):
     findings: tuple[str, ...]
 
 
-def router(room: Audit) -> APIRouter:
+def router(service: Audit) -> APIRouter:
     """Make the routes under /api/admin/audit."""
     api = APIRouter(tags=["operators"])
 
@@ -65,13 +65,13 @@ def router(room: Audit) -> APIRouter:
         cursor: str = "",
     ) -> EntryList:
         """List what happened, newest first."""
-        page = await room.entries(subject, topic, limit, cursor)
+        page = await service.entries(subject, topic, limit, cursor)
         return EntryList(items=[_view(entry) for entry in page.items], next_cursor=page.next_cursor)
 
     @api.get("/api/admin/audit/verify", **READ)
     async def verify() -> VerdictView:
         """Recompute the record from its first entry and say where it was altered, if it was."""
-        verdict = await room.verify()
+        verdict = await service.verify()
         return VerdictView(
             ok=verdict.ok, entries=verdict.entries, head=verdict.head, findings=verdict.findings
         )

@@ -20,7 +20,7 @@ _EMAIL = re.compile(r"[^\s@<>()\[\]\",;:]+@[^\s@<>()\[\]\",;:]+")
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """What is recorded of one fact. `data` is canonical JSON text, without e-mail addresses."""
+    """What is recorded of one event. `data` is canonical JSON text, without e-mail addresses."""
 
     event_id: str
     topic: str
@@ -51,7 +51,7 @@ class Head:
 def happening(
     *, event_id: str, topic: str, source: str, subject: str, at_us: int, correlation_id: str, data_json: str
 ) -> Happening:
-    """Make what is recorded of a fact; the actor is who the fact names as such, or else the user it is about."""
+    """Make what is recorded of an event; the actor is who the event names as such, or else the user it is about."""
     data = withhold(json.loads(data_json))
     fields = cast("dict[str, Any]", data) if isinstance(data, dict) else {}
     return Happening(

@@ -1,4 +1,4 @@
-"""The door of audit."""
+"""The service API of audit."""
 
 from typing import Any
 
@@ -11,22 +11,22 @@ from tollway.services.audit.service import Audit
 class AuditRpc(audit_pb2_grpc.AuditServicer):
     """Serves `contracts/audit.proto`."""
 
-    def __init__(self, room: Audit) -> None:
-        self._room = room
+    def __init__(self, service: Audit) -> None:
+        self._service = service
 
     async def ListEntries(
         self, request: audit_pb2.ListEntriesRequest, context: Any
     ) -> audit_pb2.ListEntriesResponse:
         """Return entries, newest first. Raises Invalid for a strange cursor."""
         limit = request.limit or DEFAULT_LIMIT
-        page = await self._room.entries(request.subject, request.topic, limit, request.cursor)
+        page = await self._service.entries(request.subject, request.topic, limit, request.cursor)
         return audit_pb2.ListEntriesResponse(
             entries=[_entry(entry) for entry in page.items], next_cursor=page.next_cursor
         )
 
     async def Verify(self, request: audit_pb2.VerifyRequest, context: Any) -> audit_pb2.VerifyResponse:
         """Recompute the chain. It takes about ten seconds for a million entries: ask with a long timeout."""
-        verdict = await self._room.verify()
+        verdict = await self._service.verify()
         return audit_pb2.VerifyResponse(
             ok=verdict.ok, entries=verdict.entries, head=verdict.head, findings=verdict.findings
         )

@@ -1,9 +1,9 @@
-"""Records what is announced, shows it, and proves that it is whole."""
+"""Records what is published, shows it, and proves that it is whole."""
 
 from dataclasses import dataclass
 
 from tollway.fabric.db import Database, Tx
-from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, cut_page, decode_cursor
+from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, decode_cursor, make_page
 from tollway.services.audit import store
 from tollway.services.audit.model import Entry, Happening, Inspection, Unreadable, append
 
@@ -23,7 +23,7 @@ class Verdict:
 
 
 class Audit:
-    """The room."""
+    """The service."""
 
     def __init__(self, db: Database) -> None:
         self.db = db
@@ -44,7 +44,7 @@ class Audit:
         limit = max(1, min(limit, MAX_LIMIT))
         async with self.db.snapshot() as tx:
             rows = await store.newest(tx, subject, topic, before, limit + 1)
-        return cut_page(rows, limit, lambda entry: [entry.sequence])
+        return make_page(rows, limit, lambda entry: [entry.sequence])
 
     async def verify(self, known_head: str = "") -> Verdict:
         """Recompute the whole chain, in one consistent view of it, and say where it breaks.

@@ -60,7 +60,7 @@ async def read_head(tx: Tx) -> Head:
 
 
 async def knows(tx: Tx, event_id: str) -> bool:
-    """Tell whether a fact is recorded already."""
+    """Tell whether an event is recorded already."""
     return await tx.scalar(select(entry.c.sequence).where(entry.c.event_id == event_id)) is not None
 
 

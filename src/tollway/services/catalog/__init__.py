@@ -11,8 +11,8 @@ Promises
 Invariants
 - A product's lot size and unit never change; what it sells for does, and every change is kept.
 - The ledger's account house/catalog/<asset>/inventory is the only truth about what is left to sell; this
-  room knows only what was put up.
+  service knows only what was put up.
 
-Neighbours: asks `ledger` (assets, the inventory's balance, issuance); announces `PriceChanged`; is asked by
+Neighbours: asks `ledger` (assets, the inventory's balance, issuance); publishes `PriceChanged`; is asked by
 `orders` for products and prices.
 """

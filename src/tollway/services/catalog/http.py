@@ -8,13 +8,13 @@ from pydantic import BaseModel, Field
 from tollway.fabric.rest import (
     Answer,
     Body,
+    CurrentUser,
     IdempotencyKey,
     MoneyText,
     PositiveMoney,
     PositiveUnits,
     UnitsText,
     UtcTime,
-    Who,
     idempotent,
     policy,
 )
@@ -166,46 +166,46 @@ class IssueView(BaseModel):
     done: bool
 
 
-def router(room: Catalog) -> APIRouter:
+def router(service: Catalog) -> APIRouter:
     """Make the routes of the catalogue."""
     api = APIRouter(tags=["catalogue"])
-    _browsing(api, room)
-    _pricing(api, room)
-    _operating(api, room)
+    _browsing(api, service)
+    _pricing(api, service)
+    _operating(api, service)
     return api
 
 
-def _browsing(api: APIRouter, room: Catalog) -> None:
+def _browsing(api: APIRouter, service: Catalog) -> None:
     @api.get("/api/catalog/assets", **PUBLIC)
     async def assets(currency: CurrencyQuery = "") -> AssetList:
         """List everything on sale, with prices."""
-        return AssetList(items=[_asset(offer) for offer in await room.offers(currency)])
+        return AssetList(items=[_asset(offer) for offer in await service.offers(currency)])
 
     @api.get("/api/catalog/assets/{asset}", response_model=AssetView, **PUBLIC)
     async def asset(asset: AssetPath, request: Request, currency: CurrencyQuery = "") -> Response:
         """Show one asset, with its price."""
-        return tagged(request, _asset(await room.offer(asset, currency)))
+        return tagged(request, _asset(await service.offer(asset, currency)))
 
     @api.get("/api/billing/plans", **PUBLIC)
     @api.get("/api/catalog/plans", **PUBLIC)
     async def plans(currency: CurrencyQuery = "") -> PlanList:
         """List the packs on sale at their price now."""
-        return PlanList(items=[_plan(pack) for pack in await room.plans(currency)])
+        return PlanList(items=[_plan(pack) for pack in await service.plans(currency)])
 
     @api.get("/api/catalog/locations", **PUBLIC)
     async def locations() -> LocationList:
         """List where traffic can leave."""
-        return LocationList(items=[_location(one) for one in room.locations()])
+        return LocationList(items=[_location(one) for one in service.locations()])
 
 
-def _pricing(api: APIRouter, room: Catalog) -> None:
+def _pricing(api: APIRouter, service: Catalog) -> None:
     @api.get("/api/catalog/prices", **PUBLIC)
     async def prices(
         asset: AssetQuery, currency: CurrencyQuery = "", limit: LimitQuery = DEFAULT_LIMIT, cursor: str = ""
     ) -> PriceHistory:
         """Show the price of an asset now, and its list prices so far, newest first."""
-        now = await room.price(asset, currency)
-        page = await room.price_history(asset, currency, limit, cursor)
+        now = await service.price(asset, currency)
+        page = await service.price_history(asset, currency, limit, cursor)
         items = [ListPriceView(list_price=listed.per_lot, since=listed.from_us) for listed in page.items]
         return PriceHistory(asset=asset, now=_price(now), items=items, next_cursor=page.next_cursor)
 
@@ -215,7 +215,7 @@ def _pricing(api: APIRouter, room: Catalog) -> None:
     )
     async def calculate(body: Calculation) -> EstimateView:
         """Say what a quantity would cost now. Needs no account and binds nobody."""
-        estimate = await room.calculate(body.asset, body.quantity, body.currency)
+        estimate = await service.calculate(body.asset, body.quantity, body.currency)
         return EstimateView(
             asset=body.asset,
             quantity=body.quantity,
@@ -227,14 +227,14 @@ def _pricing(api: APIRouter, room: Catalog) -> None:
         )
 
 
-def _operating(api: APIRouter, room: Catalog) -> None:
+def _operating(api: APIRouter, service: Catalog) -> None:
     @api.patch(
         "/api/admin/prices",
         **policy(permission="admin:write", owner="any", audit="catalog:price:set"),
     )
-    async def set_price(body: NewPrice, who: Who) -> NewPriceView:
+    async def set_price(body: NewPrice, who: CurrentUser) -> NewPriceView:
         """List an asset at another price from now on. Quotes that were given are kept."""
-        listed = await room.set_price(body.asset, body.currency, body.list_price, who.user_id)
+        listed = await service.set_price(body.asset, body.currency, body.list_price, who.user_id)
         return NewPriceView(
             asset=listed.asset, currency=listed.currency, list_price=listed.per_lot, since=listed.from_us
         )
@@ -245,14 +245,14 @@ def _operating(api: APIRouter, room: Catalog) -> None:
         response_model=IssueView,
         **policy(permission="admin:write", owner="any", audit="catalog:capacity:issue"),
     )
-    async def add_capacity(body: NewCapacity, who: Who, key: IdempotencyKey) -> Response:
+    async def add_capacity(body: NewCapacity, who: CurrentUser, key: IdempotencyKey) -> Response:
         """Put more of an asset up for sale."""
 
         async def work() -> Answer:
-            issue = await room.add_capacity(body.asset, body.quantity, who.user_id, key)
+            issue = await service.add_capacity(body.asset, body.quantity, who.user_id, key)
             return Answer(201, _issue(issue))
 
-        return await idempotent(room.db, who, key, body, work)
+        return await idempotent(service.db, who, key, body, work)
 
 
 def _asset(offer: Offer) -> AssetView:

@@ -1,4 +1,4 @@
-"""What a product and a price are, and the arithmetic between them. Pure: no clock, no database, no door."""
+"""What a product and a price are, and the arithmetic between them. Pure: no clock, no database, no service API."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

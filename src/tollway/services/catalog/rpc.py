@@ -1,4 +1,4 @@
-"""The catalogue's door."""
+"""The catalogue's service API."""
 
 from typing import Any
 
@@ -10,23 +10,23 @@ from tollway.services.catalog.service import Catalog
 class CatalogRpc(catalog_pb2_grpc.CatalogServicer):
     """Serves `contracts/catalog.proto`."""
 
-    def __init__(self, room: Catalog) -> None:
-        self._room = room
+    def __init__(self, service: Catalog) -> None:
+        self._service = service
 
     async def ListProducts(
         self, request: catalog_pb2.ListProductsRequest, context: Any
     ) -> catalog_pb2.ListProductsResponse:
         """Return what is for sale."""
-        products = await self._room.products(include_inactive=request.include_inactive)
+        products = await self._service.products(include_inactive=request.include_inactive)
         return catalog_pb2.ListProductsResponse(products=[_product(one) for one in products])
 
     async def GetProduct(self, request: catalog_pb2.GetProductRequest, context: Any) -> catalog_pb2.Product:
         """Return one product. Raises UnknownAsset."""
-        return _product(await self._room.product(request.asset))
+        return _product(await self._service.product(request.asset))
 
     async def GetPrice(self, request: catalog_pb2.GetPriceRequest, context: Any) -> catalog_pb2.Price:
         """Return the price now. Raises UnknownAsset, Invalid."""
-        price = await self._room.price(request.asset, request.currency)
+        price = await self._service.price(request.asset, request.currency)
         return catalog_pb2.Price(
             asset=price.asset,
             currency=price.currency,
@@ -38,7 +38,7 @@ class CatalogRpc(catalog_pb2_grpc.CatalogServicer):
 
     async def Seed(self, request: catalog_pb2.SeedRequest, context: Any) -> catalog_pb2.SeedResponse:
         """Make the first catalogue. Raises Unavailable."""
-        count, made = await self._room.seed()
+        count, made = await self._service.seed()
         return catalog_pb2.SeedResponse(products=count, made=made)
 
 

@@ -14,7 +14,7 @@ from tollway.fabric.db import Database, Tx
 from tollway.kit.errors import DeadlineExceeded, Invalid, Unavailable
 from tollway.kit.ids import new_id
 from tollway.kit.money import FIAT_SCALE, MAX_UNITS
-from tollway.kit.paging import Page, cut_page, decode_cursor
+from tollway.kit.paging import Page, decode_cursor, make_page
 from tollway.kit.times import SECOND_US
 from tollway.services.catalog import store
 from tollway.services.catalog.model import (
@@ -126,7 +126,7 @@ class Catalog:
             rows = await store.price_history(
                 tx, asset, currency or self._settings.default_currency, before_id, limit + 1
             )
-        page = cut_page(rows, limit, lambda row: [row[0]])
+        page = make_page(rows, limit, lambda row: [row[0]])
         return Page([listed for _, listed in page.items], page.next_cursor)
 
     async def plans(self, currency: str = "") -> list[Pack]:
@@ -232,7 +232,7 @@ class Catalog:
 
     async def _list(self, tx: Tx, listed: ListPrice) -> None:
         await store.add_price(tx, listed)
-        tx.tell(PriceChanged(asset=listed.asset, currency=listed.currency, ask_per_lot=listed.per_lot))
+        tx.publish(PriceChanged(asset=listed.asset, currency=listed.currency, ask_per_lot=listed.per_lot))
 
     async def _define_assets(self) -> None:
         money = [

@@ -70,7 +70,7 @@ issue = Table(
     Column("units", Int64, nullable=False),
     Column("actor", Text, nullable=False),
     Column("done", Flag, nullable=False),
-    Column("made_us", Int64, nullable=False),
+    Column("created_at_us", Int64, nullable=False),
     CheckConstraint("units > 0", name="units"),
     sqlite_strict=True,
 )
@@ -139,7 +139,7 @@ async def price_history(
 async def add_issue(tx: Tx, one: Issue, request_key: str) -> bool:
     """Write down capacity to issue; False when this was asked for before under the same key."""
     row = {"id": one.id, "asset": one.asset, "units": one.units, "actor": one.actor, "done": one.done}
-    values = row | {"request_key": request_key, "made_us": tx.now_us}
+    values = row | {"request_key": request_key, "created_at_us": tx.now_us}
     return (await tx.run(tx.insert(issue).values(values).on_conflict_do_nothing())).rowcount == 1
 
 
@@ -155,7 +155,7 @@ async def find_issue(tx: Tx, issue_id: str) -> Issue | None:
 
 async def unfinished_issues(tx: Tx) -> list[str]:
     """Name the issues that the ledger has not confirmed, oldest first."""
-    rows = await tx.all(select(issue.c.id).where(~issue.c.done).order_by(issue.c.made_us, issue.c.id))
+    rows = await tx.all(select(issue.c.id).where(~issue.c.done).order_by(issue.c.created_at_us, issue.c.id))
     return [row.id for row in rows]
 
 

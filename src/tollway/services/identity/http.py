@@ -7,8 +7,8 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, Field
 
-from tollway.fabric.bearer import ACCESS_TTL_S
-from tollway.fabric.rest import PRINTABLE, Body, UtcTime, Who, browser_session, policy
+from tollway.fabric.access_tokens import ACCESS_TTL_S
+from tollway.fabric.rest import PRINTABLE, Body, CurrentUser, UtcTime, browser_session, policy
 from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
 from tollway.services.identity.model import MAX_PASSWORD, Source, State, User, read_source
 from tollway.services.identity.service import Identity
@@ -93,13 +93,13 @@ class SecurityView(BaseModel):
 _LINK_PAGE = Path(__file__).parent / "templates" / "link.html"
 
 
-def router(room: Identity) -> APIRouter:
+def router(service: Identity) -> APIRouter:
     """Make the routes of this room."""
     routes = APIRouter()
-    _sign_up(routes, room)
-    _sign_in(routes, room)
-    _recover(routes, room)
-    _operate(routes, room)
+    _sign_up(routes, service)
+    _sign_in(routes, service)
+    _recover(routes, service)
+    _operate(routes, service)
     _pages(routes)
     return routes
 
@@ -116,7 +116,7 @@ def _pages(routes: APIRouter) -> None:
         routes.add_api_route(path, show, include_in_schema=False, response_class=HTMLResponse, **open_to_all)
 
 
-def _sign_up(routes: APIRouter, room: Identity) -> None:
+def _sign_up(routes: APIRouter, service: Identity) -> None:
     public = {"permission": "public", "owner": "public", "limit": "login"}
 
     @routes.post(
@@ -124,7 +124,7 @@ def _sign_up(routes: APIRouter, room: Identity) -> None:
     )
     async def register(body: Credentials) -> Accepted:
         """Ask for an account. The answer is the same for every address; the rest comes by mail."""
-        await room.signup.register(body.email, body.password)
+        await service.signup.register(body.email, body.password)
         return Accepted()
 
     @routes.post(
@@ -135,7 +135,7 @@ def _sign_up(routes: APIRouter, room: Identity) -> None:
     )
     async def verify(body: Verify) -> None:
         """Confirm the address with the token from the mail."""
-        await room.signup.verify(body.token)
+        await service.signup.verify(body.token)
 
     @routes.post(
         "/api/auth/email/resend",
@@ -145,20 +145,20 @@ def _sign_up(routes: APIRouter, room: Identity) -> None:
     )
     async def resend(body: AddressOnly) -> Accepted:
         """Ask for the verification mail again."""
-        await room.signup.resend(body.email)
+        await service.signup.resend(body.email)
         return Accepted()
 
 
-def _sign_in(routes: APIRouter, room: Identity) -> None:
+def _sign_in(routes: APIRouter, service: Identity) -> None:
     public = {"permission": "public", "owner": "public", "limit": "login"}
 
     @routes.post("/api/auth/login", tags=["auth"], **policy(**public, audit="auth:session:login"))
     async def login(body: Credentials, request: Request, response: Response) -> SignedInView:
         """Sign a browser in: it gets a session cookie that no script can read, and its present session ends."""
         before = await browser_session(request)
-        signed_in = await room.login.login(body.email, body.password, "browser", source_of(request))
+        signed_in = await service.login.login(body.email, body.password, "browser", source_of(request))
         if before is not None:
-            await room.login.replace(before.user_id, before.session_id)
+            await service.login.replace(before.user_id, before.session_id)
         response.set_cookie(
             COOKIE, signed_in.session.cookie, path="/", secure=True, httponly=True, samesite="lax"
         )
@@ -168,7 +168,7 @@ def _sign_in(routes: APIRouter, room: Identity) -> None:
     @routes.post("/api/auth/token", tags=["auth"], **policy(**public, audit="auth:session:token"))
     async def token(body: Credentials, request: Request, response: Response) -> TokenView:
         """Sign a program in: it gets an access token and a refresh token."""
-        signed_in = await room.login.login(body.email, body.password, "program", source_of(request))
+        signed_in = await service.login.login(body.email, body.password, "program", source_of(request))
         response.headers["Cache-Control"] = "no-store"
         return TokenView(
             access_token=signed_in.session.access_token,
@@ -177,12 +177,12 @@ def _sign_in(routes: APIRouter, room: Identity) -> None:
         )
 
     @routes.get("/api/auth/me", tags=["auth"], **policy(permission="auth:read"))
-    async def me(who: Who) -> UserView:
+    async def me(who: CurrentUser) -> UserView:
         """Tell who you are."""
-        return _user(await room.people.get(who.user_id))
+        return _user(await service.people.get(who.user_id))
 
 
-def _recover(routes: APIRouter, room: Identity) -> None:
+def _recover(routes: APIRouter, service: Identity) -> None:
     public = {"permission": "public", "owner": "public", "limit": "login"}
 
     @routes.post(
@@ -193,7 +193,7 @@ def _recover(routes: APIRouter, room: Identity) -> None:
     )
     async def forgot(body: AddressOnly) -> Accepted:
         """Ask for a link to set a new password."""
-        await room.recovery.forgot(body.email)
+        await service.recovery.forgot(body.email)
         return Accepted()
 
     @routes.post(
@@ -204,12 +204,12 @@ def _recover(routes: APIRouter, room: Identity) -> None:
     )
     async def reset(body: Reset) -> None:
         """Set a new password with the token from the mail. Every session ends."""
-        await room.recovery.reset(body.token, body.new_password)
+        await service.recovery.reset(body.token, body.new_password)
 
     @routes.get("/api/account/security", tags=["account"], **policy(permission="auth:read"))
-    async def security(who: Who) -> SecurityView:
+    async def security(who: CurrentUser) -> SecurityView:
         """Show what protects your account."""
-        user = await room.people.get(who.user_id)
+        user = await service.people.get(who.user_id)
         return SecurityView(
             email=user.email, email_verified=user.verified, password_changed_at=user.password_changed_at_us
         )
@@ -220,14 +220,14 @@ def _recover(routes: APIRouter, room: Identity) -> None:
         tags=["account"],
         **policy(permission="auth:write", limit="login", audit="auth:password:change"),
     )
-    async def change(body: ChangePassword, who: Who, request: Request) -> None:
+    async def change(body: ChangePassword, who: CurrentUser, request: Request) -> None:
         """Change your password. Every other session ends."""
-        await room.recovery.change(
+        await service.recovery.change(
             who.user_id, who.session_id, body.current_password, body.new_password, source_of(request)
         )
 
 
-def _operate(routes: APIRouter, room: Identity) -> None:
+def _operate(routes: APIRouter, service: Identity) -> None:
     @routes.get("/api/admin/users", tags=["operators"], **policy(permission="admin:read", owner="any"))
     async def users(
         limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
@@ -236,7 +236,7 @@ def _operate(routes: APIRouter, room: Identity) -> None:
         state: State | None = None,
     ) -> UserList:
         """List accounts, newest first."""
-        page = await room.people.list(limit, cursor, email=email, state=state)
+        page = await service.people.list(limit, cursor, email=email, state=state)
         return UserList(items=[_user(one) for one in page.items], next_cursor=page.next_cursor)
 
     @routes.get(
@@ -244,26 +244,26 @@ def _operate(routes: APIRouter, room: Identity) -> None:
     )
     async def user(user_id: str) -> UserView:
         """Show one account."""
-        return _user(await room.people.get(user_id))
+        return _user(await service.people.get(user_id))
 
     @routes.post(
         "/api/admin/users/{user_id}/suspend",
         tags=["operators"],
         **policy(permission="admin:write", owner="any", audit="auth:user:suspend"),
     )
-    async def suspend(user_id: str, body: Suspend, who: Who) -> UserView:
+    async def suspend(user_id: str, body: Suspend, who: CurrentUser) -> UserView:
         """Suspend an account: its sessions and its access end at once."""
-        return _user(await room.people.set_state(user_id, "suspended", body.reason, who.user_id))
+        return _user(await service.people.set_state(user_id, "suspended", body.reason, who.user_id))
 
     @routes.post(
         "/api/admin/users/{user_id}/restore",
         tags=["operators"],
         **policy(permission="admin:write", owner="any", audit="auth:user:restore"),
     )
-    async def restore(user_id: str, who: Who, body: Restore | None = None) -> UserView:
+    async def restore(user_id: str, who: CurrentUser, body: Restore | None = None) -> UserView:
         """Let a suspended account be used again."""
         reason = body.reason if body else ""
-        return _user(await room.people.set_state(user_id, "active", reason, who.user_id))
+        return _user(await service.people.set_state(user_id, "active", reason, who.user_id))
 
 
 def source_of(request: Request) -> Source:

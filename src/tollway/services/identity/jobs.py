@@ -1,41 +1,41 @@
-"""Durable and timed work of the identity room."""
+"""Durable and timed work of the identity service."""
 
 from typing import Any
 
 from tollway.fabric.jobs import Timed
-from tollway.fabric.retention import forget
+from tollway.fabric.retention import delete_in_batches
 from tollway.kit.times import HOUR_US
 from tollway.services.identity import store
 from tollway.services.identity.model import FORGET_FAILURES_US
 from tollway.services.identity.service import Identity
 
 
-async def send_link(room: Identity, payload: dict[str, Any]) -> None:
+async def send_link(service: Identity, payload: dict[str, Any]) -> None:
     """Mail a link to verify an address or to reset a password."""
-    await room.mail.send_link(payload["link_id"])
+    await service.mail.send_link(payload["link_id"])
 
 
-async def send_notice(room: Identity, payload: dict[str, Any]) -> None:
+async def send_notice(service: Identity, payload: dict[str, Any]) -> None:
     """Mail what happened to an account."""
-    await room.mail.send_notice(payload["user_id"], payload["template"], payload["at_us"])
+    await service.mail.send_notice(payload["user_id"], payload["template"], payload["at_us"])
 
 
-async def find_and_link(room: Identity, payload: dict[str, Any]) -> None:
+async def find_and_link(service: Identity, payload: dict[str, Any]) -> None:
     """Leave a link for an address, if it has an account."""
-    await room.mail.find_and_link(payload["email_key"], payload["purpose"])
+    await service.mail.find_and_link(payload["email_key"], payload["purpose"])
 
 
-async def end_sessions(room: Identity, payload: dict[str, Any]) -> None:
+async def end_sessions(service: Identity, payload: dict[str, Any]) -> None:
     """End sessions that rely on something that is no longer so."""
-    await room.mail.end_sessions(payload)
+    await service.mail.end_sessions(payload)
 
 
-async def forget_old(room: Identity) -> None:
+async def forget_old(service: Identity) -> None:
     """Drop links that are over, failures that do not count any more, and accounts that nobody confirmed."""
-    now_us = room.db.clock.now_us()
-    await forget(room.db, store.link, store.old_links(now_us - HOUR_US))
-    await forget(room.db, store.tally, store.old_tallies(now_us - FORGET_FAILURES_US))
-    await room.people.forget_unverified()
+    now_us = service.db.clock.now_us()
+    await delete_in_batches(service.db, store.link, store.old_links(now_us - HOUR_US))
+    await delete_in_batches(service.db, store.tally, store.old_tallies(now_us - FORGET_FAILURES_US))
+    await service.people.forget_unverified()
 
 
 JOBS = {

@@ -57,7 +57,7 @@ class Link:
     user_id: str
     purpose: Purpose
     password_hash: str | None
-    made_us: int
+    created_at_us: int
     expires_us: int
 
 

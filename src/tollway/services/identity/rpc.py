@@ -1,4 +1,4 @@
-"""The door of the identity room."""
+"""The service API of the identity service."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from tollway.services.identity.service import Identity
 class IdentityRpc(identity_pb2_grpc.IdentityServicer):
     """Serves `contracts/identity.proto`."""
 
-    def __init__(self, room: Identity) -> None:
-        self._room = room
+    def __init__(self, service: Identity) -> None:
+        self._service = service
 
     async def GetUser(self, request: identity_pb2.GetUserRequest, context: Any) -> identity_pb2.User:
         """Return an account by its id, or by its address. Raises NotFound."""
-        people = self._room.people
+        people = self._service.people
         if request.user_id:
             return _render(await people.get(request.user_id))
         return _render(await people.get_by_email(request.email))
@@ -24,11 +24,11 @@ class IdentityRpc(identity_pb2_grpc.IdentityServicer):
         self, request: identity_pb2.EnsureOperatorRequest, context: Any
     ) -> identity_pb2.User:
         """Make sure that an address is an operator's. Raises Invalid."""
-        return _render(await self._room.people.ensure_operator(request.email, request.password))
+        return _render(await self._service.people.ensure_operator(request.email, request.password))
 
     async def SetState(self, request: identity_pb2.SetStateRequest, context: Any) -> identity_pb2.User:
         """Suspend or restore an account. Raises NotFound, Invalid, Conflict."""
-        people = self._room.people
+        people = self._service.people
         return _render(await people.set_state(request.user_id, request.state, request.reason, request.actor))
 
 

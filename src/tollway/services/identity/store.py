@@ -1,4 +1,4 @@
-"""Tables and queries of the identity room.
+"""Tables and queries of the identity service.
 
 user   accounts, one per address
 link   links that mails carry: single use, by the hash of their token
@@ -44,9 +44,9 @@ link = Table(
     Column("purpose", Text, nullable=False),
     Column("token_hash", Text, nullable=True, unique=True),
     Column("password_hash", Text, nullable=True),
-    Column("made_us", Int64, nullable=False),
+    Column("created_at_us", Int64, nullable=False),
     Column("expires_us", Int64, nullable=False),
-    Index("ix_link_user", "user_id", "purpose", "made_us"),
+    Index("ix_link_user", "user_id", "purpose", "created_at_us"),
     Index("ix_link_expires", "expires_us"),
     sqlite_strict=True,
 )
@@ -186,7 +186,9 @@ async def links_of_the_hour(tx: Tx, user_id: str, purpose: Purpose) -> int:
     """Count the links of one kind that a user asked for lately; nobody adds one until the commit."""
     await tx.run(select(user.c.id).where(user.c.id == user_id).with_for_update())
     recent = (
-        (link.c.user_id == user_id) & (link.c.purpose == purpose) & (link.c.made_us > tx.now_us - HOUR_US)
+        (link.c.user_id == user_id)
+        & (link.c.purpose == purpose)
+        & (link.c.created_at_us > tx.now_us - HOUR_US)
     )
     return int(await tx.scalar(select(func.count()).select_from(link).where(recent)))
 

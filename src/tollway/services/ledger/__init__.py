@@ -22,5 +22,5 @@ ledger that is open in memory; what it changed is written as one page (`store/wr
 (`service/batcher`) gives many callers one commit. Whoever holds the pen (a row lock) is the only writer, so
 transactions have one order, that of their ids, on both engines.
 
-Neighbours: asks nobody; announces TransactionMade; is asked by catalog, orders, payments and access.
+Neighbours: asks nobody; publishes TransactionMade; is asked by catalog, orders, payments and access.
 """

@@ -4,14 +4,14 @@ from tollway.fabric.jobs import Jobs, Timed
 from tollway.services.ledger.service import Ledger
 
 
-async def expire(room: Ledger) -> None:
+async def expire(service: Ledger) -> None:
     """End holds and lots whose time is over."""
-    await room.expire()
+    await service.expire()
 
 
-async def seal(room: Ledger) -> None:
+async def seal(service: Ledger) -> None:
     """Chain and sign the transactions since the last seal."""
-    await room.seal()
+    await service.seal()
 
 
 JOBS: Jobs = {}

@@ -1,4 +1,4 @@
-"""The ledger's door: messages in, operations, messages out. No rule lives here."""
+"""The ledger's service API: messages in, operations, messages out. No rule lives here."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -31,76 +31,78 @@ ASSET_KIND_NUMBERS = {kind: number for number, kind in ASSET_KINDS.items()}
 class LedgerRpc(ledger_pb2_grpc.LedgerServicer):
     """Serves `contracts/ledger.proto`."""
 
-    def __init__(self, room: Ledger) -> None:
-        self._room = room
+    def __init__(self, service: Ledger) -> None:
+        self._service = service
 
     async def DefineAsset(self, request: pb.DefineAssetRequest, context: Any) -> pb.Asset:
         """Make an asset known. Raises Conflict, Invalid."""
         one = request.asset
         kind = ASSET_KINDS.get(one.kind, "")
         return _asset(
-            await self._room.define_asset(Asset(one.code, kind, one.scale, one.unit, one.transferable))
+            await self._service.define_asset(Asset(one.code, kind, one.scale, one.unit, one.transferable))
         )
 
     async def ListAssets(self, request: pb.ListAssetsRequest, context: Any) -> pb.ListAssetsResponse:
         """Return every asset."""
-        return pb.ListAssetsResponse(assets=[_asset(one) for one in await self._room.assets()])
+        return pb.ListAssetsResponse(assets=[_asset(one) for one in await self._service.assets()])
 
     async def Post(self, request: pb.PostRequest, context: Any) -> pb.PostResponse:
         """Apply one transaction. Raises what refuses it, now and on every repeat."""
-        return _receipt(await self._room.submit(_posting(request)))
+        return _receipt(await self._service.submit(_posting(request)))
 
     async def PostMany(self, request: pb.PostManyRequest, context: Any) -> pb.PostManyResponse:
         """Apply many; each has its own result."""
-        outcomes = await self._room.submit_many([_posting(one) for one in request.transactions])
+        outcomes = await self._service.submit_many([_posting(one) for one in request.transactions])
         return pb.PostManyResponse(results=[_outcome(one) for one in outcomes])
 
     async def Reverse(self, request: pb.ReverseRequest, context: Any) -> pb.PostResponse:
         """Post the mirror image. Raises NotFound, AlreadyReversed, Conflict, InsufficientFunds."""
         return _receipt(
-            await self._room.reverse(
+            await self._service.reverse(
                 request.transaction_id, request.scope, request.key, request.actor, request.reason
             )
         )
 
     async def OpenAccounts(self, request: pb.OpenAccountsRequest, context: Any) -> pb.ListAccountsResponse:
         """Open accounts and return all that the owner has. Raises UnknownAsset."""
-        return _accounts(await self._room.open_accounts(request.owner_kind, request.owner_id, request.assets))
+        return _accounts(
+            await self._service.open_accounts(request.owner_kind, request.owner_id, request.assets)
+        )
 
     async def ListAccounts(self, request: pb.ListAccountsRequest, context: Any) -> pb.ListAccountsResponse:
         """Return an owner's accounts."""
-        return _accounts(await self._room.accounts(request.owner_kind, request.owner_id))
+        return _accounts(await self._service.accounts(request.owner_kind, request.owner_id))
 
     async def GetAccount(self, request: pb.GetAccountRequest, context: Any) -> pb.Account:
         """Return an account by id or by name. Raises NotFound."""
         if request.id:
-            return _account(await self._room.account(request.id))
-        return _account(await self._room.account_named(_ref(request.ref)))
+            return _account(await self._service.account(request.id))
+        return _account(await self._service.account_named(_ref(request.ref)))
 
     async def ListStatement(self, request: pb.ListStatementRequest, context: Any) -> pb.ListStatementResponse:
         """Return an account's lines, newest first. Raises Invalid for a foreign cursor."""
         limit = min(request.limit or DEFAULT_LIMIT, MAX_LIMIT)
         if limit < 1:
             raise Invalid("limit is at least 1")
-        page = await self._room.statement(request.account_id, limit, request.cursor)
+        page = await self._service.statement(request.account_id, limit, request.cursor)
         return pb.ListStatementResponse(
             lines=[_line(one) for one in page.items], next_cursor=page.next_cursor
         )
 
     async def ListLots(self, request: pb.ListLotsRequest, context: Any) -> pb.ListLotsResponse:
         """Return an owner's lots in the order in which they are used."""
-        lots = await self._room.lots(
+        lots = await self._service.lots(
             request.owner_kind, request.owner_id, request.asset, with_empty=request.include_empty
         )
         return pb.ListLotsResponse(lots=[_lot(one) for one in lots])
 
     async def GetTransaction(self, request: pb.GetTransactionRequest, context: Any) -> pb.Transaction:
         """Return a transaction with all that it did. Raises NotFound."""
-        return _transaction(await self._room.explain(request.id, prove=request.prove))
+        return _transaction(await self._service.explain(request.id, prove=request.prove))
 
     async def Reserve(self, request: pb.ReserveRequest, context: Any) -> pb.ReserveResponse:
         """Set a slice aside. Grants 0 when nothing is left. Raises KeyReused, UnknownAsset."""
-        grant = await self._room.reserve(
+        grant = await self._service.reserve(
             Reservation(
                 request.hold_id,
                 _ref(getattr(request, "from")),
@@ -119,7 +121,7 @@ class LedgerRpc(ledger_pb2_grpc.LedgerServicer):
         marks = tuple(
             UseMark(mark.session_id, mark.cumulative, mark.sequence, mark.final) for mark in request.marks
         )
-        charged = await self._room.record_use(
+        charged = await self._service.record_use(
             UseReport(request.hold_id, marks, request.actor, request.release)
         )
         return pb.RecordUseResponse(
@@ -132,11 +134,11 @@ class LedgerRpc(ledger_pb2_grpc.LedgerServicer):
 
     async def Release(self, request: pb.ReleaseRequest, context: Any) -> pb.ReleaseResponse:
         """Give back what a reservation holds; 0 when nothing. Raises UnknownHold."""
-        return pb.ReleaseResponse(released=await self._room.release(request.hold_id, request.actor))
+        return pb.ReleaseResponse(released=await self._service.release(request.hold_id, request.actor))
 
     async def Verify(self, request: pb.VerifyRequest, context: Any) -> pb.VerifyResponse:
         """Recompute the books and say what does not hold."""
-        proof = await self._room.verify(known_head=request.known_head)
+        proof = await self._service.verify(known_head=request.known_head)
         return pb.VerifyResponse(
             ok=proof.ok,
             transactions=proof.transactions,

@@ -11,8 +11,8 @@ Promises
 
 Invariants
 - An e-mail is `queued`, then `sent` or `failed`, and never changes after that.
-- The address of a person is a copy of what identity announced; it goes when the person does.
+- The address of a person is a copy of what identity published; it goes when the person does.
 
 Neighbours: hears `identity` (addresses, verified, deleted), `payments` (deposits) and `orders` (purchases);
-announces `EmailSent`; is asked by `identity` to write to somebody.
+publishes `EmailSent`; is asked by `identity` to write to somebody.
 """

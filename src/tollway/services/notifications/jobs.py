@@ -6,19 +6,19 @@ from tollway.fabric.jobs import Timed
 from tollway.services.notifications.service import Letter, Notifications
 
 
-async def write_to_user(room: Notifications, payload: dict[str, Any]) -> None:
+async def write_to_user(service: Notifications, payload: dict[str, Any]) -> None:
     """Write to a person by id, once their address is known."""
-    await room.write_to(Letter(payload["key"], payload["template"], payload["params"], payload["user_id"]))
+    await service.write_to(Letter(payload["key"], payload["template"], payload["params"], payload["user_id"]))
 
 
-async def deliver_email(room: Notifications, payload: dict[str, Any]) -> None:
+async def deliver_email(service: Notifications, payload: dict[str, Any]) -> None:
     """Hand a message to the mail server."""
-    await room.deliver(payload["email_id"])
+    await service.deliver(payload["email_id"])
 
 
-async def forget_old(room: Notifications) -> None:
+async def forget_old(service: Notifications) -> None:
     """Forget messages of long ago."""
-    await room.forget_old()
+    await service.forget_old()
 
 
 JOBS = {"write_to_user": write_to_user, "deliver_email": deliver_email}

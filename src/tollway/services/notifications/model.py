@@ -189,7 +189,7 @@ class Email:
     state: State
     attempts: int
     error: str
-    made_us: int
+    created_at_us: int
     ended_us: int
 
 

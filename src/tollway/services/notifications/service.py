@@ -10,10 +10,10 @@ from tollway.contracts.errors import IdempotencyKeyReused
 from tollway.contracts.events import EmailSent
 from tollway.fabric.db import Database, Tx
 from tollway.fabric.mail import Mailer, MailRefused
-from tollway.fabric.retention import forget
+from tollway.fabric.retention import delete_in_batches
 from tollway.kit.errors import Invalid, Unavailable
 from tollway.kit.ids import new_id
-from tollway.kit.paging import DEFAULT_LIMIT, Page, cut_page, decode_cursor
+from tollway.kit.paging import DEFAULT_LIMIT, Page, decode_cursor, make_page
 from tollway.kit.times import DAY_US, SECOND_US
 from tollway.services.notifications import store
 from tollway.services.notifications.model import (
@@ -41,7 +41,7 @@ class Letter:
 
 
 class Notifications:
-    """The room. `sender` is the From header, `public_url` where links to the platform lead."""
+    """The service. `sender` is the From header, `public_url` where links to the platform lead."""
 
     def __init__(
         self, db: Database, mailer: Mailer, settings: NotificationsSettings, sender: str, public_url: str
@@ -99,12 +99,12 @@ class Notifications:
         (before_id,) = decode_cursor(cursor, str) or ("",)
         async with self.db.snapshot() as tx:
             rows = await store.emails_of(tx, user_id, before_id, limit + 1)
-        return cut_page(rows, limit, lambda email: [email.id])
+        return make_page(rows, limit, lambda email: [email.id])
 
     async def forget_old(self) -> None:
         """Forget messages whose time to be listed is over; those that wait to be sent stay."""
         before_us = self.db.clock.now_us() - self._settings.kept_days * DAY_US
-        await forget(self.db, store.email, store.old_emails(before_us))
+        await delete_in_batches(self.db, store.email, store.old_emails(before_us))
 
     async def preferences_of(self, user_id: str) -> dict[str, bool]:
         """Tell which kinds of e-mail a person gets."""
@@ -131,7 +131,7 @@ class Notifications:
             state="queued",
             attempts=0,
             error="",
-            made_us=tx.now_us,
+            created_at_us=tx.now_us,
             ended_us=0,
         )
         if await store.add_email(tx, email, letter.key):
@@ -147,7 +147,7 @@ class Notifications:
     async def _end(self, email: Email, state: str, error: str = "") -> None:
         async with self.db.transaction() as tx:
             if await store.end_email(tx, email.id, state, error) and state == "sent":
-                tx.tell(EmailSent(message_id=email.id, user_id=email.user_id, template=email.template))
+                tx.publish(EmailSent(message_id=email.id, user_id=email.user_id, template=email.template))
 
     def _compose(self, email: Email) -> EmailMessage:
         settings = self._settings
@@ -156,7 +156,7 @@ class Notifications:
         message["From"] = self._sender
         message["To"] = email.address
         message["Subject"] = page.subject
-        message["Date"] = format_datetime(datetime.fromtimestamp(email.made_us // SECOND_US, UTC))
+        message["Date"] = format_datetime(datetime.fromtimestamp(email.created_at_us // SECOND_US, UTC))
         # The same for every try, so that a receiver knows a repeat.
         message["Message-ID"] = f"<{email.id}@{parseaddr(self._sender)[1].rpartition('@')[2]}>"
         message["Auto-Submitted"] = "auto-generated"  # RFC 3834: keeps holiday replies away

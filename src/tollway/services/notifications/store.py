@@ -1,7 +1,7 @@
 """The tables and queries of notifications.
 
 email       every message there was to send, and what became of it
-recipient   where a person can be written to, as identity announced it
+recipient   where a person can be written to, as identity published it
 preference  what a person does not want, or wants again
 """
 
@@ -23,7 +23,7 @@ from sqlalchemy import (
 )
 
 from tollway.fabric.db import NAMING, Flag, Int64, Json, Tx
-from tollway.fabric.retention import oldest
+from tollway.fabric.retention import expired_rows
 from tollway.services.notifications.model import Email
 
 metadata = MetaData(naming_convention=NAMING)
@@ -41,7 +41,7 @@ email = Table(
     Column("state", Text, nullable=False),
     Column("attempts", Int64, nullable=False),
     Column("error", Text, nullable=False),
-    Column("made_us", Int64, nullable=False),
+    Column("created_at_us", Int64, nullable=False),
     Column("ended_us", Int64, nullable=False),
     Index("ix_email_of_user", "user_id", "id"),
     CheckConstraint("state IN ('queued', 'sent', 'failed')", name="state"),
@@ -95,7 +95,7 @@ async def emails_of(tx: Tx, user_id: str, before: str, limit: int) -> list[Email
 def old_emails(before_us: int) -> Select[Any]:
     """Select the oldest messages that were sent or refused before a time."""
     ended = email.c.state != "queued"
-    return oldest(email, lambda c: c.ended_us < before_us, ended)
+    return expired_rows(email, lambda c: c.ended_us < before_us, ended)
 
 
 async def note_attempt(tx: Tx, email_id: str, error: str) -> None:

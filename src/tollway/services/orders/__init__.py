@@ -7,7 +7,7 @@ Promises
 - What is charged is the price shown. A fee, where the operator takes one, is shown and booked on its own.
 
 The saga. Each arrow is one call at the ledger under its own key, `order:{id}:{step}`, or none, and then one
-transaction here that moves the row from the state it was in, with its facts.
+transaction here that moves the row from the state it was in, with its events.
 
     placed ── hold_funds ──▶ funds_held ── allocate ──▶ allocated ── capture ──▶ filled
       │                          │                          │
@@ -20,6 +20,6 @@ there it only goes forward. The request that places the order drives it; a durab
 crash left behind. Any number of drivers may work on one order: the ledger's keys make their calls one call,
 and only the one that finds the row in the expected state moves it.
 
-Neighbours: asks `catalog` (products, prices) and `ledger` (holds, captures, holdings); announces `OrderPlaced`,
+Neighbours: asks `catalog` (products, prices) and `ledger` (holds, captures, holdings); publishes `OrderPlaced`,
 `OrderFilled`, `OrderFailed`.
 """

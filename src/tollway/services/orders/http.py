@@ -9,13 +9,13 @@ from tollway.contracts.errors import SoldOut
 from tollway.fabric.rest import (
     Answer,
     Body,
+    CurrentUser,
     IdempotencyKey,
     MoneyText,
     PositiveMoney,
     PositiveUnits,
     UnitsText,
     UtcTime,
-    Who,
     idempotent,
     policy,
 )
@@ -178,21 +178,21 @@ class PortfolioView(BaseModel):
     holdings: list[HoldingView]
 
 
-def router(room: Orders) -> APIRouter:
+def router(service: Orders) -> APIRouter:
     """Make the routes of orders."""
     api = APIRouter(tags=["orders"])
-    _placing(api, room)
-    _looking(api, room)
+    _placing(api, service)
+    _looking(api, service)
     return api
 
 
-def _placing(api: APIRouter, room: Orders) -> None:
+def _placing(api: APIRouter, service: Orders) -> None:
     @api.post(
         "/api/orders/quote", status_code=201, **policy(permission="orders:write", audit="orders:quote:create")
     )
-    async def quote(body: QuoteRequest, who: Who) -> QuoteView:
+    async def quote(body: QuoteRequest, who: CurrentUser) -> QuoteView:
         """Ask for a price that is kept for a while. Costs nothing and binds only us."""
-        return _quote(await room.quote(who.user_id, body.asset, body.quantity, body.currency))
+        return _quote(await service.quote(who.user_id, body.asset, body.quantity, body.currency))
 
     @api.post(
         "/api/orders",
@@ -201,52 +201,52 @@ def _placing(api: APIRouter, room: Orders) -> None:
         responses={202: {"model": OrderView, "description": "Placed, and not settled yet; look again"}},
         **policy(permission="orders:write", audit="orders:order:create"),
     )
-    async def place(body: PlaceOrder, who: Who, key: IdempotencyKey) -> Response:
+    async def place(body: PlaceOrder, who: CurrentUser, key: IdempotencyKey) -> Response:
         """Buy at a quote, or at the price of the moment."""
 
         async def work() -> Answer:
-            order = await _place(room, who.user_id, body, key)
+            order = await _place(service, who.user_id, body, key)
             if refusal := _refusal(order):
                 raise refusal
             return Answer(202 if order.state in OPEN else 201, _order(order))
 
-        return await idempotent(room.db, who, key, body, work)
+        return await idempotent(service.db, who, key, body, work)
 
     @api.delete("/api/orders/{order_id}", **policy(permission="orders:write", audit="orders:order:cancel"))
-    async def cancel(order_id: OrderId, who: Who) -> OrderView:
+    async def cancel(order_id: OrderId, who: CurrentUser) -> OrderView:
         """Cancel an order that is not settled yet; what was held for it comes back."""
-        return _order(await room.cancel(who.user_id, _checked(order_id)))
+        return _order(await service.cancel(who.user_id, _checked(order_id)))
 
 
-def _looking(api: APIRouter, room: Orders) -> None:
+def _looking(api: APIRouter, service: Orders) -> None:
     @api.get("/api/billing/orders", **policy(permission="orders:read"))
     @api.get("/api/orders", **policy(permission="orders:read"))
-    async def orders(who: Who, limit: LimitQuery = DEFAULT_LIMIT, cursor: str = "") -> OrderList:
+    async def orders(who: CurrentUser, limit: LimitQuery = DEFAULT_LIMIT, cursor: str = "") -> OrderList:
         """List your orders, newest first."""
-        page = await room.orders(who.user_id, limit, cursor)
+        page = await service.orders(who.user_id, limit, cursor)
         return OrderList(items=[_order(order) for order in page.items], next_cursor=page.next_cursor)
 
     @api.get("/api/orders/{order_id}", response_model=OrderDetail, **policy(permission="orders:read"))
-    async def order(order_id: OrderId, who: Who, request: Request) -> Response:
+    async def order(order_id: OrderId, who: CurrentUser, request: Request) -> Response:
         """Show one of your orders, with the steps it took."""
-        found, steps = await room.order(who.user_id, _checked(order_id))
+        found, steps = await service.order(who.user_id, _checked(order_id))
         return tagged(request, _detail(found, steps))
 
     @api.get("/api/portfolio", **policy(permission="orders:read"))
-    async def portfolio(who: Who, currency: CurrencyQuery = "") -> PortfolioView:
+    async def portfolio(who: CurrentUser, currency: CurrencyQuery = "") -> PortfolioView:
         """Show what you hold, by lot, and what it is worth."""
-        return _portfolio(await room.portfolio(who.user_id, currency))
+        return _portfolio(await service.portfolio(who.user_id, currency))
 
 
-async def _place(room: Orders, user_id: str, body: PlaceOrder, key: str) -> Order:
+async def _place(service: Orders, user_id: str, body: PlaceOrder, key: str) -> Order:
     if body.quote_id is not None:
         if not is_id("quo", body.quote_id):
             raise NotFound("there is no such quote")
-        return await room.place_quoted(user_id, body.quote_id, key)
+        return await service.place_quoted(user_id, body.quote_id, key)
     assert body.asset is not None
     assert body.quantity is not None
     assert body.currency is not None
-    return await room.place_market(user_id, body.asset, body.quantity, body.currency, body.max_price, key)
+    return await service.place_market(user_id, body.asset, body.quantity, body.currency, body.max_price, key)
 
 
 def _refusal(order: Order) -> Problem | None:

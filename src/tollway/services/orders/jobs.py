@@ -6,19 +6,19 @@ from tollway.fabric.jobs import Timed
 from tollway.services.orders.service import Orders
 
 
-async def advance_order(room: Orders, payload: dict[str, Any]) -> None:
+async def advance_order(service: Orders, payload: dict[str, Any]) -> None:
     """Drive an order to its end; nothing to do when the request itself got that far."""
-    await room.advance(payload["order_id"])
+    await service.advance(payload["order_id"])
 
 
-async def janitor(room: Orders) -> None:
+async def janitor(service: Orders) -> None:
     """Take up orders that stood still."""
-    await room.resume_stuck()
+    await service.resume_stuck()
 
 
-async def sweep_quotes(room: Orders) -> None:
+async def sweep_quotes(service: Orders) -> None:
     """Forget old quotes."""
-    await room.drop_old_quotes()
+    await service.drop_old_quotes()
 
 
 JOBS = {"advance_order": advance_order}

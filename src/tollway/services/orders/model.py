@@ -1,4 +1,4 @@
-"""What quotes, orders and holdings are. Pure: no clock, no database, no door."""
+"""What quotes, orders and holdings are. Pure: no clock, no database, no service API."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ MILLION = 1_000_000
 
 
 class State(StrEnum):
-    """Where an order is; the room's docstring draws how they follow each other."""
+    """Where an order is; the service's docstring draws how they follow each other."""
 
     PLACED = "placed"
     FUNDS_HELD = "funds_held"

@@ -1,4 +1,4 @@
-"""The door of orders."""
+"""The service API of orders."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from tollway.services.orders.service import Orders
 class OrdersRpc(orders_pb2_grpc.OrdersServicer):
     """Serves `contracts/orders.proto`."""
 
-    def __init__(self, room: Orders) -> None:
-        self._room = room
+    def __init__(self, service: Orders) -> None:
+        self._service = service
 
     async def GetOrder(self, request: orders_pb2.GetOrderRequest, context: Any) -> orders_pb2.Order:
         """Return an order, whoever placed it. Raises NotFound."""
-        order = await self._room.any_order(request.order_id)
+        order = await self._service.any_order(request.order_id)
         return orders_pb2.Order(
             id=order.id,
             user_id=order.user_id,

@@ -1,4 +1,4 @@
-"""The REST side of payments: deposits, saved cards, and the door for the provider's webhooks."""
+"""The REST side of payments: deposits, saved cards, and the service API for the provider's webhooks."""
 
 from typing import Annotated, Literal, Self
 
@@ -9,11 +9,11 @@ from tollway.fabric.rest import (
     PRINTABLE,
     Answer,
     Body,
+    CurrentUser,
     IdempotencyKey,
     MoneyText,
     PositiveMoney,
     UtcTime,
-    Who,
     idempotent,
     policy,
 )
@@ -123,17 +123,17 @@ class Received(BaseModel):
     received: bool = True
 
 
-def router(room: Payments) -> APIRouter:
+def router(service: Payments) -> APIRouter:
     """Make the routes of payments."""
     api = APIRouter(tags=["payments"])
-    _deposits(api, room)
-    _methods(api, room)
-    _webhooks(api, room)
-    _reviews(api, room)
+    _deposits(api, service)
+    _methods(api, service)
+    _webhooks(api, service)
+    _reviews(api, service)
     return api
 
 
-def _deposits(api: APIRouter, room: Payments) -> None:
+def _deposits(api: APIRouter, service: Payments) -> None:
     @api.post(
         "/api/wallet/deposit",
         status_code=201,
@@ -143,61 +143,61 @@ def _deposits(api: APIRouter, room: Payments) -> None:
         },
         **policy(permission="wallet:write", audit="payments:deposit:create"),
     )
-    async def deposit(body: DepositRequest, who: Who, key: IdempotencyKey) -> Response:
+    async def deposit(body: DepositRequest, who: CurrentUser, key: IdempotencyKey) -> Response:
         """Put money into the wallet. A declined card is 402 with the bank's `decline_code`."""
 
         async def work() -> Answer:
             method = body.payment_method or ""
-            made = await room.deposits.start(who.user_id, key, body.currency, body.amount, method)
+            made = await service.deposits.start(who.user_id, key, body.currency, body.amount, method)
             waits = made.state == State.PROCESSING and not made.action_url
             return Answer(202 if waits else 201, _deposit(made))
 
-        return await idempotent(room.db, who, key, body, work)
+        return await idempotent(service.db, who, key, body, work)
 
     @api.get("/api/wallet/deposits", **policy(permission="wallet:read"))
-    async def deposits(who: Who, limit: LimitQuery = DEFAULT_LIMIT, cursor: str = "") -> DepositList:
+    async def deposits(who: CurrentUser, limit: LimitQuery = DEFAULT_LIMIT, cursor: str = "") -> DepositList:
         """List your deposits, newest first."""
-        page = await room.deposits.list(who.user_id, limit, cursor)
+        page = await service.deposits.list(who.user_id, limit, cursor)
         return DepositList(items=[_deposit(one) for one in page.items], next_cursor=page.next_cursor)
 
     @api.get(
         "/api/wallet/deposits/{deposit_id}", response_model=DepositView, **policy(permission="wallet:read")
     )
     async def one_deposit(
-        deposit_id: Annotated[str, Path(description="dep_…")], who: Who, request: Request
+        deposit_id: Annotated[str, Path(description="dep_…")], who: CurrentUser, request: Request
     ) -> Response:
         """Show one of your deposits."""
         if not is_id("dep", deposit_id):
             raise NotFound("there is no such deposit")
-        return tagged(request, _deposit(await room.deposits.get(who.user_id, deposit_id)))
+        return tagged(request, _deposit(await service.deposits.get(who.user_id, deposit_id)))
 
 
-def _methods(api: APIRouter, room: Payments) -> None:
+def _methods(api: APIRouter, service: Payments) -> None:
     @api.get("/api/billing/payment-methods", **policy(permission="billing:read"))
-    async def methods(who: Who) -> MethodList:
+    async def methods(who: CurrentUser) -> MethodList:
         """List your saved cards, newest first."""
-        return MethodList(items=[_method(one) for one in await room.cards.list(who.user_id)])
+        return MethodList(items=[_method(one) for one in await service.cards.list(who.user_id)])
 
     @api.post(
         "/api/billing/payment-methods",
         status_code=201,
         **policy(permission="billing:write", audit="payments:method:create"),
     )
-    async def save(body: SaveMethod, who: Who) -> MethodView:
+    async def save(body: SaveMethod, who: CurrentUser) -> MethodView:
         """Save a card for later; the provider keeps the number."""
-        return _method(await room.cards.save(who.user_id, body.payment_method))
+        return _method(await service.cards.save(who.user_id, body.payment_method))
 
     @api.delete(
         "/api/billing/payment-methods/{method_id}",
         status_code=204,
         **policy(permission="billing:write", audit="payments:method:delete"),
     )
-    async def forget(method_id: Annotated[str, Path(description="pmt_…")], who: Who) -> None:
+    async def forget(method_id: Annotated[str, Path(description="pmt_…")], who: CurrentUser) -> None:
         """Forget a saved card."""
-        await room.cards.forget(who.user_id, method_id)
+        await service.cards.forget(who.user_id, method_id)
 
 
-def _webhooks(api: APIRouter, room: Payments) -> None:
+def _webhooks(api: APIRouter, service: Payments) -> None:
     @api.post(
         "/api/billing/webhooks/{provider}",
         # Its signature says who calls; a provider that catches up after an outage may call often.
@@ -207,17 +207,17 @@ def _webhooks(api: APIRouter, room: Payments) -> None:
         provider: str, request: Request, stripe_signature: Annotated[str, Header()] = ""
     ) -> Received:
         """Take a webhook of the payment provider."""
-        await room.webhooks.take(provider, await request.body(), stripe_signature)
+        await service.webhooks.take(provider, await request.body(), stripe_signature)
         return Received()
 
 
-def _reviews(api: APIRouter, room: Payments) -> None:
+def _reviews(api: APIRouter, service: Payments) -> None:
     @api.get("/api/admin/deposits", tags=["operators"], **policy(permission="admin:read", owner="any"))
     async def in_state(
         state: State = State.NEEDS_REVIEW, limit: LimitQuery = DEFAULT_LIMIT, cursor: str = ""
     ) -> ReviewList:
         """List everybody's deposits in a state, newest first: those that wait for a person, unless told otherwise."""
-        page = await room.reviews.list(state, limit, cursor)
+        page = await service.reviews.list(state, limit, cursor)
         return ReviewList(items=[_reviewed(one) for one in page.items], next_cursor=page.next_cursor)
 
     @api.post(
@@ -226,13 +226,13 @@ def _reviews(api: APIRouter, room: Payments) -> None:
         **policy(permission="admin:write", owner="any", audit="payments:deposit:resolve"),
     )
     async def resolve(
-        deposit_id: Annotated[str, Path(description="dep_…")], body: Resolve, who: Who
+        deposit_id: Annotated[str, Path(description="dep_…")], body: Resolve, who: CurrentUser
     ) -> ReviewedView:
         """End a review: credit what the provider took, or dismiss a deposit that brought nothing."""
         if not is_id("dep", deposit_id):
             raise NotFound("there is no such deposit")
         return _reviewed(
-            await room.reviews.resolve(deposit_id, body.outcome, body.reason, who.user_id, body.payment)
+            await service.reviews.resolve(deposit_id, body.outcome, body.reason, who.user_id, body.payment)
         )
 
 

@@ -8,29 +8,29 @@ from tollway.services.payments.service.deposits import TAKE_BACK
 from tollway.services.payments.service.webhooks import HANDLE
 
 
-async def handle_webhook(room: Payments, payload: dict[str, Any]) -> None:
+async def handle_webhook(service: Payments, payload: dict[str, Any]) -> None:
     """Act on a webhook that was taken in."""
-    await room.webhooks.handle(payload["provider"], payload["event_id"])
+    await service.webhooks.handle(payload["provider"], payload["event_id"])
 
 
-async def take_back(room: Payments, payload: dict[str, Any]) -> None:
+async def take_back(service: Payments, payload: dict[str, Any]) -> None:
     """Follow what was taken back of a payment before it was credited."""
-    await room.takebacks.follow(payload["payment_ref"])
+    await service.takebacks.follow(payload["payment_ref"])
 
 
-async def janitor(room: Payments) -> None:
+async def janitor(service: Payments) -> None:
     """Ask the provider about deposits that stand still."""
-    await room.deposits.tend()
+    await service.deposits.tend()
 
 
-async def look_back(room: Payments) -> None:
+async def look_back(service: Payments) -> None:
     """Ask the provider what was taken back lately, as a webhook may be lost."""
-    await room.takebacks.look_back()
+    await service.takebacks.look_back()
 
 
-async def forget_old(room: Payments) -> None:
+async def forget_old(service: Payments) -> None:
     """Forget old webhooks."""
-    await room.webhooks.forget_old()
+    await service.webhooks.forget_old()
 
 
 JOBS: Jobs = {HANDLE: handle_webhook, TAKE_BACK: take_back}

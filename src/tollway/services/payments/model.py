@@ -12,7 +12,7 @@ CENT = 10 ** (FIAT_SCALE - 2)
 
 
 class State(StrEnum):
-    """Where a deposit stands. See the room's docstring for the order."""
+    """Where a deposit stands. See the service's docstring for the order."""
 
     CREATED = "created"
     PROCESSING = "processing"
@@ -106,12 +106,12 @@ class Takeback:
     attempt: int
     covered: int
     transaction_id: str
-    made_at_us: int
+    created_at_us: int
     updated_at_us: int
 
     @property
     def key(self) -> str:
-        """The ledger's key of the business fact; of a later attempt, with its number."""
+        """The ledger's key of the business event; of a later attempt, with its number."""
         return f"{self.kind}:{self.ref}" + (f":{self.attempt}" if self.attempt > 1 else "")
 
 

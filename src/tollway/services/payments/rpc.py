@@ -1,4 +1,4 @@
-"""The door of payments."""
+"""The service API of payments."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from tollway.services.payments.service import Payments
 class PaymentsRpc(payments_pb2_grpc.PaymentsServicer):
     """Serves `contracts/payments.proto`."""
 
-    def __init__(self, room: Payments) -> None:
-        self._room = room
+    def __init__(self, service: Payments) -> None:
+        self._service = service
 
     async def GetDeposit(self, request: payments_pb2.GetDepositRequest, context: Any) -> payments_pb2.Deposit:
         """Return a deposit, whoever's it is. Raises NotFound."""
-        deposit = await self._room.deposits.any_deposit(request.deposit_id)
+        deposit = await self._service.deposits.any_deposit(request.deposit_id)
         return payments_pb2.Deposit(
             id=deposit.id,
             user_id=deposit.user_id,

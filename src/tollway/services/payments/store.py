@@ -101,7 +101,7 @@ takeback = Table(
     Column("attempt", Int64, nullable=False),
     Column("covered", Int64, nullable=False),
     Column("transaction_id", Text, nullable=False),
-    Column("made_at_us", Int64, nullable=False),
+    Column("created_at_us", Int64, nullable=False),
     Column("updated_at_us", Int64, nullable=False),
     UniqueConstraint("provider", "ref"),
     CheckConstraint("amount > 0", name="amount"),

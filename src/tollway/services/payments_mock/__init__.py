@@ -5,7 +5,7 @@ Promises
 - Parameters are checked against the SDK's own types, so a request that the provider would refuse as unknown,
   missing or ill-typed is refused here too, with the same error body.
 - Test cards and test tokens behave as documented by Stripe; any other card number is refused.
-- Every change is announced by signed webhooks, repeated with growing delay until the receiver answers 2xx.
+- Every change is published by signed webhooks, repeated with growing delay until the receiver answers 2xx.
 - A repeated Idempotency-Key gets the stored answer; with other parameters it is an error.
 - Faults are planned by a header or by the control page's API: late, lost, doubled and reordered webhooks,
   time-outs after success, 429, 500.

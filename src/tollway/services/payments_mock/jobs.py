@@ -7,9 +7,9 @@ from tollway.services.payments_mock.service import PaymentsMock
 from tollway.services.payments_mock.service.desk import DELIVER
 
 
-async def deliver_webhook(room: PaymentsMock, payload: dict[str, Any]) -> None:
+async def deliver_webhook(service: PaymentsMock, payload: dict[str, Any]) -> None:
     """Try one delivery. A failed one leaves the job of the next attempt itself, with its own delay."""
-    await room.deliver(payload["delivery_id"])
+    await service.deliver(payload["delivery_id"])
 
 
 JOBS: Jobs = {DELIVER: deliver_webhook}

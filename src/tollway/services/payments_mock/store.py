@@ -70,7 +70,7 @@ deliveries = Table(
     Column("attempts", Int64, nullable=False),
     Column("last_status", Int64, nullable=False),
     Column("last_error", Text, nullable=False),
-    Column("made_us", Int64, nullable=False),
+    Column("created_at_us", Int64, nullable=False),
     sqlite_strict=True,
 )
 
@@ -242,7 +242,7 @@ async def keep_answer(tx: Tx, key: str, request_id: str, status: int, body: str)
 async def add_delivery(tx: Tx, ref: str, event_id: str, endpoint_id: str) -> None:
     """Note that an event is to be delivered to an endpoint."""
     row = {"id": ref, "event_id": event_id, "endpoint_id": endpoint_id, "state": "pending", "attempts": 0}
-    await tx.run(deliveries.insert(), {**row, "last_status": 0, "last_error": "", "made_us": tx.now_us})
+    await tx.run(deliveries.insert(), {**row, "last_status": 0, "last_error": "", "created_at_us": tx.now_us})
 
 
 async def delivery(tx: Tx, ref: str) -> Row[Any] | None:

@@ -2,11 +2,11 @@
 
 Promises
 - An access token is a short-lived ES256 JWT (RFC 9068); everybody checks it with the published keys and
-  `fabric.bearer`, so this room is not asked on every request.
+  `fabric.access_tokens`, so this room is not asked on every request.
 - A program's refresh token works once. A repeat by a client that lost the answer gets the same successor; any
   other repeat means that two hold it, and the session ends.
 - A browser holds an opaque cookie and never a token.
-- An ended session is announced on a numbered stream that can be followed from any point, whichever replica
+- An ended session is published on a numbered stream that can be followed from any point, whichever replica
   ended it, and is refused everywhere within about a second.
 
 Invariants

@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 
-from tollway.fabric.bearer import ACCESS_TTL_S, ALGORITHM, KEYS_MAX_AGE_S
-from tollway.fabric.rest import Body, UtcTime, Who, policy
+from tollway.fabric.access_tokens import ACCESS_TTL_S, ALGORITHM, KEYS_MAX_AGE_S
+from tollway.fabric.rest import Body, CurrentUser, UtcTime, policy
 from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
 from tollway.services.tokens.model import Session
 from tollway.services.tokens.service import Granted, Tokens
@@ -59,7 +59,7 @@ class KeyView(BaseModel):
 
     kid: str
     state: str
-    made_at: UtcTime
+    created_at: UtcTime
     since: UtcTime
 
 
@@ -67,50 +67,53 @@ class KeyList(BaseModel):
     items: list[KeyView]
 
 
-def router(room: Tokens) -> APIRouter:
+def router(service: Tokens) -> APIRouter:
     """Make the routes of this room."""
     routes = APIRouter(tags=["auth"])
-    _sessions(routes, room)
-    _discovery(routes, room)
-    _keys(routes, room)
+    _sessions(routes, service)
+    _discovery(routes, service)
+    _keys(routes, service)
     return routes
 
 
-def _keys(routes: APIRouter, room: Tokens) -> None:
+def _keys(routes: APIRouter, service: Tokens) -> None:
     @routes.get("/api/admin/keys", tags=["operators"], **policy(permission="admin:read", owner="any"))
     async def keys() -> KeyList:
         """List the keys that access tokens are signed and checked with, the oldest first."""
-        return await _key_list(room)
+        return await _key_list(service)
 
     @routes.post(
         "/api/admin/keys/rotate",
         tags=["operators"],
         **policy(permission="admin:write", owner="any", audit="auth:key:rotate"),
     )
-    async def rotate(who: Who) -> KeyList:
+    async def rotate(who: CurrentUser) -> KeyList:
         """Sign with the next key from now on. It happens by itself every month; nobody has to sign in again."""
-        await room.keys.rotate(who.user_id)
-        return await _key_list(room)
+        await service.keys.rotate(who.user_id)
+        return await _key_list(service)
 
     @routes.delete(
         "/api/admin/keys/{kid}",
         tags=["operators"],
         **policy(permission="admin:write", owner="any", audit="auth:key:drop"),
     )
-    async def drop(kid: Annotated[str, Path(max_length=100)], who: Who) -> KeyList:
+    async def drop(kid: Annotated[str, Path(max_length=100)], who: CurrentUser) -> KeyList:
         """Publish a key no more, because it was stolen. What it signed is refused within five minutes."""
-        await room.keys.drop(kid, who.user_id)
-        return await _key_list(room)
+        await service.keys.drop(kid, who.user_id)
+        return await _key_list(service)
 
 
-async def _key_list(room: Tokens) -> KeyList:
-    keys = await room.keys.list()
+async def _key_list(service: Tokens) -> KeyList:
+    keys = await service.keys.list()
     return KeyList(
-        items=[KeyView(kid=key.kid, state=key.state, made_at=key.made_us, since=key.since_us) for key in keys]
+        items=[
+            KeyView(kid=key.kid, state=key.state, created_at=key.created_at_us, since=key.since_us)
+            for key in keys
+        ]
     )
 
 
-def _sessions(routes: APIRouter, room: Tokens) -> None:
+def _sessions(routes: APIRouter, service: Tokens) -> None:
     @routes.post(
         "/api/auth/refresh",
         **policy(permission="public", owner="public", audit="auth:session:refresh"),
@@ -118,25 +121,25 @@ def _sessions(routes: APIRouter, room: Tokens) -> None:
     async def refresh(body: Refresh, response: Response) -> TokenView:
         """Exchange a refresh token, which is good for one turn, for new tokens."""
         response.headers["Cache-Control"] = "no-store"
-        return _tokens(await room.refresh(body.refresh_token))
+        return _tokens(await service.refresh(body.refresh_token))
 
     @routes.post(
         "/api/auth/logout", status_code=204, **policy(permission="auth:write", audit="auth:session:logout")
     )
-    async def logout(who: Who, response: Response) -> None:
+    async def logout(who: CurrentUser, response: Response) -> None:
         """End the session of this request; a browser also forgets its cookie."""
-        await room.revoke("logout", session_id=who.session_id, user_id=who.user_id)
+        await service.revoke("logout", session_id=who.session_id, user_id=who.user_id)
         response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
         response.headers["Clear-Site-Data"] = '"cookies", "storage"'
 
     @routes.get("/api/auth/sessions", **policy(permission="auth:read"))
     async def sessions(
-        who: Who,
+        who: CurrentUser,
         limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
         cursor: Annotated[str, Query(max_length=200)] = "",
     ) -> SessionList:
         """List where you are signed in, newest first."""
-        page = await room.sessions(who.user_id, limit, cursor)
+        page = await service.sessions(who.user_id, limit, cursor)
         items = [_session(one, who.session_id) for one in page.items]
         return SessionList(items=items, next_cursor=page.next_cursor)
 
@@ -145,24 +148,24 @@ def _sessions(routes: APIRouter, room: Tokens) -> None:
         status_code=204,
         **policy(permission="auth:write", audit="auth:session:revoke"),
     )
-    async def end_session(session_id: str, who: Who) -> None:
+    async def end_session(session_id: str, who: CurrentUser) -> None:
         """Sign out one of your browsers or programs."""
-        await room.end_own(who.user_id, session_id, "ended_by_user")
+        await service.end_own(who.user_id, session_id, "ended_by_user")
 
 
-def _discovery(routes: APIRouter, room: Tokens) -> None:
+def _discovery(routes: APIRouter, service: Tokens) -> None:
     @routes.get("/.well-known/jwks.json", **policy(permission="public", owner="public"))
     async def jwks() -> Response:
         """Return the public keys that access tokens are checked with (RFC 7517)."""
         headers = {"Cache-Control": f"public, max-age={KEYS_MAX_AGE_S}"}
-        return Response(await room.keys.jwks(), 200, headers, "application/json")
+        return Response(await service.keys.jwks(), 200, headers, "application/json")
 
     @routes.get("/.well-known/openid-configuration", **policy(permission="public", owner="public"))
     async def metadata() -> ServerMetadata:
         """Tell a client where things are (RFC 8414)."""
-        issuer = room.names.issuer.rstrip("/")
+        issuer = service.names.issuer.rstrip("/")
         return ServerMetadata(
-            issuer=room.names.issuer,
+            issuer=service.names.issuer,
             jwks_uri=f"{issuer}/.well-known/jwks.json",
             token_endpoint=f"{issuer}/api/auth/token",
             id_token_signing_alg_values_supported=[ALGORITHM],

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Literal
 
-from tollway.fabric.bearer import ACCESS_TTL_S
+from tollway.fabric.access_tokens import ACCESS_TTL_S
 from tollway.kit.errors import Unauthenticated
 from tollway.kit.times import SECOND_US
 from tollway.services.tokens.settings import TokensSettings
@@ -78,7 +78,7 @@ class SigningKey:
     state: KeyState
     public_jwk: dict[str, Any]
     sealed: bytes
-    made_us: int
+    created_at_us: int
     since_us: int
 
 

@@ -1,4 +1,4 @@
-"""The door of the tokens room."""
+"""The service API of the tokens service."""
 
 from collections.abc import AsyncGenerator
 from typing import Any
@@ -17,8 +17,8 @@ _CLIENTS: dict[int, Client] = {
 class TokensRpc(tokens_pb2_grpc.TokensServicer):
     """Serves `contracts/tokens.proto`."""
 
-    def __init__(self, room: Tokens) -> None:
-        self._room = room
+    def __init__(self, service: Tokens) -> None:
+        self._service = service
 
     async def OpenSession(
         self, request: tokens_pb2.OpenSessionRequest, context: Any
@@ -27,7 +27,7 @@ class TokensRpc(tokens_pb2_grpc.TokensServicer):
         client = _CLIENTS.get(request.client)
         if client is None:
             raise Invalid("client must be BROWSER or PROGRAM")
-        granted = await self._room.open_session(
+        granted = await self._service.open_session(
             request.user_id,
             client,
             roles=request.roles,
@@ -48,7 +48,7 @@ class TokensRpc(tokens_pb2_grpc.TokensServicer):
         self, request: tokens_pb2.ExchangeCookieRequest, context: Any
     ) -> tokens_pb2.ExchangeCookieResponse:
         """Turn a browser's cookie into a current access token. Raises SessionEnded."""
-        granted = await self._room.exchange_cookie(request.cookie)
+        granted = await self._service.exchange_cookie(request.cookie)
         return tokens_pb2.ExchangeCookieResponse(
             session_id=granted.session.id,
             user_id=granted.session.user_id,
@@ -59,7 +59,7 @@ class TokensRpc(tokens_pb2_grpc.TokensServicer):
 
     async def Revoke(self, request: tokens_pb2.RevokeRequest, context: Any) -> tokens_pb2.RevokeResponse:
         """End one session, or all of a user's. Raises Invalid when neither is named."""
-        ended = await self._room.revoke(
+        ended = await self._service.revoke(
             request.reason,
             session_id=request.session_id,
             user_id=request.user_id,
@@ -69,16 +69,16 @@ class TokensRpc(tokens_pb2_grpc.TokensServicer):
 
     async def GetKeys(self, request: tokens_pb2.GetKeysRequest, context: Any) -> tokens_pb2.GetKeysResponse:
         """Return the public keys, and what tokens name as issuer and audience."""
-        names = self._room.names
+        names = self._service.names
         return tokens_pb2.GetKeysResponse(
-            jwks_json=await self._room.keys.jwks(), issuer=names.issuer, audience=names.audience
+            jwks_json=await self._service.keys.jwks(), issuer=names.issuer, audience=names.audience
         )
 
     async def FollowRevocations(
         self, request: tokens_pb2.FollowRevocationsRequest, context: Any
     ) -> AsyncGenerator[tokens_pb2.Revocation, None]:
         """Stream what ended after a number, then what ends as it happens, with heartbeats."""
-        async for entry in self._room.follow_revocations(request.after):
+        async for entry in self._service.follow_revocations(request.after):
             yield tokens_pb2.Revocation(
                 sequence=entry.sequence,
                 session_id=entry.session_id,

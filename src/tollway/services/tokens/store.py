@@ -1,4 +1,4 @@
-"""Tables and queries of the tokens room.
+"""Tables and queries of the tokens service.
 
 signing_key  ES256 keys by RFC 7638 thumbprint: next → active → retired, private part sealed
 session      one row per signed-in browser or program
@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from tollway.fabric.db import NAMING, Int64, Json, Tx
-from tollway.fabric.retention import oldest
+from tollway.fabric.retention import expired_rows
 from tollway.kit.times import DAY_US, HOUR_US
 from tollway.services.tokens.model import KeyState, Revocation, Session, SigningKey
 
@@ -39,7 +39,7 @@ signing_key = Table(
     Column("state", Text, nullable=False),
     Column("public_jwk", Json, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
-    Column("made_us", Int64, nullable=False),
+    Column("created_at_us", Int64, nullable=False),
     Column("since_us", Int64, nullable=False),
     Index(
         "uq_signing_key_state",
@@ -206,7 +206,7 @@ async def revocations_after(tx: Tx, after: int, limit: int) -> list[Revocation]:
 
 def old_revocations(now_us: int) -> Select[Any]:
     """Select what of the stream nobody can ask for any more."""
-    return oldest(revocation, lambda c: c.at_us < now_us - REVOCATIONS_KEPT_US)
+    return expired_rows(revocation, lambda c: c.at_us < now_us - REVOCATIONS_KEPT_US)
 
 
 def old_sessions(now_us: int) -> Select[Any]:
@@ -230,7 +230,7 @@ async def lock_keys(tx: Tx) -> None:
 
 async def keys(tx: Tx) -> list[SigningKey]:
     """List all keys, oldest first."""
-    rows = await tx.all(select(signing_key).order_by(signing_key.c.made_us, signing_key.c.kid))
+    rows = await tx.all(select(signing_key).order_by(signing_key.c.created_at_us, signing_key.c.kid))
     return [_key(row) for row in rows]
 
 
@@ -257,4 +257,4 @@ async def drop_key(tx: Tx, kid: str) -> bool:
 
 
 def _key(row: Row[Any]) -> SigningKey:
-    return SigningKey(row.kid, row.state, row.public_jwk, bytes(row.sealed), row.made_us, row.since_us)
+    return SigningKey(row.kid, row.state, row.public_jwk, bytes(row.sealed), row.created_at_us, row.since_us)

@@ -3,7 +3,7 @@
 Promises
 - Whoever signs in has a profile: it is made on first use, once, however many ask at the same moment. Nothing
   has to be arranged at registration.
-- A change that changes nothing is not announced.
+- A change that changes nothing is not published.
 
 Invariants: one profile per user id. It holds no address and no credentials, which are identity's.
 

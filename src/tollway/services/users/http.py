@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from tollway.fabric.rest import Body, UtcTime, Who, policy
+from tollway.fabric.rest import Body, CurrentUser, UtcTime, policy
 from tollway.kit.errors import Invalid
 from tollway.services.users import model
 from tollway.services.users.model import Profile
@@ -42,36 +42,36 @@ class PreferencesView(BaseModel):
 _CHECKS = {"display_name": model.check_name, "locale": model.check_locale, "time_zone": model.check_time_zone}
 
 
-def router(room: Users) -> APIRouter:
+def router(service: Users) -> APIRouter:
     """Make the routes of this room."""
     routes = APIRouter(tags=["users"])
 
     @routes.get("/api/users/me", **policy(permission="profile:read"))
-    async def show(who: Who, response: Response) -> ProfileView:
+    async def show(who: CurrentUser, response: Response) -> ProfileView:
         """Show your profile; it is made on first use."""
-        return _show(await room.profile(who.user_id), response)
+        return _show(await service.profile(who.user_id), response)
 
     @routes.patch("/api/users/me", **policy(permission="profile:write", audit="users:profile:change"))
-    async def change(body: ChangeProfile, who: Who, response: Response) -> ProfileView:
+    async def change(body: ChangeProfile, who: CurrentUser, response: Response) -> ProfileView:
         """Change some of your profile."""
         given: dict[str, Any] = body.model_dump(exclude_unset=True)
         if missing := [name for name, value in given.items() if value is None]:
             raise Invalid.of(missing[0], "cannot be null; leave it out to keep it")
         changes = {name: _CHECKS[name](value) for name, value in given.items()}
-        return _show(await room.change(who.user_id, changes), response)
+        return _show(await service.change(who.user_id, changes), response)
 
     @routes.get("/api/users/me/preferences", **policy(permission="profile:read"))
-    async def preferences(who: Who) -> PreferencesView:
+    async def preferences(who: CurrentUser) -> PreferencesView:
         """Show your preferences."""
-        return PreferencesView(preferences=dict((await room.profile(who.user_id)).preferences))
+        return PreferencesView(preferences=dict((await service.profile(who.user_id)).preferences))
 
     @routes.put(
         "/api/users/me/preferences", **policy(permission="profile:write", audit="users:preferences:change")
     )
-    async def set_preferences(body: Preferences, who: Who) -> PreferencesView:
+    async def set_preferences(body: Preferences, who: CurrentUser) -> PreferencesView:
         """Replace your preferences."""
         checked = model.check_preferences(body.preferences)
-        changed = await room.change(who.user_id, {"preferences": checked})
+        changed = await service.change(who.user_id, {"preferences": checked})
         return PreferencesView(preferences=dict(changed.preferences))
 
     return routes

@@ -1,4 +1,4 @@
-"""The door of the users room."""
+"""The service API of the users service."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from tollway.services.users.service import Users
 class UsersRpc(users_pb2_grpc.UsersServicer):
     """Serves `contracts/users.proto`."""
 
-    def __init__(self, room: Users) -> None:
-        self._room = room
+    def __init__(self, service: Users) -> None:
+        self._service = service
 
     async def GetProfile(self, request: users_pb2.GetProfileRequest, context: Any) -> users_pb2.Profile:
         """Return a user's profile, made on first use. Raises NotFound for what is no user's id."""
-        profile = await self._room.profile(request.user_id)
+        profile = await self._service.profile(request.user_id)
         return users_pb2.Profile(
             user_id=profile.user_id,
             display_name=profile.display_name,

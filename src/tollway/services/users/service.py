@@ -1,4 +1,4 @@
-"""The operations of the users room."""
+"""The operations of the users service."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from tollway.services.users.model import Profile
 
 
 class Users:
-    """See the package docstring for what the room promises."""
+    """See the package docstring for what the service promises."""
 
     def __init__(self, db: Database) -> None:
         self.db = db
@@ -31,7 +31,7 @@ class Users:
         return made
 
     async def change(self, user_id: str, changes: dict[str, Any]) -> Profile:
-        """Change some fields of a profile, and announce which. Raises Conflict when somebody else did just now."""
+        """Change some fields of a profile, and publish which. Raises Conflict when somebody else did just now."""
         seen = await self.profile(user_id)
         real = {name: value for name, value in changes.items() if getattr(seen, name) != value}
         if not real:
@@ -39,7 +39,7 @@ class Users:
         async with self.db.transaction() as tx:
             if not await store.change(tx, seen, real):
                 raise Conflict("the profile was changed at the same moment; try again")
-            tx.tell(ProfileChanged(user_id=user_id, fields=sorted(real)))
+            tx.publish(ProfileChanged(user_id=user_id, fields=sorted(real)))
             changed = await store.find(tx, user_id)
         assert changed is not None
         return changed

@@ -1,4 +1,4 @@
-"""Tables and queries of the users room: one row per profile."""
+"""Tables and queries of the users service: one row per profile."""
 
 from dataclasses import fields
 from typing import Any

@@ -442,7 +442,7 @@ async def test_without_allowance_402(tmp_path: Path) -> None:
         assert access.usage == {}
 
 
-async def test_while_the_access_room_is_away_new_logins_hear_503(tmp_path: Path) -> None:
+async def test_while_the_access_service_is_away_new_logins_hear_503(tmp_path: Path) -> None:
     async with world(tmp_path, web) as here:
         here.access.unavailable = True
         assert await refusal_of(here, here.get("/bytes/1")) == (503, "PROXY_UNAVAILABLE")

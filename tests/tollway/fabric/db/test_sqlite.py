@@ -1,4 +1,4 @@
-"""A room's file: only the owner reads it, and one that is lost is not made anew in silence."""
+"""A service's file: only the owner reads it, and one that is lost is not made anew in silence."""
 
 import stat
 from pathlib import Path
@@ -23,7 +23,7 @@ async def _open(path: Path) -> None:
 
 
 async def test_only_the_owner_may_read_it(tmp_path: Path) -> None:
-    path = tmp_path / "rooms" / "identity.db"
+    path = tmp_path / "services" / "identity.db"
     await _open(path)
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     await _open(path)

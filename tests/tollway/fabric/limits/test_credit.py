@@ -153,7 +153,7 @@ def test_one_process_alone_has_exactly_the_quota() -> None:
     assert len(world.admitted) == 10
 
 
-def test_a_burst_beyond_the_credit_is_told_that_there_is_room() -> None:
+def test_a_burst_beyond_the_credit_is_told_that_there_is_service() -> None:
     world = World(processes=2, quota=10, credit=3)
     assert world.take(0, 3) == 3
     grant = world.limits[0].take(KEY, world.now)
@@ -162,7 +162,7 @@ def test_a_burst_beyond_the_credit_is_told_that_there_is_room() -> None:
     assert world.limits[0].take(KEY, world.now).admitted
 
 
-def test_when_there_is_no_room_nobody_is_asked_to_wait() -> None:
+def test_when_there_is_no_service_nobody_is_asked_to_wait() -> None:
     world = World(processes=1, quota=3, credit=3)
     world.take(0, 3)
     grant = world.limits[0].take(KEY, world.now)

@@ -40,7 +40,7 @@ async def test_a_kept_message_reads_as_it_was_sent(inbox: InboxMailer) -> None:
     assert await inbox.message(kept.id) == kept
 
 
-async def test_the_newest_come_first_and_old_ones_make_room(inbox: InboxMailer) -> None:
+async def test_the_newest_come_first_and_old_ones_make_service(inbox: InboxMailer) -> None:
     for number in range(5):
         await inbox.send(letter(subject=str(number)))
     assert [kept.subject for kept in await inbox.messages()] == ["4", "3", "2"]

@@ -12,10 +12,10 @@ from tollway.fabric.db import Database, tables
 from tollway.fabric.rest import (
     Answer,
     Body,
+    CurrentUser,
     IdempotencyKey,
     PositiveMoney,
     PositiveUnits,
-    Who,
     idempotent,
     policy,
 )
@@ -30,7 +30,7 @@ class Buy(Body):
 
 
 class Shop:
-    """A room whose every purchase can be counted."""
+    """A service whose every purchase can be counted."""
 
     def __init__(self) -> None:
         self.bought: list[int] = []
@@ -45,11 +45,11 @@ def router(shop: Shop, db: Database | None = None) -> APIRouter:
         return {"correlation_id": current().correlation_id}
 
     @routes.get("/mine", **policy(permission="orders:read"))
-    async def mine(who: Who) -> dict[str, str]:
+    async def mine(who: CurrentUser) -> dict[str, str]:
         return {"user_id": who.user_id, "acting": current().user_id}
 
     @routes.delete("/mine", status_code=204, **policy(permission="orders:write", audit="shop:mine:delete"))
-    async def drop(who: Who) -> None:
+    async def drop(who: CurrentUser) -> None:
         """Nothing to do."""
 
     @routes.get("/things/{number}", **policy(permission="orders:read"))
@@ -73,7 +73,7 @@ def router(shop: Shop, db: Database | None = None) -> APIRouter:
         raise ZeroDivisionError("secret internals")
 
     @routes.post("/buy", **policy(permission="orders:write", audit="shop:item:buy"))
-    async def buy(body: Buy, who: Who, key: IdempotencyKey) -> Response:
+    async def buy(body: Buy, who: CurrentUser, key: IdempotencyKey) -> Response:
         async def work() -> Answer:
             if shop.problem:
                 raise shop.problem

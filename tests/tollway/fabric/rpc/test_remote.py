@@ -1,4 +1,4 @@
-"""The door over the network: several servers, proofs of identity, renewal of certificates."""
+"""The service API over the network: several servers, proofs of identity, renewal of certificates."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.doors import certificates, identity
+from tests.kit.service_api import certificates, identity
 from tollway.contracts import users_pb2, users_pb2_grpc
 from tollway.fabric import tls
 from tollway.fabric.clock import SystemClock

@@ -8,7 +8,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from tests.kit.doors import certificates, identity
+from tests.kit.service_api import certificates, identity
 from tollway.contracts import users_pb2, users_pb2_grpc
 from tollway.fabric.rpc.remote import RemoteChannel
 from tollway.fabric.rpc.server import RpcServer
@@ -58,7 +58,7 @@ async def test_it_tells_its_health_to_ordinary_tools(server: RpcServer) -> None:
             assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
-async def test_it_lists_its_doors_by_reflection(server: RpcServer) -> None:
+async def test_it_lists_its_apis_by_reflection(server: RpcServer) -> None:
     async with plain_channel(server.port) as channel:
         stub = reflection_pb2_grpc.ServerReflectionStub(channel)
         call = stub.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(list_services="")]))

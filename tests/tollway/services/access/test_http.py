@@ -18,7 +18,7 @@ Api = tuple[Stage, RestClient]
 
 @pytest.fixture
 async def api(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Api]:
-    """The room with its routes, and a node that is up."""
+    """The service with its routes, and a node that is up."""
     async with stage("sqlite", tmp_path, clock) as here:
         await here.node()
         yield here, rest(router(here.access))

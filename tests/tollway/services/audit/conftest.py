@@ -1,4 +1,4 @@
-"""An audit room on each engine, and somebody who tampers with it."""
+"""An audit service on each engine, and somebody who tampers with it."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.clock import FakeClock
-from tests.kit.databases import Kind, database, room_migrations
+from tests.kit.databases import Kind, database, service_migrations
 from tollway.fabric.db import Database
 from tollway.services.audit.model import Happening, happening
 from tollway.services.audit.service import Audit
@@ -14,7 +14,7 @@ from tollway.services.audit.service import Audit
 Tamper = Callable[[str], Awaitable[None]]
 
 
-def a_fact(number: int, **changes: str) -> Happening:
+def a_event(number: int, **changes: str) -> Happening:
     fields = {
         "event_id": f"evt_{number:03}",
         "topic": "USER_LOGGED_IN" if number % 2 else "ORDER_PLACED",
@@ -28,12 +28,12 @@ def a_fact(number: int, **changes: str) -> Happening:
 
 @pytest.fixture
 async def db(kind: Kind, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Database]:
-    async with database(kind, tmp_path, clock, room_migrations("audit"), "audit") as db:
+    async with database(kind, tmp_path, clock, service_migrations("audit"), "audit") as db:
         yield db
 
 
 @pytest.fixture
-def room(db: Database) -> Audit:
+def service(db: Database) -> Audit:
     return Audit(db)
 
 
@@ -54,7 +54,7 @@ def tamper(db: Database) -> Tamper:
     return change
 
 
-async def record(room: Audit, *facts: Happening) -> None:
-    for fact in facts:
-        async with room.db.transaction() as tx:
-            await room.record(tx, fact)
+async def record(service: Audit, *events: Happening) -> None:
+    for event in events:
+        async with service.db.transaction() as tx:
+            await service.record(tx, event)

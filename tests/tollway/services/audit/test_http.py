@@ -3,7 +3,7 @@
 import pytest
 
 from tests.kit.rest import RestClient, rest
-from tests.tollway.services.audit.conftest import Tamper, a_fact, record
+from tests.tollway.services.audit.conftest import Tamper, a_event, record
 from tollway.services.audit.http import router
 from tollway.services.audit.service import Audit
 
@@ -11,12 +11,12 @@ ADMIN, SUPPORT, CUSTOMER = "usr_a:admin", "usr_s:support", "usr_c"
 
 
 @pytest.fixture
-def client(room: Audit) -> RestClient:
-    return rest(router(room))
+def client(service: Audit) -> RestClient:
+    return rest(router(service))
 
 
-async def test_an_operator_reads_the_record(client: RestClient, room: Audit) -> None:
-    await record(room, *map(a_fact, range(5)))
+async def test_an_operator_reads_the_record(client: RestClient, service: Audit) -> None:
+    await record(service, *map(a_event, range(5)))
     first = (await client.get("/api/admin/audit?limit=2", SUPPORT)).json
     assert [item["sequence"] for item in first["items"]] == [5, 4]
     assert first["items"][0] == {
@@ -37,8 +37,8 @@ async def test_an_operator_reads_the_record(client: RestClient, room: Audit) -> 
     assert [item["event_id"] for item in found.json["items"]] == ["evt_001"]
 
 
-async def test_an_operator_has_it_verified(client: RestClient, room: Audit, tamper: Tamper) -> None:
-    await record(room, *map(a_fact, range(3)))
+async def test_an_operator_has_it_verified(client: RestClient, service: Audit, tamper: Tamper) -> None:
+    await record(service, *map(a_event, range(3)))
     whole = (await client.get("/api/admin/audit/verify", ADMIN)).json
     assert (whole["ok"], whole["entries"], whole["findings"]) == (True, 3, [])
     await tamper("UPDATE entry SET data = 'not json' WHERE sequence = 2")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.tollway.services.audit.conftest import a_fact
+from tests.tollway.services.audit.conftest import a_event
 from tollway.services.audit.model import (
     FINDINGS_LIMIT,
     GENESIS,
@@ -25,7 +25,7 @@ from tollway.services.audit.model import (
 def chain(length: int) -> list[Entry]:
     head, entries = Head(), []
     for number in range(length):
-        entries.append(append(head, a_fact(number)))
+        entries.append(append(head, a_event(number)))
         head = Head(entries[-1].sequence, entries[-1].hash)
     return entries
 
@@ -93,15 +93,15 @@ def test_any_other_order_is_found(order: list[int]) -> None:
 
 def test_an_entry_put_in_between_is_found() -> None:
     entries = chain(5)
-    forged = append(Head(2, entries[1].hash), a_fact(99))
+    forged = append(Head(2, entries[1].hash), a_event(99))
     later = [replace(entry, sequence=entry.sequence + 1) for entry in entries[2:]]
     assert inspect([*entries[:2], forged, *later], end_of(entries))
 
 
 def test_an_end_rewritten_without_the_head_is_found() -> None:
     entries = chain(5)
-    forged = append(Head(3, entries[2].hash), a_fact(99))
-    rest = append(Head(4, forged.hash), a_fact(100))
+    forged = append(Head(3, entries[2].hash), a_event(99))
+    rest = append(Head(4, forged.hash), a_event(100))
     assert inspect([*entries[:3], forged, rest], end_of(entries)) == [
         f"the head says 5 {entries[4].hash}, the last entry says otherwise"
     ]
@@ -146,8 +146,8 @@ def test_addresses_are_withheld_and_people_named_by_id() -> None:
         ("[1,2]", ""),
     ],
 )
-def test_the_actor_is_who_the_fact_names(data: str, actor: str) -> None:
-    assert a_fact(1, data_json=data).actor == actor
+def test_the_actor_is_who_the_event_names(data: str, actor: str) -> None:
+    assert a_event(1, data_json=data).actor == actor
 
 
 json_values = st.recursive(
@@ -157,8 +157,8 @@ json_values = st.recursive(
 
 
 @given(st.dictionaries(st.text(), json_values))
-def test_whatever_a_fact_holds_is_sealed_the_same_after_storage(fields: dict[str, object]) -> None:
-    entry = append(Head(), a_fact(1, data_json=json.dumps(fields)))
+def test_whatever_a_event_holds_is_sealed_the_same_after_storage(fields: dict[str, object]) -> None:
+    entry = append(Head(), a_event(1, data_json=json.dumps(fields)))
     stored = replace(entry, data=entry.data.encode().decode())
     assert inspect([stored]) == []
     assert json.loads(stored.data) == withhold(fields)

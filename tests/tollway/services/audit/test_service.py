@@ -6,41 +6,41 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import DBAPIError
 
-from tests.tollway.services.audit.conftest import Tamper, a_fact, record
+from tests.tollway.services.audit.conftest import Tamper, a_event, record
 from tollway.fabric.db import Database
 from tollway.kit.errors import Invalid
 from tollway.services.audit import store
 from tollway.services.audit.service import Audit
 
 
-async def test_a_record_is_whole(room: Audit) -> None:
-    assert (await room.verify()).ok
-    await record(room, *map(a_fact, range(7)))
-    verdict = await room.verify()
+async def test_a_record_is_whole(service: Audit) -> None:
+    assert (await service.verify()).ok
+    await record(service, *map(a_event, range(7)))
+    verdict = await service.verify()
     assert (verdict.ok, verdict.entries, verdict.findings) == (True, 7, ())
-    assert verdict.head == (await room.entries()).items[0].hash
+    assert verdict.head == (await service.entries()).items[0].hash
 
 
-async def test_a_fact_heard_twice_is_one_entry(room: Audit) -> None:
-    await record(room, a_fact(1), a_fact(1), a_fact(2))
-    assert [entry.event_id for entry in (await room.entries()).items] == ["evt_002", "evt_001"]
-    assert (await room.verify()).ok
+async def test_a_event_heard_twice_is_one_entry(service: Audit) -> None:
+    await record(service, a_event(1), a_event(1), a_event(2))
+    assert [entry.event_id for entry in (await service.entries()).items] == ["evt_002", "evt_001"]
+    assert (await service.verify()).ok
 
 
-async def test_entries_from_many_sources_at_once_queue_up(room: Audit) -> None:
-    await asyncio.gather(*(record(room, a_fact(number)) for number in range(20)))
-    verdict = await room.verify()
+async def test_entries_from_many_sources_at_once_queue_up(service: Audit) -> None:
+    await asyncio.gather(*(record(service, a_event(number)) for number in range(20)))
+    verdict = await service.verify()
     assert (verdict.ok, verdict.entries) == (True, 20)
 
 
-async def test_what_is_rolled_back_leaves_no_gap(room: Audit) -> None:
-    await record(room, a_fact(1))
+async def test_what_is_rolled_back_leaves_no_gap(service: Audit) -> None:
+    await record(service, a_event(1))
     with pytest.raises(RuntimeError):
-        async with room.db.transaction() as tx:
-            await room.record(tx, a_fact(2))
+        async with service.db.transaction() as tx:
+            await service.record(tx, a_event(2))
             raise RuntimeError
-    await record(room, a_fact(3))
-    assert (await room.verify()).ok
+    await record(service, a_event(3))
+    assert (await service.verify()).ok
 
 
 @pytest.mark.parametrize(
@@ -54,15 +54,15 @@ async def test_what_is_rolled_back_leaves_no_gap(room: Audit) -> None:
         "DELETE FROM head",
     ],
 )
-async def test_the_tables_refuse_to_be_changed(room: Audit, db: Database, statement: str) -> None:
-    await record(room, *map(a_fact, range(3)))
+async def test_the_tables_refuse_to_be_changed(service: Audit, db: Database, statement: str) -> None:
+    await record(service, *map(a_event, range(3)))
     with pytest.raises(DBAPIError, match="only grows"):
         async with db.transaction() as tx:
             await tx.conn.exec_driver_sql(statement)
-    assert (await room.verify()).entries == 3
+    assert (await service.verify()).entries == 3
 
 
-async def test_postgresql_refuses_truncate_too(room: Audit, db: Database) -> None:
+async def test_postgresql_refuses_truncate_too(service: Audit, db: Database) -> None:
     if db.dialect == "sqlite":
         pytest.skip("SQLite has no TRUNCATE")
     for table in ("entry", "head"):
@@ -84,42 +84,42 @@ async def test_postgresql_refuses_truncate_too(room: Audit, db: Database) -> Non
     ],
 )
 async def test_what_was_changed_all_the_same_is_found(
-    room: Audit, tamper: Tamper, statement: str, finding: str
+    service: Audit, tamper: Tamper, statement: str, finding: str
 ) -> None:
-    await record(room, *map(a_fact, range(6)))
+    await record(service, *map(a_event, range(6)))
     await tamper(statement)
-    verdict = await room.verify()
+    verdict = await service.verify()
     assert not verdict.ok
     assert len(verdict.findings) == 1
     assert verdict.findings[0].startswith(finding)
 
 
-async def test_bytes_that_are_no_text_any_more_are_found(room: Audit, tamper: Tamper) -> None:
-    if room.db.dialect == "postgresql":
+async def test_bytes_that_are_no_text_any_more_are_found(service: Audit, tamper: Tamper) -> None:
+    if service.db.dialect == "postgresql":
         pytest.skip("PostgreSQL does not store them")
-    await record(room, *map(a_fact, range(3)))
+    await record(service, *map(a_event, range(3)))
     await tamper("UPDATE entry SET actor = CAST(x'ff' AS TEXT) WHERE sequence = 2")
-    assert not (await room.verify()).ok
+    assert not (await service.verify()).ok
 
 
-async def test_nothing_is_recorded_without_the_head(room: Audit, tamper: Tamper) -> None:
+async def test_nothing_is_recorded_without_the_head(service: Audit, tamper: Tamper) -> None:
     await tamper("DELETE FROM head")
     with pytest.raises(AssertionError, match="head of the audit record is missing"):
-        await record(room, a_fact(1))
+        await record(service, a_event(1))
 
 
-async def test_a_long_record_is_read_in_parts(room: Audit, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_long_record_is_read_in_parts(service: Audit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "BATCH", 3)
-    await record(room, *map(a_fact, range(9)))
-    verdict = await room.verify()
+    await record(service, *map(a_event, range(9)))
+    verdict = await service.verify()
     assert (verdict.ok, verdict.entries) == (True, 9)
 
 
-async def test_entries_are_found_by_subject_actor_and_topic(room: Audit) -> None:
-    await record(room, *map(a_fact, range(6)), a_fact(6, subject="ord_1", data_json='{"actor":"usr_1"}'))
+async def test_entries_are_found_by_subject_actor_and_topic(service: Audit) -> None:
+    await record(service, *map(a_event, range(6)), a_event(6, subject="ord_1", data_json='{"actor":"usr_1"}'))
 
     async def found(**wanted: str) -> list[str]:
-        return [entry.event_id for entry in (await room.entries(**wanted)).items]
+        return [entry.event_id for entry in (await service.entries(**wanted)).items]
 
     assert await found(subject="usr_1") == ["evt_006", "evt_004", "evt_001"]
     assert await found(topic="USER_LOGGED_IN") == ["evt_005", "evt_003", "evt_001"]
@@ -127,28 +127,28 @@ async def test_entries_are_found_by_subject_actor_and_topic(room: Audit) -> None
     assert await found(subject="nobody") == []
 
 
-async def test_pages_follow_each_other_while_the_record_grows(room: Audit) -> None:
-    await record(room, *map(a_fact, range(5)))
-    first = await room.entries(limit=2)
-    await record(room, a_fact(9))
-    second = await room.entries(limit=2, cursor=first.next_cursor)
+async def test_pages_follow_each_other_while_the_record_grows(service: Audit) -> None:
+    await record(service, *map(a_event, range(5)))
+    first = await service.entries(limit=2)
+    await record(service, a_event(9))
+    second = await service.entries(limit=2, cursor=first.next_cursor)
     assert [entry.sequence for entry in [*first.items, *second.items]] == [5, 4, 3, 2]
-    last = await room.entries(limit=2, cursor=second.next_cursor)
+    last = await service.entries(limit=2, cursor=second.next_cursor)
     assert ([entry.sequence for entry in last.items], last.next_cursor) == ([1], "")
     for cursor in ("rubbish", "WyJ4Il0"):
         with pytest.raises(Invalid):
-            await room.entries(cursor=cursor)
+            await service.entries(cursor=cursor)
 
 
-async def test_an_old_head_noted_elsewhere_is_still_in_the_record(room: Audit) -> None:
-    await record(room, a_fact(1))
-    noted = (await room.verify()).head
-    await record(room, a_fact(2))
-    assert noted in {entry.hash for entry in (await room.entries()).items}
+async def test_an_old_head_noted_elsewhere_is_still_in_the_record(service: Audit) -> None:
+    await record(service, a_event(1))
+    noted = (await service.verify()).head
+    await record(service, a_event(2))
+    assert noted in {entry.hash for entry in (await service.entries()).items}
 
 
-async def test_even_a_consistent_rewrite_needs_the_triggers_gone(room: Audit, db: Database) -> None:
-    await record(room, a_fact(1))
+async def test_even_a_consistent_rewrite_needs_the_triggers_gone(service: Audit, db: Database) -> None:
+    await record(service, a_event(1))
     with pytest.raises(DBAPIError, match="only grows"):
         async with db.transaction() as tx:
             await tx.run(update(store.entry).values(hash="0" * 64))

@@ -1,4 +1,4 @@
-"""The catalogue on real databases, with a ledger behind its door."""
+"""The catalogue on real databases, with a ledger behind its service API."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -127,8 +127,8 @@ async def test_a_new_price_is_announced_and_kept_in_the_history(shop: Market) ->
     assert [(one.per_lot, one.actor) for one in rest.items] == [(3 * USD, "catalog")]
     assert rest.next_cursor == ""
     async with shop.catalog_db.snapshot() as tx:
-        told = await tx.all(select(tables.outbox).where(tables.outbox.c.type == "PRICE_CHANGED"))
-    assert str(4 * USD) in told[-1].data
+        published = await tx.all(select(tables.outbox).where(tables.outbox.c.type == "PRICE_CHANGED"))
+    assert str(4 * USD) in published[-1].data
 
 
 @pytest.mark.parametrize(

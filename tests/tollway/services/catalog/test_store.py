@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.kit.clock import FakeClock
-from tests.kit.databases import Kind, database, room_migrations
+from tests.kit.databases import Kind, database, service_migrations
 from tests.kit.schema import drift
 from tollway.services.catalog.store import metadata
 
@@ -11,5 +11,5 @@ from tollway.services.catalog.store import metadata
 async def test_the_migrations_make_the_tables_of_the_store(
     kind: Kind, tmp_path: Path, clock: FakeClock
 ) -> None:
-    async with database(kind, tmp_path, clock, room_migrations("catalog")) as db:
+    async with database(kind, tmp_path, clock, service_migrations("catalog")) as db:
         assert await drift(db, metadata) == []

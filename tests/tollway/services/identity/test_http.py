@@ -23,7 +23,7 @@ async def access_token(town: World, email: str = ANN) -> str:
 
 
 async def operator_token(town: World) -> str:
-    await town.room.people.ensure_operator("operator@tollway.test", PASSWORD)
+    await town.service.people.ensure_operator("operator@tollway.test", PASSWORD)
     return await access_token(town, "operator@tollway.test")
 
 
@@ -106,7 +106,7 @@ class Counting(Passwords):
 
 
 async def works(town: World, ask: Awaitable[Reply]) -> tuple[int, Any, dict[str, str], int]:
-    passwords = town.room.passwords
+    passwords = town.service.passwords
     passwords.__class__ = Counting
     before = passwords.done
     reply = await ask

@@ -6,7 +6,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from tests.kit.clock import FakeClock
-from tests.kit.databases import Kind, database, room_migrations
+from tests.kit.databases import Kind, database, service_migrations
 from tollway.fabric.db import Tx, migrate
 
 FIXED = {"asset_is_fixed", "account_is_fixed", "hold_is_fixed", "lot_is_fixed"}
@@ -24,7 +24,7 @@ async def triggers(tx: Tx) -> set[str]:
 async def test_what_legs_refer_to_is_guarded_in_old_books_too(
     kind: Kind, tmp_path: Path, clock: FakeClock
 ) -> None:
-    ours, before = room_migrations("ledger"), tmp_path / "before"
+    ours, before = service_migrations("ledger"), tmp_path / "before"
     before.mkdir()
     for revision in ("0001_books.py", "0002_guard.py"):
         shutil.copy(ours / revision, before)

@@ -1,4 +1,4 @@
-"""A room of notifications on each engine, with a mailer that keeps what it is given."""
+"""A service of notifications on each engine, with a mailer that keeps what it is given."""
 
 from collections.abc import AsyncIterator
 from email.message import EmailMessage
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.clock import FakeClock
-from tests.kit.databases import Kind, database, room_migrations
+from tests.kit.databases import Kind, database, service_migrations
 from tollway.fabric.db import Database
 from tollway.fabric.jobs import Worker
 from tollway.kit.errors import Problem
@@ -31,7 +31,7 @@ class FakeMailer:
 
 @pytest.fixture
 async def db(kind: Kind, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Database]:
-    async with database(kind, tmp_path, clock, room_migrations("notifications"), "notifications") as db:
+    async with database(kind, tmp_path, clock, service_migrations("notifications"), "notifications") as db:
         yield db
 
 
@@ -41,13 +41,13 @@ def mailer() -> FakeMailer:
 
 
 @pytest.fixture
-def room(db: Database, mailer: FakeMailer) -> Notifications:
+def service(db: Database, mailer: FakeMailer) -> Notifications:
     settings = NotificationsSettings(support_address="help@example.com")
     sender = "Tollway <no-reply@tollway.example>"
     return Notifications(db, mailer, settings, sender, "https://tollway.example/")
 
 
 @pytest.fixture
-def worker(room: Notifications, db: Database) -> Worker:
-    """Runs the room's jobs, when told to."""
-    return Worker(room, db, JOBS)
+def worker(service: Notifications, db: Database) -> Worker:
+    """Runs the service's jobs, when told to."""
+    return Worker(service, db, JOBS)

@@ -11,21 +11,21 @@ DAY_S = 86_400
 
 
 async def test_sent_messages_are_listed_for_a_year_and_waiting_ones_until_they_left(
-    room: Notifications, worker: Worker, mailer: FakeMailer, clock: FakeClock
+    service: Notifications, worker: Worker, mailer: FakeMailer, clock: FakeClock
 ) -> None:
     letter = {"template": "welcome", "params": {"link": "https://tollway.example"}, "user_id": "usr_1"}
-    sent, _ = await room.send_email(Letter(key="a", **letter), "ada@example.com")  # pyright: ignore[reportArgumentType]
+    sent, _ = await service.send_email(Letter(key="a", **letter), "ada@example.com")  # pyright: ignore[reportArgumentType]
     await worker.run_due()
     mailer.fail = [Unavailable("away")]
-    waiting, _ = await room.send_email(Letter(key="b", **letter), "ada@example.com")  # pyright: ignore[reportArgumentType]
+    waiting, _ = await service.send_email(Letter(key="b", **letter), "ada@example.com")  # pyright: ignore[reportArgumentType]
     await worker.run_due()
 
     async def listed() -> list[str]:
-        return [email.id for email in (await room.messages_of("usr_1")).items]
+        return [email.id for email in (await service.messages_of("usr_1")).items]
 
     clock.advance(365 * DAY_S - 1)
-    await TIMED["forget_old"].run(room)
+    await TIMED["forget_old"].run(service)
     assert await listed() == [waiting, sent]
     clock.advance(DAY_S)
-    await TIMED["forget_old"].run(room)
+    await TIMED["forget_old"].run(service)
     assert await listed() == [waiting]

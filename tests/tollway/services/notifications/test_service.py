@@ -27,15 +27,15 @@ async def kept(db: Database, email_id: str) -> Email:
     return found
 
 
-async def facts(db: Database) -> list[tuple[str, str]]:
+async def events(db: Database) -> list[tuple[str, str]]:
     async with db.snapshot() as tx:
         return [(row.type, row.data) for row in await tx.all(select(tables.outbox))]
 
 
 async def test_a_message_is_delivered_once_and_announced(
-    room: Notifications, db: Database, worker: Worker, mailer: FakeMailer, clock: FakeClock
+    service: Notifications, db: Database, worker: Worker, mailer: FakeMailer, clock: FakeClock
 ) -> None:
-    email_id, replayed = await room.send_email(VERIFY, "ada@example.com")
+    email_id, replayed = await service.send_email(VERIFY, "ada@example.com")
     assert not replayed
     clock.advance(2)
     await worker.run_due()
@@ -50,37 +50,39 @@ async def test_a_message_is_delivered_once_and_announced(
     assert LINK in message.get_body(("plain",)).get_content()
     assert LINK in message.get_body(("html",)).get_content()
     email = await kept(db, email_id)
-    assert (email.state, email.attempts, email.ended_us - email.made_us) == ("sent", 1, 2_000_000)
-    assert await facts(db) == [
+    assert (email.state, email.attempts, email.ended_us - email.created_at_us) == ("sent", 1, 2_000_000)
+    assert await events(db) == [
         ("EMAIL_SENT", f'{{"message_id":"{email_id}","user_id":"usr_1","template":"verify_email"}}')
     ]
 
 
-async def test_the_link_is_forgotten_once_it_left(room: Notifications, db: Database, worker: Worker) -> None:
-    email_id, _ = await room.send_email(VERIFY, "ada@example.com")
+async def test_the_link_is_forgotten_once_it_left(
+    service: Notifications, db: Database, worker: Worker
+) -> None:
+    email_id, _ = await service.send_email(VERIFY, "ada@example.com")
     assert (await kept(db, email_id)).params == {"link": LINK}
     await worker.run_due()
     assert (await kept(db, email_id)).params == {}
 
 
-async def test_one_key_is_one_message(room: Notifications, worker: Worker, mailer: FakeMailer) -> None:
-    asks = [room.send_email(VERIFY, "ada@example.com") for _ in range(5)]
+async def test_one_key_is_one_message(service: Notifications, worker: Worker, mailer: FakeMailer) -> None:
+    asks = [service.send_email(VERIFY, "ada@example.com") for _ in range(5)]
     answers = await asyncio.gather(*asks)
     assert len({email_id for email_id, _ in answers}) == 1
     assert sorted(replayed for _, replayed in answers) == [False, True, True, True, True]
     await worker.run_due()
     newer = Letter(VERIFY.key, "verify_email", {"link": LINK + "2"}, "usr_1")
-    assert (await room.send_email(newer, "ada@example.com"))[1]
+    assert (await service.send_email(newer, "ada@example.com"))[1]
     await worker.run_due()
     assert len(mailer.sent) == 1
 
 
-async def test_a_key_cannot_stand_for_two_messages(room: Notifications) -> None:
-    await room.send_email(VERIFY, "ada@example.com")
+async def test_a_key_cannot_stand_for_two_messages(service: Notifications) -> None:
+    await service.send_email(VERIFY, "ada@example.com")
     with pytest.raises(IdempotencyKeyReused):
-        await room.send_email(VERIFY, "bob@example.com")
+        await service.send_email(VERIFY, "bob@example.com")
     with pytest.raises(IdempotencyKeyReused):
-        await room.send_email(Letter(VERIFY.key, "welcome", {}, "usr_1"), "ada@example.com")
+        await service.send_email(Letter(VERIFY.key, "welcome", {}, "usr_1"), "ada@example.com")
 
 
 @pytest.mark.parametrize(
@@ -94,18 +96,18 @@ async def test_a_key_cannot_stand_for_two_messages(room: Notifications) -> None:
     ],
 )
 async def test_a_wrong_ask_is_refused_and_leaves_nothing(
-    room: Notifications, worker: Worker, letter: Letter, to: str
+    service: Notifications, worker: Worker, letter: Letter, to: str
 ) -> None:
     with pytest.raises(Invalid):
-        await room.send_email(letter, to)
+        await service.send_email(letter, to)
     assert await worker.run_due() == 0
 
 
 async def test_a_server_that_is_away_is_tried_again(
-    room: Notifications, db: Database, worker: Worker, mailer: FakeMailer, clock: FakeClock
+    service: Notifications, db: Database, worker: Worker, mailer: FakeMailer, clock: FakeClock
 ) -> None:
     mailer.fail = [Unavailable("greylisted")] * 3
-    email_id, _ = await room.send_email(VERIFY, "ada@example.com")
+    email_id, _ = await service.send_email(VERIFY, "ada@example.com")
     for tries in range(1, 4):
         await worker.run_due()
         email = await kept(db, email_id)
@@ -118,76 +120,76 @@ async def test_a_server_that_is_away_is_tried_again(
 
 
 async def test_a_refusal_for_good_is_kept_for_a_person_to_see(
-    room: Notifications, db: Database, worker: Worker, mailer: FakeMailer, clock: FakeClock
+    service: Notifications, db: Database, worker: Worker, mailer: FakeMailer, clock: FakeClock
 ) -> None:
     mailer.fail = [MailRefused("the mail server answered 550 nobody")]
-    email_id, _ = await room.send_email(VERIFY, "ada@example.com")
+    email_id, _ = await service.send_email(VERIFY, "ada@example.com")
     await worker.run_due()
     clock.advance(600)
     assert await worker.run_due() == 0
     email = await kept(db, email_id)
     assert (email.state, email.error) == ("failed", "the mail server answered 550 nobody")
-    assert await facts(db) == []
+    assert await events(db) == []
 
 
 async def test_a_crash_before_the_note_repeats_the_same_message_and_tells_once(
-    room: Notifications, db: Database, mailer: FakeMailer
+    service: Notifications, db: Database, mailer: FakeMailer
 ) -> None:
-    email_id, _ = await room.send_email(VERIFY, "ada@example.com")
-    await asyncio.gather(room.deliver(email_id), room.deliver(email_id))
+    email_id, _ = await service.send_email(VERIFY, "ada@example.com")
+    await asyncio.gather(service.deliver(email_id), service.deliver(email_id))
     assert {message["Message-ID"] for message in mailer.sent} == {f"<{email_id}@tollway.example>"}
-    assert len(await facts(db)) == 1
+    assert len(await events(db)) == 1
 
 
 async def test_a_person_without_a_known_address_is_waited_for(
-    room: Notifications, db: Database, worker: Worker, mailer: FakeMailer
+    service: Notifications, db: Database, worker: Worker, mailer: FakeMailer
 ) -> None:
     letter = Letter("welcome:usr_9", "welcome", {}, "usr_9")
     with pytest.raises(Unavailable, match="usr_9 is not known yet"):
-        await room.write_to(letter)
+        await service.write_to(letter)
     async with db.transaction() as tx:
         await store.set_recipient(tx, "usr_9", "nine@example.com", verified=True)
-    await room.write_to(letter)
+    await service.write_to(letter)
     await worker.run_due()
     assert [message["To"] for message in mailer.sent] == ["nine@example.com"]
 
 
 async def test_what_somebody_does_not_want_is_not_sent(
-    room: Notifications, db: Database, worker: Worker, mailer: FakeMailer
+    service: Notifications, db: Database, worker: Worker, mailer: FakeMailer
 ) -> None:
-    assert await room.preferences_of("usr_1") == {"security": True, "receipts": True, "product": True}
-    assert await room.change_preferences("usr_1", {"product": False}) == {
+    assert await service.preferences_of("usr_1") == {"security": True, "receipts": True, "product": True}
+    assert await service.change_preferences("usr_1", {"product": False}) == {
         "security": True,
         "receipts": True,
         "product": False,
     }
     async with db.transaction() as tx:
         await store.set_recipient(tx, "usr_1", "ada@example.com", verified=True)
-    await room.write_to(Letter("a", "welcome", {}, "usr_1"))
-    await room.write_to(Letter("b", "account_locked", {}, "usr_1"))
+    await service.write_to(Letter("a", "welcome", {}, "usr_1"))
+    await service.write_to(Letter("b", "account_locked", {}, "usr_1"))
     await worker.run_due()
     assert [message["Subject"] for message in mailer.sent] == ["Signing in is paused"]
-    assert (await room.change_preferences("usr_1", {"product": True}))["product"]
+    assert (await service.change_preferences("usr_1", {"product": True}))["product"]
 
 
-async def test_security_messages_cannot_be_turned_off(room: Notifications) -> None:
+async def test_security_messages_cannot_be_turned_off(service: Notifications) -> None:
     with pytest.raises(Invalid, match="always sent"):
-        await room.change_preferences("usr_1", {"security": False, "receipts": False})
-    assert (await room.preferences_of("usr_1"))["receipts"]
+        await service.change_preferences("usr_1", {"security": False, "receipts": False})
+    assert (await service.preferences_of("usr_1"))["receipts"]
 
 
-async def test_a_person_pages_through_their_own_messages(room: Notifications) -> None:
+async def test_a_person_pages_through_their_own_messages(service: Notifications) -> None:
     for number in range(5):
-        await room.send_email(Letter(f"k{number}", "welcome", {}, "usr_1"), "ada@example.com")
-    await room.send_email(Letter("other", "welcome", {}, "usr_2"), "bob@example.com")
+        await service.send_email(Letter(f"k{number}", "welcome", {}, "usr_1"), "ada@example.com")
+    await service.send_email(Letter("other", "welcome", {}, "usr_2"), "bob@example.com")
     seen: list[str] = []
     cursor = ""
     while True:
-        page = await room.messages_of("usr_1", 2, cursor)
+        page = await service.messages_of("usr_1", 2, cursor)
         seen += [email.id for email in page.items]
         if not (cursor := page.next_cursor):
             break
     assert len(seen) == 5
     assert seen == sorted(seen, reverse=True)
     with pytest.raises(Invalid):
-        await room.messages_of("usr_1", 2, "rubbish")
+        await service.messages_of("usr_1", 2, "rubbish")

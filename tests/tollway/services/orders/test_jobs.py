@@ -30,7 +30,7 @@ async def test_the_job_of_an_order_that_was_settled_at_once_does_nothing(shop: M
     shop.clock.advance(6)
     await shop.run_jobs()
     assert shop.ledger.posts == posts
-    assert await shop.facts(order.id) == ["ORDER_PLACED", "ORDER_FILLED"]
+    assert await shop.events(order.id) == ["ORDER_PLACED", "ORDER_FILLED"]
     async with shop.orders_db.snapshot() as tx:
         states = [row.state for row in await tx.all(select(tables.job))]
     assert states == ["done"]

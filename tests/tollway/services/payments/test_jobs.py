@@ -1,4 +1,4 @@
-"""The room's own work, as its worker does it."""
+"""The service's own work, as its worker does it."""
 
 import asyncio
 
@@ -19,25 +19,25 @@ def kind() -> Kind:
 
 
 async def test_the_worker_acts_on_webhooks_and_the_janitor_on_what_is_left(shop: Till) -> None:
-    heard = await shop.room.deposits.start("usr_ann", "a", "USD", 5_000_000, "pm_card_visa")
+    heard = await shop.service.deposits.start("usr_ann", "a", "USD", 5_000_000, "pm_card_visa")
     await shop.settle()
     await shop.plan("webhook_drop", times=100)
-    unheard = await shop.room.deposits.start("usr_ann", "b", "USD", 5_000_000, "pm_card_visa")
+    unheard = await shop.service.deposits.start("usr_ann", "b", "USD", 5_000_000, "pm_card_visa")
     shop.clock.advance(31)
-    worker = Worker(shop.room, shop.db, JOBS, TIMED)
+    worker = Worker(shop.service, shop.db, JOBS, TIMED)
     await worker.start()
     async with asyncio.timeout(5):
-        while (await shop.room.deposits.any_deposit(unheard.id)).state != State.CREDITED:
+        while (await shop.service.deposits.any_deposit(unheard.id)).state != State.CREDITED:
             await asyncio.sleep(0.01)
     await worker.stop()
-    assert (await shop.room.deposits.any_deposit(heard.id)).state == State.CREDITED
+    assert (await shop.service.deposits.any_deposit(heard.id)).state == State.CREDITED
     assert shop.balance("usr_ann") == 10_000_000
 
 
 async def test_webhooks_that_were_acted_on_are_forgotten_after_a_while(shop: Till) -> None:
-    done = await shop.room.deposits.start("usr_ann", "a", "USD", 5_000_000, "pm_card_visa")
+    done = await shop.service.deposits.start("usr_ann", "a", "USD", 5_000_000, "pm_card_visa")
     await shop.settle()
-    await shop.room.deposits.start("usr_ann", "b", "USD", 5_000_000, "pm_card_visa")
+    await shop.service.deposits.start("usr_ann", "b", "USD", 5_000_000, "pm_card_visa")
     await shop.mock.deliver()  # taken in, and not acted on yet
 
     async def events() -> set[str]:
@@ -46,9 +46,9 @@ async def test_webhooks_that_were_acted_on_are_forgotten_after_a_while(shop: Til
 
     assert await events() == {"done", ""}
     shop.clock.advance(89 * 86_400)
-    await TIMED["forget_old"].run(shop.room)
+    await TIMED["forget_old"].run(shop.service)
     assert await events() == {"done", ""}
     shop.clock.advance(2 * 86_400)
-    await TIMED["forget_old"].run(shop.room)
+    await TIMED["forget_old"].run(shop.service)
     assert await events() == {""}
-    assert (await shop.room.deposits.any_deposit(done.id)).state == State.CREDITED
+    assert (await shop.service.deposits.any_deposit(done.id)).state == State.CREDITED

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.clock import FakeClock
-from tests.kit.databases import Kind, database, room_migrations
+from tests.kit.databases import Kind, database, service_migrations
 from tests.kit.schema import drift
 from tollway.fabric.db import Database
 from tollway.services.payments import store
@@ -38,7 +38,7 @@ FRESH = Deposit(
 
 @pytest.fixture
 async def db(kind: Kind, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Database]:
-    async with database(kind, tmp_path, clock, room_migrations("payments")) as opened:
+    async with database(kind, tmp_path, clock, service_migrations("payments")) as opened:
         yield opened
 
 

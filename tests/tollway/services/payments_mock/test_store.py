@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.kit.clock import FakeClock
-from tests.kit.databases import Kind, database, room_migrations
+from tests.kit.databases import Kind, database, service_migrations
 from tests.kit.payments import Receiver, running_mock
 from tests.kit.schema import drift
 from tollway.fabric.db import Database
@@ -17,7 +17,7 @@ KEY = "Bearer sk_test_x"
 async def test_the_migrations_make_the_tables_that_the_store_describes(
     kind: Kind, tmp_path: Path, clock: FakeClock
 ) -> None:
-    async with database(kind, tmp_path, clock, room_migrations("payments_mock")) as db:
+    async with database(kind, tmp_path, clock, service_migrations("payments_mock")) as db:
         assert await drift(db, store.metadata) == []
 
 
@@ -30,17 +30,19 @@ async def test_objects_answers_and_deliveries_survive_a_restart(tmp_path: Path, 
         "order-1",
     )
     with Receiver() as receiver:
-        async with database("sqlite", tmp_path, clock, room_migrations("payments_mock")) as db:
+        async with database("sqlite", tmp_path, clock, service_migrations("payments_mock")) as db:
             async with running_mock("sqlite", tmp_path, clock, db) as mock:
                 form = f"url={receiver.url}&enabled_events[0]=payment_intent.succeeded"
-                assert (await mock.room.call(Call("POST", "/v1/webhook_endpoints", form, KEY))).status == 200
-                first = await mock.room.call(pay)
+                assert (
+                    await mock.service.call(Call("POST", "/v1/webhook_endpoints", form, KEY))
+                ).status == 200
+                first = await mock.service.call(pay)
             path = db.engine._path  # pyright: ignore[reportAttributeAccessIssue]
         assert receiver.received == []
         again = Database(SqliteDatabase(path), clock)
         await again.start()
         async with running_mock("sqlite", tmp_path, clock, again) as mock:
-            assert (await mock.room.call(pay)).body == first.body
+            assert (await mock.service.call(pay)).body == first.body
             await mock.deliver()
         await again.stop()
     assert len(receiver.received) == 1

@@ -1,11 +1,11 @@
-"""Tokens and sessions over REST, checked with the keys that the room itself publishes."""
+"""Tokens and sessions over REST, checked with the keys that the service itself publishes."""
 
 import pytest
 
 from tests.kit.clock import FakeClock
 from tests.kit.rest import RestClient, rest
 from tests.kit.tokens import OTHER, USER, verifier_of
-from tollway.fabric.bearer import Revocations, Verifier
+from tollway.fabric.access_tokens import Revocations, Verifier
 from tollway.fabric.db import Database, tables
 from tollway.fabric.rest import build_app
 from tollway.services.tokens.http import router
@@ -13,19 +13,21 @@ from tollway.services.tokens.service import Granted, Tokens
 
 
 @pytest.fixture
-def client(room: Tokens, clock: FakeClock) -> RestClient:
-    return RestClient(build_app([router(room)], verifier_of(room, clock), Revocations(clock)))
+def client(service: Tokens, clock: FakeClock) -> RestClient:
+    return RestClient(build_app([router(service)], verifier_of(service, clock), Revocations(clock)))
 
 
-async def sign_in(room: Tokens, user_id: str = USER, client: str = "program") -> Granted:
+async def sign_in(service: Tokens, user_id: str = USER, client: str = "program") -> Granted:
     kind = "browser" if client == "browser" else "program"
-    return await room.open_session(
+    return await service.open_session(
         user_id, kind, roles=["customer"], amr=["pwd"], user_agent="curl/8", ip="192.0.2.7"
     )
 
 
-async def test_a_program_refreshes_its_tokens(room: Tokens, client: RestClient, verifier: Verifier) -> None:
-    held = await sign_in(room)
+async def test_a_program_refreshes_its_tokens(
+    service: Tokens, client: RestClient, verifier: Verifier
+) -> None:
+    held = await sign_in(service)
     reply = await client.post("/api/auth/refresh", {"refresh_token": held.refresh_token})
     assert reply.status == 200
     assert reply.headers["cache-control"] == "no-store"
@@ -35,10 +37,10 @@ async def test_a_program_refreshes_its_tokens(room: Tokens, client: RestClient, 
 
 
 async def test_a_reused_refresh_token_tells_so_and_ends_the_session(
-    room: Tokens, client: RestClient, clock: FakeClock
+    service: Tokens, client: RestClient, clock: FakeClock
 ) -> None:
-    held = await sign_in(room)
-    await room.refresh(held.refresh_token)
+    held = await sign_in(service)
+    await service.refresh(held.refresh_token)
     clock.advance(61)
     reused = await client.post("/api/auth/refresh", {"refresh_token": held.refresh_token})
     assert (reused.status, reused.json["code"]) == (401, "token_reused")
@@ -62,20 +64,22 @@ async def test_a_bad_refresh_request_is_refused(client: RestClient, body: object
     assert (await client.post("/api/auth/refresh", body)).status == status
 
 
-async def test_logging_out_ends_the_session_and_clears_the_cookie(room: Tokens, client: RestClient) -> None:
-    browser = await sign_in(room, client="browser")
+async def test_logging_out_ends_the_session_and_clears_the_cookie(
+    service: Tokens, client: RestClient
+) -> None:
+    browser = await sign_in(service, client="browser")
     reply = await client.post("/api/auth/logout", token=browser.access_token)
     assert reply.status == 204
     cookie = reply.headers["set-cookie"]
     assert cookie.startswith('__Host-sid=""')
     for part in ("Max-Age=0", "Path=/", "Secure", "HttpOnly", "SameSite=lax"):
         assert part in cookie
-    assert (await room.sessions(USER, 10, "")).items == []
+    assert (await service.sessions(USER, 10, "")).items == []
 
 
-async def test_a_user_lists_and_ends_their_sessions(room: Tokens, client: RestClient) -> None:
-    here, there = await sign_in(room), await sign_in(room, client="browser")
-    await sign_in(room, OTHER)
+async def test_a_user_lists_and_ends_their_sessions(service: Tokens, client: RestClient) -> None:
+    here, there = await sign_in(service), await sign_in(service, client="browser")
+    await sign_in(service, OTHER)
     listed = (await client.get("/api/auth/sessions", here.access_token)).json
     assert {item["id"]: item["current"] for item in listed["items"]} == {
         here.session.id: True,
@@ -88,37 +92,37 @@ async def test_a_user_lists_and_ends_their_sessions(room: Tokens, client: RestCl
     assert (await client.call("DELETE", path, token=here.access_token)).status == 404
 
 
-async def test_anothers_session_does_not_exist(room: Tokens, client: RestClient) -> None:
-    mine, theirs = await sign_in(room), await sign_in(room, OTHER)
+async def test_anothers_session_does_not_exist(service: Tokens, client: RestClient) -> None:
+    mine, theirs = await sign_in(service), await sign_in(service, OTHER)
     for session_id in (theirs.session.id, "ses_nonsense", "%00"):
         reply = await client.call("DELETE", f"/api/auth/sessions/{session_id}", token=mine.access_token)
         assert (reply.status, reply.json["code"]) == (404, "not_found")
-    assert await room.refresh(theirs.refresh_token)
+    assert await service.refresh(theirs.refresh_token)
 
 
-async def test_a_bad_page_is_refused(room: Tokens, client: RestClient) -> None:
-    mine = await sign_in(room)
+async def test_a_bad_page_is_refused(service: Tokens, client: RestClient) -> None:
+    mine = await sign_in(service)
     for query in ("limit=0", "limit=201", "limit=x", "cursor=rubbish", "cursor=" + "A" * 300):
         assert (await client.get(f"/api/auth/sessions?{query}", mine.access_token)).status == 422
 
 
-async def test_the_keys_are_published_for_everybody(room: Tokens, client: RestClient) -> None:
+async def test_the_keys_are_published_for_everybody(service: Tokens, client: RestClient) -> None:
     reply = await client.get("/.well-known/jwks.json")
     assert reply.headers["cache-control"] == "public, max-age=300"
     assert len(reply.json["keys"]) == 2
     assert "d" not in reply.json["keys"][0]
 
 
-async def test_the_metadata_names_what_there_is(room: Tokens, client: RestClient) -> None:
+async def test_the_metadata_names_what_there_is(service: Tokens, client: RestClient) -> None:
     document = (await client.get("/.well-known/openid-configuration")).json
-    assert document["issuer"] == room.names.issuer
-    assert document["jwks_uri"] == f"{room.names.issuer}/.well-known/jwks.json"
+    assert document["issuer"] == service.names.issuer
+    assert document["jwks_uri"] == f"{service.names.issuer}/.well-known/jwks.json"
     assert document["response_types_supported"] == []
     assert "authorization_endpoint" not in document
 
 
-async def test_an_operator_turns_and_drops_keys(room: Tokens, clock: FakeClock, db: Database) -> None:
-    api = rest(router(room))
+async def test_an_operator_turns_and_drops_keys(service: Tokens, clock: FakeClock, db: Database) -> None:
+    api = rest(router(service))
     boss = "usr_boss:admin"
     first = (await api.get("/api/admin/keys", "usr_eve:support")).json["items"]
     assert sorted(key["state"] for key in first) == ["active", "next"]

@@ -1,4 +1,4 @@
-"""A users room on each engine."""
+"""A users service on each engine."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from tests.kit.clock import FakeClock
-from tests.kit.databases import Kind, database, room_migrations
+from tests.kit.databases import Kind, database, service_migrations
 from tollway.services.users.service import Users
 
 
 @pytest.fixture
-async def room(kind: Kind, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Users]:
-    async with database(kind, tmp_path, clock, room_migrations("users"), "users") as db:
+async def service(kind: Kind, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Users]:
+    async with database(kind, tmp_path, clock, service_migrations("users"), "users") as db:
         yield Users(db)

@@ -11,8 +11,8 @@ from tollway.services.users.service import Users
 
 
 @pytest.fixture
-def client(room: Users) -> RestClient:
-    return rest(router(room))
+def client(service: Users) -> RestClient:
+    return rest(router(service))
 
 
 async def test_a_user_sees_and_changes_their_profile(client: RestClient) -> None:

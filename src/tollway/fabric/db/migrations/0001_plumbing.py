@@ -1,9 +1,9 @@
-"""The first plumbing tables: outbox, inbox, hearing, dead letters, jobs, HTTP idempotency."""
+"""The first plumbing tables: outbox, inbox, subscriptions, consumer offsets, dead letters, jobs, HTTP idempotency."""
 
 import sqlalchemy as sa
 from alembic import op
 
-from tollway.fabric.db.types import Int64, Json
+from tollway.fabric.db.types import Flag, Int64, Json
 
 revision = "plumbing_0001"
 down_revision = None
@@ -29,25 +29,33 @@ def upgrade() -> None:
     )
     op.create_table(
         "inbox",
-        sa.Column("fact_id", sa.Text, primary_key=True),
+        sa.Column("event_id", sa.Text, primary_key=True),
         sa.Column("source", sa.Text, nullable=False),
-        sa.Column("heard_us", Int64, nullable=False),
+        sa.Column("received_at_us", Int64, nullable=False),
         sqlite_strict=True,
     )
     op.create_table(
-        "hearing",
+        "subscription",
+        sa.Column("name", sa.Text, primary_key=True),
+        sa.Column("position", Int64, nullable=False),
+        sqlite_strict=True,
+    )
+    op.create_table(
+        "consumer_offset",
         sa.Column("source", sa.Text, primary_key=True),
         sa.Column("position", Int64, nullable=False),
         sqlite_strict=True,
     )
     op.create_table(
         "dead_letter",
-        sa.Column("fact_id", sa.Text, primary_key=True),
+        sa.Column("event_id", sa.Text, primary_key=True),
         sa.Column("source", sa.Text, nullable=False),
         sa.Column("type", sa.Text, nullable=False),
         sa.Column("data", sa.Text, nullable=False),
         sa.Column("error", sa.Text, nullable=False),
         sa.Column("at_us", Int64, nullable=False),
+        sa.Column("envelope", sa.LargeBinary, nullable=False),
+        sa.Column("again", Flag, nullable=False),
         sqlite_strict=True,
     )
     op.create_table(
@@ -63,7 +71,7 @@ def upgrade() -> None:
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("error", sa.Text, nullable=False),
         sa.Column("correlation_id", sa.Text, nullable=False),
-        sa.Column("made_us", Int64, nullable=False),
+        sa.Column("created_at_us", Int64, nullable=False),
         sa.UniqueConstraint("kind", "unique_key", name="uq_job_kind_unique_key"),
         sqlite_strict=True,
     )
@@ -82,9 +90,10 @@ def upgrade() -> None:
         sa.Column("status", Int64, nullable=False),
         sa.Column("body", sa.Text, nullable=False),
         sa.Column("locked_until_us", Int64, nullable=False),
-        sa.Column("made_us", Int64, nullable=False),
+        sa.Column("created_at_us", Int64, nullable=False),
         sqlite_strict=True,
     )
+    op.create_index("ix_http_idempotency_created", "http_idempotency", ["created_at_us"])
 
 
 def downgrade() -> None:

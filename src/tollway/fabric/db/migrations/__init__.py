@@ -1,1 +1,1 @@
-"""The history of the plumbing tables that every room's database carries."""
+"""The history of the plumbing tables that every service's database carries."""

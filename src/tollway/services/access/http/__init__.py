@@ -8,9 +8,9 @@ from tollway.services.access.service import Access
 __all__ = ["router"]
 
 
-def router(room: Access) -> APIRouter:
+def router(service: Access) -> APIRouter:
     """Make the routes of access."""
     api = APIRouter()
     for part in (proxy, resources, usage, admin):
-        part.add_routes(api, room)
+        part.add_routes(api, service)
     return api

@@ -48,13 +48,13 @@ class OwnedResourceView(ResourceView):
     user_id: str
 
 
-def add_routes(api: APIRouter, room: Access) -> None:
+def add_routes(api: APIRouter, service: Access) -> None:
     """Add the routes below /api/admin."""
 
     @api.get("/api/admin/nodes", tags=["operators"], **policy(permission="admin:read", owner="any"))
     async def nodes() -> NodeList:
         """List the edge nodes."""
-        return NodeList(items=[_node(*one) for one in await room.usage.nodes()])
+        return NodeList(items=[_node(*one) for one in await service.usage.nodes()])
 
     @api.post(
         "/api/admin/resources/{resource_id}/stop",
@@ -63,7 +63,7 @@ def add_routes(api: APIRouter, room: Access) -> None:
     )
     async def stop(resource_id: ResourceId, body: Reason | None = None) -> OwnedResourceView:
         """Suspend anybody's access: its open connections end within a second."""
-        stopped = await room.resources.stop(resource_id, body.reason if body else "")
+        stopped = await service.resources.stop(resource_id, body.reason if body else "")
         return OwnedResourceView(**resource_fields(stopped), user_id=stopped.user_id)
 
     @api.post(
@@ -73,7 +73,7 @@ def add_routes(api: APIRouter, room: Access) -> None:
     )
     async def resume(resource_id: ResourceId, body: Reason | None = None) -> OwnedResourceView:
         """Lift a suspension."""
-        resumed = await room.resources.resume(resource_id, body.reason if body else "")
+        resumed = await service.resources.resume(resource_id, body.reason if body else "")
         return OwnedResourceView(**resource_fields(resumed), user_id=resumed.user_id)
 
 

@@ -5,7 +5,7 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from tollway.fabric.rest import Body, UnitsText, Who, policy
+from tollway.fabric.rest import Body, CurrentUser, UnitsText, policy
 from tollway.services.access.http.views import (
     AssetCode,
     CredentialView,
@@ -96,7 +96,7 @@ class ConfigView(BaseModel):
     resources: list[ResourceDetail]
 
 
-def add_routes(api: APIRouter, room: Access) -> None:
+def add_routes(api: APIRouter, service: Access) -> None:
     """Add the routes below /api/proxy."""
 
     @api.post(
@@ -105,10 +105,10 @@ def add_routes(api: APIRouter, room: Access) -> None:
         tags=["proxy"],
         **policy(permission="access:write", audit="access:proxy:connect"),
     )
-    async def connect(who: Who, body: Connect | None = None) -> Connected:
+    async def connect(who: CurrentUser, body: Connect | None = None) -> Connected:
         """Make or wake your proxy access and get a credential for it, with ready-made commands."""
         wish = body or Connect()
-        issued, endpoints = await room.resources.connect(
+        issued, endpoints = await service.resources.connect(
             who.user_id, Wish(wish.asset or "", wish.location or "", wish.protocol or "", wish.label)
         )
         return _connected(issued, _preferred(endpoints, wish.protocol))
@@ -118,21 +118,21 @@ def add_routes(api: APIRouter, room: Access) -> None:
         tags=["proxy"],
         **policy(permission="access:write", audit="access:proxy:disconnect"),
     )
-    async def disconnect(who: Who) -> Disconnected:
+    async def disconnect(who: CurrentUser) -> Disconnected:
         """Deactivate all of your accesses: open connections end within a second."""
-        stopped = await room.resources.disconnect(who.user_id)
+        stopped = await service.resources.disconnect(who.user_id)
         return Disconnected(resources=[resource_view(one) for one in stopped])
 
     @api.get("/api/proxy/status", tags=["proxy"], **policy(permission="access:read"))
-    async def status(who: Who) -> StatusView:
+    async def status(who: CurrentUser) -> StatusView:
         """Show what is left to use and what is going on."""
-        return _status(await room.usage.status(who.user_id))
+        return _status(await service.usage.status(who.user_id))
 
     @api.get("/api/proxy/config", tags=["proxy"], **policy(permission="access:read"))
-    async def config(who: Who) -> ConfigView:
+    async def config(who: CurrentUser) -> ConfigView:
         """Show where to connect to and with which usernames."""
-        mine = await room.resources.all_of(who.user_id)
-        endpoints = await room.resources.endpoints()
+        mine = await service.resources.all_of(who.user_id)
+        endpoints = await service.resources.endpoints()
         return ConfigView(
             endpoints=[endpoint_view(one) for one in endpoints],
             resources=[resource_detail(one, credentials) for one, credentials in mine],

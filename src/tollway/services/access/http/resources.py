@@ -5,7 +5,7 @@ from typing import Literal, Self
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, model_validator
 
-from tollway.fabric.rest import Body, NaturalUnits, Who, policy
+from tollway.fabric.rest import Body, CurrentUser, NaturalUnits, policy
 from tollway.fabric.rest.etag import tagged
 from tollway.services.access.http.views import (
     AssetCode,
@@ -60,18 +60,18 @@ class ResourceList(BaseModel):
     items: list[ResourceDetail]
 
 
-def add_routes(api: APIRouter, room: Access) -> None:
+def add_routes(api: APIRouter, service: Access) -> None:
     """Add the routes below /api/access/resources."""
-    _accesses(api, room)
-    _switches(api, room)
-    _credentials(api, room)
+    _accesses(api, service)
+    _switches(api, service)
+    _credentials(api, service)
 
 
-def _accesses(api: APIRouter, room: Access) -> None:
+def _accesses(api: APIRouter, service: Access) -> None:
     @api.get("/api/access/resources", tags=["access"], **READ)
-    async def resources(who: Who) -> ResourceList:
+    async def resources(who: CurrentUser) -> ResourceList:
         """List your accesses."""
-        mine = await room.resources.all_of(who.user_id)
+        mine = await service.resources.all_of(who.user_id)
         return ResourceList(items=[resource_detail(one, credentials) for one, credentials in mine])
 
     @api.post(
@@ -80,15 +80,17 @@ def _accesses(api: APIRouter, room: Access) -> None:
         tags=["access"],
         **policy(permission="access:write", audit="access:resource:create"),
     )
-    async def create(body: NewResource, who: Who) -> ResourceView:
+    async def create(body: NewResource, who: CurrentUser) -> ResourceView:
         """Make an access beside those that you have, with limits of its own."""
         limits = Limits(body.max_flows, body.rate_limit_bytes_s)
-        return resource_view(await room.resources.create(who.user_id, body.asset or "", body.label, limits))
+        return resource_view(
+            await service.resources.create(who.user_id, body.asset or "", body.label, limits)
+        )
 
     @api.get("/api/access/resources/{resource_id}", response_model=ResourceDetail, tags=["access"], **READ)
-    async def resource(resource_id: ResourceId, request: Request, who: Who) -> Response:
+    async def resource(resource_id: ResourceId, request: Request, who: CurrentUser) -> Response:
         """Show one access with its credentials."""
-        found, credentials = await room.resources.get(who.user_id, resource_id)
+        found, credentials = await service.resources.get(who.user_id, resource_id)
         return tagged(request, resource_detail(found, credentials))
 
     @api.patch(
@@ -96,9 +98,9 @@ def _accesses(api: APIRouter, room: Access) -> None:
         tags=["access"],
         **policy(permission="access:write", audit="access:resource:change"),
     )
-    async def change(resource_id: ResourceId, body: ResourcePatch, who: Who) -> ResourceView:
+    async def change(resource_id: ResourceId, body: ResourcePatch, who: CurrentUser) -> ResourceView:
         """Change an access; open connections are held to new limits within a second."""
-        changed = await room.resources.change(
+        changed = await service.resources.change(
             who.user_id,
             resource_id,
             label=body.label,
@@ -113,41 +115,43 @@ def _accesses(api: APIRouter, room: Access) -> None:
         tags=["access"],
         **policy(permission="access:write", audit="access:resource:delete"),
     )
-    async def delete(resource_id: ResourceId, who: Who) -> None:
+    async def delete(resource_id: ResourceId, who: CurrentUser) -> None:
         """Delete an access: its credentials are revoked, its records stay."""
-        await room.resources.delete(who.user_id, resource_id)
+        await service.resources.delete(who.user_id, resource_id)
 
 
-def _switches(api: APIRouter, room: Access) -> None:
+def _switches(api: APIRouter, service: Access) -> None:
     @api.post(
         "/api/access/resources/{resource_id}/activate",
         tags=["access"],
         **policy(permission="access:write", audit="access:resource:activate"),
     )
-    async def activate(resource_id: ResourceId, who: Who) -> ResourceView:
+    async def activate(resource_id: ResourceId, who: CurrentUser) -> ResourceView:
         """Let an access be used again."""
-        return resource_view(await room.resources.activate(who.user_id, resource_id))
+        return resource_view(await service.resources.activate(who.user_id, resource_id))
 
     @api.post(
         "/api/access/resources/{resource_id}/deactivate",
         tags=["access"],
         **policy(permission="access:write", audit="access:resource:deactivate"),
     )
-    async def deactivate(resource_id: ResourceId, who: Who) -> ResourceView:
+    async def deactivate(resource_id: ResourceId, who: CurrentUser) -> ResourceView:
         """Let an access rest: its open connections end within a second."""
-        return resource_view(await room.resources.deactivate(who.user_id, resource_id))
+        return resource_view(await service.resources.deactivate(who.user_id, resource_id))
 
 
-def _credentials(api: APIRouter, room: Access) -> None:
+def _credentials(api: APIRouter, service: Access) -> None:
     @api.post(
         "/api/access/resources/{resource_id}/credentials",
         status_code=201,
         tags=["access"],
         **policy(permission="access:write", audit="access:credential:issue"),
     )
-    async def issue(resource_id: ResourceId, who: Who, body: NewCredential | None = None) -> SecretView:
+    async def issue(
+        resource_id: ResourceId, who: CurrentUser, body: NewCredential | None = None
+    ) -> SecretView:
         """Issue a credential. Keep the password: it is not shown again."""
-        issued = await room.resources.issue(who.user_id, resource_id, body.label if body else "")
+        issued = await service.resources.issue(who.user_id, resource_id, body.label if body else "")
         return SecretView(
             credential=credential_view(issued.credential),
             username=issued.credential.username,
@@ -160,6 +164,6 @@ def _credentials(api: APIRouter, room: Access) -> None:
         tags=["access"],
         **policy(permission="access:write", audit="access:credential:revoke"),
     )
-    async def revoke(resource_id: ResourceId, credential_id: CredentialId, who: Who) -> None:
+    async def revoke(resource_id: ResourceId, credential_id: CredentialId, who: CurrentUser) -> None:
         """Revoke a credential: its open connections end within a second."""
-        await room.resources.revoke(who.user_id, resource_id, credential_id)
+        await service.resources.revoke(who.user_id, resource_id, credential_id)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from tollway.fabric.rest import UnitsText, UtcTime, Who, policy
+from tollway.fabric.rest import CurrentUser, UnitsText, UtcTime, policy
 from tollway.kit.errors import Invalid
 from tollway.kit.paging import DEFAULT_LIMIT
 from tollway.kit.times import from_rfc3339
@@ -103,17 +103,17 @@ class RecordList(BaseModel):
     next_cursor: str
 
 
-def add_routes(api: APIRouter, room: Access) -> None:
+def add_routes(api: APIRouter, service: Access) -> None:
     """Add the routes below /api/usage, and the list of connections."""
-    _sums(api, room)
-    _records(api, room)
+    _sums(api, service)
+    _records(api, service)
 
 
-def _sums(api: APIRouter, room: Access) -> None:
+def _sums(api: APIRouter, service: Access) -> None:
     @api.get("/api/usage/stats", tags=["usage"], **READ)
-    async def stats(who: Who) -> StatsView:
+    async def stats(who: CurrentUser) -> StatsView:
         """Show what you used: ever, this month, today, and by protocol."""
-        found = await room.usage.stats(who.user_id)
+        found = await service.usage.stats(who.user_id)
         return StatsView(
             all_time=TotalView(**_total(found.all_time)),
             this_month=TotalView(**_total(found.this_month)),
@@ -123,16 +123,16 @@ def _sums(api: APIRouter, room: Access) -> None:
         )
 
     @api.get("/api/usage/monthly", tags=["usage"], **READ)
-    async def monthly(who: Who, asset: AssetQuery = "") -> MonthList:
+    async def monthly(who: CurrentUser, asset: AssetQuery = "") -> MonthList:
         """Show what you used in each of the last 24 months with use, newest first."""
-        months = await room.usage.monthly(who.user_id, asset)
+        months = await service.usage.monthly(who.user_id, asset)
         return MonthList(items=[MonthView(month=one.key, **_total(one)) for one in months])
 
 
-def _records(api: APIRouter, room: Access) -> None:
+def _records(api: APIRouter, service: Access) -> None:
     @api.get("/api/access/connections", tags=["access"], **policy(permission="access:read"))
     async def connections(
-        who: Who,
+        who: CurrentUser,
         state: StateQuery = None,
         resource_id: ResourceQuery = "",
         limit: LimitQuery = DEFAULT_LIMIT,
@@ -140,12 +140,12 @@ def _records(api: APIRouter, room: Access) -> None:
     ) -> ConnectionList:
         """List your connections, newest first."""
         only = Filter(resource_id, None if state is None else state == "closed")
-        page = await room.usage.records(who.user_id, only, limit, cursor, newest_first=True)
+        page = await service.usage.records(who.user_id, only, limit, cursor, newest_first=True)
         return ConnectionList(items=[_connection(one) for one in page.items], next_cursor=page.next_cursor)
 
     @api.get("/api/usage/records", tags=["usage"], **READ)
     async def records(
-        who: Who,
+        who: CurrentUser,
         resource_id: ResourceQuery = "",
         since: TimeQuery = "",
         until: TimeQuery = "",
@@ -154,7 +154,7 @@ def _records(api: APIRouter, room: Access) -> None:
     ) -> RecordList:
         """List the raw records of connections started in [since, until), oldest first: your bill adds up from these."""
         only = Filter(resource_id, None, _time("since", since), _time("until", until))
-        page = await room.usage.records(who.user_id, only, limit, cursor)
+        page = await service.usage.records(who.user_id, only, limit, cursor)
         return RecordList(items=[_record(one) for one in page.items], next_cursor=page.next_cursor)
 
 

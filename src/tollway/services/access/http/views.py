@@ -37,7 +37,7 @@ class CredentialView(BaseModel):
     id: str
     username: str
     label: str
-    made_at: UtcTime
+    created_at: UtcTime
 
 
 class ResourceView(BaseModel):
@@ -51,8 +51,8 @@ class ResourceView(BaseModel):
     state: str
     label: str
     limits: LimitsView
-    made_at: UtcTime
-    changed_at: UtcTime
+    created_at: UtcTime
+    updated_at: UtcTime
 
 
 class ResourceDetail(ResourceView):
@@ -84,7 +84,7 @@ def limits_view(one: Resource) -> LimitsView:
 
 def credential_view(one: Credential) -> CredentialView:
     """Show a credential."""
-    return CredentialView(id=one.id, username=one.username, label=one.label, made_at=one.made_us)
+    return CredentialView(id=one.id, username=one.username, label=one.label, created_at=one.created_at_us)
 
 
 def resource_view(one: Resource) -> ResourceView:
@@ -113,6 +113,6 @@ def resource_fields(one: Resource) -> dict[str, Any]:
         "state": one.state.value,
         "label": one.label,
         "limits": limits_view(one),
-        "made_at": one.made_us,
-        "changed_at": one.changed_us,
+        "created_at": one.created_at_us,
+        "updated_at": one.updated_at_us,
     }

@@ -25,8 +25,8 @@ def upgrade() -> None:
         sa.Column("label", sa.Text, nullable=False),
         sa.Column("max_flows", Int64, nullable=False),
         sa.Column("rate_limit_bytes_s", Int64, nullable=False),
-        sa.Column("made_us", Int64, nullable=False),
-        sa.Column("changed_us", Int64, nullable=False),
+        sa.Column("created_at_us", Int64, nullable=False),
+        sa.Column("updated_at_us", Int64, nullable=False),
         sa.UniqueConstraint("user_id", "slot", name="uq_resource_user_id_slot"),
         sa.CheckConstraint(
             "state IN ('active', 'inactive', 'suspended', 'deleted')", name="ck_resource_state"
@@ -47,7 +47,7 @@ def upgrade() -> None:
         sa.Column("secret_sha256", sa.Text, nullable=False),
         sa.Column("label", sa.Text, nullable=False),
         sa.Column("by_connect", Flag, nullable=False),
-        sa.Column("made_us", Int64, nullable=False),
+        sa.Column("created_at_us", Int64, nullable=False),
         sa.Column("revoked_us", Int64, nullable=True),
         sa.UniqueConstraint("username", name="uq_credential_username"),
         sqlite_strict=True,
@@ -57,7 +57,7 @@ def upgrade() -> None:
         "customer",
         sa.Column("user_id", sa.Text, primary_key=True),
         sa.Column("stopped", Flag, nullable=False),
-        sa.Column("changed_us", Int64, nullable=False),
+        sa.Column("updated_at_us", Int64, nullable=False),
         sqlite_strict=True,
     )
     op.create_table(

@@ -24,7 +24,7 @@ __all__ = ["Access"]
 
 
 class Access:
-    """The room. See the package docstring for what it promises."""
+    """The service. See the package docstring for what it promises."""
 
     def __init__(
         self,

@@ -246,7 +246,7 @@ class Charging:
         return used
 
     async def _keep(self, tx: Tx, held: Held, reports: dict[str, Flow]) -> None:
-        """Merge reports into what is known, count what is new, announce what has stopped."""
+        """Merge reports into what is known, count what is new, publish what has stopped."""
         await store.resources.lock(tx, [held.lease.resource_id])
         known = await store.charging.find_flows(tx, list(reports))
         merged = {
@@ -261,7 +261,7 @@ class Charging:
         for flow in news:
             before = known.get(flow.session_id)
             if flow.stopped and not (before is not None and before.stopped):
-                tx.tell(_accounted(held.user_id, flow))
+                tx.publish(_accounted(held.user_id, flow))
 
     async def _renew(self, tx: Tx, held: Held) -> None:
         # Seldom enough that a busy node does not pay for it with every report.
@@ -310,7 +310,7 @@ class Charging:
             for cause, rebooted in (("Lost-Carrier", False), ("NAS-Reboot", True)):
                 ids = [orphan.session_id for orphan in orphans if orphan.rebooted is rebooted]
                 for user_id, flow in await store.charging.close_flows(tx, ids, cause):
-                    tx.tell(_accounted(user_id, flow))
+                    tx.publish(_accounted(user_id, flow))
 
     async def _release(self, lease_id: str) -> None:
         # A lease that was asked for and never answered may have no hold behind it.

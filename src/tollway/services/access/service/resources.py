@@ -134,9 +134,9 @@ class Resources:
         draft = await self._draft(user_id, asset or self._settings.default_asset, "", label, limits)
         async with self._db.transaction() as tx:
             await _check_standing(tx, user_id)
-            await self._check_room(tx, user_id)
+            await self._check_service(tx, user_id)
             await store.resources.add(tx, draft, draft.id)
-            tx.tell(_provisioned(draft))
+            tx.publish(_provisioned(draft))
         return draft
 
     async def all_of(self, user_id: str) -> list[tuple[Resource, list[Credential]]]:
@@ -239,7 +239,7 @@ class Resources:
         for resource in await store.resources.find_all_of(tx, user_id):
             if resource.state is State.ACTIVE:
                 state = State.SUSPENDED if stopped else State.ACTIVE
-                tx.tell(_state_changed(replace(resource, state=state), reason))
+                tx.publish(_state_changed(replace(resource, state=state), reason))
         self._changes.ring()
 
     async def _by_operator(self, resource_id: str, state: State, reason: str) -> Resource:
@@ -269,17 +269,17 @@ class Resources:
             state=State.ACTIVE,
             label=label,
             limits=self._checked(limits),
-            made_us=now_us,
-            changed_us=now_us,
+            created_at_us=now_us,
+            updated_at_us=now_us,
         )
 
     async def _provide(self, tx: Tx, draft: Resource, slot: str) -> Resource:
         """Return what is in the slot, awake; put the draft there when it is empty."""
         found = await store.resources.find_in_slot(tx, draft.user_id, slot, lock=True)
         if found is None:
-            await self._check_room(tx, draft.user_id)
+            await self._check_service(tx, draft.user_id)
             if await store.resources.add(tx, draft, slot):
-                tx.tell(_provisioned(draft))
+                tx.publish(_provisioned(draft))
                 return draft
             # Another request of the customer was faster.
             found = await store.resources.find_in_slot(tx, draft.user_id, slot, lock=True)
@@ -295,7 +295,7 @@ class Resources:
         stopped = RESOURCE_STOPPED if by_operator else RESOURCE_LEFT
         kind = POLICY_CHANGED if state is State.ACTIVE else stopped
         await store.changes.add(tx, Change(kind, resource_id=resource.id, user_id=resource.user_id))
-        tx.tell(_state_changed(after, reason))
+        tx.publish(_state_changed(after, reason))
         return await store.resources.save(tx, after)
 
     async def _issue(self, tx: Tx, resource: Resource, label: str, *, by_connect: bool) -> Issued:
@@ -308,10 +308,10 @@ class Resources:
             await self._revoke(tx, resource, [oldest.id])
         secret = new_secret()
         credential = Credential(
-            new_id("crd"), resource.id, new_username(), label, by_connect, made_us=tx.now_us
+            new_id("crd"), resource.id, new_username(), label, by_connect, created_at_us=tx.now_us
         )
         await store.resources.add_credential(tx, credential, digest(secret))
-        tx.tell(
+        tx.publish(
             CredentialIssued(credential_id=credential.id, resource_id=resource.id, user_id=resource.user_id)
         )
         return Issued(resource, credential, secret)
@@ -324,7 +324,7 @@ class Resources:
         ]
         await store.changes.add(tx, *changes)
         for credential_id in ended:
-            tx.tell(
+            tx.publish(
                 CredentialRevoked(
                     credential_id=credential_id, resource_id=resource.id, user_id=resource.user_id
                 )
@@ -341,7 +341,7 @@ class Resources:
             raise Invalid.of("rate_limit_bytes_s", "must not be negative")
         return limits
 
-    async def _check_room(self, tx: Tx, user_id: str) -> None:
+    async def _check_service(self, tx: Tx, user_id: str) -> None:
         if await store.resources.count_all_of(tx, user_id) >= self._settings.max_resources:
             raise Conflict(f"you have {self._settings.max_resources} accesses, which is the most; delete one")
 

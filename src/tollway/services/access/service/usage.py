@@ -8,7 +8,7 @@ from tollway.contracts import ledger_pb2
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database
 from tollway.kit.errors import NotFound
-from tollway.kit.paging import Page, cut_page, decode_cursor
+from tollway.kit.paging import Page, decode_cursor, make_page
 from tollway.kit.times import SECOND_US
 from tollway.services.access import store
 from tollway.services.access.model import Resource
@@ -99,7 +99,7 @@ class Usage:
         after = decode_cursor(cursor, int, str)
         async with self._db.snapshot() as tx:
             rows = await store.usage.records(tx, user_id, only, after, limit + 1, newest_first=newest_first)
-        return cut_page(rows, limit, lambda row: [row.flow.started_at_us, row.flow.session_id])
+        return make_page(rows, limit, lambda row: [row.flow.started_at_us, row.flow.session_id])
 
     async def nodes(self) -> list[tuple[Node, Load, bool]]:
         """Return every node, what it carries, and whether it was heard lately."""

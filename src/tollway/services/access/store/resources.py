@@ -41,7 +41,7 @@ async def set_stopped(tx: Tx, user_id: str, *, stopped: bool) -> bool:
     """Write down a customer's standing; False when it is what it was."""
     if await is_stopped(tx, user_id) is stopped:
         return False
-    row = {"user_id": user_id, "stopped": stopped, "changed_us": tx.now_us}
+    row = {"user_id": user_id, "stopped": stopped, "updated_at_us": tx.now_us}
     await tx.run(tx.insert(customer).values(row).on_conflict_do_update(index_elements=["user_id"], set_=row))
     return True
 
@@ -56,7 +56,7 @@ async def add(tx: Tx, one: Resource, slot: str) -> bool:
         "asset": one.asset,
         "protocols": list(one.protocols),
         "location": one.location,
-        "made_us": one.made_us,
+        "created_at_us": one.created_at_us,
         **_changeable(one),
     }
     return (await tx.run(tx.insert(resource).values(row).on_conflict_do_nothing())).rowcount == 1
@@ -64,7 +64,7 @@ async def add(tx: Tx, one: Resource, slot: str) -> bool:
 
 async def save(tx: Tx, one: Resource) -> Resource:
     """Write a resource's state, label and limits; a deleted one gives its slot free."""
-    one = replace(one, changed_us=tx.now_us)
+    one = replace(one, updated_at_us=tx.now_us)
     values = _changeable(one) | ({"slot": one.id} if one.state is State.DELETED else {})
     await tx.run(update(resource).where(resource.c.id == one.id).values(values))
     return one
@@ -98,7 +98,7 @@ async def find_all_of(tx: Tx, user_id: str) -> list[Resource]:
     rows = await tx.all(
         select(resource)
         .where(resource.c.user_id == user_id, resource.c.state != State.DELETED)
-        .order_by(resource.c.made_us, resource.c.id)
+        .order_by(resource.c.created_at_us, resource.c.id)
     )
     return [_resource(row) for row in rows]
 
@@ -113,7 +113,7 @@ async def add_credential(tx: Tx, one: Credential, secret_sha256: str) -> None:
             secret_sha256=secret_sha256,
             label=one.label,
             by_connect=one.by_connect,
-            made_us=one.made_us,
+            created_at_us=one.created_at_us,
         )
     )
 
@@ -123,12 +123,12 @@ async def credentials_of(tx: Tx, resource_ids: Sequence[str]) -> dict[str, list[
     rows = await tx.all(
         select(credential)
         .where(and_(credential.c.resource_id.in_(resource_ids), credential.c.revoked_us.is_(None)))
-        .order_by(credential.c.made_us, credential.c.id)
+        .order_by(credential.c.created_at_us, credential.c.id)
     )
     found: dict[str, list[Credential]] = {resource_id: [] for resource_id in resource_ids}
     for row in rows:
         found[row.resource_id].append(
-            Credential(row.id, row.resource_id, row.username, row.label, row.by_connect, row.made_us)
+            Credential(row.id, row.resource_id, row.username, row.label, row.by_connect, row.created_at_us)
         )
     return found
 
@@ -163,7 +163,7 @@ def _changeable(one: Resource) -> dict[str, Any]:
         "label": one.label,
         "max_flows": one.limits.max_flows,
         "rate_limit_bytes_s": one.limits.rate_limit_bytes_s,
-        "changed_us": one.changed_us,
+        "updated_at_us": one.updated_at_us,
     }
 
 
@@ -178,6 +178,6 @@ def _resource(row: Row[Any]) -> Resource:
         state=State(row.state),
         label=row.label,
         limits=Limits(row.max_flows, row.rate_limit_bytes_s),
-        made_us=row.made_us,
-        changed_us=row.changed_us,
+        created_at_us=row.created_at_us,
+        updated_at_us=row.updated_at_us,
     )

@@ -42,8 +42,8 @@ resource = Table(
     Column("label", Text, nullable=False),
     Column("max_flows", Int64, nullable=False),
     Column("rate_limit_bytes_s", Int64, nullable=False),
-    Column("made_us", Int64, nullable=False),
-    Column("changed_us", Int64, nullable=False),
+    Column("created_at_us", Int64, nullable=False),
+    Column("updated_at_us", Int64, nullable=False),
     UniqueConstraint("user_id", "slot"),
     CheckConstraint("state IN ('active', 'inactive', 'suspended', 'deleted')", name="state"),
     CheckConstraint("max_flows >= 0 AND rate_limit_bytes_s >= 0", name="limits"),
@@ -59,7 +59,7 @@ credential = Table(
     Column("secret_sha256", Text, nullable=False),
     Column("label", Text, nullable=False),
     Column("by_connect", Flag, nullable=False),
-    Column("made_us", Int64, nullable=False),
+    Column("created_at_us", Int64, nullable=False),
     Column("revoked_us", Int64, nullable=True),
     Index("ix_credential_resource_id", "resource_id"),
     sqlite_strict=True,
@@ -70,7 +70,7 @@ customer = Table(
     metadata,
     Column("user_id", Text, primary_key=True),
     Column("stopped", Flag, nullable=False),
-    Column("changed_us", Int64, nullable=False),
+    Column("updated_at_us", Int64, nullable=False),
     sqlite_strict=True,
 )
 

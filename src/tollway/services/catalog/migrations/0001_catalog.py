@@ -52,7 +52,7 @@ def upgrade() -> None:
         sa.Column("units", Int64, nullable=False),
         sa.Column("actor", sa.Text, nullable=False),
         sa.Column("done", Flag, nullable=False),
-        sa.Column("made_us", Int64, nullable=False),
+        sa.Column("created_at_us", Int64, nullable=False),
         sa.UniqueConstraint("request_key", name="uq_issue_request_key"),
         sa.CheckConstraint("units > 0", name="ck_issue_units"),
         sqlite_strict=True,

@@ -34,12 +34,12 @@ def upgrade() -> None:
         sa.Column("purpose", sa.Text, nullable=False),
         sa.Column("token_hash", sa.Text, nullable=True),
         sa.Column("password_hash", sa.Text, nullable=True),
-        sa.Column("made_us", Int64, nullable=False),
+        sa.Column("created_at_us", Int64, nullable=False),
         sa.Column("expires_us", Int64, nullable=False),
         sa.UniqueConstraint("token_hash", name="uq_link_token_hash"),
         sqlite_strict=True,
     )
-    op.create_index("ix_link_user", "link", ["user_id", "purpose", "made_us"])
+    op.create_index("ix_link_user", "link", ["user_id", "purpose", "created_at_us"])
     op.create_index("ix_link_expires", "link", ["expires_us"])
     op.create_table(
         "tally",

@@ -1,1 +1,1 @@
-"""The history of the identity room's tables."""
+"""The history of the identity service's tables."""

@@ -1,4 +1,4 @@
-"""The operations of the identity room, by what a person wants.
+"""The operations of the identity service, by what a person wants.
 
 signup     register, verify the address
 login      prove who you are, open a session
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Identity:
-    """See the package docstring for what the room promises."""
+    """See the package docstring for what the service promises."""
 
     def __init__(
         self,

@@ -62,11 +62,11 @@ class Attempts:
         """Leave the try charged, and tell of it."""
         async with self._db.transaction() as tx:
             reason = "wrong_password" if user else "unknown_address"
-            tx.tell(LoginFailed(user_id=user.id if user else "", ip=source.ip, reason=reason))
+            tx.publish(LoginFailed(user_id=user.id if user else "", ip=source.ip, reason=reason))
             until_us = ticket.account.locked_until_us
             if user is not None and until_us:
-                tx.tell(AccountWasLocked(user_id=user.id, until_us=until_us))
-                # One mail for a row of failures; the facts tell of every lock.
+                tx.publish(AccountWasLocked(user_id=user.id, until_us=until_us))
+                # One mail for a row of failures; the events tell of every lock.
                 if ticket.account.failures == self._account_rule.free:
                     self._mail.leave_notice(tx, user.id, "account_locked", ticket.account.last_us)
 

@@ -93,7 +93,7 @@ class Login:
         async with self._db.transaction() as tx:
             stands = await store.stands(tx, user)
             if stands:
-                tx.tell(UserLoggedIn(user_id=user.id, ip=source.ip, user_agent=source.user_agent))
+                tx.publish(UserLoggedIn(user_id=user.id, ip=source.ip, user_agent=source.user_agent))
                 if better_hash is not None:
                     await store.rehash(tx, user, better_hash)
             else:

@@ -4,7 +4,7 @@ from tollway.contracts.events import EmailVerified, UserRegistered, UserStateCha
 from tollway.fabric.db import Database
 from tollway.kit.errors import Conflict, Invalid, NotFound
 from tollway.kit.ids import is_id
-from tollway.kit.paging import Page, cut_page, decode_cursor, wrong_cursor
+from tollway.kit.paging import Page, decode_cursor, invalid_cursor, make_page
 from tollway.kit.times import DAY_US
 from tollway.services.identity import store
 from tollway.services.identity.model import State, User, address_key, read_address
@@ -55,7 +55,7 @@ class People:
                 before=_user_id(before[0]) if before else None,
                 limit=limit + 1,
             )
-        return cut_page(rows, limit, lambda user: [user.id])
+        return make_page(rows, limit, lambda user: [user.id])
 
     async def set_state(self, user_id: str, state: str, reason: str, actor: str) -> User:
         """Suspend or restore an account; a suspension ends its sessions. Repeating changes nothing.
@@ -70,7 +70,7 @@ class People:
             raise Conflict("you cannot suspend your own account; ask another operator")
         async with self._db.transaction() as tx:
             if await store.set_state(tx, user.id, wanted):
-                tx.tell(UserStateChanged(user_id=user.id, state=wanted, reason=reason, actor=actor))
+                tx.publish(UserStateChanged(user_id=user.id, state=wanted, reason=reason, actor=actor))
                 if wanted == "suspended":
                     self._mail.leave_end(tx, "suspended", user_id=user.id)
         return await self.get(user_id)
@@ -83,7 +83,7 @@ class People:
             async with self._db.transaction() as tx:
                 gone = await store.take_unverified(tx, before_us, BATCH)
                 for user_id in gone:
-                    tx.tell(
+                    tx.publish(
                         UserStateChanged(
                             user_id=user_id, state="deleted", reason="never_confirmed", actor="identity"
                         )
@@ -106,8 +106,8 @@ class People:
         async with self._db.transaction() as tx:
             fresh = new_user(tx, address, password_hash, verified=True)
             if await store.add_user(tx, fresh):
-                tx.tell(UserRegistered(user_id=fresh.id, email=fresh.email))
-                tx.tell(EmailVerified(user_id=fresh.id, email=fresh.email))
+                tx.publish(UserRegistered(user_id=fresh.id, email=fresh.email))
+                tx.publish(EmailVerified(user_id=fresh.id, email=fresh.email))
             operator = await store.user_by_key(tx, address.key)
             assert operator is not None
             if "admin" not in operator.roles:
@@ -120,5 +120,5 @@ class People:
 
 def _user_id(part: str) -> str:
     if not is_id("usr", part):
-        raise wrong_cursor()
+        raise invalid_cursor()
     return part

@@ -47,7 +47,7 @@ class Recovery:
                 raise LinkInvalid
             await store.drop_tally(tx, account_subject(user.email_key))
             if not user.verified:
-                tx.tell(EmailVerified(user_id=user.id, email=user.email))
+                tx.publish(EmailVerified(user_id=user.id, email=user.email))
             await self._changed(tx, user, "password_reset")
 
     async def change(
@@ -85,6 +85,6 @@ class Recovery:
 
     async def _changed(self, tx: Tx, user: User, reason: str, *, except_session_id: str = "") -> None:
         await store.void_links(tx, user.id, "password_reset")
-        tx.tell(PasswordChanged(user_id=user.id))
+        tx.publish(PasswordChanged(user_id=user.id))
         self._mail.leave_notice(tx, user.id, "password_changed", tx.now_us)
         self._mail.leave_end(tx, reason, user_id=user.id, except_session_id=except_session_id)

@@ -32,7 +32,7 @@ class SignUp:
         async with self._db.transaction() as tx:
             fresh = new_user(tx, address, password_hash)
             if await store.add_user(tx, fresh):
-                tx.tell(UserRegistered(user_id=fresh.id, email=fresh.email))
+                tx.publish(UserRegistered(user_id=fresh.id, email=fresh.email))
                 await self._mail.leave_link(tx, fresh, "verify_email")
                 return
             known = await store.user_by_key(tx, address.key)
@@ -57,7 +57,7 @@ class SignUp:
             await store.void_links(tx, link.user_id, "verify_email")
             user = await store.user_by_id(tx, link.user_id)
             assert user is not None
-            tx.tell(EmailVerified(user_id=user.id, email=user.email))
+            tx.publish(EmailVerified(user_id=user.id, email=user.email))
 
 
 def new_user(tx: Tx, address: Address, password_hash: str, *, verified: bool = False) -> User:

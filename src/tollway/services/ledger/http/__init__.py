@@ -9,9 +9,9 @@ from tollway.fabric.rest import (
     PRINTABLE,
     Answer,
     Body,
+    CurrentUser,
     IdempotencyKey,
     Principal,
-    Who,
     idempotent,
     policy,
 )
@@ -49,52 +49,54 @@ class Gift(Body):
     note: Annotated[str, Field(max_length=200, pattern=PRINTABLE)] = ""
 
 
-def router(room: Ledger) -> APIRouter:
+def router(service: Ledger) -> APIRouter:
     """Make the routes of the ledger."""
     api = APIRouter(tags=["wallet"])
-    _accounts(api, room)
-    _transactions(api, room)
+    _accounts(api, service)
+    _transactions(api, service)
     return api
 
 
-def _accounts(api: APIRouter, room: Ledger) -> None:
+def _accounts(api: APIRouter, service: Ledger) -> None:
     @api.get("/api/accounts", **READ)
-    async def accounts(who: Who) -> AccountList:
+    async def accounts(who: CurrentUser) -> AccountList:
         """List your accounts. The first look opens the default ones."""
-        assets = await _assets(room)
-        found = await room.accounts(USER, who.user_id)
-        if not {account.ref.asset for account in found}.issuperset(room.settings.default_assets):
-            defaults = [code for code in room.settings.default_assets if code in assets]
-            found = await room.open_accounts(USER, who.user_id, defaults) if defaults else found
+        assets = await _assets(service)
+        found = await service.accounts(USER, who.user_id)
+        if not {account.ref.asset for account in found}.issuperset(service.settings.default_assets):
+            defaults = [code for code in service.settings.default_assets if code in assets]
+            found = await service.open_accounts(USER, who.user_id, defaults) if defaults else found
         return AccountList(items=[account_view(account, assets[account.ref.asset]) for account in found])
 
     @api.get("/api/accounts/{account_id}/statement", **READ)
     async def statement(
-        account_id: AccountPath, who: Who, limit: LimitQuery = DEFAULT_LIMIT, cursor: str = ""
+        account_id: AccountPath, who: CurrentUser, limit: LimitQuery = DEFAULT_LIMIT, cursor: str = ""
     ) -> LineList:
         """List what happened on one of your accounts, newest first."""
-        account = await room.account(account_id)
+        account = await service.account(account_id)
         if (account.ref.owner_kind, account.ref.owner_id) != (USER, who.user_id):
             raise NotFound(f"there is no account {account_id}")
-        assets = await _assets(room)
-        page = await room.statement(account_id, limit, cursor)
+        assets = await _assets(service)
+        page = await service.statement(account_id, limit, cursor)
         lines = [line_view(one, account.id, assets[account.ref.asset]) for one in page.items]
         return LineList(items=lines, next_cursor=page.next_cursor)
 
 
-def _transactions(api: APIRouter, room: Ledger) -> None:
+def _transactions(api: APIRouter, service: Ledger) -> None:
     @api.get("/api/transactions", **READ_TRANSACTIONS)
-    async def transactions(who: Who, limit: LimitQuery = DEFAULT_LIMIT, cursor: str = "") -> LineList:
+    async def transactions(who: CurrentUser, limit: LimitQuery = DEFAULT_LIMIT, cursor: str = "") -> LineList:
         """List what happened on all your accounts, newest first."""
-        assets = await _assets(room)
-        page = await room.transactions(USER, who.user_id, limit, cursor)
+        assets = await _assets(service)
+        page = await service.transactions(USER, who.user_id, limit, cursor)
         lines = [line_view(one, id_, assets[one.other.asset]) for id_, one in page.items]
         return LineList(items=lines, next_cursor=page.next_cursor)
 
     @api.get("/api/transactions/{transaction_id}", **READ_TRANSACTIONS)
-    async def explain(transaction_id: TransactionPath, who: Who, *, prove: bool = False) -> TransactionView:
+    async def explain(
+        transaction_id: TransactionPath, who: CurrentUser, *, prove: bool = False
+    ) -> TransactionView:
         """Explain one of your transactions line by line; with `prove`, show its place in the sealed books."""
-        explained = await room.explain(transaction_id, prove=prove)
+        explained = await service.explain(transaction_id, prove=prove)
         mine = {
             id_
             for id_, ref in explained.names.items()
@@ -102,7 +104,7 @@ def _transactions(api: APIRouter, room: Ledger) -> None:
         }
         if not mine:
             raise NotFound(f"there is no transaction {transaction_id}")
-        return transaction_view(explained, mine, await _assets(room))
+        return transaction_view(explained, mine, await _assets(service))
 
     @api.post(
         "/api/transactions",
@@ -110,24 +112,24 @@ def _transactions(api: APIRouter, room: Ledger) -> None:
         response_model=GiftView,
         **policy(permission="transactions:write", audit="ledger:transaction:give"),
     )
-    async def give(body: Gift, who: Who, key: IdempotencyKey) -> Response:
+    async def give(body: Gift, who: CurrentUser, key: IdempotencyKey) -> Response:
         """Give some of what you hold to another customer."""
 
         async def work() -> Answer:
-            return Answer(201, await _give(room, body, who, key))
+            return Answer(201, await _give(service, body, who, key))
 
-        return await idempotent(room.db, who, key, body, work)
+        return await idempotent(service.db, who, key, body, work)
 
 
-async def _give(room: Ledger, gift: Gift, who: Principal, key: str) -> GiftView:
-    asset = (await _assets(room)).get(gift.asset)
+async def _give(service: Ledger, gift: Gift, who: Principal, key: str) -> GiftView:
+    asset = (await _assets(service)).get(gift.asset)
     if asset is None:
         raise Invalid.of("asset", f"there is no asset {gift.asset!r}")
     amount = _amount_of(gift.amount, asset)
     if gift.to_user_id == who.user_id:
         raise Invalid.of("to_user_id", "give to somebody else; this is yourself")
     # Only who has looked at their wallet has accounts, so a mistyped id can't swallow anything.
-    if not await room.accounts(USER, gift.to_user_id):
+    if not await service.accounts(USER, gift.to_user_id):
         raise NotFound(f"there is no customer {gift.to_user_id} with a wallet")
     giver, taker = (
         AccountRef(USER, user_id, asset.code, "available") for user_id in (who.user_id, gift.to_user_id)
@@ -140,7 +142,7 @@ async def _give(room: Ledger, gift: Gift, who: Principal, key: str) -> GiftView:
         actor=who.user_id,
         meta={"note": gift.note} if gift.note else {},
     )
-    receipt = await room.submit(posting)
+    receipt = await service.submit(posting)
     return GiftView(
         transaction_id=receipt.txn_id,
         to_user_id=gift.to_user_id,
@@ -149,8 +151,8 @@ async def _give(room: Ledger, gift: Gift, who: Principal, key: str) -> GiftView:
     )
 
 
-async def _assets(room: Ledger) -> dict[str, Asset]:
-    return {asset.code: asset for asset in await room.assets()}
+async def _assets(service: Ledger) -> dict[str, Asset]:
+    return {asset.code: asset for asset in await service.assets()}
 
 
 def _amount_of(text: str, asset: Asset) -> int:

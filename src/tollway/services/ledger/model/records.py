@@ -7,7 +7,7 @@ from typing import NamedTuple
 from tollway.services.ledger.model.values import Account, AccountRef, Asset, Hold, Lot, Mark
 
 Name = tuple[str, str]
-"""(scope, key): who makes the key unique, and the business fact it stands for."""
+"""(scope, key): who makes the key unique, and the business event it stands for."""
 
 
 class Status(StrEnum):

@@ -15,7 +15,7 @@ from tollway.kit.money import MAX_UNITS, split_pro_rata
 USER, HOUSE = "user", "house"
 MONEY, ACCESS = "money", "access"
 OWN_SCOPE = "ledger"  # what the ledger books by itself: use, expiry, definitions
-SELLER = "orders"  # the room that takes the money for access
+SELLER = "orders"  # the service that takes the money for access
 EARNINGS = ("deferred", "revenue", "breakage")  # what becomes of that money
 
 
@@ -35,7 +35,7 @@ class AccountRef(NamedTuple):
     """The name of an account: who owns it, what it holds and what for."""
 
     owner_kind: str  # user or house
-    owner_id: str  # a usr_ id, or the room that keeps this part of the house's books
+    owner_id: str  # a usr_ id, or the service that keeps this part of the house's books
     asset: str
     purpose: str
 

@@ -1,6 +1,6 @@
 """The operations of the ledger.
 
-ledger       the room: what can be asked of it, in the order of a customer's life
+ledger       the service: what can be asked of it, in the order of a customer's life
 performing   how commands become rows, inside one transaction
 batcher      how many callers share one transaction
 sealing      how committed transactions are chained and signed

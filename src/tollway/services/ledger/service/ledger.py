@@ -9,7 +9,7 @@ from tollway.fabric.db import Database, Tx
 from tollway.kit.errors import NotFound, Problem
 from tollway.kit.ids import is_id
 from tollway.kit.money import MAX_UNITS
-from tollway.kit.paging import Page, cut_page, decode_cursor, encode_cursor, wrong_cursor
+from tollway.kit.paging import Page, decode_cursor, encode_cursor, invalid_cursor, make_page
 from tollway.services.ledger.model.metering import (
     Charged,
     Grant,
@@ -195,7 +195,7 @@ class Ledger:
         (before,) = decode_cursor(cursor, int) or (MAX_UNITS,)
         async with self.db.snapshot() as tx:
             lines = await reading.statement(tx, id_, before, limit + 1)
-        return cut_page(lines, limit, lambda line: [line.version])
+        return make_page(lines, limit, lambda line: [line.version])
 
     async def lots(
         self, owner_kind: str, owner_id: str, asset: str, *, with_empty: bool = False
@@ -274,6 +274,6 @@ def _read_cursor(cursor: str) -> dict[str, int]:
     for pair in text.split():
         id_, _, version = pair.partition(":")
         if not is_id("acc", id_) or not (version.isascii() and version.isdigit() and len(version) < 19):
-            raise wrong_cursor()
+            raise invalid_cursor()
         shown[id_] = int(version)
     return shown

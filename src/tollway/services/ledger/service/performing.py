@@ -59,19 +59,19 @@ async def perform(tx: Tx, requests: Sequence[Request]) -> list[Any]:
 
 
 async def write(tx: Tx, plan: Plan) -> None:
-    """Write a plan, and announce what moved. The pen must be held, and the plan be good."""
+    """Write a plan, and publish what moved. The pen must be held, and the plan be good."""
     await write_page(tx, plan.page)
     for made, correlation in plan.announcements:
-        fact = TransactionMade(
+        event = TransactionMade(
             transaction_id=made.txn_id,
             code=made.code,
             actor=made.actor,
             owners=made.owners,
             amounts=made.amounts,
         )
-        # The batch serves many callers; each fact carries the correlation id of its own.
+        # The batch serves many callers; each event carries the correlation id of its own.
         token = correlation_id.set(correlation)
-        tx.tell(fact)
+        tx.publish(event)
         correlation_id.reset(token)
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Table
 
 from tollway.fabric.db import Tx
-from tollway.kit.tasks import uncut
+from tollway.kit.tasks import run_to_completion
 from tollway.services.ledger.model.records import Page
 from tollway.services.ledger.store import tables as t
 from tollway.services.ledger.store.rows import account_row
@@ -92,7 +92,7 @@ async def _write_rows(tx: Tx, step: _Step, rows: Rows) -> int:
     if not rows:
         return 0
     places = ", ".join("?" * len(step.table.c))
-    written = await uncut(tx.conn.exec_driver_sql(_put(step, f"VALUES ({places})"), list(rows)))
+    written = await run_to_completion(tx.conn.exec_driver_sql(_put(step, f"VALUES ({places})"), list(rows)))
     return written.rowcount
 
 

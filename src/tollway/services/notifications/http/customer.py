@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from tollway.fabric.rest import Body, UtcTime, Who, policy
+from tollway.fabric.rest import Body, CurrentUser, UtcTime, policy
 from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
 from tollway.services.notifications.model import Category, Email, State
 from tollway.services.notifications.service import Notifications
@@ -38,30 +38,30 @@ class ChoicesWanted(Body):
     email: dict[Category, bool]
 
 
-def router(room: Notifications) -> APIRouter:
+def router(service: Notifications) -> APIRouter:
     """Make the routes under /api/notifications."""
     api = APIRouter(tags=["notifications"])
 
     @api.get("/api/notifications", **policy(permission="notifications:read"))
     async def messages(
-        who: Who, limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT, cursor: str = ""
+        who: CurrentUser, limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT, cursor: str = ""
     ) -> MessageList:
         """List your own messages, newest first."""
-        page = await room.messages_of(who.user_id, limit, cursor)
+        page = await service.messages_of(who.user_id, limit, cursor)
         return MessageList(items=[_view(email) for email in page.items], next_cursor=page.next_cursor)
 
     @api.get("/api/notifications/settings", **policy(permission="notifications:read"))
-    async def settings(who: Who) -> Choices:
+    async def settings(who: CurrentUser) -> Choices:
         """Tell which kinds of e-mail you get."""
-        return Choices.model_validate({"email": await room.preferences_of(who.user_id)})
+        return Choices.model_validate({"email": await service.preferences_of(who.user_id)})
 
     @api.post(
         "/api/notifications/settings",
         **policy(permission="notifications:write", audit="notifications:settings:change"),
     )
-    async def change(body: ChoicesWanted, who: Who) -> Choices:
+    async def change(body: ChoicesWanted, who: CurrentUser) -> Choices:
         """Change which kinds of e-mail you get; kinds that are left out stay as they are."""
-        changed = await room.change_preferences(
+        changed = await service.change_preferences(
             who.user_id, {str(kind): want for kind, want in body.email.items()}
         )
         return Choices.model_validate({"email": changed})
@@ -76,6 +76,6 @@ def _view(email: Email) -> MessageView:
         template=email.template,
         subject=email.subject,
         state=email.state,
-        created_at=email.made_us,
+        created_at=email.created_at_us,
         sent_at=email.ended_us if email.state == "sent" else None,
     )

@@ -18,7 +18,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-from tollway.fabric.mail import Inbox, Kept
+from tollway.fabric.mail import Inbox, StoredMessage
 from tollway.fabric.rest import UtcTime, problems
 
 OWN_NAMES = ["127.0.0.1", "localhost", "[::1]"]
@@ -97,7 +97,7 @@ def inbox_app(inbox: Inbox) -> FastAPI:
     return app
 
 
-def _summary(kept: Kept) -> MessageSummary:
+def _summary(kept: StoredMessage) -> MessageSummary:
     return MessageSummary(
         id=kept.id,
         at=kept.at_us,

@@ -24,7 +24,7 @@ def upgrade() -> None:
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("attempts", Int64, nullable=False),
         sa.Column("error", sa.Text, nullable=False),
-        sa.Column("made_us", Int64, nullable=False),
+        sa.Column("created_at_us", Int64, nullable=False),
         sa.Column("ended_us", Int64, nullable=False),
         sa.UniqueConstraint("request_key", name="uq_email_request_key"),
         sa.CheckConstraint("state IN ('queued', 'sent', 'failed')", name="ck_email_state"),

@@ -11,7 +11,7 @@ from tollway.fabric.db import Database, Tx
 from tollway.kit.errors import Conflict, DeadlineExceeded, Invalid, NotFound, Problem, Unavailable
 from tollway.kit.ids import is_id, new_id
 from tollway.kit.money import money_text
-from tollway.kit.paging import Page, cut_page, decode_cursor, wrong_cursor
+from tollway.kit.paging import Page, decode_cursor, invalid_cursor, make_page
 from tollway.kit.times import SECOND_US
 from tollway.services.orders import store
 from tollway.services.orders.model import (
@@ -135,10 +135,10 @@ class Orders:
         """Return a user's orders, newest first."""
         (before_id,) = decode_cursor(cursor, str) or ("",)
         if before_id and not is_id("ord", before_id):
-            raise wrong_cursor()
+            raise invalid_cursor()
         async with self.db.snapshot() as tx:
             rows = await store.list_orders(tx, user_id, before_id, limit + 1)
-        return cut_page(rows, limit, lambda order: [order.id])
+        return make_page(rows, limit, lambda order: [order.id])
 
     async def portfolio(self, user_id: str, currency: str) -> Portfolio:
         """Return what a user holds, valued in `currency` (the operator's own if empty). Raises Unavailable."""
@@ -234,7 +234,7 @@ class Orders:
         if not await store.add_order(tx, order, request_key):
             raise RequestInProgress(retry_after_s=1)
         tx.enqueue("advance_order", {"order_id": order.id}, due_in_s=JOB_AFTER_S, unique=order.id)
-        tx.tell(
+        tx.publish(
             OrderPlaced(
                 order_id=order.id,
                 user_id=order.user_id,

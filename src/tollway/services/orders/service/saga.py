@@ -132,7 +132,7 @@ def _is_refusal(problem: Problem) -> bool:
 def _announce(tx: Tx, order: Order, move: Move) -> None:
     if move.to is State.FILLED:
         terms = order.terms
-        tx.tell(
+        tx.publish(
             OrderFilled(
                 order_id=order.id,
                 user_id=order.user_id,
@@ -143,4 +143,4 @@ def _announce(tx: Tx, order: Order, move: Move) -> None:
             )
         )
     elif move.to in {State.FAILED, State.CANCELLED}:
-        tx.tell(OrderFailed(order_id=order.id, user_id=order.user_id, reason=move.reason or order.reason))
+        tx.publish(OrderFailed(order_id=order.id, user_id=order.user_id, reason=move.reason or order.reason))

@@ -28,7 +28,7 @@ def upgrade() -> None:
         sa.Column("attempt", Int64, nullable=False),
         sa.Column("covered", Int64, nullable=False),
         sa.Column("transaction_id", sa.Text, nullable=False),
-        sa.Column("made_at_us", Int64, nullable=False),
+        sa.Column("created_at_us", Int64, nullable=False),
         sa.Column("updated_at_us", Int64, nullable=False),
         sa.UniqueConstraint("provider", "ref", name="uq_takeback_provider_ref"),
         sa.CheckConstraint("amount > 0", name="ck_takeback_amount"),

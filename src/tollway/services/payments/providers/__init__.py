@@ -1,4 +1,4 @@
-"""The port to payment providers: what the room asks of one, in words that fit them all.
+"""The port to payment providers: what the service asks of one, in words that fit them all.
 
 `Payment` is the provider's word about money: only `succeeded` means that it was taken. A method that raises
 `ProviderUnavailable` may or may not have been carried out; asking again with the same `key` never does it twice.

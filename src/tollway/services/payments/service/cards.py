@@ -65,11 +65,11 @@ class Cards:
         except CustomerGone:
             card = await self._provider.save_card(await self.another_customer_of(user_id), token)
         async with self._db.transaction() as tx:
-            facts = (card.ref, card.brand, card.last4, card.exp_month, card.exp_year)
+            events = (card.ref, card.brand, card.last4, card.exp_month, card.exp_year)
             # Counted again: others may have been saved while the provider was asked.
             if len(await store.list_methods(tx, user_id)) < self._most:
                 await store.add_method(
-                    tx, SavedMethod(new_id(PREFIX), user_id, *facts, tx.now_us), self._provider.name
+                    tx, SavedMethod(new_id(PREFIX), user_id, *events, tx.now_us), self._provider.name
                 )
             kept = await store.list_methods(tx, user_id)
         for one in kept:

@@ -18,7 +18,7 @@ from tollway.contracts.events import DepositCredited, DepositFailed
 from tollway.fabric.db import Database
 from tollway.kit.errors import Invalid, NotFound, Problem
 from tollway.kit.ids import new_id
-from tollway.kit.paging import Page, cut_page, decode_cursor
+from tollway.kit.paging import Page, decode_cursor, make_page
 from tollway.kit.times import SECOND_US
 from tollway.services.payments import store
 from tollway.services.payments.model import Deposit, State, check_range, ledger_key, to_cents
@@ -96,7 +96,7 @@ class Deposits:
         (before_id,) = decode_cursor(cursor, str) or ("",)
         async with self._db.snapshot() as tx:
             rows = await store.list_deposits(tx, user_id, before_id, limit + 1)
-        return cut_page(rows, limit, lambda deposit: [deposit.id])
+        return make_page(rows, limit, lambda deposit: [deposit.id])
 
     def _check(self, currency: str, amount: int) -> None:
         if currency not in self._settings.currencies:
@@ -224,7 +224,7 @@ class Deposits:
             values |= {"payment_ref": payment.ref, "decline_code": payment.decline_code}
         async with self._db.transaction() as tx:
             if await store.move(tx, deposit.id, State.FAILED, **values):
-                tx.tell(DepositFailed(deposit_id=deposit.id, user_id=deposit.user_id, reason=reason))
+                tx.publish(DepositFailed(deposit_id=deposit.id, user_id=deposit.user_id, reason=reason))
 
     async def _succeed(self, deposit: Deposit, payment: Payment) -> None:
         taken = (payment.cents, payment.currency)
@@ -272,7 +272,7 @@ class Deposits:
                 if await store.takebacks_of(tx, deposit.id):
                     # Some of it was taken back while it was not ours yet.
                     tx.enqueue(TAKE_BACK, {"payment_ref": deposit.payment_ref})
-                tx.tell(
+                tx.publish(
                     DepositCredited(
                         deposit_id=deposit.id,
                         user_id=deposit.user_id,

@@ -1,4 +1,4 @@
-"""`Payments`: the room, made of its parts."""
+"""`Payments`: the service, made of its parts."""
 
 from typing import TYPE_CHECKING
 

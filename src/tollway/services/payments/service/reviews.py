@@ -9,7 +9,7 @@ from typing import Literal
 from tollway.contracts.events import DepositFailed, DepositReviewed
 from tollway.fabric.db import Database
 from tollway.kit.errors import Conflict, Invalid
-from tollway.kit.paging import Page, cut_page, decode_cursor
+from tollway.kit.paging import Page, decode_cursor, make_page
 from tollway.services.payments import store
 from tollway.services.payments.model import CENT, Deposit, State
 from tollway.services.payments.providers import Payment, PaymentProvider
@@ -31,7 +31,7 @@ class Reviews:
         (before_id,) = decode_cursor(cursor, str) or ("",)
         async with self._db.snapshot() as tx:
             rows = await store.deposits_in(tx, state, before_id, limit + 1)
-        return cut_page(rows, limit, lambda deposit: [deposit.id])
+        return make_page(rows, limit, lambda deposit: [deposit.id])
 
     async def resolve(
         self, deposit_id: str, outcome: Outcome, reason: str, actor: str, payment_ref: str = ""
@@ -71,7 +71,7 @@ class Reviews:
         async with self._db.transaction() as tx:
             moved = await store.move(tx, deposit.id, State.SUCCEEDED, **taken, check_at_us=tx.now_us)
             if moved:
-                tx.tell(_told(deposit, "credit", reason, actor))
+                tx.publish(_told(deposit, "credit", reason, actor))
         return await self._deposits.credit(deposit.id)
 
     async def _dismiss(self, deposit: Deposit, payment: Payment | None, reason: str, actor: str) -> Deposit:
@@ -83,8 +83,8 @@ class Reviews:
                 )
         async with self._db.transaction() as tx:
             if await store.move(tx, deposit.id, State.FAILED, reason="dismissed"):
-                tx.tell(_told(deposit, "dismiss", reason, actor))
-                tx.tell(DepositFailed(deposit_id=deposit.id, user_id=deposit.user_id, reason="dismissed"))
+                tx.publish(_told(deposit, "dismiss", reason, actor))
+                tx.publish(DepositFailed(deposit_id=deposit.id, user_id=deposit.user_id, reason="dismissed"))
         return await self._deposits.any_deposit(deposit.id)
 
 

@@ -120,7 +120,7 @@ class Takebacks:
                 attempt=0,
                 covered=0,
                 transaction_id="",
-                made_at_us=tx.now_us,
+                created_at_us=tx.now_us,
                 updated_at_us=tx.now_us,
             )
             return await store.add_takeback(tx, fresh)
@@ -176,7 +176,7 @@ class Takebacks:
             return
         async with self._db.transaction() as tx:
             if await store.move_takeback(tx, row, BackState.TAKEN, transaction_id=posted.transaction_id):
-                tx.tell(DepositTakenBack(**_told(row)))
+                tx.publish(DepositTakenBack(**_told(row)))
 
     async def _undo(self, row: Takeback) -> None:
         await self._ledger.Reverse(
@@ -190,7 +190,7 @@ class Takebacks:
         )
         async with self._db.transaction() as tx:
             if await store.move_takeback(tx, row, BackState.UNDONE):
-                tx.tell(DepositGivenBack(**_told(row)))
+                tx.publish(DepositGivenBack(**_told(row)))
 
     async def _lose(self, row: Takeback) -> None:
         legs = [_leg(_house(row, "dispute"), _house(row, "clearing"), row.amount)]

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tollway.contracts.errors import BadSignature
 from tollway.fabric.db import Database
-from tollway.fabric.retention import forget
+from tollway.fabric.retention import delete_in_batches
 from tollway.kit.errors import NotFound
 from tollway.kit.times import DAY_US
 from tollway.services.payments import store
@@ -84,7 +84,7 @@ class Webhooks:
         """Forget webhooks that were acted on long ago: one that came again would be old news, and change nothing."""
         kept_us = self._settings.webhooks_kept_days * DAY_US
         old = store.old_events(self._db.clock.now_us() - kept_us)
-        await forget(self._db, store.webhook_event, old)
+        await delete_in_batches(self._db, store.webhook_event, old)
 
     async def register(self) -> None:
         """Make the endpoint at the provider that calls this platform, unless it is there already."""

@@ -15,9 +15,9 @@ from tollway.services.payments_mock.service import PaymentsMock
 __all__ = ["app"]
 
 
-def app(room: PaymentsMock) -> FastAPI:
+def app(service: PaymentsMock) -> FastAPI:
     """Make the mock's application, to be served on a port of its own, on loopback."""
     made = FastAPI(title="Payments mock", docs_url=None, redoc_url=None, openapi_url=None)
     for part in (api, pages, control, dashboard):
-        made.include_router(part.router(room))
+        made.include_router(part.router(service))
     return made

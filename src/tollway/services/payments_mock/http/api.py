@@ -15,7 +15,7 @@ _TOO_LARGE = '{"error": {"message": "Request body too large.", "type": "invalid_
 _BROKEN = '{"error": {"message": "An unknown error occurred.", "type": "api_error"}}'
 
 
-def router(room: PaymentsMock) -> APIRouter:
+def router(service: PaymentsMock) -> APIRouter:
     """Serve /v1."""
     routes = APIRouter()
 
@@ -24,7 +24,7 @@ def router(room: PaymentsMock) -> APIRouter:
             return Response(_TOO_LARGE, 413, media_type="application/json")
         call = _call(request, body)
         try:
-            return _render(await room.call(call), call)
+            return _render(await service.call(call), call)
         except Problem as problem:
             _log.warning("%s %s: %s", call.method, call.path, problem.detail)
             return Response(_BROKEN, 500, media_type="application/json")

@@ -43,33 +43,33 @@ class Reset(BaseModel):
     webhook_endpoints: bool = False
 
 
-def router(room: PaymentsMock) -> APIRouter:
+def router(service: PaymentsMock) -> APIRouter:
     """Serve /mock."""
     routes = APIRouter(prefix="/mock")
 
     @routes.post("/faults")
     async def plan(wish: PlanFault) -> JSONResponse:
         try:
-            await room.plan_fault(wish.fault, match=wish.match, delay_s=wish.delay_s, times=wish.times)
+            await service.plan_fault(wish.fault, match=wish.match, delay_s=wish.delay_s, times=wish.times)
         except Refused as refused:
             return JSONResponse({"error": refused.error}, refused.status)
         return JSONResponse(await planned(), 201)
 
     @routes.get("/faults")
     async def planned() -> dict[str, Any]:
-        return {"planned": (await room.overview(0)).faults}
+        return {"planned": (await service.overview(0)).faults}
 
     @routes.post("/disputes")
     async def dispute(wish: Dispute) -> JSONResponse:
-        return await _done(room.dispute(wish.payment_intent, wish.amount))
+        return await _done(service.dispute(wish.payment_intent, wish.amount))
 
     @routes.post("/refunds/{ref}/fail")
     async def fail_refund(ref: str) -> JSONResponse:
-        return await _done(room.fail_refund(ref))
+        return await _done(service.fail_refund(ref))
 
     @routes.post("/reset")
     async def reset(wish: Reset | None = None) -> dict[str, bool]:
-        await room.reset(webhook_endpoints=wish.webhook_endpoints if wish else False)
+        await service.reset(webhook_endpoints=wish.webhook_endpoints if wish else False)
         return {"reset": True}
 
     del plan, dispute, fail_refund, reset  # registered; the names have no other use

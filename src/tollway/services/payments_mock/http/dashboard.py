@@ -14,12 +14,12 @@ from tollway.services.payments_mock.service import PaymentsMock
 Json = dict[str, Any]
 
 
-def router(room: PaymentsMock) -> APIRouter:
+def router(service: PaymentsMock) -> APIRouter:
     """Serve the dashboard."""
     routes = APIRouter()
 
     async def overview() -> Response:
-        seen = await room.overview()
+        seen = await service.overview()
         kinds = [[link(f"/mock/kinds/{kind}", kind), str(count)] for kind, count in seen.counts.items()]
         body = (
             "<h1>Payments mock</h1><p class='soft'>A payment provider for development. No money moves here.</p>"
@@ -33,14 +33,14 @@ def router(room: PaymentsMock) -> APIRouter:
     async def kind(kind: str) -> Response:
         rows = [
             [link(f"/mock/objects/{body['id']}", body["id"]), _gist(body)]
-            for body in await room.objects_of(kind)
+            for body in await service.objects_of(kind)
         ]
         title = f"Latest objects: {kind}"
         body = f"<p>{link('/', '← Overview')}</p><section><h2>{escape(title)}</h2>{table(['Id', ''], rows, 'None.')}"
         return page(title, f"{body}</section>", wide=True)
 
     async def one(ref: str) -> Response:
-        found = await room.object(ref)
+        found = await service.object(ref)
         text = json.dumps(found, indent=2, sort_keys=True) if found else "There is no such object."
         body = f"<p>{link('/', '← Overview')}</p><section><h2>{escape(ref)}</h2><pre>{escape(text)}</pre></section>"
         return page(ref, body, wide=True, status=200 if found else 404)
@@ -69,7 +69,7 @@ def _deliveries(rows: list[Json]) -> str:
     tone = {"delivered": "good", "failed": "bad"}
     cells = [
         [
-            _when(row["made_us"]),
+            _when(row["created_at_us"]),
             link(f"/mock/objects/{row['event_id']}", row["event_id"]),
             f'<span class="{tone.get(row["state"], "soft")}">{escape(row["state"])}</span>',
             str(row["attempts"]),

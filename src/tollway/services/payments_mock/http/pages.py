@@ -29,20 +29,20 @@ _CARDS = [
 _NOTICE = '<p class="soft">A payment page for development. No money moves, and only test cards are taken.</p>'
 
 
-def router(room: PaymentsMock) -> APIRouter:
+def router(service: PaymentsMock) -> APIRouter:
     """Serve the customer's pages."""
     routes = APIRouter()
-    _checkout(routes, room)
-    _proof(routes, room)
+    _checkout(routes, service)
+    _proof(routes, service)
     return routes
 
 
-def _checkout(routes: APIRouter, room: PaymentsMock) -> None:
+def _checkout(routes: APIRouter, service: PaymentsMock) -> None:
     """Serve the checkout: shown until it is paid, then the way back."""
 
     async def shown(ref: str, problem: str = "") -> Response:
         try:
-            session, lines = await room.show_checkout(ref)
+            session, lines = await service.show_checkout(ref)
         except Refused as refused:
             return _sorry(refused)
         if session["status"] == "complete":
@@ -55,7 +55,7 @@ def _checkout(routes: APIRouter, room: PaymentsMock) -> None:
     async def pay(ref: str, request: Request) -> Response:
         form = {name: values[-1] for name, values in parse_qs(await read_body(request) or "").items()}
         try:
-            payment = await room.pay_checkout(ref, _card(form), base_url(request))
+            payment = await service.pay_checkout(ref, _card(form), base_url(request))
         except Refused as refused:
             return await shown(ref, refused.error["message"])
         if payment.body["status"] == "requires_action":
@@ -66,19 +66,19 @@ def _checkout(routes: APIRouter, room: PaymentsMock) -> None:
     routes.add_api_route("/checkout/{ref}", pay, methods=["POST"])
 
 
-def _proof(routes: APIRouter, room: PaymentsMock) -> None:
+def _proof(routes: APIRouter, service: PaymentsMock) -> None:
     """Serve the bank's question."""
 
     async def ask(ref: str) -> Response:
         try:
-            return _proof_page(await room.show_proof(ref))
+            return _proof_page(await service.show_proof(ref))
         except Refused as refused:
             return _sorry(refused)
 
     async def prove(ref: str, request: Request) -> Response:
         passed = "passed" in parse_qs(await read_body(request) or "")
         try:
-            url = await room.prove(ref, passed=passed, base_url=base_url(request))
+            url = await service.prove(ref, passed=passed, base_url=base_url(request))
         except Refused as refused:
             return _sorry(refused)
         return RedirectResponse(url, 303) if url else page("Thank you", "<section><h1>Done</h1></section>")

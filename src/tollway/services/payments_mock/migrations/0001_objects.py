@@ -44,7 +44,7 @@ def upgrade() -> None:
         sa.Column("attempts", Int64, nullable=False),
         sa.Column("last_status", Int64, nullable=False),
         sa.Column("last_error", sa.Text, nullable=False),
-        sa.Column("made_us", Int64, nullable=False),
+        sa.Column("created_at_us", Int64, nullable=False),
         sqlite_strict=True,
     )
     op.create_table(

@@ -22,7 +22,7 @@ async def update(desk: Desk, params: Json, refs: Sequence[str]) -> Json:
         charge.body["description"] = params["description"] or None
     charge.body["metadata"] = merged(charge.body["metadata"], params.get("metadata"))
     await desk.keep(charge)
-    await desk.tell("charge.updated", charge.body)
+    await desk.publish("charge.updated", charge.body)
     return charge.body
 
 
@@ -45,8 +45,8 @@ async def refund(desk: Desk, params: Json, _refs: Sequence[str]) -> Json:
     body["refunded"] = body["amount_refunded"] == body["amount_captured"]
     await desk.keep(back)
     await desk.keep(charge)
-    await desk.tell("refund.created", back.body)
-    await desk.tell("charge.refunded", body)
+    await desk.publish("refund.created", back.body)
+    await desk.publish("charge.refunded", body)
     card = payment_methods.card_of(await desk.get("payment_method", body["payment_method"]))
     if card.refund == "failed":
         # The answer still says that it succeeded; that the bank refused is found out later.
@@ -64,8 +64,8 @@ async def fail_refund(desk: Desk, back: Stored) -> None:
     back.body["status"], back.body["failure_reason"] = "failed", "declined"
     await desk.keep(charge)
     await desk.keep(back)
-    await desk.tell("refund.updated", back.body)
-    await desk.tell("refund.failed", back.body)
+    await desk.publish("refund.updated", back.body)
+    await desk.publish("refund.failed", back.body)
 
 
 async def update_refund(desk: Desk, params: Json, refs: Sequence[str]) -> Json:
@@ -73,7 +73,7 @@ async def update_refund(desk: Desk, params: Json, refs: Sequence[str]) -> Json:
     back = await desk.get("refund", refs[0])
     back.body["metadata"] = merged(back.body["metadata"], params.get("metadata"))
     await desk.keep(back)
-    await desk.tell("refund.updated", back.body)
+    await desk.publish("refund.updated", back.body)
     return back.body
 
 

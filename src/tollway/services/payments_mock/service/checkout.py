@@ -96,7 +96,7 @@ async def settle(desk: Desk, payment: Stored) -> Stored | None:
     session.body["payment_status"] = "paid" if payment.body["status"] == "succeeded" else "unpaid"
     session.body["customer"] = payment.body["customer"]
     await desk.keep(session)
-    await desk.tell("checkout.session.completed", session.body)
+    await desk.publish("checkout.session.completed", session.body)
     return session
 
 
@@ -131,7 +131,7 @@ async def _expire(desk: Desk, session: Stored) -> Json:
     await desk.keep(session)
     if ref := session.hidden.get("payment_intent"):
         await payment_intents.cancel(desk, {"cancellation_reason": "abandoned"}, [ref])
-    await desk.tell("checkout.session.expired", session.body)
+    await desk.publish("checkout.session.expired", session.body)
     return session.body
 
 

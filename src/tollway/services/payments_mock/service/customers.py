@@ -19,7 +19,7 @@ async def create(desk: Desk, params: Json, _refs: Sequence[str]) -> Json:
     """Make a customer, with a card attached when `payment_method` is given."""
     item = Stored(resources.customer(desk.new_id("cus"), desk.now_s, params))
     await desk.keep(item)
-    await desk.tell("customer.created", item.body)
+    await desk.publish("customer.created", item.body)
     if method := params.get("payment_method"):
         await payment_methods.attach_to(desk, method, item.id, "payment_method")
     return item.body
@@ -38,7 +38,7 @@ async def update(desk: Desk, params: Json, refs: Sequence[str]) -> Json:
         item.body["invoice_settings"] = {**item.body["invoice_settings"], "default_payment_method": ref}
     changed = {name: value for name, value in before.items() if item.body[name] != value}
     await desk.keep(item)
-    await desk.tell("customer.updated", item.body, changed)
+    await desk.publish("customer.updated", item.body, changed)
     return item.body
 
 
@@ -46,7 +46,7 @@ async def delete(desk: Desk, _params: Json, refs: Sequence[str]) -> Json:
     """Delete a customer and let go of the saved cards."""
     item = await desk.get_live("customer", refs[0])
     await payment_methods.detach_all(desk, item.id)
-    await desk.tell("customer.deleted", item.body)
+    await desk.publish("customer.deleted", item.body)
     gone = {"id": item.id, "object": "customer", "deleted": True}
     await desk.keep(Stored({**gone, "created": item.body["created"]}))
     return gone

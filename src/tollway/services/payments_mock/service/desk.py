@@ -67,7 +67,7 @@ class Desk:
         await store.save(self.tx, item, item.body.get("created", self.now_s))
         return item.body
 
-    async def tell(self, kind: str, body: Json, previous: Json | None = None) -> None:
+    async def publish(self, kind: str, body: Json, previous: Json | None = None) -> None:
         """Record an event about an object as it is now, and leave its deliveries."""
         data: Json = {"object": body, **({"previous_attributes": previous} if previous else {})}
         event = resources.event(self.new_id("evt"), self.now_s, kind, data, self.origin)

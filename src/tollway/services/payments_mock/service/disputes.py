@@ -32,9 +32,9 @@ async def open_dispute(desk: Desk, charge_id: str, status: str, amount: int | No
     charge.body["disputed"] = True
     await desk.keep(made)
     await desk.keep(charge)
-    await desk.tell("charge.dispute.created", made.body)
+    await desk.publish("charge.dispute.created", made.body)
     if not status.startswith("warning_"):
-        await desk.tell("charge.dispute.funds_withdrawn", made.body)
+        await desk.publish("charge.dispute.funds_withdrawn", made.body)
     return made.body
 
 
@@ -48,7 +48,7 @@ async def update(desk: Desk, params: Json, refs: Sequence[str]) -> Json:
     verdict = _VERDICTS.get(body["evidence"].get("uncategorized_text", ""))
     if params.get("submit") is False or verdict is None:
         await desk.keep(dispute)
-        await desk.tell("charge.dispute.updated", body)
+        await desk.publish("charge.dispute.updated", body)
         return body
     return await _end(desk, dispute, verdict)
 
@@ -70,8 +70,8 @@ async def _end(desk: Desk, dispute: Stored, verdict: str) -> Json:
     dispute.body["status"] = "warning_closed" if warning else verdict
     await desk.keep(dispute)
     if verdict == "won" and not warning:
-        await desk.tell("charge.dispute.funds_reinstated", dispute.body)
-    await desk.tell("charge.dispute.closed", dispute.body)
+        await desk.publish("charge.dispute.funds_reinstated", dispute.body)
+    await desk.publish("charge.dispute.closed", dispute.body)
     return dispute.body
 
 

@@ -42,7 +42,7 @@ class Overview:
 
 
 class PaymentsMock:
-    """A payment provider in one room. See the package for what it promises."""
+    """A payment provider in one service. See the package for what it promises."""
 
     def __init__(self, db: Database, settings: PaymentsMockSettings) -> None:
         self.db = db

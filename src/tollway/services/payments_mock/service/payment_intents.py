@@ -35,7 +35,7 @@ async def create(desk: Desk, params: Json, _refs: Sequence[str]) -> Json:
         params["payment_method"] = ref
     payment = Stored(resources.payment_intent(desk.new_id("pi"), desk.new_secret(), desk.now_s, params))
     await desk.keep(payment)
-    await desk.tell("payment_intent.created", payment.body)
+    await desk.publish("payment_intent.created", payment.body)
     return await attempt(desk, payment, params) if params.get("confirm") else payment.body
 
 
@@ -82,7 +82,7 @@ async def prove(desk: Desk, ref: str, *, passed: bool) -> Stored:
     if not passed:
         payments.unpaid(payment.body, {**_UNPROVED, "payment_method": method.body})
         await desk.keep(payment)
-        await desk.tell("payment_intent.payment_failed", payment.body)
+        await desk.publish("payment_intent.payment_failed", payment.body)
         return payment
     card = payment_methods.card_of(method)
     outcome = payments.answer_of(card, set_up=False, off_session=False, proved=True)
@@ -110,8 +110,8 @@ async def capture(desk: Desk, params: Json, refs: Sequence[str]) -> Json:
     payment.body["metadata"] = merged(payment.body["metadata"], params.get("metadata"))
     await desk.keep(charge)
     await desk.keep(payment)
-    await desk.tell("charge.captured", charge.body)
-    await desk.tell("payment_intent.succeeded", payment.body)
+    await desk.publish("charge.captured", charge.body)
+    await desk.publish("payment_intent.succeeded", payment.body)
     return payment.body
 
 
@@ -123,10 +123,10 @@ async def cancel(desk: Desk, params: Json, refs: Sequence[str]) -> Json:
         charge = await desk.get("charge", payment.body["latest_charge"])
         charge.body["refunded"], charge.body["amount_refunded"] = True, charge.body["amount"]
         await desk.keep(charge)
-        await desk.tell("charge.refunded", charge.body)
+        await desk.publish("charge.refunded", charge.body)
     payments.canceled(payment.body, desk.now_s, params.get("cancellation_reason"))
     await desk.keep(payment)
-    await desk.tell("payment_intent.canceled", payment.body)
+    await desk.publish("payment_intent.canceled", payment.body)
     return payment.body
 
 
@@ -178,9 +178,9 @@ async def _approve(desk: Desk, payment: Stored, method: Stored) -> Json:
     await desk.keep(Stored(charge))
     await _use_up(desk, payment, method)
     await desk.keep(payment)
-    await desk.tell("charge.succeeded", charge)
+    await desk.publish("charge.succeeded", charge)
     held = payment.body["status"] == "requires_capture"
-    await desk.tell(
+    await desk.publish(
         "payment_intent.amount_capturable_updated" if held else "payment_intent.succeeded", payment.body
     )
     if status := payment_methods.card_of(method).disputed:
@@ -196,7 +196,7 @@ async def _use_up(desk: Desk, payment: Stored, method: Stored) -> None:
     if saved and method.body["customer"] is None:
         method.body["customer"] = payment.body["customer"]
         await desk.keep(method)
-        await desk.tell("payment_method.attached", method.body)
+        await desk.publish("payment_method.attached", method.body)
         return
     method.hidden["spent"] = method.body["customer"] is None
     await desk.keep(method)
@@ -207,8 +207,8 @@ async def _decline(desk: Desk, payment: Stored, method: Stored, why: Decline) ->
     payments.declined(payment.body, charge, why, method.body)
     await desk.keep(Stored(charge))
     await desk.keep(payment)
-    await desk.tell("charge.failed", charge)
-    await desk.tell("payment_intent.payment_failed", payment.body)
+    await desk.publish("charge.failed", charge)
+    await desk.publish("payment_intent.payment_failed", payment.body)
     return Declined({**payment.body["last_payment_error"], "payment_intent": payment.body})
 
 
@@ -229,7 +229,7 @@ async def _ask_for_proof(desk: Desk, payment: Stored, return_url: str | None) ->
         sdk = {"type": "three_d_secure_redirect", "stripe_js": url}
         payment.body["next_action"] = {"type": "use_stripe_sdk", "use_stripe_sdk": sdk}
     await desk.keep(payment)
-    await desk.tell("payment_intent.requires_action", payment.body)
+    await desk.publish("payment_intent.requires_action", payment.body)
     return payment.body
 
 

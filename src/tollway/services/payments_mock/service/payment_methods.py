@@ -93,7 +93,7 @@ async def attach_to(desk: Desk, ref: str, customer: str, param: str = "id") -> J
         raise card.decline.refusal(payment_method=method.body)
     method.body["customer"] = customer
     await desk.keep(method)
-    await desk.tell("payment_method.attached", method.body)
+    await desk.publish("payment_method.attached", method.body)
     return method.body
 
 
@@ -123,7 +123,7 @@ async def update(desk: Desk, params: Json, refs: Sequence[str]) -> Json:
             method.body["card"][name] = card[name]
     method.body["metadata"] = merged(method.body["metadata"], params.get("metadata"))
     await desk.keep(method)
-    await desk.tell("payment_method.updated", method.body)
+    await desk.publish("payment_method.updated", method.body)
     return method.body
 
 
@@ -139,7 +139,7 @@ async def _let_go(desk: Desk, method: Stored) -> Json:
     before = {"customer": method.body["customer"]}
     method.body["customer"], method.hidden["spent"] = None, True
     await desk.keep(method)
-    await desk.tell("payment_method.detached", method.body, before)
+    await desk.publish("payment_method.detached", method.body, before)
     return method.body
 
 

@@ -26,7 +26,7 @@ async def create(desk: Desk, params: Json, _refs: Sequence[str]) -> Json:
     if data := params.get("default_price_data"):
         item.body["default_price"] = (await make_price(desk, {**data, "product": ref}))["id"]
         await desk.keep(item)
-    await desk.tell("product.created", item.body)
+    await desk.publish("product.created", item.body)
     return item.body
 
 
@@ -40,7 +40,7 @@ async def update(desk: Desk, params: Json, refs: Sequence[str]) -> Json:
     item.body["metadata"] = merged(item.body["metadata"], params.get("metadata"))
     item.body["updated"] = desk.now_s
     await desk.keep(item)
-    await desk.tell("product.updated", item.body)
+    await desk.publish("product.updated", item.body)
     return item.body
 
 
@@ -52,7 +52,7 @@ async def delete(desk: Desk, _params: Json, refs: Sequence[str]) -> Json:
         text = "This product cannot be deleted because it has one or more user-created prices."
         raise Refused(400, text)
     await store.remove(desk.tx, item.id)
-    await desk.tell("product.deleted", item.body)
+    await desk.publish("product.deleted", item.body)
     return {"id": item.id, "object": "product", "deleted": True}
 
 
@@ -73,7 +73,7 @@ async def make_price(desk: Desk, params: Json) -> Json:
     params["currency"] = check_currency(params["currency"])
     item = Stored(resources.price(desk.new_id("price"), desk.now_s, params, product, unit_amount_of(params)))
     await desk.keep(item)
-    await desk.tell("price.created", item.body)
+    await desk.publish("price.created", item.body)
     return item.body
 
 
@@ -100,7 +100,7 @@ async def update_price(desk: Desk, params: Json, refs: Sequence[str]) -> Json:
     item.body |= {name: params[name] for name in kept if name in params}
     item.body["metadata"] = merged(item.body["metadata"], params.get("metadata"))
     await desk.keep(item)
-    await desk.tell("price.updated", item.body)
+    await desk.publish("price.updated", item.body)
     return item.body
 
 

@@ -31,7 +31,7 @@ async def create(desk: Desk, params: Json, _refs: Sequence[str]) -> Json:
         params["payment_method"] = ref
     setup = Stored(resources.setup_intent(desk.new_id("seti"), desk.new_secret(), desk.now_s, params))
     await desk.keep(setup)
-    await desk.tell("setup_intent.created", setup.body)
+    await desk.publish("setup_intent.created", setup.body)
     return await _attempt(desk, setup, params) if params.get("confirm") else setup.body
 
 
@@ -65,7 +65,7 @@ async def cancel(desk: Desk, params: Json, refs: Sequence[str]) -> Json:
     payments.check_step("cancel", setup.body)
     payments.canceled(setup.body, desk.now_s, params.get("cancellation_reason"))
     await desk.keep(setup)
-    await desk.tell("setup_intent.canceled", setup.body)
+    await desk.publish("setup_intent.canceled", setup.body)
     return setup.body
 
 
@@ -109,7 +109,7 @@ async def _ask_for_proof(desk: Desk, setup: Stored, return_url: str | None) -> J
     setup.body["next_action"] = {"type": "redirect_to_url", "redirect_to_url": redirect}
     setup.hidden["return_url"] = return_url or ""
     await desk.keep(setup)
-    await desk.tell("setup_intent.requires_action", setup.body)
+    await desk.publish("setup_intent.requires_action", setup.body)
     return setup.body
 
 
@@ -118,10 +118,10 @@ async def _succeed(desk: Desk, setup: Stored, method: Stored) -> None:
     customer = setup.body["customer"]
     if customer and method.body["customer"] is None:
         method.body["customer"] = customer
-        await desk.tell("payment_method.attached", method.body)
+        await desk.publish("payment_method.attached", method.body)
     await desk.keep(method)
     await desk.keep(setup)
-    await desk.tell("setup_intent.succeeded", setup.body)
+    await desk.publish("setup_intent.succeeded", setup.body)
 
 
 async def _fail(desk: Desk, setup: Stored, error: Json) -> None:
@@ -129,7 +129,7 @@ async def _fail(desk: Desk, setup: Stored, error: Json) -> None:
     body["status"], body["payment_method"], body["next_action"] = "requires_payment_method", None, None
     body["last_setup_error"] = error
     await desk.keep(setup)
-    await desk.tell("setup_intent.setup_failed", body)
+    await desk.publish("setup_intent.setup_failed", body)
 
 
 ROUTES = [

@@ -18,7 +18,7 @@ def upgrade() -> None:
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("public_jwk", Json, nullable=False),
         sa.Column("sealed", sa.LargeBinary, nullable=False),
-        sa.Column("made_us", Int64, nullable=False),
+        sa.Column("created_at_us", Int64, nullable=False),
         sa.Column("since_us", Int64, nullable=False),
         sqlite_strict=True,
     )

@@ -1,1 +1,1 @@
-"""The history of the tokens room's tables."""
+"""The history of the tokens service's tables."""

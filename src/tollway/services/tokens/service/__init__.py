@@ -1,4 +1,4 @@
-"""The operations of the tokens room: sessions in `sessions`, signing keys in `keys`."""
+"""The operations of the tokens service: sessions in `sessions`, signing keys in `keys`."""
 
 from tollway.services.tokens.service.keys import KeyRing, SecretMismatch
 from tollway.services.tokens.service.sessions import Granted, Tokens

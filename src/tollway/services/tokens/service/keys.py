@@ -18,7 +18,7 @@ from joserfc import jws
 from joserfc.jwk import ECKey
 
 from tollway.contracts.events import SigningKeyDropped, SigningKeyTurned
-from tollway.fabric.bearer import ACCESS_TTL_S, ALGORITHM, KEYS_MAX_AGE_S, LEEWAY_S, TOKEN_TYPE
+from tollway.fabric.access_tokens import ACCESS_TTL_S, ALGORITHM, KEYS_MAX_AGE_S, LEEWAY_S, TOKEN_TYPE
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database, Tx
 from tollway.kit.errors import Conflict, NotFound
@@ -96,7 +96,7 @@ class KeyRing:
         async with self._db.transaction() as tx:
             await store.lock_keys(tx)
             keys = await self._complete(tx)
-            if keys["next"].made_us + AHEAD_US > tx.now_us:
+            if keys["next"].created_at_us + AHEAD_US > tx.now_us:
                 raise Conflict("the next key was published less than 15 minutes ago; try again later")
             await self._turn(tx, keys["active"], keys["next"], actor)
         self._signer = None
@@ -110,7 +110,7 @@ class KeyRing:
             await store.lock_keys(tx)
             if not await store.drop_key(tx, kid):
                 raise NotFound("there is no such signing key")
-            tx.tell(SigningKeyDropped(kid=kid, actor=actor))
+            tx.publish(SigningKeyDropped(kid=kid, actor=actor))
             keys = await _by_state(tx)
             if "active" not in keys and "next" in keys:
                 await store.move_key(tx, keys["next"].kid, "active")
@@ -135,7 +135,7 @@ class KeyRing:
         return _Signer(row.kid, self._open(row), now_us)
 
     def _is_time(self, keys: dict[str, SigningKey], now_us: int) -> bool:
-        used_us, known_us = now_us - keys["active"].since_us, now_us - keys["next"].made_us
+        used_us, known_us = now_us - keys["active"].since_us, now_us - keys["next"].created_at_us
         return used_us >= self._life_us and known_us >= AHEAD_US
 
     async def _complete(self, tx: Tx) -> dict[str, SigningKey]:
@@ -150,7 +150,7 @@ class KeyRing:
         await store.move_key(tx, active.kid, "retired")
         await store.move_key(tx, waiting.kid, "active")
         await self._add(tx, "next")
-        tx.tell(SigningKeyTurned(kid=waiting.kid, actor=actor))
+        tx.publish(SigningKeyTurned(kid=waiting.kid, actor=actor))
 
     async def _add(self, tx: Tx, state: KeyState) -> SigningKey:
         key = ECKey.generate_key("P-256", {"use": "sig", "alg": ALGORITHM}, auto_kid=True)

@@ -1,4 +1,4 @@
-"""Sessions: opened, refreshed, exchanged, listed, ended, and their end announced."""
+"""Sessions: opened, refreshed, exchanged, listed, ended, and their end published."""
 
 import asyncio
 import secrets
@@ -9,10 +9,10 @@ from tollway.contracts.errors import SessionEnded, TokenReused
 from tollway.contracts.events import SessionOpened, SessionRevoked
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database, Tx
-from tollway.fabric.retention import forget
+from tollway.fabric.retention import delete_in_batches
 from tollway.kit.errors import Invalid, NotFound
 from tollway.kit.ids import is_id, new_id
-from tollway.kit.paging import Page, cut_page, decode_cursor, wrong_cursor
+from tollway.kit.paging import Page, decode_cursor, invalid_cursor, make_page
 from tollway.kit.times import MINUTE_US, SECOND_US
 from tollway.services.tokens import model, store
 from tollway.services.tokens.model import Client, Names, Revocation, Ruling, Session
@@ -40,7 +40,7 @@ class Granted:
 
 
 class Tokens:
-    """See the package docstring for what the room promises."""
+    """See the package docstring for what the service promises."""
 
     def __init__(self, db: Database, clock: Clock, settings: TokensSettings, secret: bytes) -> None:
         self.db = db
@@ -98,7 +98,7 @@ class Tokens:
                 cookie_hash=model.hash_secret(cookie) if cookie else None,
             )
             await store.add_session(tx, session)
-            tx.tell(SessionOpened(session_id=session.id, user_id=user_id))
+            tx.publish(SessionOpened(session_id=session.id, user_id=user_id))
         return await self._grant(session, cookie)
 
     async def refresh(self, refresh_token: str) -> Granted:
@@ -157,7 +157,7 @@ class Tokens:
         async with self.db.snapshot() as tx:
             before = _session_id(after[0]) if after else None
             rows = await store.sessions_of(tx, user_id, before, limit + 1)
-        return cut_page(rows, limit, lambda session: [session.id])
+        return make_page(rows, limit, lambda session: [session.id])
 
     async def end_own(self, user_id: str, session_id: str, reason: str) -> None:
         """End one of a user's own sessions. Raises NotFound for another's, or one that has ended."""
@@ -191,7 +191,7 @@ class Tokens:
         if entries:
             await store.announce_ended(tx, entries)
         for session in ended:
-            tx.tell(SessionRevoked(session_id=session.id, user_id=session.user_id, reason=reason))
+            tx.publish(SessionRevoked(session_id=session.id, user_id=session.user_id, reason=reason))
         return len(ended)
 
     # ── the revocation stream ───────────────────────────────────────────────────────────────────────
@@ -227,13 +227,13 @@ class Tokens:
         """Replace old keys and forget what nobody can ask for any more."""
         await self.keys.tend()
         now_us = self._clock.now_us()
-        await forget(self.db, store.revocation, store.old_revocations(now_us))
-        await forget(self.db, store.session, store.old_sessions(now_us))
+        await delete_in_batches(self.db, store.revocation, store.old_revocations(now_us))
+        await delete_in_batches(self.db, store.session, store.old_sessions(now_us))
 
 
 def _session_id(part: str) -> str:
     if not is_id("ses", part):
-        raise wrong_cursor()
+        raise invalid_cursor()
     return part
 
 

@@ -1,1 +1,1 @@
-"""The history of the users room's tables."""
+"""The history of the users service's tables."""

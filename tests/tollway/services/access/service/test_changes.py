@@ -47,11 +47,11 @@ async def test_a_follower_gets_what_it_missed_and_then_what_comes(here: Stage) -
 async def test_numbers_have_no_gaps_and_appear_in_order_under_many_writers(here: Stage) -> None:
     await here.node()
 
-    async def follow(room: Access) -> list[int]:
-        async with aclosing(room.changes.follow("edge-1", 0)) as following:
+    async def follow(service: Access) -> list[int]:
+        async with aclosing(service.changes.follow("edge-1", 0)) as following:
             return [one.sequence for one in await read(following, 60)]
 
-    followers = [asyncio.ensure_future(follow(room)) for room in (here.access, here.another())]
+    followers = [asyncio.ensure_future(follow(service)) for service in (here.access, here.another())]
     await asyncio.gather(*(write(here, f"one {n}", f"two {n}") for n in range(30)))
     assert await asyncio.gather(*followers) == [list(range(1, 61))] * 2
 

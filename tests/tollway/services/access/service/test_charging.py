@@ -249,9 +249,9 @@ async def test_a_flow_is_charged_for_what_it_moved_and_announced_when_it_ends(he
         await send(here, lease_id, stop, release=True)
     assert here.ledger.consumed == 600_050
     assert here.ledger.reserved((USER, STANDARD)) == 0
-    (told,) = await here.facts("SESSION_ACCOUNTED")
-    assert (told.user_id, told.input_octets, told.output_octets) == (USER, 50, 600_000)
-    assert told.terminate_cause == "User-Request"
+    (published,) = await here.events("SESSION_ACCOUNTED")
+    assert (published.user_id, published.input_octets, published.output_octets) == (USER, 50, 600_000)
+    assert published.terminate_cause == "User-Request"
 
 
 async def test_a_hundred_flows_are_one_question_and_a_handful_of_statements(simple: Stage) -> None:
@@ -275,11 +275,11 @@ async def test_a_report_that_failed_is_sent_again_and_counts_once(here: Stage, l
     here.faults.add("ledger.RecordUse", lost=lost)
     with pytest.raises(Unavailable):
         await send(here, lease_id, record, release=True)
-    assert await here.facts("SESSION_ACCOUNTED") == []
+    assert await here.events("SESSION_ACCOUNTED") == []
     await here.another().charging.report("edge-1", lease_id, [record], release=True)
     assert here.ledger.consumed == 700
     assert await flows(here) == {"flw_1": (700, True, "User-Request")}
-    assert len(await here.facts("SESSION_ACCOUNTED")) == 1
+    assert len(await here.events("SESSION_ACCOUNTED")) == 1
 
 
 async def test_a_crash_between_ledger_and_store_heals_by_the_next_report(
@@ -306,22 +306,22 @@ async def test_a_crash_between_ledger_and_store_heals_by_the_next_report(
 async def test_two_replicas_handling_the_same_reports_at_once_count_them_once(here: Stage) -> None:
     issued = await here.customer(8 * MB)
     lease_id, _ = await here.lease(issued.resource.id, MB)
-    rooms = [here.access, here.another()]
+    services = [here.access, here.another()]
     sent = [
-        room.charging.report(
+        service.charging.report(
             "edge-1",
             lease_id,
             [report(issued.resource.id, f"flw_{n}", 100 * step, step, stopped=step == 5) for n in range(4)],
             release=False,
         )
         for step in range(1, 6)
-        for room in rooms
+        for service in services
     ]
     await asyncio.gather(*sent)
     assert here.ledger.consumed == 4 * 500
     assert {octets for octets, _, _ in (await flows(here)).values()} == {500}
     assert (await here.access.usage.stats(USER)).all_time.output_octets == 4 * 500
-    assert len(await here.facts("SESSION_ACCOUNTED")) == 4
+    assert len(await here.events("SESSION_ACCOUNTED")) == 4
 
 
 steps = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 400)), min_size=1, max_size=6)
@@ -359,8 +359,8 @@ async def test_lost_repeated_and_reordered_reports_give_one_result(
     assert simple.ledger.balances[user_id, STANDARD] == MB - sum(totals)
     assert simple.ledger.reserved((user_id, STANDARD)) == 0
     assert (await simple.access.usage.stats(user_id)).all_time.output_octets == sum(totals)
-    told = [one for one in await simple.facts("SESSION_ACCOUNTED") if one.user_id == user_id]
-    assert sorted(one.session_id for one in told) == sorted(names)
+    published = [one for one in await simple.events("SESSION_ACCOUNTED") if one.user_id == user_id]
+    assert sorted(one.session_id for one in published) == sorted(names)
 
 
 async def test_a_report_is_refused_for_anothers_lease_or_resource(here: Stage) -> None:
@@ -393,7 +393,7 @@ async def test_a_vanished_nodes_flows_are_closed_and_its_lease_returns(here: Sta
     assert (await flows(here))["flw_1"] == (5000, True, "Lost-Carrier")
     assert here.ledger.reserved((USER, STANDARD)) == 0
     assert here.ledger.balances[USER, STANDARD] == 8 * MB - 5000
-    assert [one.terminate_cause for one in await here.facts("SESSION_ACCOUNTED")] == ["Lost-Carrier"]
+    assert [one.terminate_cause for one in await here.events("SESSION_ACCOUNTED")] == ["Lost-Carrier"]
     assert here.ledger.calls.count("Release") == 1
 
 
@@ -408,7 +408,7 @@ async def test_a_node_that_was_given_up_and_returns_is_still_charged_in_full(her
     await send(here, lease_id, found, release=True)
     assert (await flows(here))["flw_1"] == (7000, True, "NAS-Reboot")
     assert here.ledger.balances[USER, STANDARD] == 8 * MB - 7000
-    assert len(await here.facts("SESSION_ACCOUNTED")) == 1
+    assert len(await here.events("SESSION_ACCOUNTED")) == 1
     assert (await here.lease(issued.resource.id, 1000))[1] == 1000
     asked_again = await here.access.charging.lease("edge-1", issued.resource.id, lease_id, MB)
     assert asked_again.units == 0
@@ -495,8 +495,8 @@ async def test_a_lease_that_was_never_answered_is_swept_without_a_hold(here: Sta
         assert await tx.scalar(select(lease_table.c.ended)) is True
 
 
-async def test_nobody_is_given_up_right_after_a_start_of_the_room(here: Stage) -> None:
-    """While the room was away it could not hear anybody."""
+async def test_nobody_is_given_up_right_after_a_start_of_the_service(here: Stage) -> None:
+    """While the service was away it could not receive anybody."""
     issued = await here.customer(8 * MB)
     lease_id, _ = await here.lease(issued.resource.id, MB)
     await send(here, lease_id, report(issued.resource.id, "flw_1", 5000, 1))
@@ -562,12 +562,12 @@ async def test_use_on_a_lease_that_was_never_answered_is_settled(here: Stage) ->
     assert here.ledger.reserved((USER, STANDARD)) == 0
 
 
-@pytest.mark.parametrize("heard", ["lease", "repeat", "report"])
+@pytest.mark.parametrize("received", ["lease", "repeat", "report"])
 async def test_a_lease_lives_for_as_long_as_its_node_was_told(here: Stage, heard: str) -> None:
-    """Nodes count from the last answer to a lease or report of the access; the room must not count less."""
+    """Nodes count from the last answer to a lease or report of the access; the service must not count less."""
     issued = await here.customer(8 * MB)
     lease_id, _ = await here.lease(issued.resource.id, MB)
-    here.clock.advance(220)  # not long enough ago that the room would write a new term down
+    here.clock.advance(220)  # not long enough ago that the service would write a new term down
     if heard == "report":
         await send(here, lease_id, report(issued.resource.id, "flw_1", 1, 1))
     elif heard == "lease":

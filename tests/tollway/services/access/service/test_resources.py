@@ -39,9 +39,9 @@ async def test_the_first_connect_makes_everything(here: Stage) -> None:
     assert (issued.resource.state, issued.resource.asset) == (State.ACTIVE, STANDARD)
     assert endpoints == ENDPOINTS
     assert await works(here, issued)
-    (provisioned,) = await here.facts("RESOURCE_PROVISIONED")
+    (provisioned,) = await here.events("RESOURCE_PROVISIONED")
     assert (provisioned.resource_id, provisioned.user_id) == (issued.resource.id, USER)
-    assert [one.credential_id for one in await here.facts("CREDENTIAL_ISSUED")] == [issued.credential.id]
+    assert [one.credential_id for one in await here.events("CREDENTIAL_ISSUED")] == [issued.credential.id]
 
 
 async def test_the_secret_is_kept_nowhere(here: Stage) -> None:
@@ -50,7 +50,7 @@ async def test_the_secret_is_kept_nowhere(here: Stage) -> None:
         row = await tx.first(select(credential_table))
     assert row is not None
     assert issued.secret not in str(row)
-    assert all(issued.secret not in str(fact) for fact in await here.facts("CREDENTIAL_ISSUED"))
+    assert all(issued.secret not in str(event) for event in await here.events("CREDENTIAL_ISSUED"))
 
 
 async def test_connecting_again_keeps_the_access_and_adds_a_credential(here: Stage) -> None:
@@ -59,7 +59,7 @@ async def test_connecting_again_keeps_the_access_and_adds_a_credential(here: Sta
     assert second.resource.id == first.resource.id
     assert await works(here, first)
     assert await works(here, second)
-    assert len(await here.facts("RESOURCE_PROVISIONED")) == 1
+    assert len(await here.events("RESOURCE_PROVISIONED")) == 1
 
 
 async def test_ten_first_connects_at_once_make_one_access(here: Stage) -> None:
@@ -67,7 +67,7 @@ async def test_ten_first_connects_at_once_make_one_access(here: Stage) -> None:
     made = await asyncio.gather(*(here.access.resources.connect(USER, Wish()) for _ in range(10)))
     assert len({issued.resource.id for issued, _ in made}) == 1
     assert len({issued.credential.username for issued, _ in made}) == 10
-    assert len(await here.facts("RESOURCE_PROVISIONED")) == 1
+    assert len(await here.events("RESOURCE_PROVISIONED")) == 1
 
 
 async def test_connecting_wakes_what_rests(here: Stage) -> None:
@@ -77,7 +77,7 @@ async def test_connecting_wakes_what_rests(here: Stage) -> None:
     assert not await works(here, issued)
     await here.access.resources.connect(USER, Wish())
     assert await works(here, issued)
-    states = [one.state for one in await here.facts("RESOURCE_STATE_CHANGED")]
+    states = [one.state for one in await here.events("RESOURCE_STATE_CHANGED")]
     assert states == ["inactive", "active"]
 
 
@@ -178,7 +178,7 @@ async def test_resting_and_waking_twice_is_said_once(here: Stage) -> None:
     for _ in range(2):
         await here.access.resources.activate(USER, issued.resource.id)
     assert [kind for kind, *_ in await changes(here)] == ["resource_left", "policy_changed"]
-    assert len(await here.facts("RESOURCE_STATE_CHANGED")) == 2
+    assert len(await here.events("RESOURCE_STATE_CHANGED")) == 2
 
 
 async def test_a_deleted_access_is_gone_and_its_place_is_free(here: Stage) -> None:
@@ -222,7 +222,7 @@ async def test_revoking_one_credential_leaves_the_others(here: Stage) -> None:
     assert not await works(here, first)
     assert await works(here, second)
     assert await changes(here) == [("credential_revoked", first.resource.id, first.credential.id, USER)]
-    assert len(await here.facts("CREDENTIAL_REVOKED")) == 1
+    assert len(await here.events("CREDENTIAL_REVOKED")) == 1
 
 
 async def test_a_credential_is_revoked_at_its_own_access_only(here: Stage) -> None:
@@ -247,8 +247,8 @@ async def test_the_operator_stops_and_resumes(here: Stage) -> None:
     assert await works(here, issued)
     with pytest.raises(Conflict, match="not suspended"):
         await here.access.resources.resume(issued.resource.id, "")
-    told = await here.facts("RESOURCE_STATE_CHANGED")
-    assert [(one.state, one.reason) for one in told] == [
+    published = await here.events("RESOURCE_STATE_CHANGED")
+    assert [(one.state, one.reason) for one in published] == [
         ("suspended", "abuse report 7"),
         ("active", "resumed by the operator"),
     ]

@@ -21,12 +21,12 @@ HOME = Source("192.0.2.1", "curl/8")
 
 async def test_a_program_and_a_browser_sign_in(town: World) -> None:
     user_id = await town.sign_up(ANN)
-    program = await town.room.login.login(ANN, PASSWORD, "program", HOME)
-    browser = await town.room.login.login("ANN@EXAMPLE.COM", PASSWORD, "browser", HOME)
+    program = await town.service.login.login(ANN, PASSWORD, "program", HOME)
+    browser = await town.service.login.login("ANN@EXAMPLE.COM", PASSWORD, "browser", HOME)
     claims = await town.verifier.verify(program.session.access_token)
     assert (claims.user_id, claims.roles, claims.amr) == (user_id, {"customer"}, ("pwd",))
     assert (await town.tokens.exchange_cookie(browser.session.cookie)).session.user_id == user_id
-    [first, _] = await town.told(UserLoggedIn)
+    [first, _] = await town.published(UserLoggedIn)
     assert (first.user_id, first.ip, first.user_agent) == (user_id, "192.0.2.1", "curl/8")
     [latest, *_] = (await town.tokens.sessions(user_id, 10, "")).items
     assert (latest.ip, latest.user_agent) == ("192.0.2.1", "curl/8")
@@ -39,61 +39,61 @@ async def test_a_program_and_a_browser_sign_in(town: World) -> None:
 async def test_a_wrong_login_is_refused_and_told(town: World, email: str, password: str) -> None:
     user_id = await town.sign_up(ANN)
     with pytest.raises(BadLogin):
-        await town.room.login.login(email, password, "program", HOME)
-    [failed] = await town.told(LoginFailed)
+        await town.service.login.login(email, password, "program", HOME)
+    [failed] = await town.published(LoginFailed)
     assert (failed.user_id, failed.ip) == (user_id if email == ANN else "", "192.0.2.1")
 
 
 async def test_an_unverified_address_is_told_so_only_after_the_right_password(town: World) -> None:
-    await town.room.signup.register(ANN, PASSWORD)
+    await town.service.signup.register(ANN, PASSWORD)
     with pytest.raises(BadLogin):
-        await town.room.login.login(ANN, OTHER_PASSWORD, "program", HOME)
+        await town.service.login.login(ANN, OTHER_PASSWORD, "program", HOME)
     with pytest.raises(EmailNotVerified):
-        await town.room.login.login(ANN, PASSWORD, "program", HOME)
+        await town.service.login.login(ANN, PASSWORD, "program", HOME)
 
 
 async def test_a_suspended_account_is_told_so_only_after_the_right_password(town: World) -> None:
     user_id = await town.sign_up(ANN)
-    await town.room.people.set_state(user_id, "suspended", "abuse", "usr_operator")
+    await town.service.people.set_state(user_id, "suspended", "abuse", "usr_operator")
     with pytest.raises(BadLogin):
-        await town.room.login.login(ANN, OTHER_PASSWORD, "program", HOME)
+        await town.service.login.login(ANN, OTHER_PASSWORD, "program", HOME)
     with pytest.raises(AccountSuspended):
-        await town.room.login.login(ANN, PASSWORD, "program", HOME)
-    await town.room.people.set_state(user_id, "active", "", "usr_operator")
-    assert await town.room.login.login(ANN, PASSWORD, "program", HOME)
+        await town.service.login.login(ANN, PASSWORD, "program", HOME)
+    await town.service.people.set_state(user_id, "active", "", "usr_operator")
+    assert await town.service.login.login(ANN, PASSWORD, "program", HOME)
 
 
 async def test_a_bcrypt_hash_from_elsewhere_is_replaced_at_login(town: World) -> None:
     user_id = await town.sign_up(ANN)
     async with town.db.transaction() as tx:
         await tx.run(update(store.user).values(password_hash=BcryptHasher(rounds=4).hash(PASSWORD)))
-    await town.room.login.login(ANN, PASSWORD, "program", HOME)
-    assert (await town.room.people.get(user_id)).password_hash.startswith("$argon2id$")
-    assert await town.room.login.login(ANN, PASSWORD, "program", HOME)
+    await town.service.login.login(ANN, PASSWORD, "program", HOME)
+    assert (await town.service.people.get(user_id)).password_hash.startswith("$argon2id$")
+    assert await town.service.login.login(ANN, PASSWORD, "program", HOME)
 
 
 class SlowSession:
-    """A tokens door at which something happens between the password and the session."""
+    """A tokens service API at which something happens between the password and the session."""
 
     def __init__(self, town: World, meanwhile: str) -> None:
         self._town, self._meanwhile = town, meanwhile
 
     async def __call__(self, request: object) -> object:
-        user = await self._town.room.people.get_by_email(ANN)
+        user = await self._town.service.people.get_by_email(ANN)
         if self._meanwhile == "suspended":
-            await self._town.room.people.set_state(user.id, "suspended", "abuse", "usr_operator")
+            await self._town.service.people.set_state(user.id, "suspended", "abuse", "usr_operator")
         elif self._meanwhile == "reset":
-            await self._town.room.recovery.forgot(ANN)
+            await self._town.service.recovery.forgot(ANN)
             token = await self._town.mail_token("password_reset")
-            await self._town.room.recovery.reset(token, OTHER_PASSWORD)
+            await self._town.service.recovery.reset(token, OTHER_PASSWORD)
         await self._town.work()
         return await self._open(request)
 
     async def log_in(self) -> object:
-        tokens = self._town.room.login._tokens
+        tokens = self._town.service.login._tokens
         self._open, tokens.OpenSession = tokens.OpenSession, self
         try:
-            return await self._town.room.login.login(ANN, PASSWORD, "program", HOME)
+            return await self._town.service.login.login(ANN, PASSWORD, "program", HOME)
         finally:
             tokens.OpenSession = self._open
 
@@ -105,7 +105,7 @@ async def test_a_login_under_way_does_not_outlive_what_changed(town: World, mean
         await SlowSession(town, meanwhile).log_in()
     await town.work()
     assert (await town.tokens.sessions(user_id, 10, "")).items == []
-    assert await town.told(UserLoggedIn) == []
+    assert await town.published(UserLoggedIn) == []
 
 
 async def test_a_login_during_which_nothing_changes_counts(town: World) -> None:
@@ -113,25 +113,25 @@ async def test_a_login_during_which_nothing_changes_counts(town: World) -> None:
     assert await SlowSession(town, "nothing").log_in()
 
 
-async def test_without_the_tokens_room_nobody_is_locked_out_for_it(town: World) -> None:
+async def test_without_the_tokens_service_nobody_is_locked_out_for_it(town: World) -> None:
     await town.sign_up(ANN)
     town.channel.faults.add("tokens.OpenSession", times=10)
     for _ in range(10):
         with pytest.raises(Unavailable):
-            await town.room.login.login(ANN, PASSWORD, "program", HOME)
-    assert await town.room.login.login(ANN, PASSWORD, "program", HOME)
+            await town.service.login.login(ANN, PASSWORD, "program", HOME)
+    assert await town.service.login.login(ANN, PASSWORD, "program", HOME)
 
 
 async def test_a_rush_of_logins_is_put_off_and_not_counted_as_failures(town: World) -> None:
     await town.sign_up(ANN)
     full = Passwords(IdentitySettings(hash_memory_kib=64))
     full._limit = 0
-    room = town.replica()
-    room.login._passwords = full
+    service = town.replica()
+    service.login._passwords = full
     for _ in range(10):
         with pytest.raises(Unavailable, match="too many people"):
-            await room.login.login(ANN, PASSWORD, "program", HOME)
-    assert await town.room.login.login(ANN, PASSWORD, "program", HOME)
+            await service.login.login(ANN, PASSWORD, "program", HOME)
+    assert await town.service.login.login(ANN, PASSWORD, "program", HOME)
     await full.stop()
 
 
@@ -139,7 +139,7 @@ async def test_many_people_sign_in_at_once(town: World) -> None:
     emails = [f"person{n}@example.com" for n in range(4)]
     for email in emails:
         await town.sign_up(email)
-    logins = [town.room.login.login(email, PASSWORD, "program", HOME) for email in emails * 4]
+    logins = [town.service.login.login(email, PASSWORD, "program", HOME) for email in emails * 4]
     signed_in = await asyncio.gather(*logins)
     assert len({one.session.session_id for one in signed_in}) == 16
-    assert await town.told(SessionRevoked) == []
+    assert await town.published(SessionRevoked) == []

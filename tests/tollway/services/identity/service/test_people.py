@@ -14,10 +14,10 @@ from tollway.services.identity.service import Identity
 ANN, OPERATOR = "ann@example.com", "operator@tollway.test"
 
 
-async def everybody(room: Identity, limit: int) -> list[str]:
+async def everybody(service: Identity, limit: int) -> list[str]:
     emails, cursor = [], ""
     while True:
-        page = await room.people.list(limit, cursor)
+        page = await service.people.list(limit, cursor)
         emails += [user.email for user in page.items]
         cursor = page.next_cursor
         if not cursor:
@@ -27,19 +27,19 @@ async def everybody(room: Identity, limit: int) -> list[str]:
 async def test_accounts_are_listed_newest_first_page_by_page(town: World) -> None:
     emails = [f"person{n}@example.com" for n in range(5)]
     for email in emails:
-        await town.room.signup.register(email, PASSWORD)
+        await town.service.signup.register(email, PASSWORD)
         await asyncio.sleep(0.002)
-    assert await everybody(town.room, 2) == emails[::-1]
-    assert await everybody(town.room, 50) == emails[::-1]
+    assert await everybody(town.service, 2) == emails[::-1]
+    assert await everybody(town.service, 50) == emails[::-1]
 
 
 async def test_accounts_are_found_by_address_and_state(town: World) -> None:
     user_id = await town.sign_up(ANN)
-    await town.room.signup.register("bob@example.com", PASSWORD)
-    await town.room.people.set_state(user_id, "suspended", "abuse", "usr_operator")
-    assert [u.email for u in (await town.room.people.list(10, "", email="ANN@example.com")).items] == [ANN]
-    assert [u.email for u in (await town.room.people.list(10, "", state="suspended")).items] == [ANN]
-    assert [u.email for u in (await town.room.people.list(10, "", state="active")).items] == [
+    await town.service.signup.register("bob@example.com", PASSWORD)
+    await town.service.people.set_state(user_id, "suspended", "abuse", "usr_operator")
+    assert [u.email for u in (await town.service.people.list(10, "", email="ANN@example.com")).items] == [ANN]
+    assert [u.email for u in (await town.service.people.list(10, "", state="suspended")).items] == [ANN]
+    assert [u.email for u in (await town.service.people.list(10, "", state="active")).items] == [
         "bob@example.com"
     ]
 
@@ -49,31 +49,31 @@ async def test_accounts_are_found_by_address_and_state(town: World) -> None:
 )
 async def test_a_foreign_cursor_is_refused(town: World, cursor: str) -> None:
     with pytest.raises(Invalid):
-        await town.room.people.list(10, cursor)
+        await town.service.people.list(10, cursor)
 
 
 async def test_nobody_is_found_for_what_is_no_id_or_address(town: World) -> None:
     for user_id in ("", "usr_1", "x\x00", "usr_01k9w2000000000000000000aa"):
         with pytest.raises(NotFound):
-            await town.room.people.get(user_id)
+            await town.service.people.get(user_id)
     for email in ("", "x\x00", "nobody@example.com"):
         with pytest.raises(NotFound):
-            await town.room.people.get_by_email(email)
+            await town.service.people.get_by_email(email)
 
 
 async def test_suspending_ends_every_session_and_restoring_allows_new_ones(town: World) -> None:
     user_id = await town.sign_up(ANN)
     refresh = (await town.log_in()).json["refresh_token"]
-    user = await town.room.people.set_state(user_id, "suspended", "abuse", "usr_operator")
+    user = await town.service.people.set_state(user_id, "suspended", "abuse", "usr_operator")
     assert user.state == "suspended"
     await town.work()
     with pytest.raises(SessionEnded):
         await town.tokens.refresh(refresh)
     assert (await town.log_in()).json["code"] == "account_suspended"
-    await town.room.people.set_state(user_id, "active", "settled", "usr_operator")
+    await town.service.people.set_state(user_id, "active", "settled", "usr_operator")
     assert (await town.log_in()).status == 200
-    facts = await town.told(UserStateChanged)
-    assert [(fact.state, fact.reason, fact.actor) for fact in facts] == [
+    events = await town.published(UserStateChanged)
+    assert [(event.state, event.reason, event.actor) for event in events] == [
         ("suspended", "abuse", "usr_operator"),
         ("active", "settled", "usr_operator"),
     ]
@@ -81,35 +81,35 @@ async def test_suspending_ends_every_session_and_restoring_allows_new_ones(town:
 
 async def test_suspending_twice_is_told_once(town: World) -> None:
     user_id = await town.sign_up(ANN)
-    work = [town.room.people.set_state(user_id, "suspended", "abuse", "usr_operator") for _ in range(5)]
+    work = [town.service.people.set_state(user_id, "suspended", "abuse", "usr_operator") for _ in range(5)]
     await asyncio.gather(*work)
-    assert len(await town.told(UserStateChanged)) == 1
+    assert len(await town.published(UserStateChanged)) == 1
 
 
 async def test_an_unknown_state_and_oneself_are_refused(town: World) -> None:
     user_id = await town.sign_up(ANN)
     for state in ("", "deleted", "root"):
         with pytest.raises(Invalid):
-            await town.room.people.set_state(user_id, state, "", "usr_operator")
+            await town.service.people.set_state(user_id, state, "", "usr_operator")
     with pytest.raises(Conflict):
-        await town.room.people.set_state(user_id, "suspended", "", user_id)
+        await town.service.people.set_state(user_id, "suspended", "", user_id)
 
 
 # ── the operator ────────────────────────────────────────────────────────────────────────────────────
 
 
 async def test_the_operator_is_made_once_and_can_sign_in(town: World) -> None:
-    made = await asyncio.gather(*(town.room.people.ensure_operator(OPERATOR, PASSWORD) for _ in range(4)))
+    made = await asyncio.gather(*(town.service.people.ensure_operator(OPERATOR, PASSWORD) for _ in range(4)))
     assert len({user.id for user in made}) == 1
     assert (made[0].roles, made[0].verified) == (("admin", "customer"), True)
-    assert len(await town.told(UserRegistered)) == 1
+    assert len(await town.published(UserRegistered)) == 1
     reply = await town.log_in(OPERATOR)
     assert (await town.verifier.verify(reply.json["access_token"])).roles == {"admin", "customer"}
 
 
 async def test_the_operators_own_password_stays(town: World) -> None:
-    operator = await town.room.people.ensure_operator(OPERATOR, PASSWORD)
-    again = await town.room.people.ensure_operator(OPERATOR.upper(), OTHER_PASSWORD)
+    operator = await town.service.people.ensure_operator(OPERATOR, PASSWORD)
+    again = await town.service.people.ensure_operator(OPERATOR.upper(), OTHER_PASSWORD)
     assert again == operator
     assert (await town.log_in(OPERATOR)).status == 200
 
@@ -118,7 +118,7 @@ async def test_an_address_that_a_stranger_registered_is_taken_over(town: World) 
     """Otherwise whoever registers the operator's address first would be made an operator."""
     await town.sign_up(OPERATOR, "a stranger's words")
     strangers = (await town.log_in(OPERATOR, "a stranger's words")).json["refresh_token"]
-    operator = await town.room.people.ensure_operator(OPERATOR, PASSWORD)
+    operator = await town.service.people.ensure_operator(OPERATOR, PASSWORD)
     assert operator.roles == ("admin", "customer")
     await town.work()
     with pytest.raises(SessionEnded):
@@ -129,4 +129,4 @@ async def test_an_address_that_a_stranger_registered_is_taken_over(town: World) 
 
 async def test_an_operator_with_a_weak_password_is_refused(town: World) -> None:
     with pytest.raises(Invalid):
-        await town.room.people.ensure_operator(OPERATOR, "admin")
+        await town.service.people.ensure_operator(OPERATOR, "admin")

@@ -27,7 +27,7 @@ from tests.kit.books import (
     user,
 )
 from tests.kit.clock import FakeClock
-from tests.kit.databases import Kind, postgres_url, room_migrations
+from tests.kit.databases import Kind, postgres_url, service_migrations
 from tollway.fabric.db import Database, Tx
 from tollway.fabric.telemetry import correlation_id
 from tollway.kit.errors import InsufficientFunds, Problem, Unavailable
@@ -128,7 +128,7 @@ async def test_a_batch_does_what_its_members_would_have_done_alone(
     assert states[0] == states[1] == states[2]
 
 
-async def test_a_neighbours_refusal_is_none_of_my_business(desk: Books) -> None:
+async def test_a_clients_refusal_is_none_of_my_business(desk: Books) -> None:
     await desk.deposit("ann", 10)
     mine, refused = await asyncio.gather(
         desk.ledger.submit(posting("mine", post(user("ann"), user("bob"), 10))),
@@ -300,34 +300,36 @@ async def test_a_plan_never_builds_on_another_that_is_half_done(desk: Books) -> 
     assert plans.ends_with(following)
 
 
-async def test_each_fact_carries_its_own_callers_correlation_id(desk: Books) -> None:
+async def test_each_event_carries_its_own_callers_correlation_id(desk: Books) -> None:
     async def deposit(number: int) -> None:
         correlation_id.set(f"cor_{number}")
         await desk.ledger.submit(posting(f"d{number}", post(CLEARING, user("ann"), number), code="deposit"))
 
     await asyncio.gather(*(deposit(number) for number in range(1, 6)))
-    told = await facts(desk)
-    assert [(one["correlation_id"], one["amount"]) for one in told] == [(f"cor_{n}", n) for n in range(1, 6)]
+    published = await events(desk)
+    assert [(one["correlation_id"], one["amount"]) for one in published] == [
+        (f"cor_{n}", n) for n in range(1, 6)
+    ]
 
 
 async def test_what_moves_is_announced_and_metered_use_once_per_session(desk: Books) -> None:
     from tests.kit.books import UseMark
 
     await desk.stock("ann", 100, cost=10)
-    told = len(await facts(desk))
+    published = len(await events(desk))
     await desk.reserve("hld_1", "ann", 50)
     await desk.use("hld_1", UseMark("flw_1", 10, 1))
     await desk.use("hld_1", UseMark("flw_1", 20, 2))
     with pytest.raises(InsufficientFunds):
         await desk.post(post(user("bob"), user("ann"), 1))
-    assert len(await facts(desk)) == told
+    assert len(await events(desk)) == published
     await desk.use("hld_1", UseMark("flw_1", 25, 3, final=True))
     await desk.use("hld_1", UseMark("flw_1", 25, 4, final=True), release=True)
-    (fact,) = (await facts(desk))[told:]
-    assert (fact["code"], fact["owners"], fact["amount"]) == ("use", ["usr_ann"], 25)
+    (event,) = (await events(desk))[published:]
+    assert (event["code"], event["owners"], event["amount"]) == ("use", ["usr_ann"], 25)
 
 
-async def facts(desk: Books) -> list[dict[str, Any]]:
+async def events(desk: Books) -> list[dict[str, Any]]:
     import json
 
     from tollway.fabric.db import tables
@@ -438,7 +440,7 @@ async def _prepare(kind: Kind, folder: Path, name: str) -> None:
 
     db = open_again(kind, folder, name)
     await db.start()
-    await migrate(db, room_migrations("ledger"))
+    await migrate(db, service_migrations("ledger"))
     ledger = Ledger(db, FakeClock(), LedgerSettings(), bytes(range(32)))
     await ledger.start()
     for asset in ASSETS:

@@ -30,7 +30,7 @@ from tests.kit.books import (
 )
 from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind
-from tests.kit.ledger_machine import RoomOnDatabase, machine_on
+from tests.kit.ledger_machine import ServiceOnDatabase, machine_on
 from tollway.contracts.errors import (
     AlreadyReversed,
     HoldEnded,
@@ -621,9 +621,9 @@ async def test_one_key_from_many_callers_is_applied_once(desk: Books) -> None:
 # ── against the model ───────────────────────────────────────────────────────────────────────────────
 
 
-def test_the_room_does_what_the_model_says(kind: Kind) -> None:
-    def make(clock: FakeClock) -> RoomOnDatabase:
-        return RoomOnDatabase(kind, clock)
+def test_the_service_does_what_the_model_says(kind: Kind) -> None:
+    def make(clock: FakeClock) -> ServiceOnDatabase:
+        return ServiceOnDatabase(kind, clock)
 
     few = settings(
         max_examples=6,

@@ -8,14 +8,14 @@ from tollway.services.notifications.service import Letter, Notifications
 
 
 @pytest.fixture
-def client(room: Notifications) -> RestClient:
-    return rest(router(room))
+def client(service: Notifications) -> RestClient:
+    return rest(router(service))
 
 
-async def test_a_customer_sees_their_own_messages_only(client: RestClient, room: Notifications) -> None:
+async def test_a_customer_sees_their_own_messages_only(client: RestClient, service: Notifications) -> None:
     for number in range(3):
-        await room.send_email(Letter(f"k{number}", "welcome", {}, "usr_1"), "ada@example.com")
-    await room.send_email(Letter("other", "welcome", {}, "usr_2"), "bob@example.com")
+        await service.send_email(Letter(f"k{number}", "welcome", {}, "usr_1"), "ada@example.com")
+    await service.send_email(Letter("other", "welcome", {}, "usr_2"), "bob@example.com")
     first = (await client.get("/api/notifications?limit=2", "usr_1")).json
     rest_of_it = (await client.get(f"/api/notifications?limit=2&cursor={first['next_cursor']}", "usr_1")).json
     assert (len(first["items"]), len(rest_of_it["items"]), rest_of_it["next_cursor"]) == (2, 1, "")

@@ -118,7 +118,7 @@ async def test_a_market_order_is_filled_at_the_price_of_the_moment(shop: Market)
     order = await shop.orders.place_market(ANN, STANDARD, GB, "USD", 3 * USD, "key")
     assert (order.state, order.terms.price) == (State.FILLED, 3 * USD)
     assert order.transaction_id.startswith("txn_")
-    assert await shop.facts(order.id) == ["ORDER_PLACED", "ORDER_FILLED"]
+    assert await shop.events(order.id) == ["ORDER_PLACED", "ORDER_FILLED"]
 
 
 async def test_a_filled_order_leaves_a_lot_with_its_cost_and_expiry(shop: Market) -> None:
@@ -138,7 +138,7 @@ async def test_without_funds_the_order_fails_and_nothing_moves(shop: Market) -> 
     order = await shop.orders.place_market(BEN, STANDARD, GB, "USD", None, "key")
     assert (order.state, order.reason) == (State.FAILED, "insufficient_funds")
     assert wallet(shop, BEN) == Counters(wallet(shop, BEN).id)
-    assert await shop.facts(order.id) == ["ORDER_PLACED", "ORDER_FAILED"]
+    assert await shop.events(order.id) == ["ORDER_PLACED", "ORDER_FAILED"]
 
 
 async def test_sold_out_gives_the_money_back(shop: Market) -> None:
@@ -146,7 +146,7 @@ async def test_sold_out_gives_the_money_back(shop: Market) -> None:
     order = await shop.orders.place_market(ANN, STANDARD, GB, "USD", None, "key")
     assert (order.state, order.reason) == (State.FAILED, "sold_out")
     assert (wallet(shop).available, wallet(shop).debits_pending) == (20 * USD, 0)
-    assert await shop.facts(order.id) == ["ORDER_PLACED", "ORDER_FAILED"]
+    assert await shop.events(order.id) == ["ORDER_PLACED", "ORDER_FAILED"]
 
 
 async def test_the_last_bytes_are_sold_to_one_of_two(shop: Market) -> None:
@@ -331,7 +331,7 @@ async def test_an_order_that_waits_can_be_cancelled(lost: bool, shop: Market) ->
         order = await shop.orders.cancel(ANN, order.id)
         assert order.state == State.CANCELLED
     assert (wallet(shop).available, wallet(shop).debits_pending) == (20 * USD, 0)
-    assert await shop.facts(order.id) == ["ORDER_PLACED", "ORDER_FAILED"]
+    assert await shop.events(order.id) == ["ORDER_PLACED", "ORDER_FAILED"]
 
 
 async def test_an_order_that_is_filled_cannot_be_cancelled(shop: Market) -> None:

@@ -48,7 +48,7 @@ async def test_killed_before_or_after_any_step_the_next_life_finishes_it_once(sh
         with pytest.raises(Killed):
             await shop.another_orders(Fate(survives)).advance(order_id)
         assert (await shop.orders.advance(order_id)).state == State.FILLED
-        assert await shop.facts(order_id) == ["ORDER_PLACED", "ORDER_FILLED"]
+        assert await shop.events(order_id) == ["ORDER_PLACED", "ORDER_FILLED"]
         wallet = shop.ledger.counters("user", ANN, "USD", "available")
         assert (wallet.balance, wallet.debits_pending) == (20 * USD - 3 * USD, 0)
         shop.ledger.give(ANN, "USD", 3 * USD)
@@ -62,7 +62,7 @@ async def test_many_drivers_at_once_are_as_good_as_one(shop: Market) -> None:
     ended = await asyncio.gather(*(driver.advance(order_id) for driver in drivers))
     assert {order.state for order in ended} == {State.FILLED}
     assert len(shop.ledger.posts) == 3
-    assert await shop.facts(order_id) == ["ORDER_PLACED", "ORDER_FILLED"]
+    assert await shop.events(order_id) == ["ORDER_PLACED", "ORDER_FILLED"]
 
 
 async def test_drivers_and_a_cancellation_agree_on_one_end(shop: Market) -> None:

@@ -19,75 +19,75 @@ def kind() -> Kind:
 
 
 async def test_a_saved_card_pays_again_and_again(shop: Till) -> None:
-    card = await shop.room.cards.save("usr_ann", "pm_card_mastercard")
+    card = await shop.service.cards.save("usr_ann", "pm_card_mastercard")
     assert (card.brand, card.last4) == ("mastercard", "4444")
     for key in ("a", "b"):
-        paid = await shop.room.deposits.start("usr_ann", key, "USD", 5_000_000, card.id)
+        paid = await shop.service.deposits.start("usr_ann", key, "USD", 5_000_000, card.id)
         assert paid.state == State.SUCCEEDED
     await shop.settle()
     assert shop.balance("usr_ann") == 10_000_000
 
 
 async def test_another_persons_card_does_not_exist_and_pays_nothing(shop: Till) -> None:
-    card = await shop.room.cards.save("usr_ann", "pm_card_visa")
+    card = await shop.service.cards.save("usr_ann", "pm_card_visa")
     with pytest.raises(NotFound):
-        await shop.room.deposits.start("usr_bob", "a", "USD", 5_000_000, card.id)
+        await shop.service.deposits.start("usr_bob", "a", "USD", 5_000_000, card.id)
     with pytest.raises(Invalid, match="does not belong"):
-        await shop.room.deposits.start("usr_bob", "b", "USD", 5_000_000, card.ref)
+        await shop.service.deposits.start("usr_bob", "b", "USD", 5_000_000, card.ref)
     with pytest.raises(NotFound):
-        await shop.room.cards.forget("usr_bob", card.id)
-    assert await shop.room.cards.list("usr_bob") == []
-    assert [one.id for one in await shop.room.cards.list("usr_ann")] == [card.id]
+        await shop.service.cards.forget("usr_bob", card.id)
+    assert await shop.service.cards.list("usr_bob") == []
+    assert [one.id for one in await shop.service.cards.list("usr_ann")] == [card.id]
     assert await shop.look(lambda client: client.v1.charges.list().data) == []
 
 
 async def test_a_card_is_kept_once(shop: Till) -> None:
-    card = await shop.room.cards.save("usr_ann", "pm_card_visa")
-    assert (await shop.room.cards.save("usr_ann", card.ref)).id == card.id
-    assert len(await shop.room.cards.list("usr_ann")) == 1
+    card = await shop.service.cards.save("usr_ann", "pm_card_visa")
+    assert (await shop.service.cards.save("usr_ann", card.ref)).id == card.id
+    assert len(await shop.service.cards.list("usr_ann")) == 1
 
 
 async def test_a_forgotten_card_is_gone_here_and_there(shop: Till) -> None:
-    card = await shop.room.cards.save("usr_ann", "pm_card_visa")
-    await shop.room.cards.forget("usr_ann", card.id)
-    assert await shop.room.cards.list("usr_ann") == []
+    card = await shop.service.cards.save("usr_ann", "pm_card_visa")
+    await shop.service.cards.forget("usr_ann", card.id)
+    assert await shop.service.cards.list("usr_ann") == []
     there = await shop.look(lambda client: client.v1.payment_methods.retrieve(card.ref))
     assert there.customer is None
     with pytest.raises(NotFound):
-        await shop.room.cards.forget("usr_ann", card.id)
+        await shop.service.cards.forget("usr_ann", card.id)
 
 
 async def test_cards_that_the_bank_refuses_are_not_kept(shop: Till) -> None:
     with pytest.raises(CardDeclined) as raised:
-        await shop.room.cards.save("usr_ann", "pm_card_visa_chargeDeclined")
+        await shop.service.cards.save("usr_ann", "pm_card_visa_chargeDeclined")
     assert raised.value.extra["decline_code"] == "generic_decline"
     with pytest.raises(Invalid):
-        await shop.room.cards.save("usr_ann", "pm_nothing")
-    assert await shop.room.cards.list("usr_ann") == []
+        await shop.service.cards.save("usr_ann", "pm_nothing")
+    assert await shop.service.cards.list("usr_ann") == []
 
 
 async def test_a_provider_that_forgot_the_customer_gets_another(shop: Till) -> None:
-    old = await shop.room.cards.save("usr_ann", "pm_card_visa")
-    await shop.mock.room.reset(webhook_endpoints=False)
-    new = await shop.room.cards.save("usr_ann", "pm_card_amex")
-    assert [one.id for one in await shop.room.cards.list("usr_ann")] == [new.id]
+    old = await shop.service.cards.save("usr_ann", "pm_card_visa")
+    await shop.mock.service.reset(webhook_endpoints=False)
+    new = await shop.service.cards.save("usr_ann", "pm_card_amex")
+    assert [one.id for one in await shop.service.cards.list("usr_ann")] == [new.id]
     assert old.id != new.id
 
 
 async def test_nobody_keeps_cards_without_end(shop: Till) -> None:
     most = PaymentsSettings.model_fields["max_cards"].default
     for _ in range(most):
-        await shop.room.cards.save("usr_ann", "pm_card_visa")
+        await shop.service.cards.save("usr_ann", "pm_card_visa")
     with pytest.raises(Conflict, match="forget one"):
-        await shop.room.cards.save("usr_ann", "pm_card_visa")
-    await shop.room.cards.forget("usr_ann", (await shop.room.cards.list("usr_ann"))[0].id)
-    await shop.room.cards.save("usr_ann", "pm_card_visa")
-    await shop.room.cards.save("usr_bob", "pm_card_visa")
+        await shop.service.cards.save("usr_ann", "pm_card_visa")
+    await shop.service.cards.forget("usr_ann", (await shop.service.cards.list("usr_ann"))[0].id)
+    await shop.service.cards.save("usr_ann", "pm_card_visa")
+    await shop.service.cards.save("usr_bob", "pm_card_visa")
 
 
 async def test_nor_when_they_save_many_at_once(shop: Till) -> None:
     most = PaymentsSettings.model_fields["max_cards"].default
-    saves = (shop.room.cards.save("usr_ann", "pm_card_visa") for _ in range(most + 5))
+    saves = (shop.service.cards.save("usr_ann", "pm_card_visa") for _ in range(most + 5))
     answers = await asyncio.gather(*saves, return_exceptions=True)
     assert sum(isinstance(answer, Conflict) for answer in answers) == 5
-    assert len(await shop.room.cards.list("usr_ann")) == most
+    assert len(await shop.service.cards.list("usr_ann")) == most

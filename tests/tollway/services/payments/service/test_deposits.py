@@ -19,11 +19,11 @@ VISA, DECLINED, SECURE = "pm_card_visa", "pm_card_visa_chargeDeclined", "pm_card
 
 
 async def deposit(shop: Till, method: str = VISA, key: str = "key-1", amount: int = 20 * USD) -> Deposit:
-    return await shop.room.deposits.start("usr_ann", key, "USD", amount, method)
+    return await shop.service.deposits.start("usr_ann", key, "USD", amount, method)
 
 
 async def state(shop: Till, started: Deposit) -> Deposit:
-    return await shop.room.deposits.any_deposit(started.id)
+    return await shop.service.deposits.any_deposit(started.id)
 
 
 async def charges(shop: Till) -> list[Any]:
@@ -56,8 +56,8 @@ async def test_a_card_pays_and_the_webhook_credits(shop: Till) -> None:
     assert done.transaction_id.startswith("txn_")
     assert shop.ledger.counters("house", "payments", "USD", "clearing").debits == 20 * USD
     assert shop.ledger.posts == [f"deposit:{done.payment_ref}"]
-    fact = {"deposit_id": done.id, "user_id": "usr_ann", "currency": "USD", "amount": 20 * USD}
-    assert await shop.told() == [("DEPOSIT_CREDITED", fact)]
+    event = {"deposit_id": done.id, "user_id": "usr_ann", "currency": "USD", "amount": 20 * USD}
+    assert await shop.published() == [("DEPOSIT_CREDITED", event)]
 
 
 async def test_the_provider_knows_whose_money_it_is(shop: Till) -> None:
@@ -79,10 +79,10 @@ async def test_a_declined_card_moves_nothing_and_is_remembered(shop: Till) -> No
         await deposit(shop, "pm_card_visa_chargeDeclinedInsufficientFunds")
     assert raised.value.extra["decline_code"] == "insufficient_funds"
     await shop.settle()
-    failed = await state(shop, await shop.room.deposits.any_deposit(raised.value.extra["deposit_id"]))
+    failed = await state(shop, await shop.service.deposits.any_deposit(raised.value.extra["deposit_id"]))
     assert (failed.state, failed.decline_code) == (State.FAILED, "insufficient_funds")
     assert (shop.ledger.posts, await charges(shop)) == ([], [])
-    assert [topic for topic, _ in await shop.told()] == ["DEPOSIT_FAILED"]
+    assert [topic for topic, _ in await shop.published()] == ["DEPOSIT_FAILED"]
     with pytest.raises(CardDeclined):
         await deposit(shop, "pm_card_visa_chargeDeclinedInsufficientFunds")
     assert len(await shop.look(lambda client: client.v1.charges.list().data)) == 1
@@ -110,24 +110,24 @@ async def test_amounts_outside_the_rules_are_refused_before_anything_happens(
     shop: Till, amount: int, currency: str, said: str
 ) -> None:
     with pytest.raises(Invalid, match=said):
-        await shop.room.deposits.start("usr_ann", "key-1", currency, amount, VISA)
-    assert (await shop.room.deposits.list("usr_ann", 10, "")).items == []
+        await shop.service.deposits.start("usr_ann", "key-1", currency, amount, VISA)
+    assert (await shop.service.deposits.list("usr_ann", 10, "")).items == []
 
 
 async def test_a_card_that_does_not_exist_fails_the_deposit(shop: Till) -> None:
     with pytest.raises(Invalid, match="No such PaymentMethod") as raised:
         await deposit(shop, "pm_nothing")
-    failed = await shop.room.deposits.any_deposit(raised.value.extra["deposit_id"])
+    failed = await shop.service.deposits.any_deposit(raised.value.extra["deposit_id"])
     assert (failed.state, failed.reason) == (State.FAILED, "refused")
 
 
 async def test_deposits_are_their_owners_alone(shop: Till) -> None:
     mine = await deposit(shop)
     with pytest.raises(NotFound):
-        await shop.room.deposits.get("usr_bob", mine.id)
-    assert (await shop.room.deposits.list("usr_bob", 10, "")).items == []
+        await shop.service.deposits.get("usr_bob", mine.id)
+    assert (await shop.service.deposits.list("usr_bob", 10, "")).items == []
     with pytest.raises(NotFound):
-        await shop.room.deposits.any_deposit("dep_none")
+        await shop.service.deposits.any_deposit("dep_none")
 
 
 # ── the bank asks ───────────────────────────────────────────────────────────────────────────────────
@@ -154,7 +154,7 @@ async def test_a_bank_that_is_not_answered_well_fails_the_deposit(shop: Till) ->
 async def test_a_bank_that_is_never_answered_ends_in_a_cancelled_payment(shop: Till) -> None:
     started = await deposit(shop, SECURE)
     shop.clock.advance(shop.settings.abandon_after_s + 1)
-    await shop.room.deposits.tend()
+    await shop.service.deposits.tend()
     assert (await state(shop, started)).state == State.FAILED
     payment = await shop.look(lambda client: client.v1.payment_intents.retrieve(started.payment_ref))
     assert payment.status == "canceled"
@@ -188,11 +188,11 @@ async def test_the_janitor_learns_of_a_page_paid_or_expired_without_a_webhook(sh
     await shop.plan("webhook_drop", times=100)
     await click(paid.action_url, token=VISA)
     shop.clock.advance(31)
-    await shop.room.deposits.tend()
+    await shop.service.deposits.tend()
     assert (await state(shop, paid)).state == State.CREDITED
     assert (await state(shop, left)).state == State.PROCESSING
     shop.clock.advance(24 * 3600)
-    await shop.room.deposits.tend()
+    await shop.service.deposits.tend()
     assert (await state(shop, left)).reason == "expired"
     assert shop.balance("usr_ann") == 20 * USD
 
@@ -203,7 +203,7 @@ async def test_a_page_that_could_not_be_made_can_be_asked_for_again(shop: Till) 
         await deposit(shop, "")
     again = await deposit(shop, "")
     assert again.action_url.startswith(shop.mock.url)
-    assert len((await shop.room.deposits.list("usr_ann", 10, "")).items) == 1
+    assert len((await shop.service.deposits.list("usr_ann", 10, "")).items) == 1
 
 
 async def test_a_page_that_nobody_was_told_of_is_given_up(shop: Till) -> None:
@@ -211,7 +211,7 @@ async def test_a_page_that_nobody_was_told_of_is_given_up(shop: Till) -> None:
     with pytest.raises(ProviderUnavailable):
         await deposit(shop, "")
     shop.clock.advance(31)
-    await shop.room.deposits.tend()
+    await shop.service.deposits.tend()
     assert (await deposit(shop, "")).reason == "interrupted"
 
 
@@ -239,7 +239,7 @@ async def test_a_time_out_and_a_lost_webhook_are_resolved_by_the_same_key(hasty:
     started = await deposit(hasty)
     await hasty.settle()
     hasty.clock.advance(31)
-    await hasty.room.deposits.tend()
+    await hasty.service.deposits.tend()
     assert (await state(hasty, started)).state == State.CREDITED
     assert (hasty.balance("usr_ann"), len(await charges(hasty))) == (20 * USD, 1)
 
@@ -259,7 +259,7 @@ async def test_a_provider_in_trouble_is_asked_again_by_the_janitor(shop: Till, f
     started = await deposit(shop)
     assert started.state == State.PROCESSING
     shop.clock.advance(31)
-    await shop.room.deposits.tend()
+    await shop.service.deposits.tend()
     assert (await state(shop, started)).state == State.CREDITED
     assert len(await charges(shop)) == 1
 
@@ -268,7 +268,7 @@ async def test_a_decline_that_was_not_heard_is_learnt_later(shop: Till) -> None:
     await shop.plan("server_error", "/v1/payment_intents")
     started = await deposit(shop, DECLINED)
     shop.clock.advance(31)
-    await shop.room.deposits.tend()
+    await shop.service.deposits.tend()
     failed = await state(shop, started)
     assert (failed.state, failed.decline_code) == (State.FAILED, "generic_decline")
 
@@ -278,7 +278,7 @@ async def test_an_outcome_that_stays_unknown_goes_to_a_person_and_is_never_guess
     started = await deposit(shop)
     for _ in range(20):
         shop.clock.advance(400)
-        await shop.room.deposits.tend()
+        await shop.service.deposits.tend()
     unknown = await state(shop, started)
     assert (unknown.state, unknown.reason) == (State.NEEDS_REVIEW, "unknown_outcome")
     assert (shop.balance("usr_ann"), await charges(shop)) == (0, [])
@@ -286,7 +286,7 @@ async def test_an_outcome_that_stays_unknown_goes_to_a_person_and_is_never_guess
 
 async def test_a_provider_that_forgot_its_customer_gets_another(shop: Till) -> None:
     await deposit(shop, key="key-1")
-    await shop.mock.room.reset(webhook_endpoints=False)
+    await shop.mock.service.reset(webhook_endpoints=False)
     started = await deposit(shop, key="key-2")
     await shop.settle()
     assert (await state(shop, started)).state == State.CREDITED
@@ -294,9 +294,9 @@ async def test_a_provider_that_forgot_its_customer_gets_another(shop: Till) -> N
 
 async def test_a_payment_that_the_provider_forgot_goes_to_a_person(shop: Till) -> None:
     started = await deposit(shop, SECURE)
-    await shop.mock.room.reset(webhook_endpoints=False)
+    await shop.mock.service.reset(webhook_endpoints=False)
     shop.clock.advance(31)
-    await shop.room.deposits.tend()
+    await shop.service.deposits.tend()
     assert (await state(shop, started)).reason == "unknown_to_provider"
 
 
@@ -311,7 +311,7 @@ class SlowProvider:
 
     async def make_customer(self, user_id: str, email: str) -> str:
         self._shop.clock.advance(31)
-        await self._shop.room.deposits.tend()
+        await self._shop.service.deposits.tend()
         return await self._shop.provider.make_customer(user_id, email)
 
 
@@ -326,11 +326,11 @@ async def test_what_the_janitor_gave_up_is_not_charged_any_more(shop: Till) -> N
 
 
 async def test_a_ledger_that_is_away_is_asked_again_until_the_money_is_there(shop: Till) -> None:
-    await shop.doors.stop()
+    await shop.apis.stop()
     started = await deposit_while_away(shop)
     await shop.settle()
     assert ((await state(shop, started)).state, shop.balance("usr_ann")) == (State.SUCCEEDED, 0)
-    await shop.doors.start()
+    await shop.apis.start()
     shop.clock.advance(1)
     await shop.settle()
     assert ((await state(shop, started)).state, shop.balance("usr_ann")) == (State.CREDITED, 20 * USD)
@@ -338,9 +338,9 @@ async def test_a_ledger_that_is_away_is_asked_again_until_the_money_is_there(sho
 
 async def deposit_while_away(shop: Till) -> Deposit:
     """Deposit with a customer that is known already, as identity is away as well."""
-    await shop.doors.start()
-    await shop.room.cards.customer_of("usr_ann")
-    await shop.doors.stop()
+    await shop.apis.start()
+    await shop.service.cards.customer_of("usr_ann")
+    await shop.apis.stop()
     return await deposit(shop)
 
 

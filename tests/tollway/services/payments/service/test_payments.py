@@ -1,4 +1,4 @@
-"""The room killed at any point of a deposit, and taken up again by another process."""
+"""The service killed at any point of a deposit, and taken up again by another process."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -38,19 +38,19 @@ class MortalProvider:
 
 
 def mortal(shop: Till, fate: Fate) -> Payments:
-    channel = MortalChannel(shop.doors, "payments", fate)
+    channel = MortalChannel(shop.apis, "payments", fate)
     return shop.life(MortalDatabase(shop.db, fate), channel, MortalProvider(shop.provider, fate))
 
 
-async def live(shop: Till, room: Payments, user_id: str, method: str) -> None:
+async def live(shop: Till, service: Payments, user_id: str, method: str) -> None:
     """Deposit, and act on the webhook: the whole life of a deposit in one process."""
-    made = await room.deposits.start(user_id, "key", "USD", 20 * USD, method)
+    made = await service.deposits.start(user_id, "key", "USD", 20 * USD, method)
     await shop.mock.deliver()
     async with shop.db.snapshot() as tx:
         events = await tx.all(store_events())
     for row in events:
-        await room.webhooks.handle("stripe", row.event_id)
-    await room.deposits.credit(made.id)
+        await service.webhooks.handle("stripe", row.event_id)
+    await service.deposits.credit(made.id)
 
 
 def store_events() -> Any:
@@ -64,14 +64,14 @@ async def afterwards(shop: Till, user_id: str) -> tuple[set[State], int, int]:
     for _ in range(4):
         shop.clock.advance(61)
         await shop.settle()
-        await shop.room.deposits.tend()
+        await shop.service.deposits.tend()
     async with shop.db.snapshot() as tx:
         customer = await tx.scalar(customer_of(user_id))
     charged = 0
     if customer:
         listed = await shop.look(lambda client: client.v1.charges.list({"customer": customer}).data)
         charged = sum(one.amount for one in listed if one.status == "succeeded") * 10_000
-    page = await shop.room.deposits.list(user_id, 10, "")
+    page = await shop.service.deposits.list(user_id, 10, "")
     return {one.state for one in page.items}, charged, shop.balance(user_id)
 
 
@@ -108,7 +108,7 @@ async def test_killed_anywhere_what_was_charged_is_credited_and_only_that(
         with pytest.raises(Killed):
             await live(house, mortal(house, Fate(at)), user_id, VISA)
         if retries:
-            await house.room.deposits.start(user_id, "key", "USD", 20 * USD, VISA)
+            await house.service.deposits.start(user_id, "key", "USD", 20 * USD, VISA)
         states, charged, credited = await afterwards(house, user_id)
         assert charged == credited, f"killed at {at}: {passed[at]}"
         assert charged in ((20 * USD,) if retries else (0, 20 * USD))
@@ -117,7 +117,7 @@ async def test_killed_anywhere_what_was_charged_is_credited_and_only_that(
     assert State.CREDITED in outcomes
 
 
-async def test_unheard_at_any_door_the_money_is_still_counted_once(house: Till) -> None:
+async def test_unheard_at_any_api_the_money_is_still_counted_once(house: Till) -> None:
     passed = await points(house, "usr_whole")
     for at in (n for n, name in enumerate(passed) if name.startswith("ask")):
         user_id = f"usr_{at}"

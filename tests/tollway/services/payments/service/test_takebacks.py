@@ -21,9 +21,9 @@ USD = 1_000_000
 
 
 async def paid(shop: Till, user_id: str = "usr_ann", card: str = "pm_card_visa") -> Deposit:
-    made = await shop.room.deposits.start(user_id, "key", "USD", 20 * USD, card)
+    made = await shop.service.deposits.start(user_id, "key", "USD", 20 * USD, card)
     await shop.settle()
-    return await shop.room.deposits.any_deposit(made.id)
+    return await shop.service.deposits.any_deposit(made.id)
 
 
 async def refund(shop: Till, deposit: Deposit, cents: int = 2000) -> Any:
@@ -32,7 +32,7 @@ async def refund(shop: Till, deposit: Deposit, cents: int = 2000) -> Any:
 
 
 async def dispute(shop: Till, deposit: Deposit) -> str:
-    return str((await shop.mock.room.dispute(deposit.payment_ref))["id"])
+    return str((await shop.mock.service.dispute(deposit.payment_ref))["id"])
 
 
 async def decide(shop: Till, ref: str, evidence: str) -> None:
@@ -61,7 +61,7 @@ def moved(shop: Till, user_id: str = "usr_ann") -> tuple[int, int, int, int]:
 
 
 async def seen(shop: Till, deposit: Deposit) -> tuple[int, int]:
-    now = await shop.room.deposits.any_deposit(deposit.id)
+    now = await shop.service.deposits.any_deposit(deposit.id)
     return now.refunded // USD, now.disputed // USD
 
 
@@ -75,9 +75,9 @@ async def test_a_refund_leaves_the_wallet_once_and_is_shown(shop: Till) -> None:
     assert moved(shop) == (15, 15, 0, 0)
     assert await seen(shop, deposit) == (5, 0)
     assert shop.ledger.posts == [f"deposit:{deposit.payment_ref}", f"refund:{back.id}"]
-    topic, fact = (await shop.told())[-1]
+    topic, event = (await shop.published())[-1]
     assert topic == "DEPOSIT_TAKEN_BACK"
-    assert (fact["kind"], fact["amount"], fact["covered"]) == ("refund", 5 * USD, 5 * USD)
+    assert (event["kind"], event["amount"], event["covered"]) == ("refund", 5 * USD, 5 * USD)
     shown = await shop.rest.get(f"/api/wallet/deposits/{deposit.id}", "usr_ann")
     assert (shown.json["state"], shown.json["refunded"], shown.json["disputed"]) == (
         "credited",
@@ -100,7 +100,7 @@ async def test_what_was_spent_is_the_houses_loss(shop: Till) -> None:
     await refund(shop, deposit)
     await shop.settle()
     assert moved(shop) == (0, 0, 0, 14)
-    assert (await shop.told())[-1][1]["covered"] == 6 * USD
+    assert (await shop.published())[-1][1]["covered"] == 6 * USD
 
 
 async def test_a_refund_that_fails_comes_back(shop: Till) -> None:
@@ -108,10 +108,10 @@ async def test_a_refund_that_fails_comes_back(shop: Till) -> None:
     spend(shop, "usr_ann", 14 * USD)
     back = await refund(shop, deposit)
     await shop.settle()
-    await shop.mock.room.fail_refund(back.id)
+    await shop.mock.service.fail_refund(back.id)
     await shop.settle()
     assert (moved(shop), await seen(shop, deposit)) == ((6, 20, 0, 0), (0, 0))
-    assert [topic for topic, _ in await shop.told()][-1] == "DEPOSIT_GIVEN_BACK"
+    assert [topic for topic, _ in await shop.published()][-1] == "DEPOSIT_GIVEN_BACK"
 
 
 async def test_a_refund_that_failed_before_it_was_heard_of_moves_nothing(shop: Till) -> None:
@@ -165,7 +165,7 @@ async def test_the_order_and_repetition_of_webhooks_do_not_matter(shop: Till, fa
     await shop.plan(fault, "payment_intent.succeeded", delay_s=5)
     await shop.plan(fault, "charge.dispute.created", delay_s=9)
     await shop.plan(fault, "refund.created", delay_s=7)
-    made = await shop.room.deposits.start("usr_ann", "key", "USD", 20 * USD, "pm_card_visa")
+    made = await shop.service.deposits.start("usr_ann", "key", "USD", 20 * USD, "pm_card_visa")
     await refund(shop, made, 500)
     ref = await dispute(shop, made)
     await decide(shop, ref, "losing_evidence")
@@ -180,17 +180,17 @@ async def test_the_order_and_repetition_of_webhooks_do_not_matter(shop: Till, fa
 
 async def test_what_no_webhook_told_is_found_by_looking_back(shop: Till) -> None:
     deposit = await paid(shop)
-    old = await shop.room.deposits.start("usr_bob", "key", "USD", 20 * USD, "pm_card_visa")
+    old = await shop.service.deposits.start("usr_bob", "key", "USD", 20 * USD, "pm_card_visa")
     await shop.settle()
     await shop.plan("webhook_drop", times=100)
     await refund(shop, old)
     shop.clock.advance(31 * 86_400)
     await refund(shop, deposit, 500)
-    await shop.mock.room.dispute(deposit.payment_ref, 700)
+    await shop.mock.service.dispute(deposit.payment_ref, 700)
     await shop.settle()
     assert await seen(shop, deposit) == (0, 0)
     for _ in range(2):
-        await TIMED["look_back"].run(shop.room)
+        await TIMED["look_back"].run(shop.service)
     assert (await seen(shop, deposit), await seen(shop, old)) == ((5, 7), (0, 0))
     assert shop.balance("usr_ann") == 8 * USD
 
@@ -201,7 +201,7 @@ async def test_several_who_follow_at_once_take_once(shop: Till) -> None:
     await refund(shop, deposit)
     await asyncio.gather(*(shop.life().takebacks.follow(deposit.payment_ref) for _ in range(6)))
     assert moved(shop) == (0, 0, 0, 14)
-    assert [topic for topic, _ in await shop.told()].count("DEPOSIT_TAKEN_BACK") == 1
+    assert [topic for topic, _ in await shop.published()].count("DEPOSIT_TAKEN_BACK") == 1
 
 
 async def test_who_spends_in_the_meantime_does_not_stop_it(shop: Till) -> None:
@@ -223,10 +223,10 @@ async def test_who_spends_in_the_meantime_does_not_stop_it(shop: Till) -> None:
 async def test_a_ledger_that_is_away_is_asked_again(shop: Till) -> None:
     deposit = await paid(shop)
     await refund(shop, deposit)
-    await shop.doors.stop()
+    await shop.apis.stop()
     with pytest.raises(Unavailable):
-        await shop.room.takebacks.follow(deposit.payment_ref)
-    await shop.doors.start()
+        await shop.service.takebacks.follow(deposit.payment_ref)
+    await shop.apis.start()
     await shop.settle()
     assert moved(shop) == (0, 0, 0, 0)
 
@@ -241,30 +241,30 @@ async def test_of_a_deposit_in_review_nothing_is_taken_before_it_is_credited(sho
     assert moved(shop) == (20, 20, 0, 0)
     async with shop.db.transaction() as tx:
         await store.move(tx, deposit.id, State.SUCCEEDED)
-    await shop.room.deposits.credit(deposit.id)
+    await shop.service.deposits.credit(deposit.id)
     await shop.settle()
     assert (moved(shop), await seen(shop, deposit)) == ((15, 15, 0, 0), (5, 0))
 
 
 async def test_what_was_taken_back_of_somebody_elses_payment_is_ignored(shop: Till) -> None:
     for ref in ("", "pi_elsewhere"):
-        assert await shop.room.takebacks.follow(ref) == "ignored"
+        assert await shop.service.takebacks.follow(ref) == "ignored"
 
 
 # ── killed anywhere ─────────────────────────────────────────────────────────────────────────────────
 
 
-async def live(shop: Till, room: Payments, deposit: Deposit, ending: str) -> None:
+async def live(shop: Till, service: Payments, deposit: Deposit, ending: str) -> None:
     """Follow a dispute from its opening to its end, or a refund to its failure, in one process."""
     if ending == "refund_fails":
         back = await refund(shop, deposit)
-        await room.takebacks.follow(deposit.payment_ref)
-        await shop.mock.room.fail_refund(back.id)
+        await service.takebacks.follow(deposit.payment_ref)
+        await shop.mock.service.fail_refund(back.id)
     else:
         ref = await dispute(shop, deposit)
-        await room.takebacks.follow(deposit.payment_ref)
+        await service.takebacks.follow(deposit.payment_ref)
         await decide(shop, ref, ending)
-    await room.takebacks.follow(deposit.payment_ref)
+    await service.takebacks.follow(deposit.payment_ref)
 
 
 @pytest.mark.parametrize(
@@ -311,7 +311,7 @@ async def _let_it_end(shop: Till, deposit: Deposit, ending: str) -> None:
     asked: Any = {"payment_intent": deposit.payment_ref}
     if ending == "refund_fails":
         for back in await shop.look(lambda client: client.v1.refunds.list(asked).data):
-            await shop.mock.room.fail_refund(back.id)
+            await shop.mock.service.fail_refund(back.id)
         return
     for one in await shop.look(lambda client: client.v1.disputes.list(asked).data):
         if one.status == "needs_response":

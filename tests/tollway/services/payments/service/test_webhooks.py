@@ -21,15 +21,15 @@ HOOK = "/api/billing/webhooks/stripe"
 
 
 async def deposit(shop: Till, key: str = "key-1") -> Deposit:
-    return await shop.room.deposits.start("usr_ann", key, "USD", 20 * USD, "pm_card_visa")
+    return await shop.service.deposits.start("usr_ann", key, "USD", 20 * USD, "pm_card_visa")
 
 
 async def state(shop: Till, started: Deposit) -> State:
-    return (await shop.room.deposits.any_deposit(started.id)).state
+    return (await shop.service.deposits.any_deposit(started.id)).state
 
 
 async def secret(shop: Till) -> str:
-    (known,) = await shop.room.webhooks._secrets()
+    (known,) = await shop.service.webhooks._secrets()
     return known
 
 
@@ -76,18 +76,18 @@ async def test_an_old_webhook_may_be_a_recording(shop: Till, age_s: int, status:
 async def test_what_is_signed_but_no_event_is_malformed(shop: Till) -> None:
     for body in (b"[]", b"{}", b"null", b'{"id": "evt_1", "type": "x", "data": {"object": []}}', b"not json"):
         with pytest.raises(Malformed):
-            await shop.room.webhooks.take("stripe", body, await signed(shop, body))
+            await shop.service.webhooks.take("stripe", body, await signed(shop, body))
 
 
 async def test_another_provider_is_not_here(shop: Till) -> None:
     with pytest.raises(NotFound):
-        await shop.room.webhooks.take("paypal", b"{}", "")
+        await shop.service.webhooks.take("paypal", b"{}", "")
 
 
 async def test_before_the_endpoint_is_registered_nobody_is_believed(tmp_path: Path, clock: FakeClock) -> None:
     async with till("sqlite", tmp_path, clock, register=False) as shop:
         with pytest.raises(BadSignature):
-            await shop.room.webhooks.take("stripe", b"{}", sign("{}", "", clock.at_us // USD))
+            await shop.service.webhooks.take("stripe", b"{}", sign("{}", "", clock.at_us // USD))
 
 
 async def test_a_secret_from_the_settings_is_good_too(tmp_path: Path, clock: FakeClock) -> None:
@@ -110,7 +110,7 @@ async def test_a_repeated_webhook_is_taken_and_changes_nothing(shop: Till) -> No
     await shop.settle()
     assert shop.balance("usr_ann") == 20 * USD
     assert len(shop.ledger.posts) == 1
-    assert [topic for topic, _ in await shop.told()] == ["DEPOSIT_CREDITED"]
+    assert [topic for topic, _ in await shop.published()] == ["DEPOSIT_CREDITED"]
 
 
 async def test_concurrent_webhooks_and_janitors_credit_once(shop: Till) -> None:
@@ -119,7 +119,8 @@ async def test_concurrent_webhooks_and_janitors_credit_once(shop: Till) -> None:
     again = body.replace(json.loads(body)["id"].encode(), b"evt_the_same_news_in_another_event")
     shop.clock.advance(31)
     takes = [
-        shop.room.webhooks.take("stripe", one, await signed(shop, one)) for one in (body, body, again, again)
+        shop.service.webhooks.take("stripe", one, await signed(shop, one))
+        for one in (body, body, again, again)
     ]
     taken = await asyncio.gather(*takes)
     assert sorted(taken) == [False, False, True, True]
@@ -132,7 +133,7 @@ async def test_concurrent_webhooks_and_janitors_credit_once(shop: Till) -> None:
     await asyncio.gather(*handled, *janitors)
     assert (await state(shop, started), shop.balance("usr_ann")) == (State.CREDITED, 20 * USD)
     assert len(shop.ledger.posts) == 1
-    assert [topic for topic, _ in await shop.told()] == ["DEPOSIT_CREDITED"]
+    assert [topic for topic, _ in await shop.published()] == ["DEPOSIT_CREDITED"]
 
 
 async def test_the_order_of_webhooks_does_not_matter(shop: Till) -> None:
@@ -163,24 +164,24 @@ async def test_a_lost_webhook_is_made_good_by_the_janitor(shop: Till) -> None:
     await shop.plan("webhook_drop", times=100)
     started = await deposit(shop)
     await shop.settle()
-    await shop.room.deposits.tend()
+    await shop.service.deposits.tend()
     assert await state(shop, started) == State.SUCCEEDED, "it is too early to worry"
     shop.clock.advance(31)
-    await shop.room.deposits.tend()
+    await shop.service.deposits.tend()
     assert (await state(shop, started), shop.balance("usr_ann")) == (State.CREDITED, 20 * USD)
 
 
 async def test_a_webhook_that_waits_for_the_ledger_is_not_lost(shop: Till) -> None:
     started = await deposit(shop)
-    await shop.doors.stop()
+    await shop.apis.stop()
     body = await overhear(shop, started)
     assert await post(shop, body, await signed(shop, body)) == 200, (
         "the provider need not wait for the ledger"
     )
     with pytest.raises(Unavailable):
-        await shop.room.webhooks.handle("stripe", json.loads(body)["id"])
-    await shop.doors.start()
-    await shop.room.webhooks.handle("stripe", json.loads(body)["id"])
+        await shop.service.webhooks.handle("stripe", json.loads(body)["id"])
+    await shop.apis.start()
+    await shop.service.webhooks.handle("stripe", json.loads(body)["id"])
     assert await state(shop, started) == State.CREDITED
 
 
@@ -255,10 +256,10 @@ async def test_the_endpoint_is_made_once_and_made_again_when_it_is_gone(shop: Ti
 
     (made,) = await shop.look(listed)
     assert made.url == f"{shop.public_url}{HOOK}"
-    await shop.room.webhooks.register()
+    await shop.service.webhooks.register()
     assert [one.id for one in await shop.look(listed)] == [made.id]
-    await shop.mock.room.reset(webhook_endpoints=True)
-    await shop.room.webhooks.register()
+    await shop.mock.service.reset(webhook_endpoints=True)
+    await shop.service.webhooks.register()
     (again,) = await shop.look(listed)
     assert again.id != made.id
     started = await deposit(shop)
@@ -272,7 +273,7 @@ async def test_an_endpoint_of_an_earlier_version_is_told_what_else_there_is_to_h
         return client.v1.webhook_endpoints.update(one.id, {"enabled_events": ["payment_intent.succeeded"]})
 
     known = await shop.look(narrow)
-    await shop.room.webhooks.register()
+    await shop.service.webhooks.register()
     (widened,) = await shop.look(lambda client: client.v1.webhook_endpoints.list().data)
     assert widened.id == known.id
     assert {"refund.created", "charge.dispute.created"} < set(widened.enabled_events)
@@ -286,7 +287,7 @@ async def test_an_endpoint_whose_secret_is_not_known_is_replaced(shop: Till) -> 
         )
     async with shop.db.transaction() as tx:
         await tx.run(store.webhook_endpoint.delete())
-    await shop.room.webhooks.register()
+    await shop.service.webhooks.register()
     assert len(await shop.look(lambda client: client.v1.webhook_endpoints.list().data)) == 1
 
 

@@ -47,9 +47,9 @@ def test_deliveries_verify_with_the_sdk_and_a_changed_body_does_not(
         stripe.WebhookSignature.verify_header(one.body.decode(), one.signature, endpoint.secret)
         with pytest.raises(stripe.SignatureVerificationError):
             stripe.WebhookSignature.verify_header(one.body.decode() + " ", one.signature, endpoint.secret)
-    told = json.loads(receiver.received[types(receiver).index("payment_intent.succeeded")].body)
-    assert told["data"]["object"]["id"] == paid.id
-    assert told["request"]["idempotency_key"] == "k-1"
+    published = json.loads(receiver.received[types(receiver).index("payment_intent.succeeded")].body)
+    assert published["data"]["object"]["id"] == paid.id
+    assert published["request"]["idempotency_key"] == "k-1"
 
 
 def test_the_secret_is_told_once(client: stripe.StripeClient, receiver: Receiver) -> None:
@@ -121,10 +121,10 @@ def test_a_decline_is_told(client: stripe.StripeClient, mock: MockInThread, rece
     with pytest.raises(stripe.CardError):
         client.v1.payment_intents.create({**PAYMENT, "payment_method": "pm_card_visa_chargeDeclined"})
     mock.deliver()
-    told = types(receiver)
-    assert "payment_intent.payment_failed" in told
-    assert "charge.failed" in told
-    assert "payment_intent.succeeded" not in told
+    published = types(receiver)
+    assert "payment_intent.payment_failed" in published
+    assert "charge.failed" in published
+    assert "payment_intent.succeeded" not in published
 
 
 def test_events_can_be_listed_by_type(client: stripe.StripeClient) -> None:
@@ -188,5 +188,5 @@ def test_a_webhook_can_be_overtaken(
     mock.deliver()
     mock.clock.advance(3)
     mock.deliver()
-    told = [json.loads(one.body)["data"]["object"]["id"] for one in receiver.received]
-    assert told == [early.id, late.id]
+    published = [json.loads(one.body)["data"]["object"]["id"] for one in receiver.received]
+    assert published == [early.id, late.id]

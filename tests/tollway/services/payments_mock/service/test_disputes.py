@@ -56,9 +56,9 @@ def test_the_evidence_decides_and_is_told(
         assert ended.status == status
         mock.deliver()
         kinds = [json.loads(one.body)["type"] for one in receiver.received]
-    told = [kind.removeprefix("charge.dispute.") for kind in kinds if kind.startswith("charge.dispute.")]
+    published = [kind.removeprefix("charge.dispute.") for kind in kinds if kind.startswith("charge.dispute.")]
     reinstated = ["funds_reinstated"] if status == "won" else []
-    assert sorted(told) == sorted(["created", "funds_withdrawn", "updated", *reinstated, "closed"])
+    assert sorted(published) == sorted(["created", "funds_withdrawn", "updated", *reinstated, "closed"])
     with pytest.raises(stripe.InvalidRequestError, match="already closed"):
         client.v1.disputes.close(opened["id"])
 

@@ -7,8 +7,8 @@ import pytest
 from joserfc.jwk import ECKey
 
 from tests.kit.clock import FakeClock
-from tests.kit.tokens import SECRET, USER, tokens_room, verifier_of
-from tollway.fabric.bearer import KEYS_MAX_AGE_S, UNKNOWN_KID_PAUSE_S, Verifier
+from tests.kit.tokens import SECRET, USER, tokens_service, verifier_of
+from tollway.fabric.access_tokens import KEYS_MAX_AGE_S, UNKNOWN_KID_PAUSE_S, Verifier
 from tollway.fabric.db import Database
 from tollway.kit.errors import Conflict, NotFound, Unauthenticated
 from tollway.services.tokens import store
@@ -23,49 +23,49 @@ async def states(db: Database) -> dict[str, str]:
         return {row.kid: row.state for row in await store.keys(tx)}
 
 
-async def access_token(room: Tokens) -> str:
-    return (await room.open_session(USER, "program", roles=["customer"], amr=["pwd"])).access_token
+async def access_token(service: Tokens) -> str:
+    return (await service.open_session(USER, "program", roles=["customer"], amr=["pwd"])).access_token
 
 
-def kid(room_keys: dict[str, str], state: str) -> str:
-    return next(kid for kid, its in room_keys.items() if its == state)
+def kid(service_keys: dict[str, str], state: str) -> str:
+    return next(kid for kid, its in service_keys.items() if its == state)
 
 
 async def test_the_first_use_makes_one_key_to_sign_with_and_one_to_come(
-    room: Tokens, db: Database, verifier: Verifier
+    service: Tokens, db: Database, verifier: Verifier
 ) -> None:
-    assert (await verifier.verify(await access_token(room))).user_id == USER
+    assert (await verifier.verify(await access_token(service))).user_id == USER
     assert sorted((await states(db)).values()) == ["active", "next"]
 
 
 async def test_replicas_that_start_at_once_agree_on_the_keys(db: Database, clock: FakeClock) -> None:
-    rooms = [tokens_room(db, clock) for _ in range(8)]
-    await asyncio.gather(*(room.start() for room in rooms))
+    services = [tokens_service(db, clock) for _ in range(8)]
+    await asyncio.gather(*(service.start() for service in services))
     assert sorted((await states(db)).values()) == ["active", "next"]
-    checks = verifier_of(rooms[0], clock)
-    for room in rooms:
-        assert await checks.verify(await access_token(room))
+    checks = verifier_of(services[0], clock)
+    for service in services:
+        assert await checks.verify(await access_token(service))
 
 
-async def test_only_public_parts_are_published_under_their_thumbprints(room: Tokens) -> None:
-    keys = json.loads(await room.keys.jwks())["keys"]
+async def test_only_public_parts_are_published_under_their_thumbprints(service: Tokens) -> None:
+    keys = json.loads(await service.keys.jwks())["keys"]
     assert len(keys) == 2
     for jwk in keys:
         assert set(jwk) == {"kty", "crv", "x", "y", "use", "alg", "kid"}
         assert jwk["kid"] == ECKey.import_key({k: jwk[k] for k in ("kty", "crv", "x", "y")}).thumbprint()
 
 
-async def test_private_keys_are_sealed_at_rest(room: Tokens, db: Database) -> None:
-    await room.start()
+async def test_private_keys_are_sealed_at_rest(service: Tokens, db: Database) -> None:
+    await service.start()
     async with db.snapshot() as tx:
         for row in await store.keys(tx):
             assert b"PRIVATE KEY" not in bytes(row.sealed)
 
 
 async def test_another_secret_is_told_at_start_and_changes_nothing(
-    room: Tokens, db: Database, clock: FakeClock
+    service: Tokens, db: Database, clock: FakeClock
 ) -> None:
-    await room.start()
+    await service.start()
     before = await states(db)
     with pytest.raises(SecretMismatch, match="put the old secret back"):
         await Tokens(db, clock, TokensSettings(), SECRET[::-1]).start()
@@ -73,80 +73,80 @@ async def test_another_secret_is_told_at_start_and_changes_nothing(
 
 
 async def test_a_month_of_rotation_never_refuses_a_good_token(
-    room: Tokens, db: Database, clock: FakeClock, verifier: Verifier
+    service: Tokens, db: Database, clock: FakeClock, verifier: Verifier
 ) -> None:
-    await room.start()
+    await service.start()
     first = kid(await states(db), "active")
     coming = kid(await states(db), "next")
     clock.advance(MONTH_S - 1)
-    await room.tend()
+    await service.tend()
     assert kid(await states(db), "active") == first
-    old_token = await access_token(room)
+    old_token = await access_token(service)
     await verifier.verify(old_token)
     clock.advance(1)
-    await room.tend()
+    await service.tend()
     after = await states(db)
     assert (kid(after, "active"), after[first]) == (coming, "retired")
-    assert await verifier.verify(await access_token(room)), "known ahead: no fetch was needed"
+    assert await verifier.verify(await access_token(service)), "known ahead: no fetch was needed"
     assert await verifier.verify(old_token)
 
 
 async def test_a_retired_key_goes_when_no_token_of_it_can_run(
-    room: Tokens, db: Database, clock: FakeClock
+    service: Tokens, db: Database, clock: FakeClock
 ) -> None:
-    await room.start()
+    await service.start()
     clock.advance(15 * 60)
-    await room.keys.rotate("usr_boss")
+    await service.keys.rotate("usr_boss")
     old = kid(await states(db), "retired")
     clock.advance(300 + 30 + KEYS_MAX_AGE_S)
-    await room.tend()
+    await service.tend()
     assert old in await states(db)
     clock.advance(60)
-    await room.tend()
+    await service.tend()
     assert old not in await states(db)
 
 
-async def test_a_key_is_not_used_before_verifiers_can_know_it(room: Tokens, clock: FakeClock) -> None:
-    await room.start()
+async def test_a_key_is_not_used_before_verifiers_can_know_it(service: Tokens, clock: FakeClock) -> None:
+    await service.start()
     with pytest.raises(Conflict, match="15 minutes"):
-        await room.keys.rotate("usr_boss")
+        await service.keys.rotate("usr_boss")
     clock.advance(15 * 60)
-    await room.keys.rotate("usr_boss")
+    await service.keys.rotate("usr_boss")
     with pytest.raises(Conflict):
-        await room.keys.rotate("usr_boss")
+        await service.keys.rotate("usr_boss")
 
 
 async def test_a_replica_signs_with_the_new_key_soon_after_another_rotated(
-    room: Tokens, db: Database, clock: FakeClock
+    service: Tokens, db: Database, clock: FakeClock
 ) -> None:
-    other = tokens_room(db, clock)
+    other = tokens_service(db, clock)
     await access_token(other)
     clock.advance(15 * 60)
     await access_token(other)
-    await room.keys.rotate("usr_boss")
+    await service.keys.rotate("usr_boss")
     clock.advance(6)
-    checks = verifier_of(room, clock)
+    checks = verifier_of(service, clock)
     await checks.verify(await access_token(other))
-    await room.keys.drop(kid(await states(db), "retired"), "usr_boss")
+    await service.keys.drop(kid(await states(db), "retired"), "usr_boss")
     clock.advance(UNKNOWN_KID_PAUSE_S)
-    assert await verifier_of(room, clock).verify(await access_token(other))
+    assert await verifier_of(service, clock).verify(await access_token(other))
 
 
-async def test_a_stolen_key_is_dropped_at_once(room: Tokens, db: Database, clock: FakeClock) -> None:
-    stolen_token = await access_token(room)
+async def test_a_stolen_key_is_dropped_at_once(service: Tokens, db: Database, clock: FakeClock) -> None:
+    stolen_token = await access_token(service)
     before = await states(db)
     stolen = kid(before, "active")
-    await room.keys.drop(stolen, "usr_boss")
+    await service.keys.drop(stolen, "usr_boss")
     after = await states(db)
     assert stolen not in after
     assert kid(after, "active") == kid(before, "next")
     assert sorted(after.values()) == ["active", "next"]
-    checks = verifier_of(room, clock)
-    assert await checks.verify(await access_token(room))
+    checks = verifier_of(service, clock)
+    assert await checks.verify(await access_token(service))
     with pytest.raises(Unauthenticated):
         await checks.verify(stolen_token)
     with pytest.raises(NotFound):
-        await room.keys.drop(stolen, "usr_boss")
+        await service.keys.drop(stolen, "usr_boss")
 
 
 def test_a_short_secret_is_refused(db: Database, clock: FakeClock) -> None:

@@ -1,0 +1,318 @@
+"""Access tokens as everybody checks them: one verifier, one policy, and the set of revoked sessions.
+
+A token is a JWS in compact form (RFC 7515) of type `at+jwt` (RFC 9068), signed with ES256 by the tokens service
+and good for a few minutes. Whoever serves a request checks it here, locally, with the issuer's public keys.
+The policy is short on purpose, and nothing in the token can widen it (RFC 8725):
+
+- the algorithm is ES256 and the type is `at+jwt`, whatever the header says;
+- the key is one of the issuer's published set, found by `kid`; a key inside the token is never looked at;
+- issuer and audience match exactly, the life is no longer than `ACCESS_TTL_S`, and clocks may differ by
+  `LEEWAY_S`, the one constant for that.
+
+A token stays valid until it expires, so an ended session is published to everybody and remembered for just
+that long: `Revocations`.
+"""
+
+import asyncio
+import base64
+import json
+import logging
+import re
+import time
+from collections.abc import AsyncIterable, Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
+
+from joserfc import jws
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey
+
+from tollway.fabric.clock import Clock
+from tollway.kit import tasks
+from tollway.kit.errors import Problem, Unauthenticated, Unavailable
+from tollway.kit.times import SECOND_US
+
+ALGORITHM = "ES256"
+TOKEN_TYPE = "at+jwt"  # noqa: S105  the JOSE header's `typ`, RFC 9068
+ACCESS_TTL_S = 300
+LEEWAY_S = 30
+KEYS_MAX_AGE_S = 300  # a key set older than this is fetched anew, in the background
+UNKNOWN_KID_PAUSE_S = 30  # how often an unknown `kid` may cause a fetch
+LIMIT_BYTES = 4096
+BROWSER = "tollway-browser"  # the `client_id` of a browser's session
+
+_FAILED_FETCH_PAUSE_S = 1
+_COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a good access token says. `amr` is how the user proved who they are (RFC 8176), `client` with what."""
+
+    user_id: str
+    session_id: str
+    roles: frozenset[str]
+    auth_time_us: int
+    issued_at_us: int
+    expires_at_us: int
+    amr: tuple[str, ...] = ()
+    client: str = ""
+
+
+class Verifier:
+    """Checks access tokens against the issuer's published keys.
+
+    `keys` returns the issuer's JWKS as JSON text; it is asked on first use, when the set has grown old, and
+    at most every `UNKNOWN_KID_PAUSE_S` for an unknown `kid`. While the issuer is down the last good set
+    serves.
+    """
+
+    def __init__(self, keys: Callable[[], Awaitable[str]], issuer: str, audience: str, clock: Clock) -> None:
+        self._keys = _PublishedKeys(keys, clock)
+        self._issuer = issuer
+        self._audience = audience
+        self._clock = clock
+
+    async def verify(self, token: str) -> Claims:
+        """Return the token's claims.
+
+        Raises Unauthenticated saying what is wrong, and Unavailable when no key set was ever fetched.
+        """
+        key = await self._keys.find(_kid(token))
+        try:
+            payload = json.loads(jws.deserialize_compact(token, key, algorithms=[ALGORITHM]).payload)
+        except (JoseError, ValueError, RecursionError) as error:
+            raise Unauthenticated("the access token's signature is not good") from error
+        if not isinstance(payload, dict):
+            raise Unauthenticated("the access token holds no claims")
+        return self._claims(cast("dict[str, Any]", payload))
+
+    def _claims(self, payload: dict[str, Any]) -> Claims:
+        if payload.get("iss") != self._issuer:
+            raise Unauthenticated("the access token is from another issuer")
+        if payload.get("aud") != self._audience:
+            raise Unauthenticated("the access token is meant for another audience")
+        issued_at, expires_at = _second(payload, "iat"), _second(payload, "exp")
+        now_us = self._clock.now_us()
+        if not 0 < expires_at - issued_at <= ACCESS_TTL_S:
+            raise Unauthenticated("the access token claims a life longer than allowed")
+        if now_us >= (expires_at + LEEWAY_S) * SECOND_US:
+            raise Unauthenticated("the access token has expired; refresh it")
+        if now_us < (issued_at - LEEWAY_S) * SECOND_US:
+            raise Unauthenticated("the access token is from the future; check the clocks")
+        return Claims(
+            user_id=_text(payload, "sub"),
+            session_id=_text(payload, "sid"),
+            roles=frozenset(_texts(payload, "roles")),
+            auth_time_us=_second(payload, "auth_time") * SECOND_US,
+            issued_at_us=issued_at * SECOND_US,
+            expires_at_us=expires_at * SECOND_US,
+            amr=tuple(_texts(payload, "amr")),
+            client=str(payload.get("client_id") or ""),
+        )
+
+
+class RevocationEntry(Protocol):
+    """One announcement of the tokens service: an ended session, or every session of a user."""
+
+    @property
+    def sequence(self) -> int: ...
+    @property
+    def session_id(self) -> str: ...
+    @property
+    def user_id(self) -> str: ...
+    @property
+    def at_us(self) -> int: ...
+
+
+class Revocations:
+    """The sessions that ended while a token of theirs may still be running.
+
+    An entry with a session id stands for that session; one with only a user id for every token of the user
+    issued before `at_us`; one with neither is a heartbeat. Entries go when no token can outlive them.
+    """
+
+    def __init__(self, clock: Clock, ttl_s: float = ACCESS_TTL_S + 2 * LEEWAY_S) -> None:
+        self.sequence = 0
+        self._clock = clock
+        self._ttl_us = int(ttl_s * SECOND_US)
+        self._sessions: dict[str, int] = {}
+        self._users: dict[str, int] = {}
+        self._heard_at_s: float | None = None
+
+    @property
+    def silent_s(self) -> float:
+        """Seconds since the stream last said anything: what must not err asks this and fails closed."""
+        return float("inf") if self._heard_at_s is None else time.monotonic() - self._heard_at_s
+
+    def add(self, session_id: str, user_id: str, at_us: int) -> None:
+        """Remember that a session, or all of a user's when `session_id` is empty, ended at `at_us`."""
+        if session_id:
+            self._sessions.setdefault(session_id, self._clock.now_us())
+        elif user_id:
+            self._users[user_id] = max(at_us, self._users.get(user_id, 0))
+        self._forget_old()
+
+    def covers(self, claims: Claims) -> bool:
+        """Tell whether the token with these claims was revoked."""
+        if claims.session_id in self._sessions:
+            return True
+        # A token knows its time of issue to the second. Of the second in question only the sessions that are
+        # listed by id count, or a login right after "log out everywhere" would be refused.
+        ended_at_us = self._users.get(claims.user_id, 0)
+        return claims.issued_at_us < ended_at_us - ended_at_us % SECOND_US
+
+    def check(self, claims: Claims) -> None:
+        """Raise Unauthenticated when the token with these claims was revoked."""
+        if self.covers(claims):
+            raise Unauthenticated("the session of this access token has ended; sign in again")
+
+    async def follow(
+        self,
+        subscribe: Callable[[int], AsyncIterable[RevocationEntry]],
+        heard: Callable[[RevocationEntry], None] | None = None,
+    ) -> None:
+        """Keep up with the tokens room for ever; `subscribe(after)` opens its stream.
+
+        A broken stream is opened anew from the last sequence number heard. `heard` is told each entry that is
+        no heartbeat, after it counts.
+        """
+        while True:
+            try:
+                async for entry in subscribe(self.sequence):
+                    self._hear(entry, heard)
+            except Problem as problem:
+                _log.warning("the revocation stream broke: %s", problem.detail)
+            await asyncio.sleep(0.25)
+
+    def _hear(self, entry: RevocationEntry, heard: Callable[[RevocationEntry], None] | None) -> None:
+        self._heard_at_s = time.monotonic()
+        self.sequence = max(self.sequence, entry.sequence)
+        if entry.session_id or entry.user_id:
+            self.add(entry.session_id, entry.user_id, entry.at_us)
+            if heard is not None:
+                heard(entry)
+
+    def _forget_old(self) -> None:
+        # Entries of sessions stand in the order they came, so only the front can be old.
+        horizon_us = self._clock.now_us() - self._ttl_us
+        while self._sessions and self._sessions[oldest := next(iter(self._sessions))] < horizon_us:
+            del self._sessions[oldest]
+        for user_id in [user_id for user_id, at_us in self._users.items() if at_us < horizon_us]:
+            del self._users[user_id]
+
+
+class _PublishedKeys:
+    """The issuer's key set: fetched by one task at a time, kept when a fetch fails."""
+
+    def __init__(self, fetch: Callable[[], Awaitable[str]], clock: Clock) -> None:
+        self._fetch = fetch
+        self._clock = clock
+        self._by_kid: dict[str, ECKey] | None = None
+        self._tried_at_us: int | None = None
+        self._failed = False
+        self._refreshing: asyncio.Task[None] | None = None
+
+    async def find(self, kid: str) -> ECKey:
+        if self._by_kid is not None and (key := self._by_kid.get(kid)) is not None:
+            if self._age_s() >= (_FAILED_FETCH_PAUSE_S if self._failed else KEYS_MAX_AGE_S):
+                self._refresh()
+            return key
+        if self._refreshing is not None or self._may_ask_again():
+            # Shielded: one caller that gives up must not end the fetch that others wait for.
+            await asyncio.shield(self._refresh())
+        if self._by_kid is None:
+            raise Unavailable("the issuer's keys cannot be fetched, so no access token can be checked")
+        if (key := self._by_kid.get(kid)) is None:
+            raise Unauthenticated("the access token is signed with a key that the issuer does not publish")
+        return key
+
+    def _may_ask_again(self) -> bool:
+        return self._age_s() >= (_FAILED_FETCH_PAUSE_S if self._failed else UNKNOWN_KID_PAUSE_S)
+
+    def _age_s(self) -> float:
+        if self._tried_at_us is None:
+            return float("inf")
+        age_s = (self._clock.now_us() - self._tried_at_us) / SECOND_US
+        return age_s if age_s >= 0 else float("inf")  # the clock was set back
+
+    def _refresh(self) -> asyncio.Task[None]:
+        if self._refreshing is None:
+            self._tried_at_us = self._clock.now_us()
+            self._refreshing = tasks.spawn(self._load(), "fetch the issuer's keys")
+        return self._refreshing
+
+    async def _load(self) -> None:
+        self._failed = True
+        try:
+            self._by_kid = _read_jwks(await self._fetch())
+            self._failed = False
+        except (
+            Problem,
+            OSError,
+            LookupError,
+            TypeError,
+            AttributeError,
+            ValueError,
+            RecursionError,
+        ) as error:
+            _log.warning("the issuer's keys cannot be fetched: %s", error)
+        finally:
+            self._refreshing = None
+
+
+def _read_jwks(text: str) -> dict[str, ECKey]:
+    """Take the ES256 signature keys out of a JWKS (RFC 7517); other keys are not for us."""
+    found: dict[str, ECKey] = {}
+    for jwk in json.loads(text)["keys"]:
+        if jwk.get("kty") == "EC" and jwk.get("crv") == "P-256" and jwk.get("alg", ALGORITHM) == ALGORITHM:
+            with suppress(JoseError):
+                found[str(jwk["kid"])] = ECKey.import_key({**jwk, "use": jwk.get("use", "sig")})
+    if not found:
+        raise ValueError("the key set holds no ES256 key")
+    return found
+
+
+def _kid(token: str) -> str:
+    """Check the form and the header before any key is touched; return the key's name."""
+    if len(token) > LIMIT_BYTES or not _COMPACT.fullmatch(token):
+        raise Unauthenticated("the access token is not a signed token in compact form")
+    encoded = token.partition(".")[0]
+    try:
+        header = json.loads(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)))
+    except (ValueError, RecursionError) as error:
+        raise Unauthenticated("the access token's header cannot be read") from error
+    if not isinstance(header, dict) or "crit" in header:
+        raise Unauthenticated("the access token's header is not one we understand")
+    fields = cast("dict[str, Any]", header)
+    if fields.get("alg") != ALGORITHM:
+        raise Unauthenticated(f"the access token is not signed with {ALGORITHM}")
+    if fields.get("typ") != TOKEN_TYPE:
+        raise Unauthenticated(f"this is not an access token (typ must be {TOKEN_TYPE})")
+    kid = fields.get("kid")
+    if not isinstance(kid, str) or not kid:
+        raise Unauthenticated("the access token does not name its key")
+    return kid
+
+
+def _second(payload: dict[str, Any], name: str) -> int:
+    value = payload.get(name)
+    if type(value) is not int or value < 0:
+        raise Unauthenticated(f"the access token's {name} is not a time")
+    return value
+
+
+def _text(payload: dict[str, Any], name: str) -> str:
+    value = payload.get(name)
+    if not isinstance(value, str) or not value:
+        raise Unauthenticated(f"the access token's {name} is missing")
+    return value
+
+
+def _texts(payload: dict[str, Any], name: str) -> list[str]:
+    value = payload.get(name, [])
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in cast("list[Any]", value)):
+        raise Unauthenticated(f"the access token's {name} is not a list of names")
+    return cast("list[str]", value)

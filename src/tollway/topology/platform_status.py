@@ -1,0 +1,152 @@
+"""The state of the whole platform as the gateway sees it: asked of every process, shown on one page."""
+
+import asyncio
+import html
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tollway import __version__
+from tollway.fabric.admin import OK
+from tollway.kit.tasks import cancel, spawn
+from tollway.settings import Settings
+from tollway.topology import SERVICES
+
+ASK_EVERY_S = 1.0
+ANSWER_TIMEOUT_S = 1.0
+
+
+class PlatformStatus:
+    """Asks each process that serves REST how its parts are, and remembers the answers."""
+
+    def __init__(self, settings: Settings, addresses: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._addresses = addresses  # service → where it serves REST
+        self._states: dict[str, str] = dict.fromkeys(addresses, "not asked yet")
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to ask."""
+        await self._ask_all()
+        self._task = spawn(self._repeat(), "status")
+
+    async def stop(self) -> None:
+        """Stop asking."""
+        await cancel(self._task)
+
+    def components(self) -> dict[str, str]:
+        """Tell each service's state; `ok` is the good one. Edges of this machine are told as well."""
+        return {**self._states, **self._edges()}
+
+    def page(self) -> tuple[int, bytes, bytes]:
+        """Draw the page: status, media type, body."""
+        states = self.components()
+        good = all(state == OK for state in states.values())
+        body = _PAGE.format(
+            version=__version__,
+            verdict="Everything is up" if good else "Something needs attention",
+            tone="good" if good else "bad",
+            links="".join(_link(name, address) for name, address in self._links().items()),
+            rows="".join(_row(name, state) for name, state in states.items()),
+            data=html.escape(str(self._settings.data)),
+        )
+        return 200, b"text/html; charset=utf-8", body.encode()
+
+    def _links(self) -> dict[str, str]:
+        settings = self._settings
+        public = settings.network.public_url.rstrip("/")
+        links = {"API": public, "API documentation": f"{public}/api/docs"}
+        if settings.mail.backend == "inbox":
+            links["Development inbox"] = f"http://{settings.network.inbox}/inbox"
+        if settings.environment == "development":
+            links["Payment mock"] = f"http://{settings.network.payments_mock}/"
+        return {
+            **links,
+            "Metrics": "/metrics",
+            **{f"Metrics of {name}": f"http://{at}/metrics" for name, at in settings.network.admin.items()},
+            "HTTP proxy": f"{settings.edge.host}:{settings.edge.http_port}",
+            "SOCKS5 proxy": f"{settings.edge.host}:{settings.edge.socks_port}",
+        }
+
+    def _edges(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for note in sorted((self._settings.data / "run").glob("edge-*.ready")):
+            try:
+                pid = json.loads(note.read_text())["pid"]
+                os.kill(pid, 0)
+            except (OSError, ValueError, KeyError):
+                found[note.stem] = "down"
+            else:
+                found[note.stem] = OK
+        return found
+
+    async def _repeat(self) -> None:
+        while True:
+            await asyncio.sleep(ASK_EVERY_S)
+            await self._ask_all()
+
+    async def _ask_all(self) -> None:
+        answers = await asyncio.gather(*(_ask(address) for address in set(self._addresses.values())))
+        parts = dict(zip(set(self._addresses.values()), answers, strict=True))
+        for service, address in self._addresses.items():
+            self._states[service] = _state_of(service, parts[address])
+
+
+async def _ask(address: str) -> dict[str, str] | None:
+    try:
+        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+            reader, writer = await _connect(address)
+            writer.write(b"GET /readyz HTTP/1.1\r\nHost: status\r\nConnection: close\r\n\r\n")
+            answer = await reader.read()
+            writer.close()
+        parts: dict[str, str] = json.loads(answer.partition(b"\r\n\r\n")[2])["parts"]
+    except (OSError, TimeoutError, ValueError, KeyError):
+        return None
+    return parts
+
+
+async def _connect(address: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    if address.startswith("unix:"):
+        return await asyncio.open_unix_connection(Path(address.removeprefix("unix:")))
+    host, _, port = address.rpartition(":")
+    return await asyncio.open_connection(host, int(port))
+
+
+def _state_of(service: str, parts: dict[str, Any] | None) -> str:
+    if parts is None:
+        return "does not answer"
+    own = [state for part, state in parts.items() if part.split(".")[0] == service]
+    return OK if own and all(state == "ready" for state in own) else "starting"
+
+
+def _row(name: str, state: str) -> str:
+    purpose = SERVICES[name].purpose if name in SERVICES else "proxies, meter, relay"
+    tone = "good" if state == OK else "bad"
+    return f'<tr><td><i class="{tone}"></i>{name}</td><td>{purpose}</td><td>{html.escape(state)}</td></tr>'
+
+
+def _link(name: str, address: str) -> str:
+    shown = html.escape(address)
+    inside = (
+        f'<a href="{shown}">{shown}</a>' if address.startswith(("http", "/")) else f"<code>{shown}</code>"
+    )
+    return f"<tr><td>{name}</td><td colspan=2>{inside}</td></tr>"
+
+
+_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="5">
+<meta name="viewport" content="width=device-width, initial-scale=1"><title>Tollway status</title><style>
+:root {{ --ink:#1b2430; --soft:#5c6b7d; --line:#e3e8ee; --paper:#fff; --ground:#f6f8fa; --good:#1a8f4c; --bad:#c8372d }}
+@media (prefers-color-scheme: dark) {{ :root {{ --ink:#e6ebf1; --soft:#93a1b2; --line:#2b3643; --paper:#151c24;
+--ground:#0e141a; --good:#3fc07a; --bad:#ff7466 }} }}
+body {{ margin:0; font:15px/1.6 system-ui,sans-serif; color:var(--ink); background:var(--ground) }}
+main {{ max-width:760px; margin:48px auto; padding:0 20px }} h1 {{ font-size:24px; margin:0 }}
+h1 i, td i {{ display:inline-block; width:9px; height:9px; border-radius:9px; margin-right:10px }}
+i.good {{ background:var(--good) }} i.bad {{ background:var(--bad) }} p {{ color:var(--soft); margin:4px 0 24px }}
+table {{ width:100%; border-collapse:collapse; background:var(--paper); border:1px solid var(--line); margin:0 0 24px;
+border-radius:9px; overflow:hidden }} td {{ padding:9px 14px; border-top:1px solid var(--line) }}
+tr:first-child td {{ border-top:0 }} td:nth-child(2) {{ color:var(--soft) }} a {{ color:inherit }}
+td:first-child {{ white-space:nowrap; font-weight:600 }}</style>
+<main><h1><i class="{tone}"></i>{verdict}</h1><p>Tollway {version} · data in {data}</p>
+<table>{links}</table><table>{rows}</table></main></html>"""

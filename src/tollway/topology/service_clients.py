@@ -1,0 +1,87 @@
+"""Finds a service's neighbours: a direct await when they are in this process, gRPC with mutual TLS when not."""
+
+import fcntl
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tollway.contracts import events_pb2_grpc
+from tollway.fabric import tls
+from tollway.fabric.clock import Clock
+from tollway.fabric.rpc import LocalChannel, LocalServer
+from tollway.settings import InvalidSettings, Settings
+from tollway.topology import CALLS, SERVICES, backends
+from tollway.topology.build import STUBS
+
+
+class ServiceClients:
+    """The service APIs as seen from one process, in which `services` live."""
+
+    def __init__(self, settings: Settings, clock: Clock, members: Sequence[str], apis: LocalServer) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._members = members
+        self._services = [name for name in members if name in SERVICES]
+        self._apis = apis
+        self._channels: dict[tuple[str, str], Any] = {}
+        self._issue_certificates()
+
+    @property
+    def identity(self) -> str:
+        """Whose certificate this process shows to callers."""
+        return self._members[0] if len(self._members) == 1 else "business"
+
+    def client(self, caller: str) -> Callable[[str], Any]:
+        """Give the function with which `asker` finds its neighbours' stubs. Raises InvalidSettings."""
+        return lambda api: STUBS[api](self._channel(caller, api))
+
+    def events_of(self, caller: str, source: str) -> Any:
+        """Give the stub with which `asker` reads the events of `source`."""
+        return events_pb2_grpc.EventsStub(self._channel(caller, source))
+
+    def address(self, service: str) -> str:
+        """Say where a service serves its service API to other processes; empty when it does not."""
+        known = self._settings.network.rpc
+        return known.get(service, known.get("*", ""))
+
+    async def close(self) -> None:
+        """Close the connections to other processes."""
+        for channel in self._channels.values():
+            await channel.close()
+
+    def _channel(self, caller: str, service: str) -> Any:
+        if service in self._services:
+            return LocalChannel(self._apis, caller)
+        address = self.address(service)
+        if not address:
+            raise InvalidSettings(
+                f"{caller} calls {service}, which runs in another process: "
+                f'set its address with network.rpc.{service} = "host:port"'
+            )
+        if (caller, service) not in self._channels:
+            from tollway.fabric.rpc.remote import RemoteChannel
+
+            folder = backends.certificates(self._settings)
+            self._channels[caller, service] = RemoteChannel(address.split(","), service, folder, caller)
+        return self._channels[caller, service]
+
+    def _issue_certificates(self) -> None:
+        folder = backends.certificates(self._settings)
+        folder.mkdir(parents=True, exist_ok=True)
+        # Processes of one machine start together; the first makes the authority, the others use it.
+        with (folder / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._ensure_certificates(folder)
+
+    def _ensure_certificates(self, folder: Path) -> None:
+        hosts = list(self._settings.network.hosts)
+        wanted = {name: [*hosts, name] for name in self._members if self._asks_far(name)}
+        if any(self.address(name) for name in self._services):
+            wanted[self.identity] = [*hosts, *self._services]
+        for name, names in sorted(wanted.items()):
+            tls.ensure(folder, name, names, self._clock)
+
+    def _asks_far(self, name: str) -> bool:
+        subscribes = SERVICES[name].subscribes if name in SERVICES else ()
+        verifies = ("tokens",) if name in SERVICES and SERVICES[name].paths else ()
+        return any(api not in self._services for api in (*CALLS[name], *subscribes, *verifies))

@@ -1,0 +1,151 @@
+"""The services of a process: their data, their service APIs, their REST side and the work they do by themselves."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from tollway.contracts import events_pb2_grpc, tokens_pb2
+from tollway.fabric import retention
+from tollway.fabric.access_tokens import Revocations
+from tollway.fabric.clock import Clock
+from tollway.fabric.db import Database, migrate
+from tollway.fabric.events import EventConsumer, EventsRpc, OutboxReader
+from tollway.fabric.jobs import Timed, Worker
+from tollway.fabric.lifecycle import Lifecycle
+from tollway.fabric.rest import RestServer, build_app
+from tollway.fabric.retention import RetentionPolicy
+from tollway.fabric.rpc import LocalServer
+from tollway.fabric.secrets import Secrets
+from tollway.kit.tasks import cancel, spawn
+from tollway.settings import Settings
+from tollway.topology import SERVICES, backends, call_policy, fronts
+from tollway.topology.build import BUILDERS
+from tollway.topology.service_clients import ServiceClients
+from tollway.topology.service_context import ServiceContext, ServiceParts
+
+if TYPE_CHECKING:
+    from tollway.contracts.tokens_pb2_grpc import TokensAsyncStub
+
+
+DAY_S = 86_400
+RETENTION_EVERY_S = 3600
+
+
+class ServiceHost:
+    """Builds the services of a process and adds their parts to its life."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        secrets: Secrets,
+        clients: ServiceClients,
+        services: Sequence[str],
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._clients = clients
+        self._databases = {name: backends.open_database(settings, name, clock) for name in services}
+        self._built: dict[str, ServiceParts] = {}
+        for name, database in self._databases.items():
+            context = ServiceContext(database, clock, settings, secrets, clients.client(name))
+            self._built[name] = BUILDERS[name](context)
+
+    @property
+    def prepares(self) -> dict[str, Callable[[], Any]]:
+        """What the services do once everything is up, by service."""
+        return {name: parts.prepare for name, parts in self._built.items() if parts.prepare is not None}
+
+    def add_to(self, life: Lifecycle, apis: LocalServer, states: Callable[[], dict[str, str]]) -> None:
+        """Add every part, each after what it needs."""
+        for name, database in self._databases.items():
+            life.add(f"{name}.data", _Data(database, name))
+        life.add("service APIs", apis, after=[f"{name}.data" for name in self._databases])
+        self._serve_apis(life, apis)
+        for name, parts in self._built.items():
+            self._add_work(life, name, parts)
+        self._serve_rest(life, states)
+
+    def _serve_apis(self, life: Lifecycle, apis: LocalServer) -> None:
+        servers: list[Any] = [apis]
+        for address in sorted({self._clients.address(name) for name in self._built} - {""}):
+            from tollway.fabric.rpc.server import RpcServer
+
+            folder = backends.certificates(self._settings)
+            server = RpcServer(address, folder, self._clients.identity, call_policy())
+            servers.append(server)
+            life.add(f"service APIs at {address}", server, after=["service APIs"])
+        events = EventsRpc({name: OutboxReader(database) for name, database in self._databases.items()})
+        for server in servers:
+            events_pb2_grpc.add_EventsServicer_to_server(events, server)
+            for parts in self._built.values():
+                if parts.serve is not None:
+                    parts.serve(server)
+
+    def _add_work(self, life: Lifecycle, name: str, parts: ServiceParts) -> None:
+        database = self._databases[name]
+        for label, component in parts.components:
+            life.add(f"{name}.{label}", component, after=["service APIs"])
+        timed = {**parts.timed, "retention": self._retention(name, database)}
+        life.add(f"{name}.work", Worker(parts.service, database, parts.jobs, timed), after=["service APIs"])
+        if parts.subscribes:
+            sources = {source: self._clients.events_of(name, source) for source in SERVICES[name].subscribes}
+            consumer = EventConsumer(parts.service, database, parts.subscribes, sources, name)
+            life.add(f"{name}.consuming", consumer, after=["service APIs"])
+
+    def _retention(self, name: str, database: Database) -> Timed:
+        kept = self._settings.retention
+        ages = RetentionPolicy(
+            kept.events_days * DAY_S, max(kept.events_days, kept.unread_days) * DAY_S, kept.jobs_days * DAY_S
+        )
+        readers = [service.name for service in SERVICES.values() if name in service.subscribes]
+
+        async def prune_plumbing(_service: Any) -> None:
+            await retention.prune_plumbing(database, ages, readers)
+
+        return Timed(every_s=RETENTION_EVERY_S, run=prune_plumbing)
+
+    def _serve_rest(self, life: Lifecycle, states: Callable[[], dict[str, str]]) -> None:
+        routers = {name: parts.router for name, parts in self._built.items() if parts.router is not None}
+        if not routers:
+            return
+        tokens: TokensAsyncStub = self._clients.client(next(iter(routers)))("tokens")
+        revocations = Revocations(self._clock)
+        verifier = fronts.make_verifier(self._settings, self._clock, tokens)
+        app = build_app(list(routers.values()), verifier, revocations, states)
+        life.add("revocations", _Following(revocations, tokens), after=["service APIs"])
+        for address in sorted({fronts.rest_address(self._settings, name) for name in routers}):
+            life.add(f"rest at {address}", RestServer(app, address), after=["service APIs"])
+
+
+class _Data:
+    """Opens a service's database and brings it up to date."""
+
+    def __init__(self, database: Database, service: str) -> None:
+        self._database, self._service = database, service
+
+    async def start(self) -> None:
+        await self._database.start()
+        await migrate(self._database, backends.service_migrations(self._service))
+
+    async def stop(self) -> None:
+        await self._database.stop()
+
+
+class _Following:
+    """Keeps the revoked sessions up to date."""
+
+    def __init__(self, revocations: Revocations, tokens: "TokensAsyncStub") -> None:
+        self._follow = partial(revocations.follow, self._subscribe)
+        self._tokens = tokens
+        self._task: asyncio.Task[None] | None = None
+
+    def _subscribe(self, after: int) -> Any:
+        return self._tokens.FollowRevocations(tokens_pb2.FollowRevocationsRequest(after=after))
+
+    async def start(self) -> None:
+        self._task = spawn(self._follow(), "revocations")
+
+    async def stop(self) -> None:
+        await cancel(self._task)

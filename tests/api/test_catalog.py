@@ -1,0 +1,60 @@
+"""The catalogue's service API, asked in process and over gRPC: no difference can be told."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.kit.clock import FakeClock
+from tests.kit.market import GB, STANDARD, USD, market
+from tests.kit.service_api import TRANSPORTS, Door, Transport, api
+from tollway.contracts import catalog_pb2 as pb
+from tollway.contracts import catalog_pb2_grpc
+from tollway.contracts.errors import UnknownAsset
+from tollway.kit.errors import Invalid, Unavailable
+from tollway.services.catalog.model import FIRST_CATALOGUE
+from tollway.services.catalog.rpc import CatalogRpc
+
+
+@pytest.fixture(params=TRANSPORTS)
+async def catalog(request: Any, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Door]:
+    transport: Transport = request.param
+    async with (
+        market("sqlite", tmp_path, clock, seeded=False) as shop,
+        api(transport, catalog_pb2_grpc, CatalogRpc(shop.catalog)) as mounted,
+    ):
+        yield mounted
+
+
+async def test_a_seeded_catalogue_answers_with_products_and_prices(catalog: Door) -> None:
+    count = len(FIRST_CATALOGUE)
+    assert await catalog.stub.Seed(pb.SeedRequest()) == pb.SeedResponse(products=count, made=True)
+    assert await catalog.stub.Seed(pb.SeedRequest()) == pb.SeedResponse(products=count, made=False)
+    listed = await catalog.stub.ListProducts(pb.ListProductsRequest())
+    assert len(listed.products) == count
+    product = await catalog.stub.GetProduct(pb.GetProductRequest(asset=STANDARD))
+    assert product in listed.products
+    assert (product.lot_units, product.tier, list(product.protocols)) == (
+        GB,
+        "standard",
+        ["http", "https", "socks5"],
+    )
+    price = await catalog.stub.GetPrice(pb.GetPriceRequest(asset=STANDARD, currency="USD"))
+    assert (price.ask_per_lot, price.bid_per_lot, price.lot_units) == (3 * USD, 2_700_000, GB)
+
+
+async def test_refusals_arrive_as_what_they_are(catalog: Door) -> None:
+    await catalog.stub.Seed(pb.SeedRequest())
+    with pytest.raises(UnknownAsset):
+        await catalog.stub.GetProduct(pb.GetProductRequest(asset="nothing"))
+    with pytest.raises(UnknownAsset):
+        await catalog.stub.GetPrice(pb.GetPriceRequest(asset="nothing", currency="USD"))
+    with pytest.raises(Invalid):
+        await catalog.stub.GetPrice(pb.GetPriceRequest(asset=STANDARD, currency="GBP"))
+
+
+async def test_a_closed_api_is_unavailable(catalog: Door) -> None:
+    catalog.faults.add("catalog.ListProducts")
+    with pytest.raises(Unavailable):
+        await catalog.stub.ListProducts(pb.ListProductsRequest())

@@ -1,0 +1,112 @@
+"""The tokens service API, in process and over gRPC."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.kit.clock import FakeClock
+from tests.kit.databases import database, service_migrations
+from tests.kit.service_api import TRANSPORTS, Door, Transport, api
+from tests.kit.tokens import USER, tokens_service, verifier_of
+from tollway.contracts import tokens_pb2, tokens_pb2_grpc
+from tollway.contracts.errors import SessionEnded
+from tollway.fabric.access_tokens import Revocations, Verifier
+from tollway.kit import tasks
+from tollway.kit.errors import Invalid, Unauthenticated, Unavailable
+from tollway.services.tokens.rpc import TokensRpc
+from tollway.services.tokens.service import Tokens
+
+
+@pytest.fixture
+async def service(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Tokens]:
+    async with database("sqlite", tmp_path, clock, service_migrations("tokens"), "tokens") as db:
+        yield tokens_service(db, clock)
+
+
+@pytest.fixture(params=TRANSPORTS)
+async def tokens(request: pytest.FixtureRequest, service: Tokens) -> AsyncIterator[Door]:
+    transport: Transport = request.param
+    async with api(transport, tokens_pb2_grpc, TokensRpc(service), caller="identity") as mounted:
+        yield mounted
+
+
+def opening(client: "tokens_pb2.ClientKind", user_id: str = USER) -> tokens_pb2.OpenSessionRequest:
+    return tokens_pb2.OpenSessionRequest(
+        user_id=user_id, roles=["customer"], amr=["pwd"], client=client, user_agent="curl", ip="192.0.2.1"
+    )
+
+
+async def test_a_browsers_session_from_opening_to_end(
+    tokens: Door, service: Tokens, clock: FakeClock
+) -> None:
+    opened = await tokens.stub.OpenSession(opening(tokens_pb2.CLIENT_KIND_BROWSER))
+    assert opened.cookie
+    assert not opened.refresh_token
+    exchanged = await tokens.stub.ExchangeCookie(tokens_pb2.ExchangeCookieRequest(cookie=opened.cookie))
+    assert (exchanged.session_id, exchanged.user_id) == (opened.session_id, USER)
+    assert exchanged.csrf_token == opened.csrf_token
+    claims = await verifier_of(service, clock).verify(exchanged.access_token)
+    assert claims.session_id == opened.session_id
+    assert claims.expires_at_us == exchanged.access_expires_at_us
+    revoke = tokens_pb2.RevokeRequest(session_id=opened.session_id, reason="logout")
+    assert (await tokens.stub.Revoke(revoke)).sessions == 1
+    assert (await tokens.stub.Revoke(revoke)).sessions == 0
+    with pytest.raises(SessionEnded):
+        await tokens.stub.ExchangeCookie(tokens_pb2.ExchangeCookieRequest(cookie=opened.cookie))
+
+
+async def test_a_program_gets_a_refresh_token_and_no_cookie(tokens: Door) -> None:
+    opened = await tokens.stub.OpenSession(opening(tokens_pb2.CLIENT_KIND_PROGRAM))
+    assert opened.refresh_token
+    assert (opened.cookie, opened.csrf_token) == ("", "")
+
+
+async def test_bad_requests_are_refused(tokens: Door) -> None:
+    with pytest.raises(Invalid):
+        await tokens.stub.OpenSession(opening(tokens_pb2.CLIENT_KIND_UNSPECIFIED))
+    with pytest.raises(Invalid):
+        await tokens.stub.OpenSession(opening(tokens_pb2.CLIENT_KIND_PROGRAM, "nobody"))
+    with pytest.raises(Invalid):
+        await tokens.stub.Revoke(tokens_pb2.RevokeRequest(reason="x"))
+
+
+async def test_the_keys_come_with_what_tokens_name(tokens: Door, service: Tokens) -> None:
+    keys = await tokens.stub.GetKeys(tokens_pb2.GetKeysRequest())
+    assert (keys.issuer, keys.audience) == (service.names.issuer, service.names.audience)
+    assert len(json.loads(keys.jwks_json)["keys"]) == 2
+
+
+async def test_a_verifier_and_a_follower_on_the_far_side_refuse_an_ended_session(
+    tokens: Door, clock: FakeClock
+) -> None:
+    async def fetch() -> str:
+        return (await tokens.stub.GetKeys(tokens_pb2.GetKeysRequest())).jwks_json
+
+    keys = await tokens.stub.GetKeys(tokens_pb2.GetKeysRequest())
+    verifier, revoked = Verifier(fetch, keys.issuer, keys.audience, clock), Revocations(clock)
+    following = tasks.spawn(
+        revoked.follow(
+            lambda after: tokens.stub.FollowRevocations(tokens_pb2.FollowRevocationsRequest(after=after))
+        ),
+        "follow",
+    )
+    opened = await tokens.stub.OpenSession(opening(tokens_pb2.CLIENT_KIND_PROGRAM))
+    claims = await verifier.verify(opened.access_token)
+    revoked.check(claims)
+    await asyncio.sleep(0.1)
+    await tokens.stub.Revoke(tokens_pb2.RevokeRequest(user_id=USER, reason="suspended"))
+    async with asyncio.timeout(1):
+        while not revoked.covers(claims):
+            await asyncio.sleep(0.01)
+    with pytest.raises(Unauthenticated):
+        revoked.check(claims)
+    await tasks.cancel(following)
+
+
+async def test_an_unreachable_service_is_unavailable(tokens: Door) -> None:
+    tokens.faults.add("tokens.Revoke")
+    with pytest.raises(Unavailable):
+        await tokens.stub.Revoke(tokens_pb2.RevokeRequest(user_id=USER))
