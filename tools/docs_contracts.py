@@ -50,9 +50,9 @@ def errors() -> str:
             by_status.setdefault(problem.status, {})[problem.code] = problem
     lines: list[str] = []
     for status, found in sorted(by_status.items()):
-        lines += heading(2, str(status), f"status-{status}")
+        lines += heading(3, str(status), f"status-{status}")
         for name, problem in sorted(found.items()):
-            lines += [*heading(3, code(name), name), prose(sentence(problem.title)), ""]
+            lines += [*heading(4, code(name), name), prose(sentence(problem.title)), ""]
             lines += paragraphs(_own_docstring(problem))
     return "\n".join(lines)
 
@@ -65,6 +65,31 @@ def _fields(event: type[Any]) -> list[str]:
         for name, field in fields
     )
     return table(("Field", "Type", *(["Meaning"] if meant else [])), rows)
+
+
+def refusals() -> str:
+    """Write the table of what the proxies answer, by HTTP status."""
+    found = {
+        one.code: one
+        for one in vars(importlib.import_module("tollway.edge.refusal")).values()
+        if _refuses(one)
+    }
+    rows = (
+        (code(one.code), str(one.status), _reply(one.reply), prose(sentence(one.detail)))
+        for one in sorted(found.values(), key=lambda one: (one.status, one.code))
+    )
+    return "\n".join(table(("Code", "HTTP", "SOCKS5 reply", "Meaning"), rows))
+
+
+def _refuses(one: object) -> bool:
+    return not isinstance(one, type) and all(
+        hasattr(one, name) for name in ("code", "status", "reply", "detail")
+    )
+
+
+def _reply(reply: Any) -> str:
+    name = getattr(reply, "name", "").replace("_", " ").lower()
+    return f"{int(reply)} {name}".strip()
 
 
 def topic_of(event: type[Any]) -> str:

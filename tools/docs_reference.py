@@ -38,6 +38,7 @@ REFERENCES: dict[str, Callable[[], str]] = {
     "cli": docs_cli.page,
     "events": docs_contracts.events,
     "errors": docs_contracts.errors,
+    "refusals": docs_contracts.refusals,
     "changelog": changelog,
 }
 
