@@ -181,11 +181,11 @@ def problems(one: Operation) -> Iterator[str]:
 
 def body(spec: Schema, schema: Schema, *, asks: bool) -> list[str]:
     """Write the members of a body, those of inner objects below their own."""
-    schema = resolve(spec, schema)
+    given, schema = schema, resolve(spec, schema)
     if not schema:
         return ["Any JSON.", ""]
     lines = [prose(sentence(schema["description"])), ""] if schema.get("description") else []
-    rows = list(members(spec, schema, asks=asks))
+    rows = list(members(spec, given, asks=asks))
     if not rows:
         return [*lines, f"{type_of(schema).capitalize()}.", ""]
     shown = (
