@@ -1,16 +1,23 @@
 """The reference has everything that the code has, and the site builds without a warning."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 from tollway import cli
 from tools import docs_api, docs_cli, docs_contracts, docs_markdown, docs_reference, docs_settings
 
 ROOT = docs_reference.ROOT
+COMMANDS = {name for name, _ in docs_cli.commands(typer.main.get_command(cli.app), docs_cli.PROGRAM)}
+PAGES = [ROOT / "SECURITY.md", ROOT / "RELEASES.md"]
+PAGES += [
+    page for folder in ("guide", "operations", "security") for page in (ROOT / "docs" / folder).glob("*.md")
+]
 
 
 def test_every_setting_has_a_row_with_its_variable() -> None:
@@ -90,9 +97,9 @@ def test_an_operation_shows_its_parameters_bodies_and_problems() -> None:
 
 def test_every_command_and_option_is_there() -> None:
     page = docs_cli.page()
-    for command in cli.app.registered_commands:
-        assert command.callback
-        assert f"## `tollway {command.name or command.callback.__name__}`" in page
+    assert len(COMMANDS) == len(cli.app.registered_commands)
+    for command in COMMANDS:
+        assert f"## `{command}` {{" in page
     assert "| `--edge-workers` | integer, ≥ 1, ≤ 64 | `1` |" in page
 
 
@@ -109,6 +116,29 @@ def test_every_problem_and_refusal_is_there() -> None:
     for problem in docs_contracts.declared("tollway.kit.errors", "Problem"):
         assert f"#### `{problem.code}`" in page
     assert "| `PROXY_AUTH_FAILED` | 407 |" in docs_contracts.refusals()
+
+
+def test_every_setting_that_a_page_names_exists() -> None:
+    model, prefix = docs_settings.root()
+    known = {part.name for part in docs_settings.parts(model)}
+    known |= {one.name for part in docs_settings.parts(model) for one in part.settings}
+    variables = {docs_settings.environment_name(prefix, name) for name in known}
+    named = 0
+    for page in PAGES:
+        text = page.read_text()
+        for name in re.findall(r"`([a-z_]+(?:\.[a-z_]+)+)(?: = [^`]*)?`", text):
+            if name.partition(".")[0] in model.model_fields:
+                assert name in known, f"{page.name} names the setting {name}"
+                named += 1
+        for variable in re.findall(rf"{prefix}[A-Z]+__[A-Z_]+", text):
+            assert variable in variables | {f"{prefix}SECTION__NAME"}, f"{page.name} names {variable}"
+    assert named > 20
+
+
+def test_every_command_that_a_page_shows_exists() -> None:
+    for page in PAGES:
+        for command in re.findall(r"(?:bin/|`)(tollway [a-z][a-z-]*)", page.read_text()):
+            assert command in COMMANDS, f"{page.name} shows {command}"
 
 
 def test_what_is_missing_is_said() -> None:
