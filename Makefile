@@ -1,4 +1,4 @@
-# Six verbs; each does the set-up it needs. `make help` lists them.
+# Each verb does the set-up it needs. `make help` lists them, from the comments after `##`.
 .DEFAULT_GOAL := help
 PYTHON ?= python3.11
 VENV := .venv
@@ -6,36 +6,37 @@ BIN := $(VENV)/bin
 DATA ?= data
 
 help:  ## list the verbs
-	@echo "make setup   install everything into $(VENV)"
-	@echo "make up      start the whole business on this machine (DATA=folder, ARGS=more options)"
-	@echo "make demo    play a customer's story against it (SPLIT=1: a process per room, STORE=postgres: on PostgreSQL)"
-	@echo "make test    every check and every test"
-	@echo "make check   style, types, walls, generated files"
-	@echo "make bench   performance beside squid, haproxy and pgbench"
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(VENV)/.dev
+setup: $(VENV)/.dev  ## install everything into .venv
 
-up: $(VENV)/.run
+up: $(VENV)/.run  ## start the whole business on this machine (DATA=folder, ARGS=more options)
 	@$(BIN)/tollway up --data $(DATA) $(ARGS)
 
-demo: $(VENV)/.run $(if $(filter postgres,$(STORE)),$(VENV)/.dev)
+demo: $(VENV)/.run $(if $(filter postgres,$(STORE)),$(VENV)/.dev)  ## play a customer's story against it (SPLIT=1: a process per service, STORE=postgres)
 	@$(BIN)/tollway demo $(if $(SPLIT),--split) $(if $(STORE),--store $(STORE)) $(ARGS)
 
-check: $(VENV)/.dev
+check: $(VENV)/.dev  ## style, types, imports, generated files
 	@$(BIN)/ruff format --check --quiet . || { echo "run: $(BIN)/ruff format ."; exit 1; }
 	@$(BIN)/ruff check .
 	@$(BIN)/python tools/tidy.py
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tools/generate.py --check
 	@$(BIN)/python tools/architecture.py --check
 	@$(BIN)/python tools/openapi.py --check
+	@$(BIN)/python tools/docs_decisions.py --check
+	@$(BIN)/python tools/changelog.py --check
 	@$(BIN)/buf lint
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/pyright
 
-test: check
+test: check  ## every check and every test
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
-bench: $(VENV)/.dev
+docs: $(VENV)/.dev  ## build the documentation site into build/docs
+	@$(BIN)/python -m mkdocs build --strict --quiet
+	@echo "build/docs/index.html"
+
+bench: $(VENV)/.dev  ## performance beside squid, haproxy and pgbench
 	@$(BIN)/python -m bench $(ARGS)
 
 # ── what the verbs are made of ──────────────────────────────────────────────────────────────────────────
@@ -53,4 +54,4 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
-.PHONY: help setup up demo test check bench
+.PHONY: help setup up demo test check docs bench
