@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import httptools
 
-from tollway.wire.http1.facts import Facts, check_caps, check_host
+from tollway.wire.http1.head_rules import HeadRules, check_caps, check_host
 from tollway.wire.http1.framing import Body, body_of
 from tollway.wire.http1.heads import (
     BadHead,
@@ -145,8 +145,8 @@ class RequestReader:
 def read_request_head(head: bytes, limits: Limits, size: int) -> RequestHead:
     """Parse one complete head, blank line included. Raises BadHead."""
     check_caps(head, limits)
-    facts = Facts()
-    parser = httptools.HttpRequestParser(facts)
+    rules = HeadRules()
+    parser = httptools.HttpRequestParser(rules)
     try:
         parser.feed_data(head)
     except httptools.HttpParserUpgrade:
@@ -156,25 +156,25 @@ def read_request_head(head: bytes, limits: Limits, size: int) -> RequestHead:
         raise BadHead(501 if known else 400, "this method is not known") from error
     except httptools.HttpParserError as error:
         raise BadHead(400, f"the request is malformed: {error}") from error
-    method, target = parser.get_method(), facts.line
+    method, target = parser.get_method(), rules.line
     minor = _minor(head, method, target)
     _check_target(method, target)
-    facts.sort_out(head, limits)
-    framing, length = facts.body(minor) or _NO_BODY
-    if facts.expect and facts.expect != b"100-continue":
+    rules.validate(head, limits)
+    framing, length = rules.body(minor) or _NO_BODY
+    if rules.expect and rules.expect != b"100-continue":
         raise BadHead(417, "the only expectation understood is 100-continue")
     return RequestHead(
         method,
         target,
         minor,
-        tuple(facts.headers),
-        check_host(facts.host, minor),
+        tuple(rules.headers),
+        check_host(rules.host, minor),
         framing,
         length,
-        facts.keep_alive(minor),
-        facts.connection,
-        facts.upgrade if minor and b"upgrade" in facts.connection else b"",
-        bool(facts.expect) and minor == 1,
+        rules.keep_alive(minor),
+        rules.connection,
+        rules.upgrade if minor and b"upgrade" in rules.connection else b"",
+        bool(rules.expect) and minor == 1,
         size,
     )
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import httptools
 
-from tollway.wire.http1.facts import Facts, check_caps
+from tollway.wire.http1.head_rules import HeadRules, check_caps
 from tollway.wire.http1.framing import Body, EndlessBody, body_of
 from tollway.wire.http1.heads import (
     BadBody,
@@ -148,8 +148,8 @@ class ResponseReader:
 def read_response_head(head: bytes, method: bytes, limits: Limits = _LIMITS) -> ResponseHead:
     """Parse one complete head, blank line included. Raises BadHead."""
     check_caps(head, limits)
-    facts = Facts()
-    parser = httptools.HttpResponseParser(facts)
+    rules = HeadRules()
+    parser = httptools.HttpResponseParser(rules)
     try:
         parser.feed_data(head)
     except httptools.HttpParserUpgrade:
@@ -159,26 +159,26 @@ def read_response_head(head: bytes, method: bytes, limits: Limits = _LIMITS) -> 
     minor = _MINORS.get(head[:9])
     if minor is None:
         raise BadHead(502, "the answer is not HTTP/1.1")
-    facts.sort_out(head, limits)
+    rules.validate(head, limits)
     status = parser.get_status_code()
-    framing, length = _framing(facts, status, method, minor)
+    framing, length = _framing(rules, status, method, minor)
     return ResponseHead(
         status,
-        facts.line,
+        rules.line,
         minor,
-        tuple(facts.headers),
+        tuple(rules.headers),
         framing,
         length,
-        facts.keep_alive(minor) and framing is not _UNTIL_CLOSE,
-        facts.connection,
-        facts.upgrade,
+        rules.keep_alive(minor) and framing is not _UNTIL_CLOSE,
+        rules.connection,
+        rules.upgrade,
         len(head),
     )
 
 
-def _framing(facts: Facts, status: int, method: bytes, minor: int) -> tuple[Framing, int]:
+def _framing(rules: HeadRules, status: int, method: bytes, minor: int) -> tuple[Framing, int]:
     """RFC 9112, section 6.3: some responses never have a body, whatever their headers say."""
-    told = facts.body(minor)
+    told = rules.body(minor)
     if status == 200 and told is not None and method not in {b"HEAD", b"CONNECT"}:
         return told
     if method == b"HEAD" or status < 200 or status in {204, 304} or (method == b"CONNECT" and status < 300):

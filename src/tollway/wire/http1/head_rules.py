@@ -17,7 +17,7 @@ _NONE, _LENGTH, _CHUNKED = Framing.NONE, Framing.LENGTH, Framing.CHUNKED  # a me
 _MEMORY = 1_024
 
 
-class Facts:
+class HeadRules:
     """Collects one head from httptools' callbacks, and what its headers say about framing and persistence."""
 
     __slots__ = (
@@ -54,7 +54,7 @@ class Facts:
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers.append((name, value))
 
-    def sort_out(self, head: bytes, limits: Limits) -> None:
+    def validate(self, head: bytes, limits: Limits) -> None:
         """Look at each header once. Raises BadHead when one is odd, or comes twice and must not."""
         headers = self.headers
         if len(headers) > limits.headers:
@@ -153,26 +153,26 @@ def _options(value: bytes) -> tuple[bytes, ...]:
     return tuple(part.strip(b" \t").lower() for part in value.split(b","))
 
 
-_Rule = Callable[[Facts, bytes], None]
+_Rule = Callable[[HeadRules, bytes], None]
 
 
 class _Rules(dict[bytes, _Rule | None]):
     """Rules by header name as sent; a new name is judged by its lower case and remembered, up to a bound."""
 
     def __missing__(self, name: bytes) -> _Rule | None:
-        rule = _RULING.get(name.lower()) or (Facts.is_ambiguous if b"_" in name else None)
+        rule = _RULING.get(name.lower()) or (HeadRules.is_ambiguous if b"_" in name else None)
         if len(self) < _MEMORY:
             self[name] = rule
         return rule
 
 
 _RULING: dict[bytes, _Rule] = {
-    b"host": Facts.is_host,
-    b"content-length": Facts.is_content_length,
-    b"transfer-encoding": Facts.is_transfer_encoding,
-    b"connection": Facts.is_connection,
-    b"upgrade": Facts.is_upgrade,
-    b"expect": Facts.is_expect,
+    b"host": HeadRules.is_host,
+    b"content-length": HeadRules.is_content_length,
+    b"transfer-encoding": HeadRules.is_transfer_encoding,
+    b"connection": HeadRules.is_connection,
+    b"upgrade": HeadRules.is_upgrade,
+    b"expect": HeadRules.is_expect,
 }
 _rules = _Rules()
 _good_hosts: set[bytes] = set()
