@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import httptools
 
-from tollway.wire.http1.head_rules import HeadRules, check_caps, check_host
 from tollway.wire.http1.framing import Body, body_of
+from tollway.wire.http1.head_rules import HeadRules, check_caps, check_host
 from tollway.wire.http1.heads import (
     BadHead,
     BadMessage,

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import httptools
 
-from tollway.wire.http1.head_rules import HeadRules, check_caps
 from tollway.wire.http1.framing import Body, EndlessBody, body_of
+from tollway.wire.http1.head_rules import HeadRules, check_caps
 from tollway.wire.http1.heads import (
     BadBody,
     BadHead,
