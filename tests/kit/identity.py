@@ -43,7 +43,7 @@ class Mailbox(notifications_pb2_grpc.NotificationsServicer):
         return notifications_pb2.SendEmailResponse(message_id=request.key, replayed=replayed)
 
 
-class World:
+class IdentityFixture:
     """Everything a test of identity needs, and the short ways through it."""
 
     def __init__(self, db: Database, tokens: Tokens, clock: FakeClock, settings: dict[str, Any]) -> None:
@@ -101,7 +101,7 @@ class World:
         """Register and verify an address; return the user's id."""
         await self.service.signup.register(email, password)
         await self.service.signup.verify(await self.mail_token("verify_email", email))
-        return (await self.service.people.get_by_email(email)).id
+        return (await self.service.accounts.get_by_email(email)).id
 
     async def log_in(
         self,
@@ -128,12 +128,14 @@ class World:
 
 
 @asynccontextmanager
-async def world(kind: Kind, folder: Path, clock: FakeClock, **settings: Any) -> AsyncIterator[World]:
-    """Give a world on fresh databases of this kind."""
+async def identity_fixture(
+    kind: Kind, folder: Path, clock: FakeClock, **settings: Any
+) -> AsyncIterator[IdentityFixture]:
+    """Give a identity_fixture on fresh databases of this kind."""
     async with (
         database(kind, folder, clock, service_migrations("tokens"), "tokens") as tokens_db,
         database(kind, folder, clock, service_migrations("identity"), "identity") as db,
     ):
-        made = World(db, tokens_service(tokens_db, clock), clock, settings)
+        made = IdentityFixture(db, tokens_service(tokens_db, clock), clock, settings)
         yield made
         await made.service.stop()

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n tollway/contracts/identity.proto\x12\x13tollway.identity.v1\"n\n\x04User\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x16\n\x0e\x65mail_verified\x18\x03 \x01(\x08\x12\r\n\x05roles\x18\x04 \x03(\t\x12\r\n\x05state\x18\x05 \x01(\t\x12\x15\n\rcreated_at_us\x18\x06 \x01(\x03\"0\n\x0eGetUserRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\"8\n\x15\x45nsureOperatorRequest\x12\r\n\x05\x65mail\x18\x01 \x01(\t\x12\x10\n\x08password\x18\x02 \x01(\t\"P\n\x0fSetStateRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\r\n\x05state\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\r\n\x05\x61\x63tor\x18\x04 \x01(\t2\xfb\x01\n\x08Identity\x12I\n\x07GetUser\x12#.tollway.identity.v1.GetUserRequest\x1a\x19.tollway.identity.v1.User\x12W\n\x0e\x45nsureOperator\x12*.tollway.identity.v1.EnsureOperatorRequest\x1a\x19.tollway.identity.v1.User\x12K\n\x08SetState\x12$.tollway.identity.v1.SetStateRequest\x1a\x19.tollway.identity.v1.Userb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n tollway/contracts/identity.proto\x12\x13tollway.identity.v1\"n\n\x04User\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\x12\x16\n\x0e\x65mail_verified\x18\x03 \x01(\x08\x12\r\n\x05roles\x18\x04 \x03(\t\x12\r\n\x05state\x18\x05 \x01(\t\x12\x15\n\rcreated_at_us\x18\x06 \x01(\x03\"0\n\x0eGetUserRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\r\n\x05\x65mail\x18\x02 \x01(\t\"8\n\x15\x45nsureOperatorRequest\x12\r\n\x05\x65mail\x18\x01 \x01(\t\x12\x10\n\x08password\x18\x02 \x01(\t2\xae\x01\n\x08Identity\x12I\n\x07GetUser\x12#.tollway.identity.v1.GetUserRequest\x1a\x19.tollway.identity.v1.User\x12W\n\x0e\x45nsureOperator\x12*.tollway.identity.v1.EnsureOperatorRequest\x1a\x19.tollway.identity.v1.Userb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,8 +37,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETUSERREQUEST']._serialized_end=217
   _globals['_ENSUREOPERATORREQUEST']._serialized_start=219
   _globals['_ENSUREOPERATORREQUEST']._serialized_end=275
-  _globals['_SETSTATEREQUEST']._serialized_start=277
-  _globals['_SETSTATEREQUEST']._serialized_end=357
-  _globals['_IDENTITY']._serialized_start=360
-  _globals['_IDENTITY']._serialized_end=611
+  _globals['_IDENTITY']._serialized_start=278
+  _globals['_IDENTITY']._serialized_end=452
 # @@protoc_insertion_point(module_scope)

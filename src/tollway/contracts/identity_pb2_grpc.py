@@ -44,11 +44,6 @@ class IdentityStub:
                 request_serializer=tollway_dot_contracts_dot_identity__pb2.EnsureOperatorRequest.SerializeToString,
                 response_deserializer=tollway_dot_contracts_dot_identity__pb2.User.FromString,
                 _registered_method=True)
-        self.SetState = channel.unary_unary(
-                '/tollway.identity.v1.Identity/SetState',
-                request_serializer=tollway_dot_contracts_dot_identity__pb2.SetStateRequest.SerializeToString,
-                response_deserializer=tollway_dot_contracts_dot_identity__pb2.User.FromString,
-                _registered_method=True)
 
 
 class IdentityServicer:
@@ -67,13 +62,6 @@ class IdentityServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def SetState(self, request, context):
-        """Suspends or restores a customer; suspension ends sessions and access.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
 
 def add_IdentityServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -85,11 +73,6 @@ def add_IdentityServicer_to_server(servicer, server):
             'EnsureOperator': grpc.unary_unary_rpc_method_handler(
                     servicer.EnsureOperator,
                     request_deserializer=tollway_dot_contracts_dot_identity__pb2.EnsureOperatorRequest.FromString,
-                    response_serializer=tollway_dot_contracts_dot_identity__pb2.User.SerializeToString,
-            ),
-            'SetState': grpc.unary_unary_rpc_method_handler(
-                    servicer.SetState,
-                    request_deserializer=tollway_dot_contracts_dot_identity__pb2.SetStateRequest.FromString,
                     response_serializer=tollway_dot_contracts_dot_identity__pb2.User.SerializeToString,
             ),
     }
@@ -146,33 +129,6 @@ class Identity:
             target,
             '/tollway.identity.v1.Identity/EnsureOperator',
             tollway_dot_contracts_dot_identity__pb2.EnsureOperatorRequest.SerializeToString,
-            tollway_dot_contracts_dot_identity__pb2.User.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def SetState(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/tollway.identity.v1.Identity/SetState',
-            tollway_dot_contracts_dot_identity__pb2.SetStateRequest.SerializeToString,
             tollway_dot_contracts_dot_identity__pb2.User.FromString,
             options,
             channel_credentials,

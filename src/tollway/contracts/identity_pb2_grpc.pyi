@@ -34,8 +34,6 @@ class IdentityStub:
     GetUser: _grpc.UnaryUnaryMultiCallable[_identity_pb2.GetUserRequest, _identity_pb2.User]
     EnsureOperator: _grpc.UnaryUnaryMultiCallable[_identity_pb2.EnsureOperatorRequest, _identity_pb2.User]
     """Makes the operator's account on first start. Idempotent by e-mail address."""
-    SetState: _grpc.UnaryUnaryMultiCallable[_identity_pb2.SetStateRequest, _identity_pb2.User]
-    """Suspends or restores a customer; suspension ends sessions and access."""
 
 @_typing.type_check_only
 class IdentityAsyncStub(IdentityStub):
@@ -43,8 +41,6 @@ class IdentityAsyncStub(IdentityStub):
     GetUser: _aio.UnaryUnaryMultiCallable[_identity_pb2.GetUserRequest, _identity_pb2.User]  # type: ignore[assignment]
     EnsureOperator: _aio.UnaryUnaryMultiCallable[_identity_pb2.EnsureOperatorRequest, _identity_pb2.User]  # type: ignore[assignment]
     """Makes the operator's account on first start. Idempotent by e-mail address."""
-    SetState: _aio.UnaryUnaryMultiCallable[_identity_pb2.SetStateRequest, _identity_pb2.User]  # type: ignore[assignment]
-    """Suspends or restores a customer; suspension ends sessions and access."""
 
 class IdentityServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -61,13 +57,5 @@ class IdentityServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_identity_pb2.User, _abc.Awaitable[_identity_pb2.User]]:
         """Makes the operator's account on first start. Idempotent by e-mail address."""
-
-    @_abc_1.abstractmethod
-    def SetState(
-        self,
-        request: _identity_pb2.SetStateRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_identity_pb2.User, _abc.Awaitable[_identity_pb2.User]]:
-        """Suspends or restores a customer; suspension ends sessions and access."""
 
 def add_IdentityServicer_to_server(servicer: IdentityServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -44,13 +44,13 @@ class User:
     epoch: int
 
     @property
-    def verified(self) -> bool:
+    def email_verified(self) -> bool:
         """Tell whether the owner of the address has confirmed the account."""
         return self.email_verified_at_us is not None
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class EmailLink:
     """A link that a mail carries; `password_hash` is what verifying puts in force, if anything."""
 
     id: str
@@ -58,24 +58,24 @@ class Link:
     purpose: Purpose
     password_hash: str | None
     created_at_us: int
-    expires_us: int
+    expires_at_us: int
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ClientInfo:
     """Where a login comes from."""
 
     ip: str = ""
     user_agent: str = ""
 
 
-def read_source(ip: str, user_agent: str) -> Source:
+def read_client_info(ip: str, user_agent: str) -> ClientInfo:
     """Keep of a request's origin what is an address, and what a person can read."""
     try:
         ip = str(ipaddress.ip_address(ip))
     except ValueError:
         ip = ""
-    return Source(ip, "".join(char for char in user_agent if char.isprintable())[:MAX_USER_AGENT])
+    return ClientInfo(ip, "".join(char for char in user_agent if char.isprintable())[:MAX_USER_AGENT])
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +126,12 @@ def hash_secret(secret: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class AttemptCounter:
     """The failures counted against an account or an address."""
 
     subject: str
     failures: int = 0
-    last_us: int = 0
+    last_failed_at_us: int = 0
     locked_until_us: int = 0
 
 
@@ -153,25 +153,28 @@ def rules(settings: IdentitySettings) -> tuple[Rule, Rule]:
     )
 
 
-def charge(tally: Tally, rule: Rule, now_us: int) -> Tally:
+def charge(counter: AttemptCounter, rule: Rule, now_us: int) -> AttemptCounter:
     """Count a try as failed before it is made; a success gives it back.
 
     The try that uses up the free ones locks the subject, so of many at once only the free ones get through.
     """
-    forgotten = now_us - tally.last_us > FORGET_FAILURES_US
-    failures = 1 if forgotten else tally.failures + 1
+    forgotten = now_us - counter.last_failed_at_us > FORGET_FAILURES_US
+    failures = 1 if forgotten else counter.failures + 1
     lock_us = 0
     if failures >= rule.free:
         lock_us = min(rule.first_us << min(failures - rule.free, 30), rule.longest_us)
     return replace(
-        tally, failures=failures, last_us=now_us, locked_until_us=now_us + lock_us if lock_us else 0
+        counter,
+        failures=failures,
+        last_failed_at_us=now_us,
+        locked_until_us=now_us + lock_us if lock_us else 0,
     )
 
 
-def give_back(tally: Tally, charged: Tally) -> Tally:
+def give_back(counter: AttemptCounter, charged: AttemptCounter) -> AttemptCounter:
     """Take one charged try off again, and the lock if this very try had set it."""
-    lock = 0 if tally.locked_until_us == charged.locked_until_us else tally.locked_until_us
-    return replace(tally, failures=max(tally.failures - 1, 0), locked_until_us=lock)
+    lock = 0 if counter.locked_until_us == charged.locked_until_us else counter.locked_until_us
+    return replace(counter, failures=max(counter.failures - 1, 0), locked_until_us=lock)
 
 
 def account_subject(email_key: str) -> str:

@@ -15,28 +15,23 @@ class IdentityRpc(identity_pb2_grpc.IdentityServicer):
 
     async def GetUser(self, request: identity_pb2.GetUserRequest, context: Any) -> identity_pb2.User:
         """Return an account by its id, or by its address. Raises NotFound."""
-        people = self._service.people
+        accounts = self._service.accounts
         if request.user_id:
-            return _render(await people.get(request.user_id))
-        return _render(await people.get_by_email(request.email))
+            return _render(await accounts.get(request.user_id))
+        return _render(await accounts.get_by_email(request.email))
 
     async def EnsureOperator(
         self, request: identity_pb2.EnsureOperatorRequest, context: Any
     ) -> identity_pb2.User:
         """Make sure that an address is an operator's. Raises Invalid."""
-        return _render(await self._service.people.ensure_operator(request.email, request.password))
-
-    async def SetState(self, request: identity_pb2.SetStateRequest, context: Any) -> identity_pb2.User:
-        """Suspend or restore an account. Raises NotFound, Invalid, Conflict."""
-        people = self._service.people
-        return _render(await people.set_state(request.user_id, request.state, request.reason, request.actor))
+        return _render(await self._service.accounts.ensure_operator(request.email, request.password))
 
 
 def _render(user: User) -> identity_pb2.User:
     return identity_pb2.User(
         id=user.id,
         email=user.email,
-        email_verified=user.verified,
+        email_verified=user.email_verified,
         roles=user.roles,
         state=user.state,
         created_at_us=user.created_at_us,

@@ -1,8 +1,8 @@
 """Tables and queries of the identity service.
 
-user   accounts, one per address
-link   links that mails carry: single use, by the hash of their token
-tally  failed tries by account and by address
+user             accounts, one per e-mail address
+email_link       links sent by mail: single use, found by the hash of their token
+attempt_counter  failed sign-in attempts by account and by network address
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,7 +13,7 @@ from sqlalchemy import Column, Index, MetaData, Row, Select, Table, Text, delete
 
 from tollway.fabric.db import NAMING, Int64, Json, Tx
 from tollway.kit.times import HOUR_US
-from tollway.services.identity.model import Link, Purpose, State, Tally, User
+from tollway.services.identity.model import AttemptCounter, EmailLink, Purpose, State, User
 
 metadata = MetaData(naming_convention=NAMING)
 
@@ -36,8 +36,8 @@ user = Table(
     sqlite_strict=True,
 )
 
-link = Table(
-    "link",
+email_link = Table(
+    "email_link",
     metadata,
     Column("id", Text, primary_key=True),
     Column("user_id", Text, nullable=False),
@@ -45,20 +45,20 @@ link = Table(
     Column("token_hash", Text, nullable=True, unique=True),
     Column("password_hash", Text, nullable=True),
     Column("created_at_us", Int64, nullable=False),
-    Column("expires_us", Int64, nullable=False),
-    Index("ix_link_user", "user_id", "purpose", "created_at_us"),
-    Index("ix_link_expires", "expires_us"),
+    Column("expires_at_us", Int64, nullable=False),
+    Index("ix_email_link_user", "user_id", "purpose", "created_at_us"),
+    Index("ix_email_link_expires_at", "expires_at_us"),
     sqlite_strict=True,
 )
 
-tally = Table(
-    "tally",
+attempt_counter = Table(
+    "attempt_counter",
     metadata,
     Column("subject", Text, primary_key=True),
     Column("failures", Int64, nullable=False),
-    Column("last_us", Int64, nullable=False),
+    Column("last_failed_at_us", Int64, nullable=False),
     Column("locked_until_us", Int64, nullable=False),
-    Index("ix_tally_last", "last_us"),
+    Index("ix_attempt_counter_last_failed_at", "last_failed_at_us"),
     sqlite_strict=True,
 )
 
@@ -97,7 +97,7 @@ async def users(
     return [_user(row) for row in await tx.all(query)]
 
 
-async def stands(tx: Tx, seen: User) -> bool:
+async def is_unchanged(tx: Tx, seen: User) -> bool:
     """Tell whether an account is still what a login saw, and keep it so until the commit."""
     same = (user.c.id == seen.id) & (user.c.epoch == seen.epoch) & (user.c.state == seen.state)
     return bool((await tx.run(update(user).where(same).values(epoch=user.c.epoch))).rowcount)
@@ -153,94 +153,107 @@ def _user(row: Row[Any]) -> User:
 # ── links ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def add_link(tx: Tx, new: Link) -> None:
+async def add_link(tx: Tx, new: EmailLink) -> None:
     """Store a link; its token comes when it is mailed."""
-    await tx.run(link.insert(), asdict(new))
+    await tx.run(email_link.insert(), asdict(new))
 
 
-async def arm_link(tx: Tx, link_id: str, token_hash: str) -> Link | None:
+async def issue_link_token(tx: Tx, link_id: str, token_hash: str) -> EmailLink | None:
     """Give a link a fresh token, which voids an earlier one; None when the link is used or over."""
-    running = (link.c.id == link_id) & (link.c.expires_us > tx.now_us)
-    row = await tx.first(update(link).where(running).values(token_hash=token_hash).returning(link))
+    running = (email_link.c.id == link_id) & (email_link.c.expires_at_us > tx.now_us)
+    row = await tx.first(
+        update(email_link).where(running).values(token_hash=token_hash).returning(email_link)
+    )
     return None if row is None else _link(row)
 
 
-async def find_link(tx: Tx, token_hash: str, purpose: Purpose) -> Link | None:
+async def find_link(tx: Tx, token_hash: str, purpose: Purpose) -> EmailLink | None:
     """Find a link that still works."""
-    row = await tx.first(select(link).where(_works(tx, token_hash, purpose)))
+    row = await tx.first(select(email_link).where(_works(tx, token_hash, purpose)))
     return None if row is None else _link(row)
 
 
-async def take_link(tx: Tx, token_hash: str, purpose: Purpose) -> Link | None:
+async def take_link(tx: Tx, token_hash: str, purpose: Purpose) -> EmailLink | None:
     """Use a link up: of many who try at once, one gets it."""
-    row = await tx.first(delete(link).where(_works(tx, token_hash, purpose)).returning(link))
+    row = await tx.first(delete(email_link).where(_works(tx, token_hash, purpose)).returning(email_link))
     return None if row is None else _link(row)
 
 
 async def void_links(tx: Tx, user_id: str, purpose: Purpose) -> None:
     """Void every link of one kind that a user has."""
-    await tx.run(delete(link).where(link.c.user_id == user_id, link.c.purpose == purpose))
+    await tx.run(delete(email_link).where(email_link.c.user_id == user_id, email_link.c.purpose == purpose))
 
 
 async def links_of_the_hour(tx: Tx, user_id: str, purpose: Purpose) -> int:
     """Count the links of one kind that a user asked for lately; nobody adds one until the commit."""
     await tx.run(select(user.c.id).where(user.c.id == user_id).with_for_update())
     recent = (
-        (link.c.user_id == user_id)
-        & (link.c.purpose == purpose)
-        & (link.c.created_at_us > tx.now_us - HOUR_US)
+        (email_link.c.user_id == user_id)
+        & (email_link.c.purpose == purpose)
+        & (email_link.c.created_at_us > tx.now_us - HOUR_US)
     )
-    return int(await tx.scalar(select(func.count()).select_from(link).where(recent)))
+    return int(await tx.scalar(select(func.count()).select_from(email_link).where(recent)))
 
 
 def _works(tx: Tx, token_hash: str, purpose: Purpose) -> Any:
-    return (link.c.token_hash == token_hash) & (link.c.purpose == purpose) & (link.c.expires_us > tx.now_us)
+    return (
+        (email_link.c.token_hash == token_hash)
+        & (email_link.c.purpose == purpose)
+        & (email_link.c.expires_at_us > tx.now_us)
+    )
 
 
-def _link(row: Row[Any]) -> Link:
-    return Link(**{field.name: getattr(row, field.name) for field in fields(Link)})
+def _link(row: Row[Any]) -> EmailLink:
+    return EmailLink(**{field.name: getattr(row, field.name) for field in fields(EmailLink)})
 
 
 # ── failed tries ────────────────────────────────────────────────────────────────────────────────────
 
 
-async def lock_tallies(tx: Tx, subjects: Sequence[str]) -> list[Tally]:
-    """Give the tallies of these subjects, and nobody else gets them until the commit."""
+async def lock_counters(tx: Tx, subjects: Sequence[str]) -> list[AttemptCounter]:
+    """Give the counters of these subjects, and nobody else gets them until the commit."""
     # Always in the same order, or two logins could wait for each other for ever.
     for subject in sorted(subjects):
-        fresh = {"subject": subject, "failures": 0, "last_us": 0, "locked_until_us": 0}
-        await tx.run(tx.insert(tally).on_conflict_do_nothing(), fresh)
-    query = select(tally).where(tally.c.subject.in_(subjects)).order_by(tally.c.subject).with_for_update()
+        fresh = {"subject": subject, "failures": 0, "last_failed_at_us": 0, "locked_until_us": 0}
+        await tx.run(tx.insert(attempt_counter).on_conflict_do_nothing(), fresh)
+    query = (
+        select(attempt_counter)
+        .where(attempt_counter.c.subject.in_(subjects))
+        .order_by(attempt_counter.c.subject)
+        .with_for_update()
+    )
     found = {row.subject: row for row in await tx.all(query)}
-    return [_tally(found[subject]) for subject in subjects]
+    return [_counter(found[subject]) for subject in subjects]
 
 
-async def write_tallies(tx: Tx, tallies: Sequence[Tally]) -> None:
-    """Store tallies that were given out locked."""
-    for one in tallies:
-        await tx.run(update(tally).where(tally.c.subject == one.subject).values(asdict(one)))
+async def write_counters(tx: Tx, counters: Sequence[AttemptCounter]) -> None:
+    """Store counters that were given out locked."""
+    for one in counters:
+        await tx.run(
+            update(attempt_counter).where(attempt_counter.c.subject == one.subject).values(asdict(one))
+        )
 
 
-async def drop_tally(tx: Tx, subject: str) -> None:
+async def delete_counter(tx: Tx, subject: str) -> None:
     """Forget every failure of a subject."""
-    await tx.run(delete(tally).where(tally.c.subject == subject))
+    await tx.run(delete(attempt_counter).where(attempt_counter.c.subject == subject))
 
 
-def _tally(row: Row[Any]) -> Tally:
-    return Tally(row.subject, row.failures, row.last_us, row.locked_until_us)
+def _counter(row: Row[Any]) -> AttemptCounter:
+    return AttemptCounter(row.subject, row.failures, row.last_failed_at_us, row.locked_until_us)
 
 
 # ── forgetting ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def old_links(before_us: int) -> Select[Any]:
+def expired_links(before_us: int) -> Select[Any]:
     """Select links that ended before a time."""
-    return select(link.c.id).where(link.c.expires_us < before_us)
+    return select(email_link.c.id).where(email_link.c.expires_at_us < before_us)
 
 
-def old_tallies(before_us: int) -> Select[Any]:
+def expired_counters(before_us: int) -> Select[Any]:
     """Select failures that happened before a time."""
-    return select(tally.c.subject).where(tally.c.last_us < before_us)
+    return select(attempt_counter.c.subject).where(attempt_counter.c.last_failed_at_us < before_us)
 
 
 async def take_unverified(tx: Tx, before_us: int, limit: int) -> list[str]:
@@ -249,10 +262,14 @@ async def take_unverified(tx: Tx, before_us: int, limit: int) -> list[str]:
     Who was sent a link that still works is waited for. A suspended account stays, so that its address stays taken.
     """
     plain = (user.c.state == "active") & user.c.email_verified_at_us.is_(None)
-    waits = select(link.c.id).where(link.c.user_id == user.c.id, link.c.expires_us > tx.now_us).exists()
+    waits = (
+        select(email_link.c.id)
+        .where(email_link.c.user_id == user.c.id, email_link.c.expires_at_us > tx.now_us)
+        .exists()
+    )
     old = select(user.c.id).where(plain, user.c.created_at_us < before_us, ~waits).limit(limit)
     # Said twice, as somebody may confirm between the look and the removal.
     removed = delete(user).where(user.c.id.in_(old), plain).returning(user.c.id)
     gone = [row.id for row in await tx.all(removed)]
-    await tx.run(delete(link).where(link.c.user_id.in_(gone)))
+    await tx.run(delete(email_link).where(email_link.c.user_id.in_(gone)))
     return gone

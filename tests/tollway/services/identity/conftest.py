@@ -7,10 +7,10 @@ import pytest
 
 from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind
-from tests.kit.identity import World, world
+from tests.kit.identity import IdentityFixture, identity_fixture
 
 
 @pytest.fixture
-async def town(kind: Kind, tmp_path: Path, clock: FakeClock) -> AsyncIterator[World]:
-    async with world(kind, tmp_path, clock) as made:
+async def identity(kind: Kind, tmp_path: Path, clock: FakeClock) -> AsyncIterator[IdentityFixture]:
+    async with identity_fixture(kind, tmp_path, clock) as made:
         yield made

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from tollway.kit.errors import Invalid
 from tollway.kit.times import HOUR_US, SECOND_US
 from tollway.services.identity.model import (
+    AttemptCounter,
+    ClientInfo,
     Rule,
-    Source,
-    Tally,
     account_subject,
     address_key,
     charge,
@@ -17,7 +17,7 @@ from tollway.services.identity.model import (
     give_back,
     ip_subject,
     read_address,
-    read_source,
+    read_client_info,
 )
 
 RULE = Rule(free=5, first_us=30 * SECOND_US, longest_us=900 * SECOND_US)
@@ -76,7 +76,7 @@ def test_the_length_of_a_password_is_bounded_on_both_sides() -> None:
 
 
 def lock_s(failures: int) -> int:
-    charged = charge(Tally("x", failures - 1, NOW_US), RULE, NOW_US)
+    charged = charge(AttemptCounter("x", failures - 1, NOW_US), RULE, NOW_US)
     assert charged.failures == failures
     return max(charged.locked_until_us - NOW_US, 0) // SECOND_US
 
@@ -87,21 +87,21 @@ def test_the_lock_begins_at_the_last_free_try_doubles_and_has_an_end() -> None:
 
 
 def test_failures_are_forgotten_after_an_hour() -> None:
-    tally = Tally("x", 50, NOW_US, NOW_US + 900 * SECOND_US)
-    assert charge(tally, RULE, NOW_US + HOUR_US + 1).failures == 1
+    counter = AttemptCounter("x", 50, NOW_US, NOW_US + 900 * SECOND_US)
+    assert charge(counter, RULE, NOW_US + HOUR_US + 1).failures == 1
 
 
 @given(before=st.integers(0, 50))
 def test_giving_a_try_back_undoes_the_charge(before: int) -> None:
-    tally = Tally("x", before, NOW_US, 0)
-    charged = charge(tally, RULE, NOW_US + 1)
-    assert give_back(charged, charged) == Tally("x", before, NOW_US + 1, 0)
+    counter = AttemptCounter("x", before, NOW_US, 0)
+    charged = charge(counter, RULE, NOW_US + 1)
+    assert give_back(charged, charged) == AttemptCounter("x", before, NOW_US + 1, 0)
 
 
 def test_giving_a_try_back_leaves_a_lock_that_another_try_set() -> None:
-    charged = charge(Tally("x", 2, NOW_US), RULE, NOW_US)
-    now = Tally("x", 5, NOW_US, NOW_US + 30 * SECOND_US)
-    assert give_back(now, charged) == Tally("x", 4, NOW_US, NOW_US + 30 * SECOND_US)
+    charged = charge(AttemptCounter("x", 2, NOW_US), RULE, NOW_US)
+    now = AttemptCounter("x", 5, NOW_US, NOW_US + 30 * SECOND_US)
+    assert give_back(now, charged) == AttemptCounter("x", 4, NOW_US, NOW_US + 30 * SECOND_US)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_an_account_is_counted_without_keeping_the_address() -> None:
 
 
 def test_a_source_is_cleaned() -> None:
-    assert read_source("2001:DB8::1", "curl/8\x00\n" + "x" * 300) == Source(
+    assert read_client_info("2001:DB8::1", "curl/8\x00\n" + "x" * 300) == ClientInfo(
         "2001:db8::1", "curl/8" + "x" * 194
     )
-    assert read_source("nonsense", "") == Source("", "")
+    assert read_client_info("nonsense", "") == ClientInfo("", "")

@@ -1,4 +1,4 @@
-"""The first tables: accounts, links of mails, failed tries."""
+"""The tables of the identity service: accounts, links sent by mail, failed sign-in attempts."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -27,26 +27,34 @@ def upgrade() -> None:
         sa.UniqueConstraint("email_key", name="uq_user_email_key"),
         sqlite_strict=True,
     )
+    unverified = sa.text("email_verified_at_us IS NULL")
+    op.create_index(
+        "ix_user_unverified",
+        "user",
+        ["created_at_us"],
+        sqlite_where=unverified,
+        postgresql_where=unverified,
+    )
     op.create_table(
-        "link",
+        "email_link",
         sa.Column("id", sa.Text, primary_key=True),
         sa.Column("user_id", sa.Text, nullable=False),
         sa.Column("purpose", sa.Text, nullable=False),
         sa.Column("token_hash", sa.Text, nullable=True),
         sa.Column("password_hash", sa.Text, nullable=True),
         sa.Column("created_at_us", Int64, nullable=False),
-        sa.Column("expires_us", Int64, nullable=False),
-        sa.UniqueConstraint("token_hash", name="uq_link_token_hash"),
+        sa.Column("expires_at_us", Int64, nullable=False),
+        sa.UniqueConstraint("token_hash", name="uq_email_link_token_hash"),
         sqlite_strict=True,
     )
-    op.create_index("ix_link_user", "link", ["user_id", "purpose", "created_at_us"])
-    op.create_index("ix_link_expires", "link", ["expires_us"])
+    op.create_index("ix_email_link_user", "email_link", ["user_id", "purpose", "created_at_us"])
+    op.create_index("ix_email_link_expires_at", "email_link", ["expires_at_us"])
     op.create_table(
-        "tally",
+        "attempt_counter",
         sa.Column("subject", sa.Text, primary_key=True),
         sa.Column("failures", Int64, nullable=False),
-        sa.Column("last_us", Int64, nullable=False),
+        sa.Column("last_failed_at_us", Int64, nullable=False),
         sa.Column("locked_until_us", Int64, nullable=False),
         sqlite_strict=True,
     )
-    op.create_index("ix_tally_last", "tally", ["last_us"])
+    op.create_index("ix_attempt_counter_last_failed_at", "attempt_counter", ["last_failed_at_us"])

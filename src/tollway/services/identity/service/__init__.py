@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 from tollway.fabric.db import Database
 from tollway.services.identity.model import rules
-from tollway.services.identity.service.attempts import Attempts
+from tollway.services.identity.service.accounts import Accounts
+from tollway.services.identity.service.lockout import Lockout
 from tollway.services.identity.service.login import Login
 from tollway.services.identity.service.mail import Mail
 from tollway.services.identity.service.passwords import Passwords
-from tollway.services.identity.service.people import People
 from tollway.services.identity.service.recovery import Recovery
 from tollway.services.identity.service.signup import SignUp
 from tollway.services.identity.settings import IdentitySettings
@@ -41,11 +41,11 @@ class Identity:
         self.db = db
         self.passwords = Passwords(settings)
         self.mail = Mail(db, settings, public_url, tokens, notifications)
-        attempts = Attempts(db, self.mail, *rules(settings))
+        attempts = Lockout(db, self.mail, *rules(settings))
         self.login = Login(db, self.passwords, attempts, self.mail, tokens)
         self.signup = SignUp(db, self.passwords, self.mail)
         self.recovery = Recovery(db, self.passwords, attempts, self.mail)
-        self.people = People(db, self.passwords, self.mail, settings.unverified_kept_days)
+        self.accounts = Accounts(db, self.passwords, self.mail, settings.unverified_kept_days)
 
     async def start(self) -> None:
         """Get ready to check passwords."""

@@ -11,7 +11,7 @@ from tollway.fabric.db import Database, Tx
 from tollway.kit.ids import new_id
 from tollway.kit.times import MINUTE_US, SECOND_US, to_rfc3339
 from tollway.services.identity import store
-from tollway.services.identity.model import Link, Purpose, User, hash_secret
+from tollway.services.identity.model import EmailLink, Purpose, User, hash_secret
 from tollway.services.identity.settings import IdentitySettings
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Mail:
 
     # ── leaving work in a transaction ───────────────────────────────────────────────────────────────
 
-    async def leave_link(
+    async def enqueue_link(
         self, tx: Tx, user: User, purpose: Purpose, password_hash: str | None = None
     ) -> None:
         """Have a link mailed, unless the user was sent enough of them in the last hour."""
@@ -51,24 +51,24 @@ class Mail:
             return
         verifying = purpose == "verify_email"
         life_s = self._settings.verify_link_life_s if verifying else self._settings.reset_link_life_s
-        expires_us = tx.now_us + life_s * SECOND_US
-        link = Link(new_id("lnk"), user.id, purpose, password_hash, tx.now_us, expires_us)
+        expires_at_us = tx.now_us + life_s * SECOND_US
+        link = EmailLink(new_id("lnk"), user.id, purpose, password_hash, tx.now_us, expires_at_us)
         await store.add_link(tx, link)
         tx.enqueue("send_link", {"link_id": link.id})
 
-    def leave_notice(self, tx: Tx, user_id: str, template: str, at_us: int) -> None:
+    def enqueue_notice(self, tx: Tx, user_id: str, template: str, at_us: int) -> None:
         """Have a user told of something that happened at `at_us`; the same thing is told once."""
         tx.enqueue("send_notice", {"user_id": user_id, "template": template, "at_us": at_us})
 
-    def leave_reminder(self, tx: Tx, user_id: str) -> None:
+    def enqueue_reminder(self, tx: Tx, user_id: str) -> None:
         """Have a user told that they have an account already."""
-        self.leave_notice(tx, user_id, "account_exists", tx.now_us - tx.now_us % _REMIND_EVERY_US)
+        self.enqueue_notice(tx, user_id, "account_exists", tx.now_us - tx.now_us % _REMIND_EVERY_US)
 
-    def leave_request(self, tx: Tx, email_key: str, purpose: Purpose) -> None:
+    def enqueue_link_request(self, tx: Tx, email_key: str, purpose: Purpose) -> None:
         """Have a link mailed to whoever has this address, if anybody: the asking costs the same for all."""
         tx.enqueue("find_and_link", {"email_key": email_key, "purpose": purpose})
 
-    def leave_end(
+    def enqueue_session_end(
         self, tx: Tx, reason: str, *, user_id: str, session_id: str = "", except_session_id: str = ""
     ) -> None:
         """Have sessions ended."""
@@ -81,7 +81,7 @@ class Mail:
         """Mail a link with a fresh token. Raises Problem when notifications does not take it."""
         token = secrets.token_urlsafe(32)
         async with self._db.transaction() as tx:
-            link = await store.arm_link(tx, link_id, hash_secret(token))
+            link = await store.issue_link_token(tx, link_id, hash_secret(token))
             user = None if link is None else await store.user_by_id(tx, link.user_id)
         if link is None or user is None:
             return
@@ -91,7 +91,7 @@ class Mail:
             key=f"{link.id}:{hash_secret(token)[:16]}",
             link=f"{self._public_url}/{_PAGES[link.purpose]}#token={token}",
             token=token,
-            expires_at=to_rfc3339(link.expires_us),
+            expires_at=to_rfc3339(link.expires_at_us),
         )
 
     async def send_notice(self, user_id: str, template: str, at_us: int) -> None:
@@ -106,8 +106,8 @@ class Mail:
         """Leave a link for an address that has an account in need of it; otherwise do nothing."""
         async with self._db.transaction() as tx:
             user = await store.user_by_key(tx, email_key)
-            if user is not None and not (purpose == "verify_email" and user.verified):
-                await self.leave_link(tx, user, purpose)
+            if user is not None and not (purpose == "verify_email" and user.email_verified):
+                await self.enqueue_link(tx, user, purpose)
 
     async def end_sessions(self, payload: dict[str, Any]) -> None:
         """End sessions. Raises Problem when tokens does not answer."""

@@ -5,8 +5,8 @@ from tollway.contracts.events import EmailVerified, PasswordChanged
 from tollway.fabric.db import Database, Tx
 from tollway.kit.errors import Conflict, Forbidden, Invalid, NotFound, Problem
 from tollway.services.identity import store
-from tollway.services.identity.model import Source, User, account_subject, hash_secret, read_address
-from tollway.services.identity.service.attempts import Attempts
+from tollway.services.identity.model import ClientInfo, User, account_subject, hash_secret, read_address
+from tollway.services.identity.service.lockout import Lockout
 from tollway.services.identity.service.mail import Mail
 from tollway.services.identity.service.passwords import Passwords
 
@@ -14,7 +14,7 @@ from tollway.services.identity.service.passwords import Passwords
 class Recovery:
     """How a password is replaced: by the mailbox, or by the old one."""
 
-    def __init__(self, db: Database, passwords: Passwords, attempts: Attempts, mail: Mail) -> None:
+    def __init__(self, db: Database, passwords: Passwords, attempts: Lockout, mail: Mail) -> None:
         self._db = db
         self._passwords = passwords
         self._attempts = attempts
@@ -24,7 +24,7 @@ class Recovery:
         """Mail a link to set a new password, if there is an account. Raises Invalid."""
         address = read_address(email)
         async with self._db.transaction() as tx:
-            self._mail.leave_request(tx, address.key, "password_reset")
+            self._mail.enqueue_link_request(tx, address.key, "password_reset")
 
     async def reset(self, token: str, new_password: str) -> None:
         """Set a new password with the token of a mail, once.
@@ -45,13 +45,13 @@ class Recovery:
                 raise LinkInvalid
             if not await store.set_password(tx, user, new_hash, verified=True):
                 raise LinkInvalid
-            await store.drop_tally(tx, account_subject(user.email_key))
-            if not user.verified:
+            await store.delete_counter(tx, account_subject(user.email_key))
+            if not user.email_verified:
                 tx.publish(EmailVerified(user_id=user.id, email=user.email))
             await self._changed(tx, user, "password_reset")
 
     async def change(
-        self, user_id: str, session_id: str, current: str, new_password: str, source: Source
+        self, user_id: str, session_id: str, current: str, new_password: str, client: ClientInfo
     ) -> None:
         """Set a new password, knowing the current one; every other session ends.
 
@@ -61,7 +61,7 @@ class Recovery:
             user = await store.user_by_id(tx, user_id)
         if user is None:
             raise NotFound("there is no such account")
-        await self._prove(user, current, source)
+        await self._prove(user, current, client)
         if new_password == current:
             raise Invalid.of("new_password", "is the old one; choose another")
         await self._passwords.check(new_password, user.email, "new_password")
@@ -71,20 +71,20 @@ class Recovery:
                 raise Conflict("the account was changed at the same moment; try again")
             await self._changed(tx, user, "password_changed", except_session_id=session_id)
 
-    async def _prove(self, user: User, password: str, source: Source) -> None:
-        ticket = await self._attempts.begin(user.email_key, source)
+    async def _prove(self, user: User, password: str, client: ClientInfo) -> None:
+        token = await self._attempts.begin(user.email_key, client)
         try:
             good, _ = await self._passwords.verify(password, user.password_hash)
         except Problem:
-            await self._attempts.withdraw(ticket)
+            await self._attempts.withdraw(token)
             raise
         if not good:
-            await self._attempts.failed(ticket, user, source)
+            await self._attempts.failed(token, user, client)
             raise Forbidden("the current password is wrong")
-        await self._attempts.succeeded(ticket)
+        await self._attempts.succeeded(token)
 
     async def _changed(self, tx: Tx, user: User, reason: str, *, except_session_id: str = "") -> None:
         await store.void_links(tx, user.id, "password_reset")
         tx.publish(PasswordChanged(user_id=user.id))
-        self._mail.leave_notice(tx, user.id, "password_changed", tx.now_us)
-        self._mail.leave_end(tx, reason, user_id=user.id, except_session_id=except_session_id)
+        self._mail.enqueue_notice(tx, user.id, "password_changed", tx.now_us)
+        self._mail.enqueue_session_end(tx, reason, user_id=user.id, except_session_id=except_session_id)

@@ -33,20 +33,20 @@ class SignUp:
             fresh = new_user(tx, address, password_hash)
             if await store.add_user(tx, fresh):
                 tx.publish(UserRegistered(user_id=fresh.id, email=fresh.email))
-                await self._mail.leave_link(tx, fresh, "verify_email")
+                await self._mail.enqueue_link(tx, fresh, "verify_email")
                 return
             known = await store.user_by_key(tx, address.key)
             assert known is not None
-            if known.verified:
-                self._mail.leave_reminder(tx, known.id)
+            if known.email_verified:
+                self._mail.enqueue_reminder(tx, known.id)
             else:
-                await self._mail.leave_link(tx, known, "verify_email", password_hash)
+                await self._mail.enqueue_link(tx, known, "verify_email", password_hash)
 
     async def resend(self, email: str) -> None:
         """Send the link again, if there is an account that needs it. Raises Invalid."""
         address = read_address(email)
         async with self._db.transaction() as tx:
-            self._mail.leave_request(tx, address.key, "verify_email")
+            self._mail.enqueue_link_request(tx, address.key, "verify_email")
 
     async def verify(self, token: str) -> None:
         """Confirm an address with the token of its mail, once. Raises LinkInvalid."""

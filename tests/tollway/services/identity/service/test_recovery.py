@@ -4,141 +4,143 @@ import asyncio
 
 import pytest
 
-from tests.kit.identity import OTHER_PASSWORD, PASSWORD, World
+from tests.kit.identity import OTHER_PASSWORD, PASSWORD, IdentityFixture
 from tollway.contracts.errors import AccountLocked, LinkInvalid
 from tollway.contracts.events import EmailVerified, PasswordChanged
 from tollway.kit.errors import Forbidden, Invalid, NotFound
-from tollway.services.identity.model import Source
+from tollway.services.identity.model import ClientInfo
 
 ANN = "ann@example.com"
-HOME = Source("192.0.2.1")
+HOME = ClientInfo("192.0.2.1")
 
 
-async def sessions(town: World, user_id: str) -> list[str]:
-    await town.work()
-    return [one.id for one in (await town.tokens.sessions(user_id, 50, "")).items]
+async def sessions(identity: IdentityFixture, user_id: str) -> list[str]:
+    await identity.work()
+    return [one.id for one in (await identity.tokens.sessions(user_id, 50, "")).items]
 
 
-async def test_a_forgotten_password_is_replaced_by_mail_and_every_session_ends(town: World) -> None:
-    user_id = await town.sign_up(ANN)
-    await town.log_in()
-    await town.log_in(path="login")
-    assert len(await sessions(town, user_id)) == 2
-    await town.service.recovery.forgot("ANN@example.com")
-    [mail] = await town.mailed("password_reset")
+async def test_a_forgotten_password_is_replaced_by_mail_and_every_session_ends(
+    identity: IdentityFixture,
+) -> None:
+    user_id = await identity.sign_up(ANN)
+    await identity.log_in()
+    await identity.log_in(path="login")
+    assert len(await sessions(identity, user_id)) == 2
+    await identity.service.recovery.forgot("ANN@example.com")
+    [mail] = await identity.mailed("password_reset")
     assert mail.params["link"].startswith("https://tollway.test/reset-password#token=")
-    await town.service.recovery.reset(mail.params["token"], OTHER_PASSWORD)
-    assert await sessions(town, user_id) == []
-    assert (await town.log_in()).status == 401
-    assert (await town.log_in(password=OTHER_PASSWORD)).status == 200
-    assert len(await town.published(PasswordChanged)) == 1
-    assert len(await town.mailed("password_changed", ANN)) == 1
+    await identity.service.recovery.reset(mail.params["token"], OTHER_PASSWORD)
+    assert await sessions(identity, user_id) == []
+    assert (await identity.log_in()).status == 401
+    assert (await identity.log_in(password=OTHER_PASSWORD)).status == 200
+    assert len(await identity.published(PasswordChanged)) == 1
+    assert len(await identity.mailed("password_changed", ANN)) == 1
 
 
-async def test_a_reset_link_works_once_and_voids_the_others(town: World) -> None:
-    await town.sign_up(ANN)
+async def test_a_reset_link_works_once_and_voids_the_others(identity: IdentityFixture) -> None:
+    await identity.sign_up(ANN)
     for _ in range(2):
-        await town.service.recovery.forgot(ANN)
-        await town.work()
-    first, second = await town.mailed("password_reset")
-    tries = [town.service.recovery.reset(second.params["token"], OTHER_PASSWORD) for _ in range(6)]
+        await identity.service.recovery.forgot(ANN)
+        await identity.work()
+    first, second = await identity.mailed("password_reset")
+    tries = [identity.service.recovery.reset(second.params["token"], OTHER_PASSWORD) for _ in range(6)]
     results = await asyncio.gather(*tries, return_exceptions=True)
     assert sorted(type(one).__name__ for one in results) == ["LinkInvalid"] * 5 + ["NoneType"]
     with pytest.raises(LinkInvalid):
-        await town.service.recovery.reset(first.params["token"], OTHER_PASSWORD)
+        await identity.service.recovery.reset(first.params["token"], OTHER_PASSWORD)
 
 
-async def test_a_reset_link_expires_after_an_hour(town: World) -> None:
-    await town.sign_up(ANN)
-    await town.service.recovery.forgot(ANN)
-    token = await town.mail_token("password_reset")
-    town.clock.advance(3600)
+async def test_a_reset_link_expires_after_an_hour(identity: IdentityFixture) -> None:
+    await identity.sign_up(ANN)
+    await identity.service.recovery.forgot(ANN)
+    token = await identity.mail_token("password_reset")
+    identity.clock.advance(3600)
     with pytest.raises(LinkInvalid):
-        await town.service.recovery.reset(token, OTHER_PASSWORD)
+        await identity.service.recovery.reset(token, OTHER_PASSWORD)
 
 
-async def test_a_weak_new_password_does_not_use_the_link_up(town: World) -> None:
-    await town.sign_up(ANN)
-    await town.service.recovery.forgot(ANN)
-    token = await town.mail_token("password_reset")
+async def test_a_weak_new_password_does_not_use_the_link_up(identity: IdentityFixture) -> None:
+    await identity.sign_up(ANN)
+    await identity.service.recovery.forgot(ANN)
+    token = await identity.mail_token("password_reset")
     with pytest.raises(Invalid):
-        await town.service.recovery.reset(token, "password123")
-    await town.service.recovery.reset(token, OTHER_PASSWORD)
+        await identity.service.recovery.reset(token, "password123")
+    await identity.service.recovery.reset(token, OTHER_PASSWORD)
 
 
-async def test_an_unknown_address_gets_no_mail(town: World) -> None:
-    await town.service.recovery.forgot("nobody@example.com")
-    assert await town.mailed("password_reset") == []
+async def test_an_unknown_address_gets_no_mail(identity: IdentityFixture) -> None:
+    await identity.service.recovery.forgot("nobody@example.com")
+    assert await identity.mailed("password_reset") == []
 
 
-async def test_links_are_limited_by_the_hour(town: World) -> None:
-    await town.sign_up(ANN)
+async def test_links_are_limited_by_the_hour(identity: IdentityFixture) -> None:
+    await identity.sign_up(ANN)
     for _ in range(8):
-        await town.service.recovery.forgot(ANN)
-    assert len(await town.mailed("password_reset")) == 5
+        await identity.service.recovery.forgot(ANN)
+    assert len(await identity.mailed("password_reset")) == 5
 
 
-async def test_a_reset_lifts_the_accounts_lock(town: World) -> None:
-    await town.sign_up(ANN)
+async def test_a_reset_lifts_the_accounts_lock(identity: IdentityFixture) -> None:
+    await identity.sign_up(ANN)
     for _ in range(5):
-        await town.log_in(password="a wrong password", ip="203.0.113.1")
-    assert (await town.log_in()).status == 429
-    await town.service.recovery.forgot(ANN)
-    await town.service.recovery.reset(await town.mail_token("password_reset"), OTHER_PASSWORD)
-    assert (await town.log_in(password=OTHER_PASSWORD)).status == 200
+        await identity.log_in(password="a wrong password", ip="203.0.113.1")
+    assert (await identity.log_in()).status == 429
+    await identity.service.recovery.forgot(ANN)
+    await identity.service.recovery.reset(await identity.mail_token("password_reset"), OTHER_PASSWORD)
+    assert (await identity.log_in(password=OTHER_PASSWORD)).status == 200
 
 
-async def test_a_reset_proves_the_mailbox_of_an_unverified_account(town: World) -> None:
+async def test_a_reset_proves_the_mailbox_of_an_unverified_account(identity: IdentityFixture) -> None:
     """The way back for an owner whose address a stranger registered."""
-    await town.service.signup.register(ANN, "a stranger's words")
-    strangers = await town.mail_token("verify_email")
-    await town.service.recovery.forgot(ANN)
-    await town.service.recovery.reset(await town.mail_token("password_reset"), PASSWORD)
-    assert len(await town.published(EmailVerified)) == 1
+    await identity.service.signup.register(ANN, "a stranger's words")
+    strangers = await identity.mail_token("verify_email")
+    await identity.service.recovery.forgot(ANN)
+    await identity.service.recovery.reset(await identity.mail_token("password_reset"), PASSWORD)
+    assert len(await identity.published(EmailVerified)) == 1
     with pytest.raises(LinkInvalid):
-        await town.service.signup.verify(strangers)
-    assert (await town.log_in()).status == 200
-    assert (await town.log_in(password="a stranger's words")).status == 401
+        await identity.service.signup.verify(strangers)
+    assert (await identity.log_in()).status == 200
+    assert (await identity.log_in(password="a stranger's words")).status == 401
 
 
-async def test_changing_the_password_spares_the_session_it_is_done_in(town: World) -> None:
-    user_id = await town.sign_up(ANN)
-    await town.log_in()
-    await town.log_in()
-    here, _ = await sessions(town, user_id)
-    await town.service.recovery.change(user_id, here, PASSWORD, OTHER_PASSWORD, HOME)
-    assert await sessions(town, user_id) == [here]
-    assert (await town.log_in(password=OTHER_PASSWORD)).status == 200
-    assert len(await town.mailed("password_changed")) == 1
+async def test_changing_the_password_spares_the_session_it_is_done_in(identity: IdentityFixture) -> None:
+    user_id = await identity.sign_up(ANN)
+    await identity.log_in()
+    await identity.log_in()
+    here, _ = await sessions(identity, user_id)
+    await identity.service.recovery.change(user_id, here, PASSWORD, OTHER_PASSWORD, HOME)
+    assert await sessions(identity, user_id) == [here]
+    assert (await identity.log_in(password=OTHER_PASSWORD)).status == 200
+    assert len(await identity.mailed("password_changed")) == 1
 
 
-async def test_the_current_password_cannot_be_guessed_here_either(town: World) -> None:
-    user_id = await town.sign_up(ANN)
+async def test_the_current_password_cannot_be_guessed_here_either(identity: IdentityFixture) -> None:
+    user_id = await identity.sign_up(ANN)
     for _ in range(5):
         with pytest.raises(Forbidden, match="current password"):
-            await town.service.recovery.change(user_id, "", "a wrong password", OTHER_PASSWORD, HOME)
+            await identity.service.recovery.change(user_id, "", "a wrong password", OTHER_PASSWORD, HOME)
     with pytest.raises(AccountLocked):
-        await town.service.recovery.change(user_id, "", PASSWORD, OTHER_PASSWORD, HOME)
-    assert await town.published(PasswordChanged) == []
+        await identity.service.recovery.change(user_id, "", PASSWORD, OTHER_PASSWORD, HOME)
+    assert await identity.published(PasswordChanged) == []
 
 
-async def test_the_new_password_must_be_new_and_good(town: World) -> None:
-    user_id = await town.sign_up(ANN)
+async def test_the_new_password_must_be_new_and_good(identity: IdentityFixture) -> None:
+    user_id = await identity.sign_up(ANN)
     for new in (PASSWORD, "short", "password123"):
         with pytest.raises(Invalid):
-            await town.service.recovery.change(user_id, "", PASSWORD, new, HOME)
+            await identity.service.recovery.change(user_id, "", PASSWORD, new, HOME)
     with pytest.raises(NotFound):
-        await town.service.recovery.change("usr_gone", "", PASSWORD, OTHER_PASSWORD, HOME)
+        await identity.service.recovery.change("usr_gone", "", PASSWORD, OTHER_PASSWORD, HOME)
 
 
-async def test_sessions_end_even_when_the_tokens_service_was_away(town: World) -> None:
-    user_id = await town.sign_up(ANN)
-    await town.log_in()
-    town.channel.faults.add("tokens.Revoke", times=2)
-    await town.service.recovery.forgot(ANN)
-    await town.service.recovery.reset(await town.mail_token("password_reset"), OTHER_PASSWORD)
-    assert len(await sessions(town, user_id)) == 1
+async def test_sessions_end_even_when_the_tokens_service_was_away(identity: IdentityFixture) -> None:
+    user_id = await identity.sign_up(ANN)
+    await identity.log_in()
+    identity.channel.faults.add("tokens.Revoke", times=2)
+    await identity.service.recovery.forgot(ANN)
+    await identity.service.recovery.reset(await identity.mail_token("password_reset"), OTHER_PASSWORD)
+    assert len(await sessions(identity, user_id)) == 1
     for _ in range(2):
-        town.clock.advance(60)
-        await town.work()
-    assert await sessions(town, user_id) == []
+        identity.clock.advance(60)
+        await identity.work()
+    assert await sessions(identity, user_id) == []

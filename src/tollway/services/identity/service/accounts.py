@@ -16,7 +16,7 @@ BATCH = 100
 _STATES: dict[str, State] = {"active": "active", "suspended": "suspended"}
 
 
-class People:
+class Accounts:
     """Find, list, suspend and restore accounts; make the operator's."""
 
     def __init__(self, db: Database, passwords: Passwords, mail: Mail, unverified_kept_days: int) -> None:
@@ -72,7 +72,7 @@ class People:
             if await store.set_state(tx, user.id, wanted):
                 tx.publish(UserStateChanged(user_id=user.id, state=wanted, reason=reason, actor=actor))
                 if wanted == "suspended":
-                    self._mail.leave_end(tx, "suspended", user_id=user.id)
+                    self._mail.enqueue_session_end(tx, "suspended", user_id=user.id)
         return await self.get(user_id)
 
     async def forget_unverified(self) -> None:
@@ -113,7 +113,7 @@ class People:
             if "admin" not in operator.roles:
                 if operator.id != fresh.id:
                     await store.set_password(tx, operator, password_hash, verified=True)
-                    self._mail.leave_end(tx, "role_changed", user_id=operator.id)
+                    self._mail.enqueue_session_end(tx, "role_changed", user_id=operator.id)
                 await store.set_roles(tx, operator.id, {*operator.roles, "admin"})
         return await self.get(operator.id)
 

@@ -1,0 +1,66 @@
+"""Accounts as operators see them."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, Field
+
+from tollway.fabric.rest import PRINTABLE, Body, CurrentUser, policy
+from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
+from tollway.services.identity.http.views import UserView, view_user
+from tollway.services.identity.model import State
+from tollway.services.identity.service import Identity
+
+
+class Suspend(Body):
+    reason: str = Field(min_length=1, max_length=500, pattern=PRINTABLE)
+
+
+class Restore(Body):
+    reason: str = Field("", max_length=500, pattern=PRINTABLE)
+
+
+class UserList(BaseModel):
+    items: list[UserView]
+    next_cursor: str
+
+
+def add_routes(routes: APIRouter, service: Identity) -> None:
+    """Add the operators' routes."""
+
+    @routes.get("/api/admin/users", tags=["operators"], **policy(permission="admin:read", owner="any"))
+    async def users(
+        limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
+        cursor: Annotated[str, Query(max_length=200)] = "",
+        email: Annotated[str, Query(max_length=320)] = "",
+        state: State | None = None,
+    ) -> UserList:
+        """List accounts, newest first."""
+        page = await service.accounts.list(limit, cursor, email=email, state=state)
+        return UserList(items=[view_user(one) for one in page.items], next_cursor=page.next_cursor)
+
+    @routes.get(
+        "/api/admin/users/{user_id}", tags=["operators"], **policy(permission="admin:read", owner="any")
+    )
+    async def user(user_id: str) -> UserView:
+        """Show one account."""
+        return view_user(await service.accounts.get(user_id))
+
+    @routes.post(
+        "/api/admin/users/{user_id}/suspend",
+        tags=["operators"],
+        **policy(permission="admin:write", owner="any", audit="auth:user:suspend"),
+    )
+    async def suspend(user_id: str, body: Suspend, who: CurrentUser) -> UserView:
+        """Suspend an account: its sessions and its access end at once."""
+        return view_user(await service.accounts.set_state(user_id, "suspended", body.reason, who.user_id))
+
+    @routes.post(
+        "/api/admin/users/{user_id}/restore",
+        tags=["operators"],
+        **policy(permission="admin:write", owner="any", audit="auth:user:restore"),
+    )
+    async def restore(user_id: str, who: CurrentUser, body: Restore | None = None) -> UserView:
+        """Let a suspended account be used again."""
+        reason = body.reason if body else ""
+        return view_user(await service.accounts.set_state(user_id, "active", reason, who.user_id))

@@ -1,0 +1,38 @@
+"""Setting a new password with a link from a mail."""
+
+from fastapi import APIRouter
+
+from tollway.fabric.rest import Body, policy
+from tollway.services.identity.http.views import Accepted, AddressOnly, LinkToken, Password
+from tollway.services.identity.service import Identity
+
+
+class Reset(Body):
+    token: LinkToken
+    new_password: Password
+
+
+def add_routes(routes: APIRouter, service: Identity) -> None:
+    """Add the routes of password recovery."""
+    public = {"permission": "public", "owner": "public", "limit": "login"}
+
+    @routes.post(
+        "/api/auth/password/forgot",
+        status_code=202,
+        tags=["auth"],
+        **policy(**public, audit="auth:password:forgot"),
+    )
+    async def forgot(body: AddressOnly) -> Accepted:
+        """Ask for a link to set a new password."""
+        await service.recovery.forgot(body.email)
+        return Accepted()
+
+    @routes.post(
+        "/api/auth/password/reset",
+        status_code=204,
+        tags=["auth"],
+        **policy(**public, audit="auth:password:reset"),
+    )
+    async def reset(body: Reset) -> None:
+        """Set a new password with the token from the mail. Every session ends."""
+        await service.recovery.reset(body.token, body.new_password)

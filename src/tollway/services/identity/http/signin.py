@@ -1,0 +1,56 @@
+"""Signing in: a cookie for a browser, tokens for a program."""
+
+from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel, Field
+
+from tollway.fabric.access_tokens import ACCESS_TTL_S
+from tollway.fabric.rest import browser_session, policy
+from tollway.services.identity.http.views import Credentials, UserView, client_info, view_user
+from tollway.services.identity.service import Identity
+
+COOKIE = "__Host-sid"
+
+
+class SignedInView(BaseModel):
+    user: UserView
+    csrf_token: str = Field(
+        description="Send it back in X-Tollway-Csrf with every request that changes something"
+    )
+
+
+class TokenView(BaseModel):
+    """Tokens as OAuth 2.0 spells them (RFC 6749, section 5.1)."""
+
+    access_token: str
+    token_type: str = "Bearer"  # noqa: S105
+    expires_in: int
+    refresh_token: str
+
+
+def add_routes(routes: APIRouter, service: Identity) -> None:
+    """Add the routes of signing in."""
+    public = {"permission": "public", "owner": "public", "limit": "login"}
+
+    @routes.post("/api/auth/login", tags=["auth"], **policy(**public, audit="auth:session:login"))
+    async def login(body: Credentials, request: Request, response: Response) -> SignedInView:
+        """Sign a browser in: it gets a session cookie that no script can read, and its present session ends."""
+        before = await browser_session(request)
+        signed_in = await service.login.login(body.email, body.password, "browser", client_info(request))
+        if before is not None:
+            await service.login.replace(before.user_id, before.session_id)
+        response.set_cookie(
+            COOKIE, signed_in.session.cookie, path="/", secure=True, httponly=True, samesite="lax"
+        )
+        response.headers["Cache-Control"] = "no-store"
+        return SignedInView(user=view_user(signed_in.user), csrf_token=signed_in.session.csrf_token)
+
+    @routes.post("/api/auth/token", tags=["auth"], **policy(**public, audit="auth:session:token"))
+    async def token(body: Credentials, request: Request, response: Response) -> TokenView:
+        """Sign a program in: it gets an access token and a refresh token."""
+        signed_in = await service.login.login(body.email, body.password, "program", client_info(request))
+        response.headers["Cache-Control"] = "no-store"
+        return TokenView(
+            access_token=signed_in.session.access_token,
+            expires_in=ACCESS_TTL_S,
+            refresh_token=signed_in.session.refresh_token,
+        )

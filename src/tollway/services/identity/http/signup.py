@@ -1,0 +1,45 @@
+"""Registering an account and confirming its e-mail address."""
+
+from fastapi import APIRouter
+
+from tollway.fabric.rest import Body, policy
+from tollway.services.identity.http.views import Accepted, AddressOnly, Credentials, LinkToken
+from tollway.services.identity.service import Identity
+
+
+class Verify(Body):
+    token: LinkToken
+
+
+def add_routes(routes: APIRouter, service: Identity) -> None:
+    """Add the routes of registration."""
+    public = {"permission": "public", "owner": "public", "limit": "login"}
+
+    @routes.post(
+        "/api/auth/register", status_code=202, tags=["auth"], **policy(**public, audit="auth:user:register")
+    )
+    async def register(body: Credentials) -> Accepted:
+        """Ask for an account. The answer is the same for every address; the rest comes by mail."""
+        await service.signup.register(body.email, body.password)
+        return Accepted()
+
+    @routes.post(
+        "/api/auth/email/verify",
+        status_code=204,
+        tags=["auth"],
+        **policy(**public, audit="auth:email:verify"),
+    )
+    async def verify(body: Verify) -> None:
+        """Confirm the address with the token from the mail."""
+        await service.signup.verify(body.token)
+
+    @routes.post(
+        "/api/auth/email/resend",
+        status_code=202,
+        tags=["auth"],
+        **policy(**public, audit="auth:email:resend"),
+    )
+    async def resend(body: AddressOnly) -> Accepted:
+        """Ask for the verification mail again."""
+        await service.signup.resend(body.email)
+        return Accepted()

@@ -1,0 +1,49 @@
+"""What several subjects share: fields of request bodies, the view of an account, and who the client is."""
+
+from typing import Annotated
+
+from fastapi import Request
+from pydantic import BaseModel, ConfigDict, Field
+
+from tollway.fabric.rest import Body, UtcTime
+from tollway.services.identity.model import MAX_PASSWORD, ClientInfo, User, read_client_info
+
+Email = Annotated[str, Field(min_length=3, max_length=320, examples=["ann@example.com"])]
+Password = Annotated[str, Field(min_length=1, max_length=MAX_PASSWORD, examples=["correct horse battery"])]
+LinkToken = Annotated[str, Field(min_length=1, max_length=100)]
+
+
+class Credentials(Body):
+    email: Email
+    password: Password
+
+
+class AddressOnly(Body):
+    email: Email
+
+
+class Accepted(BaseModel):
+    detail: str = "If this address can be used, a message is on its way to it."
+
+
+class UserView(BaseModel):
+    model_config = ConfigDict(from_attributes=True, populate_by_name=True)
+
+    id: str
+    email: str
+    email_verified: bool
+    roles: list[str]
+    state: str
+    created_at: UtcTime = Field(validation_alias="created_at_us")
+
+
+def view_user(user: User) -> UserView:
+    """Return an account as the API shows it."""
+    return UserView.model_validate(user)
+
+
+def client_info(request: Request) -> ClientInfo:
+    """Return where a request came from: the gateway, the only client of this service, appends it last."""
+    forwarded = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+    direct = request.client.host if request.client else ""
+    return read_client_info(forwarded or direct, request.headers.get("user-agent", ""))
