@@ -24,7 +24,7 @@ from tollway.contracts import events_pb2_grpc
 from tollway.contracts import ledger_pb2 as pb
 from tollway.contracts.errors import NoAllowance
 from tollway.contracts.events import UserStateChanged
-from tollway.fabric.events import EventsRpc, Listener, OutboxReader
+from tollway.fabric.events import EventConsumer, EventsRpc, OutboxReader
 from tollway.fabric.rpc import LocalChannel
 from tollway.kit.errors import Invalid, Problem
 from tollway.kit.ids import new_id
@@ -269,7 +269,7 @@ async def test_a_suspension_by_identity_reaches_the_nodes_within_a_second(
             EventsRpc({"identity": OutboxReader(identity_db)}), house.server
         )
         events: Any = events_pb2_grpc.EventsStub(LocalChannel(house.server, "access"))
-        listener = Listener(house.access, house.access_db, SUBSCRIBERS, {"identity": events})
+        listener = EventConsumer(house.access, house.access_db, SUBSCRIBERS, {"identity": events})
         await listener.start()
         async with aclosing(house.access.changes.follow("edge-1", 0)) as following:
             assert (await anext(following)).sequence == 0

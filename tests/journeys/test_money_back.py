@@ -88,5 +88,5 @@ def test_an_operator_looks_after_what_waits(house: Business, operator: Caller) -
     early = operator.post("/api/admin/keys/rotate", {}, fresh_key())
     assert (early.status, early.code) == (409, "conflict")
     assert active in operator.get("/api/admin/keys").json["items"]
-    nothing = command("stuck", "--data", str(house.data), "--json")
+    nothing = command("dead-letters", "--data", str(house.data), "--json")
     assert (nothing.returncode, json.loads(nothing.stdout)) == (0, [])

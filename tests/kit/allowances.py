@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from tollway.edge.api import AccessDoor
-
 from tests.kit.edges import settings
 from tollway.contracts.access_pb2 import Grant
 from tollway.edge.allowances import Allowances
+from tollway.edge.door import AccessDoor
 from tollway.edge.flow import Flow
 from tollway.edge.lease import Allowance
 from tollway.edge.meter import Book

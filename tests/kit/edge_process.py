@@ -15,7 +15,7 @@ from typing import Any
 
 import uvloop
 
-from tests.kit import apis
+from tests.kit import service_api
 from tests.kit.edges import settings
 from tests.kit.fake_access import FakeAccess
 from tollway.contracts import access_pb2_grpc
@@ -62,8 +62,8 @@ class EdgeProcess:
 @contextlib.asynccontextmanager
 async def reachable(access: FakeAccess) -> AsyncIterator[tuple[str, str]]:
     """Serve the access service over gRPC; give its port and the folder of certificates."""
-    async with apis.api("grpc", access_pb2_grpc, access, caller="edge") as api:
-        yield str(api.server.port), str(apis.certificates())  # type: ignore[union-attr]
+    async with service_api.api("grpc", access_pb2_grpc, access, caller="edge") as api:
+        yield str(api.server.port), str(service_api.certificates())  # type: ignore[union-attr]
 
 
 async def start(where: tuple[str, str], folder: Path, node: str = "edge-1") -> EdgeProcess:

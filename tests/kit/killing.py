@@ -69,8 +69,8 @@ class MortalChannel(LocalChannel):
         super().__init__(server, caller)
         self._fate = fate
 
-    async def ask(self, path: str, request: Any, call: Call, codec: Any) -> Any:
+    async def unary(self, path: str, request: Any, call: Call, codec: Any) -> Any:
         await self._fate.point(f"ask {path}")
-        answer = await super().ask(path, request, call, codec)
+        answer = await super().unary(path, request, call, codec)
         await self._fate.point(f"asked {path}")
         return answer

@@ -27,7 +27,7 @@ class Service:
             raise Unavailable("the printer is on fire")
         self.done.append(payload["n"])
 
-    async def hear(self, event: str) -> None:
+    async def receive(self, event: str) -> None:
         if self.broken:
             raise RuntimeError("what is this?")
         self.done.append(event)
@@ -78,15 +78,15 @@ class Source:
 
 
 async def on_registered(service: Service, tx: Tx, event: UserRegistered) -> None:
-    await service.hear(event.user_id)
+    await service.receive(event.user_id)
 
 
 async def on_anything(service: Service, tx: Tx, event: events_pb2.EventEnvelope) -> None:
-    await service.hear(f"{event.type} {event.subject} {event.correlation_id}")
+    await service.receive(f"{event.type} {event.subject} {event.correlation_id}")
 
 
 @pytest.mark.parametrize(
-    ("subscribes to", "received"),
+    ("subscribers", "received"),
     [({UserRegistered: on_registered}, "usr_1"), ({Event: on_anything}, "USER_REGISTERED usr_1 cor_1")],
 )
 async def test_a_parked_event_is_shown_and_heard_again(
@@ -94,7 +94,7 @@ async def test_a_parked_event_is_shown_and_heard_again(
     tmp_path: Path,
     clock: FakeClock,
     subscribers: Any,
-    heard: str,
+    received: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(listener_module, "ATTEMPTS", 1)
@@ -123,5 +123,5 @@ async def test_a_parked_event_is_shown_and_heard_again(
         service.broken = False
         assert await back(db, "evt_1")
         assert await consumer.retry_parked() == 1
-        assert (service.done, await all_dead_letters(db)) == ([heard], [])
+        assert (service.done, await all_dead_letters(db)) == ([received], [])
         assert await consumer.retry_parked() == 0

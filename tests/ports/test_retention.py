@@ -11,7 +11,7 @@ from tollway.contracts.events import UserRegistered
 from tollway.fabric import retention
 from tollway.fabric.db import Database, tables
 from tollway.fabric.events import EventsRpc, OutboxReader
-from tollway.fabric.events import log as log_module
+from tollway.fabric.events import outbox_reader as log_module
 from tollway.fabric.jobs import Worker
 from tollway.fabric.retention import RetentionPolicy, prune_plumbing
 

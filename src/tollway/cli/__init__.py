@@ -104,7 +104,7 @@ def verify(
     run(data, config, Heads(known_head, known_audit_head), as_json=as_json)
 
 
-@app.command(epilog="Example: tollway stuck --retry job_01kq5d3v8e2m7r4t6y9z1a3c5f")
+@app.command(epilog="Example: tollway dead-letters --retry job_01kq5d3v8e2m7r4t6y9z1a3c5f")
 def dead_letters(
     data: DataOption = Path("data"),
     config: ConfigOption = None,

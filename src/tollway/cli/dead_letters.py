@@ -1,4 +1,4 @@
-"""`tollway stuck`: work that gave up and waits for a person, in every service; and how it is put back."""
+"""`tollway dead-letters`: work that gave up and waits for a person, in every service; and how it is put back."""
 
 import asyncio
 import json
@@ -27,16 +27,16 @@ def run(data: Path, config: Path | None, retry: Sequence[str], *, retry_all: boo
     except DatabaseUnusable as error:
         fail(str(error), 2)
     if retry or retry_all:
-        say(f"stuck: put back {len(back)}")
+        say(f"dead letters: put back {len(back)}")
         if missing := sorted(set(retry) - back):
-            fail(f"not stuck anywhere: {', '.join(missing)}; `tollway stuck` lists what is")
+            fail(f"not waiting anywhere: {', '.join(missing)}; `tollway dead-letters` lists what is")
         return
     if as_json:
         say(json.dumps([{"service": service, **asdict(one)} for service, one in found], indent=2))
         return
     rows = [[service, one.id, one.what, to_rfc3339(one.since_us), one.error] for service, one in found]
     table("Waiting for a person", ["service", "id", "what", "since", "why"], rows)
-    say(f"stuck: {len(found)} waiting; `tollway stuck --retry ID` has one tried again")
+    say(f"dead letters: {len(found)} waiting; `tollway dead-letters --retry ID` has one tried again")
 
 
 async def _look(settings: Settings, wanted: set[str], *, retry_all: bool) -> tuple[Found, set[str]]:

@@ -1,4 +1,4 @@
-"""`tollway stuck` shows what gave up in any service, and puts it back."""
+"""`tollway dead-letters` shows what gave up in any service, and puts it back."""
 
 import asyncio
 import json
@@ -14,16 +14,16 @@ from tollway.fabric.db.tables import job
 def test_a_dead_job_is_listed_and_put_back(tmp_path: Path) -> None:
     asyncio.run(_leave_a_dead_job(tmp_path / "services" / "payments.db"))
     at = ("--data", str(tmp_path))
-    (one,) = json.loads(command("stuck", *at, "--json").stdout)
+    (one,) = json.loads(command("dead-letters", *at, "--json").stdout)
     assert (one["service"], one["id"], one["what"], one["error"]) == ("payments", "job_1", "pay", "no money")
-    assert "job_1" in command("stuck", *at).stdout
-    assert command("stuck", *at, "--retry", "job_2").returncode == 1
-    assert "put back 1" in command("stuck", *at, "--retry", "job_1").stdout
-    assert json.loads(command("stuck", *at, "--json").stdout) == []
+    assert "job_1" in command("dead-letters", *at).stdout
+    assert command("dead-letters", *at, "--retry", "job_2").returncode == 1
+    assert "put back 1" in command("dead-letters", *at, "--retry", "job_1").stdout
+    assert json.loads(command("dead-letters", *at, "--json").stdout) == []
 
 
 def test_without_a_platform_it_says_so(tmp_path: Path) -> None:
-    ended = command("stuck", "--data", str(tmp_path))
+    ended = command("dead-letters", "--data", str(tmp_path))
     assert (ended.returncode, "no platform" in ended.stderr) == (2, True)
 
 

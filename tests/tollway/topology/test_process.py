@@ -42,7 +42,7 @@ def test_only_who_asks_may_ask() -> None:
 def test_every_announced_event_comes_from_a_service_and_audit_hears_all_of_them() -> None:
     sources = {event.source for event in Event.by_topic.values()}
     assert sources <= set(SERVICES)
-    assert sources <= set(SERVICES["audit"].subscribers)
+    assert sources <= set(SERVICES["audit"].subscribes)
 
 
 @pytest.mark.parametrize("service", WITH_REST, ids=lambda service: service.name)

@@ -5,12 +5,12 @@ from prometheus_client import Counter, Histogram
 CALLS = Counter(
     "tollway_api_calls_total",
     "Calls through a service API, by outcome.",
-    ["side", "service API", "method", "code"],
+    ["side", "service", "method", "code"],
 )
 SECONDS = Histogram(
     "tollway_api_seconds",
     "Seconds from the ask to the answer.",
-    ["side", "service API", "method"],
+    ["side", "service", "method"],
     buckets=(0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10),
 )
 

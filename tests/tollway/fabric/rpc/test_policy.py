@@ -15,9 +15,7 @@ def test_no_policy_admits_everybody() -> None:
     check(None, "ledger", "")
 
 
-@pytest.mark.parametrize(
-    ("service API", "caller"), [("ledger", "chat"), ("ledger", ""), ("orders", "gateway")]
-)
+@pytest.mark.parametrize(("api", "caller"), [("ledger", "chat"), ("ledger", ""), ("orders", "gateway")])
 def test_a_policy_admits_only_whom_it_names(api: str, caller: str) -> None:
     policy = {"ledger": {"orders"}}
     check(policy, "ledger", "orders")

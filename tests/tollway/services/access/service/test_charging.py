@@ -562,7 +562,7 @@ async def test_use_on_a_lease_that_was_never_answered_is_settled(here: Stage) ->
     assert here.ledger.reserved((USER, STANDARD)) == 0
 
 
-@pytest.mark.parametrize("received", ["lease", "repeat", "report"])
+@pytest.mark.parametrize("heard", ["lease", "repeat", "report"])
 async def test_a_lease_lives_for_as_long_as_its_node_was_told(here: Stage, heard: str) -> None:
     """Nodes count from the last answer to a lease or report of the access; the service must not count less."""
     issued = await here.customer(8 * MB)
