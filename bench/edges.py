@@ -1,6 +1,6 @@
 """What the edge's benchmarks share: an edge process, squid and haproxy beside it, an origin, and CPU readings.
 
-Our edge runs with everything on: password checked, every byte metered into the book and taken from a lease,
+Our edge runs with everything on: password checked, every byte metered into the meter file and taken from a lease,
 policy, reports, a log line per flow. Its access service is one in memory, in the same process, so its cost is counted
 as well. squid does what it has of that: it checks a password (remembered, as ours is), refuses ports and networks,
 and writes its access log, which is its way to know how many bytes a customer used. `bare_squid` does none of it;

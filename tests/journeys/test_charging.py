@@ -13,13 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.kit.allowances import bench
 from tests.kit.charging import House, a_house
 from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind, database
 from tests.kit.edges import until
 from tests.kit.killing import Fate, Killed
 from tests.kit.metering import ENDPOINTS, STANDARD, USER, report
+from tests.kit.quotas import bench
 from tollway.contracts import events_pb2_grpc
 from tollway.contracts import ledger_pb2 as pb
 from tollway.contracts.errors import NoAllowance
@@ -97,7 +97,7 @@ async def test_use_earns_what_it_had_cost(house: House) -> None:
 # ── what may go wrong ───────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("harm", ["killed", "unheard"])
+@pytest.mark.parametrize("harm", ["killed", "pending"])
 async def test_access_may_die_or_not_be_heard_at_any_point(
     kind: Kind, tmp_path: Path, clock: FakeClock, harm: str
 ) -> None:
@@ -109,7 +109,7 @@ async def test_access_may_die_or_not_be_heard_at_any_point(
         for point in range(len(points.passed)):
             user_id = f"usr_{point + 1}"
             issued = await house.customer(8 * MB, user_id)
-            fate = Fate(survives=point) if harm == "killed" else Fate(unheard=point)
+            fate = Fate(survives=point) if harm == "killed" else Fate(mark_pending=point)
             names = (f"flw_{point}_1", f"flw_{point}_2")
             await persist(house, house.life(fate), issued, names)
             assert await house.holding(user_id) == (8 * MB - 3050, 0), points.passed[point]
@@ -217,14 +217,14 @@ async def test_a_node_that_was_away_for_days_is_settled_to_the_byte_and_once(
     """Its leases are long forgotten. Where the customer has nothing left, the house bears it and says so."""
     issued = await house.customer(8 * MB)
     async with bench(tmp_path, house, report_interval_s=60) as here:
-        flow, allowance = here.flow(issued.resource.id), here.allowance(issued.resource.id)
-        allowance.take(0)
-        await until(lambda: allowance.available)
-        flow.said(allowance.take(70_000))
+        flow, quota = here.flow(issued.resource.id), here.quota(issued.resource.id)
+        quota.take(0)
+        await until(lambda: quota.available)
+        flow.said(quota.take(70_000))
     # The edge was killed; its machine comes back after three days.
     clock.advance(3 * 24 * 3600)
     await house.access.charging.sweep()
-    await house.access.charging.forget()
+    await house.access.charging.invalidate()
     assert await house.holding() == (8 * MB, 0)
     if spent_meanwhile:
         await house.access.charging.open_node("edge-2", "boot-9", ENDPOINTS)
@@ -233,8 +233,8 @@ async def test_a_node_that_was_away_for_days_is_settled_to_the_byte_and_once(
     for found in (1, 0):
         await house.access.charging.open_node("edge-1", f"boot after {found}", ENDPOINTS)
         async with bench(tmp_path, house) as here:
-            assert here.allowances.recover(0) == found
-            await until(lambda here=here: list(here.book.used()) == [])
+            assert here.charging.recover(0) == found
+            await until(lambda here=here: list(here.meter_file.used()) == [])
     used = 70_000 + (8 * MB if spent_meanwhile else 0)
     assert await house.used() == used
     assert await house.holding() == (max(0, 8 * MB - used), 0)

@@ -137,21 +137,21 @@ async def test_a_hundred_tunnels_over_two_edges_spend_a_holding_to_the_byte(town
 
 async def test_a_suspension_cuts_live_tunnels_within_a_second_and_touches_nobody_else(town: Town) -> None:
     ours, theirs = await town.customer("usr_1", 10**10), await town.customer("usr_2", 10**10)
-    cut, kept = [Tunnel() for _ in range(4)], [Tunnel() for _ in range(2)]
+    terminate, kept = [Tunnel() for _ in range(4)], [Tunnel() for _ in range(2)]
     running = [
         asyncio.ensure_future(one.run(town.edges[n % 2], issued, town.origin_port))
-        for issued, tunnels in ((ours, cut), (theirs, kept))
+        for issued, tunnels in ((ours, terminate), (theirs, kept))
         for n, one in enumerate(tunnels)
     ]
     async with asyncio.timeout(20):
-        while not all(one.received for one in cut + kept):
+        while not all(one.received for one in terminate + kept):
             await asyncio.sleep(0.01)
     stopped_at = monotonic()
     async with town.house.access_db.transaction() as tx:
         await town.house.access.resources.customer_changed(tx, "usr_1", stopped=True, reason="fraud")
     async with asyncio.timeout(10):
-        await asyncio.gather(*(one.ended.wait() for one in cut))
-    assert max(one.last_byte_at for one in cut) - stopped_at < 1
+        await asyncio.gather(*(one.ended.wait() for one in terminate))
+    assert max(one.last_byte_at for one in terminate) - stopped_at < 1
     assert not any(one.ended.is_set() for one in kept)
     async with town.house.access_db.transaction() as tx:
         await town.house.access.resources.customer_changed(tx, "usr_2", stopped=True, reason="enough")

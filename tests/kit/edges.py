@@ -23,11 +23,11 @@ from tollway.fabric.clock import SystemClock
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 QUICK = {
-    "lease_linger_s": 0.05,
+    "lease_idle_s": 0.05,
     "report_interval_s": 0.1,
     "stop_delay_s": 0.01,
-    "dry_s": 0.1,
-    "refused_login_s": 0.0,
+    "exhausted_retry_s": 0.1,
+    "failed_login_cache_s": 0.0,
     "flow_log": "off",
 }
 
@@ -324,7 +324,7 @@ class World:
     async def socks_ask(
         self, host: str, port: int, username: str = "alice", password: str = "s3cret"
     ) -> tuple[Client, int]:
-        """Go through the SOCKS5 hello; return the client and the reply (256: the login was refused)."""
+        """Go through the SOCKS5 handshake; return the client and the reply (256: the login was refused)."""
         client = await Client.connect(self.socks.port)
         await client.send(b"\x05\x01\x02")
         assert await client.exactly(2) == b"\x05\x02"

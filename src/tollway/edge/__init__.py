@@ -3,31 +3,31 @@
 What a byte meets on its way, file by file:
 
     listener     accepts a client and hands it to a protocol
-    protocols/   its hello: who is it, where does it want to go (`http`, `socks5`)
+    protocols/   its handshake: who is it, where does it want to go (`http`, `socks5`)
     gate         the only service API out: login, open, lookup, close; nothing else dials or resolves
     policy/      small named rules in one ordered list
     guard        which addresses may be dialled at all
     upstreams/   how a target is reached (`direct`)
     flow         the one noun that all protocols share: who, from, to, bytes, why it ended (`cause`)
-    lease        the customer's allowance on this node: every byte is taken from it before it moves
-    meter        the meter book: a memory-mapped file of counters that survives `kill -9`
+    lease        the customer's quota on this node: every byte is taken from it before it moves
+    meter        the meter file: a memory-mapped file of counters that survives `kill -9`
     settle       carries the counters to the access service until they are acknowledged
     unsettled    the file of usage that can never be acknowledged, for the operator
     service API         asks the access service, and knows which of its refusals are final
     relay        moves the bytes
     unsent       what a client that vanished was never sent, and does not pay for
-    node         the component: starts all of it, follows changes, recovers the book
+    node         the component: starts all of it, follows changes, recovers the meter file
 
 Promises
 - A flow's bytes are those read from its client and those written to it, heads and replies included, equal to
   what a counting forwarder between client and edge sees. A client that vanishes does not pay for what the kernel
   had not sent yet (`unsent`).
-- No byte moves that no lease covers. When the allowance is used up the flow ends at that byte.
+- No byte moves that no lease covers. When the quota is used up the flow ends at that byte.
 - Usage is reported until acknowledged, over restarts and however long the node was away. Nothing is charged
   twice. What the service can never accept is not repeated for ever: it is logged, counted
-  (`tollway_edge_unsettled_bytes`) and kept in `<node>.unsettled.jsonl` beside the meter book.
+  (`tollway_edge_quarantined_bytes`) and kept in `<node>.quarantine.jsonl` beside the meter file.
 - A lease is not spent any further than half a second beyond the time for which the service said it is good.
-- A refusal without credentials or without allowance costs nothing.
+- A refusal without credentials or without quota costs nothing.
 - Suspending a customer or revoking a credential ends the flows in question within a second, no others, with
   Admin-Reset; a customer's own disconnecting ends them with User-Request, an empty holding with Quota.
 - Nobody reaches a service of the platform through here, whatever ranges an operator allows.

@@ -23,7 +23,7 @@ class Backoff:
         await asyncio.sleep(delay_s)
 
 
-class Complaint:
+class RepeatedWarning:
     """How loudly to log a failure that goes on: as a remark for `quiet_s`, then a warning once a minute."""
 
     __slots__ = ("_warn_at",)

@@ -1,15 +1,15 @@
-"""One line for every flow that ended: what an operator greps. What is charged comes from the meter book."""
+"""One line for every flow that ended: what an operator greps. What is charged comes from the meter file."""
 
 from typing import NamedTuple
 
-from tollway.edge import meter
-from tollway.edge.cause import Cause
+from tollway.edge import meter_file
 from tollway.edge.flow import Flow
+from tollway.edge.terminate_cause import TerminateCause
 from tollway.fabric.batched_log import BatchedJsonLog
 
 
-class Ended(NamedTuple):
-    """What is known about a flow that has ended; its slot in the book may be another's by the time of writing."""
+class EndedFlow(NamedTuple):
+    """What is known about a flow that has ended; its slot in the meter file may be another's by the time of writing."""
 
     session_id: str
     resource_id: str
@@ -20,10 +20,10 @@ class Ended(NamedTuple):
     bytes_in: int
     bytes_out: int
     lasted_us: int
-    cause: Cause
+    cause: TerminateCause
 
 
-FlowLog = BatchedJsonLog[Ended]
+FlowLog = BatchedJsonLog[EndedFlow]
 
 
 def flow_log(target: str) -> FlowLog:
@@ -31,24 +31,24 @@ def flow_log(target: str) -> FlowLog:
     return BatchedJsonLog(target, logger="tollway.edge.flows", event="flow ended", fields=_fields)
 
 
-def ended(flow: Flow, cause: Cause) -> Ended:
+def ended(flow: Flow, cause: TerminateCause) -> EndedFlow:
     """Say what is known about a flow that has ended."""
     slot = flow.slot
-    return Ended(
+    return EndedFlow(
         flow.session_id,
-        flow.allowance.resource_id,
+        flow.quota.resource_id,
         flow.protocol,
         flow.client_address,
         slot.target,
-        slot[meter.REQUESTS],
+        slot[meter_file.REQUESTS],
         flow.input_octets,
         flow.output_octets,
-        slot[meter.LASTED_US],
+        slot[meter_file.LASTED_US],
         cause,
     )
 
 
-def _fields(flow: Ended) -> dict[str, object]:
+def _fields(flow: EndedFlow) -> dict[str, object]:
     return {
         "session_id": flow.session_id,
         "resource_id": flow.resource_id,

@@ -1,6 +1,6 @@
-"""The gate: the only service API out. Protocols say who wants what; here it is decided and done, once for all.
+"""The gate: the only service API out. Protocols ask; here it is decided and done, once for all.
 
-    login    who is it, may it begin?   → a Flow, charged for what was said so far
+    login    who is it, may it begin?   → a Flow, charged for what was received and sent so far
     open     where does it want to go?  → a connected socket
     lookup   what are a name's addresses?
     close    the flow is over
@@ -14,19 +14,19 @@ import socket
 from collections.abc import Callable
 
 from tollway.contracts.access_pb2 import Grant
-from tollway.edge import meter, refusal
-from tollway.edge.allowances import Allowances
-from tollway.edge.cause import Cause
+from tollway.edge import meter_file, refusal
+from tollway.edge.charging import ChargingRegistry
+from tollway.edge.credential_cache import AuthResult, CredentialCache
+from tollway.edge.exits.direct import Addresses, Dial, Resolver
+from tollway.edge.exits.pool import OriginPool
 from tollway.edge.flow import Flow
-from tollway.edge.lease import Allowance
-from tollway.edge.logins import Logins, Verdict
 from tollway.edge.pipes import Pipes
-from tollway.edge.policy import Attempt, Policy, objection
+from tollway.edge.policy import Policy, RequestContext, first_refusal
+from tollway.edge.quota import Quota
 from tollway.edge.reactor import Reactor
 from tollway.edge.refusal import Refusal
 from tollway.edge.settings import EdgeSettings
-from tollway.edge.upstreams.direct import Addresses, Dial, Names
-from tollway.edge.upstreams.kept import Kept
+from tollway.edge.terminate_cause import TerminateCause
 from tollway.edge.username import parse_username
 
 _log = logging.getLogger(__name__)
@@ -55,17 +55,17 @@ class Gate:
     def __init__(
         self,
         *,
-        logins: Logins,
-        allowances: Allowances,
+        credential_cache: CredentialCache,
+        charging: ChargingRegistry,
         policy: Policy,
         reactor: Reactor,
         settings: EdgeSettings,
     ) -> None:
         self.reactor, self.settings = reactor, settings
         self.pipes = Pipes()
-        self._logins, self._allowances, self._policy = logins, allowances, policy
-        self._kept = Kept(reactor, settings.origin_idle_s, settings.origin_idle_limit)
-        self._names = Names(settings.name_ttl_s, settings.lookup_timeout_s)
+        self._credential_cache, self._charging, self._policy = credential_cache, charging, policy
+        self._pool = OriginPool(reactor, settings.origin_idle_s, settings.origin_idle_limit)
+        self._resolver = Resolver(settings.name_ttl_s, settings.lookup_timeout_s)
 
     def login(
         self,
@@ -74,40 +74,40 @@ class Gate:
         *,
         protocol: str,
         client: str,
-        heard: int,
-        said: int,
+        bytes_in: int,
+        bytes_out: int,
         then: Callable[[Flow | Refusal], None],
     ) -> None:
-        """Begin a flow. `heard` and `said` are the bytes of the hello so far, charged if it is accepted."""
+        """Begin a flow. `bytes_in` and `bytes_out` are the bytes of the handshake so far, charged if it is accepted."""
         name = parse_username(username)
         if isinstance(name, Refusal):
             then(name)
             return
-        key = self._logins.key(name.login, secret)
-        verdict = self._logins.known(key)
-        if verdict is not None:
-            self._admit(verdict, protocol, client, heard, said, then)
+        key = self._credential_cache.key(name.login, secret)
+        result = self._credential_cache.cached(key)
+        if result is not None:
+            self._admit(result, protocol, client, bytes_in, bytes_out, then)
             return
 
-        def judged(verdict: Verdict) -> None:
-            self._admit(verdict, protocol, client, heard, said, then)
+        def on_result(result: AuthResult) -> None:
+            self._admit(result, protocol, client, bytes_in, bytes_out, then)
 
-        self._logins.ask(key, name.login, secret, protocol, client, judged)
+        self._credential_cache.lookup(key, name.login, secret, protocol, client, on_result)
 
     def login_key(self, username: str, secret: str) -> bytes:
         """Return what `login_again` knows these credentials by; empty when they are not well-formed."""
         name = parse_username(username)
-        return b"" if isinstance(name, Refusal) else self._logins.key(name.login, secret)
+        return b"" if isinstance(name, Refusal) else self._credential_cache.key(name.login, secret)
 
-    def login_again(self, key: bytes, *, protocol: str, client: str, heard: int) -> Flow | None:
+    def login_again(self, key: bytes, *, protocol: str, client: str, bytes_in: int) -> Flow | None:
         """Begin a flow for credentials that were accepted before; None when that needs another look."""
-        grant = self._logins.known(key)
+        grant = self._credential_cache.cached(key)
         if not isinstance(grant, Grant):
             return None
-        allowance = self._allowances.of(grant)
-        if not allowance.take_whole(heard):
+        quota = self._charging.quota_for(grant)
+        if not quota.take_exactly(bytes_in):
             return None
-        flow = self._begin(grant, allowance, protocol, client, heard, 0)
+        flow = self._begin(grant, quota, protocol, client, bytes_in, 0)
         return flow if isinstance(flow, Flow) else None
 
     def open(
@@ -115,91 +115,91 @@ class Gate:
     ) -> Opening:
         """Connect to a target, if every rule agrees: with the name, and with each of its addresses."""
         opening = Opening()
-        attempt = Attempt(flow.grant, flow.allowance, host, port)
-        why_not = objection(self._policy.target, attempt)
+        context = RequestContext(flow.grant, flow.quota, host, port)
+        why_not = first_refusal(self._policy.target, context)
         if why_not is not None:
             then(why_not)
             return opening
 
-        found = self._names.known(host)
+        found = self._resolver.cached(host)
         if found is not None:
-            self._dial(opening, attempt, found, then)
+            self._dial(opening, context, found, then)
         else:
             customer = flow.grant.user_id
-            self.lookup(host, customer, lambda found: self._dial(opening, attempt, found, then))
+            self.lookup(host, customer, lambda found: self._dial(opening, context, found, then))
         return opening
 
     def reuse(self, flow: Flow, host: str, port: int) -> socket.socket | None:
         """Return a connection that this customer's requests left open, if there is one; it may be dead."""
-        return self._kept.take((flow.grant.resource_id, host, port))
+        return self._pool.acquire((flow.grant.resource_id, host, port))
 
     def keep(self, flow: Flow, host: str, port: int, sock: socket.socket) -> None:
         """Leave a connection open for the customer's next request."""
-        self._kept.give((flow.grant.resource_id, host, port), sock)
+        self._pool.release((flow.grant.resource_id, host, port), sock)
 
     def lookup(self, host: str, customer: str, then: Callable[[Addresses | Refusal], None]) -> None:
         """Resolve a name; the answer has not been judged."""
-        self._names.lookup(host, customer, then)
+        self._resolver.lookup(host, customer, then)
 
-    def close(self, flow: Flow, cause: Cause) -> None:
+    def close(self, flow: Flow, cause: TerminateCause) -> None:
         """End a flow; what it used is reported until acknowledged. Harmless when it has ended."""
         if flow.ended:
             return
-        if cause is Cause.LOST_CARRIER:
+        if cause is TerminateCause.LOST_CARRIER:
             flow.take_back_unsent()
-        self._allowances.end(flow, cause)
+        self._charging.end(flow, cause)
 
     def stop(self) -> None:
         """Close what is kept for later."""
-        self._names.stop()
-        self._kept.close()
+        self._resolver.stop()
+        self._pool.close()
         self.pipes.close()
 
     def _admit(
         self,
-        verdict: Verdict,
+        result: AuthResult,
         protocol: str,
         client: str,
-        heard: int,
-        said: int,
+        bytes_in: int,
+        bytes_out: int,
         then: Callable[[Flow | Refusal], None],
     ) -> None:
-        """Begin the flow as soon as its allowance covers the hello."""
-        if isinstance(verdict, Refusal):
-            then(verdict)
+        """Begin the flow as soon as its quota covers the handshake."""
+        if isinstance(result, Refusal):
+            then(result)
             return
-        allowance = self._allowances.of(verdict)
-        if allowance.take_whole(heard + said):
-            then(self._begin(verdict, allowance, protocol, client, heard, said))
+        quota = self._charging.quota_for(result)
+        if quota.take_exactly(bytes_in + bytes_out):
+            then(self._begin(result, quota, protocol, client, bytes_in, bytes_out))
             return
 
-        def afforded(why_not: Refusal | None) -> None:
-            then(why_not or self._begin(verdict, allowance, protocol, client, heard, said))
+        def on_taken(why_not: Refusal | None) -> None:
+            then(why_not or self._begin(result, quota, protocol, client, bytes_in, bytes_out))
 
-        allowance.afford(heard + said, afforded)
+        quota.take_or_wait(bytes_in + bytes_out, on_taken)
 
     def _begin(
-        self, grant: Grant, allowance: Allowance, protocol: str, client: str, heard: int, said: int
+        self, grant: Grant, quota: Quota, protocol: str, client: str, bytes_in: int, bytes_out: int
     ) -> Flow | Refusal:
-        """Begin a flow whose hello was taken from the allowance, if no rule objects."""
-        why_not = objection(self._policy.begin, Attempt(grant, allowance))
+        """Begin a flow whose handshake was taken from the quota, if no rule objects."""
+        why_not = first_refusal(self._policy.begin, RequestContext(grant, quota))
         if why_not is None:
             try:
-                flow = self._allowances.begin(grant, allowance, protocol, client)
-            except meter.BookError as error:
+                flow = self._charging.begin(grant, quota, protocol, client)
+            except meter_file.MeterFileError as error:
                 _log.error("no flow can begin: %s", error)
                 why_not = refusal.OVERLOADED
             else:
-                flow.heard(heard)
-                flow.said(said)
+                flow.count_in(bytes_in)
+                flow.count_out(bytes_out)
                 return flow
-        allowance.give(heard + said)
+        quota.return_unused(bytes_in + bytes_out)
         return why_not
 
     def _dial(
         self,
         opening: Opening,
-        attempt: Attempt,
+        context: RequestContext,
         found: Addresses | Refusal,
         then: Callable[[socket.socket | Refusal], None],
     ) -> None:
@@ -209,9 +209,9 @@ class Gate:
         if isinstance(found, Refusal):
             then(found)
             return
-        attempt.addresses = found
-        why_not = objection(self._policy.addresses, attempt)
+        context.addresses = found
+        why_not = first_refusal(self._policy.addresses, context)
         if why_not is not None:
             then(why_not)
             return
-        opening.dial = Dial(self.reactor, found, attempt.port, self.settings.connect_timeout_s, then)
+        opening.dial = Dial(self.reactor, found, context.port, self.settings.connect_timeout_s, then)

@@ -66,8 +66,8 @@ class Listener:
         self._accept()
 
     def failed(self) -> None:
-        """Go on with the next client: a bug in one hello is no reason to accept nobody."""
-        self._reactor.soon(self._accept)
+        """Go on with the next client: a bug in one handshake is no reason to accept nobody."""
+        self._reactor.call_soon(self._accept)
 
     def _accept(self) -> None:
         for _ in range(_ACCEPTS):
@@ -84,9 +84,9 @@ class Listener:
                 if error.errno in _NO_FILES:
                     # The backlog holds them meanwhile; asking at once would only spin.
                     _log.error("cannot accept clients: %s; raise the limit of open files", error.strerror)
-                    self._reactor.later(_PAUSE_S, self._accept)
+                    self._reactor.call_later(_PAUSE_S, self._accept)
                     return
                 continue  # this client was gone before we looked
             client.setblocking(False)
             self._greet(client, f"{address[0]}:{address[1]}")
-        self._reactor.soon(self._accept)
+        self._reactor.call_soon(self._accept)

@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from tollway.edge.cause import Cause
+from tollway.edge.terminate_cause import TerminateCause
 
 
 class EdgeMetrics(Collector):
@@ -19,15 +19,15 @@ class EdgeMetrics(Collector):
 
     def __init__(self) -> None:
         self.flows_open: Counter[str] = Counter()  # by protocol
-        self.flows: Counter[tuple[str, Cause]] = Counter()  # ended, by protocol and cause
+        self.flows: Counter[tuple[str, TerminateCause]] = Counter()  # ended, by protocol and cause
         self.bytes: Counter[tuple[str, str]] = Counter()  # of ended flows, by protocol and direction
         self.refusals: Counter[tuple[str, str]] = Counter()  # by protocol and code
-        self.logins: Counter[str] = Counter()  # remembered, asked
-        self.leases: Counter[str] = Counter()  # granted, dry, stopped, unavailable, refused
+        self.logins: Counter[str] = Counter()  # cached, asked
+        self.leases: Counter[str] = Counter()  # granted, exhausted, stopped, unavailable, refused
         self.reports: Counter[str] = Counter()  # delivered, to_repeat, refused
         self.shortfall_bytes = 0
-        self.unsettled_flows = 0
-        self.unsettled_bytes = 0
+        self.quarantined_flows = 0
+        self.quarantined_bytes = 0
 
     def collect(self) -> Iterator[Metric]:
         """Render everything."""
@@ -42,7 +42,7 @@ class EdgeMetrics(Collector):
             "tollway_edge_refusals", "Requests refused, by code.", ["protocol", "code"], self.refusals
         )
         yield _singles(
-            "tollway_edge_logins", "Logins judged: remembered or asked for.", "source", self.logins
+            "tollway_edge_logins", "Logins judged: from the cache or asked for.", "source", self.logins
         )
         yield _singles("tollway_edge_leases", "Leases asked for, by outcome.", "outcome", self.leases)
         yield _singles(
@@ -52,14 +52,14 @@ class EdgeMetrics(Collector):
             "tollway_edge_shortfall_bytes", "Bytes settled that nothing covered.", self.shortfall_bytes
         )
         yield CounterMetricFamily(
-            "tollway_edge_unsettled_flows",
+            "tollway_edge_quarantined_flows",
             "Flows that cannot be settled and are kept for the operator.",
-            self.unsettled_flows,
+            self.quarantined_flows,
         )
         yield CounterMetricFamily(
-            "tollway_edge_unsettled_bytes",
+            "tollway_edge_quarantined_bytes",
             "Bytes of flows that cannot be settled and are kept for the operator.",
-            self.unsettled_bytes,
+            self.quarantined_bytes,
         )
 
 

@@ -1,6 +1,6 @@
 """The node: one edge process's listeners, gate and book, and its line to the access service.
 
-Start: the book is opened and what the process before left in it is settled, in the background; the ports
+Start: the meter file is opened and what the process before left in it is settled, in the background; the ports
 are opened; the access service is told that the node is up, and until it answers logins are refused with 503.
 Then its stream of changes is followed, and a change ends the flows it is about.
 
@@ -18,21 +18,21 @@ from typing import TYPE_CHECKING
 
 from tollway.contracts.access_pb2 import Change, Endpoint
 from tollway.contracts.errors import UnknownNode
-from tollway.edge.allowances import Allowances
-from tollway.edge.backoff import Backoff, Complaint
-from tollway.edge.cause import Cause
-from tollway.edge.door import QUIET_S, AccessDoor
+from tollway.edge.access_client import QUIET_S, AccessClient
+from tollway.edge.backoff import Backoff, RepeatedWarning
+from tollway.edge.charging import ChargingRegistry
+from tollway.edge.credential_cache import CredentialCache, affects
 from tollway.edge.gate import Gate
 from tollway.edge.guard import Guard
-from tollway.edge.hello import Hello
+from tollway.edge.handshake import Handshake
 from tollway.edge.listener import Listener
-from tollway.edge.logins import Logins, touches
-from tollway.edge.meter import Book
-from tollway.edge.policy import Policy, house_rules
+from tollway.edge.meter_file import MeterFile
+from tollway.edge.policy import Policy, default_rules
 from tollway.edge.protocols.http import HttpProxy
 from tollway.edge.protocols.socks5 import Socks5
 from tollway.edge.reactor import Reactor
 from tollway.edge.settings import EdgeSettings
+from tollway.edge.terminate_cause import TerminateCause
 from tollway.fabric.clock import Clock
 from tollway.kit.errors import Problem
 from tollway.kit.tasks import cancel, spawn
@@ -42,35 +42,41 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _CUTS = {
-    "user_suspended": Cause.ADMIN_RESET,
-    "resource_stopped": Cause.ADMIN_RESET,
-    "credential_revoked": Cause.ADMIN_RESET,
-    "resource_left": Cause.USER_REQUEST,
+    "user_suspended": TerminateCause.ADMIN_RESET,
+    "resource_stopped": TerminateCause.ADMIN_RESET,
+    "credential_revoked": TerminateCause.ADMIN_RESET,
+    "resource_left": TerminateCause.USER_REQUEST,
 }
 _SETTLE_AT_STOP_S = 5.0
 _NAMES_EVERY_S = 30.0
 
 
 class Edge:
-    """One edge worker. `node` names it to the access service and must be its own; `data` holds its meter book."""
+    """One edge worker. `node` names it to the access service and must be its own; `data` holds its meter file."""
 
     def __init__(
         self, settings: EdgeSettings, access: "AccessAsyncStub", clock: Clock, node: str, data: Path
     ) -> None:
         self._settings, self._clock, self._node = settings, clock, node
-        self._door = AccessDoor(access, node)
-        self._door.on_change = self._apply
-        self._book = Book(data / f"{node}.meter")
+        self._access = AccessClient(access, node)
+        self._access.on_change = self._apply
+        self._meter = MeterFile(data / f"{node}.meter")
         self._reactor = Reactor()
-        self._logins = Logins(door=self._door, clock=clock, refused_s=settings.refused_login_s)
-        self._allowances = Allowances(
-            door=self._door, book=self._book, reactor=self._reactor, settings=settings, clock=clock
+        self._credential_cache = CredentialCache(
+            access=self._access, clock=clock, failed_ttl_s=settings.failed_login_cache_s
+        )
+        self._charging = ChargingRegistry(
+            access=self._access,
+            meter=self._meter,
+            reactor=self._reactor,
+            settings=settings,
+            clock=clock,
         )
         self._guard = Guard(settings.allow_ranges, settings.denied_services)
         self._gate = Gate(
-            logins=self._logins,
-            allowances=self._allowances,
-            policy=Policy(house_rules(settings, self._guard)),
+            credential_cache=self._credential_cache,
+            charging=self._charging,
+            policy=Policy(default_rules(settings, self._guard)),
             reactor=self._reactor,
             settings=settings,
         )
@@ -94,21 +100,21 @@ class Edge:
         return self._socks.port
 
     async def start(self) -> None:
-        """Open the book and the ports. Raises meter.BookError or listener.ListenError with a clear sentence."""
-        self._allowances.flow_log.open()
-        alive_us = self._book.open(self._clock.now_us())
+        """Open the meter file and the ports. Raises MeterFileError or ListenError with a clear sentence."""
+        self._charging.flow_log.open()
+        alive_us = self._meter.open(self._clock.now_us())
         self._reactor.start()
         try:
             self._listen()
         except BaseException:
             self._reactor.stop()
-            self._book.close()
+            self._meter.close()
             raise
-        if found := self._allowances.recover(alive_us):
+        if found := self._charging.recover(alive_us):
             _log.warning("%d flows were cut off when this node ended; settling them", found)
         self._tasks = [
             spawn(self._follow(), f"changes for {self._node}"),
-            spawn(self._keep_book(), f"meter book of {self._node}"),
+            spawn(self._keep_book(), f"meter file of {self._node}"),
             spawn(self._keep_finding_services(), f"names of the platform's services, for {self._node}"),
         ]
 
@@ -119,17 +125,17 @@ class Edge:
         for listener, _ in self._listeners.values():
             listener.stop()
         await self._drain()
-        for flow in self._allowances.live_flows():
-            if flow.carrier is not None:
-                flow.carrier.cut(Cause.NAS_REBOOT)
-        await self._allowances.stop(_SETTLE_AT_STOP_S)
+        for flow in self._charging.live_flows():
+            if flow.owner is not None:
+                flow.owner.terminate(TerminateCause.NAS_REBOOT)
+        await self._charging.stop(_SETTLE_AT_STOP_S)
         tasks, self._tasks = self._tasks, []
         for task in tasks:
             await cancel(task)
         self._gate.stop()
         self._reactor.stop()
-        self._book.close()
-        self._allowances.flow_log.close()
+        self._meter.close()
+        self._charging.flow_log.close()
         self.ready = False
 
     def _listen(self) -> None:
@@ -137,15 +143,15 @@ class Edge:
         for protocol, (listener, port) in self._listeners.items():
             listener.start(settings.host, port, share_port=settings.share_ports)
             self._guard.deny_service(settings.host, listener.port)
-            self._door.endpoints.append(Endpoint(protocol=protocol, host=settings.host, port=listener.port))
+            self._access.endpoints.append(Endpoint(protocol=protocol, host=settings.host, port=listener.port))
 
-    def _greeter(self, protocol: Callable[[Gate, socket.socket, str], Hello]) -> "Greeter":
+    def _greeter(self, protocol: Callable[[Gate, socket.socket, str], Handshake]) -> "Greeter":
         return Greeter(self._gate, protocol)
 
     async def _drain(self) -> None:
         until = asyncio.get_running_loop().time() + self._settings.drain_s
         while asyncio.get_running_loop().time() < until and any(  # noqa: ASYNC110  flows end by themselves
-            True for _ in self._allowances.live_flows()
+            True for _ in self._charging.live_flows()
         ):
             await asyncio.sleep(0.1)
 
@@ -154,32 +160,32 @@ class Edge:
     async def _follow(self) -> None:
         """Announce the node, then follow the changes from there on, for ever."""
         await self._find_services()
-        sequence = await self._door.announce()
-        self._logins.open = self.ready = True
-        backoff, complaint = Backoff(most_s=1.0), Complaint(QUIET_S)
+        sequence = await self._access.announce()
+        self._credential_cache.open = self.ready = True
+        backoff, warning = Backoff(most_s=1.0), RepeatedWarning(QUIET_S)
         while True:
             try:
-                async for change in self._door.changes(sequence):
-                    backoff, complaint = Backoff(most_s=1.0), Complaint(QUIET_S)
+                async for change in self._access.changes(sequence):
+                    backoff, warning = Backoff(most_s=1.0), RepeatedWarning(QUIET_S)
                     if change.sequence:
                         sequence = change.sequence
                         self._apply(change)
             except UnknownNode:
                 # The service's memory is older than ours: its numbers may be, too.
-                sequence = min(sequence, await self._door.announce())
+                sequence = min(sequence, await self._access.announce())
             except Problem as problem:
-                _log.log(complaint.level(), "the stream of changes broke, is taken up again: %s", problem)
+                _log.log(warning.level(), "the stream of changes broke, is taken up again: %s", problem)
             await backoff.sleep()
 
     def _apply(self, change: Change) -> None:
         """Forget what was remembered about it, and end its flows if that is what the change says."""
-        self._logins.forget(change)
+        self._credential_cache.invalidate(change)
         cause = _CUTS.get(change.kind)
         if cause is None:
             return
-        for flow in self._allowances.live_flows():
-            if touches(change, flow.grant) and flow.carrier is not None:
-                flow.carrier.cut(cause)
+        for flow in self._charging.live_flows():
+            if affects(change, flow.grant) and flow.owner is not None:
+                flow.owner.terminate(cause)
 
     async def _find_services(self) -> None:
         """Resolve what of the platform was given by name, so that nobody is let through to it."""
@@ -201,21 +207,21 @@ class Edge:
             await self._find_services()
 
     async def _keep_book(self) -> None:
-        """Sync the book every second: the bound for what a power cut can lose. Write the flow log as often."""
+        """Sync the meter file every second: the bound for what a power cut can lose. Write the flow log as often."""
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(self._settings.book_sync_s)
-            self._allowances.flow_log.flush()
+            await asyncio.sleep(self._settings.meter_sync_s)
+            self._charging.flow_log.flush()
             try:
-                await loop.run_in_executor(None, self._book.sync, self._clock.now_us())
+                await loop.run_in_executor(None, self._meter.sync, self._clock.now_us())
             except OSError as error:
-                _log.error("the meter book cannot be synced: %s", error)
+                _log.error("the meter file cannot be synced: %s", error)
 
 
 class Greeter:
-    """Makes the protocol's hello for each client."""
+    """Makes the protocol's handshake for each client."""
 
-    def __init__(self, gate: Gate, protocol: Callable[[Gate, socket.socket, str], Hello]) -> None:
+    def __init__(self, gate: Gate, protocol: Callable[[Gate, socket.socket, str], Handshake]) -> None:
         self._gate, self._protocol = gate, protocol
 
     def __call__(self, client: socket.socket, client_address: str) -> None:

@@ -41,7 +41,7 @@ class Pipes:
         self._idle: list[Pipe] = []
         self._open = 0
 
-    def take(self) -> Pipe:
+    def acquire(self) -> Pipe:
         """Return an empty pipe. Raises OSError when there are no more files to be had."""
         if self._idle:
             return self._idle.pop()
@@ -49,7 +49,7 @@ class Pipes:
         self._open += 1
         return pipe
 
-    def give(self, pipe: Pipe) -> None:
+    def release(self, pipe: Pipe) -> None:
         """Put an empty pipe back."""
         if len(self._idle) >= _POOLED:
             self.drop(pipe)

@@ -1,6 +1,6 @@
 """A pump moves bytes one way, from a source socket to a sink socket, and counts them.
 
-Nothing is read that the allowance does not cover, so nothing is read in vain. Upwards bytes count when they
+Nothing is read that the quota does not cover, so nothing is read in vain. Upwards bytes count when they
 were read from the client, downwards when they were written to it; what is between the two, in `held`, was
 taken and is given back if it never arrives.
 
@@ -24,7 +24,7 @@ _TURN_READS = 16  # of a pipe each, at most: about a millisecond
 _FLAGS = os.SPLICE_F_MOVE | os.SPLICE_F_NONBLOCK
 
 
-class Joint(Protocol):
+class PumpOwner(Protocol):
     """What a pump is part of, and tells what happens to it."""
 
     def ended(self, pump: "Pump") -> None:
@@ -39,25 +39,26 @@ class Joint(Protocol):
         """Writing failed: the sink is gone."""
         ...
 
-    def exhausted(self, pump: "Pump") -> None:
-        """The allowance is used up."""
+    def quota_exhausted(self, pump: "Pump") -> None:
+        """The quota is used up."""
         ...
 
 
 class Pump:
-    """One direction. Its joint sets `readable` and `writable` when told so, and calls `run`."""
+    """One direction. Its owner sets `readable` and `writable` when told so, and calls `run`."""
 
     __slots__ = (
         "armed",
         "done",
-        "early",
         "eof",
         "flow",
-        "hangup",
         "held",
-        "joint",
+        "initial_data",
+        "is_upload",
         "left",
         "moved",
+        "owner",
+        "peer_finished",
         "pipe",
         "pipes",
         "reactor",
@@ -67,30 +68,29 @@ class Pump:
         "source",
         "splicing",
         "stopping",
-        "upwards",
         "waiting",
         "writable",
     )
 
     def __init__(  # noqa: PLR0913  two ends and what stands between them
         self,
-        joint: Joint,
+        owner: PumpOwner,
         flow: Flow,
         source: socket.socket,
         sink: socket.socket,
         reactor: Reactor,
         pipes: Pipes,
         *,
-        upwards: bool,
-        early: bytes = b"",
+        is_upload: bool,
+        initial_data: bytes = b"",
         left: int = -1,
     ) -> None:
-        self.joint, self.flow, self.reactor, self.pipes = joint, flow, reactor, pipes
-        self.source, self.sink, self.upwards = source, sink, upwards
-        self.early = early  # bytes that were read before the pump began; not counted yet
+        self.owner, self.flow, self.reactor, self.pipes = owner, flow, reactor, pipes
+        self.source, self.sink, self.is_upload = source, sink, is_upload
+        self.initial_data = initial_data  # bytes that were read before the pump began; not counted yet
         self.left = left  # how many more to move; -1: until the source ends
         self.readable = self.writable = True  # the first call that would block tells
-        self.hangup = False  # the source has sent its last byte, so a short read is not the end
+        self.peer_finished = False  # the source has sent its last byte, so a short read is not the end
         self.eof = self.stopping = self.done = self.waiting = self.splicing = False
         self.armed = False  # whether we are told when the sink can be written
         self.held = 0  # bytes read and not yet written: in `pipe`, `rest` or the shared buffer
@@ -107,12 +107,12 @@ class Pump:
                     return
             elif self.eof or self.stopping or not self.left:
                 self.done = True
-                self.joint.ended(self)
-            elif self.waiting or not (self.readable or self.early):
+                self.owner.ended(self)
+            elif self.waiting or not (self.readable or self.initial_data):
                 return
             elif not reads:
                 self.waiting = True
-                self.reactor.soon(self.resume)
+                self.reactor.call_soon(self.resume)
                 return
             else:
                 reads -= 1
@@ -120,27 +120,27 @@ class Pump:
                     return
 
     def resume(self) -> None:
-        """Go on after a wait for the allowance, the throttle or the others' turns."""
+        """Go on after a wait for the quota, the throttle or the others' turns."""
         self.waiting = False
         self.run()
 
     def abandon(self) -> None:
         """Stop for good. What was taken and never reached the client is given back."""
         self.done = True
-        if self.held and not self.upwards:
-            self.flow.allowance.give(self.held)
+        if self.held and not self.is_upload:
+            self.flow.quota.return_unused(self.held)
         if self.pipe is not None:
             self.pipes.drop(self.pipe)
             self.pipe = None
-        self.held, self.rest, self.early = 0, None, b""
+        self.held, self.rest, self.initial_data = 0, None, b""
 
     def _recv(self) -> bool:
         """Read what was taken into the shared buffer; tell whether to go on."""
-        size = self._take(len(self.early) or CHUNK_BYTES)
+        size = self._take(len(self.initial_data) or CHUNK_BYTES)
         if not size:
             return False
-        if self.early:
-            self.rest, self.early = self.early[:size], self.early[size:]
+        if self.initial_data:
+            self.rest, self.initial_data = self.initial_data[:size], self.initial_data[size:]
             self._count(size)
             return True
         try:
@@ -151,11 +151,11 @@ class Pump:
             return False
         except OSError:
             self._give(size)
-            self.joint.source_lost(self)
+            self.owner.source_lost(self)
             return False
         if got < size:
             self._give(size - got)
-            if not self.hangup:
+            if not self.peer_finished:
                 self.readable = (
                     False  # a short read has emptied the socket; the next event says when to go on
                 )
@@ -172,25 +172,25 @@ class Pump:
         """Move what was taken into a pipe; tell whether to go on."""
         pipes = self.pipes
         try:
-            pipe = pipes.take()
+            pipe = pipes.acquire()
         except OSError:  # no file left for a pipe: go on with copies
             self.splicing, self.moved = False, 0
             return True
         size = self._take(pipe.size)
         if not size:
-            pipes.give(pipe)
+            pipes.release(pipe)
             return False
         try:
             got = os.splice(self.source.fileno(), pipe.inlet, size, flags=_FLAGS)
         except BlockingIOError:
             self._give(size)
-            pipes.give(pipe)
+            pipes.release(pipe)
             self.readable = False
             return False
         except OSError:
             self._give(size)
-            pipes.give(pipe)
-            self.joint.source_lost(self)
+            pipes.release(pipe)
+            self.owner.source_lost(self)
             return False
         if got < size:
             self._give(size - got)
@@ -198,7 +198,7 @@ class Pump:
             self.pipe = pipe
             self._count(got)
         else:
-            pipes.give(pipe)
+            pipes.release(pipe)
             self.eof = True
         return True
 
@@ -207,7 +207,7 @@ class Pump:
         self.held = got
         if self.left > 0:
             self.left -= got
-        if self.upwards:
+        if self.is_upload:
             flow = self.flow
             flow.words[flow.bytes_in] += got
 
@@ -222,9 +222,9 @@ class Pump:
         except BlockingIOError:
             put = 0
         except OSError:
-            self.joint.sink_lost(self)
+            self.owner.sink_lost(self)
             return False
-        if put and not self.upwards:
+        if put and not self.is_upload:
             flow = self.flow
             flow.words[flow.bytes_out] += put
         self.held -= put
@@ -234,7 +234,7 @@ class Pump:
         self.rest = None
         if pipe is not None:
             self.pipe = None
-            self.pipes.give(pipe)
+            self.pipes.release(pipe)
         elif self.moved >= _SPLICE_AFTER_BYTES:
             self.splicing = True
         return True
@@ -252,30 +252,30 @@ class Pump:
     # ── what may be moved ───────────────────────────────────────────────────────────────────────────
 
     def _take(self, want: int) -> int:
-        """Take up to `want` bytes from throttle and allowance; 0 means that this pump waits or is over."""
+        """Take up to `want` bytes from throttle and quota; 0 means that this pump waits or is over."""
         if 0 < self.left < want:
             want = self.left
-        allowance = self.flow.allowance
-        bucket = allowance.bucket
+        quota = self.flow.quota
+        bucket = quota.bucket
         if bucket is not None:
             want = bucket.take(want)
             if not want:
                 self.waiting = True
-                self.reactor.later(bucket.wait_s(), self.resume)
+                self.reactor.call_later(bucket.wait_s(), self.resume)
                 return 0
-        size = allowance.take(want)
+        size = quota.take(want)
         if bucket is not None and size < want:
-            bucket.give(want - size)
+            bucket.return_unused(want - size)
         if not size:
-            if allowance.dry:
-                self.joint.exhausted(self)
+            if quota.exhausted:
+                self.owner.quota_exhausted(self)
             else:
                 self.waiting = True
-                allowance.wait(self.resume)
+                quota.wait(self.resume)
         return size
 
     def _give(self, unused: int) -> None:
-        allowance = self.flow.allowance
-        allowance.give(unused)
-        if allowance.bucket is not None:
-            allowance.bucket.give(unused)
+        quota = self.flow.quota
+        quota.return_unused(unused)
+        if quota.bucket is not None:
+            quota.bucket.return_unused(unused)

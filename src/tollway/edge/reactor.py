@@ -44,7 +44,7 @@ class Watcher(Protocol):
         ...
 
 
-class Timed(Protocol):
+class HasDeadline(Protocol):
     """Something that must have moved by `deadline` (a moment of `time.monotonic()`)."""
 
     @property
@@ -64,9 +64,9 @@ class Reactor:
         self.now = time.monotonic()
         self._epoll = select.epoll()
         self._watchers: dict[int, Watcher] = {}
-        self._timed: set[Timed] = set()
-        self._unheard: set[int] = set()
-        self._soon: deque[Callable[[], None]] = deque()
+        self._timed: set[HasDeadline] = set()
+        self._pending: set[int] = set()
+        self._calls: deque[Callable[[], None]] = deque()
         self._closing: list[socket.socket] = []
         self._waking = False
         self._turn: asyncio.Handle | None = None
@@ -98,29 +98,29 @@ class Reactor:
         """Tell also when the socket can be written: at once if it can be now."""
         self._epoll.modify(sock.fileno(), _EVERYTHING)
 
-    def hand_over(self, sock: socket.socket, watcher: Watcher) -> None:
+    def transfer_and_rearm(self, sock: socket.socket, watcher: Watcher) -> None:
         """Let another watcher be told from now on, beginning with what there is to read already."""
         fd = sock.fileno()
         self._watchers[fd] = watcher
         self._epoll.modify(fd, _INPUT)
 
-    def hand_on(self, sock: socket.socket, watcher: Watcher) -> None:
-        """Let another watcher be told what happens from now on: everything before was heard, or is `unheard`."""
+    def transfer(self, sock: socket.socket, watcher: Watcher) -> None:
+        """Let another watcher be told what happens from now on: everything before was heard, or is `pending`."""
         fd = sock.fileno()
         self._watchers[fd] = watcher
-        if fd in self._unheard:
-            self._unheard.discard(fd)
+        if fd in self._pending:
+            self._pending.discard(fd)
             self._epoll.modify(fd, _EVERYTHING)
 
-    def unheard(self, fd: int) -> None:
+    def mark_pending(self, fd: int) -> None:
         """Note that a watcher was told of something that it leaves to the next one."""
-        self._unheard.add(fd)
+        self._pending.add(fd)
 
     def close(self, sock: socket.socket) -> None:
         """Close a socket after the events at hand; nobody is told of it any more."""
         fd = sock.fileno()
         self._watchers.pop(fd, None)
-        self._unheard.discard(fd)
+        self._pending.discard(fd)
         self._closing.append(sock)
         if not self._waking:
             self._schedule()
@@ -129,20 +129,20 @@ class Reactor:
         """Tell whether the socket still has a watcher."""
         return sock.fileno() in self._watchers
 
-    def soon(self, call: Callable[[], None]) -> None:
+    def call_soon(self, call: Callable[[], None]) -> None:
         """Call after the events at hand, before new ones: for one that has more to do than its turn allows."""
-        self._soon.append(call)
+        self._calls.append(call)
         self._schedule()
 
-    def later(self, delay_s: float, call: Callable[[], None]) -> None:
+    def call_later(self, delay_s: float, call: Callable[[], None]) -> None:
         """Call once after a delay."""
         self._loop.call_later(delay_s, self._guarded, call)
 
-    def time(self, timed: Timed) -> None:
+    def add_deadline(self, timed: HasDeadline) -> None:
         """Call `timed.expired()` within half a second after its deadline, until `untime`."""
         self._timed.add(timed)
 
-    def untime(self, timed: Timed) -> None:
+    def remove_deadline(self, timed: HasDeadline) -> None:
         """Forget a deadline."""
         self._timed.discard(timed)
 
@@ -170,7 +170,7 @@ class Reactor:
     def _run_soon(self) -> None:
         self._turn = None
         self._look_at_the_clock()
-        calls, self._soon = self._soon, deque()
+        calls, self._calls = self._calls, deque()
         for call in calls:
             self._guarded(call)
         self._close_files()

@@ -2,23 +2,23 @@
 
 A tunnel is two pumps and two sockets. Half-close is passed on: when one side has finished, the other is told
 and may still talk. Losing the client ends the flow at once (Lost-Carrier); losing the origin ends it after
-what the origin sent was delivered. A used-up allowance stops both pumps, and what they hold, which was paid
+what the origin sent was delivered. A used-up quota stops both pumps, and what they hold, which was paid
 for, still arrives.
 """
 
 import contextlib
 import socket
 
-from tollway.edge.cause import Cause
-from tollway.edge.flow import Carrier, Flow
+from tollway.edge.flow import Flow, FlowOwner
 from tollway.edge.gate import Gate
 from tollway.edge.pump import CHUNK_BYTES, SCRATCH, Pump
 from tollway.edge.reactor import ERROR, FINISHED, READABLE, WRITABLE, Reactor
+from tollway.edge.terminate_cause import TerminateCause
 
 _TURN_READS = 16
 
 
-class Tunnel(Carrier):
+class Tunnel(FlowOwner):
     """Two sockets and the pumps between them."""
 
     __slots__ = (
@@ -46,33 +46,33 @@ class Tunnel(Carrier):
     ) -> None:
         self.gate, self.flow, self.client, self.origin = gate, flow, client, origin
         self.closed = False
-        self.cause = Cause.USER_REQUEST
+        self.cause = TerminateCause.USER_REQUEST
         self.client_fd = client.fileno()
         self.patience_s = gate.settings.idle_timeout_s
         reactor, pipes = gate.reactor, gate.pipes
-        self.up = Pump(self, flow, client, origin, reactor, pipes, upwards=True, early=early_up)
-        self.down = Pump(self, flow, origin, client, reactor, pipes, upwards=False, early=early_down)
+        self.up = Pump(self, flow, client, origin, reactor, pipes, is_upload=True, initial_data=early_up)
+        self.down = Pump(self, flow, origin, client, reactor, pipes, is_upload=False, initial_data=early_down)
         self.deadline = reactor.now + self.patience_s
-        flow.carrier = self
-        reactor.hand_on(client, self)
-        reactor.hand_on(origin, self)
-        reactor.time(self)
+        flow.owner = self
+        reactor.transfer(client, self)
+        reactor.transfer(origin, self)
+        reactor.add_deadline(self)
         self.up.readable = self.down.readable = False
 
     def start(self) -> None:
         """Move what was read already; the reactor tells the rest."""
-        if self.up.early:
+        if self.up.initial_data:
             self.up.run()
-        if self.down.early and not self.closed:
+        if self.down.initial_data and not self.closed:
             self.down.run()
 
     def ready(self, fd: int, mask: int) -> None:
         """One of the sockets can go on."""
         reads, writes = (self.up, self.down) if fd == self.client_fd else (self.down, self.up)
         if mask & FINISHED:
-            reads.hangup = True
+            reads.peer_finished = True
             if mask & ERROR and reads is self.up:
-                self.close(Cause.LOST_CARRIER)
+                self.close(TerminateCause.LOST_CARRIER)
                 return
         self.deadline = self.gate.reactor.now + self.patience_s
         if mask & READABLE and not reads.readable:
@@ -84,13 +84,13 @@ class Tunnel(Carrier):
 
     def expired(self) -> None:
         """Nothing has moved for too long."""
-        self.close(Cause.IDLE_TIMEOUT if self.cause is Cause.USER_REQUEST else self.cause)
+        self.close(TerminateCause.IDLE_TIMEOUT if self.cause is TerminateCause.USER_REQUEST else self.cause)
 
     def failed(self) -> None:
         """End it after a bug."""
-        self.close(Cause.NAS_ERROR)
+        self.close(TerminateCause.NAS_ERROR)
 
-    def cut(self, cause: Cause) -> None:
+    def terminate(self, cause: TerminateCause) -> None:
         """End it now."""
         self.close(cause)
 
@@ -111,7 +111,7 @@ class Tunnel(Carrier):
     def source_lost(self, pump: Pump) -> None:
         """A lost client ends everything; a lost origin has nothing more to say."""
         if pump is self.up:
-            self.close(Cause.LOST_CARRIER)
+            self.close(TerminateCause.LOST_CARRIER)
         else:
             pump.done = True
             self._finish()
@@ -119,20 +119,20 @@ class Tunnel(Carrier):
     def sink_lost(self, pump: Pump) -> None:
         """A lost client ends everything; an origin that does not listen may still be talking."""
         if pump is self.down:
-            self.close(Cause.LOST_CARRIER)
+            self.close(TerminateCause.LOST_CARRIER)
             return
         pump.abandon()
         if self.down.done:
             self._finish()
 
-    def exhausted(self, pump: Pump) -> None:  # noqa: ARG002  whichever noticed, both stop
+    def quota_exhausted(self, pump: Pump) -> None:  # noqa: ARG002  whichever noticed, both stop
         """Carry nothing new; deliver what is held, which was paid for."""
-        self.cause = Cause.QUOTA
+        self.cause = TerminateCause.QUOTA
         for each in (self.up, self.down):
             each.stopping = True
-            self.gate.reactor.soon(each.resume)
+            self.gate.reactor.call_soon(each.resume)
 
-    def close(self, cause: Cause) -> None:
+    def close(self, cause: TerminateCause) -> None:
         """Close both sockets now."""
         if self._end(cause):
             self.gate.reactor.close(self.client)
@@ -143,22 +143,22 @@ class Tunnel(Carrier):
             if self.up.eof:
                 self.gate.reactor.close(self.client)
             else:
-                Farewell(self.gate, self.client)
+                LingeringClose(self.gate, self.client)
 
-    def _end(self, cause: Cause) -> bool:
+    def _end(self, cause: TerminateCause) -> bool:
         if self.closed:
             return False
         self.closed = True
         self.up.abandon()
         self.down.abandon()
         reactor = self.gate.reactor
-        reactor.untime(self)
+        reactor.remove_deadline(self)
         reactor.close(self.origin)
         self.gate.close(self.flow, cause)
         return True
 
 
-class Farewell:
+class LingeringClose:
     """Says that we are done and reads on for a moment, uncharged, until the client is done too.
 
     Closing a socket with unread bytes makes the kernel send a reset, which may overtake our last words.
@@ -175,8 +175,8 @@ class Farewell:
         except OSError:
             self._reactor.close(sock)
             return
-        self._reactor.hand_over(sock, self)
-        self._reactor.time(self)
+        self._reactor.transfer_and_rearm(sock, self)
+        self._reactor.add_deadline(self)
         self._read_on()
 
     def ready(self, fd: int, mask: int) -> None:  # noqa: ARG002
@@ -185,7 +185,7 @@ class Farewell:
 
     def expired(self) -> None:
         """Enough."""
-        self._reactor.untime(self)
+        self._reactor.remove_deadline(self)
         if self._reactor.is_open(self._sock):
             self._reactor.close(self._sock)
 
@@ -204,4 +204,4 @@ class Farewell:
         except OSError:
             self.expired()
             return
-        self._reactor.soon(self._read_on)
+        self._reactor.call_soon(self._read_on)

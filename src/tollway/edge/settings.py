@@ -51,18 +51,20 @@ class EdgeSettings(BaseModel):
     lease_span_s: float = Field(
         10, gt=0, description="A lease should last about this long at the present rate"
     )
-    lease_linger_s: float = Field(2, ge=0, description="A lease without a flow is given back after this")
-    lease_touch_s: float = Field(
+    lease_idle_s: float = Field(2, ge=0, description="A lease without a flow is given back after this")
+    lease_keepalive_s: float = Field(
         240, gt=0, description="A lease is reported on at least this often, to keep it alive"
     )
     report_interval_s: float = Field(5, gt=0, description="Interim reports while a flow is active")
     stop_delay_s: float = Field(0.2, ge=0, description="Ended flows are gathered this long into one report")
-    book_sync_s: float = Field(
-        1, gt=0, description="The meter book is synced this often: the bound for a power cut"
+    meter_sync_s: float = Field(
+        1, gt=0, description="The meter file is synced this often: the bound for a power cut"
     )
     flow_log: str = Field("stderr", description="Where a line per ended flow goes: stderr, off, or a file")
-    refused_login_s: float = Field(2, ge=0, description="How long a refused login is remembered")
-    dry_s: float = Field(0.5, gt=0, description="How long an exhausted allowance is not asked for again")
+    failed_login_cache_s: float = Field(2, ge=0, description="How long a refused login is remembered")
+    exhausted_retry_s: float = Field(
+        0.5, gt=0, description="How long an exhausted quota is not asked for again"
+    )
     drain_s: float = Field(0, ge=0, description="How long live flows may go on after a stop was asked for")
 
     @field_validator("allow_ranges")

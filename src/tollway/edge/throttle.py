@@ -33,7 +33,7 @@ class TokenBucket:
         self._tokens -= taken
         return taken
 
-    def give(self, unused: int) -> None:
+    def return_unused(self, unused: int) -> None:
         """Put back what did not move."""
         self._tokens += unused
 

@@ -25,7 +25,7 @@ class Username(NamedTuple):
 
 
 def parse_username(text: str) -> Username | Refusal:
-    """Read a username, or say why it is refused: NO_EXIT for a place, as the direct upstream has none."""
+    """Read a username, or say why it is refused: NO_EXIT for a place, as the direct exit has none."""
     if not text or len(text.encode()) > _MAX_BYTES:
         return BAD_USERNAME
     if "-" not in text:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tollway.edge.backoff import Backoff, Complaint
+from tollway.edge.backoff import Backoff, RepeatedWarning
 
 
 async def test_each_wait_is_longer_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,6 +27,6 @@ def test_a_failure_is_a_remark_at_first_and_then_a_warning_now_and_then(
 ) -> None:
     times = iter([100.0, 100.0, 107.9, 108.1, 109.0, 168.0, 168.2])  # the first is when it begins
     monkeypatch.setattr(time, "monotonic", lambda: next(times))
-    complaint = Complaint(quiet_s=8.0)
-    loud = [complaint.level() == logging.WARNING for _ in range(6)]
+    warning = RepeatedWarning(quiet_s=8.0)
+    loud = [warning.level() == logging.WARNING for _ in range(6)]
     assert loud == [False, False, True, False, False, True]

@@ -3,33 +3,33 @@
 import json
 from pathlib import Path
 
-from tests.kit.allowances import bench
 from tests.kit.fake_access import FakeAccess
-from tollway.edge.cause import Cause
+from tests.kit.quotas import bench
+from tollway.edge.terminate_cause import TerminateCause
 
 
 async def test_a_line_says_who_moved_how_much_and_why_it_ended(tmp_path: Path) -> None:
     access = FakeAccess()
     access.add()
     async with bench(tmp_path, access, flow_log=str(tmp_path / "flows.log")) as here:
-        log = here.allowances.flow_log
+        log = here.charging.flow_log
         log.open()
         flow = here.flow()
         flow.slot.target = "example.com:443"
-        flow.heard(70)
-        flow.said(30)
-        here.allowances.end(flow, Cause.QUOTA)
+        flow.count_in(70)
+        flow.count_out(30)
+        here.charging.end(flow, TerminateCause.QUOTA)
         log.close()
     (line,) = [json.loads(line) for line in (tmp_path / "flows.log").read_text().splitlines()]
     assert line["session_id"] == flow.session_id
-    told = ("event", "protocol", "client", "bytes_in", "bytes_out", "cause", "target")
-    assert [line[name] for name in told] == [
+    shown = ("event", "protocol", "client", "bytes_in", "bytes_out", "cause", "target")
+    assert [line[name] for name in shown] == [
         "flow ended",
         "connect",
         "192.0.2.1:4711",
         70,
         30,
-        Cause.QUOTA.label,
+        TerminateCause.QUOTA.label,
         "example.com:443",
     ]
 
@@ -38,6 +38,6 @@ async def test_off_keeps_nothing(tmp_path: Path) -> None:
     access = FakeAccess()
     access.add()
     async with bench(tmp_path, access, flow_log="off") as here:
-        here.allowances.end(here.flow(), Cause.USER_REQUEST)
-        here.allowances.flow_log.close()
+        here.charging.end(here.flow(), TerminateCause.USER_REQUEST)
+        here.charging.flow_log.close()
     assert not (tmp_path / "flows.log").exists()

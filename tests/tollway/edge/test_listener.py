@@ -11,7 +11,7 @@ import pytest
 from tests.kit.edges import Client, running_edge, until, world
 from tests.kit.fake_access import FakeAccess
 from tollway.edge.listener import Listener, ListenError
-from tollway.edge.meter import BookError
+from tollway.edge.meter_file import MeterFileError
 from tollway.edge.reactor import Reactor
 
 
@@ -77,7 +77,7 @@ async def test_workers_may_share_a_port(reactor: Reactor) -> None:
 async def test_an_edge_that_cannot_listen_leaves_nothing_open(tmp_path: Path) -> None:
     access = FakeAccess()
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        for _ in range(2):  # the book is free again after the first failure
+        for _ in range(2):  # the meter file is free again after the first failure
             with pytest.raises(ListenError):
                 async with running_edge(tmp_path, access, http_port=taken.getsockname()[1]):
                     pass
@@ -86,7 +86,7 @@ async def test_an_edge_that_cannot_listen_leaves_nothing_open(tmp_path: Path) ->
 async def test_two_edges_of_one_name_do_not_start(tmp_path: Path) -> None:
     access = FakeAccess()
     async with running_edge(tmp_path, access):
-        with pytest.raises(BookError, match="give every edge its own node name"):
+        with pytest.raises(MeterFileError, match="give every edge its own node name"):
             async with running_edge(tmp_path, access):
                 pass
 

@@ -11,7 +11,7 @@ import pytest
 from tests.kit.edges import Client, World, echo, flood, pattern, running_edge, until, web, world
 from tests.kit.fake_access import FakeAccess
 from tests.tollway.edge.test_guard import own_addresses
-from tollway.edge import door
+from tollway.edge import access_client
 
 MB = 1_000_000
 
@@ -360,7 +360,7 @@ async def test_an_edge_that_was_stopped_for_too_long_moves_not_a_byte_more(tmp_p
         client = await here.tunnel()
         reading = asyncio.ensure_future(client.rest())
         await asyncio.sleep(0.2)
-        (flow,) = here.edge._allowances.live_flows()
+        (flow,) = here.edge._charging.live_flows()
         moved = flow.input_octets + flow.output_octets
         time.sleep(2.5)  # everything stands still
         access.take_back()
@@ -422,7 +422,7 @@ async def test_a_service_that_is_still_starting_is_no_reason_for_a_warning(
     quiet_s: float,
     warnings: int,
 ) -> None:
-    monkeypatch.setattr(door, "QUIET_S", quiet_s)
+    monkeypatch.setattr(access_client, "QUIET_S", quiet_s)
     caplog.set_level(logging.INFO, "tollway.edge")
     access = FakeAccess(unavailable=True)
     access.add()
@@ -430,6 +430,6 @@ async def test_a_service_that_is_still_starting_is_no_reason_for_a_warning(
         await asyncio.sleep(1.0)
         access.unavailable = False
         await until(lambda: edge.ready)
-    told = [record.levelno for record in caplog.records if "does not know this node" in record.message]
-    assert len(told) > 2
-    assert told.count(logging.WARNING) == warnings
+    levels = [record.levelno for record in caplog.records if "does not know this node" in record.message]
+    assert len(levels) > 2
+    assert levels.count(logging.WARNING) == warnings

@@ -80,13 +80,13 @@ async def test_the_next_watcher_is_told_only_what_was_left_to_it(
     fd = reactor.watch(here, first)
     there.send(b"a")
     await until(lambda: first.masks)
-    reactor.hand_on(here, second)  # the first has heard it
+    reactor.transfer(here, second)  # the first has heard it
     await asyncio.sleep(0.02)
     assert second.masks == []
     there.send(b"b")
     await until(lambda: second.masks)
-    reactor.unheard(fd)
-    reactor.hand_on(here, third)
+    reactor.mark_pending(fd)
+    reactor.transfer(here, third)
     await until(lambda: third.masks)
     assert third.masks[0] & READABLE
     there.close()
@@ -114,7 +114,7 @@ async def test_the_next_watcher_is_told_what_is_there_already(
     reactor.watch(here, first)
     there.send(b"unread")
     await until(lambda: first.masks)
-    reactor.hand_over(here, second)
+    reactor.transfer_and_rearm(here, second)
     await until(lambda: second.masks)
     assert len(first.masks) == 1
     here.close()
@@ -156,9 +156,9 @@ async def test_deadlines_are_noticed_and_can_be_forgotten(reactor: Reactor) -> N
     due, moved, forgotten = Noted(), Noted(), Noted()
     for timed in (due, moved, forgotten):
         timed.deadline = monotonic() + 0.1
-        reactor.time(timed)
+        reactor.add_deadline(timed)
     moved.deadline += 1_000
-    reactor.untime(forgotten)
+    reactor.remove_deadline(forgotten)
     await until(lambda: due.expirations)
     await asyncio.sleep(0.6)
     assert (due.expirations, moved.expirations, forgotten.expirations) == (1, 0, 0)
@@ -167,9 +167,9 @@ async def test_deadlines_are_noticed_and_can_be_forgotten(reactor: Reactor) -> N
 async def test_work_put_off_is_done_soon_and_in_order(reactor: Reactor) -> None:
     done: list[int] = []
     for number in range(5):
-        reactor.soon(lambda number=number: done.append(number))
-    reactor.soon(lambda: 1 / 0)
-    reactor.later(0.05, lambda: done.append(5))
+        reactor.call_soon(lambda number=number: done.append(number))
+    reactor.call_soon(lambda: 1 / 0)
+    reactor.call_later(0.05, lambda: done.append(5))
     assert done == []
     await until(lambda: len(done) == 6)
     assert done == [0, 1, 2, 3, 4, 5]

@@ -209,13 +209,13 @@ async def test_a_slow_reader_among_fast_ones_delays_nobody(tmp_path: Path) -> No
 
 def test_the_first_pipes_are_large_and_later_ones_leave_service_for_others() -> None:
     pipes = Pipes()
-    taken = [pipes.take() for _ in range(150)]
+    taken = [pipes.acquire() for _ in range(150)]
     sizes = [pipe.size for pipe in taken]
     assert sizes == sorted(sizes, reverse=True)
     assert sum(sizes) <= 64 * 1024 * 1024  # what a user without privileges may have
     for pipe in taken:
-        pipes.give(pipe)
-    assert pipes.take().size == max(sizes)
+        pipes.release(pipe)
+    assert pipes.acquire().size == max(sizes)
     pipes.close()
 
 
@@ -228,7 +228,7 @@ def test_a_system_that_grants_no_large_pipe_is_served_by_small_ones(monkeypatch:
         return real(fd, command, *more)
 
     monkeypatch.setattr(fcntl, "fcntl", refused)
-    pipe = Pipes().take()
+    pipe = Pipes().acquire()
     assert pipe.size >= 4096
     assert os.write(pipe.inlet, b"works") == 5
     pipe.close()
@@ -240,7 +240,7 @@ async def test_without_a_file_left_for_a_pipe_bytes_are_copied(
     def none_left(_: Pipes) -> Pipe:
         raise OSError(24, "Too many open files")
 
-    monkeypatch.setattr(Pipes, "take", none_left)
+    monkeypatch.setattr(Pipes, "acquire", none_left)
     async with world(tmp_path, echo) as here:
         client = await here.tunnel()
         data = pattern(2 * MB)

@@ -27,7 +27,7 @@ def test_a_burst_and_then_the_rate(clock: list[float]) -> None:
 def test_what_did_not_move_is_given_back(clock: list[float]) -> None:
     bucket = TokenBucket(1_000_000)
     taken = bucket.take(100_000)
-    bucket.give(taken - 1)
+    bucket.return_unused(taken - 1)
     assert bucket.take(10**9) == 249_999
 
 
@@ -38,7 +38,7 @@ def test_trickles_are_saved_up(clock: list[float]) -> None:
     assert bucket.take(65_536) == 0
     clock[0] += bucket.wait_s()
     assert bucket.take(65_536) >= 4_095
-    bucket.give(100)
+    bucket.return_unused(100)
     assert bucket.take(50) == 50  # a small wish needs no saving
 
 

@@ -2,22 +2,22 @@
 
 from collections.abc import Iterable
 
-from tollway.edge.policy.attempt import Attempt, Moment
+from tollway.edge.policy.rule import RequestContext, Stage
 from tollway.edge.refusal import DENIED_DOMAIN, Refusal
 
 
 class DomainRule:
     """Refuses names in a set of domains, by walking up the name's labels."""
 
-    moment = Moment.TARGET
+    stage = Stage.TARGET
 
     def __init__(self, denied: Iterable[str]) -> None:
         self._denied = frozenset(domain.strip(".").lower() for domain in denied)
 
-    def judge(self, attempt: Attempt) -> Refusal | None:
+    def check(self, context: RequestContext) -> Refusal | None:
         if not self._denied:
             return None
-        name = attempt.host.rstrip(".").lower()
+        name = context.host.rstrip(".").lower()
         while name:
             if name in self._denied:
                 return DENIED_DOMAIN

@@ -2,17 +2,17 @@
 
 from collections.abc import Iterable
 
-from tollway.edge.policy.attempt import Attempt, Moment
+from tollway.edge.policy.rule import RequestContext, Stage
 from tollway.edge.refusal import DENIED_PORT, Refusal
 
 
 class PortRule:
     """Refuses targets on the listed ports."""
 
-    moment = Moment.TARGET
+    stage = Stage.TARGET
 
     def __init__(self, denied: Iterable[int]) -> None:
         self._denied = frozenset(denied)
 
-    def judge(self, attempt: Attempt) -> Refusal | None:
-        return DENIED_PORT if attempt.port in self._denied else None
+    def check(self, context: RequestContext) -> Refusal | None:
+        return DENIED_PORT if context.port in self._denied else None

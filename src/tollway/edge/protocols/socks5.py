@@ -1,6 +1,6 @@
 """SOCKS5 with a username and a password (RFC 1928, RFC 1929), CONNECT only.
 
-The story is the one that every protocol tells: hello → gate → relay. `told` is called when the client has
+The story is the one that every protocol tells: handshake → gate → relay. `told` is called when the client has
 said more; each state is a method of the same name and reads one message:
 
     greeting   the methods it can do         → password, or goodbye
@@ -19,67 +19,69 @@ accepted; nothing before, and nothing of a flow that was refused.
 import socket
 from collections.abc import Callable
 
-from tollway.edge.cause import Cause
 from tollway.edge.gate import Gate
-from tollway.edge.hello import Hello
+from tollway.edge.handshake import Handshake
 from tollway.edge.refusal import BAD_CREDENTIALS, BAD_REQUEST, BAD_USERNAME, Refusal
+from tollway.edge.terminate_cause import TerminateCause
 from tollway.wire import socks5 as wire
 
 
-class Socks5(Hello):
+class Socks5(Handshake):
     """A SOCKS5 client, from its first byte until its tunnel stands."""
 
-    __slots__ = ("_heard", "_objection", "_state")
+    __slots__ = ("_bytes_in", "_refusal", "_state")
 
     def __init__(self, gate: Gate, client: socket.socket, client_address: str) -> None:
-        self._heard = 0
-        self._objection: Refusal | None = None
+        self._bytes_in = 0
+        self._refusal: Refusal | None = None
         self._state: Callable[[], bool] = self.greeting
         super().__init__(gate, client, client_address, "socks5")
 
-    def told(self) -> None:
+    def on_data(self) -> None:
         """Read message after message, until one is incomplete or something has to be waited for."""
         try:
             while self._state():
                 pass
         except wire.BadMessage:
-            self.hang_up(Cause.USER_REQUEST)
+            self.close(TerminateCause.USER_REQUEST)
 
     # ── the states ──────────────────────────────────────────────────────────────────────────────────
 
     def greeting(self) -> bool:
         """The client lists the methods it can do: it must know passwords."""
-        greeting = wire.read_greeting(self.unread)
+        greeting = wire.read_greeting(self.buffer)
         if greeting is None:
             return False
-        self._understood(greeting.size)
+        self._consume(greeting.size)
         if wire.Method.PASSWORD not in greeting.methods:
-            if self.say(wire.write_method(wire.Method.NONE_ACCEPTABLE)):
-                self.leave(Cause.USER_REQUEST)
+            if self.send(wire.write_method(wire.Method.NONE_ACCEPTABLE)):
+                self.close_gracefully(TerminateCause.USER_REQUEST)
             return False
         self._state = self.login
-        return self.say(wire.write_method(wire.Method.PASSWORD))
+        return self.send(wire.write_method(wire.Method.PASSWORD))
 
     def login(self) -> bool:
         """The client says who it is; from here on a flow pays for what was heard and said."""
-        login = wire.read_login(self.unread)
+        login = wire.read_login(self.buffer)
         if login is not None:
-            self._understood(login.size)
-            self.identify(login.username, login.password, self._heard, self._welcome)
+            self._consume(login.size)
+            self.authenticate(login.username, login.password, self._bytes_in, self._welcome)
         return False
 
     def request(self) -> bool:
         """The client says where it wants to go."""
-        request = wire.read_request(self.unread)
+        request = wire.read_request(self.buffer)
         if request is None:
             return False
-        self._understood(request.size)
-        if self._objection is not None:
-            self.refuse(self._objection)
+        self._consume(request.size)
+        if self._refusal is not None:
+            self.refuse(self._refusal)
         elif request.refused is not wire.Reply.SUCCEEDED:
-            self.pay(request.size, lambda: self.last_word(wire.write_reply(request.refused), BAD_REQUEST))
+            self.charge(
+                request.size, lambda: self.send_and_close(wire.write_reply(request.refused), BAD_REQUEST)
+            )
         else:
-            self.pay(request.size, lambda: self.reach(request.host, request.port, self._reached))
+            self.charge(request.size, lambda: self.connect(request.host, request.port, self._reached))
         return False
 
     # ── between the states ──────────────────────────────────────────────────────────────────────────
@@ -87,25 +89,25 @@ class Socks5(Hello):
     def refuse(self, why: Refusal) -> None:
         """Say no in the words of the present state."""
         if self._state != self.login:
-            self.last_word(wire.write_reply(why.reply), why)
+            self.send_and_close(wire.write_reply(why.reply), why)
         elif why in _LOGIN_FAILURES:
-            self.last_word(wire.write_login(accepted=False), why)
+            self.send_and_close(wire.write_login(accepted=False), why)
         else:
-            self._objection = why
+            self._refusal = why
             self._state = self.request
-            if self.say(wire.write_login(accepted=True)):
-                self.go_on()
+            if self.send(wire.write_login(accepted=True)):
+                self.resume()
 
     def _welcome(self) -> None:
         self._state = self.request
-        self.answer(wire.write_login(accepted=True), self.go_on)
+        self.charge_and_send(wire.write_login(accepted=True), self.resume)
 
     def _reached(self, origin: socket.socket) -> None:
-        self.answer(wire.write_reply(wire.Reply.SUCCEEDED), lambda: self.relay(origin))
+        self.charge_and_send(wire.write_reply(wire.Reply.SUCCEEDED), lambda: self.relay(origin))
 
-    def _understood(self, size: int) -> None:
-        self._heard += size
-        self.unread = self.unread[size:]
+    def _consume(self, size: int) -> None:
+        self._bytes_in += size
+        self.buffer = self.buffer[size:]
 
 
 _LOGIN_FAILURES = (BAD_CREDENTIALS, BAD_USERNAME)

@@ -591,12 +591,12 @@ async def test_bytes_behind_a_refused_request_are_neither_carried_nor_charged(tm
 
 async def test_a_client_that_leaves_in_the_middle_of_an_upload_ends_its_flow(tmp_path: Path) -> None:
     async with world(tmp_path, web) as here:
-        for framing, begun in (
+        for framing, started in (
             ("Content-Length: 1000", bytes(10)),
             ("Transfer-Encoding: chunked", b"5\r\nab"),
         ):
             client = await here.client()
-            await client.send(here.get("/", framing, method="POST") + begun)
+            await client.send(here.get("/", framing, method="POST") + started)
             await asyncio.sleep(0.05)
             await client.close()
         await here.settled()

@@ -9,7 +9,6 @@ import socket
 from typing import Protocol
 
 from tollway.edge import refusal
-from tollway.edge.cause import Cause
 from tollway.edge.flow import Flow
 from tollway.edge.gate import Gate
 from tollway.edge.protocols.http.response import Response
@@ -18,12 +17,13 @@ from tollway.edge.pump import Pump
 from tollway.edge.reactor import ERROR, FINISHED, READABLE, WRITABLE
 from tollway.edge.refusal import Refusal
 from tollway.edge.relay import Tunnel
+from tollway.edge.terminate_cause import TerminateCause
 from tollway.wire.http1 import Framing, RequestHead, RequestReader
 
 _REPEATABLE = frozenset((b"GET", b"HEAD", b"OPTIONS"))
 
 
-class Asking(Protocol):
+class ExchangeOwner(Protocol):
     """Whose requests an exchange carries, and who decides what comes next: the client's side of the proxy."""
 
     gate: Gate
@@ -31,18 +31,18 @@ class Asking(Protocol):
     client: socket.socket
     reader: RequestReader  # holds the chunks of a request's body
     exchange: "Exchange | None"
-    missed: bool
+    more_to_read: bool
     deadline: float
 
-    def next_request(self, unread: bytes) -> None:
-        """All was said; `unread` is what the client said behind the request."""
+    def next_request(self, leftover: bytes) -> None:
+        """All was said; `leftover` is what the client said behind the request."""
         ...
 
-    def try_again(self, unread: bytes) -> None:
+    def retry(self, leftover: bytes) -> None:
         """The connection was dead before the origin heard anything."""
         ...
 
-    def hand_over(self) -> socket.socket:
+    def detach_client(self) -> socket.socket:
         """Give the client away."""
         ...
 
@@ -50,11 +50,11 @@ class Asking(Protocol):
         """Say why not, and close."""
         ...
 
-    def leave(self, cause: Cause) -> None:
+    def close_gracefully(self, cause: TerminateCause) -> None:
         """Close after what was said has arrived."""
         ...
 
-    def hang_up(self, cause: Cause) -> None:
+    def close(self, cause: TerminateCause) -> None:
         """Close now."""
         ...
 
@@ -73,28 +73,30 @@ class Exchange:
         "gate",
         "head",
         "host",
+        "leftover",
         "origin",
         "port",
         "proxy",
         "response",
-        "unread",
         "uploaded",
     )
 
-    def __init__(self, proxy: Asking, origin: socket.socket, host: str, port: int, *, used: bool) -> None:
+    def __init__(
+        self, proxy: ExchangeOwner, origin: socket.socket, host: str, port: int, *, used: bool
+    ) -> None:
         assert proxy.flow is not None
         self.proxy, self.flow, self.gate = proxy, proxy.flow, proxy.gate
         self.client, self.origin, self.host, self.port = proxy.client, origin, host, port
         self.head: RequestHead | None = None
         self.busy = False
         self.uploaded = True  # the request was passed on to its last byte
-        self.unread = b""  # what the client said behind this request
+        self.leftover = b""  # what the client said behind this request
         self.response = Response(self)
         self._unsent = b""  # of the request's head, for the origin
         self._up: Pump | ChunkedUpload | None = None
         self._used = used  # the connection has carried a request before
         self._closed = False
-        self.gate.reactor.hand_over(origin, self)
+        self.gate.reactor.transfer_and_rearm(origin, self)
 
     # ── events ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -102,13 +104,13 @@ class Exchange:
         """The client can be heard or spoken to."""
         self._touch()
         if mask & ERROR:
-            self.end(Cause.LOST_CARRIER)
+            self.end(TerminateCause.LOST_CARRIER)
             return
         up = self._up
         if up is None:
-            self.proxy.missed = True
+            self.proxy.more_to_read = True
         elif mask & READABLE:
-            up.hangup = up.hangup or bool(mask & FINISHED)
+            up.peer_finished = up.peer_finished or bool(mask & FINISHED)
             up.readable = True
             up.run()
         if mask & WRITABLE and self.busy:
@@ -133,29 +135,29 @@ class Exchange:
 
     def expired(self) -> None:
         """Nothing has moved for too long."""
-        if self.response.begun:
-            self.end(Cause.IDLE_TIMEOUT)
+        if self.response.started:
+            self.end(TerminateCause.IDLE_TIMEOUT)
         else:
             self.proxy.refused(refusal.ORIGIN_TIMEOUT)
 
     def failed(self) -> None:
         """End it after a bug."""
-        self.proxy.hang_up(Cause.NAS_ERROR)
+        self.proxy.close(TerminateCause.NAS_ERROR)
 
     # ── the request ─────────────────────────────────────────────────────────────────────────────────
 
-    def begin(self, head: RequestHead, outgoing: bytes, unread: bytes) -> None:
+    def begin(self, head: RequestHead, outgoing: bytes, leftover: bytes) -> None:
         """Send a head, with a body that is here already, and go on from there."""
-        self.head, self.unread = head, unread
+        self.head, self.leftover = head, leftover
         self.busy = True
         self.uploaded = head.framing is Framing.NONE
         self.response.expect(head)
         self._touch()
-        here = head.framing is Framing.LENGTH and len(unread) >= head.length
-        if here and self.flow.allowance.take_whole(head.length):
-            self.flow.heard(head.length)
-            outgoing += unread[: head.length]
-            self.unread = unread[head.length :]
+        here = head.framing is Framing.LENGTH and len(leftover) >= head.length
+        if here and self.flow.quota.take_exactly(head.length):
+            self.flow.count_in(head.length)
+            outgoing += leftover[: head.length]
+            self.leftover = leftover[head.length :]
             self.uploaded = True
         self._unsent = outgoing
         self._send_head()
@@ -184,9 +186,9 @@ class Exchange:
         if self.head.framing is Framing.CHUNKED:
             return ChunkedUpload(self, self.flow, self.proxy.reader, client, self.origin, reactor)
         length = self.head.length
-        pump = Pump(self, self.flow, client, self.origin, reactor, self.gate.pipes, upwards=True)
-        pump.early, pump.left = self.unread[:length], length
-        self.unread = self.unread[length:]
+        pump = Pump(self, self.flow, client, self.origin, reactor, self.gate.pipes, is_upload=True)
+        pump.initial_data, pump.left = self.leftover[:length], length
+        self.leftover = self.leftover[length:]
         return pump
 
     def upload_ended(self) -> None:
@@ -198,7 +200,7 @@ class Exchange:
         """Without the client all is over; an origin that stopped listening may still have an answer."""
         self._up = None
         if client_lost:
-            self.end(Cause.LOST_CARRIER)
+            self.end(TerminateCause.LOST_CARRIER)
 
     # ── what the pump upwards tells ─────────────────────────────────────────────────────────────────
 
@@ -211,18 +213,18 @@ class Exchange:
 
     def source_lost(self, pump: Pump) -> None:  # noqa: ARG002
         """The client is gone."""
-        self.end(Cause.LOST_CARRIER)
+        self.end(TerminateCause.LOST_CARRIER)
 
     def sink_lost(self, pump: Pump) -> None:
         """The origin does not listen any more."""
         pump.abandon()
         self.upload_failed(client_lost=False)
 
-    def exhausted(self, pump: Pump) -> None:  # noqa: ARG002
-        """The allowance is used up."""
-        self.out_of_allowance()
+    def quota_exhausted(self, pump: Pump) -> None:  # noqa: ARG002
+        """The quota is used up."""
+        self.out_of_quota()
 
-    def out_of_allowance(self) -> None:
+    def out_of_quota(self) -> None:
         """Stop; what is held of the response, which was paid for, still arrives."""
         self.response.stop()
 
@@ -231,22 +233,22 @@ class Exchange:
     def complete(self, *, keep_origin: bool, client_ends: bool) -> None:
         """The response was said to its end: go on with the next request, if both sides agree to."""
         if client_ends or not self.uploaded:
-            self.end(Cause.USER_REQUEST)
+            self.end(TerminateCause.USER_REQUEST)
             return
         self.busy = False
         self._used = True
         if not keep_origin:
             self.proxy.exchange = None
             self.close()
-        self.proxy.next_request(self.unread)
+        self.proxy.next_request(self.leftover)
 
-    def switch(self, early_down: bytes) -> None:
+    def switch_protocol(self, early_down: bytes) -> None:
         """Another protocol from here on (RFC 9110, section 7.8): the exchange becomes a tunnel."""
         self._detach()
-        client = self.proxy.hand_over()
+        client = self.proxy.detach_client()
         for sock in (client, self.origin):
-            self.gate.reactor.unheard(sock.fileno())
-        Tunnel(self.gate, self.flow, client, self.origin, self.unread, early_down).start()
+            self.gate.reactor.mark_pending(sock.fileno())
+        Tunnel(self.gate, self.flow, client, self.origin, self.leftover, early_down).start()
 
     def lost_origin(self) -> None:
         """Try once more if a kept connection had been closed meanwhile; else say so, or break off."""
@@ -256,25 +258,25 @@ class Exchange:
         if self._used and repeatable and self.response.untouched:
             self.proxy.exchange = None
             self.close()
-            self.proxy.try_again(self.unread)
+            self.proxy.retry(self.leftover)
         else:
             self.fail(refusal.ORIGIN_LOST)
 
     def fail(self, why: Refusal) -> None:
         """Say why not; when the response has begun, all that is left is to break it off."""
-        if self.response.begun:
-            self.end(Cause.NAS_ERROR)
+        if self.response.started:
+            self.end(TerminateCause.NAS_ERROR)
         else:
             self.proxy.refused(why)
 
-    def end(self, cause: Cause) -> None:
+    def end(self, cause: TerminateCause) -> None:
         """End the flow; the proxy closes this exchange."""
-        if cause is Cause.LOST_CARRIER:
-            self.proxy.hang_up(cause)
+        if cause is TerminateCause.LOST_CARRIER:
+            self.proxy.close(cause)
         else:
-            self.proxy.leave(cause)
+            self.proxy.close_gracefully(cause)
 
-    def part(self) -> None:
+    def release(self) -> None:
         """Leave the client: an origin connection that waits is kept for others of the same customer."""
         if self.busy:
             self.close()

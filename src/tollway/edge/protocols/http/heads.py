@@ -40,13 +40,13 @@ def connect_target(target: bytes) -> Target | Refusal:
 
 def absolute_target(method: bytes, url: bytes) -> Target | Refusal:
     """Read `http://host[:port]/path` (RFC 9112, section 3.2.2)."""
-    scheme, mark, rest = url.partition(b"://")
-    if not mark:
+    scheme, each, rest = url.partition(b"://")
+    if not each:
         return bad_request(400, "This is a proxy: send the whole URL, or CONNECT")
     if scheme.lower() != b"http":
         return bad_request(400, "Only http:// URLs are fetched here; use CONNECT for others")
-    cut = min((at for at in (rest.find(b"/"), rest.find(b"?")) if at >= 0), default=len(rest))
-    authority, path = rest[:cut], rest[cut:]
+    terminate = min((at for at in (rest.find(b"/"), rest.find(b"?")) if at >= 0), default=len(rest))
+    authority, path = rest[:terminate], rest[terminate:]
     if b"@" in authority:
         return bad_request(400, "A URL with a username in it is not fetched")
     found = _host_port(authority, _HTTP_PORT)

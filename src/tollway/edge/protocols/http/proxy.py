@@ -1,18 +1,16 @@
 """The client's side of the HTTP proxy: request heads, who sent them, where they go.
 
-hello → gate → relay, once for CONNECT and over and over for plain requests: `told` reads a head, `_identify`
+handshake → gate → relay, once for CONNECT and over and over for plain requests: `told` reads a head, `_identify`
 knows the customer (another credential on the same connection ends the flow and begins another), `_route`
 opens a tunnel or an exchange, and after an exchange the next head is awaited.
 """
 
 import socket
 
-from tollway.edge.cause import Cause
 from tollway.edge.gate import Gate
-from tollway.edge.hello import Hello
-from tollway.edge.protocols.http.alike import Alike
+from tollway.edge.handshake import Handshake
+from tollway.edge.protocols.http.connect_cache import CONNECT_CACHE, KnownConnect
 from tollway.edge.protocols.http.exchange import Exchange
-from tollway.edge.protocols.http.familiar import FAMILIAR, Known
 from tollway.edge.protocols.http.heads import (
     ESTABLISHED,
     Target,
@@ -24,21 +22,23 @@ from tollway.edge.protocols.http.heads import (
     request_fields,
     request_head,
 )
+from tollway.edge.protocols.http.repeated_headers import RepeatedHeaders
 from tollway.edge.refusal import BAD_CREDENTIALS, NO_CREDENTIALS, Refusal, bad_request
+from tollway.edge.terminate_cause import TerminateCause
 from tollway.wire.http1 import BadMessage, Framing, Limits, RequestHead, RequestReader
 
 LIMITS = Limits(line_bytes=16_384, head_bytes=65_536, underscores=True)
 _METHODS_REFUSED = frozenset((b"TRACE",))  # it would echo what other proxies added
 
 
-class HttpProxy(Hello):
+class HttpProxy(Handshake):
     """An HTTP client of the proxy, for as long as its connection lasts."""
 
     __slots__ = (
-        "_alike",
         "_authorization",
         "_head_bytes",
         "_outgoing",
+        "_repeated",
         "_target",
         "exchange",
         "head",
@@ -51,7 +51,7 @@ class HttpProxy(Hello):
         self.exchange: Exchange | None = None
         self._authorization = b""
         self._head_bytes = b""  # begins with the head, if that came in one piece
-        self._alike = Alike()
+        self._repeated = RepeatedHeaders()
         self._target = Target("", 0, b"", b"")
         self._outgoing = b""  # the head as the origin gets it
         super().__init__(gate, client, client_address, "http")
@@ -64,23 +64,23 @@ class HttpProxy(Hello):
         else:
             super().ready(fd, mask)
 
-    def told(self) -> None:
+    def on_data(self) -> None:
         """Read a request head, if it is complete."""
-        data, fresh = self.unread, self.reader.between_messages
+        data, fresh = self.buffer, self.reader.between_messages
         if fresh and self.flow is None:
-            known = FAMILIAR.recognize(data)
-            if known is not None and self._connect_again(data, known):
+            cached = CONNECT_CACHE.recognize(data)
+            if cached is not None and self._connect_cached(data, cached):
                 return
         elif fresh:
-            alike = self._alike.read(data)
+            alike = self._repeated.read(data)
             if alike is not None:
-                self.head, self.unread = alike, data[alike.size :]
-                self.pay(alike.size, self._route)
+                self.head, self.buffer = alike, data[alike.size :]
+                self.charge(alike.size, self._route)
                 return
             self.deadline = self.gate.reactor.now + self.gate.settings.head_timeout_s
         if data:
             self.reader.feed(data)
-            self.unread = b""
+            self.buffer = b""
         try:
             head = self.reader.next_event()
         except BadMessage as bad:
@@ -90,14 +90,14 @@ class HttpProxy(Hello):
             assert isinstance(head, RequestHead), "between messages only a head can follow"
             self.head = head
             self._head_bytes = data if fresh else b""
-            self._alike.heard(self._head_bytes, head)
+            self._repeated.remember(self._head_bytes, head)
             self._identify(head)
 
     def refuse(self, why: Refusal) -> None:
         """Say why not, and close: a client must not be left guessing what happened to its next requests."""
         self._drop_exchange()
         method = self.head.method if self.head is not None else b""
-        self.last_word(refusal_response(why, self.gate.settings.realm, method), why)
+        self.send_and_close(refusal_response(why, self.gate.settings.realm, method), why)
 
     def expired(self) -> None:
         """The client, the origin or we were too slow."""
@@ -111,20 +111,20 @@ class HttpProxy(Hello):
     def _identify(self, head: RequestHead) -> None:
         authorization = credentials(head.headers)
         if self.flow is not None and authorization == self._authorization:
-            self.pay(head.size, self._route)
+            self.charge(head.size, self._route)
             return
         if self.flow is not None:
             self._drop_exchange()
-            self.gate.close(self.flow, Cause.USER_REQUEST)
+            self.gate.close(self.flow, TerminateCause.USER_REQUEST)
             self.flow = None
-            self.said = 0
+            self.bytes_out = 0
         self.protocol = "connect" if head.method == b"CONNECT" else "http"
         login = basic_login(authorization)
         if login is None:
             self.refused(BAD_CREDENTIALS if authorization else NO_CREDENTIALS)
             return
         self._authorization = authorization
-        self.identify(*login, head.size, self._route)
+        self.authenticate(*login, head.size, self._route)
 
     def _route(self) -> None:
         head = self.head
@@ -132,18 +132,18 @@ class HttpProxy(Hello):
         if head.method == b"CONNECT":
             self._connect(head)
             return
-        target = self._alike.target(head.target) or absolute_target(head.method, head.target)
+        target = self._repeated.target(head.target) or absolute_target(head.method, head.target)
         if isinstance(target, Refusal):
             self.refused(target)
             return
         if head.method in _METHODS_REFUSED:
             self.refused(bad_request(405, "This method is not carried"))
             return
-        fields = self._alike.fields or request_fields(head, self.gate.settings.via)
+        fields = self._repeated.fields or request_fields(head, self.gate.settings.via)
         if isinstance(fields, Refusal):
             self.refused(fields)
             return
-        self._outgoing = request_head(head.method, target, self._alike.keep(fields))
+        self._outgoing = request_head(head.method, target, self._repeated.keep(fields))
         self._fetch(target)
 
     def _connect(self, head: RequestHead) -> None:
@@ -156,28 +156,28 @@ class HttpProxy(Hello):
             if head.size == len(self._head_bytes):
                 login = basic_login(self._authorization)
                 key = self.gate.login_key(*login) if login is not None else b""
-                FAMILIAR.remember(self._head_bytes, Known(target.host, target.port, key))
-            self.reach(target.host, target.port, self._tunnel)
+                CONNECT_CACHE.remember(self._head_bytes, KnownConnect(target.host, target.port, key))
+            self.connect(target.host, target.port, self._tunnel)
 
-    def _connect_again(self, data: bytes, known: Known) -> bool:
+    def _connect_cached(self, data: bytes, cached: KnownConnect) -> bool:
         """Open the tunnel that a known head asks for; tell whether that went without another look."""
         flow = self.gate.login_again(
-            known.login_key, protocol="connect", client=self.client_address, heard=len(data)
+            cached.login_key, protocol="connect", client=self.client_address, bytes_in=len(data)
         )
         if flow is None:
             return False
-        self.unread = b""
+        self.buffer = b""
         self.protocol, self.flow = "connect", flow
-        flow.carrier, flow.client = self, self.client
-        self.reach(known.host, known.port, self._tunnel)
+        flow.owner, flow.client = self, self.client
+        self.connect(cached.host, cached.port, self._tunnel)
         return True
 
     def _tunnel(self, origin: socket.socket) -> None:
         def established() -> None:
-            self.unread = self.reader.rest() + self.unread
+            self.buffer = self.reader.rest() + self.buffer
             self.relay(origin)
 
-        self.answer(ESTABLISHED, established)
+        self.charge_and_send(ESTABLISHED, established)
 
     # ── plain requests ──────────────────────────────────────────────────────────────────────────────
 
@@ -186,17 +186,17 @@ class HttpProxy(Hello):
         flow, exchange = self.flow, self.exchange
         assert flow is not None
         if exchange is not None and exchange.port == target.port and exchange.host == target.host:
-            flow.carried_another_request()
+            flow.count_same_target()
             self._begin(exchange)
             return
         self._drop_exchange()
-        self._alike.went_to(target)
+        self._repeated.remember_target(target)
         self._target = target
         kept = self.gate.reuse(flow, target.host, target.port)
         if kept is None:
-            self.reach(target.host, target.port, self._reached)
+            self.connect(target.host, target.port, self._reached)
         else:
-            flow.carried_request(f"{target.host}:{target.port}")
+            flow.count_request(f"{target.host}:{target.port}")
             self._begin(Exchange(self, kept, target.host, target.port, used=True))
 
     def _reached(self, origin: socket.socket) -> None:
@@ -207,26 +207,26 @@ class HttpProxy(Hello):
     def _begin(self, exchange: Exchange) -> None:
         """Let the exchange carry the request; the bytes behind the head are its affair, chunks stay with the reader."""
         assert self.head is not None
-        unread = b""
+        buffer = b""
         if self.head.framing is not Framing.CHUNKED:
-            unread, self.unread = self.reader.rest() + self.unread, b""
+            buffer, self.buffer = self.reader.rest() + self.buffer, b""
             self.reader = RequestReader(LIMITS)
         self.exchange = exchange
-        exchange.begin(self.head, self._outgoing, unread)
+        exchange.begin(self.head, self._outgoing, buffer)
 
-    def next_request(self, unread: bytes) -> None:
+    def next_request(self, leftover: bytes) -> None:
         """The exchange is over and both sides agree to go on."""
         self.head = None
-        self.unread = unread
+        self.buffer = leftover
         self.deadline = self.gate.reactor.now + self.gate.settings.idle_timeout_s
-        if unread or self.missed or self.reader.waiting:
-            self.go_on()
+        if leftover or self.more_to_read or self.reader.waiting:
+            self.resume()
 
-    def try_again(self, unread: bytes) -> None:
+    def retry(self, leftover: bytes) -> None:
         """The connection at hand was dead: carry the same request over a new one."""
-        self.unread = unread
-        self._alike.went_to(self._target)
-        self.reach(self._target.host, self._target.port, self._reached)
+        self.buffer = leftover
+        self._repeated.remember_target(self._target)
+        self.connect(self._target.host, self._target.port, self._reached)
 
     @property
     def occupied(self) -> bool:
@@ -234,24 +234,24 @@ class HttpProxy(Hello):
         exchange = self.exchange
         return self._waiting or self.closed or (exchange is not None and exchange.busy)
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         """After a step: read what the client said meanwhile."""
-        if self.reader.waiting and not self.unread:
-            self.told()
-        super().go_on()
+        if self.reader.waiting and not self.buffer:
+            self.on_data()
+        super().resume()
 
-    def hand_over(self) -> socket.socket:
+    def detach_client(self) -> socket.socket:
         """Give the client away: it is somebody else's from now on."""
         self.closed = True
         self.exchange = None
-        self.gate.reactor.untime(self)
+        self.gate.reactor.remove_deadline(self)
         return self.client
 
     def _drop_exchange(self) -> None:
         exchange, self.exchange = self.exchange, None
         if exchange is not None:
-            exchange.part()
+            exchange.release()
 
-    def _end(self, cause: Cause) -> bool:
+    def _end(self, cause: TerminateCause) -> bool:
         self._drop_exchange()
         return super()._end(cause)

@@ -1,7 +1,7 @@
 """The way down: what the origin answers, read, changed where a proxy must, paid for and written to the client.
 
 Heads and chunks are read and written anew. A body of known length, or one that ends with the connection, is
-moved by a pump, which splices large ones. Whatever goes to the client was taken from the allowance first:
+moved by a pump, which splices large ones. Whatever goes to the client was taken from the quota first:
 small answers in one piece, everything else through the pump.
 """
 
@@ -9,12 +9,12 @@ import socket
 from typing import Protocol
 
 from tollway.edge import refusal
-from tollway.edge.cause import Cause
 from tollway.edge.flow import Flow
 from tollway.edge.gate import Gate
 from tollway.edge.protocols.http.heads import response_head
 from tollway.edge.pump import CHUNK_BYTES, SCRATCH, Pump
 from tollway.edge.refusal import Refusal
+from tollway.edge.terminate_cause import TerminateCause
 from tollway.wire.http1 import (
     LAST_CHUNK,
     BadMessage,
@@ -27,7 +27,7 @@ from tollway.wire.http1 import (
 )
 
 
-class Asked(Protocol):
+class ResponseOwner(Protocol):
     """What a response answers, and tells what happens to it: the exchange."""
 
     gate: Gate
@@ -41,7 +41,7 @@ class Asked(Protocol):
         """The response was said to its end."""
         ...
 
-    def switch(self, early_down: bytes) -> None:
+    def switch_protocol(self, early_down: bytes) -> None:
         """The origin has agreed to another protocol."""
         ...
 
@@ -53,7 +53,7 @@ class Asked(Protocol):
         """There can be no (whole) response."""
         ...
 
-    def end(self, cause: Cause) -> None:
+    def end(self, cause: TerminateCause) -> None:
         """The flow is over."""
         ...
 
@@ -66,15 +66,15 @@ class Response:
         "_down",
         "_exchange",
         "_finished",
+        "_is_last",
         "_keep_origin",
-        "_last",
         "_output_before",
         "_raw",
         "_reader",
         "_request",
     )
 
-    def __init__(self, exchange: Asked) -> None:
+    def __init__(self, exchange: ResponseOwner) -> None:
         self._exchange = exchange
         self._down: Pump | None = None
         self._finished = False  # the origin has sent its last byte, read or not
@@ -85,7 +85,7 @@ class Response:
         self._reader = ResponseReader(request.method)
         self._raw = b""  # the head as it came, when it came in one piece
         self._output_before = self._exchange.flow.output_octets
-        self._last = False  # what is being written is the end
+        self._is_last = False  # what is being written is the end
         self._client_ends = not request.keep_alive
         self._keep_origin = False
 
@@ -95,7 +95,7 @@ class Response:
         return self._reader.untouched
 
     @property
-    def begun(self) -> bool:
+    def started(self) -> bool:
         """Whether the client has heard something of it."""
         return self._exchange.flow.output_octets != self._output_before
 
@@ -107,9 +107,9 @@ class Response:
             self._finished = True
         down = self._down
         if down is None:
-            self._listen()
+            self._read()
         else:
-            down.hangup = self._finished
+            down.peer_finished = self._finished
             down.readable = True
             down.run()
 
@@ -121,7 +121,7 @@ class Response:
 
     # ── reading ─────────────────────────────────────────────────────────────────────────────────────
 
-    def _listen(self) -> None:
+    def _read(self) -> None:
         """Read what the origin says, until there is no more or the client is slower."""
         exchange = self._exchange
         while self._down is None and exchange.busy:
@@ -138,14 +138,14 @@ class Response:
             self._raw = data if self._reader.untouched else b""
             self._reader.feed(data)
             try:
-                self._read_on()
+                self._translate()
             except BadMessage:
                 exchange.fail(refusal.ORIGIN_MALFORMED)
                 return
             if got < CHUNK_BYTES and not self._finished:
                 return
 
-    def _read_on(self) -> None:
+    def _translate(self) -> None:
         """Turn what was read into what the client is told."""
         out = b""
         chunked = self._request.minor > 0  # a client of HTTP/1.0 gets the body plain
@@ -154,7 +154,7 @@ class Response:
                 out += write_chunk(event.payload) if chunked else event.payload
             elif not isinstance(event, ResponseHead):
                 self._keep_origin = self._keep_origin and not self._reader.rest()
-                self._say(out + (LAST_CHUNK if chunked else b""), last=True)
+                self._write(out + (LAST_CHUNK if chunked else b""), last=True)
                 return
             elif event.status < 200 and event.status != 101:
                 # 1xx is for clients that know it (RFC 9110, section 15.2).
@@ -167,13 +167,13 @@ class Response:
                 self._respond(event, out)
                 return
         if out:
-            self._say(out, last=False)
+            self._write(out, last=False)
 
     def _respond(self, head: ResponseHead, before: bytes) -> None:
         """Say the head, and a body that is not chunked."""
         if head.status == 101:
             out = before + response_head(head, self._request, "", close=False)
-            self._exchange.switch(out + self._reader.rest())
+            self._exchange.switch_protocol(out + self._reader.rest())
             return
         if head.framing is Framing.UNTIL_CLOSE:
             self._client_ends = True
@@ -182,10 +182,10 @@ class Response:
         if head.framing is Framing.UNTIL_CLOSE:
             self._pump(out + body, -1, last=True)
         elif len(body) == head.length:
-            self._say(out + body, last=True)
+            self._write(out + body, last=True)
         elif len(body) > head.length:
             self._keep_origin = False
-            self._say(out + body[: head.length], last=True)
+            self._write(out + body[: head.length], last=True)
         else:
             self._pump(out + body, len(out) + head.length, last=True)
 
@@ -197,35 +197,35 @@ class Response:
 
     # ── writing ─────────────────────────────────────────────────────────────────────────────────────
 
-    def _say(self, out: bytes, *, last: bool) -> None:
+    def _write(self, out: bytes, *, last: bool) -> None:
         """Write a piece to the client: at once when it is paid for and fits, else through a pump."""
         exchange = self._exchange
         flow = exchange.flow
-        allowance = flow.allowance
-        if allowance.bucket is None and allowance.take_whole(len(out)):
+        quota = flow.quota
+        if quota.bucket is None and quota.take_exactly(len(out)):
             try:
                 sent = exchange.client.send(out)
             except BlockingIOError:
                 sent = 0
             except OSError:
-                allowance.give(len(out))
-                exchange.end(Cause.LOST_CARRIER)
+                quota.return_unused(len(out))
+                exchange.end(TerminateCause.LOST_CARRIER)
                 return
-            flow.said(sent)
+            flow.count_out(sent)
             if sent < len(out):
-                allowance.give(len(out) - sent)
+                quota.return_unused(len(out) - sent)
             out = out[sent:]
         if out:
             self._pump(out, len(out), last=last)
         elif last:
             exchange.complete(keep_origin=self._keep_origin, client_ends=self._client_ends)
 
-    def _pump(self, early: bytes, left: int, *, last: bool) -> None:
+    def _pump(self, initial_data: bytes, left: int, *, last: bool) -> None:
         exchange, gate = self._exchange, self._exchange.gate
-        self._last = last
+        self._is_last = last
         origin, client = exchange.origin, exchange.client
-        down = Pump(self, exchange.flow, origin, client, gate.reactor, gate.pipes, upwards=False)
-        down.early, down.left, down.hangup = early, left, self._finished
+        down = Pump(self, exchange.flow, origin, client, gate.reactor, gate.pipes, is_upload=False)
+        down.initial_data, down.left, down.peer_finished = initial_data, left, self._finished
         self._down = down
         down.run()
 
@@ -236,34 +236,34 @@ class Response:
         self._down = None
         exchange = self._exchange
         if pump.stopping:
-            exchange.end(Cause.QUOTA)
+            exchange.end(TerminateCause.QUOTA)
         elif pump.left > 0:
-            exchange.end(Cause.NAS_ERROR)
-        elif self._last:
+            exchange.end(TerminateCause.NAS_ERROR)
+        elif self._is_last:
             exchange.complete(keep_origin=self._keep_origin, client_ends=self._client_ends)
         else:
-            self._listen()
+            self._read()
 
     def source_lost(self, pump: Pump) -> None:  # noqa: ARG002
         """The origin is gone."""
-        self._exchange.end(Cause.NAS_ERROR)
+        self._exchange.end(TerminateCause.NAS_ERROR)
 
     def sink_lost(self, pump: Pump) -> None:  # noqa: ARG002
         """The client is gone."""
-        self._exchange.end(Cause.LOST_CARRIER)
+        self._exchange.end(TerminateCause.LOST_CARRIER)
 
-    def exhausted(self, pump: Pump) -> None:  # noqa: ARG002
-        """The allowance is used up."""
+    def quota_exhausted(self, pump: Pump) -> None:  # noqa: ARG002
+        """The quota is used up."""
         self.stop()
 
     def stop(self) -> None:
-        """Say that the allowance is used up, or if the response has begun, end it after what is held."""
+        """Say that the quota is used up, or if the response has begun, end it after what is held."""
         down = self._down
         if down is not None and down.held:
             down.stopping = True
-            self._exchange.gate.reactor.soon(down.resume)
-        elif self.begun:
-            self._exchange.end(Cause.QUOTA)
+            self._exchange.gate.reactor.call_soon(down.resume)
+        elif self.started:
+            self._exchange.end(TerminateCause.QUOTA)
         else:
             self._exchange.fail(refusal.NO_ALLOWANCE)
 

@@ -9,7 +9,7 @@ from tollway.edge.reactor import Reactor
 from tollway.wire.http1 import LAST_CHUNK, BadMessage, Data, End, RequestReader, write_chunk
 
 
-class Uploading(Protocol):
+class UploadOwner(Protocol):
     """What an upload is part of."""
 
     def upload_ended(self) -> None:
@@ -20,8 +20,8 @@ class Uploading(Protocol):
         """The client is gone or breaks the rules, or the origin does not listen any more."""
         ...
 
-    def out_of_allowance(self) -> None:
-        """The allowance is used up."""
+    def out_of_quota(self) -> None:
+        """The quota is used up."""
         ...
 
 
@@ -40,14 +40,14 @@ class ChunkedUpload:
         "_uploading",
         "_waiting",
         "done",
-        "hangup",
+        "peer_finished",
         "readable",
         "writable",
     )
 
     def __init__(
         self,
-        uploading: Uploading,
+        uploading: UploadOwner,
         flow: Flow,
         reader: RequestReader,
         client: socket.socket,
@@ -60,10 +60,10 @@ class ChunkedUpload:
         self._unsent = b""
         self._last = self._waiting = False
         self.readable = self.writable = True
-        self.done = self.hangup = False
+        self.done = self.peer_finished = False
 
     def run(self) -> None:
-        """Go on until the client has no more, the origin takes no more, or the allowance must grow."""
+        """Go on until the client has no more, the origin takes no more, or the quota must grow."""
         try:
             while not self.done and not self._waiting and self._step():
                 pass
@@ -81,22 +81,22 @@ class ChunkedUpload:
         if self._event is None:
             event = self._reader.next_event()
             if event is None:
-                return self._listen()
+                return self._read()
             assert isinstance(event, (Data, End)), "a head follows only after the end"
             self._event = event
-        return self._pay(self._event)
+        return self._charge(self._event)
 
-    def _pay(self, event: Data | End) -> bool:
-        allowance = self._flow.allowance
-        if not allowance.take_whole(event.size):
-            if allowance.dry:
-                self._flow.heard(allowance.take(event.size))
-                self._uploading.out_of_allowance()
+    def _charge(self, event: Data | End) -> bool:
+        quota = self._flow.quota
+        if not quota.take_exactly(event.size):
+            if quota.exhausted:
+                self._flow.count_in(quota.take(event.size))
+                self._uploading.out_of_quota()
             else:
                 self._waiting = True
-                allowance.wait(self._resume)
+                quota.wait(self._resume)
             return False
-        self._flow.heard(event.size)
+        self._flow.count_in(event.size)
         self._event = None
         if isinstance(event, End):
             self._unsent, self._last = LAST_CHUNK, True
@@ -123,7 +123,7 @@ class ChunkedUpload:
             self._uploading.upload_ended()
         return True
 
-    def _listen(self) -> bool:
+    def _read(self) -> bool:
         if not self.readable:
             return False
         try:
@@ -137,7 +137,7 @@ class ChunkedUpload:
             self.done = True
             self._uploading.upload_failed(client_lost=True)
             return False
-        if got < CHUNK_BYTES and not self.hangup:
+        if got < CHUNK_BYTES and not self.peer_finished:
             self.readable = False
         self._reader.feed(SCRATCH[:got].tobytes())
         return True

@@ -1,4 +1,4 @@
-"""The meter book: a memory-mapped file of counters, so that `kill -9` of the edge loses no usage.
+"""The meter file: a memory-mapped file of counters, so that `kill -9` of the edge loses no usage.
 
 The file has a header and slots of 512 bytes. A slot belongs to a flow (who, where to, how many bytes each
 way) or to a lease (how much was granted). Counters are 64-bit words written through a shared mapping: what
@@ -12,7 +12,7 @@ What can be missing
 - A power cut loses what changed since the last `sync`, by default a second.
 
 Reports to the access service are cumulative. Before one is sent its figures are written into the slots
-(`promised`), after the acknowledgement they become `settled`. So after a kill the new process repeats
+(`pending`), after the acknowledgement they become `settled`. So after a kill the new process repeats
 exactly the report that may or may not have arrived, and continues from there.
 """
 
@@ -33,7 +33,7 @@ _MAGIC = b"TOLLWAY METER 01"
 _HEADER = struct.Struct("16s Q")  # magic, the last moment the process was alive (µs)
 
 # The words of a slot. A lease uses GRANTED for input and SETTLED_IN, PROMISED_IN for what was reported on it.
-STATE, INPUT, OUTPUT, SETTLED_IN, SETTLED_OUT, PROMISED_IN, PROMISED_OUT = range(7)
+STATE, INPUT, OUTPUT, SETTLED_IN, SETTLED_OUT, PENDING_IN, PENDING_OUT = range(7)
 SEQUENCE, REQUESTS, STARTED_US, LASTED_US, CAUSE, CHECKSUM = range(7, 13)
 GRANTED = INPUT
 _LEASE_AT, _IDENTITY_AT, _TARGET_AT = 128, 160, 320
@@ -52,8 +52,8 @@ class State(IntEnum):
     LEASE_HELD = 4
 
 
-class BookError(Exception):
-    """The meter book cannot be used; the text says what to do."""
+class MeterFileError(Exception):
+    """The meter file cannot be used; the text says what to do."""
 
 
 class Slot:
@@ -101,7 +101,7 @@ class Slot:
 
     @property
     def lease(self) -> str:
-        """The lease that the promised figures are reported on."""
+        """The lease that the pending figures are reported on."""
         at = self.at * 8 + _LEASE_AT
         return _text(self._memory[at : at + _LEASE.size])
 
@@ -122,7 +122,7 @@ class Slot:
         self._memory[at : at + SLOT_BYTES] = bytes(SLOT_BYTES)
 
 
-class Book:
+class MeterFile:
     """The file, its segments, and which slots are free. One process has it open at a time."""
 
     def __init__(self, path: Path) -> None:
@@ -136,13 +136,13 @@ class Book:
     def open(self, now_us: int) -> int:
         """Map the file, made when missing. Return when its last user was alive (µs), `now_us` for a new one.
 
-        Raises BookError: another process uses it, it is not a meter book, the disk is full.
+        Raises MeterFileError: another process uses it, it is not a meter file, the disk is full.
         """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
-            raise BookError(f"cannot open the meter book {self.path}: {error.strerror}") from error
+            raise MeterFileError(f"cannot open the meter file {self.path}: {error.strerror}") from error
         try:
             return self._map(now_us)
         except BaseException:
@@ -153,10 +153,10 @@ class Book:
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise BookError(f"{self.path} is in use; give every edge its own node name") from None
+            raise MeterFileError(f"{self.path} is in use; give every edge its own node name") from None
         size = os.fstat(self._fd).st_size
         if size % mmap.PAGESIZE:
-            raise BookError(f"{self.path} is not a meter book of this version; move it away")
+            raise MeterFileError(f"{self.path} is not a meter file of this version; move it away")
         self._add_segment(0, size // SLOT_BYTES or _FIRST_SLOTS)
         memory = self._segments[0][0]
         magic, alive_us = _HEADER.unpack_from(memory)
@@ -164,7 +164,7 @@ class Book:
             memory[: _HEADER.size] = _HEADER.pack(_MAGIC, now_us)
             return now_us
         if magic != _MAGIC:
-            raise BookError(f"{self.path} is not a meter book of this version; move it away")
+            raise MeterFileError(f"{self.path} is not a meter file of this version; move it away")
         self._find_free()
         return alive_us
 
@@ -176,7 +176,7 @@ class Book:
                 yield self._slot(number)
 
     def claim(self) -> Slot:
-        """Return a blank slot. Raises BookError when the disk is full: nothing may run that is not counted."""
+        """Return a blank slot. Raises MeterFileError when the disk is full: nothing may run that is not counted."""
         if self._free:
             return self._slot(self._free.pop())
         if self._next == self._slots:
@@ -212,7 +212,7 @@ class Book:
             # Reserved on the disk now: a full disk must not become a SIGBUS in the middle of a counter.
             os.posix_fallocate(self._fd, offset, size)
         except OSError as error:
-            raise BookError(f"cannot grow the meter book {self.path}: {error.strerror}") from error
+            raise MeterFileError(f"cannot grow the meter file {self.path}: {error.strerror}") from error
         memory = mmap.mmap(self._fd, size, offset=offset)
         self._segments.append((memory, memoryview(memory).cast("Q")))
         self._slots = first + count

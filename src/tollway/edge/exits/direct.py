@@ -1,4 +1,4 @@
-"""The direct upstream: names are resolved and targets dialled from this machine."""
+"""The direct exit: names are resolved and targets dialled from this machine."""
 
 import asyncio
 import contextlib
@@ -31,12 +31,12 @@ _OF_ERROR = {
 }
 
 
-class Names:
+class Resolver:
     """Resolves names, each once at a time, and remembers the answers for a little while."""
 
     def __init__(self, ttl_s: float, timeout_s: float) -> None:
         self._ttl_s, self._timeout_s = ttl_s, timeout_s
-        self._known: dict[str, tuple[float, Addresses | Refusal]] = {}
+        self._cached: dict[str, tuple[float, Addresses | Refusal]] = {}
         self._asked: dict[str, list[Callable[[Addresses | Refusal], None]]] = {}
         self._threads = ThreadPoolExecutor(_LOOKUPS, "lookup")
         self._running: Counter[str] = Counter()  # by customer, until the thread is free again
@@ -45,11 +45,11 @@ class Names:
         """Begin no more lookups."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def known(self, host: str) -> Addresses | Refusal | None:
+    def cached(self, host: str) -> Addresses | Refusal | None:
         """Return what is remembered of a name, or the address if it is one; None when it must be looked up."""
-        known = self._known.get(host)
-        if known is not None and known[0] > time.monotonic():
-            return known[1]
+        cached = self._cached.get(host)
+        if cached is not None and cached[0] > time.monotonic():
+            return cached[1]
         if _is_address(host):
             self._remember(host, (host,), 86_400)
             return (host,)
@@ -57,9 +57,9 @@ class Names:
 
     def lookup(self, host: str, customer: str, then: Callable[[Addresses | Refusal], None]) -> None:
         """Call `then` with all addresses of a name or address literal: at once when they are known."""
-        known = self.known(host)
-        if known is not None:
-            then(known)
+        cached = self.cached(host)
+        if cached is not None:
+            then(cached)
         elif host in self._asked:
             self._asked[host].append(then)
         elif self._running[customer] >= _LOOKUPS_OF_ONE or self._running.total() >= _LOOKUPS:
@@ -94,9 +94,9 @@ class Names:
             del self._running[customer]
 
     def _remember(self, host: str, answer: Addresses | Refusal, ttl_s: float) -> None:
-        if len(self._known) >= _NAMES:
-            del self._known[next(iter(self._known))]
-        self._known[host] = (time.monotonic() + ttl_s, answer)
+        if len(self._cached) >= _NAMES:
+            del self._cached[next(iter(self._cached))]
+        self._cached[host] = (time.monotonic() + ttl_s, answer)
 
 
 def _tell(loop: asyncio.AbstractEventLoop, call: Callable[[str], None], customer: str) -> None:
@@ -125,13 +125,13 @@ class Dial:
         self._next = 0
         self._sock: socket.socket | None = None
         self.deadline = time.monotonic() + timeout_s
-        reactor.time(self)
+        reactor.add_deadline(self)
         self._dial(refusal.UNREACHABLE)
 
     def ready(self, fd: int, mask: int) -> None:
         """The attempt under way has succeeded or failed."""
         if self._sock is None:  # decided before; the socket waits for its tunnel
-            self._reactor.unheard(fd)
+            self._reactor.mark_pending(fd)
             return
         error = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if mask & FINISHED else 0
         if error:
@@ -139,7 +139,7 @@ class Dial:
             self._dial(_OF_ERROR.get(error, refusal.UNREACHABLE))
         elif mask & WRITABLE:
             if mask & INPUT:
-                self._reactor.unheard(fd)  # an origin that speaks first
+                self._reactor.mark_pending(fd)  # an origin that speaks first
             self._finish(self._sock)
 
     def expired(self) -> None:
@@ -151,7 +151,7 @@ class Dial:
 
     def abandon(self) -> None:
         """Stop: nobody waits any more."""
-        self._reactor.untime(self)
+        self._reactor.remove_deadline(self)
         if self._sock is not None:
             self._reactor.close(self._sock)
             self._sock = None
@@ -180,7 +180,7 @@ class Dial:
         self._finish(failure)
 
     def _finish(self, outcome: socket.socket | Refusal) -> None:
-        self._reactor.untime(self)
+        self._reactor.remove_deadline(self)
         self._sock = None
         self._then(outcome)
 

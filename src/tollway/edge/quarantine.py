@@ -1,8 +1,8 @@
 """Usage that can never be settled, kept for the operator: a file with one JSON object per line.
 
 The access service takes every report sooner or later, unless there is nothing to book it on: it does not know the
-resource (a backup was restored), or a slot of the meter book is damaged. Such usage must not be repeated for
-ever and must not vanish, so it goes from the book into `<node>.unsettled.jsonl` beside it, on the disk before
+resource (a backup was restored), or a slot of the meter file is damaged. Such usage must not be repeated for
+ever and must not vanish, so it goes from the meter file into `<node>.quarantine.jsonl` beside it, on the disk before
 the slot is free again. What to do with a line is the operator's decision; the edge never reads it.
 """
 
@@ -17,14 +17,14 @@ from tollway.edge.metrics import METRICS
 _log = logging.getLogger(__name__)
 
 
-class Unsettled:
+class Quarantine:
     """Appends to the file, which is made with the first line."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def keep(self, what: Mapping[str, object], *, octets: int) -> bool:
-        """Write a line and wait for the disk. False when that fails: then the book must go on keeping it."""
+        """Write a line and wait for the disk. False when that fails: then the meter file must go on keeping it."""
         line = json.dumps(what)
         try:
             descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -38,7 +38,7 @@ class Unsettled:
                 "%s cannot be written (%s) for usage that cannot be settled: %s", self.path, error, line
             )
             return False
-        METRICS.unsettled_flows += 1
-        METRICS.unsettled_bytes += octets
+        METRICS.quarantined_flows += 1
+        METRICS.quarantined_bytes += octets
         _log.error("usage cannot be settled, %d bytes; kept in %s: %s", octets, self.path, line)
         return True

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.kit.allowances import Bench, bench
 from tests.kit.edges import until
 from tests.kit.fake_access import FakeAccess
-from tollway.edge import meter
-from tollway.edge.cause import Cause
-from tollway.edge.flow import Carrier, Flow
+from tests.kit.quotas import Bench, bench
+from tollway.edge import meter_file
+from tollway.edge.flow import Flow, FlowOwner
 from tollway.edge.metrics import METRICS
+from tollway.edge.terminate_cause import TerminateCause
 from tollway.kit.errors import Conflict, Forbidden, Internal, Invalid, NotFound, Problem
 
 Step = tuple[str, int, int]
@@ -33,7 +33,7 @@ STEPS = st.lists(
 async def play(here: Bench, steps: list[Step]) -> int:
     """Let flows do what the steps say; return how many bytes they moved."""
     flows: list[Flow] = [here.flow()]
-    allowance = here.allowance()
+    quota = here.quota()
     moved = 0
     for action, which, size in steps:
         flow = flows[which % len(flows)] if flows else None
@@ -46,15 +46,15 @@ async def play(here: Bench, steps: list[Step]) -> int:
             here.access.lose_answers = min(3, here.access.lose_answers + 1)
         elif action == "end":
             flows.remove(flow)
-            here.allowances.end(flow, Cause.USER_REQUEST)
+            here.charging.end(flow, TerminateCause.USER_REQUEST)
         else:
-            taken = allowance.take(size)
+            taken = quota.take(size)
             used = taken // 2 if action == "unused" else taken
-            allowance.give(taken - used)
-            (flow.heard if action == "up" else flow.said)(used)
+            quota.return_unused(taken - used)
+            (flow.count_in if action == "up" else flow.count_out)(used)
             moved += used
     for flow in flows:
-        here.allowances.end(flow, Cause.USER_REQUEST)
+        here.charging.end(flow, TerminateCause.USER_REQUEST)
     return moved
 
 
@@ -65,14 +65,14 @@ def test_every_byte_is_posted_once_on_a_lease_that_covers_it(steps: list[Step]) 
         access = FakeAccess(floor=700)
         access.add(holding=40_000)
         async with bench(folder, access, lease_min_bytes=2_000, stop_delay_s=0.0) as here:
-            here.allowance().take(0)
+            here.quota().take(0)
             moved = await play(here, steps)
             await until(lambda: access.usage and all(use.stops for use in access.usage.values()))
             await until(lambda: not access.held())
             assert access.used() == moved
             assert access.overdrawn == access.shortfall == 0
             assert access.resources["res_alice"].holding == 40_000 - moved
-            assert list(here.book.used()) == []
+            assert list(here.meter.used()) == []
 
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(story(Path(folder)))
@@ -89,21 +89,21 @@ def test_a_process_that_is_killed_anywhere_is_settled_by_the_next(
         access = FakeAccess(floor=700)
         access.add(holding=40_000)
         async with bench(folder, access, lease_min_bytes=2_000, stop_delay_s=0.0) as here:
-            here.allowance().take(0)
+            here.quota().take(0)
             moved = await play(here, first)
             here.flow()  # one that is open when the end comes
             for _ in range(reports):
                 await asyncio.sleep(0.001)
         access.lose_answers = 0
         async with bench(folder, access, lease_min_bytes=2_000, stop_delay_s=0.0) as here:
-            here.allowances.recover(0)
-            here.allowance().take(0)
+            here.charging.recover(0)
+            here.quota().take(0)
             moved += await play(here, second)
             access.lose_answers = 0
             await until(lambda: all(use.stops for use in access.usage.values()))
             await until(lambda: not access.held() and access.used() == moved)
             assert access.overdrawn == access.shortfall == 0
-            await until(lambda: list(here.book.used()) == [])
+            await until(lambda: list(here.meter.used()) == [])
 
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(story(Path(folder)))
@@ -114,20 +114,20 @@ async def test_an_active_flow_is_reported_at_intervals_with_growing_figures(tmp_
     access.add()
     async with bench(tmp_path, access, report_interval_s=0.05) as here:
         flow = here.flow()
-        allowance = here.allowance()
-        allowance.take(0)
-        await until(lambda: allowance.available)
-        flow.heard(allowance.take(10))
+        quota = here.quota()
+        quota.take(0)
+        await until(lambda: quota.available)
+        flow.count_in(quota.take(10))
         await until(lambda: access.used() == 10)
         usage = access.usage[flow.session_id]
         assert (usage.stops, usage.sequence) == (0, 1)
         reports = access.reports
         await asyncio.sleep(0.2)
         assert access.reports == reports  # nothing new, nothing said
-        flow.said(allowance.take(5))
+        flow.count_out(quota.take(5))
         await until(lambda: access.used() == 15)
         assert usage.sequence == 2
-        here.allowances.end(flow, Cause.IDLE_TIMEOUT)
+        here.charging.end(flow, TerminateCause.IDLE_TIMEOUT)
         await until(lambda: usage.stops)
         assert usage.terminate_cause == "Idle-Timeout"
 
@@ -135,9 +135,9 @@ async def test_an_active_flow_is_reported_at_intervals_with_growing_figures(tmp_
 async def test_an_idle_lease_is_kept_alive(tmp_path: Path) -> None:
     access = FakeAccess()
     access.add()
-    async with bench(tmp_path, access, report_interval_s=0.02, lease_touch_s=0.05) as here:
+    async with bench(tmp_path, access, report_interval_s=0.02, lease_keepalive_s=0.05) as here:
         here.flow()
-        here.allowance().take(0)
+        here.quota().take(0)
         await until(lambda: access.reports >= 3)
         assert access.used() == 0
         assert access.held() > 0
@@ -146,33 +146,33 @@ async def test_an_idle_lease_is_kept_alive(tmp_path: Path) -> None:
 async def test_a_lease_without_a_flow_is_given_back_after_a_moment(tmp_path: Path) -> None:
     access = FakeAccess()
     access.add()
-    async with bench(tmp_path, access, lease_linger_s=0.1) as here:
-        first = here.allowance()
+    async with bench(tmp_path, access, lease_idle_s=0.1) as here:
+        first = here.quota()
         flow = here.flow()
         first.take(0)
         await until(access.held)
-        here.allowances.end(flow, Cause.USER_REQUEST)
+        here.charging.end(flow, TerminateCause.USER_REQUEST)
         await asyncio.sleep(0.02)
         assert access.held()
-        assert here.allowance() is first
+        assert here.quota() is first
         await until(lambda: not access.held())
-        assert here.allowance() is not first
+        assert here.quota() is not first
 
 
-@pytest.mark.parametrize("state", [meter.State.LEASE_ASKED, meter.State.LEASE_HELD])
+@pytest.mark.parametrize("state", [meter_file.State.LEASE_ASKED, meter_file.State.LEASE_HELD])
 async def test_a_lease_that_was_asked_for_when_the_process_died_is_given_back(
-    tmp_path: Path, state: meter.State
+    tmp_path: Path, state: meter_file.State
 ) -> None:
     access = FakeAccess()
     access.add()
     async with bench(tmp_path, access) as here:
-        here.allowance().take(0)
+        here.quota().take(0)
         await until(access.held)
-        slot = next(iter(here.book.used()))
-        slot[meter.STATE] = state
+        slot = next(iter(here.meter.used()))
+        slot[meter_file.STATE] = state
     assert access.held()
     async with bench(tmp_path, access) as here:
-        here.allowances.recover(0)
+        here.charging.recover(0)
         await until(lambda: not access.held())
 
 
@@ -181,15 +181,15 @@ async def test_flows_whose_lease_is_missing_are_settled_on_another(tmp_path: Pat
     access.add()
     async with bench(tmp_path, access, report_interval_s=60) as here:
         flow = here.flow()
-        allowance = here.allowance()
-        allowance.take(0)
-        await until(lambda: allowance.available)
-        flow.heard(allowance.take(70))
-        here.book.free(allowance.leases[0].slot)
+        quota = here.quota()
+        quota.take(0)
+        await until(lambda: quota.available)
+        flow.count_in(quota.take(70))
+        here.meter.free(quota.leases[0].slot)
     async with bench(tmp_path, access) as here:
-        assert here.allowances.recover(0) == 1
+        assert here.charging.recover(0) == 1
         await until(lambda: access.used() == 70)
-        await until(lambda: list(here.book.used()) == [])
+        await until(lambda: list(here.meter.used()) == [])
         assert access.overdrawn == access.shortfall == 0
 
 
@@ -198,20 +198,20 @@ async def test_damaged_slots_are_dropped_and_the_others_settled(tmp_path: Path) 
     access.add()
     async with bench(tmp_path, access, report_interval_s=60) as here:
         good, bad = here.flow(), here.flow()
-        allowance = here.allowance()
-        allowance.take(0)
-        await until(lambda: allowance.available)
-        good.heard(allowance.take(70))
-        bad.heard(allowance.take(7))
-        bad.slot[meter.CHECKSUM] ^= 1
-        nonsense = here.book.claim()
+        quota = here.quota()
+        quota.take(0)
+        await until(lambda: quota.available)
+        good.count_in(quota.take(70))
+        bad.count_in(quota.take(7))
+        bad.slot[meter_file.CHECKSUM] ^= 1
+        nonsense = here.meter.claim()
         nonsense.write_identity("flw_x", "res_alice", "crd_alice", "http", "")
-        nonsense[meter.STATE] = 77
+        nonsense[meter_file.STATE] = 77
     async with bench(tmp_path, access) as here:
-        assert here.allowances.recover(0) == 1
+        assert here.charging.recover(0) == 1
         await until(lambda: access.used() == 70 and not access.held())
-        assert list(here.book.used()) == []
-    kept = [json.loads(line) for line in (tmp_path / "edge-1.unsettled.jsonl").read_text().splitlines()]
+        assert list(here.meter.used()) == []
+    kept = [json.loads(line) for line in (tmp_path / "edge-1.quarantine.jsonl").read_text().splitlines()]
     assert [(one["refused"], one["octets"]) for one in kept] == [("damaged", 7), ("damaged", 0)]
     assert bytes.fromhex(kept[0]["raw"])[8:16] == (7).to_bytes(8, "little")
 
@@ -223,16 +223,16 @@ async def a_book_of_three_flows(folder: Path, access: FakeAccess) -> list[str]:
     """A node is killed while three flows have moved 1,000, 2,000 and 3,000 bytes; return their names."""
     async with bench(folder, access, report_interval_s=60) as here:
         flows = [here.flow() for _ in range(3)]
-        allowance = here.allowance()
-        allowance.take(0)
-        await until(lambda: allowance.available)
+        quota = here.quota()
+        quota.take(0)
+        await until(lambda: quota.available)
         for number, flow in enumerate(flows, 1):
-            flow.heard(allowance.take(1_000 * number))
+            flow.count_in(quota.take(1_000 * number))
     return [flow.session_id for flow in flows]
 
 
 def kept_aside(folder: Path) -> list[dict[str, object]]:
-    path = folder / "edge-1.unsettled.jsonl"
+    path = folder / "edge-1.quarantine.jsonl"
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
@@ -247,8 +247,8 @@ async def test_what_a_lease_owed_that_the_service_has_forgotten_is_settled_once(
     access.leases.clear()
     access.resources["res_alice"].holding = left
     async with bench(tmp_path, access) as here:
-        assert here.allowances.recover(0) == 3
-        await until(lambda: list(here.book.used()) == [])
+        assert here.charging.recover(0) == 3
+        await until(lambda: list(here.meter.used()) == [])
         assert access.used() == 6_000
         assert access.shortfall == (0 if left else 6_000)
         assert all(use.stops == 1 for use in access.usage.values())
@@ -265,19 +265,19 @@ async def test_a_record_that_is_refused_for_ever_is_put_aside_and_the_others_are
     access.add()
     names = await a_book_of_three_flows(tmp_path, access)
     access.refusals[names[1]] = refusal
-    flows, octets = METRICS.unsettled_flows, METRICS.unsettled_bytes
+    flows, octets = METRICS.quarantined_flows, METRICS.quarantined_bytes
     async with bench(tmp_path, access) as here:
-        here.allowances.recover(0)
-        await until(lambda: list(here.book.used()) == [] and not access.held())
+        here.charging.recover(0)
+        await until(lambda: list(here.meter.used()) == [] and not access.held())
     assert {name: use.total for name, use in access.usage.items()} == {names[0]: 1_000, names[2]: 3_000}
     assert access.overdrawn == access.shortfall == 0
     (kept,) = kept_aside(tmp_path)
     assert (kept["session_id"], kept["input_octets"]) == (names[1], 2_000)
     assert (kept["resource_id"], kept["refused"]) == ("res_alice", refusal.code)
-    assert (METRICS.unsettled_flows - flows, METRICS.unsettled_bytes - octets) == (1, 2_000)
+    assert (METRICS.quarantined_flows - flows, METRICS.quarantined_bytes - octets) == (1, 2_000)
     reports = access.reports
     async with bench(tmp_path, access) as here:
-        assert here.allowances.recover(0) == 0
+        assert here.charging.recover(0) == 0
         await asyncio.sleep(0.05)
     assert access.reports == reports  # nothing of it is tried again
 
@@ -289,8 +289,8 @@ async def test_usage_of_a_resource_that_nobody_knows_is_put_aside(tmp_path: Path
     access.leases.clear()
     access.resources.clear()
     async with bench(tmp_path, access) as here:
-        here.allowances.recover(0)
-        await until(lambda: list(here.book.used()) == [])
+        here.charging.recover(0)
+        await until(lambda: list(here.meter.used()) == [])
     assert sorted(str(one["session_id"]) for one in kept_aside(tmp_path)) == sorted(names)
 
 
@@ -299,24 +299,24 @@ async def test_what_cannot_be_put_aside_stays_in_the_book(tmp_path: Path) -> Non
     access.add()
     names = await a_book_of_three_flows(tmp_path, access)
     access.refusals[names[0]] = Invalid("wrong")
-    (tmp_path / "edge-1.unsettled.jsonl").mkdir()  # nothing can be written there
+    (tmp_path / "edge-1.quarantine.jsonl").mkdir()  # nothing can be written there
     async with bench(tmp_path, access) as here:
-        here.allowances.recover(0)
+        here.charging.recover(0)
         await until(lambda: not access.held())
-        (left,) = here.book.used()
-        assert left[meter.INPUT] == 1_000
+        (left,) = here.meter.used()
+        assert left[meter_file.INPUT] == 1_000
     assert access.used() == 5_000
 
 
-class Cuttable(Carrier):
+class Cuttable(FlowOwner):
     """A connection of numbers: when it is cut its flow ends."""
 
     def __init__(self, here: Bench, flow: Flow) -> None:
         self.here, self.flow = here, flow
-        flow.carrier = self
+        flow.owner = self
 
-    def cut(self, cause: Cause) -> None:
-        self.here.allowances.end(self.flow, cause)
+    def terminate(self, cause: TerminateCause) -> None:
+        self.here.charging.end(self.flow, cause)
 
 
 async def test_a_live_flow_that_is_refused_for_ever_is_ended_and_no_other(tmp_path: Path) -> None:
@@ -326,17 +326,17 @@ async def test_a_live_flow_that_is_refused_for_ever_is_ended_and_no_other(tmp_pa
         bad, good = here.flow(), here.flow()
         for flow in (bad, good):
             Cuttable(here, flow)
-        allowance = here.allowance()
-        allowance.take(0)
-        await until(lambda: allowance.available)
+        quota = here.quota()
+        quota.take(0)
+        await until(lambda: quota.available)
         access.refusals[bad.session_id] = Invalid("wrong")
-        bad.heard(allowance.take(10))
-        good.heard(allowance.take(20))
+        bad.count_in(quota.take(10))
+        good.count_in(quota.take(20))
         await until(lambda: access.used() == 20 and bad.ended)
         assert not good.ended
-        assert (kept_aside(tmp_path)[0]["terminate_cause"], allowance.closing) == ("NAS-Error", False)
-        here.allowances.end(good, Cause.USER_REQUEST)
-        await until(lambda: list(here.book.used()) == [] and not access.held())
+        assert (kept_aside(tmp_path)[0]["terminate_cause"], quota.closing) == ("NAS-Error", False)
+        here.charging.end(good, TerminateCause.USER_REQUEST)
+        await until(lambda: list(here.meter.used()) == [] and not access.held())
         assert access.overdrawn == 0
 
 
@@ -347,10 +347,10 @@ async def test_what_may_pass_is_repeated_until_it_does(tmp_path: Path, refusal: 
     names = await a_book_of_three_flows(tmp_path, access)
     access.refusals[names[0]] = refusal
     async with bench(tmp_path, access) as here:
-        here.allowances.recover(0)
+        here.charging.recover(0)
         await asyncio.sleep(0.3)
         access.refusals.clear()
-        await until(lambda: list(here.book.used()) == [] and not access.held())
+        await until(lambda: list(here.meter.used()) == [] and not access.held())
     assert access.used() == 6_000
     assert kept_aside(tmp_path) == []
 
@@ -359,11 +359,11 @@ async def test_a_service_that_has_forgotten_the_node_is_told_of_it_again(tmp_pat
     access = FakeAccess(unknown=True)
     access.add()
     async with bench(tmp_path, access) as here:
-        flow, allowance = here.flow(), here.allowance()
-        allowance.take(0)
-        await until(lambda: allowance.available)
+        flow, quota = here.flow(), here.quota()
+        quota.take(0)
+        await until(lambda: quota.available)
         assert access.nodes == ["edge-1"]
         access.unknown = True
-        flow.heard(allowance.take(50))
+        flow.count_in(quota.take(50))
         await until(lambda: access.used() == 50)
         assert access.nodes == ["edge-1"] * 2

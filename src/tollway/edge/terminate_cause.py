@@ -3,8 +3,8 @@
 from enum import IntEnum
 
 
-class Cause(IntEnum):
-    """One cause; the number is what the meter book keeps."""
+class TerminateCause(IntEnum):
+    """One cause; the number is what the meter file keeps."""
 
     USER_REQUEST = 1
     """The customer ended it: closed the connection, or disconnected the access."""
@@ -25,12 +25,12 @@ class Cause(IntEnum):
 
 
 _LABELS = {
-    Cause.USER_REQUEST: "User-Request",
-    Cause.LOST_CARRIER: "Lost-Carrier",
-    Cause.IDLE_TIMEOUT: "Idle-Timeout",
-    Cause.SESSION_TIMEOUT: "Session-Timeout",
-    Cause.ADMIN_RESET: "Admin-Reset",
-    Cause.NAS_REBOOT: "NAS-Reboot",
-    Cause.NAS_ERROR: "NAS-Error",
-    Cause.QUOTA: "Quota",
+    TerminateCause.USER_REQUEST: "User-Request",
+    TerminateCause.LOST_CARRIER: "Lost-Carrier",
+    TerminateCause.IDLE_TIMEOUT: "Idle-Timeout",
+    TerminateCause.SESSION_TIMEOUT: "Session-Timeout",
+    TerminateCause.ADMIN_RESET: "Admin-Reset",
+    TerminateCause.NAS_REBOOT: "NAS-Reboot",
+    TerminateCause.NAS_ERROR: "NAS-Error",
+    TerminateCause.QUOTA: "Quota",
 }

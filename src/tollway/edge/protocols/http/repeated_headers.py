@@ -13,7 +13,7 @@ from tollway.wire.http1 import Framing, RequestHead
 _LINE = re.compile(rb"(GET|HEAD|OPTIONS|DELETE) (http://[\x21\x22\x24-\x7e]{1,8000}) HTTP/1\.1")
 
 
-class Alike:
+class RepeatedHeaders:
     """The last request's headers, as they came and as they went on."""
 
     __slots__ = ("_block", "_head", "_prefix", "_target", "fields")
@@ -28,21 +28,21 @@ class Alike:
     def read(self, data: bytes) -> RequestHead | None:
         """Read a head that differs from the last one in its request line only; None when it does not."""
         block, head = self._block, self._head
-        cut = data.find(b"\r\n")
-        if head is None or cut <= 0 or not data.startswith(block, cut):
+        terminate = data.find(b"\r\n")
+        if head is None or terminate <= 0 or not data.startswith(block, terminate):
             return None
-        line = _LINE.fullmatch(data, 0, cut)
+        line = _LINE.fullmatch(data, 0, terminate)
         if line is None:
             return None
-        return RequestHead(line[1], line[2], *head[2:-1], size=cut + len(block))
+        return RequestHead(line[1], line[2], *head[2:-1], size=terminate + len(block))
 
-    def heard(self, data: bytes, head: RequestHead) -> None:
+    def remember(self, data: bytes, head: RequestHead) -> None:
         """Remember a head that was read in full; `data` begins with it, or is empty when that is not known."""
         self.fields = b""
-        cut = data.find(b"\r\n")
+        terminate = data.find(b"\r\n")
         plain = head.framing is Framing.NONE and not head.upgrade and head.size <= len(data)
-        if plain and _LINE.fullmatch(data, 0, cut):
-            self._block, self._head = data[cut : head.size], head
+        if plain and _LINE.fullmatch(data, 0, terminate):
+            self._block, self._head = data[terminate : head.size], head
             return
         self._block, self._head = b"", None
 
@@ -60,7 +60,7 @@ class Alike:
         last = self._target
         return Target(last.host, last.port, last.authority, url[len(prefix) - 1 :])
 
-    def went_to(self, target: Target) -> None:
+    def remember_target(self, target: Target) -> None:
         """Remember the last target."""
         self._target = target
         self._prefix = b"http://%b/" % target.authority

@@ -1,14 +1,14 @@
-"""The allowance: what one node may still spend for one access resource (RFC 8506, credit control).
+"""The quota: what one node may still spend for one access resource (RFC 8506, credit control).
 
 Nothing moves that was not taken from here first: `take` before the system call, `give` back what the call
 did not move. Both are plain arithmetic, because everything runs on one event loop. The bytes come from
 leases, reservations of the customer's holding that the access service grants. At half a new one is asked for,
 so that a byte never waits; it is sized to last about ten seconds at the present rate.
 
-`taken` does not say from which lease. That is settled later, oldest lease first (`settle`), which is exact
+`taken` does not say from which lease. That is settled later, oldest lease first (`usage_reporter`), which is exact
 because what all leases granted is never less than what was taken.
 
-    available ── take ──▶ in the hands of a flow ── moved ──▶ counted in the book ── settled ──▶ posted
+    available ── take ──▶ in the hands of a flow ── moved ──▶ counted in the meter file ── settled ──▶ posted
         ▲                          │ not moved
         └────────── give ──────────┘
 """
@@ -20,8 +20,8 @@ from collections import deque
 from collections.abc import Callable
 from math import inf
 
-from tollway.edge import meter, refusal
-from tollway.edge.door import AccessDoor
+from tollway.edge import meter_file, refusal
+from tollway.edge.access_client import AccessClient
 from tollway.edge.reactor import Reactor
 from tollway.edge.settings import EdgeSettings
 from tollway.edge.throttle import TokenBucket
@@ -33,45 +33,45 @@ _NEVER = -1
 
 
 class Lease:
-    """One reservation: its slot in the book knows what was granted and what was settled on it."""
+    """One reservation: its slot in the meter file knows what was granted and what was settled on it."""
 
-    __slots__ = ("id", "slot", "touched")
+    __slots__ = ("id", "reported_at", "slot")
 
-    def __init__(self, lease_id: str, slot: meter.Slot) -> None:
+    def __init__(self, lease_id: str, slot: meter_file.Slot) -> None:
         self.id, self.slot = lease_id, slot
-        self.touched = time.monotonic()
+        self.reported_at = time.monotonic()
 
     @property
     def unsettled(self) -> int:
         """What the ledger still reserves for this lease."""
-        return self.slot[meter.GRANTED] - self.slot[meter.SETTLED_IN]
+        return self.slot[meter_file.GRANTED] - self.slot[meter_file.SETTLED_IN]
 
 
-class Allowance:
+class Quota:
     """What this node may still spend for one resource, and the leases it comes from."""
 
     def __init__(
         self,
         resource_id: str,
         *,
-        door: AccessDoor,
-        book: meter.Book,
+        access: AccessClient,
+        meter: meter_file.MeterFile,
         reactor: Reactor,
         settings: EdgeSettings,
     ) -> None:
         self.resource_id = resource_id
         self.available = 0
         self.leases: deque[Lease] = deque()
-        self.live = 0  # flows under way
+        self.live_flows = 0  # flows under way
         self.bucket: TokenBucket | None = None
         self.closing = False
-        self.void_at = inf  # when the leases are void, unless the access service is heard before
+        self.expires_at = inf  # when the leases are void, unless the access service is heard before
         self.valid_s = inf  # how long they are good for from each time it was heard
-        self._door, self._book, self._reactor, self._settings = door, book, reactor, settings
+        self._access, self._meter, self._reactor, self._settings = access, meter, reactor, settings
         self._refill_at = 0  # ask for more when no more than this is left; _NEVER while that is pointless
-        self._asking: asyncio.Task[None] | None = None
-        self._dry = False
-        self._dry_because = refusal.NO_ALLOWANCE
+        self._request: asyncio.Task[None] | None = None
+        self._exhausted = False
+        self._exhausted_because = refusal.NO_ALLOWANCE
         self._unreachable = False
         self._waiting: list[Callable[[], None]] = []
         self._granted = 0
@@ -81,57 +81,57 @@ class Allowance:
     # ── the hot path ────────────────────────────────────────────────────────────────────────────────
 
     def take(self, want: int) -> int:
-        """Take up to `want` bytes to move. 0: wait with `wait`, or end the flow when `dry`."""
+        """Take up to `want` bytes to move. 0: wait with `wait`, or end the flow when `exhausted`."""
         left = self.available
         if want > left:  # noqa: PLR1730  `min` costs a call, here for every read
             want = left
         left -= want
         self.available = left
         if left <= self._refill_at:
-            self._ask()
+            self._request_lease()
         return want
 
-    def take_whole(self, size: int) -> bool:
+    def take_exactly(self, size: int) -> bool:
         """Take exactly `size` bytes, or none."""
         taken = self.take(size)
         if taken < size:
-            self.give(taken)
+            self.return_unused(taken)
         return taken == size
 
-    def give(self, unused: int) -> None:
+    def return_unused(self, unused: int) -> None:
         """Put back bytes that were taken and not moved."""
         self.available += unused
         if self._waiting:
             self._wake()
 
     @property
-    def dry(self) -> bool:
+    def exhausted(self) -> bool:
         """Whether the customer's holding is used up: the last ask, just now, was granted nothing."""
-        return self._dry
+        return self._exhausted
 
     @property
     def idle(self) -> bool:
         """Whether nobody uses it: no live flow, no login that waits, no lease on its way."""
-        return not (self.live or self._waiting or self._asking)
+        return not (self.live_flows or self._waiting or self._request)
 
     def wait(self, again: Callable[[], None]) -> None:
         """Call `again` when there may be more to take, or nothing more will come."""
         self._waiting.append(again)
         if self.available <= self._refill_at:
-            self._ask()
+            self._request_lease()
 
-    def afford(self, size: int, then: Callable[[refusal.Refusal | None], None]) -> None:
+    def take_or_wait(self, size: int, then: Callable[[refusal.Refusal | None], None]) -> None:
         """Take exactly `size` bytes, now or when they are granted: `then(None)`, or `then(why not)`."""
         if self.closing:
             then(refusal.UNAVAILABLE)
-        elif self.take_whole(size):
+        elif self.take_exactly(size):
             then(None)
-        elif self._dry:
-            then(self._dry_because)
+        elif self._exhausted:
+            then(self._exhausted_because)
         elif self._unreachable:
             then(refusal.UNAVAILABLE)
         else:
-            self.wait(lambda: self.afford(size, then))
+            self.wait(lambda: self.take_or_wait(size, then))
 
     def throttle(self, rate_bytes_s: int) -> None:
         """Hold all flows together to this rate; 0 lifts the limit."""
@@ -144,26 +144,26 @@ class Allowance:
 
     # ── asking for more ─────────────────────────────────────────────────────────────────────────────
 
-    def _ask(self) -> None:
-        if self._asking or self._dry or self.closing:
+    def _request_lease(self) -> None:
+        if self._request or self._exhausted or self.closing:
             return
         self._refill_at = _NEVER
-        self._asking = spawn(self.refill(self._want()), f"lease for {self.resource_id}")
+        self._request = spawn(self.refill(self._want()), f"lease for {self.resource_id}")
 
-    async def stop_asking(self) -> None:
-        """Do not wait for a lease that is on its way; the book knows of it."""
-        await cancel(self._asking)
+    async def cancel_request(self) -> None:
+        """Do not wait for a lease that is on its way; the meter file knows of it."""
+        await cancel(self._request)
 
-    def shut(self) -> None:
+    def revoke(self) -> None:
         """Let nothing more be taken, for good, and tell those who wait. A lease on its way may still come."""
         self.closing = True
         self.available = 0
         self._wake()
 
-    async def answered(self) -> None:
+    async def request_finished(self) -> None:
         """Wait until no lease is on its way."""
-        if self._asking is not None:
-            await asyncio.wait({self._asking})
+        if self._request is not None:
+            await asyncio.wait({self._request})
 
     def _want(self) -> int:
         """Return what should last `lease_span_s` at the rate since the last ask."""
@@ -176,30 +176,30 @@ class Allowance:
     async def refill(self, want: int) -> None:
         """Ask for another lease until there is an answer."""
         try:
-            slot = self._book.claim()
-        except meter.BookError as error:
+            slot = self._meter.claim()
+        except meter_file.MeterFileError as error:
             _log.error("no lease for %s: %s", self.resource_id, error)
-            self._dry_because = refusal.OVERLOADED
-            self._answered(0)
+            self._exhausted_because = refusal.OVERLOADED
+            self._on_answer(0)
             return
-        # In the book before it is asked for, so that a kill in between leaves no reservation behind.
+        # In the meter file before it is asked for, so that a kill in between leaves no reservation behind.
         lease = Lease(new_id("hld"), slot)
         slot.write_identity(lease.id, self.resource_id, "", "lease", "")
-        slot[meter.STATE] = meter.State.LEASE_ASKED
+        slot[meter_file.STATE] = meter_file.State.LEASE_ASKED
         asked_at = time.monotonic()
-        answer = await self._door.lease(self.resource_id, lease.id, want, self._unanswered)
+        answer = await self._access.lease(self.resource_id, lease.id, want, self._on_unavailable)
         granted = answer.granted_bytes
         if granted:
             self.renew(asked_at, answer.valid_us)
-            slot[meter.GRANTED] = granted
-            slot[meter.STATE] = meter.State.LEASE_HELD
+            slot[meter_file.GRANTED] = granted
+            slot[meter_file.STATE] = meter_file.State.LEASE_HELD
             self.leases.append(lease)
         else:
-            self._book.free(slot)
-        self._dry_because = refusal.INACTIVE if answer.stopped else refusal.NO_ALLOWANCE
-        self._answered(granted)
+            self._meter.free(slot)
+        self._exhausted_because = refusal.INACTIVE if answer.stopped else refusal.NO_ALLOWANCE
+        self._on_answer(granted)
 
-    def _unanswered(self) -> None:
+    def _on_unavailable(self) -> None:
         self._unreachable = True
         self._wake()  # logins do not wait for better times; flows do
 
@@ -209,28 +209,28 @@ class Allowance:
             self.valid_s = valid_us / 1_000_000
         until = asked_at + self.valid_s
         # Answers may overtake each other: the latest word counts.
-        self.void_at = until if self.void_at == inf else max(self.void_at, until)
+        self.expires_at = until if self.expires_at == inf else max(self.expires_at, until)
 
-    def _answered(self, granted: int) -> None:
-        self._asking = None
+    def _on_answer(self, granted: int) -> None:
+        self._request = None
         self._unreachable = False
         self._granted += granted
         self.available += granted
         if granted:
             self._refill_at = self.available // 2
         else:
-            self._dry = True
-            self._reactor.later(self._settings.dry_s, self._ask_again)
+            self._exhausted = True
+            self._reactor.call_later(self._settings.exhausted_retry_s, self._retry)
         self._wake()
 
-    def _ask_again(self) -> None:
+    def _retry(self) -> None:
         """Something may have been bought meanwhile: let the next `take` find out."""
-        self._dry = False
+        self._exhausted = False
         self._refill_at = max(self.available // 2, 0)
         if self._waiting:
-            self._ask()
+            self._request_lease()
 
     def _wake(self) -> None:
         waiting, self._waiting = self._waiting, []
         for again in waiting:
-            self._reactor.soon(again)
+            self._reactor.call_soon(again)

@@ -1,4 +1,4 @@
-"""The meter book: slots that outlive the process, and an edge that is killed and comes back."""
+"""The meter file: slots that outlive the process, and an edge that is killed and comes back."""
 
 import asyncio
 import errno
@@ -10,132 +10,136 @@ import pytest
 from tests.kit import edge_process
 from tests.kit.edges import Client, Forwarder, Origin, flood, until
 from tests.kit.fake_access import FakeAccess
-from tollway.edge import meter
-from tollway.edge.meter import Book, BookError, State
+from tollway.edge import meter_file
+from tollway.edge.meter_file import MeterFile, MeterFileError, State
 
 CALL_BYTES = 256 * 1024  # the most that one system call moves
 
 
-def opened(path: Path) -> Book:
-    book = Book(path)
-    book.open(1_000)
-    return book
+def opened(path: Path) -> MeterFile:
+    meter = MeterFile(path)
+    meter.open(1_000)
+    return meter
 
 
 def test_what_was_written_is_there_after_the_process(tmp_path: Path) -> None:
-    book = opened(tmp_path / "x.meter")
-    slot = book.claim()
+    meter = opened(tmp_path / "x.meter")
+    slot = meter.claim()
     slot.write_identity("flw_1", "res_1", "crd_1", "socks5", "192.0.2.7:4711")
     slot.target = "example.com:443"
     slot.lease = "hld_1"
-    slot[meter.STATE] = State.FLOW_OPEN
-    slot.words[slot.at + meter.INPUT] += 123
-    slot.words[slot.at + meter.OUTPUT] += 2**40
-    book.sync(7_000)
-    book.close()
+    slot[meter_file.STATE] = State.FLOW_OPEN
+    slot.words[slot.at + meter_file.INPUT] += 123
+    slot.words[slot.at + meter_file.OUTPUT] += 2**40
+    meter.sync(7_000)
+    meter.close()
 
-    again = Book(tmp_path / "x.meter")
+    again = MeterFile(tmp_path / "x.meter")
     assert again.open(9_000) == 7_000
     (found,) = again.used()
     assert found.read_identity() == ("flw_1", "res_1", "crd_1", "socks5", "192.0.2.7:4711")
     assert (found.target, found.lease) == ("example.com:443", "hld_1")
-    assert (found[meter.STATE], found[meter.INPUT], found[meter.OUTPUT]) == (State.FLOW_OPEN, 123, 2**40)
+    assert (found[meter_file.STATE], found[meter_file.INPUT], found[meter_file.OUTPUT]) == (
+        State.FLOW_OPEN,
+        123,
+        2**40,
+    )
     again.close()
 
 
 def test_growing_moves_no_slot(tmp_path: Path) -> None:
-    book = opened(tmp_path / "x.meter")
-    slots = [book.claim() for _ in range(5_000)]
+    meter = opened(tmp_path / "x.meter")
+    slots = [meter.claim() for _ in range(5_000)]
     for number, slot in enumerate(slots):
-        slot[meter.STATE] = State.FLOW_OPEN
-        slot[meter.INPUT] = number
-    assert [slot[meter.INPUT] for slot in slots] == list(range(5_000))
+        slot[meter_file.STATE] = State.FLOW_OPEN
+        slot[meter_file.INPUT] = number
+    assert [slot[meter_file.INPUT] for slot in slots] == list(range(5_000))
     assert len({slot.number for slot in slots}) == 5_000
-    book.close()
+    meter.close()
     again = opened(tmp_path / "x.meter")
-    assert sorted(slot[meter.INPUT] for slot in again.used()) == list(range(5_000))
+    assert sorted(slot[meter_file.INPUT] for slot in again.used()) == list(range(5_000))
     again.close()
 
 
 def test_a_freed_slot_is_blank_and_used_again(tmp_path: Path) -> None:
-    book = opened(tmp_path / "x.meter")
-    slot = book.claim()
+    meter = opened(tmp_path / "x.meter")
+    slot = meter.claim()
     slot.write_identity("flw_1", "res_1", "crd_1", "http", "client")
-    slot[meter.OUTPUT] = 5
-    book.free(slot)
-    again = book.claim()
+    slot[meter_file.OUTPUT] = 5
+    meter.free(slot)
+    again = meter.claim()
     assert again.number == slot.number
-    assert again[meter.OUTPUT] == 0
+    assert again[meter_file.OUTPUT] == 0
     assert again.target == ""
-    assert list(book.used()) != []
-    book.close()
+    assert list(meter.used()) != []
+    meter.close()
 
 
 def test_a_slot_without_a_state_is_free(tmp_path: Path) -> None:
-    book = opened(tmp_path / "x.meter")
-    book.claim().write_identity("flw_1", "res_1", "crd_1", "http", "client")  # killed before the state
-    book.close()
+    meter = opened(tmp_path / "x.meter")
+    meter.claim().write_identity("flw_1", "res_1", "crd_1", "http", "client")  # killed before the state
+    meter.close()
     again = opened(tmp_path / "x.meter")
     assert list(again.used()) == []
     again.close()
 
 
 def test_a_damaged_identity_is_noticed(tmp_path: Path) -> None:
-    book = opened(tmp_path / "x.meter")
-    slot = book.claim()
+    meter = opened(tmp_path / "x.meter")
+    slot = meter.claim()
     slot.write_identity("flw_1", "res_1", "crd_1", "http", "client")
     assert slot.read_identity() is not None
-    slot[meter.CHECKSUM] ^= 1
+    slot[meter_file.CHECKSUM] ^= 1
     assert slot.read_identity() is None
-    book.close()
+    meter.close()
 
 
 def test_long_and_foreign_texts_are_cut(tmp_path: Path) -> None:
-    book = opened(tmp_path / "x.meter")
-    slot = book.claim()
+    meter = opened(tmp_path / "x.meter")
+    slot = meter.claim()
     slot.target = "ü" * 400
     slot.write_identity("flw_1", "res_1", "crd_1", "http", "[" + "f" * 100 + "]:1")
     assert slot.target.startswith("üüü")
     identity = slot.read_identity()
     assert identity is not None
     assert identity[4] == "[" + "f" * 47
-    book.close()
+    meter.close()
 
 
 def test_two_processes_cannot_share_a_book(tmp_path: Path) -> None:
-    book = opened(tmp_path / "x.meter")
-    with pytest.raises(BookError, match="in use; give every edge its own node name"):
-        Book(tmp_path / "x.meter").open(1)
-    book.close()
+    meter = opened(tmp_path / "x.meter")
+    with pytest.raises(MeterFileError, match="in use; give every edge its own node name"):
+        MeterFile(tmp_path / "x.meter").open(1)
+    meter.close()
 
 
-@pytest.mark.parametrize("content", [b"not a book", b"x" * 4096, b"TOLLWAY METER 99" + bytes(4080)])
+@pytest.mark.parametrize("content", [b"not a meter", b"x" * 4096, b"TOLLWAY METER 99" + bytes(4080)])
 def test_another_file_is_left_alone(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.meter"
     path.write_bytes(content)
-    with pytest.raises(BookError, match="move it away"):
-        Book(path).open(1)
+    with pytest.raises(MeterFileError, match="move it away"):
+        MeterFile(path).open(1)
     assert path.read_bytes() == content
 
 
 def test_a_full_disk_is_one_clear_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    book = opened(tmp_path / "x.meter")
+    meter = opened(tmp_path / "x.meter")
 
     def full(*_: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "posix_fallocate", full)
-    with pytest.raises(BookError, match="No space left on device"):
+    with pytest.raises(MeterFileError, match="No space left on device"):
         for _ in range(2_000):
-            book.claim()
-    book.close()
+            meter.claim()
+    meter.close()
 
 
 def test_a_missing_folder_is_made_and_an_impossible_one_named(tmp_path: Path) -> None:
     opened(tmp_path / "new" / "x.meter").close()
     (tmp_path / "file").write_text("")
-    with pytest.raises(BookError, match="cannot open the meter book"):
-        Book(tmp_path / "file" / "x.meter").open(1)
+    with pytest.raises(MeterFileError, match="cannot open the meter file"):
+        MeterFile(tmp_path / "file" / "x.meter").open(1)
 
 
 async def test_kill_9_in_mid_transfer_loses_nothing_but_the_call_in_flight(tmp_path: Path) -> None:

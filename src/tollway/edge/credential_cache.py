@@ -11,27 +11,27 @@ from hashlib import blake2b
 
 from tollway.contracts.access_pb2 import Change, Grant
 from tollway.edge import refusal
-from tollway.edge.door import AccessDoor
+from tollway.edge.access_client import AccessClient
 from tollway.edge.metrics import METRICS
 from tollway.edge.refusal import Refusal
 from tollway.fabric.clock import Clock
 from tollway.kit.errors import Problem
 from tollway.kit.tasks import spawn
 
-Verdict = Grant | Refusal
+AuthResult = Grant | Refusal
 Ask = Callable[[], Awaitable[Grant]]
 _REMEMBERED = 100_000
 _ASKED = 256
 
 
-class Logins:
+class CredentialCache:
     """Judges credentials: `known` when remembered, else `ask` the access service."""
 
-    def __init__(self, *, door: AccessDoor, clock: Clock, refused_s: float) -> None:
-        self._door, self._clock, self._refused_s = door, clock, refused_s
+    def __init__(self, *, access: AccessClient, clock: Clock, failed_ttl_s: float) -> None:
+        self._access, self._clock, self._refused_s = access, clock, failed_ttl_s
         self._key = os.urandom(32)
-        self._known: dict[bytes, tuple[float, Verdict]] = {}
-        self._asked: dict[bytes, list[Callable[[Verdict], None]]] = {}
+        self._cached: dict[bytes, tuple[float, AuthResult]] = {}
+        self._asked: dict[bytes, list[Callable[[AuthResult], None]]] = {}
         self._changes = 0
         self.open = False  # until the access service knows this node, nobody is let in
 
@@ -39,16 +39,22 @@ class Logins:
         """Return what these credentials are remembered by."""
         return blake2b(f"{login}\0{secret}".encode(), digest_size=16, key=self._key).digest()
 
-    def known(self, key: bytes) -> Verdict | None:
+    def cached(self, key: bytes) -> AuthResult | None:
         """Return the verdict that is remembered, or None."""
-        known = self._known.get(key)
-        if known is None or known[0] <= time.monotonic():
+        cached = self._cached.get(key)
+        if cached is None or cached[0] <= time.monotonic():
             return None
-        METRICS.logins["remembered"] += 1
-        return known[1]
+        METRICS.logins["cached"] += 1
+        return cached[1]
 
-    def ask(
-        self, key: bytes, login: str, secret: str, protocol: str, client: str, then: Callable[[Verdict], None]
+    def lookup(
+        self,
+        key: bytes,
+        login: str,
+        secret: str,
+        protocol: str,
+        client: str,
+        then: Callable[[AuthResult], None],
     ) -> None:
         """Ask the access service; many who ask about the same credentials at once get one answer."""
         if not self.open:
@@ -59,41 +65,41 @@ class Logins:
             then(refusal.UNAVAILABLE)
         else:
             self._asked[key] = [then]
-            spawn(self._ask(key, lambda: self._door.authenticate(login, secret, protocol, client)), "login")
+            spawn(self._ask(key, lambda: self._access.authenticate(login, secret, protocol, client)), "login")
 
-    def forget(self, change: Change) -> None:
+    def invalidate(self, change: Change) -> None:
         """Drop the verdicts that a change touches."""
         self._changes += 1
-        self._known = {
-            key: known
-            for key, known in self._known.items()
-            if isinstance(known[1], Refusal) or not touches(change, known[1])
+        self._cached = {
+            key: cached
+            for key, cached in self._cached.items()
+            if isinstance(cached[1], Refusal) or not affects(change, cached[1])
         }
 
-    async def _ask(self, key: bytes, ask: Ask) -> None:
+    async def _ask(self, key: bytes, lookup: Ask) -> None:
         METRICS.logins["asked"] += 1
-        verdict, keep_s = await self._answer(ask)
+        result, keep_s = await self._answer(lookup)
         if keep_s > 0:
-            if len(self._known) >= _REMEMBERED:
-                del self._known[next(iter(self._known))]
-            self._known[key] = (time.monotonic() + keep_s, verdict)
+            if len(self._cached) >= _REMEMBERED:
+                del self._cached[next(iter(self._cached))]
+            self._cached[key] = (time.monotonic() + keep_s, result)
         for then in self._asked.pop(key):
-            then(verdict)
+            then(result)
 
-    async def _answer(self, ask: Ask) -> tuple[Verdict, float]:
+    async def _answer(self, lookup: Ask) -> tuple[AuthResult, float]:
         """Return the verdict, and for how many seconds it may be remembered."""
         while True:
             before = self._changes
             try:
-                grant = await ask()
+                grant = await lookup()
             except Problem as problem:
-                verdict = refusal.of_problem(problem)
-                return verdict, 0 if verdict is refusal.UNAVAILABLE else self._refused_s
+                result = refusal.of_problem(problem)
+                return result, 0 if result is refusal.UNAVAILABLE else self._refused_s
             if before == self._changes:
                 return grant, (grant.cache_until_us - self._clock.now_us()) / 1_000_000
 
 
-def touches(change: Change, grant: Grant) -> bool:
+def affects(change: Change, grant: Grant) -> bool:
     """Tell whether a change is about this grant: the most particular id it names decides."""
     if change.credential_id:
         return change.credential_id == grant.credential_id

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.edges import World, flood, pattern, until, web, world
-from tollway.edge.unsent import is_broken, unsent_bytes
+from tollway.edge.tcp_send_queue import is_broken, unsent_bytes
 
 MB = 1_000_000
 _WINDOW_BYTES = 128 * 1024
@@ -47,10 +47,10 @@ async def test_an_aborted_download_costs_what_was_sent(
 async def test_reports_tell_only_what_was_sent(tmp_path: Path) -> None:
     async with world(tmp_path, flood, report_interval_s=0.05) as here:
         await aborted(here, here.connect_head(), dawdle_s=0.5)
-        told = max(one.output_octets for one in here.access.usage.values())
+        reported = max(one.output_octets for one in here.access.usage.values())
         await here.settled()
         (usage,) = here.access.usage.values()
-        assert MB < told <= usage.output_octets <= told + _WINDOW_BYTES
+        assert MB < reported <= usage.output_octets <= reported + _WINDOW_BYTES
 
 
 async def test_the_kernel_tells_what_it_never_sent_also_when_the_connection_broke() -> None:

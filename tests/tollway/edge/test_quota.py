@@ -1,16 +1,16 @@
-"""The allowance: nothing moves that was not taken, and more is asked for before it is needed."""
+"""The quota: nothing moves that was not taken, and more is asked for before it is needed."""
 
 import asyncio
 from pathlib import Path
 
 import pytest
 
-from tests.kit.allowances import bench
 from tests.kit.edges import until
 from tests.kit.fake_access import FakeAccess
+from tests.kit.quotas import bench
 from tollway.edge import refusal
-from tollway.edge.cause import Cause
 from tollway.edge.refusal import Refusal
+from tollway.edge.terminate_cause import TerminateCause
 from tollway.kit.errors import Forbidden, Internal, Invalid, NotFound, Problem
 
 KIB = 1024
@@ -25,52 +25,52 @@ def access() -> FakeAccess:
 
 async def test_the_first_byte_waits_for_the_first_lease(tmp_path: Path, access: FakeAccess) -> None:
     async with bench(tmp_path, access) as here:
-        allowance = here.flow().allowance
-        assert allowance.take(100) == 0
+        quota = here.flow().quota
+        assert quota.take(100) == 0
         called = asyncio.Event()
-        allowance.wait(called.set)
+        quota.wait(called.set)
         await asyncio.wait_for(called.wait(), 5)
-        assert allowance.take(100) == 100
-        assert allowance.available == 256 * KIB - 100
+        assert quota.take(100) == 100
+        assert quota.available == 256 * KIB - 100
 
 
 async def test_a_lease_is_never_exceeded(tmp_path: Path, access: FakeAccess) -> None:
     async with bench(tmp_path, access) as here:
-        allowance = here.flow().allowance
-        allowance.take(1)
-        await until(lambda: allowance.available)
+        quota = here.flow().quota
+        quota.take(1)
+        await until(lambda: quota.available)
         access.unavailable = True
-        assert allowance.take(10**9) == 256 * KIB
-        assert allowance.take(1) == 0
-        allowance.give(50)
-        assert allowance.take(100) == 50
+        assert quota.take(10**9) == 256 * KIB
+        assert quota.take(1) == 0
+        quota.return_unused(50)
+        assert quota.take(100) == 50
         access.unavailable = False
 
 
 async def test_more_is_asked_for_at_half(tmp_path: Path, access: FakeAccess) -> None:
     async with bench(tmp_path, access) as here:
-        allowance = here.flow().allowance
-        allowance.take(1)
-        await until(lambda: allowance.available)
-        allowance.take(127 * KIB)
+        quota = here.flow().quota
+        quota.take(1)
+        await until(lambda: quota.available)
+        quota.take(127 * KIB)
         await asyncio.sleep(0.02)
         assert len(access.leases) == 1
-        allowance.take(2 * KIB)
+        quota.take(2 * KIB)
         await until(lambda: len(access.leases) == 2)
-        await until(lambda: allowance.available > 256 * KIB)
+        await until(lambda: quota.available > 256 * KIB)
 
 
 async def test_a_lease_grows_with_the_rate_and_has_a_limit(tmp_path: Path, access: FakeAccess) -> None:
     async with bench(tmp_path, access, lease_span_s=10) as here:
-        allowance = here.flow().allowance
-        allowance.take(1)
-        await until(lambda: allowance.available)
+        quota = here.flow().quota
+        quota.take(1)
+        await until(lambda: quota.available)
         await asyncio.sleep(0.2)
-        allowance.take(200 * KIB)  # in about 0.2 s: 10 s of that are some 10 MiB, less on a slow machine
+        quota.take(200 * KIB)  # in about 0.2 s: 10 s of that are some 10 MiB, less on a slow machine
         await until(lambda: len(access.leases) == 2)
         second = list(access.leases.values())[1].granted
         assert 256 * KIB < second < 20 * KIB * KIB
-        allowance.take(10**9)
+        quota.take(10**9)
         await until(lambda: len(access.leases) == 3)
         assert list(access.leases.values())[2].granted == 64 * KIB * KIB
 
@@ -78,18 +78,18 @@ async def test_a_lease_grows_with_the_rate_and_has_a_limit(tmp_path: Path, acces
 async def test_whole_amounts_are_all_or_nothing(tmp_path: Path, access: FakeAccess) -> None:
     access.resources["res_alice"].holding = 1_000
     async with bench(tmp_path, access) as here:
-        allowance = here.flow().allowance
+        quota = here.flow().quota
         answers: list[Refusal | None] = []
-        allowance.afford(900, answers.append)
+        quota.take_or_wait(900, answers.append)
         assert answers == []
         await until(lambda: answers)
         assert answers == [None]
-        assert not allowance.take_whole(101)
-        assert allowance.available == 100
-        allowance.afford(101, answers.append)
+        assert not quota.take_exactly(101)
+        assert quota.available == 100
+        quota.take_or_wait(101, answers.append)
         await until(lambda: len(answers) == 2)
         assert answers[1] is refusal.NO_ALLOWANCE
-        assert allowance.take_whole(100)
+        assert quota.take_exactly(100)
 
 
 async def test_an_exhausted_allowance_is_asked_for_again_after_a_while(
@@ -97,18 +97,18 @@ async def test_an_exhausted_allowance_is_asked_for_again_after_a_while(
 ) -> None:
     alice = access.resources["res_alice"]
     alice.holding = 0
-    async with bench(tmp_path, access, dry_s=0.1) as here:
-        allowance = here.flow().allowance
-        allowance.take(1)
-        await until(lambda: allowance.dry)
+    async with bench(tmp_path, access, exhausted_retry_s=0.1) as here:
+        quota = here.flow().quota
+        quota.take(1)
+        await until(lambda: quota.exhausted)
         asked = len(access.leases)
         for _ in range(100):
-            allowance.take(1)
+            quota.take(1)
         assert len(access.leases) == asked
         alice.holding = 10_000
-        await until(lambda: not allowance.dry)
-        allowance.take(1)
-        await until(lambda: allowance.available == 10_000)
+        await until(lambda: not quota.exhausted)
+        quota.take(1)
+        await until(lambda: quota.available == 10_000)
 
 
 async def test_while_the_access_service_is_away_logins_hear_so_and_flows_wait(
@@ -116,20 +116,20 @@ async def test_while_the_access_service_is_away_logins_hear_so_and_flows_wait(
 ) -> None:
     access.unavailable = True
     async with bench(tmp_path, access) as here:
-        allowance = here.flow().allowance
+        quota = here.flow().quota
         logins: list[Refusal | None] = []
-        allowance.afford(10, logins.append)
+        quota.take_or_wait(10, logins.append)
         await until(lambda: logins)
         assert logins == [refusal.UNAVAILABLE]
         woken = asyncio.Event()
 
         def flow() -> None:
-            if allowance.take(5):
+            if quota.take(5):
                 woken.set()
             else:
-                allowance.wait(flow)
+                quota.wait(flow)
 
-        allowance.wait(flow)
+        quota.wait(flow)
         await asyncio.sleep(0.2)
         assert not woken.is_set()
         access.unavailable = False
@@ -139,10 +139,10 @@ async def test_while_the_access_service_is_away_logins_hear_so_and_flows_wait(
 async def test_a_stopped_access_is_granted_nothing(tmp_path: Path, access: FakeAccess) -> None:
     access.resources["res_alice"].active = False
     async with bench(tmp_path, access) as here:
-        allowance = here.flow().allowance
-        allowance.take(1)
-        await until(lambda: allowance.dry)
-        assert allowance.available == 0
+        quota = here.flow().quota
+        quota.take(1)
+        await until(lambda: quota.exhausted)
+        assert quota.available == 0
 
 
 async def test_leases_that_the_access_service_gave_up_for_lost_are_not_spent(tmp_path: Path) -> None:
@@ -150,14 +150,14 @@ async def test_leases_that_the_access_service_gave_up_for_lost_are_not_spent(tmp
     access.add()
     async with bench(tmp_path, access) as here:
         flow = here.flow()
-        allowance = flow.allowance
-        allowance.take(1)
-        await until(lambda: allowance.available)
+        quota = flow.quota
+        quota.take(1)
+        await until(lambda: quota.available)
         access.unavailable = True
-        flow.heard(allowance.take(1_000))
-        await until(lambda: allowance.closing)
-        assert here.allowance() is not allowance
-        here.allowances.end(flow, Cause.NAS_ERROR)
+        flow.count_in(quota.take(1_000))
+        await until(lambda: quota.closing)
+        assert here.quota() is not quota
+        here.charging.end(flow, TerminateCause.NAS_ERROR)
         access.unavailable = False
         await until(lambda: access.used() == 1_000 and not access.held(), 10)
         assert access.overdrawn == 0
@@ -167,17 +167,17 @@ async def test_short_leases_are_kept_alive_while_nothing_moves(tmp_path: Path) -
     """However seldom the operator wants to hear: a lease is heard of before it is void."""
     access = FakeAccess(valid_us=2_000_000)
     access.add()
-    async with bench(tmp_path, access, report_interval_s=60, lease_touch_s=60) as here:
+    async with bench(tmp_path, access, report_interval_s=60, lease_keepalive_s=60) as here:
         flow = here.flow()
-        allowance = flow.allowance
-        allowance.take(1)
-        await until(lambda: allowance.available)
+        quota = flow.quota
+        quota.take(1)
+        await until(lambda: quota.available)
         await asyncio.sleep(3.2)
         access.take_back()
         assert access.held()
-        assert not allowance.closing
-        flow.heard(allowance.take(100))
-        here.allowances.end(flow, Cause.USER_REQUEST)
+        assert not quota.closing
+        flow.count_in(quota.take(100))
+        here.charging.end(flow, TerminateCause.USER_REQUEST)
         await until(lambda: access.used() == 100)
         assert access.overdrawn == 0
 
@@ -188,19 +188,19 @@ async def test_a_lease_that_was_taken_back_is_not_spent_any_further(tmp_path: Pa
     access.add()
     async with bench(tmp_path, access) as here:
         flow = here.flow()
-        allowance = flow.allowance
-        allowance.take(1)
-        await until(lambda: allowance.available)
+        quota = flow.quota
+        quota.take(1)
+        await until(lambda: quota.available)
         for lease in access.leases.values():
             lease.released = True
-        flow.heard(allowance.take(1_000))
-        await until(lambda: allowance.closing)
-        assert allowance.take(1) == 0
+        flow.count_in(quota.take(1_000))
+        await until(lambda: quota.closing)
+        assert quota.take(1) == 0
         answers: list[Refusal | None] = []
-        allowance.afford(1, answers.append)
+        quota.take_or_wait(1, answers.append)
         assert answers == [refusal.UNAVAILABLE]
-        here.allowances.end(flow, Cause.NAS_ERROR)
-        await until(lambda: access.used() == 1_000 and list(here.book.used()) == [])
+        here.charging.end(flow, TerminateCause.NAS_ERROR)
+        await until(lambda: access.used() == 1_000 and list(here.meter.used()) == [])
 
 
 async def test_who_waits_for_a_lease_of_a_stopped_access_hears_that(
@@ -210,7 +210,7 @@ async def test_who_waits_for_a_lease_of_a_stopped_access_hears_that(
     access.stopped = "resource_stopped"
     async with bench(tmp_path, access) as here:
         answers: list[Refusal | None] = []
-        here.flow().allowance.afford(1, answers.append)
+        here.flow().quota.take_or_wait(1, answers.append)
         await until(lambda: answers)
         assert answers == [refusal.INACTIVE]
 
@@ -221,10 +221,10 @@ async def test_trouble_of_the_moment_is_not_taken_for_an_empty_holding(
 ) -> None:
     access.troubles = [trouble] * 2
     async with bench(tmp_path, access) as here:
-        allowance = here.flow().allowance
-        allowance.take(1)
-        await until(lambda: allowance.available)
-        assert not allowance.dry
+        quota = here.flow().quota
+        quota.take(1)
+        await until(lambda: quota.available)
+        assert not quota.exhausted
         assert access.troubles == []
 
 
@@ -233,9 +233,9 @@ async def test_a_lease_that_can_never_be_granted_is_asked_for_once(
     tmp_path: Path, access: FakeAccess, trouble: Problem
 ) -> None:
     access.troubles = [trouble] * 9
-    async with bench(tmp_path, access, dry_s=60) as here:
+    async with bench(tmp_path, access, exhausted_retry_s=60) as here:
         answers: list[Refusal | None] = []
-        here.flow().allowance.afford(1, answers.append)
+        here.flow().quota.take_or_wait(1, answers.append)
         await until(lambda: answers)
         assert answers == [refusal.INACTIVE]
         await asyncio.sleep(0.3)

@@ -5,11 +5,11 @@ from enum import Enum
 from typing import Protocol
 
 from tollway.contracts.access_pb2 import Grant
-from tollway.edge.lease import Allowance
+from tollway.edge.quota import Quota
 from tollway.edge.refusal import Refusal
 
 
-class Moment(Enum):
+class Stage(Enum):
     """When a rule is asked."""
 
     BEGIN = "a flow begins"
@@ -18,11 +18,11 @@ class Moment(Enum):
 
 
 @dataclass(slots=True)
-class Attempt:
+class RequestContext:
     """What is known about what a customer attempts; the moments fill it from left to right."""
 
     grant: Grant
-    allowance: Allowance
+    quota: Quota
     host: str = ""
     port: int = 0
     addresses: tuple[str, ...] = ()
@@ -31,8 +31,8 @@ class Attempt:
 class Rule(Protocol):
     """One rule of the house."""
 
-    moment: Moment
+    stage: Stage
 
-    def judge(self, attempt: Attempt) -> Refusal | None:
+    def check(self, context: RequestContext) -> Refusal | None:
         """Return why not, or None when this rule has nothing against it."""
         ...

@@ -1,6 +1,6 @@
-"""The hello: a client's first words, before anything is relayed. Each protocol is a subclass.
+"""The handshake: a client's first words, before anything is relayed. Each protocol is a subclass.
 
-A hello collects what the client says, answers, asks the gate, and hands both sockets to a tunnel. It keeps
+A handshake collects what the client says, answers, asks the gate, and hands both sockets to a tunnel. It keeps
 count of what was heard and said, because that is charged from the first byte once the login is accepted.
 """
 
@@ -8,33 +8,33 @@ import socket
 import time
 from collections.abc import Callable
 
-from tollway.edge.cause import Cause
-from tollway.edge.flow import Carrier, Flow
+from tollway.edge.flow import Flow, FlowOwner
 from tollway.edge.gate import Gate, Opening
 from tollway.edge.metrics import METRICS
 from tollway.edge.pump import CHUNK_BYTES, SCRATCH
 from tollway.edge.reactor import ERROR, FINISHED
 from tollway.edge.refusal import NO_ALLOWANCE, UNAVAILABLE, Refusal
-from tollway.edge.relay import Farewell, Tunnel
+from tollway.edge.relay import LingeringClose, Tunnel
+from tollway.edge.terminate_cause import TerminateCause
 
 
-class Hello(Carrier):
+class Handshake(FlowOwner):
     """One client connection that is not relayed yet. Subclasses say what `told` and `refuse` do."""
 
     __slots__ = (
         "_opening",
         "_origin",
         "_waiting",
+        "buffer",
+        "bytes_out",
         "client",
         "client_address",
         "closed",
         "deadline",
         "flow",
         "gate",
-        "missed",
+        "more_to_read",
         "protocol",
-        "said",
-        "unread",
     )
 
     def __init__(self, gate: Gate, client: socket.socket, client_address: str, protocol: str) -> None:
@@ -42,20 +42,20 @@ class Hello(Carrier):
         self.protocol = protocol
         self.flow: Flow | None = None
         self.closed = False
-        self.unread = b""  # what the client said and nobody has understood yet
-        self.said = 0
+        self.buffer = b""  # what the client said and nobody has understood yet
+        self.bytes_out = 0
         self._waiting = False
-        self.missed = False  # the client said something while we waited for somebody else
+        self.more_to_read = False  # the client said something while we waited for somebody else
         self._opening: Opening | None = None
         self._origin: socket.socket | None = None  # reached, and not yet relayed to
         self.deadline = gate.reactor.now + gate.settings.head_timeout_s
-        gate.reactor.time(self)
+        gate.reactor.add_deadline(self)
         gate.reactor.watch(client, self)
-        self.listen()  # a client is accepted when it has spoken
+        self.read()  # a client is accepted when it has spoken
 
     # ── what a protocol says ────────────────────────────────────────────────────────────────────────
 
-    def told(self) -> None:
+    def on_data(self) -> None:
         """More has arrived in `unread`."""
         raise NotImplementedError
 
@@ -68,36 +68,36 @@ class Hello(Carrier):
     def ready(self, fd: int, mask: int) -> None:  # noqa: ARG002
         """The client has said something, or is gone."""
         if mask & ERROR:
-            self.hang_up(Cause.LOST_CARRIER)
+            self.close(TerminateCause.LOST_CARRIER)
         elif self._waiting:
-            self.missed = True
+            self.more_to_read = True
         else:
-            self.missed = bool(mask & FINISHED)
-            self.listen()
+            self.more_to_read = bool(mask & FINISHED)
+            self.read()
 
     @property
     def occupied(self) -> bool:
         """Whether something else comes before the client's next words."""
         return self._waiting or self.closed
 
-    def listen(self) -> None:
+    def read(self) -> None:
         """Read what has arrived: once, or when we know of more, as long as we can attend to it."""
         while not self.occupied:
             try:
                 got = self.client.recv_into(SCRATCH, CHUNK_BYTES)
             except BlockingIOError:
-                self.missed = False
+                self.more_to_read = False
                 return
             except OSError:
-                self.hang_up(Cause.LOST_CARRIER)
+                self.close(TerminateCause.LOST_CARRIER)
                 return
             if not got:
-                self.hang_up(Cause.USER_REQUEST)
+                self.close(TerminateCause.USER_REQUEST)
                 return
-            self.missed = self.missed or got == CHUNK_BYTES
-            self.unread = self.unread + SCRATCH[:got].tobytes() if self.unread else SCRATCH[:got].tobytes()
-            self.told()
-            if not self.missed:
+            self.more_to_read = self.more_to_read or got == CHUNK_BYTES
+            self.buffer = self.buffer + SCRATCH[:got].tobytes() if self.buffer else SCRATCH[:got].tobytes()
+            self.on_data()
+            if not self.more_to_read:
                 return
 
     def expired(self) -> None:
@@ -107,45 +107,45 @@ class Hello(Carrier):
             self.deadline = time.monotonic() + self.gate.settings.head_timeout_s
             self.refused(UNAVAILABLE)
         else:
-            self.hang_up(Cause.IDLE_TIMEOUT)
+            self.close(TerminateCause.IDLE_TIMEOUT)
 
     def failed(self) -> None:
         """End it after a bug."""
-        self.hang_up(Cause.NAS_ERROR)
+        self.close(TerminateCause.NAS_ERROR)
 
-    def cut(self, cause: Cause) -> None:
+    def terminate(self, cause: TerminateCause) -> None:
         """End it now."""
-        self.hang_up(cause)
+        self.close(cause)
 
     # ── the steps that protocols are made of ────────────────────────────────────────────────────────
 
-    def say(self, reply: bytes) -> bool:
+    def send(self, reply: bytes) -> bool:
         """Send a short reply; tell whether it is on its way. Who pays is the caller's affair."""
         try:
             sent = self.client.send(reply)
         except OSError:
             sent = 0
         if sent != len(reply):
-            self.hang_up(Cause.LOST_CARRIER)
+            self.close(TerminateCause.LOST_CARRIER)
             return False
-        self.said += sent
+        self.bytes_out += sent
         return True
 
-    def identify(self, username: str, secret: str, heard: int, then: Callable[[], None]) -> None:
+    def authenticate(self, username: str, secret: str, bytes_in: int, then: Callable[[], None]) -> None:
         """Ask the gate for a flow, which pays for the `heard` bytes and all that was said; or refuse."""
         self._waiting = True
 
-        def judged(verdict: Flow | Refusal) -> None:
+        def on_result(result: Flow | Refusal) -> None:
             if self.closed or not self._waiting:
-                if isinstance(verdict, Flow):
-                    self.gate.close(verdict, Cause.LOST_CARRIER)
+                if isinstance(result, Flow):
+                    self.gate.close(result, TerminateCause.LOST_CARRIER)
                 return
             self._waiting = False
-            if isinstance(verdict, Refusal):
-                self.refused(verdict)
+            if isinstance(result, Refusal):
+                self.refused(result)
             else:
-                self.flow = verdict
-                verdict.carrier, verdict.client = self, self.client
+                self.flow = result
+                result.owner, result.client = self, self.client
                 then()
 
         self.gate.login(
@@ -153,63 +153,63 @@ class Hello(Carrier):
             secret,
             protocol=self.protocol,
             client=self.client_address,
-            heard=heard,
-            said=self.said,
-            then=judged,
+            bytes_in=bytes_in,
+            bytes_out=self.bytes_out,
+            then=on_result,
         )
 
-    def pay(self, size: int, then: Callable[[], None]) -> None:
+    def charge(self, size: int, then: Callable[[], None]) -> None:
         """Let the flow pay for `size` bytes that were heard, then go on; or refuse."""
         flow = self.flow
         assert flow is not None
-        if flow.allowance.take_whole(size):
-            flow.heard(size)
+        if flow.quota.take_exactly(size):
+            flow.count_in(size)
             then()
             return
         self._waiting = True
 
-        def afforded(objection: Refusal | None) -> None:
+        def on_taken(why_not: Refusal | None) -> None:
             if self.closed or not self._waiting:
-                if objection is None:
-                    flow.allowance.give(size)
+                if why_not is None:
+                    flow.quota.return_unused(size)
                 return
             self._waiting = False
-            if objection is not None:
-                self.refused(objection)
+            if why_not is not None:
+                self.refused(why_not)
             else:
-                flow.heard(size)
+                flow.count_in(size)
                 then()
 
-        flow.allowance.afford(size, afforded)
+        flow.quota.take_or_wait(size, on_taken)
 
-    def answer(self, reply: bytes, then: Callable[[], None]) -> None:
+    def charge_and_send(self, reply: bytes, then: Callable[[], None]) -> None:
         """Let the flow pay for a reply, send it, then go on; or refuse."""
         flow = self.flow
         assert flow is not None
-        if flow.allowance.take_whole(len(reply)):
-            if self._say_paid(reply, flow):
+        if flow.quota.take_exactly(len(reply)):
+            if self._send_charged(reply, flow):
                 then()
             return
         self._waiting = True
 
-        def afforded(objection: Refusal | None) -> None:
+        def on_taken(why_not: Refusal | None) -> None:
             if self.closed or not self._waiting:
-                if objection is None:
-                    flow.allowance.give(len(reply))
+                if why_not is None:
+                    flow.quota.return_unused(len(reply))
                 return
             self._waiting = False
-            if objection is not None:
-                self.refused(objection)
-            elif self._say_paid(reply, flow):
+            if why_not is not None:
+                self.refused(why_not)
+            elif self._send_charged(reply, flow):
                 then()
 
-        flow.allowance.afford(len(reply), afforded)
+        flow.quota.take_or_wait(len(reply), on_taken)
 
-    def reach(self, host: str, port: int, then: Callable[[socket.socket], None]) -> None:
+    def connect(self, host: str, port: int, then: Callable[[socket.socket], None]) -> None:
         """Ask the gate for a connection to the target; or refuse."""
         flow = self.flow
         assert flow is not None
-        flow.carried_request(f"{host}:{port}")
+        flow.count_request(f"{host}:{port}")
         self._waiting = True
         settings = self.gate.settings
         self.deadline = self.gate.reactor.now + settings.lookup_timeout_s + settings.connect_timeout_s + 1
@@ -227,22 +227,22 @@ class Hello(Carrier):
         if self._waiting:
             self._opening = opening
 
-    def go_on(self) -> None:
+    def resume(self) -> None:
         """After a step: read what the client said meanwhile."""
-        if self.unread:
-            self.told()
-        if self.missed:
-            self.listen()
+        if self.buffer:
+            self.on_data()
+        if self.more_to_read:
+            self.read()
 
-    def last_word(self, reply: bytes, why: Refusal) -> None:
-        """Say why not and close. The flow pays if it can; without a flow or an allowance it is free."""
+    def send_and_close(self, reply: bytes, why: Refusal) -> None:
+        """Say why not and close. The flow pays if it can; without a flow or a quota it is free."""
         flow = self.flow
-        if flow is not None and flow.allowance.take_whole(len(reply)):
-            sent = self._say_paid(reply, flow)
+        if flow is not None and flow.quota.take_exactly(len(reply)):
+            sent = self._send_charged(reply, flow)
         else:
-            sent = self.say(reply)
+            sent = self.send(reply)
         if sent:
-            self.leave(_cause(why))
+            self.close_gracefully(_cause(why))
 
     def refused(self, why: Refusal) -> None:
         """Count a refusal and tell the client."""
@@ -255,39 +255,39 @@ class Hello(Carrier):
         self.closed = True
         self._origin = None
         reactor = self.gate.reactor
-        reactor.untime(self)
-        if self.missed:
-            reactor.unheard(self.client.fileno())
-        Tunnel(self.gate, self.flow, self.client, origin, self.unread).start()
+        reactor.remove_deadline(self)
+        if self.more_to_read:
+            reactor.mark_pending(self.client.fileno())
+        Tunnel(self.gate, self.flow, self.client, origin, self.buffer).start()
 
-    def leave(self, cause: Cause) -> None:
+    def close_gracefully(self, cause: TerminateCause) -> None:
         """Close after a last word, so that it arrives."""
         if self._end(cause):
-            Farewell(self.gate, self.client)
+            LingeringClose(self.gate, self.client)
 
-    def hang_up(self, cause: Cause) -> None:
+    def close(self, cause: TerminateCause) -> None:
         """Close now."""
         if self._end(cause):
             self.gate.reactor.close(self.client)
 
-    def _end(self, cause: Cause) -> bool:
+    def _end(self, cause: TerminateCause) -> bool:
         if self.closed:
             return False
         self.closed = True
         self._stop_waiting()
-        self.gate.reactor.untime(self)
+        self.gate.reactor.remove_deadline(self)
         if self._origin is not None:
             self.gate.reactor.close(self._origin)
         if self.flow is not None:
             self.gate.close(self.flow, cause)
         return True
 
-    def _say_paid(self, reply: bytes, flow: Flow) -> bool:
-        """Send a reply that was taken from the allowance, and count it."""
-        if not self.say(reply):
-            flow.allowance.give(len(reply))
+    def _send_charged(self, reply: bytes, flow: Flow) -> bool:
+        """Send a reply that was taken from the quota, and count it."""
+        if not self.send(reply):
+            flow.quota.return_unused(len(reply))
             return False
-        flow.said(len(reply))
+        flow.count_out(len(reply))
         return True
 
     def _stop_waiting(self) -> None:
@@ -297,8 +297,8 @@ class Hello(Carrier):
             self._opening = None
 
 
-def _cause(why: Refusal) -> Cause:
+def _cause(why: Refusal) -> TerminateCause:
     """Return the terminate cause of a flow that ends with this refusal."""
     if why is NO_ALLOWANCE:
-        return Cause.QUOTA
-    return Cause.USER_REQUEST if why.status < 500 else Cause.NAS_ERROR
+        return TerminateCause.QUOTA
+    return TerminateCause.USER_REQUEST if why.status < 500 else TerminateCause.NAS_ERROR

@@ -12,7 +12,7 @@ from tollway.edge.reactor import READABLE, Reactor
 Key = tuple[str, str, int]  # resource, host, port
 
 
-class Kept:
+class OriginPool:
     """The idle connections of a node."""
 
     def __init__(self, reactor: Reactor, idle_s: float, limit: int) -> None:
@@ -20,7 +20,7 @@ class Kept:
         self._idle: dict[Key, list[_Idle]] = {}
         self._count = 0
 
-    def take(self, key: Key) -> socket.socket | None:
+    def acquire(self, key: Key) -> socket.socket | None:
         """Return the connection that was used last, or None."""
         idle = self._idle.get(key)
         if not idle:
@@ -29,7 +29,7 @@ class Kept:
         self._forget(connection)
         return connection.sock
 
-    def give(self, key: Key, sock: socket.socket) -> None:
+    def release(self, key: Key, sock: socket.socket) -> None:
         """Keep a connection on which everything was said; it is closed when there are too many."""
         if self._count >= self._limit:
             self._reactor.close(sock)
@@ -37,8 +37,8 @@ class Kept:
         connection = _Idle(self, key, sock, time.monotonic() + self._idle_s)
         self._idle.setdefault(key, []).append(connection)
         self._count += 1
-        self._reactor.hand_over(sock, connection)
-        self._reactor.time(connection)
+        self._reactor.transfer_and_rearm(sock, connection)
+        self._reactor.add_deadline(connection)
 
     def drop(self, connection: "_Idle") -> None:
         """Close one."""
@@ -54,7 +54,7 @@ class Kept:
 
     def _forget(self, connection: "_Idle") -> None:
         self._count -= 1
-        self._reactor.untime(connection)
+        self._reactor.remove_deadline(connection)
         if not self._idle[connection.key]:
             del self._idle[connection.key]
 
@@ -64,7 +64,7 @@ class _Idle:
 
     __slots__ = ("_kept", "deadline", "key", "sock")
 
-    def __init__(self, kept: Kept, key: Key, sock: socket.socket, deadline: float) -> None:
+    def __init__(self, kept: OriginPool, key: Key, sock: socket.socket, deadline: float) -> None:
         self._kept, self.key, self.sock, self.deadline = kept, key, sock, deadline
 
     def ready(self, fd: int, mask: int) -> None:  # noqa: ARG002

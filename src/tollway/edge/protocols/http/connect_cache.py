@@ -12,7 +12,7 @@ _KNOWN = 10_000
 _LONGEST_BYTES = 2_048
 
 
-class Known(NamedTuple):
+class KnownConnect(NamedTuple):
     """What a head said: where to, and who by the gate's `login_key`."""
 
     host: str
@@ -20,26 +20,26 @@ class Known(NamedTuple):
     login_key: bytes
 
 
-class Familiar:
+class ConnectCache:
     """The heads that one process has understood."""
 
     def __init__(self) -> None:
         self._key = os.urandom(32)
-        self._known: dict[bytes, Known] = {}
+        self._cached: dict[bytes, KnownConnect] = {}
 
-    def recognize(self, data: bytes) -> Known | None:
+    def recognize(self, data: bytes) -> KnownConnect | None:
         """Return what was understood of a head, if `data` is one head and nothing else, and is known."""
         if len(data) > _LONGEST_BYTES or not data.startswith(b"CONNECT ") or not data.endswith(b"\r\n\r\n"):
             return None
-        return self._known.get(blake2b(data, digest_size=16, key=self._key).digest())
+        return self._cached.get(blake2b(data, digest_size=16, key=self._key).digest())
 
-    def remember(self, data: bytes, known: Known) -> None:
+    def remember(self, data: bytes, cached: KnownConnect) -> None:
         """Remember what a head, which is all of `data`, said."""
-        if len(data) > _LONGEST_BYTES or not known.login_key:
+        if len(data) > _LONGEST_BYTES or not cached.login_key:
             return
-        if len(self._known) >= _KNOWN:
-            self._known.clear()
-        self._known[blake2b(data, digest_size=16, key=self._key).digest()] = known
+        if len(self._cached) >= _KNOWN:
+            self._cached.clear()
+        self._cached[blake2b(data, digest_size=16, key=self._key).digest()] = cached
 
 
-FAMILIAR = Familiar()
+CONNECT_CACHE = ConnectCache()

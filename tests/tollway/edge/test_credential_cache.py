@@ -7,26 +7,28 @@ from tests.kit.edges import until, world
 from tests.kit.fake_access import FakeAccess
 from tollway.contracts.access_pb2 import Change, Grant
 from tollway.edge import refusal
-from tollway.edge.door import AccessDoor
-from tollway.edge.logins import Logins, Verdict, touches
+from tollway.edge.access_client import AccessClient
+from tollway.edge.credential_cache import AuthResult, CredentialCache, affects
 from tollway.fabric.clock import SystemClock
 
 
-def logins(access: FakeAccess, refused_s: float = 5.0) -> Logins:
-    made = Logins(door=AccessDoor(access.stub(), "edge-1"), clock=SystemClock(), refused_s=refused_s)
+def logins(access: FakeAccess, failed_ttl_s: float = 5.0) -> CredentialCache:
+    made = CredentialCache(
+        access=AccessClient(access.stub(), "edge-1"), clock=SystemClock(), failed_ttl_s=failed_ttl_s
+    )
     made.open = True
     return made
 
 
-async def judged(by: Logins, login: str = "alice", secret: str = "s3cret") -> Verdict:
-    verdicts: list[Verdict] = []
+async def on_result(by: CredentialCache, login: str = "alice", secret: str = "s3cret") -> AuthResult:
+    results: list[AuthResult] = []
     key = by.key(login, secret)
-    known = by.known(key)
-    if known is not None:
-        return known
-    by.ask(key, login, secret, "http", "192.0.2.1:1", verdicts.append)
-    await until(lambda: verdicts)
-    return verdicts[0]
+    cached = by.cached(key)
+    if cached is not None:
+        return cached
+    by.lookup(key, login, secret, "http", "192.0.2.1:1", results.append)
+    await until(lambda: results)
+    return results[0]
 
 
 def some_access(**more: float) -> FakeAccess:
@@ -38,41 +40,41 @@ def some_access(**more: float) -> FakeAccess:
 async def test_a_login_is_asked_once_and_then_answered_at_once() -> None:
     access = some_access()
     by = logins(access)
-    first = await judged(by)
+    first = await on_result(by)
     assert isinstance(first, Grant)
-    assert by.known(by.key("alice", "s3cret")) == first
-    assert by.known(by.key("alice", "s3cre")) is None
+    assert by.cached(by.key("alice", "s3cret")) == first
+    assert by.cached(by.key("alice", "s3cre")) is None
     assert access.authentications == 1
 
 
 async def test_many_at_once_are_one_question() -> None:
     access = some_access(delay_s=0.02)
     by = logins(access)
-    verdicts = await asyncio.gather(*(judged(by) for _ in range(50)))
-    assert all(verdict == verdicts[0] for verdict in verdicts)
+    results = await asyncio.gather(*(on_result(by) for _ in range(50)))
+    assert all(result == results[0] for result in results)
     assert access.authentications == 1
 
 
 async def test_a_verdict_is_remembered_no_longer_than_allowed() -> None:
     access = some_access(cache_s=0.05)
     by = logins(access)
-    await judged(by)
-    await judged(by)
+    await on_result(by)
+    await on_result(by)
     assert access.authentications == 1
     await asyncio.sleep(0.1)
-    await judged(by)
+    await on_result(by)
     assert access.authentications == 2
 
 
 async def test_wrong_credentials_are_remembered_for_a_moment_only() -> None:
     access = some_access()
-    by = logins(access, refused_s=0.05)
-    assert await judged(by, secret="wrong") is refusal.BAD_CREDENTIALS
-    assert await judged(by, secret="wrong") is refusal.BAD_CREDENTIALS
+    by = logins(access, failed_ttl_s=0.05)
+    assert await on_result(by, secret="wrong") is refusal.BAD_CREDENTIALS
+    assert await on_result(by, secret="wrong") is refusal.BAD_CREDENTIALS
     assert access.authentications == 1
-    assert isinstance(await judged(by), Grant)
+    assert isinstance(await on_result(by), Grant)
     await asyncio.sleep(0.1)
-    await judged(by, secret="wrong")
+    await on_result(by, secret="wrong")
     assert access.authentications == 3
 
 
@@ -80,46 +82,46 @@ async def test_that_the_service_is_away_is_not_remembered() -> None:
     access = some_access()
     by = logins(access)
     access.unavailable = True
-    assert await judged(by) is refusal.UNAVAILABLE
+    assert await on_result(by) is refusal.UNAVAILABLE
     access.unavailable = False
-    assert isinstance(await judged(by), Grant)
+    assert isinstance(await on_result(by), Grant)
 
 
 async def test_nobody_is_let_in_before_the_node_is_known() -> None:
     by = logins(some_access())
     by.open = False
-    assert await judged(by) is refusal.UNAVAILABLE
+    assert await on_result(by) is refusal.UNAVAILABLE
 
 
 async def test_a_change_forgets_whom_it_touches() -> None:
     access = some_access()
     access.add("bob", "b0b")
     by = logins(access)
-    await judged(by)
-    await judged(by, "bob", "b0b")
-    by.forget(Change(sequence=1, kind="policy_changed", resource_id="res_alice"))
-    await judged(by, "bob", "b0b")
+    await on_result(by)
+    await on_result(by, "bob", "b0b")
+    by.invalidate(Change(sequence=1, kind="policy_changed", resource_id="res_alice"))
+    await on_result(by, "bob", "b0b")
     assert access.authentications == 2
-    await judged(by)
+    await on_result(by)
     assert access.authentications == 3
 
 
 async def test_an_answer_that_a_change_overtook_is_asked_for_again() -> None:
     access = some_access(delay_s=0.05)
     by = logins(access)
-    asking = asyncio.ensure_future(judged(by))
+    asking = asyncio.ensure_future(on_result(by))
     await asyncio.sleep(0.07)
-    asking2 = asyncio.ensure_future(judged(by, secret="wrong"))
+    asking2 = asyncio.ensure_future(on_result(by, secret="wrong"))
     await asyncio.sleep(0.02)
     await asking
-    by.forget(Change(sequence=1, kind="user_suspended", user_id="usr_alice"))
+    by.invalidate(Change(sequence=1, kind="user_suspended", user_id="usr_alice"))
     access.resources["res_alice"].active = False
     assert await asking2 is refusal.BAD_CREDENTIALS
 
-    overtaken = asyncio.ensure_future(judged(by))
+    overtaken = asyncio.ensure_future(on_result(by))
     access.resources["res_alice"].active = True
     await asyncio.sleep(0.02)
-    by.forget(Change(sequence=2, kind="user_suspended", user_id="usr_alice"))
+    by.invalidate(Change(sequence=2, kind="user_suspended", user_id="usr_alice"))
     await asyncio.sleep(0.04)
     access.resources["res_alice"].active = False
     assert await overtaken is refusal.INACTIVE
@@ -128,25 +130,25 @@ async def test_an_answer_that_a_change_overtook_is_asked_for_again() -> None:
 async def test_a_flood_of_guesses_does_not_queue_up_without_end() -> None:
     access = some_access(delay_s=0.05)
     by = logins(access)
-    verdicts = await asyncio.gather(*(judged(by, secret=f"guess{n}") for n in range(400)))
-    assert verdicts.count(refusal.BAD_CREDENTIALS) == 256
-    assert verdicts.count(refusal.UNAVAILABLE) == 144
+    results = await asyncio.gather(*(on_result(by, secret=f"guess{n}") for n in range(400)))
+    assert results.count(refusal.BAD_CREDENTIALS) == 256
+    assert results.count(refusal.UNAVAILABLE) == 144
 
 
 async def test_no_secret_stays_in_memory() -> None:
     by = logins(some_access())
-    await judged(by)
+    await on_result(by)
     assert b"s3cret" not in repr(vars(by)).encode()
 
 
 def test_the_most_particular_id_decides_whom_a_change_touches() -> None:
     grant = Grant(user_id="usr_1", resource_id="res_1", credential_id="crd_1")
-    assert touches(Change(user_id="usr_1"), grant)
-    assert not touches(Change(user_id="usr_2"), grant)
-    assert touches(Change(user_id="usr_1", resource_id="res_1"), grant)
-    assert not touches(Change(user_id="usr_1", resource_id="res_2"), grant)
-    assert not touches(Change(user_id="usr_1", resource_id="res_1", credential_id="crd_2"), grant)
-    assert not touches(Change(), grant)
+    assert affects(Change(user_id="usr_1"), grant)
+    assert not affects(Change(user_id="usr_2"), grant)
+    assert affects(Change(user_id="usr_1", resource_id="res_1"), grant)
+    assert not affects(Change(user_id="usr_1", resource_id="res_2"), grant)
+    assert not affects(Change(user_id="usr_1", resource_id="res_1", credential_id="crd_2"), grant)
+    assert not affects(Change(), grant)
 
 
 async def test_a_revoked_credential_is_refused_at_the_next_login(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ about cannot be left open. What may be answered, and what becomes of it:
 
     Unavailable, DeadlineExceeded, Internal, …    asked again, later and later
     UnknownNode                                   the service has lost its memory of this node: opened and asked again
-    NotFound, Conflict, Invalid, …                asking again is pointless: no lease; a report is the settler's affair
+    NotFound, Conflict, Invalid, …                asking again is pointless: no lease; a report is the reporter's affair
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from tollway.contracts.access_pb2 import (
     ReportResponse,
 )
 from tollway.contracts.errors import UnknownNode
-from tollway.edge.backoff import Backoff, Complaint
+from tollway.edge.backoff import Backoff, RepeatedWarning
 from tollway.edge.metrics import METRICS
 from tollway.kit.errors import (
     Conflict,
@@ -51,7 +51,7 @@ _log = logging.getLogger(__name__)
 _SILENCE_S = 30.0
 
 
-class AccessDoor:
+class AccessClient:
     """Asks the access service as one node. `endpoints` are where customers reach it; set before `announce`."""
 
     def __init__(self, access: "AccessAsyncStub", node: str) -> None:
@@ -64,12 +64,12 @@ class AccessDoor:
     async def announce(self) -> int:
         """Say that this node is up; return the number of the last change, from which to follow."""
         request = OpenNodeRequest(node=self._node, boot_id=self._boot_id, endpoints=self.endpoints)
-        backoff, complaint = Backoff(most_s=1.0), Complaint(QUIET_S)
+        backoff, warning = Backoff(most_s=1.0), RepeatedWarning(QUIET_S)
         while True:
             try:
                 return (await self._access.OpenNode(request)).change_sequence
             except Problem as problem:
-                _log.log(complaint.level(), "the access service does not know this node yet: %s", problem)
+                _log.log(warning.level(), "the access service does not know this node yet: %s", problem)
                 await backoff.sleep()
 
     async def authenticate(self, login: str, secret: str, protocol: str, client: str) -> Grant:
@@ -85,7 +85,7 @@ class AccessDoor:
     ) -> LeaseResponse:
         """Ask for a slice until there is an answer; `on_failure` hears of each time there was none."""
         request = LeaseRequest(node=self._node, resource_id=resource_id, lease_id=lease_id, want_bytes=want)
-        backoff, complaint = Backoff(), Complaint()
+        backoff, warning = Backoff(), RepeatedWarning()
         while True:
             try:
                 answer = await self._access.Lease(request)
@@ -99,10 +99,10 @@ class AccessDoor:
             except Problem as problem:
                 METRICS.leases["unavailable"] += 1
                 if not isinstance(problem, Unavailable | DeadlineExceeded):
-                    _log.log(complaint.level(), "no lease for %s yet: %s", resource_id, problem)
+                    _log.log(warning.level(), "no lease for %s yet: %s", resource_id, problem)
                 on_failure()
             else:
-                outcome = "stopped" if answer.stopped else "granted" if answer.granted_bytes else "dry"
+                outcome = "stopped" if answer.stopped else "granted" if answer.granted_bytes else "exhausted"
                 METRICS.leases[outcome] += 1
                 break
             await backoff.sleep()
@@ -116,7 +116,7 @@ class AccessDoor:
         Raises one of `POINTLESS` when it would be refused for ever.
         """
         request.node = self._node
-        backoff, complaint = Backoff(), Complaint()
+        backoff, warning = Backoff(), RepeatedWarning()
         while True:
             try:
                 answer = await self._access.Report(request)
@@ -127,7 +127,7 @@ class AccessDoor:
                 raise
             except Problem as problem:
                 if not isinstance(problem, Unavailable | DeadlineExceeded):
-                    _log.log(complaint.level(), "usage on %s will be repeated: %s", request.lease_id, problem)
+                    _log.log(warning.level(), "usage on %s will be repeated: %s", request.lease_id, problem)
             else:
                 METRICS.reports["delivered"] += 1
                 return answer
