@@ -23,6 +23,7 @@ check: $(VENV)/.dev  ## style, types, imports, generated files
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tools/generate.py --check
 	@$(BIN)/python tools/architecture.py --check
 	@$(BIN)/python tools/openapi.py --check
+	@$(BIN)/python tools/routes.py --check
 	@$(BIN)/python tools/docs_decisions.py --check
 	@$(BIN)/python tools/changelog.py --check
 	@$(BIN)/buf lint

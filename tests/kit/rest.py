@@ -20,8 +20,9 @@ from tollway.kit.errors import Unauthenticated
 class FakeVerifier(Verifier):
     """Believes a token of the form `usr_id` or `usr_id:role,role`."""
 
-    def __init__(self) -> None:
-        """Needs no keys."""
+    def __init__(self, auth_time_us: int = 0) -> None:
+        """Needs no keys; everybody signed in at `auth_time_us`."""
+        self._auth_time_us = auth_time_us
 
     async def verify(self, token: str) -> Claims:
         if not token.startswith("usr_"):
@@ -31,7 +32,7 @@ class FakeVerifier(Verifier):
             user_id=user_id,
             session_id=f"ses_{user_id}",
             roles=frozenset(roles.split(",") if roles else ["customer"]),
-            auth_time_us=0,
+            auth_time_us=self._auth_time_us,
             issued_at_us=2**60,
             expires_at_us=2**61,
         )
@@ -100,6 +101,8 @@ class RestClient:
         return Reply(start["status"], {k.decode(): v.decode() for k, v in start["headers"]}, answer)
 
 
-def rest(*routers: APIRouter) -> RestClient:
-    """Give a client of an application made of these routers."""
-    return RestClient(build_app(routers, FakeVerifier(), Revocations(FakeClock())))
+def rest(*routers: APIRouter, clock: FakeClock | None = None) -> RestClient:
+    """Give a client of an application made of these routers. Everybody signed in when the clock stood at its start."""
+    clock = clock or FakeClock()
+    signed_in_at_us = clock.now_us()
+    return RestClient(build_app(routers, FakeVerifier(signed_in_at_us), Revocations(clock), clock=clock))

@@ -4,7 +4,6 @@ Each route comes with its policy and, where it takes a body, with one good examp
 spoils in one place. `gap` fills the gaps of a path.
 """
 
-import importlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -14,8 +13,8 @@ from typing import Any
 
 from tests.kit.business import ASSET
 from tollway.fabric.rest.docs import DOCUMENT
-from tollway.fabric.rest.policy import Policy, policies
-from tollway.topology import SERVICES
+from tollway.fabric.rest.policy import RoutePolicy, policies
+from tollway.topology.routers import routers
 
 NOBODYS_ID = "0" * 26
 OPENAPI: dict[str, Any] = json.loads(DOCUMENT.read_text())
@@ -74,7 +73,7 @@ NOT_IN_EXAMPLE = {"checkout", "quote_id", "kind", "payment"}
 class Route:
     method: str
     path: str
-    policy: Policy
+    policy: RoutePolicy
 
     @property
     def name(self) -> str:
@@ -140,12 +139,7 @@ def gap(name: str) -> str:
 
 
 def _routes() -> Iterator[Route]:
-    routers = (
-        importlib.import_module(f"tollway.services.{service.name}.http").router(None)
-        for service in SERVICES.values()
-        if service.paths
-    )
-    for (method, path), declared in policies(routers).items():
+    for (method, path), declared in policies(routers().values()).items():
         yield Route(method, path, declared)
 
 

@@ -61,6 +61,12 @@ class TokenReused(Unauthenticated):
     code, title = "token_reused", "This refresh token was used before; the session was ended for safety"
 
 
+class SignInTooOld(Unauthenticated):
+    """A step-up challenge (RFC 9470): `max_age` is how many seconds ago the sign-in may be."""
+
+    code, title = "insufficient_user_authentication", "Sign in again"
+
+
 # ── ledger ──────────────────────────────────────────────────────────────────────────────────────────
 
 

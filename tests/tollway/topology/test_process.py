@@ -1,6 +1,5 @@
 """The map: what follows from the table of services."""
 
-import importlib
 from graphlib import TopologicalSorter
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from tollway.contracts.events import Event
 from tollway.fabric.rest.policy import policies
 from tollway.topology import CALLS, EDGE, GATEWAY, SERVICES, TARGETS, call_policy, members
+from tollway.topology.routers import routers
 
 WITH_REST = [service for service in SERVICES.values() if service.paths]
 
@@ -48,14 +48,14 @@ def test_every_announced_event_comes_from_a_service_and_audit_hears_all_of_them(
 @pytest.mark.parametrize("service", WITH_REST, ids=lambda service: service.name)
 def test_a_service_serves_exactly_what_the_gateway_sends_it(service) -> None:
     everyone = [path for other in SERVICES.values() for path in other.paths]
-    router = importlib.import_module(f"tollway.services.{service.name}.http").router(None)
+    router = routers()[service.name]
     for _, path in policies([router]):
         assert longest(everyone, path) in service.paths, f"{path} is sent to another service"
 
 
 @pytest.mark.parametrize("service", WITH_REST, ids=lambda service: service.name)
 def test_what_needs_no_account_is_declared_in_both_places(service) -> None:
-    router = importlib.import_module(f"tollway.services.{service.name}.http").router(None)
+    router = routers()[service.name]
     for (method, path), declared in policies([router]).items():
         open_here = any(covers(prefix, path) for prefix in service.public)
         assert open_here == (declared.permission == "public"), f"{method} {path}"

@@ -1,6 +1,6 @@
 """The REST side of the services: one application per process, the same rules on every route.
 
-A service offers `router(service) -> APIRouter`. Every route declares its policy with `**policy(...)`; an application
+A service offers `router(service) -> APIRouter`. Every route declares its policy with `**route(...)`; an application
 with a route that does not is refused at start. Errors are problem documents (RFC 9457) made in one place.
 """
 
@@ -16,7 +16,7 @@ from tollway.fabric.rest.fields import (
     UtcTime,
 )
 from tollway.fabric.rest.idempotency import Answer, idempotent
-from tollway.fabric.rest.policy import Policy, policy
+from tollway.fabric.rest.policy import RoutePolicy, route
 from tollway.fabric.rest.principal import CurrentUser, IdempotencyKey, Principal, browser_session
 from tollway.fabric.rest.server import RestServer
 
@@ -28,15 +28,15 @@ __all__ = [
     "IdempotencyKey",
     "MoneyText",
     "NaturalUnits",
-    "Policy",
     "PositiveMoney",
     "PositiveUnits",
     "Principal",
     "RestServer",
+    "RoutePolicy",
     "UnitsText",
     "UtcTime",
     "browser_session",
     "build_app",
     "idempotent",
-    "policy",
+    "route",
 ]

@@ -5,21 +5,22 @@ from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
+from fastapi.routing import APIRoute, APIWebSocketRoute
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tollway import __version__
 from tollway.fabric.access_tokens import Revocations, Verifier
+from tollway.fabric.clock import Clock, SystemClock
 from tollway.fabric.rest import docs, problems
-from tollway.fabric.rest.policy import policies
+from tollway.fabric.rest.policy import BODY_LIMIT_BYTES, policies, policy_of
 from tollway.fabric.rest.principal import authorize
 from tollway.fabric.rpc import call_context
 from tollway.kit.errors import TooLarge
 from tollway.kit.ids import new_id
 
-MAX_BODY_BYTES = 1 << 20
-REQUEST_TIMEOUT_S = 20.0
+SYSTEM_CLOCK = SystemClock()
 
 DESCRIPTION = """
 Everything a customer, an operator or an integrator can do with Tollway. Amounts are strings: money in whole units
@@ -33,12 +34,14 @@ def build_app(
     verifier: Verifier,
     revocations: Revocations,
     states: Callable[[], Mapping[str, str]] = dict[str, str],
+    clock: Clock = SYSTEM_CLOCK,
 ) -> FastAPI:
-    """Mount the routers under one set of manners. An assertion fails when a route declares no policy.
+    """Mount the routers under one set of rules. An assertion fails when a route declares no policy.
 
     `states` tells the state of every part of the process; `/readyz` answers 503 until all are `ready`.
     """
-    declared = policies(routers)
+    served = [*routers, docs.router()]
+    declared = policies(served)
     app = FastAPI(
         title="Tollway",
         version=__version__,
@@ -56,10 +59,10 @@ def build_app(
     )
     app.state.verifier = verifier
     app.state.revocations = revocations
-    for router in routers:
+    app.state.clock = clock
+    for router in served:
         app.include_router(router)
     problems.install(app, declared)
-    docs.install(app)
     app.add_middleware(RequestContextMiddleware)
     app.add_route("/livez", _alive)
     app.add_route("/readyz", partial(_ready, states))
@@ -77,39 +80,47 @@ async def _ready(states: Callable[[], Mapping[str, str]], _request: Request) -> 
 
 
 class RequestContextMiddleware:
-    """What every request gets: a correlation id, a deadline, and a limit to its body."""
+    """What every request gets: a correlation id, and the limit that its route sets to its body."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request."""
-        if scope["type"] != "http":
+        """Serve one request or one WebSocket."""
+        if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        if scope["method"] == "HEAD":
-            scope = {
-                **scope,
-                "method": "GET",
-            }  # the same answer; the server leaves out its body (RFC 9110, 9.3.2)
+        if scope.get("method") == "HEAD":
+            # The same answer; the server leaves out its body (RFC 9110, 9.3.2).
+            scope = {**scope, "method": "GET"}
         headers: dict[bytes, bytes] = dict(scope["headers"])
         correlation = headers.get(b"x-correlation-id", b"").decode("latin-1")[:64] or new_id("cor")
         scope[problems.CORRELATION] = correlation
         parent = headers.get(b"traceparent", b"").decode("latin-1")[:64]
-        with call_context(correlation_id=correlation, traceparent=parent, timeout_s=REQUEST_TIMEOUT_S):
-            await self._app(scope, _Limited(receive), send)
+        with call_context(correlation_id=correlation, traceparent=parent):
+            await self._app(scope, _Limited(scope, receive), send)
 
 
 class _Limited:
-    """Reads a body up to `MAX_BODY_BYTES`; the gateway refuses longer ones, this is the second wall."""
+    """Reads a body up to its route's limit; the gateway refuses longer ones, this is the second check."""
 
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self._seen = 0
+    def __init__(self, scope: Scope, receive: Receive) -> None:
+        self._scope, self._receive = scope, receive
+        self._seen_bytes = 0
 
     async def __call__(self) -> Any:
         message = await self._receive()
-        self._seen += len(message.get("body", b""))
-        if self._seen > MAX_BODY_BYTES:
-            raise TooLarge(f"the body is longer than {MAX_BODY_BYTES} bytes")
+        if message["type"] == "http.request":
+            self._seen_bytes += len(message.get("body", b""))
+            self._check(self._seen_bytes)
+        elif message["type"] == "websocket.receive":
+            self._check(len(message.get("bytes") or (message.get("text") or "").encode()))
         return message
+
+    def _check(self, length_bytes: int) -> None:
+        # The route is known from the first message that anybody reads.
+        route = self._scope.get("route")
+        declares = isinstance(route, APIRoute | APIWebSocketRoute)
+        limit_bytes = policy_of(route).body_limit_bytes if declares else BODY_LIMIT_BYTES
+        if limit_bytes and length_bytes > limit_bytes:
+            raise TooLarge(f"the body or message is longer than {limit_bytes} bytes")

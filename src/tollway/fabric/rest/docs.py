@@ -5,22 +5,31 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from fastapi import FastAPI
-from starlette.requests import Request
+from fastapi import APIRouter, FastAPI
 from starlette.responses import Response
+
+from tollway.fabric.rest.policy import PUBLIC, route
 
 HERE = Path(__file__).parent
 DOCUMENT = HERE / "openapi.json"
 PAGE = HERE / "docs.html"
 
-
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
 
 
-def install(app: FastAPI) -> None:
-    """Serve the document and its page; every process serves the whole, whatever services it runs."""
-    app.add_route("/api/openapi.json", _document)
-    app.add_route("/api/docs", _page)
+def router() -> APIRouter:
+    """Make the routes of the document and its page; every process serves the whole, whatever services it runs."""
+    api = APIRouter(include_in_schema=False)
+
+    @api.get("/api/openapi.json", **route(permission=PUBLIC, content="page"))
+    async def document() -> Response:
+        return Response(_read(DOCUMENT), media_type="application/json")
+
+    @api.get("/api/docs", **route(permission=PUBLIC, content="page"))
+    async def page() -> Response:
+        return Response(_read(PAGE), media_type="text/html; charset=utf-8")
+
+    return api
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
@@ -51,14 +60,6 @@ def operation_id(method: str, path: str) -> str:
     """Name an operation for generated clients: `get_accounts_account_id_statement`. Stays when code moves."""
     words = re.findall(r"[a-z0-9]+", path.removeprefix("/api/").lower())
     return "_".join((method, *words))
-
-
-async def _document(_request: Request) -> Response:
-    return Response(_read(DOCUMENT), media_type="application/json")
-
-
-async def _page(_request: Request) -> Response:
-    return Response(_read(PAGE), media_type="text/html; charset=utf-8")
 
 
 @cache

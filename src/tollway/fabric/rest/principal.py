@@ -4,14 +4,17 @@ from dataclasses import dataclass
 from typing import Annotated, cast
 
 from fastapi import Depends, Header, Request
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, APIWebSocketRoute
+from starlette.requests import HTTPConnection
 
-from tollway.contracts.errors import IdempotencyKeyMissing
+from tollway.contracts.errors import IdempotencyKeyMissing, SignInTooOld
 from tollway.fabric.access_tokens import BROWSER, Revocations, Verifier
+from tollway.fabric.clock import Clock
 from tollway.fabric.rest.json_strictness import check_json
-from tollway.fabric.rest.policy import policy_of
+from tollway.fabric.rest.policy import PUBLIC, policy_of
 from tollway.fabric.rpc import call_context
 from tollway.kit.errors import Forbidden, Invalid, Problem, Unauthenticated, UnsupportedMediaType
+from tollway.kit.times import SECOND_US
 
 MAX_KEY_LENGTH = 255
 
@@ -27,36 +30,46 @@ class Principal:
     client: str = ""
 
 
-async def authorize(request: Request):
+async def authorize(connection: HTTPConnection):
     """Check the route's policy against the bearer token; the services never trust the gateway for this.
 
-    Raises Unauthenticated without a valid token, Forbidden when the roles do not suffice, UnsupportedMediaType for
-    a body that does not say that it is JSON: one that a form of a foreign page could send is never read as such, and
-    Malformed for one that two readers could read differently.
+    Raises Unauthenticated without a valid token or with a sign-in that does not suffice, Forbidden when the roles do
+    not suffice, UnsupportedMediaType for a body that does not say that it is JSON: one that a form of a foreign page
+    could send is never read as such, and Malformed for one that two readers could read differently.
     """
-    route = request.scope.get("route")
-    if not isinstance(route, APIRoute):
+    route = connection.scope.get("route")
+    if not isinstance(route, APIRoute | APIWebSocketRoute):
         yield
         return
-    principal = await admit(request, route)
-    await _check_body(request, route)
-    if principal is None:
-        yield
-        return
-    request.state.principal = principal
-    with call_context(user_id=principal.user_id):
+    principal = await admit(connection, route)
+    if isinstance(connection, Request) and isinstance(route, APIRoute):
+        await _check_body(connection, route)
+    connection.state.principal = principal
+    with call_context(
+        user_id=principal.user_id if principal else None, timeout_s=policy_of(route).time_limit_s or None
+    ):
         yield
 
 
-async def admit(request: Request, route: APIRoute) -> Principal | None:
+async def admit(connection: HTTPConnection, route: APIRoute | APIWebSocketRoute) -> Principal | None:
     """Return who may use the route; None where everybody may. Raises Unauthenticated, Forbidden."""
     demanded = policy_of(route)
-    if demanded.permission == "public":
+    if demanded.permission == PUBLIC:
         return None
-    principal = await _principal(request)
+    principal = await _principal(connection)
     if not demanded.allows(principal.roles):
         raise Forbidden(f"this needs the permission {demanded.permission}")
+    if demanded.max_auth_age_s:
+        _check_age(connection, principal, demanded.max_auth_age_s)
     return principal
+
+
+def _check_age(connection: HTTPConnection, principal: Principal, max_age_s: int) -> None:
+    clock = cast("Clock", connection.app.state.clock)
+    if clock.now_us() - principal.auth_time_us > max_age_s * SECOND_US:
+        raise SignInTooOld(
+            f"sign in again: the last time is longer ago than {max_age_s} s", max_age=max_age_s
+        )
 
 
 async def browser_session(request: Request) -> Principal | None:
@@ -68,13 +81,13 @@ async def browser_session(request: Request) -> Principal | None:
     return principal if principal.client == BROWSER else None
 
 
-async def _principal(request: Request) -> Principal:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+async def _principal(connection: HTTPConnection) -> Principal:
+    scheme, _, token = connection.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token:
         raise Unauthenticated("send an access token: sign in at /api/auth/login or /api/auth/token")
-    verifier = cast("Verifier", request.app.state.verifier)
+    verifier = cast("Verifier", connection.app.state.verifier)
     claims = await verifier.verify(token)
-    cast("Revocations", request.app.state.revocations).check(claims)
+    cast("Revocations", connection.app.state.revocations).check(claims)
     return Principal(claims.user_id, claims.session_id, claims.roles, claims.auth_time_us, claims.client)
 
 
@@ -90,8 +103,8 @@ async def _check_body(request: Request, route: APIRoute) -> None:
     check_json(body)
 
 
-async def _who(request: Request) -> Principal:
-    principal: Principal | None = getattr(request.state, "principal", None)
+async def _current_user(connection: HTTPConnection) -> Principal:
+    principal: Principal | None = getattr(connection.state, "principal", None)
     assert principal is not None, "a public route asks who it is"
     return principal
 
@@ -107,5 +120,5 @@ async def _idempotency_key(
     return idempotency_key
 
 
-CurrentUser = Annotated[Principal, Depends(_who)]
+CurrentUser = Annotated[Principal, Depends(_current_user)]
 IdempotencyKey = Annotated[str, Depends(_idempotency_key)]

@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
-from tollway.contracts.errors import IdempotencyKeyMissing
+from tollway.contracts.errors import IdempotencyKeyMissing, SignInTooOld
 from tollway.fabric.rest.principal import admit
 from tollway.fabric.rpc import call_context
 from tollway.fabric.telemetry import correlation_id
@@ -49,8 +49,15 @@ def respond(problem: Problem, path: str) -> JSONResponse:
     elif problem.status == 503:
         headers["Retry-After"] = "1"
     if problem.status == 401:
-        headers["WWW-Authenticate"] = 'Bearer realm="tollway"'
+        headers["WWW-Authenticate"] = challenge(problem)
     return JSONResponse(document(problem, path), problem.status, headers, MEDIA_TYPE)
+
+
+def challenge(problem: Problem) -> str:
+    """Say how to prove who one is (RFC 6750, section 3); a sign-in that is too old names the age (RFC 9470)."""
+    if isinstance(problem, SignInTooOld):
+        return f'Bearer realm="tollway", error="{problem.code}", max_age="{problem.extra["max_age"]}"'
+    return 'Bearer realm="tollway"'
 
 
 def install(app: FastAPI, known: Iterable[tuple[str, str]] = ()) -> None:

@@ -6,12 +6,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from tollway.fabric.rest import PRINTABLE, UtcTime, policy
+from tollway.fabric.rest import PRINTABLE, UtcTime, route
 from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
 from tollway.services.audit.model import Entry
 from tollway.services.audit.service import Audit
 
-READ = policy(permission="admin:read", owner="any")
+READ = route(permission="admin:read", owner="any")
 
 
 class EntryView(BaseModel):

@@ -16,7 +16,7 @@ from tollway.fabric.rest import (
     UnitsText,
     UtcTime,
     idempotent,
-    policy,
+    route,
 )
 from tollway.fabric.rest.etag import tagged
 from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
@@ -25,7 +25,7 @@ from tollway.services.catalog.model import Issue, Pack, Price
 from tollway.services.catalog.service import Catalog, Offer
 from tollway.services.catalog.settings import Location
 
-PUBLIC = policy(permission="public", owner="public")
+PUBLIC = route(permission="public")
 CODE = r"^[a-z0-9][a-z0-9._-]{0,99}$"
 CURRENCY = r"^[A-Z]{3,10}$"
 
@@ -211,7 +211,7 @@ def _pricing(api: APIRouter, service: Catalog) -> None:
 
     @api.post(
         "/api/billing/calculate-price",
-        **policy(permission="public", owner="public", audit="catalog:price:calculate"),
+        **route(permission="public", audit="catalog:price:calculate"),
     )
     async def calculate(body: Calculation) -> EstimateView:
         """Say what a quantity would cost now. Needs no account and binds nobody."""
@@ -230,7 +230,7 @@ def _pricing(api: APIRouter, service: Catalog) -> None:
 def _operating(api: APIRouter, service: Catalog) -> None:
     @api.patch(
         "/api/admin/prices",
-        **policy(permission="admin:write", owner="any", audit="catalog:price:set"),
+        **route(permission="admin:write", owner="any", audit="catalog:price:set"),
     )
     async def set_price(body: NewPrice, who: CurrentUser) -> NewPriceView:
         """List an asset at another price from now on. Quotes that were given are kept."""
@@ -243,7 +243,7 @@ def _operating(api: APIRouter, service: Catalog) -> None:
         "/api/admin/capacity",
         status_code=201,
         response_model=IssueView,
-        **policy(permission="admin:write", owner="any", audit="catalog:capacity:issue"),
+        **route(permission="admin:write", owner="any", audit="catalog:capacity:issue"),
     )
     async def add_capacity(body: NewCapacity, who: CurrentUser, key: IdempotencyKey) -> Response:
         """Put more of an asset up for sale."""

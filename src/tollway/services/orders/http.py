@@ -17,7 +17,7 @@ from tollway.fabric.rest import (
     UnitsText,
     UtcTime,
     idempotent,
-    policy,
+    route,
 )
 from tollway.fabric.rest.etag import tagged
 from tollway.kit.errors import Conflict, InsufficientFunds, NotFound, Problem
@@ -188,7 +188,7 @@ def router(service: Orders) -> APIRouter:
 
 def _placing(api: APIRouter, service: Orders) -> None:
     @api.post(
-        "/api/orders/quote", status_code=201, **policy(permission="orders:write", audit="orders:quote:create")
+        "/api/orders/quote", status_code=201, **route(permission="orders:write", audit="orders:quote:create")
     )
     async def quote(body: QuoteRequest, who: CurrentUser) -> QuoteView:
         """Ask for a price that is kept for a while. Costs nothing and binds only us."""
@@ -199,7 +199,7 @@ def _placing(api: APIRouter, service: Orders) -> None:
         status_code=201,
         response_model=OrderView,
         responses={202: {"model": OrderView, "description": "Placed, and not settled yet; look again"}},
-        **policy(permission="orders:write", audit="orders:order:create"),
+        **route(permission="orders:write", audit="orders:order:create"),
     )
     async def place(body: PlaceOrder, who: CurrentUser, key: IdempotencyKey) -> Response:
         """Buy at a quote, or at the price of the moment."""
@@ -212,27 +212,27 @@ def _placing(api: APIRouter, service: Orders) -> None:
 
         return await idempotent(service.db, who, key, body, work)
 
-    @api.delete("/api/orders/{order_id}", **policy(permission="orders:write", audit="orders:order:cancel"))
+    @api.delete("/api/orders/{order_id}", **route(permission="orders:write", audit="orders:order:cancel"))
     async def cancel(order_id: OrderId, who: CurrentUser) -> OrderView:
         """Cancel an order that is not settled yet; what was held for it comes back."""
         return _order(await service.cancel(who.user_id, _checked(order_id)))
 
 
 def _looking(api: APIRouter, service: Orders) -> None:
-    @api.get("/api/billing/orders", **policy(permission="orders:read"))
-    @api.get("/api/orders", **policy(permission="orders:read"))
+    @api.get("/api/billing/orders", **route(permission="orders:read"))
+    @api.get("/api/orders", **route(permission="orders:read"))
     async def orders(who: CurrentUser, limit: LimitQuery = DEFAULT_LIMIT, cursor: str = "") -> OrderList:
         """List your orders, newest first."""
         page = await service.orders(who.user_id, limit, cursor)
         return OrderList(items=[_order(order) for order in page.items], next_cursor=page.next_cursor)
 
-    @api.get("/api/orders/{order_id}", response_model=OrderDetail, **policy(permission="orders:read"))
+    @api.get("/api/orders/{order_id}", response_model=OrderDetail, **route(permission="orders:read"))
     async def order(order_id: OrderId, who: CurrentUser, request: Request) -> Response:
         """Show one of your orders, with the steps it took."""
         found, steps = await service.order(who.user_id, _checked(order_id))
         return tagged(request, _detail(found, steps))
 
-    @api.get("/api/portfolio", **policy(permission="orders:read"))
+    @api.get("/api/portfolio", **route(permission="orders:read"))
     async def portfolio(who: CurrentUser, currency: CurrencyQuery = "") -> PortfolioView:
         """Show what you hold, by lot, and what it is worth."""
         return _portfolio(await service.portfolio(who.user_id, currency))

@@ -15,7 +15,7 @@ from tollway.fabric.rest import (
     PositiveMoney,
     UtcTime,
     idempotent,
-    policy,
+    route,
 )
 from tollway.fabric.rest.etag import tagged
 from tollway.kit.errors import NotFound
@@ -141,7 +141,7 @@ def _deposits(api: APIRouter, service: Payments) -> None:
         responses={
             202: {"model": DepositView, "description": "The provider has not answered yet; look again"}
         },
-        **policy(permission="wallet:write", audit="payments:deposit:create"),
+        **route(permission="wallet:write", audit="payments:deposit:create"),
     )
     async def deposit(body: DepositRequest, who: CurrentUser, key: IdempotencyKey) -> Response:
         """Put money into the wallet. A declined card is 402 with the bank's `decline_code`."""
@@ -154,14 +154,14 @@ def _deposits(api: APIRouter, service: Payments) -> None:
 
         return await idempotent(service.db, who, key, body, work)
 
-    @api.get("/api/wallet/deposits", **policy(permission="wallet:read"))
+    @api.get("/api/wallet/deposits", **route(permission="wallet:read"))
     async def deposits(who: CurrentUser, limit: LimitQuery = DEFAULT_LIMIT, cursor: str = "") -> DepositList:
         """List your deposits, newest first."""
         page = await service.deposits.list(who.user_id, limit, cursor)
         return DepositList(items=[_deposit(one) for one in page.items], next_cursor=page.next_cursor)
 
     @api.get(
-        "/api/wallet/deposits/{deposit_id}", response_model=DepositView, **policy(permission="wallet:read")
+        "/api/wallet/deposits/{deposit_id}", response_model=DepositView, **route(permission="wallet:read")
     )
     async def one_deposit(
         deposit_id: Annotated[str, Path(description="dep_…")], who: CurrentUser, request: Request
@@ -173,7 +173,7 @@ def _deposits(api: APIRouter, service: Payments) -> None:
 
 
 def _methods(api: APIRouter, service: Payments) -> None:
-    @api.get("/api/billing/payment-methods", **policy(permission="billing:read"))
+    @api.get("/api/billing/payment-methods", **route(permission="billing:read"))
     async def methods(who: CurrentUser) -> MethodList:
         """List your saved cards, newest first."""
         return MethodList(items=[_method(one) for one in await service.cards.list(who.user_id)])
@@ -181,7 +181,7 @@ def _methods(api: APIRouter, service: Payments) -> None:
     @api.post(
         "/api/billing/payment-methods",
         status_code=201,
-        **policy(permission="billing:write", audit="payments:method:create"),
+        **route(permission="billing:write", audit="payments:method:create"),
     )
     async def save(body: SaveMethod, who: CurrentUser) -> MethodView:
         """Save a card for later; the provider keeps the number."""
@@ -190,7 +190,7 @@ def _methods(api: APIRouter, service: Payments) -> None:
     @api.delete(
         "/api/billing/payment-methods/{method_id}",
         status_code=204,
-        **policy(permission="billing:write", audit="payments:method:delete"),
+        **route(permission="billing:write", audit="payments:method:delete"),
     )
     async def forget(method_id: Annotated[str, Path(description="pmt_…")], who: CurrentUser) -> None:
         """Forget a saved card."""
@@ -201,7 +201,7 @@ def _webhooks(api: APIRouter, service: Payments) -> None:
     @api.post(
         "/api/billing/webhooks/{provider}",
         # Its signature says who calls; a provider that catches up after an outage may call often.
-        **policy(permission="public", owner="public", limit="none", audit="payments:webhook:take"),
+        **route(permission="public", limit="none", audit="payments:webhook:take"),
     )
     async def webhook(
         provider: str, request: Request, stripe_signature: Annotated[str, Header()] = ""
@@ -212,7 +212,7 @@ def _webhooks(api: APIRouter, service: Payments) -> None:
 
 
 def _reviews(api: APIRouter, service: Payments) -> None:
-    @api.get("/api/admin/deposits", tags=["operators"], **policy(permission="admin:read", owner="any"))
+    @api.get("/api/admin/deposits", tags=["operators"], **route(permission="admin:read", owner="any"))
     async def in_state(
         state: State = State.NEEDS_REVIEW, limit: LimitQuery = DEFAULT_LIMIT, cursor: str = ""
     ) -> ReviewList:
@@ -223,7 +223,7 @@ def _reviews(api: APIRouter, service: Payments) -> None:
     @api.post(
         "/api/admin/deposits/{deposit_id}/resolve",
         tags=["operators"],
-        **policy(permission="admin:write", owner="any", audit="payments:deposit:resolve"),
+        **route(permission="admin:write", owner="any", audit="payments:deposit:resolve"),
     )
     async def resolve(
         deposit_id: Annotated[str, Path(description="dep_…")], body: Resolve, who: CurrentUser

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 
 from tollway.fabric.access_tokens import ACCESS_TTL_S, ALGORITHM, KEYS_MAX_AGE_S
-from tollway.fabric.rest import Body, CurrentUser, UtcTime, policy
+from tollway.fabric.rest import Body, CurrentUser, UtcTime, route
 from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
 from tollway.services.tokens.model import Session
 from tollway.services.tokens.service import Granted, Tokens
@@ -77,7 +77,7 @@ def router(service: Tokens) -> APIRouter:
 
 
 def _keys(routes: APIRouter, service: Tokens) -> None:
-    @routes.get("/api/admin/keys", tags=["operators"], **policy(permission="admin:read", owner="any"))
+    @routes.get("/api/admin/keys", tags=["operators"], **route(permission="admin:read", owner="any"))
     async def keys() -> KeyList:
         """List the keys that access tokens are signed and checked with, the oldest first."""
         return await _key_list(service)
@@ -85,7 +85,7 @@ def _keys(routes: APIRouter, service: Tokens) -> None:
     @routes.post(
         "/api/admin/keys/rotate",
         tags=["operators"],
-        **policy(permission="admin:write", owner="any", audit="auth:key:rotate"),
+        **route(permission="admin:write", owner="any", audit="auth:key:rotate"),
     )
     async def rotate(who: CurrentUser) -> KeyList:
         """Sign with the next key from now on. It happens by itself every month; nobody has to sign in again."""
@@ -95,7 +95,7 @@ def _keys(routes: APIRouter, service: Tokens) -> None:
     @routes.delete(
         "/api/admin/keys/{kid}",
         tags=["operators"],
-        **policy(permission="admin:write", owner="any", audit="auth:key:drop"),
+        **route(permission="admin:write", owner="any", audit="auth:key:drop"),
     )
     async def drop(kid: Annotated[str, Path(max_length=100)], who: CurrentUser) -> KeyList:
         """Publish a key no more, because it was stolen. What it signed is refused within five minutes."""
@@ -116,7 +116,7 @@ async def _key_list(service: Tokens) -> KeyList:
 def _sessions(routes: APIRouter, service: Tokens) -> None:
     @routes.post(
         "/api/auth/refresh",
-        **policy(permission="public", owner="public", audit="auth:session:refresh"),
+        **route(permission="public", audit="auth:session:refresh"),
     )
     async def refresh(body: Refresh, response: Response) -> TokenView:
         """Exchange a refresh token, which is good for one turn, for new tokens."""
@@ -124,7 +124,7 @@ def _sessions(routes: APIRouter, service: Tokens) -> None:
         return _tokens(await service.refresh(body.refresh_token))
 
     @routes.post(
-        "/api/auth/logout", status_code=204, **policy(permission="auth:write", audit="auth:session:logout")
+        "/api/auth/logout", status_code=204, **route(permission="auth:write", audit="auth:session:logout")
     )
     async def logout(who: CurrentUser, response: Response) -> None:
         """End the session of this request; a browser also forgets its cookie."""
@@ -132,7 +132,7 @@ def _sessions(routes: APIRouter, service: Tokens) -> None:
         response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
         response.headers["Clear-Site-Data"] = '"cookies", "storage"'
 
-    @routes.get("/api/auth/sessions", **policy(permission="auth:read"))
+    @routes.get("/api/auth/sessions", **route(permission="auth:read"))
     async def sessions(
         who: CurrentUser,
         limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
@@ -146,7 +146,7 @@ def _sessions(routes: APIRouter, service: Tokens) -> None:
     @routes.delete(
         "/api/auth/sessions/{session_id}",
         status_code=204,
-        **policy(permission="auth:write", audit="auth:session:revoke"),
+        **route(permission="auth:write", audit="auth:session:revoke"),
     )
     async def end_session(session_id: str, who: CurrentUser) -> None:
         """Sign out one of your browsers or programs."""
@@ -154,13 +154,13 @@ def _sessions(routes: APIRouter, service: Tokens) -> None:
 
 
 def _discovery(routes: APIRouter, service: Tokens) -> None:
-    @routes.get("/.well-known/jwks.json", **policy(permission="public", owner="public"))
+    @routes.get("/.well-known/jwks.json", **route(permission="public"))
     async def jwks() -> Response:
         """Return the public keys that access tokens are checked with (RFC 7517)."""
         headers = {"Cache-Control": f"public, max-age={KEYS_MAX_AGE_S}"}
         return Response(await service.keys.jwks(), 200, headers, "application/json")
 
-    @routes.get("/.well-known/openid-configuration", **policy(permission="public", owner="public"))
+    @routes.get("/.well-known/openid-configuration", **route(permission="public"))
     async def metadata() -> ServerMetadata:
         """Tell a client where things are (RFC 8414)."""
         issuer = service.names.issuer.rstrip("/")

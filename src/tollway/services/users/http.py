@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
-from tollway.fabric.rest import Body, CurrentUser, UtcTime, policy
+from tollway.fabric.rest import Body, CurrentUser, UtcTime, route
 from tollway.kit.errors import Invalid
 from tollway.services.users import model
 from tollway.services.users.model import Profile
@@ -46,12 +46,12 @@ def router(service: Users) -> APIRouter:
     """Make the routes of this room."""
     routes = APIRouter(tags=["users"])
 
-    @routes.get("/api/users/me", **policy(permission="profile:read"))
+    @routes.get("/api/users/me", **route(permission="profile:read"))
     async def show(who: CurrentUser, response: Response) -> ProfileView:
         """Show your profile; it is made on first use."""
         return _show(await service.profile(who.user_id), response)
 
-    @routes.patch("/api/users/me", **policy(permission="profile:write", audit="users:profile:change"))
+    @routes.patch("/api/users/me", **route(permission="profile:write", audit="users:profile:change"))
     async def change(body: ChangeProfile, who: CurrentUser, response: Response) -> ProfileView:
         """Change some of your profile."""
         given: dict[str, Any] = body.model_dump(exclude_unset=True)
@@ -60,13 +60,13 @@ def router(service: Users) -> APIRouter:
         changes = {name: _CHECKS[name](value) for name, value in given.items()}
         return _show(await service.change(who.user_id, changes), response)
 
-    @routes.get("/api/users/me/preferences", **policy(permission="profile:read"))
+    @routes.get("/api/users/me/preferences", **route(permission="profile:read"))
     async def preferences(who: CurrentUser) -> PreferencesView:
         """Show your preferences."""
         return PreferencesView(preferences=dict((await service.profile(who.user_id)).preferences))
 
     @routes.put(
-        "/api/users/me/preferences", **policy(permission="profile:write", audit="users:preferences:change")
+        "/api/users/me/preferences", **route(permission="profile:write", audit="users:preferences:change")
     )
     async def set_preferences(body: Preferences, who: CurrentUser) -> PreferencesView:
         """Replace your preferences."""

@@ -1,9 +1,10 @@
 """The manners that every route gets: policies, problems, correlation ids, idempotency."""
 
 import asyncio
+from typing import Any
 
 import pytest
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response, WebSocket
 from sqlalchemy import select
 
 from tests.kit.clock import FakeClock
@@ -17,9 +18,9 @@ from tollway.fabric.rest import (
     PositiveMoney,
     PositiveUnits,
     idempotent,
-    policy,
+    route,
 )
-from tollway.fabric.rest.app import MAX_BODY_BYTES
+from tollway.fabric.rest.policy import BODY_LIMIT_BYTES
 from tollway.fabric.rpc import current
 from tollway.kit.errors import InsufficientFunds, Unavailable
 
@@ -40,39 +41,39 @@ class Shop:
 def router(shop: Shop, db: Database | None = None) -> APIRouter:
     routes = APIRouter()
 
-    @routes.get("/open", **policy(permission="public", owner="public"))
+    @routes.get("/open", **route(permission="public"))
     async def open_() -> dict[str, str]:
         return {"correlation_id": current().correlation_id}
 
-    @routes.get("/mine", **policy(permission="orders:read"))
+    @routes.get("/mine", **route(permission="orders:read"))
     async def mine(who: CurrentUser) -> dict[str, str]:
         return {"user_id": who.user_id, "acting": current().user_id}
 
-    @routes.delete("/mine", status_code=204, **policy(permission="orders:write", audit="shop:mine:delete"))
+    @routes.delete("/mine", status_code=204, **route(permission="orders:write", audit="shop:mine:delete"))
     async def drop(who: CurrentUser) -> None:
         """Nothing to do."""
 
-    @routes.get("/things/{number}", **policy(permission="orders:read"))
+    @routes.get("/things/{number}", **route(permission="orders:read"))
     async def thing(number: int) -> dict[str, int]:
         return {"number": number}
 
-    @routes.get("/admin", **policy(permission="admin:write", owner="any"))
+    @routes.get("/admin", **route(permission="admin:write", owner="any"))
     async def admin() -> dict[str, str]:
         return {}
 
-    @routes.post("/admin", **policy(permission="admin:write", owner="any", audit="shop:price:set"))
+    @routes.post("/admin", **route(permission="admin:write", owner="any", audit="shop:price:set"))
     async def set_price(body: Buy) -> dict[str, str]:
         return {"amount": str(body.amount)}
 
-    @routes.post("/say", **policy(permission="public", owner="public", audit="shop:word:say"))
+    @routes.post("/say", **route(permission="public", audit="shop:word:say"))
     async def say(body: Buy) -> dict[str, str]:
         return {"amount": str(body.amount)}
 
-    @routes.get("/bug", **policy(permission="public", owner="public"))
+    @routes.get("/bug", **route(permission="public"))
     async def bug() -> None:
         raise ZeroDivisionError("secret internals")
 
-    @routes.post("/buy", **policy(permission="orders:write", audit="shop:item:buy"))
+    @routes.post("/buy", **route(permission="orders:write", audit="shop:item:buy"))
     async def buy(body: Buy, who: CurrentUser, key: IdempotencyKey) -> Response:
         async def work() -> Answer:
             if shop.problem:
@@ -162,7 +163,7 @@ async def test_who_may_not_is_told_so_before_what_is_wrong_with_the_body(client:
 
 
 async def test_a_body_over_the_limit_is_413(client: RestClient) -> None:
-    reply = await client.post("/buy", b" " * (MAX_BODY_BYTES + 1), token="usr_1", key="k")
+    reply = await client.post("/buy", b" " * (BODY_LIMIT_BYTES + 1), token="usr_1", key="k")
     assert (reply.status, reply.json["code"]) == (413, "too_large")
 
 
@@ -275,9 +276,73 @@ def test_a_route_without_a_policy_stops_the_start() -> None:
         rest(routes)
 
 
+async def test_a_sign_in_may_be_too_old_for_a_route() -> None:
+    routes = APIRouter()
+
+    @routes.get("/vault", **route(permission="orders:read", max_auth_age_s=300))
+    async def vault() -> dict[str, str]:
+        return {}
+
+    clock = FakeClock()
+    client = rest(routes, clock=clock)
+    assert (await client.get("/vault", token="usr_1")).status == 200
+    clock.advance(301)
+    refused = await client.get("/vault", token="usr_1")
+    assert (refused.status, refused.json["code"]) == (401, "insufficient_user_authentication")
+    assert 'error="insufficient_user_authentication", max_age="300"' in refused.headers["www-authenticate"]
+
+
+async def test_each_route_has_its_own_limits_of_size_and_time() -> None:
+    routes = APIRouter()
+
+    @routes.post("/small", **route(permission="public", audit="x:y:z", body_limit_bytes=10, time_limit_s=3))
+    async def small(request: Request) -> dict[str, int]:
+        return {"length": len(await request.body()), "left_s": round(current().left_s() or 0)}
+
+    @routes.post("/endless", **route(permission="public", audit="x:y:z", kind="stream"))
+    async def endless(request: Request) -> dict[str, Any]:
+        return {"length": len(await request.body()), "left_s": current().left_s()}
+
+    client = rest(routes)
+    assert (await client.post("/small", b"x" * 10)).json == {"length": 10, "left_s": 3}
+    assert (await client.post("/small", b"x" * 11)).json["code"] == "too_large"
+    assert (await client.post("/endless", b"x" * 3_000_000)).json == {"length": 3_000_000, "left_s": None}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"permission": "nobody:knows"},
+        {"permission": "orders:read", "kind": "telegram"},
+        {"permission": "orders:read", "limit": "often"},
+        {"permission": "orders:read", "owner": "public"},
+        {"permission": "orders:read", "body_limit_bytes": -1},
+        {"permission": "public", "owner": "any"},
+        {"permission": "public", "max_auth_age_s": 60},
+        {"permission": "public", "second_factor": True},
+    ],
+)
+def test_a_declaration_that_makes_no_sense_is_refused(wrong: Any) -> None:
+    with pytest.raises(AssertionError):
+        route(**wrong)
+
+
+def test_a_websocket_without_a_policy_or_of_another_kind_stops_the_start() -> None:
+    async def socket(websocket: WebSocket) -> None:
+        await websocket.accept()
+
+    naked, plain = APIRouter(), APIRouter()
+    naked.add_api_websocket_route("/ws", socket)
+    with pytest.raises(AssertionError, match="declares no policy"):
+        rest(naked)
+    plain.add_api_route("/ws", lambda: None, **route(permission="public", kind="websocket"))
+    with pytest.raises(AssertionError, match="declares no policy"):
+        rest(plain)
+
+
 def test_a_write_without_an_audit_tag_stops_the_start() -> None:
     routes = APIRouter()
-    routes.add_api_route("/w", lambda: None, methods=["POST"], **policy(permission="orders:write"))
+    routes.add_api_route("/w", lambda: None, methods=["POST"], **route(permission="orders:write"))
     with pytest.raises(AssertionError, match="audit tag"):
         rest(routes)
 

@@ -5,7 +5,7 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from tollway.fabric.rest import Body, CurrentUser, UnitsText, policy
+from tollway.fabric.rest import Body, CurrentUser, UnitsText, route
 from tollway.services.access.http.views import (
     AssetCode,
     CredentialView,
@@ -103,7 +103,7 @@ def add_routes(api: APIRouter, service: Access) -> None:
         "/api/proxy/connect",
         status_code=201,
         tags=["proxy"],
-        **policy(permission="access:write", audit="access:proxy:connect"),
+        **route(permission="access:write", audit="access:proxy:connect"),
     )
     async def connect(who: CurrentUser, body: Connect | None = None) -> Connected:
         """Make or wake your proxy access and get a credential for it, with ready-made commands."""
@@ -116,19 +116,19 @@ def add_routes(api: APIRouter, service: Access) -> None:
     @api.post(
         "/api/proxy/disconnect",
         tags=["proxy"],
-        **policy(permission="access:write", audit="access:proxy:disconnect"),
+        **route(permission="access:write", audit="access:proxy:disconnect"),
     )
     async def disconnect(who: CurrentUser) -> Disconnected:
         """Deactivate all of your accesses: open connections end within a second."""
         stopped = await service.resources.disconnect(who.user_id)
         return Disconnected(resources=[resource_view(one) for one in stopped])
 
-    @api.get("/api/proxy/status", tags=["proxy"], **policy(permission="access:read"))
+    @api.get("/api/proxy/status", tags=["proxy"], **route(permission="access:read"))
     async def status(who: CurrentUser) -> StatusView:
         """Show what is left to use and what is going on."""
         return _status(await service.usage.status(who.user_id))
 
-    @api.get("/api/proxy/config", tags=["proxy"], **policy(permission="access:read"))
+    @api.get("/api/proxy/config", tags=["proxy"], **route(permission="access:read"))
     async def config(who: CurrentUser) -> ConfigView:
         """Show where to connect to and with which usernames."""
         mine = await service.resources.all_of(who.user_id)

@@ -5,7 +5,7 @@ from typing import Literal, Self
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, model_validator
 
-from tollway.fabric.rest import Body, CurrentUser, NaturalUnits, policy
+from tollway.fabric.rest import Body, CurrentUser, NaturalUnits, route
 from tollway.fabric.rest.etag import tagged
 from tollway.services.access.http.views import (
     AssetCode,
@@ -23,7 +23,7 @@ from tollway.services.access.http.views import (
 from tollway.services.access.model import Limits
 from tollway.services.access.service import Access
 
-READ = policy(permission="access:read")
+READ = route(permission="access:read")
 
 
 class NewResource(Body):
@@ -78,7 +78,7 @@ def _accesses(api: APIRouter, service: Access) -> None:
         "/api/access/resources",
         status_code=201,
         tags=["access"],
-        **policy(permission="access:write", audit="access:resource:create"),
+        **route(permission="access:write", audit="access:resource:create"),
     )
     async def create(body: NewResource, who: CurrentUser) -> ResourceView:
         """Make an access beside those that you have, with limits of its own."""
@@ -96,7 +96,7 @@ def _accesses(api: APIRouter, service: Access) -> None:
     @api.patch(
         "/api/access/resources/{resource_id}",
         tags=["access"],
-        **policy(permission="access:write", audit="access:resource:change"),
+        **route(permission="access:write", audit="access:resource:change"),
     )
     async def change(resource_id: ResourceId, body: ResourcePatch, who: CurrentUser) -> ResourceView:
         """Change an access; open connections are held to new limits within a second."""
@@ -113,7 +113,7 @@ def _accesses(api: APIRouter, service: Access) -> None:
         "/api/access/resources/{resource_id}",
         status_code=204,
         tags=["access"],
-        **policy(permission="access:write", audit="access:resource:delete"),
+        **route(permission="access:write", audit="access:resource:delete"),
     )
     async def delete(resource_id: ResourceId, who: CurrentUser) -> None:
         """Delete an access: its credentials are revoked, its records stay."""
@@ -124,7 +124,7 @@ def _switches(api: APIRouter, service: Access) -> None:
     @api.post(
         "/api/access/resources/{resource_id}/activate",
         tags=["access"],
-        **policy(permission="access:write", audit="access:resource:activate"),
+        **route(permission="access:write", audit="access:resource:activate"),
     )
     async def activate(resource_id: ResourceId, who: CurrentUser) -> ResourceView:
         """Let an access be used again."""
@@ -133,7 +133,7 @@ def _switches(api: APIRouter, service: Access) -> None:
     @api.post(
         "/api/access/resources/{resource_id}/deactivate",
         tags=["access"],
-        **policy(permission="access:write", audit="access:resource:deactivate"),
+        **route(permission="access:write", audit="access:resource:deactivate"),
     )
     async def deactivate(resource_id: ResourceId, who: CurrentUser) -> ResourceView:
         """Let an access rest: its open connections end within a second."""
@@ -145,7 +145,7 @@ def _credentials(api: APIRouter, service: Access) -> None:
         "/api/access/resources/{resource_id}/credentials",
         status_code=201,
         tags=["access"],
-        **policy(permission="access:write", audit="access:credential:issue"),
+        **route(permission="access:write", audit="access:credential:issue"),
     )
     async def issue(
         resource_id: ResourceId, who: CurrentUser, body: NewCredential | None = None
@@ -162,7 +162,7 @@ def _credentials(api: APIRouter, service: Access) -> None:
         "/api/access/resources/{resource_id}/credentials/{credential_id}",
         status_code=204,
         tags=["access"],
-        **policy(permission="access:write", audit="access:credential:revoke"),
+        **route(permission="access:write", audit="access:credential:revoke"),
     )
     async def revoke(resource_id: ResourceId, credential_id: CredentialId, who: CurrentUser) -> None:
         """Revoke a credential: its open connections end within a second."""

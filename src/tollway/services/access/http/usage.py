@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from tollway.fabric.rest import CurrentUser, UnitsText, UtcTime, policy
+from tollway.fabric.rest import CurrentUser, UnitsText, UtcTime, route
 from tollway.kit.errors import Invalid
 from tollway.kit.paging import DEFAULT_LIMIT
 from tollway.kit.times import from_rfc3339
@@ -13,7 +13,7 @@ from tollway.services.access.http.views import LimitQuery
 from tollway.services.access.service import Access
 from tollway.services.access.store.usage import Filter, Record, Total
 
-READ = policy(permission="usage:read")
+READ = route(permission="usage:read")
 ResourceQuery = Annotated[str, Query(pattern=r"^res_[0-9a-z]{1,40}$", description="Of one access only")]
 AssetQuery = Annotated[str, Query(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$", description="Of one asset only")]
 TimeQuery = Annotated[str, Query(max_length=40, description="RFC 3339", examples=["2026-11-01T00:00:00Z"])]
@@ -130,7 +130,7 @@ def _sums(api: APIRouter, service: Access) -> None:
 
 
 def _records(api: APIRouter, service: Access) -> None:
-    @api.get("/api/access/connections", tags=["access"], **policy(permission="access:read"))
+    @api.get("/api/access/connections", tags=["access"], **route(permission="access:read"))
     async def connections(
         who: CurrentUser,
         state: StateQuery = None,

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from tollway.fabric.rest import Body, CurrentUser, UtcTime, policy
+from tollway.fabric.rest import Body, CurrentUser, UtcTime, route
 from tollway.services.identity.http.views import Password, UserView, client_info, view_user
 from tollway.services.identity.service import Identity
 
@@ -24,12 +24,12 @@ class SecurityView(BaseModel):
 def add_routes(routes: APIRouter, service: Identity) -> None:
     """Add the routes of a user's own account."""
 
-    @routes.get("/api/auth/me", tags=["auth"], **policy(permission="auth:read"))
+    @routes.get("/api/auth/me", tags=["auth"], **route(permission="auth:read"))
     async def me(who: CurrentUser) -> UserView:
         """Tell who you are."""
         return view_user(await service.accounts.get(who.user_id))
 
-    @routes.get("/api/account/security", tags=["account"], **policy(permission="auth:read"))
+    @routes.get("/api/account/security", tags=["account"], **route(permission="auth:read"))
     async def security(who: CurrentUser) -> SecurityView:
         """Show what protects your account."""
         return SecurityView.model_validate(await service.accounts.get(who.user_id))
@@ -38,7 +38,7 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
         "/api/account/security",
         status_code=204,
         tags=["account"],
-        **policy(permission="auth:write", limit="login", audit="auth:password:change"),
+        **route(permission="auth:write", limit="login", audit="auth:password:change"),
     )
     async def change_password(body: ChangePassword, who: CurrentUser, request: Request) -> None:
         """Change your password. Every other session ends."""

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from tollway.fabric.rest import PRINTABLE, Body, CurrentUser, policy
+from tollway.fabric.rest import PRINTABLE, Body, CurrentUser, route
 from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
 from tollway.services.identity.http.views import UserView, view_user
 from tollway.services.identity.model import State
@@ -28,7 +28,7 @@ class UserList(BaseModel):
 def add_routes(routes: APIRouter, service: Identity) -> None:
     """Add the operators' routes."""
 
-    @routes.get("/api/admin/users", tags=["operators"], **policy(permission="admin:read", owner="any"))
+    @routes.get("/api/admin/users", tags=["operators"], **route(permission="admin:read", owner="any"))
     async def users(
         limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
         cursor: Annotated[str, Query(max_length=200)] = "",
@@ -40,7 +40,7 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
         return UserList(items=[view_user(one) for one in page.items], next_cursor=page.next_cursor)
 
     @routes.get(
-        "/api/admin/users/{user_id}", tags=["operators"], **policy(permission="admin:read", owner="any")
+        "/api/admin/users/{user_id}", tags=["operators"], **route(permission="admin:read", owner="any")
     )
     async def user(user_id: str) -> UserView:
         """Show one account."""
@@ -49,7 +49,7 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
     @routes.post(
         "/api/admin/users/{user_id}/suspend",
         tags=["operators"],
-        **policy(permission="admin:write", owner="any", audit="auth:user:suspend"),
+        **route(permission="admin:write", owner="any", audit="auth:user:suspend"),
     )
     async def suspend(user_id: str, body: Suspend, who: CurrentUser) -> UserView:
         """Suspend an account: its sessions and its access end at once."""
@@ -58,7 +58,7 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
     @routes.post(
         "/api/admin/users/{user_id}/restore",
         tags=["operators"],
-        **policy(permission="admin:write", owner="any", audit="auth:user:restore"),
+        **route(permission="admin:write", owner="any", audit="auth:user:restore"),
     )
     async def restore(user_id: str, who: CurrentUser, body: Restore | None = None) -> UserView:
         """Let a suspended account be used again."""

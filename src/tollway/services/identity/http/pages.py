@@ -5,7 +5,7 @@ from pathlib import Path
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
-from tollway.fabric.rest import policy
+from tollway.fabric.rest import route
 from tollway.services.identity.service import Identity
 
 _PAGE = Path(__file__).with_name("link.html")
@@ -19,5 +19,5 @@ def add_routes(routes: APIRouter, _service: Identity) -> None:
         return HTMLResponse(page, headers={"Referrer-Policy": "no-referrer"})
 
     for path in ("/verify-email", "/reset-password"):
-        declared = policy(permission="public", owner="public")
+        declared = route(permission="public", content="page")
         routes.add_api_route(path, show, include_in_schema=False, response_class=HTMLResponse, **declared)

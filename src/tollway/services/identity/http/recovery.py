@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from tollway.fabric.rest import Body, policy
+from tollway.fabric.rest import Body, route
 from tollway.services.identity.http.views import Accepted, AddressOnly, LinkToken, Password
 from tollway.services.identity.service import Identity
 
@@ -14,13 +14,12 @@ class Reset(Body):
 
 def add_routes(routes: APIRouter, service: Identity) -> None:
     """Add the routes of password recovery."""
-    public = {"permission": "public", "owner": "public", "limit": "login"}
 
     @routes.post(
         "/api/auth/password/forgot",
         status_code=202,
         tags=["auth"],
-        **policy(**public, audit="auth:password:forgot"),
+        **route(permission="public", limit="login", audit="auth:password:forgot"),
     )
     async def forgot(body: AddressOnly) -> Accepted:
         """Ask for a link to set a new password."""
@@ -31,7 +30,7 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
         "/api/auth/password/reset",
         status_code=204,
         tags=["auth"],
-        **policy(**public, audit="auth:password:reset"),
+        **route(permission="public", limit="login", audit="auth:password:reset"),
     )
     async def reset(body: Reset) -> None:
         """Set a new password with the token from the mail. Every session ends."""

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from tollway.fabric.access_tokens import ACCESS_TTL_S
-from tollway.fabric.rest import browser_session, policy
+from tollway.fabric.rest import browser_session, route
 from tollway.services.identity.http.views import Credentials, UserView, client_info, view_user
 from tollway.services.identity.service import Identity
 
@@ -29,9 +29,12 @@ class TokenView(BaseModel):
 
 def add_routes(routes: APIRouter, service: Identity) -> None:
     """Add the routes of signing in."""
-    public = {"permission": "public", "owner": "public", "limit": "login"}
 
-    @routes.post("/api/auth/login", tags=["auth"], **policy(**public, audit="auth:session:login"))
+    @routes.post(
+        "/api/auth/login",
+        tags=["auth"],
+        **route(permission="public", limit="login", audit="auth:session:login"),
+    )
     async def login(body: Credentials, request: Request, response: Response) -> SignedInView:
         """Sign a browser in: it gets a session cookie that no script can read, and its present session ends."""
         before = await browser_session(request)
@@ -44,7 +47,11 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
         response.headers["Cache-Control"] = "no-store"
         return SignedInView(user=view_user(signed_in.user), csrf_token=signed_in.session.csrf_token)
 
-    @routes.post("/api/auth/token", tags=["auth"], **policy(**public, audit="auth:session:token"))
+    @routes.post(
+        "/api/auth/token",
+        tags=["auth"],
+        **route(permission="public", limit="login", audit="auth:session:token"),
+    )
     async def token(body: Credentials, request: Request, response: Response) -> TokenView:
         """Sign a program in: it gets an access token and a refresh token."""
         signed_in = await service.login.login(body.email, body.password, "program", client_info(request))

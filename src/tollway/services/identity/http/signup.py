@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from tollway.fabric.rest import Body, policy
+from tollway.fabric.rest import Body, route
 from tollway.services.identity.http.views import Accepted, AddressOnly, Credentials, LinkToken
 from tollway.services.identity.service import Identity
 
@@ -13,10 +13,12 @@ class Verify(Body):
 
 def add_routes(routes: APIRouter, service: Identity) -> None:
     """Add the routes of registration."""
-    public = {"permission": "public", "owner": "public", "limit": "login"}
 
     @routes.post(
-        "/api/auth/register", status_code=202, tags=["auth"], **policy(**public, audit="auth:user:register")
+        "/api/auth/register",
+        status_code=202,
+        tags=["auth"],
+        **route(permission="public", limit="login", audit="auth:user:register"),
     )
     async def register(body: Credentials) -> Accepted:
         """Ask for an account. The answer is the same for every address; the rest comes by mail."""
@@ -27,7 +29,7 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
         "/api/auth/email/verify",
         status_code=204,
         tags=["auth"],
-        **policy(**public, audit="auth:email:verify"),
+        **route(permission="public", limit="login", audit="auth:email:verify"),
     )
     async def verify(body: Verify) -> None:
         """Confirm the address with the token from the mail."""
@@ -37,7 +39,7 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
         "/api/auth/email/resend",
         status_code=202,
         tags=["auth"],
-        **policy(**public, audit="auth:email:resend"),
+        **route(permission="public", limit="login", audit="auth:email:resend"),
     )
     async def resend(body: AddressOnly) -> Accepted:
         """Ask for the verification mail again."""

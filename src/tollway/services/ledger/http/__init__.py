@@ -13,7 +13,7 @@ from tollway.fabric.rest import (
     IdempotencyKey,
     Principal,
     idempotent,
-    policy,
+    route,
 )
 from tollway.kit.errors import Invalid, NotFound
 from tollway.kit.money import parse_units
@@ -32,8 +32,8 @@ from tollway.services.ledger.model.posting import Leg, Posting
 from tollway.services.ledger.model.values import USER, AccountRef, Asset, LegKind
 from tollway.services.ledger.service import Ledger
 
-READ = policy(permission="wallet:read")
-READ_TRANSACTIONS = policy(permission="transactions:read")
+READ = route(permission="wallet:read")
+READ_TRANSACTIONS = route(permission="transactions:read")
 
 AccountPath = Annotated[str, Path(pattern=r"^acc_[0-9a-z]{26}$")]
 TransactionPath = Annotated[str, Path(pattern=r"^txn_[0-9a-z]{26}$")]
@@ -110,7 +110,7 @@ def _transactions(api: APIRouter, service: Ledger) -> None:
         "/api/transactions",
         status_code=201,
         response_model=GiftView,
-        **policy(permission="transactions:write", audit="ledger:transaction:give"),
+        **route(permission="transactions:write", audit="ledger:transaction:give"),
     )
     async def give(body: Gift, who: CurrentUser, key: IdempotencyKey) -> Response:
         """Give some of what you hold to another customer."""

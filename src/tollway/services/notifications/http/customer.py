@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from tollway.fabric.rest import Body, CurrentUser, UtcTime, policy
+from tollway.fabric.rest import Body, CurrentUser, UtcTime, route
 from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
 from tollway.services.notifications.model import Category, Email, State
 from tollway.services.notifications.service import Notifications
@@ -42,7 +42,7 @@ def router(service: Notifications) -> APIRouter:
     """Make the routes under /api/notifications."""
     api = APIRouter(tags=["notifications"])
 
-    @api.get("/api/notifications", **policy(permission="notifications:read"))
+    @api.get("/api/notifications", **route(permission="notifications:read"))
     async def messages(
         who: CurrentUser, limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT, cursor: str = ""
     ) -> MessageList:
@@ -50,14 +50,14 @@ def router(service: Notifications) -> APIRouter:
         page = await service.messages_of(who.user_id, limit, cursor)
         return MessageList(items=[_view(email) for email in page.items], next_cursor=page.next_cursor)
 
-    @api.get("/api/notifications/settings", **policy(permission="notifications:read"))
+    @api.get("/api/notifications/settings", **route(permission="notifications:read"))
     async def settings(who: CurrentUser) -> Choices:
         """Tell which kinds of e-mail you get."""
         return Choices.model_validate({"email": await service.preferences_of(who.user_id)})
 
     @api.post(
         "/api/notifications/settings",
-        **policy(permission="notifications:write", audit="notifications:settings:change"),
+        **route(permission="notifications:write", audit="notifications:settings:change"),
     )
     async def change(body: ChoicesWanted, who: CurrentUser) -> Choices:
         """Change which kinds of e-mail you get; kinds that are left out stay as they are."""
