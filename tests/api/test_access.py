@@ -36,12 +36,14 @@ class Mounted:
 
     async def authenticate(self, **other: str) -> pb.Grant:
         given = {"username": self.issued.credential.username, "secret": self.issued.secret}
-        request = pb.AuthenticateRequest(**given | {"protocol": "socks5", "node": "edge-1"} | other)
-        return await self.access.Authenticate(request)
+        password = pb.PasswordCredential(**given | other)
+        return await self.access.Authenticate(
+            pb.AuthenticateRequest(password=password, protocol="socks5", node="edge-1")
+        )
 
     async def lease(self, want: int, **other: str) -> tuple[str, pb.LeaseResponse]:
         given = {"node": "edge-1", "resource_id": self.issued.resource.id, "lease_id": new_id("hld")} | other
-        return given["lease_id"], await self.access.Lease(pb.LeaseRequest(**given, want_bytes=want))
+        return given["lease_id"], await self.access.Lease(pb.LeaseRequest(**given, want_units=want))
 
     def record(self, octets: int, sequence: int, status: pb.StatusType.ValueType) -> pb.AccountingRecord:
         return pb.AccountingRecord(
@@ -76,9 +78,10 @@ async def mounted(request: Any, tmp_path: Path, clock: FakeClock) -> AsyncIterat
 async def test_a_flow_lives_from_login_to_stop(mounted: Mounted) -> None:
     grant = await mounted.authenticate()
     assert (grant.user_id, grant.resource_id, grant.asset) == (USER, mounted.issued.resource.id, STANDARD)
+    assert (grant.unit, grant.exit.location) == ("byte", "direct")
     assert grant.cache_until_us > mounted.here.clock.now_us()
     lease_id, lease = await mounted.lease(100_000)
-    assert (lease.granted_bytes, lease.left_bytes, lease.valid_us) == (100_000, 900_000, 900_000_000)
+    assert (lease.granted_units, lease.left_units, lease.valid_us) == (100_000, 900_000, 900_000_000)
     _, again = await mounted.lease(100_000, lease_id=lease_id)
     assert again == lease
 
@@ -86,11 +89,11 @@ async def test_a_flow_lives_from_login_to_stop(mounted: Mounted) -> None:
     answer = await mounted.access.Report(
         pb.ReportRequest(node="edge-1", lease_id=lease_id, records=[interim])
     )
-    assert (answer.remaining_bytes, answer.shortfall_bytes) == (70_000, 0)
+    assert (answer.remaining_units, answer.shortfall_units) == (70_000, 0)
     stop = mounted.record(40_000, 2, pb.STATUS_TYPE_STOP)
     last = pb.ReportRequest(node="edge-1", lease_id=lease_id, records=[stop, interim], release=True)
     for _ in range(2):
-        assert (await mounted.access.Report(last)).remaining_bytes == 0
+        assert (await mounted.access.Report(last)).remaining_units == 0
     assert mounted.here.ledger.consumed == 40_000
     assert mounted.here.ledger.reserved((USER, STANDARD)) == 0
     ((published),) = await mounted.here.events("SESSION_ACCOUNTED")

@@ -150,7 +150,7 @@ class FakeAccess(access_pb2_grpc.AccessServicer):
         await self._answerable()
         self.authentications += 1
         for resource in self.resources.values():
-            if resource.username == request.username and resource.secret == request.secret:
+            if (resource.username, resource.secret) == (request.password.username, request.password.secret):
                 break
         else:
             raise BadCredentials
@@ -163,6 +163,7 @@ class FakeAccess(access_pb2_grpc.AccessServicer):
             user_id=resource.user_id,
             credential_id=resource.credential_id,
             asset="bandwidth.test",
+            unit="byte",
             max_flows=resource.max_flows,
             rate_limit_bytes_s=resource.rate_limit_bytes_s,
             cache_until_us=time.time_ns() // 1000 + int(self.cache_s * 1e6),
@@ -183,10 +184,10 @@ class FakeAccess(access_pb2_grpc.AccessServicer):
         free = resource.holding - self._held(resource.id)
         if known is None:
             slice_ = free if free <= self.floor else max(free // 8, self.floor)
-            granted = max(0, min(request.want_bytes, slice_)) if resource.active else 0
+            granted = max(0, min(request.want_units, slice_)) if resource.active else 0
             known = self.leases[request.lease_id] = Held(resource.id, granted)
             free -= granted
-        return pb.LeaseResponse(granted_bytes=known.granted, left_bytes=free, valid_us=self.valid_us)
+        return pb.LeaseResponse(granted_units=known.granted, left_units=free, valid_us=self.valid_us)
 
     async def Report(self, request: pb.ReportRequest, context: object) -> pb.ReportResponse:
         await self._answerable()
@@ -208,7 +209,7 @@ class FakeAccess(access_pb2_grpc.AccessServicer):
         if self.lose_answers and request.records:
             self.lose_answers -= 1
             raise Unavailable("the answer was lost")
-        return pb.ReportResponse(remaining_bytes=lease.rest, shortfall_bytes=short)
+        return pb.ReportResponse(remaining_units=lease.rest, shortfall_units=short)
 
     async def FollowChanges(
         self, request: pb.FollowChangesRequest, context: object

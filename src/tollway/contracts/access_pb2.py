@@ -24,39 +24,55 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etollway/contracts/access.proto\x12\x11tollway.access.v1\"`\n\x0fOpenNodeRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\x12.\n\tendpoints\x18\x02 \x03(\x0b\x32\x1b.tollway.access.v1.Endpoint\x12\x0f\n\x07\x62oot_id\x18\x03 \x01(\t\"8\n\x08\x45ndpoint\x12\x10\n\x08protocol\x18\x01 \x01(\t\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\x0c\n\x04port\x18\x03 \x01(\x05\"+\n\x10OpenNodeResponse\x12\x17\n\x0f\x63hange_sequence\x18\x01 \x01(\x03\"o\n\x13\x41uthenticateRequest\x12\x10\n\x08username\x18\x01 \x01(\t\x12\x0e\n\x06secret\x18\x02 \x01(\t\x12\x10\n\x08protocol\x18\x03 \x01(\t\x12\x16\n\x0e\x63lient_address\x18\x04 \x01(\t\x12\x0c\n\x04node\x18\x05 \x01(\t\"\x9a\x01\n\x05Grant\x12\x13\n\x0bresource_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x15\n\rcredential_id\x18\x03 \x01(\t\x12\r\n\x05\x61sset\x18\x04 \x01(\t\x12\x11\n\tmax_flows\x18\x05 \x01(\x05\x12\x1a\n\x12rate_limit_bytes_s\x18\x06 \x01(\x03\x12\x16\n\x0e\x63\x61\x63he_until_us\x18\x07 \x01(\x03\"W\n\x0cLeaseRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x13\n\x0bresource_id\x18\x02 \x01(\t\x12\x10\n\x08lease_id\x18\x03 \x01(\t\x12\x12\n\nwant_bytes\x18\x04 \x01(\x03\"]\n\rLeaseResponse\x12\x15\n\rgranted_bytes\x18\x01 \x01(\x03\x12\x12\n\nleft_bytes\x18\x02 \x01(\x03\x12\x10\n\x08valid_us\x18\x03 \x01(\x03\x12\x0f\n\x07stopped\x18\x04 \x01(\t\"\xd5\x02\n\x10\x41\x63\x63ountingRecord\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12-\n\x06status\x18\x02 \x01(\x0e\x32\x1d.tollway.access.v1.StatusType\x12\x13\n\x0bresource_id\x18\x03 \x01(\t\x12\x15\n\rcredential_id\x18\x04 \x01(\t\x12\x10\n\x08protocol\x18\x05 \x01(\t\x12\x16\n\x0e\x63lient_address\x18\x06 \x01(\t\x12\x0e\n\x06target\x18\x07 \x01(\t\x12\x14\n\x0cinput_octets\x18\x08 \x01(\x03\x12\x15\n\routput_octets\x18\t \x01(\x03\x12\x17\n\x0fsession_time_us\x18\n \x01(\x03\x12\x15\n\rstarted_at_us\x18\x0b \x01(\x03\x12\x17\n\x0fterminate_cause\x18\x0c \x01(\t\x12\x10\n\x08sequence\x18\r \x01(\x03\x12\x10\n\x08requests\x18\x0e \x01(\x05\"v\n\rReportRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x10\n\x08lease_id\x18\x02 \x01(\t\x12\x34\n\x07records\x18\x03 \x03(\x0b\x32#.tollway.access.v1.AccountingRecord\x12\x0f\n\x07release\x18\x04 \x01(\x08\"B\n\x0eReportResponse\x12\x17\n\x0fremaining_bytes\x18\x01 \x01(\x03\x12\x17\n\x0fshortfall_bytes\x18\x02 \x01(\x03\"3\n\x14\x46ollowChangesRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\x03\"t\n\x06\x43hange\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x13\n\x0bresource_id\x18\x03 \x01(\t\x12\x15\n\rcredential_id\x18\x04 \x01(\t\x12\x0f\n\x07user_id\x18\x05 \x01(\t\x12\r\n\x05\x61t_us\x18\x06 \x01(\x03*v\n\nStatusType\x12\x1b\n\x17STATUS_TYPE_UNSPECIFIED\x10\x00\x12\x15\n\x11STATUS_TYPE_START\x10\x01\x12\x14\n\x10STATUS_TYPE_STOP\x10\x02\x12\x1e\n\x1aSTATUS_TYPE_INTERIM_UPDATE\x10\x03\x32\xa1\x03\n\x06\x41\x63\x63\x65ss\x12S\n\x08OpenNode\x12\".tollway.access.v1.OpenNodeRequest\x1a#.tollway.access.v1.OpenNodeResponse\x12P\n\x0c\x41uthenticate\x12&.tollway.access.v1.AuthenticateRequest\x1a\x18.tollway.access.v1.Grant\x12J\n\x05Lease\x12\x1f.tollway.access.v1.LeaseRequest\x1a .tollway.access.v1.LeaseResponse\x12M\n\x06Report\x12 .tollway.access.v1.ReportRequest\x1a!.tollway.access.v1.ReportResponse\x12U\n\rFollowChanges\x12\'.tollway.access.v1.FollowChangesRequest\x1a\x19.tollway.access.v1.Change0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etollway/contracts/access.proto\x12\x11tollway.access.v1\"`\n\x0fOpenNodeRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\x12.\n\tendpoints\x18\x02 \x03(\x0b\x32\x1b.tollway.access.v1.Endpoint\x12\x0f\n\x07\x62oot_id\x18\x03 \x01(\t\"j\n\x08\x45ndpoint\x12\x10\n\x08protocol\x18\x01 \x01(\t\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\x0c\n\x04port\x18\x03 \x01(\x05\x12\x10\n\x08location\x18\x04 \x01(\t\x12\x10\n\x08\x63\x61pacity\x18\x05 \x01(\x05\x12\x0c\n\x04tags\x18\x06 \x03(\t\"+\n\x10OpenNodeResponse\x12\x17\n\x0f\x63hange_sequence\x18\x01 \x01(\x03\"\xcf\x02\n\x13\x41uthenticateRequest\x12\x39\n\x08password\x18\x01 \x01(\x0b\x32%.tollway.access.v1.PasswordCredentialH\x00\x12<\n\npublic_key\x18\x02 \x01(\x0b\x32&.tollway.access.v1.PublicKeyCredentialH\x00\x12\x44\n\x0ewireguard_peer\x18\x03 \x01(\x0b\x32*.tollway.access.v1.WireGuardPeerCredentialH\x00\x12\x33\n\x05token\x18\x04 \x01(\x0b\x32\".tollway.access.v1.TokenCredentialH\x00\x12\x10\n\x08protocol\x18\x05 \x01(\t\x12\x16\n\x0e\x63lient_address\x18\x06 \x01(\t\x12\x0c\n\x04node\x18\x07 \x01(\tB\x0c\n\ncredential\"6\n\x12PasswordCredential\x12\x10\n\x08username\x18\x01 \x01(\t\x12\x0e\n\x06secret\x18\x02 \x01(\t\"G\n\x13PublicKeyCredential\x12\x10\n\x08username\x18\x01 \x01(\t\x12\x11\n\talgorithm\x18\x02 \x01(\t\x12\x0b\n\x03key\x18\x03 \x01(\x0c\"-\n\x17WireGuardPeerCredential\x12\x12\n\npublic_key\x18\x01 \x01(\x0c\" \n\x0fTokenCredential\x12\r\n\x05token\x18\x01 \x01(\t\"\x84\x02\n\x05Grant\x12\x13\n\x0bresource_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x15\n\rcredential_id\x18\x03 \x01(\t\x12\r\n\x05\x61sset\x18\x04 \x01(\t\x12\x0c\n\x04unit\x18\x05 \x01(\t\x12\x11\n\tmax_flows\x18\x06 \x01(\x05\x12\x1a\n\x12rate_limit_bytes_s\x18\x07 \x01(\x03\x12+\n\x04\x65xit\x18\x08 \x01(\x0b\x32\x1d.tollway.access.v1.ExitWishes\x12-\n\x06policy\x18\t \x01(\x0b\x32\x1d.tollway.access.v1.FlowPolicy\x12\x16\n\x0e\x63\x61\x63he_until_us\x18\n \x01(\x03\",\n\nExitWishes\x12\x10\n\x08location\x18\x01 \x01(\t\x12\x0c\n\x04tier\x18\x02 \x01(\t\"k\n\nFlowPolicy\x12\x17\n\x0f\x62locked_domains\x18\x01 \x03(\t\x12\x15\n\rblocked_ports\x18\x02 \x03(\x05\x12-\n\x08schedule\x18\x03 \x01(\x0b\x32\x1b.tollway.access.v1.Schedule\"I\n\x08Schedule\x12\x11\n\ttime_zone\x18\x01 \x01(\t\x12*\n\x07windows\x18\x02 \x03(\x0b\x32\x19.tollway.access.v1.Window\"C\n\x06Window\x12\x0f\n\x07weekday\x18\x01 \x01(\x05\x12\x14\n\x0cstart_minute\x18\x02 \x01(\x05\x12\x12\n\nend_minute\x18\x03 \x01(\x05\"W\n\x0cLeaseRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x13\n\x0bresource_id\x18\x02 \x01(\t\x12\x10\n\x08lease_id\x18\x03 \x01(\t\x12\x12\n\nwant_units\x18\x04 \x01(\x03\"]\n\rLeaseResponse\x12\x15\n\rgranted_units\x18\x01 \x01(\x03\x12\x12\n\nleft_units\x18\x02 \x01(\x03\x12\x10\n\x08valid_us\x18\x03 \x01(\x03\x12\x0f\n\x07stopped\x18\x04 \x01(\t\"\xd5\x02\n\x10\x41\x63\x63ountingRecord\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12-\n\x06status\x18\x02 \x01(\x0e\x32\x1d.tollway.access.v1.StatusType\x12\x13\n\x0bresource_id\x18\x03 \x01(\t\x12\x15\n\rcredential_id\x18\x04 \x01(\t\x12\x10\n\x08protocol\x18\x05 \x01(\t\x12\x16\n\x0e\x63lient_address\x18\x06 \x01(\t\x12\x0e\n\x06target\x18\x07 \x01(\t\x12\x14\n\x0cinput_octets\x18\x08 \x01(\x03\x12\x15\n\routput_octets\x18\t \x01(\x03\x12\x17\n\x0fsession_time_us\x18\n \x01(\x03\x12\x15\n\rstarted_at_us\x18\x0b \x01(\x03\x12\x17\n\x0fterminate_cause\x18\x0c \x01(\t\x12\x10\n\x08sequence\x18\r \x01(\x03\x12\x10\n\x08requests\x18\x0e \x01(\x05\"v\n\rReportRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x10\n\x08lease_id\x18\x02 \x01(\t\x12\x34\n\x07records\x18\x03 \x03(\x0b\x32#.tollway.access.v1.AccountingRecord\x12\x0f\n\x07release\x18\x04 \x01(\x08\"B\n\x0eReportResponse\x12\x17\n\x0fremaining_units\x18\x01 \x01(\x03\x12\x17\n\x0fshortfall_units\x18\x02 \x01(\x03\"3\n\x14\x46ollowChangesRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\x03\"t\n\x06\x43hange\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x13\n\x0bresource_id\x18\x03 \x01(\t\x12\x15\n\rcredential_id\x18\x04 \x01(\t\x12\x0f\n\x07user_id\x18\x05 \x01(\t\x12\r\n\x05\x61t_us\x18\x06 \x01(\x03*v\n\nStatusType\x12\x1b\n\x17STATUS_TYPE_UNSPECIFIED\x10\x00\x12\x15\n\x11STATUS_TYPE_START\x10\x01\x12\x14\n\x10STATUS_TYPE_STOP\x10\x02\x12\x1e\n\x1aSTATUS_TYPE_INTERIM_UPDATE\x10\x03\x32\xa1\x03\n\x06\x41\x63\x63\x65ss\x12S\n\x08OpenNode\x12\".tollway.access.v1.OpenNodeRequest\x1a#.tollway.access.v1.OpenNodeResponse\x12P\n\x0c\x41uthenticate\x12&.tollway.access.v1.AuthenticateRequest\x1a\x18.tollway.access.v1.Grant\x12J\n\x05Lease\x12\x1f.tollway.access.v1.LeaseRequest\x1a .tollway.access.v1.LeaseResponse\x12M\n\x06Report\x12 .tollway.access.v1.ReportRequest\x1a!.tollway.access.v1.ReportResponse\x12U\n\rFollowChanges\x12\'.tollway.access.v1.FollowChangesRequest\x1a\x19.tollway.access.v1.Change0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tollway.contracts.access_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_STATUSTYPE']._serialized_start=1411
-  _globals['_STATUSTYPE']._serialized_end=1529
+  _globals['_STATUSTYPE']._serialized_start=2301
+  _globals['_STATUSTYPE']._serialized_end=2419
   _globals['_OPENNODEREQUEST']._serialized_start=53
   _globals['_OPENNODEREQUEST']._serialized_end=149
   _globals['_ENDPOINT']._serialized_start=151
-  _globals['_ENDPOINT']._serialized_end=207
-  _globals['_OPENNODERESPONSE']._serialized_start=209
-  _globals['_OPENNODERESPONSE']._serialized_end=252
-  _globals['_AUTHENTICATEREQUEST']._serialized_start=254
-  _globals['_AUTHENTICATEREQUEST']._serialized_end=365
-  _globals['_GRANT']._serialized_start=368
-  _globals['_GRANT']._serialized_end=522
-  _globals['_LEASEREQUEST']._serialized_start=524
-  _globals['_LEASEREQUEST']._serialized_end=611
-  _globals['_LEASERESPONSE']._serialized_start=613
-  _globals['_LEASERESPONSE']._serialized_end=706
-  _globals['_ACCOUNTINGRECORD']._serialized_start=709
-  _globals['_ACCOUNTINGRECORD']._serialized_end=1050
-  _globals['_REPORTREQUEST']._serialized_start=1052
-  _globals['_REPORTREQUEST']._serialized_end=1170
-  _globals['_REPORTRESPONSE']._serialized_start=1172
-  _globals['_REPORTRESPONSE']._serialized_end=1238
-  _globals['_FOLLOWCHANGESREQUEST']._serialized_start=1240
-  _globals['_FOLLOWCHANGESREQUEST']._serialized_end=1291
-  _globals['_CHANGE']._serialized_start=1293
-  _globals['_CHANGE']._serialized_end=1409
-  _globals['_ACCESS']._serialized_start=1532
-  _globals['_ACCESS']._serialized_end=1949
+  _globals['_ENDPOINT']._serialized_end=257
+  _globals['_OPENNODERESPONSE']._serialized_start=259
+  _globals['_OPENNODERESPONSE']._serialized_end=302
+  _globals['_AUTHENTICATEREQUEST']._serialized_start=305
+  _globals['_AUTHENTICATEREQUEST']._serialized_end=640
+  _globals['_PASSWORDCREDENTIAL']._serialized_start=642
+  _globals['_PASSWORDCREDENTIAL']._serialized_end=696
+  _globals['_PUBLICKEYCREDENTIAL']._serialized_start=698
+  _globals['_PUBLICKEYCREDENTIAL']._serialized_end=769
+  _globals['_WIREGUARDPEERCREDENTIAL']._serialized_start=771
+  _globals['_WIREGUARDPEERCREDENTIAL']._serialized_end=816
+  _globals['_TOKENCREDENTIAL']._serialized_start=818
+  _globals['_TOKENCREDENTIAL']._serialized_end=850
+  _globals['_GRANT']._serialized_start=853
+  _globals['_GRANT']._serialized_end=1113
+  _globals['_EXITWISHES']._serialized_start=1115
+  _globals['_EXITWISHES']._serialized_end=1159
+  _globals['_FLOWPOLICY']._serialized_start=1161
+  _globals['_FLOWPOLICY']._serialized_end=1268
+  _globals['_SCHEDULE']._serialized_start=1270
+  _globals['_SCHEDULE']._serialized_end=1343
+  _globals['_WINDOW']._serialized_start=1345
+  _globals['_WINDOW']._serialized_end=1412
+  _globals['_LEASEREQUEST']._serialized_start=1414
+  _globals['_LEASEREQUEST']._serialized_end=1501
+  _globals['_LEASERESPONSE']._serialized_start=1503
+  _globals['_LEASERESPONSE']._serialized_end=1596
+  _globals['_ACCOUNTINGRECORD']._serialized_start=1599
+  _globals['_ACCOUNTINGRECORD']._serialized_end=1940
+  _globals['_REPORTREQUEST']._serialized_start=1942
+  _globals['_REPORTREQUEST']._serialized_end=2060
+  _globals['_REPORTRESPONSE']._serialized_start=2062
+  _globals['_REPORTRESPONSE']._serialized_end=2128
+  _globals['_FOLLOWCHANGESREQUEST']._serialized_start=2130
+  _globals['_FOLLOWCHANGESREQUEST']._serialized_end=2181
+  _globals['_CHANGE']._serialized_start=2183
+  _globals['_CHANGE']._serialized_end=2299
+  _globals['_ACCESS']._serialized_start=2422
+  _globals['_ACCESS']._serialized_end=2839
 # @@protoc_insertion_point(module_scope)

@@ -68,24 +68,40 @@ Global___OpenNodeRequest: _TypeAlias = OpenNodeRequest  # noqa: Y015
 
 @_typing.final
 class Endpoint(_message.Message):
+    """Where customers reach a protocol on a node, and what placement needs to know of it."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     PROTOCOL_FIELD_NUMBER: _builtins.int
     HOST_FIELD_NUMBER: _builtins.int
     PORT_FIELD_NUMBER: _builtins.int
+    LOCATION_FIELD_NUMBER: _builtins.int
+    CAPACITY_FIELD_NUMBER: _builtins.int
+    TAGS_FIELD_NUMBER: _builtins.int
     protocol: _builtins.str
     host: _builtins.str
     port: _builtins.int
+    location: _builtins.str
+    """where the node stands: eu-west; empty: not said"""
+    capacity: _builtins.int
+    """flows it is meant to carry at once; 0 = not said"""
+    @_builtins.property
+    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """the operator's own words"""
+
     def __init__(
         self,
         *,
         protocol: _builtins.str = ...,
         host: _builtins.str = ...,
         port: _builtins.int = ...,
+        location: _builtins.str = ...,
+        capacity: _builtins.int = ...,
+        tags: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["host", b"host", "port", b"port", "protocol", b"protocol"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["capacity", b"capacity", "host", b"host", "location", b"location", "port", b"port", "protocol", b"protocol", "tags", b"tags"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -114,32 +130,135 @@ Global___OpenNodeResponse: _TypeAlias = OpenNodeResponse  # noqa: Y015
 class AuthenticateRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    USERNAME_FIELD_NUMBER: _builtins.int
-    SECRET_FIELD_NUMBER: _builtins.int
+    PASSWORD_FIELD_NUMBER: _builtins.int
+    PUBLIC_KEY_FIELD_NUMBER: _builtins.int
+    WIREGUARD_PEER_FIELD_NUMBER: _builtins.int
+    TOKEN_FIELD_NUMBER: _builtins.int
     PROTOCOL_FIELD_NUMBER: _builtins.int
     CLIENT_ADDRESS_FIELD_NUMBER: _builtins.int
     NODE_FIELD_NUMBER: _builtins.int
-    username: _builtins.str
-    secret: _builtins.str
     protocol: _builtins.str
     client_address: _builtins.str
     node: _builtins.str
+    @_builtins.property
+    def password(self) -> Global___PasswordCredential: ...
+    @_builtins.property
+    def public_key(self) -> Global___PublicKeyCredential: ...
+    @_builtins.property
+    def wireguard_peer(self) -> Global___WireGuardPeerCredential: ...
+    @_builtins.property
+    def token(self) -> Global___TokenCredential: ...
+    def __init__(
+        self,
+        *,
+        password: Global___PasswordCredential | None = ...,
+        public_key: Global___PublicKeyCredential | None = ...,
+        wireguard_peer: Global___WireGuardPeerCredential | None = ...,
+        token: Global___TokenCredential | None = ...,
+        protocol: _builtins.str = ...,
+        client_address: _builtins.str = ...,
+        node: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["credential", b"credential", "password", b"password", "public_key", b"public_key", "token", b"token", "wireguard_peer", b"wireguard_peer"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_address", b"client_address", "credential", b"credential", "node", b"node", "password", b"password", "protocol", b"protocol", "public_key", b"public_key", "token", b"token", "wireguard_peer", b"wireguard_peer"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_credential: _TypeAlias = _typing.Literal["password", "public_key", "wireguard_peer", "token"]  # noqa: Y015
+    _WhichOneofArgType_credential: _TypeAlias = _typing.Literal["credential", b"credential"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_credential) -> _WhichOneofReturnType_credential | None: ...
+
+Global___AuthenticateRequest: _TypeAlias = AuthenticateRequest  # noqa: Y015
+
+@_typing.final
+class PasswordCredential(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USERNAME_FIELD_NUMBER: _builtins.int
+    SECRET_FIELD_NUMBER: _builtins.int
+    username: _builtins.str
+    secret: _builtins.str
     def __init__(
         self,
         *,
         username: _builtins.str = ...,
         secret: _builtins.str = ...,
-        protocol: _builtins.str = ...,
-        client_address: _builtins.str = ...,
-        node: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_address", b"client_address", "node", b"node", "protocol", b"protocol", "secret", b"secret", "username", b"username"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["secret", b"secret", "username", b"username"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___AuthenticateRequest: _TypeAlias = AuthenticateRequest  # noqa: Y015
+Global___PasswordCredential: _TypeAlias = PasswordCredential  # noqa: Y015
+
+@_typing.final
+class PublicKeyCredential(_message.Message):
+    """The node has proved that the client holds the private key (RFC 4252, section 7), or does so after this answer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USERNAME_FIELD_NUMBER: _builtins.int
+    ALGORITHM_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    username: _builtins.str
+    algorithm: _builtins.str
+    """ssh-ed25519, ecdsa-sha2-nistp256, ssh-rsa"""
+    key: _builtins.bytes
+    """the public key blob (RFC 4253, section 6.6)"""
+    def __init__(
+        self,
+        *,
+        username: _builtins.str = ...,
+        algorithm: _builtins.str = ...,
+        key: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["algorithm", b"algorithm", "key", b"key", "username", b"username"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PublicKeyCredential: _TypeAlias = PublicKeyCredential  # noqa: Y015
+
+@_typing.final
+class WireGuardPeerCredential(_message.Message):
+    """A WireGuard handshake proves the private key, so the peer's public key (Curve25519, 32 bytes) is enough."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PUBLIC_KEY_FIELD_NUMBER: _builtins.int
+    public_key: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        public_key: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["public_key", b"public_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WireGuardPeerCredential: _TypeAlias = WireGuardPeerCredential  # noqa: Y015
+
+@_typing.final
+class TokenCredential(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOKEN_FIELD_NUMBER: _builtins.int
+    token: _builtins.str
+    def __init__(
+        self,
+        *,
+        token: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["token", b"token"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TokenCredential: _TypeAlias = TokenCredential  # noqa: Y015
 
 @_typing.final
 class Grant(_message.Message):
@@ -149,8 +268,11 @@ class Grant(_message.Message):
     USER_ID_FIELD_NUMBER: _builtins.int
     CREDENTIAL_ID_FIELD_NUMBER: _builtins.int
     ASSET_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
     MAX_FLOWS_FIELD_NUMBER: _builtins.int
     RATE_LIMIT_BYTES_S_FIELD_NUMBER: _builtins.int
+    EXIT_FIELD_NUMBER: _builtins.int
+    POLICY_FIELD_NUMBER: _builtins.int
     CACHE_UNTIL_US_FIELD_NUMBER: _builtins.int
     resource_id: _builtins.str
     """res_…"""
@@ -159,12 +281,18 @@ class Grant(_message.Message):
     """crd_…"""
     asset: _builtins.str
     """what it draws on"""
+    unit: _builtins.str
+    """what leases of it count: byte, second"""
     max_flows: _builtins.int
     """concurrent flows on one node, counted by each node for itself; 0 = no limit"""
     rate_limit_bytes_s: _builtins.int
     """of all flows on one node together; 0 = no limit"""
     cache_until_us: _builtins.int
-    """how long a node may remember this verdict"""
+    """how long a node may remember this grant"""
+    @_builtins.property
+    def exit(self) -> Global___ExitWishes: ...
+    @_builtins.property
+    def policy(self) -> Global___FlowPolicy: ...
     def __init__(
         self,
         *,
@@ -172,42 +300,161 @@ class Grant(_message.Message):
         user_id: _builtins.str = ...,
         credential_id: _builtins.str = ...,
         asset: _builtins.str = ...,
+        unit: _builtins.str = ...,
         max_flows: _builtins.int = ...,
         rate_limit_bytes_s: _builtins.int = ...,
+        exit: Global___ExitWishes | None = ...,
+        policy: Global___FlowPolicy | None = ...,
         cache_until_us: _builtins.int = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["exit", b"exit", "policy", b"policy"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "cache_until_us", b"cache_until_us", "credential_id", b"credential_id", "max_flows", b"max_flows", "rate_limit_bytes_s", b"rate_limit_bytes_s", "resource_id", b"resource_id", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "cache_until_us", b"cache_until_us", "credential_id", b"credential_id", "exit", b"exit", "max_flows", b"max_flows", "policy", b"policy", "rate_limit_bytes_s", b"rate_limit_bytes_s", "resource_id", b"resource_id", "unit", b"unit", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Grant: _TypeAlias = Grant  # noqa: Y015
 
 @_typing.final
+class ExitWishes(_message.Message):
+    """Through which exit the customer's flows should leave."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOCATION_FIELD_NUMBER: _builtins.int
+    TIER_FIELD_NUMBER: _builtins.int
+    location: _builtins.str
+    """direct, or one of the catalogue's locations"""
+    tier: _builtins.str
+    """budget, standard, premium: the ISP tier of what it draws on; may be empty"""
+    def __init__(
+        self,
+        *,
+        location: _builtins.str = ...,
+        tier: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["location", b"location", "tier", b"tier"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExitWishes: _TypeAlias = ExitWishes  # noqa: Y015
+
+@_typing.final
+class FlowPolicy(_message.Message):
+    """The customer's own rules, beside the operator's. They apply to every request, also on connections that are kept."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BLOCKED_DOMAINS_FIELD_NUMBER: _builtins.int
+    BLOCKED_PORTS_FIELD_NUMBER: _builtins.int
+    SCHEDULE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def blocked_domains(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """lower case, in A-label form, without a trailing dot; with all below them"""
+
+    @_builtins.property
+    def blocked_ports(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def schedule(self) -> Global___Schedule:
+        """absent: always"""
+
+    def __init__(
+        self,
+        *,
+        blocked_domains: _abc.Iterable[_builtins.str] | None = ...,
+        blocked_ports: _abc.Iterable[_builtins.int] | None = ...,
+        schedule: Global___Schedule | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["schedule", b"schedule"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocked_domains", b"blocked_domains", "blocked_ports", b"blocked_ports", "schedule", b"schedule"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FlowPolicy: _TypeAlias = FlowPolicy  # noqa: Y015
+
+@_typing.final
+class Schedule(_message.Message):
+    """When flows may run: in any of the windows. Outside of them new flows are refused and live ones end."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TIME_ZONE_FIELD_NUMBER: _builtins.int
+    WINDOWS_FIELD_NUMBER: _builtins.int
+    time_zone: _builtins.str
+    """IANA: Europe/Berlin"""
+    @_builtins.property
+    def windows(self) -> _containers.RepeatedCompositeFieldContainer[Global___Window]: ...
+    def __init__(
+        self,
+        *,
+        time_zone: _builtins.str = ...,
+        windows: _abc.Iterable[Global___Window] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["time_zone", b"time_zone", "windows", b"windows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Schedule: _TypeAlias = Schedule  # noqa: Y015
+
+@_typing.final
+class Window(_message.Message):
+    """[start_minute, end_minute) of a day, local time; 0 to 1440. A window over midnight is two windows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WEEKDAY_FIELD_NUMBER: _builtins.int
+    START_MINUTE_FIELD_NUMBER: _builtins.int
+    END_MINUTE_FIELD_NUMBER: _builtins.int
+    weekday: _builtins.int
+    """ISO 8601: 1 = Monday … 7 = Sunday"""
+    start_minute: _builtins.int
+    end_minute: _builtins.int
+    def __init__(
+        self,
+        *,
+        weekday: _builtins.int = ...,
+        start_minute: _builtins.int = ...,
+        end_minute: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["end_minute", b"end_minute", "start_minute", b"start_minute", "weekday", b"weekday"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Window: _TypeAlias = Window  # noqa: Y015
+
+@_typing.final
 class LeaseRequest(_message.Message):
+    """Units are those of the grant."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     NODE_FIELD_NUMBER: _builtins.int
     RESOURCE_ID_FIELD_NUMBER: _builtins.int
     LEASE_ID_FIELD_NUMBER: _builtins.int
-    WANT_BYTES_FIELD_NUMBER: _builtins.int
+    WANT_UNITS_FIELD_NUMBER: _builtins.int
     node: _builtins.str
     resource_id: _builtins.str
     lease_id: _builtins.str
     """client-made (hld_…); asking again returns the same answer"""
-    want_bytes: _builtins.int
+    want_units: _builtins.int
     def __init__(
         self,
         *,
         node: _builtins.str = ...,
         resource_id: _builtins.str = ...,
         lease_id: _builtins.str = ...,
-        want_bytes: _builtins.int = ...,
+        want_units: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lease_id", b"lease_id", "node", b"node", "resource_id", b"resource_id", "want_bytes", b"want_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lease_id", b"lease_id", "node", b"node", "resource_id", b"resource_id", "want_units", b"want_units"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -217,12 +464,13 @@ Global___LeaseRequest: _TypeAlias = LeaseRequest  # noqa: Y015
 class LeaseResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    GRANTED_BYTES_FIELD_NUMBER: _builtins.int
-    LEFT_BYTES_FIELD_NUMBER: _builtins.int
+    GRANTED_UNITS_FIELD_NUMBER: _builtins.int
+    LEFT_UNITS_FIELD_NUMBER: _builtins.int
     VALID_US_FIELD_NUMBER: _builtins.int
     STOPPED_FIELD_NUMBER: _builtins.int
-    granted_bytes: _builtins.int
-    left_bytes: _builtins.int
+    granted_units: _builtins.int
+    left_units: _builtins.int
+    """what is available beside it"""
     valid_us: _builtins.int
     """a lease is void this long after the last answered Lease or Report for its resource"""
     stopped: _builtins.str
@@ -230,14 +478,14 @@ class LeaseResponse(_message.Message):
     def __init__(
         self,
         *,
-        granted_bytes: _builtins.int = ...,
-        left_bytes: _builtins.int = ...,
+        granted_units: _builtins.int = ...,
+        left_units: _builtins.int = ...,
         valid_us: _builtins.int = ...,
         stopped: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["granted_bytes", b"granted_bytes", "left_bytes", b"left_bytes", "stopped", b"stopped", "valid_us", b"valid_us"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["granted_units", b"granted_units", "left_units", b"left_units", "stopped", b"stopped", "valid_us", b"valid_us"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -245,7 +493,10 @@ Global___LeaseResponse: _TypeAlias = LeaseResponse  # noqa: Y015
 
 @_typing.final
 class AccountingRecord(_message.Message):
-    """One flow's accounting. input_octets: from the customer; output_octets: to the customer (RFC 2866)."""
+    """One flow's accounting. input_octets: from the customer; output_octets: to the customer (RFC 2866).
+    What is charged follows from it by the grant's unit: byte: input_octets + output_octets; second: session_time_us,
+    begun seconds counted whole.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -349,21 +600,21 @@ Global___ReportRequest: _TypeAlias = ReportRequest  # noqa: Y015
 class ReportResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    REMAINING_BYTES_FIELD_NUMBER: _builtins.int
-    SHORTFALL_BYTES_FIELD_NUMBER: _builtins.int
-    remaining_bytes: _builtins.int
+    REMAINING_UNITS_FIELD_NUMBER: _builtins.int
+    SHORTFALL_UNITS_FIELD_NUMBER: _builtins.int
+    remaining_units: _builtins.int
     """what the lease still holds; less than the node believes: it was taken back meanwhile"""
-    shortfall_bytes: _builtins.int
+    shortfall_units: _builtins.int
     """use that nothing the customer holds could pay"""
     def __init__(
         self,
         *,
-        remaining_bytes: _builtins.int = ...,
-        shortfall_bytes: _builtins.int = ...,
+        remaining_units: _builtins.int = ...,
+        shortfall_units: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["remaining_bytes", b"remaining_bytes", "shortfall_bytes", b"shortfall_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["remaining_units", b"remaining_units", "shortfall_units", b"shortfall_units"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -22,6 +22,7 @@ from tollway.contracts.access_pb2 import (
     LeaseRequest,
     LeaseResponse,
     OpenNodeRequest,
+    PasswordCredential,
     ReportRequest,
     ReportResponse,
 )
@@ -76,7 +77,10 @@ class AccessClient:
         """Ask once what a credential may do. Raises Problem."""
         return await self._access.Authenticate(
             AuthenticateRequest(
-                username=login, secret=secret, protocol=protocol, client_address=client, node=self._node
+                password=PasswordCredential(username=login, secret=secret),
+                protocol=protocol,
+                client_address=client,
+                node=self._node,
             )
         )
 
@@ -84,7 +88,7 @@ class AccessClient:
         self, resource_id: str, lease_id: str, want: int, on_failure: Callable[[], None]
     ) -> LeaseResponse:
         """Ask for a slice until there is an answer; `on_failure` hears of each time there was none."""
-        request = LeaseRequest(node=self._node, resource_id=resource_id, lease_id=lease_id, want_bytes=want)
+        request = LeaseRequest(node=self._node, resource_id=resource_id, lease_id=lease_id, want_units=want)
         backoff, warning = Backoff(), RepeatedWarning()
         while True:
             try:
@@ -102,7 +106,7 @@ class AccessClient:
                     _log.log(warning.level(), "no lease for %s yet: %s", resource_id, problem)
                 on_failure()
             else:
-                outcome = "stopped" if answer.stopped else "granted" if answer.granted_bytes else "exhausted"
+                outcome = "stopped" if answer.stopped else "granted" if answer.granted_units else "exhausted"
                 METRICS.leases[outcome] += 1
                 break
             await backoff.sleep()

@@ -188,7 +188,7 @@ class Quota:
         slot[meter_file.STATE] = meter_file.State.LEASE_ASKED
         asked_at = time.monotonic()
         answer = await self._access.lease(self.resource_id, lease.id, want, self._on_unavailable)
-        granted = answer.granted_bytes
+        granted = answer.granted_units
         if granted:
             self.renew(asked_at, answer.valid_us)
             slot[meter_file.GRANTED] = granted

@@ -250,9 +250,9 @@ class UsageReporter:
             await self._on_refused(report, problem)
             return
         self.quota.renew(asked_at)
-        if answer.shortfall_bytes:
-            METRICS.shortfall_bytes += answer.shortfall_bytes
-            _log.error("%d bytes of %s were not covered", answer.shortfall_bytes, self.quota.resource_id)
+        if answer.shortfall_units:
+            METRICS.shortfall_bytes += answer.shortfall_units
+            _log.error("%d bytes of %s were not covered", answer.shortfall_units, self.quota.resource_id)
         lease = report.lease
         lease.reported_at = time.monotonic()
         for flow in report.flows:
@@ -264,7 +264,7 @@ class UsageReporter:
             self._free_flow(flow)
         if report.request.release:
             self._drop_lease(lease)
-        elif answer.remaining_bytes < lease.unsettled:
+        elif answer.remaining_units < lease.unsettled:
             self._revoke("the access service has taken a lease back")
 
     async def _on_refused(self, report: "_Report", why: Problem) -> None:

@@ -232,6 +232,7 @@ class Grant:
     resource_id: str
     user_id: str
     asset: str
+    location: str
     limits: Limits
     cache_until_us: int
 

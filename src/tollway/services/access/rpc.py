@@ -26,12 +26,17 @@ class AccessRpc(access_pb2_grpc.AccessServicer):
 
     async def Authenticate(self, request: access_pb2.AuthenticateRequest, context: Any) -> access_pb2.Grant:
         """Give a verdict. Raises BadCredentials, ResourceInactive, NoAllowance."""
-        grant = await self._service.charging.authenticate(request.username, request.secret, request.protocol)
+        password = request.password
+        grant = await self._service.charging.authenticate(
+            password.username, password.secret, request.protocol
+        )
         return access_pb2.Grant(
             resource_id=grant.resource_id,
             user_id=grant.user_id,
             credential_id=grant.credential_id,
             asset=grant.asset,
+            unit="byte",
+            exit=access_pb2.ExitWishes(location=grant.location),
             max_flows=grant.limits.max_flows,
             rate_limit_bytes_s=grant.limits.rate_limit_bytes_s,
             cache_until_us=grant.cache_until_us,
@@ -40,11 +45,11 @@ class AccessRpc(access_pb2_grpc.AccessServicer):
     async def Lease(self, request: access_pb2.LeaseRequest, context: Any) -> access_pb2.LeaseResponse:
         """Reserve a slice. Raises UnknownNode, NotFound, Invalid."""
         granted = await self._service.charging.lease(
-            request.node, request.resource_id, request.lease_id, request.want_bytes
+            request.node, request.resource_id, request.lease_id, request.want_units
         )
         return access_pb2.LeaseResponse(
-            granted_bytes=granted.units,
-            left_bytes=granted.left,
+            granted_units=granted.units,
+            left_units=granted.left,
             valid_us=granted.valid_us,
             stopped=granted.stopped,
         )
@@ -57,7 +62,7 @@ class AccessRpc(access_pb2_grpc.AccessServicer):
             [_flow(record) for record in request.records],
             release=request.release,
         )
-        return access_pb2.ReportResponse(remaining_bytes=settled.remaining, shortfall_bytes=settled.shortfall)
+        return access_pb2.ReportResponse(remaining_units=settled.remaining, shortfall_units=settled.shortfall)
 
     async def FollowChanges(
         self, request: access_pb2.FollowChangesRequest, context: Any

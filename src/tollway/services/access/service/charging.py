@@ -89,6 +89,7 @@ class Charging:
             resource.id,
             resource.user_id,
             resource.asset,
+            resource.location,
             resource.limits,
             self._clock.now_us() + int(self._settings.verdict_cache_s * SECOND_US),
         )
