@@ -20,7 +20,7 @@ FILE_LINES = 400
 FUNCTION_LINES = 60
 SERVICE_FILES = {
     "__init__", "service", "model", "store", "http", "rpc", "subscribers", "jobs", "settings", "providers",
-    "migrations", "templates",
+    "migrations", "templates", "factors",
 }  # fmt: skip
 VAGUE = {"utils", "util", "helpers", "helper", "common", "manager", "misc", "shared"}
 HOME_PATHS = re.compile(r"(?<![\w./~-])/(?:work|root|home/\w+)/")

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,16 +34,22 @@ async def tokens(request: pytest.FixtureRequest, service: Tokens) -> AsyncIterat
         yield mounted
 
 
-def opening(client: "tokens_pb2.ClientKind", user_id: str = USER) -> tokens_pb2.OpenSessionRequest:
+def opening(kind: str, user_id: str = USER, **client: Any) -> tokens_pb2.OpenSessionRequest:
+    fields = {"client_id": "tollway-test", "scopes": ["*"]} | client
     return tokens_pb2.OpenSessionRequest(
-        user_id=user_id, roles=["customer"], amr=["pwd"], client=client, user_agent="curl", ip="192.0.2.1"
+        user_id=user_id,
+        roles=["customer"],
+        amr=["pwd"],
+        client=tokens_pb2.ClientRef(kind=kind, **fields),
+        user_agent="curl",
+        ip="192.0.2.1",
     )
 
 
 async def test_a_browsers_session_from_opening_to_end(
     tokens: Door, service: Tokens, clock: FakeClock
 ) -> None:
-    opened = await tokens.stub.OpenSession(opening(tokens_pb2.CLIENT_KIND_BROWSER))
+    opened = await tokens.stub.OpenSession(opening("browser"))
     assert opened.cookie
     assert not opened.refresh_token
     exchanged = await tokens.stub.ExchangeCookie(tokens_pb2.ExchangeCookieRequest(cookie=opened.cookie))
@@ -59,18 +66,34 @@ async def test_a_browsers_session_from_opening_to_end(
 
 
 async def test_a_program_gets_a_refresh_token_and_no_cookie(tokens: Door) -> None:
-    opened = await tokens.stub.OpenSession(opening(tokens_pb2.CLIENT_KIND_PROGRAM))
+    opened = await tokens.stub.OpenSession(opening("program"))
     assert opened.refresh_token
     assert (opened.cookie, opened.csrf_token) == ("", "")
 
 
 async def test_bad_requests_are_refused(tokens: Door) -> None:
     with pytest.raises(Invalid):
-        await tokens.stub.OpenSession(opening(tokens_pb2.CLIENT_KIND_UNSPECIFIED))
+        await tokens.stub.OpenSession(opening("telephone"))
     with pytest.raises(Invalid):
-        await tokens.stub.OpenSession(opening(tokens_pb2.CLIENT_KIND_PROGRAM, "nobody"))
+        await tokens.stub.OpenSession(opening("program", "nobody"))
     with pytest.raises(Invalid):
         await tokens.stub.Revoke(tokens_pb2.RevokeRequest(reason="x"))
+
+
+async def test_a_session_is_limited_to_the_scopes_it_was_opened_with(
+    tokens: Door, service: Tokens, clock: FakeClock
+) -> None:
+    scopes = ["orders:read", "usage:read"]
+    opened = await tokens.stub.OpenSession(opening("program", client_id="reporting-tool", scopes=scopes))
+    principal = await verifier_of(service, clock).verify(opened.access_token)
+    assert (principal.kind, principal.client_id, principal.scopes) == ("user", "reporting-tool", set(scopes))
+    assert [principal.has_scope(scope) for scope in ("orders:read", "orders:write", "*")] == [
+        True,
+        False,
+        False,
+    ]
+    with pytest.raises(Invalid):
+        await tokens.stub.OpenSession(opening("program", scopes=[]))
 
 
 async def test_the_keys_come_with_what_tokens_name(tokens: Door, service: Tokens) -> None:
@@ -93,10 +116,9 @@ async def test_a_verifier_and_a_follower_on_the_far_side_refuse_an_ended_session
         ),
         "follow",
     )
-    opened = await tokens.stub.OpenSession(opening(tokens_pb2.CLIENT_KIND_PROGRAM))
+    opened = await tokens.stub.OpenSession(opening("program"))
     claims = await verifier.verify(opened.access_token)
     revoked.check(claims)
-    await asyncio.sleep(0.1)
     await tokens.stub.Revoke(tokens_pb2.RevokeRequest(user_id=USER, reason="suspended"))
     async with asyncio.timeout(1):
         while not revoked.covers(claims):

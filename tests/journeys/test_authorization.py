@@ -187,9 +187,9 @@ def test_a_role_may_do_what_the_roles_below_it_may() -> None:
     assert not any(one.startswith("admin:") for one in PERMISSIONS["customer"])
     for route in ROUTES:
         staff_only = route.policy.owner == "any"
-        assert route.policy.allows(["customer"]) == (not staff_only and not route.public), route.name
-        assert not route.policy.allows([]), route.name
-        assert not route.policy.allows(["root", "Admin", ""]), route.name
+        assert route.policy.granted_to(["customer"]) == (not staff_only and not route.public), route.name
+        assert not route.policy.granted_to([]), route.name
+        assert not route.policy.granted_to(["root", "Admin", ""]), route.name
 
 
 def test_everything_that_belongs_to_somebody_can_be_tried() -> None:

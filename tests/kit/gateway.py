@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 from tests.kit.clock import FakeClock
 from tests.kit.rest import FakeVerifier
 from tollway.contracts.errors import SessionEnded
-from tollway.fabric.access_tokens import Claims, Verifier
+from tollway.fabric.access_tokens import Principal, Verifier
 from tollway.fabric.limits import Limits
 from tollway.gateway.routes import Route
 from tollway.gateway.server import Gateway
@@ -168,7 +168,7 @@ class CountingVerifier(FakeVerifier):
         super().__init__()
         self.asked = 0
 
-    async def verify(self, token: str) -> Claims:
+    async def verify(self, token: str) -> Principal:
         self.asked += 1
         return await super().verify(token)
 

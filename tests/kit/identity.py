@@ -1,6 +1,6 @@
 """The identity service with a real tokens service beside it and a mailbox that keeps what is sent."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from tollway.fabric.jobs import Worker
 from tollway.fabric.rest import build_app
 from tollway.fabric.rpc import LocalChannel, LocalServer
 from tollway.services.identity import http as identity_http
+from tollway.services.identity.factors import FACTORS, MakeFactor
 from tollway.services.identity.jobs import JOBS
 from tollway.services.identity.service import Identity
 from tollway.services.identity.settings import IdentitySettings
@@ -66,14 +67,15 @@ class IdentityFixture:
         )
         self._worker = Worker(self.service, db, JOBS)
 
-    def replica(self) -> Identity:
-        """Make another identity service on the same database."""
+    def replica(self, factors: Sequence[MakeFactor] = FACTORS) -> Identity:
+        """Make another identity service on the same database, perhaps with other factors."""
         return Identity(
             self.db,
             self._settings,
             "https://tollway.test/",
             tokens_pb2_grpc.TokensStub(self.channel),
             notifications_pb2_grpc.NotificationsStub(self.channel),
+            factors,
         )
 
     async def work(self) -> None:
@@ -136,6 +138,6 @@ async def identity_fixture(
         database(kind, folder, clock, service_migrations("tokens"), "tokens") as tokens_db,
         database(kind, folder, clock, service_migrations("identity"), "identity") as db,
     ):
-        made = IdentityFixture(db, tokens_service(tokens_db, clock), clock, settings)
-        yield made
-        await made.service.stop()
+        fixture = IdentityFixture(db, tokens_service(tokens_db, clock), clock, settings)
+        yield fixture
+        await fixture.service.stop()

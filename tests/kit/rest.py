@@ -12,7 +12,8 @@ from fastapi import APIRouter
 from starlette.types import ASGIApp
 
 from tests.kit.clock import FakeClock
-from tollway.fabric.access_tokens import Claims, Revocations, Verifier
+from tollway.contracts.clients import ALL_SCOPES
+from tollway.fabric.access_tokens import Principal, Revocations, Verifier
 from tollway.fabric.rest import build_app
 from tollway.kit.errors import Unauthenticated
 
@@ -24,17 +25,18 @@ class FakeVerifier(Verifier):
         """Needs no keys; everybody signed in at `auth_time_us`."""
         self._auth_time_us = auth_time_us
 
-    async def verify(self, token: str) -> Claims:
+    async def verify(self, token: str) -> Principal:
         if not token.startswith("usr_"):
             raise Unauthenticated("this token is not valid")
         user_id, _, roles = token.partition(":")
-        return Claims(
+        return Principal(
             user_id=user_id,
             session_id=f"ses_{user_id}",
             roles=frozenset(roles.split(",") if roles else ["customer"]),
             auth_time_us=self._auth_time_us,
             issued_at_us=2**60,
             expires_at_us=2**61,
+            scopes=frozenset({ALL_SCOPES}),
         )
 
 

@@ -49,6 +49,24 @@ class AccountSuspended(Forbidden):
     code, title = "account_suspended", "This account is suspended; contact the operator"
 
 
+class FactorRequired(Unauthenticated):
+    """One factor is proven and another is needed: `attempt_id` names the attempt, `factors` what may answer it."""
+
+    code, title = "factor_required", "A second factor is needed to sign in"
+
+
+class SignInEnded(Unauthenticated):
+    code, title = "sign_in_ended", "This sign-in has ended or expired; start again"
+
+
+class SecondFactorMissing(Unauthenticated):
+    code, title = "second_factor_missing", "Sign in with a second factor"
+
+
+class InsufficientScope(Forbidden):
+    code, title = "insufficient_scope", "The token's scope does not cover this"
+
+
 class LinkInvalid(Invalid):
     code, title = "link_invalid", "This link was used already or has expired; ask for a new one"
 

@@ -1,4 +1,4 @@
-"""The events that services publish. Names are past tense; the topic is the name on every bus.
+"""The events that services publish. IssuerNames are past tense; the topic is the name on every bus.
 
 An event is published with `tx.tell(...)` in the transaction that made it true. `subject` is the key: events
 with the same subject arrive in order. No secrets: every event ends in the audit trail.
@@ -94,18 +94,18 @@ class SessionRevoked(Event):
     reason: str
 
 
-class SigningKeyTurned(Event):
+class SigningKeyRotated(Event):
     """Access tokens are signed with another key from now on; an operator asked for it, or its time had come."""
 
-    topic, source = "SIGNING_KEY_TURNED", "tokens"
+    topic, source = "SIGNING_KEY_ROTATED", "tokens"
     kid: str
     actor: str
 
 
-class SigningKeyDropped(Event):
+class SigningKeyRevoked(Event):
     """A signing key is published no more: what was signed with it is good for nothing."""
 
-    topic, source = "SIGNING_KEY_DROPPED", "tokens"
+    topic, source = "SIGNING_KEY_REVOKED", "tokens"
     kid: str
     actor: str
 

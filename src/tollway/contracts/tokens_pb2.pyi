@@ -7,7 +7,6 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
-from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -19,22 +18,37 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
-class _ClientKind:
-    ValueType = _typing.NewType("ValueType", _builtins.int)
-    V: _TypeAlias = ValueType  # noqa: Y015
+@_typing.final
+class ClientRef(_message.Message):
+    """The client that holds a session; see contracts/clients.py."""
 
-class _ClientKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ClientKind.ValueType], _builtins.type):
-    DESCRIPTOR: _descriptor.EnumDescriptor
-    CLIENT_KIND_UNSPECIFIED: _ClientKind.ValueType  # 0
-    CLIENT_KIND_BROWSER: _ClientKind.ValueType  # 1
-    CLIENT_KIND_PROGRAM: _ClientKind.ValueType  # 2
+    DESCRIPTOR: _descriptor.Descriptor
 
-class ClientKind(_ClientKind, metaclass=_ClientKindEnumTypeWrapper): ...
+    KIND_FIELD_NUMBER: _builtins.int
+    CLIENT_ID_FIELD_NUMBER: _builtins.int
+    SCOPES_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """browser, program"""
+    client_id: _builtins.str
+    """RFC 6749, 2.2"""
+    @_builtins.property
+    def scopes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """what the session may be used for: permissions such as orders:read, or *"""
 
-CLIENT_KIND_UNSPECIFIED: ClientKind.ValueType  # 0
-CLIENT_KIND_BROWSER: ClientKind.ValueType  # 1
-CLIENT_KIND_PROGRAM: ClientKind.ValueType  # 2
-Global___ClientKind: _TypeAlias = ClientKind  # noqa: Y015
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        client_id: _builtins.str = ...,
+        scopes: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_id", b"client_id", "kind", b"kind", "scopes", b"scopes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClientRef: _TypeAlias = ClientRef  # noqa: Y015
 
 @_typing.final
 class OpenSessionRequest(_message.Message):
@@ -47,24 +61,25 @@ class OpenSessionRequest(_message.Message):
     USER_AGENT_FIELD_NUMBER: _builtins.int
     IP_FIELD_NUMBER: _builtins.int
     user_id: _builtins.str
-    client: Global___ClientKind.ValueType
     user_agent: _builtins.str
     ip: _builtins.str
     @_builtins.property
     def roles(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def amr(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def client(self) -> Global___ClientRef: ...
     def __init__(
         self,
         *,
         user_id: _builtins.str = ...,
         roles: _abc.Iterable[_builtins.str] | None = ...,
         amr: _abc.Iterable[_builtins.str] | None = ...,
-        client: Global___ClientKind.ValueType = ...,
+        client: Global___ClientRef | None = ...,
         user_agent: _builtins.str = ...,
         ip: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["client", b"client"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
     _ClearFieldArgType: _TypeAlias = _typing.Literal["amr", b"amr", "client", b"client", "ip", b"ip", "roles", b"roles", "user_agent", b"user_agent", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...

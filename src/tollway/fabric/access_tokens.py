@@ -22,12 +22,13 @@ import time
 from collections.abc import AsyncIterable, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, Literal, Protocol, cast, get_args
 
 from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
+from tollway.contracts.clients import ALL_SCOPES
 from tollway.fabric.clock import Clock
 from tollway.kit import tasks
 from tollway.kit.errors import Problem, Unauthenticated, Unavailable
@@ -40,16 +41,25 @@ LEEWAY_S = 30
 KEYS_MAX_AGE_S = 300  # a key set older than this is fetched anew, in the background
 UNKNOWN_KID_PAUSE_S = 30  # how often an unknown `kid` may cause a fetch
 LIMIT_BYTES = 4096
-BROWSER = "tollway-browser"  # the `client_id` of a browser's session
 
 _FAILED_FETCH_PAUSE_S = 1
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 _log = logging.getLogger(__name__)
 
 
+PrincipalKind = Literal["user", "api_key", "oauth_client", "service"]
+"""Who acts with a token: a person in a session, or a key, a client or a service in somebody's name."""
+MULTI_FACTOR = "mfa"
+"""The `amr` value of a sign-in with more than one factor (RFC 8176)."""
+
+
 @dataclass(frozen=True, slots=True)
-class Claims:
-    """What a good access token says. `amr` is how the user proved who they are (RFC 8176), `client` with what."""
+class Principal:
+    """Who acts with an access token, as its claims say (RFC 9068).
+
+    `amr` is how the user proved who they are (RFC 8176) and `auth_time_us` when; `client_id` names the client that
+    holds the token, and `scopes` are the permissions that it is limited to, or `ALL_SCOPES`.
+    """
 
     user_id: str
     session_id: str
@@ -58,7 +68,18 @@ class Claims:
     issued_at_us: int
     expires_at_us: int
     amr: tuple[str, ...] = ()
-    client: str = ""
+    client_id: str = ""
+    kind: PrincipalKind = "user"
+    scopes: frozenset[str] = frozenset()
+
+    @property
+    def second_factor(self) -> bool:
+        """Tell whether more than one factor was used to sign in."""
+        return MULTI_FACTOR in self.amr
+
+    def has_scope(self, scope: str) -> bool:
+        """Tell whether the token may be used for what needs this scope."""
+        return scope in self.scopes or ALL_SCOPES in self.scopes
 
 
 class Verifier:
@@ -75,8 +96,8 @@ class Verifier:
         self._audience = audience
         self._clock = clock
 
-    async def verify(self, token: str) -> Claims:
-        """Return the token's claims.
+    async def verify(self, token: str) -> Principal:
+        """Return who the token speaks for.
 
         Raises Unauthenticated saying what is wrong, and Unavailable when no key set was ever fetched.
         """
@@ -87,9 +108,9 @@ class Verifier:
             raise Unauthenticated("the access token's signature is not good") from error
         if not isinstance(payload, dict):
             raise Unauthenticated("the access token holds no claims")
-        return self._claims(cast("dict[str, Any]", payload))
+        return self._read(cast("dict[str, Any]", payload))
 
-    def _claims(self, payload: dict[str, Any]) -> Claims:
+    def _read(self, payload: dict[str, Any]) -> Principal:
         if payload.get("iss") != self._issuer:
             raise Unauthenticated("the access token is from another issuer")
         if payload.get("aud") != self._audience:
@@ -102,7 +123,7 @@ class Verifier:
             raise Unauthenticated("the access token has expired; refresh it")
         if now_us < (issued_at - LEEWAY_S) * SECOND_US:
             raise Unauthenticated("the access token is from the future; check the clocks")
-        return Claims(
+        return Principal(
             user_id=_text(payload, "sub"),
             session_id=_text(payload, "sid"),
             roles=frozenset(_texts(payload, "roles")),
@@ -110,7 +131,9 @@ class Verifier:
             issued_at_us=issued_at * SECOND_US,
             expires_at_us=expires_at * SECOND_US,
             amr=tuple(_texts(payload, "amr")),
-            client=str(payload.get("client_id") or ""),
+            client_id=_text(payload, "client_id"),
+            kind=_kind(payload),
+            scopes=_scopes(payload),
         )
 
 
@@ -155,18 +178,18 @@ class Revocations:
             self._users[user_id] = max(at_us, self._users.get(user_id, 0))
         self._forget_old()
 
-    def covers(self, claims: Claims) -> bool:
-        """Tell whether the token with these claims was revoked."""
-        if claims.session_id in self._sessions:
+    def covers(self, principal: Principal) -> bool:
+        """Tell whether the token of this principal was revoked."""
+        if principal.session_id in self._sessions:
             return True
         # A token knows its time of issue to the second. Of the second in question only the sessions that are
         # listed by id count, or a login right after "log out everywhere" would be refused.
-        ended_at_us = self._users.get(claims.user_id, 0)
-        return claims.issued_at_us < ended_at_us - ended_at_us % SECOND_US
+        ended_at_us = self._users.get(principal.user_id, 0)
+        return principal.issued_at_us < ended_at_us - ended_at_us % SECOND_US
 
-    def check(self, claims: Claims) -> None:
-        """Raise Unauthenticated when the token with these claims was revoked."""
-        if self.covers(claims):
+    def check(self, principal: Principal) -> None:
+        """Raise Unauthenticated when the token of this principal was revoked."""
+        if self.covers(principal):
             raise Unauthenticated("the session of this access token has ended; sign in again")
 
     async def follow(
@@ -174,7 +197,7 @@ class Revocations:
         subscribe: Callable[[int], AsyncIterable[RevocationEntry]],
         heard: Callable[[RevocationEntry], None] | None = None,
     ) -> None:
-        """Keep up with the tokens room for ever; `subscribe(after)` opens its stream.
+        """Keep up with the tokens service for ever; `subscribe(after)` opens its stream.
 
         A broken stream is opened anew from the last sequence number heard. `heard` is told each entry that is
         no heartbeat, after it counts.
@@ -316,3 +339,15 @@ def _texts(payload: dict[str, Any], name: str) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(item, str) for item in cast("list[Any]", value)):
         raise Unauthenticated(f"the access token's {name} is not a list of names")
     return cast("list[str]", value)
+
+
+def _kind(payload: dict[str, Any]) -> PrincipalKind:
+    for kind in get_args(PrincipalKind):
+        if payload.get("kind") == kind:
+            return kind
+    raise Unauthenticated("the access token's kind is not known")
+
+
+def _scopes(payload: dict[str, Any]) -> frozenset[str]:
+    """Read the scope, a list separated by spaces (RFC 6749, 3.3). A token without one is good for nothing."""
+    return frozenset(_text(payload, "scope").split())

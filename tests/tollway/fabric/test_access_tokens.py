@@ -21,7 +21,7 @@ from tollway.fabric.access_tokens import (
     KEYS_MAX_AGE_S,
     LEEWAY_S,
     UNKNOWN_KID_PAUSE_S,
-    Claims,
+    Principal,
     Revocations,
     Verifier,
 )
@@ -63,6 +63,9 @@ def good_claims() -> dict[str, Any]:
         "aud": AUDIENCE,
         "sub": "usr_1",
         "sid": "ses_1",
+        "client_id": "tollway-program",
+        "kind": "user",
+        "scope": "orders:read orders:write",
         "roles": ["customer"],
         "amr": ["pwd"],
         "auth_time": NOW_S - 60,
@@ -83,7 +86,7 @@ def verifier(issuer: Issuer, clock: FakeClock) -> Verifier:
 
 async def test_a_good_token_tells_who_calls(issuer: Issuer, verifier: Verifier) -> None:
     claims = await verifier.verify(issuer.sign())
-    assert claims == Claims(
+    assert claims == Principal(
         user_id="usr_1",
         session_id="ses_1",
         roles=frozenset({"customer"}),
@@ -91,7 +94,41 @@ async def test_a_good_token_tells_who_calls(issuer: Issuer, verifier: Verifier) 
         issued_at_us=NOW_S * 1_000_000,
         expires_at_us=(NOW_S + ACCESS_TTL_S) * 1_000_000,
         amr=("pwd",),
+        client_id="tollway-program",
+        kind="user",
+        scopes=frozenset({"orders:read", "orders:write"}),
     )
+
+
+async def test_a_token_without_a_scope_known_kind_or_client_is_refused(
+    issuer: Issuer, verifier: Verifier
+) -> None:
+    for claim in (
+        {"scope": ""},
+        {"scope": None},
+        {"scope": ["*"]},
+        {"kind": "root"},
+        {"kind": None},
+        {"client_id": ""},
+    ):
+        with pytest.raises(Unauthenticated):
+            await verifier.verify(issuer.sign(**claim))
+
+
+async def test_two_factors_are_told_apart_from_one(issuer: Issuer, verifier: Verifier) -> None:
+    assert not (await verifier.verify(issuer.sign(amr=["pwd", "otp"]))).second_factor, "two of one kind"
+    assert (await verifier.verify(issuer.sign(amr=["pwd", "otp", "mfa"]))).second_factor
+
+
+async def test_a_scope_is_matched_whole(issuer: Issuer, verifier: Verifier) -> None:
+    limited = await verifier.verify(issuer.sign(scope="orders:read"))
+    assert [limited.has_scope(name) for name in ("orders:read", "orders", "orders:*", "orders:write")] == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert (await verifier.verify(issuer.sign(scope="*"))).has_scope("orders:write")
 
 
 def b64(data: bytes) -> str:
@@ -323,8 +360,8 @@ class Entry:
     at_us: int = 0
 
 
-def claims_of(session_id: str = "ses_1", user_id: str = "usr_1", issued_at_s: int = NOW_S) -> Claims:
-    return Claims(
+def claims_of(session_id: str = "ses_1", user_id: str = "usr_1", issued_at_s: int = NOW_S) -> Principal:
+    return Principal(
         user_id, session_id, frozenset(), 0, issued_at_s * 1_000_000, (issued_at_s + 300) * 1_000_000
     )
 

@@ -12,6 +12,7 @@ from tests.kit.gateway import ALICE, ORIGIN, PLENTY, eventually, house
 from tests.kit.service_api import TRANSPORTS, Transport, api
 from tests.kit.tokens import USER, tokens_service, verifier_of
 from tollway.contracts import tokens_pb2_grpc
+from tollway.contracts.clients import BROWSER, PROGRAM
 from tollway.gateway.settings import LimitSettings
 from tollway.kit.errors import Unavailable
 from tollway.services.tokens.rpc import TokensRpc
@@ -264,10 +265,10 @@ async def test_with_the_real_tokens_service_a_session_lives_and_ends(tmp_path: P
         house(tmp_path, tokens_stub=tokens.stub, verifier_of_service=verifier_of(service, clock)) as home,
     ):
         opened = await service.open_session(
-            USER, "browser", roles=["customer"], amr=["pwd"], user_agent="x", ip="::1"
+            USER, BROWSER, roles=["customer"], amr=["pwd"], user_agent="x", ip="::1"
         )
         program = await service.open_session(
-            USER, "program", roles=["customer"], amr=["pwd"], user_agent="x", ip="::1"
+            USER, PROGRAM, roles=["customer"], amr=["pwd"], user_agent="x", ip="::1"
         )
         cookie = f"Cookie: __Host-sid={opened.cookie}\r\n".encode()
         bearer = f"Authorization: Bearer {program.access_token}\r\n".encode()

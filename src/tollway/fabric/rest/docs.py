@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, FastAPI
 from starlette.responses import Response
 
+from tollway.contracts.clients import SESSION_COOKIE
 from tollway.fabric.rest.policy import PUBLIC, route
 
 HERE = Path(__file__).parent
@@ -49,7 +50,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
         "session": {
             "type": "apiKey",
             "in": "cookie",
-            "name": "__Host-sid",
+            "name": SESSION_COOKIE,
             "description": "For browsers; what changes something needs X-Tollway-Csrf too",
         },
     }

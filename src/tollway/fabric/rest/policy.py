@@ -12,6 +12,8 @@ from typing import Any, Literal, cast, get_args
 from fastapi import APIRouter, Depends
 from fastapi.routing import APIRoute, APIWebSocketRoute
 
+from tollway.fabric.access_tokens import Principal
+
 Kind = Literal["http", "websocket", "stream"]
 Owner = Literal["public", "self", "any"]
 Limit = Literal["default", "login", "none"]
@@ -71,9 +73,13 @@ class RoutePolicy:
     audit: str
     content: Content
 
-    def allows(self, roles: Iterable[str]) -> bool:
-        """Tell whether somebody with these roles may use the route."""
+    def granted_to(self, roles: Iterable[str]) -> bool:
+        """Tell whether one of these roles grants the route's permission."""
         return any(self.permission in PERMISSIONS.get(role, ()) for role in roles)
+
+    def allows(self, principal: Principal) -> bool:
+        """Tell whether the principal's roles grant the permission and its token the scope."""
+        return self.granted_to(principal.roles) and (not self.scope or principal.has_scope(self.scope))
 
     def __call__(self) -> None:
         """Do nothing: a WebSocket route carries its policy as a dependency, which the framework calls."""

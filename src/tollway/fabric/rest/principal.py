@@ -1,14 +1,19 @@
 """Who sends a request: established once, before the route runs."""
 
-from dataclasses import dataclass
 from typing import Annotated, cast
 
 from fastapi import Depends, Header, Request
 from fastapi.routing import APIRoute, APIWebSocketRoute
 from starlette.requests import HTTPConnection
 
-from tollway.contracts.errors import IdempotencyKeyMissing, SignInTooOld
-from tollway.fabric.access_tokens import BROWSER, Revocations, Verifier
+from tollway.contracts.clients import BROWSER
+from tollway.contracts.errors import (
+    IdempotencyKeyMissing,
+    InsufficientScope,
+    SecondFactorMissing,
+    SignInTooOld,
+)
+from tollway.fabric.access_tokens import Principal, Revocations, Verifier
 from tollway.fabric.clock import Clock
 from tollway.fabric.rest.json_strictness import check_json
 from tollway.fabric.rest.policy import PUBLIC, policy_of
@@ -17,17 +22,6 @@ from tollway.kit.errors import Forbidden, Invalid, Problem, Unauthenticated, Uns
 from tollway.kit.times import SECOND_US
 
 MAX_KEY_LENGTH = 255
-
-
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """A person with a valid access token. `auth_time_us` is when they last proved who they are."""
-
-    user_id: str
-    session_id: str
-    roles: frozenset[str]
-    auth_time_us: int
-    client: str = ""
 
 
 async def authorize(connection: HTTPConnection):
@@ -57,8 +51,12 @@ async def admit(connection: HTTPConnection, route: APIRoute | APIWebSocketRoute)
     if demanded.permission == PUBLIC:
         return None
     principal = await _principal(connection)
-    if not demanded.allows(principal.roles):
+    if not demanded.granted_to(principal.roles):
         raise Forbidden(f"this needs the permission {demanded.permission}")
+    if not demanded.allows(principal):
+        raise InsufficientScope(f"this token was not granted the scope {demanded.scope}")
+    if demanded.second_factor and not principal.second_factor:
+        raise SecondFactorMissing
     if demanded.max_auth_age_s:
         _check_age(connection, principal, demanded.max_auth_age_s)
     return principal
@@ -78,7 +76,7 @@ async def browser_session(request: Request) -> Principal | None:
         principal = await _principal(request)
     except Problem:
         return None
-    return principal if principal.client == BROWSER else None
+    return principal if principal.client_id == BROWSER.client_id else None
 
 
 async def _principal(connection: HTTPConnection) -> Principal:
@@ -86,9 +84,9 @@ async def _principal(connection: HTTPConnection) -> Principal:
     if scheme.lower() != "bearer" or not token:
         raise Unauthenticated("send an access token: sign in at /api/auth/login or /api/auth/token")
     verifier = cast("Verifier", connection.app.state.verifier)
-    claims = await verifier.verify(token)
-    cast("Revocations", connection.app.state.revocations).check(claims)
-    return Principal(claims.user_id, claims.session_id, claims.roles, claims.auth_time_us, claims.client)
+    principal = await verifier.verify(token)
+    cast("Revocations", connection.app.state.revocations).check(principal)
+    return principal
 
 
 async def _check_body(request: Request, route: APIRoute) -> None:

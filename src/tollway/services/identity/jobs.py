@@ -31,12 +31,13 @@ async def end_sessions(service: Identity, payload: dict[str, Any]) -> None:
 
 
 async def forget_old(service: Identity) -> None:
-    """Drop links that are over, failures that do not count any more, and accounts that nobody confirmed."""
+    """Delete expired links and attempts, failures that no longer count, and accounts that nobody confirmed."""
     now_us = service.db.clock.now_us()
     await delete_in_batches(service.db, store.email_link, store.expired_links(now_us - HOUR_US))
     await delete_in_batches(
         service.db, store.attempt_counter, store.expired_counters(now_us - FORGET_FAILURES_US)
     )
+    await delete_in_batches(service.db, store.sign_in_attempt, store.expired_attempts(now_us - HOUR_US))
     await service.accounts.forget_unverified()
 
 

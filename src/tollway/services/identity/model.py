@@ -2,17 +2,20 @@
 
 import hashlib
 import ipaddress
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from email_validator import EmailNotValidError, validate_email
 
+from tollway.contracts.clients import ClientRef
 from tollway.kit.errors import Invalid
-from tollway.kit.times import HOUR_US, SECOND_US
+from tollway.kit.times import HOUR_US, MINUTE_US, SECOND_US
 from tollway.services.identity.settings import IdentitySettings
 
 State = Literal["active", "suspended"]
 Purpose = Literal["verify_email", "password_reset"]
+AttemptState = Literal["open", "proven", "signed_in", "ended"]
 
 # NIST and OWASP want 8 with a second factor and 15 without. Ten, checked for strength and guarded by a lock, is
 # what people still accept; there is no second factor to ask for yet.
@@ -23,6 +26,7 @@ MIN_STRENGTH = 2
 MAX_EMAIL = 254
 MAX_USER_AGENT = 200
 FORGET_FAILURES_US = HOUR_US
+ATTEMPT_LIFE_US = 5 * MINUTE_US
 
 
 # ── accounts ────────────────────────────────────────────────────────────────────────────────────────
@@ -122,6 +126,34 @@ def hash_secret(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
+# ── signing in ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class SignInAttempt:
+    """One attempt to sign in: open → proven → signed_in; `ended` when the account changed meanwhile.
+
+    `challenges` are the factors that may be answered now, with what each was asked; `proven` those that were;
+    `amr` how (RFC 8176). `user_id` is empty for an address without an account, and `subject` what failures of either
+    count against. `version` counts the steps, so that of two answers at the same moment one gets the next.
+    """
+
+    id: str
+    subject: str
+    user_id: str
+    user_epoch: int
+    client: ClientRef
+    ip: str
+    user_agent: str
+    state: AttemptState
+    challenges: Mapping[str, Mapping[str, str]]
+    proven: tuple[str, ...]
+    amr: tuple[str, ...]
+    version: int
+    created_at_us: int
+    expires_at_us: int
+
+
 # ── locks ───────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -136,7 +168,7 @@ class AttemptCounter:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class LockRule:
     """How many failures are free, and how the lock grows after that."""
 
     free: int
@@ -144,16 +176,16 @@ class Rule:
     longest_us: int
 
 
-def rules(settings: IdentitySettings) -> tuple[Rule, Rule]:
+def lock_rules(settings: IdentitySettings) -> tuple[LockRule, LockRule]:
     """Return the rules for an account and for an address."""
     first_us, longest_us = settings.first_lock_s * SECOND_US, settings.longest_lock_s * SECOND_US
     return (
-        Rule(settings.tries_per_account, first_us, longest_us),
-        Rule(settings.tries_per_ip, first_us, longest_us),
+        LockRule(settings.tries_per_account, first_us, longest_us),
+        LockRule(settings.tries_per_ip, first_us, longest_us),
     )
 
 
-def charge(counter: AttemptCounter, rule: Rule, now_us: int) -> AttemptCounter:
+def charge(counter: AttemptCounter, rule: LockRule, now_us: int) -> AttemptCounter:
     """Count a try as failed before it is made; a success gives it back.
 
     The try that uses up the free ones locks the subject, so of many at once only the free ones get through.
@@ -171,7 +203,7 @@ def charge(counter: AttemptCounter, rule: Rule, now_us: int) -> AttemptCounter:
     )
 
 
-def give_back(counter: AttemptCounter, charged: AttemptCounter) -> AttemptCounter:
+def refund(counter: AttemptCounter, charged: AttemptCounter) -> AttemptCounter:
     """Take one charged try off again, and the lock if this very try had set it."""
     lock = 0 if counter.locked_until_us == charged.locked_until_us else counter.locked_until_us
     return replace(counter, failures=max(counter.failures - 1, 0), locked_until_us=lock)

@@ -2,6 +2,7 @@
 
 user             accounts, one per e-mail address
 email_link       links sent by mail: single use, found by the hash of their token
+sign_in_attempt  attempts to sign in, by the hash of what the client holds
 attempt_counter  failed sign-in attempts by account and by network address
 """
 
@@ -11,9 +12,10 @@ from typing import Any
 
 from sqlalchemy import Column, Index, MetaData, Row, Select, Table, Text, delete, func, select, text, update
 
+from tollway.contracts.clients import ClientRef
 from tollway.fabric.db import NAMING, Int64, Json, Tx
 from tollway.kit.times import HOUR_US
-from tollway.services.identity.model import AttemptCounter, EmailLink, Purpose, State, User
+from tollway.services.identity.model import AttemptCounter, EmailLink, Purpose, SignInAttempt, State, User
 
 metadata = MetaData(naming_convention=NAMING)
 
@@ -59,6 +61,28 @@ attempt_counter = Table(
     Column("last_failed_at_us", Int64, nullable=False),
     Column("locked_until_us", Int64, nullable=False),
     Index("ix_attempt_counter_last_failed_at", "last_failed_at_us"),
+    sqlite_strict=True,
+)
+
+
+sign_in_attempt = Table(
+    "sign_in_attempt",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("subject", Text, nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("user_epoch", Int64, nullable=False),
+    Column("client", Json, nullable=False),
+    Column("ip", Text, nullable=False),
+    Column("user_agent", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("challenges", Json, nullable=False),
+    Column("proven", Json, nullable=False),
+    Column("amr", Json, nullable=False),
+    Column("version", Int64, nullable=False),
+    Column("created_at_us", Int64, nullable=False),
+    Column("expires_at_us", Int64, nullable=False),
+    Index("ix_sign_in_attempt_expires_at", "expires_at_us"),
     sqlite_strict=True,
 )
 
@@ -207,7 +231,43 @@ def _link(row: Row[Any]) -> EmailLink:
     return EmailLink(**{field.name: getattr(row, field.name) for field in fields(EmailLink)})
 
 
-# ── failed tries ────────────────────────────────────────────────────────────────────────────────────
+# ── attempts to sign in ─────────────────────────────────────────────────────────────────────────────
+
+
+async def add_attempt(tx: Tx, new: SignInAttempt) -> None:
+    """Store a new attempt."""
+    await tx.run(sign_in_attempt.insert(), asdict(new))
+
+
+async def find_attempt(tx: Tx, attempt_id: str) -> SignInAttempt | None:
+    """Find an attempt, whatever became of it."""
+    row = await tx.first(select(sign_in_attempt).where(sign_in_attempt.c.id == attempt_id))
+    return None if row is None else _attempt(row)
+
+
+async def advance_attempt(tx: Tx, seen: SignInAttempt, **changes: Any) -> SignInAttempt | None:
+    """Change an attempt that is still as it was seen; None when another step came first."""
+    columns = sign_in_attempt.c
+    same = (columns.id == seen.id) & (columns.version == seen.version)
+    values = {**changes, "version": seen.version + 1}
+    row = await tx.first(update(sign_in_attempt).where(same).values(values).returning(sign_in_attempt))
+    return None if row is None else _attempt(row)
+
+
+def expired_attempts(before_us: int) -> Select[Any]:
+    """Select attempts that expired before a time."""
+    return select(sign_in_attempt.c.id).where(sign_in_attempt.c.expires_at_us < before_us)
+
+
+def _attempt(row: Row[Any]) -> SignInAttempt:
+    columns: dict[str, Any] = {field.name: getattr(row, field.name) for field in fields(SignInAttempt)}
+    client = row.client
+    columns["client"] = ClientRef(client["kind"], client["client_id"], tuple(client["scopes"]))
+    columns["proven"], columns["amr"] = tuple(row.proven), tuple(row.amr)
+    return SignInAttempt(**columns)
+
+
+# ── failed attempts ────────────────────────────────────────────────────────────────────────────────────
 
 
 async def lock_counters(tx: Tx, subjects: Sequence[str]) -> list[AttemptCounter]:

@@ -5,13 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 
+from tollway.contracts.clients import SESSION_COOKIE
 from tollway.fabric.access_tokens import ACCESS_TTL_S, ALGORITHM, KEYS_MAX_AGE_S
 from tollway.fabric.rest import Body, CurrentUser, UtcTime, route
 from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
 from tollway.services.tokens.model import Session
-from tollway.services.tokens.service import Granted, Tokens
-
-COOKIE = "__Host-sid"
+from tollway.services.tokens.service import IssuedTokens, Tokens
 
 
 class Refresh(Body):
@@ -95,11 +94,11 @@ def _keys(routes: APIRouter, service: Tokens) -> None:
     @routes.delete(
         "/api/admin/keys/{kid}",
         tags=["operators"],
-        **route(permission="admin:write", owner="any", audit="auth:key:drop"),
+        **route(permission="admin:write", owner="any", audit="auth:key:revoke"),
     )
-    async def drop(kid: Annotated[str, Path(max_length=100)], who: CurrentUser) -> KeyList:
+    async def revoke_key(kid: Annotated[str, Path(max_length=100)], who: CurrentUser) -> KeyList:
         """Publish a key no more, because it was stolen. What it signed is refused within five minutes."""
-        await service.keys.drop(kid, who.user_id)
+        await service.keys.revoke(kid, who.user_id)
         return await _key_list(service)
 
 
@@ -129,7 +128,7 @@ def _sessions(routes: APIRouter, service: Tokens) -> None:
     async def logout(who: CurrentUser, response: Response) -> None:
         """End the session of this request; a browser also forgets its cookie."""
         await service.revoke("logout", session_id=who.session_id, user_id=who.user_id)
-        response.delete_cookie(COOKIE, path="/", secure=True, httponly=True, samesite="lax")
+        response.delete_cookie(SESSION_COOKIE, path="/", secure=True, httponly=True, samesite="lax")
         response.headers["Clear-Site-Data"] = '"cookies", "storage"'
 
     @routes.get("/api/auth/sessions", **route(permission="auth:read"))
@@ -175,7 +174,7 @@ def _discovery(routes: APIRouter, service: Tokens) -> None:
         )
 
 
-def _tokens(granted: Granted) -> TokenView:
+def _tokens(granted: IssuedTokens) -> TokenView:
     return TokenView(
         access_token=granted.access_token,
         expires_in=ACCESS_TTL_S,
@@ -186,7 +185,7 @@ def _tokens(granted: Granted) -> TokenView:
 def _session(one: Session, current: str) -> SessionView:
     return SessionView(
         id=one.id,
-        client=one.client,
+        client=one.client.kind,
         user_agent=one.user_agent,
         ip=one.ip,
         created_at=one.created_at_us,

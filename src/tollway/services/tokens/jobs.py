@@ -4,9 +4,9 @@ from tollway.fabric.jobs import Timed
 from tollway.services.tokens.service import Tokens
 
 
-async def tend(service: Tokens) -> None:
+async def maintain(service: Tokens) -> None:
     """Replace signing keys that are old; forget sessions and revocations that are long over."""
-    await service.tend()
+    await service.maintain()
 
 
-TIMED = {"tend": Timed(every_s=600, run=tend)}
+TIMED = {"maintain": Timed(every_s=600, run=maintain)}

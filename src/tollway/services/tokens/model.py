@@ -15,17 +15,20 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Literal
 
+from tollway.contracts.clients import ClientKind, ClientRef
+from tollway.contracts.permissions import OPERATOR_ROLES
 from tollway.fabric.access_tokens import ACCESS_TTL_S
-from tollway.kit.errors import Unauthenticated
+from tollway.kit.errors import Invalid, Unauthenticated
 from tollway.kit.times import SECOND_US
 from tollway.services.tokens.settings import TokensSettings
 
-Client = Literal["browser", "program"]
-STAFF = frozenset({"support", "admin"})
 # A client whose answer was lost asks again soon. Its successor token cannot have been used then: using it would
 # have moved the counter on.
-LOST_ANSWER_S = 60
+LOST_RESPONSE_S = 60
 MAX_USER_AGENT = 200
+MAX_SCOPES = 50
+_CLIENT_ID = re.compile(r"[\x20-\x7e]{1,100}")
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,60}")
 _REFRESH = re.compile(r"twr\.(ses_[0-9a-z]{26})\.(0|[1-9]\d{0,9})\.([A-Za-z0-9_-]{43})")
 
 
@@ -35,7 +38,7 @@ class Session:
 
     id: str
     user_id: str
-    client: Client
+    client: ClientRef
     roles: tuple[str, ...]
     amr: tuple[str, ...]
     auth_time_us: int
@@ -52,7 +55,7 @@ class Session:
     ended_at_us: int | None = None
     ended_reason: str = ""
 
-    def alive(self, now_us: int) -> bool:
+    def is_active(self, now_us: int) -> bool:
         """Tell whether the session is neither ended nor past one of its limits."""
         return self.ended_at_us is None and now_us < min(self.idle_end_us, self.absolute_end_us)
 
@@ -82,7 +85,7 @@ class SigningKey:
     since_us: int
 
 
-class Ruling(Enum):
+class RefreshCheck(Enum):
     """What a refresh token deserves that is not the current one of its session."""
 
     ENDED = "ended"
@@ -91,11 +94,21 @@ class Ruling(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Presented:
+class RefreshToken:
     """A refresh token that this platform made."""
 
     session_id: str
     counter: int
+
+
+def check_client(client: ClientRef) -> None:
+    """Check the client of a new session and its scopes (RFC 6749, appendix A.1 and A.4). Raises Invalid."""
+    if not _CLIENT_ID.fullmatch(client.client_id):
+        raise Invalid.of("client.client_id", "must be 1 to 100 printable ASCII characters")
+    if not client.scopes or len(client.scopes) > MAX_SCOPES:
+        raise Invalid.of("client.scopes", f"must be 1 to {MAX_SCOPES} scopes")
+    if not all(_SCOPE.fullmatch(scope) for scope in client.scopes):
+        raise Invalid.of("client.scopes", "a scope is printable ASCII without spaces, quotes and backslashes")
 
 
 def write_refresh(session_id: str, counter: int, key: bytes) -> str:
@@ -104,52 +117,54 @@ def write_refresh(session_id: str, counter: int, key: bytes) -> str:
     return f"{text}.{mac(key, text)}"
 
 
-def read_refresh(token: str, key: bytes) -> Presented:
+def read_refresh(token: str, key: bytes) -> RefreshToken:
     """Read a refresh token. Raises Unauthenticated for one that this platform did not make."""
     match = _REFRESH.fullmatch(token)
     if match is None or not hmac.compare_digest(mac(key, token.rpartition(".")[0]), match[3]):
         raise Unauthenticated("this is not a refresh token of this platform; sign in again")
-    return Presented(match[1], int(match[2]))
+    return RefreshToken(match[1], int(match[2]))
 
 
-def judge(session: Session | None, counter: int, now_us: int) -> Ruling:
+def check_unmatched(session: Session | None, counter: int, now_us: int) -> RefreshCheck:
     """Rule on a refresh token that did not win the session's next turn."""
-    if session is None or not session.alive(now_us):
-        return Ruling.ENDED
+    if session is None or not session.is_active(now_us):
+        return RefreshCheck.ENDED
     age_us = now_us - session.rotated_at_us
-    if counter == session.counter - 1 and age_us <= LOST_ANSWER_S * SECOND_US:
-        return Ruling.REPEAT
-    return Ruling.REUSED
+    if counter == session.counter - 1 and age_us <= LOST_RESPONSE_S * SECOND_US:
+        return RefreshCheck.REPEAT
+    return RefreshCheck.REUSED
 
 
-def limits_us(settings: TokensSettings, client: Client, roles: Collection[str]) -> tuple[int, int]:
+def limits_us(settings: TokensSettings, kind: ClientKind, roles: Collection[str]) -> tuple[int, int]:
     """Return the idle and the absolute limit of a new session, in microseconds."""
-    if client == "browser":
+    if kind == "browser":
         idle_s, absolute_s = settings.browser_idle_s, settings.browser_absolute_s
     else:
         idle_s, absolute_s = settings.program_idle_s, settings.program_absolute_s
-    if STAFF.intersection(roles):
-        absolute_s = min(absolute_s, settings.staff_absolute_s)
-        idle_s = min(idle_s, settings.staff_idle_s if client == "browser" else absolute_s)
+    if OPERATOR_ROLES.intersection(roles):
+        absolute_s = min(absolute_s, settings.operator_absolute_s)
+        idle_s = min(idle_s, settings.operator_idle_s if kind == "browser" else absolute_s)
     return idle_s * SECOND_US, absolute_s * SECOND_US
 
 
 @dataclass(frozen=True, slots=True)
-class Names:
+class IssuerNames:
     """What tokens say of who made them and whom they are meant for."""
 
     issuer: str
     audience: str
 
 
-def access_claims(session: Session, names: Names, token_id: str, now_us: int) -> dict[str, Any]:
+def access_claims(session: Session, names: IssuerNames, token_id: str, now_us: int) -> dict[str, Any]:
     """Make the claims of an access token (RFC 9068). It never outlives its session."""
     issued_at = now_us // SECOND_US
     return {
         "iss": names.issuer,
         "aud": names.audience,
         "sub": session.user_id,
-        "client_id": f"tollway-{session.client}",
+        "client_id": session.client.client_id,
+        "kind": "user",
+        "scope": " ".join(session.client.scopes),
         "iat": issued_at,
         "exp": min(issued_at + ACCESS_TTL_S, max(session.absolute_end_us // SECOND_US, issued_at + 1)),
         "jti": token_id,

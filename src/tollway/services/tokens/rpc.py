@@ -4,14 +4,9 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 from tollway.contracts import tokens_pb2, tokens_pb2_grpc
+from tollway.contracts.clients import CLIENT_KINDS, ClientRef
 from tollway.kit.errors import Invalid
-from tollway.services.tokens.model import Client
 from tollway.services.tokens.service import Tokens
-
-_CLIENTS: dict[int, Client] = {
-    tokens_pb2.CLIENT_KIND_BROWSER: "browser",
-    tokens_pb2.CLIENT_KIND_PROGRAM: "program",
-}
 
 
 class TokensRpc(tokens_pb2_grpc.TokensServicer):
@@ -24,12 +19,9 @@ class TokensRpc(tokens_pb2_grpc.TokensServicer):
         self, request: tokens_pb2.OpenSessionRequest, context: Any
     ) -> tokens_pb2.SessionTokens:
         """Open a session and return its tokens. Raises Invalid."""
-        client = _CLIENTS.get(request.client)
-        if client is None:
-            raise Invalid("client must be BROWSER or PROGRAM")
         granted = await self._service.open_session(
             request.user_id,
-            client,
+            _read_client(request.client),
             roles=request.roles,
             amr=request.amr,
             user_agent=request.user_agent,
@@ -85,3 +77,10 @@ class TokensRpc(tokens_pb2_grpc.TokensServicer):
                 user_id=entry.user_id,
                 at_us=entry.at_us,
             )
+
+
+def _read_client(client: tokens_pb2.ClientRef) -> ClientRef:
+    for kind in CLIENT_KINDS:
+        if client.kind == kind:
+            return ClientRef(kind, client.client_id, tuple(client.scopes))
+    raise Invalid.of("client.kind", f"must be one of {', '.join(CLIENT_KINDS)}")

@@ -18,7 +18,9 @@ class TokensSettings(BaseModel):
     browser_absolute_s: int = Field(30 * 86_400, gt=0, description="A browser session ends at the latest")
     program_idle_s: int = Field(7 * 86_400, gt=0, description="A program's session unused for so long ends")
     program_absolute_s: int = Field(30 * 86_400, gt=0, description="A program's session ends at the latest")
-    staff_idle_s: int = Field(1800, gt=0, description="Idle limit of browser sessions of support and admin")
-    staff_absolute_s: int = Field(
+    operator_idle_s: int = Field(
+        1800, gt=0, description="Idle limit of browser sessions of support and admin"
+    )
+    operator_absolute_s: int = Field(
         12 * 3600, gt=0, description="Absolute limit of sessions of support and admin"
     )

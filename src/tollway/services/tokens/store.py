@@ -25,6 +25,7 @@ from sqlalchemy import (
     update,
 )
 
+from tollway.contracts.clients import ClientRef
 from tollway.fabric.db import NAMING, Int64, Json, Tx
 from tollway.fabric.retention import expired_rows
 from tollway.kit.times import DAY_US, HOUR_US
@@ -56,7 +57,9 @@ session = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("user_id", Text, nullable=False),
-    Column("client", Text, nullable=False),
+    Column("client_kind", Text, nullable=False),
+    Column("client_id", Text, nullable=False),
+    Column("scopes", Json, nullable=False),
     Column("roles", Json, nullable=False),
     Column("amr", Json, nullable=False),
     Column("auth_time_us", Int64, nullable=False),
@@ -105,7 +108,10 @@ SESSIONS_KEPT_US = 7 * DAY_US
 
 async def add_session(tx: Tx, new: Session) -> None:
     """Store a new session."""
-    await tx.run(session.insert(), asdict(new))
+    row = asdict(new)
+    client = row.pop("client")
+    row |= {"client_kind": client["kind"], "client_id": client["client_id"], "scopes": client["scopes"]}
+    await tx.run(session.insert(), row)
 
 
 async def session_by_id(tx: Tx, session_id: str) -> Session | None:
@@ -122,7 +128,7 @@ async def session_by_cookie(tx: Tx, cookie_hash: str) -> Session | None:
 
 async def sessions_of(tx: Tx, user_id: str, before: str | None, limit: int) -> list[Session]:
     """List a user's live sessions, newest first, older than `before`."""
-    query = select(session).where(session.c.user_id == user_id, _alive(tx))
+    query = select(session).where(session.c.user_id == user_id, _is_active(tx))
     if before is not None:
         query = query.where(session.c.id < before)
     rows = await tx.all(query.order_by(session.c.id.desc()).limit(limit))
@@ -134,7 +140,7 @@ async def advance(tx: Tx, session_id: str, held: int) -> Session | None:
 
     One statement decides, so of many who present the same token exactly one gets the row.
     """
-    turn = (session.c.id == session_id) & (session.c.counter == held) & _alive(tx)
+    turn = (session.c.id == session_id) & (session.c.counter == held) & _is_active(tx)
     values = {"counter": held + 1, "rotated_at_us": tx.now_us, **_used(tx)}
     row = await tx.first(update(session).where(turn).values(values).returning(session))
     return None if row is None else _session(row)
@@ -142,7 +148,7 @@ async def advance(tx: Tx, session_id: str, held: int) -> Session | None:
 
 async def touch(tx: Tx, session_id: str) -> None:
     """Note that a session was used, which moves its idle end."""
-    await tx.run(update(session).where((session.c.id == session_id) & _alive(tx)).values(_used(tx)))
+    await tx.run(update(session).where((session.c.id == session_id) & _is_active(tx)).values(_used(tx)))
 
 
 async def end_sessions(
@@ -161,7 +167,7 @@ async def end_sessions(
     return [_session(row) for row in rows]
 
 
-def _alive(tx: Tx) -> Any:
+def _is_active(tx: Tx) -> Any:
     return (
         session.c.ended_at_us.is_(None)
         & (session.c.idle_end_us > tx.now_us)
@@ -174,21 +180,22 @@ def _used(tx: Tx) -> dict[str, Any]:
 
 
 def _session(row: Row[Any]) -> Session:
-    columns: dict[str, Any] = {field.name: getattr(row, field.name) for field in fields(Session)}
+    names = {field.name for field in fields(Session)} - {"client"}
+    columns: dict[str, Any] = {name: getattr(row, name) for name in names}
     columns["roles"], columns["amr"] = tuple(row.roles), tuple(row.amr)
-    return Session(**columns)
+    return Session(client=ClientRef(row.client_kind, row.client_id, tuple(row.scopes)), **columns)
 
 
 # ── the revocation stream ───────────────────────────────────────────────────────────────────────────
 
 
-async def announce_ended(tx: Tx, entries: Sequence[tuple[str, str]]) -> None:
+async def append_revocations(tx: Tx, entries: Sequence[tuple[str, str]]) -> None:
     """Append (session, user) pairs to the stream.
 
     The counter's row stays locked until the commit, so numbers become visible in their order and a follower
     never steps over a late one.
     """
-    last = await _count_on(tx, "revocation", len(entries))
+    last = await _advance_counter(tx, "revocation", len(entries))
     first = last - len(entries) + 1
     rows = [
         {"sequence": first + offset, "session_id": session_id, "user_id": user_id, "at_us": tx.now_us}
@@ -214,7 +221,7 @@ def old_sessions(now_us: int) -> Select[Any]:
     return select(session.c.id).where(session.c.absolute_end_us < now_us - SESSIONS_KEPT_US)
 
 
-async def _count_on(tx: Tx, name: str, by: int) -> int:
+async def _advance_counter(tx: Tx, name: str, by: int) -> int:
     row = counter.c.name == name
     moved = update(counter).where(row).values(value=counter.c.value + by).returning(counter.c.value)
     return int(await tx.scalar(moved))
@@ -225,7 +232,7 @@ async def _count_on(tx: Tx, name: str, by: int) -> int:
 
 async def lock_keys(tx: Tx) -> None:
     """Wait until nobody else changes keys, and keep others waiting until the commit."""
-    await _count_on(tx, "signing_key", 1)
+    await _advance_counter(tx, "signing_key", 1)
 
 
 async def keys(tx: Tx) -> list[SigningKey]:
@@ -245,13 +252,13 @@ async def add_key(tx: Tx, new: SigningKey) -> None:
     await tx.run(signing_key.insert(), asdict(new))
 
 
-async def move_key(tx: Tx, kid: str, state: KeyState) -> None:
+async def set_key_state(tx: Tx, kid: str, state: KeyState) -> None:
     """Change a key's state."""
     values = {"state": state, "since_us": tx.now_us}
     await tx.run(update(signing_key).where(signing_key.c.kid == kid).values(values))
 
 
-async def drop_key(tx: Tx, kid: str) -> bool:
+async def delete_key(tx: Tx, kid: str) -> bool:
     """Delete a key; tell whether there was one."""
     return bool((await tx.run(delete(signing_key).where(signing_key.c.kid == kid))).rowcount)
 

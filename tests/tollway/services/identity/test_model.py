@@ -1,4 +1,4 @@
-"""The rules of addresses, passwords and locks."""
+"""The lock_rules of addresses, passwords and locks."""
 
 import pytest
 from hypothesis import given
@@ -9,18 +9,18 @@ from tollway.kit.times import HOUR_US, SECOND_US
 from tollway.services.identity.model import (
     AttemptCounter,
     ClientInfo,
-    Rule,
+    LockRule,
     account_subject,
     address_key,
     charge,
     check_length,
-    give_back,
     ip_subject,
     read_address,
     read_client_info,
+    refund,
 )
 
-RULE = Rule(free=5, first_us=30 * SECOND_US, longest_us=900 * SECOND_US)
+RULE = LockRule(free=5, first_us=30 * SECOND_US, longest_us=900 * SECOND_US)
 NOW_US = 10**15
 
 
@@ -95,13 +95,13 @@ def test_failures_are_forgotten_after_an_hour() -> None:
 def test_giving_a_try_back_undoes_the_charge(before: int) -> None:
     counter = AttemptCounter("x", before, NOW_US, 0)
     charged = charge(counter, RULE, NOW_US + 1)
-    assert give_back(charged, charged) == AttemptCounter("x", before, NOW_US + 1, 0)
+    assert refund(charged, charged) == AttemptCounter("x", before, NOW_US + 1, 0)
 
 
 def test_giving_a_try_back_leaves_a_lock_that_another_try_set() -> None:
     charged = charge(AttemptCounter("x", 2, NOW_US), RULE, NOW_US)
     now = AttemptCounter("x", 5, NOW_US, NOW_US + 30 * SECOND_US)
-    assert give_back(now, charged) == AttemptCounter("x", 4, NOW_US, NOW_US + 30 * SECOND_US)
+    assert refund(now, charged) == AttemptCounter("x", 4, NOW_US, NOW_US + 30 * SECOND_US)
 
 
 @pytest.mark.parametrize(

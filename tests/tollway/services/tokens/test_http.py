@@ -5,11 +5,12 @@ import pytest
 from tests.kit.clock import FakeClock
 from tests.kit.rest import RestClient, rest
 from tests.kit.tokens import OTHER, USER, verifier_of
+from tollway.contracts.clients import BROWSER, PROGRAM, ClientRef
 from tollway.fabric.access_tokens import Revocations, Verifier
 from tollway.fabric.db import Database, tables
 from tollway.fabric.rest import build_app
 from tollway.services.tokens.http import router
-from tollway.services.tokens.service import Granted, Tokens
+from tollway.services.tokens.service import IssuedTokens, Tokens
 
 
 @pytest.fixture
@@ -17,10 +18,9 @@ def client(service: Tokens, clock: FakeClock) -> RestClient:
     return RestClient(build_app([router(service)], verifier_of(service, clock), Revocations(clock)))
 
 
-async def sign_in(service: Tokens, user_id: str = USER, client: str = "program") -> Granted:
-    kind = "browser" if client == "browser" else "program"
+async def sign_in(service: Tokens, user_id: str = USER, client: ClientRef = PROGRAM) -> IssuedTokens:
     return await service.open_session(
-        user_id, kind, roles=["customer"], amr=["pwd"], user_agent="curl/8", ip="192.0.2.7"
+        user_id, client, roles=["customer"], amr=["pwd"], user_agent="curl/8", ip="192.0.2.7"
     )
 
 
@@ -67,7 +67,7 @@ async def test_a_bad_refresh_request_is_refused(client: RestClient, body: object
 async def test_logging_out_ends_the_session_and_clears_the_cookie(
     service: Tokens, client: RestClient
 ) -> None:
-    browser = await sign_in(service, client="browser")
+    browser = await sign_in(service, client=BROWSER)
     reply = await client.post("/api/auth/logout", token=browser.access_token)
     assert reply.status == 204
     cookie = reply.headers["set-cookie"]
@@ -78,7 +78,7 @@ async def test_logging_out_ends_the_session_and_clears_the_cookie(
 
 
 async def test_a_user_lists_and_ends_their_sessions(service: Tokens, client: RestClient) -> None:
-    here, there = await sign_in(service), await sign_in(service, client="browser")
+    here, there = await sign_in(service), await sign_in(service, client=BROWSER)
     await sign_in(service, OTHER)
     listed = (await client.get("/api/auth/sessions", here.access_token)).json
     assert {item["id"]: item["current"] for item in listed["items"]} == {
@@ -121,7 +121,7 @@ async def test_the_metadata_names_what_there_is(service: Tokens, client: RestCli
     assert "authorization_endpoint" not in document
 
 
-async def test_an_operator_turns_and_drops_keys(service: Tokens, clock: FakeClock, db: Database) -> None:
+async def test_an_operator_rotates_and_revokes_keys(service: Tokens, clock: FakeClock, db: Database) -> None:
     api = rest(router(service))
     boss = "usr_boss:admin"
     first = (await api.get("/api/admin/keys", "usr_eve:support")).json["items"]
@@ -130,21 +130,42 @@ async def test_an_operator_turns_and_drops_keys(service: Tokens, clock: FakeCloc
     early = await api.call("POST", "/api/admin/keys/rotate", token=boss)
     assert (early.status, early.json["code"]) == (409, "conflict"), "nobody may know the next key yet"
     clock.advance(901)
-    turned = (await api.call("POST", "/api/admin/keys/rotate", token=boss)).json["items"]
-    assert sorted(key["state"] for key in turned) == ["active", "next", "retired"]
-    states = {key["kid"]: key["state"] for key in turned}
+    rotated = (await api.call("POST", "/api/admin/keys/rotate", token=boss)).json["items"]
+    assert sorted(key["state"] for key in rotated) == ["active", "next", "retired"]
+    states = {key["kid"]: key["state"] for key in rotated}
     assert [states[key["kid"]] for key in first] == [
         {"active": "retired", "next": "active"}[key["state"]] for key in first
     ]
     active = next(kid for kid, state in states.items() if state == "active")
-    dropped = (await api.call("DELETE", f"/api/admin/keys/{active}", token=boss)).json["items"]
-    assert active not in {key["kid"] for key in dropped}
-    assert sorted(key["state"] for key in dropped) == ["active", "next", "retired"]
+    left = (await api.call("DELETE", f"/api/admin/keys/{active}", token=boss)).json["items"]
+    assert active not in {key["kid"] for key in left}
+    assert sorted(key["state"] for key in left) == ["active", "next", "retired"]
     assert (await api.call("DELETE", f"/api/admin/keys/{active}", token=boss)).status == 404
     async with db.snapshot() as tx:
         rows = await tx.all(tables.outbox.select().order_by(tables.outbox.c.position))
     assert [(row.type, row.subject) for row in rows] == [
-        ("SIGNING_KEY_TURNED", active),
-        ("SIGNING_KEY_DROPPED", active),
+        ("SIGNING_KEY_ROTATED", active),
+        ("SIGNING_KEY_REVOKED", active),
     ]
     assert all('"actor":"usr_boss"' in row.data for row in rows)
+
+
+async def test_a_scoped_token_reaches_what_its_scope_names_and_nothing_else(
+    service: Tokens, client: RestClient
+) -> None:
+    limited = ClientRef("program", "session-lister", ("auth:read",))
+    held = await sign_in(service, client=limited)
+    assert (await client.get("/api/auth/sessions", held.access_token)).status == 200
+    refused = await client.post("/api/auth/logout", token=held.access_token)
+    assert (refused.status, refused.json["code"]) == (403, "insufficient_scope")
+    again = await service.refresh(held.refresh_token)
+    refused = await client.post("/api/auth/logout", token=again.access_token)
+    assert refused.status == 403, "a refresh does not widen the scope (RFC 6749, section 6)"
+    assert (await client.post("/api/auth/logout", token=(await sign_in(service)).access_token)).status == 204
+
+
+async def test_a_scope_gives_nothing_that_the_role_does_not(service: Tokens, client: RestClient) -> None:
+    greedy = ClientRef("program", "greedy", ("admin:read", "*"))
+    held = await sign_in(service, client=greedy)
+    refused = await client.get("/api/admin/keys", held.access_token)
+    assert (refused.status, refused.json["code"]) == (403, "forbidden")

@@ -11,15 +11,15 @@ from tollway.services.tokens.service import Tokens
 async def test_tending_makes_keys_and_replaces_them_after_a_month(
     service: Tokens, db: Database, clock: FakeClock
 ) -> None:
-    await TIMED["tend"].run(service)
+    await TIMED["maintain"].run(service)
     async with db.snapshot() as tx:
         first = await store.active_key(tx)
     clock.advance(30 * 86_400)
-    await TIMED["tend"].run(service)
+    await TIMED["maintain"].run(service)
     async with db.snapshot() as tx:
         second = await store.active_key(tx)
     assert first is not None
     assert second is not None
     assert first.kid != second.kid
-    assert TIMED["tend"].every_s <= 900, "often enough for keys to be known ahead"
+    assert TIMED["maintain"].every_s <= 900, "often enough for keys to be known ahead"
     assert Worker(service, db, {}, TIMED)

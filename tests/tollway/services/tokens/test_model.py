@@ -7,17 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.kit.tokens import USER
-from tollway.kit.errors import Unauthenticated
+from tollway.contracts.clients import PROGRAM, ClientRef
+from tollway.kit.errors import Invalid, Unauthenticated
 from tollway.kit.times import SECOND_US
 from tollway.services.tokens.model import (
-    LOST_ANSWER_S,
-    Names,
-    Ruling,
+    LOST_RESPONSE_S,
+    IssuerNames,
+    RefreshCheck,
     Session,
     access_claims,
+    check_client,
+    check_unmatched,
     clean_ip,
     clean_user_agent,
-    judge,
     limits_us,
     read_refresh,
     write_refresh,
@@ -30,7 +32,7 @@ NOW_US = 1_000_000 * SECOND_US
 SESSION = Session(
     id=ID,
     user_id=USER,
-    client="program",
+    client=PROGRAM,
     roles=("customer",),
     amr=("pwd",),
     auth_time_us=NOW_US,
@@ -72,28 +74,30 @@ def test_what_is_no_refresh_token_is_refused(token: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("held", "after_s", "ruling"),
+    ("held", "after_s", "check"),
     [
-        (4, 0, Ruling.REPEAT),
-        (4, LOST_ANSWER_S, Ruling.REPEAT),
-        (4, LOST_ANSWER_S + 1, Ruling.REUSED),
-        (3, 0, Ruling.REUSED),
-        (0, 0, Ruling.REUSED),
-        (6, 0, Ruling.REUSED),
-        (4, 3600, Ruling.ENDED),
-        (3, 9999, Ruling.ENDED),
+        (4, 0, RefreshCheck.REPEAT),
+        (4, LOST_RESPONSE_S, RefreshCheck.REPEAT),
+        (4, LOST_RESPONSE_S + 1, RefreshCheck.REUSED),
+        (3, 0, RefreshCheck.REUSED),
+        (0, 0, RefreshCheck.REUSED),
+        (6, 0, RefreshCheck.REUSED),
+        (4, 3600, RefreshCheck.ENDED),
+        (3, 9999, RefreshCheck.ENDED),
     ],
 )
-def test_only_the_last_token_of_a_lost_answer_may_come_again(held: int, after_s: int, ruling: Ruling) -> None:
-    assert judge(SESSION, held, NOW_US + after_s * SECOND_US) is ruling
+def test_only_the_last_token_of_a_lost_answer_may_come_again(
+    held: int, after_s: int, check: RefreshCheck
+) -> None:
+    assert check_unmatched(SESSION, held, NOW_US + after_s * SECOND_US) is check
 
 
 def test_an_ended_or_unknown_session_is_over_whatever_is_shown() -> None:
-    assert judge(replace(SESSION, ended_at_us=NOW_US), 4, NOW_US) is Ruling.ENDED
-    assert judge(None, 4, NOW_US) is Ruling.ENDED
+    assert check_unmatched(replace(SESSION, ended_at_us=NOW_US), 4, NOW_US) is RefreshCheck.ENDED
+    assert check_unmatched(None, 4, NOW_US) is RefreshCheck.ENDED
 
 
-def test_staff_sessions_are_short_and_customers_sessions_are_not() -> None:
+def test_operators_sessions_are_short_and_customers_sessions_are_not() -> None:
     settings, day_us = TokensSettings(), 86_400 * SECOND_US
     assert limits_us(settings, "browser", ["customer"]) == (day_us // 2, 30 * day_us)
     assert limits_us(settings, "program", ["customer"]) == (7 * day_us, 30 * day_us)
@@ -107,7 +111,7 @@ def test_staff_sessions_are_short_and_customers_sessions_are_not() -> None:
 )
 def test_an_access_token_lives_shortly_and_not_past_its_session(left_us: int, now_us: int) -> None:
     session = replace(SESSION, absolute_end_us=now_us + left_us)
-    claims = access_claims(session, Names("https://tollway.test", "api"), "tok_1", now_us)
+    claims = access_claims(session, IssuerNames("https://tollway.test", "api"), "tok_1", now_us)
     assert 0 < claims["exp"] - claims["iat"] <= 300
     assert claims["exp"] * SECOND_US <= max(session.absolute_end_us, now_us + SECOND_US)
 
@@ -116,3 +120,32 @@ def test_what_a_client_says_of_itself_is_cleaned() -> None:
     assert clean_user_agent("curl/8\x00\r\nX: y" + "z" * 300) == ("curl/8X: y" + "z" * 300)[:200]
     assert clean_ip("2001:DB8:0::1") == "2001:db8::1"
     assert clean_ip("<script>") == ""
+
+
+def test_a_token_names_its_client_and_what_it_may_be_used_for() -> None:
+    client = ClientRef("program", "reporting-tool", ("orders:read", "usage:read"))
+    claims = access_claims(
+        replace(SESSION, client=client), IssuerNames("https://tollway.test", "api"), "t", NOW_US
+    )
+    assert (claims["client_id"], claims["kind"], claims["scope"]) == (
+        "reporting-tool",
+        "user",
+        "orders:read usage:read",
+    )
+
+
+@pytest.mark.parametrize(
+    "client",
+    [
+        ClientRef("program", ""),
+        ClientRef("program", "a\nb"),
+        ClientRef("program", "tool", ()),
+        ClientRef("program", "tool", ("orders:read wallet:write",)),
+        ClientRef("program", "tool", ("",)),
+        ClientRef("program", "tool", ("a",) * 51),
+    ],
+)
+def test_a_client_or_scope_that_a_token_cannot_carry_is_refused(client: ClientRef) -> None:
+    check_client(PROGRAM)
+    with pytest.raises(Invalid):
+        check_client(client)

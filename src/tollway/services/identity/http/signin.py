@@ -3,12 +3,11 @@
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
+from tollway.contracts.clients import BROWSER, PROGRAM, SESSION_COOKIE
 from tollway.fabric.access_tokens import ACCESS_TTL_S
 from tollway.fabric.rest import browser_session, route
 from tollway.services.identity.http.views import Credentials, UserView, client_info, view_user
 from tollway.services.identity.service import Identity
-
-COOKIE = "__Host-sid"
 
 
 class SignedInView(BaseModel):
@@ -38,11 +37,13 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
     async def login(body: Credentials, request: Request, response: Response) -> SignedInView:
         """Sign a browser in: it gets a session cookie that no script can read, and its present session ends."""
         before = await browser_session(request)
-        signed_in = await service.login.login(body.email, body.password, "browser", client_info(request))
+        signed_in = await service.signin.with_password(
+            body.email, body.password, BROWSER, client_info(request)
+        )
         if before is not None:
-            await service.login.replace(before.user_id, before.session_id)
+            await service.sessions.replace(before.user_id, before.session_id)
         response.set_cookie(
-            COOKIE, signed_in.session.cookie, path="/", secure=True, httponly=True, samesite="lax"
+            SESSION_COOKIE, signed_in.session.cookie, path="/", secure=True, httponly=True, samesite="lax"
         )
         response.headers["Cache-Control"] = "no-store"
         return SignedInView(user=view_user(signed_in.user), csrf_token=signed_in.session.csrf_token)
@@ -54,7 +55,9 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
     )
     async def token(body: Credentials, request: Request, response: Response) -> TokenView:
         """Sign a program in: it gets an access token and a refresh token."""
-        signed_in = await service.login.login(body.email, body.password, "program", client_info(request))
+        signed_in = await service.signin.with_password(
+            body.email, body.password, PROGRAM, client_info(request)
+        )
         response.headers["Cache-Control"] = "no-store"
         return TokenView(
             access_token=signed_in.session.access_token,

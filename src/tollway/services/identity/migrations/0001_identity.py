@@ -1,4 +1,4 @@
-"""The tables of the identity service: accounts, links sent by mail, failed sign-in attempts."""
+"""The tables of the identity service: accounts, links sent by mail, sign-in attempts, counters of failed ones."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -58,3 +58,22 @@ def upgrade() -> None:
         sqlite_strict=True,
     )
     op.create_index("ix_attempt_counter_last_failed_at", "attempt_counter", ["last_failed_at_us"])
+    op.create_table(
+        "sign_in_attempt",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("subject", sa.Text, nullable=False),
+        sa.Column("user_id", sa.Text, nullable=False),
+        sa.Column("user_epoch", Int64, nullable=False),
+        sa.Column("client", Json, nullable=False),
+        sa.Column("ip", sa.Text, nullable=False),
+        sa.Column("user_agent", sa.Text, nullable=False),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("challenges", Json, nullable=False),
+        sa.Column("proven", Json, nullable=False),
+        sa.Column("amr", Json, nullable=False),
+        sa.Column("version", Int64, nullable=False),
+        sa.Column("created_at_us", Int64, nullable=False),
+        sa.Column("expires_at_us", Int64, nullable=False),
+        sqlite_strict=True,
+    )
+    op.create_index("ix_sign_in_attempt_expires_at", "sign_in_attempt", ["expires_at_us"])

@@ -1,24 +1,26 @@
 """The operations of the identity service, by what a person wants.
 
 signup     register, verify the address
-login      prove who you are, open a session
+signin     prove who you are factor by factor, then open a session
 recovery   forgotten, reset and changed passwords
-people     accounts as operators see them
-mail       the links and notices that the others leave as jobs
+accounts   accounts as operators see them
+mail       the links and notices that the others enqueue as jobs
 passwords  hashing and checking, off the event loop
-attempts   counting failed tries
+lockout    counting failed attempts
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tollway.fabric.db import Database
-from tollway.services.identity.model import rules
+from tollway.services.identity.factors import FACTORS, FactorContext, MakeFactor
+from tollway.services.identity.model import lock_rules
 from tollway.services.identity.service.accounts import Accounts
 from tollway.services.identity.service.lockout import Lockout
-from tollway.services.identity.service.login import Login
 from tollway.services.identity.service.mail import Mail
 from tollway.services.identity.service.passwords import Passwords
 from tollway.services.identity.service.recovery import Recovery
+from tollway.services.identity.service.signin import SessionOpener, SignIn
 from tollway.services.identity.service.signup import SignUp
 from tollway.services.identity.settings import IdentitySettings
 
@@ -37,14 +39,17 @@ class Identity:
         public_url: str,
         tokens: "TokensAsyncStub",
         notifications: "NotificationsAsyncStub",
+        factors: Sequence[MakeFactor] = FACTORS,
     ) -> None:
         self.db = db
         self.passwords = Passwords(settings)
         self.mail = Mail(db, settings, public_url, tokens, notifications)
-        attempts = Lockout(db, self.mail, *rules(settings))
-        self.login = Login(db, self.passwords, attempts, self.mail, tokens)
+        lockout = Lockout(self.mail, *lock_rules(settings))
+        self.sessions = SessionOpener(db, self.mail, tokens)
+        context = FactorContext(db, self.passwords)
+        self.signin = SignIn(db, [make(context) for make in factors], lockout, self.sessions)
         self.signup = SignUp(db, self.passwords, self.mail)
-        self.recovery = Recovery(db, self.passwords, attempts, self.mail)
+        self.recovery = Recovery(db, self.passwords, lockout, self.mail)
         self.accounts = Accounts(db, self.passwords, self.mail, settings.unverified_kept_days)
 
     async def start(self) -> None:

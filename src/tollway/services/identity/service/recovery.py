@@ -14,10 +14,10 @@ from tollway.services.identity.service.passwords import Passwords
 class Recovery:
     """How a password is replaced: by the mailbox, or by the old one."""
 
-    def __init__(self, db: Database, passwords: Passwords, attempts: Lockout, mail: Mail) -> None:
+    def __init__(self, db: Database, passwords: Passwords, lockout: Lockout, mail: Mail) -> None:
         self._db = db
         self._passwords = passwords
-        self._attempts = attempts
+        self._lockout = lockout
         self._mail = mail
 
     async def forgot(self, email: str) -> None:
@@ -72,16 +72,21 @@ class Recovery:
             await self._changed(tx, user, "password_changed", except_session_id=session_id)
 
     async def _prove(self, user: User, password: str, client: ClientInfo) -> None:
-        token = await self._attempts.begin(user.email_key, client)
+        async with self._db.transaction() as tx:
+            charged = await self._lockout.charge(tx, account_subject(user.email_key), client.ip)
         try:
             good, _ = await self._passwords.verify(password, user.password_hash)
         except Problem:
-            await self._attempts.withdraw(token)
+            async with self._db.transaction() as tx:
+                await self._lockout.refund(tx, charged)
             raise
+        async with self._db.transaction() as tx:
+            if good:
+                await self._lockout.succeeded(tx, charged)
+            else:
+                await self._lockout.failed(tx, charged, user, client.ip, "wrong_password")
         if not good:
-            await self._attempts.failed(token, user, client)
             raise Forbidden("the current password is wrong")
-        await self._attempts.succeeded(token)
 
     async def _changed(self, tx: Tx, user: User, reason: str, *, except_session_id: str = "") -> None:
         await store.void_links(tx, user.id, "password_reset")

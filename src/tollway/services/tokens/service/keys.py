@@ -5,34 +5,29 @@ A key is `next` before it is `active`, so that verifiers know it before the firs
 """
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from joserfc import jws
 from joserfc.jwk import ECKey
 
-from tollway.contracts.events import SigningKeyDropped, SigningKeyTurned
+from tollway.contracts.events import SigningKeyRevoked, SigningKeyRotated
 from tollway.fabric.access_tokens import ACCESS_TTL_S, ALGORITHM, KEYS_MAX_AGE_S, LEEWAY_S, TOKEN_TYPE
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database, Tx
+from tollway.fabric.secrets import SealBroken, Sealer
 from tollway.kit.errors import Conflict, NotFound
 from tollway.kit.times import MINUTE_US, SECOND_US
 from tollway.services.tokens import store
 from tollway.services.tokens.model import KeyState, SigningKey
 
 # Three times what a verifier may hold on to its set.
-AHEAD_US = 15 * MINUTE_US
+PUBLISHED_AHEAD_US = 15 * MINUTE_US
 # A token signed in the last moment, the leeway, a verifier's old set, and a minute.
 RETIRED_KEPT_US = (ACCESS_TTL_S + LEEWAY_S + KEYS_MAX_AGE_S + 60) * SECOND_US
 # Another replica may change keys; this is how long this one may not know.
-LOOK_AGAIN_US = 5 * SECOND_US
-_NONCE_BYTES = 12
+REREAD_EVERY_US = 5 * SECOND_US
 
 
 class SecretMismatch(Exception):
@@ -43,16 +38,16 @@ class SecretMismatch(Exception):
 class _Signer:
     kid: str
     key: ECKey
-    looked_us: int
+    read_at_us: int
 
 
 class KeyRing:
     """Signs access tokens and publishes the keys to check them with."""
 
-    def __init__(self, db: Database, clock: Clock, secret: bytes, key_life_s: int) -> None:
+    def __init__(self, db: Database, clock: Clock, sealer: Sealer, key_life_s: int) -> None:
         self._db = db
         self._clock = clock
-        self._seal = AESGCM(derive(secret, "signing keys at rest"))
+        self._sealer = sealer
         self._life_us = key_life_s * SECOND_US
         self._signer: _Signer | None = None
 
@@ -73,16 +68,16 @@ class KeyRing:
             rows = await store.keys(tx)
         return json.dumps({"keys": [row.public_jwk for row in rows]})
 
-    async def tend(self) -> None:
+    async def maintain(self) -> None:
         """Replace the active key when it is old, and drop what is retired for long. Run it now and then."""
         async with self._db.transaction() as tx:
             await store.lock_keys(tx)
             keys = await self._complete(tx)
             for row in await store.keys(tx):
                 if row.state == "retired" and row.since_us + RETIRED_KEPT_US <= tx.now_us:
-                    await store.drop_key(tx, row.kid)
+                    await store.delete_key(tx, row.kid)
             if self._is_time(keys, tx.now_us):
-                await self._turn(tx, keys["active"], keys["next"], "tokens")
+                await self._rotate(tx, keys["active"], keys["next"], "tokens")
         self._signer = None
 
     async def list(self) -> Sequence[SigningKey]:
@@ -96,34 +91,34 @@ class KeyRing:
         async with self._db.transaction() as tx:
             await store.lock_keys(tx)
             keys = await self._complete(tx)
-            if keys["next"].created_at_us + AHEAD_US > tx.now_us:
+            if keys["next"].created_at_us + PUBLISHED_AHEAD_US > tx.now_us:
                 raise Conflict("the next key was published less than 15 minutes ago; try again later")
-            await self._turn(tx, keys["active"], keys["next"], actor)
+            await self._rotate(tx, keys["active"], keys["next"], actor)
         self._signer = None
 
-    async def drop(self, kid: str, actor: str) -> None:
+    async def revoke(self, kid: str, actor: str) -> None:
         """Stop publishing a key at once: it was stolen. Raises NotFound.
 
         Tokens signed with it fail as soon as verifiers fetch the key set anew, five minutes at most.
         """
         async with self._db.transaction() as tx:
             await store.lock_keys(tx)
-            if not await store.drop_key(tx, kid):
+            if not await store.delete_key(tx, kid):
                 raise NotFound("there is no such signing key")
-            tx.publish(SigningKeyDropped(kid=kid, actor=actor))
+            tx.publish(SigningKeyRevoked(kid=kid, actor=actor))
             keys = await _by_state(tx)
             if "active" not in keys and "next" in keys:
-                await store.move_key(tx, keys["next"].kid, "active")
+                await store.set_key_state(tx, keys["next"].kid, "active")
             await self._complete(tx)
         self._signer = None
 
     async def _current(self) -> _Signer:
         now_us = self._clock.now_us()
-        if self._signer is None or now_us - self._signer.looked_us > LOOK_AGAIN_US:
-            self._signer = await self._look(now_us)
+        if self._signer is None or now_us - self._signer.read_at_us > REREAD_EVERY_US:
+            self._signer = await self._read_active(now_us)
         return self._signer
 
-    async def _look(self, now_us: int) -> _Signer:
+    async def _read_active(self, now_us: int) -> _Signer:
         async with self._db.snapshot() as tx:
             row = await store.active_key(tx)
         if row is None:
@@ -136,7 +131,7 @@ class KeyRing:
 
     def _is_time(self, keys: dict[str, SigningKey], now_us: int) -> bool:
         used_us, known_us = now_us - keys["active"].since_us, now_us - keys["next"].created_at_us
-        return used_us >= self._life_us and known_us >= AHEAD_US
+        return used_us >= self._life_us and known_us >= PUBLISHED_AHEAD_US
 
     async def _complete(self, tx: Tx) -> dict[str, SigningKey]:
         """Give the current keys; an active and a next one are made where they are missing."""
@@ -146,40 +141,31 @@ class KeyRing:
                 keys[state] = await self._add(tx, state)
         return keys
 
-    async def _turn(self, tx: Tx, active: SigningKey, waiting: SigningKey, actor: str) -> None:
-        await store.move_key(tx, active.kid, "retired")
-        await store.move_key(tx, waiting.kid, "active")
+    async def _rotate(self, tx: Tx, active: SigningKey, waiting: SigningKey, actor: str) -> None:
+        await store.set_key_state(tx, active.kid, "retired")
+        await store.set_key_state(tx, waiting.kid, "active")
         await self._add(tx, "next")
-        tx.publish(SigningKeyTurned(kid=waiting.kid, actor=actor))
+        tx.publish(SigningKeyRotated(kid=waiting.kid, actor=actor))
 
     async def _add(self, tx: Tx, state: KeyState) -> SigningKey:
         key = ECKey.generate_key("P-256", {"use": "sig", "alg": ALGORITHM}, auto_kid=True)
         kid = key.thumbprint()
-        nonce = os.urandom(_NONCE_BYTES)
-        sealed = nonce + self._seal.encrypt(nonce, key.as_pem(private=True), kid.encode())
+        sealed = self._sealer.seal(key.as_pem(private=True), kid)
         public = cast("dict[str, Any]", key.as_dict(private=False)) | {"kid": kid}
         made = SigningKey(kid, state, public, sealed, tx.now_us, tx.now_us)
         await store.add_key(tx, made)
         return made
 
     def _open(self, row: SigningKey) -> ECKey:
-        nonce, sealed = row.sealed[:_NONCE_BYTES], row.sealed[_NONCE_BYTES:]
         try:
-            pem = self._seal.decrypt(nonce, sealed, row.kid.encode())
-        except InvalidTag as error:
+            return ECKey.import_key(self._sealer.open(row.sealed, row.kid))
+        except SealBroken as error:
             raise SecretMismatch(
-                "the signing keys were sealed with another secret; put the old secret back, or delete the rows of "
-                "signing_key to start with new keys (every session then has to refresh)"
+                f"the signing key {row.kid} cannot be opened: {error}; or delete the rows of signing_key to start "
+                "with new keys (every session then has to refresh)"
             ) from error
-        return ECKey.import_key(pem)
 
 
 async def _by_state(tx: Tx) -> dict[str, SigningKey]:
     """Give the current keys; of the retired ones only the last."""
     return {key.state: key for key in await store.keys(tx)}
-
-
-def derive(secret: bytes, purpose: str) -> bytes:
-    """Derive a 256-bit key for one purpose from the platform's secret (HKDF, RFC 5869)."""
-    assert len(secret) >= 32, "the tokens secret must have at least 32 bytes"
-    return HKDF(SHA256(), length=32, salt=None, info=f"tollway tokens: {purpose}".encode()).derive(secret)

@@ -5,18 +5,20 @@ import secrets
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
+from tollway.contracts.clients import ClientRef
 from tollway.contracts.errors import SessionEnded, TokenReused
 from tollway.contracts.events import SessionOpened, SessionRevoked
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database, Tx
 from tollway.fabric.retention import delete_in_batches
+from tollway.fabric.secrets import Sealer, Secrets
 from tollway.kit.errors import Invalid, NotFound
 from tollway.kit.ids import is_id, new_id
 from tollway.kit.paging import Page, decode_cursor, invalid_cursor, make_page
 from tollway.kit.times import MINUTE_US, SECOND_US
 from tollway.services.tokens import model, store
-from tollway.services.tokens.model import Client, Names, Revocation, Ruling, Session
-from tollway.services.tokens.service.keys import KeyRing, derive
+from tollway.services.tokens.model import IssuerNames, RefreshCheck, Revocation, Session
+from tollway.services.tokens.service.keys import KeyRing
 from tollway.services.tokens.settings import TokensSettings
 
 # The stream hears of what another replica ended by looking, this often.
@@ -28,7 +30,7 @@ TOUCH_EVERY_US = MINUTE_US
 
 
 @dataclass(frozen=True, slots=True)
-class Granted:
+class IssuedTokens:
     """What the holder of a session gets. Browsers get no refresh token, programs no cookie."""
 
     session: Session
@@ -44,40 +46,43 @@ class Tokens:
 
     def __init__(self, db: Database, clock: Clock, settings: TokensSettings, secret: bytes) -> None:
         self.db = db
-        self.names = Names(settings.issuer, settings.audience)
-        self.keys = KeyRing(db, clock, secret, settings.signing_life_s)
+        self.names = IssuerNames(settings.issuer, settings.audience)
+        derived = Secrets(secret)
+        sealer = Sealer(derived.key("signing keys at rest"))
+        self.keys = KeyRing(db, clock, sealer, settings.signing_life_s)
         self._settings = settings
         self._clock = clock
-        self._refresh_key = derive(secret, "refresh tokens")
-        self._csrf_key = derive(secret, "forgery tokens")
-        self._news = asyncio.Event()
+        self._refresh_key = derived.key("refresh tokens")
+        self._csrf_key = derived.key("csrf tokens")
+        self._changed = asyncio.Event()
 
     async def start(self) -> None:
         """Make the first keys, or open the present ones. Raises SecretMismatch."""
-        await self.keys.tend()
+        await self.keys.maintain()
         await self.keys.open()
 
     async def stop(self) -> None:
         """Let everybody who follows the stream look once more."""
-        self._wake()
+        self._notify()
 
     # ── opening and using a session ─────────────────────────────────────────────────────────────────
 
     async def open_session(
         self,
         user_id: str,
-        client: Client,
+        client: ClientRef,
         *,
         roles: Sequence[str],
         amr: Sequence[str],
         user_agent: str = "",
         ip: str = "",
-    ) -> Granted:
-        """Open a session for somebody who has just proved who they are, and return its tokens."""
+    ) -> IssuedTokens:
+        """Open a session for a user who has just signed in, and return its tokens. Raises Invalid."""
         if not is_id("usr", user_id):
             raise Invalid("user_id is not a user's id")
-        cookie = secrets.token_urlsafe(32) if client == "browser" else ""
-        idle_us, absolute_us = model.limits_us(self._settings, client, roles)
+        model.check_client(client)
+        cookie = secrets.token_urlsafe(32) if client.kind == "browser" else ""
+        idle_us, absolute_us = model.limits_us(self._settings, client.kind, roles)
         async with self.db.transaction() as tx:
             session = Session(
                 id=new_id("ses"),
@@ -101,7 +106,7 @@ class Tokens:
             tx.publish(SessionOpened(session_id=session.id, user_id=user_id))
         return await self._grant(session, cookie)
 
-    async def refresh(self, refresh_token: str) -> Granted:
+    async def refresh(self, refresh_token: str) -> IssuedTokens:
         """Give a program new tokens for its refresh token, which has had its one turn then.
 
         A repeat soon after gets the same successor, for a client that lost the answer. Raises SessionEnded,
@@ -113,32 +118,32 @@ class Tokens:
             reused = False
             if session is None:
                 session = await store.session_by_id(tx, held.session_id)
-                ruling = model.judge(session, held.counter, tx.now_us)
-                if session is None or ruling is Ruling.ENDED:
+                check = model.check_unmatched(session, held.counter, tx.now_us)
+                if session is None or check is RefreshCheck.ENDED:
                     raise SessionEnded
-                reused = ruling is Ruling.REUSED
+                reused = check is RefreshCheck.REUSED
                 if reused:
                     await self._end(tx, "refresh_token_reused", session_id=session.id)
         if reused:
-            self._wake()
+            self._notify()
             raise TokenReused
         return await self._grant(session)
 
-    async def exchange_cookie(self, cookie: str) -> Granted:
+    async def exchange_cookie(self, cookie: str) -> IssuedTokens:
         """Give the current access token for a browser's cookie. Raises SessionEnded."""
         async with self.db.snapshot() as tx:
             session = await store.session_by_cookie(tx, model.hash_secret(cookie))
-        if session is None or not session.alive(self._clock.now_us()):
+        if session is None or not session.is_active(self._clock.now_us()):
             raise SessionEnded
         if self._clock.now_us() - session.last_used_at_us >= TOUCH_EVERY_US:
             async with self.db.transaction() as tx:
                 await store.touch(tx, session.id)
         return await self._grant(session)
 
-    async def _grant(self, session: Session, cookie: str = "") -> Granted:
+    async def _grant(self, session: Session, cookie: str = "") -> IssuedTokens:
         claims = model.access_claims(session, self.names, new_id("tok"), self._clock.now_us())
-        browser = session.client == "browser"
-        return Granted(
+        browser = session.client.kind == "browser"
+        return IssuedTokens(
             session=session,
             access_token=await self.keys.sign(claims),
             expires_at_us=claims["exp"] * SECOND_US,
@@ -176,7 +181,7 @@ class Tokens:
             ended = await self._end(
                 tx, reason, session_id=session_id, user_id=user_id, except_session_id=except_session_id
             )
-        self._wake()
+        self._notify()
         return ended
 
     async def _end(
@@ -189,7 +194,7 @@ class Tokens:
         if not session_id and not except_session_id:
             entries.append(("", user_id))
         if entries:
-            await store.announce_ended(tx, entries)
+            await store.append_revocations(tx, entries)
         for session in ended:
             tx.publish(SessionRevoked(session_id=session.id, user_id=session.user_id, reason=reason))
         return len(ended)
@@ -204,7 +209,7 @@ class Tokens:
         loop = asyncio.get_running_loop()
         beat_at = loop.time()
         while True:
-            news = self._news
+            changed = self._changed
             async with self.db.snapshot() as tx:
                 entries = await store.revocations_after(tx, after, BATCH)
             for entry in entries:
@@ -214,18 +219,18 @@ class Tokens:
                 beat_at = loop.time() + HEARTBEAT_S
                 yield Revocation(after, "", "", self._clock.now_us())
             if len(entries) < BATCH:
-                await _wait(news, POLL_S)
+                await _wait(changed, POLL_S)
 
-    def _wake(self) -> None:
+    def _notify(self) -> None:
         # A fresh event for those who come later; everybody who waits on the old one goes on.
-        self._news.set()
-        self._news = asyncio.Event()
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     # ── housekeeping ────────────────────────────────────────────────────────────────────────────────
 
-    async def tend(self) -> None:
+    async def maintain(self) -> None:
         """Replace old keys and forget what nobody can ask for any more."""
-        await self.keys.tend()
+        await self.keys.maintain()
         now_us = self._clock.now_us()
         await delete_in_batches(self.db, store.revocation, store.old_revocations(now_us))
         await delete_in_batches(self.db, store.session, store.old_sessions(now_us))
@@ -237,9 +242,9 @@ def _session_id(part: str) -> str:
     return part
 
 
-async def _wait(news: asyncio.Event, seconds: float) -> None:
+async def _wait(changed: asyncio.Event, seconds: float) -> None:
     try:
         async with asyncio.timeout(seconds):
-            await news.wait()
+            await changed.wait()
     except TimeoutError:
         return

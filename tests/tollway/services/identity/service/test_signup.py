@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from tests.kit.identity import OTHER_PASSWORD, PASSWORD, IdentityFixture
+from tollway.contracts.clients import PROGRAM
 from tollway.contracts.errors import BadLogin, LinkInvalid
 from tollway.contracts.events import EmailVerified, UserRegistered
 from tollway.kit.errors import Invalid
@@ -101,7 +102,7 @@ async def test_a_later_registration_changes_nothing_until_its_own_mail_is_used(
     await identity.service.signup.verify(owners.params["token"])
     assert (await identity.log_in()).status == 200
     with pytest.raises(BadLogin):
-        await identity.service.login.login(ANN, "the attacker's words", "program", ClientInfo())
+        await identity.service.signin.with_password(ANN, "the attacker's words", PROGRAM, ClientInfo())
 
 
 async def test_the_mail_can_be_asked_for_again_but_not_without_end(identity: IdentityFixture) -> None:

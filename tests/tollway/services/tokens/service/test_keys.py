@@ -8,11 +8,13 @@ from joserfc.jwk import ECKey
 
 from tests.kit.clock import FakeClock
 from tests.kit.tokens import SECRET, USER, tokens_service, verifier_of
+from tollway.contracts.clients import PROGRAM
 from tollway.fabric.access_tokens import KEYS_MAX_AGE_S, UNKNOWN_KID_PAUSE_S, Verifier
 from tollway.fabric.db import Database
+from tollway.fabric.secrets import SecretUnusable
 from tollway.kit.errors import Conflict, NotFound, Unauthenticated
 from tollway.services.tokens import store
-from tollway.services.tokens.service import KeyRing, SecretMismatch, Tokens
+from tollway.services.tokens.service import SecretMismatch, Tokens
 from tollway.services.tokens.settings import TokensSettings
 
 MONTH_S = 30 * 86_400
@@ -24,7 +26,7 @@ async def states(db: Database) -> dict[str, str]:
 
 
 async def access_token(service: Tokens) -> str:
-    return (await service.open_session(USER, "program", roles=["customer"], amr=["pwd"])).access_token
+    return (await service.open_session(USER, PROGRAM, roles=["customer"], amr=["pwd"])).access_token
 
 
 def kid(service_keys: dict[str, str], state: str) -> str:
@@ -67,7 +69,7 @@ async def test_another_secret_is_told_at_start_and_changes_nothing(
 ) -> None:
     await service.start()
     before = await states(db)
-    with pytest.raises(SecretMismatch, match="put the old secret back"):
+    with pytest.raises(SecretMismatch, match="put the old master secret back"):
         await Tokens(db, clock, TokensSettings(), SECRET[::-1]).start()
     assert await states(db) == before
 
@@ -79,12 +81,12 @@ async def test_a_month_of_rotation_never_refuses_a_good_token(
     first = kid(await states(db), "active")
     coming = kid(await states(db), "next")
     clock.advance(MONTH_S - 1)
-    await service.tend()
+    await service.maintain()
     assert kid(await states(db), "active") == first
     old_token = await access_token(service)
     await verifier.verify(old_token)
     clock.advance(1)
-    await service.tend()
+    await service.maintain()
     after = await states(db)
     assert (kid(after, "active"), after[first]) == (coming, "retired")
     assert await verifier.verify(await access_token(service)), "known ahead: no fetch was needed"
@@ -99,10 +101,10 @@ async def test_a_retired_key_goes_when_no_token_of_it_can_run(
     await service.keys.rotate("usr_boss")
     old = kid(await states(db), "retired")
     clock.advance(300 + 30 + KEYS_MAX_AGE_S)
-    await service.tend()
+    await service.maintain()
     assert old in await states(db)
     clock.advance(60)
-    await service.tend()
+    await service.maintain()
     assert old not in await states(db)
 
 
@@ -127,7 +129,7 @@ async def test_a_replica_signs_with_the_new_key_soon_after_another_rotated(
     clock.advance(6)
     checks = verifier_of(service, clock)
     await checks.verify(await access_token(other))
-    await service.keys.drop(kid(await states(db), "retired"), "usr_boss")
+    await service.keys.revoke(kid(await states(db), "retired"), "usr_boss")
     clock.advance(UNKNOWN_KID_PAUSE_S)
     assert await verifier_of(service, clock).verify(await access_token(other))
 
@@ -136,7 +138,7 @@ async def test_a_stolen_key_is_dropped_at_once(service: Tokens, db: Database, cl
     stolen_token = await access_token(service)
     before = await states(db)
     stolen = kid(before, "active")
-    await service.keys.drop(stolen, "usr_boss")
+    await service.keys.revoke(stolen, "usr_boss")
     after = await states(db)
     assert stolen not in after
     assert kid(after, "active") == kid(before, "next")
@@ -146,9 +148,9 @@ async def test_a_stolen_key_is_dropped_at_once(service: Tokens, db: Database, cl
     with pytest.raises(Unauthenticated):
         await checks.verify(stolen_token)
     with pytest.raises(NotFound):
-        await service.keys.drop(stolen, "usr_boss")
+        await service.keys.revoke(stolen, "usr_boss")
 
 
 def test_a_short_secret_is_refused(db: Database, clock: FakeClock) -> None:
-    with pytest.raises(AssertionError, match="32 bytes"):
-        KeyRing(db, clock, b"short", 1)
+    with pytest.raises(SecretUnusable, match="32 bytes"):
+        Tokens(db, clock, TokensSettings(), b"short")

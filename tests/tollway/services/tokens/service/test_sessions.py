@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from tests.kit.clock import FakeClock
 from tests.kit.tokens import OTHER, USER, tokens_service
+from tollway.contracts.clients import BROWSER, PROGRAM, ClientRef
 from tollway.contracts.errors import SessionEnded, TokenReused
 from tollway.fabric.access_tokens import Revocations, Verifier
 from tollway.fabric.db import Database, tables
@@ -17,15 +18,15 @@ from tollway.kit import tasks
 from tollway.kit.errors import Invalid, NotFound, Unauthenticated
 from tollway.kit.times import DAY_US
 from tollway.services.tokens import store
-from tollway.services.tokens.model import Client, Revocation, hash_secret
-from tollway.services.tokens.service import Granted, Tokens
+from tollway.services.tokens.model import Revocation, hash_secret
+from tollway.services.tokens.service import IssuedTokens, Tokens
 
 DAY_S = 86_400
 
 
 async def sign_in(
-    service: Tokens, user_id: str = USER, client: Client = "program", role: str = "customer"
-) -> Granted:
+    service: Tokens, user_id: str = USER, client: ClientRef = PROGRAM, role: str = "customer"
+) -> IssuedTokens:
     return await service.open_session(
         user_id, client, roles=[role], amr=["pwd"], user_agent="curl/8", ip="192.0.2.7"
     )
@@ -43,7 +44,7 @@ async def published(db: Database, topic: str) -> list[Any]:
 async def test_a_program_gets_tokens_and_a_browser_gets_a_cookie(
     service: Tokens, db: Database, verifier: Verifier
 ) -> None:
-    program, browser = await sign_in(service), await sign_in(service, client="browser")
+    program, browser = await sign_in(service), await sign_in(service, client=BROWSER)
     claims = await verifier.verify(program.access_token)
     assert (claims.user_id, claims.session_id, claims.roles) == (USER, program.session.id, {"customer"})
     assert claims.expires_at_us == program.expires_at_us
@@ -56,7 +57,7 @@ async def test_a_program_gets_tokens_and_a_browser_gets_a_cookie(
 
 
 async def test_neither_cookie_nor_refresh_token_is_stored(service: Tokens, db: Database) -> None:
-    program, browser = await sign_in(service), await sign_in(service, client="browser")
+    program, browser = await sign_in(service), await sign_in(service, client=BROWSER)
     async with db.snapshot() as tx:
         stored = str(await tx.all(select(store.session)))
     assert browser.cookie not in stored
@@ -66,7 +67,7 @@ async def test_neither_cookie_nor_refresh_token_is_stored(service: Tokens, db: D
 
 async def test_a_session_is_for_a_user(service: Tokens) -> None:
     with pytest.raises(Invalid):
-        await service.open_session("somebody", "program", roles=[], amr=[])
+        await service.open_session("somebody", PROGRAM, roles=[], amr=[])
 
 
 # ── refreshing ──────────────────────────────────────────────────────────────────────────────────────
@@ -133,8 +134,8 @@ async def test_refreshing_and_revoking_at_once_leaves_nothing_alive(service: Tok
     results = await asyncio.gather(
         *work, service.revoke("logout", session_id=held.session.id), return_exceptions=True
     )
-    assert all(isinstance(one, (Granted, SessionEnded, int)) for one in results)
-    survivors = [one.refresh_token for one in results if isinstance(one, Granted)]
+    assert all(isinstance(one, (IssuedTokens, SessionEnded, int)) for one in results)
+    survivors = [one.refresh_token for one in results if isinstance(one, IssuedTokens)]
     for token in [held.refresh_token, *survivors]:
         with pytest.raises(SessionEnded):
             await service.refresh(token)
@@ -147,7 +148,7 @@ async def test_what_is_no_refresh_token_is_refused(service: Tokens, token: str) 
 
 
 async def test_a_browsers_session_has_no_refresh_token_to_guess(service: Tokens) -> None:
-    browser = await sign_in(service, client="browser")
+    browser = await sign_in(service, client=BROWSER)
     with pytest.raises(Unauthenticated):
         await service.refresh(f"twr.{browser.session.id}.0.{browser.csrf_token}")
 
@@ -177,7 +178,7 @@ async def test_a_used_program_session_ends_after_a_month(service: Tokens, clock:
 async def test_an_unused_browser_session_ends_after_half_a_day_and_a_used_one_goes_on(
     service: Tokens, clock: FakeClock
 ) -> None:
-    browser = await sign_in(service, client="browser")
+    browser = await sign_in(service, client=BROWSER)
     for _ in range(3):
         clock.advance(DAY_S / 2 - 1)
         await service.exchange_cookie(browser.cookie)
@@ -187,7 +188,7 @@ async def test_an_unused_browser_session_ends_after_half_a_day_and_a_used_one_go
 
 
 async def test_an_admins_browser_is_signed_out_after_half_an_hour(service: Tokens, clock: FakeClock) -> None:
-    browser = await sign_in(service, client="browser", role="admin")
+    browser = await sign_in(service, client=BROWSER, role="admin")
     clock.advance(29 * 60)
     await service.exchange_cookie(browser.cookie)
     clock.advance(30 * 60)
@@ -201,7 +202,7 @@ async def test_an_admins_browser_is_signed_out_after_half_an_hour(service: Token
 async def test_a_cookie_is_exchanged_for_the_sessions_access_token(
     service: Tokens, verifier: Verifier
 ) -> None:
-    browser = await sign_in(service, client="browser")
+    browser = await sign_in(service, client=BROWSER)
     granted = await service.exchange_cookie(browser.cookie)
     assert (await verifier.verify(granted.access_token)).session_id == browser.session.id
     assert granted.csrf_token == browser.csrf_token
@@ -215,7 +216,7 @@ async def test_an_unknown_cookie_is_refused(service: Tokens, cookie: str) -> Non
 
 
 async def test_forgery_tokens_differ_by_session(service: Tokens) -> None:
-    first, second = await sign_in(service, client="browser"), await sign_in(service, client="browser")
+    first, second = await sign_in(service, client=BROWSER), await sign_in(service, client=BROWSER)
     assert first.csrf_token != second.csrf_token
 
 
@@ -254,7 +255,7 @@ async def test_ending_all_but_one_spares_that_one(service: Tokens, db: Database)
     kept, gone, cookie = (
         await sign_in(service),
         await sign_in(service),
-        await sign_in(service, client="browser"),
+        await sign_in(service, client=BROWSER),
     )
     other = await sign_in(service, OTHER)
     assert await service.revoke("password_changed", user_id=USER, except_session_id=kept.session.id) == 2
@@ -375,7 +376,7 @@ async def test_old_revocations_and_sessions_are_forgotten_and_numbers_go_on(
     held = await sign_in(service)
     await service.revoke("logout", session_id=held.session.id)
     clock.advance(held.session.absolute_end_us / 1e6 - clock.now_us() / 1e6 + 8 * DAY_US / 1e6)
-    await service.tend()
+    await service.maintain()
     async with db.snapshot() as tx:
         assert await store.session_by_id(tx, held.session.id) is None
         assert await store.revocations_after(tx, 0, 10) == []

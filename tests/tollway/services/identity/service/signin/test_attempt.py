@@ -7,22 +7,24 @@ from pwdlib.hashers.bcrypt import BcryptHasher
 from sqlalchemy import update
 
 from tests.kit.identity import OTHER_PASSWORD, PASSWORD, IdentityFixture
+from tollway.contracts.clients import BROWSER, PROGRAM
 from tollway.contracts.errors import AccountSuspended, BadLogin, EmailNotVerified
 from tollway.contracts.events import LoginFailed, SessionRevoked, UserLoggedIn
 from tollway.kit.errors import Unavailable
 from tollway.services.identity import store
+from tollway.services.identity.factors import PasswordFactor
 from tollway.services.identity.model import ClientInfo
 from tollway.services.identity.service.passwords import Passwords
 from tollway.services.identity.settings import IdentitySettings
 
 ANN = "ann@example.com"
-HOME = ClientInfo("192.0.2.1", "curl/8")
+FROM = ClientInfo("192.0.2.1", "curl/8")
 
 
 async def test_a_program_and_a_browser_sign_in(identity: IdentityFixture) -> None:
     user_id = await identity.sign_up(ANN)
-    program = await identity.service.login.login(ANN, PASSWORD, "program", HOME)
-    browser = await identity.service.login.login("ANN@EXAMPLE.COM", PASSWORD, "browser", HOME)
+    program = await identity.service.signin.with_password(ANN, PASSWORD, PROGRAM, FROM)
+    browser = await identity.service.signin.with_password("ANN@EXAMPLE.COM", PASSWORD, BROWSER, FROM)
     claims = await identity.verifier.verify(program.session.access_token)
     assert (claims.user_id, claims.roles, claims.amr) == (user_id, {"customer"}, ("pwd",))
     assert (await identity.tokens.exchange_cookie(browser.session.cookie)).session.user_id == user_id
@@ -41,7 +43,7 @@ async def test_a_wrong_login_is_refused_and_told(
 ) -> None:
     user_id = await identity.sign_up(ANN)
     with pytest.raises(BadLogin):
-        await identity.service.login.login(email, password, "program", HOME)
+        await identity.service.signin.with_password(email, password, PROGRAM, FROM)
     [failed] = await identity.published(LoginFailed)
     assert (failed.user_id, failed.ip) == (user_id if email == ANN else "", "192.0.2.1")
 
@@ -51,9 +53,9 @@ async def test_an_unverified_address_is_told_so_only_after_the_right_password(
 ) -> None:
     await identity.service.signup.register(ANN, PASSWORD)
     with pytest.raises(BadLogin):
-        await identity.service.login.login(ANN, OTHER_PASSWORD, "program", HOME)
+        await identity.service.signin.with_password(ANN, OTHER_PASSWORD, PROGRAM, FROM)
     with pytest.raises(EmailNotVerified):
-        await identity.service.login.login(ANN, PASSWORD, "program", HOME)
+        await identity.service.signin.with_password(ANN, PASSWORD, PROGRAM, FROM)
 
 
 async def test_a_suspended_account_is_told_so_only_after_the_right_password(
@@ -62,20 +64,20 @@ async def test_a_suspended_account_is_told_so_only_after_the_right_password(
     user_id = await identity.sign_up(ANN)
     await identity.service.accounts.set_state(user_id, "suspended", "abuse", "usr_operator")
     with pytest.raises(BadLogin):
-        await identity.service.login.login(ANN, OTHER_PASSWORD, "program", HOME)
+        await identity.service.signin.with_password(ANN, OTHER_PASSWORD, PROGRAM, FROM)
     with pytest.raises(AccountSuspended):
-        await identity.service.login.login(ANN, PASSWORD, "program", HOME)
+        await identity.service.signin.with_password(ANN, PASSWORD, PROGRAM, FROM)
     await identity.service.accounts.set_state(user_id, "active", "", "usr_operator")
-    assert await identity.service.login.login(ANN, PASSWORD, "program", HOME)
+    assert await identity.service.signin.with_password(ANN, PASSWORD, PROGRAM, FROM)
 
 
 async def test_a_bcrypt_hash_from_elsewhere_is_replaced_at_login(identity: IdentityFixture) -> None:
     user_id = await identity.sign_up(ANN)
     async with identity.db.transaction() as tx:
         await tx.run(update(store.user).values(password_hash=BcryptHasher(rounds=4).hash(PASSWORD)))
-    await identity.service.login.login(ANN, PASSWORD, "program", HOME)
+    await identity.service.signin.with_password(ANN, PASSWORD, PROGRAM, FROM)
     assert (await identity.service.accounts.get(user_id)).password_hash.startswith("$argon2id$")
-    assert await identity.service.login.login(ANN, PASSWORD, "program", HOME)
+    assert await identity.service.signin.with_password(ANN, PASSWORD, PROGRAM, FROM)
 
 
 class SlowSession:
@@ -96,10 +98,10 @@ class SlowSession:
         return await self._open(request)
 
     async def log_in(self) -> object:
-        tokens = self._town.service.login._tokens
+        tokens = self._town.service.sessions._tokens
         self._open, tokens.OpenSession = tokens.OpenSession, self
         try:
-            return await self._town.service.login.login(ANN, PASSWORD, "program", HOME)
+            return await self._town.service.signin.with_password(ANN, PASSWORD, PROGRAM, FROM)
         finally:
             tokens.OpenSession = self._open
 
@@ -126,20 +128,19 @@ async def test_without_the_tokens_service_nobody_is_locked_out_for_it(identity: 
     identity.channel.faults.add("tokens.OpenSession", times=10)
     for _ in range(10):
         with pytest.raises(Unavailable):
-            await identity.service.login.login(ANN, PASSWORD, "program", HOME)
-    assert await identity.service.login.login(ANN, PASSWORD, "program", HOME)
+            await identity.service.signin.with_password(ANN, PASSWORD, PROGRAM, FROM)
+    assert await identity.service.signin.with_password(ANN, PASSWORD, PROGRAM, FROM)
 
 
 async def test_a_rush_of_logins_is_put_off_and_not_counted_as_failures(identity: IdentityFixture) -> None:
     await identity.sign_up(ANN)
     full = Passwords(IdentitySettings(hash_memory_kib=64))
     full._limit = 0
-    service = identity.replica()
-    service.login._passwords = full
+    service = identity.replica([lambda context: PasswordFactor(context.db, full)])
     for _ in range(10):
         with pytest.raises(Unavailable, match="too many people"):
-            await service.login.login(ANN, PASSWORD, "program", HOME)
-    assert await identity.service.login.login(ANN, PASSWORD, "program", HOME)
+            await service.signin.with_password(ANN, PASSWORD, PROGRAM, FROM)
+    assert await identity.service.signin.with_password(ANN, PASSWORD, PROGRAM, FROM)
     await full.stop()
 
 
@@ -147,7 +148,7 @@ async def test_many_people_sign_in_at_once(identity: IdentityFixture) -> None:
     emails = [f"person{n}@example.com" for n in range(4)]
     for email in emails:
         await identity.sign_up(email)
-    logins = [identity.service.login.login(email, PASSWORD, "program", HOME) for email in emails * 4]
+    logins = [identity.service.signin.with_password(email, PASSWORD, PROGRAM, FROM) for email in emails * 4]
     signed_in = await asyncio.gather(*logins)
     assert len({one.session.session_id for one in signed_in}) == 16
     assert await identity.published(SessionRevoked) == []
