@@ -15,6 +15,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from tollway.contracts import tokens_pb2
+from tollway.contracts.clients import SESSION_COOKIE
 from tollway.fabric.access_tokens import RevocationEntry, Revocations, Verifier
 from tollway.fabric.clock import Clock
 from tollway.gateway.metrics import Figures
@@ -27,7 +28,7 @@ from tollway.kit.times import SECOND_US
 if TYPE_CHECKING:
     from tollway.contracts.tokens_pb2_grpc import TokensAsyncStub
 
-COOKIE = b"__Host-sid"
+COOKIE = SESSION_COOKIE.encode()
 # A token handed to a service must still be good when the service looks at it.
 _SPARE_S = 30.0
 _MAX_COOKIE_BYTES = 256
