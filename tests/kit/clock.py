@@ -1,4 +1,6 @@
-"""A clock that stands still until a test moves it."""
+"""Clocks that stand still until a test moves them."""
+
+import time
 
 
 class FakeClock:
@@ -12,3 +14,17 @@ class FakeClock:
 
     def advance(self, seconds: float) -> None:
         self.at_us += int(seconds * 1_000_000)
+
+
+class FakeMonotonic:
+    """A monotonic clock, called like `time.monotonic`. It stands still until a test moves it, unless it `runs`."""
+
+    def __init__(self, *, runs: bool = False) -> None:
+        self._runs = runs
+        self._offset = 1_000.0
+
+    def __call__(self) -> float:
+        return self._offset + (time.monotonic() if self._runs else 0.0)
+
+    def advance(self, seconds: float) -> None:
+        self._offset += seconds

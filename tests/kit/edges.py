@@ -11,6 +11,7 @@ import base64
 import contextlib
 import socket
 import struct
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,6 +46,7 @@ class Client:
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
+    seen: bytes = b""  # what `rest` has read so far
 
     @classmethod
     async def connect(cls, port: int) -> "Client":
@@ -79,11 +81,10 @@ class Client:
 
     async def rest(self) -> bytes:
         """Read until the other side closes, however it does."""
-        data = b""
         with contextlib.suppress(ConnectionError):
             while piece := await asyncio.wait_for(self.reader.read(1 << 20), 10):
-                data += piece
-        return data
+                self.seen += piece
+        return self.seen
 
     def reset(self) -> None:
         """Vanish without a word: RST."""
@@ -346,10 +347,14 @@ def settings(**changes: Any) -> EdgeSettings:
 
 @contextlib.asynccontextmanager
 async def running_edge(
-    folder: Path, access: FakeAccess, node: str = "edge-1", **changes: Any
+    folder: Path,
+    access: FakeAccess,
+    node: str = "edge-1",
+    monotonic: Callable[[], float] = time.monotonic,
+    **changes: Any,
 ) -> AsyncIterator[Edge]:
     """Run an edge until the block ends."""
-    edge = Edge(settings(**changes), access.stub(node), SystemClock(), node, folder)
+    edge = Edge(settings(**changes), access.stub(node), SystemClock(), node, folder, monotonic)
     await edge.start()
     try:
         await until(lambda: edge.ready or access.unavailable)

@@ -3,7 +3,8 @@ move numbers.
 """
 
 import contextlib
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -41,13 +42,21 @@ class Bench:
         return self.charging.quota_for(self.grant(name))
 
     def flow(self, name: str = "alice") -> Flow:
-        return self.charging.begin(self.grant(name), self.quota(name), "connect", "192.0.2.1:4711")
+        return self.charging.begin(
+            self.grant(name), self.charging.spend(self.grant(name)), "connect", "192.0.2.1:4711"
+        )
 
 
 @contextlib.asynccontextmanager
-async def bench(folder: Path, access: Service, node: str = "edge-1", **changes: Any) -> AsyncIterator[Bench]:
+async def bench(
+    folder: Path,
+    access: Service,
+    node: str = "edge-1",
+    monotonic: Callable[[], float] = time.monotonic,
+    **changes: Any,
+) -> AsyncIterator[Bench]:
     """Set up one node's quotas; the meter file stays as it is when the block ends, like after a kill."""
-    reactor = Reactor()
+    reactor = Reactor(monotonic)
     reactor.start()
     meter = MeterFile(folder / f"{node}.meter")
     meter.open(SystemClock().now_us())

@@ -19,6 +19,7 @@ from tollway.edge.quarantine import Quarantine
 from tollway.edge.quota import Lease, Quota
 from tollway.edge.reactor import Reactor
 from tollway.edge.settings import EdgeSettings
+from tollway.edge.spend import Spend
 from tollway.edge.terminate_cause import TerminateCause
 from tollway.edge.usage_reporter import UsageReporter
 from tollway.fabric.clock import Clock
@@ -57,9 +58,16 @@ class ChargingRegistry:
         quota.throttle(grant.rate_limit_bytes_s)
         return quota
 
-    def begin(self, grant: Grant, quota: Quota, protocol: str, client: str) -> Flow:
+    def spend(self, grant: Grant) -> Spend:
+        """Make what a new flow with this grant takes its bytes from."""
+        return Spend(self.quota_for(grant), self._reactor)
+
+    def begin(self, grant: Grant, spend: Spend, protocol: str, client: str) -> Flow:
         """Open a flow in the meter file. Raises meter_file.MeterFileError when the disk is full."""
-        flow = begin(self._meter, quota, grant, protocol, client, self._clock.now_us())
+        flow = begin(
+            self._meter, spend, grant, protocol, client, self._clock.now_us(), self._reactor.monotonic
+        )
+        quota = spend.quota
         self._reporters[quota].flows[flow.session_id] = flow
         quota.live_flows += 1
         METRICS.flows_open[protocol] += 1
@@ -71,7 +79,7 @@ class ChargingRegistry:
         quota = flow.quota
         quota.live_flows -= 1
         self._reporters[quota].flow_ended()
-        octets_in, octets_out = flow.input_octets, flow.output_octets
+        octets_in, octets_out = flow.spend.bytes_in, flow.spend.bytes_out
         protocol = flow.protocol
         METRICS.flows_open[protocol] -= 1
         METRICS.flows[protocol, cause] += 1
@@ -101,9 +109,9 @@ class ChargingRegistry:
             quota = found.get(resource_id) or found.setdefault(resource_id, self._make_quota(resource_id))
             if slot[meter_file.STATE] >= meter_file.State.LEASE_ASKED:
                 held = slot[meter_file.STATE] == meter_file.State.LEASE_HELD
-                leases.append((held, name, Lease(name, slot)))
+                leases.append((held, name, Lease(name, slot, self._reactor.monotonic())))
             else:
-                self._reporters[quota].flows[name] = recover(slot, quota, alive_us)
+                self._reporters[quota].flows[name] = recover(slot, quota, self._reactor, alive_us)
                 count += 1
         # Those that were asked for first, as they hold nothing that was spent; then in the order granted.
         for _, _, lease in sorted(leases, key=lambda entry: entry[:2]):
@@ -150,6 +158,7 @@ class ChargingRegistry:
             meter=self._meter,
             quarantine=self._quarantine,
             settings=self._settings,
+            monotonic=self._reactor.monotonic,
         )
         self._reactor.add_deadline(reporter)
         return quota

@@ -27,8 +27,16 @@ _ASKED = 256
 class CredentialCache:
     """Judges credentials: `known` when remembered, else `ask` the access service."""
 
-    def __init__(self, *, access: AccessClient, clock: Clock, failed_ttl_s: float) -> None:
-        self._access, self._clock, self._refused_s = access, clock, failed_ttl_s
+    def __init__(
+        self,
+        *,
+        access: AccessClient,
+        clock: Clock,
+        failed_ttl_s: float,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._monotonic = monotonic
+        self._access, self._clock, self._failed_ttl_s = access, clock, failed_ttl_s
         self._key = os.urandom(32)
         self._cached: dict[bytes, tuple[float, AuthResult]] = {}
         self._asked: dict[bytes, list[Callable[[AuthResult], None]]] = {}
@@ -42,7 +50,7 @@ class CredentialCache:
     def cached(self, key: bytes) -> AuthResult | None:
         """Return the verdict that is remembered, or None."""
         cached = self._cached.get(key)
-        if cached is None or cached[0] <= time.monotonic():
+        if cached is None or cached[0] <= self._monotonic():
             return None
         METRICS.logins["cached"] += 1
         return cached[1]
@@ -82,7 +90,7 @@ class CredentialCache:
         if keep_s > 0:
             if len(self._cached) >= _REMEMBERED:
                 del self._cached[next(iter(self._cached))]
-            self._cached[key] = (time.monotonic() + keep_s, result)
+            self._cached[key] = (self._monotonic() + keep_s, result)
         for then in self._asked.pop(key):
             then(result)
 
@@ -94,7 +102,7 @@ class CredentialCache:
                 grant = await lookup()
             except Problem as problem:
                 result = refusal.of_problem(problem)
-                return result, 0 if result is refusal.UNAVAILABLE else self._refused_s
+                return result, 0 if result is refusal.UNAVAILABLE else self._failed_ttl_s
             if before == self._changes:
                 return grant, (grant.cache_until_us - self._clock.now_us()) / 1_000_000
 

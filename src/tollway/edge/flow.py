@@ -5,18 +5,20 @@ requests to many origins is one flow, as is a tunnel. Its bytes live in the mete
 """
 
 import socket
-import time
+from collections.abc import Callable
 
 from tollway.contracts.access_pb2 import Grant
 from tollway.edge import meter_file
 from tollway.edge.quota import Quota
+from tollway.edge.reactor import Reactor
+from tollway.edge.spend import Spend
 from tollway.edge.tcp_send_queue import is_broken, unsent_bytes
 from tollway.edge.terminate_cause import TerminateCause
 from tollway.kit.ids import new_id
 
 
 class FlowOwner:
-    """What holds a live flow's sockets. `cut` ends it now; it must call `gate.close` for its flow."""
+    """What holds a live flow's sockets. `terminate` ends it now; it must call `gate.close` for its flow."""
 
     __slots__ = ()
 
@@ -26,101 +28,95 @@ class FlowOwner:
 
 
 class Flow:
-    """A live or ended flow: its identity, its slot in the meter file, the quota that it draws on.
-
-    The hot path writes `words[bytes_in] += n` and `words[bytes_out] += n` by itself.
-    """
+    """A live or ended flow: its identity, its slot in the meter file, and what it spends."""
 
     __slots__ = (
-        "began",
-        "bytes_in",
-        "bytes_out",
+        "_began",
+        "_monotonic",
         "client",
         "client_address",
         "ended",
         "grant",
         "owner",
         "protocol",
-        "quota",
         "session_id",
         "slot",
-        "words",
+        "spend",
+        "target",
     )
 
     def __init__(
         self,
         slot: meter_file.Slot,
-        quota: Quota,
+        spend: Spend,
         grant: Grant,
         session_id: str,
         protocol: str,
         client: str,
+        monotonic: Callable[[], float],
     ) -> None:
-        self.slot, self.quota, self.grant = slot, quota, grant
+        self.slot, self.spend, self.grant = slot, spend, grant
         self.session_id, self.protocol, self.client_address = session_id, protocol, client
-        self.words = slot.words
-        self.bytes_in = slot.at + meter_file.INPUT
-        self.bytes_out = slot.at + meter_file.OUTPUT
-        self.began = time.monotonic()
+        self.target = ""  # as in the slot, which is dearer to read
+        self._monotonic = monotonic
+        self._began = monotonic()
         self.owner: FlowOwner | None = None
         self.client: socket.socket | None = None  # while the flow is live
         self.ended = False
+        spend.count_into(slot)
 
     @property
-    def input_octets(self) -> int:
-        """Bytes from the customer."""
-        return self.words[self.bytes_in]
+    def quota(self) -> Quota:
+        """What it draws on."""
+        return self.spend.quota
 
     @property
-    def output_octets(self) -> int:
-        """Bytes to the customer."""
-        return self.words[self.bytes_out]
+    def lasted_us(self) -> int:
+        """For how long it has gone on, or went on."""
+        if self.ended:
+            return self.slot[meter_file.LASTED_US]
+        return int((self._monotonic() - self._began) * 1_000_000)
 
     @property
     def sent_octets(self) -> int:
         """Bytes to the customer that have left this machine: what a report may tell. It never falls."""
+        counted = self.spend.bytes_out
+        if self.client is None:
+            return counted
         reported = max(self.slot[meter_file.PENDING_OUT], self.slot[meter_file.SETTLED_OUT])
-        unsent = unsent_bytes(self.client) if self.client is not None else 0
-        return max(reported, self.output_octets - unsent)
-
-    def count_in(self, size: int) -> None:
-        """Count bytes that the client sent; they were taken from the quota before."""
-        self.words[self.bytes_in] += size
-
-    def count_out(self, size: int) -> None:
-        """Count bytes that were written to the client; they were taken from the quota before."""
-        self.words[self.bytes_out] += size
+        return max(reported, counted - unsent_bytes(self.client))
 
     def take_back_unsent(self) -> None:
         """When the client's connection broke: uncount what it was never sent. No report has told of that."""
         if self.client is not None and is_broken(self.client):
-            unsent = self.output_octets - self.sent_octets
-            self.words[self.bytes_out] -= unsent
-            self.quota.return_unused(unsent)
+            self.spend.uncount_out(self.spend.bytes_out - self.sent_octets)
 
     def count_request(self, target: str) -> None:
         """Note where the flow goes now, and that it carried another request."""
-        self.slot.target = target
-        self.slot[meter_file.REQUESTS] += 1
-
-    def count_same_target(self) -> None:
-        """Note another request to the same target."""
+        if target != self.target:
+            self.target = self.slot.target = target
         self.slot[meter_file.REQUESTS] += 1
 
     def end(self, cause: TerminateCause) -> None:
         """Write the end into the meter file. It is reported until acknowledged, then the slot is freed."""
+        self.slot[meter_file.CAUSE] = cause
+        self.slot[meter_file.LASTED_US] = self.lasted_us
+        self.slot[meter_file.STATE] = meter_file.State.FLOW_ENDED
         self.ended = True
         self.owner = self.client = None
-        self.slot[meter_file.CAUSE] = cause
-        self.slot[meter_file.LASTED_US] = int((time.monotonic() - self.began) * 1_000_000)
-        self.slot[meter_file.STATE] = meter_file.State.FLOW_ENDED
 
 
 _OPEN = int(meter_file.State.FLOW_OPEN)
 
 
 def begin(
-    meter: meter_file.MeterFile, quota: Quota, grant: Grant, protocol: str, client: str, now_us: int
+    meter: meter_file.MeterFile,
+    spend: Spend,
+    grant: Grant,
+    protocol: str,
+    client: str,
+    now_us: int,
+    monotonic: Callable[[], float],
 ) -> Flow:
     """Open a flow in the meter file. Raises meter_file.MeterFileError when the disk is full."""
     slot = meter.claim()
@@ -128,16 +124,18 @@ def begin(
     slot.write_identity(session_id, grant.resource_id, grant.credential_id, protocol, client)
     slot[meter_file.STARTED_US] = now_us
     slot[meter_file.STATE] = _OPEN
-    return Flow(slot, quota, grant, session_id, protocol, client)
+    return Flow(slot, spend, grant, session_id, protocol, client, monotonic)
 
 
-def recover(slot: meter_file.Slot, quota: Quota, alive_us: int) -> Flow:
+def recover(slot: meter_file.Slot, quota: Quota, reactor: Reactor, alive_us: int) -> Flow:
     """Take up a flow of a process that is gone; it ended when that process was last seen alive."""
     identity = slot.read_identity()
     assert identity is not None, "damaged slots are sorted out before"
     session_id, resource_id, credential_id, protocol, client = identity
     grant = Grant(resource_id=resource_id, credential_id=credential_id)
-    flow = Flow(slot, quota, grant, session_id, protocol, client)
+    spend = Spend(quota, reactor)
+    flow = Flow(slot, spend, grant, session_id, protocol, client, reactor.monotonic)
+    flow.target = slot.target
     if slot[meter_file.STATE] == meter_file.State.FLOW_OPEN:
         slot[meter_file.CAUSE] = TerminateCause.NAS_REBOOT
         slot[meter_file.LASTED_US] = max(0, alive_us - slot[meter_file.STARTED_US])

@@ -39,10 +39,10 @@ def ended(flow: Flow, cause: TerminateCause) -> EndedFlow:
         flow.quota.resource_id,
         flow.protocol,
         flow.client_address,
-        slot.target,
+        flow.target,
         slot[meter_file.REQUESTS],
-        flow.input_octets,
-        flow.output_octets,
+        flow.spend.bytes_in,
+        flow.spend.bytes_out,
         slot[meter_file.LASTED_US],
         cause,
     )

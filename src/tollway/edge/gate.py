@@ -22,10 +22,10 @@ from tollway.edge.exits.pool import OriginPool
 from tollway.edge.flow import Flow
 from tollway.edge.pipes import Pipes
 from tollway.edge.policy import Policy, RequestContext, first_refusal
-from tollway.edge.quota import Quota
 from tollway.edge.reactor import Reactor
 from tollway.edge.refusal import Refusal
 from tollway.edge.settings import EdgeSettings
+from tollway.edge.spend import Spend
 from tollway.edge.terminate_cause import TerminateCause
 from tollway.edge.username import parse_username
 
@@ -65,7 +65,7 @@ class Gate:
         self.pipes = Pipes()
         self._credential_cache, self._charging, self._policy = credential_cache, charging, policy
         self._pool = OriginPool(reactor, settings.origin_idle_s, settings.origin_idle_limit)
-        self._resolver = Resolver(settings.name_ttl_s, settings.lookup_timeout_s)
+        self._resolver = Resolver(settings.name_ttl_s, settings.lookup_timeout_s, reactor.monotonic)
 
     def login(
         self,
@@ -104,10 +104,10 @@ class Gate:
         grant = self._credential_cache.cached(key)
         if not isinstance(grant, Grant):
             return None
-        quota = self._charging.quota_for(grant)
-        if not quota.take_exactly(bytes_in):
+        spend = self._charging.spend(grant)
+        if not spend.take_exactly(bytes_in):
             return None
-        flow = self._begin(grant, quota, protocol, client, bytes_in, 0)
+        flow = self._begin(grant, spend, protocol, client, bytes_in, 0)
         return flow if isinstance(flow, Flow) else None
 
     def open(
@@ -168,32 +168,32 @@ class Gate:
         if isinstance(result, Refusal):
             then(result)
             return
-        quota = self._charging.quota_for(result)
-        if quota.take_exactly(bytes_in + bytes_out):
-            then(self._begin(result, quota, protocol, client, bytes_in, bytes_out))
-            return
+        spend = self._charging.spend(result)
 
         def on_taken(why_not: Refusal | None) -> None:
-            then(why_not or self._begin(result, quota, protocol, client, bytes_in, bytes_out))
+            then(why_not or self._begin(result, spend, protocol, client, bytes_in, bytes_out))
 
-        quota.take_or_wait(bytes_in + bytes_out, on_taken)
+        if spend.take_exactly(bytes_in + bytes_out):
+            on_taken(None)
+        else:
+            spend.take_or_wait(bytes_in + bytes_out, on_taken)
 
     def _begin(
-        self, grant: Grant, quota: Quota, protocol: str, client: str, bytes_in: int, bytes_out: int
+        self, grant: Grant, spend: Spend, protocol: str, client: str, bytes_in: int, bytes_out: int
     ) -> Flow | Refusal:
-        """Begin a flow whose handshake was taken from the quota, if no rule objects."""
-        why_not = first_refusal(self._policy.begin, RequestContext(grant, quota))
+        """Begin a flow whose handshake may move, if no rule objects."""
+        why_not = first_refusal(self._policy.begin, RequestContext(grant, spend.quota))
         if why_not is None:
             try:
-                flow = self._charging.begin(grant, quota, protocol, client)
+                flow = self._charging.begin(grant, spend, protocol, client)
             except meter_file.MeterFileError as error:
                 _log.error("no flow can begin: %s", error)
                 why_not = refusal.OVERLOADED
             else:
-                flow.count_in(bytes_in)
-                flow.count_out(bytes_out)
+                spend.count_in(bytes_in)
+                spend.count_out(bytes_out)
                 return flow
-        quota.return_unused(bytes_in + bytes_out)
+        spend.unused(bytes_in + bytes_out)
         return why_not
 
     def _dial(

@@ -5,7 +5,6 @@ count of what was heard and said, because that is charged from the first byte on
 """
 
 import socket
-import time
 from collections.abc import Callable
 
 from tollway.edge.flow import Flow, FlowOwner
@@ -15,6 +14,7 @@ from tollway.edge.pump import CHUNK_BYTES, SCRATCH
 from tollway.edge.reactor import ERROR, FINISHED
 from tollway.edge.refusal import NO_ALLOWANCE, UNAVAILABLE, Refusal
 from tollway.edge.relay import LingeringClose, Tunnel
+from tollway.edge.spend import Spend
 from tollway.edge.terminate_cause import TerminateCause
 
 
@@ -104,7 +104,7 @@ class Handshake(FlowOwner):
         """The client was too slow, or we were."""
         if self._waiting:
             self._stop_waiting()
-            self.deadline = time.monotonic() + self.gate.settings.head_timeout_s
+            self.deadline = self.gate.reactor.monotonic() + self.gate.settings.head_timeout_s
             self.refused(UNAVAILABLE)
         else:
             self.close(TerminateCause.IDLE_TIMEOUT)
@@ -136,12 +136,10 @@ class Handshake(FlowOwner):
         self._waiting = True
 
         def on_result(result: Flow | Refusal) -> None:
-            if self.closed or not self._waiting:
+            if not self._stop_waiting():
                 if isinstance(result, Flow):
                     self.gate.close(result, TerminateCause.LOST_CARRIER)
-                return
-            self._waiting = False
-            if isinstance(result, Refusal):
+            elif isinstance(result, Refusal):
                 self.refused(result)
             else:
                 self.flow = result
@@ -159,51 +157,51 @@ class Handshake(FlowOwner):
         )
 
     def charge(self, size: int, then: Callable[[], None]) -> None:
-        """Let the flow pay for `size` bytes that were heard, then go on; or refuse."""
-        flow = self.flow
-        assert flow is not None
-        if flow.quota.take_exactly(size):
-            flow.count_in(size)
+        """Let the flow pay for `size` bytes that the client sent, then go on; or refuse."""
+        assert self.flow is not None
+        spend = self.flow.spend
+        if spend.take_exactly(size):
+            spend.count_in(size)
             then()
             return
-        self._waiting = True
 
-        def on_taken(why_not: Refusal | None) -> None:
-            if self.closed or not self._waiting:
-                if why_not is None:
-                    flow.quota.return_unused(size)
-                return
-            self._waiting = False
-            if why_not is not None:
-                self.refused(why_not)
-            else:
-                flow.count_in(size)
-                then()
+        def taken() -> None:
+            spend.count_in(size)
+            then()
 
-        flow.quota.take_or_wait(size, on_taken)
+        self._take_or_wait(size, taken)
 
     def charge_and_send(self, reply: bytes, then: Callable[[], None]) -> None:
         """Let the flow pay for a reply, send it, then go on; or refuse."""
-        flow = self.flow
-        assert flow is not None
-        if flow.quota.take_exactly(len(reply)):
-            if self._send_charged(reply, flow):
+        assert self.flow is not None
+        spend = self.flow.spend
+        if spend.take_exactly(len(reply)):
+            if self._send_charged(reply, spend):
                 then()
             return
+
+        def taken() -> None:
+            if self._send_charged(reply, spend):
+                then()
+
+        self._take_or_wait(len(reply), taken)
+
+    def _take_or_wait(self, size: int, then: Callable[[], None]) -> None:
+        """Take `size` bytes when they may move, then go on; or refuse."""
+        assert self.flow is not None
+        spend = self.flow.spend
         self._waiting = True
 
         def on_taken(why_not: Refusal | None) -> None:
-            if self.closed or not self._waiting:
+            if not self._stop_waiting():
                 if why_not is None:
-                    flow.quota.return_unused(len(reply))
-                return
-            self._waiting = False
-            if why_not is not None:
+                    spend.unused(size)
+            elif why_not is not None:
                 self.refused(why_not)
-            elif self._send_charged(reply, flow):
+            else:
                 then()
 
-        flow.quota.take_or_wait(len(reply), on_taken)
+        spend.take_or_wait(size, on_taken)
 
     def connect(self, host: str, port: int, then: Callable[[socket.socket], None]) -> None:
         """Ask the gate for a connection to the target; or refuse."""
@@ -237,8 +235,8 @@ class Handshake(FlowOwner):
     def send_and_close(self, reply: bytes, why: Refusal) -> None:
         """Say why not and close. The flow pays if it can; without a flow or a quota it is free."""
         flow = self.flow
-        if flow is not None and flow.quota.take_exactly(len(reply)):
-            sent = self._send_charged(reply, flow)
+        if flow is not None and flow.spend.take_unthrottled(len(reply)):
+            sent = self._send_charged(reply, flow.spend)
         else:
             sent = self.send(reply)
         if sent:
@@ -282,19 +280,22 @@ class Handshake(FlowOwner):
             self.gate.close(self.flow, cause)
         return True
 
-    def _send_charged(self, reply: bytes, flow: Flow) -> bool:
-        """Send a reply that was taken from the quota, and count it."""
+    def _send_charged(self, reply: bytes, spend: Spend) -> bool:
+        """Send a reply whose bytes were taken, and count it."""
         if not self.send(reply):
-            flow.quota.return_unused(len(reply))
+            spend.unused(len(reply))
             return False
-        flow.count_out(len(reply))
+        spend.count_out(len(reply))
         return True
 
-    def _stop_waiting(self) -> None:
+    def _stop_waiting(self) -> bool:
+        """Wait no longer; tell whether anything was waited for, so that an answer still matters."""
+        waited = self._waiting and not self.closed
         self._waiting = False
         if self._opening is not None:
             self._opening.abandon()
             self._opening = None
+        return waited
 
 
 def _cause(why: Refusal) -> TerminateCause:

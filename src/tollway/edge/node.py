@@ -12,6 +12,7 @@ glibc otherwise maps and unmaps memory for each large read.
 import asyncio
 import logging
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,15 +56,24 @@ class Edge:
     """One edge worker. `node` names it to the access service and must be its own; `data` holds its meter file."""
 
     def __init__(
-        self, settings: EdgeSettings, access: "AccessAsyncStub", clock: Clock, node: str, data: Path
+        self,
+        settings: EdgeSettings,
+        access: "AccessAsyncStub",
+        clock: Clock,
+        node: str,
+        data: Path,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings, self._clock, self._node = settings, clock, node
         self._access = AccessClient(access, node)
         self._access.on_change = self._apply
         self._meter = MeterFile(data / f"{node}.meter")
-        self._reactor = Reactor()
+        self._reactor = Reactor(monotonic)
         self._credential_cache = CredentialCache(
-            access=self._access, clock=clock, failed_ttl_s=settings.failed_login_cache_s
+            access=self._access,
+            clock=clock,
+            failed_ttl_s=settings.failed_login_cache_s,
+            monotonic=self._reactor.monotonic,
         )
         self._charging = ChargingRegistry(
             access=self._access,

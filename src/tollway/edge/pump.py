@@ -13,9 +13,9 @@ import os
 import socket
 from typing import Protocol
 
-from tollway.edge.flow import Flow
 from tollway.edge.pipes import Pipe, Pipes
 from tollway.edge.reactor import Reactor
+from tollway.edge.spend import Spend
 
 CHUNK_BYTES = 64 * 1024
 SCRATCH = memoryview(bytearray(CHUNK_BYTES))  # filled and emptied within one turn of one pump
@@ -51,7 +51,6 @@ class Pump:
         "armed",
         "done",
         "eof",
-        "flow",
         "held",
         "initial_data",
         "is_upload",
@@ -66,6 +65,7 @@ class Pump:
         "rest",
         "sink",
         "source",
+        "spend",
         "splicing",
         "stopping",
         "waiting",
@@ -75,7 +75,7 @@ class Pump:
     def __init__(  # noqa: PLR0913  two ends and what stands between them
         self,
         owner: PumpOwner,
-        flow: Flow,
+        spend: Spend,
         source: socket.socket,
         sink: socket.socket,
         reactor: Reactor,
@@ -85,7 +85,7 @@ class Pump:
         initial_data: bytes = b"",
         left: int = -1,
     ) -> None:
-        self.owner, self.flow, self.reactor, self.pipes = owner, flow, reactor, pipes
+        self.owner, self.spend, self.reactor, self.pipes = owner, spend, reactor, pipes
         self.source, self.sink, self.is_upload = source, sink, is_upload
         self.initial_data = initial_data  # bytes that were read before the pump began; not counted yet
         self.left = left  # how many more to move; -1: until the source ends
@@ -128,7 +128,7 @@ class Pump:
         """Stop for good. What was taken and never reached the client is given back."""
         self.done = True
         if self.held and not self.is_upload:
-            self.flow.quota.return_unused(self.held)
+            self.spend.unused(self.held)
         if self.pipe is not None:
             self.pipes.drop(self.pipe)
             self.pipe = None
@@ -146,15 +146,15 @@ class Pump:
         try:
             got = self.source.recv_into(SCRATCH, size)
         except BlockingIOError:
-            self._give(size)
+            self.spend.unused(size)
             self.readable = False
             return False
         except OSError:
-            self._give(size)
+            self.spend.unused(size)
             self.owner.source_lost(self)
             return False
         if got < size:
-            self._give(size - got)
+            self.spend.unused(size - got)
             if not self.peer_finished:
                 self.readable = (
                     False  # a short read has emptied the socket; the next event says when to go on
@@ -183,17 +183,17 @@ class Pump:
         try:
             got = os.splice(self.source.fileno(), pipe.inlet, size, flags=_FLAGS)
         except BlockingIOError:
-            self._give(size)
+            self.spend.unused(size)
             pipes.release(pipe)
             self.readable = False
             return False
         except OSError:
-            self._give(size)
+            self.spend.unused(size)
             pipes.release(pipe)
             self.owner.source_lost(self)
             return False
         if got < size:
-            self._give(size - got)
+            self.spend.unused(size - got)
         if got:
             self.pipe = pipe
             self._count(got)
@@ -208,8 +208,7 @@ class Pump:
         if self.left > 0:
             self.left -= got
         if self.is_upload:
-            flow = self.flow
-            flow.words[flow.bytes_in] += got
+            self.spend.count_in(got)
 
     def _write(self) -> bool:
         """Write what is held; tell whether to go on."""
@@ -225,8 +224,7 @@ class Pump:
             self.owner.sink_lost(self)
             return False
         if put and not self.is_upload:
-            flow = self.flow
-            flow.words[flow.bytes_out] += put
+            self.spend.count_out(put)
         self.held -= put
         if self.held:
             self._keep(put)
@@ -252,30 +250,15 @@ class Pump:
     # ── what may be moved ───────────────────────────────────────────────────────────────────────────
 
     def _take(self, want: int) -> int:
-        """Take up to `want` bytes from throttle and quota; 0 means that this pump waits or is over."""
+        """Take up to `want` bytes; 0 means that this pump waits or is over."""
         if 0 < self.left < want:
             want = self.left
-        quota = self.flow.quota
-        bucket = quota.bucket
-        if bucket is not None:
-            want = bucket.take(want)
-            if not want:
-                self.waiting = True
-                self.reactor.call_later(bucket.wait_s(), self.resume)
-                return 0
-        size = quota.take(want)
-        if bucket is not None and size < want:
-            bucket.return_unused(want - size)
+        spend = self.spend
+        size = spend.take(want)
         if not size:
-            if quota.exhausted:
+            if spend.exhausted:
                 self.owner.quota_exhausted(self)
             else:
                 self.waiting = True
-                quota.wait(self.resume)
+                spend.wait(self.resume)
         return size
-
-    def _give(self, unused: int) -> None:
-        quota = self.flow.quota
-        quota.return_unused(unused)
-        if quota.bucket is not None:
-            quota.bucket.return_unused(unused)

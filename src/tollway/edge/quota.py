@@ -15,7 +15,6 @@ because what all leases granted is never less than what was taken.
 
 import asyncio
 import logging
-import time
 from collections import deque
 from collections.abc import Callable
 from math import inf
@@ -37,9 +36,8 @@ class Lease:
 
     __slots__ = ("id", "reported_at", "slot")
 
-    def __init__(self, lease_id: str, slot: meter_file.Slot) -> None:
-        self.id, self.slot = lease_id, slot
-        self.reported_at = time.monotonic()
+    def __init__(self, lease_id: str, slot: meter_file.Slot, now: float) -> None:
+        self.id, self.slot, self.reported_at = lease_id, slot, now
 
     @property
     def unsettled(self) -> int:
@@ -75,7 +73,7 @@ class Quota:
         self._unreachable = False
         self._waiting: list[Callable[[], None]] = []
         self._granted = 0
-        self._asked_at = time.monotonic()
+        self._asked_at = reactor.monotonic()
         self._spent_when_asked = 0
 
     # ── the hot path ────────────────────────────────────────────────────────────────────────────────
@@ -110,6 +108,11 @@ class Quota:
         return self._exhausted
 
     @property
+    def asking(self) -> bool:
+        """Whether a lease is on its way."""
+        return self._request is not None
+
+    @property
     def idle(self) -> bool:
         """Whether nobody uses it: no live flow, no login that waits, no lease on its way."""
         return not (self.live_flows or self._waiting or self._request)
@@ -138,7 +141,7 @@ class Quota:
         if not rate_bytes_s:
             self.bucket = None
         elif self.bucket is None:
-            self.bucket = TokenBucket(rate_bytes_s)
+            self.bucket = TokenBucket(rate_bytes_s, self._reactor.monotonic)
         elif self.bucket.rate_bytes_s != rate_bytes_s:
             self.bucket.change(rate_bytes_s)
 
@@ -167,7 +170,7 @@ class Quota:
 
     def _want(self) -> int:
         """Return what should last `lease_span_s` at the rate since the last ask."""
-        now, spent = time.monotonic(), self._granted - self.available
+        now, spent = self._reactor.monotonic(), self._granted - self.available
         rate = (spent - self._spent_when_asked) / max(now - self._asked_at, 0.001)
         self._asked_at, self._spent_when_asked = now, spent
         wanted = int(rate * self._settings.lease_span_s)
@@ -183,10 +186,10 @@ class Quota:
             self._on_answer(0)
             return
         # In the meter file before it is asked for, so that a kill in between leaves no reservation behind.
-        lease = Lease(new_id("hld"), slot)
+        asked_at = self._reactor.monotonic()
+        lease = Lease(new_id("hld"), slot, asked_at)
         slot.write_identity(lease.id, self.resource_id, "", "lease", "")
         slot[meter_file.STATE] = meter_file.State.LEASE_ASKED
-        asked_at = time.monotonic()
         answer = await self._access.lease(self.resource_id, lease.id, want, self._on_unavailable)
         granted = answer.granted_units
         if granted:

@@ -45,7 +45,7 @@ class Watcher(Protocol):
 
 
 class HasDeadline(Protocol):
-    """Something that must have moved by `deadline` (a moment of `time.monotonic()`)."""
+    """Something that must have moved by `deadline` (a moment of the reactor's monotonic clock)."""
 
     @property
     def deadline(self) -> float:
@@ -58,10 +58,11 @@ class HasDeadline(Protocol):
 
 
 class Reactor:
-    """One epoll set, the watchers of its files, the deadlines of its connections."""
+    """One epoll set, the watchers of its files, the deadlines of its connections by `monotonic`."""
 
-    def __init__(self) -> None:
-        self.now = time.monotonic()
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.monotonic = monotonic
+        self.now = monotonic()
         self._epoll = select.epoll()
         self._watchers: dict[int, Watcher] = {}
         self._timed: set[HasDeadline] = set()
@@ -181,12 +182,12 @@ class Reactor:
             os.close(sock.detach())
 
     def _sweep(self) -> None:
-        self.now = time.monotonic()
+        self.now = self.monotonic()
         self._sweeper = self._loop.call_later(_SWEEP_S, self._sweep)
         self._expire()
 
     def _look_at_the_clock(self) -> None:
-        before, self.now = self.now, time.monotonic()
+        before, self.now = self.now, self.monotonic()
         if self.now - before > _STOPPED_S:
             self._expire()  # what is over by now must not move another byte
 

@@ -50,8 +50,12 @@ class Tunnel(FlowOwner):
         self.client_fd = client.fileno()
         self.patience_s = gate.settings.idle_timeout_s
         reactor, pipes = gate.reactor, gate.pipes
-        self.up = Pump(self, flow, client, origin, reactor, pipes, is_upload=True, initial_data=early_up)
-        self.down = Pump(self, flow, origin, client, reactor, pipes, is_upload=False, initial_data=early_down)
+        self.up = Pump(
+            self, flow.spend, client, origin, reactor, pipes, is_upload=True, initial_data=early_up
+        )
+        self.down = Pump(
+            self, flow.spend, origin, client, reactor, pipes, is_upload=False, initial_data=early_down
+        )
         self.deadline = reactor.now + self.patience_s
         flow.owner = self
         reactor.transfer(client, self)

@@ -17,8 +17,7 @@ where the operator finds it (`quarantine`).
 
 import asyncio
 import logging
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import inf
 
 from tollway.contracts.access_pb2 import (
@@ -55,8 +54,9 @@ class UsageReporter:
         meter: meter_file.MeterFile,
         quarantine: Quarantine,
         settings: EdgeSettings,
+        monotonic: Callable[[], float],
     ) -> None:
-        self.quota = quota
+        self.quota, self._monotonic = quota, monotonic
         self.flows: dict[str, Flow] = {}  # live ones, and ended ones until they are settled
         self._access, self._meter = access, meter
         self._quarantine, self._settings = quarantine, settings
@@ -102,8 +102,8 @@ class UsageReporter:
 
     async def _linger(self) -> None:
         """Wait whether another flow comes before the leases are given back."""
-        until = time.monotonic() + self._settings.lease_idle_s
-        while self.quota.idle and time.monotonic() < until:  # noqa: ASYNC110  woken by nobody
+        until = self._monotonic() + self._settings.lease_idle_s
+        while self.quota.idle and self._monotonic() < until:  # noqa: ASYNC110  woken by nobody
             await asyncio.sleep(min(0.2, self._settings.lease_idle_s))
 
     async def settle(self) -> None:
@@ -112,7 +112,7 @@ class UsageReporter:
             await self._deliver(report)
         touch_s = min(self._settings.lease_keepalive_s, self.quota.valid_s / _CONTACTS)
         for lease in tuple(self.quota.leases):
-            if time.monotonic() - lease.reported_at > touch_s and not self.quota.closing:
+            if self._monotonic() - lease.reported_at > touch_s and not self.quota.closing:
                 await self._deliver(self._make_report(lease, []))
 
     async def close(self) -> None:
@@ -136,7 +136,7 @@ class UsageReporter:
         except meter_file.MeterFileError as error:
             _log.error("%d flows stay in the meter file until the next start: %s", len(self.flows), error)
             return
-        lease = Lease(new_id("hld"), slot)
+        lease = Lease(new_id("hld"), slot, self._monotonic())
         slot.write_identity(lease.id, self.quota.resource_id, "", "lease", "")
         slot[meter_file.STATE] = meter_file.State.LEASE_ASKED
         self.quota.leases.append(lease)
@@ -174,7 +174,7 @@ class UsageReporter:
         service = lease.unsettled if len(quota.leases) > 1 else _BOUNDLESS
         figures: list[_Figures] = []
         for flow in self.flows.values():
-            words, at = flow.words, flow.slot.at
+            words, at = flow.slot.words, flow.slot.at
             octets_in, octets_out = words[at + meter_file.SETTLED_IN], words[at + meter_file.SETTLED_OUT]
             more_in, more_out = words[at + meter_file.INPUT] - octets_in, flow.sent_octets - octets_out
             if not (more_in or more_out or flow.ended):
@@ -219,9 +219,6 @@ class UsageReporter:
 
     def _record(self, flow: Flow, octets_in: int, octets_out: int, *, final: bool) -> AccountingRecord:
         slot = flow.slot
-        lasted_us = (
-            slot[meter_file.LASTED_US] if flow.ended else int((time.monotonic() - flow.began) * 1_000_000)
-        )
         return AccountingRecord(
             session_id=flow.session_id,
             status=STATUS_TYPE_STOP if final else STATUS_TYPE_INTERIM_UPDATE,
@@ -229,10 +226,10 @@ class UsageReporter:
             credential_id=flow.grant.credential_id,
             protocol=flow.protocol,
             client_address=flow.client_address,
-            target=slot.target,
+            target=flow.target,
             input_octets=octets_in,
             output_octets=octets_out,
-            session_time_us=lasted_us,
+            session_time_us=flow.lasted_us,
             started_at_us=slot[meter_file.STARTED_US],
             terminate_cause=TerminateCause(slot[meter_file.CAUSE]).label if final else "",
             sequence=slot[meter_file.SEQUENCE],
@@ -243,7 +240,7 @@ class UsageReporter:
 
     async def _deliver(self, report: "_Report") -> None:
         """Send until acknowledged, then write that into the meter file and free what is over."""
-        asked_at = time.monotonic()
+        asked_at = self._monotonic()
         try:
             answer = await self._access.report(report.request)
         except POINTLESS as problem:
@@ -254,7 +251,7 @@ class UsageReporter:
             METRICS.shortfall_bytes += answer.shortfall_units
             _log.error("%d bytes of %s were not covered", answer.shortfall_units, self.quota.resource_id)
         lease = report.lease
-        lease.reported_at = time.monotonic()
+        lease.reported_at = self._monotonic()
         for flow in report.flows:
             slot = flow.slot
             slot[meter_file.SETTLED_IN], slot[meter_file.SETTLED_OUT] = _pending(slot)

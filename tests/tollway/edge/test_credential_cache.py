@@ -1,8 +1,11 @@
 """Logins: asked once, remembered as long as allowed, forgotten when something changes."""
 
 import asyncio
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+from tests.kit.clock import FakeMonotonic
 from tests.kit.edges import until, world
 from tests.kit.fake_access import FakeAccess
 from tollway.contracts.access_pb2 import Change, Grant
@@ -12,21 +15,22 @@ from tollway.edge.credential_cache import AuthResult, CredentialCache, affects
 from tollway.fabric.clock import SystemClock
 
 
-def logins(access: FakeAccess, failed_ttl_s: float = 5.0) -> CredentialCache:
-    made = CredentialCache(
-        access=AccessClient(access.stub(), "edge-1"), clock=SystemClock(), failed_ttl_s=failed_ttl_s
-    )
+def make_cache(
+    access: FakeAccess, failed_ttl_s: float = 5.0, monotonic: Callable[[], float] = time.monotonic
+) -> CredentialCache:
+    client = AccessClient(access.stub(), "edge-1")
+    made = CredentialCache(access=client, clock=SystemClock(), failed_ttl_s=failed_ttl_s, monotonic=monotonic)
     made.open = True
     return made
 
 
-async def on_result(by: CredentialCache, login: str = "alice", secret: str = "s3cret") -> AuthResult:
+async def ask(cache: CredentialCache, login: str = "alice", secret: str = "s3cret") -> AuthResult:
     results: list[AuthResult] = []
-    key = by.key(login, secret)
-    cached = by.cached(key)
+    key = cache.key(login, secret)
+    cached = cache.cached(key)
     if cached is not None:
         return cached
-    by.lookup(key, login, secret, "http", "192.0.2.1:1", results.append)
+    cache.lookup(key, login, secret, "http", "192.0.2.1:1", results.append)
     await until(lambda: results)
     return results[0]
 
@@ -39,89 +43,90 @@ def some_access(**more: float) -> FakeAccess:
 
 async def test_a_login_is_asked_once_and_then_answered_at_once() -> None:
     access = some_access()
-    by = logins(access)
-    first = await on_result(by)
+    cache = make_cache(access)
+    first = await ask(cache)
     assert isinstance(first, Grant)
-    assert by.cached(by.key("alice", "s3cret")) == first
-    assert by.cached(by.key("alice", "s3cre")) is None
+    assert cache.cached(cache.key("alice", "s3cret")) == first
+    assert cache.cached(cache.key("alice", "s3cre")) is None
     assert access.authentications == 1
 
 
 async def test_many_at_once_are_one_question() -> None:
     access = some_access(delay_s=0.02)
-    by = logins(access)
-    results = await asyncio.gather(*(on_result(by) for _ in range(50)))
+    cache = make_cache(access)
+    results = await asyncio.gather(*(ask(cache) for _ in range(50)))
     assert all(result == results[0] for result in results)
     assert access.authentications == 1
 
 
 async def test_a_verdict_is_remembered_no_longer_than_allowed() -> None:
-    access = some_access(cache_s=0.05)
-    by = logins(access)
-    await on_result(by)
-    await on_result(by)
+    access, clock = some_access(cache_s=60), FakeMonotonic()
+    cache = make_cache(access, monotonic=clock)
+    await ask(cache)
+    clock.advance(59)
+    await ask(cache)
     assert access.authentications == 1
-    await asyncio.sleep(0.1)
-    await on_result(by)
+    clock.advance(2)
+    await ask(cache)
     assert access.authentications == 2
 
 
 async def test_wrong_credentials_are_remembered_for_a_moment_only() -> None:
-    access = some_access()
-    by = logins(access, failed_ttl_s=0.05)
-    assert await on_result(by, secret="wrong") is refusal.BAD_CREDENTIALS
-    assert await on_result(by, secret="wrong") is refusal.BAD_CREDENTIALS
+    access, clock = some_access(), FakeMonotonic()
+    cache = make_cache(access, failed_ttl_s=2, monotonic=clock)
+    assert await ask(cache, secret="wrong") is refusal.BAD_CREDENTIALS
+    assert await ask(cache, secret="wrong") is refusal.BAD_CREDENTIALS
     assert access.authentications == 1
-    assert isinstance(await on_result(by), Grant)
-    await asyncio.sleep(0.1)
-    await on_result(by, secret="wrong")
+    assert isinstance(await ask(cache), Grant)
+    clock.advance(2.1)
+    await ask(cache, secret="wrong")
     assert access.authentications == 3
 
 
 async def test_that_the_service_is_away_is_not_remembered() -> None:
     access = some_access()
-    by = logins(access)
+    cache = make_cache(access)
     access.unavailable = True
-    assert await on_result(by) is refusal.UNAVAILABLE
+    assert await ask(cache) is refusal.UNAVAILABLE
     access.unavailable = False
-    assert isinstance(await on_result(by), Grant)
+    assert isinstance(await ask(cache), Grant)
 
 
 async def test_nobody_is_let_in_before_the_node_is_known() -> None:
-    by = logins(some_access())
-    by.open = False
-    assert await on_result(by) is refusal.UNAVAILABLE
+    cache = make_cache(some_access())
+    cache.open = False
+    assert await ask(cache) is refusal.UNAVAILABLE
 
 
 async def test_a_change_forgets_whom_it_touches() -> None:
     access = some_access()
     access.add("bob", "b0b")
-    by = logins(access)
-    await on_result(by)
-    await on_result(by, "bob", "b0b")
-    by.invalidate(Change(sequence=1, kind="policy_changed", resource_id="res_alice"))
-    await on_result(by, "bob", "b0b")
+    cache = make_cache(access)
+    await ask(cache)
+    await ask(cache, "bob", "b0b")
+    cache.invalidate(Change(sequence=1, kind="policy_changed", resource_id="res_alice"))
+    await ask(cache, "bob", "b0b")
     assert access.authentications == 2
-    await on_result(by)
+    await ask(cache)
     assert access.authentications == 3
 
 
 async def test_an_answer_that_a_change_overtook_is_asked_for_again() -> None:
     access = some_access(delay_s=0.05)
-    by = logins(access)
-    asking = asyncio.ensure_future(on_result(by))
+    cache = make_cache(access)
+    asking = asyncio.ensure_future(ask(cache))
     await asyncio.sleep(0.07)
-    asking2 = asyncio.ensure_future(on_result(by, secret="wrong"))
+    asking2 = asyncio.ensure_future(ask(cache, secret="wrong"))
     await asyncio.sleep(0.02)
     await asking
-    by.invalidate(Change(sequence=1, kind="user_suspended", user_id="usr_alice"))
+    cache.invalidate(Change(sequence=1, kind="user_suspended", user_id="usr_alice"))
     access.resources["res_alice"].active = False
     assert await asking2 is refusal.BAD_CREDENTIALS
 
-    overtaken = asyncio.ensure_future(on_result(by))
+    overtaken = asyncio.ensure_future(ask(cache))
     access.resources["res_alice"].active = True
     await asyncio.sleep(0.02)
-    by.invalidate(Change(sequence=2, kind="user_suspended", user_id="usr_alice"))
+    cache.invalidate(Change(sequence=2, kind="user_suspended", user_id="usr_alice"))
     await asyncio.sleep(0.04)
     access.resources["res_alice"].active = False
     assert await overtaken is refusal.INACTIVE
@@ -129,16 +134,16 @@ async def test_an_answer_that_a_change_overtook_is_asked_for_again() -> None:
 
 async def test_a_flood_of_guesses_does_not_queue_up_without_end() -> None:
     access = some_access(delay_s=0.05)
-    by = logins(access)
-    results = await asyncio.gather(*(on_result(by, secret=f"guess{n}") for n in range(400)))
+    cache = make_cache(access)
+    results = await asyncio.gather(*(ask(cache, secret=f"guess{n}") for n in range(400)))
     assert results.count(refusal.BAD_CREDENTIALS) == 256
     assert results.count(refusal.UNAVAILABLE) == 144
 
 
 async def test_no_secret_stays_in_memory() -> None:
-    by = logins(some_access())
-    await on_result(by)
-    assert b"s3cret" not in repr(vars(by)).encode()
+    cache = make_cache(some_access())
+    await ask(cache)
+    assert b"s3cret" not in repr(vars(cache)).encode()
 
 
 def test_the_most_particular_id_decides_whom_a_change_touches() -> None:

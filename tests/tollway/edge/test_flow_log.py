@@ -15,9 +15,9 @@ async def test_a_line_says_who_moved_how_much_and_why_it_ended(tmp_path: Path) -
         log = here.charging.flow_log
         log.open()
         flow = here.flow()
-        flow.slot.target = "example.com:443"
-        flow.count_in(70)
-        flow.count_out(30)
+        flow.count_request("example.com:443")
+        flow.spend.count_in(70)
+        flow.spend.count_out(30)
         here.charging.end(flow, TerminateCause.QUOTA)
         log.close()
     (line,) = [json.loads(line) for line in (tmp_path / "flows.log").read_text().splitlines()]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.clock import FakeMonotonic
 from tests.kit.edges import Client, World, echo, flood, pattern, running_edge, until, web, world
 from tests.kit.fake_access import FakeAccess
 from tests.tollway.edge.test_guard import own_addresses
@@ -354,17 +355,17 @@ async def test_flows_that_hear_of_a_stop_by_a_lease_end_for_that_reason(
 
 async def test_an_edge_that_was_stopped_for_too_long_moves_not_a_byte_more(tmp_path: Path) -> None:
     """SIGSTOP, a sleeping laptop: the service has given the leases back to the customer meanwhile."""
-    access = FakeAccess(valid_us=1_000_000)
+    access, clock = FakeAccess(valid_us=60_000_000), FakeMonotonic(runs=True)
     access.add()
-    async with world(tmp_path, flood, access) as here:
+    async with world(tmp_path, flood, access, monotonic=clock) as here:
         client = await here.tunnel()
         reading = asyncio.ensure_future(client.rest())
-        await asyncio.sleep(0.2)
         (flow,) = here.edge._charging.live_flows()
-        moved = flow.input_octets + flow.output_octets
-        time.sleep(2.5)  # everything stands still
-        access.take_back()
-        assert not access.held()
+        await until(lambda: flow.spend.bytes_out > MB)
+        moved = flow.spend.bytes_in + flow.spend.bytes_out
+        clock.advance(62)  # nothing ran in between, as for a process that stood still
+        for lease in access.leases.values():
+            lease.released = True
         await reading
         await here.settled()
         assert access.used() == moved

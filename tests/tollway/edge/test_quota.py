@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.clock import FakeMonotonic
 from tests.kit.edges import until
 from tests.kit.fake_access import FakeAccess
 from tests.kit.quotas import bench
@@ -53,23 +54,22 @@ async def test_more_is_asked_for_at_half(tmp_path: Path, access: FakeAccess) -> 
         quota.take(1)
         await until(lambda: quota.available)
         quota.take(127 * KIB)
-        await asyncio.sleep(0.02)
-        assert len(access.leases) == 1
+        assert not quota.asking
         quota.take(2 * KIB)
         await until(lambda: len(access.leases) == 2)
         await until(lambda: quota.available > 256 * KIB)
 
 
 async def test_a_lease_grows_with_the_rate_and_has_a_limit(tmp_path: Path, access: FakeAccess) -> None:
-    async with bench(tmp_path, access, lease_span_s=10) as here:
+    clock = FakeMonotonic()
+    async with bench(tmp_path, access, monotonic=clock, lease_span_s=10) as here:
         quota = here.flow().quota
         quota.take(1)
         await until(lambda: quota.available)
-        await asyncio.sleep(0.2)
-        quota.take(200 * KIB)  # in about 0.2 s: 10 s of that are some 10 MiB, less on a slow machine
+        clock.advance(0.2)
+        quota.take(200 * KIB)  # in 0.2 s: 10 s of that are 10,000 KiB
         await until(lambda: len(access.leases) == 2)
-        second = list(access.leases.values())[1].granted
-        assert 256 * KIB < second < 20 * KIB * KIB
+        assert abs(list(access.leases.values())[1].granted - 10_000 * KIB) < 100
         quota.take(10**9)
         await until(lambda: len(access.leases) == 3)
         assert list(access.leases.values())[2].granted == 64 * KIB * KIB
@@ -154,7 +154,7 @@ async def test_leases_that_the_access_service_gave_up_for_lost_are_not_spent(tmp
         quota.take(1)
         await until(lambda: quota.available)
         access.unavailable = True
-        flow.count_in(quota.take(1_000))
+        flow.spend.count_in(quota.take(1_000))
         await until(lambda: quota.closing)
         assert here.quota() is not quota
         here.charging.end(flow, TerminateCause.NAS_ERROR)
@@ -176,7 +176,7 @@ async def test_short_leases_are_kept_alive_while_nothing_moves(tmp_path: Path) -
         access.take_back()
         assert access.held()
         assert not quota.closing
-        flow.count_in(quota.take(100))
+        flow.spend.count_in(quota.take(100))
         here.charging.end(flow, TerminateCause.USER_REQUEST)
         await until(lambda: access.used() == 100)
         assert access.overdrawn == 0
@@ -193,7 +193,7 @@ async def test_a_lease_that_was_taken_back_is_not_spent_any_further(tmp_path: Pa
         await until(lambda: quota.available)
         for lease in access.leases.values():
             lease.released = True
-        flow.count_in(quota.take(1_000))
+        flow.spend.count_in(quota.take(1_000))
         await until(lambda: quota.closing)
         assert quota.take(1) == 0
         answers: list[Refusal | None] = []

@@ -51,7 +51,7 @@ async def play(here: Bench, steps: list[Step]) -> int:
             taken = quota.take(size)
             used = taken // 2 if action == "unused" else taken
             quota.return_unused(taken - used)
-            (flow.count_in if action == "up" else flow.count_out)(used)
+            (flow.spend.count_in if action == "up" else flow.spend.count_out)(used)
             moved += used
     for flow in flows:
         here.charging.end(flow, TerminateCause.USER_REQUEST)
@@ -117,14 +117,14 @@ async def test_an_active_flow_is_reported_at_intervals_with_growing_figures(tmp_
         quota = here.quota()
         quota.take(0)
         await until(lambda: quota.available)
-        flow.count_in(quota.take(10))
+        flow.spend.count_in(quota.take(10))
         await until(lambda: access.used() == 10)
         usage = access.usage[flow.session_id]
         assert (usage.stops, usage.sequence) == (0, 1)
         reports = access.reports
         await asyncio.sleep(0.2)
         assert access.reports == reports  # nothing new, nothing said
-        flow.count_out(quota.take(5))
+        flow.spend.count_out(quota.take(5))
         await until(lambda: access.used() == 15)
         assert usage.sequence == 2
         here.charging.end(flow, TerminateCause.IDLE_TIMEOUT)
@@ -184,7 +184,7 @@ async def test_flows_whose_lease_is_missing_are_settled_on_another(tmp_path: Pat
         quota = here.quota()
         quota.take(0)
         await until(lambda: quota.available)
-        flow.count_in(quota.take(70))
+        flow.spend.count_in(quota.take(70))
         here.meter.free(quota.leases[0].slot)
     async with bench(tmp_path, access) as here:
         assert here.charging.recover(0) == 1
@@ -201,8 +201,8 @@ async def test_damaged_slots_are_dropped_and_the_others_settled(tmp_path: Path) 
         quota = here.quota()
         quota.take(0)
         await until(lambda: quota.available)
-        good.count_in(quota.take(70))
-        bad.count_in(quota.take(7))
+        good.spend.count_in(quota.take(70))
+        bad.spend.count_in(quota.take(7))
         bad.slot[meter_file.CHECKSUM] ^= 1
         nonsense = here.meter.claim()
         nonsense.write_identity("flw_x", "res_alice", "crd_alice", "http", "")
@@ -227,7 +227,7 @@ async def a_book_of_three_flows(folder: Path, access: FakeAccess) -> list[str]:
         quota.take(0)
         await until(lambda: quota.available)
         for number, flow in enumerate(flows, 1):
-            flow.count_in(quota.take(1_000 * number))
+            flow.spend.count_in(quota.take(1_000 * number))
     return [flow.session_id for flow in flows]
 
 
@@ -330,8 +330,8 @@ async def test_a_live_flow_that_is_refused_for_ever_is_ended_and_no_other(tmp_pa
         quota.take(0)
         await until(lambda: quota.available)
         access.refusals[bad.session_id] = Invalid("wrong")
-        bad.count_in(quota.take(10))
-        good.count_in(quota.take(20))
+        bad.spend.count_in(quota.take(10))
+        good.spend.count_in(quota.take(20))
         await until(lambda: access.used() == 20 and bad.ended)
         assert not good.ended
         assert (kept_aside(tmp_path)[0]["terminate_cause"], quota.closing) == ("NAS-Error", False)
@@ -364,6 +364,6 @@ async def test_a_service_that_has_forgotten_the_node_is_told_of_it_again(tmp_pat
         await until(lambda: quota.available)
         assert access.nodes == ["edge-1"]
         access.unknown = True
-        flow.count_in(quota.take(50))
+        flow.spend.count_in(quota.take(50))
         await until(lambda: access.used() == 50)
         assert access.nodes == ["edge-1"] * 2

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import errno
 import socket
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -34,7 +33,8 @@ _OF_ERROR = {
 class Resolver:
     """Resolves names, each once at a time, and remembers the answers for a little while."""
 
-    def __init__(self, ttl_s: float, timeout_s: float) -> None:
+    def __init__(self, ttl_s: float, timeout_s: float, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
         self._ttl_s, self._timeout_s = ttl_s, timeout_s
         self._cached: dict[str, tuple[float, Addresses | Refusal]] = {}
         self._asked: dict[str, list[Callable[[Addresses | Refusal], None]]] = {}
@@ -48,7 +48,7 @@ class Resolver:
     def cached(self, host: str) -> Addresses | Refusal | None:
         """Return what is remembered of a name, or the address if it is one; None when it must be looked up."""
         cached = self._cached.get(host)
-        if cached is not None and cached[0] > time.monotonic():
+        if cached is not None and cached[0] > self._monotonic():
             return cached[1]
         if _is_address(host):
             self._remember(host, (host,), 86_400)
@@ -96,7 +96,7 @@ class Resolver:
     def _remember(self, host: str, answer: Addresses | Refusal, ttl_s: float) -> None:
         if len(self._cached) >= _NAMES:
             del self._cached[next(iter(self._cached))]
-        self._cached[host] = (time.monotonic() + ttl_s, answer)
+        self._cached[host] = (self._monotonic() + ttl_s, answer)
 
 
 def _tell(loop: asyncio.AbstractEventLoop, call: Callable[[str], None], customer: str) -> None:
@@ -124,7 +124,7 @@ class Dial:
         self._reactor, self._addresses, self._port, self._then = reactor, addresses, port, then
         self._next = 0
         self._sock: socket.socket | None = None
-        self.deadline = time.monotonic() + timeout_s
+        self.deadline = reactor.monotonic() + timeout_s
         reactor.add_deadline(self)
         self._dial(refusal.UNREACHABLE)
 

@@ -5,7 +5,6 @@ says anything on an idle connection, or closes it, is taken out at once.
 """
 
 import socket
-import time
 
 from tollway.edge.reactor import READABLE, Reactor
 
@@ -34,7 +33,7 @@ class OriginPool:
         if self._count >= self._limit:
             self._reactor.close(sock)
             return
-        connection = _Idle(self, key, sock, time.monotonic() + self._idle_s)
+        connection = _Idle(self, key, sock, self._reactor.monotonic() + self._idle_s)
         self._idle.setdefault(key, []).append(connection)
         self._count += 1
         self._reactor.transfer_and_rearm(sock, connection)

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,7 +36,7 @@ def lookup(names: Resolver, answers: Answers, host: str, customer: str) -> None:
 
 
 async def test_one_customer_s_names_that_nobody_answers_hold_up_nobody_else(stuck: threading.Event) -> None:
-    names, answers = Resolver(ttl_s=60, timeout_s=0.05), Answers()
+    names, answers = Resolver(60, 0.05, time.monotonic), Answers()
     for number in range(20):
         lookup(names, answers, f"{number}.slow.test", "usr_greedy")
     assert list(answers.values()) == [refusal.OVERLOADED] * 4
@@ -61,7 +62,7 @@ async def test_one_customer_s_names_that_nobody_answers_hold_up_nobody_else(stuc
 
 
 async def test_a_name_is_asked_about_once_and_remembered(stuck: threading.Event) -> None:
-    names = Resolver(ttl_s=60, timeout_s=5)
+    names = Resolver(60, 5, time.monotonic)
     found: list[Addresses | Refusal] = []
     for _ in range(3):
         names.lookup("one.slow.test", "usr_a", found.append)

@@ -154,8 +154,8 @@ class Exchange:
         self.response.expect(head)
         self._touch()
         here = head.framing is Framing.LENGTH and len(leftover) >= head.length
-        if here and self.flow.quota.take_exactly(head.length):
-            self.flow.count_in(head.length)
+        if here and self.flow.spend.take_exactly(head.length):
+            self.flow.spend.count_in(head.length)
             outgoing += leftover[: head.length]
             self.leftover = leftover[head.length :]
             self.uploaded = True
@@ -184,9 +184,9 @@ class Exchange:
         assert self.head is not None
         client, reactor = self.client, self.gate.reactor
         if self.head.framing is Framing.CHUNKED:
-            return ChunkedUpload(self, self.flow, self.proxy.reader, client, self.origin, reactor)
+            return ChunkedUpload(self, self.flow.spend, self.proxy.reader, client, self.origin, reactor)
         length = self.head.length
-        pump = Pump(self, self.flow, client, self.origin, reactor, self.gate.pipes, is_upload=True)
+        pump = Pump(self, self.flow.spend, client, self.origin, reactor, self.gate.pipes, is_upload=True)
         pump.initial_data, pump.left = self.leftover[:length], length
         self.leftover = self.leftover[length:]
         return pump

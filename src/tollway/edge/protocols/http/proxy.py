@@ -186,7 +186,7 @@ class HttpProxy(Handshake):
         flow, exchange = self.flow, self.exchange
         assert flow is not None
         if exchange is not None and exchange.port == target.port and exchange.host == target.host:
-            flow.count_same_target()
+            flow.count_request(flow.target)
             self._begin(exchange)
             return
         self._drop_exchange()

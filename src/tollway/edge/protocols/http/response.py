@@ -84,7 +84,7 @@ class Response:
         self._request = request
         self._reader = ResponseReader(request.method)
         self._raw = b""  # the head as it came, when it came in one piece
-        self._output_before = self._exchange.flow.output_octets
+        self._output_before = self._exchange.flow.spend.bytes_out
         self._is_last = False  # what is being written is the end
         self._client_ends = not request.keep_alive
         self._keep_origin = False
@@ -97,7 +97,7 @@ class Response:
     @property
     def started(self) -> bool:
         """Whether the client has heard something of it."""
-        return self._exchange.flow.output_octets != self._output_before
+        return self._exchange.flow.spend.bytes_out != self._output_before
 
     # ── events ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -200,20 +200,19 @@ class Response:
     def _write(self, out: bytes, *, last: bool) -> None:
         """Write a piece to the client: at once when it is paid for and fits, else through a pump."""
         exchange = self._exchange
-        flow = exchange.flow
-        quota = flow.quota
-        if quota.bucket is None and quota.take_exactly(len(out)):
+        spend = exchange.flow.spend
+        if spend.take_exactly(len(out)):
             try:
                 sent = exchange.client.send(out)
             except BlockingIOError:
                 sent = 0
             except OSError:
-                quota.return_unused(len(out))
+                spend.unused(len(out))
                 exchange.end(TerminateCause.LOST_CARRIER)
                 return
-            flow.count_out(sent)
+            spend.count_out(sent)
             if sent < len(out):
-                quota.return_unused(len(out) - sent)
+                spend.unused(len(out) - sent)
             out = out[sent:]
         if out:
             self._pump(out, len(out), last=last)
@@ -224,7 +223,7 @@ class Response:
         exchange, gate = self._exchange, self._exchange.gate
         self._is_last = last
         origin, client = exchange.origin, exchange.client
-        down = Pump(self, exchange.flow, origin, client, gate.reactor, gate.pipes, is_upload=False)
+        down = Pump(self, exchange.flow.spend, origin, client, gate.reactor, gate.pipes, is_upload=False)
         down.initial_data, down.left, down.peer_finished = initial_data, left, self._finished
         self._down = down
         down.run()

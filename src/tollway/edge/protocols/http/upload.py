@@ -3,9 +3,9 @@
 import socket
 from typing import Protocol
 
-from tollway.edge.flow import Flow
 from tollway.edge.pump import CHUNK_BYTES, SCRATCH
 from tollway.edge.reactor import Reactor
+from tollway.edge.spend import Spend
 from tollway.wire.http1 import LAST_CHUNK, BadMessage, Data, End, RequestReader, write_chunk
 
 
@@ -31,11 +31,12 @@ class ChunkedUpload:
     __slots__ = (
         "_client",
         "_event",
-        "_flow",
         "_last",
         "_origin",
         "_reactor",
         "_reader",
+        "_spend",
+        "_taken",
         "_unsent",
         "_uploading",
         "_waiting",
@@ -48,16 +49,17 @@ class ChunkedUpload:
     def __init__(
         self,
         uploading: UploadOwner,
-        flow: Flow,
+        spend: Spend,
         reader: RequestReader,
         client: socket.socket,
         origin: socket.socket,
         reactor: Reactor,
     ) -> None:
-        self._uploading, self._flow, self._reader = uploading, flow, reader
+        self._uploading, self._spend, self._reader = uploading, spend, reader
         self._client, self._origin, self._reactor = client, origin, reactor
         self._event: Data | End | None = None
         self._unsent = b""
+        self._taken = 0  # of the event's bytes, so far
         self._last = self._waiting = False
         self.readable = self.writable = True
         self.done = self.peer_finished = False
@@ -72,8 +74,10 @@ class ChunkedUpload:
             self._uploading.upload_failed(client_lost=True)
 
     def abandon(self) -> None:
-        """Stop."""
+        """Stop. What was taken for an event that never was complete is given back."""
         self.done = True
+        self._spend.unused(self._taken)
+        self._taken = 0
 
     def _step(self) -> bool:
         if self._unsent:
@@ -87,16 +91,23 @@ class ChunkedUpload:
         return self._charge(self._event)
 
     def _charge(self, event: Data | End) -> bool:
-        quota = self._flow.quota
-        if not quota.take_exactly(event.size):
-            if quota.exhausted:
-                self._flow.count_in(quota.take(event.size))
+        """Take the event's bytes, as they may move; pass it on when it has all of them."""
+        spend = self._spend
+        taken = spend.take(event.size - self._taken)
+        self._taken += taken
+        if self._taken < event.size:
+            if taken:
+                return True
+            if spend.exhausted:
+                spend.count_in(self._taken)  # they have come, and the holding ends with them
+                self._taken = 0
                 self._uploading.out_of_quota()
             else:
                 self._waiting = True
-                quota.wait(self._resume)
+                spend.wait(self._resume)
             return False
-        self._flow.count_in(event.size)
+        spend.count_in(event.size)
+        self._taken = 0
         self._event = None
         if isinstance(event, End):
             self._unsent, self._last = LAST_CHUNK, True

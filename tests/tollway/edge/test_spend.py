@@ -1,0 +1,225 @@
+"""Spending: one throttle, one quota and one meter for every byte of every protocol."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from tests.kit.clock import FakeMonotonic
+from tests.kit.edges import Client, World, until, world
+from tests.kit.fake_access import FakeAccess
+from tests.kit.quotas import bench
+from tollway.edge.throttle import TokenBucket
+
+RATE, BURST, SIZE = 100_000, 25_000, 60_000  # a body of 60 kB fits into what is read with its head
+Path_ = Callable[[World], Awaitable[Client]]
+
+
+async def sink_and_source(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A web server that answers `/up` when it has the body, and sends a body for `/down` and `/chunked`; a tunnel's
+    other end that sends as much as it is asked for, or takes what comes and says so.
+    """
+    while line := await reader.readline():
+        if line.startswith(b"take"):
+            await reader.readexactly(SIZE)
+            writer.write(b"done")
+        elif line.startswith(b"give"):
+            writer.write(bytes(SIZE) + b"done")
+        else:
+            await answer(line, reader, writer)
+        await writer.drain()
+
+
+async def answer(line: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    head = await reader.readuntil(b"\r\n\r\n")
+    if b"chunked" in head:
+        while not (await reader.readline()).startswith(b"0"):
+            pass
+        await reader.readline()
+    elif b"/up" in line:
+        await reader.readexactly(SIZE)
+    if b"/chunked" in line:
+        pieces = b"".join(b"3e8\r\n%b\r\n" % bytes(1_000) for _ in range(SIZE // 1_000))
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + pieces + b"0\r\n\r\n")
+    else:
+        body = bytes(SIZE if b"/down" in line else 0) + b"done"
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+
+
+async def tunnel_up(here: World) -> Client:
+    client = await here.tunnel()
+    await client.send(b"take\n" + bytes(SIZE))
+    return client
+
+
+async def tunnel_down(here: World) -> Client:
+    client = await here.tunnel()
+    await client.send(b"give\n")
+    return client
+
+
+async def tunnel_early(here: World) -> Client:
+    """What comes behind the CONNECT head before the tunnel stands."""
+    client = await here.client()
+    await client.send(here.connect_head() + b"take\n" + bytes(SIZE))
+    await client.head()
+    return client
+
+
+async def socks_up(here: World) -> Client:
+    client = await here.socks_tunnel()
+    await client.send(b"take\n" + bytes(SIZE))
+    return client
+
+
+async def socks_down(here: World) -> Client:
+    client = await here.socks_tunnel()
+    await client.send(b"give\n")
+    return client
+
+
+async def body_with_its_head(here: World) -> Client:
+    client = await here.client()
+    await client.send(here.get("/up", f"Content-Length: {SIZE}", method="POST") + bytes(SIZE))
+    return client
+
+
+async def body_after_its_head(here: World) -> Client:
+    client = await here.client()
+    await client.send(here.get("/up", f"Content-Length: {SIZE}", method="POST"))
+    await client.send(bytes(SIZE))
+    return client
+
+
+async def chunked_body(here: World) -> Client:
+    client = await here.client()
+    chunks = b"".join(b"3e8\r\n%b\r\n" % bytes(1_000) for _ in range(SIZE // 1_000))
+    await client.send(here.get("/up", "Transfer-Encoding: chunked", method="POST") + chunks + b"0\r\n\r\n")
+    return client
+
+
+async def one_large_chunk(here: World) -> Client:
+    client = await here.client()
+    chunk = b"%x\r\n%b\r\n0\r\n\r\n" % (SIZE, bytes(SIZE))
+    await client.send(here.get("/up", "Transfer-Encoding: chunked", method="POST") + chunk)
+    return client
+
+
+async def response_body(here: World) -> Client:
+    client = await here.client()
+    await client.send(here.get("/down"))
+    return client
+
+
+async def chunked_response(here: World) -> Client:
+    client = await here.client()
+    await client.send(here.get("/chunked"))
+    return client
+
+
+async def large_heads(here: World) -> Client:
+    """Heads are charged as well as bodies: so many of them, one after the other on one connection."""
+    client = await here.client()
+    head = here.get("/", "X-Padding: " + "x" * 14_000)
+    await client.send(head)
+    assert (await client.response())[2] == b"done"
+    await client.send(head)
+    return client
+
+
+PATHS: list[Path_] = [
+    tunnel_up,
+    tunnel_down,
+    tunnel_early,
+    socks_up,
+    socks_down,
+    body_with_its_head,
+    body_after_its_head,
+    chunked_body,
+    one_large_chunk,
+    response_body,
+    chunked_response,
+    large_heads,
+]
+
+
+def moved(here: World) -> int:
+    """What the meter counted."""
+    return sum(
+        flow.spend.bytes_in + flow.spend.bytes_out
+        for reporter in here.edge._charging._reporters.values()
+        for flow in reporter.flows.values()
+    )
+
+
+@pytest.mark.parametrize("path", PATHS, ids=lambda path: path.__name__)
+async def test_a_throttle_that_says_no_stops_every_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: Path_
+) -> None:
+    refused: list[int] = []
+
+    def noted(name: str) -> None:
+        take = getattr(TokenBucket, name)
+
+        def noting(self: TokenBucket, size: int) -> int:
+            taken = take(self, size)
+            if not taken and size:
+                refused.append(size)
+            return taken
+
+        monkeypatch.setattr(TokenBucket, name, noting)
+
+    noted("take")
+    noted("take_exactly")
+    access, clock = FakeAccess(), FakeMonotonic()
+    access.add(rate_limit_bytes_s=RATE)
+    async with world(tmp_path, sink_and_source, access, monotonic=clock) as here:
+        client = await path(here)
+        await until(lambda: refused)
+        before = len(refused)
+        await until(lambda: len(refused) > before + 2)  # asked again and again, and not let through
+        assert 0 < moved(here) <= BURST
+
+        reading = asyncio.ensure_future(client.rest())
+        while b"done" not in client.seen and b"\r\n0\r\n" not in client.seen:
+            clock.advance(0.1)
+            await asyncio.sleep(0.001)
+        assert BURST < moved(here) <= here.on_the_wire
+        await client.close()
+        await reading
+
+
+async def test_waiting_for_more(tmp_path: Path) -> None:
+    """What a protocol that is a coroutine does: take, wait for more, and end when nothing more will come."""
+    access = FakeAccess(floor=1)
+    access.add(holding=1_000)
+    async with bench(tmp_path, access) as here:
+        spend = here.flow().spend
+        taken = 0
+        while True:
+            size = spend.take(10_000)
+            taken += size
+            spend.count_out(size)
+            if not size and not await spend.more():
+                break
+        assert taken == spend.bytes_out == 1_000
+        assert spend.exhausted
+        spend.unused(10)
+        assert spend.take(100) == 10
+
+
+async def test_waiting_for_more_of_the_throttle(tmp_path: Path) -> None:
+    access, clock = FakeAccess(), FakeMonotonic()
+    access.add()
+    async with bench(tmp_path, access, monotonic=clock) as here:
+        spend = here.flow().spend
+        spend.quota.take(1)
+        await until(lambda: spend.quota.available)
+        spend.quota.throttle(RATE)
+        assert spend.take(10**6) == BURST
+        assert spend.take(10**6) == 0
+        assert not spend.exhausted
+        clock.advance(0.1)
+        assert await spend.more()
+        assert 9_000 < spend.take(10**6) <= 10_001
