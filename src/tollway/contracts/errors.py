@@ -19,34 +19,54 @@ from tollway.kit.errors import (
 
 
 class IdempotencyKeyReused(Invalid):
-    code, title = "idempotency_key_reused", "This Idempotency-Key was used with another request"
+    code, title = "idempotency_key_reused", "Idempotency-Key reused"
+    hint = "this Idempotency-Key was used with another request; use a new one"
 
 
 class IdempotencyKeyMissing(Invalid):
-    code, status, title = "idempotency_key_missing", 400, "Send an Idempotency-Key header with this request"
+    code, status, title = "idempotency_key_missing", 400, "Idempotency-Key missing"
+    hint = "send an Idempotency-Key header with this request"
 
 
 class RequestInProgress(Conflict):
-    code, title = "request_in_progress", "The first request with this Idempotency-Key is still running"
+    code, title = "request_in_progress", "Request in progress"
+    hint = "the first request with this Idempotency-Key is still running; try again soon"
+
+
+# ── the gateway ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class ForeignOrigin(Forbidden):
+    code, title = "foreign_origin", "Foreign origin"
+    hint = "this page is of another web origin and may not do that"
+
+
+class CsrfTokenMissing(Forbidden):
+    code, title = "csrf", "CSRF token missing"
+    hint = "send the session's csrf_token in the header X-Tollway-Csrf"
 
 
 # ── identity, tokens ────────────────────────────────────────────────────────────────────────────────
 
 
 class BadLogin(Unauthenticated):
-    code, title = "bad_login", "The e-mail address or the password is wrong"
+    code, title = "bad_login", "Wrong e-mail address or password"
+    hint = "the e-mail address or the password is wrong"
 
 
 class AccountLocked(TooManyRequests):
-    code, title = "account_locked", "Too many failed logins; wait before the next try"
+    code, title = "account_locked", "Account locked"
+    hint = "too many failed sign-ins; wait before the next try"
 
 
 class EmailNotVerified(Forbidden):
-    code, title = "email_not_verified", "Verify the e-mail address first; the link is in your inbox"
+    code, title = "email_not_verified", "E-mail address not verified"
+    hint = "verify the e-mail address first; the link is in your inbox"
 
 
 class AccountSuspended(Forbidden):
-    code, title = "account_suspended", "This account is suspended; contact the operator"
+    code, title = "account_suspended", "Account suspended"
+    hint = "this account is suspended; contact the operator"
 
 
 class FactorRequired(Unauthenticated):
@@ -68,98 +88,119 @@ class InsufficientScope(Forbidden):
 
 
 class LinkInvalid(Invalid):
-    code, title = "link_invalid", "This link was used already or has expired; ask for a new one"
+    code, title = "link_invalid", "Link invalid"
+    hint = "this link was used already or has expired; ask for a new one"
 
 
 class SessionEnded(Unauthenticated):
-    code, title = "session_ended", "The session has ended; sign in again"
+    code, title = "session_ended", "Session ended"
+    hint = "the session has ended; sign in again"
 
 
 class TokenReused(Unauthenticated):
-    code, title = "token_reused", "This refresh token was used before; the session was ended for safety"
+    code, title = "token_reused", "Refresh token reused"
+    hint = "this refresh token was used before, so the session was ended; sign in again"
 
 
 class SignInTooOld(Unauthenticated):
     """A step-up challenge (RFC 9470): `max_age` is how many seconds ago the sign-in may be."""
 
-    code, title = "insufficient_user_authentication", "Sign in again"
+    code, title = "insufficient_user_authentication", "Insufficient user authentication"
+    hint = "sign in again to do this"
 
 
 # ── ledger ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 class UnknownAsset(NotFound):
-    code, title = "unknown_asset", "There is no such asset"
+    code, title = "unknown_asset", "Unknown asset"
+    hint = "there is no such asset"
 
 
 class UnknownHold(NotFound):
-    code, title = "unknown_hold", "There is no such hold"
+    code, title = "unknown_hold", "Unknown hold"
+    hint = "there is no such hold"
 
 
 class HoldEnded(Conflict):
-    code, title = "hold_ended", "This hold was captured, released or has expired"
+    code, title = "hold_ended", "Hold ended"
+    hint = "this hold was captured, released or has expired"
 
 
 class HoldExceeded(Conflict):
-    code, title = "hold_exceeded", "More was asked than the hold has left"
+    code, title = "hold_exceeded", "Hold exceeded"
+    hint = "more was asked than the hold has left"
 
 
 class KeyReused(Invalid):
-    code, title = "key_reused", "This transaction key was used with other contents"
+    code, title = "key_reused", "Transaction key reused"
+    hint = "this transaction key was used with other contents"
 
 
 class AlreadyReversed(Conflict):
-    code, title = "already_reversed", "This transaction was reversed before"
+    code, title = "already_reversed", "Already reversed"
+    hint = "this transaction was reversed before"
 
 
 # ── orders ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 class QuoteStale(Conflict):
-    code, title = "quote_stale", "The quote has expired or was used; ask for a new one"
+    code, title = "quote_stale", "Quote expired"
+    hint = "the quote has expired or was used; ask for a new one"
 
 
 class SoldOut(Conflict):
-    code, title = "sold_out", "There is not enough capacity left for this order"
+    code, title = "sold_out", "Sold out"
+    hint = "there is not enough capacity left for this order"
 
 
 class PriceExceeded(Conflict):
-    code, title = "price_exceeded", "The price is above the most that you would pay"
+    code, title = "price_exceeded", "Price exceeded"
+    hint = "the price is above the most that you would pay"
 
 
 # ── payments ────────────────────────────────────────────────────────────────────────────────────────
 
 
 class CardDeclined(Problem):
-    code, status, title = "card_declined", 402, "The card was declined; try another one"
+    code, status, title = "card_declined", 402, "Card declined"
+    hint = "the card was declined; try another one"
 
 
 class ProviderUnavailable(Problem):
-    code, status, title = "provider_unavailable", 503, "The payment provider does not answer; try again soon"
+    code, status, title = "provider_unavailable", 503, "Payment provider unavailable"
+    hint = "the payment provider does not answer; try again soon"
 
 
 class BadSignature(Malformed):
-    code, title = "bad_signature", "The signature does not belong to this body"
+    code, title = "bad_signature", "Bad signature"
+    hint = "the signature does not belong to this body"
 
 
 # ── access ──────────────────────────────────────────────────────────────────────────────────────────
 
 
 class BadCredentials(Unauthenticated):
-    code, title = "bad_credentials", "The proxy username or password is wrong"
+    code, title = "bad_credentials", "Wrong proxy credentials"
+    hint = "the proxy username or password is wrong"
 
 
 class ResourceInactive(Forbidden):
-    code, title = "resource_inactive", "This access is not active"
+    code, title = "resource_inactive", "Resource not active"
+    hint = "this access is not active; activate it first"
 
 
 class NoAllowance(InsufficientFunds):
-    code, title = "no_allowance", "The allowance is used up; buy more to go on"
+    code, title = "no_allowance", "Allowance used up"
+    hint = "the allowance is used up; buy more to go on"
 
 
 class UnknownNode(NotFound):
-    code, title = "unknown_node", "This node has not been opened; open it and ask again"
+    code, title = "unknown_node", "Unknown node"
+    hint = "this node is not open; open it and ask again"
 
 
 class TooManyFlows(TooManyRequests):
-    code, title = "too_many_flows", "Too many connections at once for this access"
+    code, title = "too_many_flows", "Too many connections"
+    hint = "too many connections at once for this access; close one first"

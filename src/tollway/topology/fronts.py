@@ -61,7 +61,7 @@ def routes(settings: Settings) -> Iterator[Any]:
                     content_policy=content,
                 )
     docs = rest_address(settings, "identity")
-    for page in ("/api/docs", "/api/openapi.json"):
+    for page in ("/api/docs", "/api/openapi.json", "/problems"):
         yield Route(name=page, prefix=page, upstream=docs, auth="public", content_policy=PAGE_POLICY)
 
 

@@ -17,7 +17,7 @@ from tollway.fabric.rest import docs, problems
 from tollway.fabric.rest.policy import BODY_LIMIT_BYTES, policies, policy_of
 from tollway.fabric.rest.principal import authorize
 from tollway.fabric.rpc import call_context
-from tollway.kit.errors import TooLarge
+from tollway.kit.errors import MEDIA_TYPE, TooLarge
 from tollway.kit.ids import new_id
 
 SYSTEM_CLOCK = SystemClock()
@@ -53,7 +53,7 @@ def build_app(
         responses={
             "4XX": {
                 "description": "A problem document",
-                "content": {problems.MEDIA_TYPE: {"schema": docs.PROBLEM}},
+                "content": {MEDIA_TYPE: {"schema": docs.PROBLEM}},
             },
         },
     )

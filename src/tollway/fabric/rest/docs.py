@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.responses import Response
 
 from tollway.contracts.clients import SESSION_COOKIE
+from tollway.fabric.rest import problem_types
 from tollway.fabric.rest.policy import PUBLIC, route
 
 HERE = Path(__file__).parent
@@ -30,6 +31,7 @@ def router() -> APIRouter:
     async def page() -> Response:
         return Response(_read(PAGE), media_type="text/html; charset=utf-8")
 
+    problem_types.add_routes(api)
     return api
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -13,32 +13,27 @@ from starlette.exceptions import HTTPException
 from starlette.routing import compile_path
 
 from tollway.contracts.errors import IdempotencyKeyMissing, SignInTooOld
+from tollway.fabric.rest.policy import RoutePolicy
 from tollway.fabric.rest.principal import admit
 from tollway.fabric.rpc import call_context
 from tollway.fabric.telemetry import correlation_id
-from tollway.kit.errors import Internal, Invalid, Malformed, NotFound, Problem
+from tollway.kit.errors import (
+    MEDIA_TYPE,
+    Internal,
+    Invalid,
+    Malformed,
+    MethodNotAllowed,
+    NotFound,
+    Problem,
+    UpgradeRequired,
+    problem_document,
+)
 
 _log = logging.getLogger(__name__)
-MEDIA_TYPE = "application/problem+json"
-TYPE_BASE = "/problems/"
 CORRELATION = "tollway.correlation_id"  # key in the ASGI scope
 _KEY_HEADER = ("header", "idempotency-key")
 LISTED_ERRORS = 20
 LISTED_LENGTH = 200
-
-
-def document(problem: Problem, path: str) -> dict[str, Any]:
-    """Render a problem as the members of its document; `code` is what programs switch on."""
-    return {
-        "type": TYPE_BASE + problem.code,
-        "title": problem.title,
-        "status": problem.status,
-        "detail": problem.detail,
-        "instance": path,
-        "code": problem.code,
-        "correlation_id": correlation_id.get(),
-        **problem.extra,
-    }
 
 
 def respond(problem: Problem, path: str) -> JSONResponse:
@@ -50,7 +45,11 @@ def respond(problem: Problem, path: str) -> JSONResponse:
         headers["Retry-After"] = "1"
     if problem.status == 401:
         headers["WWW-Authenticate"] = challenge(problem)
-    return JSONResponse(document(problem, path), problem.status, headers, MEDIA_TYPE)
+    if problem.status == 426:
+        headers |= {"Upgrade": "websocket", "Connection": "Upgrade"}
+    return JSONResponse(
+        problem_document(problem, path, correlation_id.get()), problem.status, headers, MEDIA_TYPE
+    )
 
 
 def challenge(problem: Problem) -> str:
@@ -60,12 +59,14 @@ def challenge(problem: Problem) -> str:
     return 'Bearer realm="tollway"'
 
 
-def install(app: FastAPI, known: Iterable[tuple[str, str]] = ()) -> None:
+def install(app: FastAPI, declared: Mapping[tuple[str, str], RoutePolicy]) -> None:
     """Make every error of this application a problem document.
 
-    `known` are the (method, path) of its routes, which tell what a 405 allows: the framework looks at one route only.
+    `declared` are its routes, which tell what a 405 allows: the framework looks at one route only.
     """
-    routes = [(method, path, compile_path(path)[0]) for method, path in known]
+    plain = {request for request, policy in declared.items() if policy.kind != "websocket"}
+    routes = [(method, path, compile_path(path)[0]) for method, path in plain]
+    sockets = [compile_path(path)[0] for _, path in declared.keys() - plain]
 
     async def on_problem(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, Problem)
@@ -77,7 +78,10 @@ def install(app: FastAPI, known: Iterable[tuple[str, str]] = ()) -> None:
 
     async def on_http(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)
-        response = respond(await _after_admission(request, _from_http(error)), request.url.path)
+        problem = _from_http(error)
+        if problem.status == 404 and any(pattern.match(request.url.path) for pattern in sockets):
+            problem = UpgradeRequired()
+        response = respond(await _after_admission(request, problem), request.url.path)
         response.headers.update(error.headers or {})
         if response.status_code == 405 and routes:
             response.headers["Allow"] = ", ".join(_allowed(routes, request.url.path))
@@ -113,7 +117,7 @@ def _from_validation(error: RequestValidationError) -> Problem:
         return Malformed("the body is not valid JSON")
     if any(entry["loc"][0] == "path" for entry in errors):
         # No id has this form, so there is nothing at this address: the same answer as for an unknown id.
-        return NotFound("there is no such thing at this address")
+        return NotFound("no id has this form")
     if any(entry["type"] == "missing" and entry["loc"] == _KEY_HEADER for entry in errors):
         return IdempotencyKeyMissing()
     listed = [_entry(entry) for entry in errors[:LISTED_ERRORS]]
@@ -138,15 +142,11 @@ def _allowed(routes: Sequence[tuple[str, str, re.Pattern[str]]], path: str) -> l
     return sorted(allowed | ({"HEAD"} if "GET" in allowed else set()))
 
 
-class MethodNotAllowed(Problem):
-    code, status, title = "method_not_allowed", 405, "This address does not know that method"
-
-
 def _from_http(error: HTTPException) -> Problem:
     if isinstance(error.__cause__, Problem):
         return error.__cause__  # raised while the body was read, and wrapped by the framework
     if error.status_code == 404:
-        return NotFound("there is nothing at this address; /api/docs lists what there is")
+        return NotFound()
     if error.status_code == 405:
         return MethodNotAllowed()
     if error.status_code == 400:

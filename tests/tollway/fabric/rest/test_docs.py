@@ -2,7 +2,9 @@
 
 import json
 
+from tests.kit.rest import rest
 from tollway.fabric.rest.docs import DOCUMENT, operation_id
+from tollway.kit.errors import NotFound
 
 OPERATIONS = [
     (method, path, operation)
@@ -27,3 +29,29 @@ def test_every_operation_has_a_title_that_is_a_sentence() -> None:
         assert " " in title, f"{method} {path} is titled {title!r}"
         assert "\n" not in title
         assert not title.endswith(".")
+
+
+async def test_the_type_of_a_problem_leads_to_its_description() -> None:
+    client = rest()
+    refused = (await client.get("/nowhere")).json
+    assert (refused["title"], refused["type"]) == ("Not found", "/problems/not_found")
+    described = await client.get(refused["type"])
+    assert described.json == {
+        "type": "/problems/not_found",
+        "code": "not_found",
+        "status": 404,
+        "title": "Not found",
+        "detail": NotFound.hint,
+    }
+    page = await client.get(refused["type"], accept="text/html,*/*")
+    assert page.headers["content-type"].startswith("text/html")
+    assert NotFound.hint in page.body.decode()
+    assert (await client.get("/problems/unheard_of")).status == 404
+
+
+async def test_every_problem_is_listed_with_words_of_its_own() -> None:
+    items = (await rest().get("/problems")).json["items"]
+    assert {item["code"] for item in items} >= {"sold_out", "csrf", "too_many_requests", "invalid"}
+    titles = [item["title"] for item in items]
+    assert len(set(titles)) == len(titles)
+    assert all(title == title.strip(".") and title[0].isupper() for title in titles)

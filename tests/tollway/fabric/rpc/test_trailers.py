@@ -29,7 +29,7 @@ def test_a_problem_survives_the_trip(detail: str, extra: dict[str, int]) -> None
     extra.pop("detail", None)
     problem = read_problem(raised(grpc.StatusCode.ABORTED, write_problem(CardDeclined(detail, **extra))))
     assert type(problem) is CardDeclined
-    assert problem.detail == (detail or CardDeclined.title)
+    assert problem.detail == (detail or CardDeclined.hint)
     assert problem.extra == extra
 
 
