@@ -34,6 +34,7 @@ CORRELATION = "tollway.correlation_id"  # key in the ASGI scope
 _KEY_HEADER = ("header", "idempotency-key")
 LISTED_ERRORS = 20
 LISTED_LENGTH = 200
+NO_ROUTES: Mapping[tuple[str, str], RoutePolicy] = {}
 
 
 def respond(problem: Problem, path: str) -> JSONResponse:
@@ -59,7 +60,7 @@ def challenge(problem: Problem) -> str:
     return 'Bearer realm="tollway"'
 
 
-def install(app: FastAPI, declared: Mapping[tuple[str, str], RoutePolicy]) -> None:
+def install(app: FastAPI, declared: Mapping[tuple[str, str], RoutePolicy] = NO_ROUTES) -> None:
     """Make every error of this application a problem document.
 
     `declared` are its routes, which tell what a 405 allows: the framework looks at one route only.
