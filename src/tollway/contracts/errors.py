@@ -72,19 +72,23 @@ class AccountSuspended(Forbidden):
 class FactorRequired(Unauthenticated):
     """One factor is proven and another is needed: `attempt_id` names the attempt, `factors` what may answer it."""
 
-    code, title = "factor_required", "A second factor is needed to sign in"
+    code, title = "factor_required", "Second factor required"
+    hint = "prove a second factor to sign in"
 
 
 class SignInEnded(Unauthenticated):
-    code, title = "sign_in_ended", "This sign-in has ended or expired; start again"
+    code, title = "sign_in_ended", "Sign-in ended"
+    hint = "this sign-in has ended or expired; start again"
 
 
 class SecondFactorMissing(Unauthenticated):
-    code, title = "second_factor_missing", "Sign in with a second factor"
+    code, title = "second_factor_missing", "Second factor missing"
+    hint = "sign in with a second factor to do this"
 
 
 class InsufficientScope(Forbidden):
-    code, title = "insufficient_scope", "The token's scope does not cover this"
+    code, title = "insufficient_scope", "Insufficient scope"
+    hint = "the token's scope does not cover this; ask for a token with that scope"
 
 
 class LinkInvalid(Invalid):
