@@ -7,21 +7,24 @@ python tools/architecture.py --check    exits 1 when what is committed is stale
 import sys
 from pathlib import Path
 
-from tollway.topology import CALLS, SERVICES, TARGETS
+from tollway.contracts.events import Event
+from tollway.topology import CALLS, OPERATOR, SERVICES, TARGETS
 
 PAGE = Path(__file__).resolve().parent.parent / "ARCHITECTURE.md"
 BEGIN, END = "<!-- map: begin -->", "<!-- map: end -->"
 
 
 def drawn() -> str:
-    """Draw who asks whom and who subscribes to whom, as a diagram and as a table."""
+    """Draw who calls whom and who subscribes to whom, as a diagram and as a table."""
     lines = ["```mermaid", "flowchart LR"]
-    lines += [f"  {caller} --> {api}" for caller, apis in CALLS.items() for api in apis]
+    lines += [
+        f"  {caller} --> {api}" for caller, calls in CALLS.items() if caller != OPERATOR for api in calls
+    ]
     lines += [
         f"  {source} -.-> {service.name}"
         for service in SERVICES.values()
-        if service.name != "audit"
-        for source in service.subscribes
+        if Event not in service.subscribes
+        for source in service.sources
     ]
     lines += [
         "```",
@@ -29,7 +32,7 @@ def drawn() -> str:
         "Solid: calls. Dotted: events that are subscribed to. The audit service subscribes to everybody.",
         "",
     ]
-    lines += ["| service | purpose | asks | REST |", "|---|---|---|---|"]
+    lines += ["| service | purpose | calls | REST |", "|---|---|---|---|"]
     for service in SERVICES.values():
         paths = " ".join(f"`{path}`" for path in service.paths)
         lines.append(

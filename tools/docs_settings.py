@@ -53,7 +53,7 @@ class Part(NamedTuple):
 def root() -> tuple[type[BaseModel], str]:
     """Find the type of the whole tree, and how its names begin in the environment."""
     module = importlib.import_module("tollway.settings")
-    model = getattr(module, "Settings", None) or type(module.load().settings)
+    model = module.TREE
     return model, getattr(module, "ENV_PREFIX", "TOLLWAY_")
 
 

@@ -1,4 +1,4 @@
-"""Every setting of the platform in one tree: a nested section per service, and defaults that run.
+"""Every setting of the platform in one tree: a section per service, from its manifest, and defaults that run.
 
 A value comes from, later ones winning: the default, `tollway.toml` (in the data folder, or `--config`), the
 environment (`TOLLWAY_SECTION__NAME=value`), the command line. `tollway config` prints the effective values and
@@ -13,19 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from tollway.edge.settings import EdgeSettings
 from tollway.gateway.settings import GatewaySettings
-from tollway.services.access.settings import AccessSettings
-from tollway.services.catalog.settings import CatalogSettings
-from tollway.services.identity.settings import IdentitySettings
-from tollway.services.ledger.settings import LedgerSettings
-from tollway.services.notifications.settings import NotificationsSettings
-from tollway.services.orders.settings import OrdersSettings
-from tollway.services.payments.settings import PaymentsSettings
-from tollway.services.payments_mock.settings import PaymentsMockSettings
-from tollway.services.tokens.settings import TokensSettings
+from tollway.services import find_manifests
 
 ENV_PREFIX = "TOLLWAY_"
 FILE_NAME = "tollway.toml"
@@ -143,7 +135,7 @@ class OperatorSettings(Section):
 
 
 class Settings(Section):
-    """The whole tree."""
+    """Every setting of the platform; each service has a section of its own."""
 
     data: Path = Field(Path("data"), description="The folder in which everything is kept")
     environment: Literal["development", "production"] = Field(
@@ -158,15 +150,23 @@ class Settings(Section):
     operator: OperatorSettings = defaults(OperatorSettings)
     gateway: GatewaySettings = defaults(GatewaySettings)
     edge: EdgeSettings = defaults(EdgeSettings)
-    identity: IdentitySettings = defaults(IdentitySettings)
-    tokens: TokensSettings = defaults(TokensSettings)
-    ledger: LedgerSettings = defaults(LedgerSettings)
-    catalog: CatalogSettings = defaults(CatalogSettings)
-    orders: OrdersSettings = defaults(OrdersSettings)
-    payments: PaymentsSettings = defaults(PaymentsSettings)
-    payments_mock: PaymentsMockSettings = defaults(PaymentsMockSettings)
-    access: AccessSettings = defaults(AccessSettings)
-    notifications: NotificationsSettings = defaults(NotificationsSettings)
+
+    def section(self, service: str) -> Any:
+        """Give the section of a service, of the class that its manifest names; None when it has none."""
+        return getattr(self, service, None)
+
+
+def _with_services() -> type[Settings]:
+    sections: dict[str, Any] = {
+        name: (service.settings, defaults(service.settings))
+        for name, service in find_manifests().items()
+        if service.settings is not None
+    }
+    return create_model("PlatformSettings", __base__=Settings, __doc__=Settings.__doc__, **sections)
+
+
+# The whole tree: the sections above and one for each service that has settings.
+TREE = _with_services()
 
 
 class InvalidSettings(Exception):
@@ -202,7 +202,7 @@ def load(
             origins[name] = origin
     values["data"] = data.resolve()
     try:
-        return Loaded(Settings.model_validate(values), origins)
+        return Loaded(TREE.model_validate(values), origins)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
@@ -236,7 +236,7 @@ def warnings(settings: Settings, *, split: bool) -> list[str]:
         )
     if production and settings.mail.backend == "inbox":
         found.append("mail.backend is the development inbox: customers get no mail; set it to smtp")
-    if production and settings.payments.stripe_url:
+    if production and settings.section("payments").stripe_url:
         found.append(
             "payments.stripe_url points at a mock: no real money arrives; empty it and set stripe_api_key"
         )

@@ -24,15 +24,18 @@ from tollway.contracts import events_pb2_grpc
 from tollway.contracts import ledger_pb2 as pb
 from tollway.contracts.errors import NoAllowance
 from tollway.contracts.events import UserStateChanged
-from tollway.fabric.events import EventConsumer, EventsRpc, OutboxReader
+from tollway.fabric.events import EventConsumer, EventsRpc, OutboxReader, bind
 from tollway.fabric.rpc import LocalChannel
 from tollway.kit.errors import Invalid, Problem
 from tollway.kit.ids import new_id
+from tollway.services.access import subscribers
+from tollway.services.access.manifest import MANIFEST
 from tollway.services.access.model import Flow
 from tollway.services.access.service import Access
 from tollway.services.access.service.resources import Issued
 from tollway.services.access.store.tables import lease as lease_table
-from tollway.services.access.subscribers import SUBSCRIBERS
+
+SUBSCRIBERS = bind(subscribers, MANIFEST.subscribes)
 
 MB = 1_000_000
 

@@ -267,19 +267,20 @@ def until(look: Callable[[], Any], timeout_s: float = 20) -> Any:
 @contextmanager
 def business(data: Path, *targets: str, **environment: str) -> Iterator[Business]:
     """Start `tollway serve` with the whole business on free ports, and end it afterwards."""
-    targets = targets or ("business",)
+    targets = targets or ("business", "payments_mock")
     plan = make_plan(load({"data": str(data)}).settings, {}, port_base=0, workers=1, split=False)
     (data / "secrets").mkdir(parents=True)
     (data / "secrets" / "operator.json").write_text(json.dumps(OPERATOR))
     log = data / "business.log"
     wanted = {**os.environ, **plan.environment, **_QUICK, **environment}
+    name = "+".join(target for target in targets if target != "payments_mock")
     if "edge" not in targets and "all" not in targets:
         del wanted["TOLLWAY_NETWORK__RPC"]  # nobody asks from another process
     with log.open("w") as out:
         command = [*PROGRAM, "serve", "--target", ",".join(targets), "--data", str(data)]
         process = subprocess.Popen(command, stdout=out, stderr=out, env=wanted, start_new_session=True)
     try:
-        _until_ready(process, data / "run" / f"{'+'.join(targets)}.ready", log)
+        _until_ready(process, data / "run" / f"{name}.ready", log)
         yield Business(data, plan.addresses, log)
     finally:
         process.send_signal(signal.SIGTERM)

@@ -246,14 +246,16 @@ async def test_a_slow_reader_holds_the_stream_back(neighbour: Door, tokens: Toke
 
 
 async def test_the_policy_admits_those_it_names(transport: Transport, tokens: Tokens) -> None:
-    policy = {"tokens": {"identity"}}
+    policy = {"tokens": {"Revoke": {"identity"}, "FollowRevocations": set[str]()}}
     async with api(transport, tokens_pb2_grpc, tokens, caller="identity", policy=policy) as mounted:
         await mounted.stub.Revoke(Revoke())
         orders = mounted.asked_by("orders")
-        with pytest.raises(Forbidden, match="orders may not ask tokens"):
+        with pytest.raises(Forbidden, match=r"orders may not call tokens\.Revoke"):
             await orders.Revoke(Revoke())
         with pytest.raises(Forbidden):
             await anext(orders.FollowRevocations(Follow()))
+        with pytest.raises(Forbidden, match=r"identity may not call tokens\.FollowRevocations"):
+            await anext(mounted.stub.FollowRevocations(Follow()))
     assert len(tokens.calls) == 1
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tollway.settings import Settings
-from tollway.topology import EDGE, GATEWAY, SERVICES
+from tollway.topology import EDGE, GATEWAY, SERVICES, TARGETS
 
 # Offsets from the port base. Known neighbours keep their usual look: 8000 API, 8025 inbox, 8080 proxy.
 OFFSETS = {"api": 0, "admin": 1, "payments_mock": 20, "inbox": 25, "rpc": 50, "http_proxy": 80, "socks5": 81}
@@ -58,7 +58,10 @@ def make_plan(
     settings: Settings, origins: Mapping[str, str], port_base: int, workers: int, *, split: bool
 ) -> Plan:
     """Lay out the processes. What the operator configured explicitly is left as it is."""
-    services = list(SERVICES) if split else []
+    development = [name for name, service in SERVICES.items() if service.development]
+    if settings.environment == "production":
+        development = []
+    services = [*TARGETS["business"][:-1], *development] if split else []
     edges = [Child(f"{EDGE}-{number}", (EDGE,), number) for number in range(workers)]
     # The gateway shows its own figures at its admin port; every other process has an address for that.
     others = [f"admin.{name}" for name in (*services, *(edge.name for edge in edges))]
@@ -72,7 +75,7 @@ def make_plan(
     business = (
         [Child(service, (service,)) for service in services] + [Child(GATEWAY, (GATEWAY,))]
         if split
-        else [Child("business", ("business",))]
+        else [Child("business", ("business", *development))]
     )
     return Plan(settings.data, ports, (*business, *edges), environment)
 

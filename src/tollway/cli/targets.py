@@ -7,13 +7,13 @@ from tollway.topology import CALLS, EDGE, GATEWAY, SERVICES, TARGETS
 
 
 def run(*, as_json: bool) -> None:
-    """Print every target with what it asks, subscribes to and serves."""
+    """Print every target with what it calls, subscribes to and serves."""
     rows = [
         (
             service.name,
             service.purpose,
             " ".join(service.calls),
-            " ".join(service.subscribes),
+            " ".join(service.sources),
             " ".join(service.paths),
         )
         for service in SERVICES.values()
@@ -21,7 +21,7 @@ def run(*, as_json: bool) -> None:
     rows.append((GATEWAY, "the REST edge: routes, checks, limits", " ".join(CALLS[GATEWAY]), "", "/"))
     rows.append((EDGE, "the network: proxies, meter, relay", " ".join(CALLS[EDGE]), "", ""))
     rows += [(name, "= " + " ".join(members), "", "", "") for name, members in TARGETS.items()]
-    headings = ("target", "purpose", "asks", "subscribes to", "paths")
+    headings = ("target", "purpose", "calls", "subscribes to", "paths")
     if as_json:
         say(json.dumps([dict(zip(headings, row, strict=True)) for row in rows], indent=2))
     else:

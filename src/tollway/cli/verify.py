@@ -5,7 +5,7 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from tollway.cli.console import fail, read_settings, say
 from tollway.fabric.clock import SystemClock
@@ -59,20 +59,22 @@ def run(data: Path, config: Path | None, known: Heads, *, as_json: bool) -> None
 
 
 async def _verify(settings: Settings, known: Heads) -> Checked:
-    from tollway.services.audit.service import Audit
-    from tollway.services.ledger.service import Ledger
+    from tollway.topology import SERVICES
+    from tollway.topology.service_context import make_context
 
     clock = SystemClock()
     secrets = load_or_make(_master_key(settings), settings.security.master_key)
     books = backends.open_database(settings, "ledger", clock)
     trail = backends.open_database(settings, "audit", clock)
+    built: dict[str, Any] = {}
     try:
-        for service_name, database in (("ledger", books), ("audit", trail)):
+        for name, database in (("ledger", books), ("audit", trail)):
             await database.start()
-            await check_current(database, backends.service_migrations(service_name))
-        service = Ledger(books, clock, settings.ledger, secrets.key("ledger.seal"))
-        proof = await service.verify(_progress, known.ledger)
-        record = await Audit(trail).verify(known.audit)
+            await check_current(database, backends.service_migrations(name))
+            context = make_context(settings, name, database, clock, secrets, _no_neighbour)
+            built[name] = SERVICES[name].build(context).service
+        proof = await built["ledger"].verify(_progress, known.ledger)
+        record = await built["audit"].verify(known.audit)
     finally:
         await books.stop()
         await trail.stop()
@@ -89,6 +91,10 @@ async def _verify(settings: Settings, known: Heads) -> Checked:
         "units_moved": proof.totals,
     }
     return Checked(figures, [*proof.findings, *(f"audit: {finding}" for finding in record.findings)])
+
+
+def _no_neighbour(api: str) -> NoReturn:
+    raise AssertionError(f"verifying calls no other service, and {api} was asked for")
 
 
 def _master_key(settings: Settings) -> Path:

@@ -12,9 +12,6 @@ if TYPE_CHECKING:
     from tollway.fabric.limits import Limits
     from tollway.fabric.mail import Inbox, Mailer
 
-# The payment mock takes any test key; this one says whose it is.
-MOCK_KEY = "sk_test_tollway_mock"
-
 
 def open_database(settings: Settings, service: str, clock: Clock) -> "Database":
     """Give the service's own database: its schema when a server is set, else its file."""
@@ -62,7 +59,7 @@ def open_mailer(settings: Settings) -> "Mailer":
     if mail.backend == "inbox":
         from tollway.fabric.mail.inbox import InboxMailer
 
-        return InboxMailer(settings.data / "inbox", settings.notifications.inbox_limit)
+        return InboxMailer(settings.data / "inbox", settings.section("notifications").inbox_limit)
     from tollway.fabric.mail.smtp import SmtpMailer
 
     return SmtpMailer(mail.host, mail.port, mail.security, mail.username, mail.password)
@@ -74,4 +71,4 @@ def open_inbox(settings: Settings) -> "Inbox | None":
         return None
     from tollway.fabric.mail.inbox import InboxMailer
 
-    return InboxMailer(settings.data / "inbox", settings.notifications.inbox_limit)
+    return InboxMailer(settings.data / "inbox", settings.section("notifications").inbox_limit)

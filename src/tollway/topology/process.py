@@ -14,14 +14,24 @@ from tollway.fabric.secrets import load_or_make
 from tollway.kit.errors import Problem
 from tollway.kit.tasks import cancel, spawn
 from tollway.settings import Settings
-from tollway.topology import EDGE, GATEWAY, SERVICES, backends, call_policy, fronts, members
+from tollway.topology import (
+    EDGE,
+    GATEWAY,
+    SERVICES,
+    backends,
+    call_policy,
+    members,
+    wiring_edge,
+    wiring_gateway,
+)
+from tollway.topology.first_operator import make_first_operator
 from tollway.topology.service_clients import ServiceClients
 
 _log = logging.getLogger(__name__)
 
 
 class Process:
-    """The services and fronts of one process, wired by the topology. Raises KeyError, InvalidSettings."""
+    """The services, gateway and edge of one process, wired by the topology. Raises KeyError, InvalidSettings."""
 
     def __init__(self, settings: Settings, targets: Sequence[str], worker: int = 0) -> None:
         self.members = members(list(targets))
@@ -32,17 +42,19 @@ class Process:
         self._clients = ServiceClients(settings, self._clock, self.members, self._apis)
         self._prepares: dict[str, Callable[[], Any]] = {}
         self._preparing: list[asyncio.Task[None]] = []
-        self._move_in()
+        self._add_services()
         if GATEWAY in self.members:
             limits = backends.open_limits(settings)
-            front, status = fronts.gateway(settings, self._clock, self._clients.client(GATEWAY), limits)
+            front, status = wiring_gateway.gateway(
+                settings, self._clock, self._clients.client(GATEWAY), limits
+            )
             self.life.add("limits", limits)
             self.life.add(
                 "status", status, after=[part for part in self.life.states if part.startswith("rest at")]
             )
             self.life.add(GATEWAY, front, after=["status", "limits"])
         if EDGE in self.members:
-            front = fronts.edge(settings, self._clock, self._clients.client(EDGE), worker)
+            front = wiring_edge.edge(settings, self._clock, self._clients.client(EDGE), worker)
             self.life.add(EDGE, front, after=["service APIs"])
         address = settings.network.admin.get(process_name(targets, worker), "")
         if address and GATEWAY not in self.members:
@@ -78,7 +90,7 @@ class Process:
         """Say what somebody outside would want to know of this process."""
         return {"members": self.members, "version": __version__}
 
-    def _move_in(self) -> None:
+    def _add_services(self) -> None:
         services = [name for name in self.members if name in SERVICES]
         if not services:
             return
@@ -89,12 +101,15 @@ class Process:
         secrets = load_or_make(settings.data / "secrets" / "master.key", settings.security.master_key)
         host = ServiceHost(settings, self._clock, secrets, self._clients, services)
         host.add_to(self.life, self._apis, self.states)
-        self._prepares = host.prepares
+        self._prepares = dict(host.prepares)
+        if "identity" in services:
+            self._prepares["operator"] = make_first_operator(settings.data, self._apis)
 
 
 def process_name(targets: Sequence[str], worker: int) -> str:
     """Name a process after what it runs: `business`, `edge-0`."""
-    name = "+".join(targets)
+    named = [target for target in targets if target not in SERVICES or not SERVICES[target].development]
+    name = "+".join(named or targets)
     return f"{name}-{worker}" if EDGE in targets else name
 
 

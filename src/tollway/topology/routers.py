@@ -12,5 +12,5 @@ def routers() -> dict[str, APIRouter]:
     return {
         service.name: importlib.import_module(f"tollway.services.{service.name}.http").router(None)
         for service in SERVICES.values()
-        if service.paths
+        if service.rest
     }

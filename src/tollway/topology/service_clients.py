@@ -9,9 +9,9 @@ from tollway.contracts import events_pb2_grpc
 from tollway.fabric import tls
 from tollway.fabric.clock import Clock
 from tollway.fabric.rpc import LocalChannel, LocalServer
+from tollway.fabric.service import stub_of
 from tollway.settings import InvalidSettings, Settings
-from tollway.topology import CALLS, SERVICES, backends
-from tollway.topology.build import STUBS
+from tollway.topology import SERVICES, backends, calls_of
 
 
 class ServiceClients:
@@ -32,11 +32,23 @@ class ServiceClients:
         return self._members[0] if len(self._members) == 1 else "business"
 
     def client(self, caller: str) -> Callable[[str], Any]:
-        """Give the function with which `asker` finds its neighbours' stubs. Raises InvalidSettings."""
-        return lambda api: STUBS[api](self._channel(caller, api))
+        """Give the function with which `caller` finds its neighbours' stubs.
+
+        It raises InvalidSettings for one that runs elsewhere at an unknown address. An assertion fails for an API
+        that the caller's manifest does not name.
+        """
+        allowed = calls_of(caller)
+
+        def find(api: str) -> Any:
+            assert allowed.get(api), f"{caller} does not declare that it calls {api}"
+            module = SERVICES[api].api
+            assert module is not None, f"{api} serves no API"
+            return stub_of(module, self._channel(caller, api))
+
+        return find
 
     def events_of(self, caller: str, source: str) -> Any:
-        """Give the stub with which `asker` reads the events of `source`."""
+        """Give the stub with which `caller` reads the events of `source`."""
         return events_pb2_grpc.EventsStub(self._channel(caller, source))
 
     def address(self, service: str) -> str:
@@ -82,6 +94,5 @@ class ServiceClients:
             tls.ensure(folder, name, names, self._clock)
 
     def _asks_far(self, name: str) -> bool:
-        subscribes = SERVICES[name].subscribes if name in SERVICES else ()
-        verifies = ("tokens",) if name in SERVICES and SERVICES[name].paths else ()
-        return any(api not in self._services for api in (*CALLS[name], *subscribes, *verifies))
+        sources = SERVICES[name].sources if name in SERVICES else ()
+        return any(api not in self._services for api in (*calls_of(name), *sources))

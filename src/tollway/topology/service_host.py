@@ -10,19 +10,19 @@ from tollway.fabric import retention
 from tollway.fabric.access_tokens import Revocations
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database, migrate
-from tollway.fabric.events import EventConsumer, EventsRpc, OutboxReader
+from tollway.fabric.events import EventConsumer, EventsRpc, OutboxReader, bind
 from tollway.fabric.jobs import Timed, Worker
 from tollway.fabric.lifecycle import Lifecycle
 from tollway.fabric.rest import RestServer, build_app
 from tollway.fabric.retention import RetentionPolicy
 from tollway.fabric.rpc import LocalServer
 from tollway.fabric.secrets import Secrets
+from tollway.fabric.service import ServiceParts, serve
 from tollway.kit.tasks import cancel, spawn
 from tollway.settings import Settings
-from tollway.topology import SERVICES, backends, call_policy, fronts
-from tollway.topology.build import BUILDERS
+from tollway.topology import SERVICES, backends, call_policy, subscribers_of, wiring_gateway
 from tollway.topology.service_clients import ServiceClients
-from tollway.topology.service_context import ServiceContext, ServiceParts
+from tollway.topology.service_context import make_context
 
 if TYPE_CHECKING:
     from tollway.contracts.tokens_pb2_grpc import TokensAsyncStub
@@ -49,8 +49,8 @@ class ServiceHost:
         self._databases = {name: backends.open_database(settings, name, clock) for name in services}
         self._built: dict[str, ServiceParts] = {}
         for name, database in self._databases.items():
-            context = ServiceContext(database, clock, settings, secrets, clients.client(name))
-            self._built[name] = BUILDERS[name](context)
+            context = make_context(settings, name, database, clock, secrets, clients.client(name))
+            self._built[name] = SERVICES[name].build(context)
 
     @property
     def prepares(self) -> dict[str, Callable[[], Any]]:
@@ -76,12 +76,15 @@ class ServiceHost:
             server = RpcServer(address, folder, self._clients.identity, call_policy())
             servers.append(server)
             life.add(f"service APIs at {address}", server, after=["service APIs"])
-        events = EventsRpc({name: OutboxReader(database) for name, database in self._databases.items()})
+        events = EventsRpc(
+            {name: OutboxReader(database) for name, database in self._databases.items()},
+            {name: subscribers_of(name) for name in self._databases},
+        )
         for server in servers:
             events_pb2_grpc.add_EventsServicer_to_server(events, server)
-            for parts in self._built.values():
-                if parts.serve is not None:
-                    parts.serve(server)
+            for name, parts in self._built.items():
+                if (api := SERVICES[name].api) is not None:
+                    serve(api, parts.rpc, server)
 
     def _add_work(self, life: Lifecycle, name: str, parts: ServiceParts) -> None:
         database = self._databases[name]
@@ -89,17 +92,19 @@ class ServiceHost:
             life.add(f"{name}.{label}", component, after=["service APIs"])
         timed = {**parts.timed, "retention": self._retention(name, database)}
         life.add(f"{name}.work", Worker(parts.service, database, parts.jobs, timed), after=["service APIs"])
-        if parts.subscribes:
-            sources = {source: self._clients.events_of(name, source) for source in SERVICES[name].subscribes}
-            consumer = EventConsumer(parts.service, database, parts.subscribes, sources, name)
-            life.add(f"{name}.consuming", consumer, after=["service APIs"])
+        manifest = SERVICES[name]
+        if parts.subscribers is not None:
+            subscribers = bind(parts.subscribers, manifest.subscribes)
+            sources = {source: self._clients.events_of(name, source) for source in manifest.sources}
+            consumer = EventConsumer(parts.service, database, subscribers, sources, name)
+            life.add(f"{name}.subscriptions", consumer, after=["service APIs"])
 
     def _retention(self, name: str, database: Database) -> Timed:
         kept = self._settings.retention
         ages = RetentionPolicy(
             kept.events_days * DAY_S, max(kept.events_days, kept.unread_days) * DAY_S, kept.jobs_days * DAY_S
         )
-        readers = [service.name for service in SERVICES.values() if name in service.subscribes]
+        readers = subscribers_of(name)
 
         async def prune_plumbing(_service: Any) -> None:
             await retention.prune_plumbing(database, ages, readers)
@@ -112,10 +117,10 @@ class ServiceHost:
             return
         tokens: TokensAsyncStub = self._clients.client(next(iter(routers)))("tokens")
         revocations = Revocations(self._clock)
-        verifier = fronts.make_verifier(self._settings, self._clock, tokens)
+        verifier = wiring_gateway.make_verifier(self._settings, self._clock, tokens)
         app = build_app(list(routers.values()), verifier, revocations, states)
         life.add("revocations", _Following(revocations, tokens), after=["service APIs"])
-        for address in sorted({fronts.rest_address(self._settings, name) for name in routers}):
+        for address in sorted({wiring_gateway.rest_address(self._settings, name) for name in routers}):
             life.add(f"rest at {address}", RestServer(app, address), after=["service APIs"])
 
 

@@ -9,7 +9,7 @@ from tollway.cli.plan import DEMO_RANGE, OFFSETS, make_plan
 from tollway.edge.guard import Guard
 from tollway.settings import load
 from tollway.topology import EDGE, GATEWAY, SERVICES
-from tollway.topology.fronts import own_services
+from tollway.topology.wiring_edge import own_services
 
 
 def test_one_machine_is_a_business_and_its_edges(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ transaction of the consuming service that also records the event's id, so a repe
 keeps failing is retried with growing delay, then the event is parked in `dead_letter` and the rest goes on.
 """
 
-from tollway.fabric.events.consumer import EventConsumer, Subscribers
+from tollway.fabric.events.consumer import EventConsumer, Subscribers, bind
 from tollway.fabric.events.outbox_reader import EventsRpc, OutboxReader
 
-__all__ = ["EventConsumer", "EventsRpc", "OutboxReader", "Subscribers"]
+__all__ = ["EventConsumer", "EventsRpc", "OutboxReader", "Subscribers", "bind"]

@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Row, delete, select
@@ -24,6 +26,7 @@ _log = logging.getLogger(__name__)
 Handler = Callable[[Any, Tx, Any], Awaitable[None]]
 Subscribers = Mapping[type[Any], Handler]
 
+_WORD_START = re.compile(r"(?<!^)(?=[A-Z])")
 BATCH = 100
 WAIT_MS = 4_000
 READ_TIMEOUT_S = 10.0
@@ -31,6 +34,19 @@ ATTEMPTS = 8
 FIRST_DELAY_S = 0.1
 MAX_DELAY_S = 10.0
 LOOK_AGAIN_S = 5.0
+
+
+def bind(module: ModuleType, events: Sequence[type[Event]]) -> Subscribers:
+    """Bind a service's functions `on_<event>` to the event classes that it declares.
+
+    An assertion fails when a function or an event is left over.
+    """
+    functions = {name: function for name, function in vars(module).items() if name.startswith("on_")}
+    wanted = {f"on_{_WORD_START.sub('_', event.__name__).lower()}": event for event in events}
+    assert functions.keys() == wanted.keys(), (
+        f"{module.__name__} does not fit its manifest: {sorted(functions.keys() ^ wanted.keys())}"
+    )
+    return {event: functions[name] for name, event in wanted.items()}
 
 
 class EventConsumer:

@@ -1,14 +1,15 @@
 """The readable log behind a service's `Events` service API."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import select
 
 from tollway.contracts import events_pb2, events_pb2_grpc
 from tollway.fabric.db import Database, tables
-from tollway.kit.errors import NotFound
+from tollway.fabric.rpc import current
+from tollway.kit.errors import Forbidden, NotFound
 
 MAX_EVENTS = 500
 # On PostgreSQL an event may be committed by another replica of the service, which cannot wake us; this is how long
@@ -90,13 +91,23 @@ class OutboxReader:
 class EventsRpc(events_pb2_grpc.EventsServicer):
     """Serves the logs of the services in this process."""
 
-    def __init__(self, logs: Mapping[str, OutboxReader]) -> None:
+    def __init__(
+        self, logs: Mapping[str, OutboxReader], subscribers: Mapping[str, Collection[str]] | None = None
+    ) -> None:
+        """`subscribers` says who may read each log; None: everybody."""
         self._logs = logs
+        self._subscribers = subscribers
 
     async def Read(self, request: events_pb2.ReadRequest, context: Any) -> events_pb2.ReadResponse:  # noqa: ARG002, N802
-        """Return the events after a position. Raises NotFound for a service that is not here."""
+        """Return the events after a position.
+
+        Raises NotFound for a service that is not here, Forbidden for a caller that does not subscribe to it.
+        """
+        caller = current().caller_service
+        if self._subscribers is not None and caller not in self._subscribers.get(request.service, ()):
+            raise Forbidden(f"{caller or 'an unnamed caller'} does not subscribe to {request.service}")
         log = self._logs.get(request.service)
         if log is None:
             raise NotFound(f"the service {request.service!r} publishes nothing here; check the topology")
-        events = await log.read(request.after, request.limit, request.wait_ms / 1000, request.reader)
+        events = await log.read(request.after, request.limit, request.wait_ms / 1000, caller)
         return events_pb2.ReadResponse(events=events)

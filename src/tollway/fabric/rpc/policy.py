@@ -1,10 +1,11 @@
-"""Which service may ask which service API. Topology draws the map; both transports hold callers to it."""
+"""Which service may call which method of which API. Topology derives it; both transports hold callers to it."""
 
 from collections.abc import Collection, Mapping
 
 from tollway.kit.errors import Forbidden
 
-Policy = Mapping[str, Collection[str]]
+# API → method → callers.
+Policy = Mapping[str, Mapping[str, Collection[str]]]
 
 
 def service_of(path: str) -> tuple[str, str]:
@@ -14,7 +15,7 @@ def service_of(path: str) -> tuple[str, str]:
     return (parts[1] if len(parts) > 2 else service), method
 
 
-def check(policy: Policy | None, api: str, caller: str) -> None:
-    """Admit `caller` to an API or raise Forbidden. No policy admits everybody; an API it omits, nobody."""
-    if policy is not None and caller not in policy.get(api, ()):
-        raise Forbidden(f"{caller or 'an unnamed caller'} may not ask {api}")
+def check(policy: Policy | None, api: str, method: str, caller: str) -> None:
+    """Admit `caller` to a method or raise Forbidden. No policy admits everybody; what it omits is for nobody."""
+    if policy is not None and caller not in policy.get(api, {}).get(method, ()):
+        raise Forbidden(f"{caller or 'an unnamed caller'} may not call {api}.{method}")

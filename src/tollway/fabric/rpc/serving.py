@@ -36,7 +36,7 @@ class Served:
         code = "ok"
         tokens = enter(call)
         try:
-            check(self._policy, self.api, call.caller_service)
+            check(self._policy, self.api, self.method, call.caller_service)
             return await self._unary(request, None)
         except Exception as error:
             problem = self._problem(error)
@@ -58,7 +58,7 @@ class Served:
         code = "ok"
         enter(call)
         try:
-            check(self._policy, self.api, call.caller_service)
+            check(self._policy, self.api, self.method, call.caller_service)
             async for answer in self._stream(request, None):
                 yield answer
         except Exception as error:

@@ -9,6 +9,3 @@ async def on_user_state_changed(service: Access, tx: Tx, event: UserStateChanged
     """Cut a suspended customer's flows; let them begin again when the account is active."""
     stopped = event.state != "active"
     await service.resources.customer_changed(tx, event.user_id, stopped=stopped, reason=event.reason)
-
-
-SUBSCRIBERS = {UserStateChanged: on_user_state_changed}

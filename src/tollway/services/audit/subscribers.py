@@ -1,14 +1,13 @@
 """Audit subscribes to everything."""
 
-from tollway.contracts.events import Event
 from tollway.contracts.events_pb2 import EventEnvelope
 from tollway.fabric.db import Tx
 from tollway.services.audit.model import happening
 from tollway.services.audit.service import Audit
 
 
-async def on_anything(service: Audit, tx: Tx, event: EventEnvelope) -> None:
-    """Record an event, whatever it is; the envelope is enough, so unknown and future topics are kept too."""
+async def on_event(service: Audit, tx: Tx, event: EventEnvelope) -> None:
+    """Record an event of any kind; the envelope is enough, so unknown and future topics are kept too."""
     what = happening(
         event_id=event.id,
         topic=event.type,
@@ -19,6 +18,3 @@ async def on_anything(service: Audit, tx: Tx, event: EventEnvelope) -> None:
         data_json=event.data_json,
     )
     await service.record(tx, what)
-
-
-SUBSCRIBERS = {Event: on_anything}

@@ -84,15 +84,3 @@ def _write(tx: Tx, key: str, template: str, user_id: str, params: dict[str, str]
     # By a job, because the person's address may be published after the event that is about them.
     job = {"key": key, "template": template, "user_id": user_id, "params": params}
     tx.enqueue("write_to_user", job)
-
-
-SUBSCRIBERS = {
-    UserRegistered: on_user_registered,
-    EmailVerified: on_email_verified,
-    UserStateChanged: on_user_state_changed,
-    SessionRevoked: on_session_revoked,
-    DepositCredited: on_deposit_credited,
-    DepositTakenBack: on_deposit_taken_back,
-    DepositGivenBack: on_deposit_given_back,
-    OrderFilled: on_order_filled,
-}

@@ -9,7 +9,11 @@ import pytest
 from tests.kit.metering import USER, Stage
 from tollway.contracts.errors import ResourceInactive
 from tollway.contracts.events import UserStateChanged
-from tollway.services.access.subscribers import SUBSCRIBERS
+from tollway.fabric.events import bind
+from tollway.services.access import subscribers
+from tollway.services.access.manifest import MANIFEST
+
+SUBSCRIBERS = bind(subscribers, MANIFEST.subscribes)
 
 
 async def hear(here: Stage, state: str) -> None:

@@ -14,11 +14,14 @@ from tests.kit.service_api import Transport, api
 from tollway.contracts import events_pb2_grpc
 from tollway.contracts.events import EmailVerified, Event, UserLoggedIn
 from tollway.fabric.db import Database
-from tollway.fabric.events import EventConsumer, EventsRpc, OutboxReader
+from tollway.fabric.events import EventConsumer, EventsRpc, OutboxReader, bind
 from tollway.fabric.rpc import call_context
+from tollway.services.audit import subscribers
+from tollway.services.audit.manifest import MANIFEST
 from tollway.services.audit.model import WITHHELD
 from tollway.services.audit.service import Audit
-from tollway.services.audit.subscribers import SUBSCRIBERS
+
+SUBSCRIBERS = bind(subscribers, MANIFEST.subscribes)
 
 
 @pytest.fixture

@@ -18,10 +18,13 @@ from tollway.contracts.events import (
     UserStateChanged,
 )
 from tollway.fabric.db import Database
+from tollway.fabric.events import bind
 from tollway.fabric.jobs import Worker
-from tollway.services.notifications import store
+from tollway.services.notifications import store, subscribers
+from tollway.services.notifications.manifest import MANIFEST
 from tollway.services.notifications.service import Letter, Notifications
-from tollway.services.notifications.subscribers import SUBSCRIBERS
+
+SUBSCRIBERS = bind(subscribers, MANIFEST.subscribes)
 
 REGISTERED = UserRegistered(user_id="usr_1", email="ada@example.com")
 VERIFIED = EmailVerified(user_id="usr_1", email="ada@example.com")

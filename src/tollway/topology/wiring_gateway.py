@@ -1,8 +1,7 @@
-"""Builds the two fronts: the REST edge and the network edge."""
+"""Builds the gateway, and what services and gateway share to check access tokens."""
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from tollway.contracts import tokens_pb2
 from tollway.fabric.clock import Clock
@@ -72,7 +71,8 @@ def make_verifier(settings: Settings, clock: Clock, tokens: "TokensAsyncStub") -
     async def keys() -> str:
         return (await tokens.GetKeys(tokens_pb2.GetKeysRequest())).jwks_json
 
-    return Verifier(keys, settings.tokens.issuer, settings.tokens.audience, clock)
+    section = settings.section("tokens")
+    return Verifier(keys, section.issuer, section.audience, clock)
 
 
 def gateway(
@@ -82,7 +82,7 @@ def gateway(
     from tollway.gateway.server import Gateway
 
     addresses = {
-        service.name: rest_address(settings, service.name) for service in SERVICES.values() if service.paths
+        service.name: rest_address(settings, service.name) for service in SERVICES.values() if service.rest
     }
     status, tokens = PlatformStatus(settings, addresses), client("tokens")
     front = Gateway(
@@ -96,47 +96,3 @@ def gateway(
         admin_pages={b"/": status.page},
     )
     return front, status
-
-
-def edge(settings: Settings, clock: Clock, client: Callable[[str], Any], worker: int) -> Component:
-    """Build one worker of the network edge. It carries nobody to the platform's own services."""
-    from tollway.edge.node import Edge
-
-    denied = [*settings.edge.denied_services, *own_services(settings)]
-    edge_settings = settings.edge.model_copy(update={"denied_services": denied})
-    return Edge(edge_settings, client("access"), clock, f"edge-{worker}", settings.data / "edge")
-
-
-def own_services(settings: Settings) -> list[str]:
-    """List where the platform listens, and where its databases do, as host:port.
-
-    Read from the settings that tell the processes of each other, so it is right in every shape: one process,
-    one machine, a process for each service, many machines. Unix sockets are out of a customer's reach anyway.
-    """
-    gateway, network, edge = settings.gateway, settings.network, settings.edge
-    found = [
-        f"{gateway.host}:{gateway.port}",
-        f"{gateway.host}:{gateway.tls_port}",
-        f"{gateway.admin_host}:{gateway.admin_port}",
-        f"{edge.host}:{edge.http_port}",
-        f"{edge.host}:{edge.socks_port}",
-        network.inbox,
-        network.payments_mock,
-        *network.admin.values(),
-        *(address for known in network.rpc.values() for address in known.split(",")),
-        *(address for address in network.rest.values() if not address.startswith("unix:")),
-    ]
-    for url in (settings.database.url, *settings.database.services.values()):
-        found += _endpoints(url, 5432)
-    found += _endpoints(network.redis, 6379)
-    # Port 0 is any free one; only its own process knows which.
-    ports = {address: address.rpartition(":")[2] for address in found}
-    return sorted(address for address, port in ports.items() if port.isdigit() and int(port))
-
-
-def _endpoints(url: str, default_port: int) -> Iterator[str]:
-    """Give host:port of each host that a URL names."""
-    for place in urlsplit(url).netloc.rpartition("@")[2].split(","):
-        parts = urlsplit(f"//{place}")
-        if parts.hostname:
-            yield f"{parts.hostname}:{parts.port or default_port}"

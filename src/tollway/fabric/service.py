@@ -1,0 +1,131 @@
+"""What a service declares about itself, what it is given when it is built, and what it gives back.
+
+`services/<name>/manifest.py` holds one `ServiceManifest`, called MANIFEST. Topology derives the rest from the
+manifests: settings, stubs, start order, who may call which method, whose events are read by whom. A manifest imports
+contracts and settings only; its `build` imports the implementation, so that a process loads only what it runs.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from tollway.contracts.events import Event
+from tollway.contracts.permissions import Permission
+from tollway.fabric.clock import Clock
+from tollway.fabric.lifecycle import Component
+from tollway.fabric.secrets import Secrets
+
+if TYPE_CHECKING:
+    from fastapi import APIRouter
+
+    from tollway.fabric.db import Database
+    from tollway.fabric.jobs import Jobs, Timed
+    from tollway.fabric.mail import Inbox, Mailer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedSettings:
+    """The few settings outside a service's own section that services need."""
+
+    public_url: str
+    production: bool
+    mail_sender: str
+    inbox_address: str
+    payments_mock_address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceContext:
+    """What a service is built from: its database and settings, its neighbours' APIs, the chosen backends."""
+
+    db: "Database"
+    clock: Clock
+    settings: Any
+    """The service's own section, of the class that its manifest names."""
+    shared: SharedSettings
+    secrets: Secrets
+    client: Callable[[str], Any]
+    """`client("ledger")` gives the ledger's stub, in this process or another. The manifest declares the neighbour."""
+    mailer: "Callable[[], Mailer]"
+    inbox: "Callable[[], Inbox | None]"
+    """The development inbox, or None where mail leaves by SMTP."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceParts:
+    """A built service: its operations, its APIs to the inside and outside, and the work it does by itself."""
+
+    service: Any
+    rpc: Any = None
+    """The gRPC servicer of the service's API."""
+    router: "APIRouter | None" = None
+    subscribers: ModuleType | None = None
+    """The module with one function `on_<event>` for each event class that the manifest subscribes to."""
+    jobs: "Jobs" = field(default_factory=dict[Any, Any])
+    timed: "Mapping[str, Timed]" = field(default_factory=dict[Any, Any])
+    components: Sequence[tuple[str, Component]] = ()
+    """What else of this service has a beginning and an end, such as a page of its own."""
+    prepare: Callable[[], Awaitable[object]] | None = None
+    """Done after every part of the process is up; repeated until it succeeds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceManifest:
+    """What a service declares.
+
+    `durable`: its commits survive a power cut, not only a crash. `development`: it belongs to no target and is refused
+    in production. `api`: the module generated from its contract; None when it serves no API. `calls`: the methods of
+    its neighbours' APIs that it calls. `subscribes`: the event classes that it consumes; `Event` itself for every one.
+    `rest`: it serves REST behind the gateway. `permissions`: what its routes may demand. `paths` are its REST prefixes,
+    `public` those that need no account; POSTs to `login` could be used to guess and are limited more strictly.
+    """
+
+    name: str
+    purpose: str
+    build: Callable[[ServiceContext], ServiceParts]
+    durable: bool = False
+    development: bool = False
+    rest: bool = True
+    settings: type[BaseModel] | None = None
+    api: ModuleType | None = None
+    calls: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    subscribes: tuple[type[Event], ...] = ()
+    permissions: tuple[Permission, ...] = ()
+    paths: tuple[str, ...] = ()
+    public: tuple[str, ...] = ()
+    login: tuple[str, ...] = ()
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """The methods of the service's API."""
+        return () if self.api is None else methods_of(self.api)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The services whose events it consumes."""
+        known = Event.by_topic.values() if Event in self.subscribes else self.subscribes
+        return tuple(dict.fromkeys(event.source for event in known))
+
+
+def methods_of(api: ModuleType) -> tuple[str, ...]:
+    """List the methods of a generated API."""
+    servicer: type = getattr(api, f"{_api_name(api)}Servicer")
+    return tuple(name for name in vars(servicer) if not name.startswith("_"))
+
+
+def stub_of(api: ModuleType, channel: Any) -> Any:
+    """Bind the stub of a generated API to a channel."""
+    return getattr(api, f"{_api_name(api)}Stub")(channel)
+
+
+def serve(api: ModuleType, servicer: Any, server: Any) -> None:
+    """Add a servicer of a generated API to a server."""
+    getattr(api, f"add_{_api_name(api)}Servicer_to_server")(servicer, server)
+
+
+def _api_name(api: ModuleType) -> str:
+    (name,) = (name.removesuffix("Servicer") for name in vars(api) if name.endswith("Servicer"))
+    return name

@@ -1,0 +1,39 @@
+"""What the access service is, needs and offers."""
+
+from tollway.contracts import access_pb2_grpc
+from tollway.contracts.events import UserStateChanged
+from tollway.fabric.service import ServiceContext, ServiceManifest, ServiceParts
+from tollway.services.access.settings import AccessSettings
+
+
+def build(context: ServiceContext) -> ServiceParts:
+    """Build the service."""
+    from tollway.services.access import subscribers
+    from tollway.services.access.http import router
+    from tollway.services.access.jobs import TIMED
+    from tollway.services.access.rpc import AccessRpc
+    from tollway.services.access.service import Access
+
+    service = Access(
+        context.db, context.clock, context.settings, context.client("ledger"), context.client("catalog")
+    )
+    return ServiceParts(
+        service=service,
+        rpc=AccessRpc(service),
+        router=router(service),
+        subscribers=subscribers,
+        timed=TIMED,
+    )
+
+
+MANIFEST = ServiceManifest(
+    name="access",
+    purpose="resources, credentials and their charging",
+    durable=True,
+    settings=AccessSettings,
+    api=access_pb2_grpc,
+    calls={"ledger": ("GetAccount", "RecordUse", "Release", "Reserve"), "catalog": ("GetProduct",)},
+    subscribes=(UserStateChanged,),
+    paths=("/api/proxy", "/api/access", "/api/usage", "/api/admin/nodes", "/api/admin/resources"),
+    build=build,
+)

@@ -1,0 +1,40 @@
+"""What the catalog service is, needs and offers."""
+
+from tollway.contracts import catalog_pb2_grpc
+from tollway.fabric.service import ServiceContext, ServiceManifest, ServiceParts
+from tollway.services.catalog.settings import CatalogSettings
+
+
+def build(context: ServiceContext) -> ServiceParts:
+    """Build the service; it writes its first products as soon as the ledger answers."""
+    from tollway.services.catalog.http import router
+    from tollway.services.catalog.jobs import JOBS
+    from tollway.services.catalog.rpc import CatalogRpc
+    from tollway.services.catalog.service import Catalog
+
+    service = Catalog(context.db, context.clock, context.settings, context.client("ledger"))
+    return ServiceParts(
+        service=service,
+        rpc=CatalogRpc(service),
+        router=router(service),
+        jobs=JOBS,
+        prepare=service.seed,
+    )
+
+
+MANIFEST = ServiceManifest(
+    name="catalog",
+    purpose="what is for sale and for how much",
+    settings=CatalogSettings,
+    api=catalog_pb2_grpc,
+    calls={"ledger": ("DefineAsset", "ListAccounts", "Post")},
+    paths=(
+        "/api/catalog",
+        "/api/billing/plans",
+        "/api/billing/calculate-price",
+        "/api/admin/prices",
+        "/api/admin/capacity",
+    ),
+    public=("/api/catalog", "/api/billing/plans", "/api/billing/calculate-price"),
+    build=build,
+)

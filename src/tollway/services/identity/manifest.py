@@ -1,0 +1,57 @@
+"""What the identity service is, needs and offers."""
+
+from tollway.contracts import identity_pb2_grpc
+from tollway.fabric.service import ServiceContext, ServiceManifest, ServiceParts
+from tollway.services.identity.settings import IdentitySettings
+
+
+def build(context: ServiceContext) -> ServiceParts:
+    """Build the service."""
+    from tollway.services.identity.http import router
+    from tollway.services.identity.jobs import JOBS, TIMED
+    from tollway.services.identity.rpc import IdentityRpc
+    from tollway.services.identity.service import Identity
+
+    service = Identity(
+        context.db,
+        context.settings,
+        context.shared.public_url,
+        context.client("tokens"),
+        context.client("notifications"),
+    )
+    return ServiceParts(
+        service=service,
+        rpc=IdentityRpc(service),
+        router=router(service),
+        jobs=JOBS,
+        timed=TIMED,
+        components=[("passwords", service)],
+    )
+
+
+MANIFEST = ServiceManifest(
+    name="identity",
+    purpose="who somebody is",
+    settings=IdentitySettings,
+    api=identity_pb2_grpc,
+    calls={"tokens": ("OpenSession", "Revoke"), "notifications": ("SendEmail",)},
+    paths=("/api/auth", "/api/account", "/api/admin/users", "/verify-email", "/reset-password"),
+    public=(
+        "/verify-email",
+        "/reset-password",
+        "/api/auth/register",
+        "/api/auth/email",
+        "/api/auth/login",
+        "/api/auth/token",
+        "/api/auth/password",
+    ),
+    login=(
+        "/api/auth/register",
+        "/api/auth/email",
+        "/api/auth/login",
+        "/api/auth/token",
+        "/api/auth/password",
+        "/api/account/security",
+    ),
+    build=build,
+)

@@ -1,0 +1,34 @@
+"""What the ledger service is, needs and offers."""
+
+from tollway.contracts import ledger_pb2_grpc
+from tollway.fabric.service import ServiceContext, ServiceManifest, ServiceParts
+from tollway.services.ledger.settings import LedgerSettings
+
+
+def build(context: ServiceContext) -> ServiceParts:
+    """Build the service."""
+    from tollway.services.ledger.http import router
+    from tollway.services.ledger.jobs import JOBS, TIMED
+    from tollway.services.ledger.rpc import LedgerRpc
+    from tollway.services.ledger.service import Ledger
+
+    service = Ledger(context.db, context.clock, context.settings, context.secrets.key("ledger.seal"))
+    return ServiceParts(
+        service=service,
+        rpc=LedgerRpc(service),
+        router=router(service),
+        jobs=JOBS,
+        timed=TIMED,
+        components=[("batcher", service)],
+    )
+
+
+MANIFEST = ServiceManifest(
+    name="ledger",
+    purpose="money and access in one set of books",
+    durable=True,
+    settings=LedgerSettings,
+    api=ledger_pb2_grpc,
+    paths=("/api/accounts", "/api/transactions"),
+    build=build,
+)

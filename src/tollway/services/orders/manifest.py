@@ -1,0 +1,35 @@
+"""What the orders service is, needs and offers."""
+
+from tollway.contracts import orders_pb2_grpc
+from tollway.fabric.service import ServiceContext, ServiceManifest, ServiceParts
+from tollway.services.orders.settings import OrdersSettings
+
+
+def build(context: ServiceContext) -> ServiceParts:
+    """Build the service."""
+    from tollway.services.orders.http import router
+    from tollway.services.orders.jobs import JOBS, TIMED
+    from tollway.services.orders.rpc import OrdersRpc
+    from tollway.services.orders.service import Orders
+
+    service = Orders(
+        context.db, context.clock, context.settings, context.client("catalog"), context.client("ledger")
+    )
+    return ServiceParts(
+        service=service, rpc=OrdersRpc(service), router=router(service), jobs=JOBS, timed=TIMED
+    )
+
+
+MANIFEST = ServiceManifest(
+    name="orders",
+    purpose="quotes and orders",
+    durable=True,
+    settings=OrdersSettings,
+    api=orders_pb2_grpc,
+    calls={
+        "catalog": ("GetPrice", "GetProduct"),
+        "ledger": ("ListAccounts", "ListAssets", "ListLots", "Post"),
+    },
+    paths=("/api/orders", "/api/portfolio", "/api/billing/orders"),
+    build=build,
+)
