@@ -8,6 +8,7 @@ from tollway.settings import InvalidSettings, Settings
 from tollway.topology import SERVICES
 
 if TYPE_CHECKING:
+    from tollway.fabric.blobs import Blobs
     from tollway.fabric.db import Database
     from tollway.fabric.limits import Limits
     from tollway.fabric.mail import Inbox, Mailer
@@ -53,13 +54,20 @@ def open_limits(settings: Settings) -> "Limits":
         raise InvalidSettings(f"network.redis: {error}") from error
 
 
+def open_blobs(settings: Settings) -> "Blobs":
+    """Give the store of blobs."""
+    from tollway.fabric.blobs.folder import FolderBlobs
+
+    return FolderBlobs(settings.data / "blobs")
+
+
 def open_mailer(settings: Settings) -> "Mailer":
     """Give the way in which e-mail leaves."""
     mail = settings.mail
     if mail.backend == "inbox":
         from tollway.fabric.mail.inbox import InboxMailer
 
-        return InboxMailer(settings.data / "inbox", settings.section("notifications").inbox_limit)
+        return InboxMailer(open_blobs(settings), settings.section("notifications").inbox_limit)
     from tollway.fabric.mail.smtp import SmtpMailer
 
     return SmtpMailer(mail.host, mail.port, mail.security, mail.username, mail.password)
@@ -71,4 +79,4 @@ def open_inbox(settings: Settings) -> "Inbox | None":
         return None
     from tollway.fabric.mail.inbox import InboxMailer
 
-    return InboxMailer(settings.data / "inbox", settings.section("notifications").inbox_limit)
+    return InboxMailer(open_blobs(settings), settings.section("notifications").inbox_limit)

@@ -1,6 +1,5 @@
-"""The development inbox: mail is kept as `.eml` files in a folder, where people and programs can read it."""
+"""The development inbox: mail is kept as blobs, where people and programs can read it."""
 
-import asyncio
 import email
 import email.policy
 import email.utils
@@ -8,71 +7,58 @@ import re
 from collections.abc import Iterator
 from datetime import UTC
 from email.message import EmailMessage
-from pathlib import Path
 
+from tollway.fabric.blobs import BlobNotFound, Blobs
 from tollway.fabric.mail import StoredMessage
-from tollway.kit.errors import NotFound, Unavailable
+from tollway.kit.errors import NotFound
 from tollway.kit.ids import is_id, new_id
 from tollway.kit.times import SECOND_US
 
+PREFIX = "inbox/"
 _LINK = re.compile(r"https?://[^\s<>\"']+")
 _PUNCTUATION = ".,;:!?)"
 
 
 class InboxMailer:
-    """Keeps the newest `limit` messages in `folder`. Its ids sort by arrival, and the files are named by them."""
+    """Keeps the newest `limit` messages as blobs. Their ids sort by arrival, and the keys are made of them."""
 
-    def __init__(self, folder: Path, limit: int = 500) -> None:
-        self._folder = folder
+    def __init__(self, blobs: Blobs, limit: int = 500) -> None:
+        self._blobs = blobs
         self._limit = limit
 
     async def send(self, message: EmailMessage) -> None:
-        """Keep a message. Raises Unavailable when the folder cannot be written."""
-        try:
-            await asyncio.to_thread(self._keep, message)
-        except OSError as error:
-            raise Unavailable(
-                f"the development inbox {self._folder} cannot be written: {error.strerror}"
-            ) from error
+        """Keep a message. Raises Unavailable when the store cannot be used."""
+        await self._blobs.put(_key(new_id("eml")), message.as_bytes(policy=email.policy.SMTP))
+        await self._remove_all_but(self._limit)
 
     async def messages(self, to: str = "", limit: int = 100) -> list[StoredMessage]:
         """Return the newest messages, the newest first; only those to one address when `to` is given."""
-        return await asyncio.to_thread(self._newest, to.strip().lower(), limit)
-
-    async def message(self, message_id: str) -> StoredMessage:
-        """Return one message. Raises NotFound."""
-        # The id becomes a file name, so its shape is checked first.
-        kept = await asyncio.to_thread(self._read, message_id) if is_id("eml", message_id) else None
-        if kept is None:
-            raise NotFound("there is no such message; it may have made room for newer ones")
-        return kept
-
-    async def clear(self) -> None:
-        """Throw every message away."""
-        await asyncio.to_thread(self._remove_all_but, 0)
-
-    def _keep(self, message: EmailMessage) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        name = new_id("eml")
-        unfinished = self._folder / f"{name}.part"
-        unfinished.write_bytes(message.as_bytes(policy=email.policy.SMTP))
-        unfinished.rename(self._folder / f"{name}.eml")
-        self._remove_all_but(self._limit)
-
-    def _newest(self, to: str, limit: int) -> list[StoredMessage]:
+        wanted = to.strip().lower()
         found: list[StoredMessage] = []
-        for path in reversed(self._paths()):
-            kept = self._read(path.stem)
-            if kept is not None and (not to or to in _addresses(kept.to)):
+        for key in reversed(await self._blobs.keys(PREFIX)):
+            kept = await self._read(_id(key))
+            if kept is not None and (not wanted or wanted in _addresses(kept.to)):
                 found.append(kept)
                 if len(found) >= limit:
                     break
         return found
 
-    def _read(self, message_id: str) -> StoredMessage | None:
+    async def message(self, message_id: str) -> StoredMessage:
+        """Return one message. Raises NotFound."""
+        # The id becomes a part of a key, so its shape is checked first.
+        kept = await self._read(message_id) if is_id("eml", message_id) else None
+        if kept is None:
+            raise NotFound("there is no such message; only the newest ones are kept")
+        return kept
+
+    async def clear(self) -> None:
+        """Delete every message."""
+        await self._remove_all_but(0)
+
+    async def _read(self, message_id: str) -> StoredMessage | None:
         try:
-            raw = (self._folder / f"{message_id}.eml").read_bytes()
-        except FileNotFoundError:
+            raw = await self._blobs.read(_key(message_id))
+        except BlobNotFound:
             return None
         message = email.message_from_bytes(raw, policy=email.policy.default)
         text = _part(message, "plain")
@@ -87,13 +73,18 @@ class InboxMailer:
             links=tuple(_links(text)),
         )
 
-    def _remove_all_but(self, count: int) -> None:
-        paths = self._paths()
-        for path in paths[: max(len(paths) - count, 0)]:
-            path.unlink(missing_ok=True)
+    async def _remove_all_but(self, count: int) -> None:
+        keys = await self._blobs.keys(PREFIX)
+        for key in keys[: max(len(keys) - count, 0)]:
+            await self._blobs.delete(key)
 
-    def _paths(self) -> list[Path]:
-        return sorted(self._folder.glob("eml_*.eml"))
+
+def _key(message_id: str) -> str:
+    return f"{PREFIX}{message_id}.eml"
+
+
+def _id(key: str) -> str:
+    return key.removeprefix(PREFIX).removesuffix(".eml")
 
 
 def _part(message: EmailMessage, kind: str) -> str:

@@ -153,7 +153,7 @@ def test_one_process_alone_has_exactly_the_quota() -> None:
     assert len(world.admitted) == 10
 
 
-def test_a_burst_beyond_the_credit_is_told_that_there_is_service() -> None:
+def test_a_burst_beyond_the_credit_is_told_that_there_is_capacity() -> None:
     world = World(processes=2, quota=10, credit=3)
     assert world.take(0, 3) == 3
     grant = world.limits[0].take(KEY, world.now)

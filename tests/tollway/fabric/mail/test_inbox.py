@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tollway.fabric.blobs.folder import FolderBlobs
 from tollway.fabric.mail.inbox import InboxMailer
 from tollway.kit.errors import NotFound, Unavailable
 
@@ -23,7 +24,7 @@ def letter(to: str = "ada@example.com", text: str = "Hello", subject: str = "Hi"
 
 @pytest.fixture
 def inbox(tmp_path: Path) -> InboxMailer:
-    return InboxMailer(tmp_path / "inbox", limit=3)
+    return InboxMailer(FolderBlobs(tmp_path / "blobs"), limit=3)
 
 
 async def test_a_kept_message_reads_as_it_was_sent(inbox: InboxMailer) -> None:
@@ -40,7 +41,7 @@ async def test_a_kept_message_reads_as_it_was_sent(inbox: InboxMailer) -> None:
     assert await inbox.message(kept.id) == kept
 
 
-async def test_the_newest_come_first_and_old_ones_make_service(inbox: InboxMailer) -> None:
+async def test_the_newest_come_first_and_old_ones_make_way(inbox: InboxMailer) -> None:
     for number in range(5):
         await inbox.send(letter(subject=str(number)))
     assert [kept.subject for kept in await inbox.messages()] == ["4", "3", "2"]
@@ -73,10 +74,10 @@ async def test_it_can_be_cleared(inbox: InboxMailer) -> None:
 
 async def test_only_the_owner_reads_the_folder(inbox: InboxMailer, tmp_path: Path) -> None:
     await inbox.send(letter())
-    assert stat.S_IMODE((tmp_path / "inbox").stat().st_mode) == 0o700
+    assert stat.S_IMODE((tmp_path / "blobs").stat().st_mode) == 0o700
 
 
 async def test_a_folder_that_cannot_be_is_for_now(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(Unavailable, match="cannot be written"):
-        await InboxMailer(tmp_path / "file").send(letter())
+    with pytest.raises(Unavailable, match="cannot be used"):
+        await InboxMailer(FolderBlobs(tmp_path / "file")).send(letter())

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.rest import RestClient
+from tollway.fabric.blobs.folder import FolderBlobs
 from tollway.fabric.mail.inbox import InboxMailer
 from tollway.services.notifications.http import inbox_app
 
@@ -27,7 +28,7 @@ def letter(
 
 @pytest.fixture
 def inbox(tmp_path: Path) -> InboxMailer:
-    return InboxMailer(tmp_path / "inbox")
+    return InboxMailer(FolderBlobs(tmp_path / "blobs"))
 
 
 @pytest.fixture
