@@ -13,6 +13,7 @@ from tests.kit.smtp import SmtpSink
 from tollway.contracts import notifications_pb2, notifications_pb2_grpc
 from tollway.contracts.errors import IdempotencyKeyReused
 from tollway.fabric.jobs import Worker
+from tollway.fabric.jobs.sql import SqlJobQueue
 from tollway.fabric.mail.smtp import SmtpMailer
 from tollway.kit.errors import Invalid
 from tollway.services.notifications.jobs import JOBS
@@ -57,7 +58,7 @@ async def test_a_message_asked_for_reaches_a_mail_server(
     again = await neighbour.stub.SendEmail(ask())
     assert (first.replayed, again.replayed) == (False, True)
     assert first.message_id == again.message_id
-    await Worker(service, service.db, JOBS).run_due()
+    await Worker(service, SqlJobQueue(service.db), JOBS).run_due()
     message: EmailMessage
     (message,) = sink.messages
     assert message["Subject"] == "Choose a new password"

@@ -16,6 +16,7 @@ from tollway.contracts.events import Event
 from tollway.fabric.access_tokens import Revocations, Verifier
 from tollway.fabric.db import Database, tables
 from tollway.fabric.jobs import Worker
+from tollway.fabric.jobs.sql import SqlJobQueue
 from tollway.fabric.rest import build_app
 from tollway.fabric.rpc import LocalChannel, LocalServer
 from tollway.services.identity import http as identity_http
@@ -65,7 +66,7 @@ class IdentityFixture:
                 self.revocations,
             )
         )
-        self._worker = Worker(self.service, db, JOBS)
+        self._worker = Worker(self.service, SqlJobQueue(db), JOBS)
 
     def replica(self, factors: Sequence[MakeFactor] = FACTORS) -> Identity:
         """Make another identity service on the same database, perhaps with other factors."""

@@ -15,6 +15,7 @@ from tests.kit.killing import Fate, MortalChannel, MortalDatabase
 from tollway.contracts import catalog_pb2_grpc, ledger_pb2_grpc
 from tollway.fabric.db import Database, tables
 from tollway.fabric.jobs import Worker
+from tollway.fabric.jobs.sql import SqlJobQueue
 from tollway.fabric.rpc import LocalChannel, LocalServer
 from tollway.services.catalog.jobs import JOBS as CATALOG_JOBS
 from tollway.services.catalog.rpc import CatalogRpc
@@ -61,7 +62,7 @@ class Market:
             (self.catalog, self.catalog_db, CATALOG_JOBS),
             (orders or self.orders, self.orders_db, ORDERS_JOBS),
         ):
-            worker = Worker(service, db, jobs)
+            worker = Worker(service, SqlJobQueue(db), jobs)
             while await worker.run_due():
                 pass
 

@@ -25,6 +25,7 @@ from tollway.contracts import identity_pb2, identity_pb2_grpc, ledger_pb2, ledge
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database, tables
 from tollway.fabric.jobs import Worker
+from tollway.fabric.jobs.sql import SqlJobQueue
 from tollway.fabric.rest import RestServer
 from tollway.fabric.rpc import LocalChannel, LocalServer
 from tollway.services.payments.http import router
@@ -70,7 +71,7 @@ async def running_mock(
     server = RestServer(app(service), "127.0.0.1:0", drain_s=0)
     await server.start()
     try:
-        yield Mock(service, f"http://127.0.0.1:{server.port}", Worker(service, db, JOBS))
+        yield Mock(service, f"http://127.0.0.1:{server.port}", Worker(service, SqlJobQueue(db), JOBS))
     finally:
         await server.stop()
 
@@ -284,7 +285,7 @@ async def till(
         service = open_service(db, wanted, provider, channel, public_url)
         client = rest(router(service))
         late.app = client.app
-        worker = Worker(service, db, SERVICE_JOBS)
+        worker = Worker(service, SqlJobQueue(db), SERVICE_JOBS)
         if register:
             await service.webhooks.register()
         try:

@@ -14,6 +14,7 @@ from tollway.fabric.dead_letters import DeadLetter, dead_letters, retry
 from tollway.fabric.events import EventConsumer
 from tollway.fabric.events import consumer as listener_module
 from tollway.fabric.jobs import ATTEMPTS, Worker
+from tollway.fabric.jobs.sql import SqlJobQueue
 from tollway.kit.errors import Unavailable
 
 
@@ -47,7 +48,7 @@ async def test_a_dead_job_is_shown_and_tried_again_from_the_start(
     plain_db: Database, clock: FakeClock
 ) -> None:
     service = Service()
-    worker = Worker(service, plain_db, {"print": Service.work})
+    worker = Worker(service, SqlJobQueue(plain_db), {"print": Service.work})
     async with plain_db.transaction() as tx:
         tx.enqueue("print", {"n": "page"})
     for _ in range(ATTEMPTS):

@@ -10,6 +10,7 @@ from tests.kit.clock import FakeClock
 from tollway.fabric.db import Database, tables
 from tollway.fabric.jobs import ATTEMPTS, Timed, Worker
 from tollway.fabric.jobs import worker as worker_module
+from tollway.fabric.jobs.sql import SqlJobQueue
 from tollway.kit.errors import Unavailable
 
 
@@ -40,7 +41,7 @@ async def states(db: Database) -> list[tuple[str, int, str]]:
 async def test_a_job_runs_once_and_leaves_no_trace(plain_db: Database) -> None:
     service = Service()
     await leave(plain_db, 1)
-    worker = Worker(service, plain_db, {"work": work})
+    worker = Worker(service, SqlJobQueue(plain_db), {"work": work})
     assert await worker.run_due() == 1
     assert await worker.run_due() == 0
     assert (service.done, await states(plain_db)) == ([1], [])
@@ -48,7 +49,7 @@ async def test_a_job_runs_once_and_leaves_no_trace(plain_db: Database) -> None:
 
 async def test_a_unique_job_is_never_done_twice(plain_db: Database) -> None:
     service = Service()
-    worker = Worker(service, plain_db, {"work": work})
+    worker = Worker(service, SqlJobQueue(plain_db), {"work": work})
     for _ in range(3):
         await leave(plain_db, 1, unique="order-1")
         await worker.run_due()
@@ -57,7 +58,7 @@ async def test_a_unique_job_is_never_done_twice(plain_db: Database) -> None:
 
 async def test_a_job_waits_until_it_is_due(plain_db: Database, clock: FakeClock) -> None:
     service = Service()
-    worker = Worker(service, plain_db, {"work": work})
+    worker = Worker(service, SqlJobQueue(plain_db), {"work": work})
     await leave(plain_db, 1, due_in_s=60)
     assert await worker.run_due() == 0
     clock.advance(61)
@@ -67,7 +68,7 @@ async def test_a_job_waits_until_it_is_due(plain_db: Database, clock: FakeClock)
 async def test_a_failed_job_comes_back_later(plain_db: Database, clock: FakeClock) -> None:
     service = Service()
     service.fail = 1
-    worker = Worker(service, plain_db, {"work": work})
+    worker = Worker(service, SqlJobQueue(plain_db), {"work": work})
     await leave(plain_db, 1)
     await worker.run_due()
     assert service.done == []
@@ -80,7 +81,7 @@ async def test_a_failed_job_comes_back_later(plain_db: Database, clock: FakeCloc
 async def test_a_hopeless_job_ends_with_a_person(plain_db: Database, clock: FakeClock) -> None:
     service = Service()
     service.fail = 1000
-    worker = Worker(service, plain_db, {"work": work})
+    worker = Worker(service, SqlJobQueue(plain_db), {"work": work})
     await leave(plain_db, 1)
     for _ in range(ATTEMPTS + 3):
         await worker.run_due()
@@ -91,9 +92,8 @@ async def test_a_hopeless_job_ends_with_a_person(plain_db: Database, clock: Fake
 async def test_a_killed_workers_job_is_taken_up_again(plain_db: Database, clock: FakeClock) -> None:
     service = Service()
     await leave(plain_db, 1)
-    killed = Worker(service, plain_db, {"work": work})
-    await killed._take()
-    other = Worker(service, plain_db, {"work": work})
+    await SqlJobQueue(plain_db).take("killed", ["work"], 1, 60)
+    other = Worker(service, SqlJobQueue(plain_db), {"work": work})
     assert await other.run_due() == 0
     clock.advance(worker_module.LEASE_S + 1)
     assert await other.run_due() == 1
@@ -104,7 +104,7 @@ async def test_two_workers_never_share_a_job(plain_db: Database) -> None:
     service = Service()
     for n in range(40):
         await leave(plain_db, n)
-    workers = [Worker(service, plain_db, {"work": work}) for _ in range(3)]
+    workers = [Worker(service, SqlJobQueue(plain_db), {"work": work}) for _ in range(3)]
     for _ in range(3):
         await asyncio.gather(*(worker.run_due() for worker in workers))
     assert sorted(service.done) == list(range(40))
@@ -112,7 +112,7 @@ async def test_two_workers_never_share_a_job(plain_db: Database) -> None:
 
 async def test_a_running_worker_is_woken_by_the_commit(plain_db: Database) -> None:
     service = Service()
-    worker = Worker(service, plain_db, {"work": work})
+    worker = Worker(service, SqlJobQueue(plain_db), {"work": work})
     await worker.start()
     await asyncio.sleep(0.05)
     await leave(plain_db, 7)
@@ -132,7 +132,7 @@ async def test_timed_work_survives_its_own_failure(
         if len(ticks) == 1:
             raise RuntimeError
 
-    worker = Worker(Service(), plain_db, {}, {"tick": Timed(0.01, tick)})
+    worker = Worker(Service(), SqlJobQueue(plain_db), {}, {"tick": Timed(0.01, tick)})
     await worker.start()
     async with asyncio.timeout(2):
         while len(ticks) < 3:

@@ -13,6 +13,7 @@ from tollway.fabric.db import Database, tables
 from tollway.fabric.events import EventsRpc, OutboxReader
 from tollway.fabric.events import outbox_reader as log_module
 from tollway.fabric.jobs import Worker
+from tollway.fabric.jobs.sql import SqlJobQueue
 from tollway.fabric.retention import RetentionPolicy, prune_plumbing
 
 DAY_S = 86_400
@@ -128,7 +129,7 @@ async def test_the_keys_of_finished_jobs_go_and_unfinished_jobs_stay(
         """Do it."""
 
     clock.advance(20 * DAY_S)
-    await Worker(None, plain_db, {"work": work}).run_due()
+    await Worker(None, SqlJobQueue(plain_db), {"work": work}).run_due()
     clock.advance(29 * DAY_S)
     assert await prune_plumbing(plain_db, POLICY, []) == 0, "it counts from when it was done"
     clock.advance(2 * DAY_S)

@@ -12,6 +12,7 @@ from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database, migrate
 from tollway.fabric.events import EventConsumer, EventsRpc, OutboxReader, bind
 from tollway.fabric.jobs import Timed, Worker
+from tollway.fabric.jobs.sql import SqlJobQueue
 from tollway.fabric.lifecycle import Lifecycle
 from tollway.fabric.rest import RestServer, build_app
 from tollway.fabric.retention import RetentionPolicy
@@ -91,7 +92,11 @@ class ServiceHost:
         for label, component in parts.components:
             life.add(f"{name}.{label}", component, after=["service APIs"])
         timed = {**parts.timed, "retention": self._retention(name, database)}
-        life.add(f"{name}.work", Worker(parts.service, database, parts.jobs, timed), after=["service APIs"])
+        life.add(
+            f"{name}.work",
+            Worker(parts.service, SqlJobQueue(database), parts.jobs, timed),
+            after=["service APIs"],
+        )
         manifest = SERVICES[name]
         if parts.subscribers is not None:
             subscribers = bind(parts.subscribers, manifest.subscribes)

@@ -1,7 +1,7 @@
 """The blobs port: bytes kept whole under a key.
 
-Backend: `folder` keeps each as a file. What `put` returned for is there after a crash and a power cut; a reader sees the
-old bytes or the new ones, never a part. Keys are paths of lower-case segments: `inbox/eml_01k9….eml`.
+Backend: `folder` keeps each as a file. What `put` has kept survives a crash and a power cut; a reader sees the old
+bytes or the new ones, never a part. Keys are paths of lower-case segments: `inbox/eml_01k9….eml`.
 """
 
 import re

@@ -10,6 +10,7 @@ from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind, database, service_migrations
 from tollway.fabric.db import Database
 from tollway.fabric.jobs import Worker
+from tollway.fabric.jobs.sql import SqlJobQueue
 from tollway.kit.errors import Problem
 from tollway.services.notifications.jobs import JOBS
 from tollway.services.notifications.service import Notifications
@@ -50,4 +51,4 @@ def service(db: Database, mailer: FakeMailer) -> Notifications:
 @pytest.fixture
 def worker(service: Notifications, db: Database) -> Worker:
     """Runs the service's jobs, when told to."""
-    return Worker(service, db, JOBS)
+    return Worker(service, SqlJobQueue(db), JOBS)

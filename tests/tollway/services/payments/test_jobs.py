@@ -7,6 +7,7 @@ import pytest
 from tests.kit.databases import Kind
 from tests.kit.payments import Till
 from tollway.fabric.jobs import Worker
+from tollway.fabric.jobs.sql import SqlJobQueue
 from tollway.services.payments import store
 from tollway.services.payments.jobs import JOBS, TIMED
 from tollway.services.payments.model import State
@@ -24,7 +25,7 @@ async def test_the_worker_acts_on_webhooks_and_the_janitor_on_what_is_left(shop:
     await shop.plan("webhook_drop", times=100)
     unheard = await shop.service.deposits.start("usr_ann", "b", "USD", 5_000_000, "pm_card_visa")
     shop.clock.advance(31)
-    worker = Worker(shop.service, shop.db, JOBS, TIMED)
+    worker = Worker(shop.service, SqlJobQueue(shop.db), JOBS, TIMED)
     await worker.start()
     async with asyncio.timeout(5):
         while (await shop.service.deposits.any_deposit(unheard.id)).state != State.CREDITED:

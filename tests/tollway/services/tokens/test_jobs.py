@@ -3,6 +3,7 @@
 from tests.kit.clock import FakeClock
 from tollway.fabric.db import Database
 from tollway.fabric.jobs import Worker
+from tollway.fabric.jobs.sql import SqlJobQueue
 from tollway.services.tokens import store
 from tollway.services.tokens.jobs import TIMED
 from tollway.services.tokens.service import Tokens
@@ -22,4 +23,4 @@ async def test_tending_makes_keys_and_replaces_them_after_a_month(
     assert second is not None
     assert first.kid != second.kid
     assert TIMED["maintain"].every_s <= 900, "often enough for keys to be known ahead"
-    assert Worker(service, db, {}, TIMED)
+    assert Worker(service, SqlJobQueue(db), {}, TIMED)
