@@ -37,6 +37,7 @@ class ScopedVerifier(FakeVerifier):
     """Limits every token to some scopes, and says how its user signed in."""
 
     def __init__(self, scopes: set[str], amr: tuple[str, ...] = ("pwd",)) -> None:
+        super().__init__()
         self._scopes, self._amr = frozenset(scopes), amr
 
     async def verify(self, token: str) -> Principal:
