@@ -129,6 +129,7 @@ TABLE: dict[tuple[str, str], str] = {
     """,
     ("admin:write", "any"): """
         POST /api/admin/users/{user_id}/suspend
+        PUT /api/admin/users/{user_id}/roles
         POST /api/admin/deposits/{deposit_id}/resolve
         POST /api/admin/keys/rotate
         DELETE /api/admin/keys/{kid}

@@ -40,6 +40,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "POST /api/admin/resources/{resource_id}/stop": {"reason": "abuse"},
     "POST /api/admin/users/{user_id}/restore": {"reason": "it is fine"},
     "POST /api/admin/users/{user_id}/suspend": {"reason": "fraud"},
+    "PUT /api/admin/users/{user_id}/roles": {"roles": ["customer"], "reason": "left the team"},
     "POST /api/auth/email/resend": {"email": "nobody@example.com"},
     "POST /api/auth/email/verify": {"token": "x"},
     "POST /api/auth/login": {"email": "nobody@example.com", "password": "correct horse battery"},

@@ -78,6 +78,16 @@ class UserStateChanged(Event):
     actor: str
 
 
+class UserRolesChanged(Event):
+    """An operator gave somebody other roles; `roles` are those from now on."""
+
+    topic, source = "USER_ROLES_CHANGED", "identity"
+    user_id: str
+    roles: list[str]
+    reason: str
+    actor: str
+
+
 # ── tokens ──────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -265,6 +265,26 @@ async def test_an_operator_finds_suspends_and_restores_an_account(identity: Iden
     assert (await identity.log_in()).status == 200
 
 
+async def test_an_operator_gives_and_takes_roles(identity: IdentityFixture) -> None:
+    user_id, operator = await identity.sign_up(ANN), await operator_token(identity)
+    path = f"/api/admin/users/{user_id}/roles"
+    made = await identity.client.call("PUT", path, {"roles": ["support", "customer"]}, operator)
+    assert (made.status, made.json["roles"]) == (200, ["customer", "support"])
+    support = await access_token(identity)
+    assert (await identity.client.get("/api/admin/users", support)).status == 200
+    assert (await identity.client.call("PUT", path, {"roles": ["admin"]}, support)).status == 403
+    taken = await identity.client.call("PUT", path, {"roles": ["customer"], "reason": "left"}, operator)
+    assert taken.json["roles"] == ["customer"]
+    await identity.work()
+    await identity.hear_revocations()
+    assert (await identity.client.get("/api/admin/users", support)).status == 401
+    for roles in ([], ["root"], ["customer", "root"], "admin", None):
+        assert (await identity.client.call("PUT", path, {"roles": roles}, operator)).status == 422
+    me = (await identity.client.get("/api/auth/me", operator)).json["id"]
+    own = await identity.client.call("PUT", f"/api/admin/users/{me}/roles", {"roles": ["customer"]}, operator)
+    assert (own.status, own.json["code"]) == (409, "conflict")
+
+
 async def test_operators_routes_are_closed_to_customers(identity: IdentityFixture) -> None:
     user_id = await identity.sign_up(ANN)
     customer = await access_token(identity)
@@ -274,6 +294,7 @@ async def test_operators_routes_are_closed_to_customers(identity: IdentityFixtur
         ("GET", path),
         ("POST", f"{path}/suspend"),
         ("POST", f"{path}/restore"),
+        ("PUT", f"{path}/roles"),
     ]:
         for token, status in (("", 401), (customer, 403)):
             reply = await identity.client.call(method, where, {"reason": "x"}, token)

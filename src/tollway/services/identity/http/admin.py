@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
+from tollway.contracts.permissions import Role
 from tollway.fabric.rest import PRINTABLE, Body, CurrentUser, route
 from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
 from tollway.services.identity.http.views import UserView, view_user
@@ -17,6 +18,13 @@ class Suspend(Body):
 
 
 class Restore(Body):
+    reason: str = Field("", max_length=500, pattern=PRINTABLE)
+
+
+class SetRoles(Body):
+    """The whole set: what is left out is taken away."""
+
+    roles: list[Role] = Field(min_length=1, max_length=10, examples=[["customer", "support"]])
     reason: str = Field("", max_length=500, pattern=PRINTABLE)
 
 
@@ -64,3 +72,12 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
         """Let a suspended account be used again."""
         reason = body.reason if body else ""
         return view_user(await service.accounts.set_state(user_id, "active", reason, who.user_id))
+
+    @routes.put(
+        "/api/admin/users/{user_id}/roles",
+        tags=["operators"],
+        **route(permission="admin:write", owner="any", audit="auth:user:roles"),
+    )
+    async def set_roles(user_id: str, body: SetRoles, who: CurrentUser) -> UserView:
+        """Replace the roles of an account. It has to sign in again; you cannot change your own."""
+        return view_user(await service.accounts.set_roles(user_id, body.roles, body.reason, who.user_id))

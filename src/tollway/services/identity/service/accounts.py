@@ -1,6 +1,9 @@
 """Accounts as the platform and its operators see them."""
 
-from tollway.contracts.events import EmailVerified, UserRegistered, UserStateChanged
+from collections.abc import Collection
+
+from tollway.contracts.events import EmailVerified, UserRegistered, UserRolesChanged, UserStateChanged
+from tollway.contracts.permissions import Role
 from tollway.fabric.db import Database
 from tollway.kit.errors import Conflict, Invalid, NotFound
 from tollway.kit.ids import is_id
@@ -17,7 +20,7 @@ _STATES: dict[str, State] = {"active": "active", "suspended": "suspended"}
 
 
 class Accounts:
-    """Find, list, suspend and restore accounts; make the operator's."""
+    """Find, list, suspend and restore accounts; give them roles; make the first operator's."""
 
     def __init__(self, db: Database, passwords: Passwords, mail: Mail, unverified_kept_days: int) -> None:
         self._db = db
@@ -75,6 +78,28 @@ class Accounts:
                     self._mail.enqueue_session_end(tx, "suspended", user_id=user.id)
         return await self.get(user_id)
 
+    async def set_roles(self, user_id: str, roles: Collection[Role], reason: str, actor: str) -> User:
+        """Give an account other roles. Its sessions end, as they carry the old ones. Repeating changes nothing.
+
+        Raises NotFound, Invalid without any role, Conflict when an operator would change their own: so there is
+        always another admin to undo it.
+        """
+        if not roles:
+            raise Invalid.of("roles", "an account needs at least one role")
+        user = await self.get(user_id)
+        if actor == user_id:
+            raise Conflict("you cannot change your own roles; ask another operator")
+        wanted = tuple(sorted(set(roles)))
+        if user.roles == wanted:
+            return user
+        async with self._db.transaction() as tx:
+            if not await store.is_unchanged(tx, user):
+                raise Conflict("the account was changed at the same moment; try again")
+            await store.set_roles(tx, user.id, wanted)
+            tx.publish(UserRolesChanged(user_id=user.id, roles=list(wanted), reason=reason, actor=actor))
+            self._mail.enqueue_session_end(tx, "roles_changed", user_id=user.id)
+        return await self.get(user_id)
+
     async def forget_unverified(self) -> None:
         """Remove accounts whose address nobody confirmed in time, some in each transaction."""
         before_us = self._db.clock.now_us() - self._unverified_kept_us
@@ -113,7 +138,7 @@ class Accounts:
             if "admin" not in operator.roles:
                 if operator.id != fresh.id:
                     await store.set_password(tx, operator, password_hash, verified=True)
-                    self._mail.enqueue_session_end(tx, "role_changed", user_id=operator.id)
+                    self._mail.enqueue_session_end(tx, "roles_changed", user_id=operator.id)
                 await store.set_roles(tx, operator.id, {*operator.roles, "admin"})
         return await self.get(operator.id)
 

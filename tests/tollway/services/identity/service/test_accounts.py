@@ -6,7 +6,7 @@ import pytest
 
 from tests.kit.identity import OTHER_PASSWORD, PASSWORD, IdentityFixture
 from tollway.contracts.errors import SessionEnded
-from tollway.contracts.events import UserRegistered, UserStateChanged
+from tollway.contracts.events import UserRegistered, UserRolesChanged, UserStateChanged
 from tollway.kit.errors import Conflict, Invalid, NotFound
 from tollway.kit.paging import encode_cursor
 from tollway.services.identity.service import Identity
@@ -97,6 +97,51 @@ async def test_an_unknown_state_and_oneself_are_refused(identity: IdentityFixtur
             await identity.service.accounts.set_state(user_id, state, "", "usr_operator")
     with pytest.raises(Conflict):
         await identity.service.accounts.set_state(user_id, "suspended", "", user_id)
+
+
+# ── roles ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_new_roles_count_from_the_next_sign_in_and_end_the_old_sessions(
+    identity: IdentityFixture,
+) -> None:
+    user_id = await identity.sign_up(ANN)
+    old = (await identity.log_in()).json["refresh_token"]
+    user = await identity.service.accounts.set_roles(
+        user_id, ["support", "customer"], "hired", "usr_operator"
+    )
+    assert user.roles == ("customer", "support")
+    await identity.work()
+    with pytest.raises(SessionEnded):
+        await identity.tokens.refresh(old)
+    token = (await identity.log_in()).json["access_token"]
+    assert (await identity.verifier.verify(token)).roles == {"customer", "support"}
+    [event] = await identity.published(UserRolesChanged)
+    assert (event.user_id, event.roles, event.reason, event.actor) == (
+        user_id,
+        ["customer", "support"],
+        "hired",
+        "usr_operator",
+    )
+
+
+async def test_the_same_roles_again_change_nothing(identity: IdentityFixture) -> None:
+    user_id = await identity.sign_up(ANN)
+    held = (await identity.log_in()).json["refresh_token"]
+    await identity.service.accounts.set_roles(user_id, ["customer"], "", "usr_operator")
+    await identity.work()
+    assert await identity.published(UserRolesChanged) == []
+    assert await identity.tokens.refresh(held)
+
+
+async def test_ones_own_roles_and_no_role_at_all_are_refused(identity: IdentityFixture) -> None:
+    user_id = await identity.sign_up(ANN)
+    with pytest.raises(Conflict):
+        await identity.service.accounts.set_roles(user_id, ["admin"], "", user_id)
+    with pytest.raises(Invalid):
+        await identity.service.accounts.set_roles(user_id, [], "", "usr_operator")
+    with pytest.raises(NotFound):
+        await identity.service.accounts.set_roles("usr_gone", ["admin"], "", "usr_operator")
 
 
 # ── the operator ────────────────────────────────────────────────────────────────────────────────────
