@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from fastapi import APIRouter
 
     from tollway.fabric.db import Database
+    from tollway.fabric.events import Subscribers
     from tollway.fabric.jobs import Jobs, Timed
     from tollway.fabric.mail import Inbox, Mailer
 
@@ -62,8 +63,9 @@ class ServiceParts:
     rpc: Any = None
     """The gRPC servicer of the service's API."""
     router: "APIRouter | None" = None
-    subscribers: ModuleType | None = None
-    """The module with one function `on_<event>` for each event class that the manifest subscribes to."""
+    subscribers: "ModuleType | Subscribers | None" = None
+    """The module with one function `on_<event>` for each event class that the manifest subscribes to, or the mapping
+    of those classes to their functions where it is derived."""
     jobs: "Jobs" = field(default_factory=dict[Any, Any])
     timed: "Mapping[str, Timed]" = field(default_factory=dict[Any, Any])
     components: Sequence[tuple[str, Component]] = ()

@@ -36,15 +36,18 @@ MAX_DELAY_S = 10.0
 LOOK_AGAIN_S = 5.0
 
 
-def bind(module: ModuleType, events: Sequence[type[Event]]) -> Subscribers:
-    """Bind a service's functions `on_<event>` to the event classes that it declares.
+def bind(declared: ModuleType | Subscribers, events: Sequence[type[Event]]) -> Subscribers:
+    """Bind a service's functions `on_<event>` to the event classes that it declares; a mapping is bound already.
 
     An assertion fails when a function or an event is left over.
     """
-    functions = {name: function for name, function in vars(module).items() if name.startswith("on_")}
+    if not isinstance(declared, ModuleType):
+        assert declared.keys() == set(events), "the subscribers do not fit the manifest"
+        return declared
+    functions = {name: function for name, function in vars(declared).items() if name.startswith("on_")}
     wanted = {f"on_{_WORD_START.sub('_', event.__name__).lower()}": event for event in events}
     assert functions.keys() == wanted.keys(), (
-        f"{module.__name__} does not fit its manifest: {sorted(functions.keys() ^ wanted.keys())}"
+        f"{declared.__name__} does not fit its manifest: {sorted(functions.keys() ^ wanted.keys())}"
     )
     return {event: functions[name] for name, event in wanted.items()}
 

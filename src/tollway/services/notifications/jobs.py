@@ -3,12 +3,14 @@
 from typing import Any
 
 from tollway.fabric.jobs import Timed
-from tollway.services.notifications.service import Letter, Notifications
+from tollway.services.notifications.service import EmailRequest, Notifications
 
 
 async def write_to_user(service: Notifications, payload: dict[str, Any]) -> None:
     """Write to a person by id, once their address is known."""
-    await service.write_to(Letter(payload["key"], payload["template"], payload["params"], payload["user_id"]))
+    await service.write_to(
+        EmailRequest(payload["key"], payload["template"], payload["params"], payload["user_id"])
+    )
 
 
 async def deliver_email(service: Notifications, payload: dict[str, Any]) -> None:

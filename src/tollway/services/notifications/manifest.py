@@ -1,28 +1,20 @@
 """What the notifications service is, needs and offers."""
 
 from tollway.contracts import notifications_pb2_grpc
-from tollway.contracts.events import (
-    DepositCredited,
-    DepositGivenBack,
-    DepositTakenBack,
-    EmailVerified,
-    OrderFilled,
-    SessionRevoked,
-    UserRegistered,
-    UserStateChanged,
-)
+from tollway.contracts.events import EmailVerified, UserRegistered, UserStateChanged
 from tollway.fabric.service import ServiceContext, ServiceManifest, ServiceParts
 from tollway.services.notifications.settings import NotificationsSettings
+from tollway.services.notifications.templates import EVENT_EMAILS
 
 
 def build(context: ServiceContext) -> ServiceParts:
     """Build the service, with the page of the development inbox when that is where mail goes."""
     from tollway.fabric.rest import RestServer
-    from tollway.services.notifications import subscribers
     from tollway.services.notifications.http import inbox_app, router
     from tollway.services.notifications.jobs import JOBS, TIMED
     from tollway.services.notifications.rpc import NotificationsRpc
     from tollway.services.notifications.service import Notifications
+    from tollway.services.notifications.subscribers import SUBSCRIBERS
 
     shared = context.shared
     service = Notifications(
@@ -33,7 +25,7 @@ def build(context: ServiceContext) -> ServiceParts:
         service=service,
         rpc=NotificationsRpc(service),
         router=router(service),
-        subscribers=subscribers,
+        subscribers=SUBSCRIBERS,
         jobs=JOBS,
         timed=TIMED,
         components=[("inbox", RestServer(inbox_app(inbox), shared.inbox_address))] if inbox else [],
@@ -45,15 +37,10 @@ MANIFEST = ServiceManifest(
     purpose="e-mail to people",
     settings=NotificationsSettings,
     api=notifications_pb2_grpc,
-    subscribes=(
-        UserRegistered,
-        EmailVerified,
-        UserStateChanged,
-        SessionRevoked,
-        DepositCredited,
-        DepositTakenBack,
-        DepositGivenBack,
-        OrderFilled,
+    subscribes=tuple(
+        dict.fromkeys(
+            (UserRegistered, EmailVerified, UserStateChanged, *(email.event for email in EVENT_EMAILS))
+        )
     ),
     paths=("/api/notifications",),
     build=build,

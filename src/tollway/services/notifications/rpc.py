@@ -3,7 +3,7 @@
 from typing import Any
 
 from tollway.contracts import notifications_pb2, notifications_pb2_grpc
-from tollway.services.notifications.service import Letter, Notifications
+from tollway.services.notifications.service import EmailRequest, Notifications
 
 
 class NotificationsRpc(notifications_pb2_grpc.NotificationsServicer):
@@ -16,6 +16,6 @@ class NotificationsRpc(notifications_pb2_grpc.NotificationsServicer):
         self, request: notifications_pb2.SendEmailRequest, context: Any
     ) -> notifications_pb2.SendEmailResponse:
         """Queue one message. Raises Invalid, IdempotencyKeyReused."""
-        letter = Letter(request.key, request.template, dict(request.params), request.user_id)
+        letter = EmailRequest(request.key, request.template, dict(request.params), request.user_id)
         message_id, replayed = await self._service.send_email(letter, request.to)
         return notifications_pb2.SendEmailResponse(message_id=message_id, replayed=replayed)

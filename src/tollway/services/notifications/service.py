@@ -16,22 +16,16 @@ from tollway.kit.ids import new_id
 from tollway.kit.paging import DEFAULT_LIMIT, Page, decode_cursor, make_page
 from tollway.kit.times import DAY_US, SECOND_US
 from tollway.services.notifications import store
-from tollway.services.notifications.model import (
-    CATEGORIES,
-    TEMPLATES,
-    Email,
-    check,
-    check_address,
-    render,
-    subject_of,
-)
+from tollway.services.notifications.model import Email, check_address
 from tollway.services.notifications.settings import NotificationsSettings
+from tollway.services.notifications.templates import CATEGORIES, TEMPLATES
+from tollway.services.notifications.templates.rendering import check, render, subject_of
 
 KEY_LIMIT = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class EmailRequest:
     """A message to somebody: `key` makes it one message however often it is asked for."""
 
     key: str
@@ -52,30 +46,30 @@ class Notifications:
         self._settings = settings
         self._sender = sender
 
-    async def send_email(self, letter: Letter, to: str) -> tuple[str, bool]:
+    async def send_email(self, request: EmailRequest, to: str) -> tuple[str, bool]:
         """Write a message down for delivery; return its id, and whether it had been asked for before.
 
         Raises Invalid, and IdempotencyKeyReused when the key stands for a message of another kind or to another.
         """
-        if not 0 < len(letter.key) <= KEY_LIMIT or not letter.key.isprintable():
+        if not 0 < len(request.key) <= KEY_LIMIT or not request.key.isprintable():
             raise Invalid(f"key must be 1 to {KEY_LIMIT} printable characters")
         check_address(to)
-        check(letter.template, letter.params)
+        check(request.template, request.params)
         async with self.db.transaction() as tx:
-            return await self._queue(tx, letter, to)
+            return await self._queue(tx, request, to)
 
-    async def write_to(self, letter: Letter) -> None:
+    async def write_to(self, request: EmailRequest) -> None:
         """Send a message to a person by id, unless they do not want its kind.
 
         Raises Unavailable while their address is not known: identity's announcement may be on its way.
         """
         async with self.db.transaction() as tx:
-            address = await store.address_of(tx, letter.user_id)
+            address = await store.address_of(tx, request.user_id)
             if not address:
-                raise Unavailable(f"the address of {letter.user_id} is not known yet")
-            chosen = await store.preferences_of(tx, letter.user_id)
-            if chosen.get(TEMPLATES[letter.template].category, True):
-                await self._queue(tx, letter, address)
+                raise Unavailable(f"the address of {request.user_id} is not known yet")
+            chosen = await store.preferences_of(tx, request.user_id)
+            if chosen.get(TEMPLATES[request.template].category, True):
+                await self._queue(tx, request, address)
 
     async def deliver(self, email_id: str) -> None:
         """Hand a message to the mail server. Raises Unavailable when it should be tried again."""
@@ -120,28 +114,28 @@ class Notifications:
             await store.set_preferences(tx, user_id, wanted)
         return await self.preferences_of(user_id)
 
-    async def _queue(self, tx: Tx, letter: Letter, to: str) -> tuple[str, bool]:
+    async def _queue(self, tx: Tx, request: EmailRequest, to: str) -> tuple[str, bool]:
         email = Email(
             id=new_id("msg"),
-            user_id=letter.user_id,
+            user_id=request.user_id,
             address=to,
-            template=letter.template,
-            subject=subject_of(letter.template, letter.params, self._settings.brand),
-            params=letter.params,
+            template=request.template,
+            subject=subject_of(request.template, request.params, self._settings.brand),
+            params=request.params,
             state="queued",
             attempts=0,
             error="",
             created_at_us=tx.now_us,
             ended_us=0,
         )
-        if await store.add_email(tx, email, letter.key):
+        if await store.add_email(tx, email, request.key):
             tx.enqueue("deliver_email", {"email_id": email.id})
             return email.id, False
-        known = await store.email_by_key(tx, letter.key)
+        known = await store.email_by_key(tx, request.key)
         assert known is not None
         # The rest may differ: a retry by the sender may carry a newer link.
-        if (known.template, known.address or to) != (letter.template, to):
-            raise IdempotencyKeyReused(f"the key {letter.key!r} stands for another message")
+        if (known.template, known.address or to) != (request.template, to):
+            raise IdempotencyKeyReused(f"the key {request.key!r} stands for another message")
         return known.id, True
 
     async def _end(self, email: Email, state: str, error: str = "") -> None:

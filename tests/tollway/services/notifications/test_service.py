@@ -14,10 +14,10 @@ from tollway.fabric.mail import MailRefused
 from tollway.kit.errors import Invalid, Unavailable
 from tollway.services.notifications import store
 from tollway.services.notifications.model import Email
-from tollway.services.notifications.service import Letter, Notifications
+from tollway.services.notifications.service import EmailRequest, Notifications
 
 LINK = "https://tollway.example/verify?token=secret"
-VERIFY = Letter("verify:usr_1", "verify_email", {"link": LINK}, "usr_1")
+VERIFY = EmailRequest("verify:usr_1", "verify_email", {"link": LINK}, "usr_1")
 
 
 async def kept(db: Database, email_id: str) -> Email:
@@ -71,7 +71,7 @@ async def test_one_key_is_one_message(service: Notifications, worker: Worker, ma
     assert len({email_id for email_id, _ in answers}) == 1
     assert sorted(replayed for _, replayed in answers) == [False, True, True, True, True]
     await worker.run_due()
-    newer = Letter(VERIFY.key, "verify_email", {"link": LINK + "2"}, "usr_1")
+    newer = EmailRequest(VERIFY.key, "verify_email", {"link": LINK + "2"}, "usr_1")
     assert (await service.send_email(newer, "ada@example.com"))[1]
     await worker.run_due()
     assert len(mailer.sent) == 1
@@ -82,24 +82,24 @@ async def test_a_key_cannot_stand_for_two_messages(service: Notifications) -> No
     with pytest.raises(IdempotencyKeyReused):
         await service.send_email(VERIFY, "bob@example.com")
     with pytest.raises(IdempotencyKeyReused):
-        await service.send_email(Letter(VERIFY.key, "welcome", {}, "usr_1"), "ada@example.com")
+        await service.send_email(EmailRequest(VERIFY.key, "welcome", {}, "usr_1"), "ada@example.com")
 
 
 @pytest.mark.parametrize(
-    ("letter", "to"),
+    ("wanted", "to"),
     [
-        (Letter("", "welcome", {}), "ada@example.com"),
-        (Letter("k" * 201, "welcome", {}), "ada@example.com"),
-        (Letter("k", "nonsense", {}), "ada@example.com"),
-        (Letter("k", "verify_email", {}), "ada@example.com"),
-        (Letter("k", "welcome", {}), "ada@example.com\r\nBcc: eve@example.com"),
+        (EmailRequest("", "welcome", {}), "ada@example.com"),
+        (EmailRequest("k" * 201, "welcome", {}), "ada@example.com"),
+        (EmailRequest("k", "nonsense", {}), "ada@example.com"),
+        (EmailRequest("k", "verify_email", {}), "ada@example.com"),
+        (EmailRequest("k", "welcome", {}), "ada@example.com\r\nBcc: eve@example.com"),
     ],
 )
 async def test_a_wrong_ask_is_refused_and_leaves_nothing(
-    service: Notifications, worker: Worker, letter: Letter, to: str
+    service: Notifications, worker: Worker, wanted: EmailRequest, to: str
 ) -> None:
     with pytest.raises(Invalid):
-        await service.send_email(letter, to)
+        await service.send_email(wanted, to)
     assert await worker.run_due() == 0
 
 
@@ -144,12 +144,12 @@ async def test_a_crash_before_the_note_repeats_the_same_message_and_tells_once(
 async def test_a_person_without_a_known_address_is_waited_for(
     service: Notifications, db: Database, worker: Worker, mailer: FakeMailer
 ) -> None:
-    letter = Letter("welcome:usr_9", "welcome", {}, "usr_9")
+    request = EmailRequest("welcome:usr_9", "welcome", {}, "usr_9")
     with pytest.raises(Unavailable, match="usr_9 is not known yet"):
-        await service.write_to(letter)
+        await service.write_to(request)
     async with db.transaction() as tx:
         await store.set_recipient(tx, "usr_9", "nine@example.com", verified=True)
-    await service.write_to(letter)
+    await service.write_to(request)
     await worker.run_due()
     assert [message["To"] for message in mailer.sent] == ["nine@example.com"]
 
@@ -165,8 +165,8 @@ async def test_what_somebody_does_not_want_is_not_sent(
     }
     async with db.transaction() as tx:
         await store.set_recipient(tx, "usr_1", "ada@example.com", verified=True)
-    await service.write_to(Letter("a", "welcome", {}, "usr_1"))
-    await service.write_to(Letter("b", "account_locked", {}, "usr_1"))
+    await service.write_to(EmailRequest("a", "welcome", {}, "usr_1"))
+    await service.write_to(EmailRequest("b", "account_locked", {}, "usr_1"))
     await worker.run_due()
     assert [message["Subject"] for message in mailer.sent] == ["Signing in is paused"]
     assert (await service.change_preferences("usr_1", {"product": True}))["product"]
@@ -180,8 +180,8 @@ async def test_security_messages_cannot_be_turned_off(service: Notifications) ->
 
 async def test_a_person_pages_through_their_own_messages(service: Notifications) -> None:
     for number in range(5):
-        await service.send_email(Letter(f"k{number}", "welcome", {}, "usr_1"), "ada@example.com")
-    await service.send_email(Letter("other", "welcome", {}, "usr_2"), "bob@example.com")
+        await service.send_email(EmailRequest(f"k{number}", "welcome", {}, "usr_1"), "ada@example.com")
+    await service.send_email(EmailRequest("other", "welcome", {}, "usr_2"), "bob@example.com")
     seen: list[str] = []
     cursor = ""
     while True:

@@ -13,18 +13,18 @@ from tollway.contracts.events import (
     EmailVerified,
     Event,
     OrderFilled,
+    ProfileChanged,
     SessionRevoked,
     UserRegistered,
     UserStateChanged,
 )
 from tollway.fabric.db import Database
-from tollway.fabric.events import bind
 from tollway.fabric.jobs import Worker
-from tollway.services.notifications import store, subscribers
+from tollway.services.notifications import store
 from tollway.services.notifications.manifest import MANIFEST
-from tollway.services.notifications.service import Letter, Notifications
-
-SUBSCRIBERS = bind(subscribers, MANIFEST.subscribes)
+from tollway.services.notifications.service import EmailRequest, Notifications
+from tollway.services.notifications.subscribers import SUBSCRIBERS, make_subscribers
+from tollway.services.notifications.templates import EVENT_EMAILS, EventEmail
 
 REGISTERED = UserRegistered(user_id="usr_1", email="ada@example.com")
 VERIFIED = EmailVerified(user_id="usr_1", email="ada@example.com")
@@ -39,13 +39,13 @@ FILLED = OrderFilled(
 )
 
 
-class Ears:
-    """Gives events to the service as the bus would."""
+class Publisher:
+    """Delivers events to the service as its consumer would."""
 
     def __init__(self, service: Notifications, db: Database, worker: Worker, clock: FakeClock) -> None:
         self._service, self._db, self._worker, self._clock = service, db, worker, clock
 
-    async def hear(self, *events: Event) -> None:
+    async def publish(self, *events: Event) -> None:
         for event in events:
             async with self._db.transaction() as tx:
                 await SUBSCRIBERS[type(event)](self._service, tx, event)
@@ -56,16 +56,16 @@ class Ears:
 
 
 @pytest.fixture
-def ears(service: Notifications, db: Database, worker: Worker, clock: FakeClock) -> Ears:
-    return Ears(service, db, worker, clock)
+def publisher(service: Notifications, db: Database, worker: Worker, clock: FakeClock) -> Publisher:
+    return Publisher(service, db, worker, clock)
 
 
-async def test_a_new_customer_is_welcomed_and_gets_receipts(ears: Ears, mailer: FakeMailer) -> None:
-    await ears.hear(REGISTERED)
-    await ears.work()
+async def test_a_new_customer_is_welcomed_and_gets_receipts(publisher: Publisher, mailer: FakeMailer) -> None:
+    await publisher.publish(REGISTERED)
+    await publisher.work()
     assert mailer.sent == []
-    await ears.hear(VERIFIED, DEPOSIT, FILLED)
-    await ears.work()
+    await publisher.publish(VERIFIED, DEPOSIT, FILLED)
+    await publisher.work()
     by_subject = {message["Subject"]: message.get_body(("plain",)).get_content() for message in mailer.sent}
     assert set(by_subject) == {
         "Your account is ready",
@@ -77,17 +77,17 @@ async def test_a_new_customer_is_welcomed_and_gets_receipts(ears: Ears, mailer: 
     assert "3.50 USD" in by_subject["Your purchase: 1 GB of residential standard bandwidth"]
 
 
-async def test_a_refresh_token_used_twice_is_warned_of(ears: Ears, mailer: FakeMailer) -> None:
+async def test_a_refresh_token_used_twice_is_warned_of(publisher: Publisher, mailer: FakeMailer) -> None:
     stolen = SessionRevoked(session_id="ses_1", user_id="usr_1", reason="refresh_token_reused")
     left = SessionRevoked(session_id="ses_2", user_id="usr_1", reason="logout")
-    await ears.hear(REGISTERED, stolen, stolen, left)
-    await ears.work()
+    await publisher.publish(REGISTERED, stolen, stolen, left)
+    await publisher.work()
     (message,) = mailer.sent
     assert message["Subject"] == "We ended a session of yours"
     assert "https://tollway.example/login" in message.get_body(("plain",)).get_content()
 
 
-async def test_money_that_goes_back_to_the_card_is_told_of(ears: Ears, mailer: FakeMailer) -> None:
+async def test_money_that_goes_back_to_the_card_is_told_of(publisher: Publisher, mailer: FakeMailer) -> None:
     about = {"deposit_id": "dep_1", "user_id": "usr_1", "currency": "USD", "amount": 20_000_000}
     taken = [
         DepositTakenBack(**about, kind="refund", ref="re_1", covered=6_000_000),
@@ -96,8 +96,8 @@ async def test_money_that_goes_back_to_the_card_is_told_of(ears: Ears, mailer: F
         # Nothing of it had been the customer's: it is no news to them.
         DepositGivenBack(**about, kind="chargeback", ref="dp_1", covered=0),
     ]
-    await ears.hear(REGISTERED, *taken, *taken)
-    await ears.work()
+    await publisher.publish(REGISTERED, *taken, *taken)
+    await publisher.work()
     assert {message["Subject"] for message in mailer.sent} == {
         "Your refund of 20.00 USD",
         "Your bank has taken back 20.00 USD",
@@ -105,33 +105,33 @@ async def test_money_that_goes_back_to_the_card_is_told_of(ears: Ears, mailer: F
     }
 
 
-async def test_the_same_event_twice_is_one_message(ears: Ears, mailer: FakeMailer) -> None:
-    await ears.hear(VERIFIED, VERIFIED, DEPOSIT, DEPOSIT)
-    await ears.work()
+async def test_the_same_event_twice_is_one_message(publisher: Publisher, mailer: FakeMailer) -> None:
+    await publisher.publish(VERIFIED, VERIFIED, DEPOSIT, DEPOSIT)
+    await publisher.work()
     assert len(mailer.sent) == 2
 
 
 async def test_a_receipt_waits_for_an_address_that_is_announced_later(
-    ears: Ears, mailer: FakeMailer, clock: FakeClock
+    publisher: Publisher, mailer: FakeMailer, clock: FakeClock
 ) -> None:
-    await ears.hear(DEPOSIT)
-    await ears.work()
+    await publisher.publish(DEPOSIT)
+    await publisher.work()
     assert mailer.sent == []
-    await ears.hear(REGISTERED)
+    await publisher.publish(REGISTERED)
     clock.advance(60)
-    await ears.work()
+    await publisher.work()
     assert [message["To"] for message in mailer.sent] == ["ada@example.com"]
 
 
-async def test_who_has_left_is_forgotten(ears: Ears, service: Notifications, db: Database) -> None:
-    await ears.hear(VERIFIED)
-    await ears.work()
+async def test_who_has_left_is_forgotten(publisher: Publisher, service: Notifications, db: Database) -> None:
+    await publisher.publish(VERIFIED)
+    await publisher.work()
     await service.change_preferences("usr_1", {"product": False})
     gone = UserStateChanged(user_id="usr_1", state="deleted", reason="asked", actor="usr_1")
-    await ears.hear(gone.model_copy(update={"state": "suspended"}))
+    await publisher.publish(gone.model_copy(update={"state": "suspended"}))
     async with db.snapshot() as tx:
         assert await store.address_of(tx, "usr_1") == "ada@example.com"
-    await ears.hear(gone)
+    await publisher.publish(gone)
     async with db.snapshot() as tx:
         assert await store.address_of(tx, "usr_1") == ""
         assert await store.preferences_of(tx, "usr_1") == {}
@@ -140,11 +140,40 @@ async def test_who_has_left_is_forgotten(ears: Ears, service: Notifications, db:
 
 
 async def test_an_old_announcement_does_not_unverify(
-    ears: Ears, service: Notifications, db: Database
+    publisher: Publisher, service: Notifications, db: Database
 ) -> None:
-    await ears.hear(VERIFIED, REGISTERED)
+    await publisher.publish(VERIFIED, REGISTERED)
     async with db.snapshot() as tx:
         row = await tx.first(store.recipient.select())
     assert row is not None
     assert row.verified is True
-    await service.send_email(Letter("k", "welcome", {}, "usr_1"), "ada@example.com")
+    await service.send_email(EmailRequest("k", "welcome", {}, "usr_1"), "ada@example.com")
+
+
+async def test_a_new_email_is_one_entry_and_goes_out_for_its_event(
+    service: Notifications, db: Database, worker: Worker, mailer: FakeMailer
+) -> None:
+    farewell = EventEmail(
+        ProfileChanged,
+        template=lambda event: "welcome" if "locale" in event.fields else None,
+        key=lambda event: f"profile:{event.user_id}",
+        params=lambda _event, public_url: {"link": public_url},
+    )
+    handlers = make_subscribers([*EVENT_EMAILS, farewell])
+    events = [
+        REGISTERED,
+        ProfileChanged(user_id="usr_1", fields=["display_name"]),
+        ProfileChanged(user_id="usr_1", fields=["locale"]),
+        ProfileChanged(user_id="usr_1", fields=["locale"]),
+    ]
+    for event in events:
+        async with db.transaction() as tx:
+            await handlers[type(event)](service, tx, event)
+    while await worker.run_due():
+        pass
+    assert [message["Subject"] for message in mailer.sent] == ["Your account is ready"]
+
+
+def test_the_service_subscribes_to_what_it_handles() -> None:
+    assert set(SUBSCRIBERS) == set(MANIFEST.subscribes)
+    assert {email.event for email in EVENT_EMAILS} <= set(SUBSCRIBERS)

@@ -7,8 +7,9 @@ from pydantic import BaseModel
 
 from tollway.fabric.rest import Body, CurrentUser, UtcTime, route
 from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
-from tollway.services.notifications.model import Category, Email, State
+from tollway.services.notifications.model import Email, State
 from tollway.services.notifications.service import Notifications
+from tollway.services.notifications.templates import Category
 
 
 class MessageView(BaseModel):

@@ -4,7 +4,7 @@ import pytest
 
 from tests.kit.rest import RestClient, rest
 from tollway.services.notifications.http import router
-from tollway.services.notifications.service import Letter, Notifications
+from tollway.services.notifications.service import EmailRequest, Notifications
 
 
 @pytest.fixture
@@ -14,8 +14,8 @@ def client(service: Notifications) -> RestClient:
 
 async def test_a_customer_sees_their_own_messages_only(client: RestClient, service: Notifications) -> None:
     for number in range(3):
-        await service.send_email(Letter(f"k{number}", "welcome", {}, "usr_1"), "ada@example.com")
-    await service.send_email(Letter("other", "welcome", {}, "usr_2"), "bob@example.com")
+        await service.send_email(EmailRequest(f"k{number}", "welcome", {}, "usr_1"), "ada@example.com")
+    await service.send_email(EmailRequest("other", "welcome", {}, "usr_2"), "bob@example.com")
     first = (await client.get("/api/notifications?limit=2", "usr_1")).json
     rest_of_it = (await client.get(f"/api/notifications?limit=2&cursor={first['next_cursor']}", "usr_1")).json
     assert (len(first["items"]), len(rest_of_it["items"]), rest_of_it["next_cursor"]) == (2, 1, "")

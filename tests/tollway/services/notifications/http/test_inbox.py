@@ -13,7 +13,7 @@ from tollway.services.notifications.http import inbox_app
 HERE = {"host": "127.0.0.1:8025"}
 
 
-def letter(
+def make_message(
     to: str, subject: str = "Hi", link: str = "https://tollway.example/verify?token=1"
 ) -> EmailMessage:
     message = EmailMessage()
@@ -37,8 +37,8 @@ def client(inbox: InboxMailer) -> RestClient:
 
 
 async def test_a_program_finds_the_link_it_waits_for(client: RestClient, inbox: InboxMailer) -> None:
-    await inbox.send(letter("ada@example.com"))
-    await inbox.send(letter("bob@example.com"))
+    await inbox.send(make_message("ada@example.com"))
+    await inbox.send(make_message("bob@example.com"))
     found = await client.get("/inbox/api/messages?to=ada@example.com", **HERE)
     (message,) = found.json["messages"]
     assert message["links"] == ["https://tollway.example/verify?token=1"]
@@ -50,7 +50,7 @@ async def test_a_program_finds_the_link_it_waits_for(client: RestClient, inbox: 
 
 
 async def test_a_message_is_shown_where_it_can_do_no_harm(client: RestClient, inbox: InboxMailer) -> None:
-    await inbox.send(letter("ada@example.com"))
+    await inbox.send(make_message("ada@example.com"))
     (kept,) = await inbox.messages()
     shown = await client.get(f"/inbox/messages/{kept.id}/html", **HERE)
     assert "<script>" in shown.body.decode()
@@ -71,7 +71,7 @@ async def test_there_is_a_page_for_people(client: RestClient) -> None:
 
 
 async def test_it_can_be_emptied(client: RestClient, inbox: InboxMailer) -> None:
-    await inbox.send(letter("ada@example.com"))
+    await inbox.send(make_message("ada@example.com"))
     assert (await client.call("DELETE", "/inbox/api/messages", headers=HERE)).status == 204
     assert (await client.get("/inbox/api/messages", **HERE)).json == {"messages": []}
 
@@ -87,7 +87,7 @@ async def test_what_is_not_there_is_a_problem(client: RestClient, path: str) -> 
 async def test_another_site_cannot_read_it_by_giving_itself_our_address(
     client: RestClient, inbox: InboxMailer
 ) -> None:
-    await inbox.send(letter("ada@example.com"))
+    await inbox.send(make_message("ada@example.com"))
     reply = await client.get("/inbox/api/messages", host="evil.example")
     assert reply.status == 400
     assert b"verify" not in reply.body

@@ -1,0 +1,107 @@
+"""E-mails about an account and its security.
+
+Those with a link that carries a token are asked for by the identity service, which makes the token.
+"""
+
+from collections.abc import Mapping
+
+from tollway.contracts.events import EmailVerified, SessionRevoked
+from tollway.services.notifications.templates.template import EventEmail, Template
+
+TEMPLATES: Mapping[str, Template] = {
+    "verify_email": Template(
+        "security",
+        "Confirm your e-mail address",
+        ("Welcome to {brand}.", "Confirm that this address is yours, and your account is ready."),
+        button="Confirm address",
+        link_required=True,
+        after=(
+            "The link works {expires_at}.",
+            "If you did not sign up, ignore this message and nothing will happen.",
+        ),
+        defaults={"expires_at": "for a limited time"},
+    ),
+    "account_exists": Template(
+        "security",
+        "You already have an account",
+        (
+            "Somebody, perhaps you, tried to sign up with this address.",
+            "It has an account already: sign in, or ask for a new password if you forgot yours.",
+        ),
+        button="Sign in",
+        after=("If it was not you, there is nothing to do. Your account was not touched.",),
+    ),
+    "password_reset": Template(
+        "security",
+        "Choose a new password",
+        ("Somebody, probably you, asked for a new password for your account.",),
+        button="Choose a new password",
+        link_required=True,
+        after=(
+            "The link works once, {expires_at}.",
+            "If you did not ask, ignore this message: your password stays as it is.",
+        ),
+        defaults={"expires_at": "for a limited time"},
+    ),
+    "password_changed": Template(
+        "security",
+        "Your password was changed",
+        ("The password of your account was changed {at}, and its other sessions were ended.",),
+        button="Go to your account",
+        after=("If it was you, there is nothing to do. If not, ask for a new password at once.",),
+        defaults={"at": "just now"},
+    ),
+    "account_locked": Template(
+        "security",
+        "Signing in is paused",
+        (
+            "There were too many failed attempts to sign in to your account, so signing in was paused {at}.",
+            "It opens again by itself after a while. Your account is safe; nothing else has changed.",
+        ),
+        button="Go to your account",
+        after=("If it was not you, a new and longer password is a good idea.",),
+        defaults={"at": "just now"},
+    ),
+    "token_reused": Template(
+        "security",
+        "We ended a session of yours",
+        (
+            "The key that a program has to your account was used a second time, which honest programs never do.",
+            "Somebody may have copied it, so we ended the session that it belongs to.",
+        ),
+        button="Sign in",
+        after=(
+            "Sign in anew where you need it. If you see sessions that you do not know, change your password.",
+        ),
+    ),
+    "welcome": Template(
+        "product",
+        "Your account is ready",
+        (
+            "Your address is confirmed. Welcome to {brand}.",
+            "Top up your wallet, buy the access you need, and connect: it takes a minute.",
+        ),
+        button="Get started",
+    ),
+}
+
+
+def _reused(event: SessionRevoked) -> str | None:
+    # One of the two who held the refresh token was a thief.
+    return "token_reused" if event.reason == "refresh_token_reused" else None
+
+
+EVENT_EMAILS = (
+    EventEmail(
+        EmailVerified,
+        template=lambda _event: "welcome",
+        key=lambda event: f"welcome:{event.user_id}",
+        params=lambda _event, public_url: {"link": public_url},
+    ),
+    EventEmail(
+        SessionRevoked,
+        template=_reused,
+        key=lambda event: f"token-reused:{event.session_id}",
+        params=lambda _event, public_url: {"link": f"{public_url}/login"},
+    ),
+)

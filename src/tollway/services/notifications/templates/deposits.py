@@ -1,0 +1,87 @@
+"""E-mails about money that came in, or went back."""
+
+from collections.abc import Mapping
+
+from tollway.contracts.events import DepositCredited, DepositGivenBack, DepositTakenBack
+from tollway.kit.money import money_text
+from tollway.services.notifications.templates.template import EventEmail, Template
+
+TEMPLATES: Mapping[str, Template] = {
+    "deposit_credited": Template(
+        "receipts",
+        "Your deposit of {amount} {currency} has arrived",
+        ("Thank you. Your deposit was credited to your wallet.",),
+        button="See your wallet",
+        figures=(("Amount", "{amount} {currency}"), ("Deposit", "{deposit_id}")),
+    ),
+    "deposit_refunded": Template(
+        "receipts",
+        "Your refund of {amount} {currency}",
+        ("We refunded part or all of your deposit to the card that it was paid with.",),
+        button="See your wallet",
+        figures=(
+            ("Refunded", "{amount} {currency}"),
+            ("From your wallet", "{covered} {currency}"),
+            ("Deposit", "{deposit_id}"),
+        ),
+        after=("Depending on your bank it takes a few days until you see it.",),
+    ),
+    "deposit_disputed": Template(
+        "receipts",
+        "Your bank has taken back {amount} {currency}",
+        (
+            "Your bank disputes the payment of a deposit, so the money was taken back from us.",
+            "Until the dispute is decided we took what was left of it out of your wallet.",
+        ),
+        button="See your wallet",
+        figures=(
+            ("Disputed", "{amount} {currency}"),
+            ("From your wallet", "{covered} {currency}"),
+            ("Deposit", "{deposit_id}"),
+        ),
+        after=("If you did not ask your bank for this, tell them: it can be withdrawn.",),
+    ),
+    "deposit_given_back": Template(
+        "receipts",
+        "{covered} {currency} are back in your wallet",
+        ("What was taken back of your deposit has come back to us, and so to your wallet.",),
+        button="See your wallet",
+        figures=(("Given back", "{covered} {currency}"), ("Deposit", "{deposit_id}")),
+    ),
+}
+
+
+def _credited(event: DepositCredited, public_url: str) -> dict[str, str]:  # noqa: ARG001
+    return {"amount": money_text(event.amount), "currency": event.currency, "deposit_id": event.deposit_id}
+
+
+def _moved(event: DepositTakenBack | DepositGivenBack, public_url: str) -> dict[str, str]:  # noqa: ARG001
+    return {
+        "amount": money_text(event.amount),
+        "covered": money_text(event.covered),
+        "currency": event.currency,
+        "deposit_id": event.deposit_id,
+    }
+
+
+EVENT_EMAILS = (
+    EventEmail(
+        DepositCredited,
+        template=lambda _event: "deposit_credited",
+        key=lambda event: f"deposit:{event.deposit_id}",
+        params=_credited,
+    ),
+    EventEmail(
+        DepositTakenBack,
+        template=lambda event: "deposit_refunded" if event.kind == "refund" else "deposit_disputed",
+        key=lambda event: f"taken-back:{event.ref}",
+        params=_moved,
+    ),
+    # Of interest only if any of it had been the customer's.
+    EventEmail(
+        DepositGivenBack,
+        template=lambda event: "deposit_given_back" if event.covered else None,
+        key=lambda event: f"given-back:{event.ref}",
+        params=_moved,
+    ),
+)
