@@ -8,6 +8,7 @@ from pathlib import Path
 
 import uvloop
 
+from tests.kit.edges import FREE_PORTS
 from tests.kit.fake_access import FakeAccess
 from tollway.edge.node import Edge
 from tollway.edge.settings import EdgeSettings
@@ -19,13 +20,13 @@ async def main(folder: Path) -> None:
     access = FakeAccess()
     access.add("bench", "secret", holding=10**18)
     settings = EdgeSettings(
-        http_port=0, socks_port=0, allow_ranges=["127.0.0.0/8"], flow_log=str(folder / "flows.log")
+        listeners=FREE_PORTS, allow_ranges=["127.0.0.0/8"], flow_log=str(folder / "flows.log")
     )
     edge = Edge(settings, access.stub(), SystemClock(), "bench", folder)
     await edge.start()
     while not edge.ready:
         await asyncio.sleep(0.01)
-    (folder / "edge.part").write_text(json.dumps({"http": edge.http_port, "socks5": edge.socks_port}))
+    (folder / "edge.part").write_text(json.dumps(edge.ports))
     (folder / "edge.part").rename(folder / "edge.json")
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)

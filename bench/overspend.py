@@ -47,10 +47,10 @@ async def empty(known: dict[str, Any]) -> tuple[int, int]:
     await customer.buy(HOLDING)
     access = await customer.connect()
     secret = base64.b64encode(f"{access['username']}:{access['password']}".encode()).decode()
-    used = sum(await asyncio.gather(*(tunnel(known["http_proxy"], secret, origin) for _ in range(TUNNELS))))
+    used = sum(await asyncio.gather(*(tunnel(known["http"], secret, origin) for _ in range(TUNNELS))))
     for _ in range(3):  # what a lease still held when its flows ended comes back, and can be used
         await asyncio.sleep(4)
-        used += sum(await asyncio.gather(*(tunnel(known["http_proxy"], secret, origin) for _ in range(8))))
+        used += sum(await asyncio.gather(*(tunnel(known["http"], secret, origin) for _ in range(8))))
     await asyncio.sleep(4)
     await origin.stop()
     return used, int((await customer.holding())["remaining"])

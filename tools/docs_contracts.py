@@ -69,22 +69,14 @@ def _fields(event: type[Any]) -> list[str]:
 
 def refusals() -> str:
     """Write the table of what the proxies answer, by HTTP status."""
-    found = {
-        one.code: one
-        for one in vars(importlib.import_module("tollway.edge.refusal")).values()
-        if _refuses(one)
-    }
+    found = importlib.import_module("tollway.edge.refusal").REFUSALS
+    statuses = importlib.import_module("tollway.edge.protocols.http.refusals").REFUSALS
+    replies = importlib.import_module("tollway.edge.protocols.socks5").REFUSALS
     rows = (
-        (code(one.code), str(one.status), _reply(one.reply), prose(sentence(one.detail)))
-        for one in sorted(found.values(), key=lambda one: (one.status, one.code))
+        (code(name), str(statuses[name].status), _reply(replies[name]), prose(sentence(found[name].detail)))
+        for name in sorted(found, key=lambda name: (statuses[name].status, name))
     )
     return "\n".join(table(("Code", "HTTP", "SOCKS5 reply", "Meaning"), rows))
-
-
-def _refuses(one: object) -> bool:
-    return not isinstance(one, type) and all(
-        hasattr(one, name) for name in ("code", "status", "reply", "detail")
-    )
 
 
 def _reply(reply: Any) -> str:

@@ -284,7 +284,7 @@ def _pour(one: socket.socket) -> None:
 
 def connect(house: Business, access: dict[str, Any], target: tuple[str, int]) -> tuple[int, socket.socket]:
     """CONNECT through the proxy; the status, and the tunnel."""
-    host, _, port = house.addresses["http_proxy"].partition(":")
+    host, _, port = house.addresses["http"].partition(":")
     login = base64.b64encode(f"{access['username']}:{access['password']}".encode()).decode()
     where = f"{target[0]}:{target[1]}"
     tunnel = socket.create_connection((host, int(port)), 10)

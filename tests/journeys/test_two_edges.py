@@ -10,6 +10,7 @@ from time import monotonic
 import pytest
 
 from tests.kit.charging import House, a_house
+from tests.kit.edges import FREE_PORTS
 from tests.kit.metering import STANDARD
 from tollway.contracts import access_pb2_grpc
 from tollway.edge.node import Edge
@@ -41,7 +42,7 @@ class Tunnel:
         self.ended.set()
 
     async def _once(self, edge: Edge, issued: Issued, origin_port: int) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", edge.http_port)
+        reader, writer = await asyncio.open_connection("127.0.0.1", edge.ports["http"])
         login = base64.b64encode(f"{issued.credential.username}:{issued.secret}".encode()).decode()
         target = f"127.0.0.1:{origin_port}"
         head = f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\nProxy-Authorization: Basic {login}\r\n\r\n"
@@ -95,7 +96,7 @@ async def town(tmp_path: Path) -> AsyncIterator[Town]:
     async with a_house("sqlite", tmp_path, clock) as house:
         access_pb2_grpc.add_AccessServicer_to_server(AccessRpc(house.access), house.server)
         origin = await asyncio.start_server(flood, "127.0.0.1", 0)
-        settings = EdgeSettings(http_port=0, socks_port=0, allow_ranges=["127.0.0.0/8"], drain_s=0)
+        settings = EdgeSettings(listeners=FREE_PORTS, allow_ranges=["127.0.0.0/8"], drain_s=0)
         edges: list[Edge] = []
         for name in ("edge-1", "edge-2"):
             access = access_pb2_grpc.AccessStub(LocalChannel(house.server, name))

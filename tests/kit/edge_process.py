@@ -34,7 +34,7 @@ async def serve(port: str, certificates: str, folder: str, node: str) -> None:
     await edge.start()
     while not edge.ready:
         await asyncio.sleep(0.01)
-    print(json.dumps({"http": edge.http_port, "socks5": edge.socks_port}), flush=True)
+    print(json.dumps(edge.ports), flush=True)
     await ended.wait()
     await edge.stop()
     await channel.close()

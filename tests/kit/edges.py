@@ -19,10 +19,12 @@ from typing import Any
 
 from tests.kit.fake_access import FakeAccess
 from tollway.edge.node import Edge
-from tollway.edge.settings import EdgeSettings
+from tollway.edge.protocols import PROTOCOLS
+from tollway.edge.settings import EdgeSettings, ListenerSettings
 from tollway.fabric.clock import SystemClock
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+FREE_PORTS = {spec.name: ListenerSettings(host="", port=0) for spec in PROTOCOLS}
 QUICK = {
     "lease_idle_s": 0.05,
     "report_interval_s": 0.1,
@@ -341,7 +343,7 @@ class World:
 def settings(**changes: Any) -> EdgeSettings:
     """Settings of a test's edge: free ports, loopback origins allowed, impatient."""
     return EdgeSettings(
-        **({"http_port": 0, "socks_port": 0, "allow_ranges": ["127.0.0.0/8", "::1/128"], **QUICK} | changes)
+        **({"listeners": FREE_PORTS, "allow_ranges": ["127.0.0.0/8", "::1/128"], **QUICK} | changes)
     )
 
 
@@ -374,6 +376,6 @@ async def world(
     async with contextlib.AsyncExitStack() as stack:
         origin = await stack.enter_async_context(Origin(talk).serving())
         edge = await stack.enter_async_context(running_edge(folder, access, **changes))
-        http = await stack.enter_async_context(Forwarder(edge.http_port).serving())
-        socks = await stack.enter_async_context(Forwarder(edge.socks_port).serving())
+        http = await stack.enter_async_context(Forwarder(edge.ports["http"]).serving())
+        socks = await stack.enter_async_context(Forwarder(edge.ports["socks5"]).serving())
         yield World(access, edge, origin, http, socks)

@@ -14,16 +14,18 @@ def test_the_defaults_run() -> None:
 
 
 def test_later_sources_win(tmp_path: Path) -> None:
-    (tmp_path / "tollway.toml").write_text("[gateway]\nport = 1\nadmin_port = 2\n[edge]\nhttp_port = 3\n")
+    (tmp_path / "tollway.toml").write_text(
+        "[gateway]\nport = 1\nadmin_port = 2\n[edge]\norigin_idle_limit = 3\n"
+    )
     loaded = load(
         {"data": str(tmp_path), "gateway.port": 9},
-        {"TOLLWAY_GATEWAY__PORT": "8", "TOLLWAY_EDGE__HTTP_PORT": "7"},
+        {"TOLLWAY_GATEWAY__PORT": "8", "TOLLWAY_EDGE__ORIGIN_IDLE_LIMIT": "7"},
     )
-    assert (loaded.settings.gateway.port, loaded.settings.edge.http_port) == (9, 7)
+    assert (loaded.settings.gateway.port, loaded.settings.edge.origin_idle_limit) == (9, 7)
     assert loaded.settings.gateway.admin_port == 2
     origins = {name: origin for name, _, origin in effective(loaded)}
     assert origins["gateway.port"] == "command line"
-    assert origins["edge.http_port"] == "environment"
+    assert origins["edge.origin_idle_limit"] == "environment"
     assert origins["gateway.admin_port"].endswith("tollway.toml")
     assert origins["orders.quote_ttl_s"] == "default"
 

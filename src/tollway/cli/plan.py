@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tollway.edge.protocols import PROTOCOLS
 from tollway.settings import Settings
 from tollway.topology import EDGE, GATEWAY, SERVICES, TARGETS
 
-# Offsets from the port base. Known neighbours keep their usual look: 8000 API, 8025 inbox, 8080 proxy.
-OFFSETS = {"api": 0, "admin": 1, "payments_mock": 20, "inbox": 25, "rpc": 50, "http_proxy": 80, "socks5": 81}
+PROTOCOL_PORTS_FROM = 80
+# Offsets from the port base. Known neighbours keep their usual look: 8000 API, 8025 inbox, 8080 HTTP proxy.
+OFFSETS = {"api": 0, "admin": 1, "payments_mock": 20, "inbox": 25, "rpc": 50}
+OFFSETS.update({spec.name: PROTOCOL_PORTS_FROM + number for number, spec in enumerate(PROTOCOLS)})
 SERVICE_PORTS_FROM, ADMIN_PORTS_FROM = 60, 100
 # Demo origins may live in this corner of loopback, where the platform itself listens to nothing.
 DEMO_RANGE = "127.77.0.0/24"
@@ -49,8 +52,7 @@ class Plan:
             "admin": at["admin"],
             "inbox": f"{at['inbox']}/inbox",
             "payments_mock": at["payments_mock"],
-            "http_proxy": f"127.0.0.1:{self.ports['http_proxy']}",
-            "socks5": f"127.0.0.1:{self.ports['socks5']}",
+            **{spec.name: f"127.0.0.1:{self.ports[spec.name]}" for spec in PROTOCOLS},
         }
 
 
@@ -97,8 +99,7 @@ def _settings_of(
         "tokens.issuer": public,
         "gateway.port": str(ports["api"]),
         "gateway.admin_port": str(ports["admin"]),
-        "edge.http_port": str(ports["http_proxy"]),
-        "edge.socks_port": str(ports["socks5"]),
+        "edge.listeners": {spec.name: {"port": ports[spec.name]} for spec in PROTOCOLS},
         "edge.share_ports": json.dumps(workers > 1),
     }
     if services:

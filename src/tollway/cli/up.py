@@ -16,6 +16,7 @@ from pathlib import Path
 from tollway.cli.console import fail, read_settings, say
 from tollway.cli.plan import Plan, make_plan
 from tollway.cli.supervisor import RestartLimit, Supervisor
+from tollway.edge.protocols import PROTOCOLS
 from tollway.settings import Loaded, warnings
 
 PLATFORM_NOTE = "platform.json"
@@ -90,8 +91,7 @@ def _announce(
         ("status page", "status"),
         ("API", "api"),
         ("API documentation", "docs"),
-        ("HTTP proxy", "http_proxy"),
-        ("SOCKS5 proxy", "socks5"),
+        *((spec.title, spec.name) for spec in PROTOCOLS),
         ("development inbox", "inbox"),
         ("payment mock", "payments_mock"),
         ("data", "data"),

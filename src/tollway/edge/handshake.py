@@ -12,7 +12,7 @@ from tollway.edge.gate import Gate, Opening
 from tollway.edge.metrics import METRICS
 from tollway.edge.pump import CHUNK_BYTES, SCRATCH
 from tollway.edge.reactor import ERROR, FINISHED
-from tollway.edge.refusal import NO_ALLOWANCE, UNAVAILABLE, Refusal
+from tollway.edge.refusal import UNAVAILABLE, Refusal
 from tollway.edge.relay import LingeringClose, Tunnel
 from tollway.edge.spend import Spend
 from tollway.edge.terminate_cause import TerminateCause
@@ -240,7 +240,7 @@ class Handshake(FlowOwner):
         else:
             sent = self.send(reply)
         if sent:
-            self.close_gracefully(_cause(why))
+            self.close_gracefully(why.cause)
 
     def refused(self, why: Refusal) -> None:
         """Count a refusal and tell the client."""
@@ -296,10 +296,3 @@ class Handshake(FlowOwner):
             self._opening.abandon()
             self._opening = None
         return waited
-
-
-def _cause(why: Refusal) -> TerminateCause:
-    """Return the terminate cause of a flow that ends with this refusal."""
-    if why is NO_ALLOWANCE:
-        return TerminateCause.QUOTA
-    return TerminateCause.USER_REQUEST if why.status < 500 else TerminateCause.NAS_ERROR

@@ -16,7 +16,7 @@ _NO_FILES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 _log = logging.getLogger(__name__)
 
-Greet = Callable[[socket.socket, str], object]
+OnClient = Callable[[socket.socket, str], object]
 
 
 class ListenError(Exception):
@@ -24,16 +24,19 @@ class ListenError(Exception):
 
 
 class Listener:
-    """Listens on one address and calls `greet(client socket, client address)` for every client."""
+    """Listens on one address and calls `on_client(client socket, client address)` for every client."""
 
-    def __init__(self, reactor: Reactor, greet: Greet) -> None:
-        self._reactor, self._greet = reactor, greet
+    def __init__(self, reactor: Reactor, on_client: OnClient) -> None:
+        self._reactor, self._on_client = reactor, on_client
         self._sock: socket.socket | None = None
         self._family = socket.AF_INET
         self.port = 0
 
-    def start(self, host: str, port: int, *, share_port: bool) -> None:
-        """Begin to listen; `share_port` lets other workers listen beside. Raises ListenError."""
+    def start(self, host: str, port: int, *, share_port: bool, server_speaks_first: bool = False) -> None:
+        """Begin to listen; `share_port` lets other workers listen beside. Raises ListenError.
+
+        Where clients speak first, one is accepted when it has said something, or after some seconds.
+        """
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         sock = socket.socket(family, socket.SOCK_STREAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -46,9 +49,10 @@ class Listener:
             raise ListenError(
                 f"cannot listen on {host}:{port} ({error.strerror}); choose another port or stop what uses it"
             ) from error
-        # Accepted sockets inherit this one. And clients speak first here: wake up when they have.
+        # Accepted sockets inherit this one.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _DEFER_S)
+        if not server_speaks_first:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, _DEFER_S)
         sock.listen(_BACKLOG)
         sock.setblocking(False)
         self._sock, self._family = sock, family
@@ -88,5 +92,5 @@ class Listener:
                     return
                 continue  # this client was gone before we looked
             client.setblocking(False)
-            self._greet(client, f"{address[0]}:{address[1]}")
+            self._on_client(client, f"{address[0]}:{address[1]}")
         self._reactor.call_soon(self._accept)

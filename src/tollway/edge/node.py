@@ -13,7 +13,8 @@ import asyncio
 import logging
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,12 +26,11 @@ from tollway.edge.charging import ChargingRegistry
 from tollway.edge.credential_cache import CredentialCache, affects
 from tollway.edge.gate import Gate
 from tollway.edge.guard import Guard
-from tollway.edge.handshake import Handshake
 from tollway.edge.listener import Listener
 from tollway.edge.meter_file import MeterFile
 from tollway.edge.policy import Policy, default_rules
-from tollway.edge.protocols.http import HttpProxy
-from tollway.edge.protocols.socks5 import Socks5
+from tollway.edge.protocol_spec import ProtocolSpec, listen_addresses
+from tollway.edge.protocols import PROTOCOLS
 from tollway.edge.reactor import Reactor
 from tollway.edge.settings import EdgeSettings
 from tollway.edge.terminate_cause import TerminateCause
@@ -63,6 +63,7 @@ class Edge:
         node: str,
         data: Path,
         monotonic: Callable[[], float] = time.monotonic,
+        protocols: Sequence[ProtocolSpec] = PROTOCOLS,
     ) -> None:
         self._settings, self._clock, self._node = settings, clock, node
         self._access = AccessClient(access, node)
@@ -90,24 +91,17 @@ class Edge:
             reactor=self._reactor,
             settings=settings,
         )
-        self._socks = Listener(self._reactor, self._greeter(Socks5))
-        self._http = Listener(self._reactor, self._greeter(HttpProxy))
+        self._protocols = protocols
         self._listeners = {
-            "http": (self._http, settings.http_port),
-            "socks5": (self._socks, settings.socks_port),
+            spec.name: Listener(self._reactor, partial(spec.serve, self._gate)) for spec in protocols
         }
         self._tasks: list[asyncio.Task[None]] = []
         self.ready = False
 
     @property
-    def http_port(self) -> int:
-        """The port that HTTP clients connect to."""
-        return self._http.port
-
-    @property
-    def socks_port(self) -> int:
-        """The port that SOCKS5 clients connect to."""
-        return self._socks.port
+    def ports(self) -> dict[str, int]:
+        """Where clients connect, by protocol."""
+        return {name: listener.port for name, listener in self._listeners.items()}
 
     async def start(self) -> None:
         """Open the meter file and the ports. Raises MeterFileError or ListenError with a clear sentence."""
@@ -132,7 +126,7 @@ class Edge:
         """Accept nobody, let flows finish for `drain_s`, end the rest, settle, close. Harmless when stopped."""
         if not self._tasks:
             return
-        for listener, _ in self._listeners.values():
+        for listener in self._listeners.values():
             listener.stop()
         await self._drain()
         for flow in self._charging.live_flows():
@@ -150,13 +144,17 @@ class Edge:
 
     def _listen(self) -> None:
         settings = self._settings
-        for protocol, (listener, port) in self._listeners.items():
-            listener.start(settings.host, port, share_port=settings.share_ports)
-            self._guard.deny_service(settings.host, listener.port)
-            self._access.endpoints.append(Endpoint(protocol=protocol, host=settings.host, port=listener.port))
-
-    def _greeter(self, protocol: Callable[[Gate, socket.socket, str], Handshake]) -> "Greeter":
-        return Greeter(self._gate, protocol)
+        addresses = listen_addresses(settings, self._protocols)
+        for spec in self._protocols:
+            listener, (host, port) = self._listeners[spec.name], addresses[spec.name]
+            listener.start(
+                host,
+                port,
+                share_port=settings.share_ports,
+                server_speaks_first=spec.server_speaks_first,
+            )
+            self._guard.deny_service(host, listener.port)
+            self._access.endpoints.append(Endpoint(protocol=spec.name, host=host, port=listener.port))
 
     async def _drain(self) -> None:
         until = asyncio.get_running_loop().time() + self._settings.drain_s
@@ -226,13 +224,3 @@ class Edge:
                 await loop.run_in_executor(None, self._meter.sync, self._clock.now_us())
             except OSError as error:
                 _log.error("the meter file cannot be synced: %s", error)
-
-
-class Greeter:
-    """Makes the protocol's handshake for each client."""
-
-    def __init__(self, gate: Gate, protocol: Callable[[Gate, socket.socket, str], Handshake]) -> None:
-        self._gate, self._protocol = gate, protocol
-
-    def __call__(self, client: socket.socket, client_address: str) -> None:
-        self._protocol(self._gate, client, client_address)

@@ -1,180 +1,87 @@
-"""Why the edge says no: one table with what every protocol answers for each cause.
+"""Why the edge refuses, as codes. What a protocol answers for each of them stands beside the protocol.
 
-`code` is ours and stable. `status` is the HTTP answer, `token` the error type of Proxy-Status (RFC 9209,
-section 2.3), `reply` the SOCKS one (RFC 1928, section 6). 407 stands for wrong or missing credentials and
-for nothing else, because clients answer it by asking a person for a password.
+A code is stable: customers' programs branch on it. A protocol's own table (`ProtocolSpec.refusals`) has an answer for
+every one of `REFUSALS`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tollway.edge.terminate_cause import TerminateCause
 from tollway.kit.errors import Problem
-from tollway.wire.socks5 import Reply
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """One cause of refusing, and how each protocol says it."""
+    """One reason to refuse: a code, a sentence, when to try again, and why a flow that meets it ends."""
 
     code: str
-    status: int
-    token: str
-    reply: Reply
     detail: str
     retry_after_s: int = 0
+    cause: TerminateCause = TerminateCause.USER_REQUEST
 
 
-NO_CREDENTIALS = Refusal(
-    "PROXY_AUTH_REQUIRED",
-    407,
-    "http_request_denied",
-    Reply.NOT_ALLOWED,
-    "Send the proxy username and password",
-)
-BAD_CREDENTIALS = Refusal(
-    "PROXY_AUTH_FAILED",
-    407,
-    "http_request_denied",
-    Reply.NOT_ALLOWED,
-    "The proxy username or password is wrong",
-)
+NO_CREDENTIALS = Refusal("PROXY_AUTH_REQUIRED", "Send the proxy username and password")
+BAD_CREDENTIALS = Refusal("PROXY_AUTH_FAILED", "The proxy username or password is wrong")
 BAD_USERNAME = Refusal(
-    "PROXY_BAD_USERNAME",
-    400,
-    "http_request_error",
-    Reply.GENERAL_FAILURE,
-    "The proxy username is not of the form user-<login>[-session-<id>]",
+    "PROXY_BAD_USERNAME", "The proxy username is not of the form user-<login>[-session-<id>]"
 )
-NO_EXIT = Refusal(
-    "PROXY_NO_EXIT",
-    503,
-    "destination_unavailable",
-    Reply.GENERAL_FAILURE,
-    "No exit matches the location asked for",
-)
+NO_EXIT = Refusal("PROXY_NO_EXIT", "No exit matches the location asked for", cause=TerminateCause.NAS_ERROR)
 NO_ALLOWANCE = Refusal(
-    "PROXY_NO_ALLOWANCE",
-    402,
-    "http_request_denied",
-    Reply.NOT_ALLOWED,
-    "The allowance is used up; buy more to go on",
+    "PROXY_NO_ALLOWANCE", "The allowance is used up; buy more to go on", cause=TerminateCause.QUOTA
 )
-INACTIVE = Refusal(
-    "PROXY_INACTIVE", 403, "http_request_denied", Reply.NOT_ALLOWED, "This access is not active"
-)
+INACTIVE = Refusal("PROXY_INACTIVE", "This access is not active")
 TOO_MANY_FLOWS = Refusal(
-    "PROXY_TOO_MANY_FLOWS",
-    429,
-    "connection_limit_reached",
-    Reply.NOT_ALLOWED,
-    "Too many connections at once for this access",
-    retry_after_s=1,
+    "PROXY_TOO_MANY_FLOWS", "Too many connections at once for this access", retry_after_s=1
 )
 UNAVAILABLE = Refusal(
     "PROXY_UNAVAILABLE",
-    503,
-    "proxy_internal_error",
-    Reply.GENERAL_FAILURE,
     "The platform cannot check this login now; try again soon",
     retry_after_s=2,
+    cause=TerminateCause.NAS_ERROR,
 )
 OVERLOADED = Refusal(
     "PROXY_OVERLOADED",
-    503,
-    "connection_limit_reached",
-    Reply.GENERAL_FAILURE,
     "This node has no room for another connection; try again soon",
     retry_after_s=2,
+    cause=TerminateCause.NAS_ERROR,
 )
-DENIED_PORT = Refusal(
-    "PROXY_DENIED_PORT",
-    403,
-    "http_request_denied",
-    Reply.NOT_ALLOWED,
-    "This port may not be reached through here",
-)
-DENIED_DOMAIN = Refusal(
-    "PROXY_DENIED_DOMAIN",
-    403,
-    "http_request_denied",
-    Reply.NOT_ALLOWED,
-    "This domain may not be reached through here",
-)
-DENIED_ADDRESS = Refusal(
-    "PROXY_DENIED_ADDRESS",
-    403,
-    "destination_ip_prohibited",
-    Reply.NOT_ALLOWED,
-    "This address may not be reached through here",
-)
+DENIED_PORT = Refusal("PROXY_DENIED_PORT", "This port may not be reached through here")
+DENIED_DOMAIN = Refusal("PROXY_DENIED_DOMAIN", "This domain may not be reached through here")
+DENIED_ADDRESS = Refusal("PROXY_DENIED_ADDRESS", "This address may not be reached through here")
 NAME_UNKNOWN = Refusal(
-    "PROXY_NAME_UNKNOWN",
-    502,
-    "dns_error",
-    Reply.HOST_UNREACHABLE,
-    "The name of the target cannot be resolved",
+    "PROXY_NAME_UNKNOWN", "The name of the target cannot be resolved", cause=TerminateCause.NAS_ERROR
 )
 NAME_TIMEOUT = Refusal(
-    "PROXY_NAME_TIMEOUT",
-    504,
-    "dns_timeout",
-    Reply.HOST_UNREACHABLE,
-    "Resolving the target's name took too long",
+    "PROXY_NAME_TIMEOUT", "Resolving the target's name took too long", cause=TerminateCause.NAS_ERROR
 )
 REFUSED = Refusal(
-    "PROXY_CONNECTION_REFUSED",
-    502,
-    "connection_refused",
-    Reply.CONNECTION_REFUSED,
-    "The target refused the connection",
+    "PROXY_CONNECTION_REFUSED", "The target refused the connection", cause=TerminateCause.NAS_ERROR
 )
-UNREACHABLE = Refusal(
-    "PROXY_UNREACHABLE",
-    502,
-    "destination_ip_unroutable",
-    Reply.NETWORK_UNREACHABLE,
-    "There is no route to the target",
-)
+UNREACHABLE = Refusal("PROXY_UNREACHABLE", "There is no route to the target", cause=TerminateCause.NAS_ERROR)
 CONNECT_TIMEOUT = Refusal(
-    "PROXY_CONNECT_TIMEOUT",
-    504,
-    "connection_timeout",
-    Reply.HOST_UNREACHABLE,
-    "The target did not answer in time",
+    "PROXY_CONNECT_TIMEOUT", "The target did not answer in time", cause=TerminateCause.NAS_ERROR
 )
 ORIGIN_LOST = Refusal(
-    "PROXY_ORIGIN_LOST",
-    502,
-    "connection_terminated",
-    Reply.GENERAL_FAILURE,
-    "The target closed the connection before it answered",
+    "PROXY_ORIGIN_LOST", "The target closed the connection before it answered", cause=TerminateCause.NAS_ERROR
 )
 ORIGIN_TIMEOUT = Refusal(
-    "PROXY_ORIGIN_TIMEOUT",
-    504,
-    "connection_read_timeout",
-    Reply.GENERAL_FAILURE,
-    "The target did not answer the request in time",
+    "PROXY_ORIGIN_TIMEOUT", "The target did not answer the request in time", cause=TerminateCause.NAS_ERROR
 )
 ORIGIN_MALFORMED = Refusal(
-    "PROXY_ORIGIN_MALFORMED",
-    502,
-    "http_protocol_error",
-    Reply.GENERAL_FAILURE,
-    "The target's answer is not valid HTTP",
+    "PROXY_ORIGIN_MALFORMED", "The target's answer is not valid HTTP", cause=TerminateCause.NAS_ERROR
 )
-LOOP = Refusal(
-    "PROXY_LOOP", 502, "proxy_loop_detected", Reply.GENERAL_FAILURE, "The request passed this proxy before"
+LOOP = Refusal("PROXY_LOOP", "The request passed this proxy before", cause=TerminateCause.NAS_ERROR)
+BAD_REQUEST = Refusal("PROXY_BAD_REQUEST", "The request cannot be read")
+NOT_AVAILABLE = Refusal(
+    "PROXY_NOT_AVAILABLE", "This node offers no file space", cause=TerminateCause.NAS_ERROR
 )
+OUTSIDE_SCHEDULE = Refusal("PROXY_OUTSIDE_SCHEDULE", "This access may not be used at this time of the week")
 
-
-BAD_REQUEST = Refusal(
-    "PROXY_BAD_REQUEST", 400, "http_request_error", Reply.GENERAL_FAILURE, "The request cannot be read"
-)
-
-
-def bad_request(status: int, reason: str) -> Refusal:
-    """Make the refusal of a request that cannot be read; `reason` says which rule it breaks."""
-    return Refusal("PROXY_BAD_REQUEST", status, "http_request_error", Reply.GENERAL_FAILURE, reason)
+REFUSALS: Mapping[str, Refusal] = {
+    each.code: each for each in globals().copy().values() if isinstance(each, Refusal)
+}
+"""All of them, by code."""
 
 
 def of_problem(problem: Problem) -> Refusal:

@@ -5,14 +5,26 @@ from ipaddress import ip_network
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
+class ListenerSettings(BaseModel):
+    """Where one protocol listens."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    host: str = Field(default="", description="Address; empty: the edge's host")
+    port: int | None = Field(
+        default=None, ge=0, le=65535, description="0 takes a free port; unset: the usual one"
+    )
+
+
 class EdgeSettings(BaseModel):
     """What an operator may tune; times are in seconds, sizes in bytes."""
 
     model_config = ConfigDict(extra="forbid")
 
     host: str = Field("127.0.0.1", description="Address the proxies listen on")
-    http_port: int = Field(3128, ge=0, le=65535, description="HTTP proxy and CONNECT; 0 takes a free port")
-    socks_port: int = Field(1080, ge=0, le=65535, description="SOCKS5; 0 takes a free port")
+    listeners: dict[str, ListenerSettings] = Field(
+        {}, description="By protocol (http, socks5), where it listens if not on `host` and its usual port"
+    )
     share_ports: bool = Field(
         default=False, description="Several workers listen on the same ports (SO_REUSEPORT)"
     )

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tollway import __version__
+from tollway.edge.protocol_spec import listen_addresses
+from tollway.edge.protocols import PROTOCOLS
 from tollway.fabric.admin import OK
 from tollway.kit.tasks import cancel, spawn
 from tollway.settings import Settings
@@ -66,8 +68,10 @@ class PlatformStatus:
             **links,
             "Metrics": "/metrics",
             **{f"Metrics of {name}": f"http://{at}/metrics" for name, at in settings.network.admin.items()},
-            "HTTP proxy": f"{settings.edge.host}:{settings.edge.http_port}",
-            "SOCKS5 proxy": f"{settings.edge.host}:{settings.edge.socks_port}",
+            **{
+                spec.title: "{}:{}".format(*listen_addresses(settings.edge, PROTOCOLS)[spec.name])
+                for spec in PROTOCOLS
+            },
         }
 
     def _edges(self) -> dict[str, str]:

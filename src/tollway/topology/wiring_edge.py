@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+from tollway.edge.protocol_spec import listen_addresses
+from tollway.edge.protocols import PROTOCOLS
 from tollway.fabric.clock import Clock
 from tollway.fabric.lifecycle import Component
 from tollway.settings import Settings
@@ -29,8 +31,7 @@ def own_services(settings: Settings) -> list[str]:
         f"{gateway.host}:{gateway.port}",
         f"{gateway.host}:{gateway.tls_port}",
         f"{gateway.admin_host}:{gateway.admin_port}",
-        f"{edge.host}:{edge.http_port}",
-        f"{edge.host}:{edge.socks_port}",
+        *(f"{host}:{port}" for host, port in listen_addresses(edge, PROTOCOLS).values()),
         network.inbox,
         network.payments_mock,
         *network.admin.values(),

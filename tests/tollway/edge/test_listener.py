@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.edges import Client, running_edge, until, world
+from tests.kit.edges import FREE_PORTS, Client, running_edge, until, world
 from tests.kit.fake_access import FakeAccess
 from tollway.edge.listener import Listener, ListenError
 from tollway.edge.meter_file import MeterFileError
 from tollway.edge.reactor import Reactor
+from tollway.edge.settings import ListenerSettings
 
 
 @pytest.fixture
@@ -79,7 +80,11 @@ async def test_an_edge_that_cannot_listen_leaves_nothing_open(tmp_path: Path) ->
     with socket.create_server(("127.0.0.1", 0)) as taken:
         for _ in range(2):  # the meter file is free again after the first failure
             with pytest.raises(ListenError):
-                async with running_edge(tmp_path, access, http_port=taken.getsockname()[1]):
+                async with running_edge(
+                    tmp_path,
+                    access,
+                    listeners=FREE_PORTS | {"http": ListenerSettings(port=taken.getsockname()[1])},
+                ):
                     pass
 
 
@@ -93,7 +98,7 @@ async def test_two_edges_of_one_name_do_not_start(tmp_path: Path) -> None:
 
 async def test_ipv6_clients_are_served(tmp_path: Path) -> None:
     async with world(tmp_path, host="::1") as here:
-        reader, writer = await asyncio.open_connection("::1", here.edge.http_port)
+        reader, writer = await asyncio.open_connection("::1", here.edge.ports["http"])
         client = Client(reader, writer)
         await client.send(here.connect_head())
         assert (await client.head()).startswith(b"HTTP/1.1 200 ")
@@ -107,7 +112,7 @@ async def test_when_no_file_is_left_clients_wait_and_are_served_later(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with world(tmp_path) as here:
-        client = await Client.connect(here.edge.http_port)
+        client = await Client.connect(here.edge.ports["http"])
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         fillers = [socket.socket() for _ in range(3)]
         resource.setrlimit(resource.RLIMIT_NOFILE, (fillers[-1].fileno() + 1, hard))

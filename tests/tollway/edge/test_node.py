@@ -109,7 +109,7 @@ async def test_a_download_that_the_client_breaks_off_is_charged_for_what_was_wri
 
 async def test_a_client_that_vanishes_ends_its_flow(tmp_path: Path) -> None:
     async with world(tmp_path, web) as here:
-        client = await Client.connect(here.edge.http_port)
+        client = await Client.connect(here.edge.ports["http"])
         await client.send(here.connect_head())
         await client.head()
         await client.send(b"GET /bytes/500000000 HTTP/1.1\r\nHost: origin\r\n\r\n")
@@ -184,7 +184,7 @@ async def test_a_hundred_tunnels_over_two_edges_never_overspend(tmp_path: Path) 
             await client.close()
             return len(received) if received.startswith(b"HTTP/1.1 200 ") else 0
 
-        ports = [here.edge.http_port, second.http_port]
+        ports = [here.edge.ports["http"], second.ports["http"]]
         received = await asyncio.gather(*(drain(ports[n % 2]) for n in range(100)))
         await here.settled()
         assert access.overdrawn == 0

@@ -92,7 +92,7 @@ async def test_a_client_that_does_not_read_holds_the_origin_up_and_then_gets_eve
             sent += 100_000
 
     async with world(tmp_path, generous) as here:
-        client = await Client.connect(here.edge.http_port)
+        client = await Client.connect(here.edge.ports["http"])
         await client.send(here.connect_head())
         await client.head()
         seen = -1
@@ -114,7 +114,7 @@ async def test_an_origin_that_does_not_read_holds_the_client_up(tmp_path: Path) 
         await asyncio.sleep(60)
 
     async with world(tmp_path, deaf) as here:
-        client = await Client.connect(here.edge.http_port)
+        client = await Client.connect(here.edge.ports["http"])
         await client.send(here.connect_head())
         await client.head()
         with pytest.raises(TimeoutError):
@@ -195,10 +195,10 @@ async def test_all_flows_of_an_access_share_its_rate(tmp_path: Path) -> None:
 
 async def test_a_slow_reader_among_fast_ones_delays_nobody(tmp_path: Path) -> None:
     async with world(tmp_path, flood) as here:
-        turned_away = await Client.connect(here.edge.http_port)
+        turned_away = await Client.connect(here.edge.ports["http"])
         await turned_away.send(here.connect_head())
         await asyncio.sleep(0.1)
-        client = await Client.connect(here.edge.http_port)
+        client = await Client.connect(here.edge.ports["http"])
         await client.send(here.connect_head())
         async with asyncio.timeout(5):
             await client.exactly(20 * MB)

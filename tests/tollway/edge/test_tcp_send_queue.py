@@ -19,7 +19,7 @@ async def aborted(here: World, head: bytes, *, dawdle_s: float = 0.0) -> int:
     with socket.socket() as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _WINDOW_BYTES // 2)  # the kernel doubles it
         client.setblocking(False)
-        await loop.sock_connect(client, ("127.0.0.1", here.edge.http_port))
+        await loop.sock_connect(client, ("127.0.0.1", here.edge.ports["http"]))
         await loop.sock_sendall(client, head)
         read = 0
         while read < MB:

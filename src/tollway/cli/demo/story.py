@@ -32,7 +32,7 @@ class Story:
         self._curl_program = curl
         self._me = Customer(known["api"], known["inbox"])
         self._origin = Origin(ORIGIN_HOST)
-        self._http = CountingRelay(known["http_proxy"])
+        self._http = CountingRelay(known["http"])
         self._socks = CountingRelay(known["socks5"])
         self._curl: Curl
         self._price = ""

@@ -1,5 +1,12 @@
-"""Protocols: each file is one handshake. It talks to the client, asks the gate, and hands over to the relay.
+"""Protocols: each file is one. It talks to the client, asks the gate, and hands over to the relay.
 
 A protocol cannot dial, resolve, count or refuse by itself, so policy, meter and throttle hold for all alike.
-Start reading at `socks5`, which is the shortest; a new protocol looks like it.
+Start reading at `socks5`, which is the shortest. A new protocol looks like it, declares its `SPEC` and gets a line
+here.
 """
+
+from tollway.edge.protocol_spec import ProtocolSpec
+from tollway.edge.protocols import http, socks5
+
+PROTOCOLS: tuple[ProtocolSpec, ...] = (http.SPEC, socks5.SPEC)
+"""What every node offers; listeners, ports, the announcement to the access service and the status page follow."""

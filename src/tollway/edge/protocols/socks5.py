@@ -17,10 +17,12 @@ accepted; nothing before, and nothing of a flow that was refused.
 """
 
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from tollway.edge import refusal
 from tollway.edge.gate import Gate
 from tollway.edge.handshake import Handshake
+from tollway.edge.protocol_spec import ProtocolSpec
 from tollway.edge.refusal import BAD_CREDENTIALS, BAD_REQUEST, BAD_USERNAME, Refusal
 from tollway.edge.terminate_cause import TerminateCause
 from tollway.wire import socks5 as wire
@@ -89,7 +91,7 @@ class Socks5(Handshake):
     def refuse(self, why: Refusal) -> None:
         """Say no in the words of the present state."""
         if self._state != self.login:
-            self.send_and_close(wire.write_reply(why.reply), why)
+            self.send_and_close(wire.write_reply(REFUSALS[why.code]), why)
         elif why in _LOGIN_FAILURES:
             self.send_and_close(wire.write_login(accepted=False), why)
         else:
@@ -111,3 +113,33 @@ class Socks5(Handshake):
 
 
 _LOGIN_FAILURES = (BAD_CREDENTIALS, BAD_USERNAME)
+
+REFUSALS: Mapping[str, wire.Reply] = {
+    refusal.NO_CREDENTIALS.code: wire.Reply.NOT_ALLOWED,
+    refusal.BAD_CREDENTIALS.code: wire.Reply.NOT_ALLOWED,
+    refusal.BAD_USERNAME.code: wire.Reply.GENERAL_FAILURE,
+    refusal.NO_EXIT.code: wire.Reply.GENERAL_FAILURE,
+    refusal.NO_ALLOWANCE.code: wire.Reply.NOT_ALLOWED,
+    refusal.INACTIVE.code: wire.Reply.NOT_ALLOWED,
+    refusal.TOO_MANY_FLOWS.code: wire.Reply.NOT_ALLOWED,
+    refusal.UNAVAILABLE.code: wire.Reply.GENERAL_FAILURE,
+    refusal.OVERLOADED.code: wire.Reply.GENERAL_FAILURE,
+    refusal.DENIED_PORT.code: wire.Reply.NOT_ALLOWED,
+    refusal.DENIED_DOMAIN.code: wire.Reply.NOT_ALLOWED,
+    refusal.DENIED_ADDRESS.code: wire.Reply.NOT_ALLOWED,
+    refusal.NAME_UNKNOWN.code: wire.Reply.HOST_UNREACHABLE,
+    refusal.NAME_TIMEOUT.code: wire.Reply.HOST_UNREACHABLE,
+    refusal.REFUSED.code: wire.Reply.CONNECTION_REFUSED,
+    refusal.UNREACHABLE.code: wire.Reply.NETWORK_UNREACHABLE,
+    refusal.CONNECT_TIMEOUT.code: wire.Reply.HOST_UNREACHABLE,
+    refusal.ORIGIN_LOST.code: wire.Reply.GENERAL_FAILURE,
+    refusal.ORIGIN_TIMEOUT.code: wire.Reply.GENERAL_FAILURE,
+    refusal.ORIGIN_MALFORMED.code: wire.Reply.GENERAL_FAILURE,
+    refusal.LOOP.code: wire.Reply.GENERAL_FAILURE,
+    refusal.BAD_REQUEST.code: wire.Reply.GENERAL_FAILURE,
+    refusal.NOT_AVAILABLE.code: wire.Reply.COMMAND_NOT_SUPPORTED,
+    refusal.OUTSIDE_SCHEDULE.code: wire.Reply.NOT_ALLOWED,
+}
+"""The reply for each refusal of a request (RFC 1928, section 6)."""
+
+SPEC = ProtocolSpec("socks5", "SOCKS5 proxy", 1080, Socks5, REFUSALS)

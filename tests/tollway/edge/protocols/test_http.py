@@ -405,7 +405,7 @@ async def test_each_cause_has_its_status(tmp_path: Path) -> None:
             (here.connect_head("[::ffff:127.0.0.1]:443"), (403, "PROXY_DENIED_ADDRESS")),
             (here.connect_head("127.0.0.1:25"), (403, "PROXY_DENIED_PORT")),
             (here.connect_head("www.bad.example:443"), (403, "PROXY_DENIED_DOMAIN")),
-            (here.connect_head(f"127.0.0.1:{here.edge.http_port}"), (403, "PROXY_DENIED_ADDRESS")),
+            (here.connect_head(f"127.0.0.1:{here.edge.ports['http']}"), (403, "PROXY_DENIED_ADDRESS")),
             (here.connect_head("nothing.invalid:443"), (502, "PROXY_NAME_UNKNOWN")),
             (here.connect_head(f"127.0.0.1:{closed_port}"), (502, "PROXY_CONNECTION_REFUSED")),
             (here.connect_head("127.0.0.1:0"), (400, "PROXY_BAD_REQUEST")),
@@ -617,7 +617,7 @@ async def test_a_client_with_its_back_turned_holds_the_origin_up(tmp_path: Path)
         writer.write(b"0\r\n\r\n")
 
     async with world(tmp_path, generous) as here:
-        client = await Client.connect(here.edge.http_port)
+        client = await Client.connect(here.edge.ports["http"])
         await client.send(here.get("/"))
         await client.head()
         await until(lambda: sent > 1_000_000)

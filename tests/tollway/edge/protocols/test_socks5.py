@@ -176,7 +176,7 @@ async def test_a_slow_hello_is_hung_up_on(tmp_path: Path) -> None:
 
 async def test_a_client_that_leaves_while_its_target_is_dialled_leaves_nothing_behind(tmp_path: Path) -> None:
     async with world(tmp_path, connect_timeout_s=5) as here, _deaf() as port:
-        client = await Client.connect(here.edge.socks_port)
+        client = await Client.connect(here.edge.ports["socks5"])
         await client.send(b"\x05\x01\x02" + LOGIN + request(port))
         await client.exactly(4)
         await asyncio.sleep(0.1)
@@ -194,7 +194,7 @@ async def test_a_target_that_does_not_answer_is_given_up(tmp_path: Path) -> None
 
 
 async def rubbish(here: World, data: bytes) -> None:
-    client = await Client.connect(here.edge.socks_port)
+    client = await Client.connect(here.edge.ports["socks5"])
     try:
         await client.send(data)
         client.writer.write_eof()

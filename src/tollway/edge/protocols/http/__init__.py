@@ -2,12 +2,15 @@
 
     proxy      reads one request after the other from a client: who is it, where does it go?
     exchange   carries one request to an origin and its response back
+    refusals   what is answered when a request is not carried
     heads      what is changed in a head on its way, and the answers that the proxy makes itself
 
 One client connection is one flow with one account, whatever origins its requests go to. All of its bytes count
 as they are on the client's side: heads as the client sent them and as we wrote them.
 """
 
+from tollway.edge.protocol_spec import ProtocolSpec
 from tollway.edge.protocols.http.proxy import HttpProxy
+from tollway.edge.protocols.http.refusals import REFUSALS
 
-__all__ = ["HttpProxy"]
+SPEC = ProtocolSpec("http", "HTTP proxy", 3128, HttpProxy, REFUSALS)

@@ -5,7 +5,8 @@ import json
 from http import HTTPStatus
 from typing import NamedTuple
 
-from tollway.edge.refusal import LOOP, Refusal, bad_request
+from tollway.edge.protocols.http.refusals import answer_for, bad_request
+from tollway.edge.refusal import LOOP, Refusal
 from tollway.wire.http1 import (
     Framing,
     Headers,
@@ -120,10 +121,11 @@ def response_head(
 
 def refusal_response(why: Refusal, realm: str, method: bytes) -> bytes:
     """Return our own answer: problem document (RFC 9457), Proxy-Status (RFC 9209), and the connection's end."""
+    status, error = answer_for(why)
     document = {
         "type": f"/problems/{why.code.lower()}",
-        "title": HTTPStatus(why.status).phrase,
-        "status": why.status,
+        "title": HTTPStatus(status).phrase,
+        "status": status,
         "detail": why.detail,
         "code": why.code,
     }
@@ -134,15 +136,15 @@ def refusal_response(why: Refusal, realm: str, method: bytes) -> bytes:
         (b"Cache-Control", b"no-store"),
         (
             b"Proxy-Status",
-            b'%b; error=%b; details="%b"' % (PROXY_NAME, why.token.encode(), why.code.encode()),
+            b'%b; error=%b; details="%b"' % (PROXY_NAME, error.encode(), why.code.encode()),
         ),
         (b"Connection", b"close"),
     ]
-    if why.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+    if status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
         headers.append((b"Proxy-Authenticate", b'Basic realm="%b", charset="UTF-8"' % realm.encode()))
     if why.retry_after_s:
         headers.append((b"Retry-After", b"%d" % why.retry_after_s))
-    return write_response_head(why.status, headers) + (b"" if method == b"HEAD" else body)
+    return write_response_head(status, headers) + (b"" if method == b"HEAD" else body)
 
 
 def _host_port(authority: bytes, default_port: int) -> tuple[str, int] | Refusal:

@@ -22,8 +22,9 @@ from tollway.edge.protocols.http.heads import (
     request_fields,
     request_head,
 )
+from tollway.edge.protocols.http.refusals import bad_request
 from tollway.edge.protocols.http.repeated_headers import RepeatedHeaders
-from tollway.edge.refusal import BAD_CREDENTIALS, NO_CREDENTIALS, Refusal, bad_request
+from tollway.edge.refusal import BAD_CREDENTIALS, NO_CREDENTIALS, Refusal
 from tollway.edge.terminate_cause import TerminateCause
 from tollway.wire.http1 import BadMessage, Framing, Limits, RequestHead, RequestReader
 

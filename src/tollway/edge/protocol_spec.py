@@ -1,0 +1,40 @@
+"""What the edge must know of a protocol to offer it; each implementation declares its own `SPEC`."""
+
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tollway.edge.gate import Gate
+from tollway.edge.listener import ListenError
+from tollway.edge.settings import EdgeSettings, ListenerSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolSpec:
+    """A protocol that clients speak to a port of their own.
+
+    `serve` is called with each client that was accepted. `refusals` has the protocol's answer for every code of
+    `refusal.REFUSALS`. A protocol in which the server speaks first, such as FTP, is accepted at once; others when
+    the client has said something.
+    """
+
+    name: str
+    title: str
+    default_port: int
+    serve: Callable[[Gate, socket.socket, str], object]
+    refusals: Mapping[str, object]
+    server_speaks_first: bool = False
+
+
+def listen_addresses(settings: EdgeSettings, protocols: Sequence[ProtocolSpec]) -> dict[str, tuple[str, int]]:
+    """Return by protocol on which host and port it listens. Raises ListenError for one that is not known."""
+    names = [spec.name for spec in protocols]
+    for name in settings.listeners:
+        if name not in names:
+            raise ListenError(f"edge.listeners: there is no protocol {name}; known are {', '.join(names)}")
+    found: dict[str, tuple[str, int]] = {}
+    for spec in protocols:
+        chosen = settings.listeners.get(spec.name, ListenerSettings())
+        port = spec.default_port if chosen.port is None else chosen.port
+        found[spec.name] = (chosen.host or settings.host, port)
+    return found
