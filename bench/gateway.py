@@ -116,8 +116,9 @@ async def serve(port: int, upstream: str, jwks: str, log: str) -> None:
 
     from tollway.fabric.access_tokens import Verifier
     from tollway.fabric.clock import SystemClock
-    from tollway.gateway.routes import Route
-    from tollway.gateway.server import Gateway
+    from tollway.fabric.limits.memory import MemoryLimits
+    from tollway.gateway.listen.server import Gateway
+    from tollway.gateway.route.route import Route
     from tollway.gateway.settings import GatewaySettings, LimitSettings
 
     async def keys() -> str:
@@ -131,7 +132,6 @@ async def serve(port: int, upstream: str, jwks: str, log: str) -> None:
     clock = SystemClock()
     settings = GatewaySettings(
         port=port,
-        admin_port=0,
         access_log=log,
         limits={
             "default": LimitSettings(quota=1_000_000_000, window_s=60),
@@ -140,11 +140,18 @@ async def serve(port: int, upstream: str, jwks: str, log: str) -> None:
     )
     tokens: Any = SimpleNamespace(FollowRevocations=no_revocations)
     routes = [
-        Route(name=name, prefix=f"/api/{name}", upstream=upstream)
+        Route(name=name, prefix=f"/api/{name}", endpoints=(upstream,), cluster="services", forward_token=True)
         for name in ("auth", "users", "accounts", "wallet", "catalog", "orders", "billing", "access", "usage")
     ]
     gateway = Gateway(
-        settings, routes, Verifier(keys, ISSUER, AUDIENCE, clock), tokens, clock, registry=CollectorRegistry()
+        settings,
+        routes,
+        Verifier(keys, ISSUER, AUDIENCE, clock),
+        tokens,
+        clock,
+        limits=MemoryLimits(),
+        local_limits=MemoryLimits(),
+        registry=CollectorRegistry(),
     )
     await gateway.start()
     await asyncio.Event().wait()

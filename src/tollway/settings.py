@@ -65,7 +65,9 @@ class NetworkSettings(Section):
         {}, description="Where a service serves its service API: service → host:port; `*` for the others"
     )
     rest: dict[str, str] = Field(
-        {}, description="Where a service serves REST: service → unix:/path or host:port; `*` for the others"
+        {},
+        description="Where a service serves REST: service → unix:/path or host:port, several separated by commas, "
+        "a process's own first; `*` for the others",
     )
     admin: dict[str, str] = Field(
         {},

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -16,9 +17,12 @@ from tests.kit.rest import FakeVerifier
 from tollway.contracts.errors import SessionEnded
 from tollway.fabric.access_tokens import Principal, Verifier
 from tollway.fabric.limits import Limits
-from tollway.gateway.routes import Route
-from tollway.gateway.server import Gateway
+from tollway.fabric.limits.memory import MemoryLimits
+from tollway.gateway.listen.server import Gateway
+from tollway.gateway.route.files import RouteFiles
+from tollway.gateway.route.route import Route
 from tollway.gateway.settings import GatewaySettings, LimitSettings
+from tollway.gateway.upstream.endpoint import Endpoint
 from tollway.kit.errors import Problem
 from tollway.wire.http1 import Data, End, RequestHead, RequestReader, ResponseHead, ResponseReader
 
@@ -173,11 +177,24 @@ class CountingVerifier(FakeVerifier):
         return await super().verify(token)
 
 
-# ── the house ───────────────────────────────────────────────────────────────────────────────────────
+# ── the gateway ─────────────────────────────────────────────────────────────────────────────────────
+
+
+class MovableTime:
+    """A monotonic clock that goes on by itself, and that a test can move on at once."""
+
+    def __init__(self) -> None:
+        self._ahead_s = 0.0
+
+    def __call__(self) -> float:
+        return time.monotonic() + self._ahead_s
+
+    def advance(self, seconds: float) -> None:
+        self._ahead_s += seconds
 
 
 @dataclass
-class House:
+class Setup:
     """A started gateway with its neighbours."""
 
     gateway: Gateway
@@ -185,6 +202,7 @@ class House:
     tokens: FakeTokens
     verifier: CountingVerifier
     log: Path
+    time: MovableTime
     clients: list["Client"] = field(default_factory=list)
 
     async def client(self, port: int = 0) -> "Client":
@@ -197,56 +215,58 @@ class House:
         client = await self.client()
         return await client.ask(method, path, *headers, body=body)
 
+    def advance(self, seconds: float) -> None:
+        """Let time pass, and let the gateway see it."""
+        self.time.advance(seconds)
+        self.gateway.tick()
+
     def lines(self) -> list[dict[str, Any]]:
         """The access log so far."""
-        self.gateway.state.access_log.flush()
+        self.gateway.context.access_log.flush()
         return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+    def endpoint(self, route: str = "catalog") -> Endpoint:
+        """The first endpoint of a route."""
+        return self.gateway.context.table.routes[route].cluster.endpoints[0]
 
 
 def default_routes(address: str) -> list[Route]:
+    """Routes of one service at `address`, as the platform's own are."""
+
+    def route(name: str, prefix: str, **fields: Any) -> Route:
+        platform = {"cluster": "services", "endpoints": (address,), "forward_token": True}
+        return Route(name=name, prefix=prefix, **{**platform, **fields})
+
     return [
-        Route(name="orders", prefix="/api/orders", upstream=address),
-        Route(name="catalog", prefix="/api/catalog", upstream=address, auth="public"),
-        Route(
-            name="login",
-            prefix="/api/auth/login",
-            upstream=address,
-            auth="public",
-            limit="login",
-            methods=frozenset({"POST"}),
-        ),
-        Route(
-            name="files",
-            prefix="/files",
-            upstream=address,
-            auth="public",
-            body_limit_bytes=1 << 30,
-            total_s=0,
-        ),
-        Route(name="live", prefix="/live", upstream=address, websocket=True),
-        Route(name="open-live", prefix="/open-live", upstream=address, auth="public", websocket=True),
-        Route(name="hooks", prefix="/hooks", upstream=address, auth="public", limit=""),
-        Route(name="quick", prefix="/quick", upstream=address, auth="public", answer_s=0.2, connect_s=0.5),
+        route("orders", "/api/orders"),
+        route("catalog", "/api/catalog", auth="public"),
+        route("login", "/api/auth/login", auth="public", limit="login", methods=("POST",)),
+        route("files", "/files", auth="public", body_limit_bytes=1 << 30, time_limit_s=0),
+        route("live", "/live", kind="websocket"),
+        route("open-live", "/open-live", auth="public", kind="websocket"),
+        route("hooks", "/hooks", auth="public", limit="none"),
+        route("quick", "/quick", auth="public", response_timeout_s=0.2, connect_timeout_s=0.5),
     ]
 
 
 @asynccontextmanager
-async def house(
+async def running_gateway(
     folder: Path,
     *,
     routes: Callable[[str], Sequence[Route]] = default_routes,
+    route_files: RouteFiles | None = None,
     unix: bool = False,
     tokens_stub: Any = None,
     verifier_of_service: Verifier | None = None,
     shared_limits: Limits | None = None,
     health: Callable[[], Mapping[str, str]] = dict[str, str],
     **settings: Any,
-) -> AsyncIterator[House]:
+) -> AsyncIterator[Setup]:
     """Start an upstream and a gateway before it; limits are high unless a test sets them.
 
     The tokens service is a fake one unless a stub and a verifier of a real one are given.
     """
-    upstream, tokens, verifier = Upstream(), FakeTokens(), CountingVerifier()
+    upstream, tokens, verifier, now = Upstream(), FakeTokens(), CountingVerifier(), MovableTime()
     await upstream.start(folder / "up.sock" if unix else None)
     log = folder / "access.log"
     chosen: dict[str, Any] = {
@@ -255,8 +275,8 @@ async def house(
         "admin_port": 0,
         "access_log": str(log),
         "limits": {"default": PLENTY, "login": PLENTY.model_copy(update={"by": "ip"})},
-        "auth_misses": PLENTY,
-        "drain_s": 1.0,
+        "unknown_credentials": PLENTY,
+        "drain_timeout_s": 1.0,
         **settings,
     }
     gateway = Gateway(
@@ -265,16 +285,19 @@ async def house(
         verifier_of_service or verifier,
         tokens_stub or tokens,
         tokens.clock,
-        limits=shared_limits,
+        limits=shared_limits or MemoryLimits(),
+        local_limits=MemoryLimits(),
+        route_files=route_files,
         health=health,
         registry=CollectorRegistry(),
+        monotonic=now,
     )
     await gateway.start()
-    home = House(gateway, upstream, tokens, verifier, log)
+    setup = Setup(gateway, upstream, tokens, verifier, log, now)
     try:
-        yield home
+        yield setup
     finally:
-        for client in home.clients:
+        for client in setup.clients:
             client.close()
         await gateway.stop()
         await upstream.stop()

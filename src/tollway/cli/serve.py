@@ -46,6 +46,7 @@ async def _serve(settings: Settings, targets: list[str], worker: int) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     (settings.data / "run").mkdir(parents=True, exist_ok=True)
     process = Process(settings, targets, worker)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, process.reload)
     await process.start()
     prepared = asyncio.ensure_future(process.prepared())
     stopped = asyncio.ensure_future(stopping.wait())

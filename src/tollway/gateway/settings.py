@@ -34,18 +34,24 @@ class GatewaySettings(BaseModel):
     tls_cert: str = Field("", description="PEM file with the certificate chain; empty: no HTTPS")
     tls_key: str = Field("", description="PEM file with its private key")
     admin_host: str = Field("127.0.0.1", description="Address of the admin listener")
-    admin_port: int = Field(8001, ge=0, le=65_535, description="Port of /metrics and the health pages")
+    admin_port: int = Field(
+        8001, ge=0, le=65_535, description="Port of the admin API, /metrics and the health pages"
+    )
 
     limits: dict[LimitName, LimitSettings] = Field(
         default_factory=lambda: dict(DEFAULT_LIMITS), description="Limit classes that routes refer to by name"
     )
-    auth_misses: LimitSettings = Field(
+    unknown_credentials: LimitSettings = Field(
         LimitSettings(quota=300, window_s=60, by="ip"),
-        description="Credentials not seen before that one address may have checked",
+        description="Checks of credentials that are not in the cache, for each address",
     )
-    verdict_s: float = Field(60.0, gt=0, description="How long a checked credential is remembered")
-    denial_s: float = Field(5.0, ge=0, description="How long a refused credential is remembered")
-    verdicts: int = Field(50_000, ge=1, description="Credentials remembered at most")
+    identity_cache_s: float = Field(60.0, gt=0, description="How long a valid credential is cached")
+    failure_cache_s: float = Field(5.0, ge=0, description="How long an invalid credential is cached")
+    identity_cache_size: int = Field(50_000, ge=1, description="Credentials cached at most")
+
+    routes_poll_s: float = Field(
+        2.0, ge=0, description="How often the files in routes.d are looked at; 0: never"
+    )
 
     cors_origins: tuple[str, ...] = Field((), description="Foreign web origins that may call the API")
     own_origins: tuple[str, ...] = Field(
@@ -58,19 +64,23 @@ class GatewaySettings(BaseModel):
         ge=1,
         description="Of these, from one address or IPv6 /64; raise it when a load balancer stands in front",
     )
-    max_upstream_connections: int = Field(512, ge=1, description="Connections at once to each upstream")
-    head_s: float = Field(5.0, gt=0, description="Time for a client to send the head of a request")
-    idle_s: float = Field(75.0, gt=0, description="Time between requests on a connection")
-    stall_s: float = Field(30.0, gt=0, description="Time a client may take no bytes of its answer")
+    max_upstream_connections: int = Field(512, ge=1, description="Connections at once to each endpoint")
+    head_timeout_s: float = Field(5.0, gt=0, description="Time for a client to send the head of a request")
+    idle_timeout_s: float = Field(75.0, gt=0, description="Time between requests on a connection")
+    write_timeout_s: float = Field(30.0, gt=0, description="Time a client may take no bytes of a response")
     body_bytes_per_s: int = Field(500, ge=0, description="Slowest accepted upload")
-    body_grace_s: float = Field(10.0, gt=0, description="Time before the upload's pace is judged")
-    upstream_idle_s: float = Field(30.0, gt=0, description="How long an unused upstream connection is kept")
-    websocket_idle_s: float = Field(300.0, gt=0, description="Silence after which a WebSocket is closed")
-    drain_s: float = Field(10.0, ge=0, description="Time for requests in hand when stopping")
+    body_grace_s: float = Field(10.0, gt=0, description="Time before the pace of an upload is checked")
+    upstream_idle_timeout_s: float = Field(
+        30.0, gt=0, description="How long an unused connection to an endpoint is kept"
+    )
+    websocket_idle_timeout_s: float = Field(
+        300.0, gt=0, description="Silence after which a WebSocket is closed"
+    )
+    drain_timeout_s: float = Field(10.0, ge=0, description="Time for requests under way when stopping")
 
-    line_bytes: int = Field(8_192, ge=512, description="Longest request line or header line")
-    head_bytes: int = Field(16_384, ge=1_024, description="Largest request head")
-    headers: int = Field(100, ge=1, description="Most headers in a request")
+    line_limit_bytes: int = Field(8_192, ge=512, description="Longest request line or header line")
+    head_limit_bytes: int = Field(16_384, ge=1_024, description="Largest request head")
+    max_headers: int = Field(100, ge=1, description="Most headers in a request")
 
     access_log: str = Field("stderr", description="Where a line per request goes: stderr, off, or a file")
 

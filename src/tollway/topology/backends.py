@@ -61,6 +61,13 @@ def open_blobs(settings: Settings) -> "Blobs":
     return FolderBlobs(settings.data / "blobs")
 
 
+def open_local_limits() -> "Limits":
+    """Give buckets that count for this process alone, whatever others share."""
+    from tollway.fabric.limits.memory import MemoryLimits
+
+    return MemoryLimits()
+
+
 def open_mailer(settings: Settings) -> "Mailer":
     """Give the way in which e-mail leaves."""
     mail = settings.mail

@@ -42,17 +42,22 @@ class Process:
         self._clients = ServiceClients(settings, self._clock, self.members, self._apis)
         self._prepares: dict[str, Callable[[], Any]] = {}
         self._preparing: list[asyncio.Task[None]] = []
+        self._reload: Callable[[], None] = lambda: None
         self._add_services()
         if GATEWAY in self.members:
-            limits = backends.open_limits(settings)
-            front, status = wiring_gateway.gateway(
-                settings, self._clock, self._clients.client(GATEWAY), limits
+            limits, local = backends.open_limits(settings), backends.open_local_limits()
+            parts = wiring_gateway.gateway(
+                settings, self._clock, self._clients.client(GATEWAY), limits, local
             )
             self.life.add("limits", limits)
             self.life.add(
-                "status", status, after=[part for part in self.life.states if part.startswith("rest at")]
+                "status",
+                parts.status,
+                after=[part for part in self.life.states if part.startswith("rest at")],
             )
-            self.life.add(GATEWAY, front, after=["status", "limits"])
+            self.life.add(GATEWAY, parts.gateway, after=["status", "limits"])
+            self.life.add("gateway admin", parts.admin, after=[GATEWAY])
+            self._reload = parts.gateway.routes.reload
         if EDGE in self.members:
             front = wiring_edge.edge(settings, self._clock, self._clients.client(EDGE), worker)
             self.life.add(EDGE, front, after=["service APIs"])
@@ -77,6 +82,10 @@ class Process:
             await cancel(task)
         await self.life.stop()
         await self._clients.close()
+
+    def reload(self) -> None:
+        """Read anew what may change while the process runs: the gateway's routes."""
+        self._reload()
 
     def states(self) -> dict[str, str]:
         """Tell the state of every part, and of what the services prepare."""

@@ -125,7 +125,7 @@ class ServiceHost:
         verifier = wiring_gateway.make_verifier(self._settings, self._clock, tokens)
         app = build_app(list(routers.values()), verifier, revocations, states)
         life.add("revocations", _Following(revocations, tokens), after=["service APIs"])
-        for address in sorted({wiring_gateway.rest_address(self._settings, name) for name in routers}):
+        for address in sorted({wiring_gateway.own_rest_address(self._settings, name) for name in routers}):
             life.add(f"rest at {address}", RestServer(app, address), after=["service APIs"])
 
 

@@ -36,7 +36,12 @@ def own_services(settings: Settings) -> list[str]:
         network.payments_mock,
         *network.admin.values(),
         *(address for known in network.rpc.values() for address in known.split(",")),
-        *(address for address in network.rest.values() if not address.startswith("unix:")),
+        *(
+            address.strip()
+            for known in network.rest.values()
+            for address in known.split(",")
+            if not address.strip().startswith("unix:")
+        ),
     ]
     for url in (settings.database.url, *settings.database.services.values()):
         found += _endpoints(url, 5432)

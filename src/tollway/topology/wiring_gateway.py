@@ -1,11 +1,10 @@
 """Builds the gateway, and what services and gateway share to check access tokens."""
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tollway.contracts import tokens_pb2
 from tollway.fabric.clock import Clock
-from tollway.fabric.lifecycle import Component
 from tollway.settings import Settings
 from tollway.topology import SERVICES
 from tollway.topology.platform_status import PlatformStatus
@@ -14,54 +13,20 @@ if TYPE_CHECKING:
     from tollway.contracts.tokens_pb2_grpc import TokensAsyncStub
     from tollway.fabric.access_tokens import Verifier
     from tollway.fabric.limits import Limits
-
-# The pages of people may style themselves and read the API's description; nothing else.
-PAGE_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; "
-    "base-uri 'none'; frame-ancestors 'none'"
-)
+    from tollway.fabric.rest import RestServer
+    from tollway.gateway.listen.server import Gateway
 
 
-def rest_address(settings: Settings, service: str) -> str:
-    """Say where a service serves REST."""
+def rest_addresses(settings: Settings, service: str) -> tuple[str, ...]:
+    """Say where a service serves REST: one address, or one of each of its processes."""
     known = settings.network.rest
-    return known.get(service, known.get("*", f"unix:{settings.data / 'run' / 'rest.sock'}"))
+    text = known.get(service, known.get("*", f"unix:{settings.data / 'run' / 'rest.sock'}"))
+    return tuple(address.strip() for address in text.split(","))
 
 
-def routes(settings: Settings) -> Iterator[Any]:
-    """Make the gateway's table out of the services': every path of a service goes to it, what is open is named."""
-    from tollway.gateway.routes import API_CONTENT_POLICY, Route
-
-    for service in SERVICES.values():
-        upstream = rest_address(settings, service.name)
-        for prefix in sorted({*service.paths, *service.public, *service.login}):
-            auth = "public" if prefix in service.public else "user"
-            if prefix in service.login:
-                yield Route(
-                    name=f"{prefix} login",
-                    prefix=prefix,
-                    upstream=upstream,
-                    methods=frozenset({"POST"}),
-                    auth=auth,
-                    limit="login",
-                )
-                others = frozenset({"GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"})
-                yield Route(name=prefix, prefix=prefix, upstream=upstream, methods=others, auth=auth)
-            else:
-                # Providers deliver webhooks in bursts and prove themselves by signature.
-                limit = "" if prefix.endswith("/webhooks") else "default"
-                content = API_CONTENT_POLICY if prefix.startswith(("/api/", "/.well-known")) else PAGE_POLICY
-                yield Route(
-                    name=prefix,
-                    prefix=prefix,
-                    upstream=upstream,
-                    auth=auth,
-                    limit=limit,
-                    content_policy=content,
-                )
-    docs = rest_address(settings, "identity")
-    for page in ("/api/docs", "/api/openapi.json", "/problems"):
-        yield Route(name=page, prefix=page, upstream=docs, auth="public", content_policy=PAGE_POLICY)
+def own_rest_address(settings: Settings, service: str) -> str:
+    """Say where this process serves a service's REST: the first address, when several are known."""
+    return rest_addresses(settings, service)[0]
 
 
 def make_verifier(settings: Settings, clock: Clock, tokens: "TokensAsyncStub") -> "Verifier":
@@ -75,24 +40,42 @@ def make_verifier(settings: Settings, clock: Clock, tokens: "TokensAsyncStub") -
     return Verifier(keys, section.issuer, section.audience, clock)
 
 
-def gateway(
-    settings: Settings, clock: Clock, client: Callable[[str], Any], limits: "Limits"
-) -> tuple[Component, PlatformStatus]:
-    """Build the REST edge, and what it shows of the platform's state."""
-    from tollway.gateway.server import Gateway
+class GatewayParts(NamedTuple):
+    """The REST edge, its admin API, and what they show of the platform's state."""
 
+    gateway: "Gateway"
+    admin: "RestServer"
+    status: PlatformStatus
+
+
+def gateway(
+    settings: Settings, clock: Clock, client: Callable[[str], Any], limits: "Limits", local_limits: "Limits"
+) -> GatewayParts:
+    """Build the REST edge. Raises InvalidRoutes when the platform's own routes cannot be used."""
+    from tollway.fabric.rest import RestServer
+    from tollway.fabric.rest.policy import TABLE
+    from tollway.gateway.admin import admin_app
+    from tollway.gateway.listen.server import Gateway
+    from tollway.gateway.route.files import RouteFiles, platform_routes
+
+    wanted = settings.gateway
     addresses = {
-        service.name: rest_address(settings, service.name) for service in SERVICES.values() if service.rest
+        service.name: own_rest_address(settings, service.name)
+        for service in SERVICES.values()
+        if service.rest
     }
     status, tokens = PlatformStatus(settings, addresses), client("tokens")
+    verifier = make_verifier(settings, clock, tokens)
     front = Gateway(
-        settings.gateway,
-        routes(settings),
-        make_verifier(settings, clock, tokens),
+        wanted,
+        platform_routes(TABLE.read_text(), lambda service: rest_addresses(settings, service)),
+        verifier,
         tokens,
         clock,
-        health=status.components,
         limits=limits,
-        admin_pages={b"/": status.page},
+        local_limits=local_limits,
+        route_files=RouteFiles(settings.data / "routes.d"),
+        health=status.components,
     )
-    return front, status
+    app = admin_app(front, verifier, {"/": status.page})
+    return GatewayParts(front, RestServer(app, f"{wanted.admin_host}:{wanted.admin_port}"), status)

@@ -1,0 +1,113 @@
+"""What all connections of one gateway share: the routing table, limits, authenticator, log, metrics."""
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from itertools import count
+from typing import TYPE_CHECKING
+
+from tollway.fabric.admin import OK, Page, health_pages
+from tollway.fabric.clock import Clock
+from tollway.fabric.limits import Limits
+from tollway.gateway.message.client import ConnectionLimit
+from tollway.gateway.message.problems import Refusal
+from tollway.gateway.message.request import Request
+from tollway.gateway.message.responses import Responses
+from tollway.gateway.observe.log import access_log, entry_of
+from tollway.gateway.observe.metrics import Metrics
+from tollway.gateway.policy.cors import Origins
+from tollway.gateway.policy.credentials import Authenticator
+from tollway.gateway.policy.limits import RateLimit
+from tollway.gateway.route.route import Route
+from tollway.gateway.route.table import RoutingTable, compile_table
+from tollway.gateway.settings import GatewaySettings
+from tollway.gateway.upstream.endpoint import Endpoints
+from tollway.kit.times import SECOND_US
+from tollway.wire.http1 import Limits as HeadLimits
+
+if TYPE_CHECKING:
+    from tollway.gateway.proxy.websocket import Tunnel
+
+
+class GatewayContext:
+    """Made by the server, read by every connection. `ready` and `draining` say where in its life it is.
+
+    `local_limits` count for this process alone: what they protect is its own time.
+    """
+
+    table: RoutingTable
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        limits: Limits,
+        local_limits: Limits,
+        authenticator: Authenticator,
+        clock: Clock,
+        monotonic: Callable[[], float],
+        metrics: Metrics,
+        health: Callable[[], Mapping[str, str]],
+    ) -> None:
+        self.ready = False
+        self.draining = False
+        self.settings = settings
+        self.monotonic = monotonic
+        self.authenticator = authenticator
+        self.metrics = metrics
+        self.limits = {name: RateLimit(name, one, limits) for name, one in settings.limits.items()}
+        self.unknown_credentials = RateLimit("credentials", settings.unknown_credentials, local_limits)
+        self.endpoints = Endpoints(
+            settings.max_upstream_connections, settings.upstream_idle_timeout_s, metrics
+        )
+        self.origins = Origins(settings.cors_origins, settings.own_origins)
+        self.responses = Responses(self.origins)
+        self.access_log = access_log(settings.access_log)
+        self.head_limits = HeadLimits(
+            settings.line_limit_bytes, settings.head_limit_bytes, settings.max_headers
+        )
+        self.pages: dict[bytes, Page] = health_pages(
+            lambda: {"gateway": OK if self.ready else "not ready", **health()}
+        )
+        self.connection_limit = ConnectionLimit(settings.max_connections, settings.max_connections_per_client)
+        self.tunnels: set[Tunnel] = set()
+        self._clock = clock
+        self._request_prefix = secrets.token_hex(4).encode()
+        self._request_numbers = count()
+
+    def use(self, routes: Iterable[Route]) -> None:
+        """Make a table of these routes the one in force. Raises InvalidRoutes; then the old one stays.
+
+        Requests under way go on with their route; connections to endpoints that are still named are kept.
+        """
+        self.table = compile_table(routes, self.limits, self.endpoints.get, self.metrics)
+        self.endpoints.retain(
+            endpoint for cluster in self.table.clusters.values() for endpoint in cluster.endpoints
+        )
+
+    def next_request_id(self) -> bytes:
+        """Return an id that no other request of this gateway had."""
+        return b"req_%b%08x" % (self._request_prefix, next(self._request_numbers))
+
+    def record(self, request: Request, now: float) -> None:
+        """Count a request that has ended, and log it."""
+        took_s = now - request.started
+        request.route.metrics.count(request.status, took_s, request.bytes_in, request.bytes_out)
+        if self.access_log.enabled:
+            self.access_log.add(self._clock.now_us(), entry_of(request, took_s))
+
+    def reject_bytes(self, refusal: Refusal, *, tls: bool) -> bytes:
+        """Count bytes that are no request, and render the response to them."""
+        self.metrics.refusals[refusal.code] += 1
+        self.table.unmatched.metrics.count(refusal.status, 0.0, 0, 0)
+        return self.responses.without_request(refusal, self.next_request_id(), tls=tls)
+
+    def tick(self, now: float) -> None:
+        """Renew what goes with the time, drop what has expired, write the log."""
+        self.responses.renew_date(self._clock.now_us() // SECOND_US)
+        self.endpoints.tick(now)
+        self.authenticator.tick(now)
+        self.access_log.flush()
+
+    def forget_full_limits(self, now: float) -> None:
+        """Drop the buckets of clients that were not seen for a while."""
+        for limit in (self.unknown_credentials, *self.limits.values()):
+            limit.forget_full(now)

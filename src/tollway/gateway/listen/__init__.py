@@ -1,0 +1,1 @@
+"""Sockets and time: the listeners, and the connections of clients."""

@@ -1,0 +1,1 @@
+"""Requests and responses as values and as bytes: no sockets, no waiting."""

@@ -1,0 +1,1 @@
+"""What is written down about requests: the access log and the metrics."""

@@ -1,0 +1,1 @@
+"""Whether a request may go on, and as whom: credentials, limits, web origins."""

@@ -1,0 +1,176 @@
+"""Whether a request may go on, as whom and on which route: decided on its record, without touching a connection.
+
+route         which path, which route; pages of the gateway itself and preflights end here
+authenticate  who asks: from the cache at once, or later, when it was checked
+count         is this one within the limit, and not forged by another site
+
+Nearly every request is decided at once. A decision that has to wait for a service is returned as a coroutine.
+"""
+
+from collections.abc import Coroutine
+from typing import Any, NamedTuple
+
+from tollway.fabric.admin import PAGE_METHODS, Page
+from tollway.fabric.limits import Grant
+from tollway.gateway.context import GatewayContext
+from tollway.gateway.message.problems import (
+    FOREIGN_ORIGIN,
+    NO_WEBSOCKET,
+    NOT_A_WEBSOCKET,
+    NOT_FOUND,
+    TOO_LARGE,
+    UNAUTHENTICATED,
+    Refusal,
+    method_not_allowed,
+    too_many_requests,
+)
+from tollway.gateway.message.request import Request
+from tollway.gateway.policy.cors import is_preflight
+from tollway.gateway.policy.credentials import AuthFailure, AuthResult
+from tollway.gateway.policy.limits import RateLimit
+from tollway.gateway.route.route import METHODS as METHOD_NAMES
+from tollway.gateway.route.table import CompiledRoute
+from tollway.wire.http1 import Framing, RequestHead
+
+METHODS = frozenset(name.encode() for name in METHOD_NAMES)
+
+
+class Reply(NamedTuple):
+    """A response that the gateway gives itself, rendered."""
+
+    status: int
+    response: bytes
+
+
+# None: it may go on, along `request.route`.
+Decision = Refusal | Reply | None
+Later = Coroutine[Any, Any, Decision]
+
+
+# ── which route ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def admit(context: GatewayContext, request: Request) -> Decision | Later:
+    """Decide about a request, and set its identity and its route."""
+    method = request.head.method
+    if method not in METHODS:
+        # Who sends CONNECT may take what follows for a tunnel already: none of it is a request.
+        request.closing = request.closing or method == b"CONNECT"
+        return _count(context, request, method_not_allowed(METHODS))
+    fault = request.fault or request.normalize()
+    if fault is not None:
+        return _count(context, request, fault)
+    if (page := context.pages.get(request.path)) is not None:
+        return _show(context, request, page)
+    if method == b"OPTIONS" and is_preflight(request):
+        lines = context.origins.preflight_lines(request.origin)
+        return Reply(204, context.responses.no_content(request, lines)) if lines else FOREIGN_ORIGIN
+    head = request.head
+    route = context.table.match(head.host, request.path, method, head.headers)
+    if not isinstance(route, CompiledRoute):
+        return _count(context, request, method_not_allowed(route) if route else NOT_FOUND)
+    request.route = route
+    if route.body_limit_bytes and head.length > route.body_limit_bytes:
+        return _count(context, request, TOO_LARGE)
+    if (head.upgrade == b"websocket" or route.websocket) and (fault := _upgrade_fault(route, head)):
+        return _count(context, request, fault)
+    return _authenticate(context, request)
+
+
+def _show(context: GatewayContext, request: Request, page: Page) -> Decision:
+    if request.head.method not in PAGE_METHODS:
+        return method_not_allowed(PAGE_METHODS)
+    status, media_type, body = page()
+    return Reply(status, context.responses.page(request, status, media_type, body))
+
+
+def _upgrade_fault(route: CompiledRoute, head: RequestHead) -> Refusal | None:
+    """An upgrade is a GET without a body, on a route of that kind (RFC 6455, section 4.1)."""
+    if head.upgrade != b"websocket":
+        return NOT_A_WEBSOCKET
+    return (
+        None if route.websocket and head.method == b"GET" and head.framing is Framing.NONE else NO_WEBSOCKET
+    )
+
+
+# ── who ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _authenticate(context: GatewayContext, request: Request) -> Decision | Later:
+    authorization, now = request.authorization, request.started
+    session = request.take_session() if request.cookie else b""
+    if not authorization:
+        if not session:
+            return _authenticated(context, request, None)
+        request.by_cookie = True
+    elif authorization[:7].lower() != b"bearer ":
+        # Another scheme is the business of a public upstream, and gives no access anywhere else.
+        if request.route.public:
+            request.lines.append(b"Authorization: %b\r\n" % authorization)
+        return _authenticated(context, request, None)
+    else:
+        known = request.client.identity
+        if known is not None and known.authorization == authorization and known.valid_until > now:
+            return _authenticated(context, request, known)
+    credential = authorization or session
+    result = context.authenticator.cached(credential, now)
+    if result is not None:
+        return _authenticated(context, request, result)
+    grant = context.unknown_credentials.take(request.client.limit_key, now)
+    if not grant.admitted:
+        return _too_many(context.unknown_credentials, grant)
+    return _authenticate_later(context, request, credential)
+
+
+async def _authenticate_later(context: GatewayContext, request: Request, credential: bytes) -> Decision:
+    authenticator = context.authenticator
+    check = authenticator.authenticate_cookie if request.by_cookie else authenticator.authenticate_bearer
+    decision = _authenticated(context, request, await check(credential))
+    return await decision if isinstance(decision, Coroutine) else decision
+
+
+def _authenticated(context: GatewayContext, request: Request, result: AuthResult | None) -> Decision | Later:
+    """Decide with what is known about the sender. On public routes an invalid credential is as good as none."""
+    refusal: Refusal | None = UNAUTHENTICATED
+    if isinstance(result, AuthFailure):
+        refusal = result.refusal
+    elif result is not None:
+        refusal = context.origins.forgery(request, result) if result.csrf_token else None
+        if refusal is None:
+            request.identity = result
+            if not result.csrf_token:
+                request.client.identity = result
+    return _count(context, request, None if request.route.public else refusal)
+
+
+# ── how often ───────────────────────────────────────────────────────────────────────────────────────
+
+
+def _count(context: GatewayContext, request: Request, refusal: Refusal | None) -> Decision | Later:
+    """Count the request against its client's limit, also when it is refused: guesses are not free."""
+    limit, identity = request.route.limit, request.identity
+    if limit is None:
+        return refusal
+    key = request.client.limit_key if identity is None or limit.by_ip else identity.user_id
+    grant = limit.take(key, request.started)
+    if grant.admitted:
+        request.limit_lines = limit.headers(grant)
+        return refusal
+    if grant.remaining:
+        return _count_when_heard(context, request, limit, key, refusal)
+    return _too_many(limit, grant)
+
+
+async def _count_when_heard(
+    context: GatewayContext, request: Request, limit: RateLimit, key: str | bytes, refusal: Refusal | None
+) -> Decision:
+    """Ask again each time a shared limit has heard from the other gateways, until it knows."""
+    grant = await limit.take_when_heard(key, context.monotonic)
+    if not grant.admitted:
+        return _too_many(limit, grant)
+    request.limit_lines = limit.headers(grant)
+    return refusal
+
+
+def _too_many(limit: RateLimit, grant: Grant) -> Refusal:
+    return too_many_requests(limit.headers(grant), grant.retry_in_s)

@@ -1,0 +1,201 @@
+"""Who sends a request: session cookies and bearer tokens become identities, which are cached for a minute.
+
+A browser holds only an opaque cookie, which the tokens service exchanges for a current access token; a program
+holds the access token itself, whose signature is checked here. Either way the services get a bearer token and
+check it once more. Results, good and bad, are cached under the credential's SHA-256, so no token lies in this
+memory, and a forged one uses up its sender's limit of `unknown_credentials`, not our processor.
+
+An identity ends when its token does, after `identity_cache_s`, or at once when the tokens service announces that its
+session ended: `Revocations` learns of that within a second.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+from tollway.contracts import tokens_pb2
+from tollway.fabric.access_tokens import RevocationEntry, Revocations, Verifier
+from tollway.fabric.clock import Clock
+from tollway.gateway.message.client import Identity
+from tollway.gateway.message.problems import UNAUTHENTICATED, Refusal, of_problem
+from tollway.gateway.observe.metrics import Metrics
+from tollway.gateway.settings import GatewaySettings
+from tollway.kit import tasks
+from tollway.kit.errors import Problem, Unauthenticated
+from tollway.kit.times import SECOND_US
+
+if TYPE_CHECKING:
+    from tollway.contracts.tokens_pb2_grpc import TokensAsyncStub
+
+# A token handed to a service must still be good when the service looks at it.
+_SPARE_S = 30.0
+_MAX_COOKIE_BYTES = 256
+_EXCHANGE_TIMEOUT_S = 5.0
+
+
+class AuthFailure:
+    """A credential that is not valid, cached for a short while."""
+
+    __slots__ = ("refusal", "valid_until")
+
+    def __init__(self, refusal: Refusal, valid_until: float) -> None:
+        self.refusal = refusal
+        self.valid_until = valid_until
+
+
+AuthResult = Identity | AuthFailure
+
+
+class Authenticator:
+    """Checks credentials. `cached` answers at once from memory, `authenticate_*` find out."""
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        verifier: Verifier,
+        tokens: "TokensAsyncStub",
+        clock: Clock,
+        monotonic: Callable[[], float],
+        metrics: Metrics,
+    ) -> None:
+        self.revocations = Revocations(clock)
+        self.on_session_ended: Callable[[RevocationEntry], None] = lambda _entry: None
+        self._settings = settings
+        self._verifier = verifier
+        self._tokens = tokens
+        self._clock = clock
+        self._monotonic = monotonic
+        self._counts = metrics.authentications
+        self._cache: dict[bytes, AuthResult] = {}
+        self._by_session: dict[str, list[Identity]] = {}
+        self._pending: dict[bytes, asyncio.Task[AuthResult]] = {}
+        self._following: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to follow the announcements of ended sessions."""
+        self._following = tasks.spawn(
+            self.revocations.follow(
+                lambda after: self._tokens.FollowRevocations(
+                    tokens_pb2.FollowRevocationsRequest(after=after)
+                ),
+                self._session_ended,
+            ),
+            "gateway: follow revocations",
+        )
+
+    async def stop(self) -> None:
+        """Stop following them."""
+        await tasks.cancel(self._following)
+        for task in list(self._pending.values()):
+            await tasks.cancel(task)
+
+    # ── from the cache ─────────────────────────────────────────────────────────────────────────────────
+
+    def cached(self, credential: bytes, now: float) -> AuthResult | None:
+        """Return what is known about a credential: a whole Authorization value, or a session cookie's."""
+        result = self._cache.get(sha256(credential).digest())
+        if result is None or result.valid_until <= now:
+            return None
+        self._counts["cached"] += 1
+        return result
+
+    # ── checking ────────────────────────────────────────────────────────────────────────────────────
+
+    async def authenticate_bearer(self, authorization: bytes) -> AuthResult:
+        """Check the signature of `Bearer <token>` and whether its session has not ended."""
+        return await self._once(authorization, lambda: self._check_bearer(authorization))
+
+    async def authenticate_cookie(self, cookie: bytes) -> AuthResult:
+        """Ask the tokens service which session a cookie stands for."""
+        return await self._once(cookie, lambda: self._exchange_cookie(cookie))
+
+    async def _once(self, credential: bytes, check: Callable[[], Awaitable[AuthResult]]) -> AuthResult:
+        """Many requests with the same new credential (a browser's tabs) cause one check."""
+        # Another request may have found out since this one looked.
+        result = self.cached(credential, self._monotonic())
+        if result is not None:
+            return result
+        key = sha256(credential).digest()
+        task = self._pending.get(key)
+        if task is None:
+            task = self._pending[key] = tasks.spawn(
+                self._check_and_cache(key, check), "gateway: check a credential"
+            )
+        return await asyncio.shield(task)
+
+    async def _check_and_cache(self, key: bytes, check: Callable[[], Awaitable[AuthResult]]) -> AuthResult:
+        try:
+            result = await check()
+        finally:
+            del self._pending[key]
+        if len(self._cache) >= self._settings.identity_cache_size:
+            self._evict(next(iter(self._cache)))
+        if key in self._cache:
+            self._evict(key)
+        self._cache[key] = result
+        if isinstance(result, Identity):
+            self._by_session.setdefault(result.session_id, []).append(result)
+        return result
+
+    async def _check_bearer(self, authorization: bytes) -> AuthResult:
+        self._counts["verified"] += 1
+        try:
+            claims = await self._verifier.verify(authorization[7:].strip().decode("latin-1"))
+            self.revocations.check(claims)
+        except Problem as problem:
+            return self._failure(problem)
+        valid_until = self._valid_until(claims.expires_at_us, 0.0)
+        return Identity(claims.user_id, claims.session_id, valid_until, authorization, b"")
+
+    async def _exchange_cookie(self, cookie: bytes) -> AuthResult:
+        self._counts["exchanged"] += 1
+        if len(cookie) > _MAX_COOKIE_BYTES:
+            return AuthFailure(UNAUTHENTICATED, self._monotonic() + self._settings.failure_cache_s)
+        try:
+            session = await self._tokens.ExchangeCookie(
+                tokens_pb2.ExchangeCookieRequest(cookie=cookie.decode("latin-1")), timeout=_EXCHANGE_TIMEOUT_S
+            )
+        except Problem as problem:
+            return self._failure(problem)
+        valid_until = self._valid_until(session.access_expires_at_us, _SPARE_S)
+        bearer = b"Bearer " + session.access_token.encode()
+        return Identity(session.user_id, session.session_id, valid_until, bearer, session.csrf_token.encode())
+
+    def _valid_until(self, expires_at_us: int, spare_s: float) -> float:
+        left_s = (expires_at_us - self._clock.now_us()) / SECOND_US - spare_s
+        return self._monotonic() + min(left_s, self._settings.identity_cache_s)
+
+    def _failure(self, problem: Problem) -> AuthFailure:
+        now = self._monotonic()
+        if isinstance(problem, Unauthenticated):
+            self._counts["failed"] += 1
+            return AuthFailure(of_problem(problem), now + self._settings.failure_cache_s)
+        return AuthFailure(of_problem(problem), now)  # a service is down: the next request asks again
+
+    # ── evicting ────────────────────────────────────────────────────────────────────────────────────
+
+    def tick(self, now: float) -> None:
+        """Drop what has expired from the front of the cache, where the oldest stand."""
+        while self._cache:
+            key = next(iter(self._cache))
+            if self._cache[key].valid_until > now:
+                break
+            self._evict(key)
+
+    def _evict(self, key: bytes) -> None:
+        result = self._cache.pop(key)
+        if isinstance(result, Identity):
+            of_session = self._by_session.get(result.session_id, [])
+            if result in of_session:
+                of_session.remove(result)
+            if not of_session:
+                self._by_session.pop(result.session_id, None)
+
+    def _session_ended(self, entry: RevocationEntry) -> None:
+        """Revoke the identities of a session, or of all of a user's, now."""
+        for session_id in [entry.session_id] if entry.session_id else list(self._by_session):
+            for identity in self._by_session.get(session_id, ()):
+                if entry.session_id or identity.user_id == entry.user_id:
+                    identity.valid_until, identity.revoked = 0.0, True
+        self.on_session_ended(entry)

@@ -1,0 +1,47 @@
+"""Limit classes as the gateway applies them: which bucket a request counts against, and the headers it gets.
+
+The buckets are those of the limits port (`fabric.limits`), of this process or shared with other gateways.
+"""
+
+from collections.abc import Callable
+
+from tollway.fabric.limits import Grant, Key, Limits
+from tollway.gateway.settings import LimitSettings
+
+
+class RateLimit:
+    """One limit class. `by_ip` says that it counts by address even when the user is known."""
+
+    __slots__ = ("_limit", "_lines", "by_ip", "take")
+
+    def __init__(self, name: str, settings: LimitSettings, limits: Limits) -> None:
+        self._limit = limits.limit(name, settings.quota, settings.window_s, settings.outage)
+        # Taken from the port as it is: nothing stands between a request and its bucket.
+        self.take: Callable[[Key, float], Grant] = self._limit.take
+        self.by_ip = settings.by == "ip"
+        # RateLimit header fields for HTTP, draft 11, and the names that were in use before it.
+        self._lines = (
+            b'RateLimit-Policy: "%b";q=%d;w=%d\r\nX-RateLimit-Limit: %d\r\n'
+            b'RateLimit: "%b";r=%%d;t=%%d\r\nX-RateLimit-Remaining: %%d\r\nX-RateLimit-Reset: %%d\r\n'
+        ) % (name.encode(), settings.quota, int(settings.window_s), settings.quota, name.encode())
+
+    async def take_when_heard(self, key: Key, now: Callable[[], float]) -> Grant:
+        """Ask again each time a shared limit has heard of the others, until it knows: every round uses up service."""
+        while True:
+            await self._limit.heard()
+            grant = self.take(key, now())
+            if grant.admitted or not grant.remaining:
+                return grant
+
+    def headers(self, grant: Grant) -> bytes:
+        """Return the header lines that tell a client where it stands. Times are whole seconds, rounded up."""
+        full_in_s = -int(-grant.full_in_s // 1)
+        return self._lines % (grant.remaining, full_in_s, grant.remaining, full_in_s)
+
+    def forget_full(self, now: float) -> None:
+        """Drop the buckets that are full again: they are as good as none."""
+        self._limit.forget_full(now)
+
+    def __len__(self) -> int:
+        """Return how many buckets are kept: bounded, however many clients there are."""
+        return len(self._limit)

@@ -1,0 +1,80 @@
+"""One try of a request: on one endpoint, over one connection."""
+
+from tollway.gateway.message.request import Request
+from tollway.gateway.message.upstream_request import upstream_head
+from tollway.gateway.upstream.connection import Owner, UpstreamConnection
+from tollway.gateway.upstream.endpoint import Endpoint
+from tollway.wire.http1 import ResponseReader
+
+
+class Attempt:
+    """Begins when its endpoint was picked. Ends once: `finish`, `fail` or `cancel`.
+
+    `response_due` is the monotonic time at which the endpoint is late; 0 when nothing is due.
+    """
+
+    __slots__ = ("connection", "endpoint", "reader", "response_due")
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self.connection: UpstreamConnection | None = None
+        self.reader: ResponseReader
+        self.response_due = 0.0
+        endpoint.active += 1
+
+    def send(self, connection: UpstreamConnection, request: Request, owner: Owner, now: float) -> None:
+        """Send the head of the request; from now on `owner` hears from the connection."""
+        self.connection = connection
+        self.reader = ResponseReader(request.head.method)
+        self.response_due = now + request.route.response_timeout_s
+        connection.owner = owner
+        connection.write(upstream_head(request))
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the upstream closed an idle connection just as it was taken: no byte of a response came."""
+        connection = self.connection
+        return connection is not None and connection.used and self.reader.untouched
+
+    def response_began(self) -> None:
+        """Count the head of a response: the endpoint is healthy."""
+        self.response_due = 0.0
+        self.endpoint.breaker.succeeded()
+
+    def finish(self, now: float, *, reusable: bool) -> None:
+        """End with a complete response."""
+        connection = self.connection
+        assert connection is not None
+        if reusable and self.reader.reusable and not connection.full:
+            self.endpoint.pool.give_back(connection, now)
+        else:
+            connection.drop()
+        self._end()
+
+    def fail(self, event: str, now: float) -> None:
+        """End without a good response, which counts against the endpoint."""
+        self.endpoint.count(event)
+        self.endpoint.breaker.failed(now)
+        self._drop()
+
+    def cancel(self) -> None:
+        """End early, for a reason that says nothing about the endpoint."""
+        self.endpoint.breaker.cancelled()
+        self._drop()
+
+    def hand_over(self) -> UpstreamConnection:
+        """End as a try; the connection has a new owner."""
+        connection = self.connection
+        assert connection is not None
+        self._end()
+        return connection
+
+    def _drop(self) -> None:
+        connection = self.connection
+        if connection is not None:
+            connection.drop()
+        self._end()
+
+    def _end(self) -> None:
+        self.connection = None
+        self.endpoint.active -= 1

@@ -1,0 +1,1 @@
+"""Where requests go: clusters of endpoints, their connections, their health."""
