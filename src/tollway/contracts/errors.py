@@ -113,18 +113,6 @@ class SignInTooOld(Unauthenticated):
     hint = "sign in again to do this"
 
 
-class ForeignOrigin(Forbidden):
-    code, title = "foreign_origin", "Origin not allowed"
-    hint = (
-        "the request comes from a web origin that may not do this; gateway.cors_origins names those that may"
-    )
-
-
-class CsrfTokenWrong(Forbidden):
-    code, title = "csrf", "CSRF token missing or wrong"
-    hint = "send the session's csrf_token in the header X-Tollway-Csrf"
-
-
 # ── ledger ──────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -36,12 +36,7 @@ def admin_app(gateway: Gateway, verifier: Verifier, pages: Mapping[str, Page]) -
     for path, page in shown.items():
         app.add_api_route(path, _show(page), methods=["GET", "HEAD"])
     app.include_router(_router(gateway, verifier))
-    known = [
-        (method, str(getattr(route, "path", "")))
-        for route in app.routes
-        for method in getattr(route, "methods", None) or ()
-    ]
-    problems.install(app, known)
+    problems.install(app)
     return app
 
 

@@ -6,7 +6,7 @@ A refusal is a value, not an exception that is raised: many of them per second m
 import json
 from typing import NamedTuple
 
-from tollway.contracts.errors import CsrfTokenWrong, ForeignOrigin
+from tollway.contracts.errors import CsrfTokenMissing, ForeignOrigin
 from tollway.kit import errors
 from tollway.kit.errors import Problem, problem_document
 from tollway.wire.http1 import BadMessage
@@ -86,7 +86,7 @@ CUT_SHORT = Refusal(errors.Malformed("the request ended before it was complete")
 NOT_FOUND = Refusal(errors.NotFound())
 UNAUTHENTICATED = Refusal(errors.Unauthenticated(), CHALLENGE)
 FOREIGN_ORIGIN = Refusal(ForeignOrigin())
-CSRF = Refusal(CsrfTokenWrong())
+CSRF = Refusal(CsrfTokenMissing())
 TOO_LARGE = Refusal(errors.TooLarge("the body is larger than this address takes"), close=True)
 SLOW_HEAD = Refusal(errors.RequestTimeout("the head of the request was not complete in time"), close=True)
 SLOW_BODY = Refusal(errors.RequestTimeout("the body of the request arrives too slowly"), close=True)
