@@ -120,7 +120,7 @@ class IdentityFixture:
             "POST", f"/api/auth/{path}", body, headers={"x-forwarded-for": ip, "user-agent": "curl/8"}
         )
 
-    async def hear_revocations(self) -> None:
+    async def apply_revocations(self) -> None:
         """Take in what the tokens service has published so far, as a follower would."""
         stream = self.tokens.follow_revocations(0)
         async for entry in stream:

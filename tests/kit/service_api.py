@@ -1,8 +1,8 @@
 """Service APIs for tests: a servicer mounted in process or behind gRPC with real mutual TLS, and stubs to ask it.
 
-async with service API(transport, users_pb2_grpc, UsersRpc(users), caller="gateway") as users:
-    await users.stub.GetProfile(...)
-    await users.asked_by("orders").GetProfile(...)
+async with api(transport, identity_pb2_grpc, IdentityRpc(service), caller="gateway") as identity:
+    await identity.stub.GetUser(...)
+    await identity.asked_by("orders").GetUser(...)
 """
 
 import tempfile

@@ -1,7 +1,7 @@
 """Access tokens as everybody checks them: one verifier, one policy, and the set of revoked sessions.
 
 A token is a JWS in compact form (RFC 7515) of type `at+jwt` (RFC 9068), signed with ES256 by the tokens service
-and good for a few minutes. Whoever serves a request checks it here, locally, with the issuer's public keys.
+and valid for a few minutes. Whoever serves a request checks it here, locally, with the issuer's public keys.
 The policy is short on purpose, and nothing in the token can widen it (RFC 8725):
 
 - the algorithm is ES256 and the type is `at+jwt`, whatever the header says;
@@ -163,12 +163,12 @@ class Revocations:
         self._ttl_us = int(ttl_s * SECOND_US)
         self._sessions: dict[str, int] = {}
         self._users: dict[str, int] = {}
-        self._heard_at_s: float | None = None
+        self._received_at_s: float | None = None
 
     @property
     def silent_s(self) -> float:
-        """Seconds since the stream last said anything: what must not err asks this and fails closed."""
-        return float("inf") if self._heard_at_s is None else time.monotonic() - self._heard_at_s
+        """Seconds since the stream last sent anything: what must not err checks this and fails closed."""
+        return float("inf") if self._received_at_s is None else time.monotonic() - self._received_at_s
 
     def add(self, session_id: str, user_id: str, at_us: int) -> None:
         """Remember that a session, or all of a user's when `session_id` is empty, ended at `at_us`."""
@@ -176,7 +176,7 @@ class Revocations:
             self._sessions.setdefault(session_id, self._clock.now_us())
         elif user_id:
             self._users[user_id] = max(at_us, self._users.get(user_id, 0))
-        self._forget_old()
+        self._drop_expired()
 
     def covers(self, principal: Principal) -> bool:
         """Tell whether the token of this principal was revoked."""
@@ -195,30 +195,30 @@ class Revocations:
     async def follow(
         self,
         subscribe: Callable[[int], AsyncIterable[RevocationEntry]],
-        heard: Callable[[RevocationEntry], None] | None = None,
+        on_entry: Callable[[RevocationEntry], None] | None = None,
     ) -> None:
         """Keep up with the tokens service for ever; `subscribe(after)` opens its stream.
 
-        A broken stream is opened anew from the last sequence number heard. `heard` is told each entry that is
-        no heartbeat, after it counts.
+        A broken stream is opened anew from the last sequence number received. `on_entry` is called with
+        each entry that is no heartbeat, after it counts.
         """
         while True:
             try:
                 async for entry in subscribe(self.sequence):
-                    self._hear(entry, heard)
+                    self._receive(entry, on_entry)
             except Problem as problem:
                 _log.warning("the revocation stream broke: %s", problem.detail)
             await asyncio.sleep(0.25)
 
-    def _hear(self, entry: RevocationEntry, heard: Callable[[RevocationEntry], None] | None) -> None:
-        self._heard_at_s = time.monotonic()
+    def _receive(self, entry: RevocationEntry, on_entry: Callable[[RevocationEntry], None] | None) -> None:
+        self._received_at_s = time.monotonic()
         self.sequence = max(self.sequence, entry.sequence)
         if entry.session_id or entry.user_id:
             self.add(entry.session_id, entry.user_id, entry.at_us)
-            if heard is not None:
-                heard(entry)
+            if on_entry is not None:
+                on_entry(entry)
 
-    def _forget_old(self) -> None:
+    def _drop_expired(self) -> None:
         # Entries of sessions stand in the order they came, so only the front can be old.
         horizon_us = self._clock.now_us() - self._ttl_us
         while self._sessions and self._sessions[oldest := next(iter(self._sessions))] < horizon_us:
@@ -349,5 +349,5 @@ def _kind(payload: dict[str, Any]) -> PrincipalKind:
 
 
 def _scopes(payload: dict[str, Any]) -> frozenset[str]:
-    """Read the scope, a list separated by spaces (RFC 6749, 3.3). A token without one is good for nothing."""
+    """Read the scope, a list separated by spaces (RFC 6749, 3.3). A token without one is refused."""
     return frozenset(_text(payload, "scope").split())

@@ -6,7 +6,7 @@ from tollway.fabric.jobs import Timed
 from tollway.fabric.retention import delete_in_batches
 from tollway.kit.times import HOUR_US
 from tollway.services.identity import store
-from tollway.services.identity.model import FORGET_FAILURES_US
+from tollway.services.identity.model import FAILURES_KEPT_US
 from tollway.services.identity.service import Identity
 
 
@@ -21,24 +21,24 @@ async def send_notice(service: Identity, payload: dict[str, Any]) -> None:
 
 
 async def find_and_link(service: Identity, payload: dict[str, Any]) -> None:
-    """Leave a link for an address, if it has an account."""
+    """Enqueue a link for an address, if it has an account."""
     await service.mail.find_and_link(payload["email_key"], payload["purpose"])
 
 
 async def end_sessions(service: Identity, payload: dict[str, Any]) -> None:
-    """End sessions that rely on something that is no longer so."""
+    """End sessions that rely on what has changed."""
     await service.mail.end_sessions(payload)
 
 
-async def forget_old(service: Identity) -> None:
+async def delete_expired(service: Identity) -> None:
     """Delete expired links and attempts, failures that no longer count, and accounts that nobody confirmed."""
     now_us = service.db.clock.now_us()
     await delete_in_batches(service.db, store.email_link, store.expired_links(now_us - HOUR_US))
     await delete_in_batches(
-        service.db, store.attempt_counter, store.expired_counters(now_us - FORGET_FAILURES_US)
+        service.db, store.attempt_counter, store.expired_counters(now_us - FAILURES_KEPT_US)
     )
     await delete_in_batches(service.db, store.sign_in_attempt, store.expired_attempts(now_us - HOUR_US))
-    await service.accounts.forget_unverified()
+    await service.accounts.delete_unverified()
 
 
 JOBS = {
@@ -47,4 +47,4 @@ JOBS = {
     "find_and_link": find_and_link,
     "end_sessions": end_sessions,
 }
-TIMED = {"forget_old": Timed(every_s=3600, run=forget_old)}
+TIMED = {"delete_expired": Timed(every_s=3600, run=delete_expired)}

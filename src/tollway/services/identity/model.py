@@ -25,7 +25,7 @@ MAX_PASSWORD = 1024
 MIN_STRENGTH = 2
 MAX_EMAIL = 254
 MAX_USER_AGENT = 200
-FORGET_FAILURES_US = HOUR_US
+FAILURES_KEPT_US = HOUR_US
 ATTEMPT_LIFE_US = 5 * MINUTE_US
 
 
@@ -55,7 +55,7 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class EmailLink:
-    """A link that a mail carries; `password_hash` is what verifying puts in force, if anything."""
+    """A link that a mail carries; `password_hash` becomes the account's when it is used, if any."""
 
     id: str
     user_id: str
@@ -186,12 +186,12 @@ def lock_rules(settings: IdentitySettings) -> tuple[LockRule, LockRule]:
 
 
 def charge(counter: AttemptCounter, rule: LockRule, now_us: int) -> AttemptCounter:
-    """Count a try as failed before it is made; a success gives it back.
+    """Count an attempt as failed before it is checked; a success refunds it.
 
     The try that uses up the free ones locks the subject, so of many at once only the free ones get through.
     """
-    forgotten = now_us - counter.last_failed_at_us > FORGET_FAILURES_US
-    failures = 1 if forgotten else counter.failures + 1
+    expired = now_us - counter.last_failed_at_us > FAILURES_KEPT_US
+    failures = 1 if expired else counter.failures + 1
     lock_us = 0
     if failures >= rule.free:
         lock_us = min(rule.first_us << min(failures - rule.free, 30), rule.longest_us)

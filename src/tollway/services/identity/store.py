@@ -128,7 +128,7 @@ async def is_unchanged(tx: Tx, seen: User) -> bool:
 
 
 async def set_password(tx: Tx, seen: User, password_hash: str, *, verified: bool = False) -> bool:
-    """Put a new password in force, which starts an epoch. False when the account changed since it was seen."""
+    """Set a new password, which starts an epoch. False when the account changed since it was seen."""
     values: dict[str, Any] = {
         "password_hash": password_hash,
         "password_changed_at_us": tx.now_us,
@@ -295,7 +295,7 @@ async def write_counters(tx: Tx, counters: Sequence[AttemptCounter]) -> None:
 
 
 async def delete_counter(tx: Tx, subject: str) -> None:
-    """Forget every failure of a subject."""
+    """Delete the failures of a subject."""
     await tx.run(delete(attempt_counter).where(attempt_counter.c.subject == subject))
 
 
@@ -303,7 +303,7 @@ def _counter(row: Row[Any]) -> AttemptCounter:
     return AttemptCounter(row.subject, row.failures, row.last_failed_at_us, row.locked_until_us)
 
 
-# ── forgetting ──────────────────────────────────────────────────────────────────────────────────────
+# ── retention ───────────────────────────────────────────────────────────────────────────────────────
 
 
 def expired_links(before_us: int) -> Select[Any]:
@@ -328,7 +328,7 @@ async def take_unverified(tx: Tx, before_us: int, limit: int) -> list[str]:
         .exists()
     )
     old = select(user.c.id).where(plain, user.c.created_at_us < before_us, ~waits).limit(limit)
-    # Said twice, as somebody may confirm between the look and the removal.
+    # Checked twice, as somebody may confirm between the query and the removal.
     removed = delete(user).where(user.c.id.in_(old), plain).returning(user.c.id)
     gone = [row.id for row in await tx.all(removed)]
     await tx.run(delete(email_link).where(email_link.c.user_id.in_(gone)))

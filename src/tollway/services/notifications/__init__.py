@@ -13,6 +13,6 @@ Invariants
 - An e-mail is `queued`, then `sent` or `failed`, and never changes after that.
 - The address of a person is a copy of what identity published; it goes when the person does.
 
-Neighbours: hears `identity` (addresses, verified, deleted), `payments` (deposits) and `orders` (purchases);
-publishes `EmailSent`; is asked by `identity` to write to somebody.
+Neighbours: subscribes to `identity` (addresses, verified, deleted), `tokens` (reused refresh tokens), `payments`
+(deposits) and `orders` (purchases); publishes `EmailSent`; `identity` calls it to write to somebody.
 """

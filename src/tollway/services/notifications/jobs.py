@@ -18,10 +18,10 @@ async def deliver_email(service: Notifications, payload: dict[str, Any]) -> None
     await service.deliver(payload["email_id"])
 
 
-async def forget_old(service: Notifications) -> None:
-    """Forget messages of long ago."""
-    await service.forget_old()
+async def delete_expired(service: Notifications) -> None:
+    """Delete messages of long ago."""
+    await service.delete_expired()
 
 
 JOBS = {"write_to_user": write_to_user, "deliver_email": deliver_email}
-TIMED = {"forget_old": Timed(every_s=3600, run=forget_old)}
+TIMED = {"delete_expired": Timed(every_s=3600, run=delete_expired)}

@@ -95,8 +95,8 @@ class Notifications:
             rows = await store.emails_of(tx, user_id, before_id, limit + 1)
         return make_page(rows, limit, lambda email: [email.id])
 
-    async def forget_old(self) -> None:
-        """Forget messages whose time to be listed is over; those that wait to be sent stay."""
+    async def delete_expired(self) -> None:
+        """Delete messages whose time to be listed is over; those that wait to be sent stay."""
         before_us = self.db.clock.now_us() - self._settings.kept_days * DAY_US
         await delete_in_batches(self.db, store.email, store.old_emails(before_us))
 

@@ -104,7 +104,7 @@ async def note_attempt(tx: Tx, email_id: str, error: str) -> None:
 
 
 async def end_email(tx: Tx, email_id: str, state: str, error: str = "") -> bool:
-    """Close a queued message and forget what it was filled with; False when it was closed before."""
+    """Close a queued message and delete what it was filled with; False when it was closed before."""
     values: dict[str, Any] = {"state": state, "error": error, "ended_us": tx.now_us, "params": {}}
     closed = await tx.run(_queued(email_id).values(**values, attempts=email.c.attempts + 1))
     return closed.rowcount == 1
@@ -125,7 +125,7 @@ async def address_of(tx: Tx, user_id: str) -> str:
     return await tx.scalar(select(recipient.c.address).where(recipient.c.user_id == user_id)) or ""
 
 
-async def forget_person(tx: Tx, user_id: str) -> None:
+async def delete_person(tx: Tx, user_id: str) -> None:
     """Remove a person's address everywhere, and their preferences."""
     await tx.run(delete(recipient).where(recipient.c.user_id == user_id))
     await tx.run(delete(preference).where(preference.c.user_id == user_id))

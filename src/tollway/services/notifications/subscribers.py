@@ -23,9 +23,9 @@ async def on_email_verified(_service: Notifications, tx: Tx, event: EmailVerifie
 
 
 async def on_user_state_changed(_service: Notifications, tx: Tx, event: UserStateChanged) -> None:
-    """Forget the address of a user who has left."""
+    """Delete the address of a user who has left."""
     if event.state == "deleted":
-        await store.forget_person(tx, event.user_id)
+        await store.delete_person(tx, event.user_id)
 
 
 _RECORDERS: dict[type[Event], Handler] = {

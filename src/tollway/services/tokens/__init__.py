@@ -2,7 +2,7 @@
 
 Promises
 - An access token is a short-lived ES256 JWT (RFC 9068); everybody checks it with the published keys and
-  `fabric.access_tokens`, so this room is not asked on every request.
+  `fabric.access_tokens`, so this service is not called on every request.
 - A program's refresh token works once. A repeat by a client that lost the answer gets the same successor; any
   other repeat means that two hold it, and the session ends.
 - A browser holds an opaque cookie and never a token.
@@ -15,5 +15,5 @@ Invariants
 - Neither cookies nor refresh tokens are stored: only a hash of the one, and only a counter of the other.
 - Numbers of the revocation stream appear in the order in which they are committed.
 
-Neighbours: asks nobody. Identity asks it to open and end sessions, the gateway to exchange cookies.
+Neighbours: calls nobody. Identity calls it to open and end sessions, the gateway to exchange cookies.
 """

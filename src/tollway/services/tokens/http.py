@@ -42,7 +42,7 @@ class SessionList(BaseModel):
 
 
 class ServerMetadata(BaseModel):
-    """What there is, and nothing that there is not (RFC 8414)."""
+    """The metadata of the authorization server (RFC 8414)."""
 
     issuer: str
     jwks_uri: str
@@ -67,7 +67,7 @@ class KeyList(BaseModel):
 
 
 def router(service: Tokens) -> APIRouter:
-    """Make the routes of this room."""
+    """Return the routes of the tokens service."""
     routes = APIRouter(tags=["auth"])
     _sessions(routes, service)
     _discovery(routes, service)
@@ -118,7 +118,7 @@ def _sessions(routes: APIRouter, service: Tokens) -> None:
         **route(permission="public", audit="auth:session:refresh"),
     )
     async def refresh(body: Refresh, response: Response) -> TokenView:
-        """Exchange a refresh token, which is good for one turn, for new tokens."""
+        """Exchange a refresh token, which can be used once, for new tokens."""
         response.headers["Cache-Control"] = "no-store"
         return _tokens(await service.refresh(body.refresh_token))
 
@@ -126,7 +126,7 @@ def _sessions(routes: APIRouter, service: Tokens) -> None:
         "/api/auth/logout", status_code=204, **route(permission="auth:write", audit="auth:session:logout")
     )
     async def logout(who: CurrentUser, response: Response) -> None:
-        """End the session of this request; a browser also forgets its cookie."""
+        """End the session of this request; a browser also deletes its cookie."""
         await service.revoke("logout", session_id=who.session_id, user_id=who.user_id)
         response.delete_cookie(SESSION_COOKIE, path="/", secure=True, httponly=True, samesite="lax")
         response.headers["Clear-Site-Data"] = '"cookies", "storage"'
@@ -161,7 +161,7 @@ def _discovery(routes: APIRouter, service: Tokens) -> None:
 
     @routes.get("/.well-known/openid-configuration", **route(permission="public"))
     async def metadata() -> ServerMetadata:
-        """Tell a client where things are (RFC 8414)."""
+        """Show the metadata of the authorization server (RFC 8414)."""
         issuer = service.names.issuer.rstrip("/")
         return ServerMetadata(
             issuer=service.names.issuer,

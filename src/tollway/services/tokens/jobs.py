@@ -5,7 +5,7 @@ from tollway.services.tokens.service import Tokens
 
 
 async def maintain(service: Tokens) -> None:
-    """Replace signing keys that are old; forget sessions and revocations that are long over."""
+    """Replace signing keys that are old; delete sessions and revocations that ended long ago."""
     await service.maintain()
 
 

@@ -86,7 +86,7 @@ class SigningKey:
 
 
 class RefreshCheck(Enum):
-    """What a refresh token deserves that is not the current one of its session."""
+    """What a refresh token is that is not the current one of its session."""
 
     ENDED = "ended"
     REPEAT = "repeat"
@@ -95,7 +95,7 @@ class RefreshCheck(Enum):
 
 @dataclass(frozen=True, slots=True)
 class RefreshToken:
-    """A refresh token that this platform made."""
+    """A refresh token that this platform issued."""
 
     session_id: str
     counter: int
@@ -118,7 +118,7 @@ def write_refresh(session_id: str, counter: int, key: bytes) -> str:
 
 
 def read_refresh(token: str, key: bytes) -> RefreshToken:
-    """Read a refresh token. Raises Unauthenticated for one that this platform did not make."""
+    """Read a refresh token. Raises Unauthenticated for one that this platform did not issue."""
     match = _REFRESH.fullmatch(token)
     if match is None or not hmac.compare_digest(mac(key, token.rpartition(".")[0]), match[3]):
         raise Unauthenticated("this is not a refresh token of this platform; sign in again")
@@ -126,7 +126,7 @@ def read_refresh(token: str, key: bytes) -> RefreshToken:
 
 
 def check_unmatched(session: Session | None, counter: int, now_us: int) -> RefreshCheck:
-    """Rule on a refresh token that did not win the session's next turn."""
+    """Classify a refresh token that is not the current one of its session."""
     if session is None or not session.is_active(now_us):
         return RefreshCheck.ENDED
     age_us = now_us - session.rotated_at_us
@@ -149,7 +149,7 @@ def limits_us(settings: TokensSettings, kind: ClientKind, roles: Collection[str]
 
 @dataclass(frozen=True, slots=True)
 class IssuerNames:
-    """What tokens say of who made them and whom they are meant for."""
+    """The issuer and the audience that tokens name (RFC 9068)."""
 
     issuer: str
     audience: str

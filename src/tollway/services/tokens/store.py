@@ -136,7 +136,7 @@ async def sessions_of(tx: Tx, user_id: str, before: str | None, limit: int) -> l
 
 
 async def advance(tx: Tx, session_id: str, held: int) -> Session | None:
-    """Let a refresh token have its turn: the row moves on if its counter is still the token's.
+    """Use a refresh token: the row moves on if its counter is still the token's.
 
     One statement decides, so of many who present the same token exactly one gets the row.
     """

@@ -7,5 +7,5 @@ Promises
 
 Invariants: one profile per user id. It holds no address and no credentials, which are identity's.
 
-Neighbours: asks nobody. Announces which fields changed, never their values.
+Neighbours: calls nobody, and has no API for them. Publishes which fields changed, never their values.
 """

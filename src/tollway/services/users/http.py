@@ -43,7 +43,7 @@ _CHECKS = {"display_name": model.check_name, "locale": model.check_locale, "time
 
 
 def router(service: Users) -> APIRouter:
-    """Make the routes of this room."""
+    """Return the routes of the users service."""
     routes = APIRouter(tags=["users"])
 
     @routes.get("/api/users/me", **route(permission="profile:read"))

@@ -17,7 +17,7 @@ class Users:
         self.db = db
 
     async def profile(self, user_id: str) -> Profile:
-        """Return a user's profile, made now when this is its first use. Raises NotFound for what is no user."""
+        """Return a user's profile; it is created on first use. Raises NotFound for anything but a user's id."""
         if not is_id("usr", user_id):
             raise NotFound("there is no such user")
         async with self.db.snapshot() as tx:
@@ -26,9 +26,9 @@ class Users:
             return known
         async with self.db.transaction() as tx:
             await store.add(tx, user_id)
-            made = await store.find(tx, user_id)
-        assert made is not None
-        return made
+            created = await store.find(tx, user_id)
+        assert created is not None
+        return created
 
     async def change(self, user_id: str, changes: dict[str, Any]) -> Profile:
         """Change some fields of a profile, and publish which. Raises Conflict when somebody else did just now."""

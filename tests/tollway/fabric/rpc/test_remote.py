@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.service_api import certificates, identity
-from tollway.contracts import users_pb2, users_pb2_grpc
+from tollway.contracts import identity_pb2, identity_pb2_grpc
 from tollway.fabric import tls
 from tollway.fabric.clock import SystemClock
 from tollway.fabric.rpc import current, remote
@@ -16,25 +16,25 @@ from tollway.fabric.rpc.remote import RemoteChannel, target_of
 from tollway.fabric.rpc.server import RpcServer
 from tollway.kit.errors import Unavailable
 
-Get = users_pb2.GetProfileRequest
+Get = identity_pb2.GetUserRequest
 
 
-class Users(users_pb2_grpc.UsersServicer):
+class Users(identity_pb2_grpc.IdentityServicer):
     """Answers with a name of its own, and remembers who asked."""
 
     def __init__(self, name: str = "") -> None:
         self.name = name
         self.callers: list[str] = []
 
-    async def GetProfile(self, request, context):
+    async def GetUser(self, request, context):
         self.callers.append(current().caller_service)
-        return users_pb2.Profile(display_name=self.name)
+        return identity_pb2.User(email=self.name)
 
 
 @asynccontextmanager
-async def serving(servicer: Users, folder: Path, service: str = "users") -> AsyncIterator[RpcServer]:
+async def serving(servicer: Users, folder: Path, service: str = "identity") -> AsyncIterator[RpcServer]:
     server = RpcServer("127.0.0.1:0", folder, service)
-    users_pb2_grpc.add_UsersServicer_to_server(servicer, server)
+    identity_pb2_grpc.add_IdentityServicer_to_server(servicer, server)
     await server.start()
     try:
         yield server
@@ -45,15 +45,15 @@ async def serving(servicer: Users, folder: Path, service: str = "users") -> Asyn
 @asynccontextmanager
 async def asking(
     *ports: int, folder: Path, caller: str = "orders"
-) -> AsyncIterator[users_pb2_grpc.UsersStub]:
+) -> AsyncIterator[identity_pb2_grpc.IdentityStub]:
     addresses = [f"127.0.0.1:{port}" for port in ports]
-    async with RemoteChannel(addresses, "users", folder, caller, connect_wait_s=1.0) as channel:
-        yield users_pb2_grpc.UsersStub(channel)
+    async with RemoteChannel(addresses, "identity", folder, caller, connect_wait_s=1.0) as channel:
+        yield identity_pb2_grpc.IdentityStub(channel)
 
 
 @pytest.fixture
 def folder() -> Path:
-    for service in ("users", "orders"):
+    for service in ("identity", "orders"):
         identity(service)
     return certificates()
 
@@ -64,18 +64,18 @@ async def test_calls_take_turns_and_survive_the_loss_of_a_server(folder: Path) -
             seen: set[str] = set()
             async with asyncio.timeout(5):
                 while seen != {"a", "b"}:
-                    seen.add((await users.GetProfile(Get())).display_name)
+                    seen.add((await users.GetUser(Get())).email)
             await a.stop(0)
-            assert {(await users.GetProfile(Get())).display_name for _ in range(6)} == {"b"}
+            assert {(await users.GetUser(Get())).email for _ in range(6)} == {"b"}
 
 
 async def test_a_caller_of_another_authority_is_turned_away(folder: Path, tmp_path: Path) -> None:
     tls.ensure(tmp_path, "orders", [], SystemClock())
-    tls.ensure(tmp_path, "users", [], SystemClock())
+    tls.ensure(tmp_path, "identity", [], SystemClock())
     servicer = Users()
     async with serving(servicer, folder) as server, asking(server.port, folder=tmp_path) as users:
         with pytest.raises(Unavailable):
-            await users.GetProfile(Get())
+            await users.GetUser(Get())
     assert servicer.callers == []
 
 
@@ -87,7 +87,7 @@ async def test_a_caller_that_trusts_us_but_has_a_strange_certificate_is_turned_a
     servicer = Users()
     async with serving(servicer, folder) as server, asking(server.port, folder=tmp_path) as users:
         with pytest.raises(Unavailable):
-            await users.GetProfile(Get())
+            await users.GetUser(Get())
     assert servicer.callers == []
 
 
@@ -95,14 +95,14 @@ async def test_a_server_that_is_another_service_is_not_asked(folder: Path) -> No
     servicer = Users()
     async with serving(servicer, folder, "orders") as server, asking(server.port, folder=folder) as users:
         with pytest.raises(Unavailable):
-            await users.GetProfile(Get())
+            await users.GetUser(Get())
     assert servicer.callers == []
 
 
 async def test_the_caller_is_who_its_certificate_says(folder: Path) -> None:
     servicer = Users()
     async with serving(servicer, folder) as server, asking(server.port, folder=folder) as users:
-        await users.GetProfile(Get())
+        await users.GetUser(Get())
     assert servicer.callers == ["orders"]
 
 
@@ -111,16 +111,16 @@ async def test_renewed_certificates_are_taken_up_without_a_restart(
 ) -> None:
     monkeypatch.setattr(remote, "RENEWAL_CHECK_S", 0.0)
     clock = SystemClock()
-    for service in ("users", "orders"):
+    for service in ("identity", "orders"):
         tls.ensure(tmp_path, service, [], clock)
     async with serving(Users("same"), tmp_path) as server, asking(server.port, folder=tmp_path) as users:
-        assert (await users.GetProfile(Get())).display_name == "same"
+        assert (await users.GetUser(Get())).email == "same"
         # A new authority: neither the old server's nor the old caller's certificate would pass under it.
         (tmp_path / "ca.key").unlink()
         tls.make_ca(tmp_path, clock)
-        for service in ("users", "orders"):
+        for service in ("identity", "orders"):
             tls.issue(tmp_path, service, [], clock)
-        assert (await users.GetProfile(Get())).display_name == "same"
+        assert (await users.GetUser(Get())).email == "same"
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ async def test_a_customer_registers_verifies_signs_in_and_out(identity: Identity
     assert me.json["created_at"] == "2026-11-22T00:00:00.000000Z"
 
     assert (await identity.client.post("/api/auth/logout", token=access)).status == 204
-    await identity.hear_revocations()
+    await identity.apply_revocations()
     assert (await identity.client.get("/api/auth/me", access)).status == 401
     body = {"refresh_token": reply.json["refresh_token"]}
     assert (await identity.client.post("/api/auth/refresh", body)).json["code"] == "session_ended"
@@ -258,7 +258,7 @@ async def test_an_operator_finds_suspends_and_restores_an_account(identity: Iden
     ] == "suspended"
     assert (await identity.client.get(path, operator)).json["state"] == "suspended"
     await identity.work()
-    await identity.hear_revocations()
+    await identity.apply_revocations()
     assert (await identity.client.get("/api/auth/me", customer)).status == 401
     assert (await identity.log_in()).json["code"] == "account_suspended"
     assert (await identity.client.post(f"{path}/restore", None, operator)).json["state"] == "active"
@@ -276,7 +276,7 @@ async def test_an_operator_gives_and_takes_roles(identity: IdentityFixture) -> N
     taken = await identity.client.call("PUT", path, {"roles": ["customer"], "reason": "left"}, operator)
     assert taken.json["roles"] == ["customer"]
     await identity.work()
-    await identity.hear_revocations()
+    await identity.apply_revocations()
     assert (await identity.client.get("/api/admin/users", support)).status == 401
     for roles in ([], ["root"], ["customer", "root"], "admin", None):
         assert (await identity.client.call("PUT", path, {"roles": roles}, operator)).status == 422

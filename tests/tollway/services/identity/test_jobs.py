@@ -28,12 +28,12 @@ async def test_links_and_failures_that_are_over_are_forgotten(identity: Identity
     await identity.service.signup.register(ANN, PASSWORD)
     await identity.work()
     await identity.log_in(password=OTHER_PASSWORD)
-    await TIMED["forget_old"].run(identity.service)
+    await TIMED["delete_expired"].run(identity.service)
     async with identity.db.snapshot() as tx:
         assert len(await tx.all(select(store.email_link))) == 1
         assert len(await tx.all(select(store.attempt_counter))) == 2
     identity.clock.advance(86_400 + 3601)
-    await TIMED["forget_old"].run(identity.service)
+    await TIMED["delete_expired"].run(identity.service)
     async with identity.db.snapshot() as tx:
         assert await tx.all(select(store.email_link)) == []
         assert await tx.all(select(store.attempt_counter)) == []
@@ -46,15 +46,15 @@ async def test_an_account_that_nobody_confirmed_is_removed_and_its_address_free_
     await identity.service.signup.register(ANN, PASSWORD)
     await identity.work()
     identity.clock.advance(6 * 86_400 + 120)
-    await TIMED["forget_old"].run(identity.service)
+    await TIMED["delete_expired"].run(identity.service)
     (ann,) = (await identity.service.accounts.list(10, "", email=ANN)).items
     await identity.service.signup.register(ANN, PASSWORD)
     await identity.work()
     identity.clock.advance(86_400 - 60)
-    await TIMED["forget_old"].run(identity.service)
+    await TIMED["delete_expired"].run(identity.service)
     assert await identity.service.accounts.get(ann.id)  # a link that was asked for yesterday still works
     identity.clock.advance(86_400)
-    await TIMED["forget_old"].run(identity.service)
+    await TIMED["delete_expired"].run(identity.service)
     left = (await identity.service.accounts.list(10, "")).items
     assert [user.id for user in left] == [kept]
     async with identity.db.snapshot() as tx:
@@ -71,5 +71,5 @@ async def test_a_suspended_account_is_kept_confirmed_or_not(identity: IdentityFi
     (ann,) = (await identity.service.accounts.list(10, "")).items
     await identity.service.accounts.set_state(ann.id, "suspended", "abuse", "usr_operator")
     identity.clock.advance(30 * 86_400)
-    await TIMED["forget_old"].run(identity.service)
+    await TIMED["delete_expired"].run(identity.service)
     assert (await identity.service.accounts.get(ann.id)).state == "suspended"

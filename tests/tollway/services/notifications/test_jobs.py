@@ -24,8 +24,8 @@ async def test_sent_messages_are_listed_for_a_year_and_waiting_ones_until_they_l
         return [email.id for email in (await service.messages_of("usr_1")).items]
 
     clock.advance(365 * DAY_S - 1)
-    await TIMED["forget_old"].run(service)
+    await TIMED["delete_expired"].run(service)
     assert await listed() == [waiting, sent]
     clock.advance(DAY_S)
-    await TIMED["forget_old"].run(service)
+    await TIMED["delete_expired"].run(service)
     assert await listed() == [waiting]

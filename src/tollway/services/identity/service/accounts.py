@@ -100,7 +100,7 @@ class Accounts:
             self._mail.enqueue_session_end(tx, "roles_changed", user_id=user.id)
         return await self.get(user_id)
 
-    async def forget_unverified(self) -> None:
+    async def delete_unverified(self) -> None:
         """Remove accounts whose address nobody confirmed in time, some in each transaction."""
         before_us = self._db.clock.now_us() - self._unverified_kept_us
         gone = [""]

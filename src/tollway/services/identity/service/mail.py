@@ -1,4 +1,4 @@
-"""Mails and what else must not be lost: left as jobs in the transaction that calls for them.
+"""Mails and what else must not be lost: enqueued as jobs in the transaction that calls for them.
 
 A link's token is made when the mail is sent and exists in the mail only; the database has its hash.
 """
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from tollway.contracts.notifications_pb2_grpc import NotificationsAsyncStub
     from tollway.contracts.tokens_pb2_grpc import TokensAsyncStub
 
-# The token stands behind the #, which browsers keep to themselves: it gets into no log and no Referer.
+# The token is in the fragment, which browsers do not send: it gets into no log and no Referer.
 _PAGES: dict[Purpose, str] = {"verify_email": "verify-email", "password_reset": "reset-password"}
 # Somebody who registers a taken address again and again makes one mail in this time.
 _REMIND_EVERY_US = 10 * MINUTE_US
 
 
 class Mail:
-    """Leaves jobs, and does them: the only part that asks neighbours without a person waiting."""
+    """Enqueues jobs and runs them."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Mail:
         self._tokens = tokens
         self._notifications = notifications
 
-    # ── leaving work in a transaction ───────────────────────────────────────────────────────────────
+    # ── enqueueing in a transaction ─────────────────────────────────────────────────────────────────
 
     async def enqueue_link(
         self, tx: Tx, user: User, purpose: Purpose, password_hash: str | None = None
@@ -57,11 +57,11 @@ class Mail:
         tx.enqueue("send_link", {"link_id": link.id})
 
     def enqueue_notice(self, tx: Tx, user_id: str, template: str, at_us: int) -> None:
-        """Have a user told of something that happened at `at_us`; the same thing is told once."""
+        """Have a notice mailed of what happened at `at_us`; one notice for each event."""
         tx.enqueue("send_notice", {"user_id": user_id, "template": template, "at_us": at_us})
 
     def enqueue_reminder(self, tx: Tx, user_id: str) -> None:
-        """Have a user told that they have an account already."""
+        """Have a reminder mailed to a user who has an account already."""
         self.enqueue_notice(tx, user_id, "account_exists", tx.now_us - tx.now_us % _REMIND_EVERY_US)
 
     def enqueue_link_request(self, tx: Tx, email_key: str, purpose: Purpose) -> None:
@@ -75,7 +75,7 @@ class Mail:
         ending = {"user_id": user_id, "session_id": session_id, "except_session_id": except_session_id}
         tx.enqueue("end_sessions", {**ending, "reason": reason})
 
-    # ── doing it ────────────────────────────────────────────────────────────────────────────────────
+    # ── running the jobs ────────────────────────────────────────────────────────────────────────────────
 
     async def send_link(self, link_id: str) -> None:
         """Mail a link with a fresh token. Raises Problem when notifications does not take it."""
@@ -103,7 +103,7 @@ class Mail:
             await self._send(user, template, key=key, at=to_rfc3339(at_us), link=f"{self._public_url}/login")
 
     async def find_and_link(self, email_key: str, purpose: Purpose) -> None:
-        """Leave a link for an address that has an account in need of it; otherwise do nothing."""
+        """Enqueue a link for an address that has an account in need of it; otherwise do nothing."""
         async with self._db.transaction() as tx:
             user = await store.user_by_key(tx, email_key)
             if user is not None and not (purpose == "verify_email" and user.email_verified):

@@ -33,11 +33,11 @@ class Passwords:
         self._threads = ThreadPoolExecutor(settings.hash_workers, "passwords")
         self._limit = settings.hash_queue + settings.hash_workers
         self._inside = 0
-        self._nobodys = ""
+        self._unknown_user_hash = ""
 
     async def start(self) -> None:
-        """Make the hash that stands in for accounts that do not exist."""
-        self._nobodys = await self.hash("nobody has this password")
+        """Make the hash that passwords of unknown accounts are checked against."""
+        self._unknown_user_hash = await self.hash("nobody has this password")
 
     async def stop(self) -> None:
         """Wait for the work in hand."""
@@ -52,7 +52,7 @@ class Passwords:
 
         Without a stored hash the same work is done, and the answer is no. Raises Unavailable.
         """
-        if not self._nobodys:
+        if not self._unknown_user_hash:
             await self.start()
         return await self._run(self._verify, password, stored)
 
@@ -67,7 +67,7 @@ class Passwords:
         if len(password) > MAX_PASSWORD:
             return False, None
         try:
-            good, better = self._hasher.verify_and_update(password, stored or self._nobodys)
+            good, better = self._hasher.verify_and_update(password, stored or self._unknown_user_hash)
         except (ValueError, UnknownHashError):
             # bcrypt raises above 72 bytes, and a hash of an unknown kind fits no password.
             return False, None

@@ -19,10 +19,10 @@ class SignUp:
         self._mail = mail
 
     async def register(self, email: str, password: str) -> None:
-        """Take a registration; what comes of it is told by mail only.
+        """Take a registration; the result is sent by mail only.
 
         A free address gets an account and a link to verify it. An address that was never verified gets another
-        link, which puts the password of this registration in force: whoever owns the mailbox decides which
+        link, which makes the password of this registration the valid one: whoever owns the mailbox decides which
         registration was theirs. A verified one is reminded of its account. Raises Invalid, Unavailable.
         """
         address = read_address(email)

@@ -1,4 +1,4 @@
-"""The signing keys: made here, kept sealed, published as a JWKS, replaced every month.
+"""The signing keys: generated here, stored sealed, published as a JWKS, replaced every month.
 
 A key is `next` before it is `active`, so that verifiers know it before the first token signed with it, and
 `retired` for as long as such a token may still run. The name of a key is its thumbprint (RFC 7638).
@@ -134,7 +134,7 @@ class KeyRing:
         return used_us >= self._life_us and known_us >= PUBLISHED_AHEAD_US
 
     async def _complete(self, tx: Tx) -> dict[str, SigningKey]:
-        """Give the current keys; an active and a next one are made where they are missing."""
+        """Return the current keys; a missing active or next one is generated."""
         keys = await _by_state(tx)
         for state in ("active", "next"):
             if state not in keys:

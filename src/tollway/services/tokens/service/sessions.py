@@ -21,7 +21,7 @@ from tollway.services.tokens.model import IssuerNames, RefreshCheck, Revocation,
 from tollway.services.tokens.service.keys import KeyRing
 from tollway.services.tokens.settings import TokensSettings
 
-# The stream hears of what another replica ended by looking, this often.
+# What another replica ended is found by polling, this often.
 POLL_S = 0.5
 HEARTBEAT_S = 2.0
 BATCH = 500
@@ -107,10 +107,10 @@ class Tokens:
         return await self._grant(session, cookie)
 
     async def refresh(self, refresh_token: str) -> IssuedTokens:
-        """Give a program new tokens for its refresh token, which has had its one turn then.
+        """Give a program new tokens for its refresh token, which is used up then.
 
         A repeat soon after gets the same successor, for a client that lost the answer. Raises SessionEnded,
-        TokenReused (which ends the session), Unauthenticated for what is no refresh token.
+        TokenReused (which ends the session), Unauthenticated for anything else.
         """
         held = model.read_refresh(refresh_token, self._refresh_key)
         async with self.db.transaction() as tx:
@@ -229,7 +229,7 @@ class Tokens:
     # ── housekeeping ────────────────────────────────────────────────────────────────────────────────
 
     async def maintain(self) -> None:
-        """Replace old keys and forget what nobody can ask for any more."""
+        """Replace old keys and delete what nobody can ask for any more."""
         await self.keys.maintain()
         now_us = self._clock.now_us()
         await delete_in_batches(self.db, store.revocation, store.old_revocations(now_us))
