@@ -29,10 +29,11 @@ from tollway.fabric.rpc import LocalChannel
 from tollway.kit.errors import Invalid, Problem
 from tollway.kit.ids import new_id
 from tollway.services.access import subscribers
+from tollway.services.access.credentials import Presented
 from tollway.services.access.manifest import MANIFEST
 from tollway.services.access.model import Flow
 from tollway.services.access.service import Access
-from tollway.services.access.service.resources import Issued
+from tollway.services.access.service.credentials import Issued
 from tollway.services.access.store.tables import lease as lease_table
 
 SUBSCRIBERS = bind(subscribers, MANIFEST.subscribes)
@@ -54,12 +55,12 @@ async def spend_all(house: House, resource_id: str, node: str, slice_bytes: int)
     got = 0
     for number in itertools.count(1):
         lease_id = new_id("hld")
-        granted = await house.access.charging.lease(node, resource_id, lease_id, slice_bytes)
+        granted = await house.access.leases.lease(node, resource_id, lease_id, slice_bytes)
         if not granted.units:
             return got
         got += granted.units
         record = report(resource_id, f"flw_{node}", got, number)
-        await house.access.charging.report(node, lease_id, [record], release=True)
+        await house.access.reports.report(node, lease_id, [record], release=True)
     raise AssertionError
 
 
@@ -70,7 +71,9 @@ async def test_a_holding_is_spent_to_the_last_byte_and_then_the_api_is_closed(ho
     assert (await house.account("house", "access", "consumed")).balance == 3 * MB + 7
     assert await house.used() == 3 * MB + 7
     with pytest.raises(NoAllowance):
-        await house.access.charging.authenticate(issued.credential.username, issued.secret, "http")
+        await house.access.authentication.authenticate(
+            "password", Presented(issued.credential.identifier, issued.secret), "http"
+        )
     await house.books_hold()
 
 
@@ -78,7 +81,7 @@ async def test_many_nodes_racing_for_the_last_bytes_never_overspend(house: House
     issued = await house.customer(2 * MB + 1)
     nodes = [f"edge-{n}" for n in range(1, 5)]
     for node in nodes:
-        await house.access.charging.open_node(node, f"boot of {node}", ENDPOINTS)
+        await house.access.nodes.open(node, f"boot of {node}", ENDPOINTS)
     got = await asyncio.gather(*(spend_all(house, issued.resource.id, node, 100_000) for node in nodes))
     assert sum(got) == 2 * MB + 1 == await house.used()
     assert min(got) > 0
@@ -89,9 +92,9 @@ async def test_many_nodes_racing_for_the_last_bytes_never_overspend(house: House
 async def test_use_earns_what_it_had_cost(house: House) -> None:
     issued = await house.customer(8 * MB)
     lease_id = new_id("hld")
-    await house.access.charging.lease("edge-1", issued.resource.id, lease_id, MB)
+    await house.access.leases.lease("edge-1", issued.resource.id, lease_id, MB)
     record = report(issued.resource.id, "flw_1", MB, 1, stopped=True)
-    await house.access.charging.report("edge-1", lease_id, [record], release=True)
+    await house.access.reports.report("edge-1", lease_id, [record], release=True)
     lots = await house.ledger.ListLots(pb.ListLotsRequest(owner_kind="user", owner_id=USER, asset=STANDARD))
     (lot,) = lots.lots
     assert (lot.remaining, lot.cost - lot.remaining_cost) == (7 * MB, 3000)
@@ -135,14 +138,14 @@ async def persist(house: House, service: Access, issued: Issued, names: tuple[st
     ]
     while True:
         try:
-            assert (await service.charging.lease("edge-1", resource_id, lease_id, 500_000)).units == 500_000
+            assert (await service.leases.lease("edge-1", resource_id, lease_id, 500_000)).units == 500_000
             break
         except (Killed, Problem):
             service = house.access
     for records, release in batches:
         while True:
             try:
-                await service.charging.report("edge-1", lease_id, records, release=release)
+                await service.reports.report("edge-1", lease_id, records, release=release)
                 break
             except (Killed, Problem):
                 service = house.access
@@ -171,7 +174,7 @@ async def test_lost_repeated_and_reordered_reports_give_one_result(
     house, user_id = one_house, new_id("usr")
     issued = await house.customer(MB, user_id)
     lease_id = new_id("hld")
-    await house.access.charging.lease("edge-1", issued.resource.id, lease_id, 100_000)
+    await house.access.leases.lease("edge-1", issued.resource.id, lease_id, 100_000)
     names = [new_id("flw") for _ in range(3)]
     totals, sequences, sent = [0, 0, 0], [0, 0, 0], list[Flow]()
     for flow, octets in moved:
@@ -185,9 +188,9 @@ async def test_lost_repeated_and_reordered_reports_give_one_result(
     arriving += [one for one in arriving if random.random() < 0.4]
     random.shuffle(arriving)
     await asyncio.gather(
-        *(house.access.charging.report("edge-1", lease_id, [one], release=False) for one in arriving)
+        *(house.access.reports.report("edge-1", lease_id, [one], release=False) for one in arriving)
     )
-    await house.access.charging.report("edge-1", lease_id, [], release=True)
+    await house.access.reports.report("edge-1", lease_id, [], release=True)
     assert await house.holding(user_id) == (MB - sum(totals), 0)
     assert await house.used(user_id) == sum(totals)
     assert await published(house, user_id) == sorted(names)
@@ -198,16 +201,16 @@ async def test_a_vanished_node_gives_everything_back_and_a_late_return_is_charge
 ) -> None:
     issued = await house.customer(8 * MB)
     lease_id = new_id("hld")
-    await house.access.charging.lease("edge-1", issued.resource.id, lease_id, MB)
-    await house.access.charging.report(
+    await house.access.leases.lease("edge-1", issued.resource.id, lease_id, MB)
+    await house.access.reports.report(
         "edge-1", lease_id, [report(issued.resource.id, "flw_1", 5000, 1)], release=False
     )
     clock.advance(1100)
-    await house.access.charging.sweep()
+    await house.access.cleanup.close_abandoned()
     assert await house.holding() == (8 * MB - 5000, 0)
-    await house.access.charging.open_node("edge-1", "boot-2", ENDPOINTS)
+    await house.access.nodes.open("edge-1", "boot-2", ENDPOINTS)
     found = report(issued.resource.id, "flw_1", 6000, 2, stopped=True, terminate_cause="NAS-Reboot")
-    await house.access.charging.report("edge-1", lease_id, [found], release=True)
+    await house.access.reports.report("edge-1", lease_id, [found], release=True)
     assert await house.holding() == (8 * MB - 6000, 0)
     assert await house.used() == 6000
     await house.books_hold()
@@ -226,15 +229,15 @@ async def test_a_node_that_was_away_for_days_is_settled_to_the_byte_and_once(
         flow.said(quota.take(70_000))
     # The edge was killed; its machine comes back after three days.
     clock.advance(3 * 24 * 3600)
-    await house.access.charging.sweep()
-    await house.access.charging.invalidate()
+    await house.access.cleanup.close_abandoned()
+    await house.access.cleanup.delete_ended()
     assert await house.holding() == (8 * MB, 0)
     if spent_meanwhile:
-        await house.access.charging.open_node("edge-2", "boot-9", ENDPOINTS)
+        await house.access.nodes.open("edge-2", "boot-9", ENDPOINTS)
         assert await spend_all(house, issued.resource.id, "edge-2", 64 * MB) == 8 * MB
         await house.access.resources.disconnect(USER)
     for found in (1, 0):
-        await house.access.charging.open_node("edge-1", f"boot after {found}", ENDPOINTS)
+        await house.access.nodes.open("edge-1", f"boot after {found}", ENDPOINTS)
         async with bench(tmp_path, house) as here:
             assert here.charging.recover(0) == found
             await until(lambda here=here: list(here.meter_file.used()) == [])
@@ -252,11 +255,11 @@ async def test_another_customers_hold_is_not_charged_for_a_lease_that_nobody_kno
     issued = await house.customer(MB)
     other = await house.customer(MB, "usr_2")
     theirs = new_id("hld")
-    await house.access.charging.lease("edge-1", other.resource.id, theirs, 1000)
+    await house.access.leases.lease("edge-1", other.resource.id, theirs, 1000)
     async with house.access_db.transaction() as tx:
         await tx.run(lease_table.delete())
     with pytest.raises(Invalid):
-        await house.access.charging.report(
+        await house.access.reports.report(
             "edge-1", theirs, [report(issued.resource.id, "flw_1", 10, 1)], release=True
         )
     assert (await house.holding(), await house.holding("usr_2")) == ((MB, 0), (MB, 1000))

@@ -18,7 +18,8 @@ from tollway.edge.settings import EdgeSettings
 from tollway.fabric.clock import SystemClock
 from tollway.fabric.rpc import LocalChannel
 from tollway.services.access.rpc import AccessRpc
-from tollway.services.access.service.resources import Issued, Wish
+from tollway.services.access.service.credentials import Issued
+from tollway.services.access.service.resources import ConnectRequest
 from tollway.services.access.store.usage import Filter
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: origin\r\n\r\n"
@@ -43,7 +44,7 @@ class Tunnel:
 
     async def _once(self, edge: Edge, issued: Issued, origin_port: int) -> None:
         reader, writer = await asyncio.open_connection("127.0.0.1", edge.ports["http"])
-        login = base64.b64encode(f"{issued.credential.username}:{issued.secret}".encode()).decode()
+        login = base64.b64encode(f"{issued.credential.identifier}:{issued.secret}".encode()).decode()
         target = f"127.0.0.1:{origin_port}"
         head = f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\nProxy-Authorization: Basic {login}\r\n\r\n"
         writer.write(head.encode())
@@ -67,7 +68,7 @@ class Town:
 
     async def customer(self, user_id: str, units: int) -> Issued:
         await self.house.buy(units, user_id)
-        return (await self.house.access.resources.connect(user_id, Wish()))[0]
+        return (await self.house.access.resources.connect(user_id, ConnectRequest()))[0]
 
     async def settled(self, user_id: str) -> int:
         """Wait until no lease is out; return what is left."""
@@ -149,13 +150,13 @@ async def test_a_suspension_cuts_live_tunnels_within_a_second_and_touches_nobody
             await asyncio.sleep(0.01)
     stopped_at = monotonic()
     async with town.house.access_db.transaction() as tx:
-        await town.house.access.resources.customer_changed(tx, "usr_1", stopped=True, reason="fraud")
+        await town.house.access.suspensions.customer_changed(tx, "usr_1", stopped=True, reason="fraud")
     async with asyncio.timeout(10):
         await asyncio.gather(*(one.ended.wait() for one in terminate))
     assert max(one.last_byte_at for one in terminate) - stopped_at < 1
     assert not any(one.ended.is_set() for one in kept)
     async with town.house.access_db.transaction() as tx:
-        await town.house.access.resources.customer_changed(tx, "usr_2", stopped=True, reason="enough")
+        await town.house.access.suspensions.customer_changed(tx, "usr_2", stopped=True, reason="enough")
     await asyncio.gather(*running)
     for user_id in ("usr_1", "usr_2"):
         left = await town.settled(user_id)

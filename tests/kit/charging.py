@@ -17,7 +17,8 @@ from tollway.fabric.rpc import LocalChannel, LocalServer
 from tollway.kit.ids import new_id
 from tollway.services.access.rpc import AccessRpc
 from tollway.services.access.service import Access
-from tollway.services.access.service.resources import Issued, Wish
+from tollway.services.access.service.credentials import Issued
+from tollway.services.access.service.resources import ConnectRequest
 from tollway.services.access.settings import AccessSettings
 from tollway.services.ledger.rpc import LedgerRpc
 from tollway.services.ledger.service import Ledger
@@ -48,8 +49,8 @@ class House:
     async def customer(self, units: int, user_id: str = USER) -> Issued:
         """A customer who bought so many bytes and connected; edge-1 is up."""
         await self.buy(units, user_id)
-        await self.access.charging.open_node("edge-1", "boot-1", ENDPOINTS)
-        return (await self.access.resources.connect(user_id, Wish()))[0]
+        await self.access.nodes.open("edge-1", "boot-1", ENDPOINTS)
+        return (await self.access.resources.connect(user_id, ConnectRequest()))[0]
 
     async def buy(self, units: int, user_id: str = USER) -> None:
         asset = pb.Asset(code=STANDARD, kind=pb.ASSET_KIND_ACCESS, scale=0, unit="byte", transferable=True)

@@ -26,9 +26,10 @@ from tollway.kit.errors import NotFound
 from tollway.kit.ids import new_id
 from tollway.services.access.model import Flow
 from tollway.services.access.service import Access
-from tollway.services.access.service.resources import Issued, Wish
+from tollway.services.access.service.credentials import Issued
+from tollway.services.access.service.resources import ConnectRequest
 from tollway.services.access.settings import AccessSettings
-from tollway.services.access.store.charging import Endpoint
+from tollway.services.access.store.nodes import Endpoint
 
 STANDARD = "bandwidth.residential.standard"
 HTTP_ONLY = "bandwidth.residential.budget"
@@ -142,9 +143,15 @@ class TwoProducts(catalog_pb2_grpc.CatalogServicer):
 
     async def GetProduct(self, request: catalog_pb2.GetProductRequest, context: Any) -> catalog_pb2.Product:
         if request.asset == STANDARD:
-            return catalog_pb2.Product(asset=STANDARD, protocols=["http", "https", "socks5"], active=True)
+            return catalog_pb2.Product(
+                asset=STANDARD,
+                protocols=["http", "https", "socks5"],
+                unit="byte",
+                tier="standard",
+                active=True,
+            )
         if request.asset == HTTP_ONLY:
-            return catalog_pb2.Product(asset=HTTP_ONLY, protocols=["http"], active=True)
+            return catalog_pb2.Product(asset=HTTP_ONLY, protocols=["http"], unit="byte", active=True)
         raise UnknownAsset(f"there is no asset {request.asset}")
 
 
@@ -170,18 +177,18 @@ class Stage:
         return make_access(self.server, self.db, self.clock, self.settings)[0]
 
     async def node(self, name: str = "edge-1", boot: str = "boot-1") -> str:
-        await self.access.charging.open_node(name, boot, ENDPOINTS)
+        await self.access.nodes.open(name, boot, ENDPOINTS)
         return name
 
     async def customer(self, units: int, user_id: str = USER, asset: str = STANDARD) -> Issued:
         """A connected customer with so much left, and node edge-1."""
         self.ledger.give(user_id, asset, units)
         await self.node()
-        return (await self.access.resources.connect(user_id, Wish(asset=asset)))[0]
+        return (await self.access.resources.connect(user_id, ConnectRequest(asset=asset)))[0]
 
     async def lease(self, resource_id: str, want: int, node: str = "edge-1") -> tuple[str, int]:
         lease_id = new_id("hld")
-        return lease_id, (await self.access.charging.lease(node, resource_id, lease_id, want)).units
+        return lease_id, (await self.access.leases.lease(node, resource_id, lease_id, want)).units
 
     async def events(self, topic: str) -> list[Any]:
         """What the service has published under a topic, in order."""

@@ -32,6 +32,10 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "rate_limit_bytes_s": "0",
     },
     "POST /api/access/resources/{resource_id}/credentials": {"label": "phone"},
+    "PUT /api/access/resources/{resource_id}/policy": {
+        "blocked_domains": ["ads.example.com"],
+        "blocked_ports": [25],
+    },
     "POST /api/account/security": {"current_password": "not mine", "new_password": "battery staple horse"},
     "POST /api/admin/capacity": {"asset": ASSET, "quantity": "1000000000"},
     "POST /api/admin/deposits/{deposit_id}/resolve": {"outcome": "dismiss", "reason": "it never arrived"},

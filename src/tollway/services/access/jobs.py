@@ -4,14 +4,14 @@ from tollway.fabric.jobs import Timed
 from tollway.services.access.service import Access
 
 
-async def sweep(service: Access) -> None:
+async def close_abandoned(service: Access) -> None:
     """Close what vanished nodes left open, and give back what they held."""
-    await service.charging.sweep()
+    await service.cleanup.close_abandoned()
 
 
-async def forget(service: Access) -> None:
+async def delete_ended(service: Access) -> None:
     """Delete leases that ended long ago."""
-    await service.charging.forget()
+    await service.cleanup.delete_ended()
 
 
-TIMED = {"sweep": Timed(15.0, sweep), "forget": Timed(3600.0, forget)}
+TIMED = {"close_abandoned": Timed(15.0, close_abandoned), "delete_ended": Timed(3600.0, delete_ended)}

@@ -1,8 +1,5 @@
-"""The pure rules: states of a resource, secrets, and what all reports of a flow say together."""
+"""The pure rules: states of a resource, and what all reports of a flow say together."""
 
-import hashlib
-import hmac
-import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -10,10 +7,7 @@ from enum import StrEnum
 from tollway.contracts.errors import ResourceInactive
 from tollway.kit.errors import Conflict, Invalid, NotFound
 from tollway.kit.money import MAX_UNITS
-
-KIND_PROXY = "proxy"
-# What the catalogue calls a protocol, by what a node calls it: CONNECT is how HTTPS goes through a proxy.
-PROTOCOL_SOLD_AS = {"http": "http", "connect": "https", "socks5": "socks5"}
+from tollway.services.access.flow_policy import FlowPolicy
 
 # ── resources ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -49,13 +43,15 @@ class Resource:
     asset: str
     protocols: tuple[str, ...]
     location: str
+    tier: str
     state: State
     label: str
     limits: Limits
+    policy: FlowPolicy
     created_at_us: int
     updated_at_us: int
 
-    def become(self, state: State, *, by_operator: bool = False) -> "Resource":
+    def transition(self, state: State, *, by_operator: bool = False) -> "Resource":
         """Return the resource in another state.
 
         Raises NotFound when it was deleted, Conflict when only the operator may lift a suspension.
@@ -63,59 +59,35 @@ class Resource:
         if self.state is State.DELETED:
             raise NotFound(f"there is no access {self.id}")
         if self.state is State.SUSPENDED and state is not State.DELETED and not by_operator:
-            raise Conflict("the operator has stopped this access; contact the operator")
+            raise Conflict("the operator has suspended this access; contact the operator")
         return replace(self, state=state)
 
-    def admit(self, protocol: str, *, user_stopped: bool) -> None:
-        """Let a flow of `protocol` begin. Raises ResourceInactive."""
+    def admit(self, protocol: str, sold_as: str, *, user_stopped: bool) -> None:
+        """Let a flow begin; `sold_as` is the catalogue's name of its protocol. Raises ResourceInactive."""
         if user_stopped:
             raise ResourceInactive("the account is suspended; contact the operator")
         if self.state is not State.ACTIVE:
             raise ResourceInactive(f"this access is {self.state}; activate it or connect again")
-        if PROTOCOL_SOLD_AS.get(protocol, protocol) not in self.protocols:
+        if sold_as not in self.protocols:
             raise ResourceInactive(f"{protocol} is not part of this access")
 
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A username of a resource. `by_connect`: made by POST /api/proxy/connect, which may replace it."""
+    """A credential of a resource, as its kind made it. `by_connect`: by POST /api/proxy/connect, which may replace it.
+
+    `identifier` is what a client's credential is found by; of a secret only the digest is kept.
+    """
 
     id: str
     resource_id: str
-    username: str
+    kind: str
+    identifier: str
+    secret_sha256: str
+    public_key: str
     label: str
     by_connect: bool
     created_at_us: int
-
-
-_PLAIN = "abcdefghijkmnpqrstuvwxyz23456789"
-
-
-def new_username() -> str:
-    """Make a login: a letter and eleven letters or digits, without look-alikes and without `-`.
-
-    `-` is free to separate the parameters that a client may append to its username.
-    """
-    return secrets.choice(_PLAIN[:24]) + "".join(secrets.choice(_PLAIN) for _ in range(11))
-
-
-def new_secret() -> str:
-    """Make a secret of 190 random bits that needs no escaping in a URL, a shell or a header."""
-    return "".join(secrets.choice(_PLAIN) for _ in range(38))
-
-
-def digest(secret: str) -> str:
-    """Return what is kept of a secret. It is random, so a plain hash cannot be searched backwards."""
-    return hashlib.sha256(secret.encode()).hexdigest()
-
-
-_NOBODYS = digest(new_secret())
-
-
-def matches(secret: str, kept: str | None) -> bool:
-    """Compare in constant time. `kept` None (no such username) takes as long and is False."""
-    same = hmac.compare_digest(digest(secret), kept or _NOBODYS)
-    return same and kept is not None
 
 
 # ── flows ───────────────────────────────────────────────────────────────────────────────────────────
@@ -164,7 +136,7 @@ def merge(one: Flow, other: Flow) -> Flow:
     """
     if (one.session_id, one.resource_id) != (other.session_id, other.resource_id):
         raise Invalid(f"{one.session_id} was reported for two resources")
-    later = max(one, other, key=_lateness)
+    later = max(one, other, key=_order)
     return replace(
         later,
         input_octets=max(one.input_octets, other.input_octets),
@@ -184,7 +156,7 @@ def merge_all(reports: Iterable[Flow]) -> dict[str, Flow]:
     return merged
 
 
-def _lateness(flow: Flow) -> tuple[bool, int, str, str, str, str, str]:
+def _order(flow: Flow) -> tuple[bool, int, str, str, str, str, str]:
     # The words after the sequence only break ties between reports that an honest node never sends.
     return (
         flow.stopped,
@@ -218,7 +190,7 @@ class Lease:
     granted: int
     left: int
     remaining: int
-    expires_us: int
+    expires_at_us: int
 
 
 # ── what nodes are answered ──────────────────────────────────────────────────────────────────────────
@@ -226,14 +198,11 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """A verdict: who it is and what they may do, until when a node may remember it."""
+    """What a credential may do: the resource, its unit, and until when a node may remember this."""
 
     credential_id: str
-    resource_id: str
-    user_id: str
-    asset: str
-    location: str
-    limits: Limits
+    resource: Resource
+    unit: str
     cache_until_us: int
 
 
@@ -241,7 +210,7 @@ class Grant:
 class Granted:
     """A lease's answer: how much, what is left beside it, and how long it is good for without a report.
 
-    `stopped` is why nothing is granted although something may be left, as the change that tells of it says.
+    `stopped` is why nothing is granted although something may be left: the kind of change that says so.
     """
 
     units: int

@@ -2,12 +2,15 @@
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import asdict
 from typing import Any
 
 from tollway.contracts import access_pb2, access_pb2_grpc
-from tollway.services.access.model import Flow
+from tollway.kit.errors import Invalid
+from tollway.services.access.credentials import CREDENTIAL_KINDS
+from tollway.services.access.model import Flow, Grant
 from tollway.services.access.service import Access
-from tollway.services.access.store.charging import Endpoint
+from tollway.services.access.store.nodes import Endpoint
 
 
 class AccessRpc(access_pb2_grpc.AccessServicer):
@@ -20,31 +23,24 @@ class AccessRpc(access_pb2_grpc.AccessServicer):
         self, request: access_pb2.OpenNodeRequest, context: Any
     ) -> access_pb2.OpenNodeResponse:
         """Note that a node is up. Raises Invalid."""
-        endpoints = [Endpoint(one.protocol, one.host, one.port) for one in request.endpoints]
-        sequence = await self._service.charging.open_node(request.node, request.boot_id, endpoints)
+        endpoints = [
+            Endpoint(one.protocol, one.host, one.port, one.location, one.capacity, tuple(one.tags))
+            for one in request.endpoints
+        ]
+        sequence = await self._service.nodes.open(request.node, request.boot_id, endpoints)
         return access_pb2.OpenNodeResponse(change_sequence=sequence)
 
     async def Authenticate(self, request: access_pb2.AuthenticateRequest, context: Any) -> access_pb2.Grant:
-        """Give a verdict. Raises BadCredentials, ResourceInactive, NoAllowance."""
-        password = request.password
-        grant = await self._service.charging.authenticate(
-            password.username, password.secret, request.protocol
-        )
-        return access_pb2.Grant(
-            resource_id=grant.resource_id,
-            user_id=grant.user_id,
-            credential_id=grant.credential_id,
-            asset=grant.asset,
-            unit="byte",
-            exit=access_pb2.ExitWishes(location=grant.location),
-            max_flows=grant.limits.max_flows,
-            rate_limit_bytes_s=grant.limits.rate_limit_bytes_s,
-            cache_until_us=grant.cache_until_us,
-        )
+        """Say what a credential may do. Raises Invalid, BadCredentials, ResourceInactive, NoAllowance."""
+        kind = request.WhichOneof("credential")
+        if kind is None:
+            raise Invalid("a request to authenticate carries a credential of a known kind")
+        presented = CREDENTIAL_KINDS[kind].parse(getattr(request, kind))
+        return _grant(await self._service.authentication.authenticate(kind, presented, request.protocol))
 
     async def Lease(self, request: access_pb2.LeaseRequest, context: Any) -> access_pb2.LeaseResponse:
         """Reserve a slice. Raises UnknownNode, NotFound, Invalid."""
-        granted = await self._service.charging.lease(
+        granted = await self._service.leases.lease(
             request.node, request.resource_id, request.lease_id, request.want_units
         )
         return access_pb2.LeaseResponse(
@@ -56,7 +52,7 @@ class AccessRpc(access_pb2_grpc.AccessServicer):
 
     async def Report(self, request: access_pb2.ReportRequest, context: Any) -> access_pb2.ReportResponse:
         """Settle use. Raises UnknownNode, NotFound, Invalid, Conflict."""
-        settled = await self._service.charging.report(
+        settled = await self._service.reports.report(
             request.node,
             request.lease_id,
             [_flow(record) for record in request.records],
@@ -78,6 +74,26 @@ class AccessRpc(access_pb2_grpc.AccessServicer):
                     user_id=change.user_id,
                     at_us=change.at_us,
                 )
+
+
+def _grant(grant: Grant) -> access_pb2.Grant:
+    resource, rules = grant.resource, grant.resource.policy
+    policy = access_pb2.FlowPolicy(blocked_domains=rules.blocked_domains, blocked_ports=rules.blocked_ports)
+    if rules.windows:
+        policy.schedule.time_zone = rules.time_zone
+        policy.schedule.windows.extend(access_pb2.Window(**asdict(one)) for one in rules.windows)
+    return access_pb2.Grant(
+        resource_id=resource.id,
+        user_id=resource.user_id,
+        credential_id=grant.credential_id,
+        asset=resource.asset,
+        unit=grant.unit,
+        max_flows=resource.limits.max_flows,
+        rate_limit_bytes_s=resource.limits.rate_limit_bytes_s,
+        exit=access_pb2.ExitWishes(location=resource.location, tier=resource.tier),
+        policy=policy,
+        cache_until_us=grant.cache_until_us,
+    )
 
 
 def _flow(record: access_pb2.AccountingRecord) -> Flow:

@@ -9,8 +9,9 @@ import pytest
 from tests.kit.clock import FakeClock
 from tests.kit.metering import HTTP_ONLY, STANDARD, USER, Stage, report, stage
 from tests.kit.rest import RestClient, rest
+from tollway.services.access.credentials import Presented
 from tollway.services.access.http import router
-from tollway.services.access.store.charging import Endpoint
+from tollway.services.access.store.nodes import Endpoint
 
 ADMIN = "usr_9:admin"
 Api = tuple[Stage, RestClient]
@@ -33,7 +34,7 @@ async def connect(client: RestClient, **body: Any) -> Any:
 async def use(here: Stage, resource_id: str, octets: int, name: str = "flw_1", **more: Any) -> None:
     lease_id, _ = await here.lease(resource_id, 100_000)
     record = report(resource_id, name, octets, 1, **more)
-    await here.access.charging.report("edge-1", lease_id, [record], release=True)
+    await here.access.reports.report("edge-1", lease_id, [record], release=True)
 
 
 # ── connecting ──────────────────────────────────────────────────────────────────────────────────────
@@ -55,7 +56,9 @@ async def test_connecting_gives_everything_a_client_needs(api: Api) -> None:
     }
     assert given["resource"]["state"] == "active"
     assert given["resource"]["limits"] == {"max_flows": 0, "rate_limit_bytes_s": "0"}
-    await here.access.charging.authenticate(given["username"], given["password"], "http")
+    await here.access.authentication.authenticate(
+        "password", Presented(given["username"], given["password"]), "http"
+    )
 
 
 async def test_the_wanted_protocol_comes_first(api: Api) -> None:
@@ -67,7 +70,7 @@ async def test_the_wanted_protocol_comes_first(api: Api) -> None:
 
 async def test_an_address_of_version_six_is_written_as_one(api: Api) -> None:
     here, client = api
-    await here.access.charging.open_node("edge-1", "boot-2", [Endpoint("http", "::1", 3128)])
+    await here.access.nodes.open("edge-1", "boot-2", [Endpoint("http", "::1", 3128)])
     given = await connect(client, asset=HTTP_ONLY)
     assert given["proxies"][0]["url"].endswith("@[::1]:3128")
     assert [one["protocol"] for one in given["examples"]] == ["http"]
@@ -100,7 +103,7 @@ async def test_status_follows_the_day(api: Api) -> None:
     assert [one["state"] for one in gone.json["resources"]] == ["inactive"]
     assert (await client.get("/api/proxy/status", USER)).json["state"] == "disconnected"
     async with here.db.transaction() as tx:
-        await here.access.resources.customer_changed(tx, USER, stopped=True, reason="")
+        await here.access.suspensions.customer_changed(tx, USER, stopped=True, reason="")
     assert (await client.get("/api/proxy/status", USER)).json["state"] == "suspended"
     refused = await client.post("/api/proxy/connect", token=USER)
     assert (refused.status, refused.json["code"]) == (403, "account_suspended")
@@ -226,7 +229,7 @@ async def test_a_bill_can_be_recomputed_from_the_records(api: Api) -> None:
     charged, cursor = 0, ""
     while True:
         page = (await client.get(f"/api/usage/records?limit=2&cursor={cursor}", USER)).json
-        charged += sum(int(one["charged_octets"]) for one in page["items"])
+        charged += sum(int(one["charged_units"]) for one in page["items"])
         cursor = page["next_cursor"]
         if not cursor:
             break

@@ -11,6 +11,7 @@ from tollway.contracts.errors import ResourceInactive
 from tollway.contracts.events import UserStateChanged
 from tollway.fabric.events import bind
 from tollway.services.access import subscribers
+from tollway.services.access.credentials import Presented
 from tollway.services.access.manifest import MANIFEST
 
 SUBSCRIBERS = bind(subscribers, MANIFEST.subscribes)
@@ -33,7 +34,9 @@ async def test_a_suspension_reaches_live_flows_within_a_second_and_closes_the_ap
         assert monotonic() - began < 1
     assert (change.kind, change.user_id) == ("user_suspended", USER)
     with pytest.raises(ResourceInactive, match="suspended"):
-        await here.access.charging.authenticate(issued.credential.username, issued.secret, "http")
+        await here.access.authentication.authenticate(
+            "password", Presented(issued.credential.identifier, issued.secret), "http"
+        )
     assert (await here.access.usage.status(USER)).suspended
 
 
@@ -49,12 +52,16 @@ async def test_an_active_account_may_go_on_but_not_past_the_operators_stop(here:
     issued = await here.customer(1000)
     await hear(here, "suspended")
     await hear(here, "active")
-    await here.access.charging.authenticate(issued.credential.username, issued.secret, "http")
-    await here.access.resources.stop(issued.resource.id, "abuse")
+    await here.access.authentication.authenticate(
+        "password", Presented(issued.credential.identifier, issued.secret), "http"
+    )
+    await here.access.suspensions.stop(issued.resource.id, "abuse")
     await hear(here, "suspended")
     await hear(here, "active")
     with pytest.raises(ResourceInactive):
-        await here.access.charging.authenticate(issued.credential.username, issued.secret, "http")
+        await here.access.authentication.authenticate(
+            "password", Presented(issued.credential.identifier, issued.secret), "http"
+        )
 
 
 async def test_a_customer_without_any_access_can_be_suspended(here: Stage) -> None:

@@ -10,11 +10,10 @@ from tollway.services.access.http.views import (
     EndpointView,
     ResourceId,
     ResourceView,
-    endpoint_view,
     resource_fields,
 )
 from tollway.services.access.service import Access
-from tollway.services.access.store.charging import Node
+from tollway.services.access.store.nodes import Node
 from tollway.services.access.store.usage import Load
 
 
@@ -24,13 +23,21 @@ class Reason(Body):
     reason: Annotated[str, Field(max_length=500, pattern=PRINTABLE)] = ""
 
 
+class NodeEndpointView(EndpointView):
+    """Where a node listens, where it stands and how many flows it is meant for; 0 and empty: it did not say."""
+
+    location: str
+    capacity: int
+    tags: tuple[str, ...]
+
+
 class NodeView(BaseModel):
-    """An edge process: whether it is heard, and what it carries and holds for customers."""
+    """An edge process: whether it is in touch, and what it carries and holds for customers."""
 
     name: str
     boot_id: str
     online: bool
-    endpoints: list[EndpointView]
+    endpoints: list[NodeEndpointView]
     opened_at: UtcTime
     seen_at: UtcTime
     open_connections: int
@@ -63,7 +70,7 @@ def add_routes(api: APIRouter, service: Access) -> None:
     )
     async def stop(resource_id: ResourceId, body: Reason | None = None) -> OwnedResourceView:
         """Suspend anybody's access: its open connections end within a second."""
-        stopped = await service.resources.stop(resource_id, body.reason if body else "")
+        stopped = await service.suspensions.stop(resource_id, body.reason if body else "")
         return OwnedResourceView(**resource_fields(stopped), user_id=stopped.user_id)
 
     @api.post(
@@ -73,7 +80,7 @@ def add_routes(api: APIRouter, service: Access) -> None:
     )
     async def resume(resource_id: ResourceId, body: Reason | None = None) -> OwnedResourceView:
         """Lift a suspension."""
-        resumed = await service.resources.resume(resource_id, body.reason if body else "")
+        resumed = await service.suspensions.resume(resource_id, body.reason if body else "")
         return OwnedResourceView(**resource_fields(resumed), user_id=resumed.user_id)
 
 
@@ -82,10 +89,10 @@ def _node(node: Node, load: Load, online: bool) -> NodeView:
         name=node.name,
         boot_id=node.boot_id,
         online=online,
-        endpoints=[endpoint_view(one) for one in node.endpoints],
-        opened_at=node.opened_us,
-        seen_at=node.seen_us,
+        endpoints=[NodeEndpointView.model_validate(one, from_attributes=True) for one in node.endpoints],
+        opened_at=node.opened_at_us,
+        seen_at=node.seen_at_us,
         open_connections=load.flows,
         leases=load.leases,
-        reserved_bytes=load.held,
+        reserved_bytes=load.remaining,
     )

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from tollway.fabric.rest import Body, CurrentUser, UnitsText, route
+from tollway.services.access.credentials.password import PASSWORD
 from tollway.services.access.http.views import (
     AssetCode,
     CredentialView,
@@ -19,14 +20,12 @@ from tollway.services.access.http.views import (
     resource_detail,
     resource_view,
 )
-from tollway.services.access.model import Resource
+from tollway.services.access.kinds import PROXY
 from tollway.services.access.service import Access
-from tollway.services.access.service.resources import Issued, Wish
-from tollway.services.access.service.usage import Allowance, Status
-from tollway.services.access.store.charging import Endpoint
-
-# curl's names; the h asks the proxy to resolve names, so that nothing leaks past it.
-_SCHEMES = {"http": "http", "socks5": "socks5h"}
+from tollway.services.access.service.credentials import Issued
+from tollway.services.access.service.resources import ConnectRequest
+from tollway.services.access.service.usage import Status
+from tollway.services.access.store.nodes import Endpoint
 
 
 class Connect(Body):
@@ -106,12 +105,13 @@ def add_routes(api: APIRouter, service: Access) -> None:
         **route(permission="access:write", audit="access:proxy:connect"),
     )
     async def connect(who: CurrentUser, body: Connect | None = None) -> Connected:
-        """Make or wake your proxy access and get a credential for it, with ready-made commands."""
-        wish = body or Connect()
+        """Make or activate your proxy access and get a credential for it, with ready-made commands."""
+        given = body or Connect()
         issued, endpoints = await service.resources.connect(
-            who.user_id, Wish(wish.asset or "", wish.location or "", wish.protocol or "", wish.label)
+            who.user_id,
+            ConnectRequest(given.asset or "", given.location or "", given.protocol or "", given.label),
         )
-        return _connected(issued, _preferred(endpoints, wish.protocol))
+        return _connected(issued, _preferred(endpoints, given.protocol))
 
     @api.post(
         "/api/proxy/disconnect",
@@ -132,7 +132,7 @@ def add_routes(api: APIRouter, service: Access) -> None:
     async def config(who: CurrentUser) -> ConfigView:
         """Show where to connect to and with which usernames."""
         mine = await service.resources.all_of(who.user_id)
-        endpoints = await service.resources.endpoints()
+        endpoints = await service.nodes.endpoints()
         return ConfigView(
             endpoints=[endpoint_view(one) for one in endpoints],
             resources=[resource_detail(one, credentials) for one, credentials in mine],
@@ -140,38 +140,32 @@ def add_routes(api: APIRouter, service: Access) -> None:
 
 
 def _preferred(endpoints: list[Endpoint], protocol: str | None) -> list[Endpoint]:
-    wanted = {"https": "http"}.get(protocol or "", protocol)
-    return sorted(endpoints, key=lambda one: one.protocol != wanted)
+    """Put the endpoints that carry a protocol (the catalogue's name of it) first."""
+    return sorted(
+        endpoints,
+        key=lambda one: protocol is None or protocol not in (one.protocol, PROXY.sold_as(one.protocol)),
+    )
 
 
 def _connected(issued: Issued, endpoints: list[Endpoint]) -> Connected:
-    username, password = issued.credential.username, issued.secret
-    proxies = [_proxy(one, username, password) for one in endpoints if one.protocol in _SCHEMES]
+    username = PASSWORD.public(issued.credential).username
+    proxies = [
+        ProxyView(protocol=one.protocol, host=one.host, port=one.port, url=url)
+        for one in endpoints
+        if (url := PROXY.url(one.protocol, one.host, one.port, username, issued.secret)) is not None
+    ]
+    examples: dict[str, ExampleView] = {}
+    for proxy in proxies:
+        for example in PROXY.examples(proxy.protocol, proxy.url, issued.resource.protocols):
+            examples.setdefault(example.protocol, ExampleView.model_validate(example, from_attributes=True))
     return Connected(
         resource=resource_view(issued.resource),
         credential=credential_view(issued.credential),
         username=username,
-        password=password,
+        password=issued.secret,
         proxies=proxies,
-        examples=_examples(proxies, issued.resource),
+        examples=list(examples.values()),
     )
-
-
-def _proxy(one: Endpoint, username: str, password: str) -> ProxyView:
-    host = f"[{one.host}]" if ":" in one.host else one.host
-    url = f"{_SCHEMES[one.protocol]}://{username}:{password}@{host}:{one.port}"
-    return ProxyView(protocol=one.protocol, host=one.host, port=one.port, url=url)
-
-
-def _examples(proxies: list[ProxyView], resource: Resource) -> list[ExampleView]:
-    shown: dict[str, str] = {}
-    for proxy in proxies:
-        carries = {"http": ("http", "https"), "socks5": ("socks5",)}[proxy.protocol]
-        for protocol in carries:
-            target = "http://example.com/" if protocol == "http" else "https://example.com/"
-            if protocol in resource.protocols:
-                shown.setdefault(protocol, f"curl -x {proxy.url} {target}")
-    return [ExampleView(protocol=protocol, command=command) for protocol, command in shown.items()]
 
 
 def _status(status: Status) -> StatusView:
@@ -180,14 +174,10 @@ def _status(status: Status) -> StatusView:
     return StatusView(
         state="suspended" if status.suspended else "connected" if active else "disconnected",
         resources=[resource_view(one) for one in status.resources],
-        allowances=[_allowance(one) for one in status.allowances],
+        allowances=[AllowanceView.model_validate(one, from_attributes=True) for one in status.allowances],
         open_connections=status.open_flows,
         bytes_sent=total.input_octets,
         bytes_received=total.output_octets,
         bytes_total=total.input_octets + total.output_octets,
         requests=total.requests,
     )
-
-
-def _allowance(one: Allowance) -> AllowanceView:
-    return AllowanceView(asset=one.asset, balance=one.balance, reserved=one.reserved)

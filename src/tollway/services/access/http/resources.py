@@ -1,11 +1,11 @@
 """A customer's accesses and their credentials."""
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from fastapi import APIRouter, Request, Response
-from pydantic import BaseModel, model_validator
+from pydantic import BaseModel, Field, model_validator
 
-from tollway.fabric.rest import Body, CurrentUser, NaturalUnits, route
+from tollway.fabric.rest import PRINTABLE, Body, CurrentUser, NaturalUnits, route
 from tollway.fabric.rest.etag import tagged
 from tollway.services.access.http.views import (
     AssetCode,
@@ -16,12 +16,15 @@ from tollway.services.access.http.views import (
     ResourceId,
     ResourceView,
     SecretView,
-    credential_view,
+    Word,
     resource_detail,
     resource_view,
+    secret_view,
 )
 from tollway.services.access.model import Limits
 from tollway.services.access.service import Access
+from tollway.services.access.service.credentials import CredentialRequest
+from tollway.services.access.service.resources import ResourceRequest
 
 READ = route(permission="access:read")
 
@@ -29,7 +32,7 @@ READ = route(permission="access:read")
 class NewResource(Body):
     """An access to make."""
 
-    kind: Literal["proxy"] = "proxy"
+    kind: Word | None = None
     asset: AssetCode | None = None
     label: Label = ""
     max_flows: Count = 0
@@ -50,9 +53,19 @@ class ResourcePatch(Body):
         return self
 
 
-class NewCredential(Body):
-    """A credential to issue."""
+PublicKey = Annotated[
+    str,
+    Field(
+        min_length=1, max_length=2000, pattern=PRINTABLE, examples=["ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA…"]
+    ),
+]
 
+
+class NewCredential(Body):
+    """A credential to issue: of the access's own kind when none is given. Some kinds need your public key."""
+
+    kind: Literal["password", "public_key", "wireguard_peer", "token"] | None = None
+    public_key: PublicKey | None = None
     label: Label = ""
 
 
@@ -83,9 +96,8 @@ def _accesses(api: APIRouter, service: Access) -> None:
     async def create(body: NewResource, who: CurrentUser) -> ResourceView:
         """Make an access beside those that you have, with limits of its own."""
         limits = Limits(body.max_flows, body.rate_limit_bytes_s)
-        return resource_view(
-            await service.resources.create(who.user_id, body.asset or "", body.label, limits)
-        )
+        request = ResourceRequest(body.kind or "", body.asset or "", body.label, limits)
+        return resource_view(await service.resources.create(who.user_id, request))
 
     @api.get("/api/access/resources/{resource_id}", response_model=ResourceDetail, tags=["access"], **READ)
     async def resource(resource_id: ResourceId, request: Request, who: CurrentUser) -> Response:
@@ -136,7 +148,7 @@ def _switches(api: APIRouter, service: Access) -> None:
         **route(permission="access:write", audit="access:resource:deactivate"),
     )
     async def deactivate(resource_id: ResourceId, who: CurrentUser) -> ResourceView:
-        """Let an access rest: its open connections end within a second."""
+        """Stop the use of an access until you activate it: its open connections end within a second."""
         return resource_view(await service.resources.deactivate(who.user_id, resource_id))
 
 
@@ -150,13 +162,10 @@ def _credentials(api: APIRouter, service: Access) -> None:
     async def issue(
         resource_id: ResourceId, who: CurrentUser, body: NewCredential | None = None
     ) -> SecretView:
-        """Issue a credential. Keep the password: it is not shown again."""
-        issued = await service.resources.issue(who.user_id, resource_id, body.label if body else "")
-        return SecretView(
-            credential=credential_view(issued.credential),
-            username=issued.credential.username,
-            password=issued.secret,
-        )
+        """Issue a credential. Keep its password or token: it is not shown again."""
+        given = body or NewCredential()
+        request = CredentialRequest(given.kind or "", given.public_key or "", given.label)
+        return secret_view(await service.credentials.issue(who.user_id, resource_id, request))
 
     @api.delete(
         "/api/access/resources/{resource_id}/credentials/{credential_id}",
@@ -166,4 +175,4 @@ def _credentials(api: APIRouter, service: Access) -> None:
     )
     async def revoke(resource_id: ResourceId, credential_id: CredentialId, who: CurrentUser) -> None:
         """Revoke a credential: its open connections end within a second."""
-        await service.resources.revoke(who.user_id, resource_id, credential_id)
+        await service.credentials.revoke(who.user_id, resource_id, credential_id)

@@ -12,6 +12,7 @@ from tollway.kit.times import from_rfc3339
 from tollway.services.access.http.views import LimitQuery
 from tollway.services.access.service import Access
 from tollway.services.access.store.usage import Filter, Record, Total
+from tollway.services.access.units import Unit, used_units
 
 READ = route(permission="usage:read")
 ResourceQuery = Annotated[str, Query(pattern=r"^res_[0-9a-z]{1,40}$", description="Of one access only")]
@@ -76,7 +77,10 @@ class ConnectionList(BaseModel):
 
 
 class RecordView(BaseModel):
-    """An accounting record in the words of RADIUS (RFC 2866). `charged_octets` is input plus output."""
+    """An accounting record in the words of RADIUS (RFC 2866). What is charged is counted in `unit`.
+
+    Of bytes it is input plus output octets; of seconds it is the session's time, begun seconds whole.
+    """
 
     session_id: str
     resource_id: str
@@ -89,7 +93,8 @@ class RecordView(BaseModel):
     status: str
     input_octets: UnitsText
     output_octets: UnitsText
-    charged_octets: UnitsText
+    unit: str
+    charged_units: UnitsText
     requests: int
     sequence: int
     started_at: UtcTime
@@ -155,7 +160,10 @@ def _records(api: APIRouter, service: Access) -> None:
         """List the raw records of connections started in [since, until), oldest first: your bill adds up from these."""
         only = Filter(resource_id, None, _time("since", since), _time("until", until))
         page = await service.usage.records(who.user_id, only, limit, cursor)
-        return RecordList(items=[_record(one) for one in page.items], next_cursor=page.next_cursor)
+        return RecordList(
+            items=[_record(one, service.kinds[one.kind].unit) for one in page.items],
+            next_cursor=page.next_cursor,
+        )
 
 
 def _time(name: str, text: str) -> int:
@@ -188,13 +196,13 @@ def _connection(one: Record) -> ConnectionView:
         bytes_received=flow.output_octets,
         requests=flow.requests,
         started_at=flow.started_at_us,
-        last_report_at=one.updated_us,
+        last_report_at=one.updated_at_us,
         duration_ms=flow.session_time_us // 1000,
         terminate_cause=flow.terminate_cause,
     )
 
 
-def _record(one: Record) -> RecordView:
+def _record(one: Record, unit: Unit) -> RecordView:
     flow = one.flow
     return RecordView(
         session_id=flow.session_id,
@@ -208,11 +216,12 @@ def _record(one: Record) -> RecordView:
         status="Stop" if flow.stopped else "Interim-Update",
         input_octets=flow.input_octets,
         output_octets=flow.output_octets,
-        charged_octets=flow.octets,
+        unit=unit,
+        charged_units=used_units(flow, unit),
         requests=flow.requests,
         sequence=flow.sequence,
         started_at=flow.started_at_us,
-        updated_at=one.updated_us,
+        updated_at=one.updated_at_us,
         session_time_us=flow.session_time_us,
         terminate_cause=flow.terminate_cause,
     )

@@ -7,8 +7,10 @@ from pydantic import BaseModel, Field
 
 from tollway.fabric.rest import PRINTABLE, UnitsText, UtcTime
 from tollway.kit.paging import MAX_LIMIT
+from tollway.services.access.credentials import CREDENTIAL_KINDS
 from tollway.services.access.model import Credential, Resource
-from tollway.services.access.store.charging import Endpoint
+from tollway.services.access.service.credentials import Issued
+from tollway.services.access.store.nodes import Endpoint
 
 Label = Annotated[str, Field(max_length=100, pattern=PRINTABLE, examples=["my laptop"])]
 AssetCode = Annotated[
@@ -32,10 +34,13 @@ class LimitsView(BaseModel):
 
 
 class CredentialView(BaseModel):
-    """A credential without its secret, which was shown once."""
+    """A credential without its secret, which was shown once. What its kind does not have is null."""
 
     id: str
-    username: str
+    kind: str
+    username: str | None
+    public_key: str | None
+    fingerprint: str | None
     label: str
     created_at: UtcTime
 
@@ -48,6 +53,7 @@ class ResourceView(BaseModel):
     asset: str
     protocols: tuple[str, ...]
     location: str
+    tier: str
     state: str
     label: str
     limits: LimitsView
@@ -70,21 +76,39 @@ class EndpointView(BaseModel):
 
 
 class SecretView(BaseModel):
-    """A fresh credential: keep the password, it is not shown again."""
+    """A fresh credential: keep its password or token, it is not shown again. What its kind does not have is null."""
 
     credential: CredentialView
-    username: str
-    password: str
-
-
-def limits_view(one: Resource) -> LimitsView:
-    """Show an access's limits."""
-    return LimitsView(max_flows=one.limits.max_flows, rate_limit_bytes_s=one.limits.rate_limit_bytes_s)
+    username: str | None
+    password: str | None
+    token: str | None
 
 
 def credential_view(one: Credential) -> CredentialView:
     """Show a credential."""
-    return CredentialView(id=one.id, username=one.username, label=one.label, created_at=one.created_at_us)
+    public = CREDENTIAL_KINDS[one.kind].public(one)
+    return CredentialView(
+        id=one.id,
+        kind=one.kind,
+        username=public.username or None,
+        public_key=public.public_key or None,
+        fingerprint=public.fingerprint or None,
+        label=one.label,
+        created_at=one.created_at_us,
+    )
+
+
+def secret_view(issued: Issued) -> SecretView:
+    """Show a credential with its secret, this once."""
+    credential = credential_view(issued.credential)
+    secret = issued.secret or None
+    is_token = credential.username is None
+    return SecretView(
+        credential=credential,
+        username=credential.username,
+        password=None if is_token else secret,
+        token=secret if is_token else None,
+    )
 
 
 def resource_view(one: Resource) -> ResourceView:
@@ -99,7 +123,7 @@ def resource_detail(one: Resource, credentials: list[Credential]) -> ResourceDet
 
 def endpoint_view(one: Endpoint) -> EndpointView:
     """Show where a node listens."""
-    return EndpointView(protocol=one.protocol, host=one.host, port=one.port)
+    return EndpointView.model_validate(one, from_attributes=True)
 
 
 def resource_fields(one: Resource) -> dict[str, Any]:
@@ -110,9 +134,10 @@ def resource_fields(one: Resource) -> dict[str, Any]:
         "asset": one.asset,
         "protocols": one.protocols,
         "location": one.location,
+        "tier": one.tier,
         "state": one.state.value,
         "label": one.label,
-        "limits": limits_view(one),
+        "limits": LimitsView.model_validate(one.limits, from_attributes=True),
         "created_at": one.created_at_us,
         "updated_at": one.updated_at_us,
     }

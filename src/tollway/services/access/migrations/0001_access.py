@@ -21,10 +21,12 @@ def upgrade() -> None:
         sa.Column("asset", sa.Text, nullable=False),
         sa.Column("protocols", Json, nullable=False),
         sa.Column("location", sa.Text, nullable=False),
+        sa.Column("tier", sa.Text, nullable=False),
         sa.Column("state", sa.Text, nullable=False),
         sa.Column("label", sa.Text, nullable=False),
         sa.Column("max_flows", Int64, nullable=False),
         sa.Column("rate_limit_bytes_s", Int64, nullable=False),
+        sa.Column("policy", Json, nullable=False),
         sa.Column("created_at_us", Int64, nullable=False),
         sa.Column("updated_at_us", Int64, nullable=False),
         sa.UniqueConstraint("user_id", "slot", name="uq_resource_user_id_slot"),
@@ -43,16 +45,25 @@ def upgrade() -> None:
             sa.ForeignKey("resource.id", name="fk_credential_resource_id"),
             nullable=False,
         ),
-        sa.Column("username", sa.Text, nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("identifier", sa.Text, nullable=False),
         sa.Column("secret_sha256", sa.Text, nullable=False),
+        sa.Column("public_key", sa.Text, nullable=False),
         sa.Column("label", sa.Text, nullable=False),
         sa.Column("by_connect", Flag, nullable=False),
         sa.Column("created_at_us", Int64, nullable=False),
-        sa.Column("revoked_us", Int64, nullable=True),
-        sa.UniqueConstraint("username", name="uq_credential_username"),
+        sa.Column("revoked_at_us", Int64, nullable=True),
         sqlite_strict=True,
     )
     op.create_index("ix_credential_resource_id", "credential", ["resource_id"])
+    op.create_index(
+        "uq_credential_live",
+        "credential",
+        ["kind", "identifier", "public_key"],
+        unique=True,
+        sqlite_where=sa.text("revoked_at_us IS NULL"),
+        postgresql_where=sa.text("revoked_at_us IS NULL"),
+    )
     op.create_table(
         "customer",
         sa.Column("user_id", sa.Text, primary_key=True),
@@ -65,8 +76,8 @@ def upgrade() -> None:
         sa.Column("name", sa.Text, primary_key=True),
         sa.Column("boot_id", sa.Text, nullable=False),
         sa.Column("endpoints", Json, nullable=False),
-        sa.Column("opened_us", Int64, nullable=False),
-        sa.Column("seen_us", Int64, nullable=False),
+        sa.Column("opened_at_us", Int64, nullable=False),
+        sa.Column("seen_at_us", Int64, nullable=False),
         sqlite_strict=True,
     )
     op.create_table(
@@ -83,8 +94,8 @@ def upgrade() -> None:
         sa.Column("granted", Int64, nullable=False),
         sa.Column("left_units", Int64, nullable=False),
         sa.Column("remaining", Int64, nullable=False),
-        sa.Column("asked_us", Int64, nullable=False),
-        sa.Column("expires_us", Int64, nullable=False),
+        sa.Column("asked_at_us", Int64, nullable=False),
+        sa.Column("expires_at_us", Int64, nullable=False),
         sqlite_strict=True,
     )
     op.create_index(
@@ -94,7 +105,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("NOT ended"),
         postgresql_where=sa.text("NOT ended"),
     )
-    op.create_index("ix_lease_expires", "lease", ["expires_us"])
+    op.create_index("ix_lease_expires", "lease", ["expires_at_us"])
     op.create_table(
         "flow",
         sa.Column("session_id", sa.Text, primary_key=True),
@@ -117,7 +128,7 @@ def upgrade() -> None:
         sa.Column("sequence", Int64, nullable=False),
         sa.Column("stopped", Flag, nullable=False),
         sa.Column("terminate_cause", sa.Text, nullable=False),
-        sa.Column("updated_us", Int64, nullable=False),
+        sa.Column("updated_at_us", Int64, nullable=False),
         sa.CheckConstraint("input_octets >= 0 AND output_octets >= 0", name="ck_flow_octets"),
         sqlite_strict=True,
     )

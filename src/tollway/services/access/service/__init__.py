@@ -1,18 +1,31 @@
 """The operations of access, by who asks for them.
 
-resources    customers and operators: accesses, credentials, limits, stopping
-charging     nodes: coming up, verdicts, leases, reports; and what vanished nodes left behind
-changes      nodes: what must reach live flows at once
-usage        customers: what was used, and what is left
+resources, credentials      customers: accesses, their limits, rules and credentials
+suspensions                 operators: stopping one access, or everything of a customer
+nodes                       nodes: coming up
+authentication              nodes: what a credential may do
+leases, reports             nodes: reserving what flows will use, and settling what they used
+changes                     nodes: what must reach live flows at once
+cleanup                     timed: what vanished nodes left behind
+usage                       customers: what was used, and what is left
 """
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database
+from tollway.services.access.kinds import KINDS, ResourceKind
+from tollway.services.access.service.authentication import Authentication
 from tollway.services.access.service.changes import Changes
-from tollway.services.access.service.charging import Charging
+from tollway.services.access.service.cleanup import Cleanup
+from tollway.services.access.service.credentials import Credentials
+from tollway.services.access.service.holdings import Holdings
+from tollway.services.access.service.leases import Leases
+from tollway.services.access.service.nodes import Nodes
+from tollway.services.access.service.reports import Reports
 from tollway.services.access.service.resources import Resources
+from tollway.services.access.service.suspensions import Suspensions
 from tollway.services.access.service.usage import Usage
 from tollway.services.access.settings import AccessSettings
 
@@ -33,9 +46,20 @@ class Access:
         settings: AccessSettings,
         ledger: "LedgerAsyncStub",
         catalog: "CatalogAsyncStub",
+        kinds: Iterable[ResourceKind] = KINDS,
     ) -> None:
         self.db = db
+        self.kinds = {kind.name: kind for kind in kinds}
+        holdings = Holdings(ledger, settings)
         self.changes = Changes(db)
-        self.resources = Resources(db, clock, settings, catalog, self.changes)
-        self.charging = Charging(db, clock, settings, ledger)
-        self.usage = Usage(db, clock, settings, ledger)
+        self.nodes = Nodes(db, clock, settings)
+        self.credentials = Credentials(db, settings, self.kinds, self.changes)
+        self.resources = Resources(
+            db, clock, settings, self.kinds, catalog, self.changes, self.nodes, self.credentials
+        )
+        self.suspensions = Suspensions(db, self.changes)
+        self.authentication = Authentication(db, clock, settings, self.kinds, holdings)
+        self.leases = Leases(db, settings, self.kinds, holdings)
+        self.reports = Reports(db, self.kinds, holdings, self.leases)
+        self.cleanup = Cleanup(db, clock, settings, holdings)
+        self.usage = Usage(db, clock, settings, self.kinds, holdings)

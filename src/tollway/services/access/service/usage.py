@@ -2,22 +2,19 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from tollway.contracts import ledger_pb2
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database
-from tollway.kit.errors import NotFound
 from tollway.kit.paging import Page, decode_cursor, make_page
 from tollway.kit.times import SECOND_US
 from tollway.services.access import store
+from tollway.services.access.kinds import ResourceKind
 from tollway.services.access.model import Resource
+from tollway.services.access.service.holdings import Holdings
 from tollway.services.access.settings import AccessSettings
-from tollway.services.access.store.charging import Node
+from tollway.services.access.store.nodes import Node
 from tollway.services.access.store.usage import Filter, Load, Record, Total, day_of
-
-if TYPE_CHECKING:
-    from tollway.contracts.ledger_pb2_grpc import LedgerAsyncStub
+from tollway.services.access.units import Unit
 
 MONTHS = 24
 
@@ -57,12 +54,16 @@ class Usage:
     """Sums, records and what is left."""
 
     def __init__(
-        self, db: Database, clock: Clock, settings: AccessSettings, ledger: "LedgerAsyncStub"
+        self,
+        db: Database,
+        clock: Clock,
+        settings: AccessSettings,
+        kinds: dict[str, ResourceKind],
+        holdings: Holdings,
     ) -> None:
-        self._db = db
-        self._clock = clock
-        self._settings = settings
-        self._ledger = ledger
+        self._db, self._clock, self._settings = db, clock, settings
+        self._holdings = holdings
+        self._byte_kinds = [kind.name for kind in kinds.values() if kind.unit is Unit.BYTE]
 
     async def status(self, user_id: str) -> Status:
         """Return a customer's status. Raises Unavailable when the ledger does not answer."""
@@ -102,17 +103,13 @@ class Usage:
         return make_page(rows, limit, lambda row: [row.flow.started_at_us, row.flow.session_id])
 
     async def nodes(self) -> list[tuple[Node, Load, bool]]:
-        """Return every node, what it carries, and whether it was heard lately."""
+        """Return every node, what it carries, and whether it was in touch lately."""
         async with self._db.snapshot() as tx:
-            nodes = await store.charging.nodes(tx)
-            loads = await store.usage.loads(tx)
+            nodes = await store.nodes.all_nodes(tx)
+            loads = await store.usage.loads(tx, self._byte_kinds)
         since_us = self._clock.now_us() - int(self._settings.node_online_s * SECOND_US)
-        return [(node, loads.get(node.name, Load()), node.seen_us >= since_us) for node in nodes]
+        return [(node, loads.get(node.name, Load()), node.seen_at_us >= since_us) for node in nodes]
 
     async def _allowance(self, user_id: str, asset: str) -> Allowance:
-        ref = ledger_pb2.AccountRef(owner_kind="user", owner_id=user_id, asset=asset, purpose="available")
-        try:
-            account = await self._ledger.GetAccount(ledger_pb2.GetAccountRequest(ref=ref))
-        except NotFound:
-            return Allowance(asset, 0, 0)
+        account = await self._holdings.account(user_id, asset)
         return Allowance(asset, account.balance, account.debits_pending)

@@ -1,6 +1,6 @@
-"""Access's tables and queries, by what they are about: `resources`, `charging`, `changes`, `usage`."""
+"""Access's tables and queries, by what they are about."""
 
-from tollway.services.access.store import changes, charging, resources, usage
+from tollway.services.access.store import changes, credentials, flows, leases, nodes, resources, usage
 from tollway.services.access.store.tables import metadata
 
-__all__ = ["changes", "charging", "metadata", "resources", "usage"]
+__all__ = ["changes", "credentials", "flows", "leases", "metadata", "nodes", "resources", "usage"]

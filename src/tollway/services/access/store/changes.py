@@ -1,4 +1,4 @@
-"""The log of what nodes must hear at once."""
+"""The log of what must reach the nodes at once."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,9 +17,9 @@ POLICY_CHANGED = "policy_changed"
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One entry: flows of what it names must end, or (`policy_changed`) verdicts on it must be asked anew.
+    """One entry: flows of what it names must end, or (`policy_changed`) grants on it must be asked for again.
 
-    `resource_left` is the customer's own disconnecting, `resource_stopped` somebody else's doing.
+    `resource_left`: the customer disconnected; `resource_stopped`: the operator suspended it.
     """
 
     kind: str

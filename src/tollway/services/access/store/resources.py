@@ -1,35 +1,15 @@
-"""Resources, credentials and the customers they belong to."""
+"""Resources and the customers they belong to."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection
+from dataclasses import asdict, replace
 from typing import Any
 
-from sqlalchemy import Row, and_, func, select, update
+from sqlalchemy import Row, func, select, update
 
 from tollway.fabric.db import Tx
-from tollway.services.access.model import Credential, Limits, Resource, State
-from tollway.services.access.store.tables import credential, customer, resource
-
-
-@dataclass(frozen=True, slots=True)
-class Login:
-    """What is known of a username: everything a verdict needs, read in one query."""
-
-    credential_id: str
-    secret_sha256: str
-    resource: Resource
-    user_stopped: bool
-
-
-async def find_login(tx: Tx, username: str) -> Login | None:
-    """Return a live credential by its username, with its resource and the customer's standing."""
-    row = await tx.first(
-        select(resource, credential.c.id.label("crd"), credential.c.secret_sha256, customer.c.stopped)
-        .join(credential, credential.c.resource_id == resource.c.id)
-        .outerjoin(customer, customer.c.user_id == resource.c.user_id)
-        .where(credential.c.username == username, credential.c.revoked_us.is_(None))
-    )
-    return None if row is None else Login(row.crd, row.secret_sha256, _resource(row), bool(row.stopped))
+from tollway.services.access.flow_policy import FlowPolicy, Window
+from tollway.services.access.model import Limits, Resource, State
+from tollway.services.access.store.tables import customer, resource
 
 
 async def is_stopped(tx: Tx, user_id: str) -> bool:
@@ -38,7 +18,7 @@ async def is_stopped(tx: Tx, user_id: str) -> bool:
 
 
 async def set_stopped(tx: Tx, user_id: str, *, stopped: bool) -> bool:
-    """Write down a customer's standing; False when it is what it was."""
+    """Record whether a customer is stopped; False when nothing changes."""
     if await is_stopped(tx, user_id) is stopped:
         return False
     row = {"user_id": user_id, "stopped": stopped, "updated_at_us": tx.now_us}
@@ -56,6 +36,7 @@ async def add(tx: Tx, one: Resource, slot: str) -> bool:
         "asset": one.asset,
         "protocols": list(one.protocols),
         "location": one.location,
+        "tier": one.tier,
         "created_at_us": one.created_at_us,
         **_changeable(one),
     }
@@ -63,7 +44,7 @@ async def add(tx: Tx, one: Resource, slot: str) -> bool:
 
 
 async def save(tx: Tx, one: Resource) -> Resource:
-    """Write a resource's state, label and limits; a deleted one gives its slot free."""
+    """Write a resource's state, label, limits and policy; deleting one frees its slot."""
     one = replace(one, updated_at_us=tx.now_us)
     values = _changeable(one) | ({"slot": one.id} if one.state is State.DELETED else {})
     await tx.run(update(resource).where(resource.c.id == one.id).values(values))
@@ -74,14 +55,14 @@ async def find(tx: Tx, resource_id: str, *, lock: bool = False) -> Resource | No
     """Return a resource, whosever it is, in any state; `lock` keeps others from changing it meanwhile."""
     wanted = select(resource).where(resource.c.id == resource_id)
     row = await tx.first(wanted.with_for_update(key_share=True) if lock else wanted)
-    return None if row is None else _resource(row)
+    return None if row is None else as_resource(row)
 
 
 async def find_in_slot(tx: Tx, user_id: str, slot: str, *, lock: bool = False) -> Resource | None:
     """Return what a customer has in a slot."""
     wanted = select(resource).where(resource.c.user_id == user_id, resource.c.slot == slot)
     row = await tx.first(wanted.with_for_update(key_share=True) if lock else wanted)
-    return None if row is None else _resource(row)
+    return None if row is None else as_resource(row)
 
 
 async def lock(tx: Tx, resource_ids: Collection[str]) -> None:
@@ -100,55 +81,7 @@ async def find_all_of(tx: Tx, user_id: str) -> list[Resource]:
         .where(resource.c.user_id == user_id, resource.c.state != State.DELETED)
         .order_by(resource.c.created_at_us, resource.c.id)
     )
-    return [_resource(row) for row in rows]
-
-
-async def add_credential(tx: Tx, one: Credential, secret_sha256: str) -> None:
-    """Add a credential, with the digest of its secret."""
-    await tx.run(
-        credential.insert().values(
-            id=one.id,
-            resource_id=one.resource_id,
-            username=one.username,
-            secret_sha256=secret_sha256,
-            label=one.label,
-            by_connect=one.by_connect,
-            created_at_us=one.created_at_us,
-        )
-    )
-
-
-async def credentials_of(tx: Tx, resource_ids: Sequence[str]) -> dict[str, list[Credential]]:
-    """Return the live credentials of resources, oldest first."""
-    rows = await tx.all(
-        select(credential)
-        .where(and_(credential.c.resource_id.in_(resource_ids), credential.c.revoked_us.is_(None)))
-        .order_by(credential.c.created_at_us, credential.c.id)
-    )
-    found: dict[str, list[Credential]] = {resource_id: [] for resource_id in resource_ids}
-    for row in rows:
-        found[row.resource_id].append(
-            Credential(row.id, row.resource_id, row.username, row.label, row.by_connect, row.created_at_us)
-        )
-    return found
-
-
-async def has_credential(tx: Tx, resource_id: str, credential_id: str) -> bool:
-    """Tell whether a resource has this credential, live or revoked."""
-    here = (credential.c.id == credential_id) & (credential.c.resource_id == resource_id)
-    return await tx.first(select(credential.c.id).where(here)) is not None
-
-
-async def revoke(tx: Tx, resource_id: str, credential_ids: Sequence[str]) -> list[str]:
-    """Revoke live credentials of a resource; return the ids of those that were live."""
-    rows = await tx.all(
-        update(credential)
-        .where(credential.c.resource_id == resource_id, credential.c.id.in_(credential_ids))
-        .where(credential.c.revoked_us.is_(None))
-        .values(revoked_us=tx.now_us)
-        .returning(credential.c.id)
-    )
-    return [row.id for row in rows]
+    return [as_resource(row) for row in rows]
 
 
 async def count_all_of(tx: Tx, user_id: str) -> int:
@@ -163,11 +96,14 @@ def _changeable(one: Resource) -> dict[str, Any]:
         "label": one.label,
         "max_flows": one.limits.max_flows,
         "rate_limit_bytes_s": one.limits.rate_limit_bytes_s,
+        "policy": asdict(one.policy),
         "updated_at_us": one.updated_at_us,
     }
 
 
-def _resource(row: Row[Any]) -> Resource:
+def as_resource(row: Row[Any]) -> Resource:
+    """Read a resource from its row."""
+    policy = dict(row.policy)
     return Resource(
         id=row.id,
         user_id=row.user_id,
@@ -175,9 +111,16 @@ def _resource(row: Row[Any]) -> Resource:
         asset=row.asset,
         protocols=tuple(row.protocols),
         location=row.location,
+        tier=row.tier,
         state=State(row.state),
         label=row.label,
         limits=Limits(row.max_flows, row.rate_limit_bytes_s),
+        policy=FlowPolicy(
+            tuple(policy["blocked_domains"]),
+            tuple(policy["blocked_ports"]),
+            policy["time_zone"],
+            tuple(Window(**one) for one in policy["windows"]),
+        ),
         created_at_us=row.created_at_us,
         updated_at_us=row.updated_at_us,
     )

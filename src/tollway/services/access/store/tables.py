@@ -1,13 +1,13 @@
 """The tables of access.
 
 resource      what a customer may use, and what pays for it
-credential    usernames of a resource, with the digests of their secrets
+credential    how clients of a resource prove who they are: what is found by, digests of secrets, public keys
 customer      customers whose account the operator has stopped, or let go on again
-node          edge processes: how to reach them, their present boot, when they were last heard
+node          edge processes: how to reach them, their present boot, when they were last in touch
 lease         slices of customers' holdings: which node holds them, until when, how much is left of each
 flow          one row per flow, its counters cumulative; the record a bill can be recomputed from
 usage_day     sums of the flows' counters by customer, day, asset and protocol
-change        what nodes must hear at once, numbered without gaps
+change        what must reach the nodes at once, numbered without gaps
 change_head   the number of the last change; its row lock makes the numbers appear in order of commit
 """
 
@@ -38,10 +38,12 @@ resource = Table(
     Column("asset", Text, nullable=False),
     Column("protocols", Json, nullable=False),
     Column("location", Text, nullable=False),
+    Column("tier", Text, nullable=False),
     Column("state", Text, nullable=False),
     Column("label", Text, nullable=False),
     Column("max_flows", Int64, nullable=False),
     Column("rate_limit_bytes_s", Int64, nullable=False),
+    Column("policy", Json, nullable=False),
     Column("created_at_us", Int64, nullable=False),
     Column("updated_at_us", Int64, nullable=False),
     UniqueConstraint("user_id", "slot"),
@@ -55,13 +57,24 @@ credential = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("resource_id", Text, ForeignKey("resource.id"), nullable=False),
-    Column("username", Text, nullable=False, unique=True),
+    Column("kind", Text, nullable=False),
+    Column("identifier", Text, nullable=False),
     Column("secret_sha256", Text, nullable=False),
+    Column("public_key", Text, nullable=False),
     Column("label", Text, nullable=False),
     Column("by_connect", Flag, nullable=False),
     Column("created_at_us", Int64, nullable=False),
-    Column("revoked_us", Int64, nullable=True),
+    Column("revoked_at_us", Int64, nullable=True),
     Index("ix_credential_resource_id", "resource_id"),
+    Index(
+        "uq_credential_live",
+        "kind",
+        "identifier",
+        "public_key",
+        unique=True,
+        sqlite_where=text("revoked_at_us IS NULL"),
+        postgresql_where=text("revoked_at_us IS NULL"),
+    ),
     sqlite_strict=True,
 )
 
@@ -80,8 +93,8 @@ node = Table(
     Column("name", Text, primary_key=True),
     Column("boot_id", Text, nullable=False),
     Column("endpoints", Json, nullable=False),
-    Column("opened_us", Int64, nullable=False),
-    Column("seen_us", Int64, nullable=False),
+    Column("opened_at_us", Int64, nullable=False),
+    Column("seen_at_us", Int64, nullable=False),
     sqlite_strict=True,
 )
 
@@ -99,8 +112,8 @@ lease = Table(
     Column("granted", Int64, nullable=False),
     Column("left_units", Int64, nullable=False),
     Column("remaining", Int64, nullable=False),
-    Column("asked_us", Int64, nullable=False),
-    Column("expires_us", Int64, nullable=False),
+    Column("asked_at_us", Int64, nullable=False),
+    Column("expires_at_us", Int64, nullable=False),
     Index(
         "ix_lease_live",
         "resource_id",
@@ -108,7 +121,7 @@ lease = Table(
         sqlite_where=text("NOT ended"),
         postgresql_where=text("NOT ended"),
     ),
-    Index("ix_lease_expires", "expires_us"),
+    Index("ix_lease_expires", "expires_at_us"),
     sqlite_strict=True,
 )
 
@@ -133,7 +146,7 @@ flow = Table(
     Column("sequence", Int64, nullable=False),
     Column("stopped", Flag, nullable=False),
     Column("terminate_cause", Text, nullable=False),
-    Column("updated_us", Int64, nullable=False),
+    Column("updated_at_us", Int64, nullable=False),
     CheckConstraint("input_octets >= 0 AND output_octets >= 0", name="octets"),
     Index("ix_flow_user", "user_id", "started_at_us", "session_id"),
     Index(

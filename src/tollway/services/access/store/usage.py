@@ -1,20 +1,20 @@
 """Totals by day, and the flows as a customer reads them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, Text, func, literal_column, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, Text, case, func, literal_column, select, tuple_
 
 from tollway.fabric.db import Tx
 from tollway.kit.times import to_rfc3339
 from tollway.services.access.model import Flow
-from tollway.services.access.store.charging import as_flow
-from tollway.services.access.store.tables import flow, lease, usage_day
+from tollway.services.access.store.flows import as_flow
+from tollway.services.access.store.tables import flow, lease, resource, usage_day
 
 
 @dataclass(frozen=True, slots=True)
-class Growth:
+class UsageDelta:
     """By how much one flow's counters went up; `flows` is 1 when it was not known before."""
 
     user_id: str
@@ -43,8 +43,9 @@ class Record:
 
     flow: Flow
     asset: str
+    kind: str
     node: str
-    updated_us: int
+    updated_at_us: int
 
 
 _SUMS = ("input_octets", "output_octets", "requests", "flows")
@@ -55,10 +56,10 @@ def day_of(at_us: int) -> str:
     return to_rfc3339(at_us)[:10]
 
 
-async def count(tx: Tx, growth: Sequence[Growth]) -> None:
+async def count(tx: Tx, deltas: Sequence[UsageDelta]) -> None:
     """Add to today's totals, in one statement."""
     sums: dict[tuple[str, str, str], list[int]] = {}
-    for one in growth:
+    for one in deltas:
         into = sums.setdefault((one.user_id, one.asset, one.protocol), [0, 0, 0, 0])
         for place, name in enumerate(_SUMS):
             into[place] += getattr(one, name)
@@ -114,25 +115,28 @@ async def open_flows(tx: Tx, user_id: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What a node carries: flows that are open, leases that are live and what they still hold."""
+    """What a node carries: flows that are open, leases that are live and what they still hold in bytes."""
 
     flows: int = 0
     leases: int = 0
-    held: int = 0
+    remaining: int = 0
 
 
-async def loads(tx: Tx) -> dict[str, Load]:
-    """Return what nodes carry, by name."""
+async def loads(tx: Tx, byte_kinds: Collection[str]) -> dict[str, Load]:
+    """Return what nodes carry, by name; what leases hold is summed over resources of these kinds."""
     count = func.count()
     flows = await tx.all(select(flow.c.node, count.label("n")).where(~flow.c.stopped).group_by(flow.c.node))
-    held = func.sum(lease.c.remaining).label("held")
+    in_bytes = case((resource.c.kind.in_(byte_kinds), lease.c.remaining), else_=0)
     leases = await tx.all(
-        select(lease.c.node, count.label("n"), held).where(~lease.c.ended).group_by(lease.c.node)
+        select(lease.c.node, count.label("n"), func.sum(in_bytes).label("remaining"))
+        .join(resource, resource.c.id == lease.c.resource_id)
+        .where(~lease.c.ended)
+        .group_by(lease.c.node)
     )
     found = {row.node: Load(flows=row.n) for row in flows}
     for row in leases:
-        flows_there = found[row.node].flows if row.node in found else 0
-        found[row.node] = Load(flows_there, row.n, int(row.held))
+        known = found.get(row.node, Load())
+        found[row.node] = Load(known.flows, row.n, int(row.remaining))
     return found
 
 
@@ -151,7 +155,8 @@ async def records(
 ) -> list[Record]:
     """Return a customer's flows by when they started, from after a position on; at most `limit`."""
     position = tuple_(flow.c.started_at_us, flow.c.session_id)
-    wanted = _filtered(select(flow).where(flow.c.user_id == user_id), only).limit(limit)
+    everything = select(flow, resource.c.kind).join(resource, resource.c.id == flow.c.resource_id)
+    wanted = _filtered(everything.where(flow.c.user_id == user_id), only).limit(limit)
     if newest_first:
         wanted = wanted.order_by(flow.c.started_at_us.desc(), flow.c.session_id.desc())
     else:
@@ -159,7 +164,7 @@ async def records(
     if after is not None:
         wanted = wanted.where(position < after if newest_first else position > after)
     rows = await tx.all(wanted)
-    return [Record(as_flow(row), row.asset, row.node, row.updated_us) for row in rows]
+    return [Record(as_flow(row), row.asset, row.kind, row.node, row.updated_at_us) for row in rows]
 
 
 def _filtered(wanted: Select[Any], only: Filter) -> Select[Any]:

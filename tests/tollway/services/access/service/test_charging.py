@@ -16,8 +16,10 @@ from tests.kit.metering import HTTP_ONLY, STANDARD, USER, Hesitation, Stage, rep
 from tollway.contracts.errors import BadCredentials, NoAllowance, ResourceInactive, UnknownNode
 from tollway.kit.errors import Invalid, NotFound, Unavailable
 from tollway.kit.ids import new_id
+from tollway.services.access.credentials import Presented
 from tollway.services.access.model import Flow
-from tollway.services.access.service.resources import Wish
+from tollway.services.access.service import reports
+from tollway.services.access.service.resources import ConnectRequest
 from tollway.services.access.store.tables import flow as flow_table
 from tollway.services.access.store.tables import lease as lease_table
 
@@ -34,7 +36,7 @@ async def flows(here: Stage) -> dict[str, tuple[int, bool, str]]:
 
 
 async def send(here: Stage, lease_id: str, *records: Flow, release: bool = False, node: str = "edge-1"):
-    return await here.access.charging.report(node, lease_id, records, release=release)
+    return await here.access.reports.report(node, lease_id, records, release=release)
 
 
 @contextmanager
@@ -60,37 +62,48 @@ def statements(here: Stage) -> Iterator[list[str]]:
 
 async def test_a_good_credential_is_told_what_it_may_do(here: Stage) -> None:
     issued = await here.customer(MB)
-    grant = await here.access.charging.authenticate(issued.credential.username, issued.secret, "connect")
-    assert (grant.user_id, grant.resource_id, grant.asset) == (USER, issued.resource.id, STANDARD)
+    grant = await here.access.authentication.authenticate(
+        "password", Presented(issued.credential.identifier, issued.secret), "connect"
+    )
+    assert (grant.resource, grant.unit) == (issued.resource, "byte")
+    assert (grant.resource.user_id, grant.resource.asset) == (USER, STANDARD)
     assert grant.cache_until_us == here.clock.now_us() + 10_000_000
 
 
 async def test_a_wrong_secret_and_an_unknown_name_are_refused_alike(here: Stage) -> None:
     issued = await here.customer(MB)
-    for username, secret in ((issued.credential.username, "wrong"), ("nobody", issued.secret), ("", "")):
+    for username, secret in ((issued.credential.identifier, "wrong"), ("nobody", issued.secret), ("", "")):
         with pytest.raises(BadCredentials):
-            await here.access.charging.authenticate(username, secret, "http")
+            await here.access.authentication.authenticate("password", Presented(username, secret), "http")
 
 
 async def test_a_revoked_credential_is_a_bad_one(here: Stage) -> None:
     issued = await here.customer(MB)
-    await here.access.resources.revoke(USER, issued.resource.id, issued.credential.id)
+    await here.access.credentials.revoke(USER, issued.resource.id, issued.credential.id)
     with pytest.raises(BadCredentials):
-        await here.access.charging.authenticate(issued.credential.username, issued.secret, "http")
+        await here.access.authentication.authenticate(
+            "password", Presented(issued.credential.identifier, issued.secret), "http"
+        )
 
 
 async def test_a_resting_access_refuses(here: Stage) -> None:
     issued = await here.customer(MB)
     await here.access.resources.deactivate(USER, issued.resource.id)
     with pytest.raises(ResourceInactive):
-        await here.access.charging.authenticate(issued.credential.username, issued.secret, "http")
+        await here.access.authentication.authenticate(
+            "password", Presented(issued.credential.identifier, issued.secret), "http"
+        )
 
 
 async def test_a_protocol_that_was_not_sold_is_refused(here: Stage) -> None:
     issued = await here.customer(MB, asset=HTTP_ONLY)
-    await here.access.charging.authenticate(issued.credential.username, issued.secret, "http")
+    await here.access.authentication.authenticate(
+        "password", Presented(issued.credential.identifier, issued.secret), "http"
+    )
     with pytest.raises(ResourceInactive, match="socks5"):
-        await here.access.charging.authenticate(issued.credential.username, issued.secret, "socks5")
+        await here.access.authentication.authenticate(
+            "password", Presented(issued.credential.identifier, issued.secret), "socks5"
+        )
 
 
 async def test_who_never_bought_and_who_used_all_has_no_allowance(here: Stage) -> None:
@@ -100,20 +113,26 @@ async def test_who_never_bought_and_who_used_all_has_no_allowance(here: Stage) -
         if balance is not None:
             here.ledger.give(USER, STANDARD, balance)
         with pytest.raises(NoAllowance):
-            await here.access.charging.authenticate(issued.credential.username, issued.secret, "http")
+            await here.access.authentication.authenticate(
+                "password", Presented(issued.credential.identifier, issued.secret), "http"
+            )
 
 
 async def test_what_a_node_has_reserved_still_counts_as_held(here: Stage) -> None:
     issued = await here.customer(1000)
     assert (await here.lease(issued.resource.id, MB))[1] == 1000
-    await here.access.charging.authenticate(issued.credential.username, issued.secret, "http")
+    await here.access.authentication.authenticate(
+        "password", Presented(issued.credential.identifier, issued.secret), "http"
+    )
 
 
 async def test_a_verdict_costs_one_query_and_one_question(simple: Stage) -> None:
     issued = await simple.customer(MB)
     simple.ledger.calls.clear()
     with statements(simple) as seen:
-        await simple.access.charging.authenticate(issued.credential.username, issued.secret, "http")
+        await simple.access.authentication.authenticate(
+            "password", Presented(issued.credential.identifier, issued.secret), "http"
+        )
     assert [one.split()[0] for one in seen] == ["SELECT"]
     assert simple.ledger.calls == ["GetAccount"]
 
@@ -139,7 +158,7 @@ async def test_asking_again_gets_the_same_answer_and_reserves_once(here: Stage) 
     issued = await here.customer(8 * MB)
     lease_id = new_id("hld")
     answers = [
-        await here.access.charging.lease("edge-1", issued.resource.id, lease_id, want)
+        await here.access.leases.lease("edge-1", issued.resource.id, lease_id, want)
         for want in (500_000, 500_000, 900_000)
     ]
     assert [one.units for one in answers] == [500_000] * 3
@@ -150,7 +169,7 @@ async def test_asking_again_gets_the_same_answer_and_reserves_once(here: Stage) 
 async def test_asking_many_times_at_once_reserves_once(here: Stage) -> None:
     issued = await here.customer(8 * MB)
     lease_id = new_id("hld")
-    asked = (here.access.charging.lease("edge-1", issued.resource.id, lease_id, 700_000) for _ in range(8))
+    asked = (here.access.leases.lease("edge-1", issued.resource.id, lease_id, 700_000) for _ in range(8))
     assert {one.units for one in await asyncio.gather(*asked)} == {700_000}
     assert here.ledger.reserved((USER, STANDARD)) == 700_000
 
@@ -161,8 +180,8 @@ async def test_a_lease_whose_answer_was_lost_is_asked_for_again(here: Stage, los
     lease_id = new_id("hld")
     here.faults.add("ledger.Reserve", lost=lost)
     with pytest.raises(Unavailable):
-        await here.access.charging.lease("edge-1", issued.resource.id, lease_id, 500_000)
-    granted = await here.another().charging.lease("edge-1", issued.resource.id, lease_id, 500_000)
+        await here.access.leases.lease("edge-1", issued.resource.id, lease_id, 500_000)
+    granted = await here.another().leases.lease("edge-1", issued.resource.id, lease_id, 500_000)
     assert granted.units == 500_000
     assert here.ledger.reserved((USER, STANDARD)) == 500_000
 
@@ -172,7 +191,7 @@ async def test_a_lease_that_is_given_back_while_it_is_asked_for_leaves_no_hold(h
     issued = await here.customer(8 * MB)
     lease_id, hesitation = new_id("hld"), Hesitation()
     here.ledger.hesitation = hesitation
-    asking = asyncio.ensure_future(here.access.charging.lease("edge-1", issued.resource.id, lease_id, MB))
+    asking = asyncio.ensure_future(here.access.leases.lease("edge-1", issued.resource.id, lease_id, MB))
     await hesitation.reached.wait()
     await here.node(boot="boot-2")
     await send(here, lease_id, release=True)
@@ -183,7 +202,7 @@ async def test_a_lease_that_is_given_back_while_it_is_asked_for_leaves_no_hold(h
 
 async def test_a_stopped_access_is_granted_nothing(here: Stage) -> None:
     issued = await here.customer(MB)
-    await here.access.resources.stop(issued.resource.id, "abuse")
+    await here.access.suspensions.stop(issued.resource.id, "abuse")
     assert (await here.lease(issued.resource.id, MB))[1] == 0
     assert "Reserve" not in here.ledger.calls
 
@@ -191,20 +210,19 @@ async def test_a_stopped_access_is_granted_nothing(here: Stage) -> None:
 async def test_nonsense_is_refused(here: Stage) -> None:
     issued = await here.customer(MB)
     lease_id, _ = await here.lease(issued.resource.id, 1000)
-    charging = here.access.charging
     with pytest.raises(Invalid):
-        await charging.lease("edge-1", issued.resource.id, new_id("hld"), 0)
+        await here.access.leases.lease("edge-1", issued.resource.id, new_id("hld"), 0)
     with pytest.raises(Invalid):
-        await charging.lease("edge-1", issued.resource.id, "mine", 1)
+        await here.access.leases.lease("edge-1", issued.resource.id, "mine", 1)
     with pytest.raises(NotFound):
-        await charging.lease("edge-1", "res_none", new_id("hld"), 1)
+        await here.access.leases.lease("edge-1", "res_none", new_id("hld"), 1)
     with pytest.raises(UnknownNode):
-        await charging.lease("edge-9", issued.resource.id, new_id("hld"), 1)
+        await here.access.leases.lease("edge-9", issued.resource.id, new_id("hld"), 1)
     await here.node("edge-2")
     with pytest.raises(Invalid, match="another node"):
-        await charging.lease("edge-2", issued.resource.id, lease_id, 1000)
+        await here.access.leases.lease("edge-2", issued.resource.id, lease_id, 1000)
     with pytest.raises(Invalid):
-        await charging.open_node("", "boot", [])
+        await here.access.nodes.open("", "boot", [])
 
 
 async def test_two_nodes_racing_for_the_last_bytes_get_what_there_is_and_no_more(here: Stage) -> None:
@@ -276,7 +294,7 @@ async def test_a_report_that_failed_is_sent_again_and_counts_once(here: Stage, l
     with pytest.raises(Unavailable):
         await send(here, lease_id, record, release=True)
     assert await here.events("SESSION_ACCOUNTED") == []
-    await here.another().charging.report("edge-1", lease_id, [record], release=True)
+    await here.another().reports.report("edge-1", lease_id, [record], release=True)
     assert here.ledger.consumed == 700
     assert await flows(here) == {"flw_1": (700, True, "User-Request")}
     assert len(await here.events("SESSION_ACCOUNTED")) == 1
@@ -292,7 +310,7 @@ async def test_a_crash_between_ledger_and_store_heals_by_the_next_report(
         raise RuntimeError("power cut")
 
     with monkeypatch.context() as cut:
-        cut.setattr(here.access.charging, "_keep", dies)
+        cut.setattr(reports, "_keep", dies)
         with pytest.raises(RuntimeError):
             await send(here, lease_id, report(issued.resource.id, "flw_1", 700, 1))
     assert here.ledger.consumed == 700
@@ -308,7 +326,7 @@ async def test_two_replicas_handling_the_same_reports_at_once_count_them_once(he
     lease_id, _ = await here.lease(issued.resource.id, MB)
     services = [here.access, here.another()]
     sent = [
-        service.charging.report(
+        service.reports.report(
             "edge-1",
             lease_id,
             [report(issued.resource.id, f"flw_{n}", 100 * step, step, stopped=step == 5) for n in range(4)],
@@ -385,11 +403,11 @@ async def test_a_vanished_nodes_flows_are_closed_and_its_lease_returns(here: Sta
     lease_id, _ = await here.lease(issued.resource.id, MB)
     await send(here, lease_id, report(issued.resource.id, "flw_1", 5000, 1))
     here.clock.advance(900)
-    await here.access.charging.sweep()
+    await here.access.cleanup.close_abandoned()
     assert (await flows(here))["flw_1"] == (5000, False, "")
     here.clock.advance(131)
     for _ in range(2):
-        await here.access.charging.sweep()
+        await here.access.cleanup.close_abandoned()
     assert (await flows(here))["flw_1"] == (5000, True, "Lost-Carrier")
     assert here.ledger.reserved((USER, STANDARD)) == 0
     assert here.ledger.balances[USER, STANDARD] == 8 * MB - 5000
@@ -402,7 +420,7 @@ async def test_a_node_that_was_given_up_and_returns_is_still_charged_in_full(her
     lease_id, _ = await here.lease(issued.resource.id, MB)
     await send(here, lease_id, report(issued.resource.id, "flw_1", 5000, 1))
     here.clock.advance(2000)
-    await here.access.charging.sweep()
+    await here.access.cleanup.close_abandoned()
     await here.node(boot="boot-2")
     found = report(issued.resource.id, "flw_1", 7000, 2, stopped=True, terminate_cause="NAS-Reboot")
     await send(here, lease_id, found, release=True)
@@ -410,7 +428,7 @@ async def test_a_node_that_was_given_up_and_returns_is_still_charged_in_full(her
     assert here.ledger.balances[USER, STANDARD] == 8 * MB - 7000
     assert len(await here.events("SESSION_ACCOUNTED")) == 1
     assert (await here.lease(issued.resource.id, 1000))[1] == 1000
-    asked_again = await here.access.charging.lease("edge-1", issued.resource.id, lease_id, MB)
+    asked_again = await here.access.leases.lease("edge-1", issued.resource.id, lease_id, MB)
     assert asked_again.units == 0
 
 
@@ -422,7 +440,7 @@ async def test_a_restarted_node_reports_its_book_on_the_old_lease(here: Stage) -
     found = report(issued.resource.id, "flw_1", 6000, 2, stopped=True, terminate_cause="NAS-Reboot")
     await send(here, lease_id, found, release=True)
     here.clock.advance(121)
-    await here.access.charging.sweep()
+    await here.access.cleanup.close_abandoned()
     assert (await flows(here))["flw_1"] == (6000, True, "NAS-Reboot")
     assert here.ledger.balances[USER, STANDARD] == 8 * MB - 6000
 
@@ -435,7 +453,7 @@ async def test_a_restarted_node_that_lost_its_book_leaves_nothing_hanging(here: 
     new, _ = await here.lease(issued.resource.id, 1000)
     await send(here, new, report(issued.resource.id, "flw_2", 10, 1))
     here.clock.advance(121)
-    await here.access.charging.sweep()
+    await here.access.cleanup.close_abandoned()
     assert await flows(here) == {"flw_1": (5000, True, "NAS-Reboot"), "flw_2": (10, False, "")}
     assert here.ledger.reserved((USER, STANDARD)) == 990
 
@@ -446,7 +464,7 @@ async def test_opening_again_under_the_same_boot_changes_nothing(here: Stage) ->
     await send(here, lease_id, report(issued.resource.id, "flw_1", 5000, 1))
     here.clock.advance(121)
     await here.node()
-    await here.access.charging.sweep()
+    await here.access.cleanup.close_abandoned()
     assert (await flows(here))["flw_1"] == (5000, False, "")
 
 
@@ -457,7 +475,7 @@ async def test_a_node_that_announces_itself_again_and_again_does_not_prolong_the
     for _ in range(2):
         await here.node(boot="boot-2")
         here.clock.advance(61)
-    await here.access.charging.sweep()
+    await here.access.cleanup.close_abandoned()
     assert (await flows(here))["flw_1"] == (5000, True, "NAS-Reboot")
 
 
@@ -468,7 +486,7 @@ async def test_reports_keep_leases_alive_also_empty_ones(here: Stage) -> None:
     for _ in range(10):
         here.clock.advance(600)
         assert (await send(here, busy)).remaining == granted
-        await here.access.charging.sweep()
+        await here.access.cleanup.close_abandoned()
     async with here.db.snapshot() as tx:
         live = {row.id for row in await tx.all(select(lease_table).where(~lease_table.c.ended))}
     assert live == {quiet, busy}
@@ -480,7 +498,7 @@ async def test_a_lease_that_nobody_remembers_returns_although_its_node_lives(her
     here.clock.advance(1000)
     await here.node()
     here.clock.advance(250)
-    await here.access.charging.sweep()
+    await here.access.cleanup.close_abandoned()
     assert here.ledger.reserved((USER, STANDARD)) == 0
 
 
@@ -490,7 +508,7 @@ async def test_a_lease_that_was_never_answered_is_swept_without_a_hold(here: Sta
     with pytest.raises(Unavailable):
         await here.lease(issued.resource.id, MB)
     here.clock.advance(2000)
-    await here.access.charging.sweep()
+    await here.access.cleanup.close_abandoned()
     async with here.db.snapshot() as tx:
         assert await tx.scalar(select(lease_table.c.ended)) is True
 
@@ -502,10 +520,10 @@ async def test_nobody_is_given_up_right_after_a_start_of_the_service(here: Stage
     await send(here, lease_id, report(issued.resource.id, "flw_1", 5000, 1))
     here.clock.advance(3600)
     restarted = here.another()
-    await restarted.charging.sweep()
+    await restarted.cleanup.close_abandoned()
     assert (await flows(here))["flw_1"] == (5000, False, "")
     here.clock.advance(121)
-    await restarted.charging.sweep()
+    await restarted.cleanup.close_abandoned()
     assert (await flows(here))["flw_1"] == (5000, True, "Lost-Carrier")
 
 
@@ -518,8 +536,8 @@ async def test_a_node_that_returns_after_its_lease_was_forgotten_is_still_charge
     lease_id, _ = await here.lease(issued.resource.id, MB)
     await send(here, lease_id, report(issued.resource.id, "flw_1", 5000, 1))
     here.clock.advance(3 * 24 * 3600)
-    await here.access.charging.sweep()
-    await here.access.charging.forget()
+    await here.access.cleanup.close_abandoned()
+    await here.access.cleanup.delete_ended()
     async with here.db.snapshot() as tx:
         assert await tx.all(select(lease_table)) == []
     here.ledger.balances[USER, STANDARD] = left
@@ -553,7 +571,7 @@ async def test_use_on_a_lease_that_was_never_answered_is_settled(here: Stage) ->
     issued = await here.customer(MB)
     here.faults.add("ledger.Reserve")
     with pytest.raises(Unavailable):
-        await here.access.charging.lease("edge-1", issued.resource.id, "hld_1", 1000)
+        await here.access.leases.lease("edge-1", issued.resource.id, "hld_1", 1000)
     here.faults.add("ledger.RecordUse")
     with pytest.raises(Unavailable):
         await send(here, "hld_1", report(issued.resource.id, "flw_1", 10, 1))
@@ -573,11 +591,11 @@ async def test_a_lease_lives_for_as_long_as_its_node_was_told(here: Stage, heard
     elif heard == "lease":
         await here.lease(issued.resource.id, 1000)
     else:
-        await here.access.charging.lease("edge-1", issued.resource.id, lease_id, MB)
+        await here.access.leases.lease("edge-1", issued.resource.id, lease_id, MB)
     here.clock.advance(899)
     await here.node()
     here.clock.advance(120)
-    await here.access.charging.sweep()
+    await here.access.cleanup.close_abandoned()
     async with here.db.snapshot() as tx:
         live = {row.id for row in await tx.all(select(lease_table).where(~lease_table.c.ended))}
     assert lease_id in live
@@ -587,20 +605,20 @@ async def test_a_lease_says_who_stopped_the_access(here: Stage) -> None:
     issued = await here.customer(MB)
 
     async def stopped() -> str:
-        granted = await here.access.charging.lease("edge-1", issued.resource.id, new_id("hld"), 1000)
+        granted = await here.access.leases.lease("edge-1", issued.resource.id, new_id("hld"), 1000)
         assert granted.units == 0
         return granted.stopped
 
     await here.access.resources.disconnect(USER)
     assert await stopped() == "resource_left"
-    await here.access.resources.stop(issued.resource.id, "abuse")
+    await here.access.suspensions.stop(issued.resource.id, "abuse")
     assert await stopped() == "resource_stopped"
-    await here.access.resources.resume(issued.resource.id, "")
+    await here.access.suspensions.resume(issued.resource.id, "")
     async with here.db.transaction() as tx:
-        await here.access.resources.customer_changed(tx, USER, stopped=True, reason="fraud")
+        await here.access.suspensions.customer_changed(tx, USER, stopped=True, reason="fraud")
     assert await stopped() == "user_suspended"
     async with here.db.transaction() as tx:
-        await here.access.resources.customer_changed(tx, USER, stopped=False, reason="")
+        await here.access.suspensions.customer_changed(tx, USER, stopped=False, reason="")
     here.ledger.balances[USER, STANDARD] = 0
     assert await stopped() == ""
 
@@ -611,14 +629,14 @@ async def test_ended_leases_are_forgotten_after_days(here: Stage) -> None:
     await send(here, lease_id, release=True)
     kept, _ = await here.lease(issued.resource.id, MB)
     here.clock.advance(3 * 24 * 3600)
-    await here.access.charging.forget()
+    await here.access.cleanup.delete_ended()
     async with here.db.snapshot() as tx:
         assert [row.id for row in await tx.all(select(lease_table))] == [kept]
 
 
 async def test_connecting_is_charged_to_the_asset_that_was_chosen(here: Stage) -> None:
     await here.node()
-    issued, _ = await here.access.resources.connect(USER, Wish(asset=HTTP_ONLY))
+    issued, _ = await here.access.resources.connect(USER, ConnectRequest(asset=HTTP_ONLY))
     here.ledger.give(USER, HTTP_ONLY, 5000)
     lease_id, _ = await here.lease(issued.resource.id, 5000)
     await send(here, lease_id, report(issued.resource.id, "flw_1", 5000, 1), release=True)

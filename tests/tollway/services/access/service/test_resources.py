@@ -8,8 +8,10 @@ from sqlalchemy import select
 from tests.kit.metering import ENDPOINTS, HTTP_ONLY, STANDARD, USER, Stage
 from tollway.contracts.errors import AccountSuspended, BadCredentials, ResourceInactive, UnknownAsset
 from tollway.kit.errors import Conflict, Invalid, NotFound, Unavailable
+from tollway.services.access.credentials import Presented
 from tollway.services.access.model import Limits, State
-from tollway.services.access.service.resources import Issued, Wish
+from tollway.services.access.service.credentials import CredentialRequest, Issued
+from tollway.services.access.service.resources import ConnectRequest, ResourceRequest
 from tollway.services.access.store.tables import change as change_table
 from tollway.services.access.store.tables import credential as credential_table
 
@@ -24,7 +26,9 @@ async def works(here: Stage, issued: Issued) -> bool:
     """Whether a credential is let in (with an allowance)."""
     here.ledger.give(issued.resource.user_id, issued.resource.asset, 1)
     try:
-        await here.access.charging.authenticate(issued.credential.username, issued.secret, "http")
+        await here.access.authentication.authenticate(
+            "password", Presented(issued.credential.identifier, issued.secret), "http"
+        )
     except (BadCredentials, ResourceInactive):
         return False
     return True
@@ -35,7 +39,7 @@ async def works(here: Stage, issued: Issued) -> bool:
 
 async def test_the_first_connect_makes_everything(here: Stage) -> None:
     await here.node()
-    issued, endpoints = await here.access.resources.connect(USER, Wish(label="laptop"))
+    issued, endpoints = await here.access.resources.connect(USER, ConnectRequest(label="laptop"))
     assert (issued.resource.state, issued.resource.asset) == (State.ACTIVE, STANDARD)
     assert endpoints == ENDPOINTS
     assert await works(here, issued)
@@ -55,7 +59,7 @@ async def test_the_secret_is_kept_nowhere(here: Stage) -> None:
 
 async def test_connecting_again_keeps_the_access_and_adds_a_credential(here: Stage) -> None:
     first = await here.customer(1)
-    second, _ = await here.access.resources.connect(USER, Wish())
+    second, _ = await here.access.resources.connect(USER, ConnectRequest())
     assert second.resource.id == first.resource.id
     assert await works(here, first)
     assert await works(here, second)
@@ -64,9 +68,9 @@ async def test_connecting_again_keeps_the_access_and_adds_a_credential(here: Sta
 
 async def test_ten_first_connects_at_once_make_one_access(here: Stage) -> None:
     await here.node()
-    made = await asyncio.gather(*(here.access.resources.connect(USER, Wish()) for _ in range(10)))
+    made = await asyncio.gather(*(here.access.resources.connect(USER, ConnectRequest()) for _ in range(10)))
     assert len({issued.resource.id for issued, _ in made}) == 1
-    assert len({issued.credential.username for issued, _ in made}) == 10
+    assert len({issued.credential.identifier for issued, _ in made}) == 10
     assert len(await here.events("RESOURCE_PROVISIONED")) == 1
 
 
@@ -75,7 +79,7 @@ async def test_connecting_wakes_what_rests(here: Stage) -> None:
     (stopped,) = await here.access.resources.disconnect(USER)
     assert stopped.state is State.INACTIVE
     assert not await works(here, issued)
-    await here.access.resources.connect(USER, Wish())
+    await here.access.resources.connect(USER, ConnectRequest())
     assert await works(here, issued)
     states = [one.state for one in await here.events("RESOURCE_STATE_CHANGED")]
     assert states == ["inactive", "active"]
@@ -83,60 +87,64 @@ async def test_connecting_wakes_what_rests(here: Stage) -> None:
 
 async def test_connecting_does_not_lift_the_operators_stop(here: Stage) -> None:
     issued = await here.customer(1)
-    await here.access.resources.stop(issued.resource.id, "abuse")
+    await here.access.suspensions.stop(issued.resource.id, "abuse")
     with pytest.raises(Conflict, match="operator"):
-        await here.access.resources.connect(USER, Wish())
+        await here.access.resources.connect(USER, ConnectRequest())
 
 
 async def test_connecting_often_replaces_the_oldest_credential_that_connecting_made(simple: Stage) -> None:
     first = await simple.customer(1)
-    by_hand = await simple.access.resources.issue(USER, first.resource.id, "server")
+    by_hand = await simple.access.credentials.issue(
+        USER, first.resource.id, CredentialRequest(label="server")
+    )
     for _ in range(19):
-        last, _ = await simple.access.resources.connect(USER, Wish())
+        last, _ = await simple.access.resources.connect(USER, ConnectRequest())
     assert not await works(simple, first)
     assert await works(simple, by_hand)
     assert await works(simple, last)
     _, credentials = await simple.access.resources.get(USER, first.resource.id)
     assert len(credentials) == 20
     with pytest.raises(Conflict, match="revoke one"):
-        await simple.access.resources.issue(USER, first.resource.id, "")
+        await simple.access.credentials.issue(USER, first.resource.id, CredentialRequest())
 
 
 async def test_a_known_access_connects_although_the_catalogue_is_away(here: Stage) -> None:
     await here.customer(1)
     here.faults.add("catalog")
-    await here.access.resources.connect(USER, Wish())
+    await here.access.resources.connect(USER, ConnectRequest())
     with pytest.raises(Unavailable):
-        await here.access.resources.connect("usr_2", Wish())
+        await here.access.resources.connect("usr_2", ConnectRequest())
 
 
 async def test_wishes_that_cannot_be_met_are_refused_and_leave_nothing(here: Stage) -> None:
     await here.node()
     connect = here.access.resources.connect
     with pytest.raises(UnknownAsset):
-        await connect(USER, Wish(asset="bandwidth.none"))
+        await connect(USER, ConnectRequest(asset="bandwidth.none"))
     with pytest.raises(Invalid, match="location"):
-        await connect(USER, Wish(location="mars"))
+        await connect(USER, ConnectRequest(location="mars"))
     with pytest.raises(Invalid, match="http"):
-        await connect(USER, Wish(asset=HTTP_ONLY, protocol="socks5"))
+        await connect(USER, ConnectRequest(asset=HTTP_ONLY, protocol="socks5"))
     assert await here.access.resources.all_of(USER) == []
 
 
 async def test_without_a_node_there_is_nowhere_to_connect_to(here: Stage) -> None:
     with pytest.raises(Unavailable, match="node"):
-        await here.access.resources.connect(USER, Wish())
+        await here.access.resources.connect(USER, ConnectRequest())
     await here.node()
     here.clock.advance(60)
     with pytest.raises(Unavailable, match="node"):
-        await here.access.resources.connect(USER, Wish())
+        await here.access.resources.connect(USER, ConnectRequest())
 
 
 # ── accesses ────────────────────────────────────────────────────────────────────────────────────────
 
 
 async def test_accesses_beside_each_other_have_their_own_limits(here: Stage) -> None:
-    one = await here.access.resources.create(USER, "", "one", Limits(5, 1000))
-    two = await here.access.resources.create(USER, HTTP_ONLY, "two", Limits())
+    one = await here.access.resources.create(USER, ResourceRequest(label="one", limits=Limits(5, 1000)))
+    two = await here.access.resources.create(
+        USER, ResourceRequest(asset=HTTP_ONLY, label="two", limits=Limits())
+    )
     listed = await here.access.resources.all_of(USER)
     assert [(resource.id, credentials) for resource, credentials in listed] == [(one.id, []), (two.id, [])]
     assert one.limits == Limits(5, 1000)
@@ -145,17 +153,17 @@ async def test_accesses_beside_each_other_have_their_own_limits(here: Stage) -> 
 async def test_limits_beyond_the_operators_are_refused(here: Stage) -> None:
     for limits in (Limits(max_flows=1001), Limits(max_flows=-1), Limits(rate_limit_bytes_s=-1)):
         with pytest.raises(Invalid):
-            await here.access.resources.create(USER, "", "", limits)
+            await here.access.resources.create(USER, ResourceRequest(label="", limits=limits))
 
 
 async def test_there_is_an_end_to_accesses(simple: Stage) -> None:
     for _ in range(20):
-        await simple.access.resources.create(USER, "", "", Limits())
+        await simple.access.resources.create(USER, ResourceRequest())
     with pytest.raises(Conflict, match="20"):
-        await simple.access.resources.create(USER, "", "", Limits())
+        await simple.access.resources.create(USER, ResourceRequest())
     await simple.node()
     with pytest.raises(Conflict, match="20"):
-        await simple.access.resources.connect(USER, Wish())
+        await simple.access.resources.connect(USER, ConnectRequest())
 
 
 async def test_new_limits_reach_the_nodes_and_a_new_label_need_not(here: Stage) -> None:
@@ -166,8 +174,10 @@ async def test_new_limits_reach_the_nodes_and_a_new_label_need_not(here: Stage) 
     await resources.change(USER, issued.resource.id, max_flows=3)
     changed = await resources.change(USER, issued.resource.id, rate_limit_bytes_s=1000)
     assert (changed.label, changed.limits) == ("home", Limits(3, 1000))
-    grant = await here.access.charging.authenticate(issued.credential.username, issued.secret, "http")
-    assert grant.limits == Limits(3, 1000)
+    grant = await here.access.authentication.authenticate(
+        "password", Presented(issued.credential.identifier, issued.secret), "http"
+    )
+    assert grant.resource.limits == Limits(3, 1000)
     assert await changes(here) == [("policy_changed", issued.resource.id, "", USER)] * 2
 
 
@@ -188,7 +198,7 @@ async def test_a_deleted_access_is_gone_and_its_place_is_free(here: Stage) -> No
     with pytest.raises(NotFound):
         await here.access.resources.get(USER, issued.resource.id)
     assert [kind for kind, *_ in await changes(here)] == ["credential_revoked", "resource_left"]
-    again, _ = await here.access.resources.connect(USER, Wish())
+    again, _ = await here.access.resources.connect(USER, ConnectRequest())
     assert again.resource.id != issued.resource.id
 
 
@@ -202,9 +212,9 @@ async def test_what_is_anothers_is_not_found(here: Stage) -> None:
         resources.activate("usr_2", resource_id),
         resources.deactivate("usr_2", resource_id),
         resources.delete("usr_2", resource_id),
-        resources.issue("usr_2", resource_id, ""),
-        resources.revoke("usr_2", resource_id, credential_id),
-        resources.stop("res_none", ""),
+        here.access.credentials.issue("usr_2", resource_id, CredentialRequest()),
+        here.access.credentials.revoke("usr_2", resource_id, credential_id),
+        here.access.suspensions.stop("res_none", ""),
     ):
         with pytest.raises(NotFound):
             await attempt
@@ -216,9 +226,9 @@ async def test_what_is_anothers_is_not_found(here: Stage) -> None:
 
 async def test_revoking_one_credential_leaves_the_others(here: Stage) -> None:
     first = await here.customer(1)
-    second = await here.access.resources.issue(USER, first.resource.id, "other")
+    second = await here.access.credentials.issue(USER, first.resource.id, CredentialRequest(label="other"))
     for _ in range(2):
-        await here.access.resources.revoke(USER, first.resource.id, first.credential.id)
+        await here.access.credentials.revoke(USER, first.resource.id, first.credential.id)
     assert not await works(here, first)
     assert await works(here, second)
     assert await changes(here) == [("credential_revoked", first.resource.id, first.credential.id, USER)]
@@ -227,9 +237,9 @@ async def test_revoking_one_credential_leaves_the_others(here: Stage) -> None:
 
 async def test_a_credential_is_revoked_at_its_own_access_only(here: Stage) -> None:
     issued = await here.customer(1)
-    other = await here.access.resources.create(USER, "", "", Limits())
+    other = await here.access.resources.create(USER, ResourceRequest())
     with pytest.raises(NotFound):
-        await here.access.resources.revoke(USER, other.id, issued.credential.id)
+        await here.access.credentials.revoke(USER, other.id, issued.credential.id)
     assert await works(here, issued)
 
 
@@ -238,15 +248,15 @@ async def test_a_credential_is_revoked_at_its_own_access_only(here: Stage) -> No
 
 async def test_the_operator_stops_and_resumes(here: Stage) -> None:
     issued = await here.customer(1)
-    await here.access.resources.stop(issued.resource.id, "abuse report 7")
+    await here.access.suspensions.stop(issued.resource.id, "abuse report 7")
     assert not await works(here, issued)
     with pytest.raises(Conflict):
         await here.access.resources.activate(USER, issued.resource.id)
     assert await here.access.resources.disconnect(USER) == []
-    await here.access.resources.resume(issued.resource.id, "")
+    await here.access.suspensions.resume(issued.resource.id, "")
     assert await works(here, issued)
     with pytest.raises(Conflict, match="not suspended"):
-        await here.access.resources.resume(issued.resource.id, "")
+        await here.access.suspensions.resume(issued.resource.id, "")
     published = await here.events("RESOURCE_STATE_CHANGED")
     assert [(one.state, one.reason) for one in published] == [
         ("suspended", "abuse report 7"),
@@ -257,13 +267,13 @@ async def test_the_operator_stops_and_resumes(here: Stage) -> None:
 async def test_a_suspended_customer_can_start_nothing(here: Stage) -> None:
     issued = await here.customer(1)
     async with here.db.transaction() as tx:
-        await here.access.resources.customer_changed(tx, USER, stopped=True, reason="fraud")
+        await here.access.suspensions.customer_changed(tx, USER, stopped=True, reason="fraud")
     resources = here.access.resources
     for attempt in (
-        resources.connect(USER, Wish()),
-        resources.create(USER, "", "", Limits()),
+        resources.connect(USER, ConnectRequest()),
+        resources.create(USER, ResourceRequest()),
         resources.activate(USER, issued.resource.id),
-        resources.issue(USER, issued.resource.id, ""),
+        here.access.credentials.issue(USER, issued.resource.id, CredentialRequest()),
     ):
         with pytest.raises(AccountSuspended):
             await attempt

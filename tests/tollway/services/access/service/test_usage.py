@@ -5,7 +5,7 @@ import pytest
 from tests.kit.metering import HTTP_ONLY, STANDARD, USER, Stage, report
 from tollway.kit.errors import Invalid, Unavailable
 from tollway.kit.paging import encode_cursor
-from tollway.services.access.service.resources import Wish
+from tollway.services.access.service.resources import ConnectRequest
 from tollway.services.access.service.usage import Allowance
 from tollway.services.access.store.usage import Filter, Total
 
@@ -16,7 +16,7 @@ async def use(here: Stage, resource_id: str, *flows: tuple[str, int, dict[str, o
     """Report flows on a fresh lease: name, octets to the customer, and more."""
     lease_id, _ = await here.lease(resource_id, 100_000)
     records = [report(resource_id, name, octets, **{"sequence": 1} | more) for name, octets, more in flows]
-    await here.access.charging.report("edge-1", lease_id, records, release=False)
+    await here.access.reports.report("edge-1", lease_id, records, release=False)
 
 
 async def test_a_stranger_has_nothing(here: Stage) -> None:
@@ -31,7 +31,7 @@ async def test_a_stranger_has_nothing(here: Stage) -> None:
 async def test_status_shows_what_is_left_of_each_asset_and_what_goes_on(here: Stage) -> None:
     issued = await here.customer(1_000_000)
     here.ledger.give(USER, HTTP_ONLY, 7)
-    await here.access.resources.connect(USER, Wish(asset=HTTP_ONLY))
+    await here.access.resources.connect(USER, ConnectRequest(asset=HTTP_ONLY))
     await use(here, issued.resource.id, ("flw_1", 30_000, {}), ("flw_2", 5, {"stopped": True}))
     status = await here.access.usage.status(USER)
     assert status.allowances == [Allowance(HTTP_ONLY, 7, 0), Allowance(STANDARD, 969_995, 69_995)]
@@ -92,7 +92,7 @@ async def test_records_come_in_pages_and_add_up_to_the_sums(here: Stage) -> None
 
 async def test_records_can_be_narrowed(here: Stage) -> None:
     issued = await here.customer(10**9)
-    other, _ = await here.access.resources.connect(USER, Wish(asset=HTTP_ONLY))
+    other, _ = await here.access.resources.connect(USER, ConnectRequest(asset=HTTP_ONLY))
     here.ledger.give(USER, HTTP_ONLY, 1000)
     await use(here, issued.resource.id, ("flw_1", 1, {"started_at_us": 10}), ("flw_2", 1, {"stopped": True}))
     await use(here, other.resource.id, ("flw_3", 1, {"started_at_us": 20}))
@@ -121,6 +121,6 @@ async def test_operators_see_what_nodes_carry(here: Stage) -> None:
     await here.node("edge-2", "boot-9")
     await use(here, issued.resource.id, ("flw_1", 40_000, {}), ("flw_2", 1, {"stopped": True}))
     one, two = await here.access.usage.nodes()
-    assert (one[0].name, one[1].flows, one[1].leases, one[1].held) == ("edge-1", 1, 1, 59_999)
+    assert (one[0].name, one[1].flows, one[1].leases, one[1].remaining) == ("edge-1", 1, 1, 59_999)
     assert (two[0].name, two[0].boot_id, two[1].flows, two[1].leases) == ("edge-2", "boot-9", 0, 0)
     assert [online for _, _, online in (one, two)] == [True, True]

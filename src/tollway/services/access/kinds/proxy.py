@@ -1,0 +1,37 @@
+"""HTTP, HTTPS and SOCKS5 proxies, by the byte."""
+
+from collections.abc import Sequence
+
+from tollway.services.access.kinds.kind import Example, ResourceKind
+from tollway.services.access.units import Unit
+
+# curl's names; the h asks the proxy to resolve names, so that no DNS query leaks past it.
+_SCHEMES = {"http": "http", "socks5": "socks5h"}
+# What an endpoint carries: HTTPS goes through an HTTP proxy by CONNECT.
+_CARRIED = {"http": ("http", "https"), "socks5": ("socks5",)}
+
+
+def _url(protocol: str, host: str, port: int, username: str, password: str) -> str | None:
+    if protocol not in _SCHEMES:
+        return None
+    literal = f"[{host}]" if ":" in host else host
+    return f"{_SCHEMES[protocol]}://{username}:{password}@{literal}:{port}"
+
+
+def _examples(protocol: str, url: str, sold: Sequence[str]) -> list[Example]:
+    targets = {"http": "http://example.com/"}
+    return [
+        Example(carried, f"curl -x {url} {targets.get(carried, 'https://example.com/')}")
+        for carried in _CARRIED[protocol]
+        if carried in sold
+    ]
+
+
+PROXY = ResourceKind(
+    name="proxy",
+    protocols={"http": "http", "connect": "https", "socks5": "socks5"},
+    credentials=("password",),
+    unit=Unit.BYTE,
+    url=_url,
+    examples=_examples,
+)

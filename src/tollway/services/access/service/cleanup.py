@@ -1,0 +1,65 @@
+"""Cleanup: what nodes that are gone left behind."""
+
+from collections.abc import Sequence
+
+from tollway.fabric.clock import Clock
+from tollway.fabric.db import Database
+from tollway.kit.times import SECOND_US
+from tollway.services.access import store
+from tollway.services.access.service.holdings import Holdings
+from tollway.services.access.service.leases import TOUCH_EVERY_US
+from tollway.services.access.service.reports import session_accounted
+from tollway.services.access.settings import AccessSettings
+from tollway.services.access.store.flows import Orphan
+from tollway.services.access.store.leases import Timeouts
+
+BATCH = 200
+# Long enough that no node asks for the same lease again.
+KEEP_ENDED_US = 2 * 24 * 3600 * SECOND_US
+
+
+class Cleanup:
+    """Timed work; see `jobs`."""
+
+    def __init__(self, db: Database, clock: Clock, settings: AccessSettings, holdings: Holdings) -> None:
+        self._db, self._clock, self._holdings = db, clock, holdings
+        self._lease_us = int(settings.lease_s * SECOND_US)
+        self._grace_us = int(settings.grace_s * SECOND_US)
+        self._up_since_us = clock.now_us()
+
+    async def close_abandoned(self) -> None:
+        """Close the flows and give back the leases of nodes that vanished, or came back without them.
+
+        Flows are closed at their last reported counters. Nothing is closed in the first moments after a start:
+        nodes could not be in touch while this service was away.
+        """
+        now_us = self._clock.now_us()
+        if now_us - self._up_since_us < self._grace_us:
+            return
+        silent_us = self._lease_us + self._grace_us + TOUCH_EVERY_US
+        timeouts = Timeouts(now_us - silent_us, now_us - self._grace_us)
+        while orphans := await self._orphans(timeouts):
+            await self._close(orphans)
+        async with self._db.snapshot() as tx:
+            abandoned = await store.leases.abandoned_leases(tx, timeouts, BATCH)
+        for lease_id in abandoned:
+            await self._holdings.release(lease_id)
+            async with self._db.transaction() as tx:
+                await store.leases.save_lease(tx, lease_id, 0, ended=True)
+
+    async def delete_ended(self) -> None:
+        """Delete leases that ended so long ago that nobody asks for them again."""
+        async with self._db.transaction() as tx:
+            await store.leases.delete_leases(tx, tx.now_us - KEEP_ENDED_US)
+
+    async def _orphans(self, timeouts: Timeouts) -> Sequence[Orphan]:
+        async with self._db.snapshot() as tx:
+            return await store.flows.orphans(tx, timeouts, BATCH)
+
+    async def _close(self, orphans: Sequence[Orphan]) -> None:
+        async with self._db.transaction() as tx:
+            await store.resources.lock(tx, {orphan.resource_id for orphan in orphans})
+            for cause, rebooted in (("Lost-Carrier", False), ("NAS-Reboot", True)):
+                ids = [orphan.session_id for orphan in orphans if orphan.rebooted is rebooted]
+                for user_id, flow in await store.flows.close_flows(tx, ids, cause):
+                    tx.publish(session_accounted(user_id, flow))

@@ -1,0 +1,97 @@
+"""Credentials: issuing and revoking them, of whichever kinds an access takes."""
+
+from dataclasses import dataclass, field
+
+from tollway.contracts.events import CredentialIssued
+from tollway.fabric.db import Database, Tx
+from tollway.kit.errors import Conflict, Invalid, NotFound
+from tollway.kit.ids import new_id
+from tollway.services.access import store
+from tollway.services.access.credentials import CREDENTIAL_KINDS
+from tollway.services.access.kinds import ResourceKind
+from tollway.services.access.model import Credential, Resource
+from tollway.services.access.service.changes import Changes
+from tollway.services.access.service.steps import check_active, owned_resource, revoke
+from tollway.services.access.settings import AccessSettings
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialRequest:
+    """What a customer asks for; no kind: the first that the access takes. Some kinds need a public key."""
+
+    kind: str = ""
+    public_key: str = ""
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A credential when it is issued, the only time that its secret is known; empty when it has none."""
+
+    resource: Resource
+    credential: Credential
+    secret: str = field(repr=False)
+
+
+class Credentials:
+    """The credentials of customers' accesses."""
+
+    def __init__(
+        self, db: Database, settings: AccessSettings, kinds: dict[str, ResourceKind], changes: Changes
+    ) -> None:
+        self._db, self._settings = db, settings
+        self._kinds, self._changes = kinds, changes
+
+    async def issue(self, user_id: str, resource_id: str, request: CredentialRequest) -> Issued:
+        """Issue a credential.
+
+        Raises NotFound, Invalid for a kind that the access does not take or a bad public key, AccountSuspended,
+        and Conflict when there are too many, or the key is in use.
+        """
+        async with self._db.transaction() as tx:
+            await check_active(tx, user_id)
+            resource = await owned_resource(tx, user_id, resource_id, lock=True)
+            return await self.add(tx, resource, request, by_connect=False)
+
+    async def revoke(self, user_id: str, resource_id: str, credential_id: str) -> None:
+        """Revoke a credential: its live flows end within a second. Raises NotFound; repeating is harmless."""
+        async with self._db.transaction() as tx:
+            resource = await owned_resource(tx, user_id, resource_id, lock=True)
+            if not await store.credentials.exists(tx, resource_id, credential_id):
+                raise NotFound(f"this access has no credential {credential_id}")
+            await revoke(tx, resource, [credential_id])
+        self._changes.notify()
+
+    async def add(
+        self, tx: Tx, resource: Resource, request: CredentialRequest, *, by_connect: bool
+    ) -> Issued:
+        """Add a credential to an access within a transaction; see `issue`."""
+        accepted = self._kinds[resource.kind].credentials
+        name = request.kind or accepted[0]
+        if name not in accepted:
+            raise Invalid.of("kind", f"a {resource.kind} access takes {', '.join(accepted)}")
+        live = (await store.credentials.live(tx, [resource.id]))[resource.id]
+        if len(live) >= self._settings.max_credentials:
+            oldest = next((one for one in live if one.by_connect), None)
+            if not by_connect or oldest is None:
+                raise Conflict(f"this access has {len(live)} credentials; revoke one first")
+            # Connecting must not fail for having connected often.
+            await revoke(tx, resource, [oldest.id])
+        made = CREDENTIAL_KINDS[name].make(request.public_key, live)
+        credential = Credential(
+            id=new_id("crd"),
+            resource_id=resource.id,
+            kind=name,
+            identifier=made.identifier,
+            secret_sha256=made.secret_sha256,
+            public_key=made.public_key,
+            label=request.label,
+            by_connect=by_connect,
+            created_at_us=tx.now_us,
+        )
+        if not await store.credentials.add(tx, credential):
+            raise Conflict("this public key is in use; make another key pair")
+        tx.publish(
+            CredentialIssued(credential_id=credential.id, resource_id=resource.id, user_id=resource.user_id)
+        )
+        return Issued(resource, credential, made.secret)

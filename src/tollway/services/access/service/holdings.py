@@ -1,0 +1,79 @@
+"""What customers hold, in the ledger: reading it, reserving slices of it, recording use."""
+
+import contextlib
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tollway.contracts import ledger_pb2
+from tollway.contracts.errors import UnknownHold
+from tollway.kit.errors import NotFound
+from tollway.services.access.model import Flow, Lease
+from tollway.services.access.settings import AccessSettings
+from tollway.services.access.units import Unit, used_units
+
+if TYPE_CHECKING:
+    from tollway.contracts.ledger_pb2_grpc import LedgerAsyncStub
+
+_log = logging.getLogger(__name__)
+
+ACTOR = "access"
+
+
+class Holdings:
+    """The ledger, as access uses it. Every call raises Unavailable when it does not answer."""
+
+    def __init__(self, ledger: "LedgerAsyncStub", settings: AccessSettings) -> None:
+        self._ledger, self._settings = ledger, settings
+
+    async def account(self, user_id: str, asset: str) -> ledger_pb2.Account:
+        """Return a customer's account of an asset; an empty one when there is none."""
+        try:
+            return await self._ledger.GetAccount(ledger_pb2.GetAccountRequest(ref=_available(user_id, asset)))
+        except NotFound:
+            return ledger_pb2.Account()
+
+    async def reserve(self, lease: Lease, user_id: str, asset: str, unit: Unit) -> ledger_pb2.ReserveResponse:
+        """Reserve what a lease asks for, or less; repeating it under the same lease id returns the same."""
+        return await self._ledger.Reserve(
+            ledger_pb2.ReserveRequest(
+                hold_id=lease.id,
+                **{"from": _available(user_id, asset)},
+                to=ledger_pb2.AccountRef(owner_kind="house", owner_id=ACTOR, asset=asset, purpose="consumed"),
+                want=lease.wanted,
+                # The hold has no end of its own: it lives as long as the node reports, and is released here.
+                expires_at_us=0,
+                actor=ACTOR,
+                divisor=self._settings.lease_divisor,
+                floor=self._settings.lease_bounds(unit).floor,
+            )
+        )
+
+    async def record_use(
+        self, lease_id: str, flows: Sequence[Flow], unit: Unit, *, release: bool
+    ) -> ledger_pb2.RecordUseResponse:
+        """Charge what flows have used since the last time; a repeat charges nothing."""
+        marks = [
+            ledger_pb2.UseMark(
+                session_id=flow.session_id,
+                cumulative=used_units(flow, unit),
+                sequence=flow.sequence,
+                final=flow.stopped,
+            )
+            for flow in flows
+        ]
+        used = await self._ledger.RecordUse(
+            ledger_pb2.RecordUseRequest(hold_id=lease_id, marks=marks, actor=ACTOR, release=release)
+        )
+        if used.shortfall:
+            _log.warning("%s: %d %ss were used that nothing paid for", lease_id, used.shortfall, unit)
+        return used
+
+    async def release(self, lease_id: str) -> None:
+        """Give back what a lease holds. One that was asked for and never answered may have no hold."""
+        with contextlib.suppress(UnknownHold):
+            await self._ledger.Release(ledger_pb2.ReleaseRequest(hold_id=lease_id, actor=ACTOR))
+
+
+def _available(user_id: str, asset: str) -> ledger_pb2.AccountRef:
+    return ledger_pb2.AccountRef(owner_kind="user", owner_id=user_id, asset=asset, purpose="available")

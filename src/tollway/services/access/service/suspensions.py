@@ -1,0 +1,48 @@
+"""Suspensions: what an operator stops, one access or everything of a customer."""
+
+from dataclasses import replace
+
+from tollway.fabric.db import Database, Tx
+from tollway.kit.errors import Conflict, NotFound
+from tollway.services.access import store
+from tollway.services.access.model import Resource, State
+from tollway.services.access.service.changes import Changes
+from tollway.services.access.service.steps import state_changed, transition
+from tollway.services.access.store.changes import POLICY_CHANGED, USER_SUSPENDED, Change
+
+
+class Suspensions:
+    """Stops and resumes."""
+
+    def __init__(self, db: Database, changes: Changes) -> None:
+        self._db, self._changes = db, changes
+
+    async def stop(self, resource_id: str, reason: str) -> Resource:
+        """Suspend anybody's access: live flows end within a second. Raises NotFound."""
+        return await self._transition(resource_id, State.SUSPENDED, reason or "stopped by the operator")
+
+    async def resume(self, resource_id: str, reason: str) -> Resource:
+        """Lift a suspension. Raises NotFound, Conflict when the access is not suspended."""
+        return await self._transition(resource_id, State.ACTIVE, reason or "resumed by the operator")
+
+    async def customer_changed(self, tx: Tx, user_id: str, *, stopped: bool, reason: str) -> None:
+        """Stop or free everything of a customer, as part of the transaction of the event that says so."""
+        if not await store.resources.set_stopped(tx, user_id, stopped=stopped):
+            return
+        await store.changes.add(tx, Change(USER_SUSPENDED if stopped else POLICY_CHANGED, user_id=user_id))
+        for resource in await store.resources.find_all_of(tx, user_id):
+            if resource.state is State.ACTIVE:
+                state = State.SUSPENDED if stopped else State.ACTIVE
+                tx.publish(state_changed(replace(resource, state=state), reason))
+        self._changes.notify()
+
+    async def _transition(self, resource_id: str, state: State, reason: str) -> Resource:
+        async with self._db.transaction() as tx:
+            resource = await store.resources.find(tx, resource_id, lock=True)
+            if resource is None:
+                raise NotFound(f"there is no access {resource_id}")
+            if state is State.ACTIVE and resource.state is not State.SUSPENDED:
+                raise Conflict(f"this access is {resource.state}, not suspended")
+            resource = await transition(tx, resource, state, reason, by_operator=True)
+        self._changes.notify()
+        return resource

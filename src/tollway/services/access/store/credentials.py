@@ -1,0 +1,88 @@
+"""Credentials, and what authentication needs to know of them."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import Row, select, update
+
+from tollway.fabric.db import Tx
+from tollway.services.access.model import Credential, Resource
+from tollway.services.access.store.resources import as_resource
+from tollway.services.access.store.tables import credential, customer, resource
+
+_COLUMNS = (
+    "id",
+    "resource_id",
+    "kind",
+    "identifier",
+    "secret_sha256",
+    "public_key",
+    "label",
+    "by_connect",
+    "created_at_us",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A credential that may be the one presented, with all that is needed to answer, read in one query."""
+
+    credential: Credential
+    resource: Resource
+    user_stopped: bool
+
+
+async def candidates(tx: Tx, kind: str, identifier: str) -> list[Candidate]:
+    """Return the live credentials of a kind that an identifier finds, oldest first."""
+    columns = [credential.c[name].label(f"credential_{name}") for name in _COLUMNS]
+    rows = await tx.all(
+        select(resource, customer.c.stopped, *columns)
+        .join(credential, credential.c.resource_id == resource.c.id)
+        .outerjoin(customer, customer.c.user_id == resource.c.user_id)
+        .where(credential.c.kind == kind, credential.c.identifier == identifier)
+        .where(credential.c.revoked_at_us.is_(None))
+        .order_by(credential.c.id)
+    )
+    return [Candidate(_credential(row, "credential_"), as_resource(row), bool(row.stopped)) for row in rows]
+
+
+async def add(tx: Tx, one: Credential) -> bool:
+    """Add a credential; False when a live one of its kind has the same identifier and key."""
+    insert = tx.insert(credential).values(asdict(one)).on_conflict_do_nothing()
+    return (await tx.run(insert)).rowcount == 1
+
+
+async def live(tx: Tx, resource_ids: Sequence[str]) -> dict[str, list[Credential]]:
+    """Return the live credentials of resources, oldest first."""
+    rows = await tx.all(
+        select(credential)
+        .where(credential.c.resource_id.in_(resource_ids), credential.c.revoked_at_us.is_(None))
+        .order_by(credential.c.created_at_us, credential.c.id)
+    )
+    found: dict[str, list[Credential]] = {resource_id: [] for resource_id in resource_ids}
+    for row in rows:
+        found[row.resource_id].append(_credential(row))
+    return found
+
+
+async def exists(tx: Tx, resource_id: str, credential_id: str) -> bool:
+    """Tell whether a resource has this credential, live or revoked."""
+    here = (credential.c.id == credential_id) & (credential.c.resource_id == resource_id)
+    return await tx.first(select(credential.c.id).where(here)) is not None
+
+
+async def revoke(tx: Tx, resource_id: str, credential_ids: Sequence[str]) -> list[str]:
+    """Revoke live credentials of a resource; return the ids of those that were live."""
+    rows = await tx.all(
+        update(credential)
+        .where(credential.c.resource_id == resource_id, credential.c.id.in_(credential_ids))
+        .where(credential.c.revoked_at_us.is_(None))
+        .values(revoked_at_us=tx.now_us)
+        .returning(credential.c.id)
+    )
+    return [row.id for row in rows]
+
+
+def _credential(row: Row[Any], prefix: str = "") -> Credential:
+    return Credential(**{name: getattr(row, prefix + name) for name in _COLUMNS})
