@@ -19,7 +19,7 @@ MIRROR = ROOT / "tests" / "tollway"
 FILE_LINES = 400
 FUNCTION_LINES = 60
 SERVICE_FILES = {
-    "__init__", "manifest", "service", "model", "store", "http", "rpc", "subscribers", "jobs", "settings", "providers",
+    "__init__", "manifest", "service", "model", "store", "http", "rpc", "subscribers", "jobs", "settings", "providers", "kinds", "credentials",
     "migrations", "templates", "factors",
 }  # fmt: skip
 VAGUE = {"utils", "util", "helpers", "helper", "common", "manager", "misc", "shared"}

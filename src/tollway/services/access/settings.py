@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tollway.services.access.units import Unit
+from tollway.services.access.model.units import Unit
 
 
 class LeaseBounds(NamedTuple):

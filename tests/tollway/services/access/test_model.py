@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from tests.kit.metering import report
 from tollway.contracts.errors import ResourceInactive
 from tollway.kit.errors import Conflict, Invalid, NotFound
-from tollway.services.access.flow_policy import FlowPolicy
 from tollway.services.access.model import (
     Flow,
     Limits,
@@ -20,6 +19,7 @@ from tollway.services.access.model import (
     merge,
     merge_all,
 )
+from tollway.services.access.model.flow_policy import FlowPolicy
 
 RESOURCE = Resource(
     "res_1",

@@ -7,15 +7,15 @@ from pydantic import BaseModel, Field
 
 from tollway.fabric.rest import PRINTABLE, Body, CurrentUser, route
 from tollway.fabric.rest.etag import tagged
-from tollway.services.access.flow_policy import (
+from tollway.services.access.http.views import ResourceId
+from tollway.services.access.model import Resource
+from tollway.services.access.model.flow_policy import (
     MAX_DOMAINS,
     MAX_PORTS,
     MAX_WINDOWS,
     FlowPolicy,
     Window,
 )
-from tollway.services.access.http.views import ResourceId
-from tollway.services.access.model import Resource
 from tollway.services.access.service import Access
 
 Domain = Annotated[str, Field(min_length=1, max_length=253, pattern=PRINTABLE, examples=["ads.example.com"])]

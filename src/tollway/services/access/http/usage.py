@@ -10,9 +10,9 @@ from tollway.kit.errors import Invalid
 from tollway.kit.paging import DEFAULT_LIMIT
 from tollway.kit.times import from_rfc3339
 from tollway.services.access.http.views import LimitQuery
+from tollway.services.access.model.units import Unit, used_units
 from tollway.services.access.service import Access
 from tollway.services.access.store.usage import Filter, Record, Total
-from tollway.services.access.units import Unit, used_units
 
 READ = route(permission="usage:read")
 ResourceQuery = Annotated[str, Query(pattern=r"^res_[0-9a-z]{1,40}$", description="Of one access only")]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tollway.services.access.units import Unit
+from tollway.services.access.model.units import Unit
 
 
 @dataclass(frozen=True, slots=True)

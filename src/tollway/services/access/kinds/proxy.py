@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tollway.services.access.kinds.kind import Example, ResourceKind
-from tollway.services.access.units import Unit
+from tollway.services.access.model.units import Unit
 
 # curl's names; the h asks the proxy to resolve names, so that no DNS query leaks past it.
 _SCHEMES = {"http": "http", "socks5": "socks5h"}

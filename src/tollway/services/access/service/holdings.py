@@ -9,8 +9,8 @@ from tollway.contracts import ledger_pb2
 from tollway.contracts.errors import UnknownHold
 from tollway.kit.errors import NotFound
 from tollway.services.access.model import Flow, Lease
+from tollway.services.access.model.units import Unit, used_units
 from tollway.services.access.settings import AccessSettings
-from tollway.services.access.units import Unit, used_units
 
 if TYPE_CHECKING:
     from tollway.contracts.ledger_pb2_grpc import LedgerAsyncStub

@@ -9,9 +9,9 @@ from tollway.fabric.db import Database, Tx
 from tollway.kit.errors import Conflict, Invalid, Unavailable
 from tollway.kit.ids import new_id
 from tollway.services.access import store
-from tollway.services.access.flow_policy import FlowPolicy
 from tollway.services.access.kinds import PROXY, ResourceKind
 from tollway.services.access.model import Credential, Limits, Resource, State
+from tollway.services.access.model.flow_policy import FlowPolicy
 from tollway.services.access.service.changes import Changes
 from tollway.services.access.service.credentials import CredentialRequest, Credentials, Issued
 from tollway.services.access.service.nodes import Nodes

@@ -10,11 +10,11 @@ from tollway.kit.times import SECOND_US
 from tollway.services.access import store
 from tollway.services.access.kinds import ResourceKind
 from tollway.services.access.model import Resource
+from tollway.services.access.model.units import Unit
 from tollway.services.access.service.holdings import Holdings
 from tollway.services.access.settings import AccessSettings
 from tollway.services.access.store.nodes import Node
 from tollway.services.access.store.usage import Filter, Load, Record, Total, day_of
-from tollway.services.access.units import Unit
 
 MONTHS = 24
 

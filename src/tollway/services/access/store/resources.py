@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import Row, func, select, update
 
 from tollway.fabric.db import Tx
-from tollway.services.access.flow_policy import FlowPolicy, Window
 from tollway.services.access.model import Limits, Resource, State
+from tollway.services.access.model.flow_policy import FlowPolicy, Window
 from tollway.services.access.store.tables import customer, resource
 
 

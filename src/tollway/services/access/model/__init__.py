@@ -7,7 +7,7 @@ from enum import StrEnum
 from tollway.contracts.errors import ResourceInactive
 from tollway.kit.errors import Conflict, Invalid, NotFound
 from tollway.kit.money import MAX_UNITS
-from tollway.services.access.flow_policy import FlowPolicy
+from tollway.services.access.model.flow_policy import FlowPolicy
 
 # ── resources ───────────────────────────────────────────────────────────────────────────────────────
 
