@@ -19,8 +19,8 @@ MIRROR = ROOT / "tests" / "tollway"
 FILE_LINES = 400
 FUNCTION_LINES = 60
 SERVICE_FILES = {
-    "__init__", "manifest", "service", "model", "store", "http", "rpc", "subscribers", "jobs", "settings", "providers", "kinds", "credentials",
-    "migrations", "templates", "factors",
+    "__init__", "manifest", "service", "model", "store", "http", "rpc", "subscribers", "jobs", "settings", "providers",
+    "migrations", "templates", "factors", "kinds", "credentials",
 }  # fmt: skip
 VAGUE = {"utils", "util", "helpers", "helper", "common", "manager", "misc", "shared"}
 HOME_PATHS = re.compile(r"(?<![\w./~-])/(?:work|root|home/\w+)/")
