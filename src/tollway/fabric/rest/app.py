@@ -28,7 +28,8 @@ SYSTEM_CLOCK = SystemClock()
 DESCRIPTION = """
 Everything a customer, an operator or an integrator can do with Tollway. Amounts are strings: money in whole units
 (`"20.00"`), access units as integers (`"1000000000"` bytes). Errors are problem documents (RFC 9457) with a
-stable `code`, each described at `/problems/{code}`. Every POST that moves money takes an `Idempotency-Key`. Lists are paged with `?limit=&cursor=`.
+stable `code`, each described at `/problems/{code}`. Every POST that moves money takes an `Idempotency-Key`.
+Lists are paged with `?limit=&cursor=`.
 
 WebSockets (`x-websockets` in this document) take the same credentials as requests and send JSON texts. What is refused
 before the handshake is done is a problem document; afterwards the close code is 4000 plus the problem's status, and the

@@ -7,7 +7,7 @@ begun just ends; the client's next request is told why.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 
 from pydantic import BaseModel
@@ -22,11 +22,11 @@ CLOSE_CODE_BASE = 4000
 
 
 @asynccontextmanager
-async def while_session_lasts(revocations: Revocations, principal: Principal) -> AsyncIterator[None]:
+async def while_session_lasts(revocations: Revocations, principal: Principal) -> AsyncGenerator[None]:
     """Run the block until it ends or the principal's session does. Raises SessionEnded in that case."""
-    loop = asyncio.get_running_loop()
+    loop, limit = asyncio.get_running_loop(), asyncio.timeout(None)
     try:
-        async with asyncio.timeout(None) as limit:
+        async with limit:
             with revocations.watch(principal, lambda: limit.reschedule(loop.time())):
                 yield
     except TimeoutError as error:
