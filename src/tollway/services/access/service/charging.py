@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tollway.contracts import ledger_pb2
+from tollway.contracts.books import customer, platform
+from tollway.contracts.chart.access import CONSUMED
 from tollway.contracts.errors import BadCredentials, NoAllowance, UnknownHold, UnknownNode
 from tollway.contracts.events import SessionAccounted
 from tollway.fabric.clock import Clock
@@ -146,8 +148,8 @@ class Charging:
         return await self._ledger.Reserve(
             ledger_pb2.ReserveRequest(
                 hold_id=lease.id,
-                **{"from": _holding(user_id, asset)},
-                to=ledger_pb2.AccountRef(owner_kind="house", owner_id=ACTOR, asset=asset, purpose="consumed"),
+                **{"from": customer(user_id, asset)},
+                to=platform("access", asset, CONSUMED),
                 want=lease.wanted,
                 # The hold has no end of its own: it lives as long as the node reports, and is released here.
                 expires_at_us=0,
@@ -227,7 +229,7 @@ class Charging:
         self, held: Held, flows: Sequence[Flow], *, release: bool
     ) -> ledger_pb2.RecordUseResponse:
         marks = [
-            ledger_pb2.UseMark(
+            ledger_pb2.UsageReading(
                 session_id=flow.session_id,
                 cumulative=flow.octets,
                 sequence=flow.sequence,
@@ -240,7 +242,7 @@ class Charging:
             await self._release(held.lease.id)
             return ledger_pb2.RecordUseResponse()
         used = await self._ledger.RecordUse(
-            ledger_pb2.RecordUseRequest(hold_id=held.lease.id, marks=marks, actor=ACTOR, release=release)
+            ledger_pb2.RecordUseRequest(hold_id=held.lease.id, readings=marks, actor=ACTOR, release=release)
         )
         if used.shortfall:
             _log.warning("%s: %d bytes were used that nothing paid for", held.lease.id, used.shortfall)
@@ -324,7 +326,7 @@ class Charging:
         """Return what the customer holds, slices that nodes have reserved included: a node may have some."""
         try:
             account = await self._ledger.GetAccount(
-                ledger_pb2.GetAccountRequest(ref=_holding(user_id, asset))
+                ledger_pb2.GetAccountRequest(ref=customer(user_id, asset))
             )
         except NotFound:
             return 0
@@ -361,10 +363,6 @@ def _stopped_by(resource: Resource, *, suspended: bool) -> str:
     if resource.state is State.ACTIVE:
         return ""
     return RESOURCE_STOPPED if resource.state is State.SUSPENDED else RESOURCE_LEFT
-
-
-def _holding(user_id: str, asset: str) -> ledger_pb2.AccountRef:
-    return ledger_pb2.AccountRef(owner_kind="user", owner_id=user_id, asset=asset, purpose="available")
 
 
 def _growth(before: Flow | None, after: Flow, held: Held) -> Growth:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tollway.contracts import ledger_pb2
+from tollway.contracts.books import customer
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database
 from tollway.kit.errors import NotFound
@@ -110,8 +111,8 @@ class Usage:
         return [(node, loads.get(node.name, Load()), node.seen_us >= since_us) for node in nodes]
 
     async def _allowance(self, user_id: str, asset: str) -> Allowance:
-        ref = ledger_pb2.AccountRef(owner_kind="user", owner_id=user_id, asset=asset, purpose="available")
         try:
+            ref = customer(user_id, asset)
             account = await self._ledger.GetAccount(ledger_pb2.GetAccountRequest(ref=ref))
         except NotFound:
             return Allowance(asset, 0, 0)

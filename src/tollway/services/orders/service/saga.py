@@ -68,7 +68,7 @@ class Saga:
 
     async def _capture(self, order: Order) -> Move:
         try:
-            answer = await self._ledger.Post(postings.capture(order))
+            answer = await self._ledger.Post(postings.fill(order))
         except Problem as problem:
             if not _is_refusal(problem):
                 raise
