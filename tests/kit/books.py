@@ -15,10 +15,17 @@ from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind, database, service_migrations
 from tollway.fabric.db import Database
 from tollway.kit.errors import Problem
-from tollway.services.ledger.model.draft import CostAccounts, LotTerms
 from tollway.services.ledger.model.metering import Charged, Grant, Reservation, UsageReading, UseReport
 from tollway.services.ledger.model.posting import Leg, Posting, Receipt
-from tollway.services.ledger.model.values import Account, AccountRef, Asset, LegKind, account_id
+from tollway.services.ledger.model.values import (
+    Account,
+    AccountRef,
+    Asset,
+    CostAccounts,
+    LegKind,
+    LotTerms,
+    account_id,
+)
 from tollway.services.ledger.service import Ledger
 from tollway.services.ledger.settings import LedgerSettings
 

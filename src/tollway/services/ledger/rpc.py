@@ -7,10 +7,17 @@ from tollway.contracts import ledger_pb2 as pb
 from tollway.contracts import ledger_pb2_grpc
 from tollway.contracts.books import ACCESS, MONEY
 from tollway.kit.errors import Invalid
-from tollway.services.ledger.model.draft import CostAccounts, LotTerms
 from tollway.services.ledger.model.metering import Reservation, UsageReading, UseReport
 from tollway.services.ledger.model.posting import Leg, Posting, Receipt
-from tollway.services.ledger.model.values import Account, AccountRef, Asset, LegKind, Lot
+from tollway.services.ledger.model.values import (
+    Account,
+    AccountRef,
+    Asset,
+    CostAccounts,
+    LegKind,
+    Lot,
+    LotTerms,
+)
 from tollway.services.ledger.service import Ledger
 
 KINDS = {

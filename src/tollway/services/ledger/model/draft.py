@@ -33,27 +33,12 @@ from tollway.services.ledger.model.values import (
     LegKind,
     Lot,
     LotSlice,
+    LotTerms,
     SessionUsage,
     account_id,
     check_holds,
 )
 from tollway.services.ledger.model.view import View
-
-
-class CostAccounts(NamedTuple):
-    """The accounts of a lot's cost, all in the asset that it was paid with."""
-
-    deferred: AccountRef  # where it lies until the access is used
-    revenue: AccountRef  # where it goes as the access is used
-    breakage: AccountRef  # where it goes when the access expires unused
-
-
-class LotTerms(NamedTuple):
-    """What a new lot cost as a whole (a gift has no accounts), and until when it may be used (0: for ever)."""
-
-    cost: int = 0
-    expires_at_us: int = 0
-    accounts: CostAccounts | None = None
 
 
 class TxnHeader(NamedTuple):

@@ -11,9 +11,17 @@ from tollway.contracts.books import PLATFORM
 from tollway.contracts.errors import AlreadyReversed
 from tollway.kit.errors import Conflict, Invalid
 from tollway.kit.money import MAX_UNITS
-from tollway.services.ledger.model.draft import Draft, LotTerms, TxnHeader
+from tollway.services.ledger.model.draft import Draft, TxnHeader
 from tollway.services.ledger.model.records import LegRow, Name, Original, Status
-from tollway.services.ledger.model.values import MAX_NAME, OWN_SCOPE, Account, AccountRef, LegKind, check_ref
+from tollway.services.ledger.model.values import (
+    MAX_NAME,
+    OWN_SCOPE,
+    Account,
+    AccountRef,
+    LegKind,
+    LotTerms,
+    check_ref,
+)
 from tollway.services.ledger.model.working_set import Command, ReadSet
 
 MAX_LEGS = 64

@@ -214,6 +214,22 @@ class Lot(NamedTuple):
         return (not self.expires_at_us, self.expires_at_us, self.txn_id, self.id)
 
 
+class CostAccounts(NamedTuple):
+    """The accounts of a lot's cost, all in the asset that it was paid with."""
+
+    deferred: AccountRef  # where it lies until the access is used
+    revenue: AccountRef  # where it goes as the access is used
+    breakage: AccountRef  # where it goes when the access expires unused
+
+
+class LotTerms(NamedTuple):
+    """What a new lot cost as a whole (a gift has no accounts), and until when it may be used (0: for ever)."""
+
+    cost: int = 0
+    expires_at_us: int = 0
+    accounts: CostAccounts | None = None
+
+
 class LotSlice(NamedTuple):
     """Units taken out of a lot, with the cost that they carry."""
 
