@@ -13,6 +13,7 @@ from tests.kit.databases import Kind, database
 from tests.kit.killing import Fate, Killed, MortalDatabase
 from tollway.fabric.db import Database, Int64, Tx
 from tollway.fabric.jobs import Process, Worker
+from tollway.fabric.jobs.sql import SqlJobQueue
 from tollway.kit.errors import Conflict, Problem, Unavailable
 
 metadata = MetaData()
@@ -138,7 +139,7 @@ async def test_killed_at_every_point_it_comes_to_the_same_end(
             await living.begin(id_)
         elif way == "job":
             clock.advance(6)
-            await Worker(living, db, {"move_parcel": move_parcel}).run_due()
+            await Worker(living, SqlJobQueue(db), {"move_parcel": move_parcel}).run_due()
         else:
             await living.janitor()
         async with db.snapshot() as tx:
