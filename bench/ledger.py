@@ -2,7 +2,7 @@
 
 A transfer is what `Post` does for one leg: a key that makes it happen once, two accounts checked and counted, a
 head and a leg with versions and balances, an announcement, an answer after the commit. 1,000 callers pay out of
-10,000 customers' accounts into ten accounts of the house, as pgbench's transactions pay from many accounts
+10,000 customers' accounts into ten accounts of others, as pgbench's transactions pay from many accounts
 into ten branches. pgbench runs its tpcb-like script with 8 clients at scale 10. Rounds alternate and medians are
 compared; at the end the books are proved.
 
@@ -88,17 +88,17 @@ def customer(number: int) -> AccountRef:
 
 
 def branch(number: int) -> AccountRef:
-    return AccountRef("house", f"branch{number}", "USD", "revenue")
+    return AccountRef("user", f"usr_branch{number}", "USD", "available")
 
 
-CLEARING = AccountRef("house", "payments", "USD", "clearing")
+CLEARING = AccountRef("platform", "payments", "USD", "clearing")
 PAYERS = [customer(number) for number in range(CUSTOMERS)]
 PAYEES = [branch(number) for number in range(BRANCHES)]
 NUMBERS = itertools.count()
 
 
-def transfer(giver: AccountRef, taker: AccountRef, amount: int, key: str) -> Posting:
-    return Posting("bench", key, "give", (Leg(LegKind.POST, giver, taker, amount),), giver.owner_id)
+def transfer(debit: AccountRef, credit: AccountRef, amount: int, key: str) -> Posting:
+    return Posting("bench", key, "give", (Leg(LegKind.POST, debit, credit, amount),), debit.owner_id)
 
 
 async def transfers_per_s(ledger: Ledger, seconds: float) -> float:
@@ -128,9 +128,8 @@ async def books(engine: Any) -> AsyncIterator[Ledger]:
     ledger = Ledger(db, SystemClock(), LedgerSettings(), bytes(32))
     await ledger.start()
     await ledger.define_asset(Asset("USD", "money", 6, "USD", transferable=True))
-    await ledger.submit_many(
-        [transfer(CLEARING, payer, 10**12, f"deposit:{payer.owner_id}") for payer in PAYERS]
-    )
+    deposits = [transfer(CLEARING, payer, 10**12, f"deposit:{payer.owner_id}") for payer in PAYERS]
+    await asyncio.gather(*(ledger.submit(deposit) for deposit in deposits))
     try:
         yield ledger
     finally:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tollway.contracts.events import Event
 from tollway.topology import CALLS, OPERATOR, SERVICES, TARGETS
+from tollway.topology.rest_paths import rest_paths
 
 PAGE = Path(__file__).resolve().parent.parent / "ARCHITECTURE.md"
 BEGIN, END = "<!-- map: begin -->", "<!-- map: end -->"
@@ -32,9 +33,10 @@ def drawn() -> str:
         "Solid: calls. Dotted: events that are subscribed to. The audit service subscribes to everybody.",
         "",
     ]
+    paths_of = rest_paths()
     lines += ["| service | purpose | calls | REST |", "|---|---|---|---|"]
     for service in SERVICES.values():
-        paths = " ".join(f"`{path}`" for path in service.paths)
+        paths = " ".join(f"`{path}`" for path in paths_of.get(service.name, ()))
         lines.append(
             f"| [{service.name}](src/tollway/services/{service.name}) | {service.purpose} "
             f"| {' '.join(service.calls)} | {paths} |"

@@ -11,7 +11,9 @@ from tests.kit.business import Business, Caller, Customer, business
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Business]:
     """Everything in one process, the edge included; fetches may go to 127.77.0.0/24."""
     ranges = '["127.77.0.0/24"]'
-    with business(tmp_path_factory.mktemp("house"), "all", TOLLWAY_EDGE__ALLOW_RANGES=ranges) as one:
+    with business(
+        tmp_path_factory.mktemp("house"), "all", "payments_mock", TOLLWAY_EDGE__ALLOW_RANGES=ranges
+    ) as one:
         yield one
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.kit.business import Business, Caller, Customer, fresh_key
-from tests.kit.surface import EXAMPLES, ROUTES, Route
+from tests.kit.surface import EXAMPLES, ROUTES, WEBSOCKETS, Route
 from tollway.fabric.rest.policy import PERMISSIONS
 
 # permission, whose things, and the routes
@@ -110,6 +110,7 @@ TABLE: dict[tuple[str, str], str] = {
         GET /api/usage/stats
         GET /api/usage/monthly
         GET /api/usage/records
+        GET /api/usage/live
     """,
     ("notifications:read", "self"): """
         GET /api/notifications
@@ -169,7 +170,7 @@ def lines(text: str) -> set[str]:
 
 def test_every_route_has_its_line_in_the_table_and_no_other() -> None:
     declared: dict[tuple[str, str], set[str]] = {}
-    for route in ROUTES:
+    for route in (*ROUTES, *WEBSOCKETS):
         declared.setdefault((route.policy.permission, route.policy.owner), set()).add(route.name)
     assert declared == {rule: lines(text) for rule, text in TABLE.items()}
 

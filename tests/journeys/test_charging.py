@@ -68,7 +68,7 @@ async def test_a_holding_is_spent_to_the_last_byte_and_then_the_api_is_closed(ho
     issued = await house.customer(3 * MB + 7)
     assert await spend_all(house, issued.resource.id, "edge-1", 500_000) == 3 * MB + 7
     assert await house.holding() == (0, 0)
-    assert (await house.account("house", "access", "consumed")).balance == 3 * MB + 7
+    assert (await house.account("platform", "access", "consumed")).balance == 3 * MB + 7
     assert await house.used() == 3 * MB + 7
     with pytest.raises(NoAllowance):
         await house.access.authentication.authenticate(
@@ -226,7 +226,7 @@ async def test_a_node_that_was_away_for_days_is_settled_to_the_byte_and_once(
         flow, quota = here.flow(issued.resource.id), here.quota(issued.resource.id)
         quota.take(0)
         await until(lambda: quota.available)
-        flow.said(quota.take(70_000))
+        flow.spend.count_out(flow.spend.take(70_000))
     # The edge was killed; its machine comes back after three days.
     clock.advance(3 * 24 * 3600)
     await house.access.cleanup.close_abandoned()
@@ -244,9 +244,9 @@ async def test_a_node_that_was_away_for_days_is_settled_to_the_byte_and_once(
     used = 70_000 + (8 * MB if spent_meanwhile else 0)
     assert await house.used() == used
     assert await house.holding() == (max(0, 8 * MB - used), 0)
-    assert (await house.account("house", "access", "consumed")).balance == used
+    assert (await house.account("platform", "access", "consumed")).balance == used
     if spent_meanwhile:
-        assert (await house.account("house", "ledger", "shortfall")).balance == -70_000
+        assert (await house.account("platform", "ledger", "shortfall")).balance == -70_000
     assert not list(tmp_path.glob("*.jsonl"))
     await house.books_hold()
 

@@ -69,7 +69,7 @@ async def shop(kind: Kind, tmp_path: Path, clock: FakeClock, ledger: Ledger) -> 
         await empty_the_shelf(opened, BUDGET)
         yield opened
         await ledger.seal()  # a timed job in a running ledger; here hours passed without it
-        await the_books_balance(opened)
+        await the_books_balance(ledger)
 
 
 # ── the stories ─────────────────────────────────────────────────────────────────────────────────────
@@ -278,8 +278,8 @@ class Buyer:
     async def figures(self) -> Figures:
         ledger = ask_ledger(self.shop)
         own = await accounts_of(ledger, "user", self.user_id)
-        house = await accounts_of(ledger, "house", "orders")
-        stock = await accounts_of(ledger, "house", "catalog")
+        house = await accounts_of(ledger, "platform", "orders")
+        stock = await accounts_of(ledger, "platform", "catalog")
         lots = await ledger.ListLots(
             pb.ListLotsRequest(owner_kind="user", owner_id=self.user_id, asset=self.asset, include_empty=True)
         )
@@ -312,7 +312,7 @@ async def accounts_of(ledger: Any, owner_kind: str, owner_id: str) -> dict[tuple
 async def deposit(shop: Market, user_id: str, units: int) -> None:
     await post(
         shop,
-        pb.AccountRef(owner_kind="house", owner_id="payments", asset="USD", purpose="clearing"),
+        pb.AccountRef(owner_kind="platform", owner_id="payments", asset="USD", purpose="clearing"),
         pb.AccountRef(owner_kind="user", owner_id=user_id, asset="USD", purpose="available"),
         units,
     )
@@ -320,9 +320,9 @@ async def deposit(shop: Market, user_id: str, units: int) -> None:
 
 async def empty_the_shelf(shop: Market, asset: str) -> None:
     """Leave one byte less than the buyers want."""
-    inventory = pb.AccountRef(owner_kind="house", owner_id="catalog", asset=asset, purpose="inventory")
-    issuance = pb.AccountRef(owner_kind="house", owner_id="catalog", asset=asset, purpose="issuance")
-    stock = await accounts_of(ask_ledger(shop), "house", "catalog")
+    inventory = pb.AccountRef(owner_kind="platform", owner_id="catalog", asset=asset, purpose="inventory")
+    issuance = pb.AccountRef(owner_kind="platform", owner_id="catalog", asset=asset, purpose="issuance")
+    stock = await accounts_of(ask_ledger(shop), "platform", "catalog")
     await post(shop, inventory, issuance, stock[(asset, "inventory")][0] - GB + 1)
 
 
@@ -332,7 +332,7 @@ async def post(shop: Market, debit: pb.AccountRef, credit: pb.AccountRef, units:
     await ask_ledger(shop).Post(request)
 
 
-async def the_books_balance(shop: Market) -> None:
-    verified = await ask_ledger(shop).Verify(pb.VerifyRequest())
-    assert verified.ok, list(verified.findings)
+async def the_books_balance(ledger: Ledger) -> None:
+    verified = await ledger.verify()
+    assert verified.findings == ()
     assert verified.holds_open == 0

@@ -129,7 +129,7 @@ async def test_a_hundred_tunnels_over_two_edges_spend_a_holding_to_the_byte(town
             await asyncio.sleep(0.05)
             total = (await town.house.access.usage.stats("usr_1")).all_time
     assert total.input_octets + total.output_octets == held
-    assert (await town.house.account("house", "access", "consumed")).balance == held
+    assert (await town.house.account("platform", "access", "consumed")).balance == held
     assert sum(one.received for one in tunnels) <= total.output_octets
     late = Tunnel()
     await late.run(town.edges[0], issued, town.origin_port)

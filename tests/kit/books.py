@@ -4,7 +4,8 @@ People are called by short names; `ann` is the user usr_ann. Amounts are plain u
 the money USD.
 """
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import count
@@ -13,10 +14,18 @@ from pathlib import Path
 from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind, database, service_migrations
 from tollway.fabric.db import Database
-from tollway.services.ledger.model.draft import LotTerms
-from tollway.services.ledger.model.metering import Charged, Grant, Reservation, UseMark, UseReport
+from tollway.kit.errors import Problem
+from tollway.services.ledger.model.metering import Charged, Grant, Reservation, UsageReading, UseReport
 from tollway.services.ledger.model.posting import Leg, Posting, Receipt
-from tollway.services.ledger.model.values import Account, AccountRef, Asset, LegKind, account_id
+from tollway.services.ledger.model.values import (
+    Account,
+    AccountRef,
+    Asset,
+    CostAccounts,
+    LegKind,
+    LotTerms,
+    account_id,
+)
 from tollway.services.ledger.service import Ledger
 from tollway.services.ledger.settings import LedgerSettings
 
@@ -34,19 +43,27 @@ def user(name: str, asset: str = USD) -> AccountRef:
     return AccountRef("user", f"usr_{name}", asset, "available")
 
 
-def house(service: str, asset: str, purpose: str) -> AccountRef:
-    return AccountRef("house", service, asset, purpose)
+def platform(service: str, asset: str, purpose: str) -> AccountRef:
+    return AccountRef("platform", service, asset, purpose)
 
 
-CLEARING = house("payments", USD, "clearing")
-DEFERRED = house("orders", USD, "deferred")
-REVENUE = house("orders", USD, "revenue")
-BREAKAGE = house("orders", USD, "breakage")
-ISSUANCE = house("catalog", GB, "issuance")
-INVENTORY = house("catalog", GB, "inventory")
-CONSUMED = house("access", GB, "consumed")
-SHORTFALL = house("ledger", GB, "shortfall")
-EXPIRED = house("ledger", GB, "expired")
+CLEARING = platform("payments", USD, "clearing")
+DEFERRED = platform("orders", USD, "deferred")
+REVENUE = platform("orders", USD, "revenue")
+BREAKAGE = platform("orders", USD, "breakage")
+ISSUANCE = platform("catalog", GB, "issuance")
+INVENTORY = platform("catalog", GB, "inventory")
+CONSUMED = platform("access", GB, "consumed")
+SHORTFALL = platform("ledger", GB, "shortfall")
+EXPIRED = platform("ledger", GB, "expired")
+
+
+def terms(cost_asset: str, cost: int, expires_at_us: int = 0) -> LotTerms:
+    """The terms of a lot that orders sold; without an asset, of one that was given away."""
+    if not cost_asset:
+        return LotTerms(cost, expires_at_us)
+    accounts = (platform("orders", cost_asset, purpose) for purpose in ("deferred", "revenue", "breakage"))
+    return LotTerms(cost, expires_at_us, CostAccounts(*accounts))
 
 
 def post(debit: AccountRef, credit: AccountRef, amount: int, lot: LotTerms | None = None) -> Leg:
@@ -81,6 +98,13 @@ class Books:
     async def post(self, *legs: Leg, key: str = "", code: str = "test") -> Receipt:
         return await self.ledger.submit(posting(key or f"t{next(self._numbers)}", *legs, code=code))
 
+    async def post_many(self, postings: Sequence[Posting]) -> list[Receipt | Problem]:
+        """Post many at the same time; each has its own outcome, in order."""
+        outcomes = await asyncio.gather(*map(self.ledger.submit, postings), return_exceptions=True)
+        for outcome in outcomes:
+            assert isinstance(outcome, Receipt | Problem), outcome
+        return outcomes  # pyright: ignore[reportReturnType]
+
     async def deposit(self, name: str, amount: int) -> Receipt:
         return await self.post(post(CLEARING, user(name), amount), code="deposit")
 
@@ -90,7 +114,7 @@ class Books:
     async def buy(self, name: str, quantity: int, *, cost: int = 0, expires_in_s: float = 0) -> Receipt:
         """Buy access, delivery versus payment: money to deferred, access from the inventory, one lot."""
         expires_at_us = self.clock.now_us() + int(expires_in_s * 1_000_000) if expires_in_s else 0
-        legs = [post(INVENTORY, user(name, GB), quantity, LotTerms(USD, cost, expires_at_us))]
+        legs = [post(INVENTORY, user(name, GB), quantity, terms(USD, cost, expires_at_us))]
         if cost:
             legs.insert(0, post(user(name), DEFERRED, cost))
         return await self.post(*legs, code="buy")
@@ -109,7 +133,7 @@ class Books:
         asked = Reservation(hold_id, user(name, GB), CONSUMED, want, expires_at_us, "access", divisor, floor)
         return await self.ledger.reserve(asked)
 
-    async def use(self, hold_id: str, *marks: UseMark, release: bool = False) -> Charged:
+    async def use(self, hold_id: str, *marks: UsageReading, release: bool = False) -> Charged:
         return await self.ledger.record_use(UseReport(hold_id, marks, "access", release))
 
     async def account(self, ref: AccountRef) -> Account:

@@ -277,7 +277,8 @@ def business(data: Path, *targets: str, **environment: str) -> Iterator[Business
     if "edge" not in targets and "all" not in targets:
         del wanted["TOLLWAY_NETWORK__RPC"]  # nobody asks from another process
     with log.open("w") as out:
-        command = [*PROGRAM, "serve", "--target", ",".join(targets), "--data", str(data)]
+        wants = [word for target in targets for word in ("--target", target)]
+        command = [*PROGRAM, "serve", *wants, "--data", str(data)]
         process = subprocess.Popen(command, stdout=out, stderr=out, env=wanted, start_new_session=True)
     try:
         _until_ready(process, data / "run" / f"{name}.ready", log)

@@ -11,6 +11,7 @@ from tests.kit.killing import Fate, MortalChannel, MortalDatabase
 from tests.kit.metering import ENDPOINTS, STANDARD, USER, TwoProducts
 from tollway.contracts import access_pb2_grpc, catalog_pb2_grpc, ledger_pb2_grpc
 from tollway.contracts import ledger_pb2 as pb
+from tollway.contracts.books import customer, lot_terms, platform, post_request, transfer
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database
 from tollway.fabric.rpc import LocalChannel, LocalServer
@@ -55,18 +56,21 @@ class House:
     async def buy(self, units: int, user_id: str = USER) -> None:
         asset = pb.Asset(code=STANDARD, kind=pb.ASSET_KIND_ACCESS, scale=0, unit="byte", transferable=True)
         await self.ledger.DefineAsset(pb.DefineAssetRequest(asset=asset))
-        stock = pb.AccountRef(owner_kind="house", owner_id="catalog", asset=STANDARD, purpose="inventory")
-        mint = pb.AccountRef(owner_kind="house", owner_id="catalog", asset=STANDARD, purpose="issuance")
-        theirs = pb.AccountRef(owner_kind="user", owner_id=user_id, asset=STANDARD, purpose="available")
-        lot = pb.LotTerms(cost_asset="USD", cost=3 * units // 1000)
+        issuance, inventory = (
+            platform("catalog", STANDARD, purpose) for purpose in ("issuance", "inventory")
+        )
+        deferred, revenue, breakage = (
+            platform("orders", "USD", purpose) for purpose in ("deferred", "revenue", "breakage")
+        )
+        lot = lot_terms(3 * units // 1000, deferred=deferred, revenue=revenue, breakage=breakage)
         legs = [
-            pb.Leg(kind=pb.LEG_KIND_POST, debit=mint, credit=stock, amount=units),
-            pb.Leg(kind=pb.LEG_KIND_POST, debit=stock, credit=theirs, amount=units, lot=lot),
+            transfer(issuance, inventory, units),
+            transfer(inventory, customer(user_id, STANDARD), units, lot),
         ]
         dollars = pb.Asset(code="USD", kind=pb.ASSET_KIND_MONEY, scale=6, unit="USD", transferable=True)
         await self.ledger.DefineAsset(pb.DefineAssetRequest(asset=dollars))
         key = new_id("buy")
-        await self.ledger.Post(pb.PostRequest(scope="test", key=key, code="buy", legs=legs, actor=user_id))
+        await self.ledger.Post(post_request("test", key, "buy", legs, actor=user_id))
 
     async def account(self, owner_kind: str, owner_id: str, purpose: str) -> pb.Account:
         ref = pb.AccountRef(owner_kind=owner_kind, owner_id=owner_id, asset=STANDARD, purpose=purpose)
@@ -79,8 +83,7 @@ class House:
 
     async def books_hold(self) -> None:
         await self.books.seal()  # a timed job in a running ledger; here hours may have passed without it
-        verdict = await self.ledger.Verify(pb.VerifyRequest())
-        assert verdict.ok, list(verdict.findings)
+        assert (await self.books.verify()).findings == ()
 
     async def used(self, user_id: str = USER) -> int:
         """What access counted for a customer."""

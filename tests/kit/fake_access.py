@@ -44,6 +44,8 @@ class Resource:
     max_flows: int = 0
     rate_limit_bytes_s: int = 0
     active: bool = True
+    policy: pb.FlowPolicy | None = None
+    location: str = ""
 
     @property
     def credential_id(self) -> str:
@@ -166,6 +168,8 @@ class FakeAccess(access_pb2_grpc.AccessServicer):
             unit="byte",
             max_flows=resource.max_flows,
             rate_limit_bytes_s=resource.rate_limit_bytes_s,
+            policy=resource.policy,
+            exit=pb.ExitWishes(location=resource.location),
             cache_until_us=time.time_ns() // 1000 + int(self.cache_s * 1e6),
         )
 

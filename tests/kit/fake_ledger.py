@@ -121,9 +121,6 @@ class FakeLedger(ledger_pb2_grpc.LedgerServicer):
         ref = (request.owner_kind, request.owner_id, request.asset, "available")
         return pb.ListLotsResponse(lots=[lot for owner, lot in self.books.lots if owner == ref])
 
-    async def Verify(self, request: pb.VerifyRequest, context: Any) -> pb.VerifyResponse:
-        return pb.VerifyResponse(ok=True, holds_open=sum(h.remaining > 0 for h in self.books.holds.values()))
-
     # ── for tests ───────────────────────────────────────────────────────────────────────────────────
 
     def give(self, user_id: str, asset: str, units: int) -> None:
@@ -183,7 +180,7 @@ class FakeLedger(ledger_pb2_grpc.LedgerServicer):
                 asset=credit[2],
                 quantity=leg.amount,
                 remaining=leg.amount,
-                cost_asset=leg.lot.cost_asset,
+                cost_asset=leg.lot.deferred.asset,
                 cost=leg.lot.cost,
                 remaining_cost=leg.lot.cost,
                 expires_at_us=leg.lot.expires_at_us,

@@ -14,35 +14,33 @@ from typing import Any, Protocol
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from tests.kit.books import ASSETS, CONSUMED, GB, USD, Books, books, house, user
+from tests.kit.books import ASSETS, CONSUMED, GB, USD, Books, books, platform, terms, user
 from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind
 from tests.kit.ledger_model import LedgerModel
 from tollway.kit.errors import Problem
 from tollway.kit.ids import ids_after
-from tollway.services.ledger.model.book import Book, Command, Wanted
-from tollway.services.ledger.model.draft import LotTerms
-from tollway.services.ledger.model.metering import Reservation, UseMark, UseReport
+from tollway.services.ledger.model.maintenance import HoldExpiry, LotExpiry
+from tollway.services.ledger.model.metering import Reservation, UsageReading, UseReport
 from tollway.services.ledger.model.posting import Leg, Posting, Reversal
 from tollway.services.ledger.model.records import Original
-from tollway.services.ledger.model.upkeep import HoldExpiry, LotExpiry
 from tollway.services.ledger.model.values import (
     Account,
     AccountRef,
     LegKind,
     account_id,
-    earnings_account,
     is_limited,
     own_account,
 )
+from tollway.services.ledger.model.working_set import Command, ReadSet, WorkingSet
 
 PEOPLE = ("ann", "bob")
 REFS = [
     *(user(name, asset) for name in PEOPLE for asset in (USD, GB)),
-    house("payments", USD, "clearing"),
-    *(earnings_account(USD, purpose) for purpose in ("deferred", "revenue", "breakage")),
-    house("catalog", GB, "issuance"),
-    house("catalog", GB, "inventory"),
+    platform("payments", USD, "clearing"),
+    *(platform("orders", USD, purpose) for purpose in ("deferred", "revenue", "breakage")),
+    platform("catalog", GB, "issuance"),
+    platform("catalog", GB, "inventory"),
     CONSUMED,
     *(own_account(GB, purpose) for purpose in ("shortfall", "expired")),
 ]
@@ -61,41 +59,44 @@ class LedgerUnderTest(Protocol):
 
 
 class RulesInMemory:
-    """The rules alone: one book that is never closed."""
+    """The rules alone: one working set that is never written."""
 
     def __init__(self, clock: FakeClock) -> None:
         self.clock = clock
-        self.book = Book()
-        self.book.show_assets(ASSETS)
-        self.book.show_accounts(Account(account_id(ref), ref, is_limited(ref)) for ref in REFS)
+        self.state = WorkingSet()
+        self.state.add_assets(ASSETS)
+        self.state.add_accounts(Account(account_id(ref), ref, is_limited(ref)) for ref in REFS)
         self.last = ""
 
     def perform(self, command: Command) -> Any:
-        wanted = Wanted()
-        command.places(wanted)
-        self.book.show_originals(self._original(id_) for id_ in wanted.transactions if id_)
+        reads = ReadSet()
+        command.add_reads(reads)
+        self.state.add_originals(self._original(id_) for id_ in reads.transactions if id_)
         (self.last,) = ids_after("txn", self.last, 1, self.clock.now_us())
         request_hash = command.fingerprint() if command.name else b""
-        return self.book.perform(command, request_hash, self.last, self.clock.now_us())
+        answer = self.state.execute(command, request_hash, self.last, self.clock.now_us())
+        if isinstance(answer, Problem):
+            raise answer
+        return answer
 
     def expire(self) -> None:
         now_us = self.clock.now_us()
-        for hold in list(self.book._holds.values()):
+        for hold in list(self.state._holds.values()):
             self.perform(HoldExpiry(hold.id))
-        lots = [lot for lots in self.book._lots.values() for lot in lots.values() if lot.remaining]
+        lots = [lot for lots in self.state._lots.values() for lot in lots.values() if lot.remaining]
         for lot in sorted(lots, key=lambda one: (one.expires_at_us, one.id)):
             if 0 < lot.expires_at_us <= now_us:
                 self.perform(LotExpiry(lot.id))
 
     def account(self, ref: AccountRef) -> Account:
-        return self.book.account(account_id(ref))
+        return self.state.account(account_id(ref))
 
     def hold(self, hold_id: str) -> tuple[int, str] | None:
-        found = self.book._holds.get(hold_id)
+        found = self.state._holds.get(hold_id)
         return (found.remaining, found.state) if found else None
 
     def lots(self, ref: AccountRef) -> list[LotView]:
-        lots = sorted(self.book.lots_of(account_id(ref)), key=lambda lot: lot.turn)
+        lots = sorted(self.state.lots_of(account_id(ref)), key=lambda lot: lot.fifo_key)
         return [
             (lot.quantity, lot.remaining, lot.cost_asset, lot.cost, lot.expires_at_us)
             for lot in lots
@@ -106,21 +107,21 @@ class RulesInMemory:
         """Nothing to let go of."""
 
     def _original(self, txn_id: str) -> Original:
-        page = self.book.page
-        known = self.book._originals.get(txn_id)
+        changes = self.state.changes
+        stored = self.state._originals.get(txn_id)
         opened = dict.fromkeys(range(9), ())
-        for lot in page.lots_opened.values():
+        for lot in changes.lots_opened.values():
             if lot.txn_id == txn_id:
                 opened[lot.line] = (*opened[lot.line], lot)
         taken = dict.fromkeys(range(9), ())
-        for move in page.moves:
+        for move in changes.moves:
             if move.txn_id == txn_id:
-                lot = next(lots[move.lot_id] for lots in self.book._lots.values() if move.lot_id in lots)
+                lot = next(lots[move.lot_id] for lots in self.state._lots.values() if move.lot_id in lots)
                 taken[move.line] = (*taken[move.line], (lot, move))
         return Original(
-            next(txn for txn in page.txns if txn.id == txn_id),
-            known.reversed_by if known else "",
-            tuple(leg for leg in page.legs if leg.txn_id == txn_id),
+            next(txn for txn in changes.txns if txn.id == txn_id),
+            stored.reversed_by if stored else "",
+            tuple(leg for leg in changes.legs if leg.txn_id == txn_id),
             opened,
             taken,
         )
@@ -133,26 +134,26 @@ class ServiceOnDatabase:
         self._runner = asyncio.Runner()
         self._folder = tempfile.TemporaryDirectory()
         self._context = books(kind, Path(self._folder.name), clock)
-        self.books: Books = self._runner.run(self._context.__aenter__())
+        self.states: Books = self._runner.run(self._context.__aenter__())
 
     def perform(self, command: Command) -> Any:
-        return self._runner.run(self.books.ledger._batcher.submit(command))
+        return self._runner.run(self.states.ledger._batcher.submit(command))
 
     def expire(self) -> None:
-        self._runner.run(self.books.ledger.expire())
+        self._runner.run(self.states.ledger.expire())
 
     def account(self, ref: AccountRef) -> Account:
-        return self._runner.run(self.books.account(ref))
+        return self._runner.run(self.states.account(ref))
 
     def hold(self, hold_id: str) -> tuple[int, str] | None:
         return self._runner.run(self._hold(hold_id))
 
     def lots(self, ref: AccountRef) -> list[LotView]:
-        found = self._runner.run(self.books.ledger.lots(ref.owner_kind, ref.owner_id, ref.asset))
+        found = self._runner.run(self.states.ledger.lots(ref.owner_kind, ref.owner_id, ref.asset))
         return [(lot.quantity, lot.remaining, lot.cost_asset, lot.cost, lot.expires_at_us) for lot in found]
 
     def close(self) -> None:
-        self._runner.run(self.books.holds_true())
+        self._runner.run(self.states.holds_true())
         self._runner.run(self._context.__aexit__(None, None, None))
         self._runner.close()
         self._folder.cleanup()
@@ -160,7 +161,7 @@ class ServiceOnDatabase:
     async def _hold(self, hold_id: str) -> tuple[int, str] | None:
         from tollway.services.ledger.store import tables as t
 
-        async with self.books.db.snapshot() as tx:
+        async with self.states.db.snapshot() as tx:
             row = await tx.first(t.hold.select().where(t.hold.c.id == hold_id))
         return (row.remaining, row.state) if row else None
 
@@ -188,13 +189,13 @@ class LedgerMachine(RuleBasedStateMachine):
         self.commands: list[tuple[str, list[Any]]] = []
         self.sequence = 0
         # Something to play with, or most of what follows would be refused.
-        clearing, inventory = house("payments", USD, "clearing"), house("catalog", GB, "inventory")
+        clearing, inventory = platform("payments", USD, "clearing"), platform("catalog", GB, "inventory")
         self._post(
             "begin",
             [
                 ("post", clearing, user("ann"), 200),
                 ("post", clearing, user("bob"), 100),
-                ("post", house("catalog", GB, "issuance"), inventory, 400),
+                ("post", platform("catalog", GB, "issuance"), inventory, 400),
                 ("post", inventory, user("ann", GB), 50, (USD, 7, 0)),
                 ("post", inventory, user("bob", GB), 60, (USD, 11, self._at(20))),
             ],
@@ -208,14 +209,14 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(name=names, who=people, amount=amounts)
     def deposit(self, name: str, who: str, amount: int) -> None:
-        self._post(name, [("post", house("payments", USD, "clearing"), user(who), amount)])
+        self._post(name, [("post", platform("payments", USD, "clearing"), user(who), amount)])
 
     @rule(name=names, who=people, quantity=amounts, cost=st.integers(0, 20), lasting=lasting_s)
     def buy(self, name: str, who: str, quantity: int, cost: int, lasting: int) -> None:
         lot = (USD if cost else "", cost, self._at(lasting))
-        legs: list[Any] = [("post", house("catalog", GB, "inventory"), user(who, GB), quantity, lot)]
+        legs: list[Any] = [("post", platform("catalog", GB, "inventory"), user(who, GB), quantity, lot)]
         if cost:
-            legs.append(("post", user(who), earnings_account(USD, "deferred"), cost))
+            legs.append(("post", user(who), platform("orders", USD, "deferred"), cost))
         self._post(name, legs)
 
     @rule(name=names, asset=st.sampled_from([USD, GB]), who=people, amount=amounts)
@@ -225,17 +226,17 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(name=names, who=people, amount=amounts)
     def refund(self, name: str, who: str, amount: int) -> None:
-        self._post(name, [("post", user(who, GB), house("catalog", GB, "inventory"), amount)])
+        self._post(name, [("post", user(who, GB), platform("catalog", GB, "inventory"), amount)])
 
     @rule(target=holds, name=names, hold_id=hold_ids, who=people, amount=amounts, lasting=lasting_s)
     def hold_money(self, name: str, hold_id: str, who: str, amount: int, lasting: int) -> str:
-        deferred = earnings_account(USD, "deferred")
+        deferred = platform("orders", USD, "deferred")
         self._post(name, [("hold", hold_id, user(who), deferred, amount, self._at(lasting))])
         return hold_id
 
     @rule(target=holds, name=names, hold_id=hold_ids, who=people, amount=amounts)
     def hold_stock(self, name: str, hold_id: str, who: str, amount: int) -> str:
-        inventory = house("catalog", GB, "inventory")
+        inventory = platform("catalog", GB, "inventory")
         self._post(name, [("hold", hold_id, inventory, user(who, GB), amount)])
         return hold_id
 
@@ -310,7 +311,9 @@ class LedgerMachine(RuleBasedStateMachine):
         self.sequence += 1
         marks = [(session, cumulative, max(1, self.sequence - age), final)]
         expected = self.model.use(hold_id, marks, release=release)
-        actual = self._ask(UseReport(hold_id, tuple(UseMark(*mark) for mark in marks), "access", release))
+        actual = self._ask(
+            UseReport(hold_id, tuple(UsageReading(*mark) for mark in marks), "access", release)
+        )
         if not isinstance(actual, str):
             assert set(actual.costs) <= {USD}
             actual = (
@@ -385,13 +388,12 @@ class LedgerMachine(RuleBasedStateMachine):
 def _leg(kind: str, *args: Any) -> Leg:
     if kind == "post":
         debit, credit, amount, *lot = args
-        return Leg(LegKind.POST, debit, credit, amount, lot=LotTerms(*lot[0]) if lot and lot[0] else None)
+        return Leg(LegKind.POST, debit, credit, amount, lot=terms(*lot[0]) if lot and lot[0] else None)
     if kind == "hold":
         hold_id, debit, credit, amount, *end = args
         return Leg(LegKind.HOLD, debit, credit, amount, hold_id, *end)
     hold_id, amount, *lot = (*args, 0)[:3] if kind == "release" and len(args) == 1 else args
-    terms = LotTerms(*lot[0]) if lot and lot[0] else None
-    return Leg(LegKind(kind), None, None, amount, hold_id, lot=terms)
+    return Leg(LegKind(kind), None, None, amount, hold_id, lot=terms(*lot[0]) if lot and lot[0] else None)
 
 
 def machine_on(make: Callable[[FakeClock], LedgerUnderTest]) -> type[LedgerMachine]:

@@ -209,9 +209,11 @@ class LedgerModel:
             cost += self._post(hold.debit, hold.credit, from_rest)
         shortfall = used - from_hold - from_rest
         if shortfall:
-            self._post(("house", "ledger", hold.debit[2], "shortfall"), hold.credit, shortfall)
+            self._post(("platform", "ledger", hold.debit[2], "shortfall"), hold.credit, shortfall)
         if cost:
-            self._post(("house", "orders", "USD", "deferred"), ("house", "orders", "USD", "revenue"), cost)
+            self._post(
+                ("platform", "orders", "USD", "deferred"), ("platform", "orders", "USD", "revenue"), cost
+            )
         released = self._release(hold_id) if release and hold.remaining else 0
         return (used, hold.remaining, shortfall, cost, released)
 
@@ -235,9 +237,9 @@ class LedgerModel:
                 cost = lot.cost_of(amount)
                 lot.remaining -= amount
                 self.state.balance[lot.owner] -= amount
-                self.state.balance["house", "ledger", lot.owner[2], "expired"] += amount
-                self.state.balance["house", "orders", "USD", "deferred"] -= cost
-                self.state.balance["house", "orders", "USD", "breakage"] += cost
+                self.state.balance["platform", "ledger", lot.owner[2], "expired"] += amount
+                self.state.balance["platform", "orders", "USD", "deferred"] -= cost
+                self.state.balance["platform", "orders", "USD", "breakage"] += cost
 
     # ── what there is ───────────────────────────────────────────────────────────────────────────────
 

@@ -89,7 +89,7 @@ class MeteredLedger(ledger_pb2_grpc.LedgerServicer):
         source = getattr(request, "from")
         owner = (source.owner_id, source.asset)
         assert (request.to.owner_kind, request.to.owner_id, request.to.purpose) == (
-            "house",
+            "platform",
             "access",
             "consumed",
         )
@@ -106,7 +106,7 @@ class MeteredLedger(ledger_pb2_grpc.LedgerServicer):
         self.calls.append("RecordUse")
         hold = self._hold(request.hold_id)
         posted = shortfall = 0
-        for mark in request.marks:
+        for mark in request.readings:
             assert mark.sequence >= 1
             if mark.sequence <= self.sequences.get(mark.session_id, 0):
                 continue

@@ -148,7 +148,9 @@ def _routes() -> Iterator[Route]:
         yield Route(method, path, declared)
 
 
-ROUTES = tuple(_routes())
+_ALL = tuple(_routes())
+ROUTES = tuple(route for route in _ALL if route.policy.kind != "websocket")
+WEBSOCKETS = tuple(route for route in _ALL if route.policy.kind == "websocket")
 WITH_BODY = tuple(route for route in ROUTES if route.takes_body)
 
 

@@ -4,17 +4,19 @@ import json
 
 from tollway.cli.console import say, table
 from tollway.topology import CALLS, EDGE, GATEWAY, SERVICES, TARGETS
+from tollway.topology.rest_paths import rest_paths
 
 
 def run(*, as_json: bool) -> None:
     """Print every target with what it calls, subscribes to and serves."""
+    paths_of = rest_paths()
     rows = [
         (
             service.name,
             service.purpose,
             " ".join(service.calls),
             " ".join(service.sources),
-            " ".join(service.paths),
+            " ".join(paths_of.get(service.name, ())),
         )
         for service in SERVICES.values()
     ]

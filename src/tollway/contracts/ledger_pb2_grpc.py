@@ -49,20 +49,10 @@ class LedgerStub:
                 request_serializer=tollway_dot_contracts_dot_ledger__pb2.PostRequest.SerializeToString,
                 response_deserializer=tollway_dot_contracts_dot_ledger__pb2.PostResponse.FromString,
                 _registered_method=True)
-        self.PostMany = channel.unary_unary(
-                '/tollway.ledger.v1.Ledger/PostMany',
-                request_serializer=tollway_dot_contracts_dot_ledger__pb2.PostManyRequest.SerializeToString,
-                response_deserializer=tollway_dot_contracts_dot_ledger__pb2.PostManyResponse.FromString,
-                _registered_method=True)
         self.Reverse = channel.unary_unary(
                 '/tollway.ledger.v1.Ledger/Reverse',
                 request_serializer=tollway_dot_contracts_dot_ledger__pb2.ReverseRequest.SerializeToString,
                 response_deserializer=tollway_dot_contracts_dot_ledger__pb2.PostResponse.FromString,
-                _registered_method=True)
-        self.OpenAccounts = channel.unary_unary(
-                '/tollway.ledger.v1.Ledger/OpenAccounts',
-                request_serializer=tollway_dot_contracts_dot_ledger__pb2.OpenAccountsRequest.SerializeToString,
-                response_deserializer=tollway_dot_contracts_dot_ledger__pb2.ListAccountsResponse.FromString,
                 _registered_method=True)
         self.ListAccounts = channel.unary_unary(
                 '/tollway.ledger.v1.Ledger/ListAccounts',
@@ -74,20 +64,10 @@ class LedgerStub:
                 request_serializer=tollway_dot_contracts_dot_ledger__pb2.GetAccountRequest.SerializeToString,
                 response_deserializer=tollway_dot_contracts_dot_ledger__pb2.Account.FromString,
                 _registered_method=True)
-        self.ListStatement = channel.unary_unary(
-                '/tollway.ledger.v1.Ledger/ListStatement',
-                request_serializer=tollway_dot_contracts_dot_ledger__pb2.ListStatementRequest.SerializeToString,
-                response_deserializer=tollway_dot_contracts_dot_ledger__pb2.ListStatementResponse.FromString,
-                _registered_method=True)
         self.ListLots = channel.unary_unary(
                 '/tollway.ledger.v1.Ledger/ListLots',
                 request_serializer=tollway_dot_contracts_dot_ledger__pb2.ListLotsRequest.SerializeToString,
                 response_deserializer=tollway_dot_contracts_dot_ledger__pb2.ListLotsResponse.FromString,
-                _registered_method=True)
-        self.GetTransaction = channel.unary_unary(
-                '/tollway.ledger.v1.Ledger/GetTransaction',
-                request_serializer=tollway_dot_contracts_dot_ledger__pb2.GetTransactionRequest.SerializeToString,
-                response_deserializer=tollway_dot_contracts_dot_ledger__pb2.Transaction.FromString,
                 _registered_method=True)
         self.Reserve = channel.unary_unary(
                 '/tollway.ledger.v1.Ledger/Reserve',
@@ -103,11 +83,6 @@ class LedgerStub:
                 '/tollway.ledger.v1.Ledger/Release',
                 request_serializer=tollway_dot_contracts_dot_ledger__pb2.ReleaseRequest.SerializeToString,
                 response_deserializer=tollway_dot_contracts_dot_ledger__pb2.ReleaseResponse.FromString,
-                _registered_method=True)
-        self.Verify = channel.unary_unary(
-                '/tollway.ledger.v1.Ledger/Verify',
-                request_serializer=tollway_dot_contracts_dot_ledger__pb2.VerifyRequest.SerializeToString,
-                response_deserializer=tollway_dot_contracts_dot_ledger__pb2.VerifyResponse.FromString,
                 _registered_method=True)
 
 
@@ -134,22 +109,8 @@ class LedgerServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def PostMany(self, request, context):
-        """Applies many transactions through the batcher; each has its own result, in order.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
     def Reverse(self, request, context):
         """Corrects a transaction by its mirror image, at most once.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def OpenAccounts(self, request, context):
-        """Opens the default accounts of an owner. Idempotent.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -167,19 +128,7 @@ class LedgerServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def ListStatement(self, request, context):
-        """Missing associated documentation comment in .proto file."""
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
     def ListLots(self, request, context):
-        """Missing associated documentation comment in .proto file."""
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def GetTransaction(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -206,13 +155,6 @@ class LedgerServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def Verify(self, request, context):
-        """Recomputes the books from the first transaction on and says what does not hold.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
 
 def add_LedgerServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -231,20 +173,10 @@ def add_LedgerServicer_to_server(servicer, server):
                     request_deserializer=tollway_dot_contracts_dot_ledger__pb2.PostRequest.FromString,
                     response_serializer=tollway_dot_contracts_dot_ledger__pb2.PostResponse.SerializeToString,
             ),
-            'PostMany': grpc.unary_unary_rpc_method_handler(
-                    servicer.PostMany,
-                    request_deserializer=tollway_dot_contracts_dot_ledger__pb2.PostManyRequest.FromString,
-                    response_serializer=tollway_dot_contracts_dot_ledger__pb2.PostManyResponse.SerializeToString,
-            ),
             'Reverse': grpc.unary_unary_rpc_method_handler(
                     servicer.Reverse,
                     request_deserializer=tollway_dot_contracts_dot_ledger__pb2.ReverseRequest.FromString,
                     response_serializer=tollway_dot_contracts_dot_ledger__pb2.PostResponse.SerializeToString,
-            ),
-            'OpenAccounts': grpc.unary_unary_rpc_method_handler(
-                    servicer.OpenAccounts,
-                    request_deserializer=tollway_dot_contracts_dot_ledger__pb2.OpenAccountsRequest.FromString,
-                    response_serializer=tollway_dot_contracts_dot_ledger__pb2.ListAccountsResponse.SerializeToString,
             ),
             'ListAccounts': grpc.unary_unary_rpc_method_handler(
                     servicer.ListAccounts,
@@ -256,20 +188,10 @@ def add_LedgerServicer_to_server(servicer, server):
                     request_deserializer=tollway_dot_contracts_dot_ledger__pb2.GetAccountRequest.FromString,
                     response_serializer=tollway_dot_contracts_dot_ledger__pb2.Account.SerializeToString,
             ),
-            'ListStatement': grpc.unary_unary_rpc_method_handler(
-                    servicer.ListStatement,
-                    request_deserializer=tollway_dot_contracts_dot_ledger__pb2.ListStatementRequest.FromString,
-                    response_serializer=tollway_dot_contracts_dot_ledger__pb2.ListStatementResponse.SerializeToString,
-            ),
             'ListLots': grpc.unary_unary_rpc_method_handler(
                     servicer.ListLots,
                     request_deserializer=tollway_dot_contracts_dot_ledger__pb2.ListLotsRequest.FromString,
                     response_serializer=tollway_dot_contracts_dot_ledger__pb2.ListLotsResponse.SerializeToString,
-            ),
-            'GetTransaction': grpc.unary_unary_rpc_method_handler(
-                    servicer.GetTransaction,
-                    request_deserializer=tollway_dot_contracts_dot_ledger__pb2.GetTransactionRequest.FromString,
-                    response_serializer=tollway_dot_contracts_dot_ledger__pb2.Transaction.SerializeToString,
             ),
             'Reserve': grpc.unary_unary_rpc_method_handler(
                     servicer.Reserve,
@@ -285,11 +207,6 @@ def add_LedgerServicer_to_server(servicer, server):
                     servicer.Release,
                     request_deserializer=tollway_dot_contracts_dot_ledger__pb2.ReleaseRequest.FromString,
                     response_serializer=tollway_dot_contracts_dot_ledger__pb2.ReleaseResponse.SerializeToString,
-            ),
-            'Verify': grpc.unary_unary_rpc_method_handler(
-                    servicer.Verify,
-                    request_deserializer=tollway_dot_contracts_dot_ledger__pb2.VerifyRequest.FromString,
-                    response_serializer=tollway_dot_contracts_dot_ledger__pb2.VerifyResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -384,33 +301,6 @@ class Ledger:
             _registered_method=True)
 
     @staticmethod
-    def PostMany(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/tollway.ledger.v1.Ledger/PostMany',
-            tollway_dot_contracts_dot_ledger__pb2.PostManyRequest.SerializeToString,
-            tollway_dot_contracts_dot_ledger__pb2.PostManyResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
     def Reverse(request,
             target,
             options=(),
@@ -427,33 +317,6 @@ class Ledger:
             '/tollway.ledger.v1.Ledger/Reverse',
             tollway_dot_contracts_dot_ledger__pb2.ReverseRequest.SerializeToString,
             tollway_dot_contracts_dot_ledger__pb2.PostResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def OpenAccounts(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/tollway.ledger.v1.Ledger/OpenAccounts',
-            tollway_dot_contracts_dot_ledger__pb2.OpenAccountsRequest.SerializeToString,
-            tollway_dot_contracts_dot_ledger__pb2.ListAccountsResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -519,33 +382,6 @@ class Ledger:
             _registered_method=True)
 
     @staticmethod
-    def ListStatement(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/tollway.ledger.v1.Ledger/ListStatement',
-            tollway_dot_contracts_dot_ledger__pb2.ListStatementRequest.SerializeToString,
-            tollway_dot_contracts_dot_ledger__pb2.ListStatementResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
     def ListLots(request,
             target,
             options=(),
@@ -562,33 +398,6 @@ class Ledger:
             '/tollway.ledger.v1.Ledger/ListLots',
             tollway_dot_contracts_dot_ledger__pb2.ListLotsRequest.SerializeToString,
             tollway_dot_contracts_dot_ledger__pb2.ListLotsResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def GetTransaction(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/tollway.ledger.v1.Ledger/GetTransaction',
-            tollway_dot_contracts_dot_ledger__pb2.GetTransactionRequest.SerializeToString,
-            tollway_dot_contracts_dot_ledger__pb2.Transaction.FromString,
             options,
             channel_credentials,
             insecure,
@@ -670,33 +479,6 @@ class Ledger:
             '/tollway.ledger.v1.Ledger/Release',
             tollway_dot_contracts_dot_ledger__pb2.ReleaseRequest.SerializeToString,
             tollway_dot_contracts_dot_ledger__pb2.ReleaseResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def Verify(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/tollway.ledger.v1.Ledger/Verify',
-            tollway_dot_contracts_dot_ledger__pb2.VerifyRequest.SerializeToString,
-            tollway_dot_contracts_dot_ledger__pb2.VerifyResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -9,6 +9,8 @@ from collections.abc import Callable
 
 from tollway.contracts.access_pb2 import Grant
 from tollway.edge import meter_file
+from tollway.edge.exits import Exit
+from tollway.edge.policy.customer_rules import customer_rules
 from tollway.edge.quota import Quota
 from tollway.edge.reactor import Reactor
 from tollway.edge.spend import Spend
@@ -35,8 +37,12 @@ class Flow:
         "_monotonic",
         "client",
         "client_address",
+        "customer",
         "ended",
+        "exit",
         "grant",
+        "grant_changed",
+        "label",
         "owner",
         "protocol",
         "session_id",
@@ -55,7 +61,10 @@ class Flow:
         client: str,
         monotonic: Callable[[], float],
     ) -> None:
-        self.slot, self.spend, self.grant = slot, spend, grant
+        self.slot, self.spend = slot, spend
+        self.use_grant(grant)
+        self.exit: Exit | None = None  # set when the flow begins
+        self.label = ""  # the customer's name for a sticky exit
         self.session_id, self.protocol, self.client_address = session_id, protocol, client
         self.target = ""  # as in the slot, which is dearer to read
         self._monotonic = monotonic
@@ -64,6 +73,11 @@ class Flow:
         self.client: socket.socket | None = None  # while the flow is live
         self.ended = False
         spend.count_into(slot)
+
+    def use_grant(self, grant: Grant) -> None:
+        """Go on under this grant, whose rules hold from the next request on."""
+        self.grant, self.customer = grant, customer_rules(grant)
+        self.grant_changed = False  # the access service has said that there is another one
 
     @property
     def quota(self) -> Quota:

@@ -7,8 +7,9 @@ count of what was heard and said, because that is charged from the first byte on
 import socket
 from collections.abc import Callable
 
+from tollway.edge.exits import Connecting
 from tollway.edge.flow import Flow, FlowOwner
-from tollway.edge.gate import Gate, Opening
+from tollway.edge.gate import Gate
 from tollway.edge.metrics import METRICS
 from tollway.edge.pump import CHUNK_BYTES, SCRATCH
 from tollway.edge.reactor import ERROR, FINISHED
@@ -46,7 +47,7 @@ class Handshake(FlowOwner):
         self.bytes_out = 0
         self._waiting = False
         self.more_to_read = False  # the client said something while we waited for somebody else
-        self._opening: Opening | None = None
+        self._opening: Connecting | None = None
         self._origin: socket.socket | None = None  # reached, and not yet relayed to
         self.deadline = gate.reactor.now + gate.settings.head_timeout_s
         gate.reactor.add_deadline(self)
@@ -155,6 +156,21 @@ class Handshake(FlowOwner):
             bytes_out=self.bytes_out,
             then=on_result,
         )
+
+    def refresh(self, username: str, secret: str, then: Callable[[], None]) -> None:
+        """Let the flow go on under what its credentials allow now; or refuse."""
+        assert self.flow is not None
+        self._waiting = True
+
+        def on_result(why_not: Refusal | None) -> None:
+            if not self._stop_waiting():
+                return
+            if why_not is not None:
+                self.refused(why_not)
+            else:
+                then()
+
+        self.gate.refresh(self.flow, username, secret, on_result)
 
     def charge(self, size: int, then: Callable[[], None]) -> None:
         """Let the flow pay for `size` bytes that the client sent, then go on; or refuse."""

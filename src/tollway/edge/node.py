@@ -11,7 +11,6 @@ glibc otherwise maps and unmaps memory for each large read.
 
 import asyncio
 import logging
-import socket
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -24,6 +23,7 @@ from tollway.edge.access_client import QUIET_S, AccessClient
 from tollway.edge.backoff import Backoff, RepeatedWarning
 from tollway.edge.charging import ChargingRegistry
 from tollway.edge.credential_cache import CredentialCache, affects
+from tollway.edge.exits.services import ServiceNames
 from tollway.edge.gate import Gate
 from tollway.edge.guard import Guard
 from tollway.edge.listener import Listener
@@ -49,7 +49,6 @@ _CUTS = {
     "resource_left": TerminateCause.USER_REQUEST,
 }
 _SETTLE_AT_STOP_S = 5.0
-_NAMES_EVERY_S = 30.0
 
 
 class Edge:
@@ -90,7 +89,9 @@ class Edge:
             policy=Policy(default_rules(settings, self._guard)),
             reactor=self._reactor,
             settings=settings,
+            clock=clock,
         )
+        self._service_names = ServiceNames(self._guard, settings.lookup_timeout_s)
         self._protocols = protocols
         self._listeners = {
             spec.name: Listener(self._reactor, partial(spec.serve, self._gate)) for spec in protocols
@@ -119,7 +120,9 @@ class Edge:
         self._tasks = [
             spawn(self._follow(), f"changes for {self._node}"),
             spawn(self._keep_book(), f"meter file of {self._node}"),
-            spawn(self._keep_finding_services(), f"names of the platform's services, for {self._node}"),
+            spawn(
+                self._service_names.keep_resolving(), f"names of the platform's services, for {self._node}"
+            ),
         ]
 
     async def stop(self) -> None:
@@ -167,7 +170,7 @@ class Edge:
 
     async def _follow(self) -> None:
         """Announce the node, then follow the changes from there on, for ever."""
-        await self._find_services()
+        await self._service_names.resolve()
         sequence = await self._access.announce()
         self._credential_cache.open = self.ready = True
         backoff, warning = Backoff(most_s=1.0), RepeatedWarning(QUIET_S)
@@ -189,30 +192,22 @@ class Edge:
         """Forget what was remembered about it, and end its flows if that is what the change says."""
         self._credential_cache.invalidate(change)
         cause = _CUTS.get(change.kind)
+        if change.kind == "policy_changed":
+            for flow in self._charging.live_flows():
+                if affects(change, flow.grant):
+                    flow.grant_changed = True
         if cause is None:
             return
         for flow in self._charging.live_flows():
             if affects(change, flow.grant) and flow.owner is not None:
                 flow.owner.terminate(cause)
 
-    async def _find_services(self) -> None:
-        """Resolve what of the platform was given by name, so that nobody is let through to it."""
-        named = self._guard.named_services
-        await asyncio.gather(*(self._find_service(host, port) for host, port in named))
-
-    async def _find_service(self, host: str, port: int) -> None:
-        try:
-            async with asyncio.timeout(self._settings.lookup_timeout_s):
-                found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except (OSError, TimeoutError, UnicodeError) as error:
-            _log.info("%s, a service of the platform, cannot be resolved now: %s", host, error)
-        else:
-            self._guard.resolved(host, port, {str(each[4][0]).partition("%")[0] for each in found})
-
-    async def _keep_finding_services(self) -> None:
-        while self._guard.named_services:
-            await asyncio.sleep(_NAMES_EVERY_S)
-            await self._find_services()
+    def _end_flows_out_of_hours(self) -> None:
+        now_us = self._clock.now_us()
+        for flow in self._charging.live_flows():
+            hours = flow.customer.hours if flow.customer is not None else None
+            if hours is not None and flow.owner is not None and not hours.contains(now_us):
+                flow.owner.terminate(TerminateCause.SESSION_TIMEOUT)
 
     async def _keep_book(self) -> None:
         """Sync the meter file every second: the bound for what a power cut can lose. Write the flow log as often."""
@@ -220,6 +215,7 @@ class Edge:
         while True:
             await asyncio.sleep(self._settings.meter_sync_s)
             self._charging.flow_log.flush()
+            self._end_flows_out_of_hours()
             try:
                 await loop.run_in_executor(None, self._meter.sync, self._clock.now_us())
             except OSError as error:

@@ -10,7 +10,8 @@ unknown key is refused and never ignored: a typing error must not send traffic t
 import re
 from typing import NamedTuple
 
-from tollway.edge.refusal import BAD_USERNAME, NO_EXIT, Refusal
+from tollway.edge.exits import Wishes
+from tollway.edge.refusal import BAD_USERNAME, Refusal
 
 _MAX_BYTES = 255  # what SOCKS5 can carry (RFC 1929), so that one limit holds everywhere
 _PLACES = frozenset(("country", "state", "city", "asn"))
@@ -18,18 +19,18 @@ _SESSION = re.compile(r"[A-Za-z0-9_]{1,64}")
 
 
 class Username(NamedTuple):
-    """A parsed username. `session` is the customer's label for a sticky exit, empty when there is none."""
+    """A parsed username: who logs in, and what is wished of the exit."""
 
     login: str
-    session: str
+    wishes: Wishes
 
 
 def parse_username(text: str) -> Username | Refusal:
-    """Read a username, or say why it is refused: NO_EXIT for a place, as the direct exit has none."""
+    """Read a username, or say that it cannot be read."""
     if not text or len(text.encode()) > _MAX_BYTES:
         return BAD_USERNAME
     if "-" not in text:
-        return Username(text, "")
+        return Username(text, Wishes())
     parts = text.split("-")
     if parts[0] != "user" or len(parts) % 2 or not all(parts):
         return BAD_USERNAME
@@ -39,4 +40,5 @@ def parse_username(text: str) -> Username | Refusal:
     session = wishes.get("session", "")
     if session and not _SESSION.fullmatch(session):
         return BAD_USERNAME
-    return NO_EXIT if wishes.keys() & _PLACES else Username(parts[1], session)
+    places = tuple(sorted((key, value) for key, value in wishes.items() if key in _PLACES))
+    return Username(parts[1], Wishes(places, session))

@@ -19,8 +19,8 @@ import json
 import logging
 import re
 import time
-from collections.abc import AsyncIterable, Awaitable, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterable, Awaitable, Callable, Generator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, cast, get_args
 
@@ -150,6 +150,12 @@ class RevocationEntry(Protocol):
     def at_us(self) -> int: ...
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Watcher:
+    principal: Principal
+    ended: Callable[[], None]
+
+
 class Revocations:
     """The sessions that ended while a token of theirs may still be running.
 
@@ -164,6 +170,7 @@ class Revocations:
         self._sessions: dict[str, int] = {}
         self._users: dict[str, int] = {}
         self._received_at_s: float | None = None
+        self._watchers: dict[str, set[_Watcher]] = {}
 
     @property
     def silent_s(self) -> float:
@@ -177,6 +184,26 @@ class Revocations:
         elif user_id:
             self._users[user_id] = max(at_us, self._users.get(user_id, 0))
         self._drop_expired()
+        for watcher in tuple(self._watchers.get(session_id or user_id, ())):
+            if self.covers(watcher.principal):
+                watcher.ended()
+
+    @contextmanager
+    def watch(self, principal: Principal, ended: Callable[[], None]) -> Generator[None]:
+        """Call `ended` within the block as soon as the session of this principal ends."""
+        watcher = _Watcher(principal, ended)
+        keys = (principal.session_id, principal.user_id)
+        for key in keys:
+            self._watchers.setdefault(key, set()).add(watcher)
+        try:
+            if self.covers(principal):  # it ended between the check of its token and now
+                ended()
+            yield
+        finally:
+            for key in keys:
+                self._watchers[key].discard(watcher)
+                if not self._watchers[key]:
+                    del self._watchers[key]
 
     def covers(self, principal: Principal) -> bool:
         """Tell whether the token of this principal was revoked."""

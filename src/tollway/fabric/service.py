@@ -81,8 +81,7 @@ class ServiceManifest:
     `durable`: its commits survive a power cut, not only a crash. `development`: it belongs to no target and is refused
     in production. `api`: the module generated from its contract; None when it serves no API. `calls`: the methods of
     its neighbours' APIs that it calls. `subscribes`: the event classes that it consumes; `Event` itself for every one.
-    `rest`: it serves REST behind the gateway. `permissions`: what its routes may demand. `paths` are its REST prefixes,
-    `public` those that need no account; POSTs to `login` could be used to guess and are limited more strictly.
+    `rest`: it serves REST behind the gateway. `permissions`: what its routes may demand.
     """
 
     name: str
@@ -96,9 +95,6 @@ class ServiceManifest:
     calls: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     subscribes: tuple[type[Event], ...] = ()
     permissions: tuple[Permission, ...] = ()
-    paths: tuple[str, ...] = ()
-    public: tuple[str, ...] = ()
-    login: tuple[str, ...] = ()
 
     @property
     def methods(self) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from tollway.edge.refusal import BAD_USERNAME, NO_EXIT
+from tollway.edge.exits import Wishes
+from tollway.edge.refusal import BAD_USERNAME
 from tollway.edge.username import Username, parse_username
 
 
@@ -18,20 +19,19 @@ from tollway.edge.username import Username, parse_username
     ],
 )
 def test_a_login_and_a_session(text: str, login: str, session: str) -> None:
-    assert parse_username(text) == Username(login, session)
+    assert parse_username(text) == Username(login, Wishes((), session))
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "wishes"),
     [
-        "user-alice-country-us",
-        "user-alice-session-a-city-new_york",
-        "user-alice-asn-1234-session-a",
-        "user-a-state-us_ca",
+        ("user-alice-country-us", Wishes((("country", "us"),))),
+        ("user-alice-session-a-city-new_york", Wishes((("city", "new_york"),), "a")),
+        ("user-alice-asn-1234-country-de-session-a", Wishes((("asn", "1234"), ("country", "de")), "a")),
     ],
 )
-def test_a_place_has_no_exit_here(text: str) -> None:
-    assert parse_username(text) is NO_EXIT
+def test_a_place_is_a_wish_for_an_exit(text: str, wishes: Wishes) -> None:
+    assert parse_username(text) == Username("alice", wishes)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from tollway.edge import refusal
+from tollway.edge.policy.rule import RequestContext
 from tollway.edge.reactor import FINISHED, INPUT, WRITABLE, Reactor
 from tollway.edge.refusal import Refusal
 from tollway.kit.tasks import spawn
@@ -28,6 +29,47 @@ _OF_ERROR = {
     errno.ENOBUFS: refusal.OVERLOADED,
     errno.EADDRNOTAVAIL: refusal.OVERLOADED,
 }
+
+
+class Direct:
+    """Resolves names and dials their addresses from this machine."""
+
+    healthy = True
+
+    def __init__(
+        self, reactor: Reactor, *, name_ttl_s: float, lookup_timeout_s: float, connect_timeout_s: float
+    ) -> None:
+        self._reactor, self._timeout_s = reactor, connect_timeout_s
+        self._resolver = Resolver(name_ttl_s, lookup_timeout_s, reactor.monotonic)
+
+    def connect(
+        self,
+        context: RequestContext,
+        check: Callable[[RequestContext], Refusal | None],
+        then: Callable[[socket.socket | Refusal], None],
+    ) -> "Opening":
+        """Connect to one of the addresses of the context's host, if `check` passes all of them."""
+        opening = Opening()
+
+        def resolved(found: Addresses | Refusal) -> None:
+            if opening.abandoned:
+                return
+            if isinstance(found, Refusal):
+                then(found)
+                return
+            context.addresses = found
+            why_not = check(context)
+            if why_not is not None:
+                then(why_not)
+            else:
+                opening.dial = Dial(self._reactor, found, context.port, self._timeout_s, then)
+
+        self._resolver.lookup(context.host, context.grant.user_id, resolved)
+        return opening
+
+    def stop(self) -> None:
+        """Begin no more lookups."""
+        self._resolver.stop()
 
 
 class Resolver:
@@ -183,6 +225,23 @@ class Dial:
         self._reactor.remove_deadline(self)
         self._sock = None
         self._then(outcome)
+
+
+class Opening:
+    """A target that is resolved and dialled. `abandon` it when the client is gone: `then` is not called any more."""
+
+    __slots__ = ("abandoned", "dial")
+
+    def __init__(self) -> None:
+        self.abandoned = False
+        self.dial: Dial | None = None
+
+    def abandon(self) -> None:
+        """Stop."""
+        self.abandoned = True
+        if self.dial is not None:
+            self.dial.abandon()
+            self.dial = None
 
 
 def _is_address(host: str) -> bool:

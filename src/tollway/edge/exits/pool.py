@@ -8,7 +8,7 @@ import socket
 
 from tollway.edge.reactor import READABLE, Reactor
 
-Key = tuple[str, str, int]  # resource, host, port
+Key = tuple[str, str, str, str, int]  # exit, resource, label, host, port
 
 
 class OriginPool:

@@ -8,6 +8,7 @@ class here, and a line in `default_rules`.
 from tollway.edge.guard import Guard
 from tollway.edge.policy.addresses import AddressRule
 from tollway.edge.policy.concurrency import ConcurrencyRule
+from tollway.edge.policy.customer import CustomerDomainRule, CustomerPortRule, ScheduleRule
 from tollway.edge.policy.domains import DomainRule
 from tollway.edge.policy.ports import PortRule
 from tollway.edge.policy.quota import QuotaRule
@@ -23,8 +24,12 @@ def default_rules(settings: EdgeSettings, guard: Guard) -> list[Rule]:
     return [
         QuotaRule(),
         ConcurrencyRule(),
+        ScheduleRule(Stage.BEGIN),
         PortRule(settings.denied_ports),
         DomainRule(settings.denied_domains),
+        CustomerPortRule(),
+        CustomerDomainRule(),
+        ScheduleRule(Stage.TARGET),
         AddressRule(guard),
     ]
 

@@ -15,11 +15,14 @@ class DomainRule:
         self._denied = frozenset(domain.strip(".").lower() for domain in denied)
 
     def check(self, context: RequestContext) -> Refusal | None:
-        if not self._denied:
-            return None
-        name = context.host.rstrip(".").lower()
-        while name:
-            if name in self._denied:
-                return DENIED_DOMAIN
-            name = name.partition(".")[2]
-        return None
+        return DENIED_DOMAIN if self._denied and is_listed(context.host, self._denied) else None
+
+
+def is_listed(host: str, domains: frozenset[str]) -> bool:
+    """Tell whether a name or one above it is in a set of domains."""
+    name = host.rstrip(".").lower()
+    while name:
+        if name in domains:
+            return True
+        name = name.partition(".")[2]
+    return False

@@ -1,10 +1,12 @@
 """What a rule judges, and when."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
 from tollway.contracts.access_pb2 import Grant
+from tollway.edge.policy.customer_rules import CustomerRules
 from tollway.edge.quota import Quota
 from tollway.edge.refusal import Refusal
 
@@ -19,12 +21,15 @@ class Stage(Enum):
 
 @dataclass(slots=True)
 class RequestContext:
-    """What is known about what a customer attempts; the moments fill it from left to right."""
+    """What is known about what a customer attempts; the stages fill it from top to bottom."""
 
     grant: Grant
     quota: Quota
+    customer: CustomerRules | None
+    now_us: Callable[[], int]
     host: str = ""
     port: int = 0
+    exit: str = ""
     addresses: tuple[str, ...] = ()
 
 

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tollway.fabric.backoff import Backoff
 from tollway.fabric.jobs.queue import Job, JobQueue
 from tollway.fabric.telemetry import correlation_id
 from tollway.kit.errors import Problem
@@ -23,8 +24,7 @@ LEASE_S = 60
 JOB_TIMEOUT_S = 45
 BATCH = 16
 IDLE_S = 1.0
-FIRST_DELAY_S = 0.5
-MAX_DELAY_S = 300.0
+BACKOFF = Backoff(first_s=0.5, limit_s=300)
 MAX_REASON_LENGTH = 2000
 
 
@@ -114,5 +114,4 @@ class Worker:
             return
         expected = isinstance(error, Problem)
         _log.warning("job %s (%s) failed: %s", job.id, job.kind, reason, exc_info=None if expected else error)
-        delay_s = min(FIRST_DELAY_S * 2 ** (job.attempts - 1), MAX_DELAY_S)
-        await self._queue.retry(job, reason[:MAX_REASON_LENGTH], delay_s)
+        await self._queue.retry(job, reason[:MAX_REASON_LENGTH], BACKOFF.delay_s(job.attempts))

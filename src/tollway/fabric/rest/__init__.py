@@ -16,6 +16,7 @@ from tollway.fabric.rest.fields import (
     UtcTime,
 )
 from tollway.fabric.rest.idempotency import Answer, idempotent
+from tollway.fabric.rest.live import send_updates
 from tollway.fabric.rest.policy import RoutePolicy, route
 from tollway.fabric.rest.principal import CurrentUser, IdempotencyKey, Principal, browser_session
 from tollway.fabric.rest.server import RestServer
@@ -39,4 +40,5 @@ __all__ = [
     "build_app",
     "idempotent",
     "route",
+    "send_updates",
 ]

@@ -1,5 +1,6 @@
 """Builds the REST application of a process from its services' routers."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -8,16 +9,18 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute, APIWebSocketRoute
 from starlette.requests import Request
 from starlette.responses import JSONResponse
+from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tollway import __version__
+from tollway.contracts.errors import SessionEnded
 from tollway.fabric.access_tokens import Revocations, Verifier
 from tollway.fabric.clock import Clock, SystemClock
 from tollway.fabric.rest import docs, problems
 from tollway.fabric.rest.policy import BODY_LIMIT_BYTES, policies, policy_of
 from tollway.fabric.rest.principal import authorize
 from tollway.fabric.rpc import call_context
-from tollway.kit.errors import MEDIA_TYPE, TooLarge
+from tollway.kit.errors import MEDIA_TYPE, NotFound, TooLarge, UpgradeRequired
 from tollway.kit.ids import new_id
 
 SYSTEM_CLOCK = SystemClock()
@@ -25,7 +28,12 @@ SYSTEM_CLOCK = SystemClock()
 DESCRIPTION = """
 Everything a customer, an operator or an integrator can do with Tollway. Amounts are strings: money in whole units
 (`"20.00"`), access units as integers (`"1000000000"` bytes). Errors are problem documents (RFC 9457) with a
-stable `code`. Every POST that moves money takes an `Idempotency-Key`. Lists are paged with `?limit=&cursor=`.
+stable `code`, each described at `/problems/{code}`. Every POST that moves money takes an `Idempotency-Key`.
+Lists are paged with `?limit=&cursor=`.
+
+WebSockets (`x-websockets` in this document) take the same credentials as requests and send JSON texts. What is refused
+before the handshake is done is a problem document; afterwards the close code is 4000 plus the problem's status, and the
+reason its code: `4401 session_ended` when the session has ended, after which a client signs in and connects again.
 """
 
 
@@ -60,13 +68,22 @@ def build_app(
     app.state.verifier = verifier
     app.state.revocations = revocations
     app.state.clock = clock
+    app.state.routers = served
     for router in served:
         app.include_router(router)
     problems.install(app, declared)
+    sockets = [compile_path(path)[0] for (_, path), one in declared.items() if one.kind == "websocket"]
+    app.router.default = partial(_nowhere, sockets)
     app.add_middleware(RequestContextMiddleware)
     app.add_route("/livez", _alive)
     app.add_route("/readyz", partial(_ready, states))
     return app
+
+
+async def _nowhere(sockets: Sequence[re.Pattern[str]], scope: Scope, _receive: Receive, _send: Send) -> None:
+    if scope["type"] == "http" and any(pattern.match(scope["path"]) for pattern in sockets):
+        raise UpgradeRequired
+    raise NotFound
 
 
 async def _alive(_request: Request) -> JSONResponse:
@@ -98,7 +115,13 @@ class RequestContextMiddleware:
         scope[problems.CORRELATION] = correlation
         parent = headers.get(b"traceparent", b"").decode("latin-1")[:64]
         with call_context(correlation_id=correlation, traceparent=parent):
-            await self._app(scope, _Limited(scope, receive), send)
+            try:
+                await self._app(scope, _Limited(scope, receive), send)
+            except RuntimeError as error:
+                # A stream that has begun cannot be refused any more, so it ends.
+                if not isinstance(error.__cause__, SessionEnded):
+                    raise
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 class _Limited:

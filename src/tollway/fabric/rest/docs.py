@@ -1,16 +1,18 @@
 """The description of the whole API: one committed document, and one page that draws it without any other host."""
 
 import re
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
+from fastapi.routing import APIWebSocketRoute
 from starlette.responses import Response
 
 from tollway.contracts.clients import SESSION_COOKIE
 from tollway.fabric.rest import problem_types
-from tollway.fabric.rest.policy import PUBLIC, route
+from tollway.fabric.rest.policy import KEY, PUBLIC, policy_of, route
 
 HERE = Path(__file__).parent
 DOCUMENT = HERE / "openapi.json"
@@ -46,6 +48,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
             operation["summary"] = title.removesuffix(".").replace("\n", " ")
             if rest:
                 operation["description"] = rest
+    document["x-websockets"] = {route.path: _websocket(route) for route in websockets(app)}
     document["components"]["schemas"]["Problem"] = _PROBLEM
     document["components"]["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "For programs"},
@@ -57,6 +60,20 @@ def describe(app: FastAPI) -> dict[str, Any]:
         },
     }
     return document
+
+
+def websockets(app: FastAPI) -> list[APIWebSocketRoute]:
+    """List the WebSocket routes, which OpenAPI has no words for."""
+    found = [one for router in app.state.routers for one in router.routes]
+    return [one for one in found if isinstance(one, APIWebSocketRoute)]
+
+
+def _websocket(found: APIWebSocketRoute) -> dict[str, Any]:
+    return {
+        "operationId": operation_id("get", found.path),
+        "description": " ".join((found.endpoint.__doc__ or "").split()),
+        KEY: asdict(policy_of(found)),
+    }
 
 
 def operation_id(method: str, path: str) -> str:

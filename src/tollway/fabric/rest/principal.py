@@ -16,6 +16,7 @@ from tollway.contracts.errors import (
 from tollway.fabric.access_tokens import Principal, Revocations, Verifier
 from tollway.fabric.clock import Clock
 from tollway.fabric.rest.json_strictness import check_json
+from tollway.fabric.rest.live import while_session_lasts
 from tollway.fabric.rest.policy import PUBLIC, policy_of
 from tollway.fabric.rpc import call_context
 from tollway.kit.errors import Forbidden, Invalid, Problem, Unauthenticated, UnsupportedMediaType
@@ -29,7 +30,8 @@ async def authorize(connection: HTTPConnection):
 
     Raises Unauthenticated without a valid token or with a sign-in that does not suffice, Forbidden when the roles do
     not suffice, UnsupportedMediaType for a body that does not say that it is JSON: one that a form of a foreign page
-    could send is never read as such, and Malformed for one that two readers could read differently.
+    could send is never read as such, and Malformed for one that two readers could read differently. What stays open
+    longer than an exchange ends with SessionEnded when the session does.
     """
     route = connection.scope.get("route")
     if not isinstance(route, APIRoute | APIWebSocketRoute):
@@ -39,10 +41,15 @@ async def authorize(connection: HTTPConnection):
     if isinstance(connection, Request) and isinstance(route, APIRoute):
         await _check_body(connection, route)
     connection.state.principal = principal
+    declared = policy_of(route)
     with call_context(
-        user_id=principal.user_id if principal else None, timeout_s=policy_of(route).time_limit_s or None
+        user_id=principal.user_id if principal else None, timeout_s=declared.time_limit_s or None
     ):
-        yield
+        if principal is None or declared.kind == "http":
+            yield
+            return
+        async with while_session_lasts(connection.app.state.revocations, principal):
+            yield
 
 
 async def admit(connection: HTTPConnection, route: APIRoute | APIWebSocketRoute) -> Principal | None:

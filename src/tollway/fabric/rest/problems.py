@@ -6,13 +6,16 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
 from fastapi.responses import JSONResponse
-from fastapi.routing import APIRoute
+from fastapi.routing import APIRoute, APIWebSocketRoute
 from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
 from starlette.routing import compile_path
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from tollway.contracts.errors import IdempotencyKeyMissing, SignInTooOld
+from tollway.fabric.rest import live
 from tollway.fabric.rest.policy import RoutePolicy
 from tollway.fabric.rest.principal import admit
 from tollway.fabric.rpc import call_context
@@ -25,7 +28,6 @@ from tollway.kit.errors import (
     MethodNotAllowed,
     NotFound,
     Problem,
-    UpgradeRequired,
     problem_document,
 )
 
@@ -65,24 +67,26 @@ def install(app: FastAPI, declared: Mapping[tuple[str, str], RoutePolicy] = NO_R
 
     `declared` are its routes, which tell what a 405 allows: the framework looks at one route only.
     """
-    plain = {request for request, policy in declared.items() if policy.kind != "websocket"}
-    routes = [(method, path, compile_path(path)[0]) for method, path in plain]
-    sockets = [compile_path(path)[0] for _, path in declared.keys() - plain]
+    routes = [
+        (method, path, compile_path(path)[0])
+        for (method, path), policy in declared.items()
+        if policy.kind != "websocket"
+    ]
 
-    async def on_problem(request: Request, error: Exception) -> JSONResponse:
+    async def on_problem(connection: HTTPConnection, error: Exception) -> Any:
         assert isinstance(error, Problem)
-        return respond(error, request.url.path)
+        return await _answer(connection, error)
 
-    async def on_invalid(request: Request, error: Exception) -> JSONResponse:
-        assert isinstance(error, RequestValidationError)
-        return respond(await _after_admission(request, _from_validation(error)), request.url.path)
+    async def on_invalid(connection: HTTPConnection, error: Exception) -> Any:
+        assert isinstance(error, RequestValidationError | WebSocketRequestValidationError)
+        problem = await _after_admission(connection, _from_validation(error))
+        return await _answer(connection, problem)
 
-    async def on_http(request: Request, error: Exception) -> JSONResponse:
+    async def on_http(request: HTTPConnection, error: Exception) -> Any:
         assert isinstance(error, HTTPException)
-        problem = _from_http(error)
-        if problem.status == 404 and any(pattern.match(request.url.path) for pattern in sockets):
-            problem = UpgradeRequired()
-        response = respond(await _after_admission(request, problem), request.url.path)
+        response = await _answer(request, await _after_admission(request, _from_http(error)))
+        if response is None:
+            return None
         response.headers.update(error.headers or {})
         if response.status_code == 405 and routes:
             response.headers["Allow"] = ", ".join(_allowed(routes, request.url.path))
@@ -94,16 +98,32 @@ def install(app: FastAPI, declared: Mapping[tuple[str, str], RoutePolicy] = NO_R
         with call_context(correlation_id=request.scope.get(CORRELATION, "")):
             return respond(Internal(), request.url.path)
 
+    async def on_leaving(_connection: HTTPConnection, _error: Exception) -> Any:
+        """Do nothing: the client has closed its WebSocket."""
+
     app.add_exception_handler(Problem, on_problem)
     app.add_exception_handler(RequestValidationError, on_invalid)
+    app.add_exception_handler(WebSocketRequestValidationError, on_invalid)
+    app.add_exception_handler(WebSocketDisconnect, on_leaving)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(Exception, on_bug)
 
 
-async def _after_admission(request: Request, problem: Problem) -> Problem:
+async def _answer(connection: HTTPConnection, problem: Problem) -> JSONResponse | None:
+    response = respond(problem, connection.url.path)
+    if not isinstance(connection, WebSocket):
+        return response
+    if connection.application_state == WebSocketState.CONNECTING:
+        await connection.send_denial_response(response)
+    else:
+        await live.close(connection, problem)
+    return None
+
+
+async def _after_admission(request: HTTPConnection, problem: Problem) -> Problem:
     """Put who may not come in before what is wrong with their body: the framework reads the body first."""
     route = request.scope.get("route")
-    if not isinstance(problem, Malformed) or not isinstance(route, APIRoute):
+    if not isinstance(problem, Malformed) or not isinstance(route, APIRoute | APIWebSocketRoute):
         return problem
     try:
         await admit(request, route)
@@ -112,7 +132,7 @@ async def _after_admission(request: Request, problem: Problem) -> Problem:
     return problem
 
 
-def _from_validation(error: RequestValidationError) -> Problem:
+def _from_validation(error: RequestValidationError | WebSocketRequestValidationError) -> Problem:
     errors = error.errors()
     if any(entry["type"] == "json_invalid" for entry in errors):
         return Malformed("the body is not valid JSON")

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 from tollway.kit.tasks import spawn
 
 START_TIMEOUT_S = 10.0
+MESSAGE_LIMIT_BYTES = 1 << 20  # of one message of a WebSocket; a route may allow less
 
 
 class RestServer:
@@ -22,6 +23,7 @@ class RestServer:
                 app,
                 http="httptools",
                 ws="websockets-sansio",
+                ws_max_size=MESSAGE_LIMIT_BYTES,
                 lifespan="off",
                 log_config=None,
                 access_log=False,

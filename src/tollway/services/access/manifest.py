@@ -34,6 +34,5 @@ MANIFEST = ServiceManifest(
     api=access_pb2_grpc,
     calls={"ledger": ("GetAccount", "RecordUse", "Release", "Reserve"), "catalog": ("GetProduct",)},
     subscribes=(UserStateChanged,),
-    paths=("/api/proxy", "/api/access", "/api/usage", "/api/admin/nodes", "/api/admin/resources"),
     build=build,
 )

@@ -24,6 +24,5 @@ MANIFEST = ServiceManifest(
     durable=True,
     api=audit_pb2_grpc,
     subscribes=(Event,),
-    paths=("/api/admin/audit",),
     build=build,
 )

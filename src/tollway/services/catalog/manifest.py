@@ -28,13 +28,5 @@ MANIFEST = ServiceManifest(
     settings=CatalogSettings,
     api=catalog_pb2_grpc,
     calls={"ledger": ("DefineAsset", "ListAccounts", "Post")},
-    paths=(
-        "/api/catalog",
-        "/api/billing/plans",
-        "/api/billing/calculate-price",
-        "/api/admin/prices",
-        "/api/admin/capacity",
-    ),
-    public=("/api/catalog", "/api/billing/plans", "/api/billing/calculate-price"),
     build=build,
 )

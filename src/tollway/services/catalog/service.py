@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tollway.contracts import ledger_pb2
+from tollway.contracts.books import PLATFORM, platform, post_request, transfer
+from tollway.contracts.chart.catalog import INVENTORY, ISSUANCE
 from tollway.contracts.errors import IdempotencyKeyReused, RequestInProgress, UnknownAsset
 from tollway.contracts.events import PriceChanged
 from tollway.fabric.clock import Clock
@@ -282,7 +284,8 @@ class _Shelf:
     async def _ask(self) -> None:
         try:
             answer = await self._ledger.ListAccounts(
-                ledger_pb2.ListAccountsRequest(owner_kind="house", owner_id="catalog"), timeout=LOOK_TIMEOUT_S
+                ledger_pb2.ListAccountsRequest(owner_kind=PLATFORM, owner_id="catalog"),
+                timeout=LOOK_TIMEOUT_S,
             )
         except (Unavailable, DeadlineExceeded) as problem:
             _log.warning(
@@ -292,7 +295,7 @@ class _Shelf:
         self._left = {
             account.ref.asset: account.available
             for account in answer.accounts
-            if account.ref.purpose == "inventory"
+            if account.ref.purpose == INVENTORY
         }
 
 
@@ -304,15 +307,6 @@ async def _find(tx: Tx, asset: str) -> Product:
 
 
 def _issuance(one: Issue) -> ledger_pb2.PostRequest:
-    def account(purpose: str) -> ledger_pb2.AccountRef:
-        return ledger_pb2.AccountRef(owner_kind="house", owner_id="catalog", asset=one.asset, purpose=purpose)
-
-    leg = ledger_pb2.Leg(
-        kind=ledger_pb2.LEG_KIND_POST,
-        debit=account("issuance"),
-        credit=account("inventory"),
-        amount=one.units,
-    )
-    return ledger_pb2.PostRequest(
-        scope="catalog", key=f"issue:{one.id}", code="issue", legs=[leg], actor=one.actor
-    )
+    issuance, inventory = (platform("catalog", one.asset, purpose) for purpose in (ISSUANCE, INVENTORY))
+    leg = transfer(issuance, inventory, one.units)
+    return post_request("catalog", f"issue:{one.id}", "issue", [leg], actor=one.actor)

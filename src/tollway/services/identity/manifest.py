@@ -35,23 +35,5 @@ MANIFEST = ServiceManifest(
     settings=IdentitySettings,
     api=identity_pb2_grpc,
     calls={"tokens": ("OpenSession", "Revoke"), "notifications": ("SendEmail",)},
-    paths=("/api/auth", "/api/account", "/api/admin/users", "/verify-email", "/reset-password"),
-    public=(
-        "/verify-email",
-        "/reset-password",
-        "/api/auth/register",
-        "/api/auth/email",
-        "/api/auth/login",
-        "/api/auth/token",
-        "/api/auth/password",
-    ),
-    login=(
-        "/api/auth/register",
-        "/api/auth/email",
-        "/api/auth/login",
-        "/api/auth/token",
-        "/api/auth/password",
-        "/api/account/security",
-    ),
     build=build,
 )

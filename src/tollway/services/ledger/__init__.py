@@ -9,7 +9,7 @@ Promises
 - Nobody can spend more than they have, and no capacity is sold twice, whoever asks, how often, at the same time.
 - Held units are captured in parts, released, or expire; what is held can't be spent by anybody else.
 - Metered use is charged by cumulative counters: reports may be lost, repeated or overtake each other.
-- Access lies in lots with cost and end. However finely a lot is used up, the pieces of its cost sum to its cost.
+- Access lies in lots with cost and end. However finely a lot is used up, the slices of its cost sum to its cost.
 - What was answered is on disk. What was committed is sealed within seconds, and `verify` finds every altered cell.
 
 Invariants
@@ -17,10 +17,13 @@ Invariants
 - A customer's access equals what remains in their lots; what is pending equals what open holds hold.
 - History is append-only. Only a reversal corrects, at most once.
 
-How it works: a command (`model/posting`, `metering`, `upkeep`) is performed on the book (`model/book`), the part of the
-ledger that is open in memory; what it changed is written as one page (`store/writing`). The batcher
-(`service/batcher`) gives many callers one commit. Whoever holds the pen (a row lock) is the only writer, so
-transactions have one order, that of their ids, on both engines.
+How it works: a command (`model/posting`, `metering`, `maintenance`) is executed on the working set
+(`model/working_set`), the part of the ledger that is in memory; what it changed is written as one change set
+(`store/writing`). The batcher (`service/batcher`) gives many callers one commit. Whoever holds the writer lock (a row
+lock) is the only writer, so transactions have one order, that of their ids, on both engines.
+
+Which accounts there may be is declared by the services that keep them, in `contracts/chart`; the ledger checks names
+against it.
 
 Neighbours: asks nobody; publishes TransactionMade; is asked by catalog, orders, payments and access.
 """

@@ -29,6 +29,5 @@ MANIFEST = ServiceManifest(
     durable=True,
     settings=LedgerSettings,
     api=ledger_pb2_grpc,
-    paths=("/api/accounts", "/api/transactions"),
     build=build,
 )

@@ -42,6 +42,5 @@ MANIFEST = ServiceManifest(
             (UserRegistered, EmailVerified, UserStateChanged, *(email.event for email in EVENT_EMAILS))
         )
     ),
-    paths=("/api/notifications",),
     build=build,
 )

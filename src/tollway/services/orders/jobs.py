@@ -8,7 +8,7 @@ from tollway.services.orders.service import Orders
 
 async def advance_order(service: Orders, payload: dict[str, Any]) -> None:
     """Drive an order to its end; nothing to do when the request itself got that far."""
-    await service.advance(payload["order_id"])
+    await service.advance(payload["id"])
 
 
 async def janitor(service: Orders) -> None:

@@ -30,6 +30,5 @@ MANIFEST = ServiceManifest(
         "catalog": ("GetPrice", "GetProduct"),
         "ledger": ("ListAccounts", "ListAssets", "ListLots", "Post"),
     },
-    paths=("/api/orders", "/api/portfolio", "/api/billing/orders"),
     build=build,
 )

@@ -50,12 +50,5 @@ MANIFEST = ServiceManifest(
     settings=PaymentsSettings,
     api=payments_pb2_grpc,
     calls={"ledger": ("GetAccount", "Post", "Reverse"), "identity": ("GetUser",)},
-    paths=(
-        "/api/wallet",
-        "/api/billing/payment-methods",
-        "/api/billing/webhooks",
-        "/api/admin/deposits",
-    ),
-    public=("/api/billing/webhooks",),
     build=build,
 )

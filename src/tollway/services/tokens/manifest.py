@@ -27,13 +27,5 @@ MANIFEST = ServiceManifest(
     purpose="signs access tokens, keeps sessions",
     settings=TokensSettings,
     api=tokens_pb2_grpc,
-    paths=(
-        "/api/auth/refresh",
-        "/api/auth/logout",
-        "/api/auth/sessions",
-        "/api/admin/keys",
-        "/.well-known",
-    ),
-    public=("/api/auth/refresh", "/.well-known"),
     build=build,
 )

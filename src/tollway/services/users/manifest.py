@@ -15,6 +15,5 @@ def build(context: ServiceContext) -> ServiceParts:
 MANIFEST = ServiceManifest(
     name="users",
     purpose="profiles and preferences",
-    paths=("/api/users",),
     build=build,
 )

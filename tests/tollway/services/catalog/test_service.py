@@ -26,7 +26,7 @@ async def shop(kind: Kind, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Ma
 
 def sell(shop: Market, units: int) -> None:
     """Take units out of the inventory, and let the last look at it grow old."""
-    shop.ledger.counters("house", "catalog", STANDARD, "inventory").debits += units
+    shop.ledger.counters("platform", "catalog", STANDARD, "inventory").debits += units
     shop.clock.advance(4)
 
 
@@ -38,7 +38,9 @@ async def test_seeding_again_changes_nothing(shop: Market) -> None:
     assert await shop.catalog.seed() == (len(FIRST_CATALOGUE), False)
     assert shop.ledger.posts == posts
     assert (await shop.catalog.product(STANDARD)).capacity_units == FIRST_CAPACITY_UNITS
-    assert shop.ledger.counters("house", "catalog", STANDARD, "inventory").available == FIRST_CAPACITY_UNITS
+    assert (
+        shop.ledger.counters("platform", "catalog", STANDARD, "inventory").available == FIRST_CAPACITY_UNITS
+    )
 
 
 async def test_seeding_tells_the_ledger_of_money_and_access(shop: Market) -> None:
@@ -64,7 +66,7 @@ async def test_seeding_that_was_cut_off_is_finished_by_the_next(
         await shop.catalog.seed()
         for product, _ in FIRST_CATALOGUE:
             assert (await shop.catalog.product(product.asset)).capacity_units == FIRST_CAPACITY_UNITS
-            inventory = shop.ledger.counters("house", "catalog", product.asset, "inventory")
+            inventory = shop.ledger.counters("platform", "catalog", product.asset, "inventory")
             assert inventory.balance == FIRST_CAPACITY_UNITS
 
 
@@ -86,7 +88,7 @@ async def test_scarcity_raises_the_price(shop: Market) -> None:
 
 async def test_a_price_rests_on_the_same_look_for_a_few_seconds(shop: Market) -> None:
     before = await shop.catalog.price(STANDARD, "USD")
-    shop.ledger.counters("house", "catalog", STANDARD, "inventory").debits += FIRST_CAPACITY_UNITS
+    shop.ledger.counters("platform", "catalog", STANDARD, "inventory").debits += FIRST_CAPACITY_UNITS
     shop.clock.advance(2.9)
     assert (await shop.catalog.price(STANDARD, "USD")).ask_per_lot == before.ask_per_lot
     shop.clock.advance(0.2)
@@ -177,7 +179,7 @@ async def test_more_capacity_is_issued_and_counted_once_however_often_it_is_aske
     await shop.run_jobs()
     assert len({issue.id for issue in issues}) == 1
     assert (await shop.catalog.product(STANDARD)).capacity_units == FIRST_CAPACITY_UNITS + 5 * GB
-    inventory = shop.ledger.counters("house", "catalog", STANDARD, "inventory")
+    inventory = shop.ledger.counters("platform", "catalog", STANDARD, "inventory")
     assert inventory.balance == FIRST_CAPACITY_UNITS + 5 * GB
 
 
@@ -190,7 +192,7 @@ async def test_capacity_whose_request_died_is_issued_by_the_job(lost: bool, shop
     shop.clock.advance(6)
     await shop.run_jobs()
     assert (await shop.catalog.product(STANDARD)).capacity_units == FIRST_CAPACITY_UNITS + GB
-    inventory = shop.ledger.counters("house", "catalog", STANDARD, "inventory")
+    inventory = shop.ledger.counters("platform", "catalog", STANDARD, "inventory")
     assert inventory.balance == FIRST_CAPACITY_UNITS + GB
 
 

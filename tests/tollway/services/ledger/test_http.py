@@ -9,7 +9,7 @@ from tests.kit.books import CLEARING, GB, Books, books, hold, post, user
 from tests.kit.clock import FakeClock
 from tests.kit.rest import RestClient, rest
 from tollway.services.ledger.http import router
-from tollway.services.ledger.model.metering import UseMark
+from tollway.services.ledger.model.metering import UsageReading
 from tollway.services.ledger.model.values import account_id
 
 ANN, BOB = "usr_ann", "usr_bob"
@@ -58,7 +58,7 @@ async def test_a_statement_is_paged_and_only_for_its_owner(api: RestClient, desk
         ("in", "2.00", "3.00"),
     ]
     second = (await api.get(f"{path}?limit=2&cursor={first['next_cursor']}", ANN)).json
-    assert [(one["amount"], one["with_whom"]) for one in second["items"]] == [("1.00", "house")]
+    assert [(one["amount"], one["with_whom"]) for one in second["items"]] == [("1.00", "platform")]
     assert second["next_cursor"] == ""
     for token, place in ((BOB, path), (ANN, f"/api/accounts/acc_{'0' * 26}/statement")):
         refused = await api.get(place, token)
@@ -144,15 +144,15 @@ async def test_what_cannot_be_given_is_refused(
 
 
 def _seats():
-    from tests.kit.books import house
+    from tests.kit.books import platform
 
-    return house("catalog", "seat", "issuance"), house("catalog", "seat", "inventory")
+    return platform("catalog", "seat", "issuance"), platform("catalog", "seat", "inventory")
 
 
 async def test_a_transaction_is_explained_to_those_it_concerns(api: RestClient, desk: Books) -> None:
     await desk.stock("ann", 1000, cost=300)
     await desk.reserve("hld_1", "ann", 500)
-    await desk.use("hld_1", UseMark("flw_1", 100, 1))
+    await desk.use("hld_1", UsageReading("flw_1", 100, 1))
     used, *_, bought = [
         one
         for one in (await api.get("/api/transactions", ANN)).json["items"]
@@ -161,9 +161,9 @@ async def test_a_transaction_is_explained_to_those_it_concerns(api: RestClient, 
     await desk.ledger.seal()
     reply = await api.get(f"/api/transactions/{used['transaction_id']}?prove=true", ANN)
     assert reply.status == 200
-    assert [(one["kind"], one["amount"], one["giver"], one["taker"]) for one in reply.json["legs"]] == [
-        ("capture", "100", ANN, "house"),
-        ("post", "0.00003", "house", "house"),
+    assert [(one["kind"], one["amount"], one["debit"], one["credit"]) for one in reply.json["legs"]] == [
+        ("capture", "100", ANN, "platform"),
+        ("post", "0.00003", "platform", "platform"),
     ]
     assert [(one["quantity"], one["cost"]) for one in reply.json["lots_used"]] == [("100", "0.00003")]
     assert reply.json["use"] == [{"session_id": "flw_1", "units": "100", "cumulative": "100", "sequence": 1}]

@@ -7,11 +7,12 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from tests.kit.books import CLEARING, EUR, GB, INVENTORY, Books, post, posting, user
-from tollway.services.ledger.model.metering import UseMark
+from tollway.services.ledger.model.metering import UsageReading
 from tollway.services.ledger.model.records import LegRow, LotMove, Seal, Txn, UsageLine
-from tollway.services.ledger.model.values import Account, Asset, Hold, Lot, Mark, account_id
-from tollway.services.ledger.service.performing import perform, request_for
+from tollway.services.ledger.model.values import Account, Asset, Hold, Lot, SessionUsage, account_id
+from tollway.services.ledger.service.execution import Planner, request_for, write
 from tollway.services.ledger.store import tables as t
+from tollway.services.ledger.store.loading import acquire_writer
 
 
 @pytest.mark.parametrize(
@@ -24,7 +25,7 @@ from tollway.services.ledger.store import tables as t
         (Lot, t.lot),
         (LotMove, t.lot_move),
         (UsageLine, t.usage_line),
-        (Mark, t.usage_mark),
+        (SessionUsage, t.session_usage),
         (Seal, t.seal),
     ],
     ids=lambda one: getattr(one, "name", ""),
@@ -50,7 +51,7 @@ async def refused(desk: Books, statement: Any) -> str:
 async def used_books(desk: Books) -> Books:
     await desk.stock("ann", 100, cost=30)
     await desk.reserve("hld_1", "ann", 40)
-    await desk.use("hld_1", UseMark("flw_1", 10, 1))
+    await desk.use("hld_1", UsageReading("flw_1", 10, 1))
     await desk.ledger.seal()
     return desk
 
@@ -116,12 +117,13 @@ async def test_a_leg_cannot_mix_assets_or_stay_on_one_account(used_books: Books)
 
 
 async def test_references_are_looked_up_one_by_one_whatever_came_first(desk: Books) -> None:
-    """PostgreSQL keeps the plan of the guard that it made for the first page, which had one leg or none."""
+    """PostgreSQL keeps the plan of the guard that it made for the first batch, which had one leg or none."""
     if desk.db.dialect == "sqlite":
         return
     async with desk.db.transaction() as tx:
         for people in (["ann"], [f"p{number}" for number in range(200)]):
-            await perform(tx, [request_for(posting(name, post(CLEARING, user(name), 1))) for name in people])
+            requests = [request_for(posting(name, post(CLEARING, user(name), 1))) for name in people]
+            await write(tx, await Planner().plan(tx, requests, await acquire_writer(tx)))
         looked_up = await tx.scalar(
             text(
                 "SELECT idx_tup_fetch FROM pg_stat_xact_user_tables "

@@ -8,6 +8,8 @@ import os
 from hashlib import blake2b
 from typing import NamedTuple
 
+from tollway.edge.exits import Wishes
+
 _KNOWN = 10_000
 _LONGEST_BYTES = 2_048
 
@@ -18,6 +20,7 @@ class KnownConnect(NamedTuple):
     host: str
     port: int
     login_key: bytes
+    wishes: Wishes
 
 
 class ConnectCache:

@@ -5,6 +5,7 @@ happens at the end; the way down is `response`. Between two requests the exchang
 so that a client that goes on talking to the same origin needs no other connection.
 """
 
+import contextlib
 import socket
 from typing import Protocol
 
@@ -63,6 +64,7 @@ class Exchange:
     """Carries requests to `host:port` over one connection, for the flow that was there when it was made."""
 
     __slots__ = (
+        "_addresses",
         "_closed",
         "_unsent",
         "_up",
@@ -96,7 +98,16 @@ class Exchange:
         self._up: Pump | ChunkedUpload | None = None
         self._used = used  # the connection has carried a request before
         self._closed = False
+        self._addresses: tuple[str, ...] = ()
         self.gate.reactor.transfer_and_rearm(origin, self)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """The address at the other end."""
+        if not self._addresses:
+            with contextlib.suppress(OSError):  # closed by the origin, as the next request will find out
+                self._addresses = (str(self.origin.getpeername()[0]),)
+        return self._addresses
 
     # ── events ──────────────────────────────────────────────────────────────────────────────────────
 

@@ -7,6 +7,7 @@ opens a tunnel or an exchange, and after an exchange the next head is awaited.
 
 import socket
 
+from tollway.edge.exits import Wishes
 from tollway.edge.gate import Gate
 from tollway.edge.handshake import Handshake
 from tollway.edge.protocols.http.connect_cache import CONNECT_CACHE, KnownConnect
@@ -130,6 +131,10 @@ class HttpProxy(Handshake):
     def _route(self) -> None:
         head = self.head
         assert head is not None
+        assert self.flow is not None
+        if self.flow.grant_changed and (login := basic_login(self._authorization)) is not None:
+            self.refresh(*login, self._route)
+            return
         if head.method == b"CONNECT":
             self._connect(head)
             return
@@ -156,14 +161,18 @@ class HttpProxy(Handshake):
         else:
             if head.size == len(self._head_bytes):
                 login = basic_login(self._authorization)
-                key = self.gate.login_key(*login) if login is not None else b""
-                CONNECT_CACHE.remember(self._head_bytes, KnownConnect(target.host, target.port, key))
+                key, wishes = self.gate.login_key(*login) if login is not None else (b"", Wishes())
+                CONNECT_CACHE.remember(self._head_bytes, KnownConnect(target.host, target.port, key, wishes))
             self.connect(target.host, target.port, self._tunnel)
 
     def _connect_cached(self, data: bytes, cached: KnownConnect) -> bool:
         """Open the tunnel that a known head asks for; tell whether that went without another look."""
         flow = self.gate.login_again(
-            cached.login_key, protocol="connect", client=self.client_address, bytes_in=len(data)
+            cached.login_key,
+            cached.wishes,
+            protocol="connect",
+            client=self.client_address,
+            bytes_in=len(data),
         )
         if flow is None:
             return False
@@ -187,8 +196,9 @@ class HttpProxy(Handshake):
         flow, exchange = self.flow, self.exchange
         assert flow is not None
         if exchange is not None and exchange.port == target.port and exchange.host == target.host:
-            flow.count_request(flow.target)
-            self._begin(exchange)
+            if self._may_go_on(target, exchange.addresses):
+                flow.count_request(flow.target)
+                self._begin(exchange)
             return
         self._drop_exchange()
         self._repeated.remember_target(target)
@@ -196,9 +206,20 @@ class HttpProxy(Handshake):
         kept = self.gate.reuse(flow, target.host, target.port)
         if kept is None:
             self.connect(target.host, target.port, self._reached)
-        else:
+            return
+        exchange = Exchange(self, kept, target.host, target.port, used=True)
+        self.exchange = exchange
+        if self._may_go_on(target, exchange.addresses):
             flow.count_request(f"{target.host}:{target.port}")
-            self._begin(Exchange(self, kept, target.host, target.port, used=True))
+            self._begin(exchange)
+
+    def _may_go_on(self, target: Target, addresses: tuple[str, ...]) -> bool:
+        """Ask the rules about a request over a connection that stands; refuse when one objects."""
+        assert self.flow is not None
+        why_not = self.gate.check(self.flow, target.host, target.port, addresses)
+        if why_not is not None:
+            self.refused(why_not)
+        return why_not is None
 
     def _reached(self, origin: socket.socket) -> None:
         self._origin = None

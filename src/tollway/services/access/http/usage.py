@@ -1,17 +1,21 @@
 """What was used: sums, connections, and the records a bill can be recomputed from."""
 
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, WebSocket
 from pydantic import BaseModel
 
-from tollway.fabric.rest import CurrentUser, UnitsText, UtcTime, route
+from tollway.fabric.rest import CurrentUser, UnitsText, UtcTime, route, send_updates
 from tollway.kit.errors import Invalid
 from tollway.kit.paging import DEFAULT_LIMIT
 from tollway.kit.times import from_rfc3339
 from tollway.services.access.http.views import LimitQuery
 from tollway.services.access.model.units import Unit, used_units
-from tollway.services.access.service import Access
+from tollway.services.access.service import Access, live
+from tollway.services.access.service.usage import Stats
 from tollway.services.access.store.usage import Filter, Record, Total
 
 READ = route(permission="usage:read")
@@ -43,6 +47,13 @@ class StatsView(BaseModel):
     today: TotalView
     by_protocol: list[ProtocolView]
     open_connections: int
+
+
+class LiveUsage(BaseModel):
+    """One message of the live usage: `snapshot` first, `change` when the sums have changed, `heartbeat` otherwise."""
+
+    type: Literal["snapshot", "change", "heartbeat"]
+    usage: StatsView | None
 
 
 class MonthView(TotalView):
@@ -111,6 +122,7 @@ class RecordList(BaseModel):
 def add_routes(api: APIRouter, service: Access) -> None:
     """Add the routes below /api/usage, and the list of connections."""
     _sums(api, service)
+    _live(api, service)
     _records(api, service)
 
 
@@ -118,20 +130,30 @@ def _sums(api: APIRouter, service: Access) -> None:
     @api.get("/api/usage/stats", tags=["usage"], **READ)
     async def stats(who: CurrentUser) -> StatsView:
         """Show what you used: ever, this month, today, and by protocol."""
-        found = await service.usage.stats(who.user_id)
-        return StatsView(
-            all_time=TotalView(**_total(found.all_time)),
-            this_month=TotalView(**_total(found.this_month)),
-            today=TotalView(**_total(found.today)),
-            by_protocol=[ProtocolView(protocol=one.key, **_total(one)) for one in found.by_protocol],
-            open_connections=found.open_flows,
-        )
+        return _stats(await service.usage.stats(who.user_id))
 
     @api.get("/api/usage/monthly", tags=["usage"], **READ)
     async def monthly(who: CurrentUser, asset: AssetQuery = "") -> MonthList:
         """Show what you used in each of the last 24 months with use, newest first."""
         months = await service.usage.monthly(who.user_id, asset)
         return MonthList(items=[MonthView(month=one.key, **_total(one)) for one in months])
+
+
+def _live(api: APIRouter, service: Access) -> None:
+    async def messages(user_id: str) -> AsyncGenerator[LiveUsage]:
+        kind: Literal["snapshot", "change"] = "snapshot"
+        async with aclosing(live.follow(service.usage, user_id, asyncio.sleep)) as updates:
+            async for stats in updates:
+                if stats is None:
+                    yield LiveUsage(type="heartbeat", usage=None)
+                    continue
+                yield LiveUsage(type=kind, usage=_stats(stats))
+                kind = "change"
+
+    @api.websocket("/api/usage/live", **route(permission="usage:read", kind="websocket"))
+    async def live_usage(websocket: WebSocket, who: CurrentUser) -> None:
+        """Send what you used, now and as it grows: a message `LiveUsage` each time."""
+        await send_updates(websocket, messages(who.user_id))
 
 
 def _records(api: APIRouter, service: Access) -> None:
@@ -171,6 +193,16 @@ def _time(name: str, text: str) -> int:
         return from_rfc3339(text) if text else 0
     except (ValueError, OverflowError) as error:
         raise Invalid.of(name, "must be a time with its zone, such as 2026-11-01T00:00:00Z") from error
+
+
+def _stats(found: Stats) -> StatsView:
+    return StatsView(
+        all_time=TotalView(**_total(found.all_time)),
+        this_month=TotalView(**_total(found.this_month)),
+        today=TotalView(**_total(found.today)),
+        by_protocol=[ProtocolView(protocol=one.key, **_total(one)) for one in found.by_protocol],
+        open_connections=found.open_flows,
+    )
 
 
 def _total(one: Total) -> dict[str, int]:

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tollway.contracts import ledger_pb2
+from tollway.contracts.books import customer, platform
+from tollway.contracts.chart.access import CONSUMED
 from tollway.contracts.errors import UnknownHold
 from tollway.kit.errors import NotFound
 from tollway.services.access.model import Flow, Lease
@@ -29,7 +31,7 @@ class Holdings:
     async def account(self, user_id: str, asset: str) -> ledger_pb2.Account:
         """Return a customer's account of an asset; an empty one when there is none."""
         try:
-            return await self._ledger.GetAccount(ledger_pb2.GetAccountRequest(ref=_available(user_id, asset)))
+            return await self._ledger.GetAccount(ledger_pb2.GetAccountRequest(ref=customer(user_id, asset)))
         except NotFound:
             return ledger_pb2.Account()
 
@@ -38,8 +40,8 @@ class Holdings:
         return await self._ledger.Reserve(
             ledger_pb2.ReserveRequest(
                 hold_id=lease.id,
-                **{"from": _available(user_id, asset)},
-                to=ledger_pb2.AccountRef(owner_kind="house", owner_id=ACTOR, asset=asset, purpose="consumed"),
+                **{"from": customer(user_id, asset)},
+                to=platform(ACTOR, asset, CONSUMED),
                 want=lease.wanted,
                 # The hold has no end of its own: it lives as long as the node reports, and is released here.
                 expires_at_us=0,
@@ -53,8 +55,8 @@ class Holdings:
         self, lease_id: str, flows: Sequence[Flow], unit: Unit, *, release: bool
     ) -> ledger_pb2.RecordUseResponse:
         """Charge what flows have used since the last time; a repeat charges nothing."""
-        marks = [
-            ledger_pb2.UseMark(
+        readings = [
+            ledger_pb2.UsageReading(
                 session_id=flow.session_id,
                 cumulative=used_units(flow, unit),
                 sequence=flow.sequence,
@@ -63,7 +65,7 @@ class Holdings:
             for flow in flows
         ]
         used = await self._ledger.RecordUse(
-            ledger_pb2.RecordUseRequest(hold_id=lease_id, marks=marks, actor=ACTOR, release=release)
+            ledger_pb2.RecordUseRequest(hold_id=lease_id, readings=readings, actor=ACTOR, release=release)
         )
         if used.shortfall:
             _log.warning("%s: %d %ss were used that nothing paid for", lease_id, used.shortfall, unit)
@@ -73,7 +75,3 @@ class Holdings:
         """Give back what a lease holds. One that was asked for and never answered may have no hold."""
         with contextlib.suppress(UnknownHold):
             await self._ledger.Release(ledger_pb2.ReleaseRequest(hold_id=lease_id, actor=ACTOR))
-
-
-def _available(user_id: str, asset: str) -> ledger_pb2.AccountRef:
-    return ledger_pb2.AccountRef(owner_kind="user", owner_id=user_id, asset=asset, purpose="available")

@@ -5,18 +5,17 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field
 
+from tollway.contracts.books import USER
 from tollway.fabric.rest import (
     PRINTABLE,
     Answer,
     Body,
     CurrentUser,
     IdempotencyKey,
-    Principal,
     idempotent,
     route,
 )
-from tollway.kit.errors import Invalid, NotFound
-from tollway.kit.money import parse_units
+from tollway.kit.errors import NotFound
 from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
 from tollway.services.ledger.http.views import (
     AccountList,
@@ -24,12 +23,11 @@ from tollway.services.ledger.http.views import (
     LineList,
     TransactionView,
     account_view,
+    gift_view,
     line_view,
-    text_of,
     transaction_view,
 )
-from tollway.services.ledger.model.posting import Leg, Posting
-from tollway.services.ledger.model.values import USER, AccountRef, Asset, LegKind
+from tollway.services.ledger.model.values import Asset
 from tollway.services.ledger.service import Ledger
 
 READ = route(permission="wallet:read")
@@ -116,50 +114,13 @@ def _transactions(api: APIRouter, service: Ledger) -> None:
         """Give some of what you hold to another customer."""
 
         async def work() -> Answer:
-            return Answer(201, await _give(service, body, who, key))
+            made = await service.give(
+                who.user_id, body.to_user_id, body.asset, body.amount, key=key, note=body.note
+            )
+            return Answer(201, gift_view(made))
 
         return await idempotent(service.db, who, key, body, work)
 
 
-async def _give(service: Ledger, gift: Gift, who: Principal, key: str) -> GiftView:
-    asset = (await _assets(service)).get(gift.asset)
-    if asset is None:
-        raise Invalid.of("asset", f"there is no asset {gift.asset!r}")
-    amount = _amount_of(gift.amount, asset)
-    if gift.to_user_id == who.user_id:
-        raise Invalid.of("to_user_id", "give to somebody else; this is yourself")
-    # Only who has looked at their wallet has accounts, so a mistyped id can't swallow anything.
-    if not await service.accounts(USER, gift.to_user_id):
-        raise NotFound(f"there is no customer {gift.to_user_id} with a wallet")
-    giver, taker = (
-        AccountRef(USER, user_id, asset.code, "available") for user_id in (who.user_id, gift.to_user_id)
-    )
-    posting = Posting(
-        scope="wallet",
-        key=f"give:{who.user_id}:{key}",
-        code="give",
-        legs=(Leg(LegKind.POST, giver, taker, amount),),
-        actor=who.user_id,
-        meta={"note": gift.note} if gift.note else {},
-    )
-    receipt = await service.submit(posting)
-    return GiftView(
-        transaction_id=receipt.txn_id,
-        to_user_id=gift.to_user_id,
-        asset=asset.code,
-        amount=text_of(amount, asset),
-    )
-
-
 async def _assets(service: Ledger) -> dict[str, Asset]:
     return {asset.code: asset for asset in await service.assets()}
-
-
-def _amount_of(text: str, asset: Asset) -> int:
-    try:
-        units = parse_units(text, asset.scale)
-    except ValueError as error:
-        raise Invalid.of("amount", str(error)) from error
-    if units <= 0:
-        raise Invalid.of("amount", "must be greater than zero")
-    return units

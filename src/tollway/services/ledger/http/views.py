@@ -5,11 +5,12 @@ from typing import Annotated
 import orjson
 from pydantic import BaseModel, Field
 
+from tollway.contracts.books import MONEY, USER
 from tollway.fabric.rest import UtcTime
 from tollway.kit.money import FIAT_SCALE, format_units, money_text
 from tollway.services.ledger.model.records import StatementLine
-from tollway.services.ledger.model.values import MONEY, USER, Account, AccountRef, Asset
-from tollway.services.ledger.service.ledger import Explained, Inclusion
+from tollway.services.ledger.model.values import Account, AccountRef, Asset
+from tollway.services.ledger.service.ledger import Explained, Gift, Inclusion
 
 AmountText = Annotated[
     str, Field(description="Decimal text: whole units of money (20.00), units of access (1000000000)")
@@ -66,8 +67,8 @@ class LegView(BaseModel):
     kind: str
     asset: str
     amount: AmountText
-    giver: str
-    taker: str
+    debit: str
+    credit: str
     purpose: str
 
 
@@ -140,6 +141,15 @@ def text_of(units: int, asset: Asset) -> str:
     return format_units(units, asset.scale)
 
 
+def gift_view(gift: Gift) -> GiftView:
+    return GiftView(
+        transaction_id=gift.txn_id,
+        to_user_id=gift.to_user_id,
+        asset=gift.asset.code,
+        amount=text_of(gift.amount, gift.asset),
+    )
+
+
 def account_view(account: Account, asset: Asset) -> AccountView:
     return AccountView(
         id=account.id,
@@ -171,7 +181,7 @@ def line_view(line: StatementLine, account_id: str, asset: Asset) -> LineView:
 
 
 def _party(ref: AccountRef) -> str:
-    return ref.owner_id if ref.owner_kind == USER else "house"
+    return ref.owner_id if ref.owner_kind == USER else "platform"
 
 
 def transaction_view(explained: Explained, mine: set[str], assets: dict[str, Asset]) -> TransactionView:
@@ -190,8 +200,8 @@ def transaction_view(explained: Explained, mine: set[str], assets: dict[str, Ass
                 kind=leg.kind,
                 asset=leg.asset,
                 amount=text_of(leg.amount, assets[leg.asset]),
-                giver=_party(names[leg.debit_id]),
-                taker=_party(names[leg.credit_id]),
+                debit=_party(names[leg.debit_id]),
+                credit=_party(names[leg.credit_id]),
                 purpose=names[leg.credit_id].purpose,
             )
             for leg in entry.legs

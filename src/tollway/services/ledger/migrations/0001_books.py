@@ -1,4 +1,4 @@
-"""The books: assets, accounts, transactions, legs, holds, lots, metered use, seals, and the pen."""
+"""The books: assets, accounts, transactions, legs, holds, lots, metered use, seals, and the writer lock."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,12 +12,13 @@ depends_on = None
 
 Id = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 APPEND_ONLY = ("txn", "leg", "lot_move", "usage_line", "seal")
-NEVER_DELETED = ("asset", "account", "hold", "lot", "usage_mark", "pen")
+NEVER_DELETED = ("asset", "account", "hold", "lot", "session_usage", "writer_lock")
 FIXED = {
     "asset": "code, kind, scale, unit",
     "account": "id, owner_kind, owner_id, asset, purpose, limited, opened_by, opened_at_us",
     "hold": "id, asset, debit_id, credit_id, amount, expires_at_us, txn_id",
-    "lot": "id, account_id, asset, quantity, cost_asset, cost, expires_at_us, opened_at_us, txn_id, line, source",
+    "lot": "id, account_id, asset, quantity, cost_asset, cost, expires_at_us, opened_at_us, txn_id, line, source, "
+    "deferred_id, revenue_id, breakage_id",
 }
 
 
@@ -29,7 +30,7 @@ def upgrade() -> None:
     _lots()
     _usage()
     _seals()
-    _pen()
+    _writer_lock()
     _guard_legs()
     for table in APPEND_ONLY:
         _forbid(table, "UPDATE")
@@ -114,7 +115,7 @@ def _accounts() -> None:
         sa.CheckConstraint(
             "NOT limited OR debits_posted + debits_pending <= credits_posted", name="ck_account_not_overdrawn"
         ),
-        # Service on each page for the next version of its rows: counters change often, and no index holds them.
+        # Room on each page for the next version of its rows: counters change often, and no index holds them.
         postgresql_with={"fillfactor": 70},
         sqlite_strict=True,
     )
@@ -192,6 +193,9 @@ def _lots() -> None:
         sa.Column("txn_id", Id, nullable=False),
         sa.Column("line", Int64, nullable=False),
         sa.Column("source", Id, nullable=False),
+        sa.Column("deferred_id", Id, nullable=False),
+        sa.Column("revenue_id", Id, nullable=False),
+        sa.Column("breakage_id", Id, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_lot"),
         sa.ForeignKeyConstraint(["txn_id"], ["txn.id"], name="fk_lot_txn_id"),
         sa.ForeignKeyConstraint(
@@ -199,6 +203,11 @@ def _lots() -> None:
         ),
         sa.CheckConstraint("remaining BETWEEN 0 AND quantity AND quantity > 0", name="ck_lot_remaining"),
         sa.CheckConstraint("cost >= 0 AND (cost = 0 OR cost_asset <> '')", name="ck_lot_cost"),
+        sa.CheckConstraint(
+            "(cost_asset = '') = (deferred_id = '') AND (cost_asset = '') = (revenue_id = '') "
+            "AND (cost_asset = '') = (breakage_id = '')",
+            name="ck_lot_cost_accounts",
+        ),
         sqlite_strict=True,
     )
     op.create_index("ix_lot_txn_id", "lot", ["txn_id"])
@@ -239,14 +248,14 @@ def _usage() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
-        "usage_mark",
+        "session_usage",
         sa.Column("session_id", Id, nullable=False),
         sa.Column("asset", Id, nullable=False),
         sa.Column("posted", Int64, nullable=False),
         sa.Column("last_sequence", Int64, nullable=False),
         sa.Column("closed", Flag, nullable=False),
-        sa.PrimaryKeyConstraint("session_id", name="pk_usage_mark"),
-        sa.CheckConstraint("posted >= 0 AND last_sequence >= 0", name="ck_usage_mark_posted"),
+        sa.PrimaryKeyConstraint("session_id", name="pk_session_usage"),
+        sa.CheckConstraint("posted >= 0 AND last_sequence >= 0", name="ck_session_usage_posted"),
         sqlite_strict=True,
     )
 
@@ -273,17 +282,17 @@ def _seals() -> None:
     )
 
 
-def _pen() -> None:
-    pen = op.create_table(
-        "pen",
+def _writer_lock() -> None:
+    lock = op.create_table(
+        "writer_lock",
         sa.Column("id", Int64, autoincrement=False, nullable=False),
         sa.Column("last_txn", Id, nullable=False),
-        sa.Column("turn", Int64, nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_pen"),
-        sa.CheckConstraint("id = 1", name="ck_pen_one"),
+        sa.Column("version", Int64, nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_writer_lock"),
+        sa.CheckConstraint("id = 1", name="ck_writer_lock_one"),
         sqlite_strict=True,
     )
-    op.bulk_insert(pen, [{"id": 1, "last_txn": "", "turn": 0}])
+    op.bulk_insert(lock, [{"id": 1, "last_txn": "", "version": 0}])
 
 
 def _index(name: str, table: str, columns: list[str], where: str, *, unique: bool = False) -> None:
@@ -309,13 +318,15 @@ def _guard_legs() -> None:
             "BEGIN SELECT RAISE(ABORT, 'leg refers to what is not there'); END"
         )
         return
+    # The plan is kept for as long as the connection lives, and the first batch may have no legs at all. A join that is
+    # planned for so few reads whole tables when there are many; a scalar subquery can't be planned as a join.
     op.execute(
         "CREATE FUNCTION leg_refers() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-        "IF (SELECT count(*) FROM new_leg AS leg JOIN txn ON txn.id = leg.txn_id "
-        "JOIN account AS debit ON debit.id = leg.debit_id AND debit.asset = leg.asset "
-        "JOIN account AS credit ON credit.id = leg.credit_id AND credit.asset = leg.asset "
-        "WHERE leg.hold_id IS NULL OR EXISTS (SELECT 1 FROM hold WHERE hold.id = leg.hold_id)) "
-        "<> (SELECT count(*) FROM new_leg) THEN "
+        "IF EXISTS (SELECT 1 FROM new_leg AS leg "
+        "WHERE (SELECT id FROM txn WHERE id = leg.txn_id) IS NULL "
+        "OR (SELECT asset FROM account WHERE id = leg.debit_id) IS DISTINCT FROM leg.asset "
+        "OR (SELECT asset FROM account WHERE id = leg.credit_id) IS DISTINCT FROM leg.asset "
+        "OR leg.hold_id IS NOT NULL AND (SELECT id FROM hold WHERE id = leg.hold_id) IS NULL) THEN "
         "RAISE EXCEPTION 'leg refers to what is not there' USING ERRCODE = 'foreign_key_violation'; "
         "END IF; RETURN NULL; END $$"
     )

@@ -2,11 +2,11 @@
 
 values      what the books consist of
 records     what a transaction leaves behind
-view        what a draft may read of the book
+view        what a draft may read of the state before it
 draft       a transaction in the making: the four kinds of legs, lots
-book        the part of the ledger that is open in memory, and how a command is performed in it
+working_set the part of the ledger that is in memory, and how a command is executed on it
 posting     commands: a posting of legs, its reversal
 metering    commands: reserve, report use, release
-upkeep      commands: define, open, expire
+maintenance commands: define, open, expire
 seals       how transactions are hashed, chained and signed
 """

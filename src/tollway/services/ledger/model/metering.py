@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from tollway.contracts.chart.ledger import SHORTFALL
 from tollway.contracts.errors import KeyReused
 from tollway.kit.errors import Conflict, Invalid
 from tollway.kit.money import MAX_UNITS
-from tollway.services.ledger.model.book import Command, Wanted
-from tollway.services.ledger.model.draft import Draft, Title
+from tollway.services.ledger.model.draft import Draft, TxnHeader
 from tollway.services.ledger.model.posting import check_hold_id
 from tollway.services.ledger.model.records import UsageLine
 from tollway.services.ledger.model.values import (
@@ -21,15 +21,15 @@ from tollway.services.ledger.model.values import (
     OWN_SCOPE,
     AccountRef,
     Hold,
-    Mark,
-    Piece,
+    LotSlice,
+    SessionUsage,
     account_id,
     check_ref,
-    earnings_account,
     own_account,
 )
+from tollway.services.ledger.model.working_set import Command, ReadSet
 
-MAX_MARKS = 1000
+MAX_READINGS = 1000
 
 
 class Grant(NamedTuple):
@@ -49,37 +49,37 @@ class Reservation(Command):
     """
 
     hold_id: str
-    giver: AccountRef
-    taker: AccountRef
+    debit: AccountRef
+    credit: AccountRef
     want: int
     expires_at_us: int
     actor: str
     divisor: int = 1
     floor: int = 0
 
-    def places(self, wanted: Wanted) -> None:
+    def add_reads(self, reads: ReadSet) -> None:
         """Name both accounts and the hold."""
-        wanted.accounts.update((self.giver, self.taker))
-        wanted.holds.add(self.hold_id)
+        reads.accounts.update((self.debit, self.credit))
+        reads.holds.add(self.hold_id)
 
     def apply(self, draft: Draft) -> Grant:
         """Set the slice aside. Raises UnknownAsset, and KeyReused for the id of another hold."""
-        giver = draft.account(self.giver)
-        if draft.book.has_hold(self.hold_id):
+        debit = draft.account(self.debit)
+        if draft.state.has_hold(self.hold_id):
             made = draft.hold_of(self.hold_id)
-            if (made.debit_id, made.credit_id) != (account_id(self.giver), account_id(self.taker)):
+            if (made.debit_id, made.credit_id) != (account_id(self.debit), account_id(self.credit)):
                 raise KeyReused(f"the hold {self.hold_id} is between other accounts; make a new id")
-            return Grant(made.amount, giver.available)
-        left = giver.available
+            return Grant(made.amount, debit.available)
+        left = debit.available
         granted = min(self.want, max(self.floor, left // self.divisor), left)
         if granted == 0:
             return Grant(0, left)
-        draft.title = Title(OWN_SCOPE, f"reserve:{self.hold_id}", "hold", self.actor)
-        draft.hold(self.hold_id, self.giver, self.taker, granted, self.expires_at_us)
+        draft.header = TxnHeader(OWN_SCOPE, f"reserve:{self.hold_id}", "hold", self.actor)
+        draft.hold(self.hold_id, self.debit, self.credit, granted, self.expires_at_us)
         return Grant(granted, left - granted)
 
 
-class UseMark(NamedTuple):
+class UsageReading(NamedTuple):
     """What a session has used since it began. `sequence` grows with each report of it."""
 
     session_id: str
@@ -106,52 +106,51 @@ class UseReport(Command):
     """Charges what sessions used to a reservation; with `release` gives back what then is left of it.
 
     Use is never refused, for it has happened: what the hold doesn't cover is taken from what the customer has
-    available, never from other holds, and what that doesn't cover is booked as the house's shortfall.
+    available, never from other holds, and what that doesn't cover is booked as shortfall.
     """
 
     hold_id: str
-    marks: tuple[UseMark, ...]
+    readings: tuple[UsageReading, ...]
     actor: str
     release: bool = False
 
-    def places(self, wanted: Wanted) -> None:
+    def add_reads(self, reads: ReadSet) -> None:
         """Name the hold and the sessions."""
-        wanted.holds.add(self.hold_id)
-        wanted.sessions.update(mark.session_id for mark in self.marks)
-        wanted.earnings = True
+        reads.holds.add(self.hold_id)
+        reads.sessions.update(one.session_id for one in self.readings)
 
     def apply(self, draft: Draft) -> Charged:
         """Charge what is new. Raises UnknownHold, and Conflict for a session that was charged in another asset."""
         hold = draft.hold_of(self.hold_id)
-        used = self._note_what_is_new(draft, hold)
+        used = self._add_new_usage(draft, hold)
         if draft.usage:
             first = draft.usage[0]
             key = f"use:{first.session_id}:{first.sequence}"
-            draft.title = Title(OWN_SCOPE, key, "use", self.actor)
+            draft.header = TxnHeader(OWN_SCOPE, key, "use", self.actor)
         elif self.release and hold.remaining:
-            draft.title = Title(OWN_SCOPE, f"release:{hold.id}", "release", self.actor)
+            draft.header = TxnHeader(OWN_SCOPE, f"release:{hold.id}", "release", self.actor)
         else:
             return Charged(0, hold.remaining, 0, {}, 0)
         shortfall, costs = _charge(draft, hold, used)
         remaining = draft.hold_of(self.hold_id).remaining
         released = draft.release(self.hold_id) if self.release and remaining else 0
-        self._announce_what_ended(draft)
+        self._publish_what_ended(draft)
         return Charged(used, remaining - released, shortfall, costs, released)
 
-    def _note_what_is_new(self, draft: Draft, hold: Hold) -> int:
+    def _add_new_usage(self, draft: Draft, hold: Hold) -> int:
         used = 0
-        for report in self.marks:
-            mark = draft.mark_of(report.session_id, hold.asset)
-            if mark.asset != hold.asset:
-                raise Conflict(f"the session {report.session_id} was charged in {mark.asset}")
-            units = max(0, report.cumulative - mark.posted)
-            ends = report.final and not mark.closed and mark.posted > 0
-            if report.sequence <= mark.last_sequence or not (units or ends):
+        for report in self.readings:
+            usage = draft.usage_of(report.session_id, hold.asset)
+            if usage.asset != hold.asset:
+                raise Conflict(f"the session {report.session_id} was charged in {usage.asset}")
+            units = max(0, report.cumulative - usage.posted)
+            ends = report.final and not usage.closed and usage.posted > 0
+            if report.sequence <= usage.last_sequence or not (units or ends):
                 continue
             used += units
-            closed = mark.closed or report.final
-            draft.marks[mark.session_id] = Mark(
-                mark.session_id, mark.asset, mark.posted + units, report.sequence, closed
+            closed = usage.closed or report.final
+            draft.sessions[usage.session_id] = SessionUsage(
+                usage.session_id, usage.asset, usage.posted + units, report.sequence, closed
             )
             draft.usage.append(
                 UsageLine(
@@ -160,24 +159,24 @@ class UseReport(Command):
                     units,
                     report.cumulative,
                     report.sequence,
-                    closed and not mark.closed,
+                    closed and not usage.closed,
                 )
             )
         return used
 
-    def _announce_what_ended(self, draft: Draft) -> None:
+    def _publish_what_ended(self, draft: Draft) -> None:
         ended = [line.session_id for line in draft.usage if line.final]
         if ended:
-            asset = draft.marks[ended[0]].asset
-            draft.announce({asset: sum(draft.marks[session].posted for session in ended)})
+            asset = draft.sessions[ended[0]].asset
+            draft.publish({asset: sum(draft.sessions[session].posted for session in ended)})
 
 
 def check_reservation(asked: Reservation) -> None:
     """Refuse what could never be reserved. Raises Invalid."""
     check_hold_id(asked.hold_id)
-    check_ref(asked.giver)
-    check_ref(asked.taker)
-    if asked.giver.asset != asked.taker.asset or asked.giver == asked.taker:
+    check_ref(asked.debit)
+    check_ref(asked.credit)
+    if asked.debit.asset != asked.credit.asset or asked.debit == asked.credit:
         raise Invalid("a reservation is between two accounts of one asset")
     if not 0 < asked.want <= MAX_UNITS:
         raise Invalid("want is at least 1")
@@ -188,36 +187,40 @@ def check_reservation(asked: Reservation) -> None:
 def check_report(report: UseReport) -> None:
     """Refuse a report that no meter could have made. Raises Invalid."""
     check_hold_id(report.hold_id)
-    if len(report.marks) > MAX_MARKS:
-        raise Invalid(f"a report has at most {MAX_MARKS} marks")
-    for mark in report.marks:
-        if not 0 < len(mark.session_id) <= MAX_NAME:
+    if len(report.readings) > MAX_READINGS:
+        raise Invalid(f"a report has at most {MAX_READINGS} readings")
+    for one in report.readings:
+        if not 0 < len(one.session_id) <= MAX_NAME:
             raise Invalid(f"a session_id has 1 to {MAX_NAME} characters")
-        if mark.cumulative < 0 or mark.sequence < 1:
+        if one.cumulative < 0 or one.sequence < 1:
             raise Invalid("cumulative is at least 0 and sequence at least 1")
 
 
 def _charge(draft: Draft, hold: Hold, used: int) -> tuple[int, dict[str, int]]:
-    """Book `used` units: from the hold, then from what is available, then as shortfall. Earn their cost."""
-    giver, taker = draft.sides(hold)
-    pieces: list[Piece] = []
+    """WorkingSet `used` units: from the hold, then from what is available, then as shortfall. Earn their cost."""
+    debit, credit = draft.sides(hold)
+    slices: list[LotSlice] = []
     from_hold = min(used, hold.remaining)
     if from_hold:
-        pieces += draft.capture_anyway(hold, from_hold)
-    from_rest = min(used - from_hold, max(0, draft.account(giver.ref).available))
+        slices += draft.capture_anyway(hold, from_hold)
+    from_rest = min(used - from_hold, max(0, draft.account(debit.ref).available))
     if from_rest:
-        pieces += draft.post(giver.ref, taker.ref, from_rest)
+        slices += draft.post(debit.ref, credit.ref, from_rest)
     shortfall = used - from_hold - from_rest
     if shortfall:
-        draft.post(own_account(hold.asset, "shortfall"), taker.ref, shortfall)
-    return shortfall, _recognise(draft, pieces)
+        draft.post(own_account(hold.asset, SHORTFALL), credit.ref, shortfall)
+    return shortfall, _recognise(draft, slices)
 
 
-def _recognise(draft: Draft, pieces: Iterable[Piece]) -> dict[str, int]:
+def _recognise(draft: Draft, slices: Iterable[LotSlice]) -> dict[str, int]:
+    """Earn the cost of what was used: one leg for each pair of accounts that it lies between."""
     costs: dict[str, int] = {}
-    for piece in pieces:
-        if piece.cost:
-            costs[piece.lot.cost_asset] = costs.get(piece.lot.cost_asset, 0) + piece.cost
-    for asset, cost in sorted(costs.items()):
-        draft.post(earnings_account(asset, "deferred"), earnings_account(asset, "revenue"), cost)
+    earned: dict[tuple[str, str, str], int] = {}
+    for lot, _, cost in slices:
+        if cost:
+            costs[lot.cost_asset] = costs.get(lot.cost_asset, 0) + cost
+            between = (lot.cost_asset, lot.deferred_id, lot.revenue_id)
+            earned[between] = earned.get(between, 0) + cost
+    for (_, deferred_id, revenue_id), cost in sorted(earned.items()):
+        draft.move(draft.account_by_id(deferred_id), draft.account_by_id(revenue_id), cost)
     return costs

@@ -7,11 +7,11 @@ from typing import NamedTuple
 
 import orjson
 
+from tollway.contracts.books import PLATFORM
 from tollway.contracts.errors import AlreadyReversed
 from tollway.kit.errors import Conflict, Invalid
 from tollway.kit.money import MAX_UNITS
-from tollway.services.ledger.model.book import Command, Wanted
-from tollway.services.ledger.model.draft import Draft, LotTerms, Title
+from tollway.services.ledger.model.draft import Draft, TxnHeader
 from tollway.services.ledger.model.records import LegRow, Name, Original, Status
 from tollway.services.ledger.model.values import (
     MAX_NAME,
@@ -19,8 +19,10 @@ from tollway.services.ledger.model.values import (
     Account,
     AccountRef,
     LegKind,
+    LotTerms,
     check_ref,
 )
+from tollway.services.ledger.model.working_set import Command, ReadSet
 
 MAX_LEGS = 64
 MAX_KEY = 300
@@ -69,24 +71,36 @@ class Posting(Command):
         contents = [self.code, self.actor, self.event_at_us, self.legs, meta_text(self.meta)]
         return hashlib.sha256(orjson.dumps(contents, default=tuple)).digest()
 
-    def places(self, wanted: Wanted) -> None:
-        """Name the accounts and holds of the legs."""
-        wanted.names.add(self.name)
+    def add_reads(self, reads: ReadSet) -> None:
+        """Name the accounts and holds of the legs, and the accounts of the lots' cost."""
+        reads.names.add(self.name)
         for leg in self.legs:
             if leg.debit is not None and leg.credit is not None:
-                wanted.accounts.add(leg.debit)
-                wanted.accounts.add(leg.credit)
+                reads.accounts.add(leg.debit)
+                reads.accounts.add(leg.credit)
             if leg.hold_id:
-                wanted.holds.add(leg.hold_id)
+                reads.holds.add(leg.hold_id)
+            if leg.lot is not None and leg.lot.accounts is not None:
+                reads.accounts.update(leg.lot.accounts)
 
     def apply(self, draft: Draft) -> Receipt:
-        """Perform the legs in order."""
-        draft.title = Title(
+        """Execute the legs in order."""
+        draft.header = TxnHeader(
             self.scope, self.key, self.code, self.actor, self.event_at_us, meta_text(self.meta)
         )
-        for leg in self.legs:
-            _perform(draft, leg)
-        draft.announce()
+        for kind, debit, credit, amount, hold_id, expires_at_us, lot in self.legs:
+            if kind == LegKind.CAPTURE:
+                draft.capture(hold_id, amount, lot)
+            elif kind == LegKind.RELEASE:
+                draft.release(hold_id, amount)
+            else:
+                assert debit is not None
+                assert credit is not None
+                if kind == LegKind.POST:
+                    draft.post(debit, credit, amount, lot)
+                else:
+                    draft.hold(hold_id, debit, credit, amount, expires_at_us)
+        draft.publish()
         return Receipt(draft.txn_id, replayed=False, accounts=tuple(draft.accounts.values()))
 
     def repeat(self, txn_id: str) -> Receipt:
@@ -114,16 +128,16 @@ class Reversal(Command):
         contents = ["reverse", self.txn_id, self.actor, self.reason]
         return hashlib.sha256(orjson.dumps(contents)).digest()
 
-    def places(self, wanted: Wanted) -> None:
+    def add_reads(self, reads: ReadSet) -> None:
         """Name the transaction; the store adds what it touched."""
-        wanted.names.add(self.name)
-        wanted.transactions.add(self.txn_id)
+        reads.names.add(self.name)
+        reads.transactions.add(self.txn_id)
 
     def apply(self, draft: Draft) -> Receipt:
         """Undo the transaction. Raises NotFound, AlreadyReversed, and Conflict for what can't be undone."""
         meta = meta_text({"reason": self.reason} if self.reason else {})
-        draft.title = Title(self.scope, self.key, "reverse", self.actor, 0, meta)
-        original = draft.book.original(self.txn_id)
+        draft.header = TxnHeader(self.scope, self.key, "reverse", self.actor, 0, meta)
+        original = draft.state.original(self.txn_id)
         if original.txn.status != Status.APPLIED:
             raise Conflict(f"{self.txn_id} was rejected; there is nothing to reverse")
         if original.reversed_by:
@@ -133,7 +147,7 @@ class Reversal(Command):
         for leg in reversed(original.legs):
             _undo(draft, original, leg)
         draft.reverses = self.txn_id
-        draft.announce()
+        draft.publish()
         return Receipt(draft.txn_id, replayed=False, accounts=tuple(draft.accounts.values()))
 
     def repeat(self, txn_id: str) -> Receipt:
@@ -142,7 +156,7 @@ class Reversal(Command):
 
 
 def check_posting(posting: Posting) -> None:
-    """Refuse what could never be performed, before it is given a place. Raises Invalid."""
+    """Refuse what could never be executed, before it is queued. Raises Invalid."""
     check_name(posting.scope, posting.key)
     if not posting.code.isidentifier() or not posting.code.islower() or len(posting.code) > MAX_NAME:
         raise Invalid(f"code is the event's name in small letters, not {posting.code!r}")
@@ -207,28 +221,19 @@ def _check_terms(leg: Leg) -> None:
         raise Invalid("only a post or a capture opens a lot")
     if not 0 <= leg.lot.cost <= MAX_UNITS or leg.lot.expires_at_us < 0:
         raise Invalid("a lot's cost and end are not negative")
-    if leg.lot.cost and not leg.lot.cost_asset:
-        raise Invalid("a lot that cost something names the asset of its cost")
-
-
-def _perform(draft: Draft, leg: Leg) -> None:
-    match leg.kind:
-        case LegKind.POST:
-            assert leg.debit is not None
-            assert leg.credit is not None
-            draft.post(leg.debit, leg.credit, leg.amount, leg.lot)
-        case LegKind.HOLD:
-            assert leg.debit is not None
-            assert leg.credit is not None
-            draft.hold(leg.hold_id, leg.debit, leg.credit, leg.amount, leg.hold_expires_at_us)
-        case LegKind.CAPTURE:
-            draft.capture(leg.hold_id, leg.amount, leg.lot)
-        case LegKind.RELEASE:
-            draft.release(leg.hold_id, leg.amount)
+    accounts = leg.lot.accounts
+    if accounts is None:
+        if leg.lot.cost:
+            raise Invalid("a lot that cost something names its deferred, revenue and breakage accounts")
+        return
+    for ref in accounts:
+        check_ref(ref)
+        if ref.owner_kind != PLATFORM or ref.asset != accounts.deferred.asset:
+            raise Invalid("the accounts of a lot's cost are the platform's, and of one asset")
 
 
 def _undo(draft: Draft, original: Original, leg: LegRow) -> None:
-    """Book the mirror image of one leg.
+    """WorkingSet the mirror image of one leg.
 
     What it brought to a customer is taken out of the very lots that it opened; what it took from a
     customer comes back in new lots with the cost and the end of the old ones.
@@ -240,13 +245,12 @@ def _undo(draft: Draft, original: Original, leg: LegRow) -> None:
         case LegKind.RELEASE:
             raise Conflict(f"{leg.txn_id} released a hold, which can't be reversed; hold again instead")
         case LegKind.POST | LegKind.CAPTURE:
-            giver, taker = draft.account_by_id(leg.credit_id), draft.account_by_id(leg.debit_id)
-            line = draft.move(giver, taker, leg.amount)
+            debit, credit = draft.account_by_id(leg.credit_id), draft.account_by_id(leg.debit_id)
+            line = draft.move(debit, credit, leg.amount)
             for opened in original.opened.get(leg.line, ()):
                 lot = draft.lot_now(opened)
                 if lot.remaining != lot.quantity:
                     raise Conflict(f"part of what {leg.txn_id} delivered was used; it can't be taken back")
-                draft.take_from(line, lot, lot.quantity)
+                draft.consume_from(line, lot, lot.quantity)
             for lot, move in original.taken.get(leg.line, ()):
-                terms = LotTerms(lot.cost_asset, move.cost, lot.expires_at_us)
-                draft.give(line, taker, move.quantity, terms, lot.id)
+                draft.open_lot_from(line, credit, move.quantity, move.cost, lot)

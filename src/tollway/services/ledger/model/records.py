@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from tollway.services.ledger.model.values import Account, AccountRef, Asset, Hold, Lot, Mark
+from tollway.services.ledger.model.values import Account, AccountRef, Asset, Hold, Lot, SessionUsage
 
 Name = tuple[str, str]
 """(scope, key): who makes the key unique, and the business event it stands for."""
@@ -76,8 +76,8 @@ class UsageLine(NamedTuple):
     final: bool
 
 
-class Announcement(NamedTuple):
-    """What the rest of the house is told about an applied transaction."""
+class PendingEvent(NamedTuple):
+    """What is published about an applied transaction."""
 
     txn_id: str
     code: str
@@ -86,8 +86,8 @@ class Announcement(NamedTuple):
     amounts: dict[str, int]
 
 
-class Known(NamedTuple):
-    """The stored outcome of a name, which every repeat of it gets: the part of a `Txn` that says it."""
+class StoredOutcome(NamedTuple):
+    """What a name led to, which every repeat of it gets: the part of a `Txn` that says it."""
 
     id: str
     request_hash: bytes
@@ -150,24 +150,24 @@ class Seal(NamedTuple):
 
 
 @dataclass(slots=True)
-class Page:
+class ChangeSet:
     """Everything that a batch of transactions changed, ready to be written."""
 
     txns: list[Txn] = field(default_factory=list[Txn])
     legs: list[LegRow] = field(default_factory=list[LegRow])
     moves: list[LotMove] = field(default_factory=list[LotMove])
     usage: list[UsageLine] = field(default_factory=list[UsageLine])
-    announcements: list[Announcement] = field(default_factory=list[Announcement])
+    events: list[PendingEvent] = field(default_factory=list[PendingEvent])
     accounts_opened: dict[str, Account] = field(default_factory=dict[str, Account])
     accounts_changed: dict[str, Account] = field(default_factory=dict[str, Account])
     holds_made: dict[str, Hold] = field(default_factory=dict[str, Hold])
     holds_changed: dict[str, Hold] = field(default_factory=dict[str, Hold])
     lots_opened: dict[str, Lot] = field(default_factory=dict[str, Lot])
     lots_changed: dict[str, Lot] = field(default_factory=dict[str, Lot])
-    marks: dict[str, Mark] = field(default_factory=dict[str, Mark])
+    sessions: dict[str, SessionUsage] = field(default_factory=dict[str, SessionUsage])
     assets: dict[str, Asset] = field(default_factory=dict[str, Asset])
 
     @property
     def last_txn(self) -> str:
-        """The id of the last transaction on the page."""
+        """The id of the last transaction among them."""
         return self.txns[-1].id if self.txns else ""

@@ -10,16 +10,14 @@ from dataclasses import dataclass, field
 
 import orjson
 
+from tollway.contracts.books import ACCESS, MONEY, USER
 from tollway.services.ledger.model.records import Entry, LegRow, Status
 from tollway.services.ledger.model.values import (
-    ACCESS,
-    MONEY,
-    USER,
     Account,
     Asset,
     Hold,
     Lot,
-    Mark,
+    SessionUsage,
     account_id,
     is_limited,
 )
@@ -67,7 +65,7 @@ class Replay:
     opened: dict[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])
     holds: dict[str, Hold] = field(default_factory=dict[str, Hold])
     lots: dict[str, OpenLot] = field(default_factory=dict[str, OpenLot])
-    marks: dict[str, Mark] = field(default_factory=dict[str, Mark])
+    sessions: dict[str, SessionUsage] = field(default_factory=dict[str, SessionUsage])
     assets: dict[str, Asset] = field(default_factory=dict[str, Asset])
     reversed: set[str] = field(default_factory=set[str])
     applied: set[str] = field(default_factory=set[str])
@@ -167,7 +165,7 @@ class Replay:
         if remaining < 0:
             self.find(f"{where}: more was taken from the hold {hold.id} than it had")
         ended = "captured" if leg.kind == "capture" else "released"
-        if entry.txn.code == "lapse":
+        if entry.txn.code == "hold_expired":
             ended = "expired"
         self.holds[hold.id] = hold._replace(remaining=remaining, state="open" if remaining > 0 else ended)
 
@@ -207,18 +205,18 @@ class Replay:
         for line in entry.usage:
             self.usage += 1
             asset = next((leg.asset for leg in entry.legs if leg.kind != "release"), "")
-            mark = self.marks.get(line.session_id) or Mark(line.session_id, asset)
+            usage = self.sessions.get(line.session_id) or SessionUsage(line.session_id, asset)
             if (
-                line.sequence <= mark.last_sequence
-                or max(mark.posted, line.cumulative) != mark.posted + line.units
+                line.sequence <= usage.last_sequence
+                or max(usage.posted, line.cumulative) != usage.posted + line.units
             ):
-                self.find(f"{line.txn_id} charged the session {line.session_id} out of turn or twice")
-            self.marks[mark.session_id] = Mark(
-                mark.session_id,
-                mark.asset,
-                mark.posted + line.units,
+                self.find(f"{line.txn_id} charged the session {line.session_id} out of fifo_key or twice")
+            self.sessions[usage.session_id] = SessionUsage(
+                usage.session_id,
+                usage.asset,
+                usage.posted + line.units,
                 line.sequence,
-                mark.closed or line.final,
+                usage.closed or line.final,
             )
         if entry.txn.code == "use" and entry.txn.scope == "ledger":
             used = [
@@ -265,22 +263,22 @@ class Replay:
         if counted is None or counted.remaining != lot.remaining:
             self.find(f"the lot {lot.id} has {lot.remaining} left, which its moves don't make")
 
-    def check_mark(self, mark: Mark) -> None:
+    def check_session(self, usage: SessionUsage) -> None:
         """Compare how far a session was charged with what was charged."""
-        if self.marks.pop(mark.session_id, None) != mark:
-            self.find(f"the mark of the session {mark.session_id} is not what was charged")
+        if self.sessions.pop(usage.session_id, None) != usage:
+            self.find(f"the usage of the session {usage.session_id} is not what was charged")
 
     def check_assets(self, assets: Iterable[Asset]) -> None:
         """Compare the assets with their definitions."""
         if {asset.code: asset for asset in assets} != self.assets:
             self.find("the assets are not what was defined")
 
-    def check_rest(self, legs: int, moves: int, usage: int, pen: str) -> None:
+    def check_rest(self, legs: int, moves: int, usage: int, last_txn: str) -> None:
         """Say what the journal has and the state has not, and the other way round."""
-        gone = [*self.accounts, *self.holds, *self.lots, *self.marks]
+        gone = [*self.accounts, *self.holds, *self.lots, *self.sessions]
         if gone:
             self.find(f"gone from the books: {', '.join(gone[:5])}{' and more' if gone[5:] else ''}")
         if (legs, moves, usage) != (self.legs, self.moves, self.usage):
             self.find("there are legs, lot moves or usage lines that belong to no transaction")
-        if pen != self.last_txn:
-            self.find(f"the last transaction is {self.last_txn}, the pen says {pen}")
+        if last_txn != self.last_txn:
+            self.find(f"the last transaction is {self.last_txn}, the writer lock says {last_txn}")

@@ -1,4 +1,4 @@
-"""What the books consist of: assets, accounts, holds, lots, marks. Immutable values with their arithmetic.
+"""What the books consist of: assets, accounts, holds, lots, metered sessions. Immutable values with their arithmetic.
 
 They are named tuples because a busy ledger makes thousands of them a second, and so that a transaction that
 is refused half-way leaves nothing to undo: the old values are still there.
@@ -8,15 +8,13 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
+from tollway.contracts import chart
+from tollway.contracts.books import PLATFORM
 from tollway.kit.errors import Invalid
 from tollway.kit.ids import derived_id
 from tollway.kit.money import MAX_UNITS, split_pro_rata
 
-USER, HOUSE = "user", "house"
-MONEY, ACCESS = "money", "access"
 OWN_SCOPE = "ledger"  # what the ledger books by itself: use, expiry, definitions
-SELLER = "orders"  # the service that takes the money for access
-EARNINGS = ("deferred", "revenue", "breakage")  # what becomes of that money
 
 
 class Asset(NamedTuple):
@@ -34,8 +32,8 @@ class Asset(NamedTuple):
 class AccountRef(NamedTuple):
     """The name of an account: who owns it, what it holds and what for."""
 
-    owner_kind: str  # user or house
-    owner_id: str  # a usr_ id, or the service that keeps this part of the house's books
+    owner_kind: str  # user or platform
+    owner_id: str  # a usr_ id, or the service that keeps the account
     asset: str
     purpose: str
 
@@ -70,7 +68,7 @@ class Account(NamedTuple):
     def debited(self, posted: int, pending: int) -> "Account":
         """Return the account after a leg on its debit side. Raises Invalid when it would not fit 64 bits."""
         if self.debits_posted + posted > MAX_UNITS or self.debits_pending + pending > MAX_UNITS:
-            raise Invalid.of("amount", "is more than an account can give")
+            raise Invalid.of("amount", "is more than an account can count")
         return Account(
             self.id,
             self.ref,
@@ -87,7 +85,7 @@ class Account(NamedTuple):
     def credited(self, posted: int, pending: int) -> "Account":
         """Return the account after a leg on its credit side. Raises Invalid when it would not fit 64 bits."""
         if self.credits_posted + posted > MAX_UNITS or self.credits_pending + pending > MAX_UNITS:
-            raise Invalid.of("amount", "is more than an account can hold")
+            raise Invalid.of("amount", "is more than an account can count")
         return Account(
             self.id,
             self.ref,
@@ -109,18 +107,14 @@ def account_id(ref: AccountRef) -> str:
 
 
 def is_limited(ref: AccountRef) -> bool:
-    """Tell whether the account may not be overdrawn: a customer's, and the stock that is for sale."""
-    return ref.owner_kind == USER or ref.purpose == "inventory"
-
-
-def earnings_account(cost_asset: str, purpose: str) -> AccountRef:
-    """Name the seller's account of money that is `deferred`, earned as `revenue`, or left as `breakage`."""
-    return AccountRef(HOUSE, SELLER, cost_asset, purpose)
+    """Tell whether the account may not be overdrawn, by its declaration in the chart of accounts."""
+    declared = chart.find(ref.owner_kind, ref.owner_id, ref.purpose)
+    return declared is None or not declared.may_overdraw
 
 
 def own_account(asset: str, purpose: str) -> AccountRef:
-    """Name the ledger's account of access that `expired`, or that nobody covered (`shortfall`)."""
-    return AccountRef(HOUSE, OWN_SCOPE, asset, purpose)
+    """Name the ledger's account of access that has `expired`, or that no holding covered (`shortfall`)."""
+    return AccountRef(PLATFORM, OWN_SCOPE, asset, purpose)
 
 
 class LegKind(StrEnum):
@@ -190,11 +184,16 @@ class Lot(NamedTuple):
     txn_id: str
     line: int
     source: str  # the lot that it was cut from, when a customer gave it
+    deferred_id: (
+        str  # the accounts of its cost, empty when it cost nothing: where that lies until the access is used
+    )
+    revenue_id: str  # where it goes as the access is used
+    breakage_id: str  # where it goes when the access expires unused
 
     def cost_of(self, units: int) -> int:
         """Return the part of the cost that the next `units` carry.
 
-        It is cut from the whole by cumulative pro rata: one byte at a time or all at once, the pieces
+        It is cut from the whole by cumulative pro rata: one byte at a time or all at once, the slices
         sum to the cost exactly, and no piece is off by more than one unit.
         """
         return split_pro_rata(self.cost, units, self.quantity, self.quantity - self.remaining)
@@ -205,12 +204,33 @@ class Lot(NamedTuple):
         return self.cost_of(self.remaining)
 
     @property
-    def turn(self) -> tuple[bool, int, str, str]:
+    def cost_account_ids(self) -> tuple[str, ...]:
+        """The accounts of its cost; none when it cost nothing."""
+        return (self.deferred_id, self.revenue_id, self.breakage_id) if self.deferred_id else ()
+
+    @property
+    def fifo_key(self) -> tuple[bool, int, str, str]:
         """Sort key of use: what expires first goes first, then what came first."""
         return (not self.expires_at_us, self.expires_at_us, self.txn_id, self.id)
 
 
-class Piece(NamedTuple):
+class CostAccounts(NamedTuple):
+    """The accounts of a lot's cost, all in the asset that it was paid with."""
+
+    deferred: AccountRef  # where it lies until the access is used
+    revenue: AccountRef  # where it goes as the access is used
+    breakage: AccountRef  # where it goes when the access expires unused
+
+
+class LotTerms(NamedTuple):
+    """What a new lot cost as a whole (a gift has no accounts), and until when it may be used (0: for ever)."""
+
+    cost: int = 0
+    expires_at_us: int = 0
+    accounts: CostAccounts | None = None
+
+
+class LotSlice(NamedTuple):
     """Units taken out of a lot, with the cost that they carry."""
 
     lot: Lot  # as it was before
@@ -218,7 +238,7 @@ class Piece(NamedTuple):
     cost: int
 
 
-class Mark(NamedTuple):
+class SessionUsage(NamedTuple):
     """How far a metered session was charged."""
 
     session_id: str
@@ -228,36 +248,26 @@ class Mark(NamedTuple):
     closed: bool = False
 
 
-PURPOSES = {
-    USER: frozenset({"available", "clearing", "promo", "escrow"}),
-    HOUSE: frozenset(
-        {
-            "breakage",  # revenue from what was paid for and expired unused
-            "clearing",  # on its way from or to a provider; must return to zero
-            "consumed",  # access that was used
-            "deferred",  # money received for access that was not used yet
-            "dispute",
-            "expired",  # access that was not used in time
-            "fee",
-            "inventory",  # access that is for sale
-            "issuance",  # where access comes from; its debit is the capacity ever put up
-            "payout",
-            "promo",
-            "revenue",
-            "rounding",
-            "shortfall",  # access that was used and that nobody's holding covered
-        }
-    ),
-}
 MAX_NAME = 100
 
 
 def check_ref(ref: AccountRef) -> None:
-    """Refuse the name of an account that nobody could mean. Raises Invalid."""
-    if ref.owner_kind not in PURPOSES:
-        raise Invalid(f"owner_kind is user or house, not {ref.owner_kind!r}")
-    if ref.purpose not in PURPOSES[ref.owner_kind]:
-        known = ", ".join(sorted(PURPOSES[ref.owner_kind]))
-        raise Invalid(f"a {ref.owner_kind}'s account has no purpose {ref.purpose!r}; one of {known}")
+    """Refuse the name of an account that no service declared. Raises Invalid."""
+    if chart.find(ref.owner_kind, ref.owner_id, ref.purpose) is None:
+        owner = f"{ref.owner_kind} {ref.owner_id}" if ref.owner_kind == PLATFORM else ref.owner_kind
+        raise Invalid(
+            f"no account of {owner!r} has the purpose {ref.purpose!r}; declare it in contracts/chart"
+        )
     if not 0 < len(ref.owner_id) <= MAX_NAME or not 0 < len(ref.asset) <= MAX_NAME:
         raise Invalid(f"owner_id and asset have 1 to {MAX_NAME} characters")
+
+
+def check_holds(ref: AccountRef, asset: Asset) -> None:
+    """Refuse an account that holds another kind of asset than was declared. Raises Invalid."""
+    declared = chart.find(ref.owner_kind, ref.owner_id, ref.purpose)
+    assert declared is not None, f"{ref} was not checked"
+    if asset.kind not in declared.holds:
+        held = " or ".join(declared.holds)
+        raise Invalid(
+            f"the account {ref.purpose!r} of {ref.owner_id} holds {held}, and {asset.code} is {asset.kind}"
+        )

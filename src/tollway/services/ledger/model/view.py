@@ -1,14 +1,14 @@
-"""The view of the book that a draft has: it reads what is shown there, and changes nothing."""
+"""What a draft may read of the ledger's state. It changes nothing there."""
 
 from collections.abc import Iterable
 from typing import Protocol
 
 from tollway.services.ledger.model.records import Original
-from tollway.services.ledger.model.values import Account, Asset, Hold, Lot, Mark
+from tollway.services.ledger.model.values import Account, Asset, Hold, Lot, SessionUsage
 
 
 class View(Protocol):
-    """The state of the ledger before a draft, at the places that its command asked for."""
+    """The state of the ledger before a draft, as far as its command asked for it."""
 
     def asset(self, code: str) -> Asset:
         """Return an asset. Raises UnknownAsset."""
@@ -19,7 +19,7 @@ class View(Protocol):
         ...
 
     def account(self, id_: str) -> Account:
-        """Return an account; it must be among the wanted."""
+        """Return an account; it must have been asked for."""
         ...
 
     def has_hold(self, hold_id: str) -> bool:
@@ -35,10 +35,10 @@ class View(Protocol):
         ...
 
     def lot(self, lot_id: str) -> Lot | None:
-        """Return a lot as it is now, if it was shown."""
+        """Return a lot as it is now, if it was loaded."""
         ...
 
-    def mark(self, session_id: str, asset: str) -> Mark:
+    def usage(self, session_id: str, asset: str) -> SessionUsage:
         """Return how far a session was charged: not at all when it is new."""
         ...
 

@@ -1,7 +1,7 @@
 """The operations of the ledger.
 
 ledger       the service: what can be asked of it, in the order of a customer's life
-performing   how commands become rows, inside one transaction
+execution    how commands become rows, inside one transaction
 batcher      how many callers share one transaction
 sealing      how committed transactions are chained and signed
 proof        how the books are proved, from the first transaction on

@@ -4,8 +4,8 @@ A commit costs a flush to disk whether it carries one transaction or five hundre
 a batch is being written make up the next one, and each caller is answered after the commit of its
 batch, with its own result: that one was refused says nothing about its neighbours.
 
-While the database writes one batch, the next is planned already, on the book as it will be then. A plan is
-written only if the ledger is in the state that it was made for; otherwise it is made again.
+While the database writes one batch, the next is planned already, on the state as it will be then. A plan is written
+only if the ledger is in the state that it was made for; otherwise it is made again.
 """
 
 import asyncio
@@ -19,32 +19,32 @@ from tollway.fabric.db import Database
 from tollway.fabric.transactions import open_transaction
 from tollway.kit.errors import Problem, Unavailable
 from tollway.kit.tasks import cancel, spawn
-from tollway.services.ledger.model.book import Command
-from tollway.services.ledger.service.performing import Desk, Plan, Request, request_for, write
-from tollway.services.ledger.store.opening import take_pen
+from tollway.services.ledger.model.working_set import Command
+from tollway.services.ledger.service.execution import Plan, Planner, Request, request_for, write
+from tollway.services.ledger.store.loading import acquire_writer
 
 _log = logging.getLogger(__name__)
 STOP_WAIT_S = 10.0
 MAX_WAITING = 20_000
 
 
-class Ticket(NamedTuple):
-    """A request that waits for its turn, and where its answer is waited for."""
+class PendingRequest(NamedTuple):
+    """A request in the queue, and where its answer is waited for."""
 
     request: Request
     answer: asyncio.Future[Any]
 
 
 class Batcher:
-    """Collects commands and performs them a batch at a time."""
+    """Collects commands and executes them a batch at a time."""
 
     def __init__(self, db: Database, size: int, wait_s: float) -> None:
         self._db = db
-        self._desk = Desk()
+        self._planner = Planner()
         self._size = size
         self._wait_s = wait_s
-        self._waiting: deque[Ticket] = deque()
-        self._some = asyncio.Event()
+        self._waiting: deque[PendingRequest] = deque()
+        self._not_empty = asyncio.Event()
         self._full = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._open = False
@@ -57,19 +57,19 @@ class Batcher:
     async def stop(self) -> None:
         """Take no more, finish what was taken."""
         self._open = False
-        self._some.set()
+        self._not_empty.set()
         if self._task is not None:
             await asyncio.wait({self._task}, timeout=STOP_WAIT_S)
             await cancel(self._task)
 
     async def submit(self, command: Command) -> Any:
-        """Perform a command and return its answer, after the commit. Raises what refuses it, or Unavailable."""
-        assert not open_transaction.get(), "inside a transaction use Ledger.post, or both would wait for ever"
+        """Execute a command and return its answer, after the commit. Raises what refuses it, or Unavailable."""
+        assert not open_transaction.get(), "called inside a transaction, which the batch would wait for"
         if not self._open or len(self._waiting) >= MAX_WAITING:
-            raise Unavailable("the ledger takes no more at the moment; try again soon")
+            raise Unavailable("the ledger is overloaded; try again soon")
         answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._waiting.append(Ticket(request_for(command), answer))
-        self._some.set()
+        self._waiting.append(PendingRequest(request_for(command), answer))
+        self._not_empty.set()
         if len(self._waiting) >= self._size:
             self._full.set()
         return await answer
@@ -79,60 +79,60 @@ class Batcher:
         writing: asyncio.Task[None] | None = None
         while self._open or self._waiting:
             if not self._waiting:
-                self._some.clear()
-                await self._some.wait()
+                self._not_empty.clear()
+                await self._not_empty.wait()
                 continue
             await self._fill(busy=writing is not None and not writing.done())
             batch = [self._waiting.popleft() for _ in range(min(self._size, len(self._waiting)))]
             plan = await self._plan(batch)
             if writing is not None:
                 await writing
-            if plan is None or not self._desk.ends_with(plan):
-                plan = await self._plan(batch)  # the batch before was written otherwise than the book said
+            if plan is None or not self._planner.ends_with(plan):
+                plan = await self._plan(batch)  # the batch before was written otherwise than planned
             writing = spawn(self._settle(batch, plan), "ledger-writer")
         if writing is not None:
             await writing
 
     async def _fill(self, *, busy: bool) -> None:
-        # A lone caller is not kept waiting; where there is company, a fuller batch is cheaper for all.
+        # A lone caller does not wait; while others are being written, a fuller batch is cheaper for all.
         if busy and len(self._waiting) < self._size and self._open:
             self._full.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._wait_s):
                     await self._full.wait()
 
-    async def _plan(self, batch: Sequence[Ticket]) -> Plan | None:
+    async def _plan(self, batch: Sequence[PendingRequest]) -> Plan | None:
         try:
             async with self._db.snapshot() as tx:
-                return await self._desk.plan(tx, [ticket.request for ticket in batch])
-        except Exception:  # noqa: BLE001  whatever it is, it will come up again where it is dealt with
+                return await self._planner.plan(tx, [pending.request for pending in batch])
+        except Exception:  # noqa: BLE001  it is raised again where the batch is written
             return None
 
-    async def _settle(self, batch: Sequence[Ticket], plan: Plan | None) -> None:
+    async def _settle(self, batch: Sequence[PendingRequest], plan: Plan | None) -> None:
         """Write a batch and answer its callers."""
         try:
             async with self._db.transaction() as tx:
-                last = await take_pen(tx)
+                last = await acquire_writer(tx)
                 if plan is None or plan.after != last:
-                    plan = await self._desk.plan(tx, [ticket.request for ticket in batch], last)
+                    plan = await self._planner.plan(tx, [pending.request for pending in batch], last)
                 await write(tx, plan)
         except Unavailable as problem:
-            self._desk.clear()
-            for ticket in batch:
-                _refuse(ticket, Unavailable(problem.detail))
-        except Exception as error:  # noqa: BLE001  one of them broke it, and only that one shall suffer
-            self._desk.clear()
+            self._planner.clear()
+            for pending in batch:
+                _refuse(pending, Unavailable(problem.detail))
+        except Exception as error:  # noqa: BLE001  one command broke it, and only that one fails
+            self._planner.clear()
             await self._settle_apart(batch, error)
         else:
-            for ticket, answer in zip(batch, plan.answers, strict=True):
+            for pending, answer in zip(batch, plan.answers, strict=True):
                 if isinstance(answer, Problem):
-                    _refuse(ticket, answer)
-                elif not ticket.answer.done():
-                    ticket.answer.set_result(answer)
+                    _refuse(pending, answer)
+                elif not pending.answer.done():
+                    pending.answer.set_result(answer)
 
-    async def _settle_apart(self, batch: Sequence[Ticket], error: Exception) -> None:
+    async def _settle_apart(self, batch: Sequence[PendingRequest], error: Exception) -> None:
         if len(batch) == 1:
-            _log.error("cannot perform %s", type(batch[0].request.command).__name__, exc_info=error)
+            _log.error("cannot execute %s", type(batch[0].request.command).__name__, exc_info=error)
             _refuse(batch[0], error)
             return
         half = len(batch) // 2
@@ -140,6 +140,6 @@ class Batcher:
         await self._settle(batch[half:], None)
 
 
-def _refuse(ticket: Ticket, error: Exception) -> None:
-    if not ticket.answer.done():
-        ticket.answer.set_exception(error)
+def _refuse(pending: PendingRequest, error: Exception) -> None:
+    if not pending.answer.done():
+        pending.answer.set_exception(error)

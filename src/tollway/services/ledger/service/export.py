@@ -9,26 +9,15 @@ import json
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
+from tollway.contracts import chart
+from tollway.contracts.books import USER, Section
 from tollway.fabric.db import Tx
 from tollway.kit.money import format_units
 from tollway.kit.times import DAY_US, to_rfc3339
 from tollway.services.ledger.model.records import Entry
-from tollway.services.ledger.model.values import USER, Account, AccountRef, Asset
+from tollway.services.ledger.model.values import Account, AccountRef, Asset
 from tollway.services.ledger.store import history
 
-# Where the house's purposes belong in the sections of a balance sheet; the others are equity.
-_SECTIONS = {
-    "clearing": "Assets",
-    "dispute": "Assets",
-    "payout": "Assets",
-    "deferred": "Liabilities",
-    "revenue": "Income",
-    "fee": "Income",
-    "breakage": "Income",
-    "promo": "Expenses",
-    "rounding": "Expenses",
-    "shortfall": "Expenses",
-}
 _COMMODITY_LENGTH = 24
 
 
@@ -45,7 +34,7 @@ class _Words:
 
 
 async def beancount(tx: Tx) -> AsyncIterator[str]:
-    """Give the journal piece by piece: what is counted, accounts, transactions, final balances."""
+    """Give the journal slice_ by slice_: what is counted, accounts, transactions, final balances."""
     assets = {asset.code: asset for asset in await history.all_assets(tx)}
     accounts = sorted([account async for account in history.all_accounts(tx)], key=_by_name)
     words = _Words(
@@ -94,9 +83,10 @@ def _day(at_us: int) -> str:
 
 def _account(ref: AccountRef) -> str:
     is_user = ref.owner_kind == USER
-    section = "Liabilities" if is_user else _SECTIONS.get(ref.purpose, "Equity")
+    declared = chart.find(ref.owner_kind, ref.owner_id, ref.purpose)
+    section = declared.section if declared else Section.EQUITY
     parts = (_component(part) for part in (ref.owner_id, ref.asset, ref.purpose))
-    return ":".join([section, "Customers" if is_user else "House", *parts])
+    return ":".join([section, "Customers" if is_user else "Platform", *parts])
 
 
 def _component(text: str) -> str:

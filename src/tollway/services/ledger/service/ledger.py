@@ -4,12 +4,20 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple, cast
 
+from tollway.contracts.books import AVAILABLE, USER
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database, Tx
-from tollway.kit.errors import NotFound, Problem
+from tollway.kit.errors import Invalid, NotFound
 from tollway.kit.ids import is_id
-from tollway.kit.money import MAX_UNITS
+from tollway.kit.money import MAX_UNITS, parse_units
 from tollway.kit.paging import Page, decode_cursor, encode_cursor, invalid_cursor, make_page
+from tollway.services.ledger.model.maintenance import (
+    AccountsOpening,
+    AssetDefinition,
+    HoldExpiry,
+    LotExpiry,
+    check_asset,
+)
 from tollway.services.ledger.model.metering import (
     Charged,
     Grant,
@@ -18,28 +26,21 @@ from tollway.services.ledger.model.metering import (
     check_report,
     check_reservation,
 )
-from tollway.services.ledger.model.posting import Posting, Receipt, Reversal, check_name, check_posting
+from tollway.services.ledger.model.posting import Leg, Posting, Receipt, Reversal, check_name, check_posting
 from tollway.services.ledger.model.records import Entry, Seal, StatementLine
 from tollway.services.ledger.model.seals import Signer, leaf_of, path_to
-from tollway.services.ledger.model.upkeep import (
-    AccountsOpening,
-    AssetDefinition,
-    HoldExpiry,
-    LotExpiry,
-    check_asset,
-)
 from tollway.services.ledger.model.values import (
     Account,
     AccountRef,
     Asset,
+    LegKind,
     Lot,
     account_id,
     check_ref,
 )
 from tollway.services.ledger.service.batcher import Batcher
 from tollway.services.ledger.service.export import beancount
-from tollway.services.ledger.service.performing import perform, request_for
-from tollway.services.ledger.service.proof import Progress, Verdict, prove
+from tollway.services.ledger.service.proof import Progress, ProofResult, prove
 from tollway.services.ledger.service.sealing import seal_all
 from tollway.services.ledger.settings import LedgerSettings
 from tollway.services.ledger.store import history, reading
@@ -54,6 +55,15 @@ class Inclusion(NamedTuple):
     place: int  # among the leaves
     leaf: bytes
     path: tuple[bytes, ...]
+
+
+class Gift(NamedTuple):
+    """What one customer gave to another."""
+
+    txn_id: str
+    to_user_id: str
+    asset: Asset
+    amount: int
 
 
 class Explained(NamedTuple):
@@ -98,7 +108,7 @@ class Ledger:
     async def open_accounts(self, owner_kind: str, owner_id: str, assets: Sequence[str]) -> list[Account]:
         """Open an owner's accounts (the default ones when no assets are named); return all they have."""
         refs = tuple(
-            AccountRef(owner_kind, owner_id, asset, "available")
+            AccountRef(owner_kind, owner_id, asset, AVAILABLE)
             for asset in assets or self.settings.default_assets
         )
         for ref in refs:
@@ -117,25 +127,36 @@ class Ledger:
         check_posting(posting)
         return cast("Receipt", await self._batcher.submit(posting))
 
-    async def submit_many(self, postings: Sequence[Posting]) -> list[Receipt | Problem]:
-        """Post many; each has its own outcome, in order. Raises Unavailable when not all were decided."""
-        outcomes = await asyncio.gather(*(self.submit(one) for one in postings), return_exceptions=True)
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException) and getattr(outcome, "status", 500) >= 500:
-                raise outcome
-        return cast("list[Receipt | Problem]", outcomes)
+    async def give(
+        self, from_user_id: str, to_user_id: str, asset_code: str, amount: str, *, key: str, note: str
+    ) -> Gift:
+        """Move some of what a customer holds to another. `amount` is decimal text in the asset's scale.
 
-    async def post(self, tx: Tx, posting: Posting) -> Receipt:
-        """Post inside the caller's transaction: what else the caller writes stands or falls with it.
-
-        Raises as `submit` does. A caller that lets the refusal undo its transaction also undoes the
-        memory of it. Nobody else can post until the transaction ends, so keep it short.
+        Raises Invalid, NotFound when the receiver has no account, Forbidden for an asset that can't be transferred,
+        InsufficientFunds.
         """
-        check_posting(posting)
-        (answer,) = await perform(tx, [request_for(posting)])
-        if isinstance(answer, Problem):
-            raise answer
-        return answer
+        asset = next((one for one in await self.assets() if one.code == asset_code), None)
+        if asset is None:
+            raise Invalid.of("asset", f"there is no asset {asset_code!r}")
+        units = _positive_units(amount, asset)
+        if to_user_id == from_user_id:
+            raise Invalid.of("to_user_id", "must be another customer, not yourself")
+        # Without this a mistyped id would swallow what is given.
+        if not await self.accounts(USER, to_user_id):
+            raise NotFound(f"there is no customer {to_user_id} with a wallet")
+        debit, credit = (
+            AccountRef(USER, user_id, asset.code, AVAILABLE) for user_id in (from_user_id, to_user_id)
+        )
+        posting = Posting(
+            scope="wallet",
+            key=f"give:{from_user_id}:{key}",
+            code="give",
+            legs=(Leg(LegKind.POST, debit, credit, units),),
+            actor=from_user_id,
+            meta={"note": note} if note else {},
+        )
+        receipt = await self.submit(posting)
+        return Gift(receipt.txn_id, to_user_id, asset, units)
 
     async def reverse(self, txn_id: str, scope: str, key: str, actor: str, reason: str) -> Receipt:
         """Correct a transaction by its mirror image, at most once. Raises AlreadyReversed, Conflict, NotFound."""
@@ -244,17 +265,27 @@ class Ledger:
         """Seal what was committed since the last seal; return how many transactions that were."""
         return await seal_all(self.db, self.signer)
 
-    async def verify(self, progress: Progress | None = None, known_head: str = "") -> Verdict:
+    async def verify(self, progress: Progress | None = None, known_head: str = "") -> ProofResult:
         """Recompute the books from the first transaction on and say what does not hold."""
         signers = {self.signer.public, *(bytes.fromhex(one) for one in self.settings.former_signers)}
         async with self.db.snapshot() as tx:
             return await prove(tx, signers, progress, known_head)
 
     async def export(self) -> AsyncIterator[str]:
-        """Give the books as text for Beancount, piece by piece."""
+        """Give the books as text for Beancount, slice_ by slice_."""
         async with self.db.snapshot() as tx:
-            async for piece in beancount(tx):
-                yield piece
+            async for slice_ in beancount(tx):
+                yield slice_
+
+
+def _positive_units(text: str, asset: Asset) -> int:
+    try:
+        units = parse_units(text, asset.scale)
+    except ValueError as error:
+        raise Invalid.of("amount", str(error)) from error
+    if units <= 0:
+        raise Invalid.of("amount", "must be greater than zero")
+    return units
 
 
 async def _proof(tx: Tx, txn_id: str) -> Inclusion | None:

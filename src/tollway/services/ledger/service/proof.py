@@ -17,7 +17,7 @@ Progress = Callable[[int, int], None]
 """Told how many transactions were checked, of how many."""
 
 
-class Verdict(NamedTuple):
+class ProofResult(NamedTuple):
     """What the proof came to. The books hold when `findings` is empty."""
 
     findings: tuple[str, ...]
@@ -41,7 +41,7 @@ class Verdict(NamedTuple):
 
 async def prove(
     tx: Tx, signers: Collection[bytes], progress: Progress | None = None, known_head: str = ""
-) -> Verdict:
+) -> ProofResult:
     """Check everything that a snapshot shows. `known_head` is a head noted earlier, to be found again."""
     replay, chain = Replay(), Chain(signers)
     heads = await _journal(tx, replay, chain, progress)
@@ -49,7 +49,7 @@ async def prove(
         chain.findings.append(f"the head {known_head} is not in the chain: it was cut or rewritten")
     accounts, holds_open, lots = await _state(tx, replay)
     head = chain.head
-    return Verdict(
+    return ProofResult(
         findings=(*replay.findings, *chain.findings),
         transactions=replay.transactions,
         legs=replay.legs,
@@ -101,8 +101,8 @@ async def _state(tx: Tx, replay: Replay) -> tuple[int, int, int]:
     async for hold in history.all_holds(tx):
         holds_open += hold.remaining > 0
         replay.check_hold(hold)
-    async for mark in history.all_marks(tx):
-        replay.check_mark(mark)
+    async for usage in history.all_sessions(tx):
+        replay.check_session(usage)
     replay.check_assets(await history.all_assets(tx))
-    replay.check_rest(*await history.count_rows(tx), await history.last_txn_of_pen(tx))
+    replay.check_rest(*await history.count_rows(tx), await history.last_txn_written(tx))
     return accounts, holds_open, lots

@@ -1,7 +1,7 @@
 """The ledger's tables and every query on them.
 
 tables    what is kept, and the constraints that are the last word
-opening   taking the pen; reading what commands need
+loading   acquiring the writer lock; loading what commands read
 writing   writing what they changed
 reading   statements, lots, transactions: what people look at
 history   the journal in order, for the sealer, the proof and the export

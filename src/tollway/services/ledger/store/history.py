@@ -8,7 +8,7 @@ from sqlalchemy import Column, Table, func, select
 
 from tollway.fabric.db import Tx
 from tollway.services.ledger.model.records import Entry, LegRow, LotMove, Seal, Txn, UsageLine
-from tollway.services.ledger.model.values import Account, Asset, Hold, Lot, Mark
+from tollway.services.ledger.model.values import Account, Asset, Hold, Lot, SessionUsage
 from tollway.services.ledger.store import tables as t
 from tollway.services.ledger.store.rows import to_account
 
@@ -81,9 +81,9 @@ async def count_rows(tx: Tx) -> tuple[int, int, int]:
     return legs, moves, usage
 
 
-async def last_txn_of_pen(tx: Tx) -> str:
-    """Return the id that the pen believes to be the last."""
-    return await tx.scalar(select(t.pen.c.last_txn))
+async def last_txn_written(tx: Tx) -> str:
+    """Return the id that the writer lock's row has for the last."""
+    return await tx.scalar(select(t.writer_lock.c.last_txn))
 
 
 async def last_seal(tx: Tx) -> Seal | None:
@@ -131,10 +131,10 @@ async def all_lots(tx: Tx) -> AsyncIterator[Lot]:
         yield Lot._make(row)
 
 
-async def all_marks(tx: Tx) -> AsyncIterator[Mark]:
-    """Go through every usage mark."""
-    async for row in _walk(tx, t.usage_mark, t.usage_mark.c.session_id):
-        yield Mark._make(row)
+async def all_sessions(tx: Tx) -> AsyncIterator[SessionUsage]:
+    """Go through every session."""
+    async for row in _walk(tx, t.session_usage, t.session_usage.c.session_id):
+        yield SessionUsage._make(row)
 
 
 async def all_assets(tx: Tx) -> list[Asset]:

@@ -86,7 +86,7 @@ async def lots(tx: Tx, owner_kind: str, owner_id: str, asset: str, *, with_empty
     if not with_empty:
         query = query.where(t.lot.c.remaining > 0)
     found = [Lot._make(row) for row in await tx.all(query)]
-    return sorted(found, key=lambda lot: (lot.asset, lot.turn))
+    return sorted(found, key=lambda lot: (lot.asset, lot.fifo_key))
 
 
 async def lots_by_id(tx: Tx, ids: Collection[str]) -> dict[str, Lot]:

@@ -13,11 +13,11 @@ Cells = Sequence[Any]
 """A row, whatever made it."""
 
 
-def among(tx: Tx, column: ColumnElement[str], wanted: Collection[str]) -> ColumnElement[bool]:
+def among(tx: Tx, column: ColumnElement[str], reads: Collection[str]) -> ColumnElement[bool]:
     """Match any of many texts with one parameter, so that the statement is prepared once for any number."""
     if tx.dialect == "postgresql":
-        return column == any_(bindparam(None, sorted(wanted), ARRAY(String)))
-    listed = func.json_each(orjson.dumps(sorted(wanted)).decode()).table_valued("value")
+        return column == any_(bindparam(None, sorted(reads), ARRAY(String)))
+    listed = func.json_each(orjson.dumps(sorted(reads)).decode()).table_valued("value")
     return column.in_(select(listed.c.value))
 
 

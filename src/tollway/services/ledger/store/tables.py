@@ -7,9 +7,9 @@ leg          one row with both sides, so nothing can be taken without arriving; 
              accounts of the leg's asset only; versions are unique per account and side
 hold         units set aside
 lot          access that came in together, with its cost and end; lot_move is what legs took from it
-usage_mark   how far a metered session was charged; usage_line is what each transaction charged
+session_usage  how far a metered session was charged; usage_line is what each transaction charged
 seal         the signed chain over all transactions
-pen          one row; who has it locked may write. So transactions have one total order, that of their ids
+writer_lock  one row; who has it locked may write. So transactions have one total order, that of their ids
 
 By triggers txn, leg, lot_move, usage_line and seal are append-only, nothing is ever deleted from the others, and
 what an asset, an account, a hold or a lot is cannot be changed, only how much there is.
@@ -33,7 +33,7 @@ from sqlalchemy import (
 from tollway.fabric.db import NAMING, Flag, Int64
 
 APPEND_ONLY = ("txn", "leg", "lot_move", "usage_line", "seal")
-NEVER_DELETED = ("asset", "account", "hold", "lot", "usage_mark", "pen")
+NEVER_DELETED = ("asset", "account", "hold", "lot", "session_usage", "writer_lock")
 
 metadata = MetaData(naming_convention=NAMING)
 
@@ -78,7 +78,7 @@ account = Table(
         name="not_negative",
     ),
     CheckConstraint("NOT limited OR debits_posted + debits_pending <= credits_posted", name="not_overdrawn"),
-    # Service on each page for the next version of its rows: counters change often, and no index holds them.
+    # Room on each page for the next version of its rows: counters change often, and no index holds them.
     postgresql_with={"fillfactor": 70},
     sqlite_strict=True,
 )
@@ -179,9 +179,17 @@ lot = Table(
     Column("txn_id", Id, ForeignKey("txn.id"), nullable=False, index=True),
     Column("line", Int64, nullable=False),
     Column("source", Id, nullable=False),
+    Column("deferred_id", Id, nullable=False),
+    Column("revenue_id", Id, nullable=False),
+    Column("breakage_id", Id, nullable=False),
     ForeignKeyConstraint(["account_id", "asset"], ["account.id", "account.asset"]),
     CheckConstraint("remaining BETWEEN 0 AND quantity AND quantity > 0", name="remaining"),
     CheckConstraint("cost >= 0 AND (cost = 0 OR cost_asset <> '')", name="cost"),
+    CheckConstraint(
+        "(cost_asset = '') = (deferred_id = '') AND (cost_asset = '') = (revenue_id = '') "
+        "AND (cost_asset = '') = (breakage_id = '')",
+        name="cost_accounts",
+    ),
     Index("ix_lot_owner", "account_id"),
     Index(
         "ix_lot_open",
@@ -228,8 +236,8 @@ usage_line = Table(
     sqlite_with_rowid=False,
 )
 
-usage_mark = Table(
-    "usage_mark",
+session_usage = Table(
+    "session_usage",
     metadata,
     Column("session_id", Id, primary_key=True),
     Column("asset", Id, nullable=False),
@@ -257,12 +265,12 @@ seal = Table(
     sqlite_strict=True,
 )
 
-pen = Table(
-    "pen",
+writer_lock = Table(
+    "writer_lock",
     metadata,
     Column("id", Int64, primary_key=True, autoincrement=False),
     Column("last_txn", Id, nullable=False),
-    Column("turn", Int64, nullable=False),
+    Column("version", Int64, nullable=False),
     CheckConstraint("id = 1", name="one"),
     sqlite_strict=True,
 )

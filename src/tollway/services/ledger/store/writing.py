@@ -1,7 +1,7 @@
-"""Writing a page: everything that a batch changed, however long the batch is.
+"""Writing a change set: everything that a batch changed, however long the batch is.
 
 On PostgreSQL that is one statement, which takes the rows of each table as an array: the server works through the
-whole page by itself while the next one is planned here, and a lone caller waits for one answer, not for a dozen.
+whole set by itself while the next one is planned here, and a lone caller waits for one answer, not for a dozen.
 On SQLite one prepared statement runs for all rows of a table.
 
 Rows that are there already are changed by the conflict of their key, which no planner can get wrong: PostgreSQL
@@ -16,7 +16,7 @@ from sqlalchemy import Table
 
 from tollway.fabric.db import Tx
 from tollway.kit.tasks import run_to_completion
-from tollway.services.ledger.model.records import Page
+from tollway.services.ledger.model.records import ChangeSet
 from tollway.services.ledger.store import tables as t
 from tollway.services.ledger.store.rows import account_row
 
@@ -24,7 +24,7 @@ Rows = Sequence[tuple[Any, ...]]
 
 
 class _Step(NamedTuple):
-    """What becomes of a page's rows of one table: they are added, and those that are there already changed."""
+    """What becomes of the rows of one table: they are added, and those that are there already changed."""
 
     table: Table
     changes: tuple[str, ...] = ()  # the columns that may change; none: every row must be new
@@ -45,66 +45,67 @@ _STEPS = (
     _Step(t.lot_move),
     _Step(t.usage_line),
     _Step(
-        t.usage_mark,
+        t.session_usage,
         ("posted", "last_sequence", "closed"),
-        "usage_mark.last_sequence < excluded.last_sequence",
+        "session_usage.last_sequence < excluded.last_sequence",
     ),
 )
 
 
-async def write_page(tx: Tx, page: Page) -> None:
-    """Write what a page holds and move the pen on. The pen must be held."""
-    if not page.txns:
+async def write_changes(tx: Tx, changes: ChangeSet) -> None:
+    """Write a change set and note its last transaction. The writer lock must be held."""
+    if not changes.txns:
         return
-    rows = list(_rows(page))
+    rows = list(_rows(changes))
     if tx.dialect == "postgresql":
-        written = await _write_at_once(tx, rows, page.last_txn)
+        written = await _write_at_once(tx, rows, changes.last_txn)
     else:
         written = [await _write_rows(tx, step, some) for step, some in zip(_STEPS, rows, strict=True)]
-        moved = t.pen.update().where(t.pen.c.id == 1)
-        await tx.run(moved.values(last_txn=page.last_txn, turn=t.pen.c.turn + 1))
-    assert written == [len(some) for some in rows], f"the books are further than the page: {written}"
+        moved = t.writer_lock.update().where(t.writer_lock.c.id == 1)
+        await tx.run(moved.values(last_txn=changes.last_txn, version=t.writer_lock.c.version + 1))
+    assert written == [len(some) for some in rows], f"the books are further on than the change set: {written}"
 
 
-def _rows(page: Page) -> Iterator[Rows]:
-    """Lay the page out as rows, one list for each step."""
-    yield page.txns
-    yield list(page.assets.values())
-    yield [account_row(account) for account in page.accounts_opened.values()]
-    yield [account_row(account) for account in page.accounts_changed.values()]
-    yield list(page.holds_made.values())
-    yield list(page.holds_changed.values())
-    yield page.legs
-    yield list(page.lots_opened.values())
-    yield list(page.lots_changed.values())
-    yield page.moves
-    yield page.usage
-    yield list(page.marks.values())
+def _rows(changes: ChangeSet) -> Iterator[Rows]:
+    """Lay the changes out as rows, one list for each step."""
+    yield changes.txns
+    yield list(changes.assets.values())
+    yield [account_row(account) for account in changes.accounts_opened.values()]
+    yield [account_row(account) for account in changes.accounts_changed.values()]
+    yield list(changes.holds_made.values())
+    yield list(changes.holds_changed.values())
+    yield changes.legs
+    yield list(changes.lots_opened.values())
+    yield list(changes.lots_changed.values())
+    yield changes.moves
+    yield changes.usage
+    yield list(changes.sessions.values())
 
 
 async def _write_at_once(tx: Tx, rows: Sequence[Rows], last_txn: str) -> list[int]:
-    # The driver's own connection: it is inside the transaction since the pen was taken.
+    # The driver's own connection: it is inside the transaction since the writer lock was acquired.
     raw: Any = (await tx.conn.get_raw_connection()).driver_connection
-    return list(await raw.fetchrow(_whole_page(), *rows, last_txn))
+    return list(await raw.fetchrow(_write_all(), *rows, last_txn))
 
 
 async def _write_rows(tx: Tx, step: _Step, rows: Rows) -> int:
     if not rows:
         return 0
-    places = ", ".join("?" * len(step.table.c))
-    written = await run_to_completion(tx.conn.exec_driver_sql(_put(step, f"VALUES ({places})"), list(rows)))
+    reads = ", ".join("?" * len(step.table.c))
+    written = await run_to_completion(tx.conn.exec_driver_sql(_put(step, f"VALUES ({reads})"), list(rows)))
     return written.rowcount
 
 
 @cache
-def _whole_page() -> str:
+def _write_all() -> str:
     """Spell out the statement that takes an array of rows for each step, and the last transaction."""
     puts = [
         _put(step, f"SELECT * FROM unnest(${place}::{step.table.name}[])")  # noqa: S608  our own tables' names
         for place, step in enumerate(_STEPS, 1)
     ]
     parts = [f"put{place} AS ({put} RETURNING 1)" for place, put in enumerate(puts, 1)]
-    parts.append(f"moved AS (UPDATE pen SET last_txn = ${len(puts) + 1}, turn = turn + 1 WHERE id = 1)")  # noqa: S608
+    last = f"${len(puts) + 1}"
+    parts.append(f"moved AS (UPDATE writer_lock SET last_txn = {last}, version = version + 1 WHERE id = 1)")  # noqa: S608
     counts = ", ".join(f"(SELECT count(*) FROM put{place})" for place in range(1, len(puts) + 1))  # noqa: S608
     return f"WITH {', '.join(parts)} SELECT {counts}"
 

@@ -8,7 +8,7 @@ from tollway.contracts.errors import IdempotencyKeyReused, PriceExceeded, QuoteS
 from tollway.contracts.events import OrderPlaced
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database, Tx
-from tollway.kit.errors import Conflict, DeadlineExceeded, Invalid, NotFound, Problem, Unavailable
+from tollway.kit.errors import Conflict, Invalid, NotFound
 from tollway.kit.ids import is_id, new_id
 from tollway.kit.money import money_text
 from tollway.kit.paging import Page, decode_cursor, invalid_cursor, make_page
@@ -36,9 +36,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# The request that places an order drives it; the job is for the case that it dies in between.
-JOB_AFTER_S = 5
-JANITOR_BATCH = 100
 # Expired quotes are kept this long, so that "used or expired" can still be told from "never existed".
 KEEP_QUOTES_US = 24 * 3600 * SECOND_US
 
@@ -58,7 +55,7 @@ class Orders:
         self._clock = clock
         self._settings = settings
         self._catalog = catalog
-        self._saga = Saga(db, clock, ledger)
+        self._process = Saga(db, ledger).process
         self._portfolio = PortfolioView(clock, catalog, ledger)
 
     # ── quotes ──────────────────────────────────────────────────────────────────────────────────────
@@ -93,7 +90,7 @@ class Orders:
                 if not await store.use_quote(tx, quote_id, order.id):
                     raise QuoteStale
                 await self._write_down(tx, order, request_key)
-        return await self._settle(order.id)
+        return await self._process.drive(order.id)
 
     async def place_market(
         self, user_id: str, asset: str, quantity: int, currency: str, max_price: int | None, request_key: str
@@ -113,7 +110,7 @@ class Orders:
                 await self._write_down(tx, order, request_key)
         elif order.quote_id or (order.terms.asset, order.terms.quantity) != (asset, quantity):
             raise IdempotencyKeyReused
-        return await self._settle(order.id)
+        return await self._process.drive(order.id)
 
     # ── looking ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -158,31 +155,18 @@ class Orders:
                 order = await _own(tx, user_id, order_id)  # a driver was faster; look again
             if order.state not in STOPPABLE and order.reason != Reason.CANCELLED:
                 raise Conflict(f"the order is {order.state} and cannot be cancelled any more")
-        return await self._settle(order_id)
+        return await self._process.drive(order_id)
 
     async def advance(self, order_id: str) -> Order:
         """Drive an order to its end. Raises what the ledger does not answer with, and is then repeated."""
-        return await self._saga.advance(order_id)
+        return await self._process.advance(order_id)
 
     async def resume_stuck(self) -> None:
         """Drive every order that stood still for a while; what a lost job or a crash left behind."""
         idle_since_us = self._clock.now_us() - int(self._settings.stuck_after_s * SECOND_US)
-        after_id = ""
-        while True:
-            async with self.db.snapshot() as tx:
-                stuck = await store.stuck_orders(tx, idle_since_us, after_id, JANITOR_BATCH)
-            for order_id in stuck:
-                try:
-                    await self.advance(order_id)
-                except (Unavailable, DeadlineExceeded) as problem:
-                    _log.warning("stuck orders wait: %s", problem.detail)
-                    return
-                except Problem:
-                    # One order that nobody can settle must not keep the others waiting.
-                    _log.exception("order %s cannot be settled", order_id)
-            if len(stuck) < JANITOR_BATCH:
-                return
-            after_id = stuck[-1]
+        await self._process.resume(
+            lambda tx, after_id, limit: store.stuck_orders(tx, idle_since_us, after_id, limit)
+        )
 
     async def drop_old_quotes(self) -> None:
         """Forget quotes that expired long ago and were never used."""
@@ -233,7 +217,7 @@ class Orders:
     async def _write_down(self, tx: Tx, order: Order, request_key: str) -> None:
         if not await store.add_order(tx, order, request_key):
             raise RequestInProgress(retry_after_s=1)
-        tx.enqueue("advance_order", {"order_id": order.id}, due_in_s=JOB_AFTER_S, unique=order.id)
+        self._process.enqueue(tx, order.id)
         tx.publish(
             OrderPlaced(
                 order_id=order.id,
@@ -244,14 +228,6 @@ class Orders:
                 price=order.terms.price,
             )
         )
-
-    async def _settle(self, order_id: str) -> Order:
-        """Drive as far as it goes now; what is left is the job's."""
-        try:
-            return await self.advance(order_id)
-        except Problem as problem:
-            _log.warning("order %s waits: %s", order_id, problem.detail)
-            return await self.any_order(order_id)
 
 
 async def _own(tx: Tx, user_id: str, order_id: str) -> Order:

@@ -1,8 +1,6 @@
-"""The saga: one step is one call at the ledger, then one transaction here.
+"""The steps of an order: what is asked of the ledger in each state, and what follows from the answer.
 
-Why it survives being killed anywhere: before the call nothing happened; after the call and before the
-transaction the step is repeated under the same key, and the ledger answers what it answered; after the
-transaction the next step is due. Two drivers at once are the same case as a repeat.
+`fabric/jobs/process` drives them, and says why a process may be killed anywhere.
 
 A refusal of the ledger is final, because it remembers refusals under their keys. No answer is not a
 refusal: the order stays where it is until the ledger can be asked again.
@@ -12,11 +10,11 @@ from typing import TYPE_CHECKING
 
 from tollway.contracts.errors import KeyReused
 from tollway.contracts.events import OrderFailed, OrderFilled
-from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database, Tx
+from tollway.fabric.jobs import Process
 from tollway.kit.errors import Conflict, InsufficientFunds, Invalid, NotFound, Problem
 from tollway.services.orders import store
-from tollway.services.orders.model import OPEN, STOPPABLE, Move, Order, Reason, State
+from tollway.services.orders.model import STOPPABLE, Move, Order, Reason, State
 from tollway.services.orders.service import postings
 
 if TYPE_CHECKING:
@@ -25,29 +23,25 @@ if TYPE_CHECKING:
 
 
 class Saga:
-    """Moves orders from state to state until they are filled, failed or cancelled."""
+    """The steps of an order. `process` drives them until the order is filled, failed or cancelled."""
 
-    def __init__(self, db: Database, clock: Clock, ledger: "LedgerAsyncStub") -> None:
-        self._db = db
-        self._clock = clock
+    def __init__(self, db: Database, ledger: "LedgerAsyncStub") -> None:
         self._ledger = ledger
-        self._steps = {
-            State.PLACED: self._hold_funds,
-            State.FUNDS_HELD: self._allocate,
-            State.ALLOCATED: self._capture,
-            State.RELEASING: self._release,
-        }
-
-    async def advance(self, order_id: str) -> Order:
-        """Take steps until the order is at its end. Raises Problem when the ledger gives no answer."""
-        order = await self._load(order_id)
-        while order.state in OPEN:
-            late = order.state in STOPPABLE and self._clock.now_us() >= order.settle_by_us
-            step = self._steps[order.state]
-            move = Move(State.RELEASING, Reason.TIMED_OUT) if late else await step(order)
-            await self._move(order, move)
-            order = await self._load(order_id)
-        return order
+        self.process = Process[Order, Move](
+            name="order",
+            db=db,
+            job="advance_order",
+            find=store.find_order,
+            state=lambda order: order.state,
+            steps={
+                State.PLACED: self._hold_funds,
+                State.FUNDS_HELD: self._allocate,
+                State.ALLOCATED: self._capture,
+                State.RELEASING: self._release,
+            },
+            move=_move,
+            overdue=_overdue,
+        )
 
     # ── the steps, forward ──────────────────────────────────────────────────────────────────────────
 
@@ -68,7 +62,7 @@ class Saga:
 
     async def _capture(self, order: Order) -> Move:
         try:
-            answer = await self._ledger.Post(postings.capture(order))
+            answer = await self._ledger.Post(postings.fill(order))
         except Problem as problem:
             if not _is_refusal(problem):
                 raise
@@ -108,16 +102,17 @@ class Saga:
             return problem
         return None
 
-    async def _move(self, order: Order, move: Move) -> None:
-        async with self._db.transaction() as tx:
-            if await store.move_order(tx, order.id, order.state, move):
-                _announce(tx, order, move)
 
-    async def _load(self, order_id: str) -> Order:
-        async with self._db.snapshot() as tx:
-            order = await store.find_order(tx, order_id)
-        assert order is not None, f"order {order_id} was never written down"
-        return order
+def _overdue(order: Order, now_us: int) -> Move | None:
+    late = order.state in STOPPABLE and now_us >= order.settle_by_us
+    return Move(State.RELEASING, Reason.TIMED_OUT) if late else None
+
+
+async def _move(tx: Tx, order: Order, move: Move) -> bool:
+    moved = await store.move_order(tx, order.id, order.state, move)
+    if moved:
+        _publish(tx, order, move)
+    return moved
 
 
 def _is_refusal(problem: Problem) -> bool:
@@ -129,7 +124,7 @@ def _is_refusal(problem: Problem) -> bool:
     return decided and not isinstance(problem, KeyReused)
 
 
-def _announce(tx: Tx, order: Order, move: Move) -> None:
+def _publish(tx: Tx, order: Order, move: Move) -> None:
     if move.to is State.FILLED:
         terms = order.terms
         tx.publish(

@@ -13,6 +13,8 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from tollway.contracts import ledger_pb2
+from tollway.contracts.books import customer, platform, post_request, transfer
+from tollway.contracts.chart.payments import CLEARING
 from tollway.contracts.errors import CardDeclined, IdempotencyKeyReused, ProviderUnavailable
 from tollway.contracts.events import DepositCredited, DepositFailed
 from tollway.fabric.db import Database
@@ -350,18 +352,13 @@ class Deposits:
 
 def _posting(deposit: Deposit) -> ledger_pb2.PostRequest:
     """Make the transaction that credits a deposit: the same bytes each time, as the ledger compares them."""
-    clearing = ledger_pb2.AccountRef(
-        owner_kind="house", owner_id="payments", asset=deposit.currency, purpose="clearing"
-    )
-    wallet = ledger_pb2.AccountRef(
-        owner_kind="user", owner_id=deposit.user_id, asset=deposit.currency, purpose="available"
-    )
-    leg = ledger_pb2.Leg(kind=ledger_pb2.LEG_KIND_POST, debit=clearing, credit=wallet, amount=deposit.amount)
-    return ledger_pb2.PostRequest(
-        scope="payments",
-        key=ledger_key(deposit.payment_ref),
-        code="deposit",
-        legs=[leg],
+    clearing = platform("payments", deposit.currency, CLEARING)
+    wallet = customer(deposit.user_id, deposit.currency)
+    return post_request(
+        "payments",
+        ledger_key(deposit.payment_ref),
+        "deposit",
+        [transfer(clearing, wallet, deposit.amount)],
         actor="payments",
         meta={"deposit": deposit.id, "provider": deposit.provider, "payment": deposit.payment_ref},
     )

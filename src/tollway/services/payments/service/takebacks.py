@@ -15,6 +15,8 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from tollway.contracts import ledger_pb2
+from tollway.contracts.books import customer, platform, post_request, transfer
+from tollway.contracts.chart.payments import CLEARING, DISPUTE, SHORTFALL
 from tollway.contracts.errors import ProviderUnavailable
 from tollway.contracts.events import DepositGivenBack, DepositTakenBack
 from tollway.fabric.db import Database
@@ -33,7 +35,7 @@ _log = logging.getLogger(__name__)
 
 # The provider repeats its webhooks for three days; a dispute that is decided later than this is told by webhook only.
 LOOK_BACK_US = 30 * DAY_US
-_CREDIT: dict[BackKind, str] = {"refund": "clearing", "chargeback": "dispute"}
+_CREDIT: dict[BackKind, str] = {"refund": CLEARING, "chargeback": DISPUTE}
 
 
 class Takebacks:
@@ -156,7 +158,7 @@ class Takebacks:
 
     async def _begin(self, row: Takeback) -> None:
         """Decide how much the wallet is to give, at the next attempt."""
-        wallet = ledger_pb2.GetAccountRequest(ref=_wallet(row))
+        wallet = ledger_pb2.GetAccountRequest(ref=customer(row.user_id, row.currency))
         try:
             left = (await self._ledger.GetAccount(wallet)).available
         except NotFound:
@@ -193,37 +195,28 @@ class Takebacks:
                 tx.publish(DepositGivenBack(**_told(row)))
 
     async def _lose(self, row: Takeback) -> None:
-        legs = [_leg(_house(row, "dispute"), _house(row, "clearing"), row.amount)]
+        legs = [transfer(_platform(row, DISPUTE), _platform(row, CLEARING), row.amount)]
         await self._ledger.Post(_posting(row, f"{row.kind}:{row.ref}:lost", legs))
         await self._move(row, BackState.LOST)
 
 
 def _taking(row: Takeback) -> ledger_pb2.PostRequest:
     """Make the transaction of an attempt: the same bytes each time, as the ledger compares them."""
-    taker = _house(row, _CREDIT[row.kind])
-    givers = ((_wallet(row), row.covered), (_house(row, "shortfall"), row.amount - row.covered))
-    return _posting(row, row.key, [_leg(giver, taker, amount) for giver, amount in givers if amount])
+    taker = _platform(row, _CREDIT[row.kind])
+    givers = (
+        (customer(row.user_id, row.currency), row.covered),
+        (_platform(row, SHORTFALL), row.amount - row.covered),
+    )
+    return _posting(row, row.key, [transfer(giver, taker, amount) for giver, amount in givers if amount])
 
 
 def _posting(row: Takeback, key: str, legs: list[ledger_pb2.Leg]) -> ledger_pb2.PostRequest:
     meta = {"deposit": row.deposit_id, "provider": row.provider, row.kind: row.ref}
-    return ledger_pb2.PostRequest(
-        scope="payments", key=key, code=row.kind, legs=legs, actor="payments", meta=meta
-    )
+    return post_request("payments", key, row.kind, legs, actor="payments", meta=meta)
 
 
-def _leg(debit: ledger_pb2.AccountRef, credit: ledger_pb2.AccountRef, amount: int) -> ledger_pb2.Leg:
-    return ledger_pb2.Leg(kind=ledger_pb2.LEG_KIND_POST, debit=debit, credit=credit, amount=amount)
-
-
-def _wallet(row: Takeback) -> ledger_pb2.AccountRef:
-    return ledger_pb2.AccountRef(
-        owner_kind="user", owner_id=row.user_id, asset=row.currency, purpose="available"
-    )
-
-
-def _house(row: Takeback, purpose: str) -> ledger_pb2.AccountRef:
-    return ledger_pb2.AccountRef(owner_kind="house", owner_id="payments", asset=row.currency, purpose=purpose)
+def _platform(row: Takeback, purpose: str) -> ledger_pb2.AccountRef:
+    return platform("payments", row.currency, purpose)
 
 
 def _told(row: Takeback) -> dict[str, Any]:

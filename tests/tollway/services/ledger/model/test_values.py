@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.kit.books import GB, INVENTORY, USD, house, user
+from tests.kit.books import GB, INVENTORY, USD, platform, user
 from tollway.kit.errors import Invalid
 from tollway.kit.ids import is_id
 from tollway.kit.money import MAX_UNITS
@@ -22,7 +22,9 @@ ANN = Account(account_id(user("ann")), user("ann"), limited=True)
 
 
 def a_lot(quantity: int, cost: int, **more: object) -> Lot:
-    lot = Lot("lot_1", "acc_1", GB, quantity, quantity, USD, cost, 0, 0, "txn_1", 0, "")
+    lot = Lot(
+        "lot_1", "acc_1", GB, quantity, quantity, USD, cost, 0, 0, "txn_1", 0, "", "acc_d", "acc_r", "acc_b"
+    )
     return lot._replace(**more)
 
 
@@ -31,7 +33,7 @@ def test_an_accounts_id_belongs_to_its_name() -> None:
         user("ann"),
         user("bob"),
         user("ann", GB),
-        house("usr_ann", USD, "fee"),
+        platform("usr_ann", USD, "fee"),
         AccountRef("us", "erusr_ann", USD, "available"),
     ]
     ids = [account_id(name) for name in names]
@@ -43,7 +45,7 @@ def test_an_accounts_id_belongs_to_its_name() -> None:
 def test_customers_and_the_stock_are_limited_and_the_rest_of_the_house_is_not() -> None:
     assert is_limited(user("ann"))
     assert is_limited(INVENTORY)
-    assert not is_limited(house("orders", USD, "revenue"))
+    assert not is_limited(platform("orders", USD, "revenue"))
 
 
 def test_counters_move_by_side_and_kind_and_every_leg_counts() -> None:
@@ -60,7 +62,7 @@ def test_counters_stay_within_63_bits() -> None:
 
 
 @pytest.mark.parametrize("purpose", ["", "pocket", "inventory"])
-def test_a_customer_has_no_account_for_a_purpose_of_the_house(purpose: str) -> None:
+def test_a_customer_has_no_account_for_a_purpose_of_the_platform(purpose: str) -> None:
     with pytest.raises(Invalid, match="purpose"):
         check_ref(AccountRef("user", "usr_ann", USD, purpose))
 
@@ -93,7 +95,7 @@ def test_lots_are_used_in_the_order_in_which_they_end_and_came() -> None:
         a_lot(1, 0, id="never, second", txn_id="txn_2"),
         a_lot(1, 0, id="soon", expires_at_us=10, txn_id="txn_3"),
     ]
-    assert [lot.id for lot in sorted(lots, key=lambda lot: lot.turn)] == [
+    assert [lot.id for lot in sorted(lots, key=lambda lot: lot.fifo_key)] == [
         "soon",
         "later",
         "never, first",

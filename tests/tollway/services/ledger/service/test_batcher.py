@@ -24,6 +24,7 @@ from tests.kit.books import (
     post,
     posting,
     release,
+    terms,
     user,
 )
 from tests.kit.clock import FakeClock
@@ -32,10 +33,10 @@ from tollway.fabric.db import Database, Tx
 from tollway.fabric.telemetry import correlation_id
 from tollway.kit.errors import InsufficientFunds, Problem, Unavailable
 from tollway.kit.tasks import spawn
-from tollway.services.ledger.model.book import Command, Wanted
-from tollway.services.ledger.model.draft import Draft, LotTerms
+from tollway.services.ledger.model.draft import Draft
 from tollway.services.ledger.model.posting import Posting
-from tollway.services.ledger.service import Ledger, batcher, performing
+from tollway.services.ledger.model.working_set import Command, ReadSet
+from tollway.services.ledger.service import Ledger, batcher, execution
 from tollway.services.ledger.settings import LedgerSettings
 from tollway.services.ledger.store import tables as t
 from tollway.services.ledger.store import writing
@@ -43,15 +44,15 @@ from tollway.services.ledger.store import writing
 
 @contextmanager
 def commits() -> Iterator[list[int]]:
-    """Notes how many transactions each written page carried."""
+    """Notes how many transactions each written change set carried."""
     sizes: list[int] = []
-    write = writing.write_page
+    write = writing.write_changes
 
-    async def noted(tx: Tx, page: Any) -> None:
-        await write(tx, page)
-        sizes.append(len(page.txns))
+    async def noted(tx: Tx, changes: Any) -> None:
+        await write(tx, changes)
+        sizes.append(len(changes.txns))
 
-    with patch("tollway.services.ledger.service.performing.write_page", noted):
+    with patch("tollway.services.ledger.service.execution.write_changes", noted):
         yield sizes
 
 
@@ -89,7 +90,7 @@ def a_busy_day(clock: FakeClock) -> list[Posting]:
             hold("hld_2", INVENTORY, user("ann", GB), 60, soon),
         ),
         posting("s1", post(user("ann"), user("bob"), 21)),
-        posting("c1", capture("hld_1", 30), capture("hld_2", 60, LotTerms("USD", 30, soon))),
+        posting("c1", capture("hld_1", 30), capture("hld_2", 60, terms("USD", 30, soon))),
         posting("s1", post(user("ann"), user("bob"), 21)),
         posting("s1", post(user("ann"), user("bob"), 20)),
         posting("c2", capture("hld_1", 1)),
@@ -107,7 +108,7 @@ def _issue() -> Any:
 
 async def test_those_who_come_together_share_a_commit(desk: Books) -> None:
     with commits() as sizes:
-        await desk.ledger.submit_many([posting(f"d{n}", post(CLEARING, user("ann"), 1)) for n in range(700)])
+        await desk.post_many([posting(f"d{n}", post(CLEARING, user("ann"), 1)) for n in range(700)])
     assert sum(sizes) == 700
     assert max(sizes) == 500
     assert len(sizes) <= 4
@@ -119,7 +120,7 @@ async def test_a_batch_does_what_its_members_would_have_done_alone(
     states, outcomes = [], []
     for size in (1, 3, 500):
         async with books(kind, tmp_path, clock, LedgerSettings(batch_size=size)) as desk:
-            found = await desk.ledger.submit_many(a_busy_day(clock))
+            found = await desk.post_many(a_busy_day(clock))
             outcomes.append([one.code if isinstance(one, Problem) else one.replayed for one in found])
             states.append(await everything(desk))
             await desk.holds_true()
@@ -143,7 +144,7 @@ async def test_a_clients_refusal_is_none_of_my_business(desk: Books) -> None:
 class Broken(Command):
     """A command that trips over a mistake in its own code."""
 
-    def places(self, wanted: Wanted) -> None:
+    def add_reads(self, reads: ReadSet) -> None:
         """Nothing."""
 
     def apply(self, draft: Draft) -> Any:
@@ -162,18 +163,18 @@ async def test_who_breaks_the_batch_suffers_alone(desk: Books, caplog: pytest.Lo
 
 
 async def test_what_the_database_refuses_is_undone_whole(desk: Books) -> None:
-    """The constraints are the last word: a page that breaks one leaves nothing behind."""
-    write = writing.write_page
+    """The constraints are the last word: a change set that breaks one leaves nothing behind."""
+    write = writing.write_changes
 
-    async def corrupt(tx: Tx, page: Any) -> None:
-        for id_, account in page.accounts_changed.items():
+    async def corrupt(tx: Tx, changes: Any) -> None:
+        for id_, account in changes.accounts_changed.items():
             if account.limited:
-                page.accounts_changed[id_] = account._replace(debits_posted=account.debits_posted + 1000)
-        await write(tx, page)
+                changes.accounts_changed[id_] = account._replace(debits_posted=account.debits_posted + 1000)
+        await write(tx, changes)
 
     await desk.deposit("ann", 5)
     with (
-        patch("tollway.services.ledger.service.performing.write_page", corrupt),
+        patch("tollway.services.ledger.service.execution.write_changes", corrupt),
         pytest.raises(Exception, match="not_overdrawn") as refusal,
     ):
         await desk.post(post(user("ann"), user("bob"), 1), key="k")
@@ -233,7 +234,9 @@ async def test_a_ledger_that_has_too_much_to_do_says_so(desk: Books) -> None:
         patch("tollway.services.ledger.service.batcher.MAX_WAITING", 3),
         pytest.raises(Unavailable),
     ):
-        await desk.ledger.submit_many([posting(f"d{n}", post(CLEARING, user("ann"), 1)) for n in range(9)])
+        await asyncio.gather(
+            *(desk.ledger.submit(posting(f"d{n}", post(CLEARING, user("ann"), 1))) for n in range(9))
+        )
 
 
 async def test_two_processes_take_turns(kind: Kind, tmp_path: Path, clock: FakeClock) -> None:
@@ -276,26 +279,26 @@ async def two_ledgers(kind: Kind, folder: Path, clock: FakeClock) -> AsyncIterat
 
 
 async def test_a_plan_never_builds_on_another_that_is_half_done(desk: Books) -> None:
-    """A batch that has to be planned again, and the next one, which is planned ahead, come to the desk at once."""
-    lay_open = performing.lay_open
-    plans = performing.Desk()
+    """A batch that has to be planned again, and the next one, which is planned ahead, come to the planner at once."""
+    load = execution.load
+    plans = execution.Planner()
 
-    async def slow_at_first(tx: Tx, book: Any, wanted: Wanted) -> None:
-        await lay_open(tx, book, wanted)
-        if ("tests", "again") in wanted.names:
+    async def slow_at_first(tx: Tx, state: Any, reads: ReadSet) -> None:
+        await load(tx, state, reads)
+        if ("tests", "again") in reads.names:
             await asyncio.sleep(0.05)
 
-    def paid(key: str) -> list[performing.Request]:
-        return [performing.request_for(posting(key, post(CLEARING, user("ann"), 1)))]
+    def paid(key: str) -> list[execution.Request]:
+        return [execution.request_for(posting(key, post(CLEARING, user("ann"), 1)))]
 
-    with patch.object(performing, "lay_open", slow_at_first):
+    with patch.object(execution, "load", slow_at_first):
         async with desk.db.snapshot() as tx, desk.db.snapshot() as ahead:
-            last = await performing.last_written(tx)
+            last = await execution.last_written(tx)
             again, following = await asyncio.gather(
                 plans.plan(tx, paid("again"), last), plans.plan(ahead, paid("following"))
             )
-    assert (again.after, following.after) == (last, again.page.last_txn)
-    assert [plan.page.legs[0].debit_version for plan in (again, following)] == [1, 2]
+    assert (again.after, following.after) == (last, again.changes.last_txn)
+    assert [plan.changes.legs[0].debit_version for plan in (again, following)] == [1, 2]
     assert not plans.ends_with(again)
     assert plans.ends_with(following)
 
@@ -313,18 +316,18 @@ async def test_each_event_carries_its_own_callers_correlation_id(desk: Books) ->
 
 
 async def test_what_moves_is_announced_and_metered_use_once_per_session(desk: Books) -> None:
-    from tests.kit.books import UseMark
+    from tests.kit.books import UsageReading
 
     await desk.stock("ann", 100, cost=10)
     published = len(await events(desk))
     await desk.reserve("hld_1", "ann", 50)
-    await desk.use("hld_1", UseMark("flw_1", 10, 1))
-    await desk.use("hld_1", UseMark("flw_1", 20, 2))
+    await desk.use("hld_1", UsageReading("flw_1", 10, 1))
+    await desk.use("hld_1", UsageReading("flw_1", 20, 2))
     with pytest.raises(InsufficientFunds):
         await desk.post(post(user("bob"), user("ann"), 1))
     assert len(await events(desk)) == published
-    await desk.use("hld_1", UseMark("flw_1", 25, 3, final=True))
-    await desk.use("hld_1", UseMark("flw_1", 25, 4, final=True), release=True)
+    await desk.use("hld_1", UsageReading("flw_1", 25, 3, final=True))
+    await desk.use("hld_1", UsageReading("flw_1", 25, 4, final=True), release=True)
     (event,) = (await events(desk))[published:]
     assert (event["code"], event["owners"], event["amount"]) == ("use", ["usr_ann"], 25)
 
@@ -377,10 +380,14 @@ def run_until_killed(kind: Kind, folder: Path, engine_name: str, length: int, an
 
 async def _doomed(kind: Kind, folder: Path, engine_name: str, fuse: Fuse, answers: int) -> None:
     db = open_again(kind, folder, engine_name)
-    take, put, put_all, flush = performing.take_pen, writing._write_rows, writing._write_at_once, Tx.flush
+    take, put, put_all, flush = (
+        batcher.acquire_writer,
+        writing._write_rows,
+        writing._write_at_once,
+        Tx.flush,
+    )
     with (
-        patch.object(performing, "take_pen", lambda tx: fuse(take(tx))),
-        patch.object(batcher, "take_pen", lambda tx: fuse(take(tx))),
+        patch.object(batcher, "acquire_writer", lambda tx: fuse(take(tx))),
         patch.object(writing, "_write_rows", lambda tx, step, rows: fuse(put(tx, step, rows))),
         patch.object(writing, "_write_at_once", lambda tx, rows, last: fuse(put_all(tx, rows, last))),
         patch.object(Tx, "flush", lambda self: fuse(flush(self))),

@@ -4,8 +4,8 @@ import re
 from collections import defaultdict
 from decimal import Decimal
 
-from tests.kit.books import CLEARING, GB, USD, Books, hold, house, post, posting, release, user
-from tollway.services.ledger.model.metering import UseMark
+from tests.kit.books import CLEARING, GB, USD, Books, hold, platform, post, posting, release, user
+from tollway.services.ledger.model.metering import UsageReading
 from tollway.services.ledger.model.values import Asset
 
 OPEN = re.compile(r"(\d{4}-\d\d-\d\d) open (\S+) (\S+)")
@@ -23,9 +23,9 @@ async def exported(desk: Books) -> str:
 async def test_the_postings_balance_and_make_the_asserted_balances(desk: Books) -> None:
     await desk.stock("ann", 1000, cost=2_500_000)
     await desk.reserve("hld_1", "ann", 400)
-    await desk.use("hld_1", UseMark("flw_1", 123, 1))
+    await desk.use("hld_1", UsageReading("flw_1", 123, 1))
     await desk.post(post(user("ann", GB), user("bob", GB), 77), code="give")
-    await desk.post(hold("hld_2", user("bob", GB), house("access", GB, "consumed"), 7), release("hld_2"))
+    await desk.post(hold("hld_2", user("bob", GB), platform("access", GB, "consumed"), 7), release("hld_2"))
     text = await exported(desk)
     opened = {name: commodity for _, name, commodity in OPEN.findall(text)}
     sums: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
@@ -41,9 +41,9 @@ async def test_the_postings_balance_and_make_the_asserted_balances(desk: Books) 
     assert {key: value for key, value in asserted.items() if value} == {
         key: value for key, value in sums.items() if value
     }
-    # What a customer holds is what the house owes.
+    # What a customer holds is what the platform owes.
     assert asserted["Liabilities:Customers:Usr-ann:Gb:Available", "GB"] == -(1000 - 123 - 77)
-    assert asserted["Income:House:Orders:USD:Revenue", "USD"] == Decimal("-0.307500")
+    assert asserted["Income:Platform:Orders:USD:Revenue", "USD"] == Decimal("-0.307500")
     assert "hold" not in text
 
 
@@ -61,7 +61,8 @@ async def test_names_stay_apart_and_within_the_tools_limits(desk: Books) -> None
         await desk.ledger.define_asset(Asset(code, "access", 0, "byte", transferable=True))
         await desk.ledger.submit(
             posting(
-                f"k{number}", post(house("catalog", code, "issuance"), house("catalog", code, "inventory"), 5)
+                f"k{number}",
+                post(platform("catalog", code, "issuance"), platform("catalog", code, "inventory"), 5),
             )
         )
     text = await exported(desk)

@@ -22,10 +22,11 @@ from tests.kit.books import (
     Books,
     capture,
     hold,
-    house,
+    platform,
     post,
     posting,
     release,
+    terms,
     user,
 )
 from tests.kit.clock import FakeClock
@@ -41,8 +42,7 @@ from tollway.contracts.errors import (
 )
 from tollway.kit.errors import Conflict, Forbidden, InsufficientFunds, Invalid, NotFound, Problem
 from tollway.kit.money import MAX_UNITS
-from tollway.services.ledger.model.draft import LotTerms
-from tollway.services.ledger.model.metering import UseMark
+from tollway.services.ledger.model.metering import UsageReading
 from tollway.services.ledger.model.values import Asset, account_id
 
 # ── posting ─────────────────────────────────────────────────────────────────────────────────────────
@@ -128,17 +128,17 @@ async def test_nonsense_is_refused_and_not_remembered(desk: Books) -> None:
 async def test_an_account_cannot_hold_more_than_63_bits(desk: Books) -> None:
     await desk.post(post(CLEARING, user("ann"), MAX_UNITS))
     with pytest.raises(Invalid):
-        await desk.post(post(house("payments", USD, "payout"), user("ann"), 1))
+        await desk.post(post(platform("payments", USD, "dispute"), user("ann"), 1))
 
 
 async def test_an_unknown_asset_is_refused(desk: Books) -> None:
     with pytest.raises(UnknownAsset):
-        await desk.post(post(house("payments", "GBP", "clearing"), user("ann", "GBP"), 1))
+        await desk.post(post(platform("payments", "GBP", "clearing"), user("ann", "GBP"), 1))
 
 
 async def test_what_may_not_be_given_away_stays_with_its_owner(desk: Books) -> None:
-    stock = house("catalog", SEAT, "inventory")
-    await desk.post(post(house("catalog", SEAT, "issuance"), stock, 9), post(stock, user("ann", SEAT), 9))
+    stock = platform("catalog", SEAT, "inventory")
+    await desk.post(post(platform("catalog", SEAT, "issuance"), stock, 9), post(stock, user("ann", SEAT), 9))
     with pytest.raises(Forbidden):
         await desk.post(post(user("ann", SEAT), user("bob", SEAT), 1))
     with pytest.raises(Forbidden):
@@ -147,7 +147,7 @@ async def test_what_may_not_be_given_away_stays_with_its_owner(desk: Books) -> N
 
 async def test_many_have_their_own_outcomes_in_order(desk: Books) -> None:
     await desk.deposit("ann", 10)
-    outcomes = await desk.ledger.submit_many(
+    outcomes = await desk.post_many(
         [
             posting("a", post(user("ann"), user("bob"), 6)),
             posting("b", post(user("ann"), user("bob"), 6)),
@@ -161,22 +161,6 @@ async def test_many_have_their_own_outcomes_in_order(desk: Books) -> None:
         "invalid",
         "applied",
     ]
-
-
-async def test_inside_a_callers_transaction_everything_stands_or_falls_together(desk: Books) -> None:
-    with pytest.raises(RuntimeError, match="the caller"):
-        async with desk.db.transaction() as tx:
-            await desk.ledger.post(tx, posting("k", post(CLEARING, user("ann"), 5)))
-            raise RuntimeError("the caller changed its mind")
-    assert await desk.balance(user("ann")) == 0
-    async with desk.db.transaction() as tx:
-        await desk.ledger.post(tx, posting("k", post(CLEARING, user("ann"), 5)))
-        await desk.ledger.post(tx, posting("l", post(user("ann"), user("bob"), 2)))
-        with pytest.raises(InsufficientFunds):
-            await desk.ledger.post(tx, posting("m", post(user("ann"), user("bob"), 4)))
-    assert await desk.balance(user("ann")) == 3
-    with pytest.raises(InsufficientFunds):
-        await desk.ledger.submit(posting("m", post(user("ann"), user("bob"), 4)))
 
 
 async def test_inside_a_transaction_the_batcher_is_out_of_reach(desk: Books) -> None:
@@ -248,8 +232,8 @@ async def test_a_hold_that_has_expired_is_not_captured_and_is_given_back(desk: B
     await desk.ledger.expire()
     assert await desk.available(user("ann")) == 20
     assert await desk.ledger.expire() == 0
-    lapse = (await desk.ledger.statement(account_id(user("ann")), 1, "")).items[0]
-    assert (lapse.kind, lapse.code, lapse.debit) == ("release", "lapse", 15)
+    expiry = (await desk.ledger.statement(account_id(user("ann")), 1, "")).items[0]
+    assert (expiry.kind, expiry.code, expiry.debit) == ("release", "hold_expired", 15)
 
 
 async def test_what_is_made_in_a_transaction_can_be_used_in_it(desk: Books) -> None:
@@ -305,21 +289,21 @@ async def test_a_gift_keeps_its_cost_and_its_end(desk: Books) -> None:
 
 async def test_lot_terms_are_for_access_that_a_customer_receives(desk: Books) -> None:
     with pytest.raises(Invalid):
-        await desk.post(post(CLEARING, user("ann"), 5, LotTerms(USD, 1, 0)))
+        await desk.post(post(CLEARING, user("ann"), 5, terms(USD, 1, 0)))
     await desk.stock("ann", 5)
-    for taker in (user("bob", GB), INVENTORY):
+    for receiver in (user("bob", GB), INVENTORY):
         with pytest.raises(Invalid):
-            await desk.post(post(user("ann", GB), taker, 5, LotTerms(USD, 1, 0)))
+            await desk.post(post(user("ann", GB), receiver, 5, terms(USD, 1, 0)))
     await desk.issue(5)
     with pytest.raises(Invalid):
-        await desk.post(post(INVENTORY, user("ann", GB), 5, LotTerms(GB, 1, 0)))
+        await desk.post(post(INVENTORY, user("ann", GB), 5, terms(GB, 1, 0)))
 
 
 async def test_unused_access_expires_and_its_price_becomes_breakage(desk: Books) -> None:
     await desk.stock("ann", 10, cost=100, expires_in_s=60)
     await desk.stock("ann", 5, cost=20)
     await desk.reserve("hld_1", "ann", 2, lasts_s=1000)
-    await desk.use("hld_1", UseMark("flw_1", 2, 1, final=True))
+    await desk.use("hld_1", UsageReading("flw_1", 2, 1, final=True))
     desk.clock.advance(60)
     await desk.ledger.expire()
     assert await desk.balance(EXPIRED) == 8
@@ -337,7 +321,7 @@ async def test_what_is_held_when_it_expires_stays_until_the_hold_ends(desk: Book
     desk.clock.advance(61)
     await desk.ledger.expire()
     assert (await desk.balance(user("ann", GB)), await desk.balance(EXPIRED)) == (4, 6)
-    charged = await desk.use("hld_1", UseMark("flw_1", 3, 1), release=True)
+    charged = await desk.use("hld_1", UsageReading("flw_1", 3, 1), release=True)
     assert (charged.costs, charged.released) == ({USD: 30}, 1)
     await desk.ledger.expire()
     assert (await desk.balance(user("ann", GB)), await desk.balance(EXPIRED)) == (0, 7)
@@ -372,9 +356,9 @@ async def test_a_reservation_asked_again_is_the_same_and_nothing_is_asked_anew(d
 async def test_use_is_charged_by_difference_and_earns_the_lots_cost(desk: Books) -> None:
     await desk.stock("ann", 1000, cost=300)
     await desk.reserve("hld_1", "ann", 500)
-    first = await desk.use("hld_1", UseMark("flw_1", 100, 1), UseMark("flw_2", 50, 1))
+    first = await desk.use("hld_1", UsageReading("flw_1", 100, 1), UsageReading("flw_2", 50, 1))
     assert (first.posted, first.remaining, first.shortfall, first.costs) == (150, 350, 0, {USD: 45})
-    second = await desk.use("hld_1", UseMark("flw_1", 120, 2), UseMark("flw_2", 50, 2))
+    second = await desk.use("hld_1", UsageReading("flw_1", 120, 2), UsageReading("flw_2", 50, 2))
     assert (second.posted, second.remaining, second.costs) == (20, 330, {USD: 6})
     assert (await desk.balance(CONSUMED), await desk.balance(REVENUE), await desk.balance(DEFERRED)) == (
         170,
@@ -387,7 +371,7 @@ async def test_reports_that_are_repeated_lost_or_overtaken_change_nothing(desk: 
     await desk.stock("ann", 1000)
     await desk.reserve("hld_1", "ann", 500)
     for cumulative, sequence in [(10, 1), (30, 3), (20, 2), (30, 3), (25, 2), (40, 4), (40, 4)]:
-        await desk.use("hld_1", UseMark("flw_1", cumulative, sequence))
+        await desk.use("hld_1", UsageReading("flw_1", cumulative, sequence))
     assert await desk.balance(CONSUMED) == 40
 
 
@@ -395,21 +379,22 @@ async def test_a_byte_at_a_time_costs_what_all_at_once_costs(desk: Books) -> Non
     await desk.stock("ann", 100, cost=33)
     await desk.reserve("hld_1", "ann", 100)
     costs = [
-        (await desk.use("hld_1", UseMark("flw_1", used, used))).costs.get(USD, 0) for used in range(1, 101)
+        (await desk.use("hld_1", UsageReading("flw_1", used, used))).costs.get(USD, 0)
+        for used in range(1, 101)
     ]
     assert (sum(costs), set(costs)) == (33, {0, 1})
     assert sum(costs[:50]) == 16
 
 
-async def test_use_beyond_the_hold_comes_from_the_rest_and_then_from_the_house(desk: Books) -> None:
+async def test_use_beyond_the_hold_comes_from_the_rest_and_then_from_the_platform(desk: Books) -> None:
     await desk.stock("ann", 100, cost=100)
     await desk.reserve("hld_1", "ann", 30)
     await desk.reserve("hld_2", "ann", 50)
-    charged = await desk.use("hld_1", UseMark("flw_1", 60, 1))
+    charged = await desk.use("hld_1", UsageReading("flw_1", 60, 1))
     assert (charged.posted, charged.remaining, charged.shortfall, charged.costs) == (60, 0, 10, {USD: 50})
     assert await desk.balance(SHORTFALL) == -10
     assert await desk.balance(CONSUMED) == 60
-    other = await desk.use("hld_2", UseMark("flw_2", 50, 1))
+    other = await desk.use("hld_2", UsageReading("flw_2", 50, 1))
     assert (other.posted, other.shortfall) == (50, 0)
 
 
@@ -417,17 +402,17 @@ async def test_use_after_the_hold_has_ended_is_still_charged(desk: Books) -> Non
     await desk.stock("ann", 100)
     await desk.reserve("hld_1", "ann", 30, lasts_s=10)
     desk.clock.advance(11)
-    late = await desk.use("hld_1", UseMark("flw_1", 5, 1))
+    late = await desk.use("hld_1", UsageReading("flw_1", 5, 1))
     assert (late.posted, late.remaining) == (5, 25)
     await desk.ledger.expire()
-    later = await desk.use("hld_1", UseMark("flw_1", 105, 2))
+    later = await desk.use("hld_1", UsageReading("flw_1", 105, 2))
     assert (later.posted, later.remaining, later.shortfall) == (100, 0, 5)
 
 
 async def test_a_release_gives_the_rest_back_once(desk: Books) -> None:
     await desk.stock("ann", 100)
     await desk.reserve("hld_1", "ann", 30)
-    charged = await desk.use("hld_1", UseMark("flw_1", 10, 1), release=True)
+    charged = await desk.use("hld_1", UsageReading("flw_1", 10, 1), release=True)
     assert (charged.posted, charged.remaining, charged.released) == (10, 0, 20)
     assert await desk.ledger.release("hld_1", "access") == 0
     await desk.reserve("hld_2", "ann", 30)
@@ -439,16 +424,16 @@ async def test_a_release_gives_the_rest_back_once(desk: Books) -> None:
 
 async def test_a_session_stays_with_its_asset(desk: Books) -> None:
     await desk.stock("ann", 100)
-    seats = house("catalog", SEAT, "inventory")
+    seats = platform("catalog", SEAT, "inventory")
     await desk.post(
-        post(house("catalog", SEAT, "issuance"), seats, 9),
+        post(platform("catalog", SEAT, "issuance"), seats, 9),
         post(seats, user("ann", SEAT), 9),
-        hold("hld_2", user("ann", SEAT), house("access", SEAT, "consumed"), 9),
+        hold("hld_2", user("ann", SEAT), platform("access", SEAT, "consumed"), 9),
     )
     await desk.reserve("hld_1", "ann", 30)
-    await desk.use("hld_1", UseMark("flw_1", 10, 1))
+    await desk.use("hld_1", UsageReading("flw_1", 10, 1))
     with pytest.raises(Conflict):
-        await desk.use("hld_2", UseMark("flw_1", 20, 2))
+        await desk.use("hld_2", UsageReading("flw_1", 20, 2))
 
 
 # ── reversal ────────────────────────────────────────────────────────────────────────────────────────
@@ -498,7 +483,7 @@ async def test_a_purchase_that_was_used_in_part_is_not_reversed(desk: Books) -> 
 async def test_reversed_use_comes_back_with_its_cost_and_end(desk: Books) -> None:
     await desk.stock("ann", 3, cost=10, expires_in_s=100)
     await desk.reserve("hld_1", "ann", 3)
-    await desk.use("hld_1", UseMark("flw_1", 1, 1))
+    await desk.use("hld_1", UsageReading("flw_1", 1, 1))
     line = (await desk.ledger.statement(account_id(user("ann", GB)), 1, "")).items[0]
     await undo(desk, line.txn_id)
     lots = await desk.ledger.lots("user", "usr_ann", GB)
@@ -580,7 +565,7 @@ async def test_all_accounts_of_an_owner_make_one_list(desk: Books) -> None:
 async def test_a_transaction_explains_itself(desk: Books) -> None:
     await desk.stock("ann", 10, cost=7)
     await desk.reserve("hld_1", "ann", 5)
-    await desk.use("hld_1", UseMark("flw_1", 4, 1))
+    await desk.use("hld_1", UsageReading("flw_1", 4, 1))
     line = (await desk.ledger.statement(account_id(user("ann", GB)), 1, "")).items[0]
     explained = await desk.ledger.explain(line.txn_id)
     assert [(leg.kind, leg.amount, leg.asset) for leg in explained.entry.legs] == [
@@ -605,7 +590,7 @@ async def test_a_transaction_explains_itself(desk: Books) -> None:
 async def test_240_competing_spends_on_100_are_exactly_100(desk: Books) -> None:
     await desk.deposit("ann", 100)
     spends = [posting(f"s{number}", post(user("ann"), user("bob"), 1)) for number in range(240)]
-    outcomes = await desk.ledger.submit_many(spends)
+    outcomes = await desk.post_many(spends)
     assert sum(not isinstance(one, Problem) for one in outcomes) == 100
     assert (await desk.balance(user("ann")), await desk.balance(user("bob"))) == (0, 100)
 

@@ -21,7 +21,7 @@ from tests.kit.books import (
 from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind
 from tollway.fabric.db import Tx
-from tollway.services.ledger.model.metering import UseMark
+from tollway.services.ledger.model.metering import UsageReading
 from tollway.services.ledger.model.seals import Signer, leaf_of, root_from
 from tollway.services.ledger.model.values import account_id
 from tollway.services.ledger.service.sealing import seal_next
@@ -31,7 +31,7 @@ from tollway.services.ledger.store import tables as t
 
 TABLES: tuple[Table, ...] = tuple(t.metadata.tables.values())
 # How often anybody wrote is of no consequence.
-HARMLESS = {("pen", "turn"), ("pen", "id")}
+HARMLESS = {("writer_lock", "version"), ("writer_lock", "id")}
 
 
 @pytest.fixture
@@ -42,8 +42,8 @@ async def history_of_all_kinds(desk: Books) -> Books:
     await desk.stock("ann", 50, cost=10)
     await desk.post(hold("hld_0", user("ann"), CLEARING, 5), release("hld_0", 2))
     await desk.reserve("hld_1", "ann", 40)
-    await desk.use("hld_1", UseMark("flw_1", 10, 1), UseMark("flw_2", 5, 1))
-    await desk.use("hld_1", UseMark("flw_1", 55, 2, final=True))
+    await desk.use("hld_1", UsageReading("flw_1", 10, 1), UsageReading("flw_2", 5, 1))
+    await desk.use("hld_1", UsageReading("flw_1", 55, 2, final=True))
     await desk.post(post(user("ann", GB), user("bob", GB), 20), code="give")
     given = await desk.post(post(user("ann"), user("bob"), 7))
     await desk.ledger.reverse(given.txn_id, "tests", "undo", "operator", "")
@@ -131,7 +131,9 @@ async def test_every_altered_cell_is_found(history_of_all_kinds: Books, table: T
     assert missed == []
 
 
-@pytest.mark.parametrize("table", [one for one in TABLES if one.name != "pen"], ids=lambda table: table.name)
+@pytest.mark.parametrize(
+    "table", [one for one in TABLES if one.name != "writer_lock"], ids=lambda table: table.name
+)
 async def test_every_row_that_is_gone_is_missed(history_of_all_kinds: Books, table: Table) -> None:
     desk = history_of_all_kinds
     async with desk.db.snapshot() as tx:
@@ -187,7 +189,7 @@ async def test_a_noted_head_is_found_again_or_the_chain_was_cut(history_of_all_k
 async def test_the_proof_counts_what_it_checked(desk: Books) -> None:
     await desk.stock("ann", 100, cost=30)
     await desk.reserve("hld_1", "ann", 40)
-    await desk.use("hld_1", UseMark("flw_1", 10, 1))
+    await desk.use("hld_1", UsageReading("flw_1", 10, 1))
     steps: list[tuple[int, int]] = []
     verdict = await desk.ledger.verify(lambda done, total: steps.append((done, total)))
     assert verdict.ok

@@ -142,7 +142,7 @@ async def test_without_funds_the_order_fails_and_nothing_moves(shop: Market) -> 
 
 
 async def test_sold_out_gives_the_money_back(shop: Market) -> None:
-    shop.ledger.counters("house", "catalog", STANDARD, "inventory").debits = 100_000 * GB - GB + 1
+    shop.ledger.counters("platform", "catalog", STANDARD, "inventory").debits = 100_000 * GB - GB + 1
     order = await shop.orders.place_market(ANN, STANDARD, GB, "USD", None, "key")
     assert (order.state, order.reason) == (State.FAILED, "sold_out")
     assert (wallet(shop).available, wallet(shop).debits_pending) == (20 * USD, 0)
@@ -151,14 +151,14 @@ async def test_sold_out_gives_the_money_back(shop: Market) -> None:
 
 async def test_the_last_bytes_are_sold_to_one_of_two(shop: Market) -> None:
     shop.ledger.give(BEN, "USD", 20 * USD)
-    inventory = shop.ledger.counters("house", "catalog", STANDARD, "inventory")
+    inventory = shop.ledger.counters("platform", "catalog", STANDARD, "inventory")
     inventory.debits = 100_000 * GB - GB
     orders = await asyncio.gather(
         shop.orders.place_market(ANN, STANDARD, GB, "USD", None, "key"),
         shop.orders.place_market(BEN, STANDARD, GB, "USD", None, "key"),
     )
     assert sorted(order.state for order in orders) == [State.FAILED, State.FILLED]
-    assert shop.ledger.counters("house", "catalog", STANDARD, "inventory").balance == 0
+    assert shop.ledger.counters("platform", "catalog", STANDARD, "inventory").balance == 0
 
 
 async def test_a_fee_is_charged_on_top_and_booked_apart(shop: Market) -> None:
@@ -166,8 +166,8 @@ async def test_a_fee_is_charged_on_top_and_booked_apart(shop: Market) -> None:
     order = await orders.place_market(ANN, STANDARD, GB, "USD", None, "key")
     assert (order.terms.price, order.terms.fee) == (3 * USD, 75_000)
     assert wallet(shop).balance == 20 * USD - 3_075_000
-    assert shop.ledger.counters("house", "orders", "USD", "deferred").balance == 3 * USD
-    assert shop.ledger.counters("house", "orders", "USD", "fee").balance == 75_000
+    assert shop.ledger.counters("platform", "orders", "USD", "deferred").balance == 3 * USD
+    assert shop.ledger.counters("platform", "orders", "USD", "fee").balance == 75_000
     ((_, lot),) = shop.ledger.books.lots
     assert lot.cost == 3 * USD
 

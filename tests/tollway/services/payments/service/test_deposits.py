@@ -54,7 +54,7 @@ async def test_a_card_pays_and_the_webhook_credits(shop: Till) -> None:
     done = await state(shop, started)
     assert (done.state, shop.balance("usr_ann")) == (State.CREDITED, 20 * USD)
     assert done.transaction_id.startswith("txn_")
-    assert shop.ledger.counters("house", "payments", "USD", "clearing").debits == 20 * USD
+    assert shop.ledger.counters("platform", "payments", "USD", "clearing").debits == 20 * USD
     assert shop.ledger.posts == [f"deposit:{done.payment_ref}"]
     event = {"deposit_id": done.id, "user_id": "usr_ann", "currency": "USD", "amount": 20 * USD}
     assert await shop.published() == [("DEPOSIT_CREDITED", event)]

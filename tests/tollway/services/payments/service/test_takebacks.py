@@ -42,11 +42,11 @@ async def decide(shop: Till, ref: str, evidence: str) -> None:
 
 def spend(shop: Till, user_id: str, amount: int) -> None:
     shop.ledger.counters("user", user_id, "USD", "available").debits += amount
-    shop.ledger.counters("house", "orders", "USD", "revenue").credits += amount
+    shop.ledger.counters("platform", "orders", "USD", "revenue").credits += amount
 
 
 def house(shop: Till, purpose: str) -> int:
-    return shop.ledger.counters("house", "payments", "USD", purpose).balance
+    return shop.ledger.counters("platform", "payments", "USD", purpose).balance
 
 
 def moved(shop: Till, user_id: str = "usr_ann") -> tuple[int, int, int, int]:

@@ -10,12 +10,12 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.kit.ledger_machine import RulesInMemory, machine_on
 from tollway.kit.errors import Problem
-from tollway.services.ledger.model.book import Book
 from tollway.services.ledger.model.draft import Draft
+from tollway.services.ledger.model.maintenance import LotExpiry
 from tollway.services.ledger.model.metering import Reservation, UseReport
 from tollway.services.ledger.model.posting import Reversal
-from tollway.services.ledger.model.upkeep import LotExpiry
 from tollway.services.ledger.model.values import Account, Lot
+from tollway.services.ledger.model.working_set import WorkingSet
 
 USUAL = settings(
     stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck), database=None
@@ -29,7 +29,7 @@ BUGS = {
         "- self.debits_posted - self.debits_pending",
         "- self.debits_posted",
     ),
-    "a refusal is forgotten": (Book, "if name is not None:", "if False:"),
+    "a refusal is forgotten": (WorkingSet, "if name is not None:", "if False:"),
     "what expires last is used first": (
         Lot,
         "self.expires_at_us, self.txn_id",
@@ -40,8 +40,12 @@ BUGS = {
         "split_pro_rata(self.cost, units, self.quantity, self.quantity - self.remaining)",
         "self.cost * units // self.quantity",
     ),
-    "use is charged as reported": (UseReport, "max(0, report.cumulative - mark.posted)", "report.cumulative"),
-    "an overtaken report is charged": (UseReport, "report.sequence <= mark.last_sequence or", ""),
+    "use is charged as reported": (
+        UseReport,
+        "max(0, report.cumulative - usage.posted)",
+        "report.cumulative",
+    ),
+    "an overtaken report is charged": (UseReport, "report.sequence <= usage.last_sequence or", ""),
     "a transaction is reversed twice": (Reversal, "if original.reversed_by:", "if False:"),
     "held units expire": (LotExpiry, "min(lot.remaining, owner.available)", "lot.remaining"),
     "a grant forgets what is left": (Reservation, "left // self.divisor), left)", "left // self.divisor))"),

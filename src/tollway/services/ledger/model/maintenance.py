@@ -1,23 +1,22 @@
-"""What the ledger does of itself or once: definitions, opening accounts, and what time brings."""
+"""Commands of the ledger itself: defining assets, opening accounts, ending holds and lots whose time is over."""
 
 from dataclasses import dataclass
 
+from tollway.contracts.books import ACCESS, MONEY
+from tollway.contracts.chart.ledger import EXPIRED
 from tollway.kit.errors import Conflict, Invalid
-from tollway.services.ledger.model.book import Command, Wanted
-from tollway.services.ledger.model.draft import Draft, Title
+from tollway.services.ledger.model.draft import Draft, TxnHeader
 from tollway.services.ledger.model.posting import meta_text
 from tollway.services.ledger.model.values import (
-    ACCESS,
     MAX_NAME,
-    MONEY,
     OWN_SCOPE,
     Account,
     AccountRef,
     Asset,
     HoldState,
-    earnings_account,
     own_account,
 )
+from tollway.services.ledger.model.working_set import Command, ReadSet
 
 MAX_SCALE = 18
 
@@ -28,12 +27,12 @@ class AssetDefinition(Command):
 
     asset: Asset
 
-    def places(self, wanted: Wanted) -> None:
+    def add_reads(self, reads: ReadSet) -> None:
         """Nothing: every asset is always known."""
 
     def apply(self, draft: Draft) -> Asset:
         """Define it. Raises Conflict when it would change what history is written in."""
-        new, old = self.asset, draft.book.asset_or_none(self.asset.code)
+        new, old = self.asset, draft.state.asset_or_none(self.asset.code)
         if old is not None:
             if (old.kind, old.scale, old.unit) != (new.kind, new.scale, new.unit):
                 raise Conflict(
@@ -43,7 +42,7 @@ class AssetDefinition(Command):
                 return old
         revision = old.revision + 1 if old else 1
         made = new._replace(revision=revision, defined_by=draft.txn_id)
-        draft.title = Title(
+        draft.header = TxnHeader(
             OWN_SCOPE, f"asset:{made.code}:{revision}", "define", OWN_SCOPE, meta=meta_text(definition(made))
         )
         draft.assets[made.code] = made
@@ -57,15 +56,15 @@ class AccountsOpening(Command):
     refs: tuple[AccountRef, ...]
     actor: str
 
-    def places(self, wanted: Wanted) -> None:
+    def add_reads(self, reads: ReadSet) -> None:
         """Name the accounts."""
-        wanted.accounts.update(self.refs)
+        reads.accounts.update(self.refs)
 
     def apply(self, draft: Draft) -> tuple[Account, ...]:
         """Open those that are not. Raises UnknownAsset."""
         accounts = tuple(draft.open(draft.account(ref)) for ref in self.refs)
         for first in list(draft.accounts)[:1]:
-            draft.title = Title(OWN_SCOPE, f"open:{first}", "open", self.actor)
+            draft.header = TxnHeader(OWN_SCOPE, f"open:{first}", "open", self.actor)
         return accounts
 
 
@@ -75,16 +74,16 @@ class HoldExpiry(Command):
 
     hold_id: str
 
-    def places(self, wanted: Wanted) -> None:
+    def add_reads(self, reads: ReadSet) -> None:
         """Name the hold."""
-        wanted.holds.add(self.hold_id)
+        reads.holds.add(self.hold_id)
 
     def apply(self, draft: Draft) -> int:
         """Give back what it holds. Returns how much. Raises UnknownHold."""
         hold = draft.hold_of(self.hold_id)
         if hold.state != HoldState.OPEN or not hold.has_expired(draft.now_us):
             return 0
-        draft.title = Title(OWN_SCOPE, f"lapse:{hold.id}", "lapse", OWN_SCOPE)
+        draft.header = TxnHeader(OWN_SCOPE, f"hold_expired:{hold.id}", "hold_expired", OWN_SCOPE)
         return draft.release(hold.id, ended_as=HoldState.EXPIRED)
 
 
@@ -97,14 +96,13 @@ class LotExpiry(Command):
 
     lot_id: str
 
-    def places(self, wanted: Wanted) -> None:
+    def add_reads(self, reads: ReadSet) -> None:
         """Name the lot."""
-        wanted.lots.add(self.lot_id)
-        wanted.earnings = True
+        reads.lots.add(self.lot_id)
 
     def apply(self, draft: Draft) -> int:
         """Take what may be taken. Returns how much."""
-        lot = draft.book.lot(self.lot_id)
+        lot = draft.state.lot(self.lot_id)
         if lot is None or not 0 < lot.expires_at_us <= draft.now_us:
             return 0
         owner = draft.account_by_id(lot.account_id)
@@ -112,13 +110,13 @@ class LotExpiry(Command):
         if amount <= 0:
             return 0
         key = f"expire:{lot.id}:{lot.quantity - lot.remaining}"
-        draft.title = Title(OWN_SCOPE, key, "expire", OWN_SCOPE)
-        line = draft.move(owner, draft.account(own_account(lot.asset, "expired")), amount)
-        piece = draft.take_from(line, lot, amount)
-        if piece.cost:
-            deferred = earnings_account(lot.cost_asset, "deferred")
-            draft.post(deferred, earnings_account(lot.cost_asset, "breakage"), piece.cost)
-        draft.announce()
+        draft.header = TxnHeader(OWN_SCOPE, key, "expire", OWN_SCOPE)
+        line = draft.move(owner, draft.account(own_account(lot.asset, EXPIRED)), amount)
+        expired = draft.consume_from(line, lot, amount)
+        if expired.cost:
+            deferred, breakage = draft.account_by_id(lot.deferred_id), draft.account_by_id(lot.breakage_id)
+            draft.move(deferred, breakage, expired.cost)
+        draft.publish()
         return amount
 
 

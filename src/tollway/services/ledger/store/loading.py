@@ -1,4 +1,4 @@
-"""Taking the pen, and laying the book open at the places that commands read."""
+"""Acquiring the writer lock, and loading what commands read."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
@@ -6,40 +6,37 @@ from collections.abc import Collection, Iterable, Sequence
 import orjson
 from sqlalchemy import select, text
 
+from tollway.contracts.books import ACCESS, USER
+from tollway.contracts.chart.ledger import EXPIRED, SHORTFALL
 from tollway.fabric.db import Tx
-from tollway.services.ledger.model.book import Book, Wanted
-from tollway.services.ledger.model.records import Known, LegRow, LotMove, Name, Original, Txn
+from tollway.services.ledger.model.records import LegRow, LotMove, Name, Original, StoredOutcome, Txn
 from tollway.services.ledger.model.values import (
-    ACCESS,
-    EARNINGS,
-    MONEY,
-    USER,
     Account,
     AccountRef,
     Asset,
     Hold,
     Lot,
-    Mark,
+    SessionUsage,
     account_id,
-    earnings_account,
     is_limited,
     own_account,
 )
+from tollway.services.ledger.model.working_set import ReadSet, WorkingSet
 from tollway.services.ledger.store import tables as t
 from tollway.services.ledger.store.rows import Cells, among, to_account
 
-# A row lock on the pen: who has it is the only writer, and sees everything that was written before. The
+# A lock on one row: who has it is the only writer, and sees everything that was written before. The
 # settings keep PostgreSQL from choosing scans in plans that it makes while the tables are still small, and from
 # compiling those plans, which takes longer than running them.
-_TAKE_PEN = {
-    "sqlite": text("SELECT last_txn FROM pen WHERE id = 1"),
+_ACQUIRE_WRITER = {
+    "sqlite": text("SELECT last_txn FROM writer_lock WHERE id = 1"),
     "postgresql": text(
         "SELECT last_txn, set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), "
         "set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true) "
-        "FROM pen WHERE id = 1 FOR UPDATE"
+        "FROM writer_lock WHERE id = 1 FOR UPDATE"
     ),
 }
-_KNOWN = {
+_OUTCOMES = {
     "sqlite": text(
         "SELECT t.scope, t.key, t.id, t.request_hash, t.status, t.reason, t.detail FROM json_each(:names) AS n "
         "JOIN txn AS t ON t.scope = json_extract(n.value, '$[0]') AND t.key = json_extract(n.value, '$[1]')"
@@ -52,63 +49,70 @@ _KNOWN = {
 }
 
 
-async def take_pen(tx: Tx) -> str:
+async def acquire_writer(tx: Tx) -> str:
     """Become the writer until this transaction ends. Returns the id of the last transaction written."""
-    return await tx.scalar(_TAKE_PEN[tx.dialect])
+    return await tx.scalar(_ACQUIRE_WRITER[tx.dialect])
 
 
 async def last_written(tx: Tx) -> str:
     """Return the id of the last transaction, without becoming the writer."""
-    return await tx.scalar(select(t.pen.c.last_txn))
+    return await tx.scalar(select(t.writer_lock.c.last_txn))
 
 
-async def lay_open(tx: Tx, book: Book, wanted: Wanted) -> None:
-    """Read what commands will read and the book does not show yet."""
-    if not book.assets:
-        book.show_assets([Asset._make(row) for row in await tx.all(select(t.asset))])
-    wanted = book.lacks(wanted)
-    if wanted.names:
-        book.show_known(await _known(tx, wanted.names))
-    originals = await _originals(tx, wanted.transactions)
-    holds = await _holds(tx, wanted.holds | _holds_of(originals))
-    lots = await _lots_by_id(tx, wanted.lots)
-    refs = wanted.accounts | _own_refs(book, wanted, holds, lots)
+async def load(tx: Tx, state: WorkingSet, reads: ReadSet) -> None:
+    """Load what commands will read and the working set does not have yet."""
+    if not state.assets:
+        state.add_assets([Asset._make(row) for row in await tx.all(select(t.asset))])
+    reads = state.missing(reads)
+    if reads.names:
+        state.add_outcomes(await _stored_outcomes(tx, reads.names))
+    originals = await _originals(tx, reads.transactions)
+    holds = await _holds(tx, reads.holds | _holds_of(originals))
+    lots = await _lots_by_id(tx, reads.lots)
+    refs = reads.accounts | _own_refs(holds, lots)
     ids = _sides(holds, originals, lots)
-    accounts = await _accounts(tx, book, refs, ids)
-    access = {asset.code for asset in book.assets if asset.kind == ACCESS}
-    book.show_lots(await _open_lots(tx, [one for one in accounts if _has_lots(one, access)]))
-    book.show_accounts(accounts)
-    book.show_originals(originals)
-    book.show_holds(holds)
-    book.show_lots(lots)
-    if wanted.sessions:
-        rows = await tx.all(select(t.usage_mark).where(among(tx, t.usage_mark.c.session_id, wanted.sessions)))
-        book.show_marks(Mark._make(row) for row in rows)
+    accounts = await _accounts(tx, state, refs, ids)
+    state.add_accounts(accounts)
+    access = {asset.code for asset in state.assets if asset.kind == ACCESS}
+    lots += await _open_lots(tx, [one for one in accounts if _has_lots(one, access)])
+    state.add_lots(lots)
+    # Every lot comes with the accounts of its cost. They are few, so mostly they are here already.
+    cost_ids = {id_ for lot in (*lots, *_lots_of(originals)) for id_ in lot.cost_account_ids}
+    state.add_accounts(await _accounts(tx, state, (), cost_ids))
+    state.add_originals(originals)
+    state.add_holds(holds)
+    if reads.sessions:
+        rows = await tx.all(
+            select(t.session_usage).where(among(tx, t.session_usage.c.session_id, reads.sessions))
+        )
+        state.add_sessions(SessionUsage._make(row) for row in rows)
 
 
 def _holds_of(originals: Iterable[Original]) -> set[str]:
     return {leg.hold_id for one in originals for leg in one.legs if leg.hold_id}
 
 
-def _own_refs(book: Book, wanted: Wanted, holds: Iterable[Hold], lots: Iterable[Lot]) -> set[AccountRef]:
+def _lots_of(originals: Iterable[Original]) -> Iterable[Lot]:
+    for one in originals:
+        yield from (lot for lots in one.opened.values() for lot in lots)
+        yield from (lot for pairs in one.taken.values() for lot, _ in pairs)
+
+
+def _own_refs(holds: Iterable[Hold], lots: Iterable[Lot]) -> set[AccountRef]:
     """Name the accounts that no command names, since the ledger books on them by itself."""
-    refs = {own_account(hold.asset, "shortfall") for hold in holds}
-    refs.update(own_account(lot.asset, "expired") for lot in lots)
-    if wanted.earnings:
-        for asset in book.assets:
-            if asset.kind == MONEY:
-                refs.update(earnings_account(asset.code, purpose) for purpose in EARNINGS)
+    refs = {own_account(hold.asset, SHORTFALL) for hold in holds}
+    refs.update(own_account(lot.asset, EXPIRED) for lot in lots)
     return refs
 
 
-async def _known(tx: Tx, names: Collection[Name]) -> list[tuple[Name, Known]]:
+async def _stored_outcomes(tx: Tx, names: Collection[Name]) -> list[tuple[Name, StoredOutcome]]:
     if tx.dialect == "sqlite":
         asked = {"names": orjson.dumps(list(names)).decode()}
     else:
         scopes, keys = zip(*names, strict=True)
         asked = {"scopes": list(scopes), "keys": list(keys)}
-    rows: Sequence[Cells] = [tuple(row) for row in await tx.all(_KNOWN[tx.dialect], asked)]
-    return [((cells[0], cells[1]), Known._make(cells[2:])) for cells in rows]
+    rows: Sequence[Cells] = [tuple(row) for row in await tx.all(_OUTCOMES[tx.dialect], asked)]
+    return [((cells[0], cells[1]), StoredOutcome._make(cells[2:])) for cells in rows]
 
 
 async def _holds(tx: Tx, ids: Collection[str]) -> list[Hold]:
@@ -161,10 +165,12 @@ def _sides(holds: Iterable[Hold], originals: Iterable[Original], lots: Iterable[
     return ids
 
 
-async def _accounts(tx: Tx, book: Book, refs: Iterable[AccountRef], ids: Iterable[str]) -> list[Account]:
+async def _accounts(
+    tx: Tx, state: WorkingSet, refs: Iterable[AccountRef], ids: Iterable[str]
+) -> list[Account]:
     """Read accounts by name or id. A named one that does not exist is given as it would be opened."""
-    named = {id_: ref for ref in refs if not book.shows_account(id_ := account_id(ref))}
-    asked = named.keys() | {id_ for id_ in ids if not book.shows_account(id_)}
+    named = {id_: ref for ref in refs if not state.has_account(id_ := account_id(ref))}
+    asked = named.keys() | {id_ for id_ in ids if not state.has_account(id_)}
     if not asked:
         return []
     rows = await tx.all(select(t.account).where(among(tx, t.account.c.id, asked)))

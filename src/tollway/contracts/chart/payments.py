@@ -1,0 +1,19 @@
+"""Accounts that payments keeps, by currency."""
+
+from tollway.contracts.books import MONEY, PLATFORM, AccountType, Section
+
+CLEARING, DISPUTE, SHORTFALL = "clearing", "dispute", "shortfall"
+
+ACCOUNTS = (
+    AccountType(
+        PLATFORM,
+        CLEARING,
+        (MONEY,),
+        Section.ASSETS,
+        "money on its way from or to a provider; returns to zero when the provider has paid out",
+    ),
+    AccountType(PLATFORM, DISPUTE, (MONEY,), Section.ASSETS, "money that a cardholder's bank has reclaimed"),
+    AccountType(
+        PLATFORM, SHORTFALL, (MONEY,), Section.EXPENSES, "reclaimed money that the customer no longer had"
+    ),
+)

@@ -1,0 +1,30 @@
+"""Which exit a flow leaves through: one that serves its wishes and is healthy; the same again for the same label."""
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from itertools import count
+
+from tollway.edge.exits import Exit, Wishes
+from tollway.edge.refusal import NO_EXIT, Refusal
+
+
+class ExitSelection:
+    """The exits of a node."""
+
+    def __init__(self, exits: Sequence[Exit]) -> None:
+        self._exits = exits
+        self._turn = count()
+
+    def select(self, resource_id: str, wishes: Wishes) -> Exit | Refusal:
+        """Return the exit for a flow of this resource: by turns, or by its label as long as that exit is healthy."""
+        serving = [each for each in self._exits if each.serves(wishes)]
+        if not serving:
+            return NO_EXIT
+        if len(serving) == 1:
+            return serving[0]
+        healthy = [each for each in serving if each.provider.healthy] or serving
+        if not wishes.label:
+            return healthy[next(self._turn) % len(healthy)]
+        # Rendezvous hashing: when an exit comes or goes, only the labels that were on it move.
+        label = f"{resource_id}\0{wishes.label}\0"
+        return max(healthy, key=lambda each: blake2b((label + each.name).encode(), digest_size=8).digest())

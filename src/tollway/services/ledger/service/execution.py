@@ -1,0 +1,117 @@
+"""Executing commands: load what they read, apply them to it, write what changed.
+
+A `Planner` does the first two ahead of time and keeps what it has loaded from one batch to the next, which spares most
+of the reading; `write` does the last.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from tollway.contracts.events import TransactionMade
+from tollway.fabric.db import Tx
+from tollway.fabric.telemetry import correlation_id
+from tollway.kit.ids import ids_after
+from tollway.services.ledger.model.records import ChangeSet, PendingEvent
+from tollway.services.ledger.model.working_set import Command, ReadSet, WorkingSet
+from tollway.services.ledger.store.loading import last_written, load
+from tollway.services.ledger.store.writing import write_changes
+
+MAX_WORKING_SET = 200_000  # values; about 100 MB
+YIELD_EVERY = 25  # commands, well below a millisecond
+
+
+class Request(NamedTuple):
+    """A command with what is known about who asked for it."""
+
+    command: Command
+    request_hash: bytes
+    correlation_id: str
+
+
+class Plan(NamedTuple):
+    """What a batch will write, and the answers to give once it is written.
+
+    It is good only if nobody has written anything since the transaction `after`.
+    """
+
+    after: str
+    changes: ChangeSet
+    answers: list[Any]
+    events: list[tuple[PendingEvent, str]]
+
+    @property
+    def last(self) -> str:
+        """The id of the last transaction when the plan is written."""
+        return self.changes.last_txn or self.after
+
+
+def request_for(command: Command) -> Request:
+    """Make the request of the caller at hand."""
+    return Request(command, command.fingerprint() if command.name else b"", correlation_id.get())
+
+
+async def write(tx: Tx, plan: Plan) -> None:
+    """Write a plan, and publish what moved. The writer lock must be held, and the plan be good."""
+    await write_changes(tx, plan.changes)
+    for made, correlation in plan.events:
+        event = TransactionMade(
+            transaction_id=made.txn_id,
+            code=made.code,
+            actor=made.actor,
+            owners=made.owners,
+            amounts=made.amounts,
+        )
+        # The batch serves many callers; each event carries the correlation id of its own.
+        token = correlation_id.set(correlation)
+        tx.publish(event)
+        correlation_id.reset(token)
+
+
+class Planner:
+    """Applies commands to a working set.
+
+    The ids of transactions are in the order in which they were written, so the last id says which state of the ledger a
+    working set is of. As long as only this planner's plans are written it stays true by itself. When somebody else
+    wrote, or a plan was not written after all, the ids disagree; then it is loaded anew.
+    """
+
+    def __init__(self) -> None:
+        self._working_set: WorkingSet | None = None
+        self._last = ""  # the last transaction that is in it
+        self._one_at_a_time = asyncio.Lock()  # another plan would build on what this one has only half done
+
+    async def plan(self, tx: Tx, requests: Sequence[Request], last: str | None = None) -> Plan:
+        """Execute commands in order, each whole or not at all; an answer that is a Problem is a refusal.
+
+        With `last`, begin with an empty working set, of the state after that transaction.
+        """
+        async with self._one_at_a_time:
+            state = self._working_set
+            if state is None or state.size > MAX_WORKING_SET or last is not None:
+                state, self._last = WorkingSet(), await last_written(tx) if last is None else last
+            self._working_set = None  # until the batch is complete
+            reads = ReadSet()
+            for request in requests:
+                request.command.add_reads(reads)
+            await load(tx, state, reads)
+            ids = ids_after("txn", self._last, len(requests), tx.now_us)
+            answers: list[Any] = []
+            for number, (request, txn_id) in enumerate(zip(requests, ids, strict=True), 1):
+                if number % YIELD_EVERY == 0:
+                    await asyncio.sleep(0)  # the database may have answered, and waits for the next statement
+                answers.append(state.execute(request.command, request.request_hash, txn_id, tx.now_us))
+            changes = state.take_changes()
+            asked = dict(zip(ids, requests, strict=True))
+            events = [(made, asked[made.txn_id].correlation_id) for made in changes.events]
+            plan = Plan(self._last, changes, answers, events)
+            self._working_set, self._last = state, plan.last
+            return plan
+
+    def ends_with(self, plan: Plan) -> bool:
+        """Tell whether this plan is the last in the working set, so that both are good or neither is."""
+        return self._working_set is not None and self._last == plan.last
+
+    def clear(self) -> None:
+        """Forget the working set: what is in it may never be written."""
+        self._working_set = None
