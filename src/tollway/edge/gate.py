@@ -22,7 +22,7 @@ from tollway.edge.exits import DIRECT, Connecting, Exit, Wishes
 from tollway.edge.exits.direct import Direct
 from tollway.edge.exits.pool import Key, OriginPool
 from tollway.edge.exits.selection import ExitSelection
-from tollway.edge.flow import Flow
+from tollway.edge.flow import Flow, FlowOwner
 from tollway.edge.pipes import Pipes
 from tollway.edge.policy import Policy, RequestContext, first_refusal
 from tollway.edge.policy.customer_rules import customer_rules
@@ -51,6 +51,7 @@ class Gate:
         clock: Clock,
     ) -> None:
         self._clock = clock
+        self.sessions: set[FlowOwner] = set()  # of protocols that are coroutines
         self.reactor, self.settings = reactor, settings
         self.pipes = Pipes()
         self._credential_cache, self._charging, self._policy = credential_cache, charging, policy
@@ -181,6 +182,8 @@ class Gate:
 
     def stop(self) -> None:
         """Close what is kept for later."""
+        for session in tuple(self.sessions):
+            session.terminate(TerminateCause.NAS_REBOOT)
         self._direct.stop()
         self._pool.close()
         self.pipes.close()
