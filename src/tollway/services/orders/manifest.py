@@ -27,7 +27,7 @@ MANIFEST = ServiceManifest(
     settings=OrdersSettings,
     api=orders_pb2_grpc,
     calls={
-        "catalog": ("GetPrice", "GetProduct"),
+        "catalog": ("GetPrice", "Price"),
         "ledger": ("ListAccounts", "ListAssets", "ListLots", "Post"),
     },
     build=build,
