@@ -58,9 +58,9 @@ async def admit(connection: HTTPConnection, route: APIRoute | APIWebSocketRoute)
     if demanded.permission == PUBLIC:
         return None
     principal = await _principal(connection)
-    if not demanded.granted_to(principal.roles):
+    if not demanded.granted_to(principal.roles, connection.app.state.roles):
         raise Forbidden(f"this needs the permission {demanded.permission}")
-    if not demanded.allows(principal):
+    if not demanded.in_scope(principal):
         raise InsufficientScope(f"this token was not granted the scope {demanded.scope}")
     if demanded.second_factor and not principal.second_factor:
         raise SecondFactorMissing

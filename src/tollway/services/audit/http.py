@@ -11,7 +11,7 @@ from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
 from tollway.services.audit.model import Entry
 from tollway.services.audit.service import Audit
 
-READ = route(permission="admin:read", owner="any")
+READ = route(permission="audit:read", owner="any")
 
 
 class EntryView(BaseModel):

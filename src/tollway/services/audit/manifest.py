@@ -2,6 +2,7 @@
 
 from tollway.contracts import audit_pb2_grpc
 from tollway.contracts.events import Event
+from tollway.contracts.permissions import Permission
 from tollway.fabric.service import ServiceContext, ServiceManifest, ServiceParts
 
 
@@ -24,5 +25,6 @@ MANIFEST = ServiceManifest(
     durable=True,
     api=audit_pb2_grpc,
     subscribes=(Event,),
+    permissions=(Permission("audit:read", ("support", "admin")),),
     build=build,
 )

@@ -234,7 +234,7 @@ def _pricing(api: APIRouter, service: Catalog) -> None:
 def _operating(api: APIRouter, service: Catalog) -> None:
     @api.patch(
         "/api/admin/prices",
-        **route(permission="admin:write", owner="any", audit="catalog:price:set"),
+        **route(permission="prices:manage", owner="any", audit="catalog:price:set"),
     )
     async def set_price(body: NewPrice, who: CurrentUser) -> NewPriceView:
         """List an asset at another price from now on. Quotes that were given are kept."""
@@ -247,7 +247,7 @@ def _operating(api: APIRouter, service: Catalog) -> None:
         "/api/admin/capacity",
         status_code=201,
         response_model=IssueView,
-        **route(permission="admin:write", owner="any", audit="catalog:capacity:issue"),
+        **route(permission="capacity:manage", owner="any", audit="catalog:capacity:issue"),
     )
     async def add_capacity(body: NewCapacity, who: CurrentUser, key: IdempotencyKey) -> Response:
         """Put more of an asset up for sale."""

@@ -1,6 +1,7 @@
 """What the orders service is, needs and offers."""
 
 from tollway.contracts import orders_pb2_grpc
+from tollway.contracts.permissions import ROLES, Permission
 from tollway.fabric.service import ServiceContext, ServiceManifest, ServiceParts
 from tollway.services.orders.settings import OrdersSettings
 
@@ -30,5 +31,9 @@ MANIFEST = ServiceManifest(
         "catalog": ("GetPrice", "Price"),
         "ledger": ("ListAccounts", "ListAssets", "ListLots", "Post"),
     },
+    permissions=(
+        Permission("orders:read", ROLES),
+        Permission("orders:write", ROLES),
+    ),
     build=build,
 )

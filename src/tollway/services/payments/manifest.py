@@ -1,6 +1,7 @@
 """What the payments service is, needs and offers."""
 
 from tollway.contracts import payments_pb2_grpc
+from tollway.contracts.permissions import ROLES, Permission
 from tollway.fabric.service import ServiceContext, ServiceManifest, ServiceParts
 from tollway.services.payments.settings import PaymentsSettings
 
@@ -50,5 +51,12 @@ MANIFEST = ServiceManifest(
     settings=PaymentsSettings,
     api=payments_pb2_grpc,
     calls={"ledger": ("GetAccount", "Post", "Reverse"), "identity": ("GetUser",)},
+    permissions=(
+        Permission("wallet:write", ROLES),
+        Permission("billing:read", ROLES),
+        Permission("billing:write", ROLES),
+        Permission("deposits:read", ("support", "admin")),
+        Permission("deposits:manage", ("admin",)),
+    ),
     build=build,
 )
