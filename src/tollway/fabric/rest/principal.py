@@ -43,7 +43,9 @@ async def authorize(connection: HTTPConnection):
     connection.state.principal = principal
     declared = policy_of(route)
     with call_context(
-        user_id=principal.user_id if principal else None, timeout_s=declared.time_limit_s or None
+        action=declared.audit,
+        user_id=principal.user_id if principal else None,
+        timeout_s=declared.time_limit_s or None,
     ):
         if principal is None or declared.kind == "http":
             yield

@@ -225,15 +225,11 @@ def _reviews(api: APIRouter, service: Payments) -> None:
         tags=["operators"],
         **route(permission="deposits:manage", owner="any", audit="payments:deposit:resolve"),
     )
-    async def resolve(
-        deposit_id: Annotated[str, Path(description="dep_…")], body: Resolve, who: CurrentUser
-    ) -> ReviewedView:
+    async def resolve(deposit_id: Annotated[str, Path(description="dep_…")], body: Resolve) -> ReviewedView:
         """End a review: credit what the provider took, or dismiss a deposit that brought nothing."""
         if not is_id("dep", deposit_id):
             raise NotFound("there is no such deposit")
-        return _reviewed(
-            await service.reviews.resolve(deposit_id, body.outcome, body.reason, who.user_id, body.payment)
-        )
+        return _reviewed(await service.reviews.resolve(deposit_id, body.outcome, body.reason, body.payment))
 
 
 def _reviewed(deposit: Deposit) -> ReviewedView:

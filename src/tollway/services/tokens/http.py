@@ -86,9 +86,9 @@ def _keys(routes: APIRouter, service: Tokens) -> None:
         tags=["operators"],
         **route(permission="keys:manage", owner="any", audit="auth:key:rotate"),
     )
-    async def rotate(who: CurrentUser) -> KeyList:
+    async def rotate() -> KeyList:
         """Sign with the next key from now on. It happens by itself every month; nobody has to sign in again."""
-        await service.keys.rotate(who.user_id)
+        await service.keys.rotate()
         return await _key_list(service)
 
     @routes.delete(
@@ -96,9 +96,9 @@ def _keys(routes: APIRouter, service: Tokens) -> None:
         tags=["operators"],
         **route(permission="keys:manage", owner="any", audit="auth:key:revoke"),
     )
-    async def revoke_key(kid: Annotated[str, Path(max_length=100)], who: CurrentUser) -> KeyList:
+    async def revoke_key(kid: Annotated[str, Path(max_length=100)]) -> KeyList:
         """Publish a key no more, because it was stolen. What it signed is refused within five minutes."""
-        await service.keys.revoke(kid, who.user_id)
+        await service.keys.revoke(kid)
         return await _key_list(service)
 
 
