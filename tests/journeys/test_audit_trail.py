@@ -29,8 +29,9 @@ def play(platform: Business) -> None:
     me = operator.get("/api/auth/me").json["id"]
     ann = platform.customer()
     ann.pay_in("10.00")
-    access = ann.connect()
-    resource = access["resource_id"] if "resource_id" in access else access["id"]
+    made = ann.caller.post("/api/access/resources", {"asset": ASSET, "label": "laptop"}, fresh_key())
+    assert made.status == 201, made.body
+    resource = made.json["id"]
     for verb in ("stop", "resume"):
         done = operator.post(f"/api/admin/resources/{resource}/{verb}", {"reason": "abuse"}, fresh_key())
         assert done.status < 300, done.body
