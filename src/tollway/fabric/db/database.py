@@ -13,7 +13,7 @@ from tollway.fabric.clock import Clock
 from tollway.fabric.db import tables
 from tollway.fabric.rpc.call import current
 from tollway.fabric.telemetry import correlation_id, traceparent
-from tollway.fabric.transactions import open_transaction
+from tollway.fabric.transactions import open_transaction, refuse_open_transaction
 from tollway.kit.ids import ids_after, new_id
 from tollway.kit.tasks import run_to_completion
 
@@ -190,7 +190,7 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Tx, None]:
         """Write: everything inside commits together, or nothing does."""
-        assert not open_transaction.get(), "a write transaction is already open in this task"
+        refuse_open_transaction("a write transaction was begun")
         async with self.engine.writing() as conn:
             token = open_transaction.set(True)
             try:
@@ -208,4 +208,10 @@ class Database:
     async def snapshot(self) -> AsyncGenerator[Tx, None]:
         """Read one consistent state; writing raises."""
         async with self.engine.reading() as conn:
-            yield Tx(conn, self.dialect, self.clock.now_us())
+            # The state before is set again by hand: a generator that is closed late runs in another context.
+            before = open_transaction.get()
+            open_transaction.set(True)
+            try:
+                yield Tx(conn, self.dialect, self.clock.now_us())
+            finally:
+                open_transaction.set(before)
