@@ -11,6 +11,7 @@ from tollway.fabric.access_tokens import Revocations, Verifier
 from tollway.fabric.clock import SystemClock
 from tollway.fabric.rest import build_app
 from tollway.fabric.rest.docs import DOCUMENT, describe
+from tollway.topology import roles
 from tollway.topology.routers import routers
 
 
@@ -21,7 +22,9 @@ def document() -> str:
         return "{}"
 
     clock = SystemClock()
-    app = build_app([*routers().values()], Verifier(no_keys, "", "", clock), Revocations(clock))
+    app = build_app(
+        [*routers().values()], Verifier(no_keys, "", "", clock), Revocations(clock), roles=roles()
+    )
     return json.dumps(describe(app), indent=1, sort_keys=True) + "\n"
 
 

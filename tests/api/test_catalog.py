@@ -13,7 +13,6 @@ from tollway.contracts import catalog_pb2 as pb
 from tollway.contracts import catalog_pb2_grpc
 from tollway.contracts.errors import UnknownAsset
 from tollway.kit.errors import Invalid, Unavailable
-from tollway.services.catalog.model import FIRST_CATALOGUE
 from tollway.services.catalog.rpc import CatalogRpc
 
 
@@ -21,20 +20,14 @@ from tollway.services.catalog.rpc import CatalogRpc
 async def catalog(request: Any, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Door]:
     transport: Transport = request.param
     async with (
-        market("sqlite", tmp_path, clock, seeded=False) as shop,
+        market("sqlite", tmp_path, clock, seeded=True) as shop,
         api(transport, catalog_pb2_grpc, CatalogRpc(shop.catalog)) as mounted,
     ):
         yield mounted
 
 
 async def test_a_seeded_catalogue_answers_with_products_and_prices(catalog: Door) -> None:
-    count = len(FIRST_CATALOGUE)
-    assert await catalog.stub.Seed(pb.SeedRequest()) == pb.SeedResponse(products=count, made=True)
-    assert await catalog.stub.Seed(pb.SeedRequest()) == pb.SeedResponse(products=count, made=False)
-    listed = await catalog.stub.ListProducts(pb.ListProductsRequest())
-    assert len(listed.products) == count
     product = await catalog.stub.GetProduct(pb.GetProductRequest(asset=STANDARD))
-    assert product in listed.products
     assert (product.lot_units, product.tier, list(product.protocols)) == (
         GB,
         "standard",
@@ -45,7 +38,6 @@ async def test_a_seeded_catalogue_answers_with_products_and_prices(catalog: Door
 
 
 async def test_refusals_arrive_as_what_they_are(catalog: Door) -> None:
-    await catalog.stub.Seed(pb.SeedRequest())
     with pytest.raises(UnknownAsset):
         await catalog.stub.GetProduct(pb.GetProductRequest(asset="nothing"))
     with pytest.raises(UnknownAsset):
@@ -55,6 +47,20 @@ async def test_refusals_arrive_as_what_they_are(catalog: Door) -> None:
 
 
 async def test_a_closed_api_is_unavailable(catalog: Door) -> None:
-    catalog.faults.add("catalog.ListProducts")
+    catalog.faults.add("catalog.GetProduct")
     with pytest.raises(Unavailable):
-        await catalog.stub.ListProducts(pb.ListProductsRequest())
+        await catalog.stub.GetProduct(pb.GetProductRequest(asset=STANDARD))
+
+
+async def test_a_quantity_is_priced_with_its_fee(catalog: Door) -> None:
+    asked = pb.PriceRequest(asset=STANDARD, quantity=2 * GB, currency="USD", side=pb.SIDE_BUY)
+    line = await catalog.stub.Price(asked)
+    assert (line.list_price, line.net, line.fee, line.tax, line.discount) == (6 * USD, 6 * USD, 0, 0, 0)
+    assert line.total == line.net + line.tax + line.fee
+    with pytest.raises(Invalid):
+        await catalog.stub.Price(
+            pb.PriceRequest(asset=STANDARD, quantity=1, currency="USD", side=pb.SIDE_BUY)
+        )
+    asked.side = pb.SIDE_SELL
+    with pytest.raises(Invalid):
+        await catalog.stub.Price(asked)

@@ -283,7 +283,7 @@ async def test_a_suspension_by_identity_reaches_the_nodes_within_a_second(
             await asyncio.sleep(0.05)
             began = monotonic()
             async with identity_db.transaction() as tx:
-                tx.publish(UserStateChanged(user_id=USER, state="suspended", reason="fraud", actor="usr_9"))
+                tx.publish(UserStateChanged(user_id=USER, state="suspended", reason="fraud"))
             async with asyncio.timeout(5):
                 change = await waiting
             assert monotonic() - began < 1

@@ -36,7 +36,6 @@ from tollway.services.orders.service import Orders, postings
 from tollway.services.orders.service import orders as orders_module
 from tollway.services.orders.service import saga as saga_module
 from tollway.services.orders.service.saga import Saga
-from tollway.services.orders.settings import OrdersSettings
 
 Story = Literal["enough", "too poor", "sold out"]
 STORIES: tuple[Story, ...] = ("enough", "too poor", "sold out")
@@ -210,25 +209,25 @@ class Figures:
 class Buyer:
     """A customer who wants 1 GB for 3.00 USD (or what is sold out), and what they and the house had before."""
 
-    def __init__(self, shop: Market, story: Story, fee_ppm: int) -> None:
+    def __init__(self, shop: Market, story: Story) -> None:
         self.shop = shop
         self.user_id = new_id("usr")
         self.asset = BUDGET if story == "sold out" else STANDARD
         self.funds = 2 * USD if story == "too poor" else 10 * USD
         self.expected = EXPECTED[story]
-        self._settings = OrdersSettings(fee_ppm=fee_ppm)
         self._quote_id = ""
 
     @classmethod
     async def arrive(cls, shop: Market, story: Story, fee_ppm: int = 0) -> "Buyer":
-        buyer = cls(shop, story, fee_ppm)
+        shop.set_fee(fee_ppm)
+        buyer = cls(shop, story)
         await deposit(shop, buyer.user_id, buyer.funds)
         buyer._quote_id = (await buyer.orders().quote(buyer.user_id, buyer.asset, GB, "USD")).id
         buyer.before = await buyer.figures()
         return buyer
 
     def orders(self, fate: Fate | None = None) -> Orders:
-        return self.shop.another_orders(fate, self._settings)
+        return self.shop.another_orders(fate)
 
     async def ask(self, service: Orders) -> None:
         await service.place_market(self.user_id, self.asset, GB, "USD", None, KEY)

@@ -12,13 +12,14 @@ import contextlib
 import socket
 import struct
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tests.kit.fake_access import FakeAccess
 from tollway.edge.node import Edge
+from tollway.edge.protocol_spec import ProtocolSpec
 from tollway.edge.protocols import PROTOCOLS
 from tollway.edge.settings import EdgeSettings, ListenerSettings
 from tollway.fabric.clock import SystemClock
@@ -353,10 +354,11 @@ async def running_edge(
     access: FakeAccess,
     node: str = "edge-1",
     monotonic: Callable[[], float] = time.monotonic,
+    protocols: Sequence[ProtocolSpec] = PROTOCOLS,
     **changes: Any,
 ) -> AsyncIterator[Edge]:
     """Run an edge until the block ends."""
-    edge = Edge(settings(**changes), access.stub(node), SystemClock(), node, folder, monotonic)
+    edge = Edge(settings(**changes), access.stub(node), SystemClock(), node, folder, monotonic, protocols)
     await edge.start()
     try:
         await until(lambda: edge.ready or access.unavailable)

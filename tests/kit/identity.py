@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind, database, service_migrations
-from tests.kit.rest import Reply, RestClient
+from tests.kit.rest import ROLES, Reply, RestClient
 from tests.kit.tokens import tokens_service, verifier_of
 from tollway.contracts import notifications_pb2, notifications_pb2_grpc, tokens_pb2_grpc
 from tollway.contracts.events import Event
@@ -64,6 +64,7 @@ class IdentityFixture:
                 [identity_http.router(self.service), tokens_http.router(tokens)],
                 self.verifier,
                 self.revocations,
+                roles=ROLES,
             )
         )
         self._worker = Worker(self.service, SqlJobQueue(db), JOBS)

@@ -49,6 +49,10 @@ class Market:
         db = MortalDatabase(self.orders_db, fate)
         return make_orders(MortalChannel(self.server, "orders", fate), db, self.clock, settings)
 
+    def set_fee(self, fee_ppm: int) -> None:
+        """Charge another fee from now on."""
+        self.catalog._settings = self.catalog._settings.model_copy(update={"fee_ppm": fee_ppm})
+
     async def events(self, subject: str) -> list[str]:
         """Name what orders published about something, in order."""
         outbox = tables.outbox

@@ -16,6 +16,11 @@ from tollway.contracts.clients import ALL_SCOPES
 from tollway.fabric.access_tokens import Principal, Revocations, Verifier
 from tollway.fabric.rest import build_app
 from tollway.kit.errors import Unauthenticated
+from tollway.topology import roles
+
+# What the platform's roles may do, and what the routes of tests demand besides.
+_OWN = {"support": {"admin:read"}, "admin": {"admin:read", "admin:write"}}
+ROLES = {role: granted | _OWN.get(role, set()) for role, granted in roles().items()}
 
 
 class FakeVerifier(Verifier):
@@ -107,4 +112,6 @@ def rest(*routers: APIRouter, clock: FakeClock | None = None) -> RestClient:
     """Give a client of an application made of these routers. Everybody signed in when the clock stood at its start."""
     clock = clock or FakeClock()
     signed_in_at_us = clock.now_us()
-    return RestClient(build_app(routers, FakeVerifier(signed_in_at_us), Revocations(clock), clock=clock))
+    return RestClient(
+        build_app(routers, FakeVerifier(signed_in_at_us), Revocations(clock), clock=clock, roles=ROLES)
+    )

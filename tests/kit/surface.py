@@ -90,7 +90,7 @@ class Route:
 
     @property
     def is_admins(self) -> bool:
-        return self.policy.permission.startswith("admin:")
+        return self.policy.owner == "any"
 
     @property
     def gaps(self) -> list[str]:

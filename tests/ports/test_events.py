@@ -16,6 +16,8 @@ from tollway.contracts.events import EmailVerified, Event, UserRegistered
 from tollway.fabric.db import Database, Tx, tables
 from tollway.fabric.events import EventConsumer, EventsRpc, OutboxReader
 from tollway.fabric.events import consumer as listener_module
+from tollway.fabric.jobs import Worker
+from tollway.fabric.rpc import call_context
 from tollway.kit.errors import Unavailable
 
 
@@ -31,6 +33,12 @@ async def on_registered(service: Books, tx: Tx, event: UserRegistered) -> None:
     if service.refuse(event.user_id):
         raise RuntimeError(event.user_id)
     service.heard.append(event.user_id)
+
+
+async def on_verified(service: Books, tx: Tx, event: EmailVerified) -> None:
+    """Answer with an event of its own, and leave a job."""
+    tx.publish(UserRegistered(user_id=event.user_id, email="x@example.com"))
+    tx.enqueue("publish", {"user_id": event.user_id})
 
 
 class Perturbed:
@@ -196,3 +204,43 @@ async def test_who_hears_everything_gets_the_envelope(services: tuple[Database, 
     await until(lambda: len(seen) == 1)
     await consumer.stop()
     assert (seen[0].type, seen[0].subject, seen[0].source) == ("USER_REGISTERED", "u1", "identity")
+
+
+async def envelopes(database: Database) -> list[tuple[str, str, str]]:
+    return [(one.type, one.actor, one.action) for one in await OutboxReader(database).read(0, 100, 0)]
+
+
+async def test_the_envelope_names_who_caused_it_through_events_and_jobs(
+    services: tuple[Database, Database],
+) -> None:
+    publisher, subscriber = services
+    with call_context(user_id="usr_operator", action="identity:user:verify"):
+        async with publisher.transaction() as tx:
+            tx.publish(EmailVerified(user_id="usr_1", email="x@example.com"))
+    books: Any = Books()
+    source: Any = Calm(EventsRpc({"identity": OutboxReader(publisher)}), 0)
+    consumer = EventConsumer(books, subscriber, {EmailVerified: on_verified}, {"identity": source})
+    await consumer.start()
+    async with asyncio.timeout(10):
+        while not await envelopes(subscriber):
+            await asyncio.sleep(0.01)
+    await consumer.stop()
+
+    async def publish(service: Books, payload: dict[str, Any]) -> None:
+        async with subscriber.transaction() as tx:
+            tx.publish(EmailVerified(user_id=payload["user_id"], email="x@example.com"))
+
+    assert await Worker(books, subscriber, {"publish": publish}).run_due() == 1
+    assert await envelopes(subscriber) == [
+        ("USER_REGISTERED", "usr_operator", "identity:user:verify"),
+        ("EMAIL_VERIFIED", "usr_operator", "identity:user:verify"),
+    ]
+
+
+async def test_what_a_service_does_of_its_own_accord_is_in_its_own_name(
+    services: tuple[Database, Database],
+) -> None:
+    publisher, _ = services
+    async with publisher.transaction() as tx:
+        tx.publish(EmailVerified(user_id="usr_1", email="x@example.com"))
+    assert await envelopes(publisher) == [("EMAIL_VERIFIED", "identity", "")]

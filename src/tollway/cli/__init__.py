@@ -173,5 +173,9 @@ def version() -> None:
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line. Refuses to start under `python -O`."""
+    if not __debug__:
+        # Assertions are how impossible states stop the platform before they reach the books.
+        print("tollway: python -O switches assertions off, which this program relies on; start it without -O")
+        raise SystemExit(2)
     app()

@@ -24,29 +24,27 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ftollway/contracts/catalog.proto\x12\x12tollway.catalog.v1\"\xe0\x01\n\x07Product\x12\r\n\x05\x61sset\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x11\n\tprotocols\x18\x04 \x03(\t\x12\x0c\n\x04tier\x18\x05 \x01(\t\x12\x0c\n\x04unit\x18\x06 \x01(\t\x12\x11\n\tlot_units\x18\x07 \x01(\x03\x12\x11\n\tmin_units\x18\x08 \x01(\x03\x12\x11\n\tmax_units\x18\t \x01(\x03\x12\x13\n\x0bvalidity_us\x18\n \x01(\x03\x12\x16\n\x0e\x63\x61pacity_units\x18\x0b \x01(\x03\x12\x0e\n\x06\x61\x63tive\x18\x0c \x01(\x08\"/\n\x13ListProductsRequest\x12\x18\n\x10include_inactive\x18\x01 \x01(\x08\"E\n\x14ListProductsResponse\x12-\n\x08products\x18\x01 \x03(\x0b\x32\x1b.tollway.catalog.v1.Product\"\"\n\x11GetProductRequest\x12\r\n\x05\x61sset\x18\x01 \x01(\t\"2\n\x0fGetPriceRequest\x12\r\n\x05\x61sset\x18\x01 \x01(\t\x12\x10\n\x08\x63urrency\x18\x02 \x01(\t\"t\n\x05Price\x12\r\n\x05\x61sset\x18\x01 \x01(\t\x12\x10\n\x08\x63urrency\x18\x02 \x01(\t\x12\x13\n\x0b\x61sk_per_lot\x18\x03 \x01(\x03\x12\x13\n\x0b\x62id_per_lot\x18\x04 \x01(\x03\x12\x11\n\tlot_units\x18\x05 \x01(\x03\x12\r\n\x05\x61t_us\x18\x06 \x01(\x03\"\r\n\x0bSeedRequest\".\n\x0cSeedResponse\x12\x10\n\x08products\x18\x01 \x01(\x05\x12\x0c\n\x04made\x18\x02 \x01(\x08\x32\xd5\x02\n\x07\x43\x61talog\x12\x61\n\x0cListProducts\x12\'.tollway.catalog.v1.ListProductsRequest\x1a(.tollway.catalog.v1.ListProductsResponse\x12P\n\nGetProduct\x12%.tollway.catalog.v1.GetProductRequest\x1a\x1b.tollway.catalog.v1.Product\x12J\n\x08GetPrice\x12#.tollway.catalog.v1.GetPriceRequest\x1a\x19.tollway.catalog.v1.Price\x12I\n\x04Seed\x12\x1f.tollway.catalog.v1.SeedRequest\x1a .tollway.catalog.v1.SeedResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ftollway/contracts/catalog.proto\x12\x12tollway.catalog.v1\"\xe0\x01\n\x07Product\x12\r\n\x05\x61sset\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x11\n\tprotocols\x18\x04 \x03(\t\x12\x0c\n\x04tier\x18\x05 \x01(\t\x12\x0c\n\x04unit\x18\x06 \x01(\t\x12\x11\n\tlot_units\x18\x07 \x01(\x03\x12\x11\n\tmin_units\x18\x08 \x01(\x03\x12\x11\n\tmax_units\x18\t \x01(\x03\x12\x13\n\x0bvalidity_us\x18\n \x01(\x03\x12\x16\n\x0e\x63\x61pacity_units\x18\x0b \x01(\x03\x12\x0e\n\x06\x61\x63tive\x18\x0c \x01(\x08\"\"\n\x11GetProductRequest\x12\r\n\x05\x61sset\x18\x01 \x01(\t\"2\n\x0fGetPriceRequest\x12\r\n\x05\x61sset\x18\x01 \x01(\t\x12\x10\n\x08\x63urrency\x18\x02 \x01(\t\"t\n\x05Price\x12\r\n\x05\x61sset\x18\x01 \x01(\t\x12\x10\n\x08\x63urrency\x18\x02 \x01(\t\x12\x13\n\x0b\x61sk_per_lot\x18\x03 \x01(\x03\x12\x13\n\x0b\x62id_per_lot\x18\x04 \x01(\x03\x12\x11\n\tlot_units\x18\x05 \x01(\x03\x12\r\n\x05\x61t_us\x18\x06 \x01(\x03\"x\n\x0cPriceRequest\x12\r\n\x05\x61sset\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x12\x10\n\x08\x63urrency\x18\x03 \x01(\t\x12\r\n\x05\x62uyer\x18\x04 \x01(\t\x12&\n\x04side\x18\x05 \x01(\x0e\x32\x18.tollway.catalog.v1.Side\"\xe6\x01\n\tPriceLine\x12\r\n\x05\x61sset\x18\x01 \x01(\t\x12\x10\n\x08quantity\x18\x02 \x01(\x03\x12\x10\n\x08\x63urrency\x18\x03 \x01(\t\x12\x12\n\nlist_price\x18\x04 \x01(\x03\x12\x10\n\x08\x64iscount\x18\x05 \x01(\x03\x12\x0b\n\x03net\x18\x06 \x01(\x03\x12\x0b\n\x03tax\x18\x07 \x01(\x03\x12\x0b\n\x03\x66\x65\x65\x18\x08 \x01(\x03\x12\r\n\x05total\x18\t \x01(\x03\x12\x13\n\x0b\x61sk_per_lot\x18\n \x01(\x03\x12\x11\n\tlot_units\x18\x0b \x01(\x03\x12\x13\n\x0bvalidity_us\x18\x0c \x01(\x03\x12\r\n\x05\x61t_us\x18\r \x01(\x03*9\n\x04Side\x12\x14\n\x10SIDE_UNSPECIFIED\x10\x00\x12\x0c\n\x08SIDE_BUY\x10\x01\x12\r\n\tSIDE_SELL\x10\x02\x32\xf1\x01\n\x07\x43\x61talog\x12P\n\nGetProduct\x12%.tollway.catalog.v1.GetProductRequest\x1a\x1b.tollway.catalog.v1.Product\x12J\n\x08GetPrice\x12#.tollway.catalog.v1.GetPriceRequest\x1a\x19.tollway.catalog.v1.Price\x12H\n\x05Price\x12 .tollway.catalog.v1.PriceRequest\x1a\x1d.tollway.catalog.v1.PriceLineb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tollway.contracts.catalog_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_SIDE']._serialized_start=843
+  _globals['_SIDE']._serialized_end=900
   _globals['_PRODUCT']._serialized_start=56
   _globals['_PRODUCT']._serialized_end=280
-  _globals['_LISTPRODUCTSREQUEST']._serialized_start=282
-  _globals['_LISTPRODUCTSREQUEST']._serialized_end=329
-  _globals['_LISTPRODUCTSRESPONSE']._serialized_start=331
-  _globals['_LISTPRODUCTSRESPONSE']._serialized_end=400
-  _globals['_GETPRODUCTREQUEST']._serialized_start=402
-  _globals['_GETPRODUCTREQUEST']._serialized_end=436
-  _globals['_GETPRICEREQUEST']._serialized_start=438
-  _globals['_GETPRICEREQUEST']._serialized_end=488
-  _globals['_PRICE']._serialized_start=490
-  _globals['_PRICE']._serialized_end=606
-  _globals['_SEEDREQUEST']._serialized_start=608
-  _globals['_SEEDREQUEST']._serialized_end=621
-  _globals['_SEEDRESPONSE']._serialized_start=623
-  _globals['_SEEDRESPONSE']._serialized_end=669
-  _globals['_CATALOG']._serialized_start=672
-  _globals['_CATALOG']._serialized_end=1013
+  _globals['_GETPRODUCTREQUEST']._serialized_start=282
+  _globals['_GETPRODUCTREQUEST']._serialized_end=316
+  _globals['_GETPRICEREQUEST']._serialized_start=318
+  _globals['_GETPRICEREQUEST']._serialized_end=368
+  _globals['_PRICE']._serialized_start=370
+  _globals['_PRICE']._serialized_end=486
+  _globals['_PRICEREQUEST']._serialized_start=488
+  _globals['_PRICEREQUEST']._serialized_end=608
+  _globals['_PRICELINE']._serialized_start=611
+  _globals['_PRICELINE']._serialized_end=841
+  _globals['_CATALOG']._serialized_start=903
+  _globals['_CATALOG']._serialized_end=1144
 # @@protoc_insertion_point(module_scope)

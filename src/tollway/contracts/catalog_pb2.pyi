@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -17,6 +18,23 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _Side:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SideEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Side.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SIDE_UNSPECIFIED: _Side.ValueType  # 0
+    SIDE_BUY: _Side.ValueType  # 1
+    SIDE_SELL: _Side.ValueType  # 2
+
+class Side(_Side, metaclass=_SideEnumTypeWrapper): ...
+
+SIDE_UNSPECIFIED: Side.ValueType  # 0
+SIDE_BUY: Side.ValueType  # 1
+SIDE_SELL: Side.ValueType  # 2
+Global___Side: _TypeAlias = Side  # noqa: Y015
 
 @_typing.final
 class Product(_message.Message):
@@ -81,45 +99,6 @@ class Product(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Product: _TypeAlias = Product  # noqa: Y015
-
-@_typing.final
-class ListProductsRequest(_message.Message):
-    DESCRIPTOR: _descriptor.Descriptor
-
-    INCLUDE_INACTIVE_FIELD_NUMBER: _builtins.int
-    include_inactive: _builtins.bool
-    def __init__(
-        self,
-        *,
-        include_inactive: _builtins.bool = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["include_inactive", b"include_inactive"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___ListProductsRequest: _TypeAlias = ListProductsRequest  # noqa: Y015
-
-@_typing.final
-class ListProductsResponse(_message.Message):
-    DESCRIPTOR: _descriptor.Descriptor
-
-    PRODUCTS_FIELD_NUMBER: _builtins.int
-    @_builtins.property
-    def products(self) -> _containers.RepeatedCompositeFieldContainer[Global___Product]: ...
-    def __init__(
-        self,
-        *,
-        products: _abc.Iterable[Global___Product] | None = ...,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["products", b"products"]  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___ListProductsResponse: _TypeAlias = ListProductsResponse  # noqa: Y015
 
 @_typing.final
 class GetProductRequest(_message.Message):
@@ -199,38 +178,91 @@ class Price(_message.Message):
 Global___Price: _TypeAlias = Price  # noqa: Y015
 
 @_typing.final
-class SeedRequest(_message.Message):
+class PriceRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    def __init__(
-        self,
-    ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
-    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
-
-Global___SeedRequest: _TypeAlias = SeedRequest  # noqa: Y015
-
-@_typing.final
-class SeedResponse(_message.Message):
-    DESCRIPTOR: _descriptor.Descriptor
-
-    PRODUCTS_FIELD_NUMBER: _builtins.int
-    MADE_FIELD_NUMBER: _builtins.int
-    products: _builtins.int
-    made: _builtins.bool
+    ASSET_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    BUYER_FIELD_NUMBER: _builtins.int
+    SIDE_FIELD_NUMBER: _builtins.int
+    asset: _builtins.str
+    quantity: _builtins.int
+    currency: _builtins.str
+    buyer: _builtins.str
+    """usr_… id; empty for somebody who is not signed in"""
+    side: Global___Side.ValueType
+    """only BUY for now"""
     def __init__(
         self,
         *,
-        products: _builtins.int = ...,
-        made: _builtins.bool = ...,
+        asset: _builtins.str = ...,
+        quantity: _builtins.int = ...,
+        currency: _builtins.str = ...,
+        buyer: _builtins.str = ...,
+        side: Global___Side.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["made", b"made", "products", b"products"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "buyer", b"buyer", "currency", b"currency", "quantity", b"quantity", "side", b"side"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___SeedResponse: _TypeAlias = SeedResponse  # noqa: Y015
+Global___PriceRequest: _TypeAlias = PriceRequest  # noqa: Y015
+
+@_typing.final
+class PriceLine(_message.Message):
+    """Amounts in units of the currency. total = net + tax + fee, net = list_price - discount."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASSET_FIELD_NUMBER: _builtins.int
+    QUANTITY_FIELD_NUMBER: _builtins.int
+    CURRENCY_FIELD_NUMBER: _builtins.int
+    LIST_PRICE_FIELD_NUMBER: _builtins.int
+    DISCOUNT_FIELD_NUMBER: _builtins.int
+    NET_FIELD_NUMBER: _builtins.int
+    TAX_FIELD_NUMBER: _builtins.int
+    FEE_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    ASK_PER_LOT_FIELD_NUMBER: _builtins.int
+    LOT_UNITS_FIELD_NUMBER: _builtins.int
+    VALIDITY_US_FIELD_NUMBER: _builtins.int
+    AT_US_FIELD_NUMBER: _builtins.int
+    asset: _builtins.str
+    quantity: _builtins.int
+    currency: _builtins.str
+    list_price: _builtins.int
+    discount: _builtins.int
+    net: _builtins.int
+    tax: _builtins.int
+    fee: _builtins.int
+    total: _builtins.int
+    ask_per_lot: _builtins.int
+    lot_units: _builtins.int
+    validity_us: _builtins.int
+    at_us: _builtins.int
+    def __init__(
+        self,
+        *,
+        asset: _builtins.str = ...,
+        quantity: _builtins.int = ...,
+        currency: _builtins.str = ...,
+        list_price: _builtins.int = ...,
+        discount: _builtins.int = ...,
+        net: _builtins.int = ...,
+        tax: _builtins.int = ...,
+        fee: _builtins.int = ...,
+        total: _builtins.int = ...,
+        ask_per_lot: _builtins.int = ...,
+        lot_units: _builtins.int = ...,
+        validity_us: _builtins.int = ...,
+        at_us: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ask_per_lot", b"ask_per_lot", "asset", b"asset", "at_us", b"at_us", "currency", b"currency", "discount", b"discount", "fee", b"fee", "list_price", b"list_price", "lot_units", b"lot_units", "net", b"net", "quantity", b"quantity", "tax", b"tax", "total", b"total", "validity_us", b"validity_us"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PriceLine: _TypeAlias = PriceLine  # noqa: Y015

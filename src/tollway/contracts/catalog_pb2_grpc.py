@@ -34,11 +34,6 @@ class CatalogStub:
         Args:
             channel: A grpc.Channel.
         """
-        self.ListProducts = channel.unary_unary(
-                '/tollway.catalog.v1.Catalog/ListProducts',
-                request_serializer=tollway_dot_contracts_dot_catalog__pb2.ListProductsRequest.SerializeToString,
-                response_deserializer=tollway_dot_contracts_dot_catalog__pb2.ListProductsResponse.FromString,
-                _registered_method=True)
         self.GetProduct = channel.unary_unary(
                 '/tollway.catalog.v1.Catalog/GetProduct',
                 request_serializer=tollway_dot_contracts_dot_catalog__pb2.GetProductRequest.SerializeToString,
@@ -49,21 +44,15 @@ class CatalogStub:
                 request_serializer=tollway_dot_contracts_dot_catalog__pb2.GetPriceRequest.SerializeToString,
                 response_deserializer=tollway_dot_contracts_dot_catalog__pb2.Price.FromString,
                 _registered_method=True)
-        self.Seed = channel.unary_unary(
-                '/tollway.catalog.v1.Catalog/Seed',
-                request_serializer=tollway_dot_contracts_dot_catalog__pb2.SeedRequest.SerializeToString,
-                response_deserializer=tollway_dot_contracts_dot_catalog__pb2.SeedResponse.FromString,
+        self.Price = channel.unary_unary(
+                '/tollway.catalog.v1.Catalog/Price',
+                request_serializer=tollway_dot_contracts_dot_catalog__pb2.PriceRequest.SerializeToString,
+                response_deserializer=tollway_dot_contracts_dot_catalog__pb2.PriceLine.FromString,
                 _registered_method=True)
 
 
 class CatalogServicer:
     """Missing associated documentation comment in .proto file."""
-
-    def ListProducts(self, request, context):
-        """Missing associated documentation comment in .proto file."""
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
 
     def GetProduct(self, request, context):
         """Missing associated documentation comment in .proto file."""
@@ -78,8 +67,8 @@ class CatalogServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def Seed(self, request, context):
-        """Makes the first catalogue. Idempotent.
+    def Price(self, request, context):
+        """What a quantity costs now: the one computation behind the calculator, quotes and orders.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -88,11 +77,6 @@ class CatalogServicer:
 
 def add_CatalogServicer_to_server(servicer, server):
     rpc_method_handlers = {
-            'ListProducts': grpc.unary_unary_rpc_method_handler(
-                    servicer.ListProducts,
-                    request_deserializer=tollway_dot_contracts_dot_catalog__pb2.ListProductsRequest.FromString,
-                    response_serializer=tollway_dot_contracts_dot_catalog__pb2.ListProductsResponse.SerializeToString,
-            ),
             'GetProduct': grpc.unary_unary_rpc_method_handler(
                     servicer.GetProduct,
                     request_deserializer=tollway_dot_contracts_dot_catalog__pb2.GetProductRequest.FromString,
@@ -103,10 +87,10 @@ def add_CatalogServicer_to_server(servicer, server):
                     request_deserializer=tollway_dot_contracts_dot_catalog__pb2.GetPriceRequest.FromString,
                     response_serializer=tollway_dot_contracts_dot_catalog__pb2.Price.SerializeToString,
             ),
-            'Seed': grpc.unary_unary_rpc_method_handler(
-                    servicer.Seed,
-                    request_deserializer=tollway_dot_contracts_dot_catalog__pb2.SeedRequest.FromString,
-                    response_serializer=tollway_dot_contracts_dot_catalog__pb2.SeedResponse.SerializeToString,
+            'Price': grpc.unary_unary_rpc_method_handler(
+                    servicer.Price,
+                    request_deserializer=tollway_dot_contracts_dot_catalog__pb2.PriceRequest.FromString,
+                    response_serializer=tollway_dot_contracts_dot_catalog__pb2.PriceLine.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -118,33 +102,6 @@ def add_CatalogServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class Catalog:
     """Missing associated documentation comment in .proto file."""
-
-    @staticmethod
-    def ListProducts(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/tollway.catalog.v1.Catalog/ListProducts',
-            tollway_dot_contracts_dot_catalog__pb2.ListProductsRequest.SerializeToString,
-            tollway_dot_contracts_dot_catalog__pb2.ListProductsResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
 
     @staticmethod
     def GetProduct(request,
@@ -201,7 +158,7 @@ class Catalog:
             _registered_method=True)
 
     @staticmethod
-    def Seed(request,
+    def Price(request,
             target,
             options=(),
             channel_credentials=None,
@@ -214,9 +171,9 @@ class Catalog:
         return grpc.experimental.unary_unary(
             request,
             target,
-            '/tollway.catalog.v1.Catalog/Seed',
-            tollway_dot_contracts_dot_catalog__pb2.SeedRequest.SerializeToString,
-            tollway_dot_contracts_dot_catalog__pb2.SeedResponse.FromString,
+            '/tollway.catalog.v1.Catalog/Price',
+            tollway_dot_contracts_dot_catalog__pb2.PriceRequest.SerializeToString,
+            tollway_dot_contracts_dot_catalog__pb2.PriceLine.FromString,
             options,
             channel_credentials,
             insecure,

@@ -31,31 +31,22 @@ class CatalogStub:
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> CatalogAsyncStub: ...
-    ListProducts: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.ListProductsRequest, _catalog_pb2.ListProductsResponse]
     GetProduct: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.GetProductRequest, _catalog_pb2.Product]
     GetPrice: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.GetPriceRequest, _catalog_pb2.Price]
     """The price now, for one asset in one currency."""
-    Seed: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.SeedRequest, _catalog_pb2.SeedResponse]
-    """Makes the first catalogue. Idempotent."""
+    Price: _grpc.UnaryUnaryMultiCallable[_catalog_pb2.PriceRequest, _catalog_pb2.PriceLine]
+    """What a quantity costs now: the one computation behind the calculator, quotes and orders."""
 
 @_typing.type_check_only
 class CatalogAsyncStub(CatalogStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
-    ListProducts: _aio.UnaryUnaryMultiCallable[_catalog_pb2.ListProductsRequest, _catalog_pb2.ListProductsResponse]  # type: ignore[assignment]
     GetProduct: _aio.UnaryUnaryMultiCallable[_catalog_pb2.GetProductRequest, _catalog_pb2.Product]  # type: ignore[assignment]
     GetPrice: _aio.UnaryUnaryMultiCallable[_catalog_pb2.GetPriceRequest, _catalog_pb2.Price]  # type: ignore[assignment]
     """The price now, for one asset in one currency."""
-    Seed: _aio.UnaryUnaryMultiCallable[_catalog_pb2.SeedRequest, _catalog_pb2.SeedResponse]  # type: ignore[assignment]
-    """Makes the first catalogue. Idempotent."""
+    Price: _aio.UnaryUnaryMultiCallable[_catalog_pb2.PriceRequest, _catalog_pb2.PriceLine]  # type: ignore[assignment]
+    """What a quantity costs now: the one computation behind the calculator, quotes and orders."""
 
 class CatalogServicer(metaclass=_abc_1.ABCMeta):
-    @_abc_1.abstractmethod
-    def ListProducts(
-        self,
-        request: _catalog_pb2.ListProductsRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_catalog_pb2.ListProductsResponse, _abc.Awaitable[_catalog_pb2.ListProductsResponse]]: ...
-
     @_abc_1.abstractmethod
     def GetProduct(
         self,
@@ -72,11 +63,11 @@ class CatalogServicer(metaclass=_abc_1.ABCMeta):
         """The price now, for one asset in one currency."""
 
     @_abc_1.abstractmethod
-    def Seed(
+    def Price(
         self,
-        request: _catalog_pb2.SeedRequest,
+        request: _catalog_pb2.PriceRequest,
         context: _ServicerContext,
-    ) -> _typing.Union[_catalog_pb2.SeedResponse, _abc.Awaitable[_catalog_pb2.SeedResponse]]:
-        """Makes the first catalogue. Idempotent."""
+    ) -> _typing.Union[_catalog_pb2.PriceLine, _abc.Awaitable[_catalog_pb2.PriceLine]]:
+        """What a quantity costs now: the one computation behind the calculator, quotes and orders."""
 
 def add_CatalogServicer_to_server(servicer: CatalogServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

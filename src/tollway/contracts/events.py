@@ -1,6 +1,6 @@
 """The events that services publish. IssuerNames are past tense; the topic is the name on every bus.
 
-An event is published with `tx.tell(...)` in the transaction that made it true. `subject` is the key: events
+An event is published with `tx.publish(...)` in the transaction that made it true. `subject` is the key: events
 with the same subject arrive in order. No secrets: every event ends in the audit trail.
 """
 
@@ -75,7 +75,6 @@ class UserStateChanged(Event):
     user_id: str
     state: str
     reason: str
-    actor: str
 
 
 class UserRolesChanged(Event):
@@ -85,7 +84,6 @@ class UserRolesChanged(Event):
     user_id: str
     roles: list[str]
     reason: str
-    actor: str
 
 
 # ── tokens ──────────────────────────────────────────────────────────────────────────────────────────
@@ -109,7 +107,6 @@ class SigningKeyRotated(Event):
 
     topic, source = "SIGNING_KEY_ROTATED", "tokens"
     kid: str
-    actor: str
 
 
 class SigningKeyRevoked(Event):
@@ -117,7 +114,6 @@ class SigningKeyRevoked(Event):
 
     topic, source = "SIGNING_KEY_REVOKED", "tokens"
     kid: str
-    actor: str
 
 
 # ── users ───────────────────────────────────────────────────────────────────────────────────────────
@@ -138,7 +134,6 @@ class TransactionMade(Event):
     topic, source = "TRANSACTION_MADE", "ledger"
     transaction_id: str
     code: str
-    actor: str
     owners: list[str]
     amounts: dict[str, int]
 
@@ -209,7 +204,6 @@ class DepositReviewed(Event):
     user_id: str
     outcome: str
     reason: str
-    actor: str
 
 
 class DepositTakenBack(Event):

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etollway/contracts/events.proto\x12\x11tollway.events.v1\"]\n\x0bReadRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\x03\x12\r\n\x05limit\x18\x03 \x01(\x05\x12\x0f\n\x07wait_ms\x18\x04 \x01(\x05\x12\x0e\n\x06reader\x18\x05 \x01(\t\"\xab\x01\n\rEventEnvelope\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x0e\n\x06source\x18\x04 \x01(\t\x12\x0f\n\x07subject\x18\x05 \x01(\t\x12\r\n\x05\x61t_us\x18\x06 \x01(\x03\x12\x11\n\tdata_json\x18\x07 \x01(\t\x12\x16\n\x0e\x63orrelation_id\x18\x08 \x01(\t\x12\x13\n\x0btraceparent\x18\t \x01(\t\"@\n\x0cReadResponse\x12\x30\n\x06\x65vents\x18\x01 \x03(\x0b\x32 .tollway.events.v1.EventEnvelope2Q\n\x06\x45vents\x12G\n\x04Read\x12\x1e.tollway.events.v1.ReadRequest\x1a\x1f.tollway.events.v1.ReadResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etollway/contracts/events.proto\x12\x11tollway.events.v1\"M\n\x0bReadRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\x03\x12\r\n\x05limit\x18\x03 \x01(\x05\x12\x0f\n\x07wait_ms\x18\x04 \x01(\x05\"\xca\x01\n\rEventEnvelope\x12\x10\n\x08position\x18\x01 \x01(\x03\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x0e\n\x06source\x18\x04 \x01(\t\x12\x0f\n\x07subject\x18\x05 \x01(\t\x12\r\n\x05\x61t_us\x18\x06 \x01(\x03\x12\x11\n\tdata_json\x18\x07 \x01(\t\x12\x16\n\x0e\x63orrelation_id\x18\x08 \x01(\t\x12\x13\n\x0btraceparent\x18\t \x01(\t\x12\r\n\x05\x61\x63tor\x18\n \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x0b \x01(\t\"@\n\x0cReadResponse\x12\x30\n\x06\x65vents\x18\x01 \x03(\x0b\x32 .tollway.events.v1.EventEnvelope2Q\n\x06\x45vents\x12G\n\x04Read\x12\x1e.tollway.events.v1.ReadRequest\x1a\x1f.tollway.events.v1.ReadResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,11 +32,11 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tollway.contracts.events_pb
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_READREQUEST']._serialized_start=53
-  _globals['_READREQUEST']._serialized_end=146
-  _globals['_EVENTENVELOPE']._serialized_start=149
-  _globals['_EVENTENVELOPE']._serialized_end=320
-  _globals['_READRESPONSE']._serialized_start=322
-  _globals['_READRESPONSE']._serialized_end=386
-  _globals['_EVENTS']._serialized_start=388
-  _globals['_EVENTS']._serialized_end=469
+  _globals['_READREQUEST']._serialized_end=130
+  _globals['_EVENTENVELOPE']._serialized_start=133
+  _globals['_EVENTENVELOPE']._serialized_end=335
+  _globals['_READRESPONSE']._serialized_start=337
+  _globals['_READRESPONSE']._serialized_end=401
+  _globals['_EVENTS']._serialized_start=403
+  _globals['_EVENTS']._serialized_end=484
 # @@protoc_insertion_point(module_scope)

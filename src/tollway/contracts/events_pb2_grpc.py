@@ -45,7 +45,7 @@ class EventsServicer:
     """Missing associated documentation comment in .proto file."""
 
     def Read(self, request, context):
-        """Announcements after a position, in order; waits up to wait_ms for the first one when there is none yet.
+        """Events after a position, in order; waits up to wait_ms for the first one when there is none yet.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

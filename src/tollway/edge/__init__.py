@@ -4,6 +4,7 @@ What a byte meets on its way, file by file:
 
     listener     accepts a client and hands it to a protocol
     protocols/   its handshake: who is it, where does it want to go (`http`, `socks5`)
+    session      the five verbs for protocols that are coroutines
     gate         the only service API out: login, open, lookup, close; nothing else dials or resolves
     policy/      small named rules in one ordered list
     guard        which addresses may be dialled at all

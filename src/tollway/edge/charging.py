@@ -15,6 +15,7 @@ from tollway.edge.access_client import AccessClient
 from tollway.edge.flow import Flow, begin, recover
 from tollway.edge.flow_log import ended, flow_log
 from tollway.edge.metrics import METRICS
+from tollway.edge.policy.customer_rules import CustomerRules
 from tollway.edge.quarantine import Quarantine
 from tollway.edge.quota import Lease, Quota
 from tollway.edge.reactor import Reactor
@@ -62,11 +63,19 @@ class ChargingRegistry:
         """Make what a new flow with this grant takes its bytes from."""
         return Spend(self.quota_for(grant), self._reactor)
 
-    def begin(self, grant: Grant, spend: Spend, protocol: str, client: str) -> Flow:
+    def begin(
+        self,
+        grant: Grant,
+        spend: Spend,
+        protocol: str,
+        client: str,
+        customer: CustomerRules | None = None,
+    ) -> Flow:
         """Open a flow in the meter file. Raises meter_file.MeterFileError when the disk is full."""
         flow = begin(
             self._meter, spend, grant, protocol, client, self._clock.now_us(), self._reactor.monotonic
         )
+        flow.customer = customer
         quota = spend.quota
         self._reporters[quota].flows[flow.session_id] = flow
         quota.live_flows += 1

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from tollway.contracts.access_pb2 import Grant
 from tollway.edge import meter_file
 from tollway.edge.exits import Exit
-from tollway.edge.policy.customer_rules import customer_rules
+from tollway.edge.policy.customer_rules import CustomerRules, customer_rules
 from tollway.edge.quota import Quota
 from tollway.edge.reactor import Reactor
 from tollway.edge.spend import Spend
@@ -62,7 +62,9 @@ class Flow:
         monotonic: Callable[[], float],
     ) -> None:
         self.slot, self.spend = slot, spend
-        self.use_grant(grant)
+        self.grant = grant
+        self.customer: CustomerRules | None = None
+        self.grant_changed = False  # the access service has said that there is another one
         self.exit: Exit | None = None  # set when the flow begins
         self.label = ""  # the customer's name for a sticky exit
         self.session_id, self.protocol, self.client_address = session_id, protocol, client
@@ -77,7 +79,7 @@ class Flow:
     def use_grant(self, grant: Grant) -> None:
         """Go on under this grant, whose rules hold from the next request on."""
         self.grant, self.customer = grant, customer_rules(grant)
-        self.grant_changed = False  # the access service has said that there is another one
+        self.grant_changed = False
 
     @property
     def quota(self) -> Quota:

@@ -22,7 +22,7 @@ from tollway.edge.exits import DIRECT, Connecting, Exit, Wishes
 from tollway.edge.exits.direct import Direct
 from tollway.edge.exits.pool import Key, OriginPool
 from tollway.edge.exits.selection import ExitSelection
-from tollway.edge.flow import Flow
+from tollway.edge.flow import Flow, FlowOwner
 from tollway.edge.pipes import Pipes
 from tollway.edge.policy import Policy, RequestContext, first_refusal
 from tollway.edge.policy.customer_rules import customer_rules
@@ -51,6 +51,7 @@ class Gate:
         clock: Clock,
     ) -> None:
         self._clock = clock
+        self.sessions: set[FlowOwner] = set()  # of protocols that are coroutines
         self.reactor, self.settings = reactor, settings
         self.pipes = Pipes()
         self._credential_cache, self._charging, self._policy = credential_cache, charging, policy
@@ -116,17 +117,22 @@ class Gate:
         """Connect to a target through the flow's exit, if every rule agrees; None when that was decided at once."""
         assert flow.exit is not None
         context = self._context(flow, host, port)
-        why_not = first_refusal(self._policy.target, context)
+        why_not = self._check_target(context)
         if why_not is not None:
             then(why_not)
             return None
         return flow.exit.provider.connect(context, self._check_addresses, then)
 
-    def check(self, flow: Flow, host: str, port: int, addresses: tuple[str, ...]) -> Refusal | None:
-        """Ask the rules about another request over a connection that stands, to one of these addresses."""
+    def standing(self, flow: Flow, host: str, port: int, addresses: tuple[str, ...]) -> RequestContext:
+        """Describe a connection that stands, to one of these addresses, for `check`."""
         context = self._context(flow, host, port)
         context.addresses = addresses
-        return first_refusal(self._policy.target, context) or self._check_addresses(context)
+        return context
+
+    def check(self, flow: Flow, standing: RequestContext) -> Refusal | None:
+        """Ask the rules about another request over a connection that stands."""
+        standing.grant, standing.customer = flow.grant, flow.customer
+        return self._check_target(standing) or self._check_addresses(standing)
 
     def refresh(self, flow: Flow, username: str, secret: str, then: Callable[[Refusal | None], None]) -> None:
         """Let a flow go on under the grant that its credentials have now: `then(None)`, or `then(why not)`."""
@@ -168,6 +174,12 @@ class Gate:
             flow.grant, flow.quota, flow.customer, self._clock.now_us, host, port, flow.exit.name
         )
 
+    def _check_target(self, context: RequestContext) -> Refusal | None:
+        why_not = first_refusal(self._policy.target, context)
+        if why_not is None and context.customer is not None:
+            why_not = first_refusal(self._policy.customer, context)
+        return why_not
+
     def _check_addresses(self, context: RequestContext) -> Refusal | None:
         return first_refusal(self._policy.addresses, context)
 
@@ -181,6 +193,8 @@ class Gate:
 
     def stop(self) -> None:
         """Close what is kept for later."""
+        for session in tuple(self.sessions):
+            session.terminate(TerminateCause.NAS_REBOOT)
         self._direct.stop()
         self._pool.close()
         self.pipes.close()
@@ -220,14 +234,19 @@ class Gate:
         bytes_out: int,
     ) -> Flow | Refusal:
         """Begin a flow whose handshake may move, if no rule objects."""
-        wishes = wishes._replace(location=grant.exit.location)
+        if grant.HasField("exit"):
+            wishes = wishes._replace(location=grant.exit.location)
         exit_ = self._exits.select(grant.resource_id, wishes)
-        context = RequestContext(grant, spend.quota, customer_rules(grant), self._clock.now_us)
+        customer = customer_rules(grant)
+        context = RequestContext(grant, spend.quota, customer, self._clock.now_us)
         why_not = exit_ if isinstance(exit_, Refusal) else first_refusal(self._policy.begin, context)
+        if why_not is None and customer is not None:
+            # Nothing is named yet: of the customer's rules only the schedule can object.
+            why_not = first_refusal(self._policy.customer, context)
         if why_not is None:
             assert isinstance(exit_, Exit)
             try:
-                flow = self._charging.begin(grant, spend, protocol, client)
+                flow = self._charging.begin(grant, spend, protocol, client, customer)
             except meter_file.MeterFileError as error:
                 _log.error("no flow can begin: %s", error)
                 why_not = refusal.OVERLOADED

@@ -1,12 +1,13 @@
-"""A process's own pages: how it is and what it counts.
+"""A process's own pages: its health and its metrics.
 
 /livez    the process answers
 /readyz   200 when every component is ready, else 503: what a load balancer asks
 /health   the same, with each component by name
 /metrics  Prometheus text; only on an admin address, which nobody outside should reach
 
-The gateway answers the first three for everybody, and all of them at its admin port, for the whole platform. A
-process without the gateway answers at its own admin address (`network.admin`).
+The gateway answers the first three for everybody, and all of them in its admin API. A process without the gateway
+answers at its own admin address (`network.admin`) with the small server below: it answers one GET and closes, and an
+edge need not carry a REST framework for that.
 """
 
 import asyncio
@@ -50,12 +51,12 @@ def health_pages(health: Callable[[], Mapping[str, str]]) -> dict[bytes, Page]:
 
 
 def metrics_page(registry: CollectorRegistry) -> Page:
-    """Return the page with every figure of the process."""
+    """Return the page with every metric of the process."""
     return lambda: (200, b"text/plain; version=0.0.4; charset=utf-8", generate_latest(registry))
 
 
 class AdminServer:
-    """Shows the pages of a process at `host:port` for as long as it lives."""
+    """Serves the pages of a process at `host:port`."""
 
     def __init__(self, address: str, health: Callable[[], Mapping[str, str]]) -> None:
         self._address = address
@@ -85,7 +86,7 @@ class AdminServer:
 
 
 class AdminConnection(asyncio.Protocol):
-    """One question, one answer, closed."""
+    """One request, one response, closed."""
 
     def __init__(self, pages: Mapping[bytes, Page]) -> None:
         self._pages = pages

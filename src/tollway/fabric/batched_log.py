@@ -3,7 +3,7 @@
 The general log renders each line at once, for about 45 µs. Where thousands of things end in a second, only a tuple
 is kept when one does; the lines are made and written a few times a second, for about 7 µs each. They have the
 shape of the other log lines. A process that is killed loses the lines of its last moment; what must not be
-lost is kept elsewhere (the meter book, the ledger).
+lost is kept elsewhere (the meter file, the ledger).
 """
 
 import os
@@ -46,7 +46,7 @@ class BatchedJsonLog(Generic[Record]):
         self._kept.append((at_us, record))
 
     def flush(self) -> None:
-        """Write what was kept. What a full disk refuses is counted, and told with the next line that gets through."""
+        """Write what was kept. Lines that a full disk refuses are counted, and the next one that gets through tells."""
         if not self._kept:
             return
         kept, self._kept = self._kept, []

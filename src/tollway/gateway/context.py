@@ -107,7 +107,7 @@ class GatewayContext:
         self.authenticator.tick(now)
         self.access_log.flush()
 
-    def forget_full_limits(self, now: float) -> None:
+    def evict_full_limits(self, now: float) -> None:
         """Drop the buckets of clients that were not seen for a while."""
         for limit in (self.unknown_credentials, *self.limits.values()):
             limit.forget_full(now)

@@ -6,6 +6,7 @@ and what it offers. Everything else is derived from the manifests: settings, stu
 
 from collections.abc import Mapping, Sequence
 
+from tollway.contracts.permissions import role_table
 from tollway.fabric.service import ServiceManifest
 from tollway.services import find_manifests
 
@@ -58,6 +59,11 @@ def members(targets: Sequence[str]) -> tuple[str, ...]:
             raise KeyError(target)
         wanted.update(TARGETS.get(target, (target,)))
     return tuple(name for name in (*SERVICES, GATEWAY, EDGE) if name in wanted)
+
+
+def roles() -> Mapping[str, frozenset[str]]:
+    """Say what each role may do: the permissions of all manifests."""
+    return role_table(one for service in SERVICES.values() for one in service.permissions)
 
 
 def calls_of(caller: str) -> dict[str, tuple[str, ...]]:

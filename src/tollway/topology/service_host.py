@@ -21,7 +21,7 @@ from tollway.fabric.secrets import Secrets
 from tollway.fabric.service import ServiceParts, serve
 from tollway.kit.tasks import cancel, spawn
 from tollway.settings import Settings
-from tollway.topology import SERVICES, backends, call_policy, subscribers_of, wiring_gateway
+from tollway.topology import SERVICES, backends, call_policy, roles, subscribers_of, wiring_gateway
 from tollway.topology.service_clients import ServiceClients
 from tollway.topology.service_context import make_context
 
@@ -123,7 +123,7 @@ class ServiceHost:
         tokens: TokensAsyncStub = self._clients.client(next(iter(routers)))("tokens")
         revocations = Revocations(self._clock)
         verifier = wiring_gateway.make_verifier(self._settings, self._clock, tokens)
-        app = build_app(list(routers.values()), verifier, revocations, states)
+        app = build_app(list(routers.values()), verifier, revocations, states, roles=roles())
         life.add("revocations", _Following(revocations, tokens), after=["service APIs"])
         for address in sorted({wiring_gateway.own_rest_address(self._settings, name) for name in routers}):
             life.add(f"rest at {address}", RestServer(app, address), after=["service APIs"])

@@ -94,10 +94,10 @@ def of_customer(grant: Grant, host: str, port: int, now_us: int = MONDAY_NOON_US
 
 def test_a_customer_blocks_domains_and_ports_for_themselves(policy: Policy) -> None:
     grant = Grant(policy=FlowPolicy(blocked_domains=["ads.example"], blocked_ports=[21]))
-    assert first_refusal(policy.target, of_customer(grant, "x.ads.example", 443)) is refusal.DENIED_DOMAIN
-    assert first_refusal(policy.target, of_customer(grant, "other.example", 21)) is refusal.DENIED_PORT
-    assert first_refusal(policy.target, of_customer(grant, "other.example", 443)) is None
-    assert first_refusal(policy.target, of_customer(Grant(), "x.ads.example", 21)) is None
+    assert first_refusal(policy.customer, of_customer(grant, "x.ads.example", 443)) is refusal.DENIED_DOMAIN
+    assert first_refusal(policy.customer, of_customer(grant, "other.example", 21)) is refusal.DENIED_PORT
+    assert first_refusal(policy.customer, of_customer(grant, "other.example", 443)) is None
+    assert first_refusal(policy.customer, of_customer(Grant(), "x.ads.example", 21)) is None
 
 
 @pytest.mark.parametrize(
@@ -117,8 +117,7 @@ def test_an_access_may_have_hours(policy: Policy, zone: str, hours_later: int, o
     grant = Grant(policy=FlowPolicy(schedule=Schedule(time_zone=zone, windows=[window])))
     asked = of_customer(grant, "example.com", 443, MONDAY_NOON_US + hours_later * HOUR_US)
     expected = None if open_ else refusal.OUTSIDE_SCHEDULE
-    assert first_refusal(policy.begin, asked) is expected
-    assert first_refusal(policy.target, asked) is expected
+    assert first_refusal(policy.customer, asked) is expected
 
 
 @pytest.mark.parametrize("blocked", ["domain", "port", "hours"])

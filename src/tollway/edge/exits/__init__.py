@@ -65,4 +65,6 @@ class Exit:
 
     def serves(self, wishes: Wishes) -> bool:
         """Tell whether it is where the customer wants to leave."""
-        return wishes.location in {"", self.location} and self.places.issuperset(wishes.places)
+        places, _, location = wishes
+        at_location = not location or location == self.location
+        return at_location and (not places or self.places.issuperset(places))

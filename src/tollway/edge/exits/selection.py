@@ -17,11 +17,12 @@ class ExitSelection:
 
     def select(self, resource_id: str, wishes: Wishes) -> Exit | Refusal:
         """Return the exit for a flow of this resource: by turns, or by its label as long as that exit is healthy."""
+        if len(self._exits) == 1:
+            (only,) = self._exits
+            return only if only.serves(wishes) else NO_EXIT
         serving = [each for each in self._exits if each.serves(wishes)]
         if not serving:
             return NO_EXIT
-        if len(serving) == 1:
-            return serving[0]
         healthy = [each for each in serving if each.provider.healthy] or serving
         if not wishes.label:
             return healthy[next(self._turn) % len(healthy)]

@@ -24,12 +24,11 @@ def default_rules(settings: EdgeSettings, guard: Guard) -> list[Rule]:
     return [
         QuotaRule(),
         ConcurrencyRule(),
-        ScheduleRule(Stage.BEGIN),
         PortRule(settings.denied_ports),
         DomainRule(settings.denied_domains),
         CustomerPortRule(),
         CustomerDomainRule(),
-        ScheduleRule(Stage.TARGET),
+        ScheduleRule(),
         AddressRule(guard),
     ]
 
@@ -38,7 +37,7 @@ class Policy:
     """The ordered list, sorted by moment once."""
 
     def __init__(self, rules: list[Rule]) -> None:
-        self.begin, self.target, self.addresses = (
+        self.begin, self.customer, self.target, self.addresses = (
             [rule for rule in rules if rule.stage is stage] for stage in Stage
         )
 

@@ -8,7 +8,7 @@ from tollway.edge.refusal import DENIED_DOMAIN, DENIED_PORT, OUTSIDE_SCHEDULE, R
 class CustomerPortRule:
     """Refuses the ports that the customer blocked."""
 
-    stage = Stage.TARGET
+    stage = Stage.CUSTOMER
 
     def check(self, context: RequestContext) -> Refusal | None:
         rules = context.customer
@@ -18,7 +18,7 @@ class CustomerPortRule:
 class CustomerDomainRule:
     """Refuses the domains that the customer blocked, with all below them."""
 
-    stage = Stage.TARGET
+    stage = Stage.CUSTOMER
 
     def check(self, context: RequestContext) -> Refusal | None:
         rules = context.customer
@@ -30,8 +30,7 @@ class CustomerDomainRule:
 class ScheduleRule:
     """Refuses flows and requests outside of the customer's hours; the node ends flows that go on."""
 
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
+    stage = Stage.CUSTOMER
 
     def check(self, context: RequestContext) -> Refusal | None:
         rules = context.customer

@@ -15,6 +15,7 @@ class Stage(Enum):
     """When a rule is asked."""
 
     BEGIN = "a flow begins"
+    CUSTOMER = "a flow begins or a target was named, and the customer has rules of their own"
     TARGET = "a target was named"
     ADDRESSES = "the target's addresses are known"
 

@@ -3,8 +3,8 @@
 - `transaction()` writes: all or nothing, events (`tell`) and jobs (`enqueue`) included. SQLite has one writer
   at a time (BEGIN IMMEDIATE); on PostgreSQL the isolation is READ COMMITTED.
 - `snapshot()` reads, never waits for a writer, and refuses to write.
-- No service API may be called while a write transaction is open in the same task (`open_transaction` is checked
-  by the service APIs), so no lock ever waits for another service.
+- No service API may be called while a transaction or a snapshot is open in the same task (CalledInTransaction), so
+  no lock ever waits for another service.
 """
 
 from tollway.fabric.db.database import Database, DatabaseUnusable, Tx

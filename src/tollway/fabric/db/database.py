@@ -11,8 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tollway.contracts.events import Event
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import tables
+from tollway.fabric.rpc.call import current
 from tollway.fabric.telemetry import correlation_id, traceparent
-from tollway.fabric.transactions import open_transaction
+from tollway.fabric.transactions import open_transaction, refuse_open_transaction
 from tollway.kit.ids import ids_after, new_id
 from tollway.kit.tasks import run_to_completion
 
@@ -43,13 +44,14 @@ class Engine(Protocol):
         ...
 
 
-_OUTBOX = "outbox (id, type, source, subject, at_us, data, correlation_id, traceparent)"
-_PUBLISH_BY_ROW = f"INSERT INTO {_OUTBOX} VALUES (?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608  our own table
+_OUTBOX = "outbox (id, type, source, subject, at_us, data, correlation_id, traceparent, actor, action)"
+_PUBLISH_BY_ROW = f"INSERT INTO {_OUTBOX} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608  our own table
 # Positions must appear in order of commit, or a reader would step over a late one: the lock comes before the first.
 _PUBLISH_AT_ONCE = (
     "WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock(hashtext(current_schema() || '.outbox'))) "  # noqa: S608
-    f"INSERT INTO {_OUTBOX} SELECT told.* FROM turn, "
-    "unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[]) AS told"
+    f"INSERT INTO {_OUTBOX} SELECT published.* FROM turn, "
+    "unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[], "
+    "$9::text[], $10::text[]) AS published"
 )
 
 
@@ -88,9 +90,14 @@ class Tx:
         """Make an INSERT that knows `on_conflict_do_nothing` and `on_conflict_do_update` here."""
         return sqlite.insert(table) if self.dialect == "sqlite" else postgresql.insert(table)
 
-    def publish(self, event: Event) -> None:
-        """Announce an event: it is received if and only if this transaction commits."""
+    def publish(self, event: Event, *, actor: str = "") -> None:
+        """Publish an event: it is received if and only if this transaction commits.
+
+        Its envelope names who did it: the user of the call at hand, or the service itself when it acts of its own
+        accord. `actor` is for a writer that serves several callers at once.
+        """
         data = event.model_dump_json()
+        call = current()
         self.published.append(
             (
                 event.topic,
@@ -100,6 +107,8 @@ class Tx:
                 data,
                 correlation_id.get(),
                 traceparent.get(),
+                actor or call.user_id or event.source,
+                call.action,
             )
         )
 
@@ -108,6 +117,7 @@ class Tx:
 
         A job of the same kind with the same `unique` key, done or not, makes this one a no-op.
         """
+        call = current()
         self.enqueued.append(
             {
                 "id": new_id("job"),
@@ -121,6 +131,8 @@ class Tx:
                 "state": "ready",
                 "error": "",
                 "correlation_id": correlation_id.get(),
+                "actor": call.user_id,
+                "action": call.action,
                 "created_at_us": self.now_us,
             }
         )
@@ -178,7 +190,7 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Tx, None]:
         """Write: everything inside commits together, or nothing does."""
-        assert not open_transaction.get(), "a write transaction is already open in this task"
+        refuse_open_transaction("a write transaction was begun")
         async with self.engine.writing() as conn:
             token = open_transaction.set(True)
             try:
@@ -196,4 +208,10 @@ class Database:
     async def snapshot(self) -> AsyncGenerator[Tx, None]:
         """Read one consistent state; writing raises."""
         async with self.engine.reading() as conn:
-            yield Tx(conn, self.dialect, self.clock.now_us())
+            # The state before is set again by hand: a generator that is closed late runs in another context.
+            before = open_transaction.get()
+            open_transaction.set(True)
+            try:
+                yield Tx(conn, self.dialect, self.clock.now_us())
+            finally:
+                open_transaction.set(before)

@@ -28,6 +28,8 @@ outbox = Table(
     Column("data", Text, nullable=False),
     Column("correlation_id", Text, nullable=False),
     Column("traceparent", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
     sqlite_strict=True,
     sqlite_autoincrement=True,
 )
@@ -86,6 +88,8 @@ job = Table(
     Column("state", Text, nullable=False),
     Column("error", Text, nullable=False),
     Column("correlation_id", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
     Column("created_at_us", Int64, nullable=False),
     UniqueConstraint("kind", "unique_key"),
     Index(

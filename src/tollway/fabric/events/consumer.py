@@ -12,7 +12,7 @@ from sqlalchemy import Row, delete, select
 from tollway.contracts import events_pb2
 from tollway.contracts.events import Event
 from tollway.fabric.db import Database, Tx, tables
-from tollway.fabric.telemetry import correlation_id, traceparent
+from tollway.fabric.rpc import call_context
 from tollway.kit.errors import Problem
 from tollway.kit.tasks import cancel, spawn
 
@@ -92,9 +92,7 @@ class EventConsumer:
         position = await self._position(source)
         delay_s = FIRST_DELAY_S
         while True:
-            request = events_pb2.ReadRequest(
-                service=source, after=position, limit=BATCH, wait_ms=WAIT_MS, reader=self._name
-            )
+            request = events_pb2.ReadRequest(service=source, after=position, limit=BATCH, wait_ms=WAIT_MS)
             try:
                 answer = await events.Read(request, timeout=READ_TIMEOUT_S)
                 position = await self._consume_batch(source, answer.events, position)
@@ -135,10 +133,19 @@ class EventConsumer:
                 return
 
     async def _consume(self, source: str, event: events_pb2.EventEnvelope) -> None:
-        correlation_id.set(event.correlation_id)
-        traceparent.set(event.traceparent)
         handler = self._handler(event)
         assert handler is not None
+        # What follows from an event is done in the name of who caused it.
+        cause = call_context(
+            user_id=event.actor,
+            action=event.action,
+            correlation_id=event.correlation_id,
+            traceparent=event.traceparent,
+        )
+        with cause:
+            await self._take_in(source, event, handler)
+
+    async def _take_in(self, source: str, event: events_pb2.EventEnvelope, handler: Handler) -> None:
         async with self._db.transaction() as tx:
             seen = {"event_id": event.id, "source": source, "received_at_us": tx.now_us}
             fresh = await tx.run(tx.insert(tables.inbox).on_conflict_do_nothing(), seen)

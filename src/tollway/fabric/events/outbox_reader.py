@@ -79,6 +79,8 @@ class OutboxReader:
                 data_json=row.data,
                 correlation_id=row.correlation_id,
                 traceparent=row.traceparent,
+                actor=row.actor,
+                action=row.action,
             )
             for row in rows
         ]

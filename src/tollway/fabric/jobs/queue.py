@@ -15,6 +15,8 @@ class Job:
     attempts: int
     unique_key: str | None
     correlation_id: str
+    actor: str
+    action: str
     lease: str
 
 

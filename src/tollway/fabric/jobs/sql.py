@@ -71,4 +71,14 @@ class SqlJobQueue:
 
 
 def _job_of(row: Row[Any]) -> Job:
-    return Job(row.id, row.kind, row.payload, row.attempts, row.unique_key, row.correlation_id, row.lease)
+    return Job(
+        row.id,
+        row.kind,
+        row.payload,
+        row.attempts,
+        row.unique_key,
+        row.correlation_id,
+        row.actor,
+        row.action,
+        row.lease,
+    )

@@ -8,7 +8,7 @@ from typing import Any
 
 from tollway.fabric.backoff import Backoff
 from tollway.fabric.jobs.queue import Job, JobQueue
-from tollway.fabric.telemetry import correlation_id
+from tollway.fabric.rpc import call_context
 from tollway.kit.errors import Problem
 from tollway.kit.ids import new_id
 from tollway.kit.tasks import cancel, spawn
@@ -96,10 +96,10 @@ class Worker:
             await asyncio.sleep(timed.every_s)
 
     async def _run(self, job: Job) -> None:
-        correlation_id.set(job.correlation_id)
         try:
-            async with asyncio.timeout(JOB_TIMEOUT_S):
-                await self._jobs[job.kind](self._service, job.payload)
+            with call_context(user_id=job.actor, action=job.action, correlation_id=job.correlation_id):
+                async with asyncio.timeout(JOB_TIMEOUT_S):
+                    await self._jobs[job.kind](self._service, job.payload)
         except Exception as error:  # noqa: BLE001
             # Whatever went wrong, the job stays: later, or for a person.
             await self._failed(job, error)

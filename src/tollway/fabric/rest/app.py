@@ -17,7 +17,7 @@ from tollway.contracts.errors import SessionEnded
 from tollway.fabric.access_tokens import Revocations, Verifier
 from tollway.fabric.clock import Clock, SystemClock
 from tollway.fabric.rest import docs, problems
-from tollway.fabric.rest.policy import BODY_LIMIT_BYTES, policies, policy_of
+from tollway.fabric.rest.policy import BODY_LIMIT_BYTES, RoleTable, check_permissions, policies, policy_of
 from tollway.fabric.rest.principal import authorize
 from tollway.fabric.rpc import call_context
 from tollway.kit.errors import MEDIA_TYPE, NotFound, TooLarge, UpgradeRequired
@@ -43,13 +43,17 @@ def build_app(
     revocations: Revocations,
     states: Callable[[], Mapping[str, str]] = dict[str, str],
     clock: Clock = SYSTEM_CLOCK,
+    *,
+    roles: RoleTable,
 ) -> FastAPI:
     """Mount the routers under one set of rules. An assertion fails when a route declares no policy.
 
+    `roles` says what each role may do.
     `states` tells the state of every part of the process; `/readyz` answers 503 until all are `ready`.
     """
     served = [*routers, docs.router()]
     declared = policies(served)
+    check_permissions(declared.values(), roles)
     app = FastAPI(
         title="Tollway",
         version=__version__,
@@ -68,6 +72,7 @@ def build_app(
     app.state.verifier = verifier
     app.state.revocations = revocations
     app.state.clock = clock
+    app.state.roles = roles
     app.state.routers = served
     for router in served:
         app.include_router(router)

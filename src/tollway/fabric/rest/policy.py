@@ -4,7 +4,7 @@ The checks of a service, the gateway's table (`routes.json`), the API descriptio
 all made from these declarations.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
@@ -22,30 +22,11 @@ Content = Literal["api", "page"]
 # All routes of the platform as the gateway reads them; written by tools/routes.py.
 TABLE = Path(__file__).parent / "routes.json"
 KEY = "x-tollway"
+RoleTable = Mapping[str, frozenset[str]]
+"""What each role may do: permissions by role, derived from the manifests of the services."""
 PUBLIC = "public"
 BODY_LIMIT_BYTES = 1 << 20
 TIME_LIMIT_S = 20.0
-
-# `area:read` and `area:write`. A customer may read and write what is their own; support reads everybody's;
-# an admin does everything.
-_CUSTOMER = frozenset(
-    f"{area}:{verb}"
-    for area in (
-        "auth",
-        "profile",
-        "wallet",
-        "transactions",
-        "orders",
-        "billing",
-        "access",
-        "usage",
-        "notifications",
-    )
-    for verb in ("read", "write")
-)
-_SUPPORT = _CUSTOMER | {"admin:read"}
-_ADMIN = _SUPPORT | {"admin:write"}
-PERMISSIONS = {"customer": _CUSTOMER, "support": _SUPPORT, "admin": _ADMIN}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,13 +54,13 @@ class RoutePolicy:
     audit: str
     content: Content
 
-    def granted_to(self, roles: Iterable[str]) -> bool:
-        """Tell whether one of these roles grants the route's permission."""
-        return any(self.permission in PERMISSIONS.get(role, ()) for role in roles)
+    def granted_to(self, roles: Iterable[str], table: RoleTable) -> bool:
+        """Tell whether one of these roles grants what the route demands."""
+        return any(self.permission in table.get(role, ()) for role in roles)
 
-    def allows(self, principal: Principal) -> bool:
-        """Tell whether the principal's roles grant the permission and its token the scope."""
-        return self.granted_to(principal.roles) and (not self.scope or principal.has_scope(self.scope))
+    def in_scope(self, principal: Principal) -> bool:
+        """Tell whether the token was granted the route's scope."""
+        return not self.scope or principal.has_scope(self.scope)
 
     def __call__(self) -> None:
         """Do nothing: a WebSocket route carries its policy as a dependency, which the framework calls."""
@@ -105,7 +86,6 @@ def route(  # noqa: PLR0913  every argument is named and has a default
     unless they declare some.
     """
     public = permission == PUBLIC
-    assert public or permission in _ADMIN, f"unknown permission {permission!r}"
     plain = kind == "http"
     declared = RoutePolicy(
         kind=kind,
@@ -139,6 +119,13 @@ def policy_of(declaring: APIRoute | APIWebSocketRoute) -> RoutePolicy:
         found = RoutePolicy(**fields)
     assert found is not None, f"{_methods(declaring)} {declaring.path} declares no policy"
     return found
+
+
+def check_permissions(declared: Iterable[RoutePolicy], table: RoleTable) -> None:
+    """Check that some role grants what each route demands. An assertion fails otherwise."""
+    known = {PUBLIC}.union(*table.values())
+    for one in declared:
+        assert one.permission in known, f"no manifest declares the permission {one.permission!r}"
 
 
 def policies(routers: Iterable[APIRouter]) -> dict[tuple[str, str], RoutePolicy]:

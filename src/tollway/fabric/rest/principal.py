@@ -43,7 +43,9 @@ async def authorize(connection: HTTPConnection):
     connection.state.principal = principal
     declared = policy_of(route)
     with call_context(
-        user_id=principal.user_id if principal else None, timeout_s=declared.time_limit_s or None
+        action=declared.audit,
+        user_id=principal.user_id if principal else None,
+        timeout_s=declared.time_limit_s or None,
     ):
         if principal is None or declared.kind == "http":
             yield
@@ -58,9 +60,9 @@ async def admit(connection: HTTPConnection, route: APIRoute | APIWebSocketRoute)
     if demanded.permission == PUBLIC:
         return None
     principal = await _principal(connection)
-    if not demanded.granted_to(principal.roles):
+    if not demanded.granted_to(principal.roles, connection.app.state.roles):
         raise Forbidden(f"this needs the permission {demanded.permission}")
-    if not demanded.allows(principal):
+    if not demanded.in_scope(principal):
         raise InsufficientScope(f"this token was not granted the scope {demanded.scope}")
     if demanded.second_factor and not principal.second_factor:
         raise SecondFactorMissing

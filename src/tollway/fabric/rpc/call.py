@@ -18,9 +18,10 @@ DEFAULT_TIMEOUT_S = 5.0
 class Call(NamedTuple):
     """The circumstances of the work in hand.
 
-    `caller_service` is the service that asks (proved by its certificate when it is another process),
-    `user_id` the person it acts for, `deadline` the moment of `time.monotonic()` after which nobody
-    waits for the answer any more (None: no limit).
+    `caller_service` is the service that asks (proved by its certificate when it is another process). `user_id` is the
+    person it acts for, or the service that began the work when no person did; `action` is the audit tag of the route
+    that it began with (`access:resource:stop`). After `deadline`, a moment of `time.monotonic()`, nobody waits for the
+    answer any more (None: no limit).
     """
 
     caller_service: str = ""
@@ -28,6 +29,7 @@ class Call(NamedTuple):
     correlation_id: str = ""
     traceparent: str = ""
     deadline: float | None = None
+    action: str = ""
 
     def left_s(self) -> float | None:
         """Return the seconds left until the deadline (negative when it has passed), or None without one."""
@@ -50,6 +52,7 @@ def call_context(
     correlation_id: str | None = None,
     traceparent: str | None = None,
     timeout_s: float | None = None,
+    action: str | None = None,
 ) -> Generator[Call]:
     """Work inside the block on behalf of somebody; what is not given stays as it is.
 
@@ -62,6 +65,7 @@ def call_context(
         telemetry.correlation_id.get() if correlation_id is None else correlation_id,
         telemetry.traceparent.get() if traceparent is None else traceparent,
         _sooner(here.deadline, timeout_s),
+        here.action if action is None else action,
     )
     tokens = enter(call)
     try:
@@ -79,6 +83,7 @@ def outgoing(caller: str, timeout_s: float | None) -> Call:
         telemetry.correlation_id.get() or new_id("cor"),
         telemetry.traceparent.get(),
         _sooner(here.deadline, timeout_s),
+        here.action,
     )
 
 

@@ -1,6 +1,6 @@
 """The asking side of a service API, the same on every transport: what `XStub(channel)` is bound to.
 
-Each call: no write transaction may be open, the deadline is the nearer of the caller's and the default,
+Each call: no transaction or snapshot may be open, the deadline is the nearer of the caller's and the default,
 planned faults strike, the outcome is counted, and every refusal is a `Problem`.
 """
 
@@ -20,7 +20,7 @@ from tollway.fabric.rpc.call import DEFAULT_TIMEOUT_S, Call, outgoing
 from tollway.fabric.rpc.faults import Faults
 from tollway.fabric.rpc.metrics import Meter
 from tollway.fabric.rpc.policy import service_of
-from tollway.fabric.transactions import open_transaction
+from tollway.fabric.transactions import refuse_open_transaction
 from tollway.kit.errors import DeadlineExceeded, Problem
 from tollway.kit.tasks import spawn
 
@@ -106,7 +106,7 @@ class UnaryCall:
 
     async def __call__(self, request: Any, *, timeout: float = DEFAULT_TIMEOUT_S) -> Any:  # noqa: ASYNC109  the shape of gRPC
         """Ask and return the answer. `timeout` is in seconds. Raises Problem."""
-        assert not open_transaction.get(), f"{self._path} was called inside a write transaction"
+        refuse_open_transaction(f"{self._path} was called")
         channel = self._channel
         call = outgoing(channel.caller, timeout)
         began = perf_counter()
@@ -144,7 +144,7 @@ class StreamCall:
 
         Without `timeout` (seconds) only the deadline of the call being served, if any, ends it.
         """
-        assert not open_transaction.get(), f"{self._path} was called inside a write transaction"
+        refuse_open_transaction(f"{self._path} was called")
         return Stream(self._answers(request, outgoing(self._channel.caller, timeout)), self._path)
 
     async def _answers(self, request: Any, call: Call) -> AsyncGenerator[Any]:

@@ -10,7 +10,7 @@ from tollway.fabric.rpc.call import Call
 from tollway.kit.errors import DeadlineExceeded, Internal, Problem, Unavailable
 
 PROBLEM = "tollway-problem-bin"
-USER, CORRELATION, TRACE = "tollway-user", "tollway-correlation", "traceparent"
+USER, CORRELATION, TRACE, ACTION = "tollway-user", "tollway-correlation", "traceparent", "tollway-action"
 # Peers refuse more than 8 KiB of trailers altogether; base64 adds a third.
 PROBLEM_LIMIT_BYTES = 4096
 
@@ -64,11 +64,19 @@ def read_problem(error: grpc.aio.AioRpcError) -> Problem:
 
 def write_call(call: Call) -> list[tuple[str, str]]:
     """Make the metadata of a call. The caller is proved by its certificate and the deadline is gRPC's own."""
-    pairs = ((USER, call.user_id), (CORRELATION, call.correlation_id), (TRACE, call.traceparent))
+    pairs = (
+        (USER, call.user_id),
+        (CORRELATION, call.correlation_id),
+        (TRACE, call.traceparent),
+        (ACTION, call.action),
+    )
     return [(name, value) for name, value in pairs if value]
 
 
 def read_call(metadata: Iterable[tuple[str, str | bytes]], caller: str, deadline: float | None) -> Call:
     """Rebuild the context of a call from its metadata."""
     fields = {name: value for name, value in metadata if isinstance(value, str)}
-    return Call(caller, fields.get(USER, ""), fields.get(CORRELATION, ""), fields.get(TRACE, ""), deadline)
+    user_id, correlation_id, traceparent, action = (
+        fields.get(name, "") for name in (USER, CORRELATION, TRACE, ACTION)
+    )
+    return Call(caller, user_id, correlation_id, traceparent, deadline, action)

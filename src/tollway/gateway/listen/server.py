@@ -181,7 +181,7 @@ class Gateway:
             connection.tick(now)
         self._ticks += 1
         if self._ticks % _SWEEP_TICKS == 0:
-            self.context.forget_full_limits(now)
+            self.context.evict_full_limits(now)
 
     def _register_metrics(self) -> None:
         context, metrics = self.context, self.context.metrics

@@ -157,15 +157,15 @@ def _count(context: GatewayContext, request: Request, refusal: Refusal | None) -
         request.limit_lines = limit.headers(grant)
         return refusal
     if grant.remaining:
-        return _count_when_heard(context, request, limit, key, refusal)
+        return _count_when_synced(context, request, limit, key, refusal)
     return _too_many(limit, grant)
 
 
-async def _count_when_heard(
+async def _count_when_synced(
     context: GatewayContext, request: Request, limit: RateLimit, key: str | bytes, refusal: Refusal | None
 ) -> Decision:
     """Ask again each time a shared limit has heard from the other gateways, until it knows."""
-    grant = await limit.take_when_heard(key, context.monotonic)
+    grant = await limit.take_when_synced(key, context.monotonic)
     if not grant.admitted:
         return _too_many(limit, grant)
     request.limit_lines = limit.headers(grant)

@@ -25,7 +25,7 @@ class RateLimit:
             b'RateLimit: "%b";r=%%d;t=%%d\r\nX-RateLimit-Remaining: %%d\r\nX-RateLimit-Reset: %%d\r\n'
         ) % (name.encode(), settings.quota, int(settings.window_s), settings.quota, name.encode())
 
-    async def take_when_heard(self, key: Key, now: Callable[[], float]) -> Grant:
+    async def take_when_synced(self, key: Key, now: Callable[[], float]) -> Grant:
         """Ask again each time a shared limit has heard of the others, until it knows: every round uses up service."""
         while True:
             await self._limit.heard()

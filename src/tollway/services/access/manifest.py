@@ -2,6 +2,7 @@
 
 from tollway.contracts import access_pb2_grpc
 from tollway.contracts.events import UserStateChanged
+from tollway.contracts.permissions import ROLES, Permission
 from tollway.fabric.service import ServiceContext, ServiceManifest, ServiceParts
 from tollway.services.access.settings import AccessSettings
 
@@ -34,5 +35,12 @@ MANIFEST = ServiceManifest(
     api=access_pb2_grpc,
     calls={"ledger": ("GetAccount", "RecordUse", "Release", "Reserve"), "catalog": ("GetProduct",)},
     subscribes=(UserStateChanged,),
+    permissions=(
+        Permission("access:read", ROLES),
+        Permission("access:write", ROLES),
+        Permission("usage:read", ROLES),
+        Permission("nodes:read", ("support", "admin")),
+        Permission("resources:manage", ("admin",)),
+    ),
     build=build,
 )

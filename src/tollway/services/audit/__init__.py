@@ -6,7 +6,9 @@ Promises
   is found by `Verify`, which anybody can recompute (see `model.seal`).
 - The tables refuse to be changed: triggers stop UPDATE and DELETE on both engines.
 - Nothing is ever pruned: the record is kept for good, whatever the retention of what it tells of.
-- E-mail addresses are withheld before an entry is sealed: a person is named by id only, so that somebody who leaves
+- Each entry names who did it and the audit tag of the route, as the event's envelope says: the person, or the service
+  that acted of its own accord.
+- E-mail addresses are redacted before an entry is sealed: a person is named by id only, so that somebody who leaves
   can be forgotten elsewhere without breaking the record. Network addresses of logins are kept, as evidence.
 
 Invariants
@@ -14,5 +16,5 @@ Invariants
 - What this cannot show by itself: somebody with full power over the database can rewrite the whole end of the record,
   head included. So note the head that `Verify` returns somewhere else from time to time, and compare.
 
-Neighbours: hears every service; asks nobody; is asked by `tollway verify` and by operators.
+Neighbours: subscribes to every service; calls nobody; is read by `tollway verify` and by operators.
 """

@@ -11,11 +11,11 @@ from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
 from tollway.services.audit.model import Entry
 from tollway.services.audit.service import Audit
 
-READ = route(permission="admin:read", owner="any")
+READ = route(permission="audit:read", owner="any")
 
 
 class EntryView(BaseModel):
-    """One thing that happened. `hash` seals it and everything before it."""
+    """One thing that happened. `actor` did it, by a call tagged `action`; `hash` seals it and all before it."""
 
     sequence: int
     event_id: str
@@ -23,6 +23,7 @@ class EntryView(BaseModel):
     source: str
     subject: str
     actor: str
+    action: str
     at: UtcTime
     correlation_id: str
     data: Any
@@ -87,6 +88,7 @@ def _view(entry: Entry) -> EntryView:
         source=entry.source,
         subject=entry.subject,
         actor=entry.actor,
+        action=entry.action,
         at=entry.at_us,
         correlation_id=entry.correlation_id,
         data=_data(entry.data),

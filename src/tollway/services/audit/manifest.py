@@ -1,7 +1,7 @@
 """What the audit service is, needs and offers."""
 
-from tollway.contracts import audit_pb2_grpc
 from tollway.contracts.events import Event
+from tollway.contracts.permissions import Permission
 from tollway.fabric.service import ServiceContext, ServiceManifest, ServiceParts
 
 
@@ -9,20 +9,17 @@ def build(context: ServiceContext) -> ServiceParts:
     """Build the service."""
     from tollway.services.audit import subscribers
     from tollway.services.audit.http import router
-    from tollway.services.audit.rpc import AuditRpc
     from tollway.services.audit.service import Audit
 
     service = Audit(context.db)
-    return ServiceParts(
-        service=service, rpc=AuditRpc(service), router=router(service), subscribers=subscribers
-    )
+    return ServiceParts(service=service, router=router(service), subscribers=subscribers)
 
 
 MANIFEST = ServiceManifest(
     name="audit",
     purpose="a hash-chained record of everything",
     durable=True,
-    api=audit_pb2_grpc,
     subscribes=(Event,),
+    permissions=(Permission("audit:read", ("support", "admin")),),
     build=build,
 )

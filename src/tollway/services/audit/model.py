@@ -12,14 +12,16 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
+from tollway.contracts.events_pb2 import EventEnvelope
+
 GENESIS = "0" * 64
-WITHHELD = "(e-mail address withheld)"
+REDACTED = "(e-mail address redacted)"
 FINDINGS_LIMIT = 100
 _EMAIL = re.compile(r"[^\s@<>()\[\]\",;:]+@[^\s@<>()\[\]\",;:]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
+class AuditRecord:
     """What is recorded of one event. `data` is canonical JSON text, without e-mail addresses."""
 
     event_id: str
@@ -27,14 +29,15 @@ class Happening:
     source: str
     subject: str
     actor: str
+    action: str
     at_us: int
     correlation_id: str
     data: str
 
 
 @dataclass(frozen=True, slots=True)
-class Entry(Happening):
-    """A happening at its place in the chain."""
+class Entry(AuditRecord):
+    """A record at its place in the chain."""
 
     sequence: int
     hash: str
@@ -48,33 +51,30 @@ class Head:
     hash: str = GENESIS
 
 
-def happening(
-    *, event_id: str, topic: str, source: str, subject: str, at_us: int, correlation_id: str, data_json: str
-) -> Happening:
-    """Make what is recorded of an event; the actor is who the event names as such, or else the user it is about."""
-    data = withhold(json.loads(data_json))
-    fields = cast("dict[str, Any]", data) if isinstance(data, dict) else {}
-    return Happening(
-        event_id=event_id,
-        topic=topic,
-        source=source,
-        subject=str(withhold(subject)),
-        actor=str(fields.get("actor") or fields.get("user_id") or ""),
-        at_us=at_us,
-        correlation_id=correlation_id,
-        data=canonical(data),
+def record_of(event: EventEnvelope) -> AuditRecord:
+    """Make what is recorded of an event: who did it is what the envelope says."""
+    return AuditRecord(
+        event_id=event.id,
+        topic=event.type,
+        source=event.source,
+        subject=str(redact(event.subject)),
+        actor=event.actor,
+        action=event.action,
+        at_us=event.at_us,
+        correlation_id=event.correlation_id,
+        data=canonical(redact(json.loads(event.data_json))),
     )
 
 
-def withhold(value: Any) -> Any:
+def redact(value: Any) -> Any:
     """Replace every e-mail address in a JSON value, however deep, by a note that there was one."""
     if isinstance(value, str):
-        return _EMAIL.sub(WITHHELD, value)
+        return _EMAIL.sub(REDACTED, value)
     if isinstance(value, Mapping):
         fields = cast("Mapping[str, Any]", value)
-        return {name: withhold(inner) for name, inner in fields.items()}
+        return {name: redact(inner) for name, inner in fields.items()}
     if isinstance(value, list):
-        return [withhold(inner) for inner in cast("list[Any]", value)]
+        return [redact(inner) for inner in cast("list[Any]", value)]
     return value
 
 
@@ -83,15 +83,15 @@ def canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def append(head: Head, what: Happening) -> Entry:
-    """Put a happening at the end of the chain."""
+def append(head: Head, what: AuditRecord) -> Entry:
+    """Put a record at the end of the chain."""
     sequence = head.sequence + 1
     return Entry(**asdict(what), sequence=sequence, hash=seal(head.hash, what, sequence))
 
 
-def seal(previous: str, what: Happening, sequence: int) -> str:
+def seal(previous: str, what: AuditRecord, sequence: int) -> str:
     """Return the hash of an entry that follows one with the hash `previous`."""
-    fields = {name: getattr(what, name) for name in Happening.__dataclass_fields__}
+    fields = {name: getattr(what, name) for name in AuditRecord.__dataclass_fields__}
     text = f"{previous}\n{canonical({**fields, 'sequence': sequence})}"
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -100,7 +100,7 @@ class Unreadable(Exception):
     """An entry's bytes are not text any more; the text says what the database said."""
 
 
-class Inspection:
+class ChainVerifier:
     """Follows a chain from its beginning and notes what does not fit, at most `FINDINGS_LIMIT` things."""
 
     def __init__(self, known_head: str = "") -> None:

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from tollway.fabric.db import Database, Tx
 from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, decode_cursor, make_page
 from tollway.services.audit import store
-from tollway.services.audit.model import Entry, Happening, Inspection, Unreadable, append
+from tollway.services.audit.model import AuditRecord, ChainVerifier, Entry, Unreadable, append
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What an inspection found. `head` is the last entry's hash: note it elsewhere to compare later."""
+    """What an verifier found. `head` is the last entry's hash: note it elsewhere to compare later."""
 
     entries: int
     head: str
@@ -28,8 +28,8 @@ class Audit:
     def __init__(self, db: Database) -> None:
         self.db = db
 
-    async def record(self, tx: Tx, what: Happening) -> None:
-        """Add a happening to the end of the record; one that is there already is left alone."""
+    async def record(self, tx: Tx, what: AuditRecord) -> None:
+        """Add an event to the end of the record; one that is there already is left alone."""
         head = await store.lock_head(tx)
         assert head.sequence >= 0, "the head of the audit record is missing; run `tollway verify`"
         if not await store.knows(tx, what.event_id):
@@ -51,13 +51,13 @@ class Audit:
 
         `known_head` is a head noted earlier, which must still be in it: the one proof against a cut end.
         """
-        inspection = Inspection(known_head)
+        verifier = ChainVerifier(known_head)
         async with self.db.snapshot() as tx:
             try:
                 async for entry in store.in_order(tx):
-                    inspection.follow(entry)
+                    verifier.follow(entry)
             except Unreadable as error:
-                inspection.find(f"an entry after {inspection.head.sequence} cannot be read: {error}")
+                verifier.find(f"an entry after {verifier.head.sequence} cannot be read: {error}")
             else:
-                inspection.end(await store.read_head(tx))
-        return Verdict(inspection.entries, inspection.head.hash, tuple(inspection.findings))
+                verifier.end(await store.read_head(tx))
+        return Verdict(verifier.entries, verifier.head.hash, tuple(verifier.findings))

@@ -25,6 +25,7 @@ entry = Table(
     Column("source", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
     Column("at_us", Int64, nullable=False),
     Column("correlation_id", Text, nullable=False),
     Column("data", Text, nullable=False),

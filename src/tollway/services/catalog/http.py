@@ -126,12 +126,14 @@ class Calculation(Body):
 
 
 class EstimateView(BaseModel):
-    """What it would cost now. It is not kept for you; a quote is."""
+    """What it would cost now: `total` = `price` + `fee`. It is not kept for you; a quote is."""
 
     asset: str
     quantity: UnitsText
     currency: str
     price: MoneyText
+    fee: MoneyText
+    total: MoneyText
     ask: MoneyText
     lot_units: UnitsText
     validity_s: int
@@ -215,22 +217,24 @@ def _pricing(api: APIRouter, service: Catalog) -> None:
     )
     async def calculate(body: Calculation) -> EstimateView:
         """Say what a quantity would cost now. Needs no account and binds nobody."""
-        estimate = await service.calculate(body.asset, body.quantity, body.currency)
+        line = await service.price_line(body.asset, body.quantity, body.currency)
         return EstimateView(
-            asset=body.asset,
-            quantity=body.quantity,
-            currency=estimate.price.currency,
-            price=estimate.cost,
-            ask=estimate.price.ask_per_lot,
-            lot_units=estimate.price.lot_units,
-            validity_s=estimate.product.validity_us // SECOND_US,
+            asset=line.asset,
+            quantity=line.quantity,
+            currency=line.currency,
+            price=line.list_price,
+            fee=line.fee,
+            total=line.total,
+            ask=line.ask_per_lot,
+            lot_units=line.lot_units,
+            validity_s=line.validity_us // SECOND_US,
         )
 
 
 def _operating(api: APIRouter, service: Catalog) -> None:
     @api.patch(
         "/api/admin/prices",
-        **route(permission="admin:write", owner="any", audit="catalog:price:set"),
+        **route(permission="prices:manage", owner="any", audit="catalog:price:set"),
     )
     async def set_price(body: NewPrice, who: CurrentUser) -> NewPriceView:
         """List an asset at another price from now on. Quotes that were given are kept."""
@@ -243,7 +247,7 @@ def _operating(api: APIRouter, service: Catalog) -> None:
         "/api/admin/capacity",
         status_code=201,
         response_model=IssueView,
-        **route(permission="admin:write", owner="any", audit="catalog:capacity:issue"),
+        **route(permission="capacity:manage", owner="any", audit="catalog:capacity:issue"),
     )
     async def add_capacity(body: NewCapacity, who: CurrentUser, key: IdempotencyKey) -> Response:
         """Put more of an asset up for sale."""

@@ -1,6 +1,7 @@
 """What the catalog service is, needs and offers."""
 
 from tollway.contracts import catalog_pb2_grpc
+from tollway.contracts.permissions import Permission
 from tollway.fabric.service import ServiceContext, ServiceManifest, ServiceParts
 from tollway.services.catalog.settings import CatalogSettings
 
@@ -28,5 +29,9 @@ MANIFEST = ServiceManifest(
     settings=CatalogSettings,
     api=catalog_pb2_grpc,
     calls={"ledger": ("DefineAsset", "ListAccounts", "Post")},
+    permissions=(
+        Permission("prices:manage", ("admin",)),
+        Permission("capacity:manage", ("admin",)),
+    ),
     build=build,
 )

@@ -111,6 +111,51 @@ def cost_of(quantity: int, per_lot: int, lot_units: int) -> int:
     return cost
 
 
+@dataclass(frozen=True, slots=True)
+class PriceLine:
+    """What a quantity costs at a moment. It binds nobody; a quote does. `total` is what leaves the wallet."""
+
+    asset: str
+    quantity: int
+    currency: str
+    list_price: int
+    fee: int
+    ask_per_lot: int
+    lot_units: int
+    validity_us: int
+    at_us: int
+
+    @property
+    def total(self) -> int:
+        """The price and the fee."""
+        return self.list_price + self.fee
+
+
+def price_line(product: Product, price: Price, quantity: int, fee_ppm: int) -> PriceLine:
+    """Price a quantity, rounded up to a whole unit, and the fee on it likewise.
+
+    Raises Invalid for a quantity or a product that is not sold, or when the total leaves 64 bits.
+    """
+    if not product.active:
+        raise Invalid.of("asset", f"{product.asset} is not for sale now")
+    check_quantity(product, quantity)
+    cost = cost_of(quantity, price.ask_per_lot, price.lot_units)
+    fee = mul_div(cost, fee_ppm, MILLION, round_up=True)
+    if cost + fee > MAX_UNITS:
+        raise Invalid.of("quantity", "is out of range: its price does not fit 64 bits")
+    return PriceLine(
+        product.asset,
+        quantity,
+        price.currency,
+        cost,
+        fee,
+        price.ask_per_lot,
+        price.lot_units,
+        product.validity_us,
+        price.at_us,
+    )
+
+
 def check_list_price(product: Product, per_lot: int, curve: Curve) -> None:
     """Raise Invalid for a price at which the largest order could not be paid in 64 bits, even when all is scarce."""
     dearest = mul_div(per_lot, curve[-1][1], MILLION, round_up=True)

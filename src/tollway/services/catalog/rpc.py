@@ -3,6 +3,7 @@
 from typing import Any
 
 from tollway.contracts import catalog_pb2, catalog_pb2_grpc
+from tollway.kit.errors import Invalid
 from tollway.services.catalog.model import Product
 from tollway.services.catalog.service import Catalog
 
@@ -12,13 +13,6 @@ class CatalogRpc(catalog_pb2_grpc.CatalogServicer):
 
     def __init__(self, service: Catalog) -> None:
         self._service = service
-
-    async def ListProducts(
-        self, request: catalog_pb2.ListProductsRequest, context: Any
-    ) -> catalog_pb2.ListProductsResponse:
-        """Return what is for sale."""
-        products = await self._service.products(include_inactive=request.include_inactive)
-        return catalog_pb2.ListProductsResponse(products=[_product(one) for one in products])
 
     async def GetProduct(self, request: catalog_pb2.GetProductRequest, context: Any) -> catalog_pb2.Product:
         """Return one product. Raises UnknownAsset."""
@@ -36,10 +30,24 @@ class CatalogRpc(catalog_pb2_grpc.CatalogServicer):
             at_us=price.at_us,
         )
 
-    async def Seed(self, request: catalog_pb2.SeedRequest, context: Any) -> catalog_pb2.SeedResponse:
-        """Make the first catalogue. Raises Unavailable."""
-        count, made = await self._service.seed()
-        return catalog_pb2.SeedResponse(products=count, made=made)
+    async def Price(self, request: catalog_pb2.PriceRequest, context: Any) -> catalog_pb2.PriceLine:
+        """Return what a quantity costs now. Raises UnknownAsset, Invalid."""
+        if request.side != catalog_pb2.SIDE_BUY:
+            raise Invalid.of("side", "must be buy; selling back is not offered yet")
+        line = await self._service.price_line(request.asset, request.quantity, request.currency)
+        return catalog_pb2.PriceLine(
+            asset=line.asset,
+            quantity=line.quantity,
+            currency=line.currency,
+            list_price=line.list_price,
+            net=line.list_price,
+            fee=line.fee,
+            total=line.total,
+            ask_per_lot=line.ask_per_lot,
+            lot_units=line.lot_units,
+            validity_us=line.validity_us,
+            at_us=line.at_us,
+        )
 
 
 def _product(one: Product) -> catalog_pb2.Product:

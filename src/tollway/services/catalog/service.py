@@ -26,12 +26,13 @@ from tollway.services.catalog.model import (
     ListPrice,
     Pack,
     Price,
+    PriceLine,
     Product,
     check_list_price,
     check_quantity,
-    cost_of,
     packs,
     price_at,
+    price_line,
     scarcity_factor,
     sold_ppm,
 )
@@ -58,16 +59,6 @@ class Offer:
     product: Product
     price: Price | None
     available_units: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """What a quantity would cost now. It binds nobody; a quote does."""
-
-    product: Product
-    quantity: int
-    price: Price
-    cost: int
 
 
 class Catalog:
@@ -140,12 +131,12 @@ class Catalog:
             for pack in packs(offer.product, offer.price, self._settings.pack_lots)
         ]
 
-    async def calculate(self, asset: str, quantity: int, currency: str) -> Estimate:
-        """Say what a quantity would cost now. Raises UnknownAsset, or Invalid for the quantity or currency."""
+    async def price_line(self, asset: str, quantity: int, currency: str) -> PriceLine:
+        """Say what a quantity costs now. Raises UnknownAsset, or Invalid for the quantity or currency."""
         product = await self.product(asset)
         check_quantity(product, quantity)
         price = await self.price(asset, currency)
-        return Estimate(product, quantity, price, cost_of(quantity, price.ask_per_lot, price.lot_units))
+        return price_line(product, price, quantity, self._settings.fee_ppm)
 
     # ── the operator's hand ─────────────────────────────────────────────────────────────────────────
 

@@ -1,6 +1,7 @@
 """What the identity service is, needs and offers."""
 
 from tollway.contracts import identity_pb2_grpc
+from tollway.contracts.permissions import ROLES, Permission
 from tollway.fabric.service import ServiceContext, ServiceManifest, ServiceParts
 from tollway.services.identity.settings import IdentitySettings
 
@@ -35,5 +36,11 @@ MANIFEST = ServiceManifest(
     settings=IdentitySettings,
     api=identity_pb2_grpc,
     calls={"tokens": ("OpenSession", "Revoke"), "notifications": ("SendEmail",)},
+    permissions=(
+        Permission("auth:read", ROLES),
+        Permission("auth:write", ROLES),
+        Permission("users:read", ("support", "admin")),
+        Permission("users:manage", ("admin",)),
+    ),
     build=build,
 )

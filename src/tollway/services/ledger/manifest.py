@@ -1,6 +1,7 @@
 """What the ledger service is, needs and offers."""
 
 from tollway.contracts import ledger_pb2_grpc
+from tollway.contracts.permissions import ROLES, Permission
 from tollway.fabric.service import ServiceContext, ServiceManifest, ServiceParts
 from tollway.services.ledger.settings import LedgerSettings
 
@@ -29,5 +30,10 @@ MANIFEST = ServiceManifest(
     durable=True,
     settings=LedgerSettings,
     api=ledger_pb2_grpc,
+    permissions=(
+        Permission("wallet:read", ROLES),
+        Permission("transactions:read", ROLES),
+        Permission("transactions:write", ROLES),
+    ),
     build=build,
 )

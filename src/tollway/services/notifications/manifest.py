@@ -2,6 +2,7 @@
 
 from tollway.contracts import notifications_pb2_grpc
 from tollway.contracts.events import EmailVerified, UserRegistered, UserStateChanged
+from tollway.contracts.permissions import ROLES, Permission
 from tollway.fabric.service import ServiceContext, ServiceManifest, ServiceParts
 from tollway.services.notifications.settings import NotificationsSettings
 from tollway.services.notifications.templates import EVENT_EMAILS
@@ -41,6 +42,10 @@ MANIFEST = ServiceManifest(
         dict.fromkeys(
             (UserRegistered, EmailVerified, UserStateChanged, *(email.event for email in EVENT_EMAILS))
         )
+    ),
+    permissions=(
+        Permission("notifications:read", ROLES),
+        Permission("notifications:write", ROLES),
     ),
     build=build,
 )

@@ -1,6 +1,6 @@
 """What the orders service is, needs and offers."""
 
-from tollway.contracts import orders_pb2_grpc
+from tollway.contracts.permissions import ROLES, Permission
 from tollway.fabric.service import ServiceContext, ServiceManifest, ServiceParts
 from tollway.services.orders.settings import OrdersSettings
 
@@ -9,15 +9,12 @@ def build(context: ServiceContext) -> ServiceParts:
     """Build the service."""
     from tollway.services.orders.http import router
     from tollway.services.orders.jobs import JOBS, TIMED
-    from tollway.services.orders.rpc import OrdersRpc
     from tollway.services.orders.service import Orders
 
     service = Orders(
         context.db, context.clock, context.settings, context.client("catalog"), context.client("ledger")
     )
-    return ServiceParts(
-        service=service, rpc=OrdersRpc(service), router=router(service), jobs=JOBS, timed=TIMED
-    )
+    return ServiceParts(service=service, router=router(service), jobs=JOBS, timed=TIMED)
 
 
 MANIFEST = ServiceManifest(
@@ -25,10 +22,13 @@ MANIFEST = ServiceManifest(
     purpose="quotes and orders",
     durable=True,
     settings=OrdersSettings,
-    api=orders_pb2_grpc,
     calls={
-        "catalog": ("GetPrice", "GetProduct"),
+        "catalog": ("GetPrice", "Price"),
         "ledger": ("ListAccounts", "ListAssets", "ListLots", "Post"),
     },
+    permissions=(
+        Permission("orders:read", ROLES),
+        Permission("orders:write", ROLES),
+    ),
     build=build,
 )

@@ -4,10 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from tollway.kit.errors import Invalid
-from tollway.kit.money import MAX_UNITS, mul_div
-
-MILLION = 1_000_000
+from tollway.kit.money import mul_div
 
 
 class State(StrEnum):
@@ -104,24 +101,6 @@ class Move:
     to: State
     reason: str = ""
     transaction_id: str = ""
-
-
-def make_terms(
-    asset: str,
-    quantity: int,
-    currency: str,
-    *,
-    ask_per_lot: int,
-    lot_units: int,
-    validity_us: int,
-    fee_ppm: int,
-) -> Terms:
-    """Price a quantity, rounded up to a whole unit, the fee likewise. Raises Invalid above 64 bits."""
-    price = mul_div(quantity, ask_per_lot, lot_units, round_up=True)
-    fee = mul_div(price, fee_ppm, MILLION, round_up=True)
-    if price + fee > MAX_UNITS:
-        raise Invalid.of("quantity", "is out of range: its price does not fit 64 bits")
-    return Terms(asset, quantity, currency, price, fee, ask_per_lot, lot_units, validity_us)
 
 
 # ── portfolio ───────────────────────────────────────────────────────────────────────────────────────

@@ -21,6 +21,3 @@ class OrdersSettings(BaseModel):
     stuck_after_s: float = Field(
         10, gt=0, description="The janitor takes up an order that stood still for this many seconds"
     )
-    fee_ppm: int = Field(
-        0, ge=0, lt=1_000_000, description="The operator's fee on top of the price, in millionths of it"
-    )

@@ -212,7 +212,7 @@ def _webhooks(api: APIRouter, service: Payments) -> None:
 
 
 def _reviews(api: APIRouter, service: Payments) -> None:
-    @api.get("/api/admin/deposits", tags=["operators"], **route(permission="admin:read", owner="any"))
+    @api.get("/api/admin/deposits", tags=["operators"], **route(permission="deposits:read", owner="any"))
     async def in_state(
         state: State = State.NEEDS_REVIEW, limit: LimitQuery = DEFAULT_LIMIT, cursor: str = ""
     ) -> ReviewList:
@@ -223,17 +223,13 @@ def _reviews(api: APIRouter, service: Payments) -> None:
     @api.post(
         "/api/admin/deposits/{deposit_id}/resolve",
         tags=["operators"],
-        **route(permission="admin:write", owner="any", audit="payments:deposit:resolve"),
+        **route(permission="deposits:manage", owner="any", audit="payments:deposit:resolve"),
     )
-    async def resolve(
-        deposit_id: Annotated[str, Path(description="dep_…")], body: Resolve, who: CurrentUser
-    ) -> ReviewedView:
+    async def resolve(deposit_id: Annotated[str, Path(description="dep_…")], body: Resolve) -> ReviewedView:
         """End a review: credit what the provider took, or dismiss a deposit that brought nothing."""
         if not is_id("dep", deposit_id):
             raise NotFound("there is no such deposit")
-        return _reviewed(
-            await service.reviews.resolve(deposit_id, body.outcome, body.reason, who.user_id, body.payment)
-        )
+        return _reviewed(await service.reviews.resolve(deposit_id, body.outcome, body.reason, body.payment))
 
 
 def _reviewed(deposit: Deposit) -> ReviewedView:

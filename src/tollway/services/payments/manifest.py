@@ -1,6 +1,6 @@
 """What the payments service is, needs and offers."""
 
-from tollway.contracts import payments_pb2_grpc
+from tollway.contracts.permissions import ROLES, Permission
 from tollway.fabric.service import ServiceContext, ServiceManifest, ServiceParts
 from tollway.services.payments.settings import PaymentsSettings
 
@@ -13,7 +13,6 @@ def build(context: ServiceContext) -> ServiceParts:
     from tollway.services.payments.http import router
     from tollway.services.payments.jobs import JOBS, TIMED
     from tollway.services.payments.providers.stripe import StripeProvider
-    from tollway.services.payments.rpc import PaymentsRpc
     from tollway.services.payments.service import Payments
 
     settings: PaymentsSettings = context.settings
@@ -35,7 +34,6 @@ def build(context: ServiceContext) -> ServiceParts:
     )
     return ServiceParts(
         service=service,
-        rpc=PaymentsRpc(service),
         router=router(service),
         jobs=JOBS,
         timed=TIMED,
@@ -48,7 +46,13 @@ MANIFEST = ServiceManifest(
     purpose="money from and to the outside",
     durable=True,
     settings=PaymentsSettings,
-    api=payments_pb2_grpc,
     calls={"ledger": ("GetAccount", "Post", "Reverse"), "identity": ("GetUser",)},
+    permissions=(
+        Permission("wallet:write", ROLES),
+        Permission("billing:read", ROLES),
+        Permission("billing:write", ROLES),
+        Permission("deposits:read", ("support", "admin")),
+        Permission("deposits:manage", ("admin",)),
+    ),
     build=build,
 )

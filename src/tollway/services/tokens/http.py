@@ -76,7 +76,7 @@ def router(service: Tokens) -> APIRouter:
 
 
 def _keys(routes: APIRouter, service: Tokens) -> None:
-    @routes.get("/api/admin/keys", tags=["operators"], **route(permission="admin:read", owner="any"))
+    @routes.get("/api/admin/keys", tags=["operators"], **route(permission="keys:read", owner="any"))
     async def keys() -> KeyList:
         """List the keys that access tokens are signed and checked with, the oldest first."""
         return await _key_list(service)
@@ -84,21 +84,21 @@ def _keys(routes: APIRouter, service: Tokens) -> None:
     @routes.post(
         "/api/admin/keys/rotate",
         tags=["operators"],
-        **route(permission="admin:write", owner="any", audit="auth:key:rotate"),
+        **route(permission="keys:manage", owner="any", audit="auth:key:rotate"),
     )
-    async def rotate(who: CurrentUser) -> KeyList:
+    async def rotate() -> KeyList:
         """Sign with the next key from now on. It happens by itself every month; nobody has to sign in again."""
-        await service.keys.rotate(who.user_id)
+        await service.keys.rotate()
         return await _key_list(service)
 
     @routes.delete(
         "/api/admin/keys/{kid}",
         tags=["operators"],
-        **route(permission="admin:write", owner="any", audit="auth:key:revoke"),
+        **route(permission="keys:manage", owner="any", audit="auth:key:revoke"),
     )
-    async def revoke_key(kid: Annotated[str, Path(max_length=100)], who: CurrentUser) -> KeyList:
+    async def revoke_key(kid: Annotated[str, Path(max_length=100)]) -> KeyList:
         """Publish a key no more, because it was stolen. What it signed is refused within five minutes."""
-        await service.keys.revoke(kid, who.user_id)
+        await service.keys.revoke(kid)
         return await _key_list(service)
 
 

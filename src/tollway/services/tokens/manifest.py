@@ -1,6 +1,7 @@
 """What the tokens service is, needs and offers."""
 
 from tollway.contracts import tokens_pb2_grpc
+from tollway.contracts.permissions import Permission
 from tollway.fabric.service import ServiceContext, ServiceManifest, ServiceParts
 from tollway.services.tokens.settings import TokensSettings
 
@@ -27,5 +28,9 @@ MANIFEST = ServiceManifest(
     purpose="signs access tokens, keeps sessions",
     settings=TokensSettings,
     api=tokens_pb2_grpc,
+    permissions=(
+        Permission("keys:read", ("admin",)),
+        Permission("keys:manage", ("admin",)),
+    ),
     build=build,
 )

@@ -1,5 +1,6 @@
 """What the users service is, needs and offers."""
 
+from tollway.contracts.permissions import ROLES, Permission
 from tollway.fabric.service import ServiceContext, ServiceManifest, ServiceParts
 
 
@@ -15,5 +16,9 @@ def build(context: ServiceContext) -> ServiceParts:
 MANIFEST = ServiceManifest(
     name="users",
     purpose="profiles and preferences",
+    permissions=(
+        Permission("profile:read", ROLES),
+        Permission("profile:write", ROLES),
+    ),
     build=build,
 )

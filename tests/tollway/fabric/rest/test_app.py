@@ -312,7 +312,6 @@ async def test_each_route_has_its_own_limits_of_size_and_time() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"permission": "nobody:knows"},
         {"permission": "orders:read", "kind": "telegram"},
         {"permission": "orders:read", "limit": "often"},
         {"permission": "orders:read", "owner": "public"},
@@ -338,6 +337,13 @@ def test_a_websocket_without_a_policy_or_of_another_kind_stops_the_start() -> No
     plain.add_api_route("/ws", lambda: None, **route(permission="public", kind="websocket"))
     with pytest.raises(AssertionError, match="declares no policy"):
         rest(plain)
+
+
+def test_a_permission_that_no_manifest_declares_stops_the_start() -> None:
+    routes = APIRouter()
+    routes.add_api_route("/x", lambda: None, **route(permission="nobody:knows"))
+    with pytest.raises(AssertionError, match="nobody:knows"):
+        rest(routes)
 
 
 def test_a_write_without_an_audit_tag_stops_the_start() -> None:

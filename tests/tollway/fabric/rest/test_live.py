@@ -12,7 +12,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.kit.clock import FakeClock
-from tests.kit.rest import FakeVerifier
+from tests.kit.rest import ROLES, FakeVerifier
 from tollway.fabric.access_tokens import Revocations
 from tollway.fabric.rest import CurrentUser, RestServer, build_app, route, send_updates
 from tollway.fabric.rpc import current
@@ -87,7 +87,7 @@ class Stage:
         self.words = Words()
         clock = FakeClock()
         self.revocations = Revocations(clock)
-        app = build_app([router(self.words)], FakeVerifier(), self.revocations, clock=clock)
+        app = build_app([router(self.words)], FakeVerifier(), self.revocations, clock=clock, roles=ROLES)
         self.server = RestServer(app, "127.0.0.1:0", drain_s=1)
 
     def open(self, path: str, token: str = "usr_1") -> connect:

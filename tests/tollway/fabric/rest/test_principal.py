@@ -6,7 +6,7 @@ import pytest
 from fastapi import APIRouter
 
 from tests.kit.clock import FakeClock
-from tests.kit.rest import FakeVerifier, RestClient
+from tests.kit.rest import ROLES, FakeVerifier, RestClient
 from tollway.fabric.access_tokens import Principal, Revocations
 from tollway.fabric.rest import build_app, route
 
@@ -45,7 +45,7 @@ class ScopedVerifier(FakeVerifier):
 
 
 async def ask(path: str, scopes: set[str], token: str = "usr_1", amr: tuple[str, ...] = ("pwd",)) -> str:
-    app = build_app([ROUTES], ScopedVerifier(scopes, amr), Revocations(FakeClock()))
+    app = build_app([ROUTES], ScopedVerifier(scopes, amr), Revocations(FakeClock()), roles=ROLES)
     reply = await RestClient(app).get(path, token)
     return "ok" if reply.status == 200 else f"{reply.status} {reply.json['code']}"
 

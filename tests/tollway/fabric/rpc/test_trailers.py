@@ -58,5 +58,7 @@ def test_tools_that_know_grpc_only_see_a_fitting_status() -> None:
 
 
 def test_the_context_survives_the_trip_but_the_caller_is_not_taken_from_it() -> None:
-    call = Call("orders", "usr_1", "cor_1", "00-a-b-01", None)
-    assert read_call(write_call(call), "access", 7.5) == Call("access", "usr_1", "cor_1", "00-a-b-01", 7.5)
+    call = Call("orders", "usr_1", "cor_1", "00-a-b-01", None, "orders:order:create")
+    assert read_call(write_call(call), "access", 7.5) == Call(
+        "access", "usr_1", "cor_1", "00-a-b-01", 7.5, "orders:order:create"
+    )

@@ -15,6 +15,7 @@ from websockets.asyncio.client import connect
 
 from tests.kit.gateway import ALICE, HOST, Client, Seen, Upstream, default_routes, eventually, running_gateway
 from tollway.fabric.rest import RestServer
+from tollway.gateway.route.route import Route
 
 MEGABYTE = 1_000_000
 
@@ -500,6 +501,31 @@ async def test_what_arrives_while_a_request_waits_is_read_only_a_little_ahead(tm
         answering.set()
         for _ in range(20):
             assert (await client.answer()).body == b"ok"
+
+
+async def test_a_stream_goes_on_as_long_as_something_passes_and_nothing_is_kept_back(tmp_path: Path):
+    def routes(address: str) -> list[Route]:
+        return [Route(name="stream", prefix="/stream", endpoints=(address,), auth="public", kind="stream")]
+
+    async with running_gateway(tmp_path, routes=routes) as setup:
+        go_on = asyncio.Queue[None]()
+
+        async def feed(_seen: Seen, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+            while True:
+                await go_on.get()
+                writer.write(b"data: x\n\n")
+
+        setup.upstream.script = feed
+        client = await setup.client()
+        client.send(b"GET /stream HTTP/1.1\r\n" + HOST + b"\r\n")
+        await client.reader.readuntil(b"\r\n\r\n")
+        for _ in range(20):
+            go_on.put_nowait(None)
+            assert await client.reader.readuntil(b"data: x\n\n\r\n") == b"9\r\ndata: x\n\n\r\n"
+            setup.advance(60)
+        setup.advance(301)  # silence has an end
+        assert await client.rest() == b""
 
 
 # ── upstreams that fail ─────────────────────────────────────────────────────────────────────────────

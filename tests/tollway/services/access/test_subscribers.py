@@ -18,7 +18,7 @@ SUBSCRIBERS = bind(subscribers, MANIFEST.subscribes)
 
 
 async def hear(here: Stage, state: str) -> None:
-    event = UserStateChanged(user_id=USER, state=state, reason="fraud", actor="usr_admin")
+    event = UserStateChanged(user_id=USER, state=state, reason="fraud")
     async with here.db.transaction() as tx:
         await SUBSCRIBERS[UserStateChanged](here.access, tx, event)
 

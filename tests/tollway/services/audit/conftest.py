@@ -7,23 +7,26 @@ import pytest
 
 from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind, database, service_migrations
+from tollway.contracts.events_pb2 import EventEnvelope
 from tollway.fabric.db import Database
-from tollway.services.audit.model import Happening, happening
+from tollway.services.audit.model import AuditRecord, record_of
 from tollway.services.audit.service import Audit
 
 Tamper = Callable[[str], Awaitable[None]]
 
 
-def a_event(number: int, **changes: str) -> Happening:
+def a_event(number: int, **changes: str) -> AuditRecord:
     fields = {
-        "event_id": f"evt_{number:03}",
-        "topic": "USER_LOGGED_IN" if number % 2 else "ORDER_PLACED",
+        "id": f"evt_{number:03}",
+        "type": "USER_LOGGED_IN" if number % 2 else "ORDER_PLACED",
         "source": "identity",
         "subject": f"usr_{number % 3}",
+        "actor": "usr_operator",
+        "action": "auth:session:open",
         "correlation_id": f"cor_{number}",
         "data_json": f'{{"user_id":"usr_{number % 3}","n":{number}}}',
     }
-    return happening(at_us=1_000_000 * number, **{**fields, **changes})
+    return record_of(EventEnvelope(at_us=1_000_000 * number, **{**fields, **changes}))
 
 
 @pytest.fixture
@@ -54,7 +57,7 @@ def tamper(db: Database) -> Tamper:
     return change
 
 
-async def record(service: Audit, *events: Happening) -> None:
+async def record(service: Audit, *events: AuditRecord) -> None:
     for event in events:
         async with service.db.transaction() as tx:
             await service.record(tx, event)

@@ -18,7 +18,7 @@ from tollway.fabric.events import EventConsumer, EventsRpc, OutboxReader, bind
 from tollway.fabric.rpc import call_context
 from tollway.services.audit import subscribers
 from tollway.services.audit.manifest import MANIFEST
-from tollway.services.audit.model import WITHHELD
+from tollway.services.audit.model import REDACTED
 from tollway.services.audit.service import Audit
 
 SUBSCRIBERS = bind(subscribers, MANIFEST.subscribes)
@@ -72,6 +72,6 @@ async def test_every_announcement_is_recorded_once(
     assert [entry.topic for entry in entries] == [
         "EMAIL_VERIFIED", "USER_LOGGED_IN", Unheard.topic, "USER_LOGGED_IN",
     ]  # fmt: skip
-    assert json.loads(entries[0].data) == {"user_id": "usr_1", "email": WITHHELD}
+    assert json.loads(entries[0].data) == {"user_id": "usr_1", "email": REDACTED}
     assert {entry.correlation_id for entry in entries} == {"cor_7"}
-    assert [entry.actor for entry in entries] == ["usr_1", "usr_1", "", "usr_2"]
+    assert [entry.actor for entry in entries] == ["identity"] * 4

@@ -13,11 +13,14 @@ from tollway.services.catalog.model import (
     GB,
     MILLION,
     ListPrice,
+    Price,
+    PriceLine,
     Product,
     check_quantity,
     cost_of,
     packs,
     price_at,
+    price_line,
     scarcity_factor,
     sold_ppm,
 )
@@ -101,3 +104,29 @@ def test_every_product_of_the_first_catalogue_has_a_price_in_every_default_curre
         assert set(prices) == set(CatalogSettings().currencies)
         assert all(per_lot > 0 for per_lot in prices.values())
         assert product.min_units <= product.lot_units <= product.max_units
+
+
+def line_of(quantity: int, ask: int, fee_ppm: int = 0) -> PriceLine:
+    product = Product("a", "", "", (), "standard", "byte", GB, 1, 10**13, 0)
+    return price_line(product, Price("a", "USD", ask, ask, ask, GB, 0), quantity, fee_ppm)
+
+
+@given(st.integers(1, 10**13), st.integers(1, 10**12), st.integers(0, 999_999))
+def test_price_and_fee_are_exact_and_rounded_up_by_less_than_a_unit(
+    quantity: int, ask: int, fee_ppm: int
+) -> None:
+    made = line_of(quantity, ask, fee_ppm)
+    exact = Fraction(quantity * ask, GB)
+    assert exact <= made.list_price < exact + 1
+    fee = Fraction(made.list_price * fee_ppm, 1_000_000)
+    assert fee <= made.fee < fee + 1
+    assert made.total == made.list_price + made.fee
+
+
+def test_even_the_smallest_order_costs_something() -> None:
+    assert line_of(1, 1).list_price == 1
+
+
+def test_a_price_that_does_not_fit_64_bits_is_refused() -> None:
+    with pytest.raises(Invalid):
+        line_of(10**13, 2**60)

@@ -165,10 +165,10 @@ async def test_a_cursor_of_another_list_is_refused(cursor: str, shop: Market) ->
 
 
 async def test_an_estimate_is_the_cost_at_the_ask(shop: Market) -> None:
-    estimate = await shop.catalog.calculate(STANDARD, 1_000_001, "USD")
-    assert estimate.cost == 3001  # 3000.003 rounded up
+    estimate = await shop.catalog.price_line(STANDARD, 1_000_001, "USD")
+    assert estimate.list_price == 3001  # 3000.003 rounded up
     with pytest.raises(Invalid):
-        await shop.catalog.calculate(STANDARD, 1, "USD")
+        await shop.catalog.price_line(STANDARD, 1, "USD")
 
 
 # ── capacity ────────────────────────────────────────────────────────────────────────────────────────

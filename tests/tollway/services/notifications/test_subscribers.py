@@ -127,7 +127,7 @@ async def test_who_has_left_is_forgotten(publisher: Publisher, service: Notifica
     await publisher.publish(VERIFIED)
     await publisher.work()
     await service.change_preferences("usr_1", {"product": False})
-    gone = UserStateChanged(user_id="usr_1", state="deleted", reason="asked", actor="usr_1")
+    gone = UserStateChanged(user_id="usr_1", state="deleted", reason="asked")
     await publisher.publish(gone.model_copy(update={"state": "suspended"}))
     async with db.snapshot() as tx:
         assert await store.address_of(tx, "usr_1") == "ada@example.com"

@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.kit.clock import FakeClock
 from tests.kit.market import GB, STANDARD, USD, Market, market
 from tests.kit.rest import RestClient, rest
 from tollway.kit.ids import new_id
+from tollway.kit.money import money_text
 from tollway.services.orders.http import router
 
 ANN, BEN = "usr_ann", "usr_ben"
@@ -196,3 +199,19 @@ async def test_lists_are_paged(api: RestClient) -> None:
     assert (len(first["items"]), len(second["items"]), second["next_cursor"]) == (2, 1, "")
     for query in ("limit=0", "limit=201", "limit=x", "cursor=x"):
         assert (await api.get(f"/api/orders?{query}", ANN)).status == 422
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(fee_ppm=st.integers(0, 999_999), quantity=st.integers(10**6, 2 * 10**9))
+async def test_the_calculator_the_quote_and_the_ledger_agree(
+    fee_ppm: int, quantity: int, api: RestClient, shop: Market
+) -> None:
+    user_id, wanted = new_id("usr"), WANTED | {"quantity": str(quantity)}
+    shop.ledger.give(user_id, "USD", 20 * USD)
+    shop.set_fee(fee_ppm)
+    line = await shop.catalog.price_line(STANDARD, quantity, "USD")
+    quote = (await api.post("/api/orders/quote", wanted, user_id)).json
+    assert quote["total"] == money_text(line.total)
+    order = (await api.post("/api/orders", {"quote_id": quote["id"]}, user_id, "key")).json
+    assert (order["state"], order["total"]) == ("filled", quote["total"])
+    assert shop.ledger.counters("user", user_id, "USD", "available").balance == 20 * USD - line.total

@@ -2,52 +2,23 @@
 
 from fractions import Fraction
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tollway.kit.errors import Invalid
 from tollway.services.orders.model import (
     OPEN,
     STOPPABLE,
     HeldLot,
     State,
-    Terms,
     cost_bases,
-    make_terms,
     market_value,
 )
 
 GB = 1_000_000_000
 
 
-def terms(quantity: int, ask: int, fee_ppm: int = 0) -> Terms:
-    return make_terms("a", quantity, "USD", ask_per_lot=ask, lot_units=GB, validity_us=0, fee_ppm=fee_ppm)
-
-
 def lot(remaining: int, cost: int, currency: str = "USD") -> HeldLot:
     return HeldLot("lot_1", remaining, remaining, currency, cost, cost, 0, 0, "txn_1")
-
-
-@given(st.integers(1, 10**13), st.integers(1, 10**12), st.integers(0, 999_999))
-def test_price_and_fee_are_exact_and_rounded_up_by_less_than_a_unit(
-    quantity: int, ask: int, fee_ppm: int
-) -> None:
-    made = terms(quantity, ask, fee_ppm)
-    exact = Fraction(quantity * ask, GB)
-    assert exact <= made.price < exact + 1
-    fee = Fraction(made.price * fee_ppm, 1_000_000)
-    assert fee <= made.fee < fee + 1
-    assert made.total == made.price + made.fee
-
-
-def test_even_the_smallest_order_costs_something() -> None:
-    assert terms(1, 1).price == 1
-
-
-def test_what_does_not_fit_64_bits_is_refused() -> None:
-    with pytest.raises(Invalid):
-        terms(10**13, 2**60)
 
 
 def test_only_the_states_before_the_pivot_can_be_stopped() -> None:

@@ -12,6 +12,7 @@ from typing import Protocol
 from tollway.edge import refusal
 from tollway.edge.flow import Flow
 from tollway.edge.gate import Gate
+from tollway.edge.policy import RequestContext
 from tollway.edge.protocols.http.response import Response
 from tollway.edge.protocols.http.upload import ChunkedUpload
 from tollway.edge.pump import Pump
@@ -64,8 +65,8 @@ class Exchange:
     """Carries requests to `host:port` over one connection, for the flow that was there when it was made."""
 
     __slots__ = (
-        "_addresses",
         "_closed",
+        "_standing",
         "_unsent",
         "_up",
         "_used",
@@ -98,16 +99,18 @@ class Exchange:
         self._up: Pump | ChunkedUpload | None = None
         self._used = used  # the connection has carried a request before
         self._closed = False
-        self._addresses: tuple[str, ...] = ()
+        self._standing: RequestContext | None = None
         self.gate.reactor.transfer_and_rearm(origin, self)
 
     @property
-    def addresses(self) -> tuple[str, ...]:
-        """The address at the other end."""
-        if not self._addresses:
+    def standing(self) -> RequestContext:
+        """What the rules must know of this connection."""
+        if self._standing is None:
+            addresses: tuple[str, ...] = ()
             with contextlib.suppress(OSError):  # closed by the origin, as the next request will find out
-                self._addresses = (str(self.origin.getpeername()[0]),)
-        return self._addresses
+                addresses = (str(self.origin.getpeername()[0]),)
+            self._standing = self.gate.standing(self.flow, self.host, self.port, addresses)
+        return self._standing
 
     # ── events ──────────────────────────────────────────────────────────────────────────────────────
 

@@ -196,7 +196,7 @@ class HttpProxy(Handshake):
         flow, exchange = self.flow, self.exchange
         assert flow is not None
         if exchange is not None and exchange.port == target.port and exchange.host == target.host:
-            if self._may_go_on(target, exchange.addresses):
+            if self._may_go_on(exchange):
                 flow.count_request(flow.target)
                 self._begin(exchange)
             return
@@ -209,14 +209,14 @@ class HttpProxy(Handshake):
             return
         exchange = Exchange(self, kept, target.host, target.port, used=True)
         self.exchange = exchange
-        if self._may_go_on(target, exchange.addresses):
+        if self._may_go_on(exchange):
             flow.count_request(f"{target.host}:{target.port}")
             self._begin(exchange)
 
-    def _may_go_on(self, target: Target, addresses: tuple[str, ...]) -> bool:
+    def _may_go_on(self, exchange: Exchange) -> bool:
         """Ask the rules about a request over a connection that stands; refuse when one objects."""
         assert self.flow is not None
-        why_not = self.gate.check(self.flow, target.host, target.port, addresses)
+        why_not = self.gate.check(self.flow, exchange.standing)
         if why_not is not None:
             self.refused(why_not)
         return why_not is None

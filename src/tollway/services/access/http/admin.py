@@ -58,7 +58,7 @@ class OwnedResourceView(ResourceView):
 def add_routes(api: APIRouter, service: Access) -> None:
     """Add the routes below /api/admin."""
 
-    @api.get("/api/admin/nodes", tags=["operators"], **route(permission="admin:read", owner="any"))
+    @api.get("/api/admin/nodes", tags=["operators"], **route(permission="nodes:read", owner="any"))
     async def nodes() -> NodeList:
         """List the edge nodes."""
         return NodeList(items=[_node(*one) for one in await service.usage.nodes()])
@@ -66,7 +66,7 @@ def add_routes(api: APIRouter, service: Access) -> None:
     @api.post(
         "/api/admin/resources/{resource_id}/stop",
         tags=["operators"],
-        **route(permission="admin:write", owner="any", audit="access:resource:stop"),
+        **route(permission="resources:manage", owner="any", audit="access:resource:stop"),
     )
     async def stop(resource_id: ResourceId, body: Reason | None = None) -> OwnedResourceView:
         """Suspend anybody's access: its open connections end within a second."""
@@ -76,7 +76,7 @@ def add_routes(api: APIRouter, service: Access) -> None:
     @api.post(
         "/api/admin/resources/{resource_id}/resume",
         tags=["operators"],
-        **route(permission="admin:write", owner="any", audit="access:resource:resume"),
+        **route(permission="resources:manage", owner="any", audit="access:resource:resume"),
     )
     async def resume(resource_id: ResourceId, body: Reason | None = None) -> OwnedResourceView:
         """Lift a suspension."""

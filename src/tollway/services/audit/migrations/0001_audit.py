@@ -20,6 +20,7 @@ def upgrade() -> None:
         sa.Column("source", sa.Text, nullable=False),
         sa.Column("subject", sa.Text, nullable=False),
         sa.Column("actor", sa.Text, nullable=False),
+        sa.Column("action", sa.Text, nullable=False),
         sa.Column("at_us", Int64, nullable=False),
         sa.Column("correlation_id", sa.Text, nullable=False),
         sa.Column("data", sa.Text, nullable=False),

@@ -36,7 +36,7 @@ class UserList(BaseModel):
 def add_routes(routes: APIRouter, service: Identity) -> None:
     """Add the operators' routes."""
 
-    @routes.get("/api/admin/users", tags=["operators"], **route(permission="admin:read", owner="any"))
+    @routes.get("/api/admin/users", tags=["operators"], **route(permission="users:read", owner="any"))
     async def users(
         limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
         cursor: Annotated[str, Query(max_length=200)] = "",
@@ -48,7 +48,7 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
         return UserList(items=[view_user(one) for one in page.items], next_cursor=page.next_cursor)
 
     @routes.get(
-        "/api/admin/users/{user_id}", tags=["operators"], **route(permission="admin:read", owner="any")
+        "/api/admin/users/{user_id}", tags=["operators"], **route(permission="users:read", owner="any")
     )
     async def user(user_id: str) -> UserView:
         """Show one account."""
@@ -57,7 +57,7 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
     @routes.post(
         "/api/admin/users/{user_id}/suspend",
         tags=["operators"],
-        **route(permission="admin:write", owner="any", audit="auth:user:suspend"),
+        **route(permission="users:manage", owner="any", audit="auth:user:suspend"),
     )
     async def suspend(user_id: str, body: Suspend, who: CurrentUser) -> UserView:
         """Suspend an account: its sessions and its access end at once."""
@@ -66,7 +66,7 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
     @routes.post(
         "/api/admin/users/{user_id}/restore",
         tags=["operators"],
-        **route(permission="admin:write", owner="any", audit="auth:user:restore"),
+        **route(permission="users:manage", owner="any", audit="auth:user:restore"),
     )
     async def restore(user_id: str, who: CurrentUser, body: Restore | None = None) -> UserView:
         """Let a suspended account be used again."""
@@ -76,7 +76,7 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
     @routes.put(
         "/api/admin/users/{user_id}/roles",
         tags=["operators"],
-        **route(permission="admin:write", owner="any", audit="auth:user:roles"),
+        **route(permission="users:manage", owner="any", audit="auth:user:roles"),
     )
     async def set_roles(user_id: str, body: SetRoles, who: CurrentUser) -> UserView:
         """Replace the roles of an account. It has to sign in again; you cannot change your own."""

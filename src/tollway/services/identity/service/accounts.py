@@ -73,7 +73,7 @@ class Accounts:
             raise Conflict("you cannot suspend your own account; ask another operator")
         async with self._db.transaction() as tx:
             if await store.set_state(tx, user.id, wanted):
-                tx.publish(UserStateChanged(user_id=user.id, state=wanted, reason=reason, actor=actor))
+                tx.publish(UserStateChanged(user_id=user.id, state=wanted, reason=reason))
                 if wanted == "suspended":
                     self._mail.enqueue_session_end(tx, "suspended", user_id=user.id)
         return await self.get(user_id)
@@ -96,7 +96,7 @@ class Accounts:
             if not await store.is_unchanged(tx, user):
                 raise Conflict("the account was changed at the same moment; try again")
             await store.set_roles(tx, user.id, wanted)
-            tx.publish(UserRolesChanged(user_id=user.id, roles=list(wanted), reason=reason, actor=actor))
+            tx.publish(UserRolesChanged(user_id=user.id, roles=list(wanted), reason=reason))
             self._mail.enqueue_session_end(tx, "roles_changed", user_id=user.id)
         return await self.get(user_id)
 
@@ -108,11 +108,7 @@ class Accounts:
             async with self._db.transaction() as tx:
                 gone = await store.take_unverified(tx, before_us, BATCH)
                 for user_id in gone:
-                    tx.publish(
-                        UserStateChanged(
-                            user_id=user_id, state="deleted", reason="never_confirmed", actor="identity"
-                        )
-                    )
+                    tx.publish(UserStateChanged(user_id=user_id, state="deleted", reason="never_confirmed"))
 
     async def ensure_operator(self, email: str, password: str) -> User:
         """Make sure that an address belongs to an operator, and return the account.

@@ -58,13 +58,12 @@ async def write(tx: Tx, plan: Plan) -> None:
         event = TransactionMade(
             transaction_id=made.txn_id,
             code=made.code,
-            actor=made.actor,
             owners=made.owners,
             amounts=made.amounts,
         )
         # The batch serves many callers; each event carries the correlation id of its own.
         token = correlation_id.set(correlation)
-        tx.publish(event)
+        tx.publish(event, actor=made.actor)
         correlation_id.reset(token)
 
 

@@ -8,7 +8,7 @@ from tollway.contracts.errors import IdempotencyKeyReused, PriceExceeded, QuoteS
 from tollway.contracts.events import OrderPlaced
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database, Tx
-from tollway.kit.errors import Conflict, Invalid, NotFound
+from tollway.kit.errors import Conflict, NotFound
 from tollway.kit.ids import is_id, new_id
 from tollway.kit.money import money_text
 from tollway.kit.paging import Page, decode_cursor, invalid_cursor, make_page
@@ -24,7 +24,6 @@ from tollway.services.orders.model import (
     State,
     Step,
     Terms,
-    make_terms,
 )
 from tollway.services.orders.service.portfolio import PortfolioView
 from tollway.services.orders.service.saga import Saga
@@ -62,7 +61,7 @@ class Orders:
 
     async def quote(self, user_id: str, asset: str, quantity: int, currency: str) -> Quote:
         """Offer a price and keep it for a while. Raises UnknownAsset, Invalid, Unavailable."""
-        terms = await self._terms(asset, quantity, currency)
+        terms = await self._terms(user_id, asset, quantity, currency)
         now_us = self._clock.now_us()
         expires_us = now_us + int(self._settings.quote_ttl_s * SECOND_US)
         quote = Quote(new_id("quo"), user_id, terms, now_us, expires_us)
@@ -102,7 +101,7 @@ class Orders:
         async with self.db.snapshot() as tx:
             order = await store.find_by_request(tx, user_id, request_key)
         if order is None:
-            terms = await self._terms(asset, quantity, currency)
+            terms = await self._terms(user_id, asset, quantity, currency)
             if max_price is not None and terms.total > max_price:
                 raise PriceExceeded(f"it costs {money_text(terms.total)} {currency} now")
             async with self.db.transaction() as tx:
@@ -175,22 +174,21 @@ class Orders:
 
     # ── inside ──────────────────────────────────────────────────────────────────────────────────────
 
-    async def _terms(self, asset: str, quantity: int, currency: str) -> Terms:
-        product = await self._catalog.GetProduct(catalog_pb2.GetProductRequest(asset=asset))
-        if not product.active:
-            raise Invalid.of("asset", f"{asset} is not for sale now")
-        if not product.min_units <= quantity <= product.max_units:
-            reason = f"must be from {product.min_units} to {product.max_units} {product.unit}s"
-            raise Invalid.of("quantity", reason, min=str(product.min_units), max=str(product.max_units))
-        price = await self._catalog.GetPrice(catalog_pb2.GetPriceRequest(asset=asset, currency=currency))
-        return make_terms(
+    async def _terms(self, user_id: str, asset: str, quantity: int, currency: str) -> Terms:
+        line = await self._catalog.Price(
+            catalog_pb2.PriceRequest(
+                asset=asset, quantity=quantity, currency=currency, buyer=user_id, side=catalog_pb2.SIDE_BUY
+            )
+        )
+        return Terms(
             asset,
             quantity,
             currency,
-            ask_per_lot=price.ask_per_lot,
-            lot_units=price.lot_units,
-            validity_us=product.validity_us,
-            fee_ppm=self._settings.fee_ppm,
+            price=line.net + line.tax,
+            fee=line.fee,
+            ask_per_lot=line.ask_per_lot,
+            lot_units=line.lot_units,
+            validity_us=line.validity_us,
         )
 
     def _new_order(self, user_id: str, terms: Terms, quote_id: str, now_us: int) -> Order:

@@ -33,9 +33,7 @@ class Reviews:
             rows = await store.deposits_in(tx, state, before_id, limit + 1)
         return make_page(rows, limit, lambda deposit: [deposit.id])
 
-    async def resolve(
-        self, deposit_id: str, outcome: Outcome, reason: str, actor: str, payment_ref: str = ""
-    ) -> Deposit:
+    async def resolve(self, deposit_id: str, outcome: Outcome, reason: str, payment_ref: str = "") -> Deposit:
         """End a review. `payment_ref` names the provider's payment where the deposit does not know it.
 
         Raises NotFound, Conflict when there is nothing to review or the provider's word speaks against it, Invalid for
@@ -46,8 +44,8 @@ class Reviews:
             raise Conflict(f"this deposit is {deposit.state} and needs no review")
         payment = await self._payment(deposit, payment_ref)
         if outcome == "credit":
-            return await self._credit(deposit, payment, reason, actor)
-        return await self._dismiss(deposit, payment, reason, actor)
+            return await self._credit(deposit, payment, reason)
+        return await self._dismiss(deposit, payment, reason)
 
     async def _payment(self, deposit: Deposit, given: str) -> Payment | None:
         if deposit.payment_ref and given not in ("", deposit.payment_ref):
@@ -58,7 +56,7 @@ class Reviews:
             raise Invalid.of("payment", "the provider knows no such payment of this deposit")
         return payment
 
-    async def _credit(self, deposit: Deposit, payment: Payment | None, reason: str, actor: str) -> Deposit:
+    async def _credit(self, deposit: Deposit, payment: Payment | None, reason: str) -> Deposit:
         if payment is None or payment.status != "succeeded" or payment.cents <= 0:
             raise Conflict(
                 "the provider has taken no money for this deposit; name its payment, or dismiss it"
@@ -71,10 +69,10 @@ class Reviews:
         async with self._db.transaction() as tx:
             moved = await store.move(tx, deposit.id, State.SUCCEEDED, **taken, check_at_us=tx.now_us)
             if moved:
-                tx.publish(_told(deposit, "credit", reason, actor))
+                tx.publish(_told(deposit, "credit", reason))
         return await self._deposits.credit(deposit.id)
 
-    async def _dismiss(self, deposit: Deposit, payment: Payment | None, reason: str, actor: str) -> Deposit:
+    async def _dismiss(self, deposit: Deposit, payment: Payment | None, reason: str) -> Deposit:
         if payment is not None and payment.status == "succeeded":
             back = await self._provider.taken_back(payment.ref)
             if sum(one.cents for one in back if one.status != "undone") < payment.cents:
@@ -83,12 +81,10 @@ class Reviews:
                 )
         async with self._db.transaction() as tx:
             if await store.move(tx, deposit.id, State.FAILED, reason="dismissed"):
-                tx.publish(_told(deposit, "dismiss", reason, actor))
+                tx.publish(_told(deposit, "dismiss", reason))
                 tx.publish(DepositFailed(deposit_id=deposit.id, user_id=deposit.user_id, reason="dismissed"))
         return await self._deposits.any_deposit(deposit.id)
 
 
-def _told(deposit: Deposit, outcome: Outcome, reason: str, actor: str) -> DepositReviewed:
-    return DepositReviewed(
-        deposit_id=deposit.id, user_id=deposit.user_id, outcome=outcome, reason=reason, actor=actor
-    )
+def _told(deposit: Deposit, outcome: Outcome, reason: str) -> DepositReviewed:
+    return DepositReviewed(deposit_id=deposit.id, user_id=deposit.user_id, outcome=outcome, reason=reason)

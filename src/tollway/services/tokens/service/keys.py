@@ -77,7 +77,7 @@ class KeyRing:
                 if row.state == "retired" and row.since_us + RETIRED_KEPT_US <= tx.now_us:
                     await store.delete_key(tx, row.kid)
             if self._is_time(keys, tx.now_us):
-                await self._rotate(tx, keys["active"], keys["next"], "tokens")
+                await self._rotate(tx, keys["active"], keys["next"])
         self._signer = None
 
     async def list(self) -> Sequence[SigningKey]:
@@ -86,17 +86,17 @@ class KeyRing:
         async with self._db.snapshot() as tx:
             return await store.keys(tx)
 
-    async def rotate(self, actor: str) -> None:
+    async def rotate(self) -> None:
         """Make the next key the active one now. Raises Conflict while verifiers may not know it yet."""
         async with self._db.transaction() as tx:
             await store.lock_keys(tx)
             keys = await self._complete(tx)
             if keys["next"].created_at_us + PUBLISHED_AHEAD_US > tx.now_us:
                 raise Conflict("the next key was published less than 15 minutes ago; try again later")
-            await self._rotate(tx, keys["active"], keys["next"], actor)
+            await self._rotate(tx, keys["active"], keys["next"])
         self._signer = None
 
-    async def revoke(self, kid: str, actor: str) -> None:
+    async def revoke(self, kid: str) -> None:
         """Stop publishing a key at once: it was stolen. Raises NotFound.
 
         Tokens signed with it fail as soon as verifiers fetch the key set anew, five minutes at most.
@@ -105,7 +105,7 @@ class KeyRing:
             await store.lock_keys(tx)
             if not await store.delete_key(tx, kid):
                 raise NotFound("there is no such signing key")
-            tx.publish(SigningKeyRevoked(kid=kid, actor=actor))
+            tx.publish(SigningKeyRevoked(kid=kid))
             keys = await _by_state(tx)
             if "active" not in keys and "next" in keys:
                 await store.set_key_state(tx, keys["next"].kid, "active")
@@ -141,11 +141,11 @@ class KeyRing:
                 keys[state] = await self._add(tx, state)
         return keys
 
-    async def _rotate(self, tx: Tx, active: SigningKey, waiting: SigningKey, actor: str) -> None:
+    async def _rotate(self, tx: Tx, active: SigningKey, waiting: SigningKey) -> None:
         await store.set_key_state(tx, active.kid, "retired")
         await store.set_key_state(tx, waiting.kid, "active")
         await self._add(tx, "next")
-        tx.publish(SigningKeyRotated(kid=waiting.kid, actor=actor))
+        tx.publish(SigningKeyRotated(kid=waiting.kid))
 
     async def _add(self, tx: Tx, state: KeyState) -> SigningKey:
         key = ECKey.generate_key("P-256", {"use": "sig", "alg": ALGORITHM}, auto_kid=True)

@@ -20,7 +20,6 @@ from tollway.contracts.errors import (
 )
 from tollway.kit.errors import Conflict, Invalid, NotFound, Problem, Unavailable
 from tollway.services.orders.model import State
-from tollway.services.orders.settings import OrdersSettings
 
 ANN, BEN = "usr_ann", "usr_ben"
 
@@ -162,8 +161,8 @@ async def test_the_last_bytes_are_sold_to_one_of_two(shop: Market) -> None:
 
 
 async def test_a_fee_is_charged_on_top_and_booked_apart(shop: Market) -> None:
-    orders = shop.another_orders(settings=OrdersSettings(fee_ppm=25_000))
-    order = await orders.place_market(ANN, STANDARD, GB, "USD", None, "key")
+    shop.set_fee(25_000)
+    order = await shop.orders.place_market(ANN, STANDARD, GB, "USD", None, "key")
     assert (order.terms.price, order.terms.fee) == (3 * USD, 75_000)
     assert wallet(shop).balance == 20 * USD - 3_075_000
     assert shop.ledger.counters("platform", "orders", "USD", "deferred").balance == 3 * USD
@@ -173,9 +172,9 @@ async def test_a_fee_is_charged_on_top_and_booked_apart(shop: Market) -> None:
 
 
 async def test_a_price_that_fits_without_the_fee_only_is_not_covered(shop: Market) -> None:
-    orders = shop.another_orders(settings=OrdersSettings(fee_ppm=25_000))
+    shop.set_fee(25_000)
     shop.ledger.give(BEN, "USD", 3 * USD)
-    order = await orders.place_market(BEN, STANDARD, GB, "USD", None, "key")
+    order = await shop.orders.place_market(BEN, STANDARD, GB, "USD", None, "key")
     assert (order.state, order.reason) == (State.FAILED, "insufficient_funds")
     assert (wallet(shop, BEN).available, wallet(shop, BEN).debits_pending) == (3 * USD, 0)
 

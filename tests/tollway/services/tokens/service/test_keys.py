@@ -98,7 +98,7 @@ async def test_a_retired_key_goes_when_no_token_of_it_can_run(
 ) -> None:
     await service.start()
     clock.advance(15 * 60)
-    await service.keys.rotate("usr_boss")
+    await service.keys.rotate()
     old = kid(await states(db), "retired")
     clock.advance(300 + 30 + KEYS_MAX_AGE_S)
     await service.maintain()
@@ -111,11 +111,11 @@ async def test_a_retired_key_goes_when_no_token_of_it_can_run(
 async def test_a_key_is_not_used_before_verifiers_can_know_it(service: Tokens, clock: FakeClock) -> None:
     await service.start()
     with pytest.raises(Conflict, match="15 minutes"):
-        await service.keys.rotate("usr_boss")
+        await service.keys.rotate()
     clock.advance(15 * 60)
-    await service.keys.rotate("usr_boss")
+    await service.keys.rotate()
     with pytest.raises(Conflict):
-        await service.keys.rotate("usr_boss")
+        await service.keys.rotate()
 
 
 async def test_a_replica_signs_with_the_new_key_soon_after_another_rotated(
@@ -125,11 +125,11 @@ async def test_a_replica_signs_with_the_new_key_soon_after_another_rotated(
     await access_token(other)
     clock.advance(15 * 60)
     await access_token(other)
-    await service.keys.rotate("usr_boss")
+    await service.keys.rotate()
     clock.advance(6)
     checks = verifier_of(service, clock)
     await checks.verify(await access_token(other))
-    await service.keys.revoke(kid(await states(db), "retired"), "usr_boss")
+    await service.keys.revoke(kid(await states(db), "retired"))
     clock.advance(UNKNOWN_KID_PAUSE_S)
     assert await verifier_of(service, clock).verify(await access_token(other))
 
@@ -138,7 +138,7 @@ async def test_a_stolen_key_is_dropped_at_once(service: Tokens, db: Database, cl
     stolen_token = await access_token(service)
     before = await states(db)
     stolen = kid(before, "active")
-    await service.keys.revoke(stolen, "usr_boss")
+    await service.keys.revoke(stolen)
     after = await states(db)
     assert stolen not in after
     assert kid(after, "active") == kid(before, "next")
@@ -148,7 +148,7 @@ async def test_a_stolen_key_is_dropped_at_once(service: Tokens, db: Database, cl
     with pytest.raises(Unauthenticated):
         await checks.verify(stolen_token)
     with pytest.raises(NotFound):
-        await service.keys.revoke(stolen, "usr_boss")
+        await service.keys.revoke(stolen)
 
 
 def test_a_short_secret_is_refused(db: Database, clock: FakeClock) -> None:
