@@ -103,7 +103,7 @@ async def test_use_earns_what_it_had_cost(house: House) -> None:
 # ── what may go wrong ───────────────────────────────────────────────────────────────────────────────
 
 
-@pytest.mark.parametrize("harm", ["killed", "pending"])
+@pytest.mark.parametrize("harm", ["killed", "unheard"])
 async def test_access_may_die_or_not_be_heard_at_any_point(
     kind: Kind, tmp_path: Path, clock: FakeClock, harm: str
 ) -> None:
@@ -115,7 +115,7 @@ async def test_access_may_die_or_not_be_heard_at_any_point(
         for point in range(len(points.passed)):
             user_id = f"usr_{point + 1}"
             issued = await house.customer(8 * MB, user_id)
-            fate = Fate(survives=point) if harm == "killed" else Fate(mark_pending=point)
+            fate = Fate(survives=point) if harm == "killed" else Fate(unheard=point)
             names = (f"flw_{point}_1", f"flw_{point}_2")
             await persist(house, house.life(fate), issued, names)
             assert await house.holding(user_id) == (8 * MB - 3050, 0), points.passed[point]
