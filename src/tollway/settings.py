@@ -238,10 +238,6 @@ def warnings(settings: Settings, *, split: bool) -> list[str]:
         )
     if production and settings.mail.backend == "inbox":
         found.append("mail.backend is the development inbox: customers get no mail; set it to smtp")
-    if production and settings.section("payments").stripe_url:
-        found.append(
-            "payments.stripe_url points at a mock: no real money arrives; empty it and set stripe_api_key"
-        )
     if production and settings.network.public_url.startswith("http://"):
         found.append("network.public_url is plain http: passwords and tokens travel in the clear; use https")
     return found
