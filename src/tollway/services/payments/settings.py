@@ -1,19 +1,21 @@
 """What an operator may change about payments."""
 
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
 
 from tollway.kit.currencies import minor_decimals
 from tollway.services.payments.providers import PROVIDERS
 
-# A section for each provider that there is, with the settings that its spec names.
-_sections: dict[str, Any] = {
-    spec.name: (spec.settings, Field(default_factory=spec.settings)) for spec in PROVIDERS
-}
-ProviderSections = create_model(
-    "ProviderSections", __config__=ConfigDict(frozen=True, extra="forbid"), **_sections
-)
+if TYPE_CHECKING:
+    ProviderSections = BaseModel
+else:
+    # A section for each provider that there is, with the settings that its spec names.
+    ProviderSections = create_model(
+        "ProviderSections",
+        __config__=ConfigDict(frozen=True, extra="forbid"),
+        **{spec.name: (spec.settings, Field(default_factory=spec.settings)) for spec in PROVIDERS},
+    )
 
 
 class PaymentsSettings(BaseModel):
@@ -24,7 +26,7 @@ class PaymentsSettings(BaseModel):
     enabled: tuple[str, ...] = Field(
         ("mock",), min_length=1, description="Payment providers in use, by name; the first is the default"
     )
-    providers: BaseModel = Field(default_factory=ProviderSections)
+    providers: ProviderSections = Field(default_factory=ProviderSections)
     currencies: tuple[str, ...] = Field(("USD", "EUR"), description="What can be deposited (ISO 4217)")
     deposit_min: str = Field("1.00", description="The least that can be deposited, in whole units")
     deposit_max: str = Field("10000.00", description="The most that can be deposited at once, in whole units")

@@ -226,7 +226,25 @@ async def test_who_spends_in_the_meantime_does_not_stop_it(payments: RunningPaym
     payments.ledger._account = spent_right_after  # pyright: ignore[reportAttributeAccessIssue]
     await payments.drain()
     assert moved(payments) == (0, 0, 0, 20)
-    assert payments.ledger.posts[-1].endswith(":4"), "three attempts came too late"
+    assert payments.ledger.posts[-1].endswith(":3"), "two attempts came too late"
+
+
+async def test_who_moves_tiny_amounts_in_the_meantime_keeps_nothing_else(payments: RunningPayments) -> None:
+    deposit = await paid(payments)
+    await refund(payments, deposit)
+    look = payments.ledger._account
+    moves = iter(range(5))
+
+    def moved_right_after(ref: Any) -> pb.Account:
+        seen = look(ref)
+        if next(moves, None) is not None:
+            spend(payments, "usr_ann", 1)
+        return seen
+
+    payments.ledger._account = moved_right_after  # pyright: ignore[reportAttributeAccessIssue]
+    await payments.drain()
+    assert payments.balance("usr_ann") == 0
+    assert -platform(payments, "shortfall") == 5
 
 
 async def test_a_ledger_that_is_away_is_asked_again(payments: RunningPayments) -> None:
