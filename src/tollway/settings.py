@@ -204,7 +204,7 @@ def load(
             origins[name] = origin
     values["data"] = data.resolve()
     try:
-        return Loaded(TREE.model_validate(values), origins)
+        settings = TREE.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
@@ -212,6 +212,17 @@ def load(
         raise InvalidSettings(
             f"{name} (from {origin}): {first['msg']}; `tollway config` lists every setting"
         ) from error
+    _refuse_in_production(settings)
+    return Loaded(settings, origins)
+
+
+def _refuse_in_production(settings: Settings) -> None:
+    """Raise InvalidSettings for what is for development only; a section says so in `development_only`."""
+    if settings.environment != "production":
+        return
+    for service in find_manifests():
+        if reason := getattr(settings.section(service), "development_only", ""):
+            raise InvalidSettings(f"{service}.{reason}")
 
 
 def effective(loaded: Loaded) -> list[tuple[str, str, str]]:

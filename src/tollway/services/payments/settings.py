@@ -74,3 +74,14 @@ class PaymentsSettings(BaseModel):
                 if not getattr(section, setting):
                     raise ValueError(f"providers.{name}.{setting} is empty, and {name} is enabled; set it")
         return self
+
+    @property
+    def development_only(self) -> str:
+        """Why these settings are refused in production; empty when they are not."""
+        for spec in PROVIDERS:
+            if spec.name in self.enabled and spec.development_only:
+                return (
+                    f"enabled names {spec.name}, which is for development and takes no real money; "
+                    'enable another provider, such as payments.enabled = ["stripe"]'
+                )
+        return ""
