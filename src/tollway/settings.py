@@ -204,7 +204,7 @@ def load(
             origins[name] = origin
     values["data"] = data.resolve()
     try:
-        return Loaded(TREE.model_validate(values), origins)
+        settings = TREE.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(str(part) for part in first["loc"])
@@ -212,6 +212,17 @@ def load(
         raise InvalidSettings(
             f"{name} (from {origin}): {first['msg']}; `tollway config` lists every setting"
         ) from error
+    _refuse_in_production(settings)
+    return Loaded(settings, origins)
+
+
+def _refuse_in_production(settings: Settings) -> None:
+    """Raise InvalidSettings for what is for development only; a section says so in `development_only`."""
+    if settings.environment != "production":
+        return
+    for service in find_manifests():
+        if reason := getattr(settings.section(service), "development_only", ""):
+            raise InvalidSettings(f"{service}.{reason}")
 
 
 def effective(loaded: Loaded) -> list[tuple[str, str, str]]:
@@ -238,10 +249,6 @@ def warnings(settings: Settings, *, split: bool) -> list[str]:
         )
     if production and settings.mail.backend == "inbox":
         found.append("mail.backend is the development inbox: customers get no mail; set it to smtp")
-    if production and settings.section("payments").stripe_url:
-        found.append(
-            "payments.stripe_url points at a mock: no real money arrives; empty it and set stripe_api_key"
-        )
     if production and settings.network.public_url.startswith("http://"):
         found.append("network.public_url is plain http: passwords and tokens travel in the clear; use https")
     return found

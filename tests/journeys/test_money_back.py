@@ -1,4 +1,4 @@
-"""Money that goes back at the provider, through the whole house: the webhook, the books, the customer's mail."""
+"""Money that goes back at the provider, through the whole platform: the webhook, the books, the customer's mail."""
 
 import json
 import urllib.request
@@ -9,8 +9,8 @@ from tests.kit.business import Business, Caller, Customer, fresh_key, until
 from tests.kit.platform import command
 
 
-def control(house: Business, path: str, **body: Any) -> Any:
-    """Have the payment mock do something, as the bank would."""
+def at_bank(house: Business, path: str, **body: Any) -> Any:
+    """Have the payment mock do what the bank would."""
     request = urllib.request.Request(
         house.addresses["payments_mock"] + path,
         json.dumps(body).encode(),
@@ -54,10 +54,10 @@ def test_refunds_and_disputes_reach_the_wallet_the_mail_and_the_books(
     assert eve.balance() == "15.00"
     eve.buy()
     left = eve.balance()
-    dispute = control(house, "/mock/disputes", payment_intent=made["payment"], amount=1500)
+    dispute = at_bank(house, "/mock/disputes", payment_intent=made["payment"], amount=1500)
     until(lambda: look("disputed") == "15.00")
     assert eve.balance() == "0.00"
-    control(house, f"/mock/refunds/{refund['id']}/fail")
+    at_bank(house, f"/mock/refunds/{refund['id']}/fail")
     until(lambda: look("refunded") == "0.00")
     assert eve.balance() == "5.00"
     stripe(house, f"/v1/disputes/{dispute['id']}", "evidence[uncategorized_text]=winning_evidence")
@@ -71,12 +71,12 @@ def test_refunds_and_disputes_reach_the_wallet_the_mail_and_the_books(
     }
     until(lambda: wanted <= subjects(house, eve))
     topics = {one["topic"] for one in operator.get(f"/api/admin/audit?subject={made['id']}").json["items"]}
-    assert {"DEPOSIT_TAKEN_BACK", "DEPOSIT_GIVEN_BACK"} <= topics
+    assert {"DEPOSIT_REVERSED", "DEPOSIT_REINSTATED"} <= topics
     checked = command("verify", "--data", str(house.data))
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-def test_an_operator_looks_after_what_waits(house: Business, operator: Caller) -> None:
+def test_an_operator_lists_and_resolves_reviews(house: Business, operator: Caller) -> None:
     assert operator.get("/api/admin/deposits?state=needs_review").json["items"] == []
     assert operator.get("/api/admin/deposits?state=mislaid").status == 422
     fay = house.customer()

@@ -248,7 +248,7 @@ def test_a_forged_webhook_credits_nobody(bob: Customer, nobody: Caller) -> None:
         "x" * 2_000,
         "t=1,t=2,v1=,v1=",
     ):
-        reply = nobody.post("/api/billing/webhooks/stripe", event, stripe_signature=signature)
+        reply = nobody.post("/api/billing/webhooks/mock", event, stripe_signature=signature)
         assert (reply.status, reply.code) == (400, "bad_signature")
     assert nobody.post("/api/billing/webhooks/nobody", event).status == 404
     assert everything(bob) == before

@@ -1,14 +1,14 @@
 """The payment mock as tests run it: served on loopback, with its jobs done when a test says so.
 
 `running_mock` serves it in the test's own event loop; `MockInThread` in a thread of its own, so that tests of the
-official SDK can be plain and synchronous. `Receiver` takes webhooks and answers them as it was told. `till` is the
-payments service with all of this around it.
+official SDK can be plain and synchronous. `Receiver` receives webhooks and gives the answers that it was given.
+`running_payments` is the payments service with all of this around it.
 """
 
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -30,6 +30,8 @@ from tollway.fabric.rest import RestServer
 from tollway.fabric.rpc import LocalChannel, LocalServer
 from tollway.services.payments.http import router
 from tollway.services.payments.jobs import JOBS as SERVICE_JOBS
+from tollway.services.payments.model import Deposit
+from tollway.services.payments.providers import PaymentProvider
 from tollway.services.payments.providers.stripe import StripeProvider
 from tollway.services.payments.service import Payments
 from tollway.services.payments.settings import PaymentsSettings
@@ -138,7 +140,7 @@ class Received:
 
 @dataclass
 class Receiver:
-    """Takes webhooks. `statuses` are the answers to give, in order; 200 when they have run out."""
+    """Receives webhooks. `statuses` are the answers to give, in order; 200 when they have run out."""
 
     statuses: list[int] = field(default_factory=list)
     received: list[Received] = field(default_factory=list)
@@ -180,8 +182,8 @@ class FakeIdentity(identity_pb2_grpc.IdentityServicer):
         return identity_pb2.User(id=request.user_id, email=f"{request.user_id}@example.com", state="active")
 
 
-class Late:
-    """An application that is told later what it is, so that its address is known before."""
+class LateApp:
+    """An application that is set later, so that its address is known before."""
 
     app: Any = None
 
@@ -190,8 +192,8 @@ class Late:
 
 
 @dataclass
-class Till:
-    """The payments service with the mock for a provider, a ledger in memory, and its REST side served."""
+class RunningPayments:
+    """The payments service with the mock as its provider, a ledger in memory, and its REST API served."""
 
     db: Database
     clock: FakeClock
@@ -200,31 +202,38 @@ class Till:
     apis: LocalServer
     channel: LocalChannel
     provider: StripeProvider
+    providers: Mapping[str, PaymentProvider]
     service: Payments
     rest: RestClient
     worker: Worker
     public_url: str
     settings: PaymentsSettings
-    late: Late
+    app: LateApp
 
     def sdk(self) -> stripe.StripeClient:
         """Give a client of the provider, to look from the other side. Blocking: use it in a thread."""
         return stripe.StripeClient(
-            "sk_test_till", base_addresses={"api": self.mock.url}, http_client=stripe.RequestsClient()
+            "sk_test_payments", base_addresses={"api": self.mock.url}, http_client=stripe.RequestsClient()
         )
 
-    async def look(self, ask: Callable[[stripe.StripeClient], Any]) -> Any:
-        """Look at the provider's side."""
+    async def at_provider(self, ask: Callable[[stripe.StripeClient], Any]) -> Any:
+        """Ask the provider itself."""
         return await asyncio.to_thread(ask, self.sdk())
 
-    async def plan(self, fault: str, match: str = "", delay_s: float | None = None, times: int = 1) -> None:
+    async def plan_fault(
+        self, fault: str, match: str = "", delay_s: float | None = None, times: int = 1
+    ) -> None:
         """Plan a failure at the provider."""
         await self.mock.service.plan_fault(fault, match=match, delay_s=delay_s, times=times)
 
-    async def settle(self) -> None:
-        """Deliver webhooks and do jobs until nothing is due."""
+    async def drain(self) -> None:
+        """Deliver webhooks and run jobs until nothing is due."""
         while await self.mock.deliver() + await self.worker.run_due():
             pass
+
+    async def load(self, deposit_id: str) -> Deposit:
+        """Return a deposit as it is now."""
+        return await self.service.settlement.load(deposit_id)
 
     async def published(self) -> list[tuple[str, dict[str, Any]]]:
         """Return the events that were published."""
@@ -236,20 +245,19 @@ class Till:
         """Return what is in a wallet."""
         return self.ledger.counters("user", user_id, currency, "available").balance
 
-    def life(self, db: Any = None, channel: Any = None, provider: Any = None) -> Payments:
+    def restarted(self, db: Any = None, channel: Any = None, provider: Any = None) -> Payments:
         """Give the service as another process would have it, on the same data."""
-        return open_service(
-            db or self.db, self.settings, provider or self.provider, channel or self.channel, self.public_url
-        )
+        providers = {**self.providers, self.provider.name: provider or self.provider}
+        return open_service(db or self.db, self.settings, providers, channel or self.channel, self.public_url)
 
 
 def open_service(
-    db: Any, settings: PaymentsSettings, provider: Any, channel: Any, public_url: str
+    db: Any, settings: PaymentsSettings, providers: Mapping[str, Any], channel: Any, public_url: str
 ) -> Payments:
     return Payments(
         db,
         settings,
-        provider,
+        providers,
         ledger_pb2_grpc.LedgerStub(channel),  # pyright: ignore[reportArgumentType]
         identity_pb2_grpc.IdentityStub(channel),  # pyright: ignore[reportArgumentType]
         public_url=public_url,
@@ -258,38 +266,50 @@ def open_service(
 
 
 @asynccontextmanager
-async def till(
+async def running_payments(
     kind: Kind,
     folder: Path,
     clock: FakeClock,
     *,
     timeout_s: float = 5,
-    register: bool = True,
+    registers: bool = True,
+    webhook_secret: str = "",
+    others: Mapping[str, PaymentProvider] | None = None,
     **settings: Any,
-) -> AsyncIterator[Till]:
-    """Open a till: everything of the payments service, with real HTTP between it and its provider."""
-    late, apis, ledger = Late(), LocalServer(), FakeLedger(clock)
-    for currency in ("USD", "EUR"):
+) -> AsyncIterator[RunningPayments]:
+    """Run everything of the payments service, with real HTTP between it and its provider.
+
+    `others` are providers beside the first one, which is called stripe and talks to the mock.
+    """
+    app_of_service, apis, ledger = LateApp(), LocalServer(), FakeLedger(clock)
+    wanted = PaymentsSettings(**settings)
+    for currency in wanted.currencies:
         ledger.assets[currency] = ledger_pb2.Asset(code=currency, scale=6)
     ledger_pb2_grpc.add_LedgerServicer_to_server(ledger, apis)
     identity_pb2_grpc.add_IdentityServicer_to_server(FakeIdentity(), apis)
     channel = LocalChannel(apis, "payments")
-    server = RestServer(late, "127.0.0.1:0", drain_s=0)
+    server = RestServer(app_of_service, "127.0.0.1:0", drain_s=0)
     await server.start()
     async with (
         database(kind, folder, clock, service_migrations("payments"), "payments") as db,
         running_mock("sqlite", folder, clock) as mock,
     ):
-        provider = StripeProvider("sk_test_till", mock.url, timeout_s=timeout_s, retries=0)
-        wanted, public_url = PaymentsSettings(**settings), f"http://127.0.0.1:{server.port}"
-        service = open_service(db, wanted, provider, channel, public_url)
+        provider = StripeProvider(
+            "sk_test_payments",
+            mock.url,
+            timeout_s=timeout_s,
+            retries=0,
+            registers=registers and not webhook_secret,
+            webhook_secret=webhook_secret,
+        )
+        providers: dict[str, PaymentProvider] = {"stripe": provider, **(others or {})}
+        public_url = f"http://127.0.0.1:{server.port}"
+        service = open_service(db, wanted, providers, channel, public_url)
         client = rest(router(service))
-        late.app = client.app
-        worker = Worker(service, SqlJobQueue(db), SERVICE_JOBS)
-        if register:
-            await service.webhooks.register()
+        app_of_service.app = client.app
+        await service.webhooks.register()
         try:
-            yield Till(
+            yield RunningPayments(
                 db,
                 clock,
                 mock,
@@ -297,13 +317,14 @@ async def till(
                 apis,
                 channel,
                 provider,
+                providers,
                 service,
                 client,
-                worker,
+                Worker(service, SqlJobQueue(db), SERVICE_JOBS),
                 public_url,
                 wanted,
-                late,
+                app_of_service,
             )
         finally:
             await server.stop()
-            await provider.close()
+            await service.stop()

@@ -77,7 +77,19 @@ def test_a_password_inside_an_address_is_masked_too() -> None:
 
 def test_what_is_unwise_is_said_with_the_reason() -> None:
     assert warnings(load().settings, split=False) == []
-    production = load({}, {"TOLLWAY_ENVIRONMENT": "production"}).settings
+    real = {"TOLLWAY_PAYMENTS__ENABLED": '["stripe"]', "TOLLWAY_PAYMENTS__PROVIDERS__STRIPE__API_KEY": "sk_x"}
+    production = load({}, {"TOLLWAY_ENVIRONMENT": "production", **real}).settings
     said = " ".join(warnings(production, split=True))
     for word in ("SQLite", "development inbox", "https"):
         assert word in said
+
+
+@pytest.mark.parametrize("enabled", [None, '["mock"]', '["stripe", "mock"]'])
+def test_production_is_refused_with_the_payment_mock(enabled: str | None) -> None:
+    given = {"TOLLWAY_ENVIRONMENT": "production", "TOLLWAY_PAYMENTS__PROVIDERS__STRIPE__API_KEY": "sk_x"}
+    if enabled:
+        given["TOLLWAY_PAYMENTS__ENABLED"] = enabled
+    with pytest.raises(InvalidSettings, match=r"payments\.enabled names mock, .* takes no real money"):
+        load({}, given)
+    given["TOLLWAY_PAYMENTS__ENABLED"] = '["stripe"]'
+    assert load({}, given).settings.section("payments").enabled == ("stripe",)

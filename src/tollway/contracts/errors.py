@@ -167,7 +167,12 @@ class PriceExceeded(Conflict):
 # ── payments ────────────────────────────────────────────────────────────────────────────────────────
 
 
-class CardDeclined(Problem):
+class PaymentFailed(Problem):
+    code, status, title = "payment_failed", 402, "Payment failed"
+    hint = "the payment failed; try again with a new Idempotency-Key"
+
+
+class CardDeclined(PaymentFailed):
     code, status, title = "card_declined", 402, "Card declined"
     hint = "the card was declined; try another one"
 

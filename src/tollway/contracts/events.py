@@ -206,30 +206,30 @@ class DepositReviewed(Event):
     reason: str
 
 
-class DepositTakenBack(Event):
-    """The provider took money of a deposit back; `kind` is refund or chargeback. The wallet gave `covered`."""
+class DepositReversed(Event):
+    """Money of a deposit went back to the payer; `kind` is refund or chargeback. The wallet gave `recovered`."""
 
-    topic, source = "DEPOSIT_TAKEN_BACK", "payments"
+    topic, source = "DEPOSIT_REVERSED", "payments"
     deposit_id: str
     user_id: str
     kind: str
     ref: str
     currency: str
     amount: int
-    covered: int
+    recovered: int
 
 
-class DepositGivenBack(Event):
-    """What was taken back came back: the refund failed, or the dispute was won."""
+class DepositReinstated(Event):
+    """What was reversed came back: the refund failed, or the dispute was won."""
 
-    topic, source = "DEPOSIT_GIVEN_BACK", "payments"
+    topic, source = "DEPOSIT_REINSTATED", "payments"
     deposit_id: str
     user_id: str
     kind: str
     ref: str
     currency: str
     amount: int
-    covered: int
+    recovered: int
 
 
 # ── access ──────────────────────────────────────────────────────────────────────────────────────────

@@ -2,27 +2,31 @@
 
 What a byte meets on its way, file by file:
 
-    listener     accepts a client and hands it to a protocol
-    protocols/   its handshake: who is it, where does it want to go (`http`, `socks5`)
-    session      the five verbs for protocols that are coroutines
-    gate         the only service API out: login, open, lookup, close; nothing else dials or resolves
-    policy/      small named rules in one ordered list
-    guard        which addresses may be dialled at all
-    upstreams/   how a target is reached (`direct`)
-    flow         the one noun that all protocols share: who, from, to, bytes, why it ended (`cause`)
-    lease        the customer's quota on this node: every byte is taken from it before it moves
-    meter        the meter file: a memory-mapped file of counters that survives `kill -9`
-    settle       carries the counters to the access service until they are acknowledged
-    unsettled    the file of usage that can never be acknowledged, for the operator
-    service API         asks the access service, and knows which of its refusals are final
-    relay        moves the bytes
-    unsent       what a client that vanished was never sent, and does not pay for
-    node         the component: starts all of it, follows changes, recovers the meter file
+    listener         accepts a client and hands it to a protocol
+    protocols/       PROTOCOLS: each talks to its clients: who is it, where does it want to go (`http`, `socks5`)
+    handshake        what protocols that work by callbacks share
+    session          the five verbs for protocols that are coroutines
+    gate             the only way out: login, open, check, close
+    policy/          small named rules in one ordered list, the operator's and the customer's own
+    guard            which addresses may be dialled at all
+    exits/           how a target is reached (`direct`), which exit serves a wish, connections that are kept
+    flow             the one noun that all protocols share: who, from, to, why it ended (`terminate_cause`)
+    spend            quota, throttle and meter of a flow: every byte is taken here before it moves, and counted after
+    quota            what this node may still use of the customer's holding, and the leases that it comes from
+    throttle         the rate of one resource
+    meter_file       a memory-mapped file of counters that survives `kill -9`
+    charging         the quotas of a node, and who reports on them
+    usage_reporter   carries the counters to the access service until they are acknowledged
+    quarantine       the file of usage that can never be acknowledged, for the operator
+    access_client    asks the access service, and knows which of its refusals are final
+    relay            moves the bytes
+    tcp_send_queue   what a client that vanished was never sent, and does not pay for
+    node             the component: starts all of it, follows changes, recovers the meter file
 
 Promises
 - A flow's bytes are those read from its client and those written to it, heads and replies included, equal to
   what a counting forwarder between client and edge sees. A client that vanishes does not pay for what the kernel
-  had not sent yet (`unsent`).
+  had not sent yet (`tcp_send_queue`).
 - No byte moves that no lease covers. When the quota is used up the flow ends at that byte.
 - Usage is reported until acknowledged, over restarts and however long the node was away. Nothing is charged
   twice. What the service can never accept is not repeated for ever: it is logged, counted

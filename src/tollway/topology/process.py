@@ -13,7 +13,7 @@ from tollway.fabric.rpc import LocalServer
 from tollway.fabric.secrets import load_or_make
 from tollway.kit.errors import Problem
 from tollway.kit.tasks import cancel, spawn
-from tollway.settings import Settings
+from tollway.settings import InvalidSettings, Settings
 from tollway.topology import (
     EDGE,
     GATEWAY,
@@ -35,6 +35,7 @@ class Process:
 
     def __init__(self, settings: Settings, targets: Sequence[str], worker: int = 0) -> None:
         self.members = members(list(targets))
+        _refuse_in_production(settings, self.members)
         self.life = Lifecycle()
         self._settings = settings
         self._clock: Clock = SystemClock()
@@ -120,6 +121,12 @@ def process_name(targets: Sequence[str], worker: int) -> str:
     named = [target for target in targets if target not in SERVICES or not SERVICES[target].development]
     name = "+".join(named or targets)
     return f"{name}-{worker}" if EDGE in targets else name
+
+
+def _refuse_in_production(settings: Settings, named: Sequence[str]) -> None:
+    for name in named:
+        if settings.environment == "production" and name in SERVICES and SERVICES[name].development:
+            raise InvalidSettings(f"target {name} is for development only; take it out in production")
 
 
 async def _until_done(name: str, work: Callable[[], Any]) -> None:

@@ -47,8 +47,13 @@ def test_port_base_zero_takes_free_ports_that_differ(tmp_path: Path) -> None:
 def test_only_a_development_platform_lets_the_demo_reach_loopback(
     tmp_path: Path, environment: str, open_to: list[str] | None
 ) -> None:
-    loaded = load({"data": str(tmp_path), "environment": environment})
+    stripe = {
+        "TOLLWAY_PAYMENTS__ENABLED": '["stripe"]',
+        "TOLLWAY_PAYMENTS__PROVIDERS__STRIPE__API_KEY": "sk_x",
+    }
+    loaded = load({"data": str(tmp_path), "environment": environment}, stripe)
     plan = make_plan(loaded.settings, loaded.origins, 9000, 1, split=False)
+    assert ("payments_mock" in plan.children[0].targets) == (environment == "development")
     told = plan.environment.get("TOLLWAY_EDGE__ALLOW_RANGES")
     assert (json.loads(told) if told else None) == open_to
 

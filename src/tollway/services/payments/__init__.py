@@ -1,25 +1,27 @@
-"""Payments: money from the outside, through a payment provider, into a customer's wallet.
+"""Payments: money from the outside, through payment providers, into a customer's wallet.
 
 Promises
-- A deposit is credited exactly once: by the provider's signed webhook, or, when that was lost, by the janitor who asks
-  the provider. Both post to the ledger under the same key, `deposit:{payment}`, so it does not matter how often
-  and in which order they arrive.
-- A declined card moves nothing and is said to be declined, with the bank's reason.
+- A deposit is credited exactly once: by the provider's signed webhook, or, when that was lost, by reconciliation, which
+  asks the provider. Both post to the ledger under the same key, `deposit:{provider}:{payment}`, so it does not matter
+  how often and in which order they arrive.
+- A declined card moves nothing, and the refusal carries the bank's reason.
 - An outcome that is not known (the provider did not answer) is a state of the deposit, not an error: it is found out
   by asking again under the same idempotency key, and never guessed.
-- What the provider takes back (a refund, a dispute), told by webhook or found by looking back, leaves the wallet once,
-  as far as there is something in it; what the customer had spent is booked as the house's loss. What comes back (a
-  dispute won) is given back once.
-- What nobody could decide waits as `needs_review` for an operator, who has the provider for a witness.
-- Card numbers never come here: cards are named by the provider's tokens.
+- A refund or a dispute at the provider, reported by webhook or found by reconciliation, leaves the wallet once, as far
+  as there is something in it; what the customer had spent is booked as the platform's loss. A refund that failed and a
+  dispute that was won are reinstated once.
+- What could not be decided waits as `needs_review` for an operator, who can credit only what the provider confirms.
+- Card numbers never come here: payment methods are named by the provider's tokens.
+- What a provider cannot do is refused before anything happens.
 
 Invariants
-- `created → processing → succeeded → credited`, or `failed`, or `needs_review` for a person. Only the provider's word
-  moves a deposit to `succeeded`, even one that had failed; nothing leaves `credited`.
-- A webhook is acted on only after its signature was checked and its event id was stored.
-- What is credited is what the provider took; if that is not what was asked for, a person looks at it.
+- `created → processing → succeeded → credited`, or `failed`, or `needs_review` for an operator. Only what the provider
+  says moves a deposit to `succeeded`, even one that had failed; nothing leaves `credited`.
+- A deposit is charged, asked about and reversed through the provider that it was begun with, and no other.
+- A webhook is acted on only after it was verified and its event id was stored.
+- What is credited is what the provider took; if that is not what was asked for, an operator reviews it.
 
-Neighbours: asks ledger (the posting) and identity (the e-mail address for receipts). Its provider is behind
-`providers.PaymentProvider`. Tells DEPOSIT_CREDITED, DEPOSIT_FAILED, DEPOSIT_REVIEWED, DEPOSIT_TAKEN_BACK and
-DEPOSIT_GIVEN_BACK.
+Neighbours: calls ledger (the postings) and identity (the e-mail address for receipts). Providers are behind
+`providers.PaymentProvider`, listed in `providers.PROVIDERS`. Publishes DEPOSIT_CREDITED, DEPOSIT_FAILED,
+DEPOSIT_REVIEWED, DEPOSIT_REVERSED and DEPOSIT_REINSTATED.
 """

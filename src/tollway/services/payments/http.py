@@ -1,9 +1,9 @@
-"""The REST side of payments: deposits, saved cards, and the service API for the provider's webhooks."""
+"""The REST API of payments: deposits, saved payment methods, webhooks of the providers, reviews."""
 
 from typing import Annotated, Literal, Self
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response
-from pydantic import BaseModel, Field, model_validator
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from tollway.fabric.rest import (
     PRINTABLE,
@@ -21,28 +21,39 @@ from tollway.fabric.rest.etag import tagged
 from tollway.kit.errors import NotFound
 from tollway.kit.ids import is_id
 from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
-from tollway.services.payments.model import Deposit, SavedMethod, State
+from tollway.services.payments.model import State
 from tollway.services.payments.service import Payments
 
 LimitQuery = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
 CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3}$", examples=["USD"])]
-CardToken = Annotated[
+MethodToken = Annotated[
     str,
     Field(
         pattern=r"^[A-Za-z0-9_]{3,200}$",
-        description="A saved card (pmt_…), or the provider's token of a card (pm_…)",
+        description="A saved payment method (pmt_…), or the provider's token of one (pm_…)",
         examples=["pm_card_visa"],
     ),
 ]
+ProviderName = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9_]{1,40}$",
+        description="A payment provider by name; unset: the payment method's, else the platform's first",
+        examples=["stripe"],
+    ),
+]
+# What is stored as an empty text is null in answers.
+NullableText = Annotated[str | None, BeforeValidator(lambda text: text or None)]
 
 
 class DepositRequest(Body):
-    """What to deposit, and how: a card by `payment_method`, or a page of the provider with `checkout`."""
+    """What to deposit, and how: a payment method, or a page of the provider with `checkout`."""
 
     amount: PositiveMoney
     currency: CurrencyCode = "USD"
-    payment_method: CardToken | None = None
+    payment_method: MethodToken | None = None
     checkout: bool = False
+    provider: ProviderName | None = None
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:
@@ -54,24 +65,26 @@ class DepositRequest(Body):
 class DepositView(BaseModel):
     """A deposit. The money can be spent when `state` is credited.
 
-    `refunded` and `disputed` are how much of it went back to the card: by a refund, or by the cardholder's bank.
+    `refunded` and `disputed` are how much of it went back to the payer: by a refund, or by the payer's bank.
     `action_url`, where there is one, is the page on which the customer pays or confirms.
     """
 
+    model_config = ConfigDict(from_attributes=True)
+
     id: str
     state: str
-    reason: str | None
-    decline_code: str | None
+    reason: NullableText
+    decline_code: NullableText
     amount: MoneyText
     currency: str
     provider: str
-    payment: str | None
-    action_url: str | None
-    transaction_id: str | None
+    payment: NullableText = Field(validation_alias="payment_ref")
+    action_url: NullableText
+    transaction_id: NullableText
     refunded: MoneyText
     disputed: MoneyText
-    created_at: UtcTime
-    updated_at: UtcTime
+    created_at: UtcTime = Field(validation_alias="created_at_us")
+    updated_at: UtcTime = Field(validation_alias="updated_at_us")
 
 
 class DepositList(BaseModel):
@@ -99,20 +112,24 @@ class Resolve(Body):
 
 
 class SaveMethod(Body):
-    """A card to keep, by the provider's token."""
+    """A payment method to save, by the provider's token."""
 
-    payment_method: CardToken
+    payment_method: MethodToken
+    provider: ProviderName | None = None
 
 
 class MethodView(BaseModel):
-    """A saved card. `id` can be given as `payment_method` of a deposit."""
+    """A saved payment method. `id` can be given as `payment_method` of a deposit."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     id: str
+    provider: str
     brand: str
     last4: str
     exp_month: int
     exp_year: int
-    created_at: UtcTime
+    created_at: UtcTime = Field(validation_alias="created_at_us")
 
 
 class MethodList(BaseModel):
@@ -143,14 +160,20 @@ def _deposits(api: APIRouter, service: Payments) -> None:
         },
         **route(permission="wallet:write", audit="payments:deposit:create"),
     )
-    async def deposit(body: DepositRequest, who: CurrentUser, key: IdempotencyKey) -> Response:
-        """Put money into the wallet. A declined card is 402 with the bank's `decline_code`."""
+    async def create_deposit(body: DepositRequest, who: CurrentUser, key: IdempotencyKey) -> Response:
+        """Deposit money into the wallet. A declined card is 402 with the bank's `decline_code`."""
 
         async def work() -> Answer:
-            method = body.payment_method or ""
-            made = await service.deposits.start(who.user_id, key, body.currency, body.amount, method)
-            waits = made.state == State.PROCESSING and not made.action_url
-            return Answer(202 if waits else 201, _deposit(made))
+            deposit = await service.deposits.start(
+                who.user_id,
+                key,
+                body.currency,
+                body.amount,
+                body.payment_method or "",
+                body.provider or "",
+            )
+            waits = deposit.state == State.PROCESSING and not deposit.action_url
+            return Answer(202 if waits else 201, DepositView.model_validate(deposit))
 
         return await idempotent(service.db, who, key, body, work)
 
@@ -158,7 +181,9 @@ def _deposits(api: APIRouter, service: Payments) -> None:
     async def deposits(who: CurrentUser, limit: LimitQuery = DEFAULT_LIMIT, cursor: str = "") -> DepositList:
         """List your deposits, newest first."""
         page = await service.deposits.list(who.user_id, limit, cursor)
-        return DepositList(items=[_deposit(one) for one in page.items], next_cursor=page.next_cursor)
+        return DepositList(
+            items=[DepositView.model_validate(one) for one in page.items], next_cursor=page.next_cursor
+        )
 
     @api.get(
         "/api/wallet/deposits/{deposit_id}", response_model=DepositView, **route(permission="wallet:read")
@@ -169,14 +194,16 @@ def _deposits(api: APIRouter, service: Payments) -> None:
         """Show one of your deposits."""
         if not is_id("dep", deposit_id):
             raise NotFound("there is no such deposit")
-        return tagged(request, _deposit(await service.deposits.get(who.user_id, deposit_id)))
+        deposit = await service.deposits.get(who.user_id, deposit_id)
+        return tagged(request, DepositView.model_validate(deposit))
 
 
 def _methods(api: APIRouter, service: Payments) -> None:
     @api.get("/api/billing/payment-methods", **route(permission="billing:read"))
     async def methods(who: CurrentUser) -> MethodList:
-        """List your saved cards, newest first."""
-        return MethodList(items=[_method(one) for one in await service.cards.list(who.user_id)])
+        """List your saved payment methods, newest first."""
+        saved = await service.methods.list(who.user_id)
+        return MethodList(items=[MethodView.model_validate(one) for one in saved])
 
     @api.post(
         "/api/billing/payment-methods",
@@ -184,30 +211,31 @@ def _methods(api: APIRouter, service: Payments) -> None:
         **route(permission="billing:write", audit="payments:method:create"),
     )
     async def save(body: SaveMethod, who: CurrentUser) -> MethodView:
-        """Save a card for later; the provider keeps the number."""
-        return _method(await service.cards.save(who.user_id, body.payment_method))
+        """Save a payment method for later; the provider keeps the card number."""
+        saved = await service.methods.save(who.user_id, body.payment_method, body.provider or "")
+        return MethodView.model_validate(saved)
 
     @api.delete(
         "/api/billing/payment-methods/{method_id}",
         status_code=204,
         **route(permission="billing:write", audit="payments:method:delete"),
     )
-    async def forget(method_id: Annotated[str, Path(description="pmt_…")], who: CurrentUser) -> None:
-        """Forget a saved card."""
-        await service.cards.forget(who.user_id, method_id)
+    async def delete_method(method_id: Annotated[str, Path(description="pmt_…")], who: CurrentUser) -> None:
+        """Delete a saved payment method."""
+        await service.methods.delete(who.user_id, method_id)
 
 
 def _webhooks(api: APIRouter, service: Payments) -> None:
     @api.post(
         "/api/billing/webhooks/{provider}",
         # Its signature says who calls; a provider that catches up after an outage may call often.
-        **route(permission="public", limit="none", audit="payments:webhook:take"),
+        **route(permission="public", limit="none", audit="payments:webhook:receive"),
     )
     async def webhook(
-        provider: str, request: Request, stripe_signature: Annotated[str, Header()] = ""
+        provider: Annotated[str, Path(description="A payment provider by name")], request: Request
     ) -> Received:
-        """Take a webhook of the payment provider."""
-        await service.webhooks.take(provider, await request.body(), stripe_signature)
+        """Receive a webhook of a payment provider; its headers and body are verified as the provider signs them."""
+        await service.webhooks.receive(provider, request.headers, await request.body())
         return Received()
 
 
@@ -216,9 +244,11 @@ def _reviews(api: APIRouter, service: Payments) -> None:
     async def in_state(
         state: State = State.NEEDS_REVIEW, limit: LimitQuery = DEFAULT_LIMIT, cursor: str = ""
     ) -> ReviewList:
-        """List everybody's deposits in a state, newest first: those that wait for a person, unless told otherwise."""
+        """List everybody's deposits in a state, newest first; by default those that wait for a review."""
         page = await service.reviews.list(state, limit, cursor)
-        return ReviewList(items=[_reviewed(one) for one in page.items], next_cursor=page.next_cursor)
+        return ReviewList(
+            items=[ReviewedView.model_validate(one) for one in page.items], next_cursor=page.next_cursor
+        )
 
     @api.post(
         "/api/admin/deposits/{deposit_id}/resolve",
@@ -229,38 +259,5 @@ def _reviews(api: APIRouter, service: Payments) -> None:
         """End a review: credit what the provider took, or dismiss a deposit that brought nothing."""
         if not is_id("dep", deposit_id):
             raise NotFound("there is no such deposit")
-        return _reviewed(await service.reviews.resolve(deposit_id, body.outcome, body.reason, body.payment))
-
-
-def _reviewed(deposit: Deposit) -> ReviewedView:
-    return ReviewedView(**dict(_deposit(deposit)), user_id=deposit.user_id)
-
-
-def _deposit(deposit: Deposit) -> DepositView:
-    return DepositView(
-        id=deposit.id,
-        state=deposit.state,
-        reason=deposit.reason or None,
-        decline_code=deposit.decline_code or None,
-        amount=deposit.amount,
-        currency=deposit.currency,
-        provider=deposit.provider,
-        payment=deposit.payment_ref or None,
-        action_url=deposit.action_url or None,
-        transaction_id=deposit.transaction_id or None,
-        refunded=deposit.refunded,
-        disputed=deposit.disputed,
-        created_at=deposit.created_at_us,
-        updated_at=deposit.updated_at_us,
-    )
-
-
-def _method(method: SavedMethod) -> MethodView:
-    return MethodView(
-        id=method.id,
-        brand=method.brand,
-        last4=method.last4,
-        exp_month=method.exp_month,
-        exp_year=method.exp_year,
-        created_at=method.created_at_us,
-    )
+        deposit = await service.reviews.resolve(deposit_id, body.outcome, body.reason, body.payment)
+        return ReviewedView.model_validate(deposit)

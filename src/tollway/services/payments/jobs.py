@@ -4,38 +4,38 @@ from typing import Any
 
 from tollway.fabric.jobs import Jobs, Timed
 from tollway.services.payments.service import Payments
-from tollway.services.payments.service.deposits import TAKE_BACK
+from tollway.services.payments.service.settlement import FOLLOW_REVERSALS
 from tollway.services.payments.service.webhooks import HANDLE
 
 
 async def handle_webhook(service: Payments, payload: dict[str, Any]) -> None:
-    """Act on a webhook that was taken in."""
+    """Act on a webhook that was received."""
     await service.webhooks.handle(payload["provider"], payload["event_id"])
 
 
-async def take_back(service: Payments, payload: dict[str, Any]) -> None:
-    """Follow what was taken back of a payment before it was credited."""
-    await service.takebacks.follow(payload["payment_ref"])
+async def follow_reversals(service: Payments, payload: dict[str, Any]) -> None:
+    """Follow what was reversed of a payment before it was credited."""
+    await service.reversals.follow(payload["provider"], payload["payment_ref"])
 
 
-async def janitor(service: Payments) -> None:
-    """Ask the provider about deposits that stand still."""
-    await service.deposits.tend()
+async def reconcile_stale(service: Payments) -> None:
+    """Ask the providers about deposits without progress."""
+    await service.reconciliation.reconcile_stale()
 
 
-async def look_back(service: Payments) -> None:
-    """Ask the provider what was taken back lately, as a webhook may be lost."""
-    await service.takebacks.look_back()
+async def reconcile_recent(service: Payments) -> None:
+    """Ask the providers what was reversed lately, as a webhook may be lost."""
+    await service.reversals.reconcile_recent()
 
 
-async def forget_old(service: Payments) -> None:
-    """Forget old webhooks."""
-    await service.webhooks.forget_old()
+async def delete_old_webhooks(service: Payments) -> None:
+    """Delete old webhooks."""
+    await service.webhooks.delete_old()
 
 
-JOBS: Jobs = {HANDLE: handle_webhook, TAKE_BACK: take_back}
+JOBS: Jobs = {HANDLE: handle_webhook, FOLLOW_REVERSALS: follow_reversals}
 TIMED = {
-    "janitor": Timed(every_s=5, run=janitor),
-    "look_back": Timed(every_s=3600, run=look_back),
-    "forget_old": Timed(every_s=3600, run=forget_old),
+    "reconcile_stale": Timed(every_s=5, run=reconcile_stale),
+    "reconcile_recent": Timed(every_s=3600, run=reconcile_recent),
+    "delete_old_webhooks": Timed(every_s=3600, run=delete_old_webhooks),
 }

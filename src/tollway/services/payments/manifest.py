@@ -4,29 +4,20 @@ from tollway.contracts.permissions import ROLES, Permission
 from tollway.fabric.service import ServiceContext, ServiceManifest, ServiceParts
 from tollway.services.payments.settings import PaymentsSettings
 
-# The payment mock takes any test key; this one says whose it is.
-MOCK_KEY = "sk_test_tollway_mock"
-
 
 def build(context: ServiceContext) -> ServiceParts:
-    """Build the service on Stripe, or on the development mock when there is no key."""
+    """Build the service on the providers that are enabled."""
     from tollway.services.payments.http import router
     from tollway.services.payments.jobs import JOBS, TIMED
-    from tollway.services.payments.providers.stripe import StripeProvider
+    from tollway.services.payments.providers import ProviderContext, open_providers
     from tollway.services.payments.service import Payments
 
     settings: PaymentsSettings = context.settings
-    mock = f"http://{context.shared.payments_mock_address}" if settings.uses_mock else ""
-    provider = StripeProvider(
-        settings.stripe_api_key or MOCK_KEY,
-        settings.stripe_url or mock,
-        timeout_s=settings.timeout_s,
-        retries=settings.retries,
-    )
+    surroundings = ProviderContext(mock_url=f"http://{context.shared.payments_mock_address}")
     service = Payments(
         context.db,
         settings,
-        provider,
+        open_providers(settings.enabled, settings.providers, surroundings),
         context.client("ledger"),
         context.client("identity"),
         public_url=context.shared.public_url,
@@ -37,6 +28,7 @@ def build(context: ServiceContext) -> ServiceParts:
         router=router(service),
         jobs=JOBS,
         timed=TIMED,
+        components=[("providers", service)],
         prepare=service.webhooks.register,
     )
 

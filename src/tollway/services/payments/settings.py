@@ -1,67 +1,87 @@
 """What an operator may change about payments."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import TYPE_CHECKING, Self
+
+from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
+
+from tollway.kit.currencies import minor_decimals
+from tollway.services.payments.providers import PROVIDERS
+
+if TYPE_CHECKING:
+    ProviderSections = BaseModel
+else:
+    # A section for each provider that there is, with the settings that its spec names.
+    ProviderSections = create_model(
+        "ProviderSections",
+        __config__=ConfigDict(frozen=True, extra="forbid"),
+        **{spec.name: (spec.settings, Field(default_factory=spec.settings)) for spec in PROVIDERS},
+    )
 
 
 class PaymentsSettings(BaseModel):
-    """Section `payments`. Keys and secrets are never logged, nor shown by `tollway config`."""
+    """Section `payments`; each provider has a section of its own in `payments.providers`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    stripe_api_key: str = Field(
-        "", description="The secret key of the Stripe account; empty: the development mock takes its place"
+    enabled: tuple[str, ...] = Field(
+        ("mock",), min_length=1, description="Payment providers in use, by name; the first is the default"
     )
-    stripe_url: str = Field(
-        "", description="Another address of Stripe's API; empty: Stripe's own, or without a key the mock's"
-    )
-    stripe_webhook_secret: str = Field(
-        "", description="The webhook endpoint's signing secret (whsec_…), when it was made by hand"
-    )
-    register_webhook: bool | None = Field(
-        None, description="Make the webhook endpoint at start; unset: with the mock only"
-    )
-    timeout_s: float = Field(8, gt=0, le=15, description="How long an answer of the provider is waited for")
-    retries: int = Field(
-        1, ge=0, le=5, description="How often a request that got no answer is repeated at once"
-    )
-    currencies: tuple[str, ...] = Field(("USD", "EUR"), description="What can be deposited")
+    providers: ProviderSections = Field(default_factory=ProviderSections)
+    currencies: tuple[str, ...] = Field(("USD", "EUR"), description="What can be deposited (ISO 4217)")
     deposit_min: str = Field("1.00", description="The least that can be deposited, in whole units")
     deposit_max: str = Field("10000.00", description="The most that can be deposited at once, in whole units")
-    max_cards: int = Field(20, ge=1, description="Saved cards a customer may have at once")
+    max_methods: int = Field(20, ge=1, description="Saved payment methods a customer may have at once")
     success_url: str = Field(
         "",
         description="Where a hosted checkout sends the customer; empty: the deposit's page of the platform",
     )
     cancel_url: str = Field(
-        "", description="Where a customer who gives up a hosted checkout goes; empty: as success_url"
-    )
-    webhook_tolerance_s: int = Field(
-        300, gt=0, description="How old a signed webhook may be before it is refused"
+        "", description="Where a customer who leaves a hosted checkout goes; empty: as success_url"
     )
     stuck_after_s: float = Field(
-        30, gt=0, description="The janitor asks the provider about a deposit that stood still for so long"
+        30, gt=0, description="A deposit without progress for so long is reconciled with its provider"
     )
     resolve_within_s: float = Field(
         3600,
         gt=0,
         lt=80_000,
-        description="A deposit whose outcome is still unknown after this goes to a person for review",
+        description="A deposit whose outcome is still unknown after this waits for an operator's review",
     )
     abandon_after_s: float = Field(
         90_000, gt=0, description="A deposit that its customer never completed is cancelled after this"
     )
-
     webhooks_kept_days: int = Field(
         90, ge=7, description="How long the ids of webhooks that were acted on are kept"
     )
 
-    @property
-    def uses_mock(self) -> bool:
-        """Tell whether the development mock stands in for Stripe."""
-        return not self.stripe_api_key
+    @field_validator("currencies")
+    @classmethod
+    def _known_currencies(cls, currencies: tuple[str, ...]) -> tuple[str, ...]:
+        for currency in currencies:
+            minor_decimals(currency)
+        return currencies
+
+    @model_validator(mode="after")
+    def _can_be_enabled(self) -> Self:
+        specs = {spec.name: spec for spec in PROVIDERS}
+        if unknown := [name for name in self.enabled if name not in specs]:
+            raise ValueError(f"enabled names {unknown[0]!r}; the payment providers are {', '.join(specs)}")
+        if len(set(self.enabled)) != len(self.enabled):
+            raise ValueError("enabled names a payment provider twice")
+        for name in self.enabled:
+            section = getattr(self.providers, name)
+            for setting in specs[name].required:
+                if not getattr(section, setting):
+                    raise ValueError(f"providers.{name}.{setting} is empty, and {name} is enabled; set it")
+        return self
 
     @property
-    def registers_webhook(self) -> bool:
-        """Tell whether the webhook endpoint is to be made at start."""
-        wanted = self.uses_mock if self.register_webhook is None else self.register_webhook
-        return wanted and not self.stripe_webhook_secret
+    def development_only(self) -> str:
+        """Why these settings are refused in production; empty when they are not."""
+        for spec in PROVIDERS:
+            if spec.name in self.enabled and spec.development_only:
+                return (
+                    f"enabled names {spec.name}, which is for development and takes no real money; "
+                    'enable another provider, such as payments.enabled = ["stripe"]'
+                )
+        return ""

@@ -8,8 +8,8 @@ from tests.kit.clock import FakeClock
 from tests.tollway.services.notifications.conftest import FakeMailer
 from tollway.contracts.events import (
     DepositCredited,
-    DepositGivenBack,
-    DepositTakenBack,
+    DepositReinstated,
+    DepositReversed,
     EmailVerified,
     Event,
     OrderFilled,
@@ -90,11 +90,11 @@ async def test_a_refresh_token_used_twice_is_warned_of(publisher: Publisher, mai
 async def test_money_that_goes_back_to_the_card_is_told_of(publisher: Publisher, mailer: FakeMailer) -> None:
     about = {"deposit_id": "dep_1", "user_id": "usr_1", "currency": "USD", "amount": 20_000_000}
     taken = [
-        DepositTakenBack(**about, kind="refund", ref="re_1", covered=6_000_000),
-        DepositTakenBack(**about, kind="chargeback", ref="dp_1", covered=0),
-        DepositGivenBack(**about, kind="refund", ref="re_1", covered=6_000_000),
+        DepositReversed(**about, kind="refund", ref="re_1", recovered=6_000_000),
+        DepositReversed(**about, kind="chargeback", ref="dp_1", recovered=0),
+        DepositReinstated(**about, kind="refund", ref="re_1", recovered=6_000_000),
         # Nothing of it had been the customer's: it is no news to them.
-        DepositGivenBack(**about, kind="chargeback", ref="dp_1", covered=0),
+        DepositReinstated(**about, kind="chargeback", ref="dp_1", recovered=0),
     ]
     await publisher.publish(REGISTERED, *taken, *taken)
     await publisher.work()

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.kit.databases import Kind
-from tests.kit.payments import Till
+from tests.kit.payments import RunningPayments
 
 ANN, BOB = "usr_ann", "usr_bob"
 CARD = {"amount": "20.00", "currency": "USD", "payment_method": "pm_card_visa"}
@@ -18,47 +18,49 @@ def kind() -> Kind:
     return "sqlite"
 
 
-async def test_a_deposit_is_made_shown_and_credited(shop: Till) -> None:
-    made = await shop.rest.post(DEPOSIT, CARD, ANN, "k-1")
+async def test_a_deposit_is_made_shown_and_credited(payments: RunningPayments) -> None:
+    made = await payments.rest.post(DEPOSIT, CARD, ANN, "k-1")
     assert (made.status, made.json["amount"], made.json["state"]) == (201, "20.00", "succeeded")
     assert made.json["payment"].startswith("pi_")
-    await shop.settle()
-    shown = await shop.rest.get(f"{DEPOSITS}/{made.json['id']}", ANN)
+    await payments.drain()
+    shown = await payments.rest.get(f"{DEPOSITS}/{made.json['id']}", ANN)
     assert (shown.status, shown.json["state"], shown.json["currency"]) == (200, "credited", "USD")
-    again = await shop.rest.get(f"{DEPOSITS}/{made.json['id']}", ANN, if_none_match=shown.headers["etag"])
+    again = await payments.rest.get(f"{DEPOSITS}/{made.json['id']}", ANN, if_none_match=shown.headers["etag"])
     assert again.status == 304
-    listed = await shop.rest.get(DEPOSITS, ANN)
+    listed = await payments.rest.get(DEPOSITS, ANN)
     assert [one["id"] for one in listed.json["items"]] == [made.json["id"]]
 
 
-async def test_a_hosted_page_is_led_to(shop: Till) -> None:
-    made = await shop.rest.post(DEPOSIT, {"amount": "5", "currency": "EUR", "checkout": True}, ANN, "k-1")
+async def test_a_hosted_page_is_led_to(payments: RunningPayments) -> None:
+    made = await payments.rest.post(DEPOSIT, {"amount": "5", "currency": "EUR", "checkout": True}, ANN, "k-1")
     assert (made.status, made.json["state"]) == (201, "processing")
-    assert made.json["action_url"].startswith(f"{shop.mock.url}/checkout/cs_test_")
+    assert made.json["action_url"].startswith(f"{payments.mock.url}/checkout/cs_test_")
 
 
-async def test_a_declined_card_is_402_with_the_banks_reason(shop: Till) -> None:
+async def test_a_declined_card_is_402_with_the_banks_reason(payments: RunningPayments) -> None:
     body = {**CARD, "payment_method": "pm_card_visa_chargeDeclinedInsufficientFunds"}
     for _ in range(2):
-        reply = await shop.rest.post(DEPOSIT, body, ANN, "k-1")
+        reply = await payments.rest.post(DEPOSIT, body, ANN, "k-1")
         assert (reply.status, reply.json["code"]) == (402, "card_declined")
         assert reply.json["decline_code"] == "insufficient_funds"
-    failed = await shop.rest.get(f"{DEPOSITS}/{reply.json['deposit_id']}", ANN)
+    failed = await payments.rest.get(f"{DEPOSITS}/{reply.json['deposit_id']}", ANN)
     assert (failed.json["state"], failed.json["decline_code"]) == ("failed", "insufficient_funds")
 
 
-async def test_a_provider_that_does_not_answer_is_202_and_the_deposit_goes_on(shop: Till) -> None:
-    await shop.plan("server_error", "/v1/payment_intents")
-    reply = await shop.rest.post(DEPOSIT, CARD, ANN, "k-1")
+async def test_a_provider_that_does_not_answer_is_202_and_the_deposit_goes_on(
+    payments: RunningPayments,
+) -> None:
+    await payments.plan_fault("server_error", "/v1/payment_intents")
+    reply = await payments.rest.post(DEPOSIT, CARD, ANN, "k-1")
     assert (reply.status, reply.json["state"]) == (202, "processing")
 
 
-async def test_the_same_key_is_the_same_answer_and_another_body_is_422(shop: Till) -> None:
-    first, again = [await shop.rest.post(DEPOSIT, CARD, ANN, "k-1") for _ in range(2)]
+async def test_the_same_key_is_the_same_answer_and_another_body_is_422(payments: RunningPayments) -> None:
+    first, again = [await payments.rest.post(DEPOSIT, CARD, ANN, "k-1") for _ in range(2)]
     assert (again.json, again.headers["idempotency-replayed"]) == (first.json, "true")
-    other = await shop.rest.post(DEPOSIT, {**CARD, "amount": "21.00"}, ANN, "k-1")
+    other = await payments.rest.post(DEPOSIT, {**CARD, "amount": "21.00"}, ANN, "k-1")
     assert (other.status, other.json["code"]) == (422, "idempotency_key_reused")
-    assert (await shop.rest.post(DEPOSIT, CARD, BOB, "k-1")).json["id"] != first.json["id"]
+    assert (await payments.rest.post(DEPOSIT, CARD, BOB, "k-1")).json["id"] != first.json["id"]
 
 
 @pytest.mark.parametrize(
@@ -84,52 +86,52 @@ async def test_the_same_key_is_the_same_answer_and_another_body_is_422(shop: Til
         [],
     ],
 )
-async def test_wrong_bodies_are_422_and_leave_nothing(shop: Till, body: Any) -> None:
-    reply = await shop.rest.post(DEPOSIT, body, ANN, "k-1")
+async def test_wrong_bodies_are_422_and_leave_nothing(payments: RunningPayments, body: Any) -> None:
+    reply = await payments.rest.post(DEPOSIT, body, ANN, "k-1")
     assert reply.status == 422
     assert reply.headers["content-type"].startswith("application/problem+json")
-    assert (await shop.rest.get(DEPOSITS, ANN)).json["items"] == []
+    assert (await payments.rest.get(DEPOSITS, ANN)).json["items"] == []
 
 
-async def test_a_deposit_needs_a_key_and_a_token_and_readable_json(shop: Till) -> None:
-    assert (await shop.rest.post(DEPOSIT, CARD, ANN)).json["code"] == "idempotency_key_missing"
-    assert (await shop.rest.post(DEPOSIT, CARD, "", "k-1")).status == 401
-    assert (await shop.rest.post(DEPOSIT, b"{", ANN, "k-1")).status == 400
+async def test_a_deposit_needs_a_key_and_a_token_and_readable_json(payments: RunningPayments) -> None:
+    assert (await payments.rest.post(DEPOSIT, CARD, ANN)).json["code"] == "idempotency_key_missing"
+    assert (await payments.rest.post(DEPOSIT, CARD, "", "k-1")).status == 401
+    assert (await payments.rest.post(DEPOSIT, b"{", ANN, "k-1")).status == 400
 
 
-async def test_the_deposits_of_others_are_404(shop: Till) -> None:
-    made = await shop.rest.post(DEPOSIT, CARD, ANN, "k-1")
+async def test_the_deposits_of_others_are_404(payments: RunningPayments) -> None:
+    made = await payments.rest.post(DEPOSIT, CARD, ANN, "k-1")
     for ref in (made.json["id"], "dep_nothing", "usr_ann"):
-        assert (await shop.rest.get(f"{DEPOSITS}/{ref}", BOB)).status == 404
-    assert (await shop.rest.get(DEPOSITS, BOB)).json == {"items": [], "next_cursor": ""}
+        assert (await payments.rest.get(f"{DEPOSITS}/{ref}", BOB)).status == 404
+    assert (await payments.rest.get(DEPOSITS, BOB)).json == {"items": [], "next_cursor": ""}
 
 
-async def test_deposits_come_in_pages_newest_first(shop: Till) -> None:
-    made = [(await shop.rest.post(DEPOSIT, CARD, ANN, f"k-{n}")).json["id"] for n in range(3)]
-    first = (await shop.rest.get(f"{DEPOSITS}?limit=2", ANN)).json
-    second = (await shop.rest.get(f"{DEPOSITS}?limit=2&cursor={first['next_cursor']}", ANN)).json
+async def test_deposits_come_in_pages_newest_first(payments: RunningPayments) -> None:
+    made = [(await payments.rest.post(DEPOSIT, CARD, ANN, f"k-{n}")).json["id"] for n in range(3)]
+    first = (await payments.rest.get(f"{DEPOSITS}?limit=2", ANN)).json
+    second = (await payments.rest.get(f"{DEPOSITS}?limit=2&cursor={first['next_cursor']}", ANN)).json
     assert [one["id"] for one in first["items"] + second["items"]] == made[::-1]
     assert second["next_cursor"] == ""
     for query in ("limit=0", "limit=201", "limit=x", "cursor=rubbish"):
-        assert (await shop.rest.get(f"{DEPOSITS}?{query}", ANN)).status == 422
+        assert (await payments.rest.get(f"{DEPOSITS}?{query}", ANN)).status == 422
 
 
-async def test_cards_are_saved_listed_used_and_forgotten(shop: Till) -> None:
-    saved = await shop.rest.post(METHODS, {"payment_method": "pm_card_amex"}, ANN)
+async def test_cards_are_saved_listed_used_and_deleted(payments: RunningPayments) -> None:
+    saved = await payments.rest.post(METHODS, {"payment_method": "pm_card_amex"}, ANN)
     assert (saved.status, saved.json["brand"], saved.json["last4"]) == (201, "amex", "0005")
     assert "ref" not in saved.json
-    listed = (await shop.rest.get(METHODS, ANN)).json["items"]
+    listed = (await payments.rest.get(METHODS, ANN)).json["items"]
     assert listed == [saved.json]
-    paid = await shop.rest.post(DEPOSIT, {**CARD, "payment_method": saved.json["id"]}, ANN, "k-1")
+    paid = await payments.rest.post(DEPOSIT, {**CARD, "payment_method": saved.json["id"]}, ANN, "k-1")
     assert paid.status == 201
     path = f"{METHODS}/{saved.json['id']}"
-    assert (await shop.rest.call("DELETE", path, token=BOB)).status == 404
-    assert (await shop.rest.call("DELETE", path, token=ANN)).status == 204
-    assert (await shop.rest.get(METHODS, ANN)).json["items"] == []
+    assert (await payments.rest.call("DELETE", path, token=BOB)).status == 404
+    assert (await payments.rest.call("DELETE", path, token=ANN)).status == 204
+    assert (await payments.rest.get(METHODS, ANN)).json["items"] == []
 
 
-async def test_a_card_that_is_declined_is_402(shop: Till) -> None:
-    reply = await shop.rest.post(METHODS, {"payment_method": "pm_card_chargeDeclinedExpiredCard"}, ANN)
+async def test_a_card_that_is_declined_is_402(payments: RunningPayments) -> None:
+    reply = await payments.rest.post(METHODS, {"payment_method": "pm_card_chargeDeclinedExpiredCard"}, ANN)
     assert (reply.status, reply.json["code"], reply.json["decline_code"]) == (
         402,
         "card_declined",
@@ -137,7 +139,7 @@ async def test_a_card_that_is_declined_is_402(shop: Till) -> None:
     )
 
 
-async def test_webhooks_of_nobody_are_refused(shop: Till) -> None:
-    reply = await shop.rest.post("/api/billing/webhooks/stripe", {"id": "evt_1"})
+async def test_webhooks_of_nobody_are_refused(payments: RunningPayments) -> None:
+    reply = await payments.rest.post("/api/billing/webhooks/stripe", {"id": "evt_1"})
     assert (reply.status, reply.json["code"]) == (400, "bad_signature")
-    assert (await shop.rest.post("/api/billing/webhooks/paypal", {})).status == 404
+    assert (await payments.rest.post("/api/billing/webhooks/paypal", {})).status == 404

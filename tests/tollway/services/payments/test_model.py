@@ -4,17 +4,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tollway.kit.currencies import Minor, minor_unit
 from tollway.kit.errors import Invalid
-from tollway.services.payments.model import CENT, FROM, State, check_range, ledger_key, to_cents
+from tollway.services.payments.model import FROM, State, check_range, deposit_key, minor
 
 
-@given(st.integers(1, 10**15))
-def test_whole_cents_go_to_the_provider_exactly_and_nothing_finer_does(amount: int) -> None:
-    if amount % CENT:
-        with pytest.raises(Invalid, match="finer than a cent"):
-            to_cents(amount)
+@given(st.integers(1, 10**15), st.sampled_from(["USD", "JPY", "KWD"]))
+def test_whole_minor_units_go_to_the_provider_exactly_and_nothing_finer_does(
+    amount: int, currency: str
+) -> None:
+    if amount % minor_unit(currency):
+        with pytest.raises(Invalid, match=f"amount: .* is finer than the smallest amount of {currency}"):
+            minor(amount, currency)
     else:
-        assert to_cents(amount) * CENT == amount
+        assert minor(amount, currency) == Minor(currency, amount // minor_unit(currency))
 
 
 def test_the_range_includes_its_ends() -> None:
@@ -30,5 +33,5 @@ def test_nothing_leaves_credited_and_only_success_leads_there() -> None:
     assert FROM[State.CREDITED] == {State.SUCCEEDED}
 
 
-def test_a_payment_has_one_key_whoever_posts_it() -> None:
-    assert ledger_key("pi_1") == "deposit:pi_1"
+def test_a_payment_has_one_key_whoever_posts_it_and_providers_never_share_one() -> None:
+    assert deposit_key("stripe", "pi_1") == "deposit:stripe:pi_1" != deposit_key("mock", "pi_1")

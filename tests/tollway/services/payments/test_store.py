@@ -10,8 +10,10 @@ from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind, database, service_migrations
 from tests.kit.schema import drift
 from tollway.fabric.db import Database
-from tollway.services.payments import store
 from tollway.services.payments.model import FROM, Deposit, State
+from tollway.services.payments.store import deposits as deposit_store
+from tollway.services.payments.store import tables
+from tollway.services.payments.store import webhooks as webhook_store
 
 FRESH = Deposit(
     id="dep_1",
@@ -43,15 +45,15 @@ async def db(kind: Kind, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Data
 
 
 async def test_the_migrations_make_the_tables_that_the_store_describes(db: Database) -> None:
-    assert await drift(db, store.metadata) == []
+    assert await drift(db, tables.metadata) == []
 
 
 async def test_a_request_key_names_one_deposit_of_a_user(db: Database) -> None:
     async with db.transaction() as tx:
-        assert await store.add_deposit(tx, FRESH)
-        assert not await store.add_deposit(tx, replace(FRESH, id="dep_2"))
-        assert await store.add_deposit(tx, replace(FRESH, id="dep_3", user_id="usr_2"))
-        assert await store.find_by_request(tx, "usr_1", "key") == FRESH
+        assert await deposit_store.add_deposit(tx, FRESH)
+        assert not await deposit_store.add_deposit(tx, replace(FRESH, id="dep_2"))
+        assert await deposit_store.add_deposit(tx, replace(FRESH, id="dep_3", user_id="usr_2"))
+        assert await deposit_store.find_by_request(tx, "usr_1", "key") == FRESH
 
 
 async def test_a_deposit_moves_only_as_the_model_says(db: Database) -> None:
@@ -59,9 +61,9 @@ async def test_a_deposit_moves_only_as_the_model_says(db: Database) -> None:
         for to in (state for state in State if state != State.CREATED):
             ref = f"dep_{start}_{to}"
             async with db.transaction() as tx:
-                await store.add_deposit(tx, replace(FRESH, id=ref, request_key=ref, state=start))
-                assert await store.move(tx, ref, to) == (start in FROM[to])
-                found = await store.find_deposit(tx, ref)
+                await deposit_store.add_deposit(tx, replace(FRESH, id=ref, request_key=ref, state=start))
+                assert await deposit_store.move_deposit(tx, ref, to) == (start in FROM[to])
+                found = await deposit_store.find_deposit(tx, ref)
             assert found is not None
             assert found.state == (to if start in FROM[to] else start)
 
@@ -69,16 +71,18 @@ async def test_a_deposit_moves_only_as_the_model_says(db: Database) -> None:
 async def test_only_open_deposits_are_ever_due(db: Database, clock: FakeClock) -> None:
     async with db.transaction() as tx:
         for state in State:
-            await store.add_deposit(tx, replace(FRESH, id=f"dep_{state}", request_key=state, state=state))
+            await deposit_store.add_deposit(
+                tx, replace(FRESH, id=f"dep_{state}", request_key=state, state=state)
+            )
         later = replace(FRESH, id="dep_later", request_key="later", check_at_us=clock.at_us + 1)
-        await store.add_deposit(tx, later)
-        due = await store.due_deposits(tx, 10)
+        await deposit_store.add_deposit(tx, later)
+        due = await deposit_store.list_due(tx, 10)
     assert {deposit.state for deposit in due} == {State.CREATED, State.PROCESSING, State.SUCCEEDED}
     assert "dep_later" not in {deposit.id for deposit in due}
 
 
-async def test_a_webhook_is_taken_in_once(db: Database) -> None:
+async def test_a_webhook_is_stored_once(db: Database) -> None:
     async with db.transaction() as tx:
-        assert await store.add_event(tx, "stripe", "evt_1", "kind", "{}")
-        assert not await store.add_event(tx, "stripe", "evt_1", "kind", "{}")
-        assert await store.add_event(tx, "other", "evt_1", "kind", "{}")
+        assert await webhook_store.add_event(tx, "stripe", "evt_1", "kind", "{}")
+        assert not await webhook_store.add_event(tx, "stripe", "evt_1", "kind", "{}")
+        assert await webhook_store.add_event(tx, "other", "evt_1", "kind", "{}")

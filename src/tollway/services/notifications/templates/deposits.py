@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from tollway.contracts.events import DepositCredited, DepositGivenBack, DepositTakenBack
+from tollway.contracts.events import DepositCredited, DepositReinstated, DepositReversed
 from tollway.kit.money import money_text
 from tollway.services.notifications.templates.template import EventEmail, Template
 
@@ -21,7 +21,7 @@ TEMPLATES: Mapping[str, Template] = {
         button="See your wallet",
         figures=(
             ("Refunded", "{amount} {currency}"),
-            ("From your wallet", "{covered} {currency}"),
+            ("From your wallet", "{recovered} {currency}"),
             ("Deposit", "{deposit_id}"),
         ),
         after=("Depending on your bank it takes a few days until you see it.",),
@@ -36,17 +36,17 @@ TEMPLATES: Mapping[str, Template] = {
         button="See your wallet",
         figures=(
             ("Disputed", "{amount} {currency}"),
-            ("From your wallet", "{covered} {currency}"),
+            ("From your wallet", "{recovered} {currency}"),
             ("Deposit", "{deposit_id}"),
         ),
         after=("If you did not ask your bank for this, tell them: it can be withdrawn.",),
     ),
-    "deposit_given_back": Template(
+    "deposit_reinstated": Template(
         "receipts",
-        "{covered} {currency} are back in your wallet",
+        "{recovered} {currency} are back in your wallet",
         ("What was taken back of your deposit has come back to us, and so to your wallet.",),
         button="See your wallet",
-        figures=(("Given back", "{covered} {currency}"), ("Deposit", "{deposit_id}")),
+        figures=(("Returned", "{recovered} {currency}"), ("Deposit", "{deposit_id}")),
     ),
 }
 
@@ -55,10 +55,10 @@ def _credited(event: DepositCredited, public_url: str) -> dict[str, str]:  # noq
     return {"amount": money_text(event.amount), "currency": event.currency, "deposit_id": event.deposit_id}
 
 
-def _moved(event: DepositTakenBack | DepositGivenBack, public_url: str) -> dict[str, str]:  # noqa: ARG001
+def _moved(event: DepositReversed | DepositReinstated, public_url: str) -> dict[str, str]:  # noqa: ARG001
     return {
         "amount": money_text(event.amount),
-        "covered": money_text(event.covered),
+        "recovered": money_text(event.recovered),
         "currency": event.currency,
         "deposit_id": event.deposit_id,
     }
@@ -72,16 +72,16 @@ EVENT_EMAILS = (
         params=_credited,
     ),
     EventEmail(
-        DepositTakenBack,
+        DepositReversed,
         template=lambda event: "deposit_refunded" if event.kind == "refund" else "deposit_disputed",
-        key=lambda event: f"taken-back:{event.ref}",
+        key=lambda event: f"reversed:{event.ref}",
         params=_moved,
     ),
     # Of interest only if any of it had been the customer's.
     EventEmail(
-        DepositGivenBack,
-        template=lambda event: "deposit_given_back" if event.covered else None,
-        key=lambda event: f"given-back:{event.ref}",
+        DepositReinstated,
+        template=lambda event: "deposit_reinstated" if event.recovered else None,
+        key=lambda event: f"reinstated:{event.ref}",
         params=_moved,
     ),
 )

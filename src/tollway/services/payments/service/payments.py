@@ -1,13 +1,20 @@
 """`Payments`: the service, made of its parts."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from tollway.fabric.db import Database
+from tollway.kit.times import SECOND_US
 from tollway.services.payments.providers import PaymentProvider
-from tollway.services.payments.service.cards import Cards
+from tollway.services.payments.service.charging import Charging
+from tollway.services.payments.service.customers import Customers
 from tollway.services.payments.service.deposits import Deposits
+from tollway.services.payments.service.methods import SavedMethods
+from tollway.services.payments.service.reconciliation import Reconciliation
+from tollway.services.payments.service.reversals import Reversals
 from tollway.services.payments.service.reviews import Reviews
-from tollway.services.payments.service.takebacks import Takebacks
+from tollway.services.payments.service.selection import Providers
+from tollway.services.payments.service.settlement import Settlement
 from tollway.services.payments.service.webhooks import Webhooks
 from tollway.services.payments.settings import PaymentsSettings
 
@@ -17,16 +24,17 @@ if TYPE_CHECKING:
 
 
 class Payments:
-    """Deposits, saved cards and webhooks of one provider.
+    """Deposits, reversals, saved payment methods and webhooks of the enabled providers.
 
-    `public_url` is where the outside reaches the platform; `seal_key` (32 bytes) protects the webhook secret at rest.
+    `providers` are by name, the default first. `public_url` is where the outside reaches the platform; `seal_key`
+    (32 bytes) protects webhook secrets at rest.
     """
 
     def __init__(
         self,
         db: Database,
         settings: PaymentsSettings,
-        provider: PaymentProvider,
+        providers: Mapping[str, PaymentProvider],
         ledger: "LedgerAsyncStub",
         identity: "IdentityAsyncStub",
         *,
@@ -34,11 +42,30 @@ class Payments:
         seal_key: bytes,
     ) -> None:
         self.db = db
-        self.provider = provider
-        self.cards = Cards(db, provider, identity, settings.max_cards)
-        self.deposits = Deposits(db, settings, provider, self.cards, ledger, public_url)
-        self.takebacks = Takebacks(db, provider, self.deposits, ledger)
-        self.reviews = Reviews(db, provider, self.deposits)
+        self._enabled = enabled = Providers(providers)
+        patience_us = int(settings.stuck_after_s * SECOND_US)
+        customers = Customers(db, identity)
+        charging = Charging(settings, enabled, customers, public_url)
+        self.methods = SavedMethods(db, enabled, customers, settings.max_methods)
+        self.settlement = Settlement(db, ledger, patience_us)
+        self.deposits = Deposits(db, settings, enabled, self.methods, charging, self.settlement, patience_us)
+        self.reconciliation = Reconciliation(db, settings, enabled, charging, self.settlement)
+        self.reversals = Reversals(db, enabled, self.settlement, ledger)
+        self.reviews = Reviews(db, enabled, self.settlement)
         self.webhooks = Webhooks(
-            db, settings, provider, self.deposits, self.takebacks, public_url=public_url, seal_key=seal_key
+            db,
+            enabled,
+            self.settlement,
+            self.reversals,
+            public_url=public_url,
+            seal_key=seal_key,
+            kept_days=settings.webhooks_kept_days,
         )
+
+    async def start(self) -> None:
+        """Nothing is to be done before the first request."""
+
+    async def stop(self) -> None:
+        """Release the providers' connections."""
+        for provider in self._enabled:
+            await provider.close()

@@ -1,4 +1,4 @@
-"""Deposits that wait for a person: what an operator sees, and the two ways out.
+"""Deposits that wait for an operator: the list of them, and the two ways out.
 
 credit     what the provider took is credited; the provider is asked, never believed from a form
 dismiss    nothing is credited; refused while the provider still has the customer's money
@@ -10,10 +10,11 @@ from tollway.contracts.events import DepositFailed, DepositReviewed
 from tollway.fabric.db import Database
 from tollway.kit.errors import Conflict, Invalid
 from tollway.kit.paging import Page, decode_cursor, make_page
-from tollway.services.payments import store
-from tollway.services.payments.model import CENT, Deposit, State
-from tollway.services.payments.providers import Payment, PaymentProvider
-from tollway.services.payments.service.deposits import Deposits
+from tollway.services.payments.model import Deposit, State
+from tollway.services.payments.providers import Payment
+from tollway.services.payments.service.selection import Providers
+from tollway.services.payments.service.settlement import Settlement
+from tollway.services.payments.store import deposits as store
 
 Outcome = Literal["credit", "dismiss"]
 
@@ -21,25 +22,25 @@ Outcome = Literal["credit", "dismiss"]
 class Reviews:
     """The operator's part of deposits."""
 
-    def __init__(self, db: Database, provider: PaymentProvider, deposits: Deposits) -> None:
+    def __init__(self, db: Database, providers: Providers, settlement: Settlement) -> None:
         self._db = db
-        self._provider = provider
-        self._deposits = deposits
+        self._providers = providers
+        self._settlement = settlement
 
     async def list(self, state: State, limit: int, cursor: str) -> Page[Deposit]:
-        """Return everybody's deposits in a state, newest first. Raises Invalid for a strange cursor."""
+        """Return everybody's deposits in a state, newest first. Raises Invalid for a cursor that is not ours."""
         (before_id,) = decode_cursor(cursor, str) or ("",)
         async with self._db.snapshot() as tx:
-            rows = await store.deposits_in(tx, state, before_id, limit + 1)
+            rows = await store.list_in_state(tx, state, before_id, limit + 1)
         return make_page(rows, limit, lambda deposit: [deposit.id])
 
     async def resolve(self, deposit_id: str, outcome: Outcome, reason: str, payment_ref: str = "") -> Deposit:
         """End a review. `payment_ref` names the provider's payment where the deposit does not know it.
 
-        Raises NotFound, Conflict when there is nothing to review or the provider's word speaks against it, Invalid for
-        a payment that is not this deposit's, ProviderUnavailable.
+        Raises NotFound, Conflict when there is nothing to review or what the provider says speaks against it, Invalid
+        for a payment that is not this deposit's, ProviderUnavailable.
         """
-        deposit = await self._deposits.any_deposit(deposit_id)
+        deposit = await self._settlement.load(deposit_id)
         if deposit.state != State.NEEDS_REVIEW:
             raise Conflict(f"this deposit is {deposit.state} and needs no review")
         payment = await self._payment(deposit, payment_ref)
@@ -51,40 +52,40 @@ class Reviews:
         if deposit.payment_ref and given not in ("", deposit.payment_ref):
             raise Invalid.of("payment", f"the payment of this deposit is {deposit.payment_ref}")
         ref = deposit.payment_ref or given
-        payment = await self._provider.find_payment(ref) if ref else None
+        payment = await self._providers.of(deposit.provider).find_payment(ref) if ref else None
         if given and (payment is None or payment.deposit_id != deposit.id):
             raise Invalid.of("payment", "the provider knows no such payment of this deposit")
         return payment
 
     async def _credit(self, deposit: Deposit, payment: Payment | None, reason: str) -> Deposit:
-        if payment is None or payment.status != "succeeded" or payment.cents <= 0:
+        if payment is None or payment.status != "succeeded" or payment.amount.count <= 0:
             raise Conflict(
                 "the provider has taken no money for this deposit; name its payment, or dismiss it"
             )
-        if payment.currency != deposit.currency:
+        if payment.amount.currency != deposit.currency:
             raise Conflict(
-                f"the provider took {payment.currency}, which this wallet does not hold; refund it"
+                f"the provider took {payment.amount.currency}, and the deposit is in {deposit.currency}; refund it"
             )
-        taken = {"amount": payment.cents * CENT, "payment_ref": payment.ref, "reason": ""}
+        taken = {"amount": payment.amount.units, "payment_ref": payment.ref, "reason": ""}
         async with self._db.transaction() as tx:
-            moved = await store.move(tx, deposit.id, State.SUCCEEDED, **taken, check_at_us=tx.now_us)
-            if moved:
-                tx.publish(_told(deposit, "credit", reason))
-        return await self._deposits.credit(deposit.id)
+            if await store.move_unchanged(tx, deposit, State.SUCCEEDED, **taken, check_at_us=tx.now_us):
+                tx.publish(_reviewed(deposit, "credit", reason))
+        return await self._settlement.credit(deposit.id)
 
     async def _dismiss(self, deposit: Deposit, payment: Payment | None, reason: str) -> Deposit:
         if payment is not None and payment.status == "succeeded":
-            back = await self._provider.taken_back(payment.ref)
-            if sum(one.cents for one in back if one.status != "undone") < payment.cents:
+            provider = self._providers.of(deposit.provider)
+            parts = await provider.list_reversals(payment.ref) if provider.capabilities.reversals else ()
+            if sum(part.amount.count for part in parts if part.status != "undone") < payment.amount.count:
                 raise Conflict(
                     "the provider has the customer's money; credit the deposit, or refund it there first"
                 )
         async with self._db.transaction() as tx:
-            if await store.move(tx, deposit.id, State.FAILED, reason="dismissed"):
-                tx.publish(_told(deposit, "dismiss", reason))
+            if await store.move_unchanged(tx, deposit, State.FAILED, reason="dismissed"):
+                tx.publish(_reviewed(deposit, "dismiss", reason))
                 tx.publish(DepositFailed(deposit_id=deposit.id, user_id=deposit.user_id, reason="dismissed"))
-        return await self._deposits.any_deposit(deposit.id)
+        return await self._settlement.load(deposit.id)
 
 
-def _told(deposit: Deposit, outcome: Outcome, reason: str) -> DepositReviewed:
+def _reviewed(deposit: Deposit, outcome: Outcome, reason: str) -> DepositReviewed:
     return DepositReviewed(deposit_id=deposit.id, user_id=deposit.user_id, outcome=outcome, reason=reason)

@@ -1,4 +1,4 @@
-"""The provider's webhooks: checked, stored once, and acted on by a durable job.
+"""The providers' webhooks: verified, stored once, and acted on by a durable job.
 
 The answer to the provider depends on the storing alone. So a slow ledger makes no provider repeat itself, and a crash
 after the answer loses nothing.
@@ -6,20 +6,21 @@ after the answer loses nothing.
 
 import logging
 import os
+from collections.abc import Mapping
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from tollway.contracts.errors import BadSignature
 from tollway.fabric.db import Database
 from tollway.fabric.retention import delete_in_batches
-from tollway.kit.errors import NotFound
+from tollway.kit.errors import NotFound, Problem
 from tollway.kit.times import DAY_US
-from tollway.services.payments import store
 from tollway.services.payments.model import Deposit
-from tollway.services.payments.providers import Payment, PaymentProvider, Told
-from tollway.services.payments.service.deposits import Deposits
-from tollway.services.payments.service.takebacks import Takebacks
-from tollway.services.payments.settings import PaymentsSettings
+from tollway.services.payments.providers import Payment, PaymentProvider, WebhookEvent, WebhookKind
+from tollway.services.payments.service.reversals import Reversals
+from tollway.services.payments.service.selection import Providers
+from tollway.services.payments.service.settlement import Settlement
+from tollway.services.payments.store import tables
+from tollway.services.payments.store import webhooks as store
 
 _log = logging.getLogger(__name__)
 
@@ -28,120 +29,132 @@ NONCE_BYTES = 12
 
 
 class Webhooks:
-    """Takes the provider's word, if it is the provider's."""
+    """Receives webhooks, acts on them, and registers the endpoints that they are sent to."""
 
     def __init__(
         self,
         db: Database,
-        settings: PaymentsSettings,
-        provider: PaymentProvider,
-        deposits: Deposits,
-        takebacks: Takebacks,
+        providers: Providers,
+        settlement: Settlement,
+        reversals: Reversals,
         *,
         public_url: str,
         seal_key: bytes,
+        kept_days: int,
     ) -> None:
         self._db = db
-        self._settings = settings
-        self._provider = provider
-        self._deposits = deposits
-        self._takebacks = takebacks
-        self._url = f"{public_url.rstrip('/')}/api/billing/webhooks/{provider.name}"
+        self._providers = providers
+        self._settlement = settlement
+        self._reversals = reversals
+        self._url = f"{public_url.rstrip('/')}/api/billing/webhooks"
         self._seal = AESGCM(seal_key)
+        self._kept_us = kept_days * DAY_US
 
-    async def take(self, provider: str, body: bytes, signature: str) -> bool:
-        """Check and store a webhook; False when it was stored before.
+    async def receive(self, provider_name: str, headers: Mapping[str, str], body: bytes) -> bool:
+        """Verify and store a webhook; False when it was stored before. `headers` have lower-case names.
 
         Raises BadSignature for one that the provider did not sign, or signed too long ago; NotFound for a provider
-        that is not in use.
+        that is not enabled.
         """
-        if provider != self._provider.name:
+        if provider_name not in self._providers:
             raise NotFound("there is no such payment provider here")
-        told = await self._provider.read_webhook(
-            body,
-            signature,
-            await self._secrets(),
-            now_us=self._db.clock.now_us(),
-            tolerance_s=self._settings.webhook_tolerance_s,
-        )
+        provider = self._providers.of(provider_name)
+        secrets = await self._secrets(provider_name)
+        event = await provider.verify_webhook(headers, body, secrets, self._db.clock.now_us())
         async with self._db.transaction() as tx:
-            new = await store.add_event(tx, provider, told.event_id, told.kind, body.decode())
+            new = await store.add_event(tx, provider_name, event.event_id, event.kind, body.decode())
             if new:
-                tx.enqueue(HANDLE, {"provider": provider, "event_id": told.event_id})
+                tx.enqueue(HANDLE, {"provider": provider_name, "event_id": event.event_id})
         return new
 
-    async def handle(self, provider: str, event_id: str) -> None:
+    async def handle(self, provider_name: str, event_id: str) -> None:
         """Act on a stored webhook. Safe to repeat; raises when the ledger does not answer, to be tried again."""
         async with self._db.snapshot() as tx:
-            row = await store.find_event(tx, provider, event_id)
+            row = await store.find_event(tx, provider_name, event_id)
         if row is None or row.outcome:
             return
-        outcome = await self._act(await self._provider.parse_event(row.body.encode()))
+        provider = self._providers.of(provider_name)
+        outcome = await self._act(provider, await provider.parse_webhook(row.body.encode()))
         async with self._db.transaction() as tx:
-            await store.close_event(tx, provider, event_id, outcome)
+            await store.close_event(tx, provider_name, event_id, outcome)
 
-    async def forget_old(self) -> None:
-        """Forget webhooks that were acted on long ago: one that came again would be old news, and change nothing."""
-        kept_us = self._settings.webhooks_kept_days * DAY_US
-        old = store.old_events(self._db.clock.now_us() - kept_us)
-        await delete_in_batches(self._db, store.webhook_event, old)
+    async def delete_old(self) -> None:
+        """Delete webhooks that were acted on long ago: one that came again would be old news, and change nothing."""
+        old = store.old_events(self._db.clock.now_us() - self._kept_us)
+        await delete_in_batches(self._db, tables.webhook_event, old)
 
     async def register(self) -> None:
-        """Make the endpoint at the provider that calls this platform, unless it is there already."""
-        if not self._settings.registers_webhook:
-            return
+        """Register the endpoint of this platform at each provider, unless it is there already.
+
+        Raises what the last provider raised that did not answer, after the others were asked.
+        """
+        failed: Problem | None = None
+        for provider in self._providers:
+            if not provider.capabilities.registers_webhooks:
+                continue
+            try:
+                await self._register(provider)
+            except Problem as problem:
+                failed = problem
+        if failed is not None:
+            raise failed
+
+    async def _register(self, provider: PaymentProvider) -> None:
         async with self._db.snapshot() as tx:
-            known = await store.find_endpoint(tx, self._provider.name)
-        made = await self._provider.register_webhook(self._url, known.ref if known else "")
-        if made is None:
+            known = await store.find_endpoint(tx, provider.name)
+        url = f"{self._url}/{provider.name}"
+        registered = await provider.register_webhook(url, known.ref if known else "")
+        if registered is None:
             return
-        ref, secret = made
         nonce = os.urandom(NONCE_BYTES)
-        sealed = nonce + self._seal.encrypt(nonce, secret.encode(), self._provider.name.encode())
+        sealed = nonce + self._seal.encrypt(nonce, registered.secret.encode(), provider.name.encode())
         async with self._db.transaction() as tx:
-            await store.keep_endpoint(tx, self._provider.name, self._url, ref, sealed)
-        _log.info("the payment provider calls %s", self._url)
+            await store.save_endpoint(tx, provider.name, url, registered.ref, sealed)
+        _log.info("%s sends its webhooks to %s", provider.name, url)
 
-    async def _act(self, told: Told) -> str:
+    async def _act(self, provider: PaymentProvider, event: WebhookEvent) -> str:
         """Do what a webhook asks for; return in a word what became of it."""
-        if told.payment is not None:
-            return await self._payment_news(told.payment)
-        if told.back_from:
-            return await self._takebacks.follow(told.back_from)
-        if told.kind == "checkout.session.expired" and told.checkout is not None:
-            deposit = await self._deposit(told.checkout.deposit_id)
-            if deposit is not None:
-                await self._deposits.fail(deposit, "expired")
-                return "done"
-        return "ignored"
+        match event.kind:
+            case WebhookKind.PAYMENT if event.payment is not None:
+                return await self._settle(provider.name, event.payment)
+            case WebhookKind.REVERSAL:
+                return await self._reversals.follow(provider.name, event.payment_ref)
+            case WebhookKind.CHECKOUT_EXPIRED:
+                return await self._expire(provider.name, event.deposit_id)
+            case _:
+                return "ignored"
 
-    async def _payment_news(self, payment: Payment) -> str:
-        deposit = await self._deposit(payment.deposit_id)
+    async def _settle(self, provider_name: str, payment: Payment) -> str:
+        deposit = await self._deposit(provider_name, payment.deposit_id)
         if deposit is None:
             return "ignored"
         if deposit.payment_ref not in ("", payment.ref):
             _log.error("payment %s names deposit %s, which has another payment", payment.ref, deposit.id)
             return "unmatched"
-        await self._deposits.settle(deposit, payment)
-        await self._deposits.credit(deposit.id)
+        await self._settlement.settle(deposit, payment)
+        await self._settlement.credit(deposit.id)
         return "done"
 
-    async def _deposit(self, deposit_id: str) -> Deposit | None:
+    async def _expire(self, provider_name: str, deposit_id: str) -> str:
+        deposit = await self._deposit(provider_name, deposit_id)
+        if deposit is None:
+            return "ignored"
+        await self._settlement.fail(deposit, "expired")
+        return "done"
+
+    async def _deposit(self, provider_name: str, deposit_id: str) -> Deposit | None:
         """Return the deposit that a webhook names, if it is one of ours with this provider."""
         try:
-            deposit = await self._deposits.any_deposit(deposit_id)
+            deposit = await self._settlement.load(deposit_id)
         except NotFound:
             return None
-        return deposit if deposit.provider == self._provider.name else None
+        return deposit if deposit.provider == provider_name else None
 
-    async def _secrets(self) -> list[str]:
-        """Return the secrets that a signature may be made with."""
-        secrets = [self._settings.stripe_webhook_secret] if self._settings.stripe_webhook_secret else []
+    async def _secrets(self, provider_name: str) -> list[str]:
+        """Return the secrets that the registered endpoint's signatures are made with."""
         async with self._db.snapshot() as tx:
-            endpoint = await store.find_endpoint(tx, self._provider.name)
-        if endpoint is not None:
-            nonce, sealed = endpoint.sealed_secret[:NONCE_BYTES], endpoint.sealed_secret[NONCE_BYTES:]
-            secrets.append(self._seal.decrypt(nonce, sealed, self._provider.name.encode()).decode())
-        if not secrets:
-            raise BadSignature("no signing secret is known yet; the endpoint was not registered")
-        return secrets
+            endpoint = await store.find_endpoint(tx, provider_name)
+        if endpoint is None:
+            return []
+        nonce, sealed = endpoint.sealed_secret[:NONCE_BYTES], endpoint.sealed_secret[NONCE_BYTES:]
+        return [self._seal.decrypt(nonce, sealed, provider_name.encode()).decode()]

@@ -1,10 +1,11 @@
-"""What Stripe's objects say, in the words of the port."""
+"""Stripe's objects, read into the values of the port."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, cast
 
 from tollway.contracts.errors import BadSignature, CardDeclined
-from tollway.services.payments.providers import Checkout, Order, Payment, TakenBack
+from tollway.kit.currencies import Minor
+from tollway.services.payments.providers.port import Checkout, Payment, PaymentRequest, ReversedPart
 
 Json = dict[str, Any]
 
@@ -45,9 +46,8 @@ def payment(intent: Json) -> Payment:
     return Payment(
         ref=intent["id"],
         status=status,
-        cents=intent["amount_received"] if status == "succeeded" else intent["amount"],
-        currency=intent["currency"].upper(),
-        deposit_id=_deposit_id(intent),
+        amount=_amount(intent, "amount_received" if status == "succeeded" else "amount"),
+        deposit_id=deposit_id(intent),
         action_url=redirect.get("url") or "",
         reason=error.get("code") or intent.get("cancellation_reason") or "",
         decline_code=error.get("decline_code") or "",
@@ -55,17 +55,22 @@ def payment(intent: Json) -> Payment:
     )
 
 
-def taken_back(
+def reversed_part(
     kind: Literal["refund", "chargeback"],
     about: Json,
     statuses: Mapping[str, Literal["standing", "lost", "undone"]],
-) -> TakenBack | None:
+) -> ReversedPart | None:
     """Read a refund or a dispute; None when it takes nothing."""
     status = statuses.get(about["status"])
-    return status and TakenBack(about["id"], kind, status, about["amount"], about["currency"].upper())
+    return status and ReversedPart(about["id"], kind, status, _amount(about, "amount"))
 
 
-def _deposit_id(about: Json) -> str:
+def _amount(about: Json, member: str) -> Minor:
+    return Minor(about["currency"].upper(), about[member])
+
+
+def deposit_id(about: Json) -> str:
+    """Return the deposit that an object was made for; empty when it is not one of ours."""
     metadata: Json = about.get("metadata") or {}
     return metadata.get("deposit_id", "")
 
@@ -77,37 +82,36 @@ def checkout(session: Json) -> Checkout:
         status=session["status"],
         url=session.get("url") or "",
         payment_ref=session.get("payment_intent") or "",
-        deposit_id=_deposit_id(session),
+        deposit_id=deposit_id(session),
     )
 
 
-def declined(error: Any, order: Order) -> Payment:
-    """Turn a card error into the failed payment that it tells of."""
-    told = _told(error)
-    intent: Json = told.get("payment_intent") or {}
+def declined(error: Any, request: PaymentRequest) -> Payment:
+    """Turn a card error into the failed payment that it reports."""
+    details = _details(error)
+    intent: Json = details.get("payment_intent") or {}
     return Payment(
         ref=intent.get("id", ""),
         status="failed",
-        cents=order.cents,
-        currency=order.currency,
-        deposit_id=order.deposit_id,
+        amount=request.amount,
+        deposit_id=request.deposit_id,
         reason=error.code or "card_declined",
-        decline_code=told.get("decline_code", ""),
+        decline_code=details.get("decline_code", ""),
         message=error.user_message or "",
     )
 
 
-def _told(error: Any) -> Json:
-    """Return the error as the API told it."""
+def _details(error: Any) -> Json:
+    """Return the error as the API sent it."""
     body = cast("Json", error.json_body or {})
     return cast("Json", body.get("error", {}))
 
 
 def refusal(error: Any) -> CardDeclined:
     """Turn a card error into the platform's refusal."""
-    told = _told(error)
+    details = _details(error)
     return CardDeclined(
-        error.user_message or "", decline_code=told.get("decline_code", ""), reason=error.code
+        error.user_message or "", decline_code=details.get("decline_code", ""), reason=error.code
     )
 
 

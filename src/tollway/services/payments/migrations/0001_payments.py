@@ -1,4 +1,4 @@
-"""The first tables: deposits, customers, cards, webhooks."""
+"""The tables: deposits, reversals, customers, payment methods, webhooks."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -31,6 +31,8 @@ def upgrade() -> None:
         sa.Column("action_url", sa.Text, nullable=False),
         sa.Column("transaction_id", sa.Text, nullable=False),
         sa.Column("check_at_us", Int64, nullable=False),
+        sa.Column("refunded", Int64, nullable=False),
+        sa.Column("disputed", Int64, nullable=False),
         sa.Column("created_at_us", Int64, nullable=False),
         sa.Column("updated_at_us", Int64, nullable=False),
         sa.UniqueConstraint("user_id", "request_key", name="uq_deposit_user_id_request_key"),
@@ -52,10 +54,33 @@ def upgrade() -> None:
         postgresql_where=paid,
     )
     op.create_table(
+        "reversal",
+        sa.Column("id", sa.Text, primary_key=True),
+        sa.Column("deposit_id", sa.Text, nullable=False),
+        sa.Column("user_id", sa.Text, nullable=False),
+        sa.Column("provider", sa.Text, nullable=False),
+        sa.Column("ref", sa.Text, nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("currency", sa.Text, nullable=False),
+        sa.Column("amount", Int64, nullable=False),
+        sa.Column("state", sa.Text, nullable=False),
+        sa.Column("attempt", Int64, nullable=False),
+        sa.Column("recovered", Int64, nullable=False),
+        sa.Column("transaction_id", sa.Text, nullable=False),
+        sa.Column("created_at_us", Int64, nullable=False),
+        sa.Column("updated_at_us", Int64, nullable=False),
+        sa.UniqueConstraint("provider", "ref", name="uq_reversal_provider_ref"),
+        sa.CheckConstraint("amount > 0", name="ck_reversal_amount"),
+        sa.CheckConstraint("recovered BETWEEN 0 AND amount", name="ck_reversal_recovered"),
+        sqlite_strict=True,
+    )
+    op.create_index("ix_reversal_by_deposit", "reversal", ["deposit_id"])
+    op.create_table(
         "customer",
         sa.Column("user_id", sa.Text, primary_key=True),
         sa.Column("provider", sa.Text, primary_key=True),
         sa.Column("ref", sa.Text, nullable=False),
+        sa.Column("created_at_us", Int64, nullable=False),
         sqlite_strict=True,
     )
     op.create_table(
@@ -80,15 +105,17 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text, nullable=False),
         sa.Column("body", sa.Text, nullable=False),
         sa.Column("outcome", sa.Text, nullable=False),
-        sa.Column("received_at_us", Int64, nullable=False),
+        sa.Column("created_at_us", Int64, nullable=False),
         sqlite_strict=True,
     )
+    op.create_index("ix_webhook_event_created", "webhook_event", ["created_at_us"])
     op.create_table(
         "webhook_endpoint",
         sa.Column("provider", sa.Text, primary_key=True),
         sa.Column("url", sa.Text, nullable=False),
         sa.Column("ref", sa.Text, nullable=False),
         sa.Column("sealed_secret", sa.LargeBinary, nullable=False),
+        sa.Column("created_at_us", Int64, nullable=False),
         sqlite_strict=True,
     )
 

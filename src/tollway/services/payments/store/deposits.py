@@ -1,0 +1,107 @@
+"""Queries of deposits."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Row, select, update
+
+from tollway.fabric.db import Tx
+from tollway.services.payments.model import FROM, OPEN, Deposit, State
+from tollway.services.payments.store.tables import deposit
+
+
+async def add_deposit(tx: Tx, one: Deposit) -> bool:
+    """Insert a new deposit; False when this user asked for one under the same key before."""
+    added = await tx.run(tx.insert(deposit).values(asdict(one)).on_conflict_do_nothing())
+    return added.rowcount == 1
+
+
+async def find_by_request(tx: Tx, user_id: str, request_key: str) -> Deposit | None:
+    """Return the deposit that a user asked for under this key."""
+    mine = (deposit.c.user_id == user_id) & (deposit.c.request_key == request_key)
+    return _deposit(await tx.first(select(deposit).where(mine)))
+
+
+async def find_deposit(tx: Tx, deposit_id: str) -> Deposit | None:
+    """Return a deposit, whoever's it is."""
+    return _deposit(await tx.first(select(deposit).where(deposit.c.id == deposit_id)))
+
+
+async def find_by_payment(tx: Tx, provider: str, payment_ref: str) -> Deposit | None:
+    """Return the deposit that a provider's payment is for."""
+    paid = (deposit.c.provider == provider) & (deposit.c.payment_ref == payment_ref)
+    # Spelled as the index spells it, which only has deposits with a payment.
+    return _deposit(await tx.first(select(deposit).where(paid, deposit.c.payment_ref != "")))
+
+
+async def list_deposits(tx: Tx, user_id: str, before_id: str, limit: int) -> Sequence[Deposit]:
+    """Return a user's deposits, newest first, from before an id on."""
+    query = select(deposit).where(deposit.c.user_id == user_id).order_by(deposit.c.id.desc()).limit(limit)
+    if before_id:
+        query = query.where(deposit.c.id < before_id)
+    return [one for row in await tx.all(query) if (one := _deposit(row))]
+
+
+async def list_in_state(tx: Tx, state: State, before_id: str, limit: int) -> Sequence[Deposit]:
+    """Return everybody's deposits in a state, newest first, from before an id on."""
+    query = select(deposit).where(deposit.c.state == state.value).order_by(deposit.c.id.desc()).limit(limit)
+    if before_id:
+        query = query.where(deposit.c.id < before_id)
+    return [one for row in await tx.all(query) if (one := _deposit(row))]
+
+
+async def has_credited(tx: Tx, provider: str) -> bool:
+    """Tell whether any deposit was ever credited through a provider."""
+    paid = (deposit.c.provider == provider) & (deposit.c.state == State.CREDITED.value)
+    return await tx.first(select(deposit.c.id).where(paid).limit(1)) is not None
+
+
+async def list_due(tx: Tx, limit: int) -> Sequence[Deposit]:
+    """Return open deposits that are due to be reconciled."""
+    due = deposit.c.state.in_([state.value for state in OPEN]) & (deposit.c.check_at_us <= tx.now_us)
+    rows = await tx.all(select(deposit).where(due).order_by(deposit.c.check_at_us).limit(limit))
+    return [one for row in rows if (one := _deposit(row))]
+
+
+async def move_deposit(tx: Tx, deposit_id: str, to: State, **values: Any) -> bool:
+    """Move a deposit to a state that it may enter from where it is now; False when it may not.
+
+    For what the provider said, which counts whenever it arrives.
+    """
+    here = (deposit.c.id == deposit_id) & deposit.c.state.in_([state.value for state in FROM[to]])
+    moved = {**values, "state": to.value, "updated_at_us": tx.now_us}
+    return (await tx.run(update(deposit).where(here).values(moved))).rowcount == 1
+
+
+async def move_unchanged(tx: Tx, seen: Deposit, to: State, **values: Any) -> bool:
+    """Move a deposit on if it is still as it was seen; False when it has gone further meanwhile.
+
+    For what was concluded from its state.
+    """
+    assert seen.state in FROM[to], f"a deposit that is {seen.state} cannot become {to}"
+    here = (deposit.c.id == seen.id) & (deposit.c.state == seen.state.value)
+    here &= (deposit.c.payment_ref == seen.payment_ref) & (deposit.c.checkout_ref == seen.checkout_ref)
+    moved = {**values, "state": to.value, "updated_at_us": tx.now_us}
+    return (await tx.run(update(deposit).where(here).values(moved))).rowcount == 1
+
+
+async def update_deposit(tx: Tx, deposit_id: str, state: State, **values: Any) -> None:
+    """Update a deposit that is still in this state."""
+    here = (deposit.c.id == deposit_id) & (deposit.c.state == state.value)
+    await tx.run(update(deposit).where(here).values(**values, updated_at_us=tx.now_us))
+
+
+async def postpone(tx: Tx, seen: Deposit, check_at_us: int) -> bool:
+    """Set when a deposit is reconciled next; False when another process did so already, or it has gone further."""
+    here = (deposit.c.id == seen.id) & (deposit.c.state == seen.state.value)
+    here &= deposit.c.check_at_us == seen.check_at_us
+    return (await tx.run(update(deposit).where(here).values(check_at_us=check_at_us))).rowcount == 1
+
+
+def _deposit(row: Row[Any] | None) -> Deposit | None:
+    if row is None:
+        return None
+    values: dict[str, Any] = {column.name: getattr(row, column.name) for column in deposit.columns}
+    values["state"] = State(row.state)
+    return Deposit(**values)
