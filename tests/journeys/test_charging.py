@@ -240,7 +240,7 @@ async def test_a_node_that_was_away_for_days_is_settled_to_the_byte_and_once(
         await house.access.nodes.open("edge-1", f"boot after {found}", ENDPOINTS)
         async with bench(tmp_path, house) as here:
             assert here.charging.recover(0) == found
-            await until(lambda here=here: list(here.book.used()) == [])
+            await until(lambda here=here: list(here.meter.used()) == [])
     used = 70_000 + (8 * MB if spent_meanwhile else 0)
     assert await house.used() == used
     assert await house.holding() == (max(0, 8 * MB - used), 0)
