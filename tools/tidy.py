@@ -22,6 +22,8 @@ SERVICE_FILES = {
     "__init__", "manifest", "service", "model", "store", "http", "rpc", "subscribers", "jobs", "settings", "providers",
     "migrations", "templates", "factors", "kinds", "credentials",
 }  # fmt: skip
+# Declarations, which have no behaviour of their own: whoever reads them is tested.
+DECLARATIONS = {"settings.py", "manifest.py", "tables.py", "__main__.py"}
 VAGUE = {"utils", "util", "helpers", "helper", "common", "manager", "misc", "shared"}
 HOME_PATHS = re.compile(r"(?<![\w./~-])/(?:work|root|home/\w+)/")
 TEXT_SUFFIXES = {".py", ".md", ".toml", ".txt", ".yaml", ".yml", ".json", ".proto", ".html", ""}
@@ -75,12 +77,34 @@ def services() -> Iterator[str]:
 
 
 def mirrors() -> Iterator[str]:
-    """tests/tollway/x/test_y.py tests src/tollway/x/y.py, or the folder y."""
+    """Tests mirror the sources and the other way around.
+
+    tests/tollway/x/test_y.py tests src/tollway/x/y.py, or the folder y. A source without such a test stands in
+    tests/mirrors.txt with the test that holds it; a line there that is not needed any more is removed.
+    """
     for path in sorted(MIRROR.rglob("test_*.py")):
         inside = path.relative_to(MIRROR)
         mirrored = SOURCES / inside.parent / inside.stem.removeprefix("test_")
         if not mirrored.with_suffix(".py").exists() and not mirrored.is_dir():
             yield f"{path.relative_to(ROOT)}: mirrors no source; {mirrored.relative_to(ROOT)}.py does not exist"
+    elsewhere = dict(line.split() for line in (ROOT / "tests" / "mirrors.txt").read_text().splitlines())
+    unmirrored = {str(path.relative_to(SOURCES)) for path in modules() if not _mirrored(path)}
+    for name in sorted(unmirrored - elsewhere.keys()):
+        yield f"src/tollway/{name}: no test mirrors it; write one, or name in tests/mirrors.txt the test that holds it"
+    for name, test in sorted(elsewhere.items()):
+        if name not in unmirrored:
+            yield f"tests/mirrors.txt: {name} needs no line any more; remove it"
+        elif not (ROOT / "tests" / test).exists():
+            yield f"tests/mirrors.txt: {name} is held by {test}, which does not exist"
+
+
+def _mirrored(path: Path) -> bool:
+    """Tell whether a source has a test of its own, or its folder has, or it has nothing to test."""
+    if path.name == "__init__.py" or "migrations" in path.parts or path.name in DECLARATIONS:
+        return True
+    inside = path.relative_to(SOURCES).with_suffix("")
+    tests = [MIRROR / inside.parent / f"test_{inside.name}.py"]
+    return any(test.exists() for test in tests)
 
 
 def locks() -> Iterator[str]:
