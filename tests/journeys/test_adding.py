@@ -1,0 +1,113 @@
+"""What it takes to add one of a kind, done in a copy of the sources as a new contributor would."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from tests.kit.platform import platform, until
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+NOTES = {
+    "services/notes/__init__.py": '"""Notes: a line of text for everybody."""\n',
+    "services/notes/manifest.py": '''"""What the notes service is, needs and offers."""
+
+from tollway.fabric.service import ServiceContext, ServiceManifest, ServiceParts
+
+
+def build(context: ServiceContext) -> ServiceParts:
+    """Build the service."""
+    from tollway.services.notes.http import router
+
+    return ServiceParts(service=context.db, router=router(context.db))
+
+
+MANIFEST = ServiceManifest(name="notes", purpose="a line of text for everybody", build=build)
+''',
+    "services/notes/http.py": '''"""The REST side of notes."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from pydantic import BaseModel
+
+from tollway.fabric.rest import route
+
+
+class Note(BaseModel):
+    text: str
+
+
+def router(service: Any) -> APIRouter:
+    """Make the routes of notes."""
+    api = APIRouter(tags=["notes"])
+
+    @api.get("/api/notes", **route(permission="public"))
+    async def note() -> Note:
+        """Show the note."""
+        return Note(text="hello from notes")
+
+    return api
+''',
+}
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Path:
+    """A copy of the product's sources."""
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "src", tmp_path / "copy" / "src", ignore=ignored)
+    shutil.copytree(ROOT / "tools", tmp_path / "copy" / "tools", ignore=ignored)
+    return tmp_path / "copy" / "src" / "tollway"
+
+
+def environment(sources: Path) -> dict[str, str]:
+    return {"PYTHONPATH": str(sources.parent)}
+
+
+def write(sources: Path, files: Mapping[str, str]) -> None:
+    for inside, text in files.items():
+        (sources / inside).parent.mkdir(exist_ok=True)
+        (sources / inside).write_text(text)
+
+
+def generate(sources: Path, *tools: str) -> None:
+    """Write the generated files anew, as CONTRIBUTING says."""
+    for tool in tools:
+        program = [sys.executable, str(sources.parent.parent / "tools" / f"{tool}.py")]
+        subprocess.run(program, env={**os.environ, **environment(sources)}, check=True, timeout=60)
+
+
+def touched(sources: Path) -> list[str]:
+    """Name the hand-written files that differ from the product's."""
+    product = ROOT / "src" / "tollway"
+    generated = {".json"}
+    return sorted(
+        str(path.relative_to(sources))
+        for path in sources.rglob("*.*")
+        if path.is_file() and "__pycache__" not in path.parts and path.suffix not in generated
+        if not (twin := product / path.relative_to(sources)).exists()
+        or twin.read_bytes() != path.read_bytes()
+    )
+
+
+def test_a_service_is_three_files_of_its_own_and_its_name_in_the_topology(
+    sources: Path, tmp_path: Path
+) -> None:
+    write(sources, NOTES)
+    topology = sources / "topology" / "__init__.py"
+    topology.write_text(
+        topology.read_text().replace('        "audit",\n', '        "audit",\n        "notes",\n')
+    )
+    generate(sources, "routes", "openapi")
+    assert len(touched(sources)) == 4
+    with platform(tmp_path / "data", **environment(sources)) as running:
+        url = f"{running.known['api']}/api/notes"
+        status, body = until(lambda: (found := running.get(url))[0] == 200 and found)
+        assert (status, body) == (200, b'{"text":"hello from notes"}')
+        assert running.get(f"{running.known['api']}/api/note")[0] == 404
