@@ -50,7 +50,8 @@ WALLS = (
                 "gethostbyname",
             )
         ),
-        allowed=("edge/exits/", "edge/listener.py", "gateway/upstream/", "gateway/listen/"),
+        # The guard asks the kernel whether an address is its own, with a socket that connects to nothing.
+        allowed=("edge/exits/", "edge/listener.py", "edge/guard.py", "gateway/upstream/", "gateway/listen/"),
         instead="only edge/exits, edge/listener, gateway/upstream and gateway/listen open sockets or resolve names",
     ),
     Wall(
@@ -68,7 +69,8 @@ WALLS = (
                 "websockets",
             )
         ),
-        allowed=("services/payments_mock/providers/", "services/payments/providers/"),
+        # The payment mock stands in for a vendor: it sends webhooks as the vendor would.
+        allowed=("services/payments_mock/", "services/payments/providers/"),
         instead="a service talks to the outside through a provider (providers/<vendor>) or a fabric port",
     ),
     Wall(
@@ -81,7 +83,13 @@ WALLS = (
         within=("edge/protocols/",),
         attributes=frozenset(("quota", "throttle", "bucket", "meter", "slot")),
         modules=frozenset(
-            ("tollway.edge.quota", "tollway.edge.throttle", "tollway.edge.meter_file", "tollway.edge.exits")
+            (
+                "tollway.edge.quota",
+                "tollway.edge.throttle",
+                "tollway.edge.meter_file",
+                "tollway.edge.exits.direct",
+                "tollway.edge.exits.pool",
+            )
         ),
         instead="a protocol spends through Spend and connects through Session",
     ),
