@@ -98,11 +98,11 @@ class SecuritySettings(Section):
 class RetentionSettings(Section):
     """How long every service keeps its plumbing. The ledger and the audit trail are kept for good."""
 
-    events_days: int = Field(7, ge=1, description="Announced events that every neighbour has heard")
+    events_days: int = Field(7, ge=1, description="Published events that every subscriber has consumed")
     unread_days: int = Field(
         30,
         ge=1,
-        description="Events that a neighbour has not heard; one that was away for longer has missed them",
+        description="Events that a subscriber has not consumed; one that was away for longer has missed them",
     )
     jobs_days: int = Field(30, ge=1, description="The keys of finished work; dead work is kept for a person")
 

@@ -93,11 +93,11 @@ class Front:
 async def front(request: Any, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Front]:
     transport: Transport = request.param
     async with (
-        books("sqlite", tmp_path, clock) as desk,
-        api(transport, ledger_pb2_grpc, LedgerRpc(desk.ledger), caller="orders") as mounted,
+        books("sqlite", tmp_path, clock) as context,
+        api(transport, ledger_pb2_grpc, LedgerRpc(context.ledger), caller="orders") as mounted,
     ):
-        yield Front(mounted.stub, mounted, desk)
-        await desk.holds_true()
+        yield Front(mounted.stub, mounted, context)
+        await context.holds_true()
 
 
 async def test_a_posting_is_answered_with_the_accounts_after_it(front: Front) -> None:

@@ -31,7 +31,7 @@ from tollway.kit.ids import new_id
 from tollway.services.access import subscribers
 from tollway.services.access.credentials import Presented
 from tollway.services.access.manifest import MANIFEST
-from tollway.services.access.model import Flow
+from tollway.services.access.model import FlowRecord
 from tollway.services.access.service import Access
 from tollway.services.access.service.credentials import Issued
 from tollway.services.access.store.tables import lease as lease_table
@@ -128,7 +128,7 @@ async def persist(house: House, service: Access, issued: Issued, names: tuple[st
     """Play a node's story: lease, report, stop, give back. When access dies or is not heard, ask a living one."""
     one, two = names
     resource_id, lease_id = issued.resource.id, new_id("hld")
-    batches: list[tuple[list[Flow], bool]] = [
+    batches: list[tuple[list[FlowRecord], bool]] = [
         ([report(resource_id, one, 1000, 1), report(resource_id, two, 50, 1)], False),
         ([report(resource_id, one, 2500, 2)], False),
         (
@@ -176,7 +176,7 @@ async def test_lost_repeated_and_reordered_reports_give_one_result(
     lease_id = new_id("hld")
     await house.access.leases.lease("edge-1", issued.resource.id, lease_id, 100_000)
     names = [new_id("flw") for _ in range(3)]
-    totals, sequences, sent = [0, 0, 0], [0, 0, 0], list[Flow]()
+    totals, sequences, sent = [0, 0, 0], [0, 0, 0], list[FlowRecord]()
     for flow, octets in moved:
         totals[flow] += octets
         sequences[flow] += 1

@@ -31,7 +31,7 @@ from tollway.services.ledger.rpc import LedgerRpc
 from tollway.services.ledger.service import Ledger
 from tollway.services.ledger.settings import LedgerSettings
 from tollway.services.orders.jobs import janitor
-from tollway.services.orders.model import STOPPABLE, Move, Order, State
+from tollway.services.orders.model import STOPPABLE, Move, Order, OrderState
 from tollway.services.orders.service import Orders, postings
 from tollway.services.orders.service import orders as orders_module
 from tollway.services.orders.service import saga as saga_module
@@ -40,9 +40,9 @@ from tollway.services.orders.service.saga import Saga
 Story = Literal["enough", "too poor", "sold out"]
 STORIES: tuple[Story, ...] = ("enough", "too poor", "sold out")
 EXPECTED = {
-    "enough": (State.FILLED, ""),
-    "too poor": (State.FAILED, "insufficient_funds"),
-    "sold out": (State.FAILED, "sold_out"),
+    "enough": (OrderState.FILLED, ""),
+    "too poor": (OrderState.FAILED, "insufficient_funds"),
+    "sold out": (OrderState.FAILED, "sold_out"),
 }
 Way = Literal["ask again", "ask again at a quote", "cancel", "job", "janitor"]
 WAYS: tuple[Way, ...] = ("ask again", "ask again at a quote", "cancel", "job", "janitor")
@@ -141,11 +141,11 @@ async def test_lives_side_by_side_come_to_one_end(
 
 async def release_what_is_known(saga: Saga, order: Order) -> Move:
     """Forget that a step may have been carried out although nobody heard the answer."""
-    if order.turned_from != State.PLACED:
+    if order.turned_from != OrderState.PLACED:
         await saga._refused(postings.release_funds(order))
-    if order.turned_from == State.ALLOCATED:
+    if order.turned_from == OrderState.ALLOCATED:
         await saga._refused(postings.release_capacity(order))
-    return Move(State.CANCELLED)
+    return Move(OrderState.CANCELLED)
 
 
 def a_new_key_for_each_attempt(order: Order, step: str, code: str, legs: Any) -> pb.PostRequest:
@@ -155,7 +155,7 @@ def a_new_key_for_each_attempt(order: Order, step: str, code: str, legs: Any) ->
 BUGS: dict[str, tuple[Any, str, Any]] = {
     "a new key for each attempt": (postings, "_post", a_new_key_for_each_attempt),
     "release only what is known": (Saga, "_release", release_what_is_known),
-    "cancel past the pivot": (orders_module, "STOPPABLE", frozenset({*STOPPABLE, State.ALLOCATED})),
+    "cancel past the pivot": (orders_module, "STOPPABLE", frozenset({*STOPPABLE, OrderState.ALLOCATED})),
     "no answer is a refusal": (saga_module, "_is_refusal", lambda _: True),
 }
 
@@ -249,13 +249,13 @@ class Buyer:
         orders = (await self.orders().orders(self.user_id, 10, "")).items
         assert len(orders) <= 1
         after = await self.figures()
-        if not orders or orders[0].state in {State.FAILED, State.CANCELLED}:
+        if not orders or orders[0].state in {OrderState.FAILED, OrderState.CANCELLED}:
             assert after == self.before
         else:
-            assert orders[0].state == State.FILLED
+            assert orders[0].state == OrderState.FILLED
             assert after == self._bought(orders[0])
         if orders:
-            ending = "ORDER_FILLED" if orders[0].state == State.FILLED else "ORDER_FAILED"
+            ending = "ORDER_FILLED" if orders[0].state == OrderState.FILLED else "ORDER_FAILED"
             assert await self.shop.events(orders[0].id) == ["ORDER_PLACED", ending]
         return orders[0] if orders else None
 

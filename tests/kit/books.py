@@ -15,7 +15,13 @@ from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind, database, service_migrations
 from tollway.fabric.db import Database
 from tollway.kit.errors import Problem
-from tollway.services.ledger.model.metering import Charged, Grant, Reservation, UsageReading, UseReport
+from tollway.services.ledger.model.metering import (
+    Charged,
+    Reservation,
+    ReservedSlice,
+    UsageReading,
+    UseReport,
+)
 from tollway.services.ledger.model.posting import Leg, Posting, Receipt
 from tollway.services.ledger.model.values import (
     Account,
@@ -128,7 +134,7 @@ class Books:
 
     async def reserve(
         self, hold_id: str, name: str, want: int, *, divisor: int = 1, floor: int = 0, lasts_s: float = 0
-    ) -> Grant:
+    ) -> ReservedSlice:
         expires_at_us = self.clock.now_us() + int(lasts_s * 1_000_000) if lasts_s else 0
         asked = Reservation(hold_id, user(name, GB), CONSUMED, want, expires_at_us, "access", divisor, floor)
         return await self.ledger.reserve(asked)

@@ -22,7 +22,7 @@ from tollway.kit.errors import Problem
 from tollway.kit.ids import ids_after
 from tollway.services.ledger.model.maintenance import HoldExpiry, LotExpiry
 from tollway.services.ledger.model.metering import Reservation, UsageReading, UseReport
-from tollway.services.ledger.model.posting import Leg, Posting, Reversal
+from tollway.services.ledger.model.posting import Leg, Posting, PostingReversal
 from tollway.services.ledger.model.records import Original
 from tollway.services.ledger.model.values import (
     Account,
@@ -269,7 +269,7 @@ class LedgerMachine(RuleBasedStateMachine):
         original = data.draw(st.sampled_from(sorted(self.txn_ids)))
         known = name in self.model.done
         expected = self.model.reverse(name, original)
-        command = Reversal(self.txn_ids[original], "tests", name, "tester", "")
+        command = PostingReversal(self.txn_ids[original], "tests", name, "tester", "")
         actual = self._ask(command)
         self._note(name, actual, known=known)
         assert self._outcome(actual) == expected

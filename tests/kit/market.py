@@ -21,7 +21,9 @@ from tollway.services.catalog.jobs import JOBS as CATALOG_JOBS
 from tollway.services.catalog.rpc import CatalogRpc
 from tollway.services.catalog.service import Catalog
 from tollway.services.catalog.settings import CatalogSettings
+from tollway.services.orders import store
 from tollway.services.orders.jobs import JOBS as ORDERS_JOBS
+from tollway.services.orders.model import Order
 from tollway.services.orders.service import Orders
 from tollway.services.orders.settings import OrdersSettings
 
@@ -112,3 +114,11 @@ def make_orders(
     ledger: Any = ledger_pb2_grpc.LedgerStub(channel)
     catalog: Any = catalog_pb2_grpc.CatalogStub(channel)
     return Orders(db, clock, settings or OrdersSettings(), catalog, ledger)
+
+
+async def order_of(database: Database, order_id: str) -> Order:
+    """Read an order as it stands, whoever placed it."""
+    async with database.snapshot() as tx:
+        order = await store.find_order(tx, order_id)
+    assert order is not None, f"there is no order {order_id}"
+    return order

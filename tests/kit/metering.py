@@ -24,17 +24,17 @@ from tollway.fabric.db import Database, tables
 from tollway.fabric.rpc import LocalChannel, LocalServer
 from tollway.kit.errors import NotFound
 from tollway.kit.ids import new_id
-from tollway.services.access.model import Flow
+from tollway.services.access.model import FlowRecord
 from tollway.services.access.service import Access
 from tollway.services.access.service.credentials import Issued
 from tollway.services.access.service.resources import ConnectRequest
 from tollway.services.access.settings import AccessSettings
-from tollway.services.access.store.nodes import Endpoint
+from tollway.services.access.store.nodes import NodeEndpoint
 
 STANDARD = "bandwidth.residential.standard"
 HTTP_ONLY = "bandwidth.residential.budget"
 USER = "usr_1"
-ENDPOINTS = [Endpoint("http", "127.0.0.1", 3128), Endpoint("socks5", "127.0.0.1", 1080)]
+ENDPOINTS = [NodeEndpoint("http", "127.0.0.1", 3128), NodeEndpoint("socks5", "127.0.0.1", 1080)]
 
 
 @dataclass
@@ -221,7 +221,7 @@ async def stage(
         yield Stage(kind, clock, db, server, ledger, channel, access, chosen)
 
 
-def report(resource_id: str, session_id: str, octets: int, sequence: int, **more: Any) -> Flow:
+def report(resource_id: str, session_id: str, octets: int, sequence: int, **more: Any) -> FlowRecord:
     """One report of a flow: `octets` to the customer, none from them, unless told otherwise."""
     fields: dict[str, Any] = {
         "session_id": session_id,
@@ -239,4 +239,4 @@ def report(resource_id: str, session_id: str, octets: int, sequence: int, **more
         "stopped": False,
         "terminate_cause": "",
     }
-    return Flow(**fields | more)
+    return FlowRecord(**fields | more)

@@ -91,7 +91,7 @@ def certificates() -> Path:
 
 
 @cache
-def identity(service: str) -> tls.Identity:
+def identity(service: str) -> tls.CertificateIdentity:
     """Issue a certificate for `service`, once."""
     return tls.ensure(certificates(), service, ["localhost", "127.0.0.1"], SystemClock())
 

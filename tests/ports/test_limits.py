@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from tests.kit.redis import redis_url
-from tollway.fabric.limits import Grant, Key, Limit, Limits
+from tollway.fabric.limits import Key, Limit, LimitDecision, Limits
 from tollway.fabric.limits.memory import MemoryLimits
 from tollway.fabric.limits.redis import RedisLimits
 from tollway.kit.ids import new_id
@@ -29,10 +29,10 @@ def new_limit(limits: Limits, quota: int, window_s: float) -> Limit:
     return limits.limit(new_id("lim"), quota, window_s)
 
 
-async def ask(limit: Limit, key: Key = "alice") -> Grant:
+async def ask(limit: Limit, key: Key = "alice") -> LimitDecision:
     """Ask as a caller that has time."""
     while not (grant := limit.take(key, time.monotonic())).admitted and grant.remaining:
-        await limit.heard()
+        await limit.synced()
     return grant
 
 

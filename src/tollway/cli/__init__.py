@@ -160,7 +160,7 @@ def certs(
 
 @app.command(epilog="Example: tollway targets")
 def targets(as_json: JsonOption = False) -> None:
-    """Print the map: every target, the service APIs it asks, the events it hears, its paths."""
+    """Print the map: every target, the APIs it calls, the events it subscribes to, its paths."""
     from tollway.cli.targets import run
 
     run(as_json=as_json)

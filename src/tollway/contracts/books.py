@@ -28,7 +28,7 @@ OwnerKind = Literal["user", "platform"]
 AssetKind = Literal["money", "access"]
 
 
-class Section(StrEnum):
+class StatementSection(StrEnum):
     """Where an account stands in the balance sheet or the income statement."""
 
     ASSETS = "Assets"
@@ -48,14 +48,14 @@ class AccountType:
     owner_kind: OwnerKind
     purpose: str
     holds: tuple[AssetKind, ...]
-    section: Section
+    section: StatementSection
     meaning: str
     may_overdraw: bool = True
 
     @property
     def normal_side(self) -> Literal["debit", "credit"]:
         """The side on which the balance is expected."""
-        return "debit" if self.section in {Section.ASSETS, Section.EXPENSES} else "credit"
+        return "debit" if self.section in {StatementSection.ASSETS, StatementSection.EXPENSES} else "credit"
 
 
 # ── accounts ────────────────────────────────────────────────────────────────────────────────────────

@@ -208,8 +208,3 @@ class NoAllowance(InsufficientFunds):
 class UnknownNode(NotFound):
     code, title = "unknown_node", "Unknown node"
     hint = "this node is not open; open it and ask again"
-
-
-class TooManyFlows(TooManyRequests):
-    code, title = "too_many_flows", "Too many connections"
-    hint = "too many connections at once for this access; close one first"

@@ -27,7 +27,7 @@ from tollway.contracts.access_pb2 import (
     ReportResponse,
 )
 from tollway.contracts.errors import UnknownNode
-from tollway.edge.backoff import Backoff, RepeatedWarning
+from tollway.edge.backoff import RepeatedWarning, RetryDelay
 from tollway.edge.metrics import METRICS
 from tollway.kit.errors import (
     Conflict,
@@ -65,7 +65,7 @@ class AccessClient:
     async def announce(self) -> int:
         """Say that this node is up; return the number of the last change, from which to follow."""
         request = OpenNodeRequest(node=self._node, boot_id=self._boot_id, endpoints=self.endpoints)
-        backoff, warning = Backoff(most_s=1.0), RepeatedWarning(QUIET_S)
+        backoff, warning = RetryDelay(most_s=1.0), RepeatedWarning(QUIET_S)
         while True:
             try:
                 return (await self._access.OpenNode(request)).change_sequence
@@ -87,9 +87,9 @@ class AccessClient:
     async def lease(
         self, resource_id: str, lease_id: str, want: int, on_failure: Callable[[], None]
     ) -> LeaseResponse:
-        """Ask for a slice until there is an answer; `on_failure` hears of each time there was none."""
+        """Ask for a slice until there is an answer; `on_failure` is called each time there was none."""
         request = LeaseRequest(node=self._node, resource_id=resource_id, lease_id=lease_id, want_units=want)
-        backoff, warning = Backoff(), RepeatedWarning()
+        backoff, warning = RetryDelay(), RepeatedWarning()
         while True:
             try:
                 answer = await self._access.Lease(request)
@@ -120,7 +120,7 @@ class AccessClient:
         Raises one of `POINTLESS` when it would be refused for ever.
         """
         request.node = self._node
-        backoff, warning = Backoff(), RepeatedWarning()
+        backoff, warning = RetryDelay(), RepeatedWarning()
         while True:
             try:
                 answer = await self._access.Report(request)

@@ -2,25 +2,25 @@
 
 import asyncio
 import logging
-import random
 import time
+
+from tollway.fabric.backoff import Backoff
 
 _REMIND_S = 60.0
 
 
-class Backoff:
-    """Doubles from `first_s` to `most_s`; each wait is drawn between half of it and all of it."""
+class RetryDelay:
+    """The waits between tries of one thing: from `first_s` up to `most_s`, half of each left to chance."""
 
-    __slots__ = ("_most_s", "_next_s")
+    __slots__ = ("_attempts", "_backoff")
 
     def __init__(self, first_s: float = 0.1, most_s: float = 5.0) -> None:
-        self._next_s, self._most_s = first_s, most_s
+        self._backoff, self._attempts = Backoff(first_s, most_s, jitter=0.5), 0
 
     async def sleep(self) -> None:
         """Wait, and longer next time."""
-        delay_s = self._next_s * random.uniform(0.5, 1)  # noqa: S311  jitter is no secret
-        self._next_s = min(self._most_s, self._next_s * 2)
-        await asyncio.sleep(delay_s)
+        self._attempts += 1
+        await asyncio.sleep(self._backoff.delay_s(self._attempts))
 
 
 class RepeatedWarning:

@@ -111,13 +111,13 @@ class ChargingRegistry:
         count = 0
         for slot in tuple(self._meter.used()):
             identity = slot.read_identity()
-            if identity is None or slot[meter_file.STATE] not in set(meter_file.State):
+            if identity is None or slot[meter_file.STATE] not in set(meter_file.SlotState):
                 self._keep_damaged(slot)
                 continue
             name, resource_id = identity[:2]
             quota = found.get(resource_id) or found.setdefault(resource_id, self._make_quota(resource_id))
-            if slot[meter_file.STATE] >= meter_file.State.LEASE_ASKED:
-                held = slot[meter_file.STATE] == meter_file.State.LEASE_HELD
+            if slot[meter_file.STATE] >= meter_file.SlotState.LEASE_ASKED:
+                held = slot[meter_file.STATE] == meter_file.SlotState.LEASE_HELD
                 leases.append((held, name, Lease(name, slot, self._reactor.monotonic())))
             else:
                 self._reporters[quota].flows[name] = recover(slot, quota, self._reactor, alive_us)
@@ -174,7 +174,7 @@ class ChargingRegistry:
 
     def _keep_damaged(self, slot: meter_file.Slot) -> None:
         """Free a slot that cannot be read; a flow's figures go to the operator, a lease lapses by itself."""
-        leased = slot[meter_file.STATE] in (meter_file.State.LEASE_ASKED, meter_file.State.LEASE_HELD)
+        leased = slot[meter_file.STATE] in (meter_file.SlotState.LEASE_ASKED, meter_file.SlotState.LEASE_HELD)
         octets = 0 if leased else slot[meter_file.INPUT] + slot[meter_file.OUTPUT]
         what = {"refused": "damaged", "slot": slot.number, "octets": octets, "raw": slot.raw.hex()}
         if self._quarantine.keep(what, octets=octets):

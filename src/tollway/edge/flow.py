@@ -117,12 +117,12 @@ class Flow:
         """Write the end into the meter file. It is reported until acknowledged, then the slot is freed."""
         self.slot[meter_file.CAUSE] = cause
         self.slot[meter_file.LASTED_US] = self.lasted_us
-        self.slot[meter_file.STATE] = meter_file.State.FLOW_ENDED
+        self.slot[meter_file.STATE] = meter_file.SlotState.FLOW_ENDED
         self.ended = True
         self.owner = self.client = None
 
 
-_OPEN = int(meter_file.State.FLOW_OPEN)
+_OPEN = int(meter_file.SlotState.FLOW_OPEN)
 
 
 def begin(
@@ -152,9 +152,9 @@ def recover(slot: meter_file.Slot, quota: Quota, reactor: Reactor, alive_us: int
     spend = Spend(quota, reactor)
     flow = Flow(slot, spend, grant, session_id, protocol, client, reactor.monotonic)
     flow.target = slot.target
-    if slot[meter_file.STATE] == meter_file.State.FLOW_OPEN:
+    if slot[meter_file.STATE] == meter_file.SlotState.FLOW_OPEN:
         slot[meter_file.CAUSE] = TerminateCause.NAS_REBOOT
         slot[meter_file.LASTED_US] = max(0, alive_us - slot[meter_file.STARTED_US])
-        slot[meter_file.STATE] = meter_file.State.FLOW_ENDED
+        slot[meter_file.STATE] = meter_file.SlotState.FLOW_ENDED
     flow.ended = True
     return flow

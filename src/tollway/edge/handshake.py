@@ -1,7 +1,7 @@
 """The handshake: a client's first words, before anything is relayed. Each protocol is a subclass.
 
 A handshake collects what the client says, answers, asks the gate, and hands both sockets to a tunnel. It keeps
-count of what was heard and said, because that is charged from the first byte once the login is accepted.
+count of what was received and sent, because that is charged from the first byte once the login is accepted.
 """
 
 import socket
@@ -133,7 +133,7 @@ class Handshake(FlowOwner):
         return True
 
     def authenticate(self, username: str, secret: str, bytes_in: int, then: Callable[[], None]) -> None:
-        """Ask the gate for a flow, which pays for the `heard` bytes and all that was said; or refuse."""
+        """Ask the gate for a flow, which pays for the `heard` bytes received and all that was sent; or refuse."""
         self._waiting = True
 
         def on_result(result: Flow | Refusal) -> None:

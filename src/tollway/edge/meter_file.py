@@ -42,7 +42,7 @@ _IDENTITY = struct.Struct("32s 32s 32s 16s 48s")  # session or lease, resource, 
 _TARGET_BYTES = SLOT_BYTES - _TARGET_AT
 
 
-class State(IntEnum):
+class SlotState(IntEnum):
     """What a slot is used for. It is written last, so a half-written slot still counts as free."""
 
     FREE = 0
@@ -117,7 +117,7 @@ class Slot:
 
     def clear(self) -> None:
         """Make the slot blank."""
-        self[STATE] = State.FREE
+        self[STATE] = SlotState.FREE
         at = self.at * 8
         self._memory[at : at + SLOT_BYTES] = bytes(SLOT_BYTES)
 
@@ -220,7 +220,9 @@ class MeterFile:
     def _find_free(self) -> None:
         """Sort the slots of a file that was there into used and free ones."""
         self._next = self._slots
-        self._free = [number for number in range(1, self._slots) if self._slot(number)[STATE] == State.FREE]
+        self._free = [
+            number for number in range(1, self._slots) if self._slot(number)[STATE] == SlotState.FREE
+        ]
         self._free.reverse()  # `pop` takes the lowest
 
     def _slot(self, number: int) -> Slot:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 from tollway.contracts.access_pb2 import Change, Endpoint
 from tollway.contracts.errors import UnknownNode
 from tollway.edge.access_client import QUIET_S, AccessClient
-from tollway.edge.backoff import Backoff, RepeatedWarning
+from tollway.edge.backoff import RepeatedWarning, RetryDelay
 from tollway.edge.charging import ChargingRegistry
 from tollway.edge.credential_cache import CredentialCache, affects
 from tollway.edge.exits.services import ServiceNames
@@ -173,11 +173,11 @@ class Edge:
         await self._service_names.resolve()
         sequence = await self._access.announce()
         self._credential_cache.open = self.ready = True
-        backoff, warning = Backoff(most_s=1.0), RepeatedWarning(QUIET_S)
+        backoff, warning = RetryDelay(most_s=1.0), RepeatedWarning(QUIET_S)
         while True:
             try:
                 async for change in self._access.changes(sequence):
-                    backoff, warning = Backoff(most_s=1.0), RepeatedWarning(QUIET_S)
+                    backoff, warning = RetryDelay(most_s=1.0), RepeatedWarning(QUIET_S)
                     if change.sequence:
                         sequence = change.sequence
                         self._apply(change)

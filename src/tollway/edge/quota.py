@@ -63,8 +63,8 @@ class Quota:
         self.live_flows = 0  # flows under way
         self.bucket: TokenBucket | None = None
         self.closing = False
-        self.expires_at = inf  # when the leases are void, unless the access service is heard before
-        self.valid_s = inf  # how long they are good for from each time it was heard
+        self.expires_at = inf  # when the leases are void, unless the access service answers before
+        self.valid_s = inf  # how long they are good for from each of its answers
         self._access, self._meter, self._reactor, self._settings = access, meter, reactor, settings
         self._refill_at = 0  # ask for more when no more than this is left; _NEVER while that is pointless
         self._request: asyncio.Task[None] | None = None
@@ -189,13 +189,13 @@ class Quota:
         asked_at = self._reactor.monotonic()
         lease = Lease(new_id("hld"), slot, asked_at)
         slot.write_identity(lease.id, self.resource_id, "", "lease", "")
-        slot[meter_file.STATE] = meter_file.State.LEASE_ASKED
+        slot[meter_file.STATE] = meter_file.SlotState.LEASE_ASKED
         answer = await self._access.lease(self.resource_id, lease.id, want, self._on_unavailable)
         granted = answer.granted_units
         if granted:
             self.renew(asked_at, answer.valid_us)
             slot[meter_file.GRANTED] = granted
-            slot[meter_file.STATE] = meter_file.State.LEASE_HELD
+            slot[meter_file.STATE] = meter_file.SlotState.LEASE_HELD
             self.leases.append(lease)
         else:
             self._meter.free(slot)
@@ -207,7 +207,7 @@ class Quota:
         self._wake()  # logins do not wait for better times; flows do
 
     def renew(self, asked_at: float, valid_us: int = 0) -> None:
-        """Note that the service has heard of these leases: they are good for `valid_us` from then on."""
+        """Note that the service has confirmed these leases: they are good for `valid_us` from then on."""
         if valid_us:
             self.valid_s = valid_us / 1_000_000
         until = asked_at + self.valid_s

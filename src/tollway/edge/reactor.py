@@ -106,7 +106,7 @@ class Reactor:
         self._epoll.modify(fd, _INPUT)
 
     def transfer(self, sock: socket.socket, watcher: Watcher) -> None:
-        """Let another watcher be told what happens from now on: everything before was heard, or is `pending`."""
+        """Let another watcher be told what happens from now on: everything before was handled, or is `pending`."""
         fd = sock.fileno()
         self._watchers[fd] = watcher
         if fd in self._pending:

@@ -38,7 +38,7 @@ class Rejected(Exception):
         self.refusal = refusal
 
 
-class Stream:
+class MeteredStream:
     """One side of a session: read, write, close. What passes the client's side is metered, and throttled."""
 
     __slots__ = ("_event", "_metered", "_session", "sock")
@@ -127,7 +127,7 @@ class Session(FlowOwner):
     def __init__(self, gate: Gate, client: socket.socket, client_address: str, protocol: str) -> None:
         self.gate, self.client_address, self.protocol = gate, client_address, protocol
         self.flow: Flow | None = None
-        self.client = Stream(self, client, metered=True)
+        self.client = MeteredStream(self, client, metered=True)
         self.deadline = gate.reactor.now + gate.settings.head_timeout_s
         self._bytes_in = self._bytes_out = 0  # before there is a flow
         self._cause = TerminateCause.USER_REQUEST
@@ -166,7 +166,7 @@ class Session(FlowOwner):
         result.owner, result.client = self, self.client.sock
         return result
 
-    async def connect(self, host: str, port: int) -> Stream:
+    async def connect(self, host: str, port: int) -> MeteredStream:
         """Connect to a target, if every rule agrees. Raises Rejected."""
         assert self.flow is not None, "authenticate comes first"
         self.flow.count_request(f"{host}:{port}")
@@ -180,12 +180,12 @@ class Session(FlowOwner):
             raise
         if isinstance(result, Refusal):
             raise self.reject(result)
-        stream = Stream(self, result, metered=False)
+        stream = MeteredStream(self, result, metered=False)
         self._streams.append(stream)
         self.gate.reactor.transfer_and_rearm(result, stream)
         return stream
 
-    async def storage(self) -> Stream:
+    async def storage(self) -> MeteredStream:
         """Open the customer's file space. Raises Rejected: no node offers one yet."""
         raise self.reject(NOT_AVAILABLE)
 

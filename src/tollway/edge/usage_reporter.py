@@ -9,7 +9,7 @@ One report per resource is under way at a time and is repeated, unchanged, until
 ledger posts `cumulative - posted`, so repeats are harmless, but a different split over the leases would not
 be. That is also what a restart does first (see `meter`).
 
-The service may have given up leases while it was not heard (a partition, a process that was stopped): when it
+The service may have given up leases while it could not be reached (a partition, a process that was stopped): when it
 says so, or when they are older than it allows, nothing more is spent on them and their flows end; what was
 used is settled all the same. A report that can never be accepted is taken apart, and the record at fault goes
 where the operator finds it (`quarantine`).
@@ -40,7 +40,7 @@ from tollway.kit.ids import new_id
 _log = logging.getLogger(__name__)
 _RECORDS = 500
 _BOUNDLESS = 1 << 62
-_CONTACTS = 4  # a quota is heard of this often in the time for which its leases are good
+_CONTACTS = 4  # a quota is reported this often in the time for which its leases are good
 
 
 class UsageReporter:
@@ -64,11 +64,11 @@ class UsageReporter:
 
     @property
     def deadline(self) -> float:
-        """When the leases are void, unless the service is heard before; the reactor calls `expired` then."""
+        """When the leases are void, unless the service answers before; the reactor calls `expired` then."""
         return self.quota.expires_at
 
     def expired(self) -> None:
-        """The service was not heard of for too long."""
+        """The service did not answer for too long."""
         self._revoke("the access service is away too long")
 
     def flow_ended(self) -> None:
@@ -87,7 +87,7 @@ class UsageReporter:
         await self.close()
 
     async def _pause(self) -> None:
-        # Until the first lease says how long it is good for, nobody knows how often it must be heard of.
+        # Until the first lease says how long it is good for, nobody knows how often it must be reported.
         most_s = 1.0 if self.quota.valid_s == inf else self.quota.valid_s / _CONTACTS
         interval_s = min(self._settings.report_interval_s, most_s)
         linger_s = self._settings.lease_idle_s
@@ -107,7 +107,7 @@ class UsageReporter:
             await asyncio.sleep(min(0.2, self._settings.lease_idle_s))
 
     async def settle(self) -> None:
-        """Report until nothing is new, and keep leases alive that were not heard of for long."""
+        """Report until nothing is new, and keep leases alive that were not reported for long."""
         while (report := self._next_report()) is not None:
             await self._deliver(report)
         touch_s = min(self._settings.lease_keepalive_s, self.quota.valid_s / _CONTACTS)
@@ -138,7 +138,7 @@ class UsageReporter:
             return
         lease = Lease(new_id("hld"), slot, self._monotonic())
         slot.write_identity(lease.id, self.quota.resource_id, "", "lease", "")
-        slot[meter_file.STATE] = meter_file.State.LEASE_ASKED
+        slot[meter_file.STATE] = meter_file.SlotState.LEASE_ASKED
         self.quota.leases.append(lease)
         await self.settle()
 

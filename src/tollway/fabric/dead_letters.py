@@ -1,7 +1,7 @@
 """Work that gave up and waits for a person: dead jobs, and events that a handler refused too often.
 
 A person looks at the reason, mends what is behind it, and puts the work back: then it is tried again from the start. A
-event that is heard again comes after others of its subject; handlers bear that, as they bear repeats.
+event that is consumed again comes after others of its subject; handlers bear that, as they bear repeats.
 """
 
 from collections.abc import Sequence

@@ -25,7 +25,7 @@ from tollway.kit.times import DAY_US, SECOND_US
 BATCH = 500
 # What makes a row old, by its columns.
 Old = Callable[[Any], ColumnElement[bool]]
-# Between two batches, for those who wait for the pen.
+# Between two batches, for those who wait to write.
 PAUSE_S = 0.05
 ANSWERS_KEPT_US = DAY_US
 
@@ -50,8 +50,8 @@ async def prune_plumbing(database: Database, ages: RetentionPolicy, readers: Col
         passed = await _passed(tx, readers)
 
     def no_longer_needed(event: Any) -> ColumnElement[bool]:
-        heard = true() if passed is None else event.position <= passed
-        return (event.at_us < unread_us) | ((event.at_us < events_us) & heard)
+        consumed = true() if passed is None else event.position <= passed
+        return (event.at_us < unread_us) | ((event.at_us < events_us) & consumed)
 
     answer = tables.http_idempotency.c
     answers = select(answer.principal, answer.key).where(answer.created_at_us < now_us - ANSWERS_KEPT_US)

@@ -1,6 +1,6 @@
 """What is known about the work in hand (correlation id, trace), and how it reaches logs and metrics.
 
-The two context variables are set by whoever starts a piece of work (a service API, a REST request, a job, a heard
+The two context variables are set by whoever starts a piece of work (a service API, a REST request, a job, a consumed
 event) and travel with it through every hop, into every log line and every published event.
 """
 

@@ -34,7 +34,7 @@ class CertificateUnusable(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
+class CertificateIdentity:
     """What a service needs to prove who it is and to check others: PEM texts, and the time it ends."""
 
     service: str
@@ -108,7 +108,9 @@ def issue(folder: Path, service: str, hosts: Sequence[str], clock: Clock, days: 
     _write(_leaf(folder, service), _key_pem(key) + _pem(certificate))
 
 
-def ensure(folder: Path, service: str, hosts: Sequence[str], clock: Clock, days: int = LEAF_DAYS) -> Identity:
+def ensure(
+    folder: Path, service: str, hosts: Sequence[str], clock: Clock, days: int = LEAF_DAYS
+) -> CertificateIdentity:
     """Return the identity of `service`, after making what is missing: the authority, or a certificate.
 
     A certificate is issued anew when two thirds of its life are over or it lacks one of `hosts`.
@@ -123,7 +125,7 @@ def ensure(folder: Path, service: str, hosts: Sequence[str], clock: Clock, days:
     return load(folder, service)
 
 
-def load(folder: Path, service: str) -> Identity:
+def load(folder: Path, service: str) -> CertificateIdentity:
     """Read the identity of `service`. Raises CertificateUnusable when it is missing or damaged."""
     path = _leaf(folder, service)
     try:
@@ -140,7 +142,7 @@ def load(folder: Path, service: str) -> Identity:
         x509.load_pem_x509_certificates(roots)
     except ValueError as error:
         raise CertificateUnusable(f"{folder / 'ca.pem'} is damaged; restore it from a backup") from error
-    return Identity(
+    return CertificateIdentity(
         service,
         key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -215,7 +217,7 @@ def _general_name(host: str) -> x509.GeneralName:
         return x509.DNSName(host)
 
 
-def _covers(identity: Identity, hosts: Sequence[str]) -> bool:
+def _covers(identity: CertificateIdentity, hosts: Sequence[str]) -> bool:
     certificate = x509.load_pem_x509_certificate(identity.certificate)
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     return all(_general_name(host) in names for host in hosts)

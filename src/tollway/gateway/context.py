@@ -9,7 +9,7 @@ from tollway.fabric.admin import OK, Page, health_pages
 from tollway.fabric.clock import Clock
 from tollway.fabric.limits import Limits
 from tollway.gateway.message.client import ConnectionLimit
-from tollway.gateway.message.problems import Refusal
+from tollway.gateway.message.problems import GatewayRefusal
 from tollway.gateway.message.request import Request
 from tollway.gateway.message.responses import Responses
 from tollway.gateway.observe.log import access_log, entry_of
@@ -22,10 +22,10 @@ from tollway.gateway.route.table import RoutingTable, compile_table
 from tollway.gateway.settings import GatewaySettings
 from tollway.gateway.upstream.endpoint import Endpoints
 from tollway.kit.times import SECOND_US
-from tollway.wire.http1 import Limits as HeadLimits
+from tollway.wire.http1 import HeadLimits
 
 if TYPE_CHECKING:
-    from tollway.gateway.proxy.websocket import Tunnel
+    from tollway.gateway.proxy.websocket import WebSocketTunnel
 
 
 class GatewayContext:
@@ -68,7 +68,7 @@ class GatewayContext:
             lambda: {"gateway": OK if self.ready else "not ready", **health()}
         )
         self.connection_limit = ConnectionLimit(settings.max_connections, settings.max_connections_per_client)
-        self.tunnels: set[Tunnel] = set()
+        self.tunnels: set[WebSocketTunnel] = set()
         self._clock = clock
         self._request_prefix = secrets.token_hex(4).encode()
         self._request_numbers = count()
@@ -94,7 +94,7 @@ class GatewayContext:
         if self.access_log.enabled:
             self.access_log.add(self._clock.now_us(), entry_of(request, took_s))
 
-    def reject_bytes(self, refusal: Refusal, *, tls: bool) -> bytes:
+    def reject_bytes(self, refusal: GatewayRefusal, *, tls: bool) -> bytes:
         """Count bytes that are no request, and render the response to them."""
         self.metrics.refusals[refusal.code] += 1
         self.table.unmatched.metrics.count(refusal.status, 0.0, 0, 0)

@@ -8,7 +8,6 @@ import hashlib
 import os
 import secrets
 import time
-import uuid
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _BODY_LENGTH = 26
@@ -41,11 +40,6 @@ def derived_id(prefix: str, *parts: str) -> str:
     """Return the one identifier that belongs to these parts, whoever works it out, and whenever."""
     text = "".join(f"{len(part)}:{part}" for part in parts)
     return f"{prefix}_{_encode(int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], 'big'))}"
-
-
-def uuid7() -> uuid.UUID:
-    """Return a fresh UUID version 7 (RFC 9562, section 5.7)."""
-    return uuid.UUID(int=_uuid7())
 
 
 def is_id(prefix: str, text: str) -> bool:

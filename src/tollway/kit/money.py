@@ -75,7 +75,7 @@ def money_text(units: int) -> str:
 def mul_div(units: int, numerator: int, denominator: int, *, round_up: bool = False) -> int:
     """Return units × numerator / denominator in exact integers, rounded half-even, or up on request.
 
-    Half-even is for computed charges; up is for exchanges, in the house's favour.
+    Half-even is for computed charges; up is for exchanges, in the platform's favour.
     """
     quotient, rest = divmod(units * numerator, denominator)
     if round_up:

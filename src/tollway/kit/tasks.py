@@ -1,4 +1,4 @@
-"""Background tasks that are held strongly and whose failures are heard."""
+"""Background tasks that are held strongly and whose failures are logged."""
 
 import asyncio
 import logging

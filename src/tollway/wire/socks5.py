@@ -18,14 +18,12 @@ from typing import NamedTuple
 
 VERSION = 5
 LOGIN_VERSION = 1
-MAX_FIELD_BYTES = 255
-REPLY_BYTES = 10
 _HOST_NAME = re.compile(
     rb"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?(\.[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?)*\.?"
 )
 
 
-class BadMessage(Exception):
+class BadSocksMessage(Exception):
     """The client does not speak SOCKS 5; there is no answer it would understand."""
 
 
@@ -37,7 +35,7 @@ class Method(IntEnum):
     NONE_ACCEPTABLE = 0xFF
 
 
-class Command(IntEnum):
+class SocksCommand(IntEnum):
     """What a client may ask for."""
 
     CONNECT = 1
@@ -53,7 +51,7 @@ class AddressType(IntEnum):
     IPV6 = 4
 
 
-class Reply(IntEnum):
+class SocksReply(IntEnum):
     """The server's last word before it relays or closes (RFC 1928, section 6)."""
 
     SUCCEEDED = 0
@@ -82,20 +80,20 @@ class Login(NamedTuple):
     size: int
 
 
-class Request(NamedTuple):
+class SocksRequest(NamedTuple):
     """What the client wants. `refused` is SUCCEEDED, or the reply to a request that cannot be served."""
 
     command: int
     host: str
     port: int
-    refused: Reply
+    refused: SocksReply
     size: int
 
 
 def read_greeting(data: bytes) -> Greeting | None:
     """Read the client's first message. Raises BadMessage."""
     if data[:1] not in {b"", b"\x05"}:
-        raise BadMessage("the version is not 5")
+        raise BadSocksMessage("the version is not 5")
     if len(data) < 2 or len(data) < 2 + data[1]:
         return None
     return Greeting(data[2 : 2 + data[1]], 2 + data[1])
@@ -104,7 +102,7 @@ def read_greeting(data: bytes) -> Greeting | None:
 def read_login(data: bytes) -> Login | None:
     """Read username and password (RFC 1929, section 2). Raises BadMessage."""
     if data[:1] not in {b"", b"\x01"}:
-        raise BadMessage("the login's version is not 1")
+        raise BadSocksMessage("the login's version is not 1")
     if len(data) < 2 or len(data) < 3 + data[1]:
         return None
     middle = 2 + data[1]
@@ -114,25 +112,25 @@ def read_login(data: bytes) -> Login | None:
     try:
         return Login(data[2:middle].decode(), data[middle + 1 : end].decode(), end)
     except UnicodeDecodeError:
-        raise BadMessage("username and password are not UTF-8") from None
+        raise BadSocksMessage("username and password are not UTF-8") from None
 
 
-def read_request(data: bytes) -> Request | None:
+def read_request(data: bytes) -> SocksRequest | None:
     """Read what the client wants. Raises BadMessage."""
     if data[:1] not in {b"", b"\x05"}:
-        raise BadMessage("the version is not 5")
+        raise BadSocksMessage("the version is not 5")
     if len(data) < 5:
         return None
     kind = data[3]
     if kind not in _ADDRESS_BYTES:
-        return Request(data[1], "", 0, Reply.ADDRESS_TYPE_NOT_SUPPORTED, len(data))
+        return SocksRequest(data[1], "", 0, SocksReply.ADDRESS_TYPE_NOT_SUPPORTED, len(data))
     at = 5 if kind == AddressType.NAME else 4
     end = at + (data[4] if kind == AddressType.NAME else _ADDRESS_BYTES[kind])
     if len(data) < end + 2:
         return None
     host = _host(kind, data[at:end])
     port = int.from_bytes(data[end : end + 2], "big")
-    return Request(data[1], host, port, _refused(data[1], host, port), end + 2)
+    return SocksRequest(data[1], host, port, _refused(data[1], host, port), end + 2)
 
 
 def write_method(method: Method) -> bytes:
@@ -145,7 +143,7 @@ def write_login(*, accepted: bool) -> bytes:
     return bytes((LOGIN_VERSION, 0 if accepted else 1))
 
 
-def write_reply(reply: Reply) -> bytes:
+def write_reply(reply: SocksReply) -> bytes:
     """Return the answer to a request. The bound address stays empty: it would tell where the exit is."""
     return bytes((VERSION, reply, 0, AddressType.IPV4)) + bytes(6)
 
@@ -160,7 +158,7 @@ def _host(kind: int, raw: bytes) -> str:
     return str(IPv4Address(raw) if kind == AddressType.IPV4 else IPv6Address(raw))
 
 
-def _refused(command: int, host: str, port: int) -> Reply:
-    if command != Command.CONNECT:
-        return Reply.COMMAND_NOT_SUPPORTED
-    return Reply.SUCCEEDED if host and port else Reply.GENERAL_FAILURE
+def _refused(command: int, host: str, port: int) -> SocksReply:
+    if command != SocksCommand.CONNECT:
+        return SocksReply.COMMAND_NOT_SUPPORTED
+    return SocksReply.SUCCEEDED if host and port else SocksReply.GENERAL_FAILURE

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tollway.edge.backoff import Backoff, RepeatedWarning
+from tollway.edge.backoff import RepeatedWarning, RetryDelay
 
 
 async def test_each_wait_is_longer_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -16,7 +16,7 @@ async def test_each_wait_is_longer_up_to_a_limit(monkeypatch: pytest.MonkeyPatch
         waits.append(delay_s)
 
     monkeypatch.setattr(asyncio, "sleep", note)
-    trying = Backoff(first_s=1.0, most_s=5.0)
+    trying = RetryDelay(first_s=1.0, most_s=5.0)
     for most in (1, 2, 4, 5, 5):
         await trying.sleep()
         assert most / 2 <= waits[-1] <= most

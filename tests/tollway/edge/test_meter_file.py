@@ -11,7 +11,7 @@ from tests.kit import edge_process
 from tests.kit.edges import Client, Forwarder, Origin, flood, until
 from tests.kit.fake_access import FakeAccess
 from tollway.edge import meter_file
-from tollway.edge.meter_file import MeterFile, MeterFileError, State
+from tollway.edge.meter_file import MeterFile, MeterFileError, SlotState
 
 CALL_BYTES = 256 * 1024  # the most that one system call moves
 
@@ -28,7 +28,7 @@ def test_what_was_written_is_there_after_the_process(tmp_path: Path) -> None:
     slot.write_identity("flw_1", "res_1", "crd_1", "socks5", "192.0.2.7:4711")
     slot.target = "example.com:443"
     slot.lease = "hld_1"
-    slot[meter_file.STATE] = State.FLOW_OPEN
+    slot[meter_file.STATE] = SlotState.FLOW_OPEN
     slot.words[slot.at + meter_file.INPUT] += 123
     slot.words[slot.at + meter_file.OUTPUT] += 2**40
     meter.sync(7_000)
@@ -40,7 +40,7 @@ def test_what_was_written_is_there_after_the_process(tmp_path: Path) -> None:
     assert found.read_identity() == ("flw_1", "res_1", "crd_1", "socks5", "192.0.2.7:4711")
     assert (found.target, found.lease) == ("example.com:443", "hld_1")
     assert (found[meter_file.STATE], found[meter_file.INPUT], found[meter_file.OUTPUT]) == (
-        State.FLOW_OPEN,
+        SlotState.FLOW_OPEN,
         123,
         2**40,
     )
@@ -51,7 +51,7 @@ def test_growing_moves_no_slot(tmp_path: Path) -> None:
     meter = opened(tmp_path / "x.meter")
     slots = [meter.claim() for _ in range(5_000)]
     for number, slot in enumerate(slots):
-        slot[meter_file.STATE] = State.FLOW_OPEN
+        slot[meter_file.STATE] = SlotState.FLOW_OPEN
         slot[meter_file.INPUT] = number
     assert [slot[meter_file.INPUT] for slot in slots] == list(range(5_000))
     assert len({slot.number for slot in slots}) == 5_000

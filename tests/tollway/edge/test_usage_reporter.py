@@ -159,9 +159,9 @@ async def test_a_lease_without_a_flow_is_given_back_after_a_moment(tmp_path: Pat
         assert here.quota() is not first
 
 
-@pytest.mark.parametrize("state", [meter_file.State.LEASE_ASKED, meter_file.State.LEASE_HELD])
+@pytest.mark.parametrize("state", [meter_file.SlotState.LEASE_ASKED, meter_file.SlotState.LEASE_HELD])
 async def test_a_lease_that_was_asked_for_when_the_process_died_is_given_back(
-    tmp_path: Path, state: meter_file.State
+    tmp_path: Path, state: meter_file.SlotState
 ) -> None:
     access = FakeAccess()
     access.add()

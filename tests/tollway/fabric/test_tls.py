@@ -20,7 +20,7 @@ def folder(tmp_path: Path, clock: FakeClock) -> Path:
     return tmp_path / "certs"
 
 
-def names(identity: tls.Identity) -> x509.SubjectAlternativeName:
+def names(identity: tls.CertificateIdentity) -> x509.SubjectAlternativeName:
     certificate = x509.load_pem_x509_certificate(identity.certificate)
     return certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
 

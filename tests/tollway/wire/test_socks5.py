@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tollway.wire import socks5
-from tollway.wire.socks5 import BadMessage, Reply
+from tollway.wire.socks5 import BadSocksMessage, SocksReply
 
 NAMES = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?(\.[a-z0-9]{1,10}){0,3}", fullmatch=True)
 WORDS = st.text(min_size=1, max_size=60).filter(lambda word: len(word.encode()) <= 255)
@@ -34,23 +34,23 @@ def test_a_login_is_a_username_and_a_password() -> None:
 def test_a_request_names_a_target(address: bytes, host: str) -> None:
     message = b"\x05\x01\x00" + address + b"\x01\xbb"
     request = socks5.read_request(message + b"early")
-    assert request == (1, host, 443, Reply.SUCCEEDED, len(message))
+    assert request == (1, host, 443, SocksReply.SUCCEEDED, len(message))
 
 
 @pytest.mark.parametrize(
     ("message", "reply"),
     [
-        (b"\x05\x02\x00\x01\x08\x08\x08\x08\x00\x50", Reply.COMMAND_NOT_SUPPORTED),
-        (b"\x05\x03\x00\x01\x00\x00\x00\x00\x00\x00", Reply.COMMAND_NOT_SUPPORTED),
-        (b"\x05\x01\x00\x02\x08\x08\x08\x08\x00\x50", Reply.ADDRESS_TYPE_NOT_SUPPORTED),
-        (b"\x05\x01\x00\x01\x08\x08\x08\x08\x00\x00", Reply.GENERAL_FAILURE),
-        (b"\x05\x01\x00\x03\x00\x00\x50", Reply.GENERAL_FAILURE),
-        (b"\x05\x01\x00\x03\x05a b/c\x00\x50", Reply.GENERAL_FAILURE),
-        (b"\x05\x01\x00\x03\x05a\r\nb\x00\x00\x50", Reply.GENERAL_FAILURE),
-        (b"\x05\x01\x00\x03\x03\xff\xfe\xfd\x00\x50", Reply.GENERAL_FAILURE),
+        (b"\x05\x02\x00\x01\x08\x08\x08\x08\x00\x50", SocksReply.COMMAND_NOT_SUPPORTED),
+        (b"\x05\x03\x00\x01\x00\x00\x00\x00\x00\x00", SocksReply.COMMAND_NOT_SUPPORTED),
+        (b"\x05\x01\x00\x02\x08\x08\x08\x08\x00\x50", SocksReply.ADDRESS_TYPE_NOT_SUPPORTED),
+        (b"\x05\x01\x00\x01\x08\x08\x08\x08\x00\x00", SocksReply.GENERAL_FAILURE),
+        (b"\x05\x01\x00\x03\x00\x00\x50", SocksReply.GENERAL_FAILURE),
+        (b"\x05\x01\x00\x03\x05a b/c\x00\x50", SocksReply.GENERAL_FAILURE),
+        (b"\x05\x01\x00\x03\x05a\r\nb\x00\x00\x50", SocksReply.GENERAL_FAILURE),
+        (b"\x05\x01\x00\x03\x03\xff\xfe\xfd\x00\x50", SocksReply.GENERAL_FAILURE),
     ],
 )
-def test_a_request_that_cannot_be_served_says_why(message: bytes, reply: Reply) -> None:
+def test_a_request_that_cannot_be_served_says_why(message: bytes, reply: SocksReply) -> None:
     request = socks5.read_request(message)
     assert request is not None
     assert request.refused is reply
@@ -67,7 +67,7 @@ def test_a_request_that_cannot_be_served_says_why(message: bytes, reply: Reply) 
     ],
 )
 def test_another_protocol_is_noticed(read: object, message: bytes) -> None:
-    with pytest.raises(BadMessage):
+    with pytest.raises(BadSocksMessage):
         read(message)  # type: ignore[operator]
 
 
@@ -76,8 +76,8 @@ def test_answers_are_what_the_rfcs_say() -> None:
     assert socks5.write_method(socks5.Method.NONE_ACCEPTABLE) == b"\x05\xff"
     assert socks5.write_login(accepted=True) == b"\x01\x00"
     assert socks5.write_login(accepted=False) == b"\x01\x01"
-    assert socks5.write_reply(Reply.SUCCEEDED) == b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00"
-    assert len(socks5.write_reply(Reply.GENERAL_FAILURE)) == socks5.REPLY_BYTES
+    assert socks5.write_reply(SocksReply.SUCCEEDED) == b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00"
+    assert len(socks5.write_reply(SocksReply.GENERAL_FAILURE)) == socks5.REPLY_BYTES
 
 
 @given(st.binary(min_size=1, max_size=255), st.binary(max_size=20))
@@ -107,7 +107,7 @@ def test_a_request_is_read_whole_or_not_at_all(host: str, port: int, more: bytes
     request = socks5.read_request(message + more)
     assert request is not None
     assert request.size == len(message)
-    assert (request.port, request.refused) == (port, Reply.SUCCEEDED)
+    assert (request.port, request.refused) == (port, SocksReply.SUCCEEDED)
     assert request.host == host or ipaddress.ip_address(request.host) == ipaddress.ip_address(host)
     assert all(socks5.read_request(message[:cut]) is None for cut in range(len(message)))
 
@@ -117,7 +117,7 @@ def test_rubbish_is_refused_or_waited_for(data: bytes) -> None:
     for read in (socks5.read_greeting, socks5.read_login, socks5.read_request):
         try:
             message = read(data)
-        except BadMessage:
+        except BadSocksMessage:
             continue
         if message is not None:
             assert 0 < message.size <= len(data)

@@ -1,7 +1,7 @@
 """Accounts that access keeps, by access asset."""
 
-from tollway.contracts.books import ACCESS, PLATFORM, AccountType, Section
+from tollway.contracts.books import ACCESS, PLATFORM, AccountType, StatementSection
 
 CONSUMED = "consumed"
 
-ACCOUNTS = (AccountType(PLATFORM, CONSUMED, (ACCESS,), Section.EQUITY, "access that was used"),)
+ACCOUNTS = (AccountType(PLATFORM, CONSUMED, (ACCESS,), StatementSection.EQUITY, "access that was used"),)

@@ -1,12 +1,19 @@
 """Accounts that the catalogue keeps, by access asset."""
 
-from tollway.contracts.books import ACCESS, PLATFORM, AccountType, Section
+from tollway.contracts.books import ACCESS, PLATFORM, AccountType, StatementSection
 
 INVENTORY, ISSUANCE = "inventory", "issuance"
 
 ACCOUNTS = (
-    AccountType(PLATFORM, ISSUANCE, (ACCESS,), Section.ASSETS, "all capacity that was ever put up for sale"),
     AccountType(
-        PLATFORM, INVENTORY, (ACCESS,), Section.EQUITY, "capacity that is for sale", may_overdraw=False
+        PLATFORM, ISSUANCE, (ACCESS,), StatementSection.ASSETS, "all capacity that was ever put up for sale"
+    ),
+    AccountType(
+        PLATFORM,
+        INVENTORY,
+        (ACCESS,),
+        StatementSection.EQUITY,
+        "capacity that is for sale",
+        may_overdraw=False,
     ),
 )

@@ -1,6 +1,6 @@
 """Accounts of customers, and what the ledger itself books on."""
 
-from tollway.contracts.books import ACCESS, AVAILABLE, MONEY, PLATFORM, USER, AccountType, Section
+from tollway.contracts.books import ACCESS, AVAILABLE, MONEY, PLATFORM, USER, AccountType, StatementSection
 
 EXPIRED, SHORTFALL = "expired", "shortfall"
 
@@ -9,12 +9,16 @@ ACCOUNTS = (
         USER,
         AVAILABLE,
         (MONEY, ACCESS),
-        Section.LIABILITIES,
+        StatementSection.LIABILITIES,
         "what a customer holds and may spend",
         may_overdraw=False,
     ),
-    AccountType(PLATFORM, EXPIRED, (ACCESS,), Section.EQUITY, "access that was not used in time"),
+    AccountType(PLATFORM, EXPIRED, (ACCESS,), StatementSection.EQUITY, "access that was not used in time"),
     AccountType(
-        PLATFORM, SHORTFALL, (ACCESS,), Section.EXPENSES, "access that was used and that no holding covered"
+        PLATFORM,
+        SHORTFALL,
+        (ACCESS,),
+        StatementSection.EXPENSES,
+        "access that was used and that no holding covered",
     ),
 )

@@ -1,6 +1,6 @@
 """Accounts that payments keeps, by currency."""
 
-from tollway.contracts.books import MONEY, PLATFORM, AccountType, Section
+from tollway.contracts.books import MONEY, PLATFORM, AccountType, StatementSection
 
 CLEARING, DISPUTE, SHORTFALL = "clearing", "dispute", "shortfall"
 
@@ -9,11 +9,17 @@ ACCOUNTS = (
         PLATFORM,
         CLEARING,
         (MONEY,),
-        Section.ASSETS,
+        StatementSection.ASSETS,
         "money on its way from or to a provider; returns to zero when the provider has paid out",
     ),
-    AccountType(PLATFORM, DISPUTE, (MONEY,), Section.ASSETS, "money that a cardholder's bank has reclaimed"),
     AccountType(
-        PLATFORM, SHORTFALL, (MONEY,), Section.EXPENSES, "reclaimed money that the customer no longer had"
+        PLATFORM, DISPUTE, (MONEY,), StatementSection.ASSETS, "money that a cardholder's bank has reclaimed"
+    ),
+    AccountType(
+        PLATFORM,
+        SHORTFALL,
+        (MONEY,),
+        StatementSection.EXPENSES,
+        "reclaimed money that the customer no longer had",
     ),
 )

@@ -35,7 +35,7 @@ class RequestContext:
 
 
 class Rule(Protocol):
-    """One rule of the house."""
+    """One rule."""
 
     stage: Stage
 

@@ -44,7 +44,7 @@ class Socks5(Handshake):
         try:
             while self._state():
                 pass
-        except wire.BadMessage:
+        except wire.BadSocksMessage:
             self.close(TerminateCause.USER_REQUEST)
 
     # ── the states ──────────────────────────────────────────────────────────────────────────────────
@@ -63,7 +63,7 @@ class Socks5(Handshake):
         return self.send(wire.write_method(wire.Method.PASSWORD))
 
     def login(self) -> bool:
-        """The client says who it is; from here on a flow pays for what was heard and said."""
+        """The client says who it is; from here on a flow pays for what was received and sent."""
         login = wire.read_login(self.buffer)
         if login is not None:
             self._consume(login.size)
@@ -78,7 +78,7 @@ class Socks5(Handshake):
         self._consume(request.size)
         if self._refusal is not None:
             self.refuse(self._refusal)
-        elif request.refused is not wire.Reply.SUCCEEDED:
+        elif request.refused is not wire.SocksReply.SUCCEEDED:
             self.charge(
                 request.size, lambda: self.send_and_close(wire.write_reply(request.refused), BAD_REQUEST)
             )
@@ -105,7 +105,7 @@ class Socks5(Handshake):
         self.charge_and_send(wire.write_login(accepted=True), self.resume)
 
     def _reached(self, origin: socket.socket) -> None:
-        self.charge_and_send(wire.write_reply(wire.Reply.SUCCEEDED), lambda: self.relay(origin))
+        self.charge_and_send(wire.write_reply(wire.SocksReply.SUCCEEDED), lambda: self.relay(origin))
 
     def _consume(self, size: int) -> None:
         self._bytes_in += size
@@ -114,31 +114,31 @@ class Socks5(Handshake):
 
 _LOGIN_FAILURES = (BAD_CREDENTIALS, BAD_USERNAME)
 
-REFUSALS: Mapping[str, wire.Reply] = {
-    refusal.NO_CREDENTIALS.code: wire.Reply.NOT_ALLOWED,
-    refusal.BAD_CREDENTIALS.code: wire.Reply.NOT_ALLOWED,
-    refusal.BAD_USERNAME.code: wire.Reply.GENERAL_FAILURE,
-    refusal.NO_EXIT.code: wire.Reply.GENERAL_FAILURE,
-    refusal.NO_ALLOWANCE.code: wire.Reply.NOT_ALLOWED,
-    refusal.INACTIVE.code: wire.Reply.NOT_ALLOWED,
-    refusal.TOO_MANY_FLOWS.code: wire.Reply.NOT_ALLOWED,
-    refusal.UNAVAILABLE.code: wire.Reply.GENERAL_FAILURE,
-    refusal.OVERLOADED.code: wire.Reply.GENERAL_FAILURE,
-    refusal.DENIED_PORT.code: wire.Reply.NOT_ALLOWED,
-    refusal.DENIED_DOMAIN.code: wire.Reply.NOT_ALLOWED,
-    refusal.DENIED_ADDRESS.code: wire.Reply.NOT_ALLOWED,
-    refusal.NAME_UNKNOWN.code: wire.Reply.HOST_UNREACHABLE,
-    refusal.NAME_TIMEOUT.code: wire.Reply.HOST_UNREACHABLE,
-    refusal.REFUSED.code: wire.Reply.CONNECTION_REFUSED,
-    refusal.UNREACHABLE.code: wire.Reply.NETWORK_UNREACHABLE,
-    refusal.CONNECT_TIMEOUT.code: wire.Reply.HOST_UNREACHABLE,
-    refusal.ORIGIN_LOST.code: wire.Reply.GENERAL_FAILURE,
-    refusal.ORIGIN_TIMEOUT.code: wire.Reply.GENERAL_FAILURE,
-    refusal.ORIGIN_MALFORMED.code: wire.Reply.GENERAL_FAILURE,
-    refusal.LOOP.code: wire.Reply.GENERAL_FAILURE,
-    refusal.BAD_REQUEST.code: wire.Reply.GENERAL_FAILURE,
-    refusal.NOT_AVAILABLE.code: wire.Reply.COMMAND_NOT_SUPPORTED,
-    refusal.OUTSIDE_SCHEDULE.code: wire.Reply.NOT_ALLOWED,
+REFUSALS: Mapping[str, wire.SocksReply] = {
+    refusal.NO_CREDENTIALS.code: wire.SocksReply.NOT_ALLOWED,
+    refusal.BAD_CREDENTIALS.code: wire.SocksReply.NOT_ALLOWED,
+    refusal.BAD_USERNAME.code: wire.SocksReply.GENERAL_FAILURE,
+    refusal.NO_EXIT.code: wire.SocksReply.GENERAL_FAILURE,
+    refusal.NO_ALLOWANCE.code: wire.SocksReply.NOT_ALLOWED,
+    refusal.INACTIVE.code: wire.SocksReply.NOT_ALLOWED,
+    refusal.TOO_MANY_FLOWS.code: wire.SocksReply.NOT_ALLOWED,
+    refusal.UNAVAILABLE.code: wire.SocksReply.GENERAL_FAILURE,
+    refusal.OVERLOADED.code: wire.SocksReply.GENERAL_FAILURE,
+    refusal.DENIED_PORT.code: wire.SocksReply.NOT_ALLOWED,
+    refusal.DENIED_DOMAIN.code: wire.SocksReply.NOT_ALLOWED,
+    refusal.DENIED_ADDRESS.code: wire.SocksReply.NOT_ALLOWED,
+    refusal.NAME_UNKNOWN.code: wire.SocksReply.HOST_UNREACHABLE,
+    refusal.NAME_TIMEOUT.code: wire.SocksReply.HOST_UNREACHABLE,
+    refusal.REFUSED.code: wire.SocksReply.CONNECTION_REFUSED,
+    refusal.UNREACHABLE.code: wire.SocksReply.NETWORK_UNREACHABLE,
+    refusal.CONNECT_TIMEOUT.code: wire.SocksReply.HOST_UNREACHABLE,
+    refusal.ORIGIN_LOST.code: wire.SocksReply.GENERAL_FAILURE,
+    refusal.ORIGIN_TIMEOUT.code: wire.SocksReply.GENERAL_FAILURE,
+    refusal.ORIGIN_MALFORMED.code: wire.SocksReply.GENERAL_FAILURE,
+    refusal.LOOP.code: wire.SocksReply.GENERAL_FAILURE,
+    refusal.BAD_REQUEST.code: wire.SocksReply.GENERAL_FAILURE,
+    refusal.NOT_AVAILABLE.code: wire.SocksReply.COMMAND_NOT_SUPPORTED,
+    refusal.OUTSIDE_SCHEDULE.code: wire.SocksReply.NOT_ALLOWED,
 }
 """The reply for each refusal of a request (RFC 1928, section 6)."""
 

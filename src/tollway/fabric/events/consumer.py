@@ -53,7 +53,7 @@ def bind(declared: ModuleType | Subscribers, events: Sequence[type[Event]]) -> S
 
 
 class EventConsumer:
-    """Hears events on behalf of one service: one reader for each source, each with its own durable position.
+    """Consumes events on behalf of one service: one reader for each source, each with its own durable position.
 
     `name` is the service's: its neighbours keep for it what it has not read.
     """
@@ -77,7 +77,7 @@ class EventConsumer:
         self._readers: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Begin to read every source where this room left off."""
+        """Begin to read every source where this service left off."""
         for source, events in self._sources.items():
             self._readers.append(spawn(self._follow(source, events), f"receive-{source}"))
         self._readers.append(spawn(self._look_again(), "receive-again"))
@@ -210,7 +210,7 @@ class EventConsumer:
 
     async def _move(self, tx: Tx, source: str, position: int) -> None:
         row = tx.insert(tables.consumer_offset).values(source=source, position=position)
-        # Never backwards: another replica of this room may have read further.
+        # Never backwards: another replica of this service may have read further.
         ahead = tables.consumer_offset.c.position < row.excluded.position
         await tx.run(
             row.on_conflict_do_update(index_elements=["source"], set_={"position": position}, where=ahead)

@@ -6,8 +6,8 @@ retried with growing delay; after `ATTEMPTS` it is parked as `dead` for a person
 so often on one replica at a time and must be harmless to repeat.
 """
 
-from tollway.fabric.jobs.process import Process
+from tollway.fabric.jobs.process import DurableProcess
 from tollway.fabric.jobs.queue import Job, JobQueue
 from tollway.fabric.jobs.worker import ATTEMPTS, Jobs, Timed, Worker
 
-__all__ = ["ATTEMPTS", "Job", "JobQueue", "Jobs", "Process", "Timed", "Worker"]
+__all__ = ["ATTEMPTS", "DurableProcess", "Job", "JobQueue", "Jobs", "Timed", "Worker"]

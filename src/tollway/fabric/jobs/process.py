@@ -32,7 +32,7 @@ JANITOR_BATCH = 100
 
 
 @dataclass(frozen=True)
-class Process(Generic[Row, Move]):
+class DurableProcess(Generic[Row, Move]):
     """How the rows of one kind move.
 
     `steps` has a call for each state that is not an end: it returns the move to make, and raises a Problem when there

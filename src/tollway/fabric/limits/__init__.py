@@ -17,11 +17,11 @@ Outage = Literal["local", "refuse"]
 """What a shared limit does while its store is away: each process counts for itself, or nobody gets through."""
 
 
-class Grant(NamedTuple):
+class LimitDecision(NamedTuple):
     """The answer of a limit. `remaining` is how many more would be admitted now, as far as is known here.
 
-    Not admitted with something remaining says: there is room, but others have to be heard first. Await
-    `heard` and ask again; to refuse at once is safe too. Only shared limits answer so, and only to a burst.
+    Not admitted with something remaining says: more may be admitted, but others have to be asked first. Await
+    `synced` and ask again; to refuse at once is safe too. Only shared limits answer so, and only to a burst.
     """
 
     admitted: bool
@@ -33,12 +33,12 @@ class Grant(NamedTuple):
 class Limit(Protocol):
     """One limit class: a bucket for every key."""
 
-    def take(self, key: Key, now: float) -> Grant:
+    def take(self, key: Key, now: float) -> LimitDecision:
         """Ask for one request of `key` at `now` (monotonic seconds). Refused requests cost nothing."""
         ...
 
-    async def heard(self) -> None:
-        """Return when the other processes were heard, or it is certain that they cannot be."""
+    async def synced(self) -> None:
+        """Return when this process is in step with the others, or it is certain that it cannot be."""
         ...
 
     def forget_full(self, now: float) -> None:

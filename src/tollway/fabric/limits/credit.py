@@ -6,10 +6,10 @@ while its bucket has room and that count is below `credit`. A carrier (`redis`) 
 how far the store's bucket is from full. The own bucket takes that over when it is the emptier one.
 
 Why at most `quota + (N - 1) * credit + quota * t / window` pass in any time t: call F how far the store's bucket
-is from full, in time. A process admits only what, on top of F as it last heard of it and of all it admitted since,
+is from full, in time. A process admits only what, on top of F as it last knew it and of all it admitted since,
 fits into the window. So one process alone never brings F beyond the window. Of N, take the one that made F as
-large as it ever gets: since it last heard, only the N - 1 others can have pushed F beyond what it reckoned with, and
-they do so by at most a credit each, which they had admitted before they heard in their turn. Hence F never
+large as it ever gets: since it was last in step, only the N - 1 others can have pushed F beyond what it reckoned
+with, and they do so by at most a credit each, which they had admitted before they were in step in their turn. Hence F never
 exceeds the window by more than N - 1 credits. What was taken too much is part of F and is waited for like
 the rest, so overshoots do not add up.
 """
@@ -17,7 +17,7 @@ the rest, so overshoots do not add up.
 import asyncio
 from collections.abc import Callable, Sequence
 
-from tollway.fabric.limits import Grant, Key, Outage
+from tollway.fabric.limits import Key, LimitDecision, Outage
 from tollway.fabric.limits.memory import SLACK_S, MemoryLimit
 
 _COME_BACK_S = 1.0  # what clients are told to wait when all is refused for want of a store
@@ -29,7 +29,7 @@ class CreditLimit(MemoryLimit):
     `on_news` is called when there is something for the store to be told, `on_wait` when somebody waits for it.
     """
 
-    __slots__ = ("_alone", "_heard", "_on_news", "_on_wait", "_outage", "_told", "_untold", "credit", "name")
+    __slots__ = ("_alone", "_on_news", "_on_wait", "_outage", "_synced", "_told", "_untold", "credit", "name")
 
     def __init__(
         self,
@@ -50,18 +50,18 @@ class CreditLimit(MemoryLimit):
         self._alone = True
         self._untold: dict[Key, int] = {}
         self._told: dict[Key, int] = {}  # on its way to the store
-        self._heard = asyncio.Event()
+        self._synced = asyncio.Event()
 
     @property
     def interval_us(self) -> float:
         """The time in which one token comes back, in microseconds."""
         return self._interval_s * 1e6
 
-    def take(self, key: Key, now: float) -> Grant:
+    def take(self, key: Key, now: float) -> LimitDecision:
         """Ask for one request of `key`."""
         if self._alone:
             if self._outage == "refuse":
-                return Grant(False, 0, _COME_BACK_S, _COME_BACK_S)
+                return LimitDecision(False, 0, _COME_BACK_S, _COME_BACK_S)
             return super().take(key, now)
         untold = self._untold.get(key, 0)
         if untold + self._told.get(key, 0) >= self.credit:
@@ -73,11 +73,11 @@ class CreditLimit(MemoryLimit):
                 self._on_news()
         return grant
 
-    async def heard(self) -> None:
+    async def synced(self) -> None:
         """Return when the store has answered, or has been given up."""
         if not self._alone:
             self._on_wait()
-            await self._heard.wait()
+            await self._synced.wait()
 
     def collect_untold(self) -> dict[Key, int]:
         """Return what the store has to be told. Then comes `settle` or `leave`, before the next `collect_untold`."""
@@ -98,20 +98,20 @@ class CreditLimit(MemoryLimit):
         self._alone = False
 
     def leave(self) -> None:
-        """Count alone. What the store was not told, or may not have heard, it will not be told again."""
+        """Count alone. What the store was not told, or may not have received, it will not be told again."""
         self._alone = True
         self._told, self._untold = {}, {}
         self._wake()
 
-    def _withhold(self, key: Key, now: float) -> Grant:
+    def _withhold(self, key: Key, now: float) -> LimitDecision:
         """Refuse for want of credit, and tell whether there is room otherwise."""
         full_in_s = max(self._full_at.get(key, now) - now, 0.0)
-        room_s = self._window_s - full_in_s - self._interval_s + SLACK_S
-        if room_s < 0:
-            return Grant(False, 0, full_in_s, -room_s)
-        return Grant(False, 1 + int(room_s / self._interval_s), full_in_s, 0.0)
+        spare_s = self._window_s - full_in_s - self._interval_s + SLACK_S
+        if spare_s < 0:
+            return LimitDecision(False, 0, full_in_s, -spare_s)
+        return LimitDecision(False, 1 + int(spare_s / self._interval_s), full_in_s, 0.0)
 
     def _wake(self) -> None:
         """Let those go on who wait now; who comes later waits for the next answer."""
-        self._heard.set()
-        self._heard = asyncio.Event()
+        self._synced.set()
+        self._synced = asyncio.Event()

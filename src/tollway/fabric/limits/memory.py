@@ -5,7 +5,7 @@ once; it refills evenly, one token every `window_s / quota` seconds. So in the f
 twice the quota can pass, less one, and never more than the quota in any shorter burst.
 """
 
-from tollway.fabric.limits import Grant, Key, Outage
+from tollway.fabric.limits import Key, LimitDecision, Outage
 
 SLACK_S = 1e-6  # keeps a sum of rounded intervals from costing the last token of the quota
 _SWEEP = 4_096  # buckets looked at when the table is full
@@ -22,24 +22,24 @@ class MemoryLimit:
         self._keep = keep
         self._full_at: dict[Key, float] = {}
 
-    def take(self, key: Key, now: float) -> Grant:
+    def take(self, key: Key, now: float) -> LimitDecision:
         """Ask for one request of `key`."""
         buckets = self._full_at
         full_at = buckets.get(key)
         if full_at is None:
             if len(buckets) >= self._keep:
-                self._make_room(now)
+                self._evict_full(now)
             full_at = now
         elif full_at < now:
             full_at = now
         after = full_at + self._interval_s
-        room_s = self._window_s - (after - now) + SLACK_S
-        if room_s < 0:
-            return Grant(False, 0, full_at - now, -room_s)
+        spare_s = self._window_s - (after - now) + SLACK_S
+        if spare_s < 0:
+            return LimitDecision(False, 0, full_at - now, -spare_s)
         buckets[key] = after
-        return Grant(True, int(room_s / self._interval_s), after - now, 0.0)
+        return LimitDecision(True, int(spare_s / self._interval_s), after - now, 0.0)
 
-    async def heard(self) -> None:
+    async def synced(self) -> None:
         """Return at once: there is nobody else."""
 
     def forget_full(self, now: float) -> None:
@@ -49,7 +49,7 @@ class MemoryLimit:
     def __len__(self) -> int:
         return len(self._full_at)
 
-    def _make_room(self, now: float) -> None:
+    def _evict_full(self, now: float) -> None:
         """Drop full buckets among the oldest, or else the oldest: memory stays bounded under attack.
 
         Many at a time, so that a flood of new clients pays for the search once in a thousand.

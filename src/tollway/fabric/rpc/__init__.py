@@ -25,7 +25,7 @@ The servicer's `context` argument is None in process and must not be used.
 """
 
 from tollway.fabric.rpc.call import DEFAULT_TIMEOUT_S, Call, call_context, current
-from tollway.fabric.rpc.channel import Channel, Stream
+from tollway.fabric.rpc.channel import Channel, ResponseStream
 from tollway.fabric.rpc.faults import Faults
 from tollway.fabric.rpc.local import LocalChannel, LocalServer
 from tollway.fabric.rpc.policy import Policy
@@ -38,7 +38,7 @@ __all__ = [
     "LocalChannel",
     "LocalServer",
     "Policy",
-    "Stream",
+    "ResponseStream",
     "call_context",
     "current",
 ]

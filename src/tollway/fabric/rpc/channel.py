@@ -139,13 +139,13 @@ class StreamCall:
         self._api, self._method = service_of(path)
         self._meter = Meter("ask", self._api, self._method)
 
-    def __call__(self, request: Any, *, timeout: float | None = None) -> "Stream":
+    def __call__(self, request: Any, *, timeout: float | None = None) -> "ResponseStream":
         """Ask and return the stream of answers.
 
         Without `timeout` (seconds) only the deadline of the call being served, if any, ends it.
         """
         refuse_open_transaction(f"{self._path} was called")
-        return Stream(self._answers(request, outgoing(self._channel.caller, timeout)), self._path)
+        return ResponseStream(self._answers(request, outgoing(self._channel.caller, timeout)), self._path)
 
     async def _answers(self, request: Any, call: Call) -> AsyncGenerator[Any]:
         began = perf_counter()
@@ -166,7 +166,7 @@ class StreamCall:
             self._meter.count(code, perf_counter() - began)
 
 
-class Stream:
+class ResponseStream:
     """A stream of answers. Iterate it in one task; `cancel()` ends it, from any task.
 
     Answers are produced in a task of their own, at most `READ_AHEAD` ahead of the reader, so that the
@@ -177,7 +177,7 @@ class Stream:
         self._inbox = _Inbox()
         self._task = spawn(_fill(self._inbox, answers), f"stream {name}")
 
-    def __aiter__(self) -> "Stream":
+    def __aiter__(self) -> "ResponseStream":
         return self
 
     async def __anext__(self) -> Any:

@@ -11,10 +11,10 @@ from typing import Any
 
 from tollway.gateway.context import GatewayContext
 from tollway.gateway.message.client import ClientInfo
-from tollway.gateway.message.problems import CUT_SHORT, FULL, SLOW_HEAD, Refusal, of_message
+from tollway.gateway.message.problems import CUT_SHORT, FULL, SLOW_HEAD, GatewayRefusal, of_message
 from tollway.gateway.message.request import Request
 from tollway.gateway.proxy.exchange import Exchange
-from tollway.gateway.proxy.websocket import Tunnel
+from tollway.gateway.proxy.websocket import WebSocketTunnel
 from tollway.gateway.transport import PausableProtocol
 from tollway.wire.http1 import BadMessage, Data, End, Framing, RequestHead, RequestReader
 
@@ -33,7 +33,7 @@ class ClientConnection(PausableProtocol):
         self._tls = tls
         self._client: ClientInfo
         self._reader = RequestReader(context.head_limits)
-        self._tunnel: Tunnel | None = None
+        self._tunnel: WebSocketTunnel | None = None
         self._busy = False  # in proceed(), which is not entered twice
         self._lingering = False
         self._in_head = True
@@ -181,7 +181,7 @@ class ClientConnection(PausableProtocol):
         else:
             self.exchange.fail(of_message(error))
 
-    def _reject(self, refusal: Refusal) -> None:
+    def _reject(self, refusal: GatewayRefusal) -> None:
         """Respond without a request, and close."""
         self.write(self._context.reject_bytes(refusal, tls=self._tls))
         self._close_after_writing()
@@ -215,7 +215,7 @@ class ClientConnection(PausableProtocol):
 
     # ── upgrades ────────────────────────────────────────────────────────────────────────────────────
 
-    def begin_tunnel(self, tunnel: Tunnel, early: bytes) -> None:
+    def begin_tunnel(self, tunnel: WebSocketTunnel, early: bytes) -> None:
         """Join the two connections; what either side sent early goes first."""
         self._tunnel, self.exchange = tunnel, None
         if early:

@@ -3,7 +3,7 @@
 import ipaddress
 
 
-class Identity:
+class ClientIdentity:
     """Somebody who proved who they are. `valid_until` is in monotonic seconds; `revoked` when the session ended."""
 
     __slots__ = ("authorization", "csrf_token", "revoked", "session_id", "user_id", "valid_until")
@@ -31,7 +31,7 @@ class ClientInfo:
     def __init__(self, address: str, *, tls: bool) -> None:
         self.ip, self.limit_key = _ip_and_key(address)
         self.tls = tls
-        self.identity: Identity | None = None
+        self.identity: ClientIdentity | None = None
         self.forwarded_lines = b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nVia: 1.1 tollway\r\n" % (
             self.ip.encode(),
             b"https" if tls else b"http",

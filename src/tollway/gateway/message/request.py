@@ -7,9 +7,9 @@ record; `admission` sets the identity and the route, `exchange` the result.
 import re
 
 from tollway.contracts.clients import SESSION_COOKIE
-from tollway.gateway.message.client import ClientInfo, Identity
+from tollway.gateway.message.client import ClientIdentity, ClientInfo
 from tollway.gateway.message.headers import DROP, named_by, request_rules, session_cookie
-from tollway.gateway.message.problems import BAD_AUTHORITY, BAD_PATH, TWO_CREDENTIALS, Refusal
+from tollway.gateway.message.problems import BAD_AUTHORITY, BAD_PATH, TWO_CREDENTIALS, GatewayRefusal
 from tollway.gateway.route.path import normal_path
 from tollway.gateway.route.table import CompiledRoute
 from tollway.wire.http1 import RequestHead
@@ -72,11 +72,11 @@ class Request:
         self.agent = self.authorization = self.cookie = self.correlation = self.csrf = self.query = b""
         self.fetch_site = self.idempotency = self.origin = self.traceparent = self.limit_lines = b""
         self.lines: list[bytes] = []
-        self.fault: Refusal | None = None
+        self.fault: GatewayRefusal | None = None
         self.id = self.correlation_id = request_id
         self.client = client
         self.route = route
-        self.identity: Identity | None = None
+        self.identity: ClientIdentity | None = None
         self.by_cookie = self.body_ended = self.answered = False
         self.closing = not head.keep_alive
         self.started = now  # monotonic
@@ -114,7 +114,7 @@ class Request:
             self.lines.append(b"Cookie: %b\r\n" % others)
         return session
 
-    def normalize(self) -> Refusal | None:
+    def normalize(self) -> GatewayRefusal | None:
         """Bring the path into its one form, and split the query from it; or refuse a target that has none."""
         target = self.head.target
         if target[0] != _SLASH:  # an absolute URL, or nothing for us

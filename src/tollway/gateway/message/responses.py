@@ -3,7 +3,7 @@
 from email.utils import formatdate
 
 from tollway.gateway.message.headers import CACHE, DATE, LENGTH, named_by, response_rules
-from tollway.gateway.message.problems import MEDIA_TYPE, Refusal, document
+from tollway.gateway.message.problems import MEDIA_TYPE, GatewayRefusal, document
 from tollway.gateway.message.request import Request
 from tollway.gateway.policy.cors import Origins
 from tollway.gateway.route.table import API_CONTENT_POLICY_LINE
@@ -56,7 +56,7 @@ class Responses:
         lines.append(self._last_lines(request))
         return b"".join(lines)
 
-    def refusal(self, request: Request, refusal: Refusal) -> bytes:
+    def refusal(self, request: Request, refusal: GatewayRefusal) -> bytes:
         """Render a problem document, complete."""
         body = document(refusal, request.path.decode("latin-1"), request.correlation_id.decode())
         return self.page(request, refusal.status, MEDIA_TYPE, body, refusal.headers)
@@ -80,7 +80,7 @@ class Responses:
         """Render a response without a body."""
         return b"".join((status_line(204), self._date_line, headers, self._last_lines(request)))
 
-    def without_request(self, refusal: Refusal, request_id: bytes, *, tls: bool) -> bytes:
+    def without_request(self, refusal: GatewayRefusal, request_id: bytes, *, tls: bool) -> bytes:
         """Render the response to bytes that are no request, after which the connection closes."""
         body = document(refusal, "", request_id.decode())
         lines = (

@@ -7,7 +7,7 @@ from tollway.gateway.message.request import Request
 from tollway.kit.times import SECOND_US
 
 
-class Entry(NamedTuple):
+class AccessLogEntry(NamedTuple):
     """What is known about a request that has ended."""
 
     method: bytes
@@ -25,7 +25,7 @@ class Entry(NamedTuple):
     reason: str  # the code of a refusal made here, or why it was cut short
 
 
-AccessLog = BatchedJsonLog[Entry]
+AccessLog = BatchedJsonLog[AccessLogEntry]
 
 
 def access_log(target: str) -> AccessLog:
@@ -33,10 +33,10 @@ def access_log(target: str) -> AccessLog:
     return BatchedJsonLog(target, logger="tollway.gateway.access", event="request", fields=_fields)
 
 
-def entry_of(request: Request, took_s: float) -> Entry:
+def entry_of(request: Request, took_s: float) -> AccessLogEntry:
     """Return the record of a request that has ended."""
     identity = request.identity
-    return Entry(
+    return AccessLogEntry(
         request.head.method,
         request.path,
         request.status,
@@ -53,7 +53,7 @@ def entry_of(request: Request, took_s: float) -> Entry:
     )
 
 
-def _fields(entry: Entry) -> dict[str, object]:
+def _fields(entry: AccessLogEntry) -> dict[str, object]:
     return {
         "method": entry.method.decode(),
         "path": entry.path.decode("latin-1"),

@@ -11,7 +11,7 @@ from collections.abc import Coroutine
 from typing import Any, NamedTuple
 
 from tollway.fabric.admin import PAGE_METHODS, Page
-from tollway.fabric.limits import Grant
+from tollway.fabric.limits import LimitDecision
 from tollway.gateway.context import GatewayContext
 from tollway.gateway.message.problems import (
     FOREIGN_ORIGIN,
@@ -20,7 +20,7 @@ from tollway.gateway.message.problems import (
     NOT_FOUND,
     TOO_LARGE,
     UNAUTHENTICATED,
-    Refusal,
+    GatewayRefusal,
     method_not_allowed,
     too_many_requests,
 )
@@ -35,7 +35,7 @@ from tollway.wire.http1 import Framing, RequestHead
 METHODS = frozenset(name.encode() for name in METHOD_NAMES)
 
 
-class Reply(NamedTuple):
+class AdmissionReply(NamedTuple):
     """A response that the gateway gives itself, rendered."""
 
     status: int
@@ -43,7 +43,7 @@ class Reply(NamedTuple):
 
 
 # None: it may go on, along `request.route`.
-Decision = Refusal | Reply | None
+Decision = GatewayRefusal | AdmissionReply | None
 Later = Coroutine[Any, Any, Decision]
 
 
@@ -64,7 +64,7 @@ def admit(context: GatewayContext, request: Request) -> Decision | Later:
         return _show(context, request, page)
     if method == b"OPTIONS" and is_preflight(request):
         lines = context.origins.preflight_lines(request.origin)
-        return Reply(204, context.responses.no_content(request, lines)) if lines else FOREIGN_ORIGIN
+        return AdmissionReply(204, context.responses.no_content(request, lines)) if lines else FOREIGN_ORIGIN
     head = request.head
     route = context.table.match(head.host, request.path, method, head.headers)
     if not isinstance(route, CompiledRoute):
@@ -81,10 +81,10 @@ def _show(context: GatewayContext, request: Request, page: Page) -> Decision:
     if request.head.method not in PAGE_METHODS:
         return method_not_allowed(PAGE_METHODS)
     status, media_type, body = page()
-    return Reply(status, context.responses.page(request, status, media_type, body))
+    return AdmissionReply(status, context.responses.page(request, status, media_type, body))
 
 
-def _upgrade_fault(route: CompiledRoute, head: RequestHead) -> Refusal | None:
+def _upgrade_fault(route: CompiledRoute, head: RequestHead) -> GatewayRefusal | None:
     """An upgrade is a GET without a body, on a route of that kind (RFC 6455, section 4.1)."""
     if head.upgrade != b"websocket":
         return NOT_A_WEBSOCKET
@@ -131,7 +131,7 @@ async def _authenticate_later(context: GatewayContext, request: Request, credent
 
 def _authenticated(context: GatewayContext, request: Request, result: AuthResult | None) -> Decision | Later:
     """Decide with what is known about the sender. On public routes an invalid credential is as good as none."""
-    refusal: Refusal | None = UNAUTHENTICATED
+    refusal: GatewayRefusal | None = UNAUTHENTICATED
     if isinstance(result, AuthFailure):
         refusal = result.refusal
     elif result is not None:
@@ -146,7 +146,7 @@ def _authenticated(context: GatewayContext, request: Request, result: AuthResult
 # ── how often ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _count(context: GatewayContext, request: Request, refusal: Refusal | None) -> Decision | Later:
+def _count(context: GatewayContext, request: Request, refusal: GatewayRefusal | None) -> Decision | Later:
     """Count the request against its client's limit, also when it is refused: guesses are not free."""
     limit, identity = request.route.limit, request.identity
     if limit is None:
@@ -162,9 +162,13 @@ def _count(context: GatewayContext, request: Request, refusal: Refusal | None) -
 
 
 async def _count_when_synced(
-    context: GatewayContext, request: Request, limit: RateLimit, key: str | bytes, refusal: Refusal | None
+    context: GatewayContext,
+    request: Request,
+    limit: RateLimit,
+    key: str | bytes,
+    refusal: GatewayRefusal | None,
 ) -> Decision:
-    """Ask again each time a shared limit has heard from the other gateways, until it knows."""
+    """Ask again each time a shared limit is in step with the other gateways, until it knows."""
     grant = await limit.take_when_synced(key, context.monotonic)
     if not grant.admitted:
         return _too_many(limit, grant)
@@ -172,5 +176,5 @@ async def _count_when_synced(
     return refusal
 
 
-def _too_many(limit: RateLimit, grant: Grant) -> Refusal:
+def _too_many(limit: RateLimit, grant: LimitDecision) -> GatewayRefusal:
     return too_many_requests(limit.headers(grant), grant.retry_in_s)

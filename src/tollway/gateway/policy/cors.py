@@ -2,8 +2,8 @@
 
 import hmac
 
-from tollway.gateway.message.client import Identity
-from tollway.gateway.message.problems import CSRF, FOREIGN_ORIGIN, Refusal
+from tollway.gateway.message.client import ClientIdentity
+from tollway.gateway.message.problems import CSRF, FOREIGN_ORIGIN, GatewayRefusal
 from tollway.gateway.message.request import Request
 
 _SAFE_METHODS = frozenset((b"GET", b"HEAD", b"OPTIONS"))
@@ -37,7 +37,7 @@ class Origins:
         """Return the lines of a preflight's response; none for an origin that is not configured."""
         return _PREFLIGHT_LINES if origin.lower() in self._foreign else b""
 
-    def forgery(self, request: Request, identity: Identity) -> Refusal | None:
+    def forgery(self, request: Request, identity: ClientIdentity) -> GatewayRefusal | None:
         """Refuse what a foreign page may have made a browser send with our cookie.
 
         Anything that changes state needs an origin of ours and the session's anti-forgery token, which only our

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from tollway.contracts import tokens_pb2
 from tollway.fabric.access_tokens import RevocationEntry, Revocations, Verifier
 from tollway.fabric.clock import Clock
-from tollway.gateway.message.client import Identity
-from tollway.gateway.message.problems import UNAUTHENTICATED, Refusal, of_problem
+from tollway.gateway.message.client import ClientIdentity
+from tollway.gateway.message.problems import UNAUTHENTICATED, GatewayRefusal, of_problem
 from tollway.gateway.observe.metrics import Metrics
 from tollway.gateway.settings import GatewaySettings
 from tollway.kit import tasks
@@ -39,12 +39,12 @@ class AuthFailure:
 
     __slots__ = ("refusal", "valid_until")
 
-    def __init__(self, refusal: Refusal, valid_until: float) -> None:
+    def __init__(self, refusal: GatewayRefusal, valid_until: float) -> None:
         self.refusal = refusal
         self.valid_until = valid_until
 
 
-AuthResult = Identity | AuthFailure
+AuthResult = ClientIdentity | AuthFailure
 
 
 class Authenticator:
@@ -68,7 +68,7 @@ class Authenticator:
         self._monotonic = monotonic
         self._counts = metrics.authentications
         self._cache: dict[bytes, AuthResult] = {}
-        self._by_session: dict[str, list[Identity]] = {}
+        self._by_session: dict[str, list[ClientIdentity]] = {}
         self._pending: dict[bytes, asyncio.Task[AuthResult]] = {}
         self._following: asyncio.Task[None] | None = None
 
@@ -134,7 +134,7 @@ class Authenticator:
         if key in self._cache:
             self._evict(key)
         self._cache[key] = result
-        if isinstance(result, Identity):
+        if isinstance(result, ClientIdentity):
             self._by_session.setdefault(result.session_id, []).append(result)
         return result
 
@@ -146,7 +146,7 @@ class Authenticator:
         except Problem as problem:
             return self._failure(problem)
         valid_until = self._valid_until(claims.expires_at_us, 0.0)
-        return Identity(claims.user_id, claims.session_id, valid_until, authorization, b"")
+        return ClientIdentity(claims.user_id, claims.session_id, valid_until, authorization, b"")
 
     async def _exchange_cookie(self, cookie: bytes) -> AuthResult:
         self._counts["exchanged"] += 1
@@ -160,7 +160,9 @@ class Authenticator:
             return self._failure(problem)
         valid_until = self._valid_until(session.access_expires_at_us, _SPARE_S)
         bearer = b"Bearer " + session.access_token.encode()
-        return Identity(session.user_id, session.session_id, valid_until, bearer, session.csrf_token.encode())
+        return ClientIdentity(
+            session.user_id, session.session_id, valid_until, bearer, session.csrf_token.encode()
+        )
 
     def _valid_until(self, expires_at_us: int, spare_s: float) -> float:
         left_s = (expires_at_us - self._clock.now_us()) / SECOND_US - spare_s
@@ -185,7 +187,7 @@ class Authenticator:
 
     def _evict(self, key: bytes) -> None:
         result = self._cache.pop(key)
-        if isinstance(result, Identity):
+        if isinstance(result, ClientIdentity):
             of_session = self._by_session.get(result.session_id, [])
             if result in of_session:
                 of_session.remove(result)

@@ -5,7 +5,7 @@ The buckets are those of the limits port (`fabric.limits`), of this process or s
 
 from collections.abc import Callable
 
-from tollway.fabric.limits import Grant, Key, Limits
+from tollway.fabric.limits import Key, LimitDecision, Limits
 from tollway.gateway.settings import LimitSettings
 
 
@@ -17,7 +17,7 @@ class RateLimit:
     def __init__(self, name: str, settings: LimitSettings, limits: Limits) -> None:
         self._limit = limits.limit(name, settings.quota, settings.window_s, settings.outage)
         # Taken from the port as it is: nothing stands between a request and its bucket.
-        self.take: Callable[[Key, float], Grant] = self._limit.take
+        self.take: Callable[[Key, float], LimitDecision] = self._limit.take
         self.by_ip = settings.by == "ip"
         # RateLimit header fields for HTTP, draft 11, and the names that were in use before it.
         self._lines = (
@@ -25,15 +25,15 @@ class RateLimit:
             b'RateLimit: "%b";r=%%d;t=%%d\r\nX-RateLimit-Remaining: %%d\r\nX-RateLimit-Reset: %%d\r\n'
         ) % (name.encode(), settings.quota, int(settings.window_s), settings.quota, name.encode())
 
-    async def take_when_synced(self, key: Key, now: Callable[[], float]) -> Grant:
-        """Ask again each time a shared limit has heard of the others, until it knows: every round uses up service."""
+    async def take_when_synced(self, key: Key, now: Callable[[], float]) -> LimitDecision:
+        """Ask again each time a shared limit is in step with the others, until it knows. Every round uses up quota."""
         while True:
-            await self._limit.heard()
+            await self._limit.synced()
             grant = self.take(key, now())
             if grant.admitted or not grant.remaining:
                 return grant
 
-    def headers(self, grant: Grant) -> bytes:
+    def headers(self, grant: LimitDecision) -> bytes:
         """Return the header lines that tell a client where it stands. Times are whole seconds, rounded up."""
         full_in_s = -int(-grant.full_in_s // 1)
         return self._lines % (grant.remaining, full_in_s, grant.remaining, full_in_s)

@@ -14,7 +14,7 @@ from tollway.gateway.message.problems import (
     SLOW_BODY,
     SLOW_UPSTREAM,
     TOO_LARGE,
-    Refusal,
+    GatewayRefusal,
     broken_upstream,
 )
 from tollway.gateway.message.request import Request
@@ -22,7 +22,7 @@ from tollway.gateway.message.responses import body_framing
 from tollway.gateway.policy.admission import Decision, Later, admit
 from tollway.gateway.proxy.attempt import Attempt
 from tollway.gateway.proxy.retry import SentBody, may_be_repeated
-from tollway.gateway.proxy.websocket import Tunnel
+from tollway.gateway.proxy.websocket import WebSocketTunnel
 from tollway.gateway.upstream.connection import UpstreamConnection
 from tollway.gateway.upstream.endpoint import Endpoint
 from tollway.kit.tasks import spawn
@@ -64,7 +64,7 @@ class Exchange:
             self._sent = SentBody(self.request)
             self.request.route.cluster.count_request()
             self._forward(NO_UPSTREAM)
-        elif isinstance(decision, Refusal):
+        elif isinstance(decision, GatewayRefusal):
             self._refuse(decision)
         elif isinstance(decision, Coroutine):
             spawn(self._apply_later(decision), "gateway: admit")
@@ -79,7 +79,7 @@ class Exchange:
 
     # ── to the upstream ─────────────────────────────────────────────────────────────────────────────
 
-    def _forward(self, otherwise: Refusal) -> None:
+    def _forward(self, otherwise: GatewayRefusal) -> None:
         """Try the next endpoint; refuse with `otherwise` when there is none."""
         now = self._context.monotonic()
         endpoint = self.request.route.cluster.pick(now, self._failed)
@@ -128,7 +128,7 @@ class Exchange:
         elif request.head.expect_continue and not self._client.has_more:
             self._client.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
-    def _retry(self, refusal: Refusal, *, elsewhere: bool) -> None:
+    def _retry(self, refusal: GatewayRefusal, *, elsewhere: bool) -> None:
         """Try once more when that is safe and the budget allows; else refuse.
 
         `elsewhere`: the endpoint that was asked is left out from now on.
@@ -292,7 +292,9 @@ class Exchange:
         early = attempt.reader.rest()
         self.ended = True
         self._attempt = self.upstream = None
-        tunnel = Tunnel(self._context, self._client, attempt.hand_over(), request, self._context.monotonic())
+        tunnel = WebSocketTunnel(
+            self._context, self._client, attempt.hand_over(), request, self._context.monotonic()
+        )
         self._client.begin_tunnel(tunnel, early)
 
     def _finish(self, attempt: Attempt) -> None:
@@ -340,7 +342,7 @@ class Exchange:
             self._attempt = self.upstream = None
             self.fail(broken_upstream(reason))
 
-    def fail(self, refusal: Refusal) -> None:
+    def fail(self, refusal: GatewayRefusal) -> None:
         """Refuse, or cut the client off when it has the head of another response already."""
         if not self.request.answered:
             self._refuse(refusal)
@@ -351,7 +353,7 @@ class Exchange:
         self._client.abort()
         self._cancel()
 
-    def _refuse(self, refusal: Refusal) -> None:
+    def _refuse(self, refusal: GatewayRefusal) -> None:
         """Answer here, with a problem document."""
         request = self.request
         if refusal.close or not self._can_skip_body():

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tollway.gateway.listen.connection import ClientConnection
 
 
-class Tunnel:
+class WebSocketTunnel:
     """A client and an upstream that talk directly, until `websocket_idle_timeout_s` of silence."""
 
     def __init__(

@@ -24,7 +24,7 @@ Invariants
 - The daily totals are the sum of the flows' counters.
 - Changes are numbered without gaps, in the order in which they were committed.
 
-Neighbours: asks `ledger` (Reserve, RecordUse, Release, GetAccount) and `catalog` (GetProduct); hears
+Neighbours: asks `ledger` (Reserve, RecordUse, Release, GetAccount) and `catalog` (GetProduct); subscribes to
 UserStateChanged from `identity`; publishes ResourceProvisioned, ResourceStateChanged, CredentialIssued,
 CredentialRevoked, SessionAccounted; is asked by the edge.
 """

@@ -8,9 +8,9 @@ from typing import Any
 from tollway.contracts import access_pb2, access_pb2_grpc
 from tollway.kit.errors import Invalid
 from tollway.services.access.credentials import CREDENTIAL_KINDS
-from tollway.services.access.model import Flow, Grant
+from tollway.services.access.model import FlowRecord, Grant
 from tollway.services.access.service import Access
-from tollway.services.access.store.nodes import Endpoint
+from tollway.services.access.store.nodes import NodeEndpoint
 
 
 class AccessRpc(access_pb2_grpc.AccessServicer):
@@ -24,7 +24,7 @@ class AccessRpc(access_pb2_grpc.AccessServicer):
     ) -> access_pb2.OpenNodeResponse:
         """Note that a node is up. Raises Invalid."""
         endpoints = [
-            Endpoint(one.protocol, one.host, one.port, one.location, one.capacity, tuple(one.tags))
+            NodeEndpoint(one.protocol, one.host, one.port, one.location, one.capacity, tuple(one.tags))
             for one in request.endpoints
         ]
         sequence = await self._service.nodes.open(request.node, request.boot_id, endpoints)
@@ -96,8 +96,8 @@ def _grant(grant: Grant) -> access_pb2.Grant:
     )
 
 
-def _flow(record: access_pb2.AccountingRecord) -> Flow:
-    return Flow(
+def _flow(record: access_pb2.AccountingRecord) -> FlowRecord:
+    return FlowRecord(
         session_id=record.session_id,
         resource_id=record.resource_id,
         credential_id=record.credential_id,

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 from tollway.fabric.rest import PRINTABLE, UtcTime, route
 from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
-from tollway.services.audit.model import Entry
+from tollway.services.audit.model import AuditEntry
 from tollway.services.audit.service import Audit
 
 READ = route(permission="audit:read", owner="any")
@@ -80,7 +80,7 @@ def router(service: Audit) -> APIRouter:
     return api
 
 
-def _view(entry: Entry) -> EntryView:
+def _view(entry: AuditEntry) -> EntryView:
     return EntryView(
         sequence=entry.sequence,
         event_id=entry.event_id,

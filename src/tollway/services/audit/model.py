@@ -36,7 +36,7 @@ class AuditRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry(AuditRecord):
+class AuditEntry(AuditRecord):
     """A record at its place in the chain."""
 
     sequence: int
@@ -83,10 +83,10 @@ def canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def append(head: Head, what: AuditRecord) -> Entry:
+def append(head: Head, what: AuditRecord) -> AuditEntry:
     """Put a record at the end of the chain."""
     sequence = head.sequence + 1
-    return Entry(**asdict(what), sequence=sequence, hash=seal(head.hash, what, sequence))
+    return AuditEntry(**asdict(what), sequence=sequence, hash=seal(head.hash, what, sequence))
 
 
 def seal(previous: str, what: AuditRecord, sequence: int) -> str:
@@ -109,7 +109,7 @@ class ChainVerifier:
         self.entries = 0
         self.findings: list[str] = []
 
-    def follow(self, entry: Entry) -> None:
+    def follow(self, entry: AuditEntry) -> None:
         """Look at the next entry. After a finding the chain is taken up again from what is written."""
         self.entries += 1
         expected = self.head.sequence + 1

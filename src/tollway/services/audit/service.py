@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from tollway.fabric.db import Database, Tx
 from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, decode_cursor, make_page
 from tollway.services.audit import store
-from tollway.services.audit.model import AuditRecord, ChainVerifier, Entry, Unreadable, append
+from tollway.services.audit.model import AuditEntry, AuditRecord, ChainVerifier, Unreadable, append
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Audit:
 
     async def entries(
         self, subject: str = "", topic: str = "", limit: int = DEFAULT_LIMIT, cursor: str = ""
-    ) -> Page[Entry]:
+    ) -> Page[AuditEntry]:
         """Return entries, newest first; of one subject or actor, or one topic, if given. Raises Invalid."""
         position = decode_cursor(cursor, int)
         before = position[0] if position else None

@@ -12,7 +12,7 @@ from sqlalchemy import CheckConstraint, Column, Index, MetaData, Row, Table, Tex
 from sqlalchemy.exc import OperationalError
 
 from tollway.fabric.db import NAMING, Int64, Tx
-from tollway.services.audit.model import Entry, Head, Unreadable
+from tollway.services.audit.model import AuditEntry, Head, Unreadable
 
 metadata = MetaData(naming_convention=NAMING)
 
@@ -65,13 +65,13 @@ async def knows(tx: Tx, event_id: str) -> bool:
     return await tx.scalar(select(entry.c.sequence).where(entry.c.event_id == event_id)) is not None
 
 
-async def add(tx: Tx, one: Entry) -> None:
+async def add(tx: Tx, one: AuditEntry) -> None:
     """Write the next entry and move the head to it."""
     await tx.run(entry.insert().values(asdict(one)))
     await tx.run(update(head).values(sequence=one.sequence, hash=one.hash))
 
 
-async def newest(tx: Tx, subject: str, topic: str, before: int | None, limit: int) -> list[Entry]:
+async def newest(tx: Tx, subject: str, topic: str, before: int | None, limit: int) -> list[AuditEntry]:
     """Return entries, newest first, from below a number on; `subject` matches the actor as well."""
     wanted = select(entry).order_by(entry.c.sequence.desc()).limit(limit)
     if subject:
@@ -83,7 +83,7 @@ async def newest(tx: Tx, subject: str, topic: str, before: int | None, limit: in
     return [_entry(row) for row in await tx.all(wanted)]
 
 
-async def in_order(tx: Tx) -> AsyncGenerator[Entry, None]:
+async def in_order(tx: Tx) -> AsyncGenerator[AuditEntry, None]:
     """Yield every entry from the first to the last. Raises Unreadable."""
     last: int | None = None
     while True:
@@ -102,8 +102,8 @@ async def in_order(tx: Tx) -> AsyncGenerator[Entry, None]:
         last = rows[-1].sequence
 
 
-def _entry(row: Row[Any]) -> Entry:
-    return Entry(**{name: getattr(row, name) for name in Entry.__dataclass_fields__})
+def _entry(row: Row[Any]) -> AuditEntry:
+    return AuditEntry(**{name: getattr(row, name) for name in AuditEntry.__dataclass_fields__})
 
 
 def _head(row: Row[Any] | None) -> Head:

@@ -66,20 +66,20 @@ class EmailLink:
 
 
 @dataclass(frozen=True, slots=True)
-class ClientInfo:
+class SignInClient:
     """Where a login comes from."""
 
     ip: str = ""
     user_agent: str = ""
 
 
-def read_client_info(ip: str, user_agent: str) -> ClientInfo:
+def read_client_info(ip: str, user_agent: str) -> SignInClient:
     """Keep of a request's origin what is an address, and what a person can read."""
     try:
         ip = str(ipaddress.ip_address(ip))
     except ValueError:
         ip = ""
-    return ClientInfo(ip, "".join(char for char in user_agent if char.isprintable())[:MAX_USER_AGENT])
+    return SignInClient(ip, "".join(char for char in user_agent if char.isprintable())[:MAX_USER_AGENT])
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,16 @@ from tollway.kit.ids import is_id
 from tollway.kit.money import money_text
 from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
 from tollway.kit.times import SECOND_US
-from tollway.services.orders.model import OPEN, Holding, Order, Portfolio, Quote, Reason, State, Step
+from tollway.services.orders.model import (
+    OPEN,
+    FailureReason,
+    Holding,
+    Order,
+    OrderState,
+    Portfolio,
+    Quote,
+    Step,
+)
 from tollway.services.orders.service import Orders
 
 AssetCode = Annotated[
@@ -123,7 +132,7 @@ class OrderList(BaseModel):
     next_cursor: str
 
 
-class LotView(BaseModel):
+class HoldingLotView(BaseModel):
     """What is left of one purchase, and what that part cost."""
 
     id: str
@@ -160,7 +169,7 @@ class HoldingView(BaseModel):
     reserved: UnitsText
     costs: list[CostView]
     market_value: MoneyText | None
-    lots: list[LotView]
+    lots: list[HoldingLotView]
 
 
 class CashView(BaseModel):
@@ -251,12 +260,12 @@ async def _place(service: Orders, user_id: str, body: PlaceOrder, key: str) -> O
 
 def _refusal(order: Order) -> Problem | None:
     """Say why the order that was just placed failed, in the words of the error that a client acts on."""
-    if order.state is not State.FAILED:
+    if order.state is not OrderState.FAILED:
         return None
-    if order.reason == Reason.INSUFFICIENT_FUNDS:
+    if order.reason == FailureReason.INSUFFICIENT_FUNDS:
         total = f"{money_text(order.terms.total)} {order.terms.currency}"
         return InsufficientFunds(f"the wallet does not hold {total}; deposit first", order_id=order.id)
-    if order.reason == Reason.SOLD_OUT:
+    if order.reason == FailureReason.SOLD_OUT:
         return SoldOut(order_id=order.id)
     return Conflict(f"the order failed: {order.reason}", order_id=order.id, reason=order.reason)
 
@@ -314,7 +323,7 @@ def _detail(order: Order, steps: list[Step]) -> OrderDetail:
 
 def _holding(holding: Holding) -> HoldingView:
     lots = [
-        LotView(
+        HoldingLotView(
             id=lot.id,
             quantity=lot.quantity,
             remaining=lot.remaining,

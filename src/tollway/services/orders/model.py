@@ -7,7 +7,7 @@ from enum import StrEnum
 from tollway.kit.money import mul_div
 
 
-class State(StrEnum):
+class OrderState(StrEnum):
     """Where an order is; the service's docstring draws how they follow each other."""
 
     PLACED = "placed"
@@ -19,12 +19,12 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
-OPEN = frozenset({State.PLACED, State.FUNDS_HELD, State.ALLOCATED, State.RELEASING})
+OPEN = frozenset({OrderState.PLACED, OrderState.FUNDS_HELD, OrderState.ALLOCATED, OrderState.RELEASING})
 # Before the pivot: still the customer's and the clock's to stop.
-STOPPABLE = frozenset({State.PLACED, State.FUNDS_HELD})
+STOPPABLE = frozenset({OrderState.PLACED, OrderState.FUNDS_HELD})
 
 
-class Reason(StrEnum):
+class FailureReason(StrEnum):
     """Why an order ended without being filled; the ledger's own codes besides."""
 
     INSUFFICIENT_FUNDS = "insufficient_funds"
@@ -72,7 +72,7 @@ class Order:
     user_id: str
     terms: Terms
     quote_id: str
-    state: State
+    state: OrderState
     turned_from: str
     reason: str
     transaction_id: str
@@ -90,7 +90,7 @@ class Order:
 class Step:
     """A state that an order reached, and when."""
 
-    state: State
+    state: OrderState
     at_us: int
 
 
@@ -98,7 +98,7 @@ class Step:
 class Move:
     """A step forward: the state to go to, and what is learnt on the way."""
 
-    to: State
+    to: OrderState
     reason: str = ""
     transaction_id: str = ""
 

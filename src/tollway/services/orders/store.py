@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from tollway.fabric.db import NAMING, Int64, Tx
-from tollway.services.orders.model import OPEN, Move, Order, Quote, State, Step, Terms
+from tollway.services.orders.model import OPEN, Move, Order, OrderState, Quote, Step, Terms
 
 metadata = MetaData(naming_convention=NAMING)
 
@@ -151,17 +151,17 @@ async def list_orders(tx: Tx, user_id: str, before_id: str, limit: int) -> Seque
 async def steps_of(tx: Tx, order_id: str) -> Sequence[Step]:
     """Return the states an order went through, in order."""
     wanted = select(order_step).where(order_step.c.order_id == order_id).order_by(order_step.c.at_us)
-    steps = [Step(State(row.state), row.at_us) for row in await tx.all(wanted)]
+    steps = [Step(OrderState(row.state), row.at_us) for row in await tx.all(wanted)]
     # Two may share a microsecond; then the order of the states decides.
-    return sorted(steps, key=lambda step: (step.at_us, list(State).index(step.state)))
+    return sorted(steps, key=lambda step: (step.at_us, list(OrderState).index(step.state)))
 
 
-async def move_order(tx: Tx, order_id: str, was: State, move: Move) -> bool:
+async def move_order(tx: Tx, order_id: str, was: OrderState, move: Move) -> bool:
     """Move an order out of the state it was in; False when another driver did so before."""
     values: dict[str, Any] = {"state": move.to, "updated_at_us": tx.now_us}
     if move.reason:
         values["reason"] = move.reason
-    if move.to is State.RELEASING:
+    if move.to is OrderState.RELEASING:
         values["turned_from"] = was
     if move.transaction_id:
         values["transaction_id"] = move.transaction_id
@@ -179,7 +179,7 @@ async def stuck_orders(tx: Tx, idle_since_us: int, after_id: str, limit: int) ->
     return [row.id for row in await tx.all(wanted)]
 
 
-async def _add_step(tx: Tx, order_id: str, state: State) -> None:
+async def _add_step(tx: Tx, order_id: str, state: OrderState) -> None:
     await tx.run(order_step.insert().values(order_id=order_id, state=state, at_us=tx.now_us))
 
 
@@ -188,7 +188,7 @@ def _order(row: Row[Any] | None) -> Order | None:
         return None
     values = _nested(orders, row)
     del values["request_key"]
-    values["state"] = State(values["state"])
+    values["state"] = OrderState(values["state"])
     return Order(**values)
 
 

@@ -21,7 +21,7 @@ from tollway.fabric.rest.etag import tagged
 from tollway.kit.errors import NotFound
 from tollway.kit.ids import is_id
 from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
-from tollway.services.payments.model import State
+from tollway.services.payments.model import DepositState
 from tollway.services.payments.service import Payments
 
 LimitQuery = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
@@ -172,7 +172,7 @@ def _deposits(api: APIRouter, service: Payments) -> None:
                 body.payment_method or "",
                 body.provider or "",
             )
-            waits = deposit.state == State.PROCESSING and not deposit.action_url
+            waits = deposit.state == DepositState.PROCESSING and not deposit.action_url
             return Answer(202 if waits else 201, DepositView.model_validate(deposit))
 
         return await idempotent(service.db, who, key, body, work)
@@ -242,7 +242,7 @@ def _webhooks(api: APIRouter, service: Payments) -> None:
 def _reviews(api: APIRouter, service: Payments) -> None:
     @api.get("/api/admin/deposits", tags=["operators"], **route(permission="deposits:read", owner="any"))
     async def in_state(
-        state: State = State.NEEDS_REVIEW, limit: LimitQuery = DEFAULT_LIMIT, cursor: str = ""
+        state: DepositState = DepositState.NEEDS_REVIEW, limit: LimitQuery = DEFAULT_LIMIT, cursor: str = ""
     ) -> ReviewList:
         """List everybody's deposits in a state, newest first; by default those that wait for a review."""
         page = await service.reviews.list(state, limit, cursor)

@@ -4,7 +4,7 @@ from typing import Any
 
 from tollway.fabric.jobs import Jobs
 from tollway.services.payments_mock.service import PaymentsMock
-from tollway.services.payments_mock.service.desk import DELIVER
+from tollway.services.payments_mock.service.api_context import DELIVER
 
 
 async def deliver_webhook(service: PaymentsMock, payload: dict[str, Any]) -> None:

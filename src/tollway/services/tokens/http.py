@@ -9,7 +9,7 @@ from tollway.contracts.clients import SESSION_COOKIE
 from tollway.fabric.access_tokens import ACCESS_TTL_S, ALGORITHM, KEYS_MAX_AGE_S
 from tollway.fabric.rest import Body, CurrentUser, UtcTime, route
 from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
-from tollway.services.tokens.model import Session
+from tollway.services.tokens.model import UserSession
 from tollway.services.tokens.service import IssuedTokens, Tokens
 
 
@@ -17,7 +17,7 @@ class Refresh(Body):
     refresh_token: str = Field(max_length=200)
 
 
-class TokenView(BaseModel):
+class RefreshedTokenView(BaseModel):
     """Tokens as OAuth 2.0 spells them (RFC 6749, section 5.1)."""
 
     access_token: str
@@ -117,7 +117,7 @@ def _sessions(routes: APIRouter, service: Tokens) -> None:
         "/api/auth/refresh",
         **route(permission="public", audit="auth:session:refresh"),
     )
-    async def refresh(body: Refresh, response: Response) -> TokenView:
+    async def refresh(body: Refresh, response: Response) -> RefreshedTokenView:
         """Exchange a refresh token, which can be used once, for new tokens."""
         response.headers["Cache-Control"] = "no-store"
         return _tokens(await service.refresh(body.refresh_token))
@@ -174,15 +174,15 @@ def _discovery(routes: APIRouter, service: Tokens) -> None:
         )
 
 
-def _tokens(granted: IssuedTokens) -> TokenView:
-    return TokenView(
+def _tokens(granted: IssuedTokens) -> RefreshedTokenView:
+    return RefreshedTokenView(
         access_token=granted.access_token,
         expires_in=ACCESS_TTL_S,
         refresh_token=granted.refresh_token,
     )
 
 
-def _session(one: Session, current: str) -> SessionView:
+def _session(one: UserSession, current: str) -> SessionView:
     return SessionView(
         id=one.id,
         client=one.client.kind,

@@ -33,7 +33,7 @@ _REFRESH = re.compile(r"twr\.(ses_[0-9a-z]{26})\.(0|[1-9]\d{0,9})\.([A-Za-z0-9_-
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class UserSession:
     """One signed-in browser or program. `counter` is the number that its current refresh token carries."""
 
     id: str
@@ -125,7 +125,7 @@ def read_refresh(token: str, key: bytes) -> RefreshToken:
     return RefreshToken(match[1], int(match[2]))
 
 
-def check_unmatched(session: Session | None, counter: int, now_us: int) -> RefreshCheck:
+def check_unmatched(session: UserSession | None, counter: int, now_us: int) -> RefreshCheck:
     """Classify a refresh token that is not the current one of its session."""
     if session is None or not session.is_active(now_us):
         return RefreshCheck.ENDED
@@ -155,7 +155,7 @@ class IssuerNames:
     audience: str
 
 
-def access_claims(session: Session, names: IssuerNames, token_id: str, now_us: int) -> dict[str, Any]:
+def access_claims(session: UserSession, names: IssuerNames, token_id: str, now_us: int) -> dict[str, Any]:
     """Make the claims of an access token (RFC 9068). It never outlives its session."""
     issued_at = now_us // SECOND_US
     return {

@@ -29,7 +29,7 @@ from tollway.contracts.clients import ClientRef
 from tollway.fabric.db import NAMING, Int64, Json, Tx
 from tollway.fabric.retention import expired_rows
 from tollway.kit.times import DAY_US, HOUR_US
-from tollway.services.tokens.model import KeyState, Revocation, Session, SigningKey
+from tollway.services.tokens.model import KeyState, Revocation, SigningKey, UserSession
 
 metadata = MetaData(naming_convention=NAMING)
 
@@ -106,7 +106,7 @@ SESSIONS_KEPT_US = 7 * DAY_US
 # ── sessions ────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def add_session(tx: Tx, new: Session) -> None:
+async def add_session(tx: Tx, new: UserSession) -> None:
     """Store a new session."""
     row = asdict(new)
     client = row.pop("client")
@@ -114,19 +114,19 @@ async def add_session(tx: Tx, new: Session) -> None:
     await tx.run(session.insert(), row)
 
 
-async def session_by_id(tx: Tx, session_id: str) -> Session | None:
+async def session_by_id(tx: Tx, session_id: str) -> UserSession | None:
     """Find a session, ended or not."""
     row = await tx.first(select(session).where(session.c.id == session_id))
     return None if row is None else _session(row)
 
 
-async def session_by_cookie(tx: Tx, cookie_hash: str) -> Session | None:
+async def session_by_cookie(tx: Tx, cookie_hash: str) -> UserSession | None:
     """Find a browser's session by the hash of its cookie."""
     row = await tx.first(select(session).where(session.c.cookie_hash == cookie_hash))
     return None if row is None else _session(row)
 
 
-async def sessions_of(tx: Tx, user_id: str, before: str | None, limit: int) -> list[Session]:
+async def sessions_of(tx: Tx, user_id: str, before: str | None, limit: int) -> list[UserSession]:
     """List a user's live sessions, newest first, older than `before`."""
     query = select(session).where(session.c.user_id == user_id, _is_active(tx))
     if before is not None:
@@ -135,7 +135,7 @@ async def sessions_of(tx: Tx, user_id: str, before: str | None, limit: int) -> l
     return [_session(row) for row in rows]
 
 
-async def advance(tx: Tx, session_id: str, held: int) -> Session | None:
+async def advance(tx: Tx, session_id: str, held: int) -> UserSession | None:
     """Use a refresh token: the row moves on if its counter is still the token's.
 
     One statement decides, so of many who present the same token exactly one gets the row.
@@ -153,7 +153,7 @@ async def touch(tx: Tx, session_id: str) -> None:
 
 async def end_sessions(
     tx: Tx, *, session_id: str, user_id: str, except_session_id: str, reason: str
-) -> list[Session]:
+) -> list[UserSession]:
     """End what is still running of one session, or of a user's; return what was ended."""
     chosen = session.c.ended_at_us.is_(None)
     if session_id:
@@ -179,11 +179,11 @@ def _used(tx: Tx) -> dict[str, Any]:
     return {"last_used_at_us": tx.now_us, "idle_end_us": session.c.idle_us + tx.now_us}
 
 
-def _session(row: Row[Any]) -> Session:
-    names = {field.name for field in fields(Session)} - {"client"}
+def _session(row: Row[Any]) -> UserSession:
+    names = {field.name for field in fields(UserSession)} - {"client"}
     columns: dict[str, Any] = {name: getattr(row, name) for name in names}
     columns["roles"], columns["amr"] = tuple(row.roles), tuple(row.amr)
-    return Session(client=ClientRef(row.client_kind, row.client_id, tuple(row.scopes)), **columns)
+    return UserSession(client=ClientRef(row.client_kind, row.client_id, tuple(row.scopes)), **columns)
 
 
 # ── the revocation stream ───────────────────────────────────────────────────────────────────────────

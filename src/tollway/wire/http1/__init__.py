@@ -24,7 +24,7 @@ from tollway.wire.http1.heads import (
     End,
     Framing,
     Headers,
-    Limits,
+    HeadLimits,
     RequestHead,
     ResponseHead,
 )
@@ -47,8 +47,8 @@ __all__ = [
     "Data",
     "End",
     "Framing",
+    "HeadLimits",
     "Headers",
-    "Limits",
     "RequestHead",
     "RequestReader",
     "ResponseHead",

@@ -19,7 +19,7 @@ _TRAILER_LINE_BEGUN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]*(?::[\t\x20-\x7e\
 _TRAILERS_BYTES = 8_192
 
 
-class Body(Protocol):
+class BodyFraming(Protocol):
     """The state of one body being read."""
 
     def take(self, buffer: bytes, at: int) -> tuple[bytes, int, bool]:
@@ -27,7 +27,7 @@ class Body(Protocol):
         ...
 
 
-def body_of(framing: Framing, length: int, max_waste: int | None = None) -> Body | None:
+def body_of(framing: Framing, length: int, max_waste: int | None = None) -> BodyFraming | None:
     """Return the reader of a body, or None when there is none.
 
     `max_waste` limits the chunk framing, in bytes beyond the payload; None does not.

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from tollway.wire.http1.heads import BadHead, Framing, Limits
+from tollway.wire.http1.heads import BadHead, Framing, HeadLimits
 
 # A host name, IPv4 or [IPv6] address, and perhaps a port. Nothing of a path, a query or user information.
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{0,5})?")
@@ -54,7 +54,7 @@ class HeadRules:
     def on_header(self, name: bytes, value: bytes) -> None:
         self.headers.append((name, value))
 
-    def validate(self, head: bytes, limits: Limits) -> None:
+    def validate(self, head: bytes, limits: HeadLimits) -> None:
         """Look at each header once. Raises BadHead when one is odd, or comes twice and must not."""
         headers = self.headers
         if len(headers) > limits.headers:
@@ -130,7 +130,7 @@ def check_host(host: bytes | None, minor: int) -> bytes:
     return host
 
 
-def check_caps(head: bytes, limits: Limits) -> None:
+def check_caps(head: bytes, limits: HeadLimits) -> None:
     """Refuse a head that is too large as a whole, or has too long a line."""
     if len(head) > limits.line_bytes:
         lines = head.split(b"\r\n")

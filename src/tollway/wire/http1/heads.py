@@ -21,7 +21,7 @@ class Framing(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class HeadLimits:
     """What a peer may send in one head. Beyond it the request is refused with 414 or 431.
 
     `underscores` allows them in header names: a forward proxy, which carries other people's requests, must.

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import httptools
 
-from tollway.wire.http1.framing import Body, body_of
+from tollway.wire.http1.framing import BodyFraming, body_of
 from tollway.wire.http1.head_rules import HeadRules, check_caps, check_host
 from tollway.wire.http1.heads import (
     BadHead,
@@ -18,7 +18,7 @@ from tollway.wire.http1.heads import (
     Data,
     End,
     Framing,
-    Limits,
+    HeadLimits,
     RequestHead,
 )
 
@@ -39,12 +39,12 @@ class RequestReader:
 
     __slots__ = ("_at", "_body", "_buffer", "_checked", "_ending", "_error", "_limits")
 
-    def __init__(self, limits: Limits = Limits()) -> None:  # noqa: B008  frozen
+    def __init__(self, limits: HeadLimits = HeadLimits()) -> None:  # noqa: B008  frozen
         self._limits = limits
         self._buffer = b""
         self._at = 0
         self._checked = 0  # bytes of the beginning of a head that were looked at
-        self._body: Body | None = None
+        self._body: BodyFraming | None = None
         self._ending = False
         self._error: BadMessage | None = None
 
@@ -124,7 +124,7 @@ class RequestReader:
 
     # ── the body ────────────────────────────────────────────────────────────────────────────────────
 
-    def _next_data(self, body: Body) -> Event | None:
+    def _next_data(self, body: BodyFraming) -> Event | None:
         payload, after, ended = body.take(self._buffer, self._at)
         size = after - self._at
         self._consume(after)
@@ -142,7 +142,7 @@ class RequestReader:
             self._at = after
 
 
-def read_request_head(head: bytes, limits: Limits, size: int) -> RequestHead:
+def read_request_head(head: bytes, limits: HeadLimits, size: int) -> RequestHead:
     """Parse one complete head, blank line included. Raises BadHead."""
     check_caps(head, limits)
     rules = HeadRules()

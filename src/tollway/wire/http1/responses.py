@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import httptools
 
-from tollway.wire.http1.framing import Body, EndlessBody, body_of
+from tollway.wire.http1.framing import BodyFraming, EndlessBody, body_of
 from tollway.wire.http1.head_rules import HeadRules, check_caps
 from tollway.wire.http1.heads import (
     BadBody,
@@ -17,7 +17,7 @@ from tollway.wire.http1.heads import (
     Data,
     End,
     Framing,
-    Limits,
+    HeadLimits,
     ResponseHead,
 )
 
@@ -27,7 +27,7 @@ _PREFIX = b"HTTP/1."
 _MINORS = {b"HTTP/1.1 ": 1, b"HTTP/1.0 ": 0}
 _END = End(0)
 _UNTIL_CLOSE = Framing.UNTIL_CLOSE
-_LIMITS = Limits(line_bytes=16_384, head_bytes=65_536, headers=200, underscores=True)
+_LIMITS = HeadLimits(line_bytes=16_384, head_bytes=65_536, headers=200, underscores=True)
 
 
 class ResponseReader:
@@ -45,12 +45,12 @@ class ResponseReader:
         "untouched",
     )
 
-    def __init__(self, method: bytes, limits: Limits = _LIMITS) -> None:
+    def __init__(self, method: bytes, limits: HeadLimits = _LIMITS) -> None:
         self._method = method
         self._limits = limits
         self._buffer = b""
         self._at = 0
-        self._body: Body | None = None
+        self._body: BodyFraming | None = None
         self._ending = False
         self._done = False
         self._keep_alive = False
@@ -127,7 +127,7 @@ class ResponseReader:
             self._ending = self._body is None
         return parsed
 
-    def _next_data(self, body: Body) -> Event | None:
+    def _next_data(self, body: BodyFraming) -> Event | None:
         payload, after, ended = body.take(self._buffer, self._at)
         size = after - self._at
         self._consume(after)
@@ -145,7 +145,7 @@ class ResponseReader:
             self._at = after
 
 
-def read_response_head(head: bytes, method: bytes, limits: Limits = _LIMITS) -> ResponseHead:
+def read_response_head(head: bytes, method: bytes, limits: HeadLimits = _LIMITS) -> ResponseHead:
     """Parse one complete head, blank line included. Raises BadHead."""
     check_caps(head, limits)
     rules = HeadRules()

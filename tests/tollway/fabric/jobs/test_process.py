@@ -12,7 +12,7 @@ from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind, database
 from tests.kit.killing import Fate, Killed, MortalDatabase
 from tollway.fabric.db import Database, Int64, Tx
-from tollway.fabric.jobs import Process, Worker
+from tollway.fabric.jobs import DurableProcess, Worker
 from tollway.fabric.jobs.sql import SqlJobQueue
 from tollway.kit.errors import Conflict, Problem, Unavailable
 
@@ -55,7 +55,7 @@ class Parcels:
     fate: Fate = field(default_factory=Fate)
 
     def __post_init__(self) -> None:
-        self.process = Process[Any, str](
+        self.process = DurableProcess[Any, str](
             name="parcel",
             db=self.db,
             job="move_parcel",

@@ -180,12 +180,12 @@ def test_clients_do_not_share_a_credit() -> None:
 async def test_who_waits_goes_on_when_the_store_has_answered_or_was_given_up() -> None:
     world = World(processes=1, quota=10, credit=1)
     for end in (lambda: world.settle(0), world.limits[0].leave):
-        waiter = asyncio.ensure_future(world.limits[0].heard())
+        waiter = asyncio.ensure_future(world.limits[0].synced())
         await asyncio.sleep(0)
         assert not waiter.done()
         end()
         await asyncio.wait_for(waiter, 1)
-    await asyncio.wait_for(world.limits[0].heard(), 1)  # alone: nobody to hear
+    await asyncio.wait_for(world.limits[0].synced(), 1)  # alone: nobody to hear
 
 
 @given(steps, st.lists(st.sampled_from(["join", "leave"]), max_size=6), st.integers(1, 8))

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from redis.asyncio import Redis
 
 from tests.kit.redis import RedisServer, redis_url
-from tollway.fabric.limits import Grant, Limit, Outage
+from tollway.fabric.limits import Limit, LimitDecision, Outage
 from tollway.fabric.limits.redis import RedisLimits
 from tollway.kit.ids import new_id
 
@@ -48,9 +48,9 @@ def server() -> Iterator[RedisServer]:
     one.remove()
 
 
-async def ask(limit: Limit, key: str = "alice") -> Grant:
+async def ask(limit: Limit, key: str = "alice") -> LimitDecision:
     while not (grant := limit.take(key, time.monotonic())).admitted and grant.remaining:
-        await limit.heard()
+        await limit.synced()
     return grant
 
 
@@ -91,7 +91,7 @@ async def main(url, name):
     await asyncio.to_thread(sys.stdin.readline)
     async def ask():
         while not (grant := limit.take("alice", time.monotonic())).admitted and grant.remaining:
-            await limit.heard()
+            await limit.synced()
         return grant.admitted
     print(json.dumps(sum(await asyncio.gather(*(ask() for _ in range(200))))), flush=True)
     await limits.stop()
@@ -118,7 +118,7 @@ async def test_what_one_admitted_the_others_know_soon() -> None:
         assert await admitted_of(18, limits[:1]) == 18
         await asyncio.sleep(0.2)
         assert (await ask(limits[1])).admitted
-        await limits[1].heard()
+        await limits[1].synced()
         assert limits[1].take("alice", time.monotonic()).remaining == 0
 
 
@@ -126,7 +126,7 @@ async def test_many_clients_go_in_few_calls() -> None:
     async with processes(1, redis_url(), 100, 60) as ([limits], [limit]):
         for client in range(3_000):
             assert limit.take(f"client {client}", time.monotonic()).admitted
-        await limit.heard()
+        await limit.synced()
         assert b"tollway_limits_calls_total 2.0" in generate_latest(limits._registry)  # the knock, and one
 
 
@@ -135,7 +135,7 @@ async def test_the_server_forgets_full_buckets() -> None:
         client = Redis.from_url(redis_url())
         for _ in range(5):
             await ask(limit)
-        await limit.heard()
+        await limit.synced()
         found = [key async for key in client.scan_iter(f"tollway:limit:{limit.name}:*")]  # type: ignore[attr-defined]
         assert len(found) == 1
         assert 0 < await client.pttl(found[0]) <= 251
@@ -160,7 +160,7 @@ async def test_what_was_admitted_last_is_told_when_stopping() -> None:
 
 async def test_killed_in_the_middle_each_goes_on_alone_and_comes_back(server: RedisServer) -> None:
     async with processes(3, server.url, 50, 3_600) as (parties, limits):
-        grants: list[Grant] = []
+        grants: list[LimitDecision] = []
         took_s: list[float] = []
 
         async def client(limit: Limit) -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.kit.gateway import ALICE, running_gateway
-from tollway.fabric.limits import Grant, Key, Outage
+from tollway.fabric.limits import Key, LimitDecision, Outage
 from tollway.fabric.limits.memory import MemoryLimit, MemoryLimits
 from tollway.gateway.policy.limits import RateLimit
 from tollway.gateway.settings import LimitSettings
@@ -25,8 +25,8 @@ class OutOfCredit(MemoryLimit):
         super().__init__(quota, window_s)
         self.was_heard = 0
 
-    def take(self, key: Key, now: float) -> Grant:
-        return super().take(key, now) if self.was_heard else Grant(False, 5, 1.0, 0.0)
+    def take(self, key: Key, now: float) -> LimitDecision:
+        return super().take(key, now) if self.was_heard else LimitDecision(False, 5, 1.0, 0.0)
 
     async def heard(self) -> None:
         self.was_heard += 1

@@ -11,7 +11,7 @@ from tests.kit.metering import HTTP_ONLY, STANDARD, USER, Stage, report, stage
 from tests.kit.rest import RestClient, rest
 from tollway.services.access.credentials import Presented
 from tollway.services.access.http import router
-from tollway.services.access.store.nodes import Endpoint
+from tollway.services.access.store.nodes import NodeEndpoint
 
 ADMIN = "usr_9:admin"
 Api = tuple[Stage, RestClient]
@@ -70,7 +70,7 @@ async def test_the_wanted_protocol_comes_first(api: Api) -> None:
 
 async def test_an_address_of_version_six_is_written_as_one(api: Api) -> None:
     here, client = api
-    await here.access.nodes.open("edge-1", "boot-2", [Endpoint("http", "::1", 3128)])
+    await here.access.nodes.open("edge-1", "boot-2", [NodeEndpoint("http", "::1", 3128)])
     given = await connect(client, asset=HTTP_ONLY)
     assert given["proxies"][0]["url"].endswith("@[::1]:3128")
     assert [one["protocol"] for one in given["examples"]] == ["http"]

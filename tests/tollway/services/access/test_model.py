@@ -12,10 +12,10 @@ from tests.kit.metering import report
 from tollway.contracts.errors import ResourceInactive
 from tollway.kit.errors import Conflict, Invalid, NotFound
 from tollway.services.access.model import (
-    Flow,
-    Limits,
+    FlowRecord,
     Resource,
-    State,
+    ResourceLimits,
+    ResourceState,
     merge,
     merge_all,
 )
@@ -29,9 +29,9 @@ RESOURCE = Resource(
     ("http", "https"),
     "direct",
     "",
-    State.ACTIVE,
+    ResourceState.ACTIVE,
     "",
-    Limits(),
+    ResourceLimits(),
     FlowPolicy(),
     1,
     1,
@@ -51,19 +51,23 @@ reports = st.builds(
 
 
 @given(st.lists(reports, min_size=1, max_size=8), st.randoms(use_true_random=False))
-def test_any_order_and_any_repeats_of_reports_say_the_same(given_reports: list[Flow], random: Random) -> None:
+def test_any_order_and_any_repeats_of_reports_say_the_same(
+    given_reports: list[FlowRecord], random: Random
+) -> None:
     shuffled = given_reports + given_reports[::2]
     random.shuffle(shuffled)
     assert merge_all(shuffled) == merge_all(given_reports)
 
 
 @given(reports, reports, reports)
-def test_it_does_not_matter_which_reports_meet_first(one: Flow, two: Flow, three: Flow) -> None:
+def test_it_does_not_matter_which_reports_meet_first(
+    one: FlowRecord, two: FlowRecord, three: FlowRecord
+) -> None:
     assert merge(merge(one, two), three) == merge(one, merge(two, three))
 
 
 @given(reports, reports)
-def test_counters_never_go_down_and_a_stop_stays(one: Flow, two: Flow) -> None:
+def test_counters_never_go_down_and_a_stop_stays(one: FlowRecord, two: FlowRecord) -> None:
     both = merge(one, two)
     assert both.octets >= max(one.octets, two.octets)
     assert both.stopped == (one.stopped or two.stopped)
@@ -104,23 +108,23 @@ def test_a_record_that_cannot_be_is_refused(wrong: dict[str, Any]) -> None:
 
 
 def test_what_a_customer_rests_a_customer_wakes() -> None:
-    resting = RESOURCE.transition(State.INACTIVE)
-    assert resting.transition(State.ACTIVE) == RESOURCE
+    resting = RESOURCE.transition(ResourceState.INACTIVE)
+    assert resting.transition(ResourceState.ACTIVE) == RESOURCE
 
 
 def test_only_the_operator_lifts_a_suspension() -> None:
-    stopped = RESOURCE.transition(State.SUSPENDED, by_operator=True)
+    stopped = RESOURCE.transition(ResourceState.SUSPENDED, by_operator=True)
     with pytest.raises(Conflict, match="operator"):
-        stopped.transition(State.ACTIVE)
+        stopped.transition(ResourceState.ACTIVE)
     with pytest.raises(Conflict, match="operator"):
-        stopped.transition(State.INACTIVE)
-    assert stopped.transition(State.ACTIVE, by_operator=True) == RESOURCE
-    assert stopped.transition(State.DELETED).state is State.DELETED
+        stopped.transition(ResourceState.INACTIVE)
+    assert stopped.transition(ResourceState.ACTIVE, by_operator=True) == RESOURCE
+    assert stopped.transition(ResourceState.DELETED).state is ResourceState.DELETED
 
 
 def test_what_is_deleted_stays_deleted() -> None:
     with pytest.raises(NotFound):
-        RESOURCE.transition(State.DELETED).transition(State.ACTIVE, by_operator=True)
+        RESOURCE.transition(ResourceState.DELETED).transition(ResourceState.ACTIVE, by_operator=True)
 
 
 def test_a_flow_is_admitted_by_state_customer_and_protocol() -> None:
@@ -131,4 +135,4 @@ def test_a_flow_is_admitted_by_state_customer_and_protocol() -> None:
     with pytest.raises(ResourceInactive, match="suspended"):
         RESOURCE.admit("http", "http", user_stopped=True)
     with pytest.raises(ResourceInactive, match="inactive"):
-        RESOURCE.transition(State.INACTIVE).admit("http", "http", user_stopped=False)
+        RESOURCE.transition(ResourceState.INACTIVE).admit("http", "http", user_stopped=False)

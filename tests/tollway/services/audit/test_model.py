@@ -13,15 +13,15 @@ from tollway.services.audit.model import (
     FINDINGS_LIMIT,
     GENESIS,
     REDACTED,
+    AuditEntry,
     ChainVerifier,
-    Entry,
     Head,
     append,
     redact,
 )
 
 
-def chain(length: int) -> list[Entry]:
+def chain(length: int) -> list[AuditEntry]:
     head, entries = Head(), []
     for number in range(length):
         entries.append(append(head, a_event(number)))
@@ -29,7 +29,7 @@ def chain(length: int) -> list[Entry]:
     return entries
 
 
-def inspect(entries: list[Entry], head: Head | None = None) -> list[str]:
+def inspect(entries: list[AuditEntry], head: Head | None = None) -> list[str]:
     verifier = ChainVerifier()
     for entry in entries:
         verifier.follow(entry)
@@ -37,7 +37,7 @@ def inspect(entries: list[Entry], head: Head | None = None) -> list[str]:
     return verifier.findings
 
 
-def end_of(entries: list[Entry]) -> Head:
+def end_of(entries: list[AuditEntry]) -> Head:
     return Head(entries[-1].sequence, entries[-1].hash)
 
 
@@ -61,7 +61,7 @@ def test_anybody_can_recompute_an_entry() -> None:
         assert entry.hash == hashlib.sha256(text.encode()).hexdigest()
 
 
-@given(st.integers(0, 9), st.sampled_from(list(Entry.__dataclass_fields__)), st.data())
+@given(st.integers(0, 9), st.sampled_from(list(AuditEntry.__dataclass_fields__)), st.data())
 def test_any_flipped_bit_is_found(place: int, name: str, data: st.DataObject) -> None:
     entries = chain(10)
     end = end_of(entries)

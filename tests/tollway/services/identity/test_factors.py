@@ -14,12 +14,12 @@ from tollway.kit.errors import Invalid
 from tollway.kit.ids import new_id
 from tollway.services.identity import store
 from tollway.services.identity.factors import FACTORS
-from tollway.services.identity.model import ClientInfo, User
+from tollway.services.identity.model import SignInClient, User
 from tollway.services.identity.service import Identity
 from tollway.services.identity.service.signin import Challenge, SignedIn
 
 ANN, BOB = "ann@example.com", "bob@example.com"
-FROM = ClientInfo("192.0.2.1", "curl/8")
+FROM = SignInClient("192.0.2.1", "curl/8")
 
 
 class BackwardsFactor:

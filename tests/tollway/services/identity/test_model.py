@@ -8,8 +8,8 @@ from tollway.kit.errors import Invalid
 from tollway.kit.times import HOUR_US, SECOND_US
 from tollway.services.identity.model import (
     AttemptCounter,
-    ClientInfo,
     LockRule,
+    SignInClient,
     account_subject,
     address_key,
     charge,
@@ -125,7 +125,7 @@ def test_an_account_is_counted_without_keeping_the_address() -> None:
 
 
 def test_a_source_is_cleaned() -> None:
-    assert read_client_info("2001:DB8::1", "curl/8\x00\n" + "x" * 300) == ClientInfo(
+    assert read_client_info("2001:DB8::1", "curl/8\x00\n" + "x" * 300) == SignInClient(
         "2001:db8::1", "curl/8" + "x" * 194
     )
-    assert read_client_info("nonsense", "") == ClientInfo("", "")
+    assert read_client_info("nonsense", "") == SignInClient("", "")

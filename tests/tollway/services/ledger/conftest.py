@@ -11,7 +11,7 @@ from tests.kit.databases import Kind
 
 
 @pytest.fixture
-async def desk(kind: Kind, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Books]:
+async def context(kind: Kind, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Books]:
     async with books(kind, tmp_path, clock) as made:
         yield made
         await made.holds_true()

@@ -17,40 +17,40 @@ DOLLAR = 1_000_000
 
 
 @pytest.fixture
-async def desk(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Books]:
+async def context(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Books]:
     async with books("sqlite", tmp_path, clock) as made:
         yield made
         await made.holds_true()
 
 
 @pytest.fixture
-def api(desk: Books) -> RestClient:
-    return rest(router(desk.ledger))
+def api(context: Books) -> RestClient:
+    return rest(router(context.ledger))
 
 
-async def test_the_first_look_opens_the_wallet(api: RestClient, desk: Books) -> None:
+async def test_the_first_look_opens_the_wallet(api: RestClient, context: Books) -> None:
     reply = await api.get("/api/accounts", ANN)
     assert reply.status == 200
     assert [(one["asset"], one["balance"], one["available"]) for one in reply.json["items"]] == [
         ("EUR", "0.00", "0.00"),
         ("USD", "0.00", "0.00"),
     ]
-    desk.clock.advance(60)
+    context.clock.advance(60)
     assert (await api.get("/api/accounts", ANN)).json == reply.json
 
 
-async def test_accounts_show_what_is_held(api: RestClient, desk: Books) -> None:
-    await desk.deposit("ann", 20 * DOLLAR)
-    await desk.post(hold("hld_1", user("ann"), CLEARING, 1_500_000))
-    await desk.stock("ann", 10**9)
+async def test_accounts_show_what_is_held(api: RestClient, context: Books) -> None:
+    await context.deposit("ann", 20 * DOLLAR)
+    await context.post(hold("hld_1", user("ann"), CLEARING, 1_500_000))
+    await context.stock("ann", 10**9)
     shown = {one["asset"]: one for one in (await api.get("/api/accounts", ANN)).json["items"]}
     assert [shown["USD"][name] for name in ("balance", "held", "available")] == ["20.00", "1.50", "18.50"]
     assert [shown[GB][name] for name in ("balance", "unit", "kind")] == ["1000000000", "byte", "access"]
 
 
-async def test_a_statement_is_paged_and_only_for_its_owner(api: RestClient, desk: Books) -> None:
+async def test_a_statement_is_paged_and_only_for_its_owner(api: RestClient, context: Books) -> None:
     for dollars in (1, 2, 3):
-        await desk.deposit("ann", dollars * DOLLAR)
+        await context.deposit("ann", dollars * DOLLAR)
     path = f"/api/accounts/{account_id(user('ann'))}/statement"
     first = (await api.get(f"{path}?limit=2", ANN)).json
     assert [(one["direction"], one["amount"], one["balance"]) for one in first["items"]] == [
@@ -70,16 +70,16 @@ async def test_a_statement_is_paged_and_only_for_its_owner(api: RestClient, desk
 @pytest.mark.parametrize(
     "query", ["limit=0", "limit=201", "limit=x", "cursor=nonsense", "cursor=bm9uc2Vuc2U", "cursor=WyJ4Il0"]
 )
-async def test_a_wrong_page_is_refused(api: RestClient, desk: Books, query: str) -> None:
-    await desk.deposit("ann", 1)
+async def test_a_wrong_page_is_refused(api: RestClient, context: Books, query: str) -> None:
+    await context.deposit("ann", 1)
     for path in (f"/api/accounts/{account_id(user('ann'))}/statement", "/api/transactions"):
         reply = await api.get(f"{path}?{query}", ANN)
         assert (reply.status, reply.json["code"]) == (422, "invalid")
 
 
-async def test_access_and_money_are_given_to_somebody_else(api: RestClient, desk: Books) -> None:
-    await desk.deposit("ann", 20 * DOLLAR)
-    await desk.stock("ann", 1000, cost=30)
+async def test_access_and_money_are_given_to_somebody_else(api: RestClient, context: Books) -> None:
+    await context.deposit("ann", 20 * DOLLAR)
+    await context.stock("ann", 1000, cost=30)
     await api.get("/api/accounts", BOB)
     gift = {"to_user_id": BOB, "asset": "USD", "amount": "5.50", "note": "for lunch"}
     reply = await api.post("/api/transactions", gift, ANN, key="lunch")
@@ -87,8 +87,8 @@ async def test_access_and_money_are_given_to_somebody_else(api: RestClient, desk
     assert reply.json["transaction_id"].startswith("txn_")
     more = {"to_user_id": BOB, "asset": GB, "amount": "400"}
     assert (await api.post("/api/transactions", more, ANN, key="share")).status == 201
-    assert await desk.balance(user("bob")) == 5_500_000
-    assert await desk.balance(user("bob", GB)) == 400
+    assert await context.balance(user("bob")) == 5_500_000
+    assert await context.balance(user("bob", GB)) == 400
     lines = (await api.get("/api/transactions", BOB)).json["items"]
     assert [(one["code"], one["direction"], one["amount"], one["with_whom"]) for one in lines] == [
         ("give", "in", "400", ANN),
@@ -97,14 +97,14 @@ async def test_access_and_money_are_given_to_somebody_else(api: RestClient, desk
     assert lines[1]["meta"] == {"note": "for lunch"}
 
 
-async def test_a_repeated_gift_is_given_once(api: RestClient, desk: Books) -> None:
-    await desk.deposit("ann", 20 * DOLLAR)
+async def test_a_repeated_gift_is_given_once(api: RestClient, context: Books) -> None:
+    await context.deposit("ann", 20 * DOLLAR)
     await api.get("/api/accounts", BOB)
     gift = {"to_user_id": BOB, "asset": "USD", "amount": "5"}
     first = await api.post("/api/transactions", gift, ANN, key="once")
     again = await api.post("/api/transactions", gift, ANN, key="once")
     assert first.json == again.json
-    assert await desk.balance(user("bob")) == 5 * DOLLAR
+    assert await context.balance(user("bob")) == 5 * DOLLAR
     other = await api.post("/api/transactions", {**gift, "amount": "6"}, ANN, key="once")
     assert (other.status, other.json["code"]) == (422, "idempotency_key_reused")
     missing = await api.post("/api/transactions", gift, ANN)
@@ -131,16 +131,16 @@ async def test_a_repeated_gift_is_given_once(api: RestClient, desk: Books) -> No
     ],
 )
 async def test_what_cannot_be_given_is_refused(
-    api: RestClient, desk: Books, change: dict[str, object], status: int, code: str
+    api: RestClient, context: Books, change: dict[str, object], status: int, code: str
 ) -> None:
-    await desk.deposit("ann", 20 * DOLLAR)
+    await context.deposit("ann", 20 * DOLLAR)
     await api.get("/api/accounts", BOB)
     seats = [post(*_seats(), 9), post(_seats()[1], user("ann", "seat"), 9)]
-    await desk.post(*seats)
+    await context.post(*seats)
     gift = {"to_user_id": BOB, "asset": "USD", "amount": "1", **change}
     reply = await api.post("/api/transactions", gift, ANN, key="k")
     assert (reply.status, reply.json["code"]) == (status, code)
-    assert await desk.balance(user("ann")) == 20 * DOLLAR
+    assert await context.balance(user("ann")) == 20 * DOLLAR
 
 
 def _seats():
@@ -149,16 +149,16 @@ def _seats():
     return platform("catalog", "seat", "issuance"), platform("catalog", "seat", "inventory")
 
 
-async def test_a_transaction_is_explained_to_those_it_concerns(api: RestClient, desk: Books) -> None:
-    await desk.stock("ann", 1000, cost=300)
-    await desk.reserve("hld_1", "ann", 500)
-    await desk.use("hld_1", UsageReading("flw_1", 100, 1))
+async def test_a_transaction_is_explained_to_those_it_concerns(api: RestClient, context: Books) -> None:
+    await context.stock("ann", 1000, cost=300)
+    await context.reserve("hld_1", "ann", 500)
+    await context.use("hld_1", UsageReading("flw_1", 100, 1))
     used, *_, bought = [
         one
         for one in (await api.get("/api/transactions", ANN)).json["items"]
         if one["code"] in {"use", "buy"}
     ]
-    await desk.ledger.seal()
+    await context.ledger.seal()
     reply = await api.get(f"/api/transactions/{used['transaction_id']}?prove=true", ANN)
     assert reply.status == 200
     assert [(one["kind"], one["amount"], one["debit"], one["credit"]) for one in reply.json["legs"]] == [
@@ -175,8 +175,8 @@ async def test_a_transaction_is_explained_to_those_it_concerns(api: RestClient, 
         assert (await api.get(f"/api/transactions/{path}", BOB)).status == 404
 
 
-async def test_a_receiver_does_not_see_the_givers_lots(api: RestClient, desk: Books) -> None:
-    await desk.stock("ann", 1000, cost=300)
+async def test_a_receiver_does_not_see_the_givers_lots(api: RestClient, context: Books) -> None:
+    await context.stock("ann", 1000, cost=300)
     await api.get("/api/accounts", BOB)
     gift = {"to_user_id": BOB, "asset": GB, "amount": "400"}
     made = await api.post("/api/transactions", gift, ANN, key="k")
@@ -192,10 +192,10 @@ async def test_nobody_gets_in_without_a_token(api: RestClient) -> None:
     assert (await api.post("/api/transactions", {}, key="k")).status == 401
 
 
-async def test_a_gift_that_no_account_can_hold_names_the_field(api: RestClient, desk: Books) -> None:
+async def test_a_gift_that_no_account_can_hold_names_the_field(api: RestClient, context: Books) -> None:
     for who in (ANN, BOB):
         await api.get("/api/accounts", who)
-    await desk.deposit("ann", 5 * DOLLAR)
+    await context.deposit("ann", 5 * DOLLAR)
     gift = {"to_user_id": BOB, "asset": "USD"}
     assert (await api.post("/api/transactions", {**gift, "amount": "1.00"}, ANN, "a")).status == 201
     for key, amount in (("b", "9223372036854.775807"), ("c", "9223372036854.775808"), ("d", "9" * 19)):

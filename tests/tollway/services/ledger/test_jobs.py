@@ -4,31 +4,31 @@ from tests.kit.books import GB, Books, user
 from tollway.services.ledger.jobs import TIMED, expire, seal
 
 
-async def test_what_is_over_ends_by_itself(desk: Books) -> None:
-    await desk.stock("ann", 10, cost=5, expires_in_s=60)
-    await desk.reserve("hld_1", "ann", 4, lasts_s=30)
-    desk.clock.advance(31)
-    await expire(desk.ledger)
-    assert await desk.available(user("ann", GB)) == 10
-    desk.clock.advance(30)
-    await expire(desk.ledger)
-    await expire(desk.ledger)
-    assert await desk.balance(user("ann", GB)) == 0
+async def test_what_is_over_ends_by_itself(context: Books) -> None:
+    await context.stock("ann", 10, cost=5, expires_in_s=60)
+    await context.reserve("hld_1", "ann", 4, lasts_s=30)
+    context.clock.advance(31)
+    await expire(context.ledger)
+    assert await context.available(user("ann", GB)) == 10
+    context.clock.advance(30)
+    await expire(context.ledger)
+    await expire(context.ledger)
+    assert await context.balance(user("ann", GB)) == 0
 
 
-async def test_a_lot_and_the_hold_on_it_that_end_together_are_both_ended_at_once(desk: Books) -> None:
-    await desk.stock("ann", 10, expires_in_s=60)
-    await desk.reserve("hld_1", "ann", 10, lasts_s=60)
-    desk.clock.advance(60)
-    await expire(desk.ledger)
-    assert await desk.balance(user("ann", GB)) == 0
+async def test_a_lot_and_the_hold_on_it_that_end_together_are_both_ended_at_once(context: Books) -> None:
+    await context.stock("ann", 10, expires_in_s=60)
+    await context.reserve("hld_1", "ann", 10, lasts_s=60)
+    context.clock.advance(60)
+    await expire(context.ledger)
+    assert await context.balance(user("ann", GB)) == 0
 
 
-async def test_everything_committed_is_sealed(desk: Books) -> None:
-    await desk.deposit("ann", 5)
-    await seal(desk.ledger)
-    await seal(desk.ledger)
-    verdict = await desk.ledger.verify()
+async def test_everything_committed_is_sealed(context: Books) -> None:
+    await context.deposit("ann", 5)
+    await seal(context.ledger)
+    await seal(context.ledger)
+    verdict = await context.ledger.verify()
     assert (verdict.seals, verdict.unsealed) == (1, 0)
 
 

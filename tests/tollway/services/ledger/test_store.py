@@ -40,20 +40,20 @@ def test_an_account_is_its_name_and_its_counters() -> None:
     assert names[1:5] == ["owner_kind", "owner_id", "asset", "purpose"]
 
 
-async def refused(desk: Books, statement: Any) -> str:
+async def refused(context: Books, statement: Any) -> str:
     with pytest.raises(DBAPIError) as refusal:
-        async with desk.db.transaction() as tx:
+        async with context.db.transaction() as tx:
             await tx.run(statement)
     return str(refusal.value.orig)
 
 
 @pytest.fixture
-async def used_books(desk: Books) -> Books:
-    await desk.stock("ann", 100, cost=30)
-    await desk.reserve("hld_1", "ann", 40)
-    await desk.use("hld_1", UsageReading("flw_1", 10, 1))
-    await desk.ledger.seal()
-    return desk
+async def used_books(context: Books) -> Books:
+    await context.stock("ann", 100, cost=30)
+    await context.reserve("hld_1", "ann", 40)
+    await context.use("hld_1", UsageReading("flw_1", 10, 1))
+    await context.ledger.seal()
+    return context
 
 
 @pytest.mark.parametrize("name", t.APPEND_ONLY)
@@ -96,31 +96,31 @@ async def test_an_overdraft_cannot_be_stored(used_books: Books) -> None:
 
 
 async def test_a_leg_cannot_mix_assets_or_stay_on_one_account(used_books: Books) -> None:
-    desk = used_books
-    await desk.ledger.open_accounts("user", "usr_bob", (EUR,))
-    async with desk.db.snapshot() as tx:
+    context = used_books
+    await context.ledger.open_accounts("user", "usr_bob", (EUR,))
+    async with context.db.snapshot() as tx:
         known = (await tx.all(t.leg.select()))[0]._asdict()
     known |= {"line": 50, "debit_version": 900, "credit_version": 901}
     mixed = {**known, "credit_id": account_id(user("bob", EUR))}
-    assert "leg refers to what is not there" in await refused(desk, t.leg.insert().values(mixed))
+    assert "leg refers to what is not there" in await refused(context, t.leg.insert().values(mixed))
     for column in ("txn_id", "debit_id", "credit_id"):
         lost = {**known, column: "nowhere"}
-        assert "leg refers to what is not there" in await refused(desk, t.leg.insert().values(lost))
+        assert "leg refers to what is not there" in await refused(context, t.leg.insert().values(lost))
     unheld = {**known, "kind": "hold", "hold_id": "hld_nowhere"}
-    assert "leg refers to what is not there" in await refused(desk, t.leg.insert().values(unheld))
+    assert "leg refers to what is not there" in await refused(context, t.leg.insert().values(unheld))
     alone = {**known, "credit_id": known["debit_id"]}
-    assert "two_sides" in await refused(desk, t.leg.insert().values(alone))
+    assert "two_sides" in await refused(context, t.leg.insert().values(alone))
     empty = {**known, "amount": 0}
-    assert "amount" in await refused(desk, t.leg.insert().values(empty))
+    assert "amount" in await refused(context, t.leg.insert().values(empty))
     twice = {**known, "debit_version": 1}
-    assert "debit" in await refused(desk, t.leg.insert().values(twice))
+    assert "debit" in await refused(context, t.leg.insert().values(twice))
 
 
-async def test_references_are_looked_up_one_by_one_whatever_came_first(desk: Books) -> None:
+async def test_references_are_looked_up_one_by_one_whatever_came_first(context: Books) -> None:
     """PostgreSQL keeps the plan of the guard that it made for the first batch, which had one leg or none."""
-    if desk.db.dialect == "sqlite":
+    if context.db.dialect == "sqlite":
         return
-    async with desk.db.transaction() as tx:
+    async with context.db.transaction() as tx:
         for people in (["ann"], [f"p{number}" for number in range(200)]):
             requests = [request_for(posting(name, post(CLEARING, user(name), 1))) for name in people]
             await write(tx, await Planner().plan(tx, requests, await acquire_writer(tx)))
@@ -133,14 +133,16 @@ async def test_references_are_looked_up_one_by_one_whatever_came_first(desk: Boo
     assert 400 <= looked_up < 2000
 
 
-async def test_a_key_and_a_reversal_exist_once(desk: Books) -> None:
-    made = await desk.deposit("ann", 1)
-    await desk.ledger.reverse(made.txn_id, "tests", "undo", "operator", "")
-    async with desk.db.snapshot() as tx:
+async def test_a_key_and_a_reversal_exist_once(context: Books) -> None:
+    made = await context.deposit("ann", 1)
+    await context.ledger.reverse(made.txn_id, "tests", "undo", "operator", "")
+    async with context.db.snapshot() as tx:
         rows = [row._asdict() for row in await tx.all(t.txn.select().order_by(t.txn.c.id))]
-    assert "key" in await refused(desk, t.txn.insert().values({**rows[-1], "id": "txn_x", "reverses": None}))
+    assert "key" in await refused(
+        context, t.txn.insert().values({**rows[-1], "id": "txn_x", "reverses": None})
+    )
     assert "reverses" in await refused(
-        desk, t.txn.insert().values({**rows[-1], "id": "txn_x", "key": "other"})
+        context, t.txn.insert().values({**rows[-1], "id": "txn_x", "key": "other"})
     )
 
 

@@ -9,10 +9,10 @@ from sqlalchemy import select
 from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind
 from tests.kit.killing import Fate, Killed
-from tests.kit.market import GB, STANDARD, USD, Market, market
+from tests.kit.market import GB, STANDARD, USD, Market, market, order_of
 from tollway.fabric.db import tables
 from tollway.services.orders.jobs import TIMED
-from tollway.services.orders.model import State
+from tollway.services.orders.model import OrderState
 
 ANN = "usr_ann"
 
@@ -41,13 +41,13 @@ async def test_an_order_whose_request_died_is_settled(way: str, shop: Market) ->
     with pytest.raises(Killed):  # right after the order was written down
         await shop.another_orders(Fate(6)).place_market(ANN, STANDARD, GB, "USD", None, "key")
     (order,) = (await shop.orders.orders(ANN, 10, "")).items
-    assert order.state == State.PLACED
+    assert order.state == OrderState.PLACED
     shop.clock.advance(11)
     if way == "job":
         await shop.run_jobs()
     else:
         await TIMED["janitor"].run(shop.orders)
-    assert (await shop.orders.any_order(order.id)).state == State.FILLED
+    assert (await order_of(shop.orders.db, order.id)).state == OrderState.FILLED
 
 
 async def test_the_sweep_forgets_old_quotes(shop: Market) -> None:

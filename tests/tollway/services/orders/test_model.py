@@ -9,7 +9,7 @@ from tollway.services.orders.model import (
     OPEN,
     STOPPABLE,
     HeldLot,
-    State,
+    OrderState,
     cost_bases,
     market_value,
 )
@@ -23,8 +23,8 @@ def lot(remaining: int, cost: int, currency: str = "USD") -> HeldLot:
 
 def test_only_the_states_before_the_pivot_can_be_stopped() -> None:
     assert STOPPABLE < OPEN
-    assert State.ALLOCATED in OPEN - STOPPABLE
-    assert not OPEN & {State.FILLED, State.FAILED, State.CANCELLED}
+    assert OrderState.ALLOCATED in OPEN - STOPPABLE
+    assert not OPEN & {OrderState.FILLED, OrderState.FAILED, OrderState.CANCELLED}
 
 
 def test_costs_add_up_by_currency() -> None:

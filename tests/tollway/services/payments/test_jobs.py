@@ -9,7 +9,7 @@ from tests.kit.payments import RunningPayments
 from tollway.fabric.jobs import Worker
 from tollway.fabric.jobs.sql import SqlJobQueue
 from tollway.services.payments.jobs import JOBS, TIMED
-from tollway.services.payments.model import State
+from tollway.services.payments.model import DepositState
 from tollway.services.payments.store import tables
 
 
@@ -30,10 +30,10 @@ async def test_the_worker_acts_on_webhooks_and_reconciliation_on_what_is_left(
     worker = Worker(payments.service, SqlJobQueue(payments.db), JOBS, TIMED)
     await worker.start()
     async with asyncio.timeout(5):
-        while (await payments.load(undelivered.id)).state != State.CREDITED:
+        while (await payments.load(undelivered.id)).state != DepositState.CREDITED:
             await asyncio.sleep(0.01)
     await worker.stop()
-    assert (await payments.load(delivered.id)).state == State.CREDITED
+    assert (await payments.load(delivered.id)).state == DepositState.CREDITED
     assert payments.balance("usr_ann") == 10_000_000
 
 
@@ -54,4 +54,4 @@ async def test_webhooks_that_were_acted_on_are_forgotten_after_a_while(payments:
     payments.clock.advance(2 * 86_400)
     await TIMED["delete_old_webhooks"].run(payments.service)
     assert await events() == {""}
-    assert (await payments.load(done.id)).state == State.CREDITED
+    assert (await payments.load(done.id)).state == DepositState.CREDITED

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from tollway.kit.currencies import Minor, minor_unit
 from tollway.kit.errors import Invalid
-from tollway.services.payments.model import FROM, State, check_range, deposit_key, minor
+from tollway.services.payments.model import FROM, DepositState, check_range, deposit_key, minor
 
 
 @given(st.integers(1, 10**15), st.sampled_from(["USD", "JPY", "KWD"]))
@@ -29,8 +29,8 @@ def test_the_range_includes_its_ends() -> None:
 
 
 def test_nothing_leaves_credited_and_only_success_leads_there() -> None:
-    assert all(State.CREDITED not in origins for origins in FROM.values())
-    assert FROM[State.CREDITED] == {State.SUCCEEDED}
+    assert all(DepositState.CREDITED not in origins for origins in FROM.values())
+    assert FROM[DepositState.CREDITED] == {DepositState.SUCCEEDED}
 
 
 def test_a_payment_has_one_key_whoever_posts_it_and_providers_never_share_one() -> None:

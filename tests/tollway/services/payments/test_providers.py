@@ -20,7 +20,7 @@ from tests.kit.rest import Reply
 from tests.kit.toy_provider import ToyProvider
 from tollway.contracts.errors import ProviderUnavailable
 from tollway.services.payments.jobs import TIMED
-from tollway.services.payments.model import State
+from tollway.services.payments.model import DepositState
 from tollway.services.payments.providers import PROVIDERS
 from tollway.services.payments.settings import PaymentsSettings
 
@@ -172,7 +172,7 @@ async def test_a_webhook_speaks_for_its_own_provider_only(
     assert await webhook(payments, paid) == 200
     await payments.drain()
     for one in (deposit.id, hosted.json["id"]):
-        assert (await payments.load(one)).state == State.PROCESSING
+        assert (await payments.load(one)).state == DepositState.PROCESSING
     assert payments.ledger.posts == []
 
 
@@ -204,7 +204,7 @@ async def test_deposits_of_a_provider_that_is_not_enabled_any_more_wait_for_it(
     with pytest.raises(ProviderUnavailable, match="toy is not enabled any more"):
         await payments.service.reconciliation.reconcile(await payments.load(made.json["id"]))
     await TIMED["reconcile_stale"].run(payments.service)
-    assert (await payments.load(made.json["id"])).state == State.PROCESSING
+    assert (await payments.load(made.json["id"])).state == DepositState.PROCESSING
 
 
 # ── the settings ────────────────────────────────────────────────────────────────────────────────────

@@ -10,7 +10,7 @@ from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind, database, service_migrations
 from tests.kit.schema import drift
 from tollway.fabric.db import Database
-from tollway.services.payments.model import FROM, Deposit, State
+from tollway.services.payments.model import FROM, Deposit, DepositState
 from tollway.services.payments.store import deposits as deposit_store
 from tollway.services.payments.store import tables
 from tollway.services.payments.store import webhooks as webhook_store
@@ -23,7 +23,7 @@ FRESH = Deposit(
     amount=5_000_000,
     method="pm_card_visa",
     checkout=False,
-    state=State.CREATED,
+    state=DepositState.CREATED,
     reason="",
     decline_code="",
     provider="stripe",
@@ -57,8 +57,8 @@ async def test_a_request_key_names_one_deposit_of_a_user(db: Database) -> None:
 
 
 async def test_a_deposit_moves_only_as_the_model_says(db: Database) -> None:
-    for start in State:
-        for to in (state for state in State if state != State.CREATED):
+    for start in DepositState:
+        for to in (state for state in DepositState if state != DepositState.CREATED):
             ref = f"dep_{start}_{to}"
             async with db.transaction() as tx:
                 await deposit_store.add_deposit(tx, replace(FRESH, id=ref, request_key=ref, state=start))
@@ -70,14 +70,18 @@ async def test_a_deposit_moves_only_as_the_model_says(db: Database) -> None:
 
 async def test_only_open_deposits_are_ever_due(db: Database, clock: FakeClock) -> None:
     async with db.transaction() as tx:
-        for state in State:
+        for state in DepositState:
             await deposit_store.add_deposit(
                 tx, replace(FRESH, id=f"dep_{state}", request_key=state, state=state)
             )
         later = replace(FRESH, id="dep_later", request_key="later", check_at_us=clock.at_us + 1)
         await deposit_store.add_deposit(tx, later)
         due = await deposit_store.list_due(tx, 10)
-    assert {deposit.state for deposit in due} == {State.CREATED, State.PROCESSING, State.SUCCEEDED}
+    assert {deposit.state for deposit in due} == {
+        DepositState.CREATED,
+        DepositState.PROCESSING,
+        DepositState.SUCCEEDED,
+    }
     assert "dep_later" not in {deposit.id for deposit in due}
 
 

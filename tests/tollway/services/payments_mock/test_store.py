@@ -9,7 +9,7 @@ from tests.kit.schema import drift
 from tollway.fabric.db import Database
 from tollway.fabric.db.sqlite import SqliteDatabase
 from tollway.services.payments_mock import store
-from tollway.services.payments_mock.service import Call
+from tollway.services.payments_mock.service import ApiCall
 
 KEY = "Bearer sk_test_x"
 
@@ -22,7 +22,7 @@ async def test_the_migrations_make_the_tables_that_the_store_describes(
 
 
 async def test_objects_answers_and_deliveries_survive_a_restart(tmp_path: Path, clock: FakeClock) -> None:
-    pay = Call(
+    pay = ApiCall(
         "POST",
         "/v1/payment_intents",
         "amount=900&currency=usd&payment_method=pm_card_visa&confirm=true&allowed_payment_method_types[0]=card",
@@ -34,7 +34,7 @@ async def test_objects_answers_and_deliveries_survive_a_restart(tmp_path: Path, 
             async with running_mock("sqlite", tmp_path, clock, db) as mock:
                 form = f"url={receiver.url}&enabled_events[0]=payment_intent.succeeded"
                 assert (
-                    await mock.service.call(Call("POST", "/v1/webhook_endpoints", form, KEY))
+                    await mock.service.call(ApiCall("POST", "/v1/webhook_endpoints", form, KEY))
                 ).status == 200
                 first = await mock.service.call(pay)
             path = db.engine._path  # pyright: ignore[reportAttributeAccessIssue]

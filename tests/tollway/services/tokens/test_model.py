@@ -14,7 +14,7 @@ from tollway.services.tokens.model import (
     LOST_RESPONSE_S,
     IssuerNames,
     RefreshCheck,
-    Session,
+    UserSession,
     access_claims,
     check_client,
     check_unmatched,
@@ -29,7 +29,7 @@ from tollway.services.tokens.settings import TokensSettings
 KEY = bytes(32)
 ID = "ses_01k9w2000000000000000000aa"
 NOW_US = 1_000_000 * SECOND_US
-SESSION = Session(
+SESSION = UserSession(
     id=ID,
     user_id=USER,
     client=PROGRAM,

@@ -15,16 +15,16 @@ from tollway.wire.http1 import (
     Data,
     End,
     Framing,
-    Limits,
+    HeadLimits,
     RequestHead,
     RequestReader,
 )
 
-LIMITS = Limits()
+LIMITS = HeadLimits()
 Events = list[RequestHead | Data | End]
 
 
-def read(*pieces: bytes, limits: Limits = LIMITS) -> Events:
+def read(*pieces: bytes, limits: HeadLimits = LIMITS) -> Events:
     reader = RequestReader(limits)
     events: Events = []
     for piece in pieces:
@@ -33,13 +33,13 @@ def read(*pieces: bytes, limits: Limits = LIMITS) -> Events:
     return events
 
 
-def refusal(wire: bytes, limits: Limits = LIMITS) -> BadMessage:
+def refusal(wire: bytes, limits: HeadLimits = LIMITS) -> BadMessage:
     with pytest.raises(BadMessage) as raised:
         read(wire, limits=limits)
     return raised.value
 
 
-def head_of(wire: bytes, limits: Limits = LIMITS) -> RequestHead:
+def head_of(wire: bytes, limits: HeadLimits = LIMITS) -> RequestHead:
     head = read(wire, limits=limits)[0]
     assert isinstance(head, RequestHead)
     return head
@@ -147,7 +147,7 @@ def test_the_four_forms_of_a_target():
 
 def test_a_forward_proxy_tolerates_underscores():
     wire = b"GET http://h/ HTTP/1.1\r\nHost: h\r\nX_Custom: 1\r\n\r\n"
-    assert head_of(wire, Limits(underscores=True)).headers[1] == (b"X_Custom", b"1")
+    assert head_of(wire, HeadLimits(underscores=True)).headers[1] == (b"X_Custom", b"1")
     assert refusal(wire).status == 400
 
 

@@ -1,6 +1,6 @@
 """One origin connection in the service of one client connection: it carries request after request.
 
-Both directions run at once: an origin may answer before it has heard everything. Here is the way up and what
+Both directions run at once: an origin may answer before it has received everything. Here is the way up and what
 happens at the end; the way down is `response`. Between two requests the exchange waits, attached to its client,
 so that a client that goes on talking to the same origin needs no other connection.
 """
@@ -32,7 +32,7 @@ class ExchangeOwner(Protocol):
     flow: Flow | None
     client: socket.socket
     reader: RequestReader  # holds the chunks of a request's body
-    exchange: "Exchange | None"
+    exchange: "ProxyExchange | None"
     more_to_read: bool
     deadline: float
 
@@ -41,7 +41,7 @@ class ExchangeOwner(Protocol):
         ...
 
     def retry(self, leftover: bytes) -> None:
-        """The connection was dead before the origin heard anything."""
+        """The connection was dead before the origin received anything."""
         ...
 
     def detach_client(self) -> socket.socket:
@@ -61,7 +61,7 @@ class ExchangeOwner(Protocol):
         ...
 
 
-class Exchange:
+class ProxyExchange:
     """Carries requests to `host:port` over one connection, for the flow that was there when it was made."""
 
     __slots__ = (
@@ -115,7 +115,7 @@ class Exchange:
     # ── events ──────────────────────────────────────────────────────────────────────────────────────
 
     def client_ready(self, mask: int) -> None:
-        """The client can be heard or spoken to."""
+        """The client can be read or written."""
         self._touch()
         if mask & ERROR:
             self.end(TerminateCause.LOST_CARRIER)
@@ -131,7 +131,7 @@ class Exchange:
             self.response.client_writable()
 
     def ready(self, fd: int, mask: int) -> None:  # noqa: ARG002
-        """The origin can be heard or spoken to."""
+        """The origin can be read or written."""
         if not self.busy:
             if mask & READABLE:  # whatever it says now, nobody asked for it
                 self.proxy.exchange = None

@@ -11,7 +11,7 @@ from tollway.edge.exits import Wishes
 from tollway.edge.gate import Gate
 from tollway.edge.handshake import Handshake
 from tollway.edge.protocols.http.connect_cache import CONNECT_CACHE, KnownConnect
-from tollway.edge.protocols.http.exchange import Exchange
+from tollway.edge.protocols.http.exchange import ProxyExchange
 from tollway.edge.protocols.http.heads import (
     ESTABLISHED,
     Target,
@@ -27,9 +27,9 @@ from tollway.edge.protocols.http.refusals import bad_request
 from tollway.edge.protocols.http.repeated_headers import RepeatedHeaders
 from tollway.edge.refusal import BAD_CREDENTIALS, NO_CREDENTIALS, Refusal
 from tollway.edge.terminate_cause import TerminateCause
-from tollway.wire.http1 import BadMessage, Framing, Limits, RequestHead, RequestReader
+from tollway.wire.http1 import BadMessage, Framing, HeadLimits, RequestHead, RequestReader
 
-LIMITS = Limits(line_bytes=16_384, head_bytes=65_536, underscores=True)
+LIMITS = HeadLimits(line_bytes=16_384, head_bytes=65_536, underscores=True)
 _METHODS_REFUSED = frozenset((b"TRACE",))  # it would echo what other proxies added
 
 
@@ -50,7 +50,7 @@ class HttpProxy(Handshake):
     def __init__(self, gate: Gate, client: socket.socket, client_address: str) -> None:
         self.reader = RequestReader(LIMITS)
         self.head: RequestHead | None = None
-        self.exchange: Exchange | None = None
+        self.exchange: ProxyExchange | None = None
         self._authorization = b""
         self._head_bytes = b""  # begins with the head, if that came in one piece
         self._repeated = RepeatedHeaders()
@@ -59,7 +59,7 @@ class HttpProxy(Handshake):
         super().__init__(gate, client, client_address, "http")
 
     def ready(self, fd: int, mask: int) -> None:
-        """The client can be heard or spoken to: while a request is carried, that is the exchange's affair."""
+        """The client can be read or written: while a request is carried, that is the exchange's affair."""
         exchange = self.exchange
         if exchange is not None and exchange.busy:
             exchange.client_ready(mask)
@@ -207,13 +207,13 @@ class HttpProxy(Handshake):
         if kept is None:
             self.connect(target.host, target.port, self._reached)
             return
-        exchange = Exchange(self, kept, target.host, target.port, used=True)
+        exchange = ProxyExchange(self, kept, target.host, target.port, used=True)
         self.exchange = exchange
         if self._may_go_on(exchange):
             flow.count_request(f"{target.host}:{target.port}")
             self._begin(exchange)
 
-    def _may_go_on(self, exchange: Exchange) -> bool:
+    def _may_go_on(self, exchange: ProxyExchange) -> bool:
         """Ask the rules about a request over a connection that stands; refuse when one objects."""
         assert self.flow is not None
         why_not = self.gate.check(self.flow, exchange.standing)
@@ -224,9 +224,9 @@ class HttpProxy(Handshake):
     def _reached(self, origin: socket.socket) -> None:
         self._origin = None
         target = self._target
-        self._begin(Exchange(self, origin, target.host, target.port, used=False))
+        self._begin(ProxyExchange(self, origin, target.host, target.port, used=False))
 
-    def _begin(self, exchange: Exchange) -> None:
+    def _begin(self, exchange: ProxyExchange) -> None:
         """Let the exchange carry the request; the bytes behind the head are its affair, chunks stay with the reader."""
         assert self.head is not None
         buffer = b""

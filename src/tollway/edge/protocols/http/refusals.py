@@ -12,7 +12,7 @@ from tollway.edge import refusal
 from tollway.edge.refusal import Refusal
 
 
-class Answer(NamedTuple):
+class RefusalAnswer(NamedTuple):
     """A status and a registered error type."""
 
     status: int
@@ -26,31 +26,31 @@ class BadRequest(Refusal):
     status: int = 400
 
 
-REFUSALS: Mapping[str, Answer] = {
-    refusal.NO_CREDENTIALS.code: Answer(407, "http_request_denied"),
-    refusal.BAD_CREDENTIALS.code: Answer(407, "http_request_denied"),
-    refusal.BAD_USERNAME.code: Answer(400, "http_request_error"),
-    refusal.NO_EXIT.code: Answer(503, "destination_unavailable"),
-    refusal.NO_ALLOWANCE.code: Answer(402, "http_request_denied"),
-    refusal.INACTIVE.code: Answer(403, "http_request_denied"),
-    refusal.TOO_MANY_FLOWS.code: Answer(429, "connection_limit_reached"),
-    refusal.UNAVAILABLE.code: Answer(503, "proxy_internal_error"),
-    refusal.OVERLOADED.code: Answer(503, "connection_limit_reached"),
-    refusal.DENIED_PORT.code: Answer(403, "http_request_denied"),
-    refusal.DENIED_DOMAIN.code: Answer(403, "http_request_denied"),
-    refusal.DENIED_ADDRESS.code: Answer(403, "destination_ip_prohibited"),
-    refusal.NAME_UNKNOWN.code: Answer(502, "dns_error"),
-    refusal.NAME_TIMEOUT.code: Answer(504, "dns_timeout"),
-    refusal.REFUSED.code: Answer(502, "connection_refused"),
-    refusal.UNREACHABLE.code: Answer(502, "destination_ip_unroutable"),
-    refusal.CONNECT_TIMEOUT.code: Answer(504, "connection_timeout"),
-    refusal.ORIGIN_LOST.code: Answer(502, "connection_terminated"),
-    refusal.ORIGIN_TIMEOUT.code: Answer(504, "connection_read_timeout"),
-    refusal.ORIGIN_MALFORMED.code: Answer(502, "http_protocol_error"),
-    refusal.LOOP.code: Answer(502, "proxy_loop_detected"),
-    refusal.BAD_REQUEST.code: Answer(400, "http_request_error"),
-    refusal.NOT_AVAILABLE.code: Answer(501, "http_request_denied"),
-    refusal.OUTSIDE_SCHEDULE.code: Answer(403, "http_request_denied"),
+REFUSALS: Mapping[str, RefusalAnswer] = {
+    refusal.NO_CREDENTIALS.code: RefusalAnswer(407, "http_request_denied"),
+    refusal.BAD_CREDENTIALS.code: RefusalAnswer(407, "http_request_denied"),
+    refusal.BAD_USERNAME.code: RefusalAnswer(400, "http_request_error"),
+    refusal.NO_EXIT.code: RefusalAnswer(503, "destination_unavailable"),
+    refusal.NO_ALLOWANCE.code: RefusalAnswer(402, "http_request_denied"),
+    refusal.INACTIVE.code: RefusalAnswer(403, "http_request_denied"),
+    refusal.TOO_MANY_FLOWS.code: RefusalAnswer(429, "connection_limit_reached"),
+    refusal.UNAVAILABLE.code: RefusalAnswer(503, "proxy_internal_error"),
+    refusal.OVERLOADED.code: RefusalAnswer(503, "connection_limit_reached"),
+    refusal.DENIED_PORT.code: RefusalAnswer(403, "http_request_denied"),
+    refusal.DENIED_DOMAIN.code: RefusalAnswer(403, "http_request_denied"),
+    refusal.DENIED_ADDRESS.code: RefusalAnswer(403, "destination_ip_prohibited"),
+    refusal.NAME_UNKNOWN.code: RefusalAnswer(502, "dns_error"),
+    refusal.NAME_TIMEOUT.code: RefusalAnswer(504, "dns_timeout"),
+    refusal.REFUSED.code: RefusalAnswer(502, "connection_refused"),
+    refusal.UNREACHABLE.code: RefusalAnswer(502, "destination_ip_unroutable"),
+    refusal.CONNECT_TIMEOUT.code: RefusalAnswer(504, "connection_timeout"),
+    refusal.ORIGIN_LOST.code: RefusalAnswer(502, "connection_terminated"),
+    refusal.ORIGIN_TIMEOUT.code: RefusalAnswer(504, "connection_read_timeout"),
+    refusal.ORIGIN_MALFORMED.code: RefusalAnswer(502, "http_protocol_error"),
+    refusal.LOOP.code: RefusalAnswer(502, "proxy_loop_detected"),
+    refusal.BAD_REQUEST.code: RefusalAnswer(400, "http_request_error"),
+    refusal.NOT_AVAILABLE.code: RefusalAnswer(501, "http_request_denied"),
+    refusal.OUTSIDE_SCHEDULE.code: RefusalAnswer(403, "http_request_denied"),
 }
 
 
@@ -59,7 +59,7 @@ def bad_request(status: int, reason: str) -> BadRequest:
     return BadRequest(refusal.BAD_REQUEST.code, reason, status=status)
 
 
-def answer_for(why: Refusal) -> Answer:
+def answer_for(why: Refusal) -> RefusalAnswer:
     """Return the answer for a refusal."""
     answer = REFUSALS[why.code]
     return answer._replace(status=why.status) if isinstance(why, BadRequest) else answer

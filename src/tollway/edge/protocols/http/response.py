@@ -96,7 +96,7 @@ class Response:
 
     @property
     def started(self) -> bool:
-        """Whether the client has heard something of it."""
+        """Whether the client has received some of it."""
         return self._exchange.flow.spend.bytes_out != self._output_before
 
     # ── events ──────────────────────────────────────────────────────────────────────────────────────

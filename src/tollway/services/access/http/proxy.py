@@ -24,8 +24,8 @@ from tollway.services.access.kinds import PROXY
 from tollway.services.access.service import Access
 from tollway.services.access.service.credentials import Issued
 from tollway.services.access.service.resources import ConnectRequest
-from tollway.services.access.service.usage import Status
-from tollway.services.access.store.nodes import Endpoint
+from tollway.services.access.service.usage import AccessStatus
+from tollway.services.access.store.nodes import NodeEndpoint
 
 
 class Connect(Body):
@@ -139,7 +139,7 @@ def add_routes(api: APIRouter, service: Access) -> None:
         )
 
 
-def _preferred(endpoints: list[Endpoint], protocol: str | None) -> list[Endpoint]:
+def _preferred(endpoints: list[NodeEndpoint], protocol: str | None) -> list[NodeEndpoint]:
     """Put the endpoints that carry a protocol (the catalogue's name of it) first."""
     return sorted(
         endpoints,
@@ -147,7 +147,7 @@ def _preferred(endpoints: list[Endpoint], protocol: str | None) -> list[Endpoint
     )
 
 
-def _connected(issued: Issued, endpoints: list[Endpoint]) -> Connected:
+def _connected(issued: Issued, endpoints: list[NodeEndpoint]) -> Connected:
     username = PASSWORD.public(issued.credential).username
     proxies = [
         ProxyView(protocol=one.protocol, host=one.host, port=one.port, url=url)
@@ -168,7 +168,7 @@ def _connected(issued: Issued, endpoints: list[Endpoint]) -> Connected:
     )
 
 
-def _status(status: Status) -> StatusView:
+def _status(status: AccessStatus) -> StatusView:
     active = any(one.state == "active" for one in status.resources)
     total = status.all_time
     return StatusView(

@@ -21,7 +21,7 @@ from tollway.services.access.http.views import (
     resource_view,
     secret_view,
 )
-from tollway.services.access.model import Limits
+from tollway.services.access.model import ResourceLimits
 from tollway.services.access.service import Access
 from tollway.services.access.service.credentials import CredentialRequest
 from tollway.services.access.service.resources import ResourceRequest
@@ -95,7 +95,7 @@ def _accesses(api: APIRouter, service: Access) -> None:
     )
     async def create(body: NewResource, who: CurrentUser) -> ResourceView:
         """Make an access beside those that you have, with limits of its own."""
-        limits = Limits(body.max_flows, body.rate_limit_bytes_s)
+        limits = ResourceLimits(body.max_flows, body.rate_limit_bytes_s)
         request = ResourceRequest(body.kind or "", body.asset or "", body.label, limits)
         return resource_view(await service.resources.create(who.user_id, request))
 

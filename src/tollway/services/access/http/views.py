@@ -10,7 +10,7 @@ from tollway.kit.paging import MAX_LIMIT
 from tollway.services.access.credentials import CREDENTIAL_KINDS
 from tollway.services.access.model import Credential, Resource
 from tollway.services.access.service.credentials import Issued
-from tollway.services.access.store.nodes import Endpoint
+from tollway.services.access.store.nodes import NodeEndpoint
 
 Label = Annotated[str, Field(max_length=100, pattern=PRINTABLE, examples=["my laptop"])]
 AssetCode = Annotated[
@@ -121,7 +121,7 @@ def resource_detail(one: Resource, credentials: list[Credential]) -> ResourceDet
     return ResourceDetail(**resource_fields(one), credentials=[credential_view(each) for each in credentials])
 
 
-def endpoint_view(one: Endpoint) -> EndpointView:
+def endpoint_view(one: NodeEndpoint) -> EndpointView:
     """Show where a node listens."""
     return EndpointView.model_validate(one, from_attributes=True)
 

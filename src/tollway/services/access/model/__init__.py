@@ -12,7 +12,7 @@ from tollway.services.access.model.flow_policy import FlowPolicy
 # ── resources ───────────────────────────────────────────────────────────────────────────────────────
 
 
-class State(StrEnum):
+class ResourceState(StrEnum):
     """What a resource may do. `suspended` is the operator's doing, `inactive` the customer's own."""
 
     ACTIVE = "active"
@@ -22,7 +22,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class ResourceLimits:
     """What all flows of a resource on one node may do together; 0 = no limit.
 
     Each node, and so each worker of a machine, counts for itself: over two of them twice as much is possible.
@@ -44,21 +44,21 @@ class Resource:
     protocols: tuple[str, ...]
     location: str
     tier: str
-    state: State
+    state: ResourceState
     label: str
-    limits: Limits
+    limits: ResourceLimits
     policy: FlowPolicy
     created_at_us: int
     updated_at_us: int
 
-    def transition(self, state: State, *, by_operator: bool = False) -> "Resource":
+    def transition(self, state: ResourceState, *, by_operator: bool = False) -> "Resource":
         """Return the resource in another state.
 
         Raises NotFound when it was deleted, Conflict when only the operator may lift a suspension.
         """
-        if self.state is State.DELETED:
+        if self.state is ResourceState.DELETED:
             raise NotFound(f"there is no access {self.id}")
-        if self.state is State.SUSPENDED and state is not State.DELETED and not by_operator:
+        if self.state is ResourceState.SUSPENDED and state is not ResourceState.DELETED and not by_operator:
             raise Conflict("the operator has suspended this access; contact the operator")
         return replace(self, state=state)
 
@@ -66,7 +66,7 @@ class Resource:
         """Let a flow begin; `sold_as` is the catalogue's name of its protocol. Raises ResourceInactive."""
         if user_stopped:
             raise ResourceInactive("the account is suspended; contact the operator")
-        if self.state is not State.ACTIVE:
+        if self.state is not ResourceState.ACTIVE:
             raise ResourceInactive(f"this access is {self.state}; activate it or connect again")
         if sold_as not in self.protocols:
             raise ResourceInactive(f"{protocol} is not part of this access")
@@ -94,7 +94,7 @@ class Credential:
 
 
 @dataclass(frozen=True, slots=True)
-class Flow:
+class FlowRecord:
     """What is known of one flow: an accounting session of RFC 2866, its counters cumulative.
 
     Octets are of payload and proxy-visible headers. Input is from the customer, output to the customer.
@@ -128,7 +128,7 @@ class Flow:
         return self.input_octets + self.output_octets
 
 
-def merge(one: Flow, other: Flow) -> Flow:
+def merge(one: FlowRecord, other: FlowRecord) -> FlowRecord:
     """Return what two reports of a flow say together.
 
     Counters are the larger ones; the words are those of the later report, where a stop is later than
@@ -147,16 +147,16 @@ def merge(one: Flow, other: Flow) -> Flow:
     )
 
 
-def merge_all(reports: Iterable[Flow]) -> dict[str, Flow]:
+def merge_all(reports: Iterable[FlowRecord]) -> dict[str, FlowRecord]:
     """Return one flow for each session id."""
-    merged: dict[str, Flow] = {}
+    merged: dict[str, FlowRecord] = {}
     for report in reports:
         known = merged.get(report.session_id)
         merged[report.session_id] = report if known is None else merge(known, report)
     return merged
 
 
-def _order(flow: Flow) -> tuple[bool, int, str, str, str, str, str]:
+def _order(flow: FlowRecord) -> tuple[bool, int, str, str, str, str, str]:
     # The words after the sequence only break ties between reports that an honest node never sends.
     return (
         flow.stopped,
@@ -173,7 +173,7 @@ def _order(flow: Flow) -> tuple[bool, int, str, str, str, str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Lease:
+class ResourceLease:
     """A slice of a customer's holding for one (node, resource): a hold in the ledger under the same id.
 
     Until the ledger has `answered`, nothing is granted. `boot_id` is the boot of the node that asked for it;

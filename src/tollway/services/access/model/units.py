@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 
 from tollway.kit.times import SECOND_US
-from tollway.services.access.model import Flow
+from tollway.services.access.model import FlowRecord
 
 
 class Unit(StrEnum):
@@ -18,13 +18,16 @@ class Unit(StrEnum):
     SECOND = "second"
 
 
-def _seconds(flow: Flow) -> int:
+def _seconds(flow: FlowRecord) -> int:
     return -(-flow.session_time_us // SECOND_US)
 
 
-_USED: Mapping[Unit, Callable[[Flow], int]] = {Unit.BYTE: lambda flow: flow.octets, Unit.SECOND: _seconds}
+_USED: Mapping[Unit, Callable[[FlowRecord], int]] = {
+    Unit.BYTE: lambda flow: flow.octets,
+    Unit.SECOND: _seconds,
+}
 
 
-def used_units(flow: Flow, unit: Unit) -> int:
+def used_units(flow: FlowRecord, unit: Unit) -> int:
     """Return what a flow has used since it began: the figure that the ledger is told."""
     return _USED[unit](flow)

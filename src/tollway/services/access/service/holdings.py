@@ -10,7 +10,7 @@ from tollway.contracts.books import customer, platform
 from tollway.contracts.chart.access import CONSUMED
 from tollway.contracts.errors import UnknownHold
 from tollway.kit.errors import NotFound
-from tollway.services.access.model import Flow, Lease
+from tollway.services.access.model import FlowRecord, ResourceLease
 from tollway.services.access.model.units import Unit, used_units
 from tollway.services.access.settings import AccessSettings
 
@@ -35,7 +35,9 @@ class Holdings:
         except NotFound:
             return ledger_pb2.Account()
 
-    async def reserve(self, lease: Lease, user_id: str, asset: str, unit: Unit) -> ledger_pb2.ReserveResponse:
+    async def reserve(
+        self, lease: ResourceLease, user_id: str, asset: str, unit: Unit
+    ) -> ledger_pb2.ReserveResponse:
         """Reserve what a lease asks for, or less; repeating it under the same lease id returns the same."""
         return await self._ledger.Reserve(
             ledger_pb2.ReserveRequest(
@@ -52,7 +54,7 @@ class Holdings:
         )
 
     async def record_use(
-        self, lease_id: str, flows: Sequence[Flow], unit: Unit, *, release: bool
+        self, lease_id: str, flows: Sequence[FlowRecord], unit: Unit, *, release: bool
     ) -> ledger_pb2.RecordUseResponse:
         """Charge what flows have used since the last time; a repeat charges nothing."""
         readings = [

@@ -9,7 +9,7 @@ from tollway.kit.errors import Invalid, NotFound
 from tollway.kit.times import SECOND_US
 from tollway.services.access import store
 from tollway.services.access.kinds import ResourceKind
-from tollway.services.access.model import Granted, Lease, Resource, State
+from tollway.services.access.model import Granted, Resource, ResourceLease, ResourceState
 from tollway.services.access.service.holdings import Holdings
 from tollway.services.access.settings import AccessSettings
 from tollway.services.access.store.changes import RESOURCE_LEFT, RESOURCE_STOPPED, USER_SUSPENDED
@@ -86,8 +86,8 @@ class Leases:
         await _touch(tx, node, by.seen_at_us)
         return _Requested(lease, resource, stopped)
 
-    def _new(self, tx: Tx, by: Node, resource_id: str, lease_id: str, want: int) -> Lease:
-        return Lease(
+    def _new(self, tx: Tx, by: Node, resource_id: str, lease_id: str, want: int) -> ResourceLease:
+        return ResourceLease(
             id=lease_id,
             node=by.name,
             boot_id=by.boot_id,
@@ -101,7 +101,7 @@ class Leases:
             expires_at_us=self._expiry_us(tx),
         )
 
-    async def _reserve(self, lease: Lease, resource: Resource) -> "ledger_pb2.ReserveResponse":
+    async def _reserve(self, lease: ResourceLease, resource: Resource) -> "ledger_pb2.ReserveResponse":
         unit = self._kinds[resource.kind].unit
         return await self._holdings.reserve(lease, resource.user_id, resource.asset, unit)
 
@@ -124,7 +124,7 @@ class Leases:
 
 @dataclass(frozen=True, slots=True)
 class _Requested:
-    lease: Lease
+    lease: ResourceLease
     resource: Resource
     stopped: str
 
@@ -144,9 +144,9 @@ def _stopped_by(resource: Resource, *, suspended: bool) -> str:
     """Say which change has stopped this access; empty when it is active."""
     if suspended:
         return USER_SUSPENDED
-    if resource.state is State.ACTIVE:
+    if resource.state is ResourceState.ACTIVE:
         return ""
-    return RESOURCE_STOPPED if resource.state is State.SUSPENDED else RESOURCE_LEFT
+    return RESOURCE_STOPPED if resource.state is ResourceState.SUSPENDED else RESOURCE_LEFT
 
 
 async def _touch(tx: Tx, node: str, seen_at_us: int) -> None:

@@ -12,7 +12,7 @@ from tollway.fabric.db import Database, Tx
 from tollway.kit.errors import Invalid, NotFound
 from tollway.services.access import store
 from tollway.services.access.kinds import ResourceKind
-from tollway.services.access.model import Flow, Settled, merge, merge_all
+from tollway.services.access.model import FlowRecord, Settled, merge, merge_all
 from tollway.services.access.service.holdings import Holdings
 from tollway.services.access.service.leases import Leases
 from tollway.services.access.store.leases import LeaseWithOwner
@@ -28,7 +28,9 @@ class Reports:
         self._db, self._kinds = db, kinds
         self._holdings, self._leases = holdings, leases
 
-    async def report(self, node: str, lease_id: str, records: Sequence[Flow], *, release: bool) -> Settled:
+    async def report(
+        self, node: str, lease_id: str, records: Sequence[FlowRecord], *, release: bool
+    ) -> Settled:
         """Settle what flows used of a lease, and keep their records. When this returns, both are durable.
 
         Use has happened, so it is settled whatever became of its lease: on one that has ended or was deleted
@@ -72,7 +74,7 @@ class Reports:
         return owned
 
 
-async def _keep(tx: Tx, owned: LeaseWithOwner, reports: dict[str, Flow]) -> None:
+async def _keep(tx: Tx, owned: LeaseWithOwner, reports: dict[str, FlowRecord]) -> None:
     """Merge reports into what is known, count what is new, publish what has stopped."""
     await store.resources.lock(tx, [owned.lease.resource_id])
     known = await store.flows.find_flows(tx, list(reports))
@@ -91,7 +93,7 @@ async def _keep(tx: Tx, owned: LeaseWithOwner, reports: dict[str, Flow]) -> None
             tx.publish(session_accounted(owned.user_id, flow))
 
 
-def _delta(before: Flow | None, after: Flow, owned: LeaseWithOwner) -> UsageDelta:
+def _delta(before: FlowRecord | None, after: FlowRecord, owned: LeaseWithOwner) -> UsageDelta:
     return UsageDelta(
         user_id=owned.user_id,
         asset=owned.asset,
@@ -103,7 +105,7 @@ def _delta(before: Flow | None, after: Flow, owned: LeaseWithOwner) -> UsageDelt
     )
 
 
-def session_accounted(user_id: str, flow: Flow) -> SessionAccounted:
+def session_accounted(user_id: str, flow: FlowRecord) -> SessionAccounted:
     """Say that a flow has stopped, with its final figures."""
     return SessionAccounted(
         session_id=flow.session_id,

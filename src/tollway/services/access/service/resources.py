@@ -10,7 +10,7 @@ from tollway.kit.errors import Conflict, Invalid, Unavailable
 from tollway.kit.ids import new_id
 from tollway.services.access import store
 from tollway.services.access.kinds import PROXY, ResourceKind
-from tollway.services.access.model import Credential, Limits, Resource, State
+from tollway.services.access.model import Credential, Resource, ResourceLimits, ResourceState
 from tollway.services.access.model.flow_policy import FlowPolicy
 from tollway.services.access.service.changes import Changes
 from tollway.services.access.service.credentials import CredentialRequest, Credentials, Issued
@@ -24,7 +24,7 @@ from tollway.services.access.service.steps import (
 )
 from tollway.services.access.settings import AccessSettings
 from tollway.services.access.store.changes import POLICY_CHANGED, Change
-from tollway.services.access.store.nodes import Endpoint
+from tollway.services.access.store.nodes import NodeEndpoint
 
 if TYPE_CHECKING:
     from tollway.contracts.catalog_pb2_grpc import CatalogAsyncStub
@@ -47,7 +47,7 @@ class ResourceRequest:
     kind: str = ""
     asset: str = ""
     label: str = ""
-    limits: Limits = field(default_factory=Limits)
+    limits: ResourceLimits = field(default_factory=ResourceLimits)
 
 
 class Resources:
@@ -69,7 +69,7 @@ class Resources:
 
     # ── connecting ──────────────────────────────────────────────────────────────────────────────────
 
-    async def connect(self, user_id: str, request: ConnectRequest) -> tuple[Issued, list[Endpoint]]:
+    async def connect(self, user_id: str, request: ConnectRequest) -> tuple[Issued, list[NodeEndpoint]]:
         """Make or activate the customer's proxy access and issue a credential; return where to connect to.
 
         Raises UnknownAsset, Invalid, AccountSuspended, Conflict when the operator has stopped the access, or
@@ -100,9 +100,9 @@ class Resources:
         async with self._db.transaction() as tx:
             mine = await store.resources.find_all_of(tx, user_id)
             stopped = [
-                await transition(tx, one, State.INACTIVE, "disconnected by the customer")
+                await transition(tx, one, ResourceState.INACTIVE, "disconnected by the customer")
                 for one in mine
-                if one.state is State.ACTIVE
+                if one.state is ResourceState.ACTIVE
             ]
         self._changes.notify()
         return stopped
@@ -149,7 +149,7 @@ class Resources:
         """Change what is given; live flows are held to it within a second. Raises NotFound, Invalid."""
         async with self._db.transaction() as tx:
             resource = await owned_resource(tx, user_id, resource_id, lock=True)
-            limits = Limits(
+            limits = ResourceLimits(
                 resource.limits.max_flows if max_flows is None else max_flows,
                 resource.limits.rate_limit_bytes_s if rate_limit_bytes_s is None else rate_limit_bytes_s,
             )
@@ -170,7 +170,7 @@ class Resources:
         async with self._db.transaction() as tx:
             await check_active(tx, user_id)
             resource = await owned_resource(tx, user_id, resource_id, lock=True)
-            resource = await transition(tx, resource, State.ACTIVE, "activated by the customer")
+            resource = await transition(tx, resource, ResourceState.ACTIVE, "activated by the customer")
         self._changes.notify()
         return resource
 
@@ -178,7 +178,7 @@ class Resources:
         """Stop the use of an access: live flows end within a second. Raises NotFound, Conflict."""
         async with self._db.transaction() as tx:
             resource = await owned_resource(tx, user_id, resource_id, lock=True)
-            resource = await transition(tx, resource, State.INACTIVE, "deactivated by the customer")
+            resource = await transition(tx, resource, ResourceState.INACTIVE, "deactivated by the customer")
         self._changes.notify()
         return resource
 
@@ -188,7 +188,7 @@ class Resources:
             resource = await owned_resource(tx, user_id, resource_id, lock=True)
             live = (await store.credentials.live(tx, [resource_id]))[resource_id]
             await revoke(tx, resource, [one.id for one in live])
-            await transition(tx, resource, State.DELETED, "deleted by the customer")
+            await transition(tx, resource, ResourceState.DELETED, "deleted by the customer")
         self._changes.notify()
 
     # ── inside ──────────────────────────────────────────────────────────────────────────────────────
@@ -211,7 +211,7 @@ class Resources:
             protocols=tuple(product.protocols),
             location=location or self._settings.locations[0],
             tier=product.tier,
-            state=State.ACTIVE,
+            state=ResourceState.ACTIVE,
             label=request.label,
             limits=limits,
             policy=FlowPolicy(),
@@ -230,13 +230,13 @@ class Resources:
             # Another request of the customer was faster.
             found = await store.resources.find_in_slot(tx, draft.user_id, slot, lock=True)
             assert found is not None, "a slot that is taken has something in it"
-        return await transition(tx, found, State.ACTIVE, "connected by the customer")
+        return await transition(tx, found, ResourceState.ACTIVE, "connected by the customer")
 
     def _check_location(self, location: str) -> None:
         if location and location not in self._settings.locations:
             raise Invalid.of("location", f"must be one of {', '.join(self._settings.locations)}")
 
-    def _checked(self, limits: Limits) -> Limits:
+    def _checked(self, limits: ResourceLimits) -> ResourceLimits:
         if not 0 <= limits.max_flows <= self._settings.max_flows:
             raise Invalid.of("max_flows", f"must be between 0 and {self._settings.max_flows}")
         if limits.rate_limit_bytes_s < 0:

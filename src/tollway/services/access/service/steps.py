@@ -7,7 +7,7 @@ from tollway.contracts.events import CredentialRevoked, ResourceProvisioned, Res
 from tollway.fabric.db import Tx
 from tollway.kit.errors import NotFound
 from tollway.services.access import store
-from tollway.services.access.model import Resource, State
+from tollway.services.access.model import Resource, ResourceState
 from tollway.services.access.store.changes import (
     CREDENTIAL_REVOKED,
     POLICY_CHANGED,
@@ -26,20 +26,20 @@ async def check_active(tx: Tx, user_id: str) -> None:
 async def owned_resource(tx: Tx, user_id: str, resource_id: str, *, lock: bool = False) -> Resource:
     """Return a customer's own access. Raises NotFound, also for another's and for a deleted one."""
     resource = await store.resources.find(tx, resource_id, lock=lock)
-    if resource is None or resource.user_id != user_id or resource.state is State.DELETED:
+    if resource is None or resource.user_id != user_id or resource.state is ResourceState.DELETED:
         raise NotFound(f"there is no access {resource_id}")
     return resource
 
 
 async def transition(
-    tx: Tx, resource: Resource, state: State, reason: str, *, by_operator: bool = False
+    tx: Tx, resource: Resource, state: ResourceState, reason: str, *, by_operator: bool = False
 ) -> Resource:
     """Bring an access into a state, with what nodes and other services must know of it. Raises Conflict."""
     after = resource.transition(state, by_operator=by_operator)
     if after == resource:
         return resource
     stopped = RESOURCE_STOPPED if by_operator else RESOURCE_LEFT
-    kind = POLICY_CHANGED if state is State.ACTIVE else stopped
+    kind = POLICY_CHANGED if state is ResourceState.ACTIVE else stopped
     await store.changes.add(tx, Change(kind, resource_id=resource.id, user_id=resource.user_id))
     tx.publish(state_changed(after, reason))
     return await store.resources.save(tx, after)

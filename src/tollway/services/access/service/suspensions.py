@@ -5,7 +5,7 @@ from dataclasses import replace
 from tollway.fabric.db import Database, Tx
 from tollway.kit.errors import Conflict, NotFound
 from tollway.services.access import store
-from tollway.services.access.model import Resource, State
+from tollway.services.access.model import Resource, ResourceState
 from tollway.services.access.service.changes import Changes
 from tollway.services.access.service.steps import state_changed, transition
 from tollway.services.access.store.changes import POLICY_CHANGED, USER_SUSPENDED, Change
@@ -19,11 +19,13 @@ class Suspensions:
 
     async def stop(self, resource_id: str, reason: str) -> Resource:
         """Suspend anybody's access: live flows end within a second. Raises NotFound."""
-        return await self._transition(resource_id, State.SUSPENDED, reason or "stopped by the operator")
+        return await self._transition(
+            resource_id, ResourceState.SUSPENDED, reason or "stopped by the operator"
+        )
 
     async def resume(self, resource_id: str, reason: str) -> Resource:
         """Lift a suspension. Raises NotFound, Conflict when the access is not suspended."""
-        return await self._transition(resource_id, State.ACTIVE, reason or "resumed by the operator")
+        return await self._transition(resource_id, ResourceState.ACTIVE, reason or "resumed by the operator")
 
     async def customer_changed(self, tx: Tx, user_id: str, *, stopped: bool, reason: str) -> None:
         """Stop or free everything of a customer, as part of the transaction of the event that says so."""
@@ -31,17 +33,17 @@ class Suspensions:
             return
         await store.changes.add(tx, Change(USER_SUSPENDED if stopped else POLICY_CHANGED, user_id=user_id))
         for resource in await store.resources.find_all_of(tx, user_id):
-            if resource.state is State.ACTIVE:
-                state = State.SUSPENDED if stopped else State.ACTIVE
+            if resource.state is ResourceState.ACTIVE:
+                state = ResourceState.SUSPENDED if stopped else ResourceState.ACTIVE
                 tx.publish(state_changed(replace(resource, state=state), reason))
         self._changes.notify()
 
-    async def _transition(self, resource_id: str, state: State, reason: str) -> Resource:
+    async def _transition(self, resource_id: str, state: ResourceState, reason: str) -> Resource:
         async with self._db.transaction() as tx:
             resource = await store.resources.find(tx, resource_id, lock=True)
             if resource is None:
                 raise NotFound(f"there is no access {resource_id}")
-            if state is State.ACTIVE and resource.state is not State.SUSPENDED:
+            if state is ResourceState.ACTIVE and resource.state is not ResourceState.SUSPENDED:
                 raise Conflict(f"this access is {resource.state}, not suspended")
             resource = await transition(tx, resource, state, reason, by_operator=True)
         self._changes.notify()

@@ -40,7 +40,7 @@ class Stats:
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class AccessStatus:
     """What a customer sees first: their accesses, what is left to use, and what is going on."""
 
     resources: list[Resource]
@@ -65,7 +65,7 @@ class Usage:
         self._holdings = holdings
         self._byte_kinds = [kind.name for kind in kinds.values() if kind.unit is Unit.BYTE]
 
-    async def status(self, user_id: str) -> Status:
+    async def status(self, user_id: str) -> AccessStatus:
         """Return a customer's status. Raises Unavailable when the ledger does not answer."""
         async with self._db.snapshot() as tx:
             resources = await store.resources.find_all_of(tx, user_id)
@@ -74,7 +74,7 @@ class Usage:
             total = await store.usage.total(tx, user_id)
         assets = sorted({one.asset for one in resources} | {self._settings.default_asset})
         allowances = await asyncio.gather(*(self._allowance(user_id, asset) for asset in assets))
-        return Status(resources, suspended, list(allowances), open_flows, total)
+        return AccessStatus(resources, suspended, list(allowances), open_flows, total)
 
     async def stats(self, user_id: str) -> Stats:
         """Return a customer's sums: ever, this month, today (UTC), and by protocol."""

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row, select, update
 
 from tollway.fabric.db import Tx
-from tollway.services.access.model import Flow
+from tollway.services.access.model import FlowRecord
 from tollway.services.access.store.leases import LeaseWithOwner, Timeouts, abandoned
 from tollway.services.access.store.tables import flow, node
 
@@ -27,13 +27,13 @@ _COUNTED = (
 )
 
 
-async def find_flows(tx: Tx, session_ids: Sequence[str]) -> dict[str, Flow]:
+async def find_flows(tx: Tx, session_ids: Sequence[str]) -> dict[str, FlowRecord]:
     """Return what is known of flows, by session id."""
     rows = await tx.all(select(flow).where(flow.c.session_id.in_(session_ids)))
     return {row.session_id: as_flow(row) for row in rows}
 
 
-async def save_flows(tx: Tx, flows: Sequence[Flow], owner: LeaseWithOwner) -> None:
+async def save_flows(tx: Tx, flows: Sequence[FlowRecord], owner: LeaseWithOwner) -> None:
     """Write flows, new and known, in one statement. Whose a flow is and what pays is written once."""
     rows = [
         {name: getattr(one, name) for name in _COUNTED}
@@ -53,10 +53,10 @@ async def save_flows(tx: Tx, flows: Sequence[Flow], owner: LeaseWithOwner) -> No
     await tx.run(insert.on_conflict_do_update(index_elements=["session_id"], set_=renewed), rows)
 
 
-def as_flow(row: Row[Any]) -> Flow:
+def as_flow(row: Row[Any]) -> FlowRecord:
     """Read a flow from its row."""
     counted = {name: getattr(row, name) for name in _COUNTED}
-    return Flow(session_id=row.session_id, resource_id=row.resource_id, **counted)
+    return FlowRecord(session_id=row.session_id, resource_id=row.resource_id, **counted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ async def orphans(tx: Tx, timeouts: Timeouts, limit: int) -> list[Orphan]:
     ]
 
 
-async def close_flows(tx: Tx, session_ids: Sequence[str], cause: str) -> list[tuple[str, Flow]]:
+async def close_flows(tx: Tx, session_ids: Sequence[str], cause: str) -> list[tuple[str, FlowRecord]]:
     """Stop flows at their last counters; return those that were open, with whose they are."""
     closed = (
         update(flow)

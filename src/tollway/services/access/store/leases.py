@@ -6,11 +6,11 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_, delete, or_, select, update
 
 from tollway.fabric.db import Tx
-from tollway.services.access.model import Lease
+from tollway.services.access.model import ResourceLease
 from tollway.services.access.store.tables import lease, node, resource
 
 
-async def request_lease(tx: Tx, requested: Lease) -> Lease:
+async def request_lease(tx: Tx, requested: ResourceLease) -> ResourceLease:
     """Record that a node asks for a slice; return what is recorded under this id, now or before."""
     row = {
         "id": requested.id,
@@ -50,7 +50,7 @@ async def answer_lease(tx: Tx, lease_id: str, granted: int, left: int, expires_a
     return (await tx.run(update(lease).where(waiting).values(answer))).rowcount == 1
 
 
-async def find_lease(tx: Tx, lease_id: str) -> Lease | None:
+async def find_lease(tx: Tx, lease_id: str) -> ResourceLease | None:
     """Return a lease by id."""
     row = await tx.first(select(lease).where(lease.c.id == lease_id))
     return None if row is None else _lease(row)
@@ -78,7 +78,7 @@ async def delete_leases(tx: Tx, before_us: int) -> int:
 class LeaseWithOwner:
     """What a report needs to know first, read in one query: the lease, who pays, and the node's boot."""
 
-    lease: Lease
+    lease: ResourceLease
     user_id: str
     asset: str
     kind: str
@@ -107,8 +107,8 @@ async def find_lease_with_owner(tx: Tx, lease_id: str) -> LeaseWithOwner | None:
     return LeaseWithOwner(_lease(row), row.user_id, row.asset, row.kind, row.current_boot_id, row.seen_at_us)
 
 
-def _lease(row: Row[Any]) -> Lease:
-    return Lease(
+def _lease(row: Row[Any]) -> ResourceLease:
+    return ResourceLease(
         id=row.id,
         node=row.node,
         boot_id=row.boot_id,

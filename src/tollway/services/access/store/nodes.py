@@ -11,7 +11,7 @@ from tollway.services.access.store.tables import node
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
+class NodeEndpoint:
     """Where customers reach a protocol on a node; what the node did not say of it is empty or 0."""
 
     protocol: str
@@ -28,12 +28,12 @@ class Node:
 
     name: str
     boot_id: str
-    endpoints: tuple[Endpoint, ...]
+    endpoints: tuple[NodeEndpoint, ...]
     opened_at_us: int
     seen_at_us: int
 
 
-async def open_node(tx: Tx, name: str, boot_id: str, endpoints: Sequence[Endpoint]) -> None:
+async def open_node(tx: Tx, name: str, boot_id: str, endpoints: Sequence[NodeEndpoint]) -> None:
     """Record a node that came up; the same boot again keeps the moment it opened."""
     found = await find_node(tx, name)
     known = found is not None and found.boot_id == boot_id
@@ -64,5 +64,5 @@ async def touch(tx: Tx, name: str) -> bool:
 
 
 def _node(row: Row[Any]) -> Node:
-    endpoints = tuple(Endpoint(**one | {"tags": tuple(one["tags"])}) for one in row.endpoints)
+    endpoints = tuple(NodeEndpoint(**one | {"tags": tuple(one["tags"])}) for one in row.endpoints)
     return Node(row.name, row.boot_id, endpoints, row.opened_at_us, row.seen_at_us)

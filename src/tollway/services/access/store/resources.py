@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row, func, select, update
 
 from tollway.fabric.db import Tx
-from tollway.services.access.model import Limits, Resource, State
+from tollway.services.access.model import Resource, ResourceLimits, ResourceState
 from tollway.services.access.model.flow_policy import FlowPolicy, Window
 from tollway.services.access.store.tables import customer, resource
 
@@ -46,7 +46,7 @@ async def add(tx: Tx, one: Resource, slot: str) -> bool:
 async def save(tx: Tx, one: Resource) -> Resource:
     """Write a resource's state, label, limits and policy; deleting one frees its slot."""
     one = replace(one, updated_at_us=tx.now_us)
-    values = _changeable(one) | ({"slot": one.id} if one.state is State.DELETED else {})
+    values = _changeable(one) | ({"slot": one.id} if one.state is ResourceState.DELETED else {})
     await tx.run(update(resource).where(resource.c.id == one.id).values(values))
     return one
 
@@ -78,7 +78,7 @@ async def find_all_of(tx: Tx, user_id: str) -> list[Resource]:
     """Return a customer's resources, oldest first, without deleted ones."""
     rows = await tx.all(
         select(resource)
-        .where(resource.c.user_id == user_id, resource.c.state != State.DELETED)
+        .where(resource.c.user_id == user_id, resource.c.state != ResourceState.DELETED)
         .order_by(resource.c.created_at_us, resource.c.id)
     )
     return [as_resource(row) for row in rows]
@@ -86,7 +86,7 @@ async def find_all_of(tx: Tx, user_id: str) -> list[Resource]:
 
 async def count_all_of(tx: Tx, user_id: str) -> int:
     """Return how many resources a customer has, without deleted ones."""
-    mine = (resource.c.user_id == user_id) & (resource.c.state != State.DELETED)
+    mine = (resource.c.user_id == user_id) & (resource.c.state != ResourceState.DELETED)
     return int(await tx.scalar(select(func.count()).select_from(resource).where(mine)))
 
 
@@ -112,9 +112,9 @@ def as_resource(row: Row[Any]) -> Resource:
         protocols=tuple(row.protocols),
         location=row.location,
         tier=row.tier,
-        state=State(row.state),
+        state=ResourceState(row.state),
         label=row.label,
-        limits=Limits(row.max_flows, row.rate_limit_bytes_s),
+        limits=ResourceLimits(row.max_flows, row.rate_limit_bytes_s),
         policy=FlowPolicy(
             tuple(policy["blocked_domains"]),
             tuple(policy["blocked_ports"]),

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Row, Select, Text, case, func, literal_col
 
 from tollway.fabric.db import Tx
 from tollway.kit.times import to_rfc3339
-from tollway.services.access.model import Flow
+from tollway.services.access.model import FlowRecord
 from tollway.services.access.store.flows import as_flow
 from tollway.services.access.store.tables import flow, lease, resource, usage_day
 
@@ -41,7 +41,7 @@ class Total:
 class Record:
     """A flow with where it was served and what paid for it."""
 
-    flow: Flow
+    flow: FlowRecord
     asset: str
     kind: str
     node: str

@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 from tollway.contracts.clients import BROWSER, PROGRAM, SESSION_COOKIE
 from tollway.fabric.access_tokens import ACCESS_TTL_S
 from tollway.fabric.rest import browser_session, route
-from tollway.services.identity.http.views import Credentials, UserView, client_info, view_user
+from tollway.services.identity.http.views import PasswordCredentials, UserView, client_info, view_user
 from tollway.services.identity.service import Identity
 
 
@@ -34,7 +34,7 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
         tags=["auth"],
         **route(permission="public", limit="login", audit="auth:session:login"),
     )
-    async def login(body: Credentials, request: Request, response: Response) -> SignedInView:
+    async def login(body: PasswordCredentials, request: Request, response: Response) -> SignedInView:
         """Sign a browser in: it gets a session cookie that no script can read, and its present session ends."""
         before = await browser_session(request)
         signed_in = await service.signin.with_password(
@@ -53,7 +53,7 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
         tags=["auth"],
         **route(permission="public", limit="login", audit="auth:session:token"),
     )
-    async def token(body: Credentials, request: Request, response: Response) -> TokenView:
+    async def token(body: PasswordCredentials, request: Request, response: Response) -> TokenView:
         """Sign a program in: it gets an access token and a refresh token."""
         signed_in = await service.signin.with_password(
             body.email, body.password, PROGRAM, client_info(request)

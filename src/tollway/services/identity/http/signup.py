@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from tollway.fabric.rest import Body, route
-from tollway.services.identity.http.views import Accepted, AddressOnly, Credentials, LinkToken
+from tollway.services.identity.http.views import Accepted, AddressOnly, LinkToken, PasswordCredentials
 from tollway.services.identity.service import Identity
 
 
@@ -20,7 +20,7 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
         tags=["auth"],
         **route(permission="public", limit="login", audit="auth:user:register"),
     )
-    async def register(body: Credentials) -> Accepted:
+    async def register(body: PasswordCredentials) -> Accepted:
         """Ask for an account. The answer is the same for every address; the rest comes by mail."""
         await service.signup.register(body.email, body.password)
         return Accepted()

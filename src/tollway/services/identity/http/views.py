@@ -6,14 +6,14 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from tollway.fabric.rest import Body, UtcTime
-from tollway.services.identity.model import MAX_PASSWORD, ClientInfo, User, read_client_info
+from tollway.services.identity.model import MAX_PASSWORD, SignInClient, User, read_client_info
 
 Email = Annotated[str, Field(min_length=3, max_length=320, examples=["ann@example.com"])]
 Password = Annotated[str, Field(min_length=1, max_length=MAX_PASSWORD, examples=["correct horse battery"])]
 LinkToken = Annotated[str, Field(min_length=1, max_length=100)]
 
 
-class Credentials(Body):
+class PasswordCredentials(Body):
     email: Email
     password: Password
 
@@ -42,7 +42,7 @@ def view_user(user: User) -> UserView:
     return UserView.model_validate(user)
 
 
-def client_info(request: Request) -> ClientInfo:
+def client_info(request: Request) -> SignInClient:
     """Return where a request came from: the gateway, the only client of this service, appends it last."""
     forwarded = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
     direct = request.client.host if request.client else ""

@@ -5,7 +5,7 @@ from tollway.contracts.events import EmailVerified, PasswordChanged
 from tollway.fabric.db import Database, Tx
 from tollway.kit.errors import Conflict, Forbidden, Invalid, NotFound, Problem
 from tollway.services.identity import store
-from tollway.services.identity.model import ClientInfo, User, account_subject, hash_secret, read_address
+from tollway.services.identity.model import SignInClient, User, account_subject, hash_secret, read_address
 from tollway.services.identity.service.lockout import Lockout
 from tollway.services.identity.service.mail import Mail
 from tollway.services.identity.service.passwords import Passwords
@@ -51,7 +51,7 @@ class Recovery:
             await self._changed(tx, user, "password_reset")
 
     async def change(
-        self, user_id: str, session_id: str, current: str, new_password: str, client: ClientInfo
+        self, user_id: str, session_id: str, current: str, new_password: str, client: SignInClient
     ) -> None:
         """Set a new password, knowing the current one; every other session ends.
 
@@ -71,7 +71,7 @@ class Recovery:
                 raise Conflict("the account was changed at the same moment; try again")
             await self._changed(tx, user, "password_changed", except_session_id=session_id)
 
-    async def _prove(self, user: User, password: str, client: ClientInfo) -> None:
+    async def _prove(self, user: User, password: str, client: SignInClient) -> None:
         async with self._db.transaction() as tx:
             charged = await self._lockout.charge(tx, account_subject(user.email_key), client.ip)
         try:

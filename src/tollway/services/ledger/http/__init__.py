@@ -38,7 +38,7 @@ TransactionPath = Annotated[str, Path(pattern=r"^txn_[0-9a-z]{26}$")]
 LimitQuery = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
 
 
-class Gift(Body):
+class GiftRequest(Body):
     """What to give to whom. The asset must be transferable."""
 
     to_user_id: Annotated[str, Field(pattern=r"^usr_[0-9a-zA-Z_]{1,60}$")]
@@ -110,7 +110,7 @@ def _transactions(api: APIRouter, service: Ledger) -> None:
         response_model=GiftView,
         **route(permission="transactions:write", audit="ledger:transaction:give"),
     )
-    async def give(body: Gift, who: CurrentUser, key: IdempotencyKey) -> Response:
+    async def give(body: GiftRequest, who: CurrentUser, key: IdempotencyKey) -> Response:
         """Give some of what you hold to another customer."""
 
         async def work() -> Answer:

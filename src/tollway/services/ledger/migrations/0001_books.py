@@ -115,7 +115,7 @@ def _accounts() -> None:
         sa.CheckConstraint(
             "NOT limited OR debits_posted + debits_pending <= credits_posted", name="ck_account_not_overdrawn"
         ),
-        # Room on each page for the next version of its rows: counters change often, and no index holds them.
+        # Space on each page for the next version of its rows: counters change often, and no index holds them.
         postgresql_with={"fillfactor": 70},
         sqlite_strict=True,
     )

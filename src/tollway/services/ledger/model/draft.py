@@ -22,7 +22,14 @@ from tollway.contracts.errors import HoldEnded, HoldExceeded
 from tollway.kit.errors import Conflict, Forbidden, InsufficientFunds, Invalid
 from tollway.kit.ids import ids_after
 from tollway.kit.money import format_units
-from tollway.services.ledger.model.records import LegRow, LotMove, PendingEvent, Status, Txn, UsageLine
+from tollway.services.ledger.model.records import (
+    LegRow,
+    LotMove,
+    PendingEvent,
+    TransactionStatus,
+    Txn,
+    UsageLine,
+)
 from tollway.services.ledger.model.values import (
     EFFECTS,
     Account,
@@ -263,11 +270,11 @@ class Draft:
 
     def applied(self, request_hash: bytes) -> Txn:
         """Return the head of this transaction as it is written when it holds."""
-        return self._head(request_hash, Status.APPLIED, "", "", self.reverses)
+        return self._head(request_hash, TransactionStatus.APPLIED, "", "", self.reverses)
 
     def rejected(self, request_hash: bytes, reason: str, detail: str) -> Txn:
         """Return the head of this transaction as it is written when it was refused."""
-        return self._head(request_hash, Status.REJECTED, reason, detail, None)
+        return self._head(request_hash, TransactionStatus.REJECTED, reason, detail, None)
 
     def publish(self, amounts: dict[str, int] | None = None) -> None:
         """Have an event published about this transaction: with what it moved, unless `amounts` says otherwise."""

@@ -32,7 +32,7 @@ from tollway.services.ledger.model.working_set import Command, ReadSet
 MAX_READINGS = 1000
 
 
-class Grant(NamedTuple):
+class ReservedSlice(NamedTuple):
     """The answer to a reservation: what was set aside, and what the customer has left beside it."""
 
     granted: int
@@ -62,21 +62,21 @@ class Reservation(Command):
         reads.accounts.update((self.debit, self.credit))
         reads.holds.add(self.hold_id)
 
-    def apply(self, draft: Draft) -> Grant:
+    def apply(self, draft: Draft) -> ReservedSlice:
         """Set the slice aside. Raises UnknownAsset, and KeyReused for the id of another hold."""
         debit = draft.account(self.debit)
         if draft.state.has_hold(self.hold_id):
             made = draft.hold_of(self.hold_id)
             if (made.debit_id, made.credit_id) != (account_id(self.debit), account_id(self.credit)):
                 raise KeyReused(f"the hold {self.hold_id} is between other accounts; make a new id")
-            return Grant(made.amount, debit.available)
+            return ReservedSlice(made.amount, debit.available)
         left = debit.available
         granted = min(self.want, max(self.floor, left // self.divisor), left)
         if granted == 0:
-            return Grant(0, left)
+            return ReservedSlice(0, left)
         draft.header = TxnHeader(OWN_SCOPE, f"reserve:{self.hold_id}", "hold", self.actor)
         draft.hold(self.hold_id, self.debit, self.credit, granted, self.expires_at_us)
-        return Grant(granted, left - granted)
+        return ReservedSlice(granted, left - granted)
 
 
 class UsageReading(NamedTuple):

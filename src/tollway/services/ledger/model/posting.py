@@ -12,7 +12,7 @@ from tollway.contracts.errors import AlreadyReversed
 from tollway.kit.errors import Conflict, Invalid
 from tollway.kit.money import MAX_UNITS
 from tollway.services.ledger.model.draft import Draft, TxnHeader
-from tollway.services.ledger.model.records import LegRow, Name, Original, Status
+from tollway.services.ledger.model.records import LegRow, Name, Original, TransactionStatus
 from tollway.services.ledger.model.values import (
     MAX_NAME,
     OWN_SCOPE,
@@ -109,7 +109,7 @@ class Posting(Command):
 
 
 @dataclass(frozen=True, slots=True)
-class Reversal(Command):
+class PostingReversal(Command):
     """The mirror image of a transaction: every leg back, the last one first. At most once each."""
 
     txn_id: str
@@ -138,7 +138,7 @@ class Reversal(Command):
         meta = meta_text({"reason": self.reason} if self.reason else {})
         draft.header = TxnHeader(self.scope, self.key, "reverse", self.actor, 0, meta)
         original = draft.state.original(self.txn_id)
-        if original.txn.status != Status.APPLIED:
+        if original.txn.status != TransactionStatus.APPLIED:
             raise Conflict(f"{self.txn_id} was rejected; there is nothing to reverse")
         if original.reversed_by:
             raise AlreadyReversed(f"{self.txn_id} was reversed by {original.reversed_by}")

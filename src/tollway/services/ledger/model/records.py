@@ -10,7 +10,7 @@ Name = tuple[str, str]
 """(scope, key): who makes the key unique, and the business event it stands for."""
 
 
-class Status(StrEnum):
+class TransactionStatus(StrEnum):
     """How a transaction ended. Both are final: a refused name stays refused."""
 
     APPLIED = "applied"
@@ -106,7 +106,7 @@ class Original(NamedTuple):
     taken: dict[int, tuple[tuple[Lot, LotMove], ...]]  # by line; the lots' terms matter, not their state
 
 
-class Entry(NamedTuple):
+class StatementEntry(NamedTuple):
     """A transaction with all that it wrote: what is hashed, sealed, shown and proved."""
 
     txn: Txn

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from tollway.contracts.books import ACCESS, MONEY, USER
-from tollway.services.ledger.model.records import Entry, LegRow, Status
+from tollway.services.ledger.model.records import LegRow, StatementEntry, TransactionStatus
 from tollway.services.ledger.model.values import (
     Account,
     Asset,
@@ -79,16 +79,16 @@ class Replay:
 
     # ── the journal ─────────────────────────────────────────────────────────────────────────────────
 
-    def take(self, entry: Entry) -> None:
+    def take(self, entry: StatementEntry) -> None:
         """Go on by one transaction."""
         txn = entry.txn
         self.transactions += 1
         if txn.id <= self.last_txn:
             self.find(f"{txn.id} is out of order after {self.last_txn}")
         self.last_txn = txn.id
-        if txn.status == Status.REJECTED and any(entry[1:]):
+        if txn.status == TransactionStatus.REJECTED and any(entry[1:]):
             self.find(f"{txn.id} was rejected and yet wrote something")
-        if txn.status == Status.APPLIED:
+        if txn.status == TransactionStatus.APPLIED:
             self.applied.add(txn.id)
         self._reversal(entry)
         self._definition(entry)
@@ -105,7 +105,7 @@ class Replay:
         self._lots(entry)
         self._usage(entry)
 
-    def _reversal(self, entry: Entry) -> None:
+    def _reversal(self, entry: StatementEntry) -> None:
         original = entry.txn.reverses
         if original is None:
             return
@@ -113,7 +113,7 @@ class Replay:
             self.find(f"{entry.txn.id} reverses {original}, which was not there to be reversed")
         self.reversed.add(original)
 
-    def _definition(self, entry: Entry) -> None:
+    def _definition(self, entry: StatementEntry) -> None:
         if entry.txn.code != "define" or entry.txn.scope != "ledger":
             return
         try:
@@ -127,7 +127,7 @@ class Replay:
         revision = known.revision + 1 if known else 1
         self.assets[code] = Asset(code, kind, scale, unit, transferable, revision, entry.txn.id)
 
-    def _leg(self, entry: Entry, leg: LegRow) -> None:
+    def _leg(self, entry: StatementEntry, leg: LegRow) -> None:
         self.legs += 1
         where = f"{leg.txn_id} line {leg.line}"
         if leg.kind not in _COUNTED:
@@ -151,7 +151,7 @@ class Replay:
         if leg.kind != "post":
             self._held(entry, leg, where)
 
-    def _held(self, entry: Entry, leg: LegRow, where: str) -> None:
+    def _held(self, entry: StatementEntry, leg: LegRow, where: str) -> None:
         hold = self.holds.get(leg.hold_id or "")
         if hold is None or (hold.debit_id, hold.credit_id) != (leg.debit_id, leg.credit_id):
             self.find(f"{where}: there is no hold {leg.hold_id} between these accounts")
@@ -169,7 +169,7 @@ class Replay:
             ended = "expired"
         self.holds[hold.id] = hold._replace(remaining=remaining, state="open" if remaining > 0 else ended)
 
-    def _lots(self, entry: Entry) -> None:
+    def _lots(self, entry: StatementEntry) -> None:
         taken: defaultdict[tuple[int, str], int] = defaultdict(int)
         for move in entry.moves:
             self.moves += 1
@@ -201,7 +201,7 @@ class Replay:
             if taken.pop((leg.line, id_), 0) != leg.amount:
                 self.find(f"{leg.txn_id} line {leg.line}: the lots of {id_} don't add up to what was moved")
 
-    def _usage(self, entry: Entry) -> None:
+    def _usage(self, entry: StatementEntry) -> None:
         for line in entry.usage:
             self.usage += 1
             asset = next((leg.asset for leg in entry.legs if leg.kind != "release"), "")

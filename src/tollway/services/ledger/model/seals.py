@@ -19,14 +19,14 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from tollway.kit.times import MINUTE_US
-from tollway.services.ledger.model.records import Entry, Seal
+from tollway.services.ledger.model.records import Seal, StatementEntry
 
 GENESIS = bytes(32)
 BATCH = 500  # transactions under one seal, at most
 _LEAF, _NODE = b"\x00", b"\x01"
 
 
-def leaf_of(entry: Entry) -> bytes:
+def leaf_of(entry: StatementEntry) -> bytes:
     """Hash a transaction with all that it wrote. What may change later (a lot's rest, a counter) is left out."""
     contents = [
         entry.txn,
@@ -76,7 +76,7 @@ class Signer:
         self._key = Ed25519PrivateKey.from_private_bytes(seed)
         self.public = self._key.public_key().public_bytes_raw()
 
-    def seal(self, previous: Seal | None, entries: Sequence[Entry], now_us: int) -> Seal:
+    def seal(self, previous: Seal | None, entries: Sequence[StatementEntry], now_us: int) -> Seal:
         """Make the next link of the chain over some transactions."""
         unsigned = Seal(
             number=previous.number + 1 if previous else 1,
@@ -153,7 +153,7 @@ class Chain:
         """Tell whether the next transaction would have no seal to lie under, unless there are more."""
         return not self._waiting
 
-    def take(self, entry: Entry) -> None:
+    def take(self, entry: StatementEntry) -> None:
         """Go on by one transaction."""
         self._newest_us = entry.txn.created_at_us
         if not self._waiting:

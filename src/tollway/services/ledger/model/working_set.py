@@ -13,7 +13,14 @@ from typing import Any
 from tollway.contracts.errors import KeyReused, UnknownAsset, UnknownHold
 from tollway.kit.errors import NotFound, Problem
 from tollway.services.ledger.model.draft import Draft
-from tollway.services.ledger.model.records import ChangeSet, Name, Original, Status, StoredOutcome, Txn
+from tollway.services.ledger.model.records import (
+    ChangeSet,
+    Name,
+    Original,
+    StoredOutcome,
+    TransactionStatus,
+    Txn,
+)
 from tollway.services.ledger.model.values import (
     Account,
     AccountRef,
@@ -275,6 +282,6 @@ class WorkingSet:
 def _answer_again(command: Command, stored: StoredOutcome | Txn, request_hash: bytes) -> Any:
     if stored.request_hash != request_hash:
         return KeyReused(f"{command.name} was used for another transaction; make a new key for it")
-    if stored.status == Status.REJECTED:
+    if stored.status == TransactionStatus.REJECTED:
         return Problem.revive(stored.reason, stored.detail, {})
     return command.repeat(stored.id)

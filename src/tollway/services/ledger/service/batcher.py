@@ -20,7 +20,13 @@ from tollway.fabric.transactions import open_transaction
 from tollway.kit.errors import Problem, Unavailable
 from tollway.kit.tasks import cancel, spawn
 from tollway.services.ledger.model.working_set import Command
-from tollway.services.ledger.service.execution import Plan, Planner, Request, request_for, write
+from tollway.services.ledger.service.execution import (
+    ExecutionPlan,
+    PlannedRequest,
+    Planner,
+    request_for,
+    write,
+)
 from tollway.services.ledger.store.loading import acquire_writer
 
 _log = logging.getLogger(__name__)
@@ -31,7 +37,7 @@ MAX_WAITING = 20_000
 class PendingRequest(NamedTuple):
     """A request in the queue, and where its answer is waited for."""
 
-    request: Request
+    request: PlannedRequest
     answer: asyncio.Future[Any]
 
 
@@ -101,14 +107,14 @@ class Batcher:
                 async with asyncio.timeout(self._wait_s):
                     await self._full.wait()
 
-    async def _plan(self, batch: Sequence[PendingRequest]) -> Plan | None:
+    async def _plan(self, batch: Sequence[PendingRequest]) -> ExecutionPlan | None:
         try:
             async with self._db.snapshot() as tx:
                 return await self._planner.plan(tx, [pending.request for pending in batch])
         except Exception:  # noqa: BLE001  it is raised again where the batch is written
             return None
 
-    async def _settle(self, batch: Sequence[PendingRequest], plan: Plan | None) -> None:
+    async def _settle(self, batch: Sequence[PendingRequest], plan: ExecutionPlan | None) -> None:
         """Write a batch and answer its callers."""
         try:
             async with self._db.transaction() as tx:

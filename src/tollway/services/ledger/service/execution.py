@@ -21,7 +21,7 @@ MAX_WORKING_SET = 200_000  # values; about 100 MB
 YIELD_EVERY = 25  # commands, well below a millisecond
 
 
-class Request(NamedTuple):
+class PlannedRequest(NamedTuple):
     """A command with what is known about who asked for it."""
 
     command: Command
@@ -29,7 +29,7 @@ class Request(NamedTuple):
     correlation_id: str
 
 
-class Plan(NamedTuple):
+class ExecutionPlan(NamedTuple):
     """What a batch will write, and the answers to give once it is written.
 
     It is good only if nobody has written anything since the transaction `after`.
@@ -46,12 +46,12 @@ class Plan(NamedTuple):
         return self.changes.last_txn or self.after
 
 
-def request_for(command: Command) -> Request:
+def request_for(command: Command) -> PlannedRequest:
     """Make the request of the caller at hand."""
-    return Request(command, command.fingerprint() if command.name else b"", correlation_id.get())
+    return PlannedRequest(command, command.fingerprint() if command.name else b"", correlation_id.get())
 
 
-async def write(tx: Tx, plan: Plan) -> None:
+async def write(tx: Tx, plan: ExecutionPlan) -> None:
     """Write a plan, and publish what moved. The writer lock must be held, and the plan be good."""
     await write_changes(tx, plan.changes)
     for made, correlation in plan.events:
@@ -80,7 +80,9 @@ class Planner:
         self._last = ""  # the last transaction that is in it
         self._one_at_a_time = asyncio.Lock()  # another plan would build on what this one has only half done
 
-    async def plan(self, tx: Tx, requests: Sequence[Request], last: str | None = None) -> Plan:
+    async def plan(
+        self, tx: Tx, requests: Sequence[PlannedRequest], last: str | None = None
+    ) -> ExecutionPlan:
         """Execute commands in order, each whole or not at all; an answer that is a Problem is a refusal.
 
         With `last`, begin with an empty working set, of the state after that transaction.
@@ -103,11 +105,11 @@ class Planner:
             changes = state.take_changes()
             asked = dict(zip(ids, requests, strict=True))
             events = [(made, asked[made.txn_id].correlation_id) for made in changes.events]
-            plan = Plan(self._last, changes, answers, events)
+            plan = ExecutionPlan(self._last, changes, answers, events)
             self._working_set, self._last = state, plan.last
             return plan
 
-    def ends_with(self, plan: Plan) -> bool:
+    def ends_with(self, plan: ExecutionPlan) -> bool:
         """Tell whether this plan is the last in the working set, so that both are good or neither is."""
         return self._working_set is not None and self._last == plan.last
 

@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 
 from tollway.contracts import chart
-from tollway.contracts.books import USER, Section
+from tollway.contracts.books import USER, StatementSection
 from tollway.fabric.db import Tx
 from tollway.kit.money import format_units
 from tollway.kit.times import DAY_US, to_rfc3339
-from tollway.services.ledger.model.records import Entry
+from tollway.services.ledger.model.records import StatementEntry
 from tollway.services.ledger.model.values import Account, AccountRef, Asset
 from tollway.services.ledger.store import history
 
@@ -59,7 +59,7 @@ async def beancount(tx: Tx) -> AsyncIterator[str]:
         yield f"{_day(last_us + DAY_US)} balance {words.accounts[account.id]} {amount}\n"
 
 
-def _transaction(entry: Entry, words: _Words) -> str:
+def _transaction(entry: StatementEntry, words: _Words) -> str:
     moved = [leg for leg in entry.legs if leg.kind in {"post", "capture"}]
     if not moved:
         return ""
@@ -84,7 +84,7 @@ def _day(at_us: int) -> str:
 def _account(ref: AccountRef) -> str:
     is_user = ref.owner_kind == USER
     declared = chart.find(ref.owner_kind, ref.owner_id, ref.purpose)
-    section = declared.section if declared else Section.EQUITY
+    section = declared.section if declared else StatementSection.EQUITY
     parts = (_component(part) for part in (ref.owner_id, ref.asset, ref.purpose))
     return ":".join([section, "Customers" if is_user else "Platform", *parts])
 

@@ -20,14 +20,21 @@ from tollway.services.ledger.model.maintenance import (
 )
 from tollway.services.ledger.model.metering import (
     Charged,
-    Grant,
     Reservation,
+    ReservedSlice,
     UseReport,
     check_report,
     check_reservation,
 )
-from tollway.services.ledger.model.posting import Leg, Posting, Receipt, Reversal, check_name, check_posting
-from tollway.services.ledger.model.records import Entry, Seal, StatementLine
+from tollway.services.ledger.model.posting import (
+    Leg,
+    Posting,
+    PostingReversal,
+    Receipt,
+    check_name,
+    check_posting,
+)
+from tollway.services.ledger.model.records import Seal, StatementEntry, StatementLine
 from tollway.services.ledger.model.seals import Signer, leaf_of, path_to
 from tollway.services.ledger.model.values import (
     Account,
@@ -69,7 +76,7 @@ class Gift(NamedTuple):
 class Explained(NamedTuple):
     """A transaction with all that it did, and the names of what it touched."""
 
-    entry: Entry
+    entry: StatementEntry
     names: dict[str, AccountRef]
     lots: dict[str, Lot]
     inclusion: Inclusion | None
@@ -161,14 +168,14 @@ class Ledger:
     async def reverse(self, txn_id: str, scope: str, key: str, actor: str, reason: str) -> Receipt:
         """Correct a transaction by its mirror image, at most once. Raises AlreadyReversed, Conflict, NotFound."""
         check_name(scope, key)
-        return cast("Receipt", await self._batcher.submit(Reversal(txn_id, scope, key, actor, reason)))
+        return cast("Receipt", await self._batcher.submit(PostingReversal(txn_id, scope, key, actor, reason)))
 
     # ── metering ────────────────────────────────────────────────────────────────────────────────────
 
-    async def reserve(self, asked: Reservation) -> Grant:
+    async def reserve(self, asked: Reservation) -> ReservedSlice:
         """Set a slice aside for metered use: as little as what is left, never more."""
         check_reservation(asked)
-        return cast("Grant", await self._batcher.submit(asked))
+        return cast("ReservedSlice", await self._batcher.submit(asked))
 
     async def record_use(self, report: UseReport) -> Charged:
         """Charge what sessions used; repeats and reordering are harmless. Raises UnknownHold."""

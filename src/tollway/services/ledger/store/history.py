@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Column, Table, func, select
 
 from tollway.fabric.db import Tx
-from tollway.services.ledger.model.records import Entry, LegRow, LotMove, Seal, Txn, UsageLine
+from tollway.services.ledger.model.records import LegRow, LotMove, Seal, StatementEntry, Txn, UsageLine
 from tollway.services.ledger.model.values import Account, Asset, Hold, Lot, SessionUsage
 from tollway.services.ledger.store import tables as t
 from tollway.services.ledger.store.rows import to_account
@@ -16,7 +16,7 @@ CHUNK = 500
 Value = TypeVar("Value")
 
 
-async def entries(tx: Tx, after: str = "", limit: int = CHUNK, upto: str = "") -> list[Entry]:
+async def entries(tx: Tx, after: str = "", limit: int = CHUNK, upto: str = "") -> list[StatementEntry]:
     """Return transactions in order, each with all that it wrote, from the first one after an id on."""
     query = select(t.txn).where(t.txn.c.id > after).order_by(t.txn.c.id).limit(limit)
     if upto:
@@ -41,7 +41,7 @@ async def entries(tx: Tx, after: str = "", limit: int = CHUNK, upto: str = "") -
     )
     opened = await _by_txn(tx, t.account, t.account.c.opened_by, [t.account.c.id], first, last)
     return [
-        Entry(
+        StatementEntry(
             head,
             tuple(LegRow._make(row) for row in legs[head.id]),
             tuple(Lot._make(row) for row in lots[head.id]),
@@ -54,7 +54,7 @@ async def entries(tx: Tx, after: str = "", limit: int = CHUNK, upto: str = "") -
     ]
 
 
-async def entry(tx: Tx, txn_id: str) -> Entry | None:
+async def entry(tx: Tx, txn_id: str) -> StatementEntry | None:
     """Return one transaction with all that it wrote."""
     head = await tx.first(select(t.txn).where(t.txn.c.id == txn_id))
     if head is None:

@@ -78,7 +78,7 @@ account = Table(
         name="not_negative",
     ),
     CheckConstraint("NOT limited OR debits_posted + debits_pending <= credits_posted", name="not_overdrawn"),
-    # Room on each page for the next version of its rows: counters change often, and no index holds them.
+    # Space on each page for the next version of its rows: counters change often, and no index holds them.
     postgresql_with={"fillfactor": 70},
     sqlite_strict=True,
 )

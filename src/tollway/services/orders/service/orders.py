@@ -16,16 +16,16 @@ from tollway.kit.times import SECOND_US
 from tollway.services.orders import store
 from tollway.services.orders.model import (
     STOPPABLE,
+    FailureReason,
     Move,
     Order,
+    OrderState,
     Portfolio,
     Quote,
-    Reason,
-    State,
     Step,
     Terms,
 )
-from tollway.services.orders.service.portfolio import PortfolioView
+from tollway.services.orders.service.portfolio import PortfolioReader
 from tollway.services.orders.service.saga import Saga
 from tollway.services.orders.settings import OrdersSettings
 
@@ -55,7 +55,7 @@ class Orders:
         self._settings = settings
         self._catalog = catalog
         self._process = Saga(db, ledger).process
-        self._portfolio = PortfolioView(clock, catalog, ledger)
+        self._portfolio = PortfolioReader(clock, catalog, ledger)
 
     # ── quotes ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -119,14 +119,6 @@ class Orders:
             order = await _own(tx, user_id, order_id)
             return order, list(await store.steps_of(tx, order_id))
 
-    async def any_order(self, order_id: str) -> Order:
-        """Return an order, whoever placed it. Raises NotFound."""
-        async with self.db.snapshot() as tx:
-            order = await store.find_order(tx, order_id)
-        if order is None:
-            raise NotFound(f"there is no order {order_id}")
-        return order
-
     async def orders(self, user_id: str, limit: int, cursor: str) -> Page[Order]:
         """Return a user's orders, newest first."""
         (before_id,) = decode_cursor(cursor, str) or ("",)
@@ -149,10 +141,10 @@ class Orders:
         """
         async with self.db.transaction() as tx:
             order = await _own(tx, user_id, order_id)
-            stop = Move(State.RELEASING, Reason.CANCELLED)
+            stop = Move(OrderState.RELEASING, FailureReason.CANCELLED)
             while order.state in STOPPABLE and not await store.move_order(tx, order_id, order.state, stop):
                 order = await _own(tx, user_id, order_id)  # a driver was faster; look again
-            if order.state not in STOPPABLE and order.reason != Reason.CANCELLED:
+            if order.state not in STOPPABLE and order.reason != FailureReason.CANCELLED:
                 raise Conflict(f"the order is {order.state} and cannot be cancelled any more")
         return await self._process.drive(order_id)
 
@@ -198,7 +190,7 @@ class Orders:
             user_id=user_id,
             terms=terms,
             quote_id=quote_id,
-            state=State.PLACED,
+            state=OrderState.PLACED,
             turned_from="",
             reason="",
             transaction_id="",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from tollway.contracts.ledger_pb2_grpc import LedgerAsyncStub
 
 
-class PortfolioView:
+class PortfolioReader:
     """Puts together what the ledger holds for a customer and what the catalogue says it is worth."""
 
     def __init__(self, clock: Clock, catalog: "CatalogAsyncStub", ledger: "LedgerAsyncStub") -> None:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from tollway.contracts.errors import KeyReused
 from tollway.contracts.events import OrderFailed, OrderFilled
 from tollway.fabric.db import Database, Tx
-from tollway.fabric.jobs import Process
+from tollway.fabric.jobs import DurableProcess
 from tollway.kit.errors import Conflict, InsufficientFunds, Invalid, NotFound, Problem
 from tollway.services.orders import store
-from tollway.services.orders.model import STOPPABLE, Move, Order, Reason, State
+from tollway.services.orders.model import STOPPABLE, FailureReason, Move, Order, OrderState
 from tollway.services.orders.service import postings
 
 if TYPE_CHECKING:
@@ -27,17 +27,17 @@ class Saga:
 
     def __init__(self, db: Database, ledger: "LedgerAsyncStub") -> None:
         self._ledger = ledger
-        self.process = Process[Order, Move](
+        self.process = DurableProcess[Order, Move](
             name="order",
             db=db,
             job="advance_order",
             find=store.find_order,
             state=lambda order: order.state,
             steps={
-                State.PLACED: self._hold_funds,
-                State.FUNDS_HELD: self._allocate,
-                State.ALLOCATED: self._capture,
-                State.RELEASING: self._release,
+                OrderState.PLACED: self._hold_funds,
+                OrderState.FUNDS_HELD: self._allocate,
+                OrderState.ALLOCATED: self._capture,
+                OrderState.RELEASING: self._release,
             },
             move=_move,
             overdue=_overdue,
@@ -48,17 +48,17 @@ class Saga:
     async def _hold_funds(self, order: Order) -> Move:
         refusal = await self._refused(postings.hold_funds(order))
         if refusal is None:
-            return Move(State.FUNDS_HELD)
+            return Move(OrderState.FUNDS_HELD)
         # Nothing is held and, as the refusal is remembered, nothing ever will be: nothing to give back.
-        return Move(State.FAILED, refusal.code)
+        return Move(OrderState.FAILED, refusal.code)
 
     async def _allocate(self, order: Order) -> Move:
         refusal = await self._refused(postings.allocate(order))
         if refusal is None:
             # The pivot: the commit of this move decides between the capture and a cancellation.
-            return Move(State.ALLOCATED)
+            return Move(OrderState.ALLOCATED)
         out_of_stock = isinstance(refusal, InsufficientFunds)
-        return Move(State.RELEASING, Reason.SOLD_OUT if out_of_stock else refusal.code)
+        return Move(OrderState.RELEASING, FailureReason.SOLD_OUT if out_of_stock else refusal.code)
 
     async def _capture(self, order: Order) -> Move:
         try:
@@ -67,8 +67,8 @@ class Saga:
             if not _is_refusal(problem):
                 raise
             # All or nothing: neither hold was captured, so both can still be given back.
-            return Move(State.RELEASING, problem.code)
-        return Move(State.FILLED, transaction_id=answer.transaction_id)
+            return Move(OrderState.RELEASING, problem.code)
+        return Move(OrderState.FILLED, transaction_id=answer.transaction_id)
 
     # ── and back ────────────────────────────────────────────────────────────────────────────────────
 
@@ -79,16 +79,16 @@ class Saga:
         from another driver. So it is carried out first: under its key it then has one outcome for ever,
         and what it holds, it holds before the release.
         """
-        turned_from = State(order.turned_from)
-        if turned_from is not State.PLACED or await self._refused(postings.hold_funds(order)) is None:
-            allocated = turned_from is State.ALLOCATED
-            if turned_from is State.FUNDS_HELD:
+        turned_from = OrderState(order.turned_from)
+        if turned_from is not OrderState.PLACED or await self._refused(postings.hold_funds(order)) is None:
+            allocated = turned_from is OrderState.ALLOCATED
+            if turned_from is OrderState.FUNDS_HELD:
                 allocated = await self._refused(postings.allocate(order)) is None
             if allocated:
                 await self._refused(postings.release_capacity(order))
             # A refused release means that the hold has lapsed by itself, which is just as well.
             await self._refused(postings.release_funds(order))
-        return Move(State.CANCELLED if order.reason == Reason.CANCELLED else State.FAILED)
+        return Move(OrderState.CANCELLED if order.reason == FailureReason.CANCELLED else OrderState.FAILED)
 
     # ── inside ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -105,7 +105,7 @@ class Saga:
 
 def _overdue(order: Order, now_us: int) -> Move | None:
     late = order.state in STOPPABLE and now_us >= order.settle_by_us
-    return Move(State.RELEASING, Reason.TIMED_OUT) if late else None
+    return Move(OrderState.RELEASING, FailureReason.TIMED_OUT) if late else None
 
 
 async def _move(tx: Tx, order: Order, move: Move) -> bool:
@@ -125,7 +125,7 @@ def _is_refusal(problem: Problem) -> bool:
 
 
 def _publish(tx: Tx, order: Order, move: Move) -> None:
-    if move.to is State.FILLED:
+    if move.to is OrderState.FILLED:
         terms = order.terms
         tx.publish(
             OrderFilled(
@@ -137,5 +137,5 @@ def _publish(tx: Tx, order: Order, move: Move) -> None:
                 price=terms.price,
             )
         )
-    elif move.to in {State.FAILED, State.CANCELLED}:
+    elif move.to in {OrderState.FAILED, OrderState.CANCELLED}:
         tx.publish(OrderFailed(order_id=order.id, user_id=order.user_id, reason=move.reason or order.reason))

@@ -8,7 +8,7 @@ from tollway.kit.errors import Invalid
 from tollway.kit.money import FIAT_SCALE, parse_units
 
 
-class State(StrEnum):
+class DepositState(StrEnum):
     """Where a deposit is. See the service's docstring for the order."""
 
     CREATED = "created"
@@ -21,14 +21,20 @@ class State(StrEnum):
 
 # From which states each can be entered. A failed deposit succeeds after all when the provider says so: the
 # customer paid at the second try on the hosted page, or its events arrived in another order.
-FROM: dict[State, frozenset[State]] = {
-    State.PROCESSING: frozenset({State.CREATED}),
-    State.SUCCEEDED: frozenset({State.PROCESSING, State.FAILED, State.NEEDS_REVIEW}),
-    State.CREDITED: frozenset({State.SUCCEEDED}),
-    State.FAILED: frozenset({State.CREATED, State.PROCESSING, State.NEEDS_REVIEW}),
-    State.NEEDS_REVIEW: frozenset({State.PROCESSING, State.SUCCEEDED, State.FAILED}),
+FROM: dict[DepositState, frozenset[DepositState]] = {
+    DepositState.PROCESSING: frozenset({DepositState.CREATED}),
+    DepositState.SUCCEEDED: frozenset(
+        {DepositState.PROCESSING, DepositState.FAILED, DepositState.NEEDS_REVIEW}
+    ),
+    DepositState.CREDITED: frozenset({DepositState.SUCCEEDED}),
+    DepositState.FAILED: frozenset(
+        {DepositState.CREATED, DepositState.PROCESSING, DepositState.NEEDS_REVIEW}
+    ),
+    DepositState.NEEDS_REVIEW: frozenset(
+        {DepositState.PROCESSING, DepositState.SUCCEEDED, DepositState.FAILED}
+    ),
 }
-OPEN = frozenset({State.CREATED, State.PROCESSING, State.SUCCEEDED})
+OPEN = frozenset({DepositState.CREATED, DepositState.PROCESSING, DepositState.SUCCEEDED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +53,7 @@ class Deposit:
     amount: int
     method: str
     checkout: bool
-    state: State
+    state: DepositState
     reason: str
     decline_code: str
     provider: str

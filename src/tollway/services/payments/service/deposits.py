@@ -11,7 +11,7 @@ from tollway.fabric.db import Database
 from tollway.kit.errors import Invalid, NotFound
 from tollway.kit.ids import new_id
 from tollway.kit.paging import Page, decode_cursor, make_page
-from tollway.services.payments.model import Deposit, State, check_range, minor
+from tollway.services.payments.model import Deposit, DepositState, check_range, minor
 from tollway.services.payments.service.charging import Charging
 from tollway.services.payments.service.methods import SavedMethods
 from tollway.services.payments.service.selection import Providers
@@ -54,9 +54,9 @@ class Deposits:
         asked = self._new(user_id, key, currency, amount, token, name)
         deposit = await self._stored(asked)
         unanswered = not (deposit.payment_ref or deposit.checkout_ref)
-        if deposit.state in (State.CREATED, State.PROCESSING) and unanswered:
+        if deposit.state in (DepositState.CREATED, DepositState.PROCESSING) and unanswered:
             deposit = await self._pay(deposit)
-        if deposit.state == State.FAILED:
+        if deposit.state == DepositState.FAILED:
             raise _failure(deposit)
         return deposit
 
@@ -103,7 +103,7 @@ class Deposits:
             amount=amount,
             method=token,
             checkout=not token,
-            state=State.CREATED,
+            state=DepositState.CREATED,
             reason="",
             decline_code="",
             provider=provider,
@@ -134,9 +134,9 @@ class Deposits:
         async with self._db.transaction() as tx:
             # From here on the provider may have been asked; before it, certainly not.
             wait = {"customer_ref": customer, "check_at_us": tx.now_us + self._patience_us}
-            await store.move_deposit(tx, deposit.id, State.PROCESSING, **wait)
+            await store.move_deposit(tx, deposit.id, DepositState.PROCESSING, **wait)
             now = await store.find_deposit(tx, deposit.id)
-        if now is None or now.state != State.PROCESSING:
+        if now is None or now.state != DepositState.PROCESSING:
             # Reconciliation gave it up a moment ago: then it must not be charged.
             return await self._settlement.load(deposit.id)
         try:
@@ -151,7 +151,7 @@ class Deposits:
             await self._settlement.fail(deposit, "refused")
             raise Invalid(refusal.detail, **refusal.extra, deposit_id=deposit.id) from refusal
         settled = await self._settlement.settle(deposit, payment)
-        if settled.state == State.FAILED:
+        if settled.state == DepositState.FAILED:
             raise _failure(settled, payment.message)
         return settled
 
@@ -159,7 +159,7 @@ class Deposits:
         page = await self._charging.open_page(deposit, customer)
         async with self._db.transaction() as tx:
             values = {"checkout_ref": page.ref, "action_url": page.url}
-            await store.update_deposit(tx, deposit.id, State.PROCESSING, **values)
+            await store.update_deposit(tx, deposit.id, DepositState.PROCESSING, **values)
         return await self._settlement.load(deposit.id)
 
 

@@ -5,7 +5,7 @@ import logging
 from tollway.fabric.db import Database
 from tollway.kit.errors import Invalid, Problem
 from tollway.kit.times import SECOND_US
-from tollway.services.payments.model import Deposit, State
+from tollway.services.payments.model import Deposit, DepositState
 from tollway.services.payments.service.charging import Charging
 from tollway.services.payments.service.selection import Providers
 from tollway.services.payments.service.settlement import Settlement
@@ -54,10 +54,10 @@ class Reconciliation:
 
     async def reconcile(self, deposit: Deposit) -> Deposit:
         """Find out what became of an open deposit, and finish it. Raises what the provider or the ledger raise."""
-        if deposit.state == State.CREATED:
+        if deposit.state == DepositState.CREATED:
             # The provider was never asked: nothing can have been taken.
             await self._settlement.give_up(deposit, "interrupted")
-        elif deposit.state == State.PROCESSING:
+        elif deposit.state == DepositState.PROCESSING:
             await (self._page(deposit) if deposit.checkout else self._charge(deposit))
         return await self._settlement.credit(deposit.id)
 

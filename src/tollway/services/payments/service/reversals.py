@@ -15,7 +15,7 @@ from tollway.fabric.db import Database
 from tollway.kit.errors import InsufficientFunds, NotFound, Problem
 from tollway.kit.ids import new_id
 from tollway.kit.times import DAY_US
-from tollway.services.payments.model import Deposit, Reversal, ReversalState, State
+from tollway.services.payments.model import Deposit, DepositState, Reversal, ReversalState
 from tollway.services.payments.providers import PaymentProvider, ReversedPart
 from tollway.services.payments.service import postings
 from tollway.services.payments.service.selection import Providers
@@ -55,7 +55,7 @@ class Reversals:
         parts = await provider.list_reversals(payment_ref)
         rows = [(await self._stored(deposit, part), part) for part in parts if self._fits(deposit, part)]
         # Read after they were stored: whoever credits it later sees them, and has them followed again.
-        if (await self._settlement.load(deposit.id)).state != State.CREDITED:
+        if (await self._settlement.load(deposit.id)).state != DepositState.CREDITED:
             return "waits"
         for row, part in rows:
             await self._advance(row, part)
@@ -84,7 +84,7 @@ class Reversals:
         """Find a payment's deposit, and first settle what is open of it: to be reversed it was paid."""
         async with self._db.snapshot() as tx:
             deposit = await deposits.find_by_payment(tx, provider.name, payment_ref)
-        if deposit is not None and deposit.state in (State.CREDITED, State.NEEDS_REVIEW):
+        if deposit is not None and deposit.state in (DepositState.CREDITED, DepositState.NEEDS_REVIEW):
             return deposit
         payment = await provider.find_payment(payment_ref) if payment_ref else None
         if payment is None:

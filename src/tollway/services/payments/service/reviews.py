@@ -10,7 +10,7 @@ from tollway.contracts.events import DepositFailed, DepositReviewed
 from tollway.fabric.db import Database
 from tollway.kit.errors import Conflict, Invalid
 from tollway.kit.paging import Page, decode_cursor, make_page
-from tollway.services.payments.model import Deposit, State
+from tollway.services.payments.model import Deposit, DepositState
 from tollway.services.payments.providers import Payment
 from tollway.services.payments.service.selection import Providers
 from tollway.services.payments.service.settlement import Settlement
@@ -27,7 +27,7 @@ class Reviews:
         self._providers = providers
         self._settlement = settlement
 
-    async def list(self, state: State, limit: int, cursor: str) -> Page[Deposit]:
+    async def list(self, state: DepositState, limit: int, cursor: str) -> Page[Deposit]:
         """Return everybody's deposits in a state, newest first. Raises Invalid for a cursor that is not ours."""
         (before_id,) = decode_cursor(cursor, str) or ("",)
         async with self._db.snapshot() as tx:
@@ -41,7 +41,7 @@ class Reviews:
         for a payment that is not this deposit's, ProviderUnavailable.
         """
         deposit = await self._settlement.load(deposit_id)
-        if deposit.state != State.NEEDS_REVIEW:
+        if deposit.state != DepositState.NEEDS_REVIEW:
             raise Conflict(f"this deposit is {deposit.state} and needs no review")
         payment = await self._payment(deposit, payment_ref)
         if outcome == "credit":
@@ -68,7 +68,9 @@ class Reviews:
             )
         taken = {"amount": payment.amount.units, "payment_ref": payment.ref, "reason": ""}
         async with self._db.transaction() as tx:
-            if await store.move_unchanged(tx, deposit, State.SUCCEEDED, **taken, check_at_us=tx.now_us):
+            if await store.move_unchanged(
+                tx, deposit, DepositState.SUCCEEDED, **taken, check_at_us=tx.now_us
+            ):
                 tx.publish(_reviewed(deposit, "credit", reason))
         return await self._settlement.credit(deposit.id)
 
@@ -81,7 +83,7 @@ class Reviews:
                     "the provider has the customer's money; credit the deposit, or refund it there first"
                 )
         async with self._db.transaction() as tx:
-            if await store.move_unchanged(tx, deposit, State.FAILED, reason="dismissed"):
+            if await store.move_unchanged(tx, deposit, DepositState.FAILED, reason="dismissed"):
                 tx.publish(_reviewed(deposit, "dismiss", reason))
                 tx.publish(DepositFailed(deposit_id=deposit.id, user_id=deposit.user_id, reason="dismissed"))
         return await self._settlement.load(deposit.id)

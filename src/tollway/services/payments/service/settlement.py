@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tollway.contracts.events import DepositCredited, DepositFailed
 from tollway.fabric.db import Database
 from tollway.kit.errors import NotFound, Problem
-from tollway.services.payments.model import Deposit, State, minor
+from tollway.services.payments.model import Deposit, DepositState, minor
 from tollway.services.payments.providers import Payment
 from tollway.services.payments.service.postings import deposit_posting
 from tollway.services.payments.store import deposits as store
@@ -52,7 +52,7 @@ class Settlement:
             # On a hosted page a declined card is not the end: the customer may try another one.
             async with self._db.transaction() as tx:
                 waiting = {"payment_ref": payment.ref, "action_url": payment.action_url}
-                await store.update_deposit(tx, deposit.id, State.PROCESSING, **waiting)
+                await store.update_deposit(tx, deposit.id, DepositState.PROCESSING, **waiting)
         return await self.load(deposit.id)
 
     async def fail(self, deposit: Deposit, reason: str, payment: Payment | None = None) -> None:
@@ -61,19 +61,19 @@ class Settlement:
         if payment is not None:
             values |= {"payment_ref": payment.ref, "decline_code": payment.decline_code}
         async with self._db.transaction() as tx:
-            if await store.move_deposit(tx, deposit.id, State.FAILED, **values):
+            if await store.move_deposit(tx, deposit.id, DepositState.FAILED, **values):
                 tx.publish(DepositFailed(deposit_id=deposit.id, user_id=deposit.user_id, reason=reason))
 
     async def give_up(self, seen: Deposit, reason: str) -> None:
         """Close a deposit that cannot have been paid, if it is still as it was seen."""
         async with self._db.transaction() as tx:
-            if await store.move_unchanged(tx, seen, State.FAILED, reason=reason, action_url=""):
+            if await store.move_unchanged(tx, seen, DepositState.FAILED, reason=reason, action_url=""):
                 tx.publish(DepositFailed(deposit_id=seen.id, user_id=seen.user_id, reason=reason))
 
     async def review(self, seen: Deposit, reason: str, **values: Any) -> None:
         """Hand a deposit to an operator, if it is still as it was seen."""
         async with self._db.transaction() as tx:
-            if await store.move_unchanged(tx, seen, State.NEEDS_REVIEW, reason=reason, **values):
+            if await store.move_unchanged(tx, seen, DepositState.NEEDS_REVIEW, reason=reason, **values):
                 _log.error("deposit %s needs a review: %s", seen.id, reason)
 
     async def credit(self, deposit_id: str) -> Deposit:
@@ -82,7 +82,7 @@ class Settlement:
         Raises Unavailable or DeadlineExceeded when the ledger does not answer: call again.
         """
         deposit = await self.load(deposit_id)
-        if deposit.state != State.SUCCEEDED:
+        if deposit.state != DepositState.SUCCEEDED:
             return deposit
         try:
             posted = await self._ledger.Post(deposit_posting(deposit))
@@ -92,7 +92,9 @@ class Settlement:
             await self.review(deposit, problem.code)
             return await self.load(deposit_id)
         async with self._db.transaction() as tx:
-            if await store.move_deposit(tx, deposit.id, State.CREDITED, transaction_id=posted.transaction_id):
+            if await store.move_deposit(
+                tx, deposit.id, DepositState.CREDITED, transaction_id=posted.transaction_id
+            ):
                 if await reversals.list_reversals(tx, deposit.id):
                     # A part was reversed before it was credited.
                     follow = {"provider": deposit.provider, "payment_ref": deposit.payment_ref}
@@ -112,10 +114,14 @@ class Settlement:
         async with self._db.transaction() as tx:
             if payment.amount != minor(deposit.amount, deposit.currency):
                 reason = "amount_differs"
-                if await store.move_deposit(tx, deposit.id, State.NEEDS_REVIEW, **values, reason=reason):
+                if await store.move_deposit(
+                    tx, deposit.id, DepositState.NEEDS_REVIEW, **values, reason=reason
+                ):
                     taken = (payment.amount.count, payment.amount.currency)
                     _log.error("deposit %s needs a review: the provider took %s %s", deposit.id, *taken)
                 return
             values |= {"reason": "", "decline_code": ""}
             check_at_us = tx.now_us + self._patience_us
-            await store.move_deposit(tx, deposit.id, State.SUCCEEDED, **values, check_at_us=check_at_us)
+            await store.move_deposit(
+                tx, deposit.id, DepositState.SUCCEEDED, **values, check_at_us=check_at_us
+            )

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row, select, update
 
 from tollway.fabric.db import Tx
-from tollway.services.payments.model import FROM, OPEN, Deposit, State
+from tollway.services.payments.model import FROM, OPEN, Deposit, DepositState
 from tollway.services.payments.store.tables import deposit
 
 
@@ -43,7 +43,7 @@ async def list_deposits(tx: Tx, user_id: str, before_id: str, limit: int) -> Seq
     return [one for row in await tx.all(query) if (one := _deposit(row))]
 
 
-async def list_in_state(tx: Tx, state: State, before_id: str, limit: int) -> Sequence[Deposit]:
+async def list_in_state(tx: Tx, state: DepositState, before_id: str, limit: int) -> Sequence[Deposit]:
     """Return everybody's deposits in a state, newest first, from before an id on."""
     query = select(deposit).where(deposit.c.state == state.value).order_by(deposit.c.id.desc()).limit(limit)
     if before_id:
@@ -53,7 +53,7 @@ async def list_in_state(tx: Tx, state: State, before_id: str, limit: int) -> Seq
 
 async def has_credited(tx: Tx, provider: str) -> bool:
     """Tell whether any deposit was ever credited through a provider."""
-    paid = (deposit.c.provider == provider) & (deposit.c.state == State.CREDITED.value)
+    paid = (deposit.c.provider == provider) & (deposit.c.state == DepositState.CREDITED.value)
     return await tx.first(select(deposit.c.id).where(paid).limit(1)) is not None
 
 
@@ -64,7 +64,7 @@ async def list_due(tx: Tx, limit: int) -> Sequence[Deposit]:
     return [one for row in rows if (one := _deposit(row))]
 
 
-async def move_deposit(tx: Tx, deposit_id: str, to: State, **values: Any) -> bool:
+async def move_deposit(tx: Tx, deposit_id: str, to: DepositState, **values: Any) -> bool:
     """Move a deposit to a state that it may enter from where it is now; False when it may not.
 
     For what the provider said, which counts whenever it arrives.
@@ -74,7 +74,7 @@ async def move_deposit(tx: Tx, deposit_id: str, to: State, **values: Any) -> boo
     return (await tx.run(update(deposit).where(here).values(moved))).rowcount == 1
 
 
-async def move_unchanged(tx: Tx, seen: Deposit, to: State, **values: Any) -> bool:
+async def move_unchanged(tx: Tx, seen: Deposit, to: DepositState, **values: Any) -> bool:
     """Move a deposit on if it is still as it was seen; False when it has gone further meanwhile.
 
     For what was concluded from its state.
@@ -86,7 +86,7 @@ async def move_unchanged(tx: Tx, seen: Deposit, to: State, **values: Any) -> boo
     return (await tx.run(update(deposit).where(here).values(moved))).rowcount == 1
 
 
-async def update_deposit(tx: Tx, deposit_id: str, state: State, **values: Any) -> None:
+async def update_deposit(tx: Tx, deposit_id: str, state: DepositState, **values: Any) -> None:
     """Update a deposit that is still in this state."""
     here = (deposit.c.id == deposit_id) & (deposit.c.state == state.value)
     await tx.run(update(deposit).where(here).values(**values, updated_at_us=tx.now_us))
@@ -103,5 +103,5 @@ def _deposit(row: Row[Any] | None) -> Deposit | None:
     if row is None:
         return None
     values: dict[str, Any] = {column.name: getattr(row, column.name) for column in deposit.columns}
-    values["state"] = State(row.state)
+    values["state"] = DepositState(row.state)
     return Deposit(**values)

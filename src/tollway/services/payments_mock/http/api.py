@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from tollway.kit.errors import Problem
 from tollway.services.payments_mock.model.resources import API_VERSION
-from tollway.services.payments_mock.service import Answer, Call, PaymentsMock
+from tollway.services.payments_mock.service import ApiAnswer, ApiCall, PaymentsMock
 
 _log = logging.getLogger(__name__)
 
@@ -48,9 +48,9 @@ def base_url(request: Request) -> str:
     return str(request.base_url)
 
 
-def _call(request: Request, body: str) -> Call:
+def _call(request: Request, body: str) -> ApiCall:
     headers = request.headers
-    return Call(
+    return ApiCall(
         method=request.method,
         path=request.url.path,
         form=body if request.method == "POST" else request.url.query,
@@ -61,7 +61,7 @@ def _call(request: Request, body: str) -> Call:
     )
 
 
-def _render(answer: Answer, call: Call) -> Response:
+def _render(answer: ApiAnswer, call: ApiCall) -> Response:
     headers = {"Request-Id": answer.request_id, "Stripe-Version": API_VERSION, **answer.headers}
     if call.idempotency_key:
         headers["Idempotency-Key"] = call.idempotency_key

@@ -36,7 +36,7 @@ class Dispute(BaseModel):
     amount: int | None = None
 
 
-class Reset(BaseModel):
+class ResetRequest(BaseModel):
     """What to forget: everything, but the webhook endpoints only when asked."""
 
     model_config = ConfigDict(extra="forbid")
@@ -68,7 +68,7 @@ def router(service: PaymentsMock) -> APIRouter:
         return await _done(service.fail_refund(ref))
 
     @routes.post("/reset")
-    async def reset(wish: Reset | None = None) -> dict[str, bool]:
+    async def reset(wish: ResetRequest | None = None) -> dict[str, bool]:
         await service.reset(webhook_endpoints=wish.webhook_endpoints if wish else False)
         return {"reset": True}
 

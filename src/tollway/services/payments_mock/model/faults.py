@@ -27,7 +27,7 @@ DEFAULT_DELAYS_S = {**REQUEST_FAULTS, **WEBHOOK_FAULTS}
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class InjectedFault:
     """One planned failure. `match` limits it: a path's beginning, or an event type for webhook faults."""
 
     kind: str
@@ -39,7 +39,7 @@ class Fault:
         return what.startswith(self.match)
 
 
-def plan(kind: str, delay_s: float | None = None, match: str = "") -> Fault:
+def plan(kind: str, delay_s: float | None = None, match: str = "") -> InjectedFault:
     """Make a fault. Raises Refused for a kind that there isn't, or a delay out of range."""
     if kind not in DEFAULT_DELAYS_S:
         raise Refused(
@@ -48,12 +48,12 @@ def plan(kind: str, delay_s: float | None = None, match: str = "") -> Fault:
     wait_s = DEFAULT_DELAYS_S[kind] if delay_s is None else delay_s
     if not 0 <= wait_s <= MAX_DELAY_S:
         raise Refused(400, f"delay must be between 0 and {MAX_DELAY_S:.0f} seconds", param="delay")
-    return Fault(kind, wait_s, match)
+    return InjectedFault(kind, wait_s, match)
 
 
-def from_header(header: str) -> list[Fault]:
+def from_header(header: str) -> list[InjectedFault]:
     """Read a `Mock-Fault` header. Raises Refused when it can't be read."""
-    faults: list[Fault] = []
+    faults: list[InjectedFault] = []
     for item in filter(None, (part.strip() for part in header.split(","))):
         kind, _, option = (piece.strip() for piece in item.partition(";"))
         delay_s = None

@@ -29,11 +29,11 @@ from tollway.services.payments_mock.service import (
     setup_intents,
     webhooks,
 )
-from tollway.services.payments_mock.service.desk import Desk, Route
+from tollway.services.payments_mock.service.api_context import ApiContext, MockRoute
 
 Json = dict[str, Any]
 
-ROUTES: Sequence[Route] = [
+ROUTES: Sequence[MockRoute] = [
     *customers.ROUTES,
     *payment_methods.ROUTES,
     *payment_intents.ROUTES,
@@ -49,7 +49,7 @@ MAX_KEY = 255
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ApiCall:
     """An API request as it came in. `form` is the query string of a GET, else the body."""
 
     method: str
@@ -62,7 +62,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiAnswer:
     """What is answered, and with which headers. `body` is JSON text."""
 
     status: int
@@ -75,7 +75,7 @@ class Answer:
 class Asked:
     """A call that was understood: its operation, its parameters, the ids in its path."""
 
-    route: Route
+    route: MockRoute
     params: Json
     refs: Sequence[str]
 
@@ -97,7 +97,7 @@ def authenticate(header: str) -> None:
         raise Refused(401, f"Invalid API Key provided: {'*' * 8}{credentials[-4:]}")
 
 
-def understand(call: Call) -> Asked:
+def understand(call: ApiCall) -> Asked:
     """Find the operation and check its parameters. Raises Refused."""
     parts = call.path.split("/")
     for route in ROUTES:
@@ -107,17 +107,17 @@ def understand(call: Call) -> Asked:
     raise Refused(404, text)
 
 
-async def carry_out(desk: Desk, asked: Asked) -> tuple[int, str]:
+async def carry_out(context: ApiContext, asked: Asked) -> tuple[int, str]:
     """Do what was asked; return the status and the body. A decline is an answer too: what it booked stands."""
     try:
-        body = await asked.route.run(desk, asked.params, asked.refs)
-        body = await lists.expand(desk, body, asked.params.get("expand", ()))
+        body = await asked.route.run(context, asked.params, asked.refs)
+        body = await lists.expand(context, body, asked.params.get("expand", ()))
     except Declined as declined:
         return declined.status, json.dumps({"error": declined.error})
     return 200, json.dumps(body)
 
 
-async def repeated(tx: Tx, call: Call) -> Answer | None:
+async def repeated(tx: Tx, call: ApiCall) -> ApiAnswer | None:
     """Take the call's Idempotency-Key; return the stored answer when it is a repeat.
 
     Raises Refused (idempotency_error) when the key was used with other parameters.
@@ -139,4 +139,4 @@ async def repeated(tx: Tx, call: Call) -> Answer | None:
         )
         raise Refused(400, text, kind="idempotency_error")
     headers = {"Idempotent-Replayed": "true", "Original-Request": known.request_id}
-    return Answer(known.status, known.body, known.request_id, headers)
+    return ApiAnswer(known.status, known.body, known.request_id, headers)

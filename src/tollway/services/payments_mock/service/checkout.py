@@ -11,7 +11,7 @@ from tollway.services.payments_mock.model.cards import cards_allowed
 from tollway.services.payments_mock.model.currencies import check_amount, check_currency
 from tollway.services.payments_mock.model.refusals import Refused, check_url, invalid, missing
 from tollway.services.payments_mock.service import payment_intents, products
-from tollway.services.payments_mock.service.desk import Desk, Route
+from tollway.services.payments_mock.service.api_context import ApiContext, MockRoute
 from tollway.services.payments_mock.service.lists import listing
 from tollway.services.payments_mock.store import Stored
 
@@ -21,82 +21,84 @@ _KIND = "checkout.session"
 _URL = "/v1/checkout/sessions"
 
 
-async def create(desk: Desk, params: Json, _refs: Sequence[str]) -> Json:
+async def create(context: ApiContext, params: Json, _refs: Sequence[str]) -> Json:
     """Make a session for a one-time payment and say where its page is."""
     _check(params)
     if customer := params.get("customer"):
-        await desk.get_live("customer", customer, "customer")
-    lines = [await _line(desk, line, f"line_items[{n}]") for n, line in enumerate(params["line_items"])]
+        await context.get_live("customer", customer, "customer")
+    lines = [await _line(context, line, f"line_items[{n}]") for n, line in enumerate(params["line_items"])]
     currency = lines[0]["currency"]
     if any(line["currency"] != currency for line in lines):
         raise invalid("line_items", "All prices on a Checkout Session must have the same currency.")
     total = check_amount(sum(line["amount_total"] for line in lines), currency, "line_items")
-    session = Stored(resources.checkout_session(desk.new_id("cs_test"), desk.now_s, params, total, currency))
-    session.body["url"] = f"{desk.base_url}/checkout/{session.id}"
+    session = Stored(
+        resources.checkout_session(context.new_id("cs_test"), context.now_s, params, total, currency)
+    )
+    session.body["url"] = f"{context.base_url}/checkout/{session.id}"
     session.hidden = {"lines": lines, "payment": params.get("payment_intent_data") or {}}
-    return await desk.keep(session)
+    return await context.keep(session)
 
 
-async def get(desk: Desk, params: Json, refs: Sequence[str]) -> Json:
+async def get(context: ApiContext, params: Json, refs: Sequence[str]) -> Json:
     """Return a session; `expand[]=line_items` adds what is bought."""
-    session = await current(desk, refs[0])
+    session = await current(context, refs[0])
     if "line_items" in params.get("expand", ()):
         params["expand"] = [path for path in params["expand"] if path != "line_items"]
         return {**session.body, "line_items": _lines(session)}
     return session.body
 
 
-async def line_items(desk: Desk, _params: Json, refs: Sequence[str]) -> Json:
+async def line_items(context: ApiContext, _params: Json, refs: Sequence[str]) -> Json:
     """List what is bought."""
-    return _lines(await desk.get(_KIND, refs[0]))
+    return _lines(await context.get(_KIND, refs[0]))
 
 
-async def expire(desk: Desk, _params: Json, refs: Sequence[str]) -> Json:
+async def expire(context: ApiContext, _params: Json, refs: Sequence[str]) -> Json:
     """End an open session, so that it can't be paid any more."""
-    session = await current(desk, refs[0])
+    session = await current(context, refs[0])
     if session.body["status"] != "open":
         text = 'Only Checkout Sessions with a status in ["open"] can be expired.'
         raise Refused(400, f"{text} This one is {session.body['status']}.")
-    return await _expire(desk, session)
+    return await _expire(context, session)
 
 
-async def current(desk: Desk, ref: str) -> Stored:
+async def current(context: ApiContext, ref: str) -> Stored:
     """Return a session; one whose time has run out is expired now."""
-    session = await desk.get(_KIND, ref)
-    if session.body["status"] == "open" and session.body["expires_at"] <= desk.now_s:
-        await _expire(desk, session)
+    session = await context.get(_KIND, ref)
+    if session.body["status"] == "open" and session.body["expires_at"] <= context.now_s:
+        await _expire(context, session)
     return session
 
 
-async def pay(desk: Desk, ref: str, card: Json) -> Stored:
+async def pay(context: ApiContext, ref: str, card: Json) -> Stored:
     """Pay a session with `{"payment_method": token}` or `{"payment_method_data": …}`.
 
     Returns the payment, which may wait for the cardholder's proof. Raises Declined, or Refused when the
     session is not open.
     """
-    session = await current(desk, ref)
+    session = await current(context, ref)
     if session.body["status"] != "open":
         raise Refused(400, f"This checkout is {session.body['status']} and can't be paid.")
-    payment = await _payment(desk, session)
+    payment = await _payment(context, session)
     await payment_intents.confirm(
-        desk, {**card, "return_url": f"{desk.base_url}/checkout/{ref}"}, [payment.id]
+        context, {**card, "return_url": f"{context.base_url}/checkout/{ref}"}, [payment.id]
     )
-    payment = await desk.get("payment_intent", payment.id)
-    await settle(desk, payment)
+    payment = await context.get("payment_intent", payment.id)
+    await settle(context, payment)
     return payment
 
 
-async def settle(desk: Desk, payment: Stored) -> Stored | None:
+async def settle(context: ApiContext, payment: Stored) -> Stored | None:
     """Complete the session that a payment belongs to, when it has succeeded."""
     ref = payment.hidden.get("checkout")
     if ref is None or payment.body["status"] not in ("succeeded", "requires_capture"):
         return None
-    session = await desk.get(_KIND, ref)
+    session = await context.get(_KIND, ref)
     session.body |= {"status": "complete", "url": None, "payment_intent": payment.id}
     session.body["payment_status"] = "paid" if payment.body["status"] == "succeeded" else "unpaid"
     session.body["customer"] = payment.body["customer"]
-    await desk.keep(session)
-    await desk.publish("checkout.session.completed", session.body)
+    await context.keep(session)
+    await context.publish("checkout.session.completed", session.body)
     return session
 
 
@@ -105,10 +107,10 @@ def way_back(session: Json) -> str:
     return (session["success_url"] or "").replace("{CHECKOUT_SESSION_ID}", session["id"])
 
 
-async def _payment(desk: Desk, session: Stored) -> Stored:
+async def _payment(context: ApiContext, session: Stored) -> Stored:
     """Return the payment of a session, made at the first attempt to pay."""
     if ref := session.hidden.get("payment_intent"):
-        return await desk.get("payment_intent", ref)
+        return await context.get("payment_intent", ref)
     asked = session.hidden["payment"]
     params: Json = {
         **asked,
@@ -117,21 +119,21 @@ async def _payment(desk: Desk, session: Stored) -> Stored:
         "customer": session.body["customer"],
         "allowed_payment_method_types": ["card"],
     }
-    made = await payment_intents.create(desk, params, ())
-    payment = await desk.get("payment_intent", made["id"])
+    made = await payment_intents.create(context, params, ())
+    payment = await context.get("payment_intent", made["id"])
     payment.hidden["checkout"] = session.id
     session.hidden["payment_intent"] = payment.id
-    await desk.keep(payment)
-    await desk.keep(session)
+    await context.keep(payment)
+    await context.keep(session)
     return payment
 
 
-async def _expire(desk: Desk, session: Stored) -> Json:
+async def _expire(context: ApiContext, session: Stored) -> Json:
     session.body["status"], session.body["url"] = "expired", None
-    await desk.keep(session)
+    await context.keep(session)
     if ref := session.hidden.get("payment_intent"):
-        await payment_intents.cancel(desk, {"cancellation_reason": "abandoned"}, [ref])
-    await desk.publish("checkout.session.expired", session.body)
+        await payment_intents.cancel(context, {"cancellation_reason": "abandoned"}, [ref])
+    await context.publish("checkout.session.expired", session.body)
     return session.body
 
 
@@ -150,29 +152,29 @@ def _check(params: Json) -> None:
             check_url(params[name], name)
 
 
-async def _line(desk: Desk, line: Json, path: str) -> Json:
+async def _line(context: ApiContext, line: Json, path: str) -> Json:
     quantity = line.get("quantity", 1)
     if quantity < 1:
         raise invalid(f"{path}[quantity]", "The quantity should be at least 1.")
     if ref := line.get("price"):
-        at_price = (await desk.get("price", ref, f"{path}[price]")).body
+        at_price = (await context.get("price", ref, f"{path}[price]")).body
         if not at_price["active"]:
             raise invalid(f"{path}[price]", f"The price specified is inactive: {ref}.")
     elif data := line.get("price_data"):
-        at_price = await _price_of(desk, data, path)
+        at_price = await _price_of(context, data, path)
     else:
         raise missing(f"{path}[price_data]")
-    product = (await desk.get("product", at_price["product"])).body
-    return resources.line_item(desk.new_id("li"), at_price, product["name"], quantity)
+    product = (await context.get("product", at_price["product"])).body
+    return resources.line_item(context.new_id("li"), at_price, product["name"], quantity)
 
 
-async def _price_of(desk: Desk, data: Json, path: str) -> Json:
+async def _price_of(context: ApiContext, data: Json, path: str) -> Json:
     """Make the price, and where need be the product, that a line describes."""
     check_currency(data["currency"], f"{path}[price_data][currency]")
     price = dict(data)
     if described := price.pop("product_data", None):
-        price["product"] = (await products.create(desk, {**described, "active": False}, ()))["id"]
-    return await products.make_price(desk, {**price, "active": False})
+        price["product"] = (await products.create(context, {**described, "active": False}, ()))["id"]
+    return await products.make_price(context, {**price, "active": False})
 
 
 def _lines(session: Stored) -> Json:
@@ -181,14 +183,14 @@ def _lines(session: Stored) -> Json:
 
 
 ROUTES = [
-    Route("POST", _URL, "checkout.SessionCreateParams", create),
-    Route(
+    MockRoute("POST", _URL, "checkout.SessionCreateParams", create),
+    MockRoute(
         "GET",
         _URL,
         "checkout.SessionListParams",
         listing(_KIND, _URL, "customer", "payment_intent", "status"),
     ),
-    Route("GET", f"{_URL}/*", "checkout.SessionRetrieveParams", get),
-    Route("GET", f"{_URL}/*/line_items", "checkout.SessionLineItemListParams", line_items),
-    Route("POST", f"{_URL}/*/expire", "checkout.SessionExpireParams", expire),
+    MockRoute("GET", f"{_URL}/*", "checkout.SessionRetrieveParams", get),
+    MockRoute("GET", f"{_URL}/*/line_items", "checkout.SessionLineItemListParams", line_items),
+    MockRoute("POST", f"{_URL}/*/expire", "checkout.SessionExpireParams", expire),
 ]

@@ -12,7 +12,7 @@ from tollway.fabric.db import Database, Tx
 from tollway.services.payments_mock import store
 from tollway.services.payments_mock.model.resources import API_VERSION
 from tollway.services.payments_mock.model.signature import sign
-from tollway.services.payments_mock.service.desk import DELIVER
+from tollway.services.payments_mock.service.api_context import DELIVER
 from tollway.services.payments_mock.settings import PaymentsMockSettings
 from tollway.services.payments_mock.store import Stored
 

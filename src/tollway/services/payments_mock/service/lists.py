@@ -6,7 +6,7 @@ from typing import Any
 from tollway.services.payments_mock import store
 from tollway.services.payments_mock.model.forms import is_group
 from tollway.services.payments_mock.model.refusals import Refused, invalid, no_such
-from tollway.services.payments_mock.service.desk import Desk, Operation
+from tollway.services.payments_mock.service.api_context import ApiContext, Operation
 
 Json = dict[str, Any]
 
@@ -28,8 +28,8 @@ MAX_EXPANSION = 4
 def retrieve(kind: str) -> Operation:
     """Make the operation that returns one object, even a deleted one."""
 
-    async def run(desk: Desk, _params: Json, refs: Sequence[str]) -> Json:
-        return (await desk.get(kind, refs[0])).body
+    async def run(context: ApiContext, _params: Json, refs: Sequence[str]) -> Json:
+        return (await context.get(kind, refs[0])).body
 
     return run
 
@@ -37,18 +37,18 @@ def retrieve(kind: str) -> Operation:
 def listing(kind: str, url: str, *filters: str) -> Operation:
     """Make the operation that lists a kind, filtered by members of the same name as the parameter."""
 
-    async def run(desk: Desk, params: Json, _refs: Sequence[str]) -> Json:
+    async def run(context: ApiContext, params: Json, _refs: Sequence[str]) -> Json:
         where = {name: params[name] for name in filters if name in params}
-        return await page(desk, kind, url, params, where)
+        return await page(context, kind, url, params, where)
 
     return run
 
 
-async def page(desk: Desk, kind: str, url: str, params: Json, where: Json) -> Json:
+async def page(context: ApiContext, kind: str, url: str, params: Json, where: Json) -> Json:
     """Return one page of a list. Raises Refused for a limit out of range or an unknown anchor."""
     part = _slice(params)
     try:
-        data, more = await store.some(desk.tx, kind, where, part)
+        data, more = await store.some(context.tx, kind, where, part)
     except LookupError as error:
         param = "starting_after" if part.after else "ending_before"
         raise no_such(kind, str(error), param) from error
@@ -68,28 +68,28 @@ def _slice(params: Json) -> store.Slice:
     return store.Slice(limit, after, before, bounds, params.get("types", ()))
 
 
-async def expand(desk: Desk, body: Json, paths: Sequence[str]) -> Json:
+async def expand(context: ApiContext, body: Json, paths: Sequence[str]) -> Json:
     """Replace ids by the objects they name, e.g. `latest_charge` or `data.payment_intent.latest_charge`."""
     for path in paths:
         steps = path.split(".")
         if len(steps) - (steps[0] == "data") > MAX_EXPANSION:
             raise Refused(400, f"You cannot expand more than {MAX_EXPANSION} levels of a property ({path}).")
-        body = await _expanded(desk, body, steps, path)
+        body = await _expanded(context, body, steps, path)
     return body
 
 
-async def _expanded(desk: Desk, body: Json, steps: Sequence[str], path: str) -> Json:
+async def _expanded(context: ApiContext, body: Json, steps: Sequence[str], path: str) -> Json:
     name, rest = steps[0], steps[1:]
     if name == "data" and body.get("object") == "list":
         return {
             **body,
-            "data": [await _expanded(desk, item, rest, path) if rest else item for item in body["data"]],
+            "data": [await _expanded(context, item, rest, path) if rest else item for item in body["data"]],
         }
     value = body.get(name)
     if name not in body or (value is not None and name not in EXPANDABLE and not is_group(value)):
         raise Refused(400, f"This property cannot be expanded ({path}).", param="expand")
     if isinstance(value, str):
-        value = (await desk.get(EXPANDABLE[name], value, "expand")).body
+        value = (await context.get(EXPANDABLE[name], value, "expand")).body
     if value is not None and rest:
-        value = await _expanded(desk, value, rest, path)
+        value = await _expanded(context, value, rest, path)
     return {**body, name: value}

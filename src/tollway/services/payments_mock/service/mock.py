@@ -11,7 +11,7 @@ from tollway.fabric.db import Database, Tx
 from tollway.kit.ids import new_id
 from tollway.services.payments_mock import store
 from tollway.services.payments_mock.model import forms
-from tollway.services.payments_mock.model.faults import REQUEST_FAULTS, Fault, from_header, plan
+from tollway.services.payments_mock.model.faults import REQUEST_FAULTS, InjectedFault, from_header, plan
 from tollway.services.payments_mock.model.forms import is_group
 from tollway.services.payments_mock.model.refusals import Declined, Refused
 from tollway.services.payments_mock.service import (
@@ -23,8 +23,8 @@ from tollway.services.payments_mock.service import (
     payment_intents,
     setup_intents,
 )
-from tollway.services.payments_mock.service.calls import Answer, Call
-from tollway.services.payments_mock.service.desk import Desk
+from tollway.services.payments_mock.service.api_context import ApiContext
+from tollway.services.payments_mock.service.calls import ApiAnswer, ApiCall
 from tollway.services.payments_mock.settings import PaymentsMockSettings
 from tollway.services.payments_mock.store import Stored
 
@@ -50,62 +50,62 @@ class PaymentsMock:
 
     # ── the API ─────────────────────────────────────────────────────────────────────────────────────
 
-    async def call(self, call: Call) -> Answer:
+    async def call(self, call: ApiCall) -> ApiAnswer:
         """Answer one API request. Never raises Refused: a refusal is an answer with Stripe's error body."""
         request_id = new_id("req")
-        strikes: list[Fault] = []
+        strikes: list[InjectedFault] = []
         try:
             calls.authenticate(call.authorization)
             strikes = await self._faults(call)
             await _wait_before(strikes)
             answer = await self._answer(call, request_id, strikes)
         except Refused as refused:
-            answer = Answer(refused.status, json.dumps({"error": refused.error}), request_id)
+            answer = ApiAnswer(refused.status, json.dumps({"error": refused.error}), request_id)
         await self._log(call, answer, strikes)
         await _wait_after(strikes)
         return answer
 
-    async def _answer(self, call: Call, request_id: str, strikes: list[Fault]) -> Answer:
+    async def _answer(self, call: ApiCall, request_id: str, strikes: list[InjectedFault]) -> ApiAnswer:
         asked = calls.understand(call)
         keyed = call.method == "POST" and call.idempotency_key
         async with self.db.transaction() as tx:
             if keyed and (known := await calls.repeated(tx, call)):
                 return known
             origin = {"id": request_id, "idempotency_key": call.idempotency_key or None}
-            async with self._desk(tx, self._base_url(call.base_url), origin, strikes) as desk:
-                status, body = await calls.carry_out(desk, asked)
+            async with self._context(tx, self._base_url(call.base_url), origin, strikes) as context:
+                status, body = await calls.carry_out(context, asked)
             if keyed:
                 await store.keep_answer(tx, call.idempotency_key, request_id, status, body)
-        return Answer(status, body, request_id)
+        return ApiAnswer(status, body, request_id)
 
     @asynccontextmanager
-    async def _desk(
-        self, tx: Tx, base_url: str, origin: Json, strikes: list[Fault]
-    ) -> AsyncGenerator[Desk, None]:
+    async def _context(
+        self, tx: Tx, base_url: str, origin: Json, strikes: list[InjectedFault]
+    ) -> AsyncGenerator[ApiContext, None]:
         """Open a request's workplace, with the webhook faults that were planned; those used count down."""
         rows = [row for row in await store.planned_faults(tx) if row.kind not in REQUEST_FAULTS]
-        planned = {Fault(row.kind, row.delay_ms / 1000, row.match): row.position for row in rows}
+        planned = {InjectedFault(row.kind, row.delay_ms / 1000, row.match): row.position for row in rows}
         mine = [fault for fault in strikes if fault.kind not in REQUEST_FAULTS]
-        desk = Desk(tx, base_url, origin, [*mine, *planned])
-        yield desk
-        for fault in desk.used_faults:
+        context = ApiContext(tx, base_url, origin, [*mine, *planned])
+        yield context
+        for fault in context.used_faults:
             if (position := planned.get(fault)) is not None:
                 await store.use_fault(tx, position)
 
-    async def _faults(self, call: Call) -> list[Fault]:
+    async def _faults(self, call: ApiCall) -> list[InjectedFault]:
         """Return what is to go wrong with this request: its own header's wishes, then what was planned."""
         strikes = from_header(call.mock_fault)
         async with self.db.snapshot() as tx:
             rows = [row for row in await store.planned_faults(tx) if row.kind in REQUEST_FAULTS]
         for row in rows:
-            fault = Fault(row.kind, row.delay_ms / 1000, row.match)
+            fault = InjectedFault(row.kind, row.delay_ms / 1000, row.match)
             if fault.strikes(call.path):
                 strikes.append(fault)
                 async with self.db.transaction() as tx:
                     await store.use_fault(tx, row.position)
         return strikes
 
-    async def _log(self, call: Call, answer: Answer, strikes: list[Fault]) -> None:
+    async def _log(self, call: ApiCall, answer: ApiAnswer, strikes: list[InjectedFault]) -> None:
         row = {
             "request_id": answer.request_id,
             "method": call.method,
@@ -126,19 +126,19 @@ class PaymentsMock:
 
     async def show_checkout(self, ref: str) -> tuple[Json, list[Json]]:
         """Return a checkout session and its lines. Raises Refused when there is none."""
-        async with self._page() as desk:
-            session = await checkout.current(desk, ref)
+        async with self._page() as context:
+            session = await checkout.current(context, ref)
             return session.body, session.hidden["lines"]
 
     async def pay_checkout(self, ref: str, card: Json, base_url: str) -> Stored:
         """Pay a checkout session; return its payment. Raises Declined or Refused."""
-        return await self._paged(lambda desk: checkout.pay(desk, ref, card), base_url)
+        return await self._paged(lambda context: checkout.pay(context, ref, card), base_url)
 
     async def show_proof(self, ref: str) -> Json:
         """Return the payment or setup that waits for the cardholder's proof. Raises Refused."""
         kind = "setup_intent" if ref.startswith("seti_") else "payment_intent"
-        async with self._page() as desk:
-            return (await desk.get(kind, ref)).body
+        async with self._page() as context:
+            return (await context.get(kind, ref)).body
 
     async def prove(self, ref: str, *, passed: bool, base_url: str) -> str:
         """Take the cardholder's proof, or its failure; return where to send the cardholder.
@@ -146,20 +146,20 @@ class PaymentsMock:
         Raises Declined when the bank refuses all the same, or Refused when no proof was asked for.
         """
 
-        async def run(desk: Desk) -> Stored:
+        async def run(context: ApiContext) -> Stored:
             if ref.startswith("seti_"):
-                return await setup_intents.prove(desk, ref, passed=passed)
-            payment = await payment_intents.prove(desk, ref, passed=passed)
-            await checkout.settle(desk, payment)
+                return await setup_intents.prove(context, ref, passed=passed)
+            payment = await payment_intents.prove(context, ref, passed=passed)
+            await checkout.settle(context, payment)
             return payment
 
         return (await self._paged(run, base_url)).hidden.get("return_url", "")
 
-    async def _paged(self, run: Callable[[Desk], Awaitable[Stored]], base_url: str) -> Stored:
+    async def _paged(self, run: Callable[[ApiContext], Awaitable[Stored]], base_url: str) -> Stored:
         """Run a page's operation; a decline is raised only after what it booked is committed."""
-        async with self._page(base_url) as desk:
+        async with self._page(base_url) as context:
             try:
-                result = await run(desk)
+                result = await run(context)
             except Declined as declined:
                 result = declined
         if isinstance(result, Declined):
@@ -167,28 +167,28 @@ class PaymentsMock:
         return result
 
     @asynccontextmanager
-    async def _page(self, base_url: str = "") -> AsyncGenerator[Desk, None]:
+    async def _page(self, base_url: str = "") -> AsyncGenerator[ApiContext, None]:
         origin = {"id": None, "idempotency_key": None}
         async with (
             self.db.transaction() as tx,
-            self._desk(tx, self._base_url(base_url), origin, []) as desk,
+            self._context(tx, self._base_url(base_url), origin, []) as context,
         ):
-            yield desk
+            yield context
 
     # ── what the bank does ──────────────────────────────────────────────────────────────────────────
 
     async def dispute(self, payment: str, amount: int | None = None) -> Json:
         """Let the cardholder dispute a payment, or a part of it. Raises Refused."""
-        async with self._page() as desk:
-            charge = await charges.charge_of(desk, payment)
-            return await disputes.open_dispute(desk, charge.id, "needs_response", amount)
+        async with self._page() as context:
+            charge = await charges.charge_of(context, payment)
+            return await disputes.open_dispute(context, charge.id, "needs_response", amount)
 
     async def fail_refund(self, refund: str) -> Json:
         """Let the bank refuse a refund that was made. Raises Refused."""
-        async with self._page() as desk:
-            back = await desk.get("refund", refund)
+        async with self._page() as context:
+            back = await context.get("refund", refund)
             if back.body["status"] != "failed":
-                await charges.fail_refund(desk, back)
+                await charges.fail_refund(context, back)
             return back.body
 
     # ── deliveries, control, dashboard ──────────────────────────────────────────────────────────────
@@ -240,7 +240,7 @@ class PaymentsMock:
             return await store.any_object(tx, ref)
 
 
-async def _wait_before(strikes: list[Fault]) -> None:
+async def _wait_before(strikes: list[InjectedFault]) -> None:
     """Let the faults strike that come before the work. Raises Refused for those that refuse."""
     for fault in strikes:
         if fault.kind == "delay":
@@ -251,7 +251,7 @@ async def _wait_before(strikes: list[Fault]) -> None:
             raise Refused(500, "An unknown error occurred. (A planned fault.)", kind="api_error")
 
 
-async def _wait_after(strikes: list[Fault]) -> None:
+async def _wait_after(strikes: list[InjectedFault]) -> None:
     for fault in strikes:
         if fault.kind == "timeout":
             await asyncio.sleep(fault.delay_s)

@@ -17,7 +17,7 @@ from tollway.kit.ids import is_id, new_id
 from tollway.kit.paging import Page, decode_cursor, invalid_cursor, make_page
 from tollway.kit.times import MINUTE_US, SECOND_US
 from tollway.services.tokens import model, store
-from tollway.services.tokens.model import IssuerNames, RefreshCheck, Revocation, Session
+from tollway.services.tokens.model import IssuerNames, RefreshCheck, Revocation, UserSession
 from tollway.services.tokens.service.keys import KeyRing
 from tollway.services.tokens.settings import TokensSettings
 
@@ -33,7 +33,7 @@ TOUCH_EVERY_US = MINUTE_US
 class IssuedTokens:
     """What the holder of a session gets. Browsers get no refresh token, programs no cookie."""
 
-    session: Session
+    session: UserSession
     access_token: str
     expires_at_us: int
     refresh_token: str = ""
@@ -84,7 +84,7 @@ class Tokens:
         cookie = secrets.token_urlsafe(32) if client.kind == "browser" else ""
         idle_us, absolute_us = model.limits_us(self._settings, client.kind, roles)
         async with self.db.transaction() as tx:
-            session = Session(
+            session = UserSession(
                 id=new_id("ses"),
                 user_id=user_id,
                 client=client,
@@ -140,7 +140,7 @@ class Tokens:
                 await store.touch(tx, session.id)
         return await self._grant(session)
 
-    async def _grant(self, session: Session, cookie: str = "") -> IssuedTokens:
+    async def _grant(self, session: UserSession, cookie: str = "") -> IssuedTokens:
         claims = model.access_claims(session, self.names, new_id("tok"), self._clock.now_us())
         browser = session.client.kind == "browser"
         return IssuedTokens(
@@ -156,7 +156,7 @@ class Tokens:
 
     # ── listing and ending ──────────────────────────────────────────────────────────────────────────
 
-    async def sessions(self, user_id: str, limit: int, cursor: str) -> Page[Session]:
+    async def sessions(self, user_id: str, limit: int, cursor: str) -> Page[UserSession]:
         """List a user's live sessions, newest first."""
         after = decode_cursor(cursor, str)
         async with self.db.snapshot() as tx:

@@ -17,7 +17,7 @@ from tollway.contracts.errors import BadCredentials, NoAllowance, ResourceInacti
 from tollway.kit.errors import Invalid, NotFound, Unavailable
 from tollway.kit.ids import new_id
 from tollway.services.access.credentials import Presented
-from tollway.services.access.model import Flow
+from tollway.services.access.model import FlowRecord
 from tollway.services.access.service import reports
 from tollway.services.access.service.resources import ConnectRequest
 from tollway.services.access.store.tables import flow as flow_table
@@ -35,7 +35,7 @@ async def flows(here: Stage) -> dict[str, tuple[int, bool, str]]:
     }
 
 
-async def send(here: Stage, lease_id: str, *records: Flow, release: bool = False, node: str = "edge-1"):
+async def send(here: Stage, lease_id: str, *records: FlowRecord, release: bool = False, node: str = "edge-1"):
     return await here.access.reports.report(node, lease_id, records, release=release)
 
 
@@ -355,7 +355,7 @@ async def test_lost_repeated_and_reordered_reports_give_one_result(
     before = simple.ledger.consumed
     issued = await simple.customer(MB, user_id)
     lease_id, _ = await simple.lease(issued.resource.id, MB)
-    totals, sequences, sent = [0, 0, 0], [0, 0, 0], list[Flow]()
+    totals, sequences, sent = [0, 0, 0], [0, 0, 0], list[FlowRecord]()
     names = [new_id("flw") for _ in range(3)]
     for flow, octets in moved:
         totals[flow] += octets

@@ -9,7 +9,7 @@ from tests.kit.metering import ENDPOINTS, HTTP_ONLY, STANDARD, USER, Stage
 from tollway.contracts.errors import AccountSuspended, BadCredentials, ResourceInactive, UnknownAsset
 from tollway.kit.errors import Conflict, Invalid, NotFound, Unavailable
 from tollway.services.access.credentials import Presented
-from tollway.services.access.model import Limits, State
+from tollway.services.access.model import ResourceLimits, ResourceState
 from tollway.services.access.service.credentials import CredentialRequest, Issued
 from tollway.services.access.service.resources import ConnectRequest, ResourceRequest
 from tollway.services.access.store.tables import change as change_table
@@ -40,7 +40,7 @@ async def works(here: Stage, issued: Issued) -> bool:
 async def test_the_first_connect_makes_everything(here: Stage) -> None:
     await here.node()
     issued, endpoints = await here.access.resources.connect(USER, ConnectRequest(label="laptop"))
-    assert (issued.resource.state, issued.resource.asset) == (State.ACTIVE, STANDARD)
+    assert (issued.resource.state, issued.resource.asset) == (ResourceState.ACTIVE, STANDARD)
     assert endpoints == ENDPOINTS
     assert await works(here, issued)
     (provisioned,) = await here.events("RESOURCE_PROVISIONED")
@@ -77,7 +77,7 @@ async def test_ten_first_connects_at_once_make_one_access(here: Stage) -> None:
 async def test_connecting_wakes_what_rests(here: Stage) -> None:
     issued = await here.customer(1)
     (stopped,) = await here.access.resources.disconnect(USER)
-    assert stopped.state is State.INACTIVE
+    assert stopped.state is ResourceState.INACTIVE
     assert not await works(here, issued)
     await here.access.resources.connect(USER, ConnectRequest())
     assert await works(here, issued)
@@ -141,17 +141,23 @@ async def test_without_a_node_there_is_nowhere_to_connect_to(here: Stage) -> Non
 
 
 async def test_accesses_beside_each_other_have_their_own_limits(here: Stage) -> None:
-    one = await here.access.resources.create(USER, ResourceRequest(label="one", limits=Limits(5, 1000)))
+    one = await here.access.resources.create(
+        USER, ResourceRequest(label="one", limits=ResourceLimits(5, 1000))
+    )
     two = await here.access.resources.create(
-        USER, ResourceRequest(asset=HTTP_ONLY, label="two", limits=Limits())
+        USER, ResourceRequest(asset=HTTP_ONLY, label="two", limits=ResourceLimits())
     )
     listed = await here.access.resources.all_of(USER)
     assert [(resource.id, credentials) for resource, credentials in listed] == [(one.id, []), (two.id, [])]
-    assert one.limits == Limits(5, 1000)
+    assert one.limits == ResourceLimits(5, 1000)
 
 
 async def test_limits_beyond_the_operators_are_refused(here: Stage) -> None:
-    for limits in (Limits(max_flows=1001), Limits(max_flows=-1), Limits(rate_limit_bytes_s=-1)):
+    for limits in (
+        ResourceLimits(max_flows=1001),
+        ResourceLimits(max_flows=-1),
+        ResourceLimits(rate_limit_bytes_s=-1),
+    ):
         with pytest.raises(Invalid):
             await here.access.resources.create(USER, ResourceRequest(label="", limits=limits))
 
@@ -173,11 +179,11 @@ async def test_new_limits_reach_the_nodes_and_a_new_label_need_not(here: Stage) 
     assert await changes(here) == []
     await resources.change(USER, issued.resource.id, max_flows=3)
     changed = await resources.change(USER, issued.resource.id, rate_limit_bytes_s=1000)
-    assert (changed.label, changed.limits) == ("home", Limits(3, 1000))
+    assert (changed.label, changed.limits) == ("home", ResourceLimits(3, 1000))
     grant = await here.access.authentication.authenticate(
         "password", Presented(issued.credential.identifier, issued.secret), "http"
     )
-    assert grant.resource.limits == Limits(3, 1000)
+    assert grant.resource.limits == ResourceLimits(3, 1000)
     assert await changes(here) == [("policy_changed", issued.resource.id, "", USER)] * 2
 
 

@@ -9,7 +9,7 @@ from tests.kit.identity import OTHER_PASSWORD, PASSWORD, IdentityFixture
 from tollway.contracts.clients import PROGRAM
 from tollway.contracts.errors import AccountLocked, BadLogin
 from tollway.contracts.events import AccountWasLocked, LoginFailed
-from tollway.services.identity.model import ClientInfo
+from tollway.services.identity.model import SignInClient
 from tollway.services.identity.service import Identity
 
 ANN = "ann@example.com"
@@ -19,7 +19,7 @@ async def guess(
     service: Identity, email: str = ANN, password: str = OTHER_PASSWORD, ip: str = "192.0.2.1"
 ) -> str:
     try:
-        await service.signin.with_password(email, password, PROGRAM, ClientInfo(ip))
+        await service.signin.with_password(email, password, PROGRAM, SignInClient(ip))
     except (AccountLocked, BadLogin) as refusal:
         return refusal.code
     return "in"
@@ -30,7 +30,7 @@ async def test_five_wrong_tries_lock_the_account_for_half_a_minute(identity: Ide
     assert [await guess(identity.service) for _ in range(6)] == ["bad_login"] * 5 + ["account_locked"]
     assert await guess(identity.service, password=PASSWORD) == "account_locked", "the right password too"
     with pytest.raises(AccountLocked) as refusal:
-        await identity.service.signin.with_password(ANN, PASSWORD, PROGRAM, ClientInfo("198.51.100.9"))
+        await identity.service.signin.with_password(ANN, PASSWORD, PROGRAM, SignInClient("198.51.100.9"))
     assert refusal.value.extra == {"retry_after_s": 30}
     [locked] = await identity.published(AccountWasLocked)
     assert (locked.user_id, locked.until_us) == (user_id, identity.clock.now_us() + 30_000_000)
@@ -49,7 +49,7 @@ async def test_each_further_failure_doubles_the_lock_up_to_a_quarter_of_an_hour(
     for _ in range(8):
         assert await guess(identity.service) == "bad_login"
         with pytest.raises(AccountLocked) as refusal:
-            await identity.service.signin.with_password(ANN, PASSWORD, PROGRAM, ClientInfo("192.0.2.1"))
+            await identity.service.signin.with_password(ANN, PASSWORD, PROGRAM, SignInClient("192.0.2.1"))
         waits.append(refusal.value.extra["retry_after_s"])
         identity.clock.advance(waits[-1])
     assert waits == [30, 60, 120, 240, 480, 900, 900, 900]

@@ -8,10 +8,10 @@ from tests.kit.identity import OTHER_PASSWORD, PASSWORD, IdentityFixture
 from tollway.contracts.errors import AccountLocked, LinkInvalid
 from tollway.contracts.events import EmailVerified, PasswordChanged
 from tollway.kit.errors import Forbidden, Invalid, NotFound
-from tollway.services.identity.model import ClientInfo
+from tollway.services.identity.model import SignInClient
 
 ANN = "ann@example.com"
-HOME = ClientInfo("192.0.2.1")
+HOME = SignInClient("192.0.2.1")
 
 
 async def sessions(identity: IdentityFixture, user_id: str) -> list[str]:

@@ -9,7 +9,7 @@ from tollway.contracts.clients import PROGRAM
 from tollway.contracts.errors import BadLogin, LinkInvalid
 from tollway.contracts.events import EmailVerified, UserRegistered
 from tollway.kit.errors import Invalid
-from tollway.services.identity.model import ClientInfo
+from tollway.services.identity.model import SignInClient
 
 ANN = "ann@example.com"
 
@@ -102,7 +102,7 @@ async def test_a_later_registration_changes_nothing_until_its_own_mail_is_used(
     await identity.service.signup.verify(owners.params["token"])
     assert (await identity.log_in()).status == 200
     with pytest.raises(BadLogin):
-        await identity.service.signin.with_password(ANN, "the attacker's words", PROGRAM, ClientInfo())
+        await identity.service.signin.with_password(ANN, "the attacker's words", PROGRAM, SignInClient())
 
 
 async def test_the_mail_can_be_asked_for_again_but_not_without_end(identity: IdentityFixture) -> None:

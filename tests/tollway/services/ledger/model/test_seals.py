@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tollway.services.ledger.model.records import Entry, LegRow, Txn, UsageLine
+from tollway.services.ledger.model.records import LegRow, StatementEntry, Txn, UsageLine
 from tollway.services.ledger.model.seals import (
     GENESIS,
     Chain,
@@ -24,12 +24,12 @@ SIGNER = Signer(bytes(range(32)))
 leaves = st.lists(st.binary(min_size=32, max_size=32), min_size=1, max_size=40)
 
 
-def entry(number: int, **changes: Any) -> Entry:
+def entry(number: int, **changes: Any) -> StatementEntry:
     id_ = f"txn_{number:03}"
     txn = Txn(id_, "tests", f"k{number}", b"\x01" * 32, "give", "applied", "", "", "ann", 1, 2, None, "{}")
     leg = LegRow(id_, 0, "post", None, "USD", "acc_1", "acc_2", 5, number, number, -5, 5)
     use = UsageLine(id_, "flw_1", 5, 5, 1, final=True)
-    return Entry(txn, (leg,), (), (), (), (use,), ("acc_1",))._replace(**changes)
+    return StatementEntry(txn, (leg,), (), (), (), (use,), ("acc_1",))._replace(**changes)
 
 
 def hashed(*parts: bytes) -> bytes:
@@ -88,7 +88,7 @@ def _other(value: Any) -> Any:
             return f"{value}x"
 
 
-def a_chain(size: int = 3) -> tuple[list[Any], list[Entry]]:
+def a_chain(size: int = 3) -> tuple[list[Any], list[StatementEntry]]:
     entries = [entry(number) for number in range(2 * size)]
     seals, previous = [], None
     for start in range(0, len(entries), 2):
@@ -97,7 +97,7 @@ def a_chain(size: int = 3) -> tuple[list[Any], list[Entry]]:
     return seals, entries
 
 
-def followed(seals: list[Any], entries: list[Entry]) -> list[str]:
+def followed(seals: list[Any], entries: list[StatementEntry]) -> list[str]:
     chain = Chain({SIGNER.public})
     chain.add_seals(seals)
     for one in entries:

@@ -13,7 +13,7 @@ from tollway.kit.errors import Problem
 from tollway.services.ledger.model.draft import Draft
 from tollway.services.ledger.model.maintenance import LotExpiry
 from tollway.services.ledger.model.metering import Reservation, UseReport
-from tollway.services.ledger.model.posting import Reversal
+from tollway.services.ledger.model.posting import PostingReversal
 from tollway.services.ledger.model.values import Account, Lot
 from tollway.services.ledger.model.working_set import WorkingSet
 
@@ -46,7 +46,7 @@ BUGS = {
         "report.cumulative",
     ),
     "an overtaken report is charged": (UseReport, "report.sequence <= usage.last_sequence or", ""),
-    "a transaction is reversed twice": (Reversal, "if original.reversed_by:", "if False:"),
+    "a transaction is reversed twice": (PostingReversal, "if original.reversed_by:", "if False:"),
     "held units expire": (LotExpiry, "min(lot.remaining, owner.available)", "lot.remaining"),
     "a grant forgets what is left": (Reservation, "left // self.divisor), left)", "left // self.divisor))"),
 }

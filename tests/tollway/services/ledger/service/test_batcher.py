@@ -56,9 +56,9 @@ def commits() -> Iterator[list[int]]:
         yield sizes
 
 
-async def everything(desk: Books) -> dict[str, Any]:
+async def everything(context: Books) -> dict[str, Any]:
     """All rows but those whose contents are chance (ids, hashes of them)."""
-    async with desk.db.snapshot() as tx:
+    async with context.db.snapshot() as tx:
         accounts = await tx.all(t.account.select().order_by(t.account.c.id))
         holds = await tx.all(t.hold.select().order_by(t.hold.c.id))
         lots = await tx.all(t.lot.select().order_by(t.lot.c.txn_id, t.lot.c.id))
@@ -106,9 +106,9 @@ def _issue() -> Any:
     return ISSUANCE, INVENTORY
 
 
-async def test_those_who_come_together_share_a_commit(desk: Books) -> None:
+async def test_those_who_come_together_share_a_commit(context: Books) -> None:
     with commits() as sizes:
-        await desk.post_many([posting(f"d{n}", post(CLEARING, user("ann"), 1)) for n in range(700)])
+        await context.post_many([posting(f"d{n}", post(CLEARING, user("ann"), 1)) for n in range(700)])
     assert sum(sizes) == 700
     assert max(sizes) == 500
     assert len(sizes) <= 4
@@ -119,26 +119,26 @@ async def test_a_batch_does_what_its_members_would_have_done_alone(
 ) -> None:
     states, outcomes = [], []
     for size in (1, 3, 500):
-        async with books(kind, tmp_path, clock, LedgerSettings(batch_size=size)) as desk:
-            found = await desk.post_many(a_busy_day(clock))
+        async with books(kind, tmp_path, clock, LedgerSettings(batch_size=size)) as context:
+            found = await context.post_many(a_busy_day(clock))
             outcomes.append([one.code if isinstance(one, Problem) else one.replayed for one in found])
-            states.append(await everything(desk))
-            await desk.holds_true()
+            states.append(await everything(context))
+            await context.holds_true()
     assert outcomes[0] == outcomes[1] == outcomes[2]
     assert outcomes[0].count("insufficient_funds") == 2
     assert states[0] == states[1] == states[2]
 
 
-async def test_a_clients_refusal_is_none_of_my_business(desk: Books) -> None:
-    await desk.deposit("ann", 10)
+async def test_a_clients_refusal_is_none_of_my_business(context: Books) -> None:
+    await context.deposit("ann", 10)
     mine, refused = await asyncio.gather(
-        desk.ledger.submit(posting("mine", post(user("ann"), user("bob"), 10))),
-        desk.ledger.submit(posting("other", post(user("cem"), user("bob"), 10))),
+        context.ledger.submit(posting("mine", post(user("ann"), user("bob"), 10))),
+        context.ledger.submit(posting("other", post(user("cem"), user("bob"), 10))),
         return_exceptions=True,
     )
     assert isinstance(refused, InsufficientFunds)
     assert not isinstance(mine, BaseException)
-    assert await desk.balance(user("bob")) == 10
+    assert await context.balance(user("bob")) == 10
 
 
 class Broken(Command):
@@ -152,17 +152,17 @@ class Broken(Command):
 
 
 @pytest.mark.filterwarnings("ignore")
-async def test_who_breaks_the_batch_suffers_alone(desk: Books, caplog: pytest.LogCaptureFixture) -> None:
-    many = desk.ledger._batcher
+async def test_who_breaks_the_batch_suffers_alone(context: Books, caplog: pytest.LogCaptureFixture) -> None:
+    many = context.ledger._batcher
     work = [many.submit(posting(f"d{n}", post(CLEARING, user("ann"), 1))) for n in range(20)]
     work.insert(7, many.submit(Broken()))
     outcomes = await asyncio.gather(*work, return_exceptions=True)
     assert [n for n, one in enumerate(outcomes) if isinstance(one, BaseException)] == [7]
     assert isinstance(outcomes[7], ZeroDivisionError)
-    assert await desk.balance(user("ann")) == 20
+    assert await context.balance(user("ann")) == 20
 
 
-async def test_what_the_database_refuses_is_undone_whole(desk: Books) -> None:
+async def test_what_the_database_refuses_is_undone_whole(context: Books) -> None:
     """The constraints are the last word: a change set that breaks one leaves nothing behind."""
     write = writing.write_changes
 
@@ -172,19 +172,19 @@ async def test_what_the_database_refuses_is_undone_whole(desk: Books) -> None:
                 changes.accounts_changed[id_] = account._replace(debits_posted=account.debits_posted + 1000)
         await write(tx, changes)
 
-    await desk.deposit("ann", 5)
+    await context.deposit("ann", 5)
     with (
         patch("tollway.services.ledger.service.execution.write_changes", corrupt),
         pytest.raises(Exception, match="not_overdrawn") as refusal,
     ):
-        await desk.post(post(user("ann"), user("bob"), 1), key="k")
+        await context.post(post(user("ann"), user("bob"), 1), key="k")
     assert isinstance(refusal.value, IntegrityError) or "CheckViolation" in type(refusal.value).__name__
-    assert await desk.balance(user("ann")) == 5
-    await desk.post(post(user("ann"), user("bob"), 1), key="k")
+    assert await context.balance(user("ann")) == 5
+    await context.post(post(user("ann"), user("bob"), 1), key="k")
 
 
-async def test_nobody_is_answered_before_the_commit(desk: Books) -> None:
-    await desk.deposit("ann", 5)
+async def test_nobody_is_answered_before_the_commit(context: Books) -> None:
+    await context.deposit("ann", 5)
     written, go_on = asyncio.Event(), asyncio.Event()
     flush = Tx.flush
 
@@ -194,7 +194,7 @@ async def test_nobody_is_answered_before_the_commit(desk: Books) -> None:
         await flush(self)
 
     with patch.object(Tx, "flush", slow):
-        waiting = spawn(desk.post(post(user("ann"), user("bob"), 1)), "poster")
+        waiting = spawn(context.post(post(user("ann"), user("bob"), 1)), "poster")
         await written.wait()
         await asyncio.sleep(0.02)
         assert not waiting.done()
@@ -205,37 +205,37 @@ async def test_nobody_is_answered_before_the_commit(desk: Books) -> None:
 async def test_stopping_finishes_what_was_taken_and_takes_no_more(
     kind: Kind, tmp_path: Path, clock: FakeClock
 ) -> None:
-    async with books(kind, tmp_path, clock) as desk:
+    async with books(kind, tmp_path, clock) as context:
         work = [
-            spawn(desk.ledger.submit(posting(f"d{n}", post(CLEARING, user("ann"), 1))), "poster")
+            spawn(context.ledger.submit(posting(f"d{n}", post(CLEARING, user("ann"), 1))), "poster")
             for n in range(50)
         ]
         await asyncio.sleep(0)
-        await desk.ledger.stop()
+        await context.ledger.stop()
         assert len({one.txn_id for one in await asyncio.gather(*work)}) == 50
         with pytest.raises(Unavailable):
-            await desk.deposit("ann", 1)
-        assert await desk.balance(user("ann")) == 50
+            await context.deposit("ann", 1)
+        assert await context.balance(user("ann")) == 50
 
 
-async def test_a_caller_who_goes_away_disturbs_nobody(desk: Books) -> None:
-    gone = spawn(desk.ledger.submit(posting("gone", post(CLEARING, user("ann"), 1))), "poster")
-    stays = spawn(desk.ledger.submit(posting("stays", post(CLEARING, user("ann"), 1))), "poster")
+async def test_a_caller_who_goes_away_disturbs_nobody(context: Books) -> None:
+    gone = spawn(context.ledger.submit(posting("gone", post(CLEARING, user("ann"), 1))), "poster")
+    stays = spawn(context.ledger.submit(posting("stays", post(CLEARING, user("ann"), 1))), "poster")
     await asyncio.sleep(0)
     gone.cancel()
     await stays
-    again = await desk.ledger.submit(posting("gone", post(CLEARING, user("ann"), 1)))
+    again = await context.ledger.submit(posting("gone", post(CLEARING, user("ann"), 1)))
     assert again.replayed
-    assert await desk.balance(user("ann")) == 2
+    assert await context.balance(user("ann")) == 2
 
 
-async def test_a_ledger_that_has_too_much_to_do_says_so(desk: Books) -> None:
+async def test_a_ledger_that_has_too_much_to_do_says_so(context: Books) -> None:
     with (
         patch("tollway.services.ledger.service.batcher.MAX_WAITING", 3),
         pytest.raises(Unavailable),
     ):
         await asyncio.gather(
-            *(desk.ledger.submit(posting(f"d{n}", post(CLEARING, user("ann"), 1))) for n in range(9))
+            *(context.ledger.submit(posting(f"d{n}", post(CLEARING, user("ann"), 1))) for n in range(9))
         )
 
 
@@ -278,7 +278,7 @@ async def two_ledgers(kind: Kind, folder: Path, clock: FakeClock) -> AsyncIterat
             await db.stop()
 
 
-async def test_a_plan_never_builds_on_another_that_is_half_done(desk: Books) -> None:
+async def test_a_plan_never_builds_on_another_that_is_half_done(context: Books) -> None:
     """A batch that has to be planned again, and the next one, which is planned ahead, come to the planner at once."""
     load = execution.load
     plans = execution.Planner()
@@ -288,11 +288,11 @@ async def test_a_plan_never_builds_on_another_that_is_half_done(desk: Books) -> 
         if ("tests", "again") in reads.names:
             await asyncio.sleep(0.05)
 
-    def paid(key: str) -> list[execution.Request]:
+    def paid(key: str) -> list[execution.PlannedRequest]:
         return [execution.request_for(posting(key, post(CLEARING, user("ann"), 1)))]
 
     with patch.object(execution, "load", slow_at_first):
-        async with desk.db.snapshot() as tx, desk.db.snapshot() as ahead:
+        async with context.db.snapshot() as tx, context.db.snapshot() as ahead:
             last = await execution.last_written(tx)
             again, following = await asyncio.gather(
                 plans.plan(tx, paid("again"), last), plans.plan(ahead, paid("following"))
@@ -303,41 +303,43 @@ async def test_a_plan_never_builds_on_another_that_is_half_done(desk: Books) -> 
     assert plans.ends_with(following)
 
 
-async def test_each_event_carries_its_own_callers_correlation_id(desk: Books) -> None:
+async def test_each_event_carries_its_own_callers_correlation_id(context: Books) -> None:
     async def deposit(number: int) -> None:
         correlation_id.set(f"cor_{number}")
-        await desk.ledger.submit(posting(f"d{number}", post(CLEARING, user("ann"), number), code="deposit"))
+        await context.ledger.submit(
+            posting(f"d{number}", post(CLEARING, user("ann"), number), code="deposit")
+        )
 
     await asyncio.gather(*(deposit(number) for number in range(1, 6)))
-    published = await events(desk)
+    published = await events(context)
     assert [(one["correlation_id"], one["amount"]) for one in published] == [
         (f"cor_{n}", n) for n in range(1, 6)
     ]
 
 
-async def test_what_moves_is_announced_and_metered_use_once_per_session(desk: Books) -> None:
+async def test_what_moves_is_announced_and_metered_use_once_per_session(context: Books) -> None:
     from tests.kit.books import UsageReading
 
-    await desk.stock("ann", 100, cost=10)
-    published = len(await events(desk))
-    await desk.reserve("hld_1", "ann", 50)
-    await desk.use("hld_1", UsageReading("flw_1", 10, 1))
-    await desk.use("hld_1", UsageReading("flw_1", 20, 2))
+    await context.stock("ann", 100, cost=10)
+    published = len(await events(context))
+    await context.reserve("hld_1", "ann", 50)
+    await context.use("hld_1", UsageReading("flw_1", 10, 1))
+    await context.use("hld_1", UsageReading("flw_1", 20, 2))
     with pytest.raises(InsufficientFunds):
-        await desk.post(post(user("bob"), user("ann"), 1))
-    assert len(await events(desk)) == published
-    await desk.use("hld_1", UsageReading("flw_1", 25, 3, final=True))
-    await desk.use("hld_1", UsageReading("flw_1", 25, 4, final=True), release=True)
-    (event,) = (await events(desk))[published:]
+        await context.post(post(user("bob"), user("ann"), 1))
+    assert len(await events(context)) == published
+    await context.use("hld_1", UsageReading("flw_1", 25, 3, final=True))
+    await context.use("hld_1", UsageReading("flw_1", 25, 4, final=True), release=True)
+    (event,) = (await events(context))[published:]
     assert (event["code"], event["owners"], event["amount"]) == ("use", ["usr_ann"], 25)
 
 
-async def events(desk: Books) -> list[dict[str, Any]]:
+async def events(context: Books) -> list[dict[str, Any]]:
     import json
 
     from tollway.fabric.db import tables
 
-    async with desk.db.snapshot() as tx:
+    async with context.db.snapshot() as tx:
         rows = await tx.all(tables.outbox.select().order_by(tables.outbox.c.position))
     found = []
     for row in rows:
@@ -461,13 +463,13 @@ async def _check_after_crash(kind: Kind, folder: Path, name: str, answered: dict
     await db.start()
     ledger = Ledger(db, FakeClock(), LedgerSettings(), bytes(range(32)))
     await ledger.start()
-    desk = Books(ledger, db, FakeClock())
-    await desk.holds_true()
+    context = Books(ledger, db, FakeClock())
+    await context.holds_true()
     # Whoever was answered gets the same answer again; whoever was not can simply ask again.
     again = {str(number): await outcome(ledger, one) for number, one in enumerate(a_busy_day(FakeClock()))}
     assert {number: again[number] for number in answered} == answered
-    assert await desk.balance(user("ann")) == 0
-    assert (await desk.balance(user("bob")), await desk.balance(user("bob", GB))) == (20, 7)
-    await desk.holds_true()
+    assert await context.balance(user("ann")) == 0
+    assert (await context.balance(user("bob")), await context.balance(user("bob", GB))) == (20, 7)
+    await context.holds_true()
     await ledger.stop()
     await db.stop()

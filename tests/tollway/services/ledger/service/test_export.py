@@ -16,17 +16,19 @@ BALANCE = re.compile(r"(\d{4}-\d\d-\d\d) balance (\S+) +(-?[\d.]+) (\S+)")
 COMMODITY = re.compile(r"[A-Z][A-Z0-9'._-]{0,22}[A-Z0-9]")
 
 
-async def exported(desk: Books) -> str:
-    return "".join([piece async for piece in desk.ledger.export()])
+async def exported(context: Books) -> str:
+    return "".join([piece async for piece in context.ledger.export()])
 
 
-async def test_the_postings_balance_and_make_the_asserted_balances(desk: Books) -> None:
-    await desk.stock("ann", 1000, cost=2_500_000)
-    await desk.reserve("hld_1", "ann", 400)
-    await desk.use("hld_1", UsageReading("flw_1", 123, 1))
-    await desk.post(post(user("ann", GB), user("bob", GB), 77), code="give")
-    await desk.post(hold("hld_2", user("bob", GB), platform("access", GB, "consumed"), 7), release("hld_2"))
-    text = await exported(desk)
+async def test_the_postings_balance_and_make_the_asserted_balances(context: Books) -> None:
+    await context.stock("ann", 1000, cost=2_500_000)
+    await context.reserve("hld_1", "ann", 400)
+    await context.use("hld_1", UsageReading("flw_1", 123, 1))
+    await context.post(post(user("ann", GB), user("bob", GB), 77), code="give")
+    await context.post(
+        hold("hld_2", user("bob", GB), platform("access", GB, "consumed"), 7), release("hld_2")
+    )
+    text = await exported(context)
     opened = {name: commodity for _, name, commodity in OPEN.findall(text)}
     sums: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for block in re.split(r"\n(?=\d{4})", text):
@@ -47,7 +49,7 @@ async def test_the_postings_balance_and_make_the_asserted_balances(desk: Books) 
     assert "hold" not in text
 
 
-async def test_names_stay_apart_and_within_the_tools_limits(desk: Books) -> None:
+async def test_names_stay_apart_and_within_the_tools_limits(context: Books) -> None:
     codes = [
         "bandwidth.residential.standard",
         "bandwidth.residential.stand.ard",
@@ -58,14 +60,14 @@ async def test_names_stay_apart_and_within_the_tools_limits(desk: Books) -> None
         "x" * 41,
     ]
     for number, code in enumerate(codes):
-        await desk.ledger.define_asset(Asset(code, "access", 0, "byte", transferable=True))
-        await desk.ledger.submit(
+        await context.ledger.define_asset(Asset(code, "access", 0, "byte", transferable=True))
+        await context.ledger.submit(
             posting(
                 f"k{number}",
                 post(platform("catalog", code, "issuance"), platform("catalog", code, "inventory"), 5),
             )
         )
-    text = await exported(desk)
+    text = await exported(context)
     commodities = re.findall(r"commodity (\S+)\n  code: \"(\S+)\"", text)
     assert {code for _, code in commodities} >= set(codes)
     assert len({commodity for commodity, _ in commodities}) == len(commodities)
@@ -74,13 +76,13 @@ async def test_names_stay_apart_and_within_the_tools_limits(desk: Books) -> None
     assert len(set(names)) == len(names)
 
 
-async def test_a_quotation_mark_in_a_key_breaks_nothing(desk: Books) -> None:
-    await desk.ledger.submit(posting('he said "no"\\', post(CLEARING, user("ann"), 1)))
-    assert r'  key: "he said \"no\"\\"' in await exported(desk)
+async def test_a_quotation_mark_in_a_key_breaks_nothing(context: Books) -> None:
+    await context.ledger.submit(posting('he said "no"\\', post(CLEARING, user("ann"), 1)))
+    assert r'  key: "he said \"no\"\\"' in await exported(context)
 
 
-async def test_empty_books_are_a_file_too(desk: Books) -> None:
-    text = await exported(desk)
+async def test_empty_books_are_a_file_too(context: Books) -> None:
+    text = await exported(context)
     assert text.startswith('option "title" "Tollway"')
     assert f'code: "{USD}"' in text
     assert "balance" not in text

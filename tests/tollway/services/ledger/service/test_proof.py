@@ -35,24 +35,24 @@ HARMLESS = {("writer_lock", "version"), ("writer_lock", "id")}
 
 
 @pytest.fixture
-async def history_of_all_kinds(desk: Books) -> Books:
+async def history_of_all_kinds(context: Books) -> Books:
     """Books in which every table has rows, all of them sealed."""
-    await desk.deposit("ann", 50)
-    await desk.stock("ann", 100, cost=33, expires_in_s=60)
-    await desk.stock("ann", 50, cost=10)
-    await desk.post(hold("hld_0", user("ann"), CLEARING, 5), release("hld_0", 2))
-    await desk.reserve("hld_1", "ann", 40)
-    await desk.use("hld_1", UsageReading("flw_1", 10, 1), UsageReading("flw_2", 5, 1))
-    await desk.use("hld_1", UsageReading("flw_1", 55, 2, final=True))
-    await desk.post(post(user("ann", GB), user("bob", GB), 20), code="give")
-    given = await desk.post(post(user("ann"), user("bob"), 7))
-    await desk.ledger.reverse(given.txn_id, "tests", "undo", "operator", "")
+    await context.deposit("ann", 50)
+    await context.stock("ann", 100, cost=33, expires_in_s=60)
+    await context.stock("ann", 50, cost=10)
+    await context.post(hold("hld_0", user("ann"), CLEARING, 5), release("hld_0", 2))
+    await context.reserve("hld_1", "ann", 40)
+    await context.use("hld_1", UsageReading("flw_1", 10, 1), UsageReading("flw_2", 5, 1))
+    await context.use("hld_1", UsageReading("flw_1", 55, 2, final=True))
+    await context.post(post(user("ann", GB), user("bob", GB), 20), code="give")
+    given = await context.post(post(user("ann"), user("bob"), 7))
+    await context.ledger.reverse(given.txn_id, "tests", "undo", "operator", "")
     with pytest.raises(Exception, match="needed"):
-        await desk.post(post(user("bob"), user("ann"), 1))
-    desk.clock.advance(61)
-    await desk.ledger.expire()
-    await desk.ledger.seal()
-    return desk
+        await context.post(post(user("bob"), user("ann"), 1))
+    context.clock.advance(61)
+    await context.ledger.expire()
+    await context.ledger.seal()
+    return context
 
 
 async def lay_bare(tx: Tx) -> None:
@@ -78,17 +78,17 @@ class Undone(Exception):
     """The forgery is taken back, so that the next one starts from true books."""
 
 
-async def findings_after(desk: Books, *forgery: Any) -> tuple[str, ...]:
+async def findings_after(context: Books, *forgery: Any) -> tuple[str, ...]:
     """Forge inside a transaction, look with the proof, and take it back."""
     from tollway.services.ledger.service.proof import prove
 
     found: tuple[str, ...] = ()
     try:
-        async with desk.db.transaction() as tx:
+        async with context.db.transaction() as tx:
             await lay_bare(tx)
             for statement in forgery:
                 await tx.run(statement)
-            verdict = await prove(tx, {desk.ledger.signer.public})
+            verdict = await prove(tx, {context.ledger.signer.public})
             found = verdict.findings
             raise Undone
     except Undone:
@@ -112,8 +112,8 @@ def altered(column: Any, value: Any) -> Any:
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 async def test_every_altered_cell_is_found(history_of_all_kinds: Books, table: Table) -> None:
-    desk = history_of_all_kinds
-    async with desk.db.snapshot() as tx:
+    context = history_of_all_kinds
+    async with context.db.snapshot() as tx:
         rows = await tx.all(table.select())
     assert rows, f"{table.name} has no rows to alter"
     missed = []
@@ -125,7 +125,9 @@ async def test_every_altered_cell_is_found(history_of_all_kinds: Books, table: T
             value = getattr(row, column.name)
             forged = altered(column, value)
             same_row = [key == getattr(row, key.name) for key in table.primary_key]
-            found = await findings_after(desk, table.update().where(*same_row).values({column.name: forged}))
+            found = await findings_after(
+                context, table.update().where(*same_row).values({column.name: forged})
+            )
             if not found:
                 missed.append((column.name, value, forged))
     assert missed == []
@@ -135,21 +137,21 @@ async def test_every_altered_cell_is_found(history_of_all_kinds: Books, table: T
     "table", [one for one in TABLES if one.name != "writer_lock"], ids=lambda table: table.name
 )
 async def test_every_row_that_is_gone_is_missed(history_of_all_kinds: Books, table: Table) -> None:
-    desk = history_of_all_kinds
-    async with desk.db.snapshot() as tx:
+    context = history_of_all_kinds
+    async with context.db.snapshot() as tx:
         rows = await tx.all(table.select())
     for row in {rows[0], rows[-1]}:
         if table.name == "seal" and row == rows[-1]:
             continue  # the newest seal may simply not have been made yet; a noted head tells, see below
         same_row = [key == getattr(row, key.name) for key in table.primary_key]
-        assert await findings_after(desk, table.delete().where(*same_row)), row
+        assert await findings_after(context, table.delete().where(*same_row)), row
 
 
 async def test_a_forger_who_repairs_everything_is_found_by_the_seal(history_of_all_kinds: Books) -> None:
     """Give bob a unit more everywhere it shows: legs, counters, balances agree, the seal does not."""
-    desk = history_of_all_kinds
-    receipt = await desk.post(post(CLEARING, user("dan"), 5))
-    await desk.ledger.seal()
+    context = history_of_all_kinds
+    receipt = await context.post(post(CLEARING, user("dan"), 5))
+    await context.ledger.seal()
     one = t.leg.c.txn_id == receipt.txn_id
     raised = (
         t.leg.update().where(one).values(amount=6, debit_balance=t.leg.c.debit_balance - 1, credit_balance=6)
@@ -160,38 +162,38 @@ async def test_a_forger_who_repairs_everything_is_found_by_the_seal(history_of_a
         .where(t.account.c.id == account_id(CLEARING))
         .values(debits_posted=t.account.c.debits_posted + 1),
     ]
-    found = await findings_after(desk, raised, *counters)
+    found = await findings_after(context, raised, *counters)
     assert found == ("the transactions under seal 2 are not the ones that were sealed",)
 
 
 async def test_a_chain_signed_with_another_key_is_not_ours(history_of_all_kinds: Books) -> None:
-    desk = history_of_all_kinds
-    async with desk.db.snapshot() as tx:
+    context = history_of_all_kinds
+    async with context.db.snapshot() as tx:
         entries = await history.entries(tx)
         last = await history.last_seal(tx)
     assert last is not None
-    forged = Signer(bytes(32)).seal(None, entries, desk.clock.now_us())
-    found = await findings_after(desk, t.seal.update().values(forged._asdict()))
+    forged = Signer(bytes(32)).seal(None, entries, context.clock.now_us())
+    found = await findings_after(context, t.seal.update().values(forged._asdict()))
     assert found == ("seal 1 is not signed by this platform",)
 
 
 async def test_a_noted_head_is_found_again_or_the_chain_was_cut(history_of_all_kinds: Books) -> None:
-    desk = history_of_all_kinds
-    noted = (await desk.ledger.verify()).head
-    await desk.deposit("ann", 1)
-    await desk.ledger.seal()
-    later = await desk.ledger.verify(known_head=noted)
+    context = history_of_all_kinds
+    noted = (await context.ledger.verify()).head
+    await context.deposit("ann", 1)
+    await context.ledger.seal()
+    later = await context.ledger.verify(known_head=noted)
     assert later.ok
     assert later.head != noted
-    assert not (await desk.ledger.verify(known_head="ab" * 32)).ok
+    assert not (await context.ledger.verify(known_head="ab" * 32)).ok
 
 
-async def test_the_proof_counts_what_it_checked(desk: Books) -> None:
-    await desk.stock("ann", 100, cost=30)
-    await desk.reserve("hld_1", "ann", 40)
-    await desk.use("hld_1", UsageReading("flw_1", 10, 1))
+async def test_the_proof_counts_what_it_checked(context: Books) -> None:
+    await context.stock("ann", 100, cost=30)
+    await context.reserve("hld_1", "ann", 40)
+    await context.use("hld_1", UsageReading("flw_1", 10, 1))
     steps: list[tuple[int, int]] = []
-    verdict = await desk.ledger.verify(lambda done, total: steps.append((done, total)))
+    verdict = await context.ledger.verify(lambda done, total: steps.append((done, total)))
     assert verdict.ok
     assert (verdict.legs, verdict.holds_open, verdict.lots, verdict.seals) == (7, 1, 1, 0)
     assert verdict.transactions == verdict.unsealed == 9
@@ -199,47 +201,47 @@ async def test_the_proof_counts_what_it_checked(desk: Books) -> None:
     assert steps[-1] == (9, 9)
 
 
-async def test_transactions_are_sealed_in_batches_and_each_is_proved_to_be_there(desk: Books) -> None:
-    receipts = [await desk.deposit("ann", 1) for _ in range(7)]
-    assert await desk.ledger.seal() == 7 + 4
-    late = await desk.deposit("ann", 1)
-    assert (await desk.ledger.explain(late.txn_id, prove=True)).inclusion is None
-    await desk.ledger.seal()
+async def test_transactions_are_sealed_in_batches_and_each_is_proved_to_be_there(context: Books) -> None:
+    receipts = [await context.deposit("ann", 1) for _ in range(7)]
+    assert await context.ledger.seal() == 7 + 4
+    late = await context.deposit("ann", 1)
+    assert (await context.ledger.explain(late.txn_id, prove=True)).inclusion is None
+    await context.ledger.seal()
     for receipt in (*receipts, late):
-        explained = await desk.ledger.explain(receipt.txn_id, prove=True)
+        explained = await context.ledger.explain(receipt.txn_id, prove=True)
         proof = explained.inclusion
         assert proof is not None
         assert proof.leaf == leaf_of(explained.entry)
         assert root_from(proof.leaf, proof.path, proof.place, proof.seal.size) == proof.seal.root
-    assert (await desk.ledger.verify()).seals == 2
+    assert (await context.ledger.verify()).seals == 2
 
 
-async def test_two_sealers_make_one_chain(desk: Books) -> None:
-    await desk.deposit("ann", 1)
+async def test_two_sealers_make_one_chain(context: Books) -> None:
+    await context.deposit("ann", 1)
     stale_view = history.last_seal
 
     async def nobody(_tx: Tx) -> None:
         return None
 
-    await seal_next(desk.db, desk.ledger.signer)
+    await seal_next(context.db, context.ledger.signer)
     history.last_seal = nobody  # type: ignore[assignment]
     try:
-        assert await seal_next(desk.db, desk.ledger.signer) == 0
+        assert await seal_next(context.db, context.ledger.signer) == 0
     finally:
         history.last_seal = stale_view
-    assert (await desk.ledger.verify()).seals == 1
+    assert (await context.ledger.verify()).seals == 1
 
 
 async def test_seals_of_a_former_key_still_count(kind: Kind, tmp_path: Path, clock: FakeClock) -> None:
     former = Signer(bytes(32))
     settings = LedgerSettings(former_signers=(former.public.hex(),))
-    async with books(kind, tmp_path, clock, settings) as desk:
-        await seal_next(desk.db, former)
-        await desk.deposit("ann", 1)
-        await desk.ledger.seal()
-        assert (await desk.ledger.verify()).ok
+    async with books(kind, tmp_path, clock, settings) as context:
+        await seal_next(context.db, former)
+        await context.deposit("ann", 1)
+        await context.ledger.seal()
+        assert (await context.ledger.verify()).ok
 
 
 async def test_empty_books_hold(kind: Kind, tmp_path: Path, clock: FakeClock) -> None:
-    async with books(kind, tmp_path, clock) as desk:
-        assert (await desk.ledger.verify()).ok
+    async with books(kind, tmp_path, clock) as context:
+        assert (await context.ledger.verify()).ok

@@ -10,7 +10,7 @@ from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind
 from tests.kit.fake_ledger import Counters
 from tests.kit.killing import Fate, Killed
-from tests.kit.market import GB, STANDARD, USD, Market, market
+from tests.kit.market import GB, STANDARD, USD, Market, market, order_of
 from tollway.contracts.errors import (
     IdempotencyKeyReused,
     PriceExceeded,
@@ -19,7 +19,7 @@ from tollway.contracts.errors import (
     UnknownAsset,
 )
 from tollway.kit.errors import Conflict, Invalid, NotFound, Problem, Unavailable
-from tollway.services.orders.model import State
+from tollway.services.orders.model import OrderState
 
 ANN, BEN = "usr_ann", "usr_ben"
 
@@ -47,7 +47,7 @@ async def test_a_quote_is_filled_at_its_price_even_when_the_price_has_changed(sh
     await shop.catalog.set_price(STANDARD, "USD", 9 * USD, "usr_root")
     shop.clock.advance(29)
     order = await shop.orders.place_quoted(ANN, quote.id, "key")
-    assert (order.state, order.terms.price) == (State.FILLED, 6 * USD)
+    assert (order.state, order.terms.price) == (OrderState.FILLED, 6 * USD)
     assert wallet(shop).balance == 14 * USD
     assert held(shop).balance == 2 * GB
 
@@ -75,7 +75,7 @@ async def test_anothers_quote_does_not_exist(shop: Market) -> None:
     quote = await shop.orders.quote(ANN, STANDARD, GB, "USD")
     with pytest.raises(NotFound):
         await shop.orders.place_quoted(BEN, quote.id, "key")
-    assert (await shop.orders.place_quoted(ANN, quote.id, "key")).state == State.FILLED
+    assert (await shop.orders.place_quoted(ANN, quote.id, "key")).state == OrderState.FILLED
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ async def test_old_quotes_are_forgotten_and_used_ones_kept(shop: Market) -> None
 
 async def test_a_market_order_is_filled_at_the_price_of_the_moment(shop: Market) -> None:
     order = await shop.orders.place_market(ANN, STANDARD, GB, "USD", 3 * USD, "key")
-    assert (order.state, order.terms.price) == (State.FILLED, 3 * USD)
+    assert (order.state, order.terms.price) == (OrderState.FILLED, 3 * USD)
     assert order.transaction_id.startswith("txn_")
     assert await shop.events(order.id) == ["ORDER_PLACED", "ORDER_FILLED"]
 
@@ -135,7 +135,7 @@ async def test_a_price_above_the_limit_places_nothing(shop: Market) -> None:
 
 async def test_without_funds_the_order_fails_and_nothing_moves(shop: Market) -> None:
     order = await shop.orders.place_market(BEN, STANDARD, GB, "USD", None, "key")
-    assert (order.state, order.reason) == (State.FAILED, "insufficient_funds")
+    assert (order.state, order.reason) == (OrderState.FAILED, "insufficient_funds")
     assert wallet(shop, BEN) == Counters(wallet(shop, BEN).id)
     assert await shop.events(order.id) == ["ORDER_PLACED", "ORDER_FAILED"]
 
@@ -143,7 +143,7 @@ async def test_without_funds_the_order_fails_and_nothing_moves(shop: Market) -> 
 async def test_sold_out_gives_the_money_back(shop: Market) -> None:
     shop.ledger.counters("platform", "catalog", STANDARD, "inventory").debits = 100_000 * GB - GB + 1
     order = await shop.orders.place_market(ANN, STANDARD, GB, "USD", None, "key")
-    assert (order.state, order.reason) == (State.FAILED, "sold_out")
+    assert (order.state, order.reason) == (OrderState.FAILED, "sold_out")
     assert (wallet(shop).available, wallet(shop).debits_pending) == (20 * USD, 0)
     assert await shop.events(order.id) == ["ORDER_PLACED", "ORDER_FAILED"]
 
@@ -156,7 +156,7 @@ async def test_the_last_bytes_are_sold_to_one_of_two(shop: Market) -> None:
         shop.orders.place_market(ANN, STANDARD, GB, "USD", None, "key"),
         shop.orders.place_market(BEN, STANDARD, GB, "USD", None, "key"),
     )
-    assert sorted(order.state for order in orders) == [State.FAILED, State.FILLED]
+    assert sorted(order.state for order in orders) == [OrderState.FAILED, OrderState.FILLED]
     assert shop.ledger.counters("platform", "catalog", STANDARD, "inventory").balance == 0
 
 
@@ -175,7 +175,7 @@ async def test_a_price_that_fits_without_the_fee_only_is_not_covered(shop: Marke
     shop.set_fee(25_000)
     shop.ledger.give(BEN, "USD", 3 * USD)
     order = await shop.orders.place_market(BEN, STANDARD, GB, "USD", None, "key")
-    assert (order.state, order.reason) == (State.FAILED, "insufficient_funds")
+    assert (order.state, order.reason) == (OrderState.FAILED, "insufficient_funds")
     assert (wallet(shop, BEN).available, wallet(shop, BEN).debits_pending) == (3 * USD, 0)
 
 
@@ -204,23 +204,23 @@ async def test_one_key_from_many_hands_buys_once(shop: Market) -> None:
 async def test_an_order_waits_while_the_ledger_is_down_and_the_job_finishes_it(shop: Market) -> None:
     shop.orders_ask.faults.add("ledger", times=2)
     order = await shop.orders.place_market(ANN, STANDARD, GB, "USD", None, "key")
-    assert order.state == State.PLACED
+    assert order.state == OrderState.PLACED
     shop.clock.advance(6)
     await shop.run_jobs()
-    assert (await shop.orders.order(ANN, order.id))[0].state == State.PLACED  # the second refusal
+    assert (await shop.orders.order(ANN, order.id))[0].state == OrderState.PLACED  # the second refusal
     shop.clock.advance(2)
     await shop.run_jobs()
     found, steps = await shop.orders.order(ANN, order.id)
-    assert found.state == State.FILLED
+    assert found.state == OrderState.FILLED
     assert [step.state for step in steps] == ["placed", "funds_held", "allocated", "filled"]
 
 
 async def test_an_unknown_outcome_is_not_a_refusal(shop: Market) -> None:
     shop.orders_ask.faults.add("ledger.Post", lost=True)
     order = await shop.orders.place_market(ANN, STANDARD, GB, "USD", None, "key")
-    assert order.state == State.PLACED
+    assert order.state == OrderState.PLACED
     assert wallet(shop).debits_pending == 3 * USD
-    assert (await shop.orders.advance(order.id)).state == State.FILLED
+    assert (await shop.orders.advance(order.id)).state == OrderState.FILLED
     assert (wallet(shop).balance, wallet(shop).debits_pending) == (17 * USD, 0)
 
 
@@ -230,7 +230,7 @@ async def test_an_order_that_runs_out_of_time_is_undone(shop: Market) -> None:
     shop.clock.advance(60)
     await shop.orders.resume_stuck()
     order, _ = await shop.orders.order(ANN, order.id)
-    assert (order.state, order.reason) == (State.FAILED, "timed_out")
+    assert (order.state, order.reason) == (OrderState.FAILED, "timed_out")
     assert (wallet(shop).balance, wallet(shop).debits_pending) == (20 * USD, 0)
 
 
@@ -239,10 +239,10 @@ async def test_past_the_pivot_an_order_goes_forward_however_late(shop: Market) -
     order = await shop.orders.place_market(ANN, STANDARD, GB, "USD", None, "key")
     with pytest.raises(Killed):
         await shop.another_orders(Fate(8)).advance(order.id)
-    assert (await shop.orders.any_order(order.id)).state == State.ALLOCATED
+    assert (await order_of(shop.orders.db, order.id)).state == OrderState.ALLOCATED
     shop.clock.advance(3000)
     await shop.orders.resume_stuck()
-    assert (await shop.orders.any_order(order.id)).state == State.FILLED
+    assert (await order_of(shop.orders.db, order.id)).state == OrderState.FILLED
 
 
 async def test_holds_that_lapsed_under_a_late_capture_leave_nothing_moved(shop: Market) -> None:
@@ -252,8 +252,8 @@ async def test_holds_that_lapsed_under_a_late_capture_leave_nothing_moved(shop: 
         await shop.another_orders(Fate(8)).advance(order.id)
     shop.clock.advance(4000)
     await shop.orders.resume_stuck()
-    order = await shop.orders.any_order(order.id)
-    assert (order.state, order.reason) == (State.FAILED, "hold_ended")
+    order = await order_of(shop.orders.db, order.id)
+    assert (order.state, order.reason) == (OrderState.FAILED, "hold_ended")
     assert (wallet(shop).balance, held(shop).balance) == (20 * USD, 0)
 
 
@@ -265,10 +265,10 @@ async def test_the_janitor_leaves_fresh_orders_to_their_drivers(shop: Market) ->
     order = await shop.orders.place_market(ANN, STANDARD, GB, "USD", None, "key")
     shop.clock.advance(9)
     await shop.orders.resume_stuck()
-    assert (await shop.orders.any_order(order.id)).state == State.PLACED
+    assert (await order_of(shop.orders.db, order.id)).state == OrderState.PLACED
     shop.clock.advance(1)
     await shop.orders.resume_stuck()
-    assert (await shop.orders.any_order(order.id)).state == State.FILLED
+    assert (await order_of(shop.orders.db, order.id)).state == OrderState.FILLED
 
 
 async def test_the_janitor_gives_up_a_round_when_the_ledger_is_down(shop: Market) -> None:
@@ -278,7 +278,7 @@ async def test_the_janitor_gives_up_a_round_when_the_ledger_is_down(shop: Market
     shop.clock.advance(11)
     await shop.orders.resume_stuck()
     assert not shop.orders_ask.faults.planned
-    assert {order.state for order in (await shop.orders.orders(ANN, 10, "")).items} == {State.PLACED}
+    assert {order.state for order in (await shop.orders.orders(ANN, 10, "")).items} == {OrderState.PLACED}
 
 
 async def test_one_order_that_cannot_be_settled_does_not_keep_the_others_waiting(shop: Market) -> None:
@@ -288,8 +288,8 @@ async def test_one_order_that_cannot_be_settled_does_not_keep_the_others_waiting
     shop.clock.advance(11)
     shop.orders_ask.faults.add("ledger.Post", Problem("a bug"))
     await shop.orders.resume_stuck()
-    assert (await shop.orders.any_order(first.id)).state == State.PLACED
-    assert (await shop.orders.any_order(second.id)).state == State.FILLED
+    assert (await order_of(shop.orders.db, first.id)).state == OrderState.PLACED
+    assert (await order_of(shop.orders.db, second.id)).state == OrderState.FILLED
 
 
 # ── looking ─────────────────────────────────────────────────────────────────────────────────────────
@@ -328,7 +328,7 @@ async def test_an_order_that_waits_can_be_cancelled(lost: bool, shop: Market) ->
     order = await shop.orders.place_market(ANN, STANDARD, GB, "USD", None, "key")
     for _ in range(2):
         order = await shop.orders.cancel(ANN, order.id)
-        assert order.state == State.CANCELLED
+        assert order.state == OrderState.CANCELLED
     assert (wallet(shop).available, wallet(shop).debits_pending) == (20 * USD, 0)
     assert await shop.events(order.id) == ["ORDER_PLACED", "ORDER_FAILED"]
 
@@ -343,10 +343,10 @@ async def test_an_order_that_is_filled_cannot_be_cancelled(shop: Market) -> None
 async def test_a_cancellation_that_the_ledger_does_not_answer_is_finished_later(shop: Market) -> None:
     shop.orders_ask.faults.add("ledger.Post", times=2)
     order = await shop.orders.place_market(ANN, STANDARD, GB, "USD", None, "key")
-    assert (await shop.orders.cancel(ANN, order.id)).state == State.RELEASING
+    assert (await shop.orders.cancel(ANN, order.id)).state == OrderState.RELEASING
     shop.clock.advance(11)
     await shop.orders.resume_stuck()
-    assert (await shop.orders.any_order(order.id)).state == State.CANCELLED
+    assert (await order_of(shop.orders.db, order.id)).state == OrderState.CANCELLED
 
 
 async def test_a_driver_that_comes_too_late_cannot_hold_money_for_a_cancelled_order(shop: Market) -> None:
@@ -366,4 +366,4 @@ async def test_a_stopped_catalogue_stops_new_orders_only(shop: Market) -> None:
     shop.orders_ask.faults.add("catalog", times=100)
     with pytest.raises(Unavailable):
         await shop.orders.place_market(ANN, STANDARD, GB, "USD", None, "key1")
-    assert (await shop.orders.place_quoted(ANN, quote.id, "key2")).state == State.FILLED
+    assert (await shop.orders.place_quoted(ANN, quote.id, "key2")).state == OrderState.FILLED

@@ -9,10 +9,10 @@ import pytest
 from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind
 from tests.kit.killing import Fate, Killed
-from tests.kit.market import GB, STANDARD, USD, Market, market
+from tests.kit.market import GB, STANDARD, USD, Market, market, order_of
 from tollway.contracts.errors import KeyReused, UnknownAsset
 from tollway.kit.errors import Forbidden, Internal, Problem, TooManyRequests
-from tollway.services.orders.model import State
+from tollway.services.orders.model import OrderState
 
 ANN = "usr_ann"
 
@@ -28,7 +28,7 @@ async def waiting_order(shop: Market, key: str = "key") -> str:
     """Place an order whose first step did not get an answer."""
     shop.orders_ask.faults.add("ledger.Post")
     order = await shop.orders.place_market(ANN, STANDARD, GB, "USD", None, key)
-    assert order.state == State.PLACED
+    assert order.state == OrderState.PLACED
     return order.id
 
 
@@ -47,7 +47,7 @@ async def test_killed_before_or_after_any_step_the_next_life_finishes_it_once(sh
         order_id = await waiting_order(shop, f"key{survives}")
         with pytest.raises(Killed):
             await shop.another_orders(Fate(survives)).advance(order_id)
-        assert (await shop.orders.advance(order_id)).state == State.FILLED
+        assert (await shop.orders.advance(order_id)).state == OrderState.FILLED
         assert await shop.events(order_id) == ["ORDER_PLACED", "ORDER_FILLED"]
         wallet = shop.ledger.counters("user", ANN, "USD", "available")
         assert (wallet.balance, wallet.debits_pending) == (20 * USD - 3 * USD, 0)
@@ -60,7 +60,7 @@ async def test_many_drivers_at_once_are_as_good_as_one(shop: Market) -> None:
     shop.ledger.posts.clear()
     drivers = [shop.another_orders(Fate()) for _ in range(6)]
     ended = await asyncio.gather(*(driver.advance(order_id) for driver in drivers))
-    assert {order.state for order in ended} == {State.FILLED}
+    assert {order.state for order in ended} == {OrderState.FILLED}
     assert len(shop.ledger.posts) == 3
     assert await shop.events(order_id) == ["ORDER_PLACED", "ORDER_FILLED"]
 
@@ -80,11 +80,11 @@ async def test_drivers_and_a_cancellation_agree_on_one_end(shop: Market) -> None
             cancel_after(n * 3),
             return_exceptions=True,
         )
-        order = await shop.orders.any_order(order_id)
-        assert order.state in {State.FILLED, State.CANCELLED}
+        order = await order_of(shop.orders.db, order_id)
+        assert order.state in {OrderState.FILLED, OrderState.CANCELLED}
         wallet = shop.ledger.counters("user", ANN, "USD", "available")
         held = shop.ledger.counters("user", ANN, STANDARD, "available")
-        paid = 3 * USD if order.state == State.FILLED else 0
+        paid = 3 * USD if order.state == OrderState.FILLED else 0
         assert (wallet.balance, wallet.debits_pending) == (20 * USD - paid, 0)
         assert (held.balance, held.credits_pending) == (GB if paid else 0, 0)
         wallet.debits, held.credits = 0, 0
@@ -98,12 +98,12 @@ async def test_what_is_not_the_ledgers_decision_leaves_the_order_where_it_is(
     shop.orders_ask.faults.add("ledger.Post", problem)
     with pytest.raises(type(problem)):
         await shop.orders.advance(order_id)
-    assert (await shop.orders.any_order(order_id)).state == State.PLACED
-    assert (await shop.orders.advance(order_id)).state == State.FILLED
+    assert (await order_of(shop.orders.db, order_id)).state == OrderState.PLACED
+    assert (await shop.orders.advance(order_id)).state == OrderState.FILLED
 
 
 async def test_any_decision_of_the_ledgers_ends_the_order_with_its_code(shop: Market) -> None:
     order_id = await waiting_order(shop)
     shop.orders_ask.faults.add("ledger.Post", UnknownAsset())
     order = await shop.orders.advance(order_id)
-    assert (order.state, order.reason) == (State.FAILED, "unknown_asset")
+    assert (order.state, order.reason) == (OrderState.FAILED, "unknown_asset")

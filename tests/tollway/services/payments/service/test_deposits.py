@@ -12,7 +12,7 @@ from tests.kit.clock import FakeClock
 from tests.kit.payments import RunningPayments, running_payments
 from tollway.contracts.errors import CardDeclined, IdempotencyKeyReused, PaymentFailed, ProviderUnavailable
 from tollway.kit.errors import Invalid, NotFound
-from tollway.services.payments.model import Deposit, State
+from tollway.services.payments.model import Deposit, DepositState
 
 USD = 1_000_000
 VISA, DECLINED, SECURE = "pm_card_visa", "pm_card_visa_chargeDeclined", "pm_card_threeDSecure2Required"
@@ -50,11 +50,11 @@ async def click(url: str, **form: str) -> None:
 
 async def test_a_card_pays_and_the_webhook_credits(payments: RunningPayments) -> None:
     started = await deposit(payments)
-    assert started.state == State.SUCCEEDED
+    assert started.state == DepositState.SUCCEEDED
     assert payments.balance("usr_ann") == 0, "only the provider's webhook credits"
     await payments.drain()
     done = await state(payments, started)
-    assert (done.state, payments.balance("usr_ann")) == (State.CREDITED, 20 * USD)
+    assert (done.state, payments.balance("usr_ann")) == (DepositState.CREDITED, 20 * USD)
     assert done.transaction_id.startswith("txn_")
     assert payments.ledger.counters("platform", "payments", "USD", "clearing").debits == 20 * USD
     assert payments.ledger.posts == [f"deposit:stripe:{done.payment_ref}"]
@@ -82,7 +82,7 @@ async def test_a_declined_card_moves_nothing_and_is_remembered(payments: Running
     assert raised.value.extra["decline_code"] == "insufficient_funds"
     await payments.drain()
     failed = await state(payments, await payments.load(raised.value.extra["deposit_id"]))
-    assert (failed.state, failed.decline_code) == (State.FAILED, "insufficient_funds")
+    assert (failed.state, failed.decline_code) == (DepositState.FAILED, "insufficient_funds")
     assert (payments.ledger.posts, await charges(payments)) == ([], [])
     assert [topic for topic, _ in await payments.published()] == ["DEPOSIT_FAILED"]
     with pytest.raises(CardDeclined):
@@ -120,7 +120,7 @@ async def test_a_card_that_does_not_exist_fails_the_deposit(payments: RunningPay
     with pytest.raises(Invalid, match="No such PaymentMethod") as raised:
         await deposit(payments, "pm_nothing")
     failed = await payments.load(raised.value.extra["deposit_id"])
-    assert (failed.state, failed.reason) == (State.FAILED, "refused")
+    assert (failed.state, failed.reason) == (DepositState.FAILED, "refused")
 
 
 async def test_deposits_are_their_owners_alone(payments: RunningPayments) -> None:
@@ -137,11 +137,11 @@ async def test_deposits_are_their_owners_alone(payments: RunningPayments) -> Non
 
 async def test_a_bank_that_asks_is_answered_on_its_page(payments: RunningPayments) -> None:
     started = await deposit(payments, SECURE)
-    assert started.state == State.PROCESSING
+    assert started.state == DepositState.PROCESSING
     await click(started.action_url, passed="1")
     await payments.drain()
     done = await state(payments, started)
-    assert (done.state, done.action_url, payments.balance("usr_ann")) == (State.CREDITED, "", 20 * USD)
+    assert (done.state, done.action_url, payments.balance("usr_ann")) == (DepositState.CREDITED, "", 20 * USD)
 
 
 async def test_a_bank_that_is_not_answered_well_fails_the_deposit(payments: RunningPayments) -> None:
@@ -149,7 +149,7 @@ async def test_a_bank_that_is_not_answered_well_fails_the_deposit(payments: Runn
     await click(started.action_url, failed="1")
     await payments.drain()
     failed = await state(payments, started)
-    assert (failed.state, failed.reason) == (State.FAILED, "payment_intent_authentication_failure")
+    assert (failed.state, failed.reason) == (DepositState.FAILED, "payment_intent_authentication_failure")
     assert payments.balance("usr_ann") == 0
 
 
@@ -157,7 +157,7 @@ async def test_a_bank_that_is_never_answered_ends_in_a_cancelled_payment(payment
     started = await deposit(payments, SECURE)
     payments.clock.advance(payments.settings.abandon_after_s + 1)
     await payments.service.reconciliation.reconcile_stale()
-    assert (await state(payments, started)).state == State.FAILED
+    assert (await state(payments, started)).state == DepositState.FAILED
     payment = await payments.at_provider(
         lambda client: client.v1.payment_intents.retrieve(started.payment_ref)
     )
@@ -169,14 +169,14 @@ async def test_a_bank_that_is_never_answered_ends_in_a_cancelled_payment(payment
 
 async def test_a_hosted_page_takes_the_money_and_the_webhook_credits(payments: RunningPayments) -> None:
     started = await deposit(payments, "")
-    assert (started.state, started.checkout) == (State.PROCESSING, True)
+    assert (started.state, started.checkout) == (DepositState.PROCESSING, True)
     await click(started.action_url, token=DECLINED)
     await payments.drain()
-    assert (await state(payments, started)).state == State.PROCESSING, "another card may follow"
+    assert (await state(payments, started)).state == DepositState.PROCESSING, "another card may follow"
     await click(started.action_url, token=VISA)
     await payments.drain()
     done = await state(payments, started)
-    assert (done.state, payments.balance("usr_ann")) == (State.CREDITED, 20 * USD)
+    assert (done.state, payments.balance("usr_ann")) == (DepositState.CREDITED, 20 * USD)
     assert (await deposit(payments, "")).id == started.id
 
 
@@ -184,7 +184,7 @@ async def test_a_hosted_page_that_expires_fails_the_deposit(payments: RunningPay
     started = await deposit(payments, "")
     await payments.at_provider(lambda client: client.v1.checkout.sessions.expire(started.checkout_ref))
     await payments.drain()
-    assert ((await state(payments, started)).state, payments.balance("usr_ann")) == (State.FAILED, 0)
+    assert ((await state(payments, started)).state, payments.balance("usr_ann")) == (DepositState.FAILED, 0)
 
 
 async def test_reconciliation_finds_a_page_paid_or_expired_without_a_webhook(
@@ -195,8 +195,8 @@ async def test_reconciliation_finds_a_page_paid_or_expired_without_a_webhook(
     await click(paid.action_url, token=VISA)
     payments.clock.advance(31)
     await payments.service.reconciliation.reconcile_stale()
-    assert (await state(payments, paid)).state == State.CREDITED
-    assert (await state(payments, left)).state == State.PROCESSING
+    assert (await state(payments, paid)).state == DepositState.CREDITED
+    assert (await state(payments, left)).state == DepositState.PROCESSING
     payments.clock.advance(24 * 3600)
     await payments.service.reconciliation.reconcile_stale()
     assert (await state(payments, left)).reason == "expired"
@@ -238,9 +238,9 @@ async def test_a_time_out_after_success_is_a_state_that_the_webhook_resolves(
 ) -> None:
     await impatient.plan_fault("timeout", "/v1/payment_intents", delay_s=0.8)
     started = await deposit(impatient)
-    assert (started.state, started.payment_ref) == (State.PROCESSING, "")
+    assert (started.state, started.payment_ref) == (DepositState.PROCESSING, "")
     await impatient.drain()
-    assert (await state(impatient, started)).state == State.CREDITED
+    assert (await state(impatient, started)).state == DepositState.CREDITED
     assert (impatient.balance("usr_ann"), len(await charges(impatient))) == (20 * USD, 1)
 
 
@@ -251,7 +251,7 @@ async def test_a_time_out_and_a_lost_webhook_are_resolved_by_the_same_key(impati
     await impatient.drain()
     impatient.clock.advance(31)
     await impatient.service.reconciliation.reconcile_stale()
-    assert (await state(impatient, started)).state == State.CREDITED
+    assert (await state(impatient, started)).state == DepositState.CREDITED
     assert (impatient.balance("usr_ann"), len(await charges(impatient))) == (20 * USD, 1)
 
 
@@ -259,7 +259,7 @@ async def test_a_customer_who_asks_again_after_a_time_out_pays_once(impatient: R
     await impatient.plan_fault("timeout", "/v1/payment_intents", delay_s=0.8)
     first = await deposit(impatient)
     again = await deposit(impatient)
-    assert (again.id, again.state) == (first.id, State.SUCCEEDED)
+    assert (again.id, again.state) == (first.id, DepositState.SUCCEEDED)
     await impatient.drain()
     assert (impatient.balance("usr_ann"), len(await charges(impatient))) == (20 * USD, 1)
 
@@ -270,10 +270,10 @@ async def test_a_provider_in_trouble_is_asked_again_by_reconciliation(
 ) -> None:
     await payments.plan_fault(fault, "/v1/payment_intents")
     started = await deposit(payments)
-    assert started.state == State.PROCESSING
+    assert started.state == DepositState.PROCESSING
     payments.clock.advance(31)
     await payments.service.reconciliation.reconcile_stale()
-    assert (await state(payments, started)).state == State.CREDITED
+    assert (await state(payments, started)).state == DepositState.CREDITED
     assert len(await charges(payments)) == 1
 
 
@@ -283,7 +283,7 @@ async def test_a_decline_whose_answer_was_lost_is_found_out_later(payments: Runn
     payments.clock.advance(31)
     await payments.service.reconciliation.reconcile_stale()
     failed = await state(payments, started)
-    assert (failed.state, failed.decline_code) == (State.FAILED, "generic_decline")
+    assert (failed.state, failed.decline_code) == (DepositState.FAILED, "generic_decline")
 
 
 async def test_an_outcome_that_stays_unknown_needs_a_review_and_is_never_guessed(
@@ -295,7 +295,7 @@ async def test_an_outcome_that_stays_unknown_needs_a_review_and_is_never_guessed
         payments.clock.advance(400)
         await payments.service.reconciliation.reconcile_stale()
     unknown = await state(payments, started)
-    assert (unknown.state, unknown.reason) == (State.NEEDS_REVIEW, "unknown_outcome")
+    assert (unknown.state, unknown.reason) == (DepositState.NEEDS_REVIEW, "unknown_outcome")
     assert (payments.balance("usr_ann"), await charges(payments)) == (0, [])
 
 
@@ -304,7 +304,7 @@ async def test_a_provider_that_forgot_its_customer_gets_another(payments: Runnin
     await payments.mock.service.reset(webhook_endpoints=False)
     started = await deposit(payments, key="key-2")
     await payments.drain()
-    assert (await state(payments, started)).state == State.CREDITED
+    assert (await state(payments, started)).state == DepositState.CREDITED
 
 
 async def test_a_payment_that_the_provider_forgot_needs_a_review(payments: RunningPayments) -> None:
@@ -335,7 +335,7 @@ async def test_what_reconciliation_gave_up_is_not_charged_any_more(payments: Run
     with pytest.raises(PaymentFailed) as raised:
         await late.deposits.start("usr_ann", "key-1", "USD", 20 * USD, VISA)
     given_up = await payments.load(raised.value.extra["deposit_id"])
-    assert (given_up.state, given_up.reason) == (State.FAILED, "interrupted")
+    assert (given_up.state, given_up.reason) == (DepositState.FAILED, "interrupted")
     assert await charges(payments) == []
 
 
@@ -348,11 +348,17 @@ async def test_a_ledger_that_is_away_is_asked_again_until_the_money_is_there(
     await payments.apis.stop()
     started = await deposit_while_away(payments)
     await payments.drain()
-    assert ((await state(payments, started)).state, payments.balance("usr_ann")) == (State.SUCCEEDED, 0)
+    assert ((await state(payments, started)).state, payments.balance("usr_ann")) == (
+        DepositState.SUCCEEDED,
+        0,
+    )
     await payments.apis.start()
     payments.clock.advance(1)
     await payments.drain()
-    assert ((await state(payments, started)).state, payments.balance("usr_ann")) == (State.CREDITED, 20 * USD)
+    assert ((await state(payments, started)).state, payments.balance("usr_ann")) == (
+        DepositState.CREDITED,
+        20 * USD,
+    )
 
 
 async def deposit_while_away(payments: RunningPayments) -> Deposit:
@@ -368,7 +374,7 @@ async def test_a_posting_that_the_ledger_refuses_needs_a_review(payments: Runnin
     started = await deposit(payments)
     await payments.drain()
     refused = await state(payments, started)
-    assert (refused.state, refused.reason) == (State.NEEDS_REVIEW, "unknown_asset")
+    assert (refused.state, refused.reason) == (DepositState.NEEDS_REVIEW, "unknown_asset")
 
 
 async def test_what_was_taken_must_be_what_was_asked(payments: RunningPayments) -> None:
@@ -387,5 +393,5 @@ async def test_what_was_taken_must_be_what_was_asked(payments: RunningPayments) 
     )
     await payments.drain()
     odd = await state(payments, started)
-    assert (odd.state, odd.reason, odd.payment_ref) == (State.NEEDS_REVIEW, "amount_differs", other.id)
+    assert (odd.state, odd.reason, odd.payment_ref) == (DepositState.NEEDS_REVIEW, "amount_differs", other.id)
     assert payments.ledger.posts == []

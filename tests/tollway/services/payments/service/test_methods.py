@@ -8,7 +8,7 @@ from tests.kit.databases import Kind
 from tests.kit.payments import RunningPayments
 from tollway.contracts.errors import CardDeclined
 from tollway.kit.errors import Conflict, Invalid, NotFound
-from tollway.services.payments.model import State
+from tollway.services.payments.model import DepositState
 from tollway.services.payments.settings import PaymentsSettings
 
 
@@ -23,7 +23,7 @@ async def test_a_saved_card_pays_again_and_again(payments: RunningPayments) -> N
     assert (card.brand, card.last4) == ("mastercard", "4444")
     for key in ("a", "b"):
         paid = await payments.service.deposits.start("usr_ann", key, "USD", 5_000_000, card.id)
-        assert paid.state == State.SUCCEEDED
+        assert paid.state == DepositState.SUCCEEDED
     await payments.drain()
     assert payments.balance("usr_ann") == 10_000_000
 

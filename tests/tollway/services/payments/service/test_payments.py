@@ -11,7 +11,7 @@ from tests.kit.killing import Fate, Killed, MortalChannel, MortalDatabase
 from tests.kit.payments import RunningPayments, running_payments
 from tollway.contracts.errors import CardDeclined
 from tollway.kit.errors import Problem
-from tollway.services.payments.model import State
+from tollway.services.payments.model import DepositState
 from tollway.services.payments.service import Payments
 
 USD = 1_000_000
@@ -61,7 +61,7 @@ def store_events() -> Any:
     return webhook_event.select().where(webhook_event.c.outcome == "")
 
 
-async def afterwards(payments: RunningPayments, user_id: str) -> tuple[set[State], int, int]:
+async def afterwards(payments: RunningPayments, user_id: str) -> tuple[set[DepositState], int, int]:
     """Let the other process finish; return the deposits' states, what was charged, what is in the wallet."""
     for _ in range(4):
         payments.clock.advance(61)
@@ -106,7 +106,7 @@ async def test_killed_anywhere_what_was_charged_is_credited_and_only_that(
 ) -> None:
     passed = await points(payments, "usr_whole")
     assert {"ask provider charge", "asked provider charge", "committed"} < set(passed)
-    outcomes: set[State] = set()
+    outcomes: set[DepositState] = set()
     for at in range(len(passed)):
         user_id = f"usr_{at}_{retries}"
         with pytest.raises(Killed):
@@ -116,9 +116,9 @@ async def test_killed_anywhere_what_was_charged_is_credited_and_only_that(
         states, charged, credited = await afterwards(payments, user_id)
         assert charged == credited, f"killed at {at}: {passed[at]}"
         assert charged in ((20 * USD,) if retries else (0, 20 * USD))
-        assert states <= {State.CREDITED, State.FAILED}
+        assert states <= {DepositState.CREDITED, DepositState.FAILED}
         outcomes |= states
-    assert State.CREDITED in outcomes
+    assert DepositState.CREDITED in outcomes
 
 
 async def test_with_a_call_or_answer_lost_at_any_api_the_money_is_still_counted_once(
@@ -142,5 +142,5 @@ async def test_killed_anywhere_a_declined_card_moves_nothing(payments: RunningPa
             await live(payments, mortal(payments, Fate(at)), user_id, DECLINED)
         states, charged, credited = await afterwards(payments, user_id)
         assert (charged, credited) == (0, 0)
-        assert states <= {State.FAILED}
+        assert states <= {DepositState.FAILED}
     assert payments.ledger.posts == []

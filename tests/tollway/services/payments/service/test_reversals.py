@@ -13,7 +13,7 @@ from tests.tollway.services.payments.service.test_payments import mortal
 from tollway.contracts import ledger_pb2 as pb
 from tollway.kit.errors import Unavailable
 from tollway.services.payments.jobs import TIMED
-from tollway.services.payments.model import Deposit, ReversalState, State
+from tollway.services.payments.model import Deposit, DepositState, ReversalState
 from tollway.services.payments.service import Payments
 from tollway.services.payments.store import deposits as deposit_store
 from tollway.services.payments.store import reversals as reversal_store
@@ -263,13 +263,13 @@ async def test_of_a_deposit_in_review_nothing_is_reversed_before_it_is_credited(
 ) -> None:
     deposit = await paid(payments)
     async with payments.db.transaction() as tx:
-        values = {"state": State.NEEDS_REVIEW.value}
+        values = {"state": DepositState.NEEDS_REVIEW.value}
         await tx.run(tables.deposit.update().where(tables.deposit.c.id == deposit.id).values(values))
     await refund(payments, deposit, 500)
     await payments.drain()
     assert moved(payments) == (20, 20, 0, 0)
     async with payments.db.transaction() as tx:
-        await deposit_store.move_deposit(tx, deposit.id, State.SUCCEEDED)
+        await deposit_store.move_deposit(tx, deposit.id, DepositState.SUCCEEDED)
     await payments.service.settlement.credit(deposit.id)
     await payments.drain()
     assert (moved(payments), await seen(payments, deposit)) == ((15, 15, 0, 0), (5, 0))

@@ -8,7 +8,7 @@ import pytest
 from tests.kit.clock import FakeClock
 from tests.kit.payments import RunningPayments, running_payments
 from tollway.kit.errors import Conflict, Invalid, NotFound
-from tollway.services.payments.model import Deposit, State
+from tollway.services.payments.model import Deposit, DepositState
 from tollway.services.payments.store import tables
 
 USD = 1_000_000
@@ -19,24 +19,24 @@ async def in_review(payments: RunningPayments, key: str = "key", **values: Any) 
     """A deposit that was paid, but waits for a review."""
     made = await payments.service.deposits.start("usr_ann", key, "USD", 20 * USD, "pm_card_visa")
     async with payments.db.transaction() as tx:
-        stuck = {"state": State.NEEDS_REVIEW.value, "reason": "unknown_outcome", **values}
+        stuck = {"state": DepositState.NEEDS_REVIEW.value, "reason": "unknown_outcome", **values}
         await tx.run(tables.deposit.update().where(tables.deposit.c.id == made.id).values(stuck))
     return made
 
 
 async def test_they_are_listed_newest_first(payments: RunningPayments) -> None:
     first, second = await in_review(payments, "a"), await in_review(payments, "b")
-    page = await payments.service.reviews.list(State.NEEDS_REVIEW, 1, "")
+    page = await payments.service.reviews.list(DepositState.NEEDS_REVIEW, 1, "")
     assert [one.id for one in page.items] == [second.id]
-    page = await payments.service.reviews.list(State.NEEDS_REVIEW, 1, page.next_cursor)
+    page = await payments.service.reviews.list(DepositState.NEEDS_REVIEW, 1, page.next_cursor)
     assert [one.id for one in page.items] == [first.id]
-    assert (await payments.service.reviews.list(State.FAILED, 10, "")).items == []
+    assert (await payments.service.reviews.list(DepositState.FAILED, 10, "")).items == []
 
 
 async def test_what_the_provider_took_is_credited_once(payments: RunningPayments) -> None:
     made = await in_review(payments, amount=25 * USD)
     done = await payments.service.reviews.resolve(made.id, "credit", "they paid 20")
-    assert (done.state, done.amount, done.reason) == (State.CREDITED, 20 * USD, "")
+    assert (done.state, done.amount, done.reason) == (DepositState.CREDITED, 20 * USD, "")
     await payments.drain()
     assert payments.balance("usr_ann") == 20 * USD
     published = dict(await payments.published())
@@ -55,7 +55,7 @@ async def test_a_payment_that_no_webhook_reported_can_be_named(payments: Running
         with pytest.raises(Invalid):
             await payments.service.reviews.resolve(made.id, "credit", "that one", wrong)
     done = await payments.service.reviews.resolve(made.id, "credit", "this one", made.payment_ref)
-    assert (done.state, done.payment_ref) == (State.CREDITED, made.payment_ref)
+    assert (done.state, done.payment_ref) == (DepositState.CREDITED, made.payment_ref)
     with pytest.raises(Invalid):
         await payments.service.reviews.resolve(other.id, "credit", "mixed up", made.payment_ref)
 
@@ -67,7 +67,7 @@ async def test_a_customers_money_is_not_dismissed(payments: RunningPayments) -> 
     asked: Any = {"payment_intent": made.payment_ref}
     await payments.at_provider(lambda client: client.v1.refunds.create(asked))
     done = await payments.service.reviews.resolve(made.id, "dismiss", "refunded")
-    assert (done.state, done.reason) == (State.FAILED, "dismissed")
+    assert (done.state, done.reason) == (DepositState.FAILED, "dismissed")
     await payments.drain()
     assert payments.balance("usr_ann") == 0
 

@@ -12,7 +12,7 @@ from tests.kit.clock import FakeClock
 from tests.kit.payments import Receiver, RunningPayments, running_payments
 from tollway.contracts.errors import BadSignature
 from tollway.kit.errors import Malformed, NotFound, Unavailable
-from tollway.services.payments.model import Deposit, State
+from tollway.services.payments.model import Deposit, DepositState
 from tollway.services.payments.store import tables
 from tollway.services.payments.store import webhooks as webhook_store
 from tollway.services.payments_mock.model.signature import sign
@@ -25,7 +25,7 @@ async def deposit(payments: RunningPayments, key: str = "key-1") -> Deposit:
     return await payments.service.deposits.start("usr_ann", key, "USD", 20 * USD, "pm_card_visa")
 
 
-async def state(payments: RunningPayments, started: Deposit) -> State:
+async def state(payments: RunningPayments, started: Deposit) -> DepositState:
     return (await payments.load(started.id)).state
 
 
@@ -68,7 +68,7 @@ async def test_a_wrong_signature_is_400_and_nothing_is_stored(payments: RunningP
     assert await post(payments, body + b" ", good) == 400
     assert await post(payments, b"\xff\xfe", good) == 400
     await payments.worker.run_due()
-    assert (await state(payments, started), payments.ledger.posts) == (State.SUCCEEDED, [])
+    assert (await state(payments, started), payments.ledger.posts) == (DepositState.SUCCEEDED, [])
     assert await post(payments, body, good) == 200
 
 
@@ -140,7 +140,7 @@ async def test_concurrent_webhooks_and_reconciliations_credit_once(payments: Run
     ]
     reconciliations = [payments.restarted().reconciliation.reconcile_stale() for _ in range(3)]
     await asyncio.gather(*handled, *reconciliations)
-    assert (await state(payments, started), payments.balance("usr_ann")) == (State.CREDITED, 20 * USD)
+    assert (await state(payments, started), payments.balance("usr_ann")) == (DepositState.CREDITED, 20 * USD)
     assert len(payments.ledger.posts) == 1
     assert [topic for topic, _ in await payments.published()] == ["DEPOSIT_CREDITED"]
 
@@ -150,10 +150,13 @@ async def test_the_order_of_webhooks_does_not_matter(payments: RunningPayments) 
     await payments.plan_fault("webhook_duplicate", "payment_intent.succeeded")
     first, second = await deposit(payments, "key-1"), await deposit(payments, "key-2")
     await payments.drain()
-    assert (await state(payments, first), await state(payments, second)) == (State.SUCCEEDED, State.CREDITED)
+    assert (await state(payments, first), await state(payments, second)) == (
+        DepositState.SUCCEEDED,
+        DepositState.CREDITED,
+    )
     payments.clock.advance(6)
     await payments.drain()
-    assert (await state(payments, first), payments.balance("usr_ann")) == (State.CREDITED, 40 * USD)
+    assert (await state(payments, first), payments.balance("usr_ann")) == (DepositState.CREDITED, 40 * USD)
 
 
 async def test_news_of_success_outweighs_news_of_failure_in_either_order(payments: RunningPayments) -> None:
@@ -166,7 +169,7 @@ async def test_news_of_success_outweighs_news_of_failure_in_either_order(payment
     for news in (failure, body, failure.replace(b"evt_late", b"evt_later")):
         await post(payments, news, await signed(payments, news))
         await payments.worker.run_due()
-    assert (await state(payments, started), payments.balance("usr_ann")) == (State.CREDITED, 20 * USD)
+    assert (await state(payments, started), payments.balance("usr_ann")) == (DepositState.CREDITED, 20 * USD)
 
 
 async def test_a_lost_webhook_is_replaced_by_reconciliation(payments: RunningPayments) -> None:
@@ -174,10 +177,10 @@ async def test_a_lost_webhook_is_replaced_by_reconciliation(payments: RunningPay
     started = await deposit(payments)
     await payments.drain()
     await payments.service.reconciliation.reconcile_stale()
-    assert await state(payments, started) == State.SUCCEEDED, "it is too early to worry"
+    assert await state(payments, started) == DepositState.SUCCEEDED, "it is too early to worry"
     payments.clock.advance(31)
     await payments.service.reconciliation.reconcile_stale()
-    assert (await state(payments, started), payments.balance("usr_ann")) == (State.CREDITED, 20 * USD)
+    assert (await state(payments, started), payments.balance("usr_ann")) == (DepositState.CREDITED, 20 * USD)
 
 
 async def test_a_webhook_that_waits_for_the_ledger_is_not_lost(payments: RunningPayments) -> None:
@@ -191,7 +194,7 @@ async def test_a_webhook_that_waits_for_the_ledger_is_not_lost(payments: Running
         await payments.service.webhooks.handle("stripe", json.loads(body)["id"])
     await payments.apis.start()
     await payments.service.webhooks.handle("stripe", json.loads(body)["id"])
-    assert await state(payments, started) == State.CREDITED
+    assert await state(payments, started) == DepositState.CREDITED
 
 
 async def test_the_provider_repeats_what_could_not_be_received(payments: RunningPayments) -> None:
@@ -211,7 +214,7 @@ async def test_the_provider_repeats_what_could_not_be_received(payments: Running
         await payments.drain()
         payments.clock.advance(2)
     await payments.drain()
-    assert (answers, await state(payments, started)) == ([], State.CREDITED)
+    assert (answers, await state(payments, started)) == ([], DepositState.CREDITED)
 
 
 # ── what is not ours ────────────────────────────────────────────────────────────────────────────────
@@ -273,7 +276,7 @@ async def test_the_endpoint_is_made_once_and_made_again_when_it_is_gone(payments
     assert again.id != made.id
     started = await deposit(payments)
     await payments.drain()
-    assert await state(payments, started) == State.CREDITED
+    assert await state(payments, started) == DepositState.CREDITED
 
 
 async def test_an_endpoint_of_an_earlier_version_is_registered_for_the_new_events_too(

@@ -19,8 +19,8 @@ from tollway.services.identity import store
 from tollway.services.identity.factors import Details, Factor
 from tollway.services.identity.model import (
     ATTEMPT_LIFE_US,
-    ClientInfo,
     SignInAttempt,
+    SignInClient,
     User,
     account_subject,
     address_key,
@@ -50,7 +50,7 @@ class SignIn:
         self._lockout = lockout
         self._sessions = sessions
 
-    async def begin(self, identifier: str, client: ClientRef, info: ClientInfo) -> Challenge:
+    async def begin(self, identifier: str, client: ClientRef, info: SignInClient) -> Challenge:
         """Begin an attempt for an e-mail address. It says nothing about whether there is an account."""
         key = address_key(identifier)
         async with self._db.snapshot() as tx:
@@ -104,7 +104,9 @@ class SignIn:
             return Challenge(attempt_id, attempt.challenges, attempt.expires_at_us)
         return await self._sessions.open(user, attempt)
 
-    async def with_password(self, email: str, password: str, client: ClientRef, info: ClientInfo) -> SignedIn:
+    async def with_password(
+        self, email: str, password: str, client: ClientRef, info: SignInClient
+    ) -> SignedIn:
         """Begin and answer in one call. Raises what `answer` does, and FactorRequired when that is not enough."""
         challenge = await self.begin(email, client, info)
         result = await self.answer(challenge.attempt_id, "password", password)

@@ -13,12 +13,12 @@ from tollway.contracts.events import LoginFailed, SessionRevoked, UserLoggedIn
 from tollway.kit.errors import Unavailable
 from tollway.services.identity import store
 from tollway.services.identity.factors import PasswordFactor
-from tollway.services.identity.model import ClientInfo
+from tollway.services.identity.model import SignInClient
 from tollway.services.identity.service.passwords import Passwords
 from tollway.services.identity.settings import IdentitySettings
 
 ANN = "ann@example.com"
-FROM = ClientInfo("192.0.2.1", "curl/8")
+FROM = SignInClient("192.0.2.1", "curl/8")
 
 
 async def test_a_program_and_a_browser_sign_in(identity: IdentityFixture) -> None:

@@ -13,12 +13,12 @@ from tollway.fabric.db import Tx
 from tollway.kit.ids import new_id
 from tollway.services.payments_mock import store
 from tollway.services.payments_mock.model import resources
-from tollway.services.payments_mock.model.faults import Fault
+from tollway.services.payments_mock.model.faults import InjectedFault
 from tollway.services.payments_mock.model.refusals import no_such
 from tollway.services.payments_mock.store import Stored
 
 Json = dict[str, Any]
-Operation = Callable[["Desk", Json, Sequence[str]], Awaitable[Json]]
+Operation = Callable[["ApiContext", Json, Sequence[str]], Awaitable[Json]]
 
 DELIVER = "deliver_webhook"
 # Stripe's messages call some kinds by another name.
@@ -26,14 +26,14 @@ _SAID = {"payment_method": "PaymentMethod", "checkout.session": "checkout.sessio
 
 
 @dataclass(slots=True)
-class Desk:
+class ApiContext:
     """One request's workplace. `base_url` is where the hosted pages are; `origin` goes into the events."""
 
     tx: Tx
     base_url: str
     origin: Json
-    webhook_faults: list[Fault] = field(default_factory=list[Fault])
-    used_faults: list[Fault] = field(default_factory=list[Fault])
+    webhook_faults: list[InjectedFault] = field(default_factory=list[InjectedFault])
+    used_faults: list[InjectedFault] = field(default_factory=list[InjectedFault])
 
     @property
     def now_s(self) -> int:
@@ -104,7 +104,7 @@ class Desk:
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
+class MockRoute:
     """One operation of the API: method, path (`*` stands for an id), parameter type, what to run."""
 
     method: str
