@@ -20,6 +20,9 @@ check: $(VENV)/.dev  ## style, types, imports, generated files
 	@$(BIN)/ruff format --check --quiet . || { echo "run: $(BIN)/ruff format ."; exit 1; }
 	@$(BIN)/ruff check .
 	@$(BIN)/python tools/tidy.py
+	@$(BIN)/python tools/walls.py
+	@$(BIN)/python tools/names.py
+	@$(BIN)/python tools/migrations.py --check
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tools/generate.py --check
 	@$(BIN)/python tools/architecture.py --check
 	@$(BIN)/python tools/openapi.py --check
@@ -27,6 +30,7 @@ check: $(VENV)/.dev  ## style, types, imports, generated files
 	@$(BIN)/python tools/docs_decisions.py --check
 	@$(BIN)/python tools/changelog.py --check
 	@$(BIN)/buf lint
+	@$(BIN)/buf breaking --against tools/contracts.binpb
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/pyright
 

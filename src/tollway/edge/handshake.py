@@ -133,7 +133,7 @@ class Handshake(FlowOwner):
         return True
 
     def authenticate(self, username: str, secret: str, bytes_in: int, then: Callable[[], None]) -> None:
-        """Ask the gate for a flow, which pays for the `heard` bytes received and all that was sent; or refuse."""
+        """Ask the gate for a flow, which pays for the bytes received and all that was sent; or refuse."""
         self._waiting = True
 
         def on_result(result: Flow | Refusal) -> None:

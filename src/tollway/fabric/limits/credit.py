@@ -9,8 +9,8 @@ Why at most `quota + (N - 1) * credit + quota * t / window` pass in any time t: 
 is from full, in time. A process admits only what, on top of F as it last knew it and of all it admitted since,
 fits into the window. So one process alone never brings F beyond the window. Of N, take the one that made F as
 large as it ever gets: since it was last in step, only the N - 1 others can have pushed F beyond what it reckoned
-with, and they do so by at most a credit each, which they had admitted before they were in step in their turn. Hence F never
-exceeds the window by more than N - 1 credits. What was taken too much is part of F and is waited for like
+with, and they do so by at most a credit each, which they had admitted before they were in step in their turn. Hence
+F never exceeds the window by more than N - 1 credits. What was taken too much is part of F and is waited for like
 the rest, so overshoots do not add up.
 """
 
