@@ -4,6 +4,7 @@ import asyncio
 import ctypes
 import gc
 import json
+import logging
 import os
 import signal
 from pathlib import Path
@@ -13,8 +14,9 @@ from tollway.fabric.lifecycle import StartFailed
 from tollway.fabric.secrets import SecretUnusable
 from tollway.fabric.telemetry import configure_logging
 from tollway.fabric.tls import CertificateUnusable
-from tollway.settings import InvalidSettings, Settings
+from tollway.settings import InvalidSettings, Settings, warnings
 
+_log = logging.getLogger(__name__)
 _PR_SET_PDEATHSIG = 1
 
 
@@ -22,6 +24,8 @@ def run(targets: list[str], data: Path, config: Path | None, worker: int) -> Non
     """Serve until told to stop. Exits 1 when something cannot start, 2 for a wrong setting."""
     settings = read_settings(data, config).settings
     configure_logging(settings.log.level, as_json=settings.log.format == "json")
+    for warning in warnings(settings, split=False):
+        _log.warning("%s", warning)
     _end_with_parent()
     try:
         # uvloop's own runner is what makes its loop the one everything runs on.
@@ -53,7 +57,7 @@ async def _serve(settings: Settings, targets: list[str], worker: int) -> None:
     await asyncio.wait({prepared, stopped}, return_when=asyncio.FIRST_COMPLETED)
     tune_gc()
     note = settings.data / "run" / f"{process_name(targets, worker)}.ready"
-    _write(note, json.dumps({"pid": os.getpid(), **process.events()}))
+    _write(note, json.dumps({"pid": os.getpid(), **process.description()}))
     try:
         await stopped
     finally:

@@ -96,7 +96,7 @@ class Process:
     def _health(self) -> dict[str, str]:
         return {part: OK if state == "ready" else state for part, state in self.states().items()}
 
-    def events(self) -> dict[str, Any]:
+    def description(self) -> dict[str, Any]:
         """Say what somebody outside would want to know of this process."""
         return {"members": self.members, "version": __version__}
 

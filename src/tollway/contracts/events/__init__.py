@@ -1,0 +1,77 @@
+"""The events that services publish. Names are past tense; the topic is the name on every bus.
+
+An event is published with `tx.publish(...)` in the transaction that made it true. `subject` is the key: events
+with the same subject arrive in order. No secrets: every event ends in the audit trail.
+
+One file for each service that publishes: a new event is a class there.
+"""
+
+from tollway.contracts.events.access import (
+    CredentialIssued,
+    CredentialRevoked,
+    ResourceProvisioned,
+    ResourceStateChanged,
+    SessionAccounted,
+)
+from tollway.contracts.events.catalog import PriceChanged
+from tollway.contracts.events.event import Event
+from tollway.contracts.events.identity import (
+    AccountWasLocked,
+    EmailVerified,
+    LoginFailed,
+    PasswordChanged,
+    UserLoggedIn,
+    UserRegistered,
+    UserRolesChanged,
+    UserStateChanged,
+)
+from tollway.contracts.events.ledger import TransactionMade
+from tollway.contracts.events.notifications import EmailSent
+from tollway.contracts.events.orders import OrderFailed, OrderFilled, OrderPlaced
+from tollway.contracts.events.payments import (
+    DepositCredited,
+    DepositFailed,
+    DepositReinstated,
+    DepositReversed,
+    DepositReviewed,
+)
+from tollway.contracts.events.tokens import (
+    SessionOpened,
+    SessionRevoked,
+    SigningKeyRevoked,
+    SigningKeyRotated,
+)
+from tollway.contracts.events.users import ProfileChanged
+
+__all__ = [
+    "AccountWasLocked",
+    "CredentialIssued",
+    "CredentialRevoked",
+    "DepositCredited",
+    "DepositFailed",
+    "DepositReinstated",
+    "DepositReversed",
+    "DepositReviewed",
+    "EmailSent",
+    "EmailVerified",
+    "Event",
+    "LoginFailed",
+    "OrderFailed",
+    "OrderFilled",
+    "OrderPlaced",
+    "PasswordChanged",
+    "PriceChanged",
+    "ProfileChanged",
+    "ResourceProvisioned",
+    "ResourceStateChanged",
+    "SessionAccounted",
+    "SessionOpened",
+    "SessionRevoked",
+    "SigningKeyRevoked",
+    "SigningKeyRotated",
+    "TransactionMade",
+    "UserLoggedIn",
+    "UserRegistered",
+    "UserRolesChanged",
+    "UserStateChanged",
+]

@@ -1,0 +1,45 @@
+"""Events of access. Access and its use."""
+
+from tollway.contracts.events.event import Event
+
+
+class ResourceProvisioned(Event):
+    topic, source = "RESOURCE_PROVISIONED", "access"
+    resource_id: str
+    user_id: str
+    asset: str
+
+
+class ResourceStateChanged(Event):
+    topic, source = "RESOURCE_STATE_CHANGED", "access"
+    resource_id: str
+    user_id: str
+    state: str
+    reason: str
+
+
+class CredentialIssued(Event):
+    topic, source = "CREDENTIAL_ISSUED", "access"
+    credential_id: str
+    resource_id: str
+    user_id: str
+
+
+class CredentialRevoked(Event):
+    topic, source = "CREDENTIAL_REVOKED", "access"
+    credential_id: str
+    resource_id: str
+    user_id: str
+
+
+class SessionAccounted(Event):
+    """A flow ended and its use is settled to the byte."""
+
+    topic, source = "SESSION_ACCOUNTED", "access"
+    session_id: str
+    resource_id: str
+    user_id: str
+    protocol: str
+    input_octets: int
+    output_octets: int
+    terminate_cause: str

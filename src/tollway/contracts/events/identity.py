@@ -1,0 +1,56 @@
+"""Events of identity. Who somebody is."""
+
+from tollway.contracts.events.event import Event
+
+
+class UserRegistered(Event):
+    topic, source = "USER_REGISTERED", "identity"
+    user_id: str
+    email: str
+
+
+class EmailVerified(Event):
+    topic, source = "EMAIL_VERIFIED", "identity"
+    user_id: str
+    email: str
+
+
+class UserLoggedIn(Event):
+    topic, source = "USER_LOGGED_IN", "identity"
+    user_id: str
+    ip: str
+    user_agent: str
+
+
+class LoginFailed(Event):
+    topic, source = "LOGIN_FAILED", "identity"
+    user_id: str
+    ip: str
+    reason: str
+
+
+class AccountWasLocked(Event):
+    topic, source = "ACCOUNT_LOCKED", "identity"
+    user_id: str
+    until_us: int
+
+
+class PasswordChanged(Event):
+    topic, source = "PASSWORD_CHANGED", "identity"
+    user_id: str
+
+
+class UserStateChanged(Event):
+    topic, source = "USER_STATE_CHANGED", "identity"
+    user_id: str
+    state: str
+    reason: str
+
+
+class UserRolesChanged(Event):
+    """An operator gave somebody other roles; `roles` are those from now on."""
+
+    topic, source = "USER_ROLES_CHANGED", "identity"
+    user_id: str
+    roles: list[str]
+    reason: str

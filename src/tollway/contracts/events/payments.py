@@ -1,0 +1,54 @@
+"""Events of payments. Money from and to the outside."""
+
+from tollway.contracts.events.event import Event
+
+
+class DepositCredited(Event):
+    topic, source = "DEPOSIT_CREDITED", "payments"
+    deposit_id: str
+    user_id: str
+    currency: str
+    amount: int
+
+
+class DepositFailed(Event):
+    topic, source = "DEPOSIT_FAILED", "payments"
+    deposit_id: str
+    user_id: str
+    reason: str
+
+
+class DepositReviewed(Event):
+    """An operator ended the review of a deposit; `outcome` is credit or dismiss."""
+
+    topic, source = "DEPOSIT_REVIEWED", "payments"
+    deposit_id: str
+    user_id: str
+    outcome: str
+    reason: str
+
+
+class DepositReversed(Event):
+    """Money of a deposit went back to the payer; `kind` is refund or chargeback. The wallet gave `recovered`."""
+
+    topic, source = "DEPOSIT_REVERSED", "payments"
+    deposit_id: str
+    user_id: str
+    kind: str
+    ref: str
+    currency: str
+    amount: int
+    recovered: int
+
+
+class DepositReinstated(Event):
+    """What was reversed came back: the refund failed, or the dispute was won."""
+
+    topic, source = "DEPOSIT_REINSTATED", "payments"
+    deposit_id: str
+    user_id: str
+    kind: str
+    ref: str
+    currency: str
+    amount: int
+    recovered: int
