@@ -93,6 +93,7 @@ TABLE: dict[tuple[str, str], str] = {
         GET /api/proxy/config
         GET /api/access/resources
         GET /api/access/resources/{resource_id}
+        GET /api/access/resources/{resource_id}/policy
         GET /api/access/connections
     """,
     ("access:write", "self"): """
@@ -100,6 +101,7 @@ TABLE: dict[tuple[str, str], str] = {
         POST /api/proxy/disconnect
         POST /api/access/resources
         PATCH /api/access/resources/{resource_id}
+        PUT /api/access/resources/{resource_id}/policy
         DELETE /api/access/resources/{resource_id}
         POST /api/access/resources/{resource_id}/activate
         POST /api/access/resources/{resource_id}/deactivate

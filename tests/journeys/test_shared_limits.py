@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from tests.kit.gateway import ALICE, House, eventually, house
+from tests.kit.gateway import ALICE, Setup, eventually, running_gateway
 from tests.kit.redis import RedisServer
 from tollway.fabric.limits.redis import RedisLimits
 
@@ -21,12 +21,12 @@ CAROL = b"Authorization: Bearer usr_carol\r\n"
 class Pair:
     """Two gateways on one server."""
 
-    def __init__(self, server: RedisServer, limits: list[RedisLimits], gateways: list[House]) -> None:
+    def __init__(self, server: RedisServer, limits: list[RedisLimits], gateways: list[Setup]) -> None:
         self.server = server
         self.limits = limits
         self.gateways = gateways
 
-    async def burst(self, requests: int, who: bytes, gateways: list[House]) -> Counter[int]:
+    async def burst(self, requests: int, who: bytes, gateways: list[Setup]) -> Counter[int]:
         """Send that many at once to each gateway; how often which status came back."""
         asks = [one.ask("GET", "/api/orders", who) for one in gateways for _ in range(requests)]
         answers = await asyncio.gather(*asks)
@@ -40,7 +40,7 @@ async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
     async with AsyncExitStack() as stack:
         stack.callback(server.remove)
         all_limits: list[RedisLimits] = []
-        gateways: list[House] = []
+        gateways: list[Setup] = []
         settings = {
             "default": {"quota": QUOTA, "window_s": 3_600},
             "login": {"quota": 5, "window_s": 3_600, "by": "ip"},
@@ -49,7 +49,9 @@ async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
             (tmp_path / name).mkdir()
             limits = RedisLimits(server.url, answer_s=5, registry=CollectorRegistry())
             gateways.append(
-                await stack.enter_async_context(house(tmp_path / name, shared_limits=limits, limits=settings))
+                await stack.enter_async_context(
+                    running_gateway(tmp_path / name, shared_limits=limits, limits=settings)
+                )
             )
             await limits.start()
             stack.push_async_callback(limits.stop)

@@ -54,7 +54,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "POST /api/auth/register": {"email": "nobody@example.com", "password": "correct horse battery"},
     "POST /api/auth/token": {"email": "nobody@example.com", "password": "correct horse battery"},
     "POST /api/billing/calculate-price": {"asset": ASSET, "quantity": "1000000000", "currency": "USD"},
-    "POST /api/billing/payment-methods": {"payment_method": "pm_card_visa"},
+    "POST /api/billing/payment-methods": {"payment_method": "pm_card_visa", "provider": "mock"},
     "POST /api/notifications/settings": {"email": {"receipts": True}},
     "POST /api/orders": {"asset": ASSET, "quantity": "1000000", "currency": "USD", "max_price": "1.00"},
     "POST /api/orders/quote": {"asset": ASSET, "quantity": "1000000000", "currency": "USD", "side": "buy"},
@@ -67,11 +67,16 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "PATCH /api/users/me": {"display_name": "Ann", "locale": "en", "time_zone": "UTC"},
     "PUT /api/users/me/preferences": {"preferences": {"theme": "dark"}},
-    "POST /api/wallet/deposit": {"amount": "5.00", "currency": "USD", "payment_method": "pm_card_visa"},
+    "POST /api/wallet/deposit": {
+        "amount": "5.00",
+        "currency": "USD",
+        "payment_method": "pm_card_visa",
+        "provider": "mock",
+    },
 }
 
-# A deposit by card and one by page exclude each other, so this one field is not in the example.
-NOT_IN_EXAMPLE = {"checkout", "quote_id", "kind", "payment"}
+# What excludes another field of the example: a deposit by card and one by page, a password and a public key.
+NOT_IN_EXAMPLE = {"checkout", "quote_id", "kind", "payment", "public_key"}
 
 
 @dataclass(frozen=True)

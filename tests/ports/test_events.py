@@ -17,6 +17,7 @@ from tollway.fabric.db import Database, Tx, tables
 from tollway.fabric.events import EventConsumer, EventsRpc, OutboxReader
 from tollway.fabric.events import consumer as listener_module
 from tollway.fabric.jobs import Worker
+from tollway.fabric.jobs.sql import SqlJobQueue
 from tollway.fabric.rpc import call_context
 from tollway.kit.errors import Unavailable
 
@@ -230,7 +231,7 @@ async def test_the_envelope_names_who_caused_it_through_events_and_jobs(
         async with subscriber.transaction() as tx:
             tx.publish(EmailVerified(user_id=payload["user_id"], email="x@example.com"))
 
-    assert await Worker(books, subscriber, {"publish": publish}).run_due() == 1
+    assert await Worker(books, SqlJobQueue(subscriber), {"publish": publish}).run_due() == 1
     assert await envelopes(subscriber) == [
         ("USER_REGISTERED", "usr_operator", "identity:user:verify"),
         ("EMAIL_VERIFIED", "usr_operator", "identity:user:verify"),

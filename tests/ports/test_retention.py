@@ -6,11 +6,10 @@ import pytest
 from sqlalchemy import func, select
 
 from tests.kit.clock import FakeClock
-from tollway.contracts import events_pb2
 from tollway.contracts.events import UserRegistered
 from tollway.fabric import retention
 from tollway.fabric.db import Database, tables
-from tollway.fabric.events import EventsRpc, OutboxReader
+from tollway.fabric.events import OutboxReader
 from tollway.fabric.events import outbox_reader as log_module
 from tollway.fabric.jobs import Worker
 from tollway.fabric.jobs.sql import SqlJobQueue
@@ -27,9 +26,7 @@ async def publish(db: Database, count: int = 1) -> None:
 
 
 async def read(db: Database, reader: str, after: int) -> list[int]:
-    request = events_pb2.ReadRequest(service="teller", after=after, reader=reader)
-    answer = await EventsRpc({"teller": OutboxReader(db)}).Read(request, None)
-    return [event.position for event in answer.events]
+    return [event.position for event in await OutboxReader(db).read(after, 0, 0, reader)]
 
 
 async def count(db: Database, table: Any) -> int:

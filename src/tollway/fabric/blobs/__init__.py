@@ -17,7 +17,7 @@ MAX_KEY_LENGTH = 255
 class BlobNotFound(Problem):
     """Nothing is kept under this key."""
 
-    code, status, title = "blob_not_found", 404, "Not found"
+    code, status, title = "blob_not_found", 404, "Blob not found"
 
 
 class Blobs(Protocol):

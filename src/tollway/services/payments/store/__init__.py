@@ -6,3 +6,7 @@ reversals.py  reversals, moved likewise, and their sums in the deposit
 methods.py    which customer at a provider a user is, and saved payment methods
 webhooks.py   webhooks that were received, and registered endpoints
 """
+
+from tollway.services.payments.store.tables import metadata
+
+__all__ = ["metadata"]
