@@ -102,6 +102,8 @@ def _mirrored(path: Path) -> bool:
     """Tell whether a source has a test of its own, or its folder has, or it has nothing to test."""
     if path.name == "__init__.py" or "migrations" in path.parts or path.name in DECLARATIONS:
         return True
+    if path.parent.parent.name == "contracts":  # events and charts of accounts: classes and tables
+        return True
     if "demo" in path.parts:  # it is a test itself, and runs in three shapes
         return True
     inside = path.relative_to(SOURCES).with_suffix("")
