@@ -1,6 +1,6 @@
 """Access and the real ledger on real databases, joined by service APIs within the process."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database
 from tollway.fabric.rpc import LocalChannel, LocalServer
 from tollway.kit.ids import new_id
+from tollway.services.access.kinds import KINDS, ResourceKind
 from tollway.services.access.rpc import AccessRpc
 from tollway.services.access.service import Access
 from tollway.services.access.service.credentials import Issued
@@ -53,32 +54,32 @@ class House:
         await self.access.nodes.open("edge-1", "boot-1", ENDPOINTS)
         return (await self.access.resources.connect(user_id, ConnectRequest()))[0]
 
-    async def buy(self, units: int, user_id: str = USER) -> None:
-        asset = pb.Asset(code=STANDARD, kind=pb.ASSET_KIND_ACCESS, scale=0, unit="byte", transferable=True)
-        await self.ledger.DefineAsset(pb.DefineAssetRequest(asset=asset))
-        issuance, inventory = (
-            platform("catalog", STANDARD, purpose) for purpose in ("issuance", "inventory")
-        )
+    async def buy(self, units: int, user_id: str = USER, asset: str = STANDARD, unit: str = "byte") -> None:
+        defined = pb.Asset(code=asset, kind=pb.ASSET_KIND_ACCESS, scale=0, unit=unit, transferable=True)
+        await self.ledger.DefineAsset(pb.DefineAssetRequest(asset=defined))
+        issuance, inventory = (platform("catalog", asset, purpose) for purpose in ("issuance", "inventory"))
         deferred, revenue, breakage = (
             platform("orders", "USD", purpose) for purpose in ("deferred", "revenue", "breakage")
         )
         lot = lot_terms(3 * units // 1000, deferred=deferred, revenue=revenue, breakage=breakage)
         legs = [
             transfer(issuance, inventory, units),
-            transfer(inventory, customer(user_id, STANDARD), units, lot),
+            transfer(inventory, customer(user_id, asset), units, lot),
         ]
         dollars = pb.Asset(code="USD", kind=pb.ASSET_KIND_MONEY, scale=6, unit="USD", transferable=True)
         await self.ledger.DefineAsset(pb.DefineAssetRequest(asset=dollars))
         key = new_id("buy")
         await self.ledger.Post(post_request("test", key, "buy", legs, actor=user_id))
 
-    async def account(self, owner_kind: str, owner_id: str, purpose: str) -> pb.Account:
-        ref = pb.AccountRef(owner_kind=owner_kind, owner_id=owner_id, asset=STANDARD, purpose=purpose)
+    async def account(
+        self, owner_kind: str, owner_id: str, purpose: str, asset: str = STANDARD
+    ) -> pb.Account:
+        ref = pb.AccountRef(owner_kind=owner_kind, owner_id=owner_id, asset=asset, purpose=purpose)
         return await self.ledger.GetAccount(pb.GetAccountRequest(ref=ref))
 
-    async def holding(self, user_id: str = USER) -> tuple[int, int]:
+    async def holding(self, user_id: str = USER, asset: str = STANDARD) -> tuple[int, int]:
         """What a customer holds, and how much of it is reserved."""
-        account = await self.account("user", user_id, "available")
+        account = await self.account("user", user_id, "available", asset)
         return account.balance, account.debits_pending
 
     async def books_hold(self) -> None:
@@ -90,14 +91,20 @@ class House:
         return (await self.access.usage.stats(user_id)).all_time.output_octets
 
 
-def _access(channel: LocalChannel, db: Any, clock: Clock) -> Access:
+def _access(channel: LocalChannel, db: Any, clock: Clock, kinds: Iterable[ResourceKind] = KINDS) -> Access:
     ledger: Any = ledger_pb2_grpc.LedgerStub(channel)
     catalog: Any = catalog_pb2_grpc.CatalogStub(channel)
-    return Access(db, clock, AccessSettings(), ledger, catalog)
+    return Access(db, clock, AccessSettings(), ledger, catalog, kinds)
 
 
 @asynccontextmanager
-async def a_house(kind: Kind, folder: Path, clock: Clock) -> AsyncIterator[House]:
+async def a_house(
+    kind: Kind,
+    folder: Path,
+    clock: Clock,
+    kinds: Iterable[ResourceKind] = KINDS,
+    catalog: catalog_pb2_grpc.CatalogServicer | None = None,
+) -> AsyncIterator[House]:
     server = LocalServer()
     async with (
         database(kind, folder, clock, service_migrations("ledger"), "ledger") as ledger_db,
@@ -106,8 +113,8 @@ async def a_house(kind: Kind, folder: Path, clock: Clock) -> AsyncIterator[House
         ledger = Ledger(ledger_db, clock, LedgerSettings(), bytes(32))
         await ledger.start()
         ledger_pb2_grpc.add_LedgerServicer_to_server(LedgerRpc(ledger), server)
-        catalog_pb2_grpc.add_CatalogServicer_to_server(TwoProducts(), server)
+        catalog_pb2_grpc.add_CatalogServicer_to_server(catalog or TwoProducts(), server)
         stub: Any = ledger_pb2_grpc.LedgerStub(LocalChannel(server, "tester"))
-        access = _access(LocalChannel(server, "access"), access_db, clock)
+        access = _access(LocalChannel(server, "access"), access_db, clock, kinds)
         yield House(clock, server, stub, access_db, access, ledger)
         await ledger.stop()

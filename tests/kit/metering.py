@@ -6,7 +6,7 @@ async with stage(kind, folder, clock) as here:
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +24,7 @@ from tollway.fabric.db import Database, tables
 from tollway.fabric.rpc import LocalChannel, LocalServer
 from tollway.kit.errors import NotFound
 from tollway.kit.ids import new_id
+from tollway.services.access.kinds import KINDS, ResourceKind
 from tollway.services.access.model import FlowRecord
 from tollway.services.access.service import Access
 from tollway.services.access.service.credentials import Issued
@@ -199,17 +200,25 @@ class Stage:
 
 
 def make_access(
-    server: LocalServer, db: Database, clock: FakeClock, settings: AccessSettings
+    server: LocalServer,
+    db: Database,
+    clock: FakeClock,
+    settings: AccessSettings,
+    kinds: Iterable[ResourceKind] = KINDS,
 ) -> tuple[Access, LocalChannel]:
     channel = LocalChannel(server, "access")
     ledger: Any = ledger_pb2_grpc.LedgerStub(channel)
     catalog: Any = catalog_pb2_grpc.CatalogStub(channel)
-    return Access(db, clock, settings, ledger, catalog), channel
+    return Access(db, clock, settings, ledger, catalog, kinds), channel
 
 
 @asynccontextmanager
 async def stage(
-    kind: Kind, folder: Path, clock: FakeClock, settings: AccessSettings | None = None
+    kind: Kind,
+    folder: Path,
+    clock: FakeClock,
+    settings: AccessSettings | None = None,
+    kinds: Iterable[ResourceKind] = KINDS,
 ) -> AsyncIterator[Stage]:
     """Set up access with its neighbours on a fresh database."""
     ledger, server = MeteredLedger(), LocalServer()
@@ -217,7 +226,7 @@ async def stage(
     catalog_pb2_grpc.add_CatalogServicer_to_server(TwoProducts(), server)
     chosen = settings or AccessSettings()
     async with database(kind, folder, clock, service_migrations("access"), "access") as db:
-        access, channel = make_access(server, db, clock, chosen)
+        access, channel = make_access(server, db, clock, chosen, kinds)
         yield Stage(kind, clock, db, server, ledger, channel, access, chosen)
 
 

@@ -13,7 +13,14 @@ from tollway.services.access.model import Credential
 
 # RSA keys sign with SHA-2 under names of their own (RFC 8332) and are `ssh-rsa` as keys.
 _KEY_TYPES = {"rsa-sha2-256": "ssh-rsa", "rsa-sha2-512": "ssh-rsa"}
-_ACCEPTED = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa")
+# Of how many strings a key blob of each type is made, its name among them (RFC 8709, 5656, 4253).
+_ACCEPTED = {
+    "ssh-ed25519": 2,
+    "ecdsa-sha2-nistp256": 3,
+    "ecdsa-sha2-nistp384": 3,
+    "ecdsa-sha2-nistp521": 3,
+    "ssh-rsa": 3,
+}
 _EXPECTED = "must be one line of an OpenSSH public key file, such as 'ssh-ed25519 AAAAC3Nz…'"
 
 
@@ -34,6 +41,8 @@ class PublicKey:
             raise Invalid.of("public_key", _EXPECTED) from error
         if _key_type(blob) != key_type:
             raise Invalid.of("public_key", "the key is of another type than the line says")
+        if len(_strings(blob)) != _ACCEPTED[key_type]:
+            raise Invalid.of("public_key", f"the key is damaged; {_EXPECTED}")
         username = next((one.identifier for one in live if one.kind == self.name), None) or new_username()
         return Made(username, public_key=f"{key_type} {base64.b64encode(blob).decode()}")
 
@@ -62,10 +71,21 @@ def _blob(credential: Credential) -> bytes:
 
 def _key_type(blob: bytes) -> str:
     """Return the type that a key blob names in its first string (RFC 4253, section 6.6); empty when damaged."""
-    size = int.from_bytes(blob[:4], "big")
-    if not 0 < size <= len(blob) - 4:
-        return ""
-    return blob[4 : 4 + size].decode("ascii", "replace")
+    strings = _strings(blob)
+    return strings[0].decode("ascii", "replace") if strings else ""
+
+
+def _strings(blob: bytes) -> list[bytes]:
+    """Return the strings that a key blob is made of (RFC 4251, section 5); none when it is damaged."""
+    found: list[bytes] = []
+    at = 0
+    while at < len(blob):
+        start = at + 4
+        at = start + int.from_bytes(blob[at:start], "big")
+        if not start < at <= len(blob):
+            return []
+        found.append(blob[start:at])
+    return found
 
 
 PUBLIC_KEY = PublicKey()
