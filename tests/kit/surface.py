@@ -76,7 +76,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 }
 
 # What excludes another field of the example: a deposit by card and one by page, a password and a public key.
-NOT_IN_EXAMPLE = {"checkout", "quote_id", "kind", "payment", "public_key"}
+NOT_IN_EXAMPLE = {"checkout", "quote_id", "kind", "payment", "public_key", "schedule"}
 
 
 @dataclass(frozen=True)

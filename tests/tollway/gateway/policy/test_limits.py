@@ -28,7 +28,7 @@ class OutOfCredit(MemoryLimit):
     def take(self, key: Key, now: float) -> LimitDecision:
         return super().take(key, now) if self.was_heard else LimitDecision(False, 5, 1.0, 0.0)
 
-    async def heard(self) -> None:
+    async def synced(self) -> None:
         self.was_heard += 1
 
 
