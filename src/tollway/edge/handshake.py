@@ -20,7 +20,7 @@ from tollway.edge.terminate_cause import TerminateCause
 
 
 class Handshake(FlowOwner):
-    """One client connection that is not relayed yet. Subclasses say what `told` and `refuse` do."""
+    """One client connection that is not relayed yet. Subclasses say what `on_data` and `refuse` do."""
 
     __slots__ = (
         "_opening",

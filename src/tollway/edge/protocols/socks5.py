@@ -1,6 +1,6 @@
 """SOCKS5 with a username and a password (RFC 1928, RFC 1929), CONNECT only.
 
-The story is the one that every protocol tells: handshake → gate → relay. `told` is called when the client has
+The story is the one that every protocol tells: handshake → gate → relay. `on_data` is called when the client has
 said more; each state is a method of the same name and reads one message:
 
     greeting   the methods it can do         → password, or goodbye

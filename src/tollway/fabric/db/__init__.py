@@ -1,6 +1,6 @@
 """The database port: one `Database` per service, on SQLite or PostgreSQL, with the same promises on both.
 
-- `transaction()` writes: all or nothing, events (`tell`) and jobs (`enqueue`) included. SQLite has one writer
+- `transaction()` writes: all or nothing, events (`publish`) and jobs (`enqueue`) included. SQLite has one writer
   at a time (BEGIN IMMEDIATE); on PostgreSQL the isolation is READ COMMITTED.
 - `snapshot()` reads, never waits for a writer, and refuses to write.
 - No service API may be called while a transaction or a snapshot is open in the same task (CalledInTransaction), so

@@ -173,7 +173,7 @@ class EventConsumer:
     # ── what was parked, and is to be received again ───────────────────────────────────────────────────
 
     async def retry_parked(self) -> int:
-        """Hear every parked event once more that a person put back; return how many. One that fails is parked anew."""
+        """Consume each parked event once more that a person put back; return how many. A failing one is parked anew."""
         letter = tables.dead_letter
         async with self._db.snapshot() as tx:
             rows = await tx.all(select(letter).where(letter.c.again).order_by(letter.c.event_id).limit(BATCH))

@@ -1,6 +1,6 @@
 """The client's side of the HTTP proxy: request heads, who sent them, where they go.
 
-handshake → gate → relay, once for CONNECT and over and over for plain requests: `told` reads a head, `_identify`
+handshake → gate → relay, once for CONNECT and over and over for plain requests: `on_data` reads a head, `_identify`
 knows the customer (another credential on the same connection ends the flow and begins another), `_route`
 opens a tunnel or an exchange, and after an exchange the next head is awaited.
 """
