@@ -1,5 +1,6 @@
 """Settings: defaults run, later sources win, a wrong one is named with its origin, secrets are masked."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,65 @@ def test_production_is_refused_with_the_payment_mock(enabled: str | None) -> Non
         load({}, given)
     given["TOLLWAY_PAYMENTS__ENABLED"] = '["stripe"]'
     assert load({}, given).settings.section("payments").enabled == ("stripe",)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("api_key", "sk_test_4eC39HqLyjWDarjtT1zdp7dc"),
+        ("api_key", "rk_test_4eC39HqLyjWDarjtT1zdp7dc"),
+        ("api_key", " sk_test_x "),
+        ("api_key", "SK_TEST_x"),
+        ("url", "http://127.0.0.1:8020"),
+        ("url", "http://localhost:8020/"),
+        ("url", "https://[::1]:8020"),
+        ("url", "https://payments-mock.internal"),
+        ("url", "http://api.stripe.com"),
+        ("url", "https://api.stripe.com@127.0.0.1:8020"),
+        ("url", "https://user@api.stripe.com"),
+        ("url", "https://api.stripe.com.example"),
+        ("url", "https://notstripe.com"),
+        ("url", "https://api.stripe.com:mock"),
+        ("url", "//127.0.0.1:8020"),
+    ],
+)
+@pytest.mark.parametrize("by_file", [False, True])
+def test_production_is_refused_with_a_provider_that_moves_no_real_money(
+    tmp_path: Path, setting: str, value: str, by_file: bool
+) -> None:
+    stripe = {"api_key": "sk_live_x", "url": "", setting: value}
+    environment: dict[str, str] = {}
+    if by_file:
+        section = "\n".join(f"{name} = {json.dumps(text)}" for name, text in stripe.items())
+        (tmp_path / "tollway.toml").write_text(
+            'environment = "production"\n[payments]\nenabled = ["stripe"]\n'
+            f"[payments.providers.stripe]\n{section}\n"
+        )
+    else:
+        environment = {
+            "TOLLWAY_ENVIRONMENT": "production",
+            "TOLLWAY_PAYMENTS__ENABLED": '["stripe"]',
+            "TOLLWAY_PAYMENTS__PROVIDERS": json.dumps({"stripe": stripe}),
+        }
+    with pytest.raises(InvalidSettings, match=rf"^payments\.providers\.stripe\.{setting} .*money"):
+        load({"data": str(tmp_path)}, environment)
+
+
+def test_production_runs_on_stripe_itself() -> None:
+    for url in ("", "https://api.stripe.com", "https://api.stripe.com/"):
+        stripe = {"api_key": "rk_live_x", "url": url}
+        assert load(
+            {},
+            {
+                "TOLLWAY_ENVIRONMENT": "production",
+                "TOLLWAY_PAYMENTS__ENABLED": '["stripe"]',
+                "TOLLWAY_PAYMENTS__PROVIDERS": json.dumps({"stripe": stripe}),
+            },
+        )
+
+
+@pytest.mark.parametrize("spelled", ["Production", "PRODUCTION", "prod", " production", "live", ""])
+def test_an_environment_that_is_spelled_otherwise_is_refused(spelled: str) -> None:
+    # Taking it for development would run a business on the payment mock.
+    with pytest.raises(InvalidSettings, match=r"^environment"):
+        load({}, {"TOLLWAY_ENVIRONMENT": spelled})

@@ -78,10 +78,9 @@ class PaymentsSettings(BaseModel):
     @property
     def development_only(self) -> str:
         """Why these settings are refused in production; empty when they are not."""
-        for spec in PROVIDERS:
-            if spec.name in self.enabled and spec.development_only:
-                return (
-                    f"enabled names {spec.name}, which is for development and takes no real money; "
-                    'enable another provider, such as payments.enabled = ["stripe"]'
-                )
-        return ""
+        refusals = (
+            spec.refusal(getattr(self.providers, spec.name))
+            for spec in PROVIDERS
+            if spec.name in self.enabled
+        )
+        return next((reason for reason in refusals if reason), "")

@@ -233,12 +233,13 @@ class ProviderSpec:
     """A provider that can be enabled: declared beside its implementation, listed in PROVIDERS.
 
     `settings` is the section `payments.providers.<name>`; `required` names those of its settings without which the
-    provider cannot be enabled. `development_only` providers are refused in production.
+    provider cannot be enabled. `refusal` says why these settings move no real money, for which production refuses
+    them; empty when they do.
     """
 
     name: str
     settings: type[BaseModel]
     capabilities: Capabilities
     build: Callable[[Any, ProviderContext], PaymentProvider]
+    refusal: Callable[[Any], str]
     required: tuple[str, ...] = ()
-    development_only: bool = False

@@ -31,4 +31,11 @@ def _build(settings: MockSettings, context: ProviderContext) -> StripeProvider:
     )
 
 
-SPEC = ProviderSpec("mock", MockSettings, CAPABILITIES, _build, development_only=True)
+def _refusal(_settings: MockSettings) -> str:
+    return (
+        "enabled names mock, which is for development and takes no real money; "
+        'enable another provider, such as payments.enabled = ["stripe"]'
+    )
+
+
+SPEC = ProviderSpec("mock", MockSettings, CAPABILITIES, _build, _refusal)

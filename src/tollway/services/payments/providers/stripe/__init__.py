@@ -4,6 +4,8 @@ provider.py   the provider
 reading.py    Stripe's objects, read into the values of the port
 """
 
+from urllib.parse import urlsplit
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from tollway.services.payments.providers.port import ProviderContext, ProviderSpec
@@ -15,7 +17,7 @@ __all__ = ["SPEC", "StripeProvider"]
 class StripeSettings(BaseModel):
     """Section `payments.providers.stripe`. Keys and secrets are never logged, nor shown by `tollway config`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
 
     api_key: str = Field("", description="The secret key of the Stripe account")
     url: str = Field("", description="Another address of Stripe's API; empty: Stripe's own")
@@ -42,4 +44,27 @@ def _build(settings: StripeSettings, _context: ProviderContext) -> StripeProvide
     )
 
 
-SPEC = ProviderSpec("stripe", StripeSettings, CAPABILITIES, _build, required=("api_key",))
+def _refusal(settings: StripeSettings) -> str:
+    """Say why these settings take no real money; empty when they do."""
+    # A key names its mode after its kind: sk_test_…, rk_live_…. Test cards pay with the former.
+    if "test" in settings.api_key.lower().split("_")[:2]:
+        return "providers.stripe.api_key is a key of Stripe's test mode, which takes no real money; set a live key"
+    if settings.url and not _is_stripe(settings.url):
+        return (
+            "providers.stripe.url is not an address of Stripe over https, and money would be credited on the word "
+            "of whoever answers there; leave it empty"
+        )
+    return ""
+
+
+def _is_stripe(url: str) -> bool:
+    """Return whether an address is Stripe's own, over https."""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    return parts.scheme == "https" and host.rstrip(".").endswith(".stripe.com") and "@" not in parts.netloc
+
+
+SPEC = ProviderSpec("stripe", StripeSettings, CAPABILITIES, _build, _refusal, required=("api_key",))
