@@ -35,10 +35,11 @@ JANITOR_BATCH = 100
 class DurableProcess(Generic[Row, Move]):
     """How the rows of one kind move.
 
-    `steps` has a call for each state that is not an end: it returns the move to make, and raises a Problem when there
-    is no answer, in which case the row stays where it is. `overdue` returns the move of a row whose time is over, made
-    in place of its step. `move` makes a move if the row still is in the state that it was read in, publishes what
-    happened, and returns whether it did; it runs inside a transaction and makes no call.
+    `steps` has a call for each state that is not an end: it returns the move to make, or None when there is none yet,
+    as the row waits for somebody outside; it raises a Problem when there is no answer. Both leave the row where it is.
+    `overdue` returns the move of a row whose time is over, made in place of its step. `move` makes a move if the row
+    still is in the state that it was read in, publishes what happened, and returns whether it did; it runs inside a
+    transaction and makes no call.
     """
 
     name: str
@@ -46,7 +47,7 @@ class DurableProcess(Generic[Row, Move]):
     job: str  # the kind of the durable job, whose payload is {"id": …}
     find: Callable[[Tx, str], Awaitable[Row | None]]
     state: Callable[[Row], str]
-    steps: Mapping[str, Callable[[Row], Awaitable[Move]]]
+    steps: Mapping[str, Callable[[Row], Awaitable[Move | None]]]
     move: Callable[[Tx, Row, Move], Awaitable[bool]]
     overdue: Callable[[Row, int], Move | None] = lambda _row, _now_us: None
 
@@ -55,12 +56,14 @@ class DurableProcess(Generic[Row, Move]):
         tx.enqueue(self.job, {"id": row_id}, due_in_s=JOB_AFTER_S, unique=row_id)
 
     async def advance(self, row_id: str) -> Row:
-        """Make steps until the row is at an end, and return it. Raises Problem when a call gives no answer."""
+        """Make steps until the row is at an end or waits, and return it. Raises Problem when a call gives no answer."""
         row = await self.read(row_id)
         while (step := self.steps.get(self.state(row))) is not None:
             move = self.overdue(row, self.db.clock.now_us())
             if move is None:
                 move = await step(row)
+            if move is None:
+                return row
             async with self.db.transaction() as tx:
                 await self.move(tx, row, move)
             row = await self.read(row_id)

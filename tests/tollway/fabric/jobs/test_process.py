@@ -34,6 +34,7 @@ class Carrier:
     done: dict[str, int] = field(default_factory=dict)
     refuses: str = ""
     silent: bool = False
+    away: bool = False
 
     async def call(self, key: str, fate: Fate) -> bool:
         await fate.point(f"ask {key}")
@@ -82,7 +83,9 @@ class Parcels:
     async def _send(self, row: Any) -> str:
         return "sent" if await self.carrier.call(f"{row.id}:send", self.fate) else "returning"
 
-    async def _deliver(self, row: Any) -> str:
+    async def _deliver(self, row: Any) -> str | None:
+        if self.carrier.away:
+            return None
         return "delivered" if await self.carrier.call(f"{row.id}:deliver", self.fate) else "returning"
 
     async def _return(self, row: Any) -> str:
@@ -160,6 +163,17 @@ async def test_who_is_not_answered_waits_and_goes_on_later(db: Database) -> None
     with pytest.raises(Unavailable):
         await parcels.process.advance("one")
     carrier.silent = False
+    await parcels.janitor()
+    assert (await parcels.process.read("one")).state == "delivered"
+
+
+async def test_a_row_that_waits_for_somebody_outside_stays_where_it_is(db: Database) -> None:
+    carrier = Carrier(away=True)
+    parcels = Parcels(db, carrier)
+    assert (await parcels.begin()).state == "sent"
+    await parcels.janitor()
+    assert ((await parcels.process.advance("one")).state, carrier.done) == ("sent", {"one:send": 1})
+    carrier.away = False
     await parcels.janitor()
     assert (await parcels.process.read("one")).state == "delivered"
 

@@ -5,13 +5,11 @@ after the answer loses nothing.
 """
 
 import logging
-import os
 from collections.abc import Mapping
-
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from tollway.fabric.db import Database
 from tollway.fabric.retention import delete_in_batches
+from tollway.fabric.secrets import SealBroken, Sealer
 from tollway.kit.errors import NotFound, Problem
 from tollway.kit.times import DAY_US
 from tollway.services.payments.model import Deposit
@@ -25,7 +23,6 @@ from tollway.services.payments.store import webhooks as store
 _log = logging.getLogger(__name__)
 
 HANDLE = "handle_webhook"
-NONCE_BYTES = 12
 
 
 class Webhooks:
@@ -47,7 +44,7 @@ class Webhooks:
         self._settlement = settlement
         self._reversals = reversals
         self._url = f"{public_url.rstrip('/')}/api/billing/webhooks"
-        self._seal = AESGCM(seal_key)
+        self._sealer = Sealer(seal_key)
         self._kept_us = kept_days * DAY_US
 
     async def receive(self, provider_name: str, headers: Mapping[str, str], body: bytes) -> bool:
@@ -103,11 +100,12 @@ class Webhooks:
         async with self._db.snapshot() as tx:
             known = await store.find_endpoint(tx, provider.name)
         url = f"{self._url}/{provider.name}"
-        registered = await provider.register_webhook(url, known.ref if known else "")
+        # An endpoint whose secret cannot be opened any more is of no use: another one is made in its place.
+        usable = known is not None and self._opened(provider.name, known.sealed_secret) is not None
+        registered = await provider.register_webhook(url, known.ref if known and usable else "")
         if registered is None:
             return
-        nonce = os.urandom(NONCE_BYTES)
-        sealed = nonce + self._seal.encrypt(nonce, registered.secret.encode(), provider.name.encode())
+        sealed = self._sealer.seal(registered.secret.encode(), provider.name)
         async with self._db.transaction() as tx:
             await store.save_endpoint(tx, provider.name, url, registered.ref, sealed)
         _log.info("%s sends its webhooks to %s", provider.name, url)
@@ -156,5 +154,12 @@ class Webhooks:
             endpoint = await store.find_endpoint(tx, provider_name)
         if endpoint is None:
             return []
-        nonce, sealed = endpoint.sealed_secret[:NONCE_BYTES], endpoint.sealed_secret[NONCE_BYTES:]
-        return [self._seal.decrypt(nonce, sealed, provider_name.encode()).decode()]
+        secret = self._opened(provider_name, endpoint.sealed_secret)
+        return [] if secret is None else [secret]
+
+    def _opened(self, provider_name: str, sealed: bytes) -> str | None:
+        try:
+            return self._sealer.open(sealed, provider_name).decode()
+        except SealBroken as broken:
+            _log.warning("the webhook secret of %s cannot be opened: %s", provider_name, broken)
+            return None

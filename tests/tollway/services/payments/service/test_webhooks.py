@@ -11,6 +11,7 @@ import pytest
 from tests.kit.clock import FakeClock
 from tests.kit.payments import Receiver, RunningPayments, running_payments
 from tollway.contracts.errors import BadSignature
+from tollway.fabric.secrets import Sealer
 from tollway.kit.errors import Malformed, NotFound, Unavailable
 from tollway.services.payments.model import Deposit, DepositState
 from tollway.services.payments.store import tables
@@ -303,6 +304,18 @@ async def test_an_endpoint_whose_secret_is_not_known_is_replaced(payments: Runni
         await tx.run(tables.webhook_endpoint.delete())
     await payments.service.webhooks.register()
     assert len(await payments.at_provider(lambda client: client.v1.webhook_endpoints.list().data)) == 1
+
+
+async def test_an_endpoint_whose_secret_does_not_open_any_more_is_replaced(payments: RunningPayments) -> None:
+    (made,) = await payments.at_provider(lambda client: client.v1.webhook_endpoints.list().data)
+    sealed = Sealer(b"another key of thirty-two bytes.").seal(b"whsec_old", "stripe")
+    async with payments.db.transaction() as tx:
+        await webhook_store.save_endpoint(tx, "stripe", made.url, made.id, sealed)
+    assert await payments.service.webhooks._secrets("stripe") == []
+    await payments.service.webhooks.register()
+    (again,) = await payments.at_provider(lambda client: client.v1.webhook_endpoints.list().data)
+    assert again.id != made.id
+    assert (await secret(payments)).startswith("whsec_")
 
 
 async def test_the_secret_is_not_kept_in_the_clear(payments: RunningPayments) -> None:
