@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from tollway.edge.settings import EdgeSettings
 from tollway.gateway.settings import GatewaySettings
+from tollway.kit.locations import DEFAULT_LOCATIONS, Location
 from tollway.services import find_manifests
 
 ENV_PREFIX = "TOLLWAY_"
@@ -85,6 +86,12 @@ class NetworkSettings(Section):
     )
     inbox: str = Field("127.0.0.1:8025", description="The development inbox's page")
     payments_mock: str = Field("127.0.0.1:8020", description="The payment mock's address")
+    locations: tuple[Location, ...] = Field(
+        DEFAULT_LOCATIONS,
+        min_length=1,
+        description="Where customers' traffic may leave: what the catalogue lists and an access may ask for; "
+        "the first is the default",
+    )
 
 
 class SecuritySettings(Section):

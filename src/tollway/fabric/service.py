@@ -17,6 +17,7 @@ from tollway.contracts.permissions import Permission
 from tollway.fabric.clock import Clock
 from tollway.fabric.lifecycle import Component
 from tollway.fabric.secrets import Secrets
+from tollway.kit.locations import Location
 
 if TYPE_CHECKING:
     from fastapi import APIRouter
@@ -36,6 +37,8 @@ class SharedSettings:
     mail_sender: str
     inbox_address: str
     payments_mock_address: str
+    locations: tuple[Location, ...]
+    """Where the operator's traffic leaves; the first is what a customer gets who did not choose."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,7 @@ def make_context(
             mail_sender=settings.mail.sender,
             inbox_address=network.inbox,
             payments_mock_address=network.payments_mock,
+            locations=network.locations,
         ),
         secrets=secrets,
         client=client,

@@ -16,7 +16,12 @@ def build(context: ServiceContext) -> ServiceParts:
     from tollway.services.access.service import Access
 
     service = Access(
-        context.db, context.clock, context.settings, context.client("ledger"), context.client("catalog")
+        context.db,
+        context.clock,
+        context.settings,
+        context.client("ledger"),
+        context.client("catalog"),
+        locations=context.shared.locations,
     )
     return ServiceParts(
         service=service,

@@ -22,9 +22,6 @@ class AccessSettings(BaseModel):
     default_asset: str = Field(
         "bandwidth.residential.standard", description="What a new access draws on when nobody said"
     )
-    locations: tuple[str, ...] = Field(
-        ("direct",), description="Exit locations that a customer may ask for; the first is the default"
-    )
     max_resources: int = Field(20, ge=1, description="Accesses a customer may have at once")
     max_credentials: int = Field(20, ge=1, description="Credentials an access may have at once")
     max_flows: int = Field(

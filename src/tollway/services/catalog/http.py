@@ -19,11 +19,11 @@ from tollway.fabric.rest import (
     route,
 )
 from tollway.fabric.rest.etag import tagged
+from tollway.kit.locations import Location
 from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
 from tollway.kit.times import SECOND_US
 from tollway.services.catalog.model import Issue, Pack, Price
 from tollway.services.catalog.service import Catalog, Offer
-from tollway.services.catalog.settings import Location
 
 PUBLIC = route(permission="public")
 CODE = r"^[a-z0-9][a-z0-9._-]{0,99}$"
@@ -197,7 +197,7 @@ def _browsing(api: APIRouter, service: Catalog) -> None:
     @api.get("/api/catalog/locations", **PUBLIC)
     async def locations() -> LocationList:
         """List where traffic can leave."""
-        return LocationList(items=[_location(one) for one in service.locations()])
+        return LocationList(items=[_location(one) for one in service.locations])
 
 
 def _pricing(api: APIRouter, service: Catalog) -> None:

@@ -13,7 +13,9 @@ def build(context: ServiceContext) -> ServiceParts:
     from tollway.services.catalog.rpc import CatalogRpc
     from tollway.services.catalog.service import Catalog
 
-    service = Catalog(context.db, context.clock, context.settings, context.client("ledger"))
+    service = Catalog(
+        context.db, context.clock, context.settings, context.client("ledger"), context.shared.locations
+    )
     return ServiceParts(
         service=service,
         rpc=CatalogRpc(service),

@@ -15,6 +15,7 @@ from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database, Tx
 from tollway.kit.errors import DeadlineExceeded, Invalid, Unavailable
 from tollway.kit.ids import new_id
+from tollway.kit.locations import DEFAULT_LOCATIONS, Location
 from tollway.kit.money import FIAT_SCALE, MAX_UNITS
 from tollway.kit.paging import Page, decode_cursor, make_page
 from tollway.kit.times import SECOND_US
@@ -36,7 +37,7 @@ from tollway.services.catalog.model import (
     scarcity_factor,
     sold_ppm,
 )
-from tollway.services.catalog.settings import CatalogSettings, Location
+from tollway.services.catalog.settings import CatalogSettings
 
 if TYPE_CHECKING:
     from tollway.contracts.ledger_pb2_grpc import LedgerAsyncStub
@@ -65,12 +66,19 @@ class Catalog:
     """What is for sale and at what price. See the package docstring for what it promises."""
 
     def __init__(
-        self, db: Database, clock: Clock, settings: CatalogSettings, ledger: "LedgerAsyncStub"
+        self,
+        db: Database,
+        clock: Clock,
+        settings: CatalogSettings,
+        ledger: "LedgerAsyncStub",
+        locations: tuple[Location, ...] = DEFAULT_LOCATIONS,
     ) -> None:
         self.db = db
         self._clock = clock
         self._settings = settings
         self._ledger = ledger
+        self.locations = locations
+        """Where the operator's traffic leaves."""
         self._shelf = _Shelf(clock, ledger, int(settings.inventory_cache_s * SECOND_US))
 
     # ── browsing ────────────────────────────────────────────────────────────────────────────────────
@@ -99,10 +107,6 @@ class Catalog:
             product = await _find(tx, asset)
             listed = await store.price_in_force(tx, asset, currency or self._settings.default_currency)
         return self._offer(product, listed, await self._shelf.look())
-
-    def locations(self) -> tuple[Location, ...]:
-        """Return where the operator's traffic leaves."""
-        return self._settings.locations
 
     async def price(self, asset: str, currency: str = "") -> Price:
         """Return the price now. Raises UnknownAsset, or Invalid for a currency it has no price in."""

@@ -9,17 +9,6 @@ MILLION = 1_000_000
 Millionths = Annotated[int, Field(ge=0)]
 
 
-class Location(BaseModel):
-    """A place where the operator's traffic leaves: what the world sees of it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-    id: str
-    name: str
-    country: str = ""  # ISO 3166-1 alpha-2; empty when the operator did not say
-    region: str = ""
-    city: str = ""
-
-
 class CatalogSettings(BaseModel):
     """Section `catalog`."""
 
@@ -42,9 +31,6 @@ class CatalogSettings(BaseModel):
         3.0, ge=0, description="How long a price may rest on the same look at the inventory, in seconds"
     )
     pack_lots: tuple[int, ...] = Field((1, 10, 100), description="Sizes of the packs on offer, in lots (GB)")
-    locations: tuple[Location, ...] = Field(
-        (Location(id="direct", name="The server's own address"),), description="The operator's own exits"
-    )
 
     @model_validator(mode="after")
     def _curve_rises(self) -> Self:

@@ -14,5 +14,5 @@ async def test_the_sweep_gives_back_what_a_vanished_node_held(here: Stage) -> No
     await TIMED["close_abandoned"].run(here.access)
     assert (await here.access.usage.status(USER)).allowances[0].reserved == 0
     await TIMED["delete_ended"].run(here.access)
-    ((_, load, _),) = await here.access.usage.nodes()
+    ((_, load, _),) = await here.access.nodes.all()
     assert (load.flows, load.leases) == (0, 0)

@@ -61,7 +61,7 @@ def add_routes(api: APIRouter, service: Access) -> None:
     @api.get("/api/admin/nodes", tags=["operators"], **route(permission="nodes:read", owner="any"))
     async def nodes() -> NodeList:
         """List the edge nodes."""
-        return NodeList(items=[_node(*one) for one in await service.usage.nodes()])
+        return NodeList(items=[_node(*one) for one in await service.nodes.all()])
 
     @api.post(
         "/api/admin/resources/{resource_id}/stop",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database
+from tollway.kit.locations import DEFAULT_LOCATIONS, Location
 from tollway.services.access.kinds import KINDS, ResourceKind
 from tollway.services.access.service.authentication import Authentication
 from tollway.services.access.service.changes import Changes
@@ -47,19 +48,28 @@ class Access:
         ledger: "LedgerAsyncStub",
         catalog: "CatalogAsyncStub",
         kinds: Iterable[ResourceKind] = KINDS,
+        locations: tuple[Location, ...] = DEFAULT_LOCATIONS,
     ) -> None:
         self.db = db
         self.kinds = {kind.name: kind for kind in kinds}
         holdings = Holdings(ledger, settings)
         self.changes = Changes(db)
-        self.nodes = Nodes(db, clock, settings)
+        self.nodes = Nodes(db, clock, settings, self.kinds)
         self.credentials = Credentials(db, settings, self.kinds, self.changes)
         self.resources = Resources(
-            db, clock, settings, self.kinds, catalog, self.changes, self.nodes, self.credentials
+            db,
+            clock,
+            settings,
+            self.kinds,
+            [one.id for one in locations],
+            catalog,
+            self.changes,
+            self.nodes,
+            self.credentials,
         )
         self.suspensions = Suspensions(db, self.changes)
         self.authentication = Authentication(db, clock, settings, self.kinds, holdings)
         self.leases = Leases(db, settings, self.kinds, holdings)
         self.reports = Reports(db, self.kinds, holdings, self.leases)
         self.cleanup = Cleanup(db, clock, settings, holdings)
-        self.usage = Usage(db, clock, settings, self.kinds, holdings)
+        self.usage = Usage(db, clock, settings, holdings)

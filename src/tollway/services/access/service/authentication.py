@@ -38,7 +38,7 @@ class Authentication:
         resource_kind = self._kinds[resource.kind]
         resource.admit(protocol, resource_kind.sold_as(protocol), user_stopped=owner.user_stopped)
         # Slices that nodes have reserved count too: this node may have one.
-        if (await self._holdings.account(resource.user_id, resource.asset)).balance <= 0:
+        if (await self._holdings.allowance(resource.user_id, resource.asset)).balance <= 0:
             raise NoAllowance
         until_us = self._clock.now_us() + int(self._settings.grant_cache_s * SECOND_US)
         return Grant(credential.id, resource, resource_kind.unit, until_us)

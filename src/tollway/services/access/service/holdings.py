@@ -3,6 +3,7 @@
 import contextlib
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tollway.contracts import ledger_pb2
@@ -22,18 +23,30 @@ _log = logging.getLogger(__name__)
 ACTOR = "access"
 
 
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What a customer holds of an asset. `reserved` is part of it: in the hands of nodes, perhaps used already."""
+
+    asset: str
+    balance: int
+    reserved: int
+
+
 class Holdings:
     """The ledger, as access uses it. Every call raises Unavailable when it does not answer."""
 
     def __init__(self, ledger: "LedgerAsyncStub", settings: AccessSettings) -> None:
         self._ledger, self._settings = ledger, settings
 
-    async def account(self, user_id: str, asset: str) -> ledger_pb2.Account:
-        """Return a customer's account of an asset; an empty one when there is none."""
+    async def allowance(self, user_id: str, asset: str) -> Allowance:
+        """Return what a customer holds of an asset."""
         try:
-            return await self._ledger.GetAccount(ledger_pb2.GetAccountRequest(ref=customer(user_id, asset)))
-        except NotFound:
-            return ledger_pb2.Account()
+            account = await self._ledger.GetAccount(
+                ledger_pb2.GetAccountRequest(ref=customer(user_id, asset))
+            )
+        except NotFound:  # nothing was ever bought of it
+            return Allowance(asset, 0, 0)
+        return Allowance(asset, account.balance, account.debits_pending)
 
     async def reserve(
         self, lease: ResourceLease, user_id: str, asset: str, unit: Unit

@@ -7,15 +7,22 @@ from tollway.fabric.db import Database
 from tollway.kit.errors import Invalid
 from tollway.kit.times import SECOND_US
 from tollway.services.access import store
+from tollway.services.access.kinds import ResourceKind
+from tollway.services.access.model.units import Unit
 from tollway.services.access.settings import AccessSettings
-from tollway.services.access.store.nodes import NodeEndpoint
+from tollway.services.access.store.nodes import Node, NodeEndpoint
+from tollway.services.access.store.usage import Load
 
 
 class Nodes:
     """Which nodes are up."""
 
-    def __init__(self, db: Database, clock: Clock, settings: AccessSettings) -> None:
-        self._db, self._clock, self._settings = db, clock, settings
+    def __init__(
+        self, db: Database, clock: Clock, settings: AccessSettings, kinds: dict[str, ResourceKind]
+    ) -> None:
+        self._db, self._clock = db, clock
+        self._online_us = int(settings.node_online_s * SECOND_US)
+        self._byte_kinds = [kind.name for kind in kinds.values() if kind.unit is Unit.BYTE]
 
     async def open(self, name: str, boot_id: str, endpoints: Sequence[NodeEndpoint]) -> int:
         """Record that a node is up; return the number of the last change, from which it follows.
@@ -30,9 +37,17 @@ class Nodes:
 
     async def endpoints(self) -> list[NodeEndpoint]:
         """Return where customers reach the nodes that were in touch lately."""
-        since_us = self._clock.now_us() - int(self._settings.node_online_s * SECOND_US)
         async with self._db.snapshot() as tx:
             nodes = await store.nodes.all_nodes(tx)
         # Workers of one machine share their ports: each place is listed once.
-        up = dict.fromkeys(one for node in nodes if node.seen_at_us >= since_us for one in node.endpoints)
-        return list(up)
+        return list(dict.fromkeys(one for node in nodes if self._is_online(node) for one in node.endpoints))
+
+    async def all(self) -> list[tuple[Node, Load, bool]]:
+        """Return every node, what it carries, and whether it was in touch lately."""
+        async with self._db.snapshot() as tx:
+            nodes = await store.nodes.all_nodes(tx)
+            loads = await store.usage.loads(tx, self._byte_kinds)
+        return [(node, loads.get(node.name, Load()), self._is_online(node)) for node in nodes]
+
+    def _is_online(self, node: Node) -> bool:
+        return node.seen_at_us >= self._clock.now_us() - self._online_us

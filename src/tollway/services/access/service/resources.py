@@ -1,5 +1,6 @@
 """Resources: what customers may use, with which limits and rules."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -53,18 +54,20 @@ class ResourceRequest:
 class Resources:
     """Accesses. What is another customer's is not found."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  an access touches all of them
         self,
         db: Database,
         clock: Clock,
         settings: AccessSettings,
         kinds: dict[str, ResourceKind],
+        locations: Sequence[str],
         catalog: "CatalogAsyncStub",
         changes: Changes,
         nodes: Nodes,
         credentials: Credentials,
     ) -> None:
         self._db, self._clock, self._settings, self._kinds = db, clock, settings, kinds
+        self._locations = locations
         self._catalog, self._changes, self._nodes, self._credentials = catalog, changes, nodes, credentials
 
     # ── connecting ──────────────────────────────────────────────────────────────────────────────────
@@ -209,7 +212,7 @@ class Resources:
             kind=kind.name,
             asset=asset,
             protocols=tuple(product.protocols),
-            location=location or self._settings.locations[0],
+            location=location or self._locations[0],
             tier=product.tier,
             state=ResourceState.ACTIVE,
             label=request.label,
@@ -233,8 +236,8 @@ class Resources:
         return await transition(tx, found, ResourceState.ACTIVE, "connected by the customer")
 
     def _check_location(self, location: str) -> None:
-        if location and location not in self._settings.locations:
-            raise Invalid.of("location", f"must be one of {', '.join(self._settings.locations)}")
+        if location and location not in self._locations:
+            raise Invalid.of("location", f"must be one of {', '.join(self._locations)}")
 
     def _checked(self, limits: ResourceLimits) -> ResourceLimits:
         if not 0 <= limits.max_flows <= self._settings.max_flows:

@@ -6,26 +6,13 @@ from dataclasses import dataclass
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database
 from tollway.kit.paging import Page, decode_cursor, make_page
-from tollway.kit.times import SECOND_US
 from tollway.services.access import store
-from tollway.services.access.kinds import ResourceKind
 from tollway.services.access.model import Resource
-from tollway.services.access.model.units import Unit
-from tollway.services.access.service.holdings import Holdings
+from tollway.services.access.service.holdings import Allowance, Holdings
 from tollway.services.access.settings import AccessSettings
-from tollway.services.access.store.nodes import Node
-from tollway.services.access.store.usage import Filter, Load, Record, Total, day_of
+from tollway.services.access.store.usage import Filter, Record, Total, day_of
 
 MONTHS = 24
-
-
-@dataclass(frozen=True, slots=True)
-class Allowance:
-    """What a customer holds of an asset. `reserved` is part of it: in the hands of nodes, perhaps used already."""
-
-    asset: str
-    balance: int
-    reserved: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +45,10 @@ class Usage:
         db: Database,
         clock: Clock,
         settings: AccessSettings,
-        kinds: dict[str, ResourceKind],
         holdings: Holdings,
     ) -> None:
         self._db, self._clock, self._settings = db, clock, settings
         self._holdings = holdings
-        self._byte_kinds = [kind.name for kind in kinds.values() if kind.unit is Unit.BYTE]
 
     async def status(self, user_id: str) -> AccessStatus:
         """Return a customer's status. Raises Unavailable when the ledger does not answer."""
@@ -73,7 +58,7 @@ class Usage:
             open_flows = await store.usage.open_flows(tx, user_id)
             total = await store.usage.total(tx, user_id)
         assets = sorted({one.asset for one in resources} | {self._settings.default_asset})
-        allowances = await asyncio.gather(*(self._allowance(user_id, asset) for asset in assets))
+        allowances = await asyncio.gather(*(self._holdings.allowance(user_id, asset) for asset in assets))
         return AccessStatus(resources, suspended, list(allowances), open_flows, total)
 
     async def stats(self, user_id: str) -> Stats:
@@ -101,15 +86,3 @@ class Usage:
         async with self._db.snapshot() as tx:
             rows = await store.usage.records(tx, user_id, only, after, limit + 1, newest_first=newest_first)
         return make_page(rows, limit, lambda row: [row.flow.started_at_us, row.flow.session_id])
-
-    async def nodes(self) -> list[tuple[Node, Load, bool]]:
-        """Return every node, what it carries, and whether it was in touch lately."""
-        async with self._db.snapshot() as tx:
-            nodes = await store.nodes.all_nodes(tx)
-            loads = await store.usage.loads(tx, self._byte_kinds)
-        since_us = self._clock.now_us() - int(self._settings.node_online_s * SECOND_US)
-        return [(node, loads.get(node.name, Load()), node.seen_at_us >= since_us) for node in nodes]
-
-    async def _allowance(self, user_id: str, asset: str) -> Allowance:
-        account = await self._holdings.account(user_id, asset)
-        return Allowance(asset, account.balance, account.debits_pending)

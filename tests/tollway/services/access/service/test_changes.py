@@ -97,7 +97,7 @@ async def test_silence_is_filled_with_heartbeats_and_the_node_stays_online(here:
         here.clock.advance(100)
         beats = [await anext(following) for _ in range(10)]
     assert {one.sequence for one in beats} == {0}
-    ((node, _, online),) = await here.access.usage.nodes()
+    ((node, _, online),) = await here.access.nodes.all()
     assert online
     assert node.seen_at_us == here.clock.now_us()
 

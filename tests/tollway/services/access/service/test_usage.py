@@ -5,8 +5,8 @@ import pytest
 from tests.kit.metering import HTTP_ONLY, STANDARD, USER, Stage, report
 from tollway.kit.errors import Invalid, Unavailable
 from tollway.kit.paging import encode_cursor
+from tollway.services.access.service.holdings import Allowance
 from tollway.services.access.service.resources import ConnectRequest
-from tollway.services.access.service.usage import Allowance
 from tollway.services.access.store.usage import Filter, Total
 
 DAY_S = 24 * 3600
@@ -120,7 +120,7 @@ async def test_operators_see_what_nodes_carry(here: Stage) -> None:
     issued = await here.customer(10**9)
     await here.node("edge-2", "boot-9")
     await use(here, issued.resource.id, ("flw_1", 40_000, {}), ("flw_2", 1, {"stopped": True}))
-    one, two = await here.access.usage.nodes()
+    one, two = await here.access.nodes.all()
     assert (one[0].name, one[1].flows, one[1].leases, one[1].remaining) == ("edge-1", 1, 1, 59_999)
     assert (two[0].name, two[0].boot_id, two[1].flows, two[1].leases) == ("edge-2", "boot-9", 0, 0)
     assert [online for _, _, online in (one, two)] == [True, True]
