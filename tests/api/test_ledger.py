@@ -226,6 +226,27 @@ async def test_a_reversal_undoes_once(front: Front) -> None:
         await front.ask.Reverse(undo)
 
 
+async def test_a_leg_up_to_an_amount_takes_what_is_there_and_says_how_much(front: Front) -> None:
+    await front.post("deposit", move(CLEARING, user("ann"), 20))
+    hold = pb.Leg(kind=pb.LEG_KIND_HOLD, hold_id="hld_1", debit=user("ann"), credit=DEFERRED, amount=5)
+    await front.post("hold", hold)
+    take = pb.Leg(kind=pb.LEG_KIND_POST, debit=user("ann"), credit=CLEARING, amount=100, up_to=True)
+    first = await front.post("take", take)
+    assert (list(first.moved), first.replayed) == ([15], False)  # what is held stays held
+    again = await front.post("take", take)
+    assert (list(again.moved), again.replayed) == ([15], True)
+    nothing = await front.post("take more", take)
+    assert list(nothing.moved) == [0]
+    await front.post("deposit again", move(CLEARING, user("ann"), 20))
+    repeated = await front.post("take more", take)
+    assert (list(repeated.moved), repeated.replayed) == ([0], True)  # a repeat takes nothing new
+    mixed = await front.post("mixed", take, take, move(CLEARING, user("ann"), 7))
+    assert list(mixed.moved) == [20, 0, 7]
+    with pytest.raises(Invalid):
+        hold.up_to = True
+        await front.post("hold up to", hold)
+
+
 async def test_a_closed_api_is_unavailable(front: Front) -> None:
     front.api.faults.add("ledger.Post")
     with pytest.raises(Unavailable):

@@ -145,6 +145,9 @@ class FakeLedger(ledger_pb2_grpc.LedgerServicer):
             raise UnknownAsset
         assert leg.amount > 0
         limited = debit[0] == "user" or debit[3] == "inventory"
+        if leg.up_to and limited:
+            leg = pb.Leg.FromString(leg.SerializeToString())
+            leg.amount = min(leg.amount, self.books.account(debit).available)
         if limited and self.books.account(debit).available < leg.amount:
             raise InsufficientFunds
         if leg.kind == pb.LEG_KIND_POST:

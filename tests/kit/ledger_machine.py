@@ -186,6 +186,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledger = type(self).make(self.clock)
         self.model = LedgerModel({GB}, self.clock.now_us())
         self.txn_ids: dict[str, str] = {}
+        self.moved: dict[str, tuple[int, ...]] = {}
         self.commands: list[tuple[str, list[Any]]] = []
         self.sequence = 0
         # Something to play with, or most of what follows would be refused.
@@ -227,6 +228,22 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule(name=names, who=people, amount=amounts)
     def refund(self, name: str, who: str, amount: int) -> None:
         self._post(name, [("post", user(who, GB), platform("catalog", GB, "inventory"), amount)])
+
+    @rule(
+        name=names,
+        asset=st.sampled_from([USD, GB]),
+        who=people,
+        amount=st.integers(1, 150),
+        rest=st.booleans(),
+    )
+    def take_back(self, name: str, asset: str, who: str, amount: int, rest: bool) -> None:
+        """Take what is there, up to an amount; perhaps from the other one too, and let the house pay a part."""
+        to = platform("payments", USD, "clearing") if asset == USD else platform("catalog", GB, "inventory")
+        legs: list[Any] = [("up_to", user(who, asset), to, amount)]
+        if rest:
+            legs.append(("up_to", user(PEOPLE[1 - PEOPLE.index(who)], asset), to, amount))
+            legs.append(("up_to", to, user(who, asset), 3))
+        self._post(name, legs)
 
     @rule(target=holds, name=names, hold_id=hold_ids, who=people, amount=amounts, lasting=lasting_s)
     def hold_money(self, name: str, hold_id: str, who: str, amount: int, lasting: int) -> str:
@@ -370,6 +387,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def _note(self, name: str, actual: Any, *, known: bool) -> None:
         if not isinstance(actual, str):
             assert actual.replayed == known
+            assert self.moved.setdefault(name, getattr(actual, "moved", ())) == getattr(actual, "moved", ())
             assert self.txn_ids.setdefault(name, actual.txn_id) == actual.txn_id
 
     def _ask(self, command: Command) -> Any:
@@ -389,6 +407,8 @@ def _leg(kind: str, *args: Any) -> Leg:
     if kind == "post":
         debit, credit, amount, *lot = args
         return Leg(LegKind.POST, debit, credit, amount, lot=terms(*lot[0]) if lot and lot[0] else None)
+    if kind == "up_to":
+        return Leg(LegKind.POST, *args, up_to=True)
     if kind == "hold":
         hold_id, debit, credit, amount, *end = args
         return Leg(LegKind.HOLD, debit, credit, amount, hold_id, *end)

@@ -102,14 +102,25 @@ class LedgerModel:
         return outcome
 
     def _leg(self, kind: str, *args: Any) -> None:
-        {"post": self._post, "hold": self._hold, "capture": self._capture, "release": self._release}[kind](
-            *args
-        )
+        legs = {
+            "post": self._post,
+            "up_to": self._post_up_to,
+            "hold": self._hold,
+            "capture": self._capture,
+            "release": self._release,
+        }
+        legs[kind](*args)
 
     def _post(self, debit: Ref, credit: Ref, amount: int, lot: tuple[str, int, int] | None = None) -> int:
         self._spend(debit, amount)
         self.state.balance[credit] += amount
         return self._hand_over(debit, credit, amount, lot)
+
+    def _post_up_to(self, debit: Ref, credit: Ref, amount: int) -> None:
+        if self._is_limited(debit):
+            amount = min(amount, max(0, self.available(debit)))
+        if amount:
+            self._post(debit, credit, amount)
 
     def _hold(self, hold_id: str, debit: Ref, credit: Ref, amount: int, expires_at: int = 0) -> None:
         if hold_id in self.state.holds:
@@ -149,6 +160,8 @@ class LedgerModel:
             raise Refused("conflict")
         if done.is_reversed:
             raise Refused("already_reversed")
+        if not done.effects:
+            raise Refused("conflict")  # a leg up to an amount found nothing to take
         for kind, *effect in reversed(done.effects):
             if kind == "hold":
                 self._release(*effect)

@@ -190,6 +190,7 @@ class Leg(_message.Message):
     HOLD_ID_FIELD_NUMBER: _builtins.int
     HOLD_EXPIRES_AT_US_FIELD_NUMBER: _builtins.int
     LOT_FIELD_NUMBER: _builtins.int
+    UP_TO_FIELD_NUMBER: _builtins.int
     kind: Global___LegKind.ValueType
     amount: _builtins.int
     """> 0; for RELEASE 0 means all that remains"""
@@ -197,6 +198,8 @@ class Leg(_message.Message):
     """HOLD: the new hold's client-made id (hld_…); CAPTURE, RELEASE: which one"""
     hold_expires_at_us: _builtins.int
     """HOLD: when it expires; 0 = never"""
+    up_to: _builtins.bool
+    """POST: move as much of `amount` as the debit account has available, which may be nothing"""
     @_builtins.property
     def debit(self) -> Global___AccountRef:
         """POST and HOLD; CAPTURE and RELEASE take both sides from the hold"""
@@ -217,10 +220,11 @@ class Leg(_message.Message):
         hold_id: _builtins.str = ...,
         hold_expires_at_us: _builtins.int = ...,
         lot: Global___LotTerms | None = ...,
+        up_to: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["credit", b"credit", "debit", b"debit", "lot", b"lot"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "credit", b"credit", "debit", b"debit", "hold_expires_at_us", b"hold_expires_at_us", "hold_id", b"hold_id", "kind", b"kind", "lot", b"lot"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["amount", b"amount", "credit", b"credit", "debit", b"debit", "hold_expires_at_us", b"hold_expires_at_us", "hold_id", b"hold_id", "kind", b"kind", "lot", b"lot", "up_to", b"up_to"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -339,6 +343,7 @@ class PostResponse(_message.Message):
     TRANSACTION_ID_FIELD_NUMBER: _builtins.int
     REPLAYED_FIELD_NUMBER: _builtins.int
     ACCOUNTS_FIELD_NUMBER: _builtins.int
+    MOVED_FIELD_NUMBER: _builtins.int
     transaction_id: _builtins.str
     """txn_…"""
     replayed: _builtins.bool
@@ -347,16 +352,21 @@ class PostResponse(_message.Message):
     def accounts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Account]:
         """touched accounts, after; none on a replay"""
 
+    @_builtins.property
+    def moved(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """of a post with a leg `up_to`: the units of each leg, in the order of the request"""
+
     def __init__(
         self,
         *,
         transaction_id: _builtins.str = ...,
         replayed: _builtins.bool = ...,
         accounts: _abc.Iterable[Global___Account] | None = ...,
+        moved: _abc.Iterable[_builtins.int] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "replayed", b"replayed", "transaction_id", b"transaction_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accounts", b"accounts", "moved", b"moved", "replayed", b"replayed", "transaction_id", b"transaction_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

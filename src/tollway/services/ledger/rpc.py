@@ -146,6 +146,7 @@ def _leg(leg: pb.Leg) -> Leg:
         leg.hold_id,
         leg.hold_expires_at_us,
         _terms(leg.lot) if leg.HasField("lot") else None,
+        leg.up_to,
     )
 
 
@@ -195,7 +196,9 @@ def _accounts(accounts: Iterable[Account]) -> pb.ListAccountsResponse:
 
 def _receipt(receipt: Receipt) -> pb.PostResponse:
     accounts = [_account(account) for account in receipt.accounts]
-    return pb.PostResponse(transaction_id=receipt.txn_id, replayed=receipt.replayed, accounts=accounts)
+    return pb.PostResponse(
+        transaction_id=receipt.txn_id, replayed=receipt.replayed, accounts=accounts, moved=receipt.moved
+    )
 
 
 def _lot(lot: Lot) -> pb.Lot:

@@ -73,6 +73,7 @@ class Draft:
         "lots",
         "moves",
         "now_us",
+        "outcome",
         "reverses",
         "sessions",
         "state",
@@ -95,6 +96,7 @@ class Draft:
         self.sessions: dict[str, SessionUsage] = {}
         self.assets: dict[str, Asset] = {}
         self.event: PendingEvent | None = None
+        self.outcome = ""  # what a repeat has to know of it, beyond its id
         self._last_lot_id = txn_id
 
     # ── reading ─────────────────────────────────────────────────────────────────────────────────────
@@ -266,11 +268,11 @@ class Draft:
     @property
     def is_empty(self) -> bool:
         """Tell whether there is nothing to write."""
-        return not (self.legs or self.usage or self.assets or self.accounts)
+        return not (self.legs or self.usage or self.assets or self.accounts or self.outcome)
 
     def applied(self, request_hash: bytes) -> Txn:
         """Return the head of this transaction as it is written when it holds."""
-        return self._head(request_hash, TransactionStatus.APPLIED, "", "", self.reverses)
+        return self._head(request_hash, TransactionStatus.APPLIED, "", self.outcome, self.reverses)
 
     def rejected(self, request_hash: bytes, reason: str, detail: str) -> Txn:
         """Return the head of this transaction as it is written when it was refused."""

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -39,14 +39,19 @@ class Leg(NamedTuple):
     hold_id: str = ""
     hold_expires_at_us: int = 0
     lot: LotTerms | None = None
+    up_to: bool = False  # move as much of the amount as the debit account has available
 
 
 class Receipt(NamedTuple):
-    """The answer to a posting: the accounts as it left them, or none when it is a repeat's."""
+    """The answer to a posting: the accounts as it left them, or none when it is a repeat's.
+
+    `moved` has the units of each leg when the posting has one "up to", otherwise nothing.
+    """
 
     txn_id: str
     replayed: bool
     accounts: tuple[Account, ...]
+    moved: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +74,7 @@ class Posting(Command):
     def fingerprint(self) -> bytes:
         """Hash everything that would make this another transaction."""
         contents = [self.code, self.actor, self.event_at_us, self.legs, meta_text(self.meta)]
-        return hashlib.sha256(orjson.dumps(contents, default=tuple)).digest()
+        return hashlib.sha256(orjson.dumps(contents, default=_hashed)).digest()
 
     def add_reads(self, reads: ReadSet) -> None:
         """Name the accounts and holds of the legs, and the accounts of the lots' cost."""
@@ -88,24 +93,18 @@ class Posting(Command):
         draft.header = TxnHeader(
             self.scope, self.key, self.code, self.actor, self.event_at_us, meta_text(self.meta)
         )
-        for kind, debit, credit, amount, hold_id, expires_at_us, lot in self.legs:
-            if kind == LegKind.CAPTURE:
-                draft.capture(hold_id, amount, lot)
-            elif kind == LegKind.RELEASE:
-                draft.release(hold_id, amount)
-            else:
-                assert debit is not None
-                assert credit is not None
-                if kind == LegKind.POST:
-                    draft.post(debit, credit, amount, lot)
-                else:
-                    draft.hold(hold_id, debit, credit, amount, expires_at_us)
+        moved = tuple([_apply(draft, leg) for leg in self.legs])
+        if any(leg.up_to for leg in self.legs):
+            draft.outcome = orjson.dumps(moved).decode()
+        else:
+            moved = ()
         draft.publish()
-        return Receipt(draft.txn_id, replayed=False, accounts=tuple(draft.accounts.values()))
+        return Receipt(draft.txn_id, replayed=False, accounts=tuple(draft.accounts.values()), moved=moved)
 
-    def repeat(self, txn_id: str) -> Receipt:
+    def repeat(self, txn_id: str, outcome: str) -> Receipt:
         """Return the receipt again."""
-        return Receipt(txn_id, replayed=True, accounts=())
+        moved = tuple(orjson.loads(outcome)) if outcome else ()
+        return Receipt(txn_id, replayed=True, accounts=(), moved=moved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +149,7 @@ class PostingReversal(Command):
         draft.publish()
         return Receipt(draft.txn_id, replayed=False, accounts=tuple(draft.accounts.values()))
 
-    def repeat(self, txn_id: str) -> Receipt:
+    def repeat(self, txn_id: str, outcome: str) -> Receipt:  # noqa: ARG002  the base's signature
         """Return the receipt again."""
         return Receipt(txn_id, replayed=True, accounts=())
 
@@ -200,6 +199,8 @@ def _check_leg(leg: Leg) -> None:
         raise Invalid("hold_expires_at_us is before 1970")
     if leg.lot is not None:
         _check_terms(leg)
+    if leg.up_to and (leg.kind != LegKind.POST or leg.lot is not None):
+        raise Invalid("only a post without lot terms may move up to an amount")
     if leg.kind in {LegKind.POST, LegKind.HOLD}:
         _check_sides(leg)
 
@@ -230,6 +231,32 @@ def _check_terms(leg: Leg) -> None:
         check_ref(ref)
         if ref.owner_kind != PLATFORM or ref.asset != accounts.deferred.asset:
             raise Invalid("the accounts of a lot's cost are the platform's, and of one asset")
+
+
+def _apply(draft: Draft, leg: Leg) -> int:
+    """Execute one leg; return how many units it moved, set aside or gave back."""
+    kind, debit, credit, amount, hold_id, expires_at_us, lot, up_to = leg
+    if kind == LegKind.CAPTURE:
+        draft.capture(hold_id, amount, lot)
+        return amount
+    if kind == LegKind.RELEASE:
+        return draft.release(hold_id, amount)
+    assert debit is not None
+    assert credit is not None
+    if kind == LegKind.HOLD:
+        draft.hold(hold_id, debit, credit, amount, expires_at_us)
+        return amount
+    if up_to:
+        payer = draft.account(debit)
+        amount = min(amount, max(0, payer.available)) if payer.limited else amount
+    if amount:
+        draft.post(debit, credit, amount, lot)
+    return amount
+
+
+def _hashed(value: tuple[Any, ...]) -> tuple[Any, ...]:
+    # A posting that was made before there was `up_to` must keep its fingerprint.
+    return value[:-1] if type(value) is Leg and not value.up_to else tuple(value)
 
 
 def _undo(draft: Draft, original: Original, leg: LegRow) -> None:

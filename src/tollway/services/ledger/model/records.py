@@ -18,7 +18,11 @@ class TransactionStatus(StrEnum):
 
 
 class Txn(NamedTuple):
-    """The head of a transaction. `reason` and `detail` say why it was rejected."""
+    """The head of a transaction.
+
+    `reason` and `detail` say why it was rejected. Of an applied posting with a leg "up to", `detail` is a JSON array
+    of the units of each leg that was asked for, so that a repeat gets the same answer.
+    """
 
     id: str
     scope: str

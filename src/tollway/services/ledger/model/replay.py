@@ -92,6 +92,7 @@ class Replay:
             self.applied.add(txn.id)
         self._reversal(entry)
         self._definition(entry)
+        self._outcome(entry)
         for id_ in entry.accounts:
             self.opened[id_] = (txn.id, txn.created_at_us)
         for hold in entry.holds:
@@ -112,6 +113,17 @@ class Replay:
         if original in self.reversed or original not in self.applied:
             self.find(f"{entry.txn.id} reverses {original}, which was not there to be reversed")
         self.reversed.add(original)
+
+    def _outcome(self, entry: StatementEntry) -> None:
+        """Compare what an applied posting says that each leg moved with its legs; one that moved nothing has none."""
+        if entry.txn.status != TransactionStatus.APPLIED or not entry.txn.detail:
+            return
+        try:
+            moved = [units for units in orjson.loads(entry.txn.detail) if units]
+        except (ValueError, TypeError):
+            moved = None
+        if moved != [leg.amount for leg in entry.legs]:
+            self.find(f"{entry.txn.id} says that it moved {entry.txn.detail}, its legs moved something else")
 
     def _definition(self, entry: StatementEntry) -> None:
         if entry.txn.code != "define" or entry.txn.scope != "ledger":

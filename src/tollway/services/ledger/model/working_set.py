@@ -62,8 +62,8 @@ class Command(ABC):
         """Return 32 bytes that differ when the contents differ; only asked of named commands."""
         return b""
 
-    def repeat(self, txn_id: str) -> Any:
-        """Return the answer to a repeat of what was done in `txn_id`; only asked of named commands."""
+    def repeat(self, txn_id: str, outcome: str) -> Any:  # noqa: ARG002  part of the signature for those that keep one
+        """Return the answer to a repeat of what was done in `txn_id`; only for named commands."""
         raise AssertionError(f"{type(self).__name__} has no name; {txn_id} can't be a repeat of it")
 
     @abstractmethod
@@ -284,4 +284,4 @@ def _answer_again(command: Command, stored: StoredOutcome | Txn, request_hash: b
         return KeyReused(f"{command.name} was used for another transaction; make a new key for it")
     if stored.status == TransactionStatus.REJECTED:
         return Problem.revive(stored.reason, stored.detail, {})
-    return command.repeat(stored.id)
+    return command.repeat(stored.id, stored.detail)
