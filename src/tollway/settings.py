@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
 
 from tollway.edge.settings import EdgeSettings
 from tollway.gateway.settings import GatewaySettings
+from tollway.kit.currencies import minor_decimals
 from tollway.kit.locations import DEFAULT_LOCATIONS, Location
 from tollway.services import find_manifests
 
@@ -137,6 +138,25 @@ class MailSettings(Section):
     sender: str = Field("Tollway <no-reply@tollway.example>", description="The From address")
 
 
+class MoneySettings(Section):
+    """What the platform is paid in."""
+
+    currencies: tuple[str, ...] = Field(
+        ("USD", "EUR"),
+        min_length=1,
+        description="Currencies (ISO 4217) of wallets, deposits and prices; the first is used when none is named",
+    )
+
+    @field_validator("currencies")
+    @classmethod
+    def _known(cls, currencies: tuple[str, ...]) -> tuple[str, ...]:
+        for currency in currencies:
+            minor_decimals(currency)
+        if len(set(currencies)) != len(currencies):
+            raise ValueError("a currency is listed twice")
+        return currencies
+
+
 class OperatorSettings(Section):
     """The first operator, made on first start."""
 
@@ -156,6 +176,7 @@ class Settings(Section):
     retention: RetentionSettings = defaults(RetentionSettings)
     log: LogSettings = defaults(LogSettings)
     mail: MailSettings = defaults(MailSettings)
+    money: MoneySettings = defaults(MoneySettings)
     operator: OperatorSettings = defaults(OperatorSettings)
     gateway: GatewaySettings = defaults(GatewaySettings)
     edge: EdgeSettings = defaults(EdgeSettings)

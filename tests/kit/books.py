@@ -168,7 +168,7 @@ async def books(
 ) -> AsyncIterator[Books]:
     """Give started books in which the assets are defined; at the end prove that they hold."""
     async with database(kind, folder, clock, service_migrations("ledger"), "ledger") as db:
-        ledger = Ledger(db, clock, settings or LedgerSettings(), SEED)
+        ledger = Ledger(db, clock, settings or LedgerSettings(), SEED, ("USD", "EUR"))
         await ledger.start()
         try:
             for asset in ASSETS:

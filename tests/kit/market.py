@@ -29,6 +29,7 @@ from tollway.services.orders.settings import OrdersSettings
 
 GB = 1_000_000_000
 USD = 1_000_000
+CURRENCIES = ("USD", "EUR")
 STANDARD = "bandwidth.residential.standard"
 BUDGET = "bandwidth.residential.budget"
 
@@ -105,7 +106,7 @@ def make_catalog(
 ) -> tuple[Catalog, LocalChannel]:
     channel = LocalChannel(server, "catalog")
     ledger: Any = ledger_pb2_grpc.LedgerStub(channel)
-    return Catalog(db, clock, settings or CatalogSettings(), ledger), channel
+    return Catalog(db, clock, settings or CatalogSettings(), ledger, CURRENCIES), channel
 
 
 def make_orders(
@@ -113,7 +114,7 @@ def make_orders(
 ) -> Orders:
     ledger: Any = ledger_pb2_grpc.LedgerStub(channel)
     catalog: Any = catalog_pb2_grpc.CatalogStub(channel)
-    return Orders(db, clock, settings or OrdersSettings(), catalog, ledger)
+    return Orders(db, clock, settings or OrdersSettings(), catalog, ledger, currency="USD")
 
 
 async def order_of(database: Database, order_id: str) -> Order:

@@ -8,7 +8,7 @@ official SDK can be plain and synchronous. `Receiver` receives webhooks and give
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -208,6 +208,7 @@ class RunningPayments:
     worker: Worker
     public_url: str
     settings: PaymentsSettings
+    currencies: Sequence[str]
     app: LateApp
 
     def sdk(self) -> stripe.StripeClient:
@@ -248,11 +249,23 @@ class RunningPayments:
     def restarted(self, db: Any = None, channel: Any = None, provider: Any = None) -> Payments:
         """Give the service as another process would have it, on the same data."""
         providers = {**self.providers, self.provider.name: provider or self.provider}
-        return open_service(db or self.db, self.settings, providers, channel or self.channel, self.public_url)
+        return open_service(
+            db or self.db,
+            self.settings,
+            providers,
+            channel or self.channel,
+            self.public_url,
+            self.currencies,
+        )
 
 
 def open_service(
-    db: Any, settings: PaymentsSettings, providers: Mapping[str, Any], channel: Any, public_url: str
+    db: Any,
+    settings: PaymentsSettings,
+    providers: Mapping[str, Any],
+    channel: Any,
+    public_url: str,
+    currencies: Sequence[str],
 ) -> Payments:
     return Payments(
         db,
@@ -260,6 +273,7 @@ def open_service(
         providers,
         ledger_pb2_grpc.LedgerStub(channel),  # pyright: ignore[reportArgumentType]
         identity_pb2_grpc.IdentityStub(channel),  # pyright: ignore[reportArgumentType]
+        currencies=currencies,
         public_url=public_url,
         seal_key=b"k" * 32,
     )
@@ -275,6 +289,7 @@ async def running_payments(
     registers: bool = True,
     webhook_secret: str = "",
     others: Mapping[str, PaymentProvider] | None = None,
+    currencies: Sequence[str] = ("USD", "EUR"),
     **settings: Any,
 ) -> AsyncIterator[RunningPayments]:
     """Run everything of the payments service, with real HTTP between it and its provider.
@@ -283,7 +298,7 @@ async def running_payments(
     """
     app_of_service, apis, ledger = LateApp(), LocalServer(), FakeLedger(clock)
     wanted = PaymentsSettings(**settings)
-    for currency in wanted.currencies:
+    for currency in currencies:
         ledger.assets[currency] = ledger_pb2.Asset(code=currency, scale=6)
     ledger_pb2_grpc.add_LedgerServicer_to_server(ledger, apis)
     identity_pb2_grpc.add_IdentityServicer_to_server(FakeIdentity(), apis)
@@ -304,7 +319,7 @@ async def running_payments(
         )
         providers: dict[str, PaymentProvider] = {"stripe": provider, **(others or {})}
         public_url = f"http://127.0.0.1:{server.port}"
-        service = open_service(db, wanted, providers, channel, public_url)
+        service = open_service(db, wanted, providers, channel, public_url, currencies)
         client = rest(router(service))
         app_of_service.app = client.app
         await service.webhooks.register()
@@ -323,6 +338,7 @@ async def running_payments(
                 Worker(service, SqlJobQueue(db), SERVICE_JOBS),
                 public_url,
                 wanted,
+                currencies,
                 app_of_service,
             )
         finally:

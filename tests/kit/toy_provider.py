@@ -109,4 +109,4 @@ def _build(settings: ToySettings, _context: ProviderContext) -> ToyProvider:
     return ToyProvider(settings.token)
 
 
-SPEC = ProviderSpec("toy", ToySettings, CAPABILITIES, _build, required=("token",))
+SPEC = ProviderSpec("toy", ToySettings, CAPABILITIES, _build, lambda _settings: "", required=("token",))

@@ -156,3 +156,19 @@ def test_an_environment_that_is_spelled_otherwise_is_refused(spelled: str) -> No
     # Taking it for development would run a business on the payment mock.
     with pytest.raises(InvalidSettings, match=r"^environment"):
         load({}, {"TOLLWAY_ENVIRONMENT": spelled})
+
+
+@pytest.mark.parametrize(
+    ("currencies", "sentence"),
+    [
+        ('["USD", "BTC"]', "BTC is not a currency of ISO 4217"),
+        ('["usd"]', "usd is not a currency of ISO 4217"),
+        ('["XAU"]', "XAU is not a currency of ISO 4217"),
+        ('["EUR", "EUR"]', "a currency is listed twice"),
+        ("[]", "at least 1 item"),
+    ],
+)
+def test_a_currency_that_cannot_be_counted_is_refused_at_start(currencies: str, sentence: str) -> None:
+    with pytest.raises(InvalidSettings, match=sentence):
+        load(environment={"TOLLWAY_MONEY__CURRENCIES": currencies})
+    assert load().settings.money.currencies == ("USD", "EUR")

@@ -34,6 +34,8 @@ class SharedSettings:
 
     public_url: str
     production: bool
+    currencies: tuple[str, ...]
+    """What the platform is paid in (ISO 4217); the first is used when none is named."""
     mail_sender: str
     inbox_address: str
     payments_mock_address: str

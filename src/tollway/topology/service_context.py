@@ -31,6 +31,7 @@ def make_context(
         shared=SharedSettings(
             public_url=network.public_url,
             production=settings.environment == "production",
+            currencies=settings.money.currencies,
             mail_sender=settings.mail.sender,
             inbox_address=network.inbox,
             payments_mock_address=network.payments_mock,

@@ -47,10 +47,24 @@ def test_the_refusal_says_which_amount_would_do(units: int, currency: str, sente
         Minor.of(units, currency)
 
 
-def test_an_unknown_currency_is_refused() -> None:
-    assert {minor_decimals(one) for one in MINOR_DECIMALS} == {0, 2, 3}
-    for wrong in ("usd", "BTC", "", "X" * 100):
-        with pytest.raises(ValueError, match="is not a currency of ISO 4217"):
-            minor_decimals(wrong)
-        with pytest.raises(ValueError, match="ISO 4217"):
-            Minor.of(1, wrong)
+# ISO 4217's List One: every code whose minor unit is not two decimals.
+NOT_TWO = {
+    0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
+    3: "BHD IQD JOD KWD LYD OMR TND",
+    4: "CLF UYW",
+}
+
+
+def test_every_currency_has_the_minor_unit_of_iso_4217() -> None:
+    others = {code: decimals for decimals, codes in NOT_TWO.items() for code in codes.split()}
+    assert {code: n for code, n in MINOR_DECIMALS.items() if n != 2} == others
+    assert len(MINOR_DECIMALS) > 160
+    assert all(len(code) == 3 and code.isalpha() and code.isupper() for code in MINOR_DECIMALS)
+
+
+@pytest.mark.parametrize("wrong", ["usd", "BTC", "", "X" * 100, "XAU", "XTS", "XXX", "USDT"])
+def test_an_unknown_currency_is_refused(wrong: str) -> None:
+    with pytest.raises(ValueError, match="is not a currency of ISO 4217"):
+        minor_decimals(wrong)
+    with pytest.raises(ValueError, match="ISO 4217"):
+        Minor.of(1, wrong)

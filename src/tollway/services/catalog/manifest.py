@@ -14,7 +14,12 @@ def build(context: ServiceContext) -> ServiceParts:
     from tollway.services.catalog.service import Catalog
 
     service = Catalog(
-        context.db, context.clock, context.settings, context.client("ledger"), context.shared.locations
+        context.db,
+        context.clock,
+        context.settings,
+        context.client("ledger"),
+        context.shared.currencies,
+        context.shared.locations,
     )
     return ServiceParts(
         service=service,

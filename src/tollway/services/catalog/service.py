@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -63,7 +63,10 @@ class Offer:
 
 
 class Catalog:
-    """What is for sale and at what price. See the package docstring for what it promises."""
+    """What is for sale and at what price. See the package docstring for what it promises.
+
+    Prices are in `currencies`, in the first when none is named.
+    """
 
     def __init__(
         self,
@@ -71,12 +74,14 @@ class Catalog:
         clock: Clock,
         settings: CatalogSettings,
         ledger: "LedgerAsyncStub",
+        currencies: Sequence[str],
         locations: tuple[Location, ...] = DEFAULT_LOCATIONS,
     ) -> None:
         self.db = db
         self._clock = clock
         self._settings = settings
         self._ledger = ledger
+        self._currencies = currencies
         self.locations = locations
         """Where the operator's traffic leaves."""
         self._shelf = _Shelf(clock, ledger, int(settings.inventory_cache_s * SECOND_US))
@@ -97,7 +102,7 @@ class Catalog:
         """Return what is for sale with prices in one currency, by asset."""
         async with self.db.snapshot() as tx:
             products = await store.products(tx, include_inactive=False)
-            listed = await store.prices_in_force(tx, currency or self._settings.default_currency)
+            listed = await store.prices_in_force(tx, currency or self._currencies[0])
         left = await self._shelf.look()
         return [self._offer(product, listed.get(product.asset), left) for product in products]
 
@@ -105,14 +110,14 @@ class Catalog:
         """Return one product and its price. Raises UnknownAsset."""
         async with self.db.snapshot() as tx:
             product = await _find(tx, asset)
-            listed = await store.price_in_force(tx, asset, currency or self._settings.default_currency)
+            listed = await store.price_in_force(tx, asset, currency or self._currencies[0])
         return self._offer(product, listed, await self._shelf.look())
 
     async def price(self, asset: str, currency: str = "") -> Price:
         """Return the price now. Raises UnknownAsset, or Invalid for a currency it has no price in."""
         price = (await self.offer(asset, currency)).price
         if price is None:
-            wanted = currency or self._settings.default_currency
+            wanted = currency or self._currencies[0]
             raise Invalid.of("currency", f"{asset} has no price in {wanted}")
         return price
 
@@ -120,9 +125,7 @@ class Catalog:
         """Return the list prices of an asset in a currency, newest first."""
         (before_id,) = decode_cursor(cursor, int) or (None,)
         async with self.db.snapshot() as tx:
-            rows = await store.price_history(
-                tx, asset, currency or self._settings.default_currency, before_id, limit + 1
-            )
+            rows = await store.price_history(tx, asset, currency or self._currencies[0], before_id, limit + 1)
         page = make_page(rows, limit, lambda row: [row[0]])
         return Page([listed for _, listed in page.items], page.next_cursor)
 
@@ -146,8 +149,8 @@ class Catalog:
 
     async def set_price(self, asset: str, currency: str, per_lot: int, actor: str) -> ListPrice:
         """List a lot at another price from now on. Raises UnknownAsset, Invalid for the price or currency."""
-        if currency not in self._settings.currencies:
-            raise Invalid.of("currency", f"must be one of {', '.join(self._settings.currencies)}")
+        if currency not in self._currencies:
+            raise Invalid.of("currency", f"must be one of {', '.join(self._currencies)}")
         async with self.db.transaction() as tx:
             listed = ListPrice(asset, currency, per_lot, tx.now_us, actor)
             check_list_price(await _find(tx, asset), per_lot, self._settings.scarcity_curve)
@@ -236,7 +239,7 @@ class Catalog:
             ledger_pb2.Asset(
                 code=code, kind=ledger_pb2.ASSET_KIND_MONEY, scale=FIAT_SCALE, unit=code, transferable=True
             )
-            for code in self._settings.currencies
+            for code in self._currencies
         ]
         access = [
             ledger_pb2.Asset(

@@ -14,11 +14,9 @@ class CatalogSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    currencies: tuple[str, ...] = Field(("USD", "EUR"), description="Money assets that the ledger is told of")
     fee_ppm: int = Field(
         0, ge=0, lt=1_000_000, description="The operator's fee on top of the price, in millionths of it"
     )
-    default_currency: str = Field("USD", description="The currency of prices when nobody asked for one")
     scarcity_curve: tuple[tuple[Millionths, Millionths], ...] = Field(
         ((0, MILLION), (700_000, MILLION), (900_000, 1_150_000), (MILLION, 1_300_000)),
         description="Points of (part of the capacity that is sold, factor on the list price), in millionths; "

@@ -13,7 +13,13 @@ def build(context: ServiceContext) -> ServiceParts:
     from tollway.services.ledger.rpc import LedgerRpc
     from tollway.services.ledger.service import Ledger
 
-    service = Ledger(context.db, context.clock, context.settings, context.secrets.key("ledger.seal"))
+    service = Ledger(
+        context.db,
+        context.clock,
+        context.settings,
+        context.secrets.key("ledger.seal"),
+        context.shared.currencies,
+    )
     return ServiceParts(
         service=service,
         rpc=LedgerRpc(service),

@@ -8,9 +8,6 @@ class LedgerSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    default_assets: tuple[str, ...] = Field(
-        ("USD", "EUR"), description="Money that every customer gets an account in at first use"
-    )
     batch_size: int = Field(500, ge=1, le=500, description="Transactions that are written at a time, at most")
     batch_wait_s: float = Field(
         0.003, ge=0, le=0.1, description="How long a busy ledger waits for a batch to fill, in seconds"

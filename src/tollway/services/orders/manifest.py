@@ -12,7 +12,12 @@ def build(context: ServiceContext) -> ServiceParts:
     from tollway.services.orders.service import Orders
 
     service = Orders(
-        context.db, context.clock, context.settings, context.client("catalog"), context.client("ledger")
+        context.db,
+        context.clock,
+        context.settings,
+        context.client("catalog"),
+        context.client("ledger"),
+        currency=context.shared.currencies[0],
     )
     return ServiceParts(service=service, router=router(service), jobs=JOBS, timed=TIMED)
 

@@ -8,9 +8,6 @@ class OrdersSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    default_currency: str = Field(
-        "USD", description="What a portfolio is valued in when nobody asked for another"
-    )
     quote_ttl_s: float = Field(30, gt=0, description="How long a quoted price is kept, in seconds")
     settle_within_s: float = Field(
         60, gt=0, description="An order that has not reached its pivot after this many seconds is undone"

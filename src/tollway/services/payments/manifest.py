@@ -20,6 +20,7 @@ def build(context: ServiceContext) -> ServiceParts:
         open_providers(settings.enabled, settings.providers, surroundings),
         context.client("ledger"),
         context.client("identity"),
+        currencies=context.shared.currencies,
         public_url=context.shared.public_url,
         seal_key=context.secrets.key("payments"),
     )

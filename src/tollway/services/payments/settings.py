@@ -2,9 +2,8 @@
 
 from typing import TYPE_CHECKING, Self
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
-from tollway.kit.currencies import minor_decimals
 from tollway.services.payments.providers import PROVIDERS
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ class PaymentsSettings(BaseModel):
         ("mock",), min_length=1, description="Payment providers in use, by name; the first is the default"
     )
     providers: ProviderSections = Field(default_factory=ProviderSections)
-    currencies: tuple[str, ...] = Field(("USD", "EUR"), description="What can be deposited (ISO 4217)")
     deposit_min: str = Field("1.00", description="The least that can be deposited, in whole units")
     deposit_max: str = Field("10000.00", description="The most that can be deposited at once, in whole units")
     max_methods: int = Field(20, ge=1, description="Saved payment methods a customer may have at once")
@@ -53,13 +51,6 @@ class PaymentsSettings(BaseModel):
     webhooks_kept_days: int = Field(
         90, ge=7, description="How long the ids of webhooks that were acted on are kept"
     )
-
-    @field_validator("currencies")
-    @classmethod
-    def _known_currencies(cls, currencies: tuple[str, ...]) -> tuple[str, ...]:
-        for currency in currencies:
-            minor_decimals(currency)
-        return currencies
 
     @model_validator(mode="after")
     def _can_be_enabled(self) -> Self:

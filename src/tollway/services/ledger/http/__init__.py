@@ -61,8 +61,8 @@ def _accounts(api: APIRouter, service: Ledger) -> None:
         """List your accounts. The first look opens the default ones."""
         assets = await _assets(service)
         found = await service.accounts(USER, who.user_id)
-        if not {account.ref.asset for account in found}.issuperset(service.settings.default_assets):
-            defaults = [code for code in service.settings.default_assets if code in assets]
+        if not {account.ref.asset for account in found}.issuperset(service.currencies):
+            defaults = [code for code in service.currencies if code in assets]
             found = await service.open_accounts(USER, who.user_id, defaults) if defaults else found
         return AccountList(items=[account_view(account, assets[account.ref.asset]) for account in found])
 

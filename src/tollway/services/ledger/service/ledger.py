@@ -83,12 +83,23 @@ class Explained(NamedTuple):
 
 
 class Ledger:
-    """The books. `seal_key` is the seed (32 bytes) of the key that seals them."""
+    """The books. `seal_key` is the seed (32 bytes) of the key that seals them.
 
-    def __init__(self, db: Database, clock: Clock, settings: LedgerSettings, seal_key: bytes) -> None:
+    `currencies` is the money that every customer gets an account in.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        settings: LedgerSettings,
+        seal_key: bytes,
+        currencies: Sequence[str] = (),
+    ) -> None:
         self.db = db
         self.clock = clock
         self.settings = settings
+        self.currencies = currencies
         self.signer = Signer(seal_key)
         self._batcher = Batcher(db, settings.batch_size, settings.batch_wait_s)
 
@@ -115,8 +126,7 @@ class Ledger:
     async def open_accounts(self, owner_kind: str, owner_id: str, assets: Sequence[str]) -> list[Account]:
         """Open an owner's accounts (the default ones when no assets are named); return all they have."""
         refs = tuple(
-            AccountRef(owner_kind, owner_id, asset, AVAILABLE)
-            for asset in assets or self.settings.default_assets
+            AccountRef(owner_kind, owner_id, asset, AVAILABLE) for asset in assets or self.currencies
         )
         for ref in refs:
             check_ref(ref)

@@ -40,7 +40,10 @@ KEEP_QUOTES_US = 24 * 3600 * SECOND_US
 
 
 class Orders:
-    """Buying access. See the package docstring for what it promises."""
+    """Buying access. See the package docstring for what it promises.
+
+    A portfolio is valued in `currency` when no other is named.
+    """
 
     def __init__(
         self,
@@ -49,11 +52,14 @@ class Orders:
         settings: OrdersSettings,
         catalog: "CatalogAsyncStub",
         ledger: "LedgerAsyncStub",
+        *,
+        currency: str,
     ) -> None:
         self.db = db
         self._clock = clock
         self._settings = settings
         self._catalog = catalog
+        self._currency = currency
         self._process = Saga(db, ledger).process
         self._portfolio = PortfolioReader(clock, catalog, ledger)
 
@@ -130,7 +136,7 @@ class Orders:
 
     async def portfolio(self, user_id: str, currency: str) -> Portfolio:
         """Return what a user holds, valued in `currency` (the operator's own if empty). Raises Unavailable."""
-        return await self._portfolio.of(user_id, currency or self._settings.default_currency)
+        return await self._portfolio.of(user_id, currency or self._currency)
 
     # ── stopping, settling ──────────────────────────────────────────────────────────────────────────
 

@@ -6,6 +6,8 @@ No transaction is open while the provider is asked. What is interrupted in betwe
 step is safe to repeat: the provider knows the deposit's key.
 """
 
+from collections.abc import Sequence
+
 from tollway.contracts.errors import CardDeclined, IdempotencyKeyReused, PaymentFailed, ProviderUnavailable
 from tollway.fabric.db import Database
 from tollway.kit.errors import Invalid, NotFound
@@ -32,8 +34,10 @@ class Deposits:
         charging: Charging,
         settlement: Settlement,
         patience_us: int,
+        currencies: Sequence[str],
     ) -> None:
         self._db = db
+        self._currencies = currencies
         self._settings = settings
         self._providers = providers
         self._methods = methods
@@ -86,8 +90,8 @@ class Deposits:
         return self._providers.to_charge(saved.provider).name, saved.ref
 
     def _check(self, provider: str, currency: str, amount: int) -> None:
-        if currency not in self._settings.currencies:
-            raise Invalid.of("currency", f"must be one of {', '.join(self._settings.currencies)}")
+        if currency not in self._currencies:
+            raise Invalid.of("currency", f"must be one of {', '.join(self._currencies)}")
         if currency in self._providers.of(provider).capabilities.refused_currencies:
             raise Invalid.of("currency", f"{provider} does not take {currency}; choose another provider")
         minor(amount, currency)

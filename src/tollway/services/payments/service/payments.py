@@ -1,6 +1,6 @@
 """`Payments`: the service, made of its parts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tollway.fabric.db import Database
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 class Payments:
     """Deposits, reversals, saved payment methods and webhooks of the enabled providers.
 
-    `providers` are by name, the default first. `public_url` is where the outside reaches the platform; `seal_key`
-    (32 bytes) protects webhook secrets at rest.
+    `providers` are by name, the default first. `currencies` can be deposited. `public_url` is where the outside reaches
+    the platform; `seal_key` (32 bytes) protects webhook secrets at rest.
     """
 
     def __init__(
@@ -38,6 +38,7 @@ class Payments:
         ledger: "LedgerAsyncStub",
         identity: "IdentityAsyncStub",
         *,
+        currencies: Sequence[str],
         public_url: str,
         seal_key: bytes,
     ) -> None:
@@ -48,7 +49,9 @@ class Payments:
         charging = Charging(settings, enabled, customers, public_url)
         self.methods = SavedMethods(db, enabled, customers, settings.max_methods)
         self.settlement = Settlement(db, ledger, patience_us)
-        self.deposits = Deposits(db, settings, enabled, self.methods, charging, self.settlement, patience_us)
+        self.deposits = Deposits(
+            db, settings, enabled, self.methods, charging, self.settlement, patience_us, currencies
+        )
         self.reconciliation = Reconciliation(db, settings, enabled, charging, self.settlement)
         self.reversals = Reversals(db, enabled, self.settlement, ledger)
         self.reviews = Reviews(db, enabled, self.settlement)
