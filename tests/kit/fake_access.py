@@ -46,6 +46,7 @@ class Resource:
     active: bool = True
     policy: pb.FlowPolicy | None = None
     location: str = ""
+    unit: str = "byte"
 
     @property
     def credential_id(self) -> str:
@@ -81,6 +82,7 @@ class FakeAccess(access_pb2_grpc.AccessServicer):
     changes: list[pb.Change] = field(default_factory=list)
     nodes: list[str] = field(default_factory=list)
     authentications: int = 0
+    presented: list[pb.AuthenticateRequest] = field(default_factory=list)
     reports: int = 0
     overdrawn: int = 0
     shortfall: int = 0
@@ -151,6 +153,7 @@ class FakeAccess(access_pb2_grpc.AccessServicer):
     async def Authenticate(self, request: pb.AuthenticateRequest, context: object) -> pb.Grant:
         await self._answerable()
         self.authentications += 1
+        self.presented.append(request)
         for resource in self.resources.values():
             if (resource.username, resource.secret) == (request.password.username, request.password.secret):
                 break
@@ -165,7 +168,7 @@ class FakeAccess(access_pb2_grpc.AccessServicer):
             user_id=resource.user_id,
             credential_id=resource.credential_id,
             asset="bandwidth.test",
-            unit="byte",
+            unit=resource.unit,
             max_flows=resource.max_flows,
             rate_limit_bytes_s=resource.rate_limit_bytes_s,
             policy=resource.policy,

@@ -15,6 +15,7 @@ from tollway.edge.access_client import AccessClient
 from tollway.edge.charging import ChargingRegistry
 from tollway.edge.flow import Flow
 from tollway.edge.meter_file import MeterFile
+from tollway.edge.metrics import EdgeMetrics
 from tollway.edge.quota import Quota
 from tollway.edge.reactor import Reactor
 from tollway.fabric.clock import SystemClock
@@ -32,6 +33,7 @@ class Bench:
 
     access: Any
     meter: MeterFile
+    metrics: EdgeMetrics
     charging: ChargingRegistry
 
     def grant(self, name: str = "alice", **more: int) -> Grant:
@@ -60,12 +62,17 @@ async def bench(
     reactor.start()
     meter = MeterFile(folder / f"{node}.meter")
     meter.open(SystemClock().now_us())
-    client = AccessClient(access.stub(), node)
+    metrics = EdgeMetrics()
     charging = ChargingRegistry(
-        access=client, meter=meter, reactor=reactor, settings=settings(**changes), clock=SystemClock()
+        access=AccessClient(access.stub(), node, metrics),
+        meter=meter,
+        metrics=metrics,
+        reactor=reactor,
+        settings=settings(**changes),
+        clock=SystemClock(),
     )
     try:
-        yield Bench(access, meter, charging)
+        yield Bench(access, meter, metrics, charging)
     finally:
         await charging.kill()
         reactor.stop()

@@ -4,9 +4,11 @@ What a byte meets on its way, file by file:
 
     listener         accepts a client and hands it to a protocol
     protocols/       PROTOCOLS: each talks to its clients: who is it, where does it want to go (`http`, `socks5`)
-    handshake        what protocols that work by callbacks share
-    session          the five verbs for protocols that are coroutines
-    gate             the only way out: login, open, check, close
+    session          the only way out, by five verbs: authenticate, connect, storage, reject, close
+    handshake        a session of a protocol that works by callbacks, which is the fast way
+    awaitable        the same five verbs for protocols that are coroutines
+    credential       how a client may prove who it is, one typed value for each kind
+    gate             what the sessions of one edge share
     policy/          small named rules in one ordered list, the operator's and the customer's own
     guard            which addresses may be dialled at all
     exits/           how a target is reached (`direct`), which exit serves a wish, connections that are kept

@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING
 
 from tollway.contracts.access_pb2 import (
-    AuthenticateRequest,
     Change,
     Endpoint,
     FollowChangesRequest,
@@ -22,13 +21,13 @@ from tollway.contracts.access_pb2 import (
     LeaseRequest,
     LeaseResponse,
     OpenNodeRequest,
-    PasswordCredential,
     ReportRequest,
     ReportResponse,
 )
 from tollway.contracts.errors import UnknownNode
 from tollway.edge.backoff import RepeatedWarning, RetryDelay
-from tollway.edge.metrics import METRICS
+from tollway.edge.credential import Credential, authenticate_request
+from tollway.edge.metrics import EdgeMetrics
 from tollway.kit.errors import (
     Conflict,
     DeadlineExceeded,
@@ -55,8 +54,8 @@ _SILENCE_S = 30.0
 class AccessClient:
     """Asks the access service as one node. `endpoints` are where customers reach it; set before `announce`."""
 
-    def __init__(self, access: "AccessAsyncStub", node: str) -> None:
-        self._access, self._node = access, node
+    def __init__(self, access: "AccessAsyncStub", node: str, metrics: EdgeMetrics) -> None:
+        self._access, self._node, self._metrics = access, node, metrics
         self._boot_id = new_id("boot")
         self.endpoints: list[Endpoint] = []
         self.on_change: Callable[[Change], None] = lambda _: None
@@ -73,16 +72,9 @@ class AccessClient:
                 _log.log(warning.level(), "the access service does not know this node yet: %s", problem)
                 await backoff.sleep()
 
-    async def authenticate(self, login: str, secret: str, protocol: str, client: str) -> Grant:
+    async def authenticate(self, credential: Credential, protocol: str, client: str) -> Grant:
         """Ask once what a credential may do. Raises Problem."""
-        return await self._access.Authenticate(
-            AuthenticateRequest(
-                password=PasswordCredential(username=login, secret=secret),
-                protocol=protocol,
-                client_address=client,
-                node=self._node,
-            )
-        )
+        return await self._access.Authenticate(authenticate_request(credential, protocol, client, self._node))
 
     async def lease(
         self, resource_id: str, lease_id: str, want: int, on_failure: Callable[[], None]
@@ -96,18 +88,18 @@ class AccessClient:
             except UnknownNode:
                 await self.announce()
             except POINTLESS as problem:
-                METRICS.leases["refused"] += 1
+                self._metrics.leases["refused"] += 1
                 _log.error("no lease for %s: %s", resource_id, problem)
                 answer = LeaseResponse(stopped="resource_stopped")
                 break
             except Problem as problem:
-                METRICS.leases["unavailable"] += 1
+                self._metrics.leases["unavailable"] += 1
                 if not isinstance(problem, Unavailable | DeadlineExceeded):
                     _log.log(warning.level(), "no lease for %s yet: %s", resource_id, problem)
                 on_failure()
             else:
                 outcome = "stopped" if answer.stopped else "granted" if answer.granted_units else "exhausted"
-                METRICS.leases[outcome] += 1
+                self._metrics.leases[outcome] += 1
                 break
             await backoff.sleep()
         if answer.stopped:
@@ -127,15 +119,16 @@ class AccessClient:
             except UnknownNode:
                 await self.announce()
             except POINTLESS:
-                METRICS.reports["refused"] += 1
+                self._metrics.reports["refused"] += 1
                 raise
             except Problem as problem:
                 if not isinstance(problem, Unavailable | DeadlineExceeded):
                     _log.log(warning.level(), "usage on %s will be repeated: %s", request.lease_id, problem)
             else:
-                METRICS.reports["delivered"] += 1
+                self._metrics.reports["delivered"] += 1
+                self._metrics.shortfall_bytes += answer.shortfall_units
                 return answer
-            METRICS.reports["to_repeat"] += 1
+            self._metrics.reports["to_repeat"] += 1
             await backoff.sleep()
 
     async def changes(self, after: int) -> AsyncIterator[Change]:

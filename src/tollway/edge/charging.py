@@ -14,7 +14,7 @@ from tollway.edge import meter_file
 from tollway.edge.access_client import AccessClient
 from tollway.edge.flow import Flow, begin, recover
 from tollway.edge.flow_log import ended, flow_log
-from tollway.edge.metrics import METRICS
+from tollway.edge.metrics import EdgeMetrics
 from tollway.edge.policy.customer_rules import CustomerRules
 from tollway.edge.quarantine import Quarantine
 from tollway.edge.quota import Lease, Quota
@@ -37,13 +37,14 @@ class ChargingRegistry:
         *,
         access: AccessClient,
         meter: meter_file.MeterFile,
+        metrics: EdgeMetrics,
         reactor: Reactor,
         settings: EdgeSettings,
         clock: Clock,
     ) -> None:
-        self._access, self._meter = access, meter
+        self._access, self._meter, self._metrics = access, meter, metrics
         self._reactor, self._settings, self._clock = reactor, settings, clock
-        self._quarantine = Quarantine(meter.path.with_suffix(".quarantine.jsonl"))
+        self._quarantine = Quarantine(meter.path.with_suffix(".quarantine.jsonl"), metrics)
         self.flow_log = flow_log(settings.flow_log)
         self._reporters: dict[Quota, UsageReporter] = {}
         self._open: dict[str, Quota] = {}  # by resource: what new flows draw on
@@ -79,7 +80,7 @@ class ChargingRegistry:
         quota = spend.quota
         self._reporters[quota].flows[flow.session_id] = flow
         quota.live_flows += 1
-        METRICS.flows_open[protocol] += 1
+        self._metrics.flows_open[protocol] += 1
         return flow
 
     def end(self, flow: Flow, cause: TerminateCause) -> None:
@@ -90,10 +91,10 @@ class ChargingRegistry:
         self._reporters[quota].flow_ended()
         octets_in, octets_out = flow.spend.bytes_in, flow.spend.bytes_out
         protocol = flow.protocol
-        METRICS.flows_open[protocol] -= 1
-        METRICS.flows[protocol, cause] += 1
-        METRICS.bytes[protocol, "in"] += octets_in
-        METRICS.bytes[protocol, "out"] += octets_out
+        self._metrics.flows_open[protocol] -= 1
+        self._metrics.flows[protocol, cause] += 1
+        self._metrics.bytes[protocol, "in"] += octets_in
+        self._metrics.bytes[protocol, "out"] += octets_out
         if self.flow_log.enabled:
             self.flow_log.add(self._clock.now_us(), ended(flow, cause))
 

@@ -1,6 +1,6 @@
 """Logins: what the access service said about a credential, remembered for as long as it allowed.
 
-Verdicts are kept under a keyed hash of login and secret, so no secret stays in memory. A change announced
+Verdicts are kept under a keyed hash of the credential, so no secret stays in memory. A change announced
 by the access service drops what it touches; an answer that was on its way meanwhile is asked for again.
 """
 
@@ -12,7 +12,8 @@ from hashlib import blake2b
 from tollway.contracts.access_pb2 import Change, Grant
 from tollway.edge import refusal
 from tollway.edge.access_client import AccessClient
-from tollway.edge.metrics import METRICS
+from tollway.edge.credential import Credential, fingerprint
+from tollway.edge.metrics import EdgeMetrics
 from tollway.edge.refusal import Refusal
 from tollway.fabric.clock import Clock
 from tollway.kit.errors import Problem
@@ -33,9 +34,10 @@ class CredentialCache:
         access: AccessClient,
         clock: Clock,
         failed_ttl_s: float,
+        metrics: EdgeMetrics,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._monotonic = monotonic
+        self._monotonic, self._metrics = monotonic, metrics
         self._access, self._clock, self._failed_ttl_s = access, clock, failed_ttl_s
         self._key = os.urandom(32)
         self._cached: dict[bytes, tuple[float, AuthResult]] = {}
@@ -43,23 +45,22 @@ class CredentialCache:
         self._changes = 0
         self.open = False  # until the access service knows this node, nobody is let in
 
-    def key(self, login: str, secret: str) -> bytes:
-        """Return what these credentials are remembered by."""
-        return blake2b(f"{login}\0{secret}".encode(), digest_size=16, key=self._key).digest()
+    def key(self, credential: Credential) -> bytes:
+        """Return what a credential is remembered by."""
+        return blake2b(fingerprint(credential), digest_size=16, key=self._key).digest()
 
     def cached(self, key: bytes) -> AuthResult | None:
         """Return the verdict that is remembered, or None."""
         cached = self._cached.get(key)
         if cached is None or cached[0] <= self._monotonic():
             return None
-        METRICS.logins["cached"] += 1
+        self._metrics.logins["cached"] += 1
         return cached[1]
 
     def lookup(
         self,
         key: bytes,
-        login: str,
-        secret: str,
+        credential: Credential,
         protocol: str,
         client: str,
         then: Callable[[AuthResult], None],
@@ -73,7 +74,7 @@ class CredentialCache:
             then(refusal.UNAVAILABLE)
         else:
             self._asked[key] = [then]
-            spawn(self._ask(key, lambda: self._access.authenticate(login, secret, protocol, client)), "login")
+            spawn(self._ask(key, lambda: self._access.authenticate(credential, protocol, client)), "login")
 
     def invalidate(self, change: Change) -> None:
         """Drop the verdicts that a change touches."""
@@ -85,7 +86,7 @@ class CredentialCache:
         }
 
     async def _ask(self, key: bytes, lookup: Ask) -> None:
-        METRICS.logins["asked"] += 1
+        self._metrics.logins["asked"] += 1
         result, keep_s = await self._answer(lookup)
         if keep_s > 0:
             if len(self._cached) >= _REMEMBERED:

@@ -1,4 +1,4 @@
-"""What the edge counts for its operator: plain numbers on the hot path, rendered when somebody asks.
+"""What one edge counts for its operator: plain numbers on the hot path, rendered when they are collected.
 
 A Prometheus counter takes a lock for every step, which at many thousand flows a second is a cost of its own.
 Everything here runs on one event loop, so the edge adds to dictionaries and a collector reads them.
@@ -7,7 +7,6 @@ Everything here runs on one event loop, so the edge adds to dictionaries and a c
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from prometheus_client import REGISTRY
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -15,7 +14,7 @@ from tollway.edge.terminate_cause import TerminateCause
 
 
 class EdgeMetrics(Collector):
-    """The figures of this process."""
+    """The figures of one edge. Who runs the edge registers them where its process is scraped."""
 
     def __init__(self) -> None:
         self.flows_open: Counter[str] = Counter()  # by protocol
@@ -75,7 +74,3 @@ def _singles(name: str, text: str, label: str, counts: Counter[str]) -> Metric:
     for value, count in counts.items():
         family.add_metric([value], count)
     return family
-
-
-METRICS = EdgeMetrics()
-REGISTRY.register(METRICS)

@@ -13,9 +13,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry
 
 from tollway.contracts.access_pb2 import Change, Endpoint
 from tollway.contracts.errors import UnknownNode
@@ -28,6 +29,7 @@ from tollway.edge.gate import Gate
 from tollway.edge.guard import Guard
 from tollway.edge.listener import Listener
 from tollway.edge.meter_file import MeterFile
+from tollway.edge.metrics import EdgeMetrics
 from tollway.edge.policy import Policy, default_rules
 from tollway.edge.protocol_spec import ProtocolSpec, listen_addresses
 from tollway.edge.protocols import PROTOCOLS
@@ -52,7 +54,10 @@ _SETTLE_AT_STOP_S = 5.0
 
 
 class Edge:
-    """One edge worker. `node` names it to the access service and must be its own; `data` holds its meter file."""
+    """One edge worker. `node` names it to the access service and must be its own; `data` holds its meter file.
+
+    Its figures are in `registry` while it runs. Two edges in one process share nothing but that.
+    """
 
     def __init__(
         self,
@@ -63,9 +68,11 @@ class Edge:
         data: Path,
         monotonic: Callable[[], float] = time.monotonic,
         protocols: Sequence[ProtocolSpec] = PROTOCOLS,
+        registry: CollectorRegistry | None = None,
     ) -> None:
         self._settings, self._clock, self._node = settings, clock, node
-        self._access = AccessClient(access, node)
+        self._metrics, self._registry = EdgeMetrics(), registry
+        self._access = AccessClient(access, node, self._metrics)
         self._access.on_change = self._apply
         self._meter = MeterFile(data / f"{node}.meter")
         self._reactor = Reactor(monotonic)
@@ -73,11 +80,13 @@ class Edge:
             access=self._access,
             clock=clock,
             failed_ttl_s=settings.failed_login_cache_s,
+            metrics=self._metrics,
             monotonic=self._reactor.monotonic,
         )
         self._charging = ChargingRegistry(
             access=self._access,
             meter=self._meter,
+            metrics=self._metrics,
             reactor=self._reactor,
             settings=settings,
             clock=clock,
@@ -88,14 +97,13 @@ class Edge:
             charging=self._charging,
             policy=Policy(default_rules(settings, self._guard)),
             reactor=self._reactor,
+            metrics=self._metrics,
             settings=settings,
             clock=clock,
         )
         self._service_names = ServiceNames(self._guard, settings.lookup_timeout_s)
         self._protocols = protocols
-        self._listeners = {
-            spec.name: Listener(self._reactor, partial(spec.serve, self._gate)) for spec in protocols
-        }
+        self._listeners = {spec.name: Listener(self._reactor, spec.offer(self._gate)) for spec in protocols}
         self._tasks: list[asyncio.Task[None]] = []
         self.ready = False
 
@@ -115,6 +123,8 @@ class Edge:
             self._reactor.stop()
             self._meter.close()
             raise
+        if self._registry is not None:
+            self._registry.register(self._metrics)
         if found := self._charging.recover(alive_us):
             _log.warning("%d flows were cut off when this node ended; settling them", found)
         self._tasks = [
@@ -144,6 +154,8 @@ class Edge:
         self._meter.close()
         self._charging.flow_log.close()
         self.ready = False
+        if self._registry is not None:
+            self._registry.unregister(self._metrics)
 
     def _listen(self) -> None:
         settings = self._settings

@@ -1,11 +1,10 @@
 """What the edge must know of a protocol to offer it; each implementation declares its own `SPEC`."""
 
-import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tollway.edge.gate import Gate
-from tollway.edge.listener import ListenError
+from tollway.edge.listener import ListenError, OnClient
 from tollway.edge.settings import EdgeSettings, ListenerSettings
 
 
@@ -13,15 +12,15 @@ from tollway.edge.settings import EdgeSettings, ListenerSettings
 class ProtocolSpec:
     """A protocol that clients speak to a port of their own.
 
-    `serve` is called with each client that was accepted. `refusals` has the protocol's answer for every code of
-    `refusal.REFUSALS`. A protocol in which the server speaks first, such as FTP, is accepted at once; others when
-    the client has said something.
+    `offer` makes what is called with each client that an edge accepts; it may keep state for that edge. `refusals` has
+    the protocol's answer for every code of `refusal.REFUSALS`. A protocol in which the server speaks first, such as
+    FTP, is accepted at once; others when the client has said something.
     """
 
     name: str
     title: str
     default_port: int
-    serve: Callable[[Gate, socket.socket, str], object]
+    offer: Callable[[Gate], OnClient]
     refusals: Mapping[str, object]
     server_speaks_first: bool = False
 

@@ -14,11 +14,9 @@ import socket
 from typing import Protocol
 
 from tollway.edge.pipes import Pipe, Pipes
-from tollway.edge.reactor import Reactor
+from tollway.edge.reactor import CHUNK_BYTES, Reactor
 from tollway.edge.spend import Spend
 
-CHUNK_BYTES = 64 * 1024
-SCRATCH = memoryview(bytearray(CHUNK_BYTES))  # filled and emptied within one turn of one pump
 _SPLICE_AFTER_BYTES = 64 * 1024
 _TURN_READS = 16  # of a pipe each, at most: about a millisecond
 _FLAGS = os.SPLICE_F_MOVE | os.SPLICE_F_NONBLOCK
@@ -144,7 +142,7 @@ class Pump:
             self._count(size)
             return True
         try:
-            got = self.source.recv_into(SCRATCH, size)
+            got = self.source.recv_into(self.reactor.scratch, size)
         except BlockingIOError:
             self.spend.unused(size)
             self.readable = False
@@ -165,7 +163,7 @@ class Pump:
         self._count(got)
         self.moved += got
         if not self.writable:
-            self.rest = bytes(SCRATCH[:got])
+            self.rest = bytes(self.reactor.scratch[:got])
         return True
 
     def _splice(self) -> bool:
@@ -217,7 +215,7 @@ class Pump:
             if pipe is not None:
                 put = os.splice(pipe.outlet, self.sink.fileno(), self.held, flags=_FLAGS)
             else:
-                put = self.sink.send(SCRATCH[: self.held] if self.rest is None else self.rest)
+                put = self.sink.send(self.reactor.scratch[: self.held] if self.rest is None else self.rest)
         except BlockingIOError:
             put = 0
         except OSError:
@@ -240,7 +238,9 @@ class Pump:
     def _keep(self, put: int) -> None:
         """Keep what the sink did not take, and see to it that we are told when it will."""
         if self.pipe is None:
-            self.rest = bytes(SCRATCH[put : put + self.held]) if self.rest is None else self.rest[put:]
+            self.rest = (
+                bytes(self.reactor.scratch[put : put + self.held]) if self.rest is None else self.rest[put:]
+            )
         if not put:
             self.writable = False
             if not self.armed:

@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from tollway.edge.metrics import METRICS
+from tollway.edge.metrics import EdgeMetrics
 
 _log = logging.getLogger(__name__)
 
@@ -20,8 +20,8 @@ _log = logging.getLogger(__name__)
 class Quarantine:
     """Appends to the file, which is made with the first line."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, metrics: EdgeMetrics) -> None:
+        self.path, self._metrics = path, metrics
 
     def keep(self, what: Mapping[str, object], *, octets: int) -> bool:
         """Write a line and wait for the disk. False when that fails: then the meter file must go on keeping it."""
@@ -38,7 +38,7 @@ class Quarantine:
                 "%s cannot be written (%s) for usage that cannot be settled: %s", self.path, error, line
             )
             return False
-        METRICS.quarantined_flows += 1
-        METRICS.quarantined_bytes += octets
+        self._metrics.quarantined_flows += 1
+        self._metrics.quarantined_bytes += octets
         _log.error("usage cannot be settled, %d bytes; kept in %s: %s", octets, self.path, line)
         return True

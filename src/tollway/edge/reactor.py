@@ -27,6 +27,7 @@ _INPUT = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
 _EVERYTHING = _INPUT | select.EPOLLOUT
 _BATCH = 256
 _SWEEP_S = 0.5
+CHUNK_BYTES = 64 * 1024
 _STOPPED_S = 4 * _SWEEP_S  # who has not swept for so long was stopped, or the machine slept
 
 _log = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ class Reactor:
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.monotonic = monotonic
         self.now = monotonic()
+        self.scratch = memoryview(bytearray(CHUNK_BYTES))  # filled and emptied within one call of a watcher
         self._epoll = select.epoll()
         self._watchers: dict[int, Watcher] = {}
         self._timed: set[HasDeadline] = set()

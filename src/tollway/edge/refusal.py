@@ -76,6 +76,9 @@ BAD_REQUEST = Refusal("PROXY_BAD_REQUEST", "The request cannot be read")
 NOT_AVAILABLE = Refusal(
     "PROXY_NOT_AVAILABLE", "This node offers no file space", cause=TerminateCause.NAS_ERROR
 )
+WRONG_UNIT = Refusal(
+    "PROXY_WRONG_UNIT", "What this access draws on is not counted in bytes, so this protocol cannot use it"
+)
 OUTSIDE_SCHEDULE = Refusal("PROXY_OUTSIDE_SCHEDULE", "This access may not be used at this time of the week")
 
 REFUSALS: Mapping[str, Refusal] = {

@@ -11,8 +11,8 @@ import socket
 
 from tollway.edge.flow import Flow, FlowOwner
 from tollway.edge.gate import Gate
-from tollway.edge.pump import CHUNK_BYTES, SCRATCH, Pump
-from tollway.edge.reactor import ERROR, FINISHED, READABLE, WRITABLE, Reactor
+from tollway.edge.pump import Pump
+from tollway.edge.reactor import CHUNK_BYTES, ERROR, FINISHED, READABLE, WRITABLE, Reactor
 from tollway.edge.terminate_cause import TerminateCause
 
 _TURN_READS = 16
@@ -200,7 +200,7 @@ class LingeringClose:
             return
         try:
             for _ in range(_TURN_READS):
-                if not self._sock.recv_into(SCRATCH, CHUNK_BYTES):
+                if not self._sock.recv_into(self._reactor.scratch, CHUNK_BYTES):
                     self.expired()
                     return
         except BlockingIOError:

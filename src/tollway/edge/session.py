@@ -1,271 +1,355 @@
-"""A client's session, for protocols that are coroutines. It is the only way out that such a protocol has.
+"""A client's session: the only way out that a protocol has, by five verbs.
 
     authenticate   who is it?                  → a flow begins, charged for what was said so far
-    connect        where does it want to go?   → a Stream
+    connect        where does it want to go?   → a connection to the target
     storage        the customer's files        → refused until a node offers them
     reject         why it gets nothing
     close          why it ended
 
-HTTP and SOCKS5 reach the same gate by callbacks (`handshake`), so that a tunnel needs no Task. Whichever way: rules,
-quota, throttle and meter are the gate's and `spend`'s, and no protocol can go past them.
+A verb calls `then` when it is done, at once whenever nothing has to be waited for: with a remembered login, a lease
+in hand and a known address a tunnel is set up without a Task. A refusal goes to `refuse` instead, which the protocol
+answers in its own words. `awaitable` has the same five verbs for protocols that are coroutines.
+
+Rules, quota, throttle and meter are here and in `spend`, so no protocol can go past them.
 """
 
-import asyncio
 import logging
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from typing import NamedTuple
 
+from tollway.contracts.access_pb2 import Grant
+from tollway.edge import meter_file, refusal
+from tollway.edge.credential import Credential
+from tollway.edge.credential_cache import AuthResult
+from tollway.edge.exits import Connecting, Exit, Wishes
+from tollway.edge.exits.pool import Key
 from tollway.edge.flow import Flow, FlowOwner
 from tollway.edge.gate import Gate
-from tollway.edge.metrics import METRICS
-from tollway.edge.reactor import ERROR
-from tollway.edge.refusal import NO_ALLOWANCE, NOT_AVAILABLE, Refusal
+from tollway.edge.policy import RequestContext, first_refusal
+from tollway.edge.policy.customer_rules import customer_rules
+from tollway.edge.refusal import Refusal
 from tollway.edge.relay import LingeringClose
+from tollway.edge.spend import Spend
 from tollway.edge.terminate_cause import TerminateCause
-from tollway.kit.tasks import spawn
+from tollway.edge.username import separate_wishes
 
 _log = logging.getLogger(__name__)
-_READ_BYTES = 65_536
-
-Serve = Callable[["Session"], Awaitable[None]]
 
 
-class Rejected(Exception):
-    """What was asked for is refused."""
+class KnownCredential(NamedTuple):
+    """What a credential that was read before is known by, so that it need not be kept."""
 
-    def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.code)
-        self.refusal = refusal
-
-
-class MeteredStream:
-    """One side of a session: read, write, close. What passes the client's side is metered, and throttled."""
-
-    __slots__ = ("_event", "_metered", "_session", "sock")
-
-    def __init__(self, session: "Session", sock: socket.socket, *, metered: bool) -> None:
-        self._session, self.sock, self._metered = session, sock, metered
-        self._event = asyncio.Event()
-
-    async def read(self, most: int = _READ_BYTES) -> bytes:
-        """Read what there is, up to `most` bytes; empty at the end. Raises ConnectionError and Rejected."""
-        while True:
-            size = await self._take(most)
-            try:
-                data = self.sock.recv(size)
-            except BlockingIOError:
-                self._unused(size)
-                await self._ready()
-                continue
-            except OSError as error:
-                self._unused(size)
-                raise ConnectionError(str(error)) from error
-            self._unused(size - len(data))
-            if self._metered:
-                self._session.count_in(len(data))
-            return data
-
-    async def write(self, data: bytes) -> None:
-        """Write all of it. Raises ConnectionError and Rejected."""
-        rest = memoryview(data)
-        while rest:
-            size = await self._take(len(rest))
-            try:
-                sent = self.sock.send(rest[:size])
-            except BlockingIOError:
-                self._unused(size)
-                self._session.gate.reactor.arm(self.sock)
-                await self._ready()
-                continue
-            except OSError as error:
-                self._unused(size)
-                raise ConnectionError(str(error)) from error
-            self._unused(size - sent)
-            if self._metered:
-                self._session.count_out(sent)
-            rest = rest[sent:]
-
-    def close(self) -> None:
-        """Close it now. Harmless when it is closed."""
-        if self.sock.fileno() >= 0 and self._session.gate.reactor.is_open(self.sock):
-            self._session.gate.reactor.close(self.sock)
-
-    def ready(self, fd: int, mask: int) -> None:  # noqa: ARG002
-        """Something can be read or written, or is broken, which the next call tells."""
-        self._event.set()
-        if mask & ERROR and self._metered:
-            self._session.terminate(TerminateCause.LOST_CARRIER)
-
-    def failed(self) -> None:
-        """End it after a bug."""
-        self._session.terminate(TerminateCause.NAS_ERROR)
-
-    async def _ready(self) -> None:
-        self._event.clear()
-        await self._event.wait()
-
-    async def _take(self, want: int) -> int:
-        session = self._session
-        session.touch()
-        flow = session.flow
-        if flow is None or not self._metered:
-            return want
-        while not (size := flow.spend.take(want)):
-            if not await flow.spend.more():
-                raise Rejected(NO_ALLOWANCE)
-        return size
-
-    def _unused(self, size: int) -> None:
-        flow = self._session.flow
-        if flow is not None and self._metered:
-            flow.spend.unused(size)
+    key: bytes
+    wishes: Wishes
 
 
 class Session(FlowOwner):
-    """One client of a protocol that is a coroutine."""
+    """One client of a protocol, from its first byte until it is closed or a tunnel has taken it over."""
+
+    __slots__ = (
+        "_connecting",
+        "_origin",
+        "_waiting",
+        "bytes_in",
+        "bytes_out",
+        "client",
+        "client_address",
+        "closed",
+        "deadline",
+        "flow",
+        "gate",
+        "protocol",
+    )
 
     def __init__(self, gate: Gate, client: socket.socket, client_address: str, protocol: str) -> None:
-        self.gate, self.client_address, self.protocol = gate, client_address, protocol
+        self.gate, self.client, self.client_address = gate, client, client_address
+        self.protocol = protocol
         self.flow: Flow | None = None
-        self.client = MeteredStream(self, client, metered=True)
+        self.closed = False
+        self.bytes_in = self.bytes_out = 0  # while there is no flow to count them
+        self._waiting = False
+        self._connecting: Connecting | None = None
+        self._origin: socket.socket | None = None  # reached, and not yet handed on
         self.deadline = gate.reactor.now + gate.settings.head_timeout_s
-        self._bytes_in = self._bytes_out = 0  # before there is a flow
-        self._cause = TerminateCause.USER_REQUEST
-        self._streams = [self.client]
-        self._closed = False
-        self._task: asyncio.Task[None] | None = None
-        gate.sessions.add(self)
-        gate.reactor.watch(client, self.client)
         gate.reactor.add_deadline(self)
+
+    def refuse(self, why: Refusal) -> None:
+        """Answer the client that a step is refused."""
+        raise NotImplementedError
 
     # ── the five verbs ──────────────────────────────────────────────────────────────────────────────
 
-    async def authenticate(self, username: str, secret: str) -> Flow:
-        """Begin a flow for these credentials, charged for what was said so far. Raises Rejected."""
-        answer: asyncio.Future[Flow | Refusal] = asyncio.get_running_loop().create_future()
+    def authenticate(self, credential: Credential, then: Callable[[], None]) -> None:
+        """Begin a flow for a credential, which pays for the bytes of the handshake so far; or refuse."""
+        separated = separate_wishes(credential)
+        if isinstance(separated, Refusal):
+            self.reject(separated)
+            return
+        credential, wishes = separated
+        self._waiting = True
 
-        def then(result: Flow | Refusal) -> None:
-            if not answer.done():
-                answer.set_result(result)
-            elif isinstance(result, Flow):
-                self.gate.close(result, TerminateCause.LOST_CARRIER)
+        def on_result(result: AuthResult) -> None:
+            if not self._waiting:
+                return
+            if isinstance(result, Refusal):
+                self._waiting = False
+                self.reject(result)
+            else:
+                self._admit(result, wishes, then)
 
-        self.gate.login(
-            username,
-            secret,
-            protocol=self.protocol,
-            client=self.client_address,
-            bytes_in=self._bytes_in,
-            bytes_out=self._bytes_out,
-            then=then,
-        )
-        result = await answer
-        if isinstance(result, Refusal):
-            raise self.reject(result)
-        self.flow = result
-        result.owner, result.client = self, self.client.sock
-        return result
+        cache = self.gate.credential_cache
+        key = cache.key(credential)
+        cached = cache.cached(key)
+        if cached is not None:
+            on_result(cached)
+        else:
+            cache.lookup(key, credential, self.protocol, self.client_address, on_result)
 
-    async def connect(self, host: str, port: int) -> MeteredStream:
-        """Connect to a target, if every rule agrees. Raises Rejected."""
-        assert self.flow is not None, "authenticate comes first"
-        self.flow.count_request(f"{host}:{port}")
-        answer: asyncio.Future[socket.socket | Refusal] = asyncio.get_running_loop().create_future()
-        connecting = self.gate.open(self.flow, host, port, answer.set_result)
-        try:
-            result = await answer
-        except asyncio.CancelledError:
-            if connecting is not None:
-                connecting.abandon()
-            raise
-        if isinstance(result, Refusal):
-            raise self.reject(result)
-        stream = MeteredStream(self, result, metered=False)
-        self._streams.append(stream)
-        self.gate.reactor.transfer_and_rearm(result, stream)
-        return stream
+    def connect(self, host: str, port: int, then: Callable[[socket.socket], None]) -> None:
+        """Connect to a target through the flow's exit, if every rule agrees; or refuse."""
+        flow = self.flow
+        assert flow is not None, "authenticate comes first"
+        assert flow.exit is not None
+        flow.count_request(f"{host}:{port}")
+        context = self._context(host, port)
+        why_not = self._check_target(context)
+        if why_not is not None:
+            self.reject(why_not)
+            return
+        self._waiting = True
+        settings = self.gate.settings
+        self.deadline = self.gate.reactor.now + settings.lookup_timeout_s + settings.connect_timeout_s + 1
 
-    async def storage(self) -> MeteredStream:
-        """Open the customer's file space. Raises Rejected: no node offers one yet."""
-        raise self.reject(NOT_AVAILABLE)
+        def connected(outcome: socket.socket | Refusal) -> None:
+            self._connecting = None
+            self._waiting = False
+            if isinstance(outcome, Refusal):
+                self.reject(outcome)
+            else:
+                self._origin = outcome
+                then(outcome)
 
-    def reject(self, why: Refusal) -> Rejected:
-        """Count a refusal, which is why the flow ends if nothing else is; return it as an exception."""
-        METRICS.refusals[self.protocol, why.code] += 1
-        self._cause = why.cause
-        return Rejected(why)
+        connecting = flow.exit.provider.connect(context, self._check_addresses, connected)
+        if self._waiting:
+            self._connecting = connecting
 
-    def close(self, cause: TerminateCause | None = None) -> None:
-        """End the session; what was written to the client still arrives. Harmless when it has ended."""
-        if self._end(cause or self._cause):
-            LingeringClose(self.gate, self.client.sock)
+    def storage(self) -> None:
+        """Open the customer's file space; refused: no node offers one yet."""
+        self.reject(refusal.NOT_AVAILABLE)
 
-    # ── what happens to it ──────────────────────────────────────────────────────────────────────────
+    def reject(self, why: Refusal) -> None:
+        """Count a refusal and answer the client."""
+        self.gate.metrics.refusals[self.protocol, why.code] += 1
+        self.refuse(why)
 
-    def run(self, serve: Serve) -> None:
-        """Let the protocol serve this client, in a task of its own."""
-        self._task = spawn(self._run(serve), f"{self.protocol} for {self.client_address}")
-
-    def terminate(self, cause: TerminateCause) -> None:
-        """End it now, for a reason from outside."""
+    def close(self, cause: TerminateCause) -> None:
+        """Close now. Harmless when it is closed."""
         if self._end(cause):
-            self.gate.reactor.close(self.client.sock)
-            if self._task is not None:
-                self._task.cancel()
+            self.gate.reactor.close(self.client)
+
+    # ── more requests of the same flow ──────────────────────────────────────────────────────────────
+
+    def known(self, credential: Credential) -> KnownCredential | None:
+        """Return what `authenticate_known` needs to know of a credential; None when it is not well-formed."""
+        separated = separate_wishes(credential)
+        if isinstance(separated, Refusal):
+            return None
+        return KnownCredential(self.gate.credential_cache.key(separated[0]), separated[1])
+
+    def authenticate_known(self, known: KnownCredential) -> bool:
+        """Begin a flow at once for a credential that was accepted before; False when that needs `authenticate`."""
+        grant = self.gate.credential_cache.cached(known.key)
+        if not isinstance(grant, Grant) or _wrong_unit(grant):
+            return False
+        spend = self.gate.charging.spend(grant)
+        if not spend.take_exactly(self.bytes_in + self.bytes_out):
+            return False
+        return self._begin(grant, known.wishes, spend) is None
+
+    def refresh(self, credential: Credential, then: Callable[[], None]) -> None:
+        """Let the flow go on under the grant that its credential has now; or refuse."""
+        separated = separate_wishes(credential)
+        if isinstance(separated, Refusal):
+            self.reject(separated)
+            return
+        credential, _ = separated
+        self._waiting = True
+
+        def on_result(result: AuthResult) -> None:
+            if not self._stop_waiting():
+                return
+            flow = self.flow
+            assert flow is not None
+            if isinstance(result, Refusal):
+                self.reject(result)
+            elif result.resource_id != flow.grant.resource_id:
+                self.reject(refusal.INACTIVE)
+            else:
+                flow.use_grant(result)
+                self.gate.charging.quota_for(result)
+                then()
+
+        cache = self.gate.credential_cache
+        key = cache.key(credential)
+        cached = cache.cached(key)
+        if cached is not None:
+            on_result(cached)
+        else:
+            cache.lookup(key, credential, self.protocol, self.client_address, on_result)
+
+    def standing(self, host: str, port: int, addresses: tuple[str, ...]) -> RequestContext:
+        """Describe a connection that stands, to one of these addresses, for `check`."""
+        context = self._context(host, port)
+        context.addresses = addresses
+        return context
+
+    def check(self, standing: RequestContext) -> Refusal | None:
+        """Return what a rule has against another request over a connection that stands, or None."""
+        flow = self.flow
+        assert flow is not None
+        standing.grant, standing.customer = flow.grant, flow.customer
+        return self._check_target(standing) or self._check_addresses(standing)
+
+    def reuse(self, host: str, port: int) -> socket.socket | None:
+        """Return a connection that this customer's requests left open, if there is one; it may be dead."""
+        assert self.flow is not None
+        return self.gate.pool.acquire(_pool_key(self.flow, host, port))
+
+    def end_flow(self, cause: TerminateCause) -> None:
+        """End the flow; the client may begin another."""
+        if self.flow is not None:
+            self.gate.close(self.flow, cause)
+        self.flow = None
+        self.bytes_in = self.bytes_out = 0
+
+    # ── how a flow begins ───────────────────────────────────────────────────────────────────────────
+
+    def _admit(self, grant: Grant, wishes: Wishes, then: Callable[[], None]) -> None:
+        """Begin the flow as soon as its quota covers the handshake."""
+        if _wrong_unit(grant):
+            self._waiting = False
+            self.reject(refusal.WRONG_UNIT)
+            return
+        spend = self.gate.charging.spend(grant)
+        size = self.bytes_in + self.bytes_out
+
+        def on_taken(why_not: Refusal | None) -> None:
+            if not self._stop_waiting():
+                if why_not is None:
+                    spend.unused(size)
+                return
+            why_not = why_not or self._begin(grant, wishes, spend)
+            if why_not is not None:
+                self.reject(why_not)
+            else:
+                then()
+
+        if spend.take_exactly(size):
+            on_taken(None)
+        else:
+            spend.take_or_wait(size, on_taken)
+
+    def _begin(self, grant: Grant, wishes: Wishes, spend: Spend) -> Refusal | None:
+        """Begin a flow whose handshake may move, if no rule objects."""
+        gate = self.gate
+        if grant.HasField("exit"):
+            wishes = wishes._replace(location=grant.exit.location)
+        exit_ = gate.exits.select(grant.resource_id, wishes)
+        customer = customer_rules(grant)
+        context = RequestContext(grant, spend.quota, customer, gate.clock.now_us)
+        why_not = exit_ if isinstance(exit_, Refusal) else first_refusal(gate.policy.begin, context)
+        if why_not is None and customer is not None:
+            # Nothing is named yet: of the customer's rules only the schedule can object.
+            why_not = first_refusal(gate.policy.customer, context)
+        if why_not is None:
+            assert isinstance(exit_, Exit)
+            try:
+                flow = gate.charging.begin(grant, spend, self.protocol, self.client_address, customer)
+            except meter_file.MeterFileError as error:
+                _log.error("no flow can begin: %s", error)
+                why_not = refusal.OVERLOADED
+            else:
+                spend.count_in(self.bytes_in)
+                spend.count_out(self.bytes_out)
+                flow.exit, flow.label = exit_, wishes.label
+                flow.owner, flow.client = self, self.client
+                self.flow = flow
+                return None
+        spend.unused(self.bytes_in + self.bytes_out)
+        return why_not
+
+    # ── what the rules say ──────────────────────────────────────────────────────────────────────────
+
+    def _context(self, host: str, port: int) -> RequestContext:
+        flow = self.flow
+        assert flow is not None
+        assert flow.exit is not None
+        return RequestContext(
+            flow.grant, flow.quota, flow.customer, self.gate.clock.now_us, host, port, flow.exit.name
+        )
+
+    def _check_target(self, context: RequestContext) -> Refusal | None:
+        policy = self.gate.policy
+        why_not = first_refusal(policy.target, context)
+        if why_not is None and context.customer is not None:
+            why_not = first_refusal(policy.customer, context)
+        return why_not
+
+    def _check_addresses(self, context: RequestContext) -> Refusal | None:
+        return first_refusal(self.gate.policy.addresses, context)
+
+    # ── the end ─────────────────────────────────────────────────────────────────────────────────────
 
     def expired(self) -> None:
         """Nothing has moved for too long."""
         self.terminate(TerminateCause.IDLE_TIMEOUT)
 
-    def touch(self) -> None:
-        """Something is about to move."""
-        if self.flow is not None:
-            self.deadline = self.gate.reactor.now + self.gate.settings.idle_timeout_s
+    def failed(self) -> None:
+        """End it after a bug."""
+        self.terminate(TerminateCause.NAS_ERROR)
 
-    def count_in(self, size: int) -> None:
-        """Count bytes that the client sent; before there is a flow they are kept for it."""
-        if self.flow is None:
-            self._bytes_in += size
-        else:
-            self.flow.spend.count_in(size)
-
-    def count_out(self, size: int) -> None:
-        """Count bytes that were written to the client."""
-        if self.flow is None:
-            self._bytes_out += size
-        else:
-            self.flow.spend.count_out(size)
-
-    async def _run(self, serve: Serve) -> None:
-        cause: TerminateCause | None = None
-        try:
-            await serve(self)
-        except Rejected as rejected:
-            cause = rejected.refusal.cause
-        except ConnectionError:
-            cause = TerminateCause.LOST_CARRIER
-        except Exception:  # noqa: BLE001  one client's failure must not stop the others
-            _log.exception("a %s session failed", self.protocol)
-            cause = TerminateCause.NAS_ERROR
+    def terminate(self, cause: TerminateCause) -> None:
+        """End it now."""
         self.close(cause)
 
+    def close_gracefully(self, cause: TerminateCause) -> None:
+        """Close after a last word, so that it arrives."""
+        if self._end(cause):
+            LingeringClose(self.gate, self.client)
+
     def _end(self, cause: TerminateCause) -> bool:
-        if self._closed:
+        if self.closed:
             return False
-        self._closed = True
-        self.gate.sessions.discard(self)
+        self.closed = True
+        self._stop_waiting()
         self.gate.reactor.remove_deadline(self)
-        for stream in self._streams[1:]:
-            stream.close()
+        if self._origin is not None:
+            self.gate.reactor.close(self._origin)
         if self.flow is not None:
             self.gate.close(self.flow, cause)
         return True
 
+    def _stop_waiting(self) -> bool:
+        """Wait no longer; return whether anything was waited for, so that an answer still matters."""
+        waited = self._waiting and not self.closed
+        self._waiting = False
+        if self._connecting is not None:
+            self._connecting.abandon()
+            self._connecting = None
+        return waited
 
-def serve_with(protocol: str, serve: Serve) -> Callable[[Gate, socket.socket, str], None]:
-    """Make what a ProtocolSpec needs of a coroutine that serves one session."""
 
-    def accept(gate: Gate, client: socket.socket, client_address: str) -> None:
-        Session(gate, client, client_address, protocol).run(serve)
+def keep(gate: Gate, flow: Flow, host: str, port: int, sock: socket.socket) -> None:
+    """Leave a connection open for the customer's next request."""
+    gate.pool.release(_pool_key(flow, host, port), sock)
 
-    return accept
+
+def _pool_key(flow: Flow, host: str, port: int) -> Key:
+    assert flow.exit is not None
+    return flow.exit.name, flow.grant.resource_id, flow.label, host, port
+
+
+def _wrong_unit(grant: Grant) -> bool:
+    """Return whether leases of this grant count something else than the bytes that a session meters."""
+    return grant.unit != "byte"

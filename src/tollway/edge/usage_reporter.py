@@ -29,7 +29,6 @@ from tollway.contracts.access_pb2 import (
 from tollway.edge import meter_file
 from tollway.edge.access_client import POINTLESS, AccessClient
 from tollway.edge.flow import Flow
-from tollway.edge.metrics import METRICS
 from tollway.edge.quarantine import Quarantine
 from tollway.edge.quota import Lease, Quota
 from tollway.edge.settings import EdgeSettings
@@ -248,7 +247,6 @@ class UsageReporter:
             return
         self.quota.renew(asked_at)
         if answer.shortfall_units:
-            METRICS.shortfall_bytes += answer.shortfall_units
             _log.error("%d bytes of %s were not covered", answer.shortfall_units, self.quota.resource_id)
         lease = report.lease
         lease.reported_at = self._monotonic()

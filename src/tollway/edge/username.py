@@ -8,8 +8,11 @@ unknown key is refused and never ignored: a typing error must not send traffic t
 """
 
 import re
+from copy import deepcopy
 from typing import NamedTuple
 
+from tollway.contracts.access_pb2 import PasswordCredential, PublicKeyCredential
+from tollway.edge.credential import Credential
 from tollway.edge.exits import Wishes
 from tollway.edge.refusal import BAD_USERNAME, Refusal
 
@@ -23,6 +26,18 @@ class Username(NamedTuple):
 
     login: str
     wishes: Wishes
+
+
+def separate_wishes(credential: Credential) -> tuple[Credential, Wishes] | Refusal:
+    """Return a credential as the access service knows it, and what its username wishes of the exit."""
+    if not isinstance(credential, PasswordCredential | PublicKeyCredential):
+        return credential, Wishes()
+    name = parse_username(credential.username)
+    if isinstance(name, Refusal):
+        return name
+    login = deepcopy(credential)
+    login.username = name.login
+    return login, name.wishes
 
 
 def parse_username(text: str) -> Username | Refusal:

@@ -13,11 +13,20 @@ from tollway.settings import Settings
 
 def edge(settings: Settings, clock: Clock, client: Callable[[str], Any], worker: int) -> Component:
     """Build one worker of the network edge. It carries nobody to the platform's own services."""
+    from prometheus_client import REGISTRY
+
     from tollway.edge.node import Edge
 
     denied = [*settings.edge.denied_services, *own_services(settings)]
     edge_settings = settings.edge.model_copy(update={"denied_services": denied})
-    return Edge(edge_settings, client("access"), clock, f"edge-{worker}", settings.data / "edge")
+    return Edge(
+        edge_settings,
+        client("access"),
+        clock,
+        f"edge-{worker}",
+        settings.data / "edge",
+        registry=REGISTRY,
+    )
 
 
 def own_services(settings: Settings) -> list[str]:

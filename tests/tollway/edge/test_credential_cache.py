@@ -11,26 +11,35 @@ from tests.kit.fake_access import FakeAccess
 from tollway.contracts.access_pb2 import Change, Grant
 from tollway.edge import refusal
 from tollway.edge.access_client import AccessClient
+from tollway.edge.credential import password
 from tollway.edge.credential_cache import AuthResult, CredentialCache, affects
+from tollway.edge.metrics import EdgeMetrics
 from tollway.fabric.clock import SystemClock
 
 
 def make_cache(
     access: FakeAccess, failed_ttl_s: float = 5.0, monotonic: Callable[[], float] = time.monotonic
 ) -> CredentialCache:
-    client = AccessClient(access.stub(), "edge-1")
-    made = CredentialCache(access=client, clock=SystemClock(), failed_ttl_s=failed_ttl_s, monotonic=monotonic)
+    metrics = EdgeMetrics()
+    made = CredentialCache(
+        access=AccessClient(access.stub(), "edge-1", metrics),
+        clock=SystemClock(),
+        failed_ttl_s=failed_ttl_s,
+        metrics=metrics,
+        monotonic=monotonic,
+    )
     made.open = True
     return made
 
 
 async def ask(cache: CredentialCache, login: str = "alice", secret: str = "s3cret") -> AuthResult:
     results: list[AuthResult] = []
-    key = cache.key(login, secret)
+    credential = password(login, secret)
+    key = cache.key(credential)
     cached = cache.cached(key)
     if cached is not None:
         return cached
-    cache.lookup(key, login, secret, "http", "192.0.2.1:1", results.append)
+    cache.lookup(key, credential, "http", "192.0.2.1:1", results.append)
     await until(lambda: results)
     return results[0]
 
@@ -46,8 +55,8 @@ async def test_a_login_is_asked_once_and_then_answered_at_once() -> None:
     cache = make_cache(access)
     first = await ask(cache)
     assert isinstance(first, Grant)
-    assert cache.cached(cache.key("alice", "s3cret")) == first
-    assert cache.cached(cache.key("alice", "s3cre")) is None
+    assert cache.cached(cache.key(password("alice", "s3cret"))) == first
+    assert cache.cached(cache.key(password("alice", "s3cre"))) is None
     assert access.authentications == 1
 
 

@@ -12,6 +12,7 @@ from tests.kit.edges import settings, until, web, world
 from tests.kit.fake_access import FakeAccess
 from tollway.contracts.access_pb2 import FlowPolicy, Grant, Schedule, Window
 from tollway.edge import refusal
+from tollway.edge.credential import password
 from tollway.edge.guard import Guard
 from tollway.edge.policy import Policy, RequestContext, default_rules, first_refusal
 from tollway.edge.policy.customer_rules import customer_rules
@@ -176,7 +177,7 @@ async def test_rules_are_asked_about_connections_of_the_pool(tmp_path: Path) -> 
         alice.policy = FlowPolicy(blocked_ports=[here.origin.port])
         access.announce("policy_changed", resource_id=alice.id)
         cache = here.edge._credential_cache
-        await until(lambda: cache.cached(cache.key("alice", "s3cret")) is None)
+        await until(lambda: cache.cached(cache.key(password("alice", "s3cret"))) is None)
         second = await here.client()
         await second.send(here.get("/bytes/10"))
         assert (await second.response())[0] == 403
@@ -209,7 +210,7 @@ async def test_a_place_without_an_exit_is_refused(tmp_path: Path) -> None:
             alice.location = location
             access.announce("policy_changed", resource_id=alice.id)
             cache = here.edge._credential_cache
-            await until(lambda: cache.cached(cache.key("alice", "s3cret")) is None)  # noqa: B023
+            await until(lambda: cache.cached(cache.key(password("alice", "s3cret"))) is None)  # noqa: B023
             client = await here.client()
             login = base64.b64encode(f"{username}:s3cret".encode()).decode()
             await client.send(here.get("/bytes/1", login=f"Basic {login}"))

@@ -1,184 +1,71 @@
-"""A protocol that is a coroutine: an echo of forty lines has authentication, rules, quota, throttle and meter."""
+"""The session: its five verbs in both forms, what it refuses for the unit, and two edges that share nothing."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import inspect
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.kit.clock import FakeMonotonic
-from tests.kit.edges import FREE_PORTS, Client, echo, until, world
+from tests.kit.edges import Client, echo, running_edge, web, world
 from tests.kit.fake_access import FakeAccess
-from tollway.edge.protocol_spec import ProtocolSpec
-from tollway.edge.protocols import PROTOCOLS
-from tollway.edge.refusal import REFUSALS
-from tollway.edge.session import Rejected, Session, serve_with
-from tollway.edge.settings import ListenerSettings
+from tollway.edge.awaitable import AwaitableSession
+from tollway.edge.session import Session
 
-# ── the whole protocol: what a file in `protocols/` would hold ───────────────────────────────────────
-
-BANNER = b"echo ready\n"
+VERBS = ("authenticate", "connect", "storage", "reject", "close")
 
 
-async def line_of(session: Session) -> list[str]:
-    line = b""
-    while not line.endswith(b"\n"):
-        byte = await session.client.read(1)
-        if not byte:
-            return []
-        line += byte
-    return line.decode().split()
+@pytest.mark.parametrize("verb", VERBS)
+def test_both_forms_have_the_same_verbs_with_the_same_parameters(verb: str) -> None:
+    callback = [name for name in inspect.signature(getattr(Session, verb)).parameters if name != "then"]
+    assert list(inspect.signature(getattr(AwaitableSession, verb)).parameters) == callback
 
 
-async def serve(session: Session) -> None:
-    """`login NAME SECRET`, then `echo`, `files`, or `to HOST PORT`, which echoes what the target says."""
-    await session.client.write(BANNER)
-    try:
-        _, name, secret = await line_of(session)
-        await session.authenticate(name, secret)
-        await session.client.write(b"welcome\n")
-        command = await line_of(session)
-        if command[0] == "files":
-            await session.storage()
-        target = await session.connect(command[1], int(command[2])) if command[0] == "to" else None
-        while data := await session.client.read():
-            if target is not None:
-                await target.write(data)
-                data = await target.read()
-            await session.client.write(data)
-    except Rejected as rejected:
-        session.close(rejected.refusal.cause)
+@pytest.mark.parametrize("unit", ["second", "megabyte_minute", ""])
+async def test_a_grant_of_another_unit_than_bytes_is_refused_and_nothing_of_it_is_leased(
+    tmp_path: Path, unit: str
+) -> None:
+    access = FakeAccess()
+    access.add().unit = unit
+    async with world(tmp_path, web, access) as here:
+        for head in (here.get("/bytes/1"), here.connect_head(), here.connect_head()):
+            client = await here.client()
+            await client.send(head)
+            status, headers, _ = await client.response()
+            assert (status, "PROXY_WRONG_UNIT" in headers["proxy-status"]) == (403, True)
+            await client.close()
+        _, reply = await here.socks_ask("127.0.0.1", here.origin.port)
+        assert reply == 2
+        assert (access.leases, access.usage) == ({}, {})
 
 
-ECHO = ProtocolSpec(
-    "echo", "Echo", 7007, serve_with("echo", serve), dict.fromkeys(REFUSALS, ""), server_speaks_first=True
-)
-
-# ── what it is given ────────────────────────────────────────────────────────────────────────────────
-
-
-@asynccontextmanager
-async def echo_world(folder: Path, access: FakeAccess, **changes: Any) -> AsyncIterator[Any]:
-    ports = FREE_PORTS | {"echo": ListenerSettings(host="", port=0)}
-    async with world(folder, echo, access, protocols=(*PROTOCOLS, ECHO), listeners=ports, **changes) as here:
-        yield here
-
-
-async def enter(here: Any, secret: str = "s3cret") -> Client:
-    client = await Client.connect(here.edge.ports["echo"])
-    assert await client.exactly(len(BANNER)) == BANNER
-    await client.send(f"login alice {secret}\n".encode())
-    return client
+async def test_an_access_whose_unit_changed_is_refused_though_its_tunnel_was_known(tmp_path: Path) -> None:
+    access = FakeAccess(cache_s=0.0)
+    resource = access.add()
+    async with world(tmp_path, echo, access) as here:
+        tunnel = await here.tunnel()
+        await tunnel.close()
+        resource.unit = "second"
+        client = await here.client()
+        await client.send(here.connect_head())
+        assert (await client.response())[0] == 403
+        await client.close()
 
 
-@pytest.fixture
-def access() -> FakeAccess:
+async def test_two_edges_in_one_process_share_nothing(tmp_path: Path) -> None:
     access = FakeAccess()
     access.add()
-    return access
-
-
-async def test_every_byte_is_charged_from_the_banner_on(tmp_path: Path, access: FakeAccess) -> None:
-    async with echo_world(tmp_path, access) as here:
-        client = await enter(here)
-        assert await client.exactly(8) == b"welcome\n"
-        said = b"login alice s3cret\necho\n" + bytes(200_000)
-        await client.send(b"echo\n" + bytes(200_000))
-        assert await client.exactly(200_000) == bytes(200_000)
-        client.writer.write_eof()
-        assert await client.rest() == b""
+    async with (
+        world(tmp_path / "a", echo, access) as here,
+        running_edge(tmp_path / "b", access, "edge-2") as other,
+    ):
+        await (await here.tunnel()).close()
         await here.settled()
-        (use,) = access.usage.values()
-        assert (use.input_octets, use.output_octets) == (len(said), len(BANNER) + 8 + 200_000)
-        assert (use.protocol, use.terminate_cause) == ("echo", "User-Request")
+        assert here.edge._metrics.flows_open == {"connect": 0}
+        assert here.edge._metrics.logins == {"asked": 1}
+        assert (other._metrics.flows_open, other._metrics.logins) == ({}, {})
+        client = await Client.connect(other.ports["http"])
+        await client.send(here.connect_head())
+        await client.head()
+        assert other._metrics.logins == {"asked": 1}, "it remembers no login of the first edge, nor its head"
+        assert here.edge._metrics.logins == {"asked": 1}
+        assert here.edge._reactor.scratch.obj is not other._reactor.scratch.obj
         await client.close()
-
-
-async def test_a_target_is_reached_by_the_rules(tmp_path: Path, access: FakeAccess) -> None:
-    async with echo_world(tmp_path, access, denied_ports=[25]) as here:
-        client = await enter(here)
-        await client.send(f"to 127.0.0.1 {here.origin.port}\nhello".encode())
-        assert await client.exactly(13) == b"welcome\nhello"
-        await client.close()
-        refused = await enter(here)
-        await refused.send(b"to 127.0.0.1 25\n")
-        assert await refused.rest() == b"welcome\n"
-        await refused.close()
-        await here.settled()
-
-
-@pytest.mark.parametrize("secret", ["wrong", "s3cret"])
-async def test_what_is_refused_ends_the_session(tmp_path: Path, access: FakeAccess, secret: str) -> None:
-    async with echo_world(tmp_path, access) as here:
-        client = await enter(here, secret)
-        await client.send(b"files\n")
-        assert await client.rest() == (b"welcome\n" if secret == "s3cret" else b"")
-        await client.close()
-        assert access.used() == 0 or secret == "s3cret"
-
-
-async def test_it_is_cut_at_the_last_byte(tmp_path: Path) -> None:
-    access = FakeAccess(floor=1)
-    access.add(holding=10_000)
-    async with echo_world(tmp_path, access) as here:
-        client = await enter(here)
-        await client.send(b"echo\n" + bytes(20_000))
-        await client.rest()
-        await here.settled()
-        assert access.used() == 10_000
-        assert {use.terminate_cause for use in access.usage.values()} == {"Quota"}
-        assert (access.overdrawn, access.shortfall) == (0, 0)
-        await client.close()
-
-
-async def test_it_is_throttled(tmp_path: Path) -> None:
-    access, clock = FakeAccess(), FakeMonotonic()
-    access.add(rate_limit_bytes_s=100_000)
-    async with echo_world(tmp_path, access, monotonic=clock) as here:
-        client = await enter(here)
-        await client.send(b"echo\n" + bytes(60_000))
-        await until(lambda: list(here.edge._charging.live_flows()))
-        (flow,) = here.edge._charging.live_flows()
-        await until(lambda: flow.spend.quota.bucket._tokens < 1)
-        assert flow.spend.bytes_in + flow.spend.bytes_out <= 25_000
-        reading = asyncio.ensure_future(client.exactly(8 + 60_000))
-        while not reading.done():
-            clock.advance(0.1)
-            await asyncio.sleep(0.001)
-        await reading
-        await client.close()
-
-
-async def test_a_suspended_customer_is_cut_off(tmp_path: Path, access: FakeAccess) -> None:
-    async with echo_world(tmp_path, access) as here:
-        client = await enter(here)
-        await client.exactly(8)
-        access.announce("user_suspended", user_id="usr_alice")
-        assert await client.rest() == b""
-        await here.settled()
-        assert {use.terminate_cause for use in access.usage.values()} == {"Admin-Reset"}
-        await client.close()
-
-
-async def test_who_never_logs_in_is_closed(tmp_path: Path, access: FakeAccess) -> None:
-    async with echo_world(tmp_path, access, head_timeout_s=0.2) as here:
-        client = await Client.connect(here.edge.ports["echo"])
-        assert await client.rest() == BANNER
-        await client.close()
-
-
-async def test_a_client_that_waits_does_not_outlive_the_edge(tmp_path: Path, access: FakeAccess) -> None:
-    async with echo_world(tmp_path, access) as here:
-        client = await Client.connect(here.edge.ports["echo"])
-        assert await client.exactly(len(BANNER)) == BANNER
-        await here.edge.stop()
-        assert await client.rest() == b""
-        await client.close()
-
-
-async def test_the_node_announces_it(tmp_path: Path, access: FakeAccess) -> None:
-    async with echo_world(tmp_path, access) as here:
-        assert set(here.edge.ports) == {"http", "socks5", "echo"}
-        assert {each.protocol for each in here.edge._access.endpoints} == set(here.edge.ports)

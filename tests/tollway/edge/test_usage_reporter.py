@@ -14,7 +14,6 @@ from tests.kit.fake_access import FakeAccess
 from tests.kit.quotas import Bench, bench
 from tollway.edge import meter_file
 from tollway.edge.flow import Flow, FlowOwner
-from tollway.edge.metrics import METRICS
 from tollway.edge.terminate_cause import TerminateCause
 from tollway.kit.errors import Conflict, Forbidden, Internal, Invalid, NotFound, Problem
 
@@ -265,7 +264,6 @@ async def test_a_record_that_is_refused_for_ever_is_put_aside_and_the_others_are
     access.add()
     names = await a_book_of_three_flows(tmp_path, access)
     access.refusals[names[1]] = refusal
-    flows, octets = METRICS.quarantined_flows, METRICS.quarantined_bytes
     async with bench(tmp_path, access) as here:
         here.charging.recover(0)
         await until(lambda: list(here.meter.used()) == [] and not access.held())
@@ -274,7 +272,7 @@ async def test_a_record_that_is_refused_for_ever_is_put_aside_and_the_others_are
     (kept,) = kept_aside(tmp_path)
     assert (kept["session_id"], kept["input_octets"]) == (names[1], 2_000)
     assert (kept["resource_id"], kept["refused"]) == ("res_alice", refusal.code)
-    assert (METRICS.quarantined_flows - flows, METRICS.quarantined_bytes - octets) == (1, 2_000)
+    assert (here.metrics.quarantined_flows, here.metrics.quarantined_bytes) == (1, 2_000)
     reports = access.reports
     async with bench(tmp_path, access) as here:
         assert here.charging.recover(0) == 0

@@ -1,4 +1,4 @@
-"""Protocols: each file is one. It talks to the client, asks the gate, and hands over to the relay.
+"""Protocols: each file is one. It talks to the client, uses its session's verbs, and hands over to the relay.
 
 A protocol cannot dial, resolve, count or refuse by itself, so policy, meter and throttle hold for all alike.
 Start reading at `socks5`, which is the shortest. A new protocol looks like it, declares its `SPEC` and gets a line

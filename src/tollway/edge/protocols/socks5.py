@@ -1,11 +1,11 @@
 """SOCKS5 with a username and a password (RFC 1928, RFC 1929), CONNECT only.
 
-The story is the one that every protocol tells: handshake → gate → relay. `on_data` is called when the client has
+The story is the one that every protocol tells: handshake → session → relay. `on_data` is called when the client has
 said more; each state is a method of the same name and reads one message:
 
     greeting   the methods it can do         → password, or goodbye
-    login      who it is                     → the gate begins a flow, or does not
-    request    where it wants to go          → the gate opens the target
+    login      who it is                     → the session begins a flow, or does not
+    request    where it wants to go          → the session connects to the target
                and from then on the tunnel relays
 
 A login fails only for wrong credentials. Any other refusal (nothing left, too many connections) is kept until
@@ -18,8 +18,10 @@ accepted; nothing before, and nothing of a flow that was refused.
 
 import socket
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from tollway.edge import refusal
+from tollway.edge.credential import password
 from tollway.edge.gate import Gate
 from tollway.edge.handshake import Handshake
 from tollway.edge.protocol_spec import ProtocolSpec
@@ -31,10 +33,9 @@ from tollway.wire import socks5 as wire
 class Socks5(Handshake):
     """A SOCKS5 client, from its first byte until its tunnel stands."""
 
-    __slots__ = ("_bytes_in", "_refusal", "_state")
+    __slots__ = ("_refusal", "_state")
 
     def __init__(self, gate: Gate, client: socket.socket, client_address: str) -> None:
-        self._bytes_in = 0
         self._refusal: Refusal | None = None
         self._state: Callable[[], bool] = self.greeting
         super().__init__(gate, client, client_address, "socks5")
@@ -67,7 +68,7 @@ class Socks5(Handshake):
         login = wire.read_login(self.buffer)
         if login is not None:
             self._consume(login.size)
-            self.authenticate(login.username, login.password, self._bytes_in, self._welcome)
+            self.authenticate(password(login.username, login.password), self._welcome)
         return False
 
     def request(self) -> bool:
@@ -108,7 +109,7 @@ class Socks5(Handshake):
         self.charge_and_send(wire.write_reply(wire.SocksReply.SUCCEEDED), lambda: self.relay(origin))
 
     def _consume(self, size: int) -> None:
-        self._bytes_in += size
+        self.bytes_in += size
         self.buffer = self.buffer[size:]
 
 
@@ -138,8 +139,9 @@ REFUSALS: Mapping[str, wire.SocksReply] = {
     refusal.LOOP.code: wire.SocksReply.GENERAL_FAILURE,
     refusal.BAD_REQUEST.code: wire.SocksReply.GENERAL_FAILURE,
     refusal.NOT_AVAILABLE.code: wire.SocksReply.COMMAND_NOT_SUPPORTED,
+    refusal.WRONG_UNIT.code: wire.SocksReply.NOT_ALLOWED,
     refusal.OUTSIDE_SCHEDULE.code: wire.SocksReply.NOT_ALLOWED,
 }
 """The reply for each refusal of a request (RFC 1928, section 6)."""
 
-SPEC = ProtocolSpec("socks5", "SOCKS5 proxy", 1080, Socks5, REFUSALS)
+SPEC = ProtocolSpec("socks5", "SOCKS5 proxy", 1080, lambda gate: partial(Socks5, gate), REFUSALS)

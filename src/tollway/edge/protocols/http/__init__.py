@@ -9,8 +9,18 @@ One client connection is one flow with one account, whatever origins its request
 as they are on the client's side: heads as the client sent them and as we wrote them.
 """
 
+from functools import partial
+
+from tollway.edge.gate import Gate
+from tollway.edge.listener import OnClient
 from tollway.edge.protocol_spec import ProtocolSpec
+from tollway.edge.protocols.http.connect_cache import ConnectCache
 from tollway.edge.protocols.http.proxy import HttpProxy
 from tollway.edge.protocols.http.refusals import REFUSALS
 
-SPEC = ProtocolSpec("http", "HTTP proxy", 3128, HttpProxy, REFUSALS)
+
+def _offer(gate: Gate) -> OnClient:
+    return partial(HttpProxy, gate, ConnectCache())
+
+
+SPEC = ProtocolSpec("http", "HTTP proxy", 3128, _offer, REFUSALS)

@@ -8,23 +8,22 @@ import os
 from hashlib import blake2b
 from typing import NamedTuple
 
-from tollway.edge.exits import Wishes
+from tollway.edge.session import KnownCredential
 
 _KNOWN = 10_000
 _LONGEST_BYTES = 2_048
 
 
 class KnownConnect(NamedTuple):
-    """What a head said: where to, and who by the gate's `login_key`."""
+    """What a head said: where to, and who."""
 
     host: str
     port: int
-    login_key: bytes
-    wishes: Wishes
+    credential: KnownCredential
 
 
 class ConnectCache:
-    """The heads that one process has understood."""
+    """The heads that one edge has understood."""
 
     def __init__(self) -> None:
         self._key = os.urandom(32)
@@ -38,11 +37,8 @@ class ConnectCache:
 
     def remember(self, data: bytes, cached: KnownConnect) -> None:
         """Remember what a head, which is all of `data`, said."""
-        if len(data) > _LONGEST_BYTES or not cached.login_key:
+        if len(data) > _LONGEST_BYTES:
             return
         if len(self._cached) >= _KNOWN:
             self._cached.clear()
         self._cached[blake2b(data, digest_size=16, key=self._key).digest()] = cached
-
-
-CONNECT_CACHE = ConnectCache()

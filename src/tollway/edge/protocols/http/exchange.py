@@ -19,6 +19,7 @@ from tollway.edge.pump import Pump
 from tollway.edge.reactor import ERROR, FINISHED, READABLE, WRITABLE
 from tollway.edge.refusal import Refusal
 from tollway.edge.relay import Tunnel
+from tollway.edge.session import keep
 from tollway.edge.terminate_cause import TerminateCause
 from tollway.wire.http1 import Framing, RequestHead, RequestReader
 
@@ -48,7 +49,11 @@ class ExchangeOwner(Protocol):
         """Give the client away."""
         ...
 
-    def refused(self, why: Refusal) -> None:
+    def standing(self, host: str, port: int, addresses: tuple[str, ...]) -> RequestContext:
+        """Describe a connection that stands."""
+        ...
+
+    def reject(self, why: Refusal) -> None:
         """Say why not, and close."""
         ...
 
@@ -109,7 +114,7 @@ class ProxyExchange:
             addresses: tuple[str, ...] = ()
             with contextlib.suppress(OSError):  # closed by the origin, as the next request will find out
                 addresses = (str(self.origin.getpeername()[0]),)
-            self._standing = self.gate.standing(self.flow, self.host, self.port, addresses)
+            self._standing = self.proxy.standing(self.host, self.port, addresses)
         return self._standing
 
     # ── events ──────────────────────────────────────────────────────────────────────────────────────
@@ -152,7 +157,7 @@ class ProxyExchange:
         if self.response.started:
             self.end(TerminateCause.IDLE_TIMEOUT)
         else:
-            self.proxy.refused(refusal.ORIGIN_TIMEOUT)
+            self.proxy.reject(refusal.ORIGIN_TIMEOUT)
 
     def failed(self) -> None:
         """End it after a bug."""
@@ -281,7 +286,7 @@ class ProxyExchange:
         if self.response.started:
             self.end(TerminateCause.NAS_ERROR)
         else:
-            self.proxy.refused(why)
+            self.proxy.reject(why)
 
     def end(self, cause: TerminateCause) -> None:
         """End the flow; the proxy closes this exchange."""
@@ -296,7 +301,7 @@ class ProxyExchange:
             self.close()
         elif not self._closed:
             self._closed = True
-            self.gate.keep(self.flow, self.host, self.port, self.origin)
+            keep(self.gate, self.flow, self.host, self.port, self.origin)
 
     def close(self) -> None:
         """Close the origin connection."""

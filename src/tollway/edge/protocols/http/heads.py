@@ -5,6 +5,8 @@ import json
 from http import HTTPStatus
 from typing import NamedTuple
 
+from tollway.contracts.access_pb2 import PasswordCredential
+from tollway.edge.credential import password
 from tollway.edge.protocols.http.refusals import answer_for, bad_request
 from tollway.edge.refusal import LOOP, Refusal
 from tollway.wire.http1 import (
@@ -66,7 +68,7 @@ def credentials(headers: Headers) -> bytes:
     return found[0] if len(found) == 1 else b""
 
 
-def basic_login(authorization: bytes) -> tuple[str, str] | None:
+def basic_login(authorization: bytes) -> PasswordCredential | None:
     """Read a username and a password from `Basic ...` (RFC 7617); None when it is something else."""
     scheme, _, encoded = authorization.partition(b" ")
     if scheme.lower() != b"basic":
@@ -75,8 +77,8 @@ def basic_login(authorization: bytes) -> tuple[str, str] | None:
         text = binascii.a2b_base64(encoded, strict_mode=True).decode()
     except (binascii.Error, UnicodeDecodeError):
         return None
-    username, colon, password = text.partition(":")
-    return (username, password) if colon else None
+    username, colon, secret = text.partition(":")
+    return password(username, secret) if colon else None
 
 
 def request_fields(head: RequestHead, via: str) -> bytes | Refusal:

@@ -1,16 +1,15 @@
 """The client's side of the HTTP proxy: request heads, who sent them, where they go.
 
-handshake → gate → relay, once for CONNECT and over and over for plain requests: `on_data` reads a head, `_identify`
+handshake → session → relay, once for CONNECT and over and over for plain requests: `on_data` reads a head, `_identify`
 knows the customer (another credential on the same connection ends the flow and begins another), `_route`
 opens a tunnel or an exchange, and after an exchange the next head is awaited.
 """
 
 import socket
 
-from tollway.edge.exits import Wishes
 from tollway.edge.gate import Gate
 from tollway.edge.handshake import Handshake
-from tollway.edge.protocols.http.connect_cache import CONNECT_CACHE, KnownConnect
+from tollway.edge.protocols.http.connect_cache import ConnectCache, KnownConnect
 from tollway.edge.protocols.http.exchange import ProxyExchange
 from tollway.edge.protocols.http.heads import (
     ESTABLISHED,
@@ -38,6 +37,7 @@ class HttpProxy(Handshake):
 
     __slots__ = (
         "_authorization",
+        "_connect_cache",
         "_head_bytes",
         "_outgoing",
         "_repeated",
@@ -47,7 +47,10 @@ class HttpProxy(Handshake):
         "reader",
     )
 
-    def __init__(self, gate: Gate, client: socket.socket, client_address: str) -> None:
+    def __init__(
+        self, gate: Gate, connect_cache: ConnectCache, client: socket.socket, client_address: str
+    ) -> None:
+        self._connect_cache = connect_cache
         self.reader = RequestReader(LIMITS)
         self.head: RequestHead | None = None
         self.exchange: ProxyExchange | None = None
@@ -70,7 +73,7 @@ class HttpProxy(Handshake):
         """Read a request head, if it is complete."""
         data, fresh = self.buffer, self.reader.between_messages
         if fresh and self.flow is None:
-            cached = CONNECT_CACHE.recognize(data)
+            cached = self._connect_cache.recognize(data)
             if cached is not None and self._connect_cached(data, cached):
                 return
         elif fresh:
@@ -86,7 +89,7 @@ class HttpProxy(Handshake):
         try:
             head = self.reader.next_event()
         except BadMessage as bad:
-            self.refused(bad_request(bad.status, bad.reason))
+            self.reject(bad_request(bad.status, bad.reason))
             return
         if head is not None:
             assert isinstance(head, RequestHead), "between messages only a head can follow"
@@ -117,37 +120,36 @@ class HttpProxy(Handshake):
             return
         if self.flow is not None:
             self._drop_exchange()
-            self.gate.close(self.flow, TerminateCause.USER_REQUEST)
-            self.flow = None
-            self.bytes_out = 0
+            self.end_flow(TerminateCause.USER_REQUEST)
         self.protocol = "connect" if head.method == b"CONNECT" else "http"
         login = basic_login(authorization)
         if login is None:
-            self.refused(BAD_CREDENTIALS if authorization else NO_CREDENTIALS)
+            self.reject(BAD_CREDENTIALS if authorization else NO_CREDENTIALS)
             return
         self._authorization = authorization
-        self.authenticate(*login, head.size, self._route)
+        self.bytes_in = head.size
+        self.authenticate(login, self._route)
 
     def _route(self) -> None:
         head = self.head
         assert head is not None
         assert self.flow is not None
         if self.flow.grant_changed and (login := basic_login(self._authorization)) is not None:
-            self.refresh(*login, self._route)
+            self.refresh(login, self._route)
             return
         if head.method == b"CONNECT":
             self._connect(head)
             return
         target = self._repeated.target(head.target) or absolute_target(head.method, head.target)
         if isinstance(target, Refusal):
-            self.refused(target)
+            self.reject(target)
             return
         if head.method in _METHODS_REFUSED:
-            self.refused(bad_request(405, "This method is not carried"))
+            self.reject(bad_request(405, "This method is not carried"))
             return
         fields = self._repeated.fields or request_fields(head, self.gate.settings.via)
         if isinstance(fields, Refusal):
-            self.refused(fields)
+            self.reject(fields)
             return
         self._outgoing = request_head(head.method, target, self._repeated.keep(fields))
         self._fetch(target)
@@ -155,30 +157,24 @@ class HttpProxy(Handshake):
     def _connect(self, head: RequestHead) -> None:
         target = connect_target(head.target)
         if isinstance(target, Refusal):
-            self.refused(target)
+            self.reject(target)
         elif head.framing is not Framing.NONE:
-            self.refused(bad_request(400, "CONNECT has no body"))
+            self.reject(bad_request(400, "CONNECT has no body"))
         else:
             if head.size == len(self._head_bytes):
                 login = basic_login(self._authorization)
-                key, wishes = self.gate.login_key(*login) if login is not None else (b"", Wishes())
-                CONNECT_CACHE.remember(self._head_bytes, KnownConnect(target.host, target.port, key, wishes))
+                known = self.known(login) if login is not None else None
+                if known is not None:
+                    cached = KnownConnect(target.host, target.port, known)
+                    self._connect_cache.remember(self._head_bytes, cached)
             self.connect(target.host, target.port, self._tunnel)
 
     def _connect_cached(self, data: bytes, cached: KnownConnect) -> bool:
         """Open the tunnel that a known head asks for; tell whether that went without another look."""
-        flow = self.gate.login_again(
-            cached.login_key,
-            cached.wishes,
-            protocol="connect",
-            client=self.client_address,
-            bytes_in=len(data),
-        )
-        if flow is None:
+        self.protocol, self.bytes_in = "connect", len(data)
+        if not self.authenticate_known(cached.credential):
             return False
         self.buffer = b""
-        self.protocol, self.flow = "connect", flow
-        flow.owner, flow.client = self, self.client
         self.connect(cached.host, cached.port, self._tunnel)
         return True
 
@@ -198,12 +194,12 @@ class HttpProxy(Handshake):
         if exchange is not None and exchange.port == target.port and exchange.host == target.host:
             if self._may_go_on(exchange):
                 flow.count_request(flow.target)
-                self._begin(exchange)
+                self._carry(exchange)
             return
         self._drop_exchange()
         self._repeated.remember_target(target)
         self._target = target
-        kept = self.gate.reuse(flow, target.host, target.port)
+        kept = self.reuse(target.host, target.port)
         if kept is None:
             self.connect(target.host, target.port, self._reached)
             return
@@ -211,22 +207,22 @@ class HttpProxy(Handshake):
         self.exchange = exchange
         if self._may_go_on(exchange):
             flow.count_request(f"{target.host}:{target.port}")
-            self._begin(exchange)
+            self._carry(exchange)
 
     def _may_go_on(self, exchange: ProxyExchange) -> bool:
         """Ask the rules about a request over a connection that stands; refuse when one objects."""
         assert self.flow is not None
-        why_not = self.gate.check(self.flow, exchange.standing)
+        why_not = self.check(exchange.standing)
         if why_not is not None:
-            self.refused(why_not)
+            self.reject(why_not)
         return why_not is None
 
     def _reached(self, origin: socket.socket) -> None:
         self._origin = None
         target = self._target
-        self._begin(ProxyExchange(self, origin, target.host, target.port, used=False))
+        self._carry(ProxyExchange(self, origin, target.host, target.port, used=False))
 
-    def _begin(self, exchange: ProxyExchange) -> None:
+    def _carry(self, exchange: ProxyExchange) -> None:
         """Let the exchange carry the request; the bytes behind the head are its affair, chunks stay with the reader."""
         assert self.head is not None
         buffer = b""

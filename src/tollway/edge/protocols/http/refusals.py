@@ -50,6 +50,7 @@ REFUSALS: Mapping[str, RefusalAnswer] = {
     refusal.LOOP.code: RefusalAnswer(502, "proxy_loop_detected"),
     refusal.BAD_REQUEST.code: RefusalAnswer(400, "http_request_error"),
     refusal.NOT_AVAILABLE.code: RefusalAnswer(501, "http_request_denied"),
+    refusal.WRONG_UNIT.code: RefusalAnswer(403, "http_request_denied"),
     refusal.OUTSIDE_SCHEDULE.code: RefusalAnswer(403, "http_request_denied"),
 }
 

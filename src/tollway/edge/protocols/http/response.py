@@ -12,7 +12,8 @@ from tollway.edge import refusal
 from tollway.edge.flow import Flow
 from tollway.edge.gate import Gate
 from tollway.edge.protocols.http.heads import response_head
-from tollway.edge.pump import CHUNK_BYTES, SCRATCH, Pump
+from tollway.edge.pump import Pump
+from tollway.edge.reactor import CHUNK_BYTES
 from tollway.edge.refusal import Refusal
 from tollway.edge.terminate_cause import TerminateCause
 from tollway.wire.http1 import (
@@ -126,7 +127,7 @@ class Response:
         exchange = self._exchange
         while self._down is None and exchange.busy:
             try:
-                got = exchange.origin.recv_into(SCRATCH, CHUNK_BYTES)
+                got = exchange.origin.recv_into(exchange.gate.reactor.scratch, CHUNK_BYTES)
             except BlockingIOError:
                 return
             except OSError:
@@ -134,7 +135,7 @@ class Response:
             if not got:
                 exchange.lost_origin()
                 return
-            data = SCRATCH[:got].tobytes()
+            data = exchange.gate.reactor.scratch[:got].tobytes()
             self._raw = data if self._reader.untouched else b""
             self._reader.feed(data)
             try:

@@ -3,8 +3,7 @@
 import socket
 from typing import Protocol
 
-from tollway.edge.pump import CHUNK_BYTES, SCRATCH
-from tollway.edge.reactor import Reactor
+from tollway.edge.reactor import CHUNK_BYTES, Reactor
 from tollway.edge.spend import Spend
 from tollway.wire.http1 import LAST_CHUNK, BadMessage, Data, End, RequestReader, write_chunk
 
@@ -138,7 +137,7 @@ class ChunkedUpload:
         if not self.readable:
             return False
         try:
-            got = self._client.recv_into(SCRATCH, CHUNK_BYTES)
+            got = self._client.recv_into(self._reactor.scratch, CHUNK_BYTES)
         except BlockingIOError:
             self.readable = False
             return False
@@ -150,7 +149,7 @@ class ChunkedUpload:
             return False
         if got < CHUNK_BYTES and not self.peer_finished:
             self.readable = False
-        self._reader.feed(SCRATCH[:got].tobytes())
+        self._reader.feed(self._reactor.scratch[:got].tobytes())
         return True
 
     def _resume(self) -> None:
