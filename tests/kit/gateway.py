@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import socket
+import struct
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -388,6 +390,12 @@ class Client:
 
     def close(self) -> None:
         self.writer.transport.abort()
+
+    def reset(self) -> None:
+        """Leave with a RST."""
+        sock = self.writer.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
 
 
 async def eventually(condition: Callable[[], bool], timeout_s: float = 5) -> None:

@@ -1,4 +1,4 @@
-"""The admin API: what the gateway does, how it routes, and the few things that an operator may tell it to do.
+"""The admin API: what the gateway does, how it routes, and the few things that an operator may make it do.
 
 It is an ordinary REST application, served on a port of its own that is bound to loopback by default. Reading needs no
 credential: it shows what /metrics shows, and never the values of headers. What changes something needs the access

@@ -5,7 +5,7 @@ from typing import cast
 
 
 class PausableProtocol(asyncio.Protocol):
-    """A connection that can be told to read no more for now, which makes its peer wait (TCP flow control)."""
+    """A connection that can stop reading for now, which makes its peer wait (TCP flow control)."""
 
     transport: asyncio.Transport
 
@@ -20,6 +20,11 @@ class PausableProtocol(asyncio.Protocol):
         """Send, unless the connection is gone (its loss is reported separately)."""
         if not self.transport.is_closing():
             self.transport.write(data)
+
+    def write_eof(self) -> None:
+        """Send no more, where the transport can say so (TLS here cannot)."""
+        if not self.transport.is_closing() and self.transport.can_write_eof():
+            self.transport.write_eof()
 
     def pause_reading(self) -> None:
         """Let the peer wait."""

@@ -1,4 +1,4 @@
-"""The state of the whole platform as the gateway sees it: asked of every process, shown on one page."""
+"""The state of the whole platform as the gateway sees it: requested from every process, shown on one page."""
 
 import asyncio
 import html
@@ -16,30 +16,30 @@ from tollway.kit.tasks import cancel, spawn
 from tollway.settings import Settings
 from tollway.topology import SERVICES
 
-ASK_EVERY_S = 1.0
-ANSWER_TIMEOUT_S = 1.0
+LOOK_EVERY_S = 1.0
+RESPONSE_TIMEOUT_S = 1.0
 
 
 class PlatformStatus:
-    """Asks each process that serves REST how its parts are, and remembers the answers."""
+    """Requests the state of its parts from each process that serves REST, and keeps the answers."""
 
     def __init__(self, settings: Settings, addresses: Mapping[str, str]) -> None:
         self._settings = settings
         self._addresses = addresses  # service → where it serves REST
-        self._states: dict[str, str] = dict.fromkeys(addresses, "not asked yet")
+        self._states: dict[str, str] = dict.fromkeys(addresses, "not known yet")
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begin to ask."""
-        await self._ask_all()
+        """Begin."""
+        await self._look_at_all()
         self._task = spawn(self._repeat(), "status")
 
     async def stop(self) -> None:
-        """Stop asking."""
+        """Stop."""
         await cancel(self._task)
 
     def components(self) -> dict[str, str]:
-        """Tell each service's state; `ok` is the good one. Edges of this machine are told as well."""
+        """Return each service's state, and that of the edges of this machine; `ok` is the good one."""
         return {**self._states, **self._edges()}
 
     def page(self) -> tuple[int, bytes, bytes]:
@@ -88,19 +88,19 @@ class PlatformStatus:
 
     async def _repeat(self) -> None:
         while True:
-            await asyncio.sleep(ASK_EVERY_S)
-            await self._ask_all()
+            await asyncio.sleep(LOOK_EVERY_S)
+            await self._look_at_all()
 
-    async def _ask_all(self) -> None:
-        answers = await asyncio.gather(*(_ask(address) for address in set(self._addresses.values())))
+    async def _look_at_all(self) -> None:
+        answers = await asyncio.gather(*(_states_at(address) for address in set(self._addresses.values())))
         parts = dict(zip(set(self._addresses.values()), answers, strict=True))
         for service, address in self._addresses.items():
             self._states[service] = _state_of(service, parts[address])
 
 
-async def _ask(address: str) -> dict[str, str] | None:
+async def _states_at(address: str) -> dict[str, str] | None:
     try:
-        async with asyncio.timeout(ANSWER_TIMEOUT_S):
+        async with asyncio.timeout(RESPONSE_TIMEOUT_S):
             reader, writer = await _connect(address)
             writer.write(b"GET /readyz HTTP/1.1\r\nHost: status\r\nConnection: close\r\n\r\n")
             answer = await reader.read()

@@ -89,7 +89,7 @@ class Process:
         self._reload()
 
     def states(self) -> dict[str, str]:
-        """Tell the state of every part, and of what the services prepare."""
+        """Return the state of every part, and of what the services prepare."""
         preparing = {task.get_name(): "ready" if task.done() else "starting" for task in self._preparing}
         return {**self.life.states, **preparing}
 

@@ -33,7 +33,8 @@ Lists are paged with `?limit=&cursor=`.
 
 WebSockets (`x-websockets` in this document) take the same credentials as requests and send JSON texts. What is refused
 before the handshake is done is a problem document; afterwards the close code is 4000 plus the problem's status, and the
-reason its code: `4401 session_ended` when the session has ended, after which a client signs in and connects again.
+reason its code. When the session has ended the reason is `session_ended`, with the code 4401, or 1008 when the gateway
+closes first; a client then signs in and connects again.
 """
 
 

@@ -1,12 +1,16 @@
 """A client's connection: requests in, one at a time, responses out; deadlines, back-pressure, and the end.
 
-Pipelined requests wait in the reader until the response before theirs is complete and the client takes what it
-asked for; while anything waits there the client is not read further than `_AHEAD_BYTES`. After an error nothing more
+Pipelined requests wait in the reader until the response before theirs is complete and the client takes its
+responses; while anything waits there the client is not read further than `_AHEAD_BYTES`. After an error nothing more
 is read as a request: the response goes out, then the connection lingers a moment, so that the client sees the
 response and not a reset.
+
+A client that half-closes (FIN) sends no more requests and waits for the responses to those that it sent completely. One
+that resets (RST) is gone, and what it asked for is given up.
 """
 
 import asyncio
+import socket
 from typing import Any
 
 from tollway.gateway.context import GatewayContext
@@ -20,6 +24,7 @@ from tollway.wire.http1 import BadMessage, Data, End, Framing, RequestHead, Requ
 
 _AHEAD_BYTES = 65_536
 _LINGER_S = 2.0
+_TCP_CLOSE = 7  # the state of a connection after a reset (TCP_INFO, see tcp(7))
 
 
 class ClientConnection(PausableProtocol):
@@ -36,6 +41,7 @@ class ClientConnection(PausableProtocol):
         self._tunnel: WebSocketTunnel | None = None
         self._busy = False  # in proceed(), which is not entered twice
         self._lingering = False
+        self._finished = False  # the client sends no more
         self._in_head = True
         self._deadline = context.monotonic() + context.settings.head_timeout_s
         self._stalled_since = 0.0  # since when the client takes nothing; 0 when it does
@@ -59,15 +65,16 @@ class ClientConnection(PausableProtocol):
             self.proceed()
 
     def eof_received(self) -> bool:
-        """End with the client. One that closes while its response is made has left: the upstream need not go on."""
-        exchange = self.exchange
-        if self._tunnel is not None:
-            self._tunnel.end("client_closed")
-        elif exchange is not None and exchange.request.body_ended:
-            exchange.client_lost()
-        elif exchange is not None:
-            exchange.fail(CUT_SHORT)
-        return False
+        """Take a FIN for what it says: the client sends no more. True keeps the connection for what is due to it.
+
+        Under TLS it ends the connection: asyncio cannot write after the peer's close_notify.
+        """
+        self._finished = True
+        if self._tunnel is not None and not self._tls:
+            self._tunnel.client_finished()
+        elif not self._lingering:
+            self.proceed()
+        return not self._tls and not self._lingering
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's signature
         """End what was under way: the client is gone."""
@@ -121,7 +128,9 @@ class ClientConnection(PausableProtocol):
             return False
         event = self._reader.next_event()
         if event is None:
-            if exchange is None and not self._in_head and self._reader.waiting:
+            if self._finished:
+                self._end_of_input()
+            elif exchange is None and not self._in_head and self._reader.waiting:
                 self._in_head = True
                 self._deadline = self._context.monotonic() + self._context.settings.head_timeout_s
             return False
@@ -135,6 +144,15 @@ class ClientConnection(PausableProtocol):
         else:
             exchange.end_of_body(event.size)
         return True
+
+    def _end_of_input(self) -> None:
+        """End after the last request; one that is not complete cannot become it any more."""
+        if self.exchange is not None:
+            self.exchange.fail(CUT_SHORT)
+        elif self._reader.waiting:
+            self._reject(CUT_SHORT)
+        else:
+            self._close_after_writing()
 
     def _begin(self, head: RequestHead) -> bool:
         context = self._context
@@ -160,7 +178,7 @@ class ClientConnection(PausableProtocol):
             self._await_next(now)
         else:
             self._deadline = now + self._context.settings.head_timeout_s
-        if self._reader.waiting:
+        if self._reader.waiting or self._finished:
             self.proceed()
 
     def _await_next(self, now: float) -> None:
@@ -191,7 +209,7 @@ class ClientConnection(PausableProtocol):
         if self._lingering or self.transport.is_closing():
             return
         self._linger()
-        if self.transport.can_write_eof():
+        if self.transport.can_write_eof() and not self._finished:
             self.transport.write_eof()
             self.update_reading()
         else:
@@ -222,18 +240,21 @@ class ClientConnection(PausableProtocol):
             tunnel.from_upstream(early)
         if rest := self._reader.rest():
             tunnel.from_client(rest)
+        if self._finished:
+            tunnel.client_finished()
 
     def tunnel_ended(self) -> None:
         """Close as soon as what was written has gone out; a client that takes nothing is not waited for long."""
-        self.transport.close()
         self._tunnel = None
-        self._linger()
+        self._close_after_writing()
 
     # ── time and pressure ───────────────────────────────────────────────────────────────────────────
 
     def tick(self, now: float) -> None:
         """Look at the deadlines."""
-        if self._tunnel is not None:
+        if (self._finished or self.reading_paused) and self._was_reset():
+            self.transport.abort()
+        elif self._tunnel is not None:
             self._tunnel.tick(now)
         elif self._stalled_since and now - self._stalled_since > self._context.settings.write_timeout_s:
             self.abort()
@@ -248,8 +269,15 @@ class ClientConnection(PausableProtocol):
             else:
                 self._close_after_writing()
 
+    def _was_reset(self) -> bool:
+        """Return whether the client has reset the connection; the loop does not notice while it does not read."""
+        sock = self.transport.get_extra_info("socket")
+        return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _TCP_CLOSE
+
     def update_reading(self) -> None:
         """Read from the client only what can go on, and a little ahead."""
+        if self._finished:
+            return
         exchange = self.exchange
         if self._tunnel is not None or self._lingering:
             wait = False

@@ -37,8 +37,8 @@ class Gateway:
 
     `routes` are the platform's own, `route_files` the operator's. `verifier` checks access tokens, `tokens` exchanges
     cookies and announces ended sessions. `limits` makes the buckets of the limit classes, `local_limits` those that
-    protect this process alone; whoever gives them starts and stops them. `health` tells the state of each component of
-    the platform (`ok` is the good one). `monotonic` is the clock of every deadline.
+    protect this process alone; whoever gives them starts and stops them. `health` returns the state of each component
+    of the platform (`ok` is the good one). `monotonic` is the clock of every deadline.
     """
 
     def __init__(  # noqa: PLR0913  made in one place
@@ -120,6 +120,8 @@ class Gateway:
             await asyncio.sleep(_DRAIN_STEP_S)
         for tunnel in list(context.tunnels):
             tunnel.end("stopping")
+        while self._unsent_bytes and time.monotonic() < deadline:  # noqa: ASYNC110  as above
+            await asyncio.sleep(_DRAIN_STEP_S)
         for connection in list(self.connections):
             connection.abort()
         context.endpoints.close()
@@ -136,6 +138,10 @@ class Gateway:
     def requests_under_way(self) -> int:
         """How many requests have no complete response yet; WebSockets are not counted."""
         return sum(one.exchange is not None for one in self.connections)
+
+    @property
+    def _unsent_bytes(self) -> int:
+        return sum(one.transport.get_write_buffer_size() for one in self.connections)
 
     async def _listen(
         self,

@@ -1,4 +1,4 @@
-"""The record of one request: what was asked, by whom, on which route, and how it ended.
+"""The record of one request: what was requested, by whom, on which route, and how it ended.
 
 Everything in the gateway that only computes (`responses`, `cors`, `upstream_request`, the log) is a function of this
 record; `admission` sets the identity and the route, `exchange` the result.
@@ -23,9 +23,9 @@ _ABSOLUTE = re.compile(rb"https?://([^/?]*)([/?].*)?", re.IGNORECASE)
 class Request:
     """One request and its response.
 
-    What was asked: `head`; `path` (as it was sent until it is normalized) and `query` with its `?`; `lines`, the
+    What was requested: `head`; `path` (as it was sent until it is normalized) and `query` with its `?`; `lines`, the
     headers that are passed on, complete with their line ends; the values of those that the gateway reads; `fault`, what
-    is wrong with them. Who asks, on which route: `client`, `identity`, `by_cookie`, `route`, `limit_lines`. How it
+    is wrong with them. Who sent it, on which route: `client`, `identity`, `by_cookie`, `route`, `limit_lines`. How it
     ended: whether its body ended, whether it was `answered` (the client got the head of a response), whether the
     connection is `closing` after it, and the figures of the log; `reason` is the code of a refusal made here, or
     why it was cut short.

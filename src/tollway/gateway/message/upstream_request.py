@@ -42,7 +42,7 @@ def upstream_head(request: Request) -> bytes:
 
 
 def _identity_line(request: Request) -> bytes:
-    """Tell the upstream who asks: a service gets the access token, anybody else no more than the user's id."""
+    """Say whose request it is: a service gets the access token, anybody else no more than the user's id."""
     identity = request.identity
     if identity is None:
         return b""

@@ -1,4 +1,4 @@
-"""Metrics of the gateway, counted in plain integers and given to Prometheus when it asks.
+"""Metrics of the gateway, counted in plain integers and given to Prometheus on each scrape.
 
 A request adds to a few integers; the library's counters, with a lock and a label lookup each, would cost
 more than everything else that is counted.

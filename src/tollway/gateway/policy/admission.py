@@ -1,7 +1,7 @@
 """Whether a request may go on, as whom and on which route: decided on its record, without touching a connection.
 
 route         which path, which route; pages of the gateway itself and preflights end here
-authenticate  who asks: from the cache at once, or later, when it was checked
+authenticate  whose request it is: from the cache at once, or later, when it was checked
 count         is this one within the limit, and not forged by another site
 
 Nearly every request is decided at once. A decision that has to wait for a service is returned as a coroutine.
@@ -168,7 +168,7 @@ async def _count_when_synced(
     key: str | bytes,
     refusal: GatewayRefusal | None,
 ) -> Decision:
-    """Ask again each time a shared limit is in step with the other gateways, until it knows."""
+    """Try again each time a shared limit is in step with the other gateways, until it knows."""
     grant = await limit.take_when_synced(key, context.monotonic)
     if not grant.admitted:
         return _too_many(limit, grant)

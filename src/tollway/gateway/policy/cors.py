@@ -54,7 +54,7 @@ class Origins:
         return None
 
     def _trusts(self, request: Request) -> bool:
-        """Tell whether a session's cookie may be used from this origin: the gateway's own, or a configured one."""
+        """Return whether a session's cookie may be used from this origin: the gateway's own, or a configured one."""
         origin = request.origin.lower()
         if origin == (b"https://" if request.client.tls else b"http://") + request.head.host.lower():
             return True
@@ -62,7 +62,7 @@ class Origins:
 
 
 def is_preflight(request: Request) -> bool:
-    """Tell whether this is a browser asking what another page may do here."""
+    """Return whether a browser wants to know what another page may do here."""
     head = request.head
     return (
         head.method == b"OPTIONS"

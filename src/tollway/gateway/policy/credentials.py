@@ -107,7 +107,7 @@ class Authenticator:
         return await self._once(authorization, lambda: self._check_bearer(authorization))
 
     async def authenticate_cookie(self, cookie: bytes) -> AuthResult:
-        """Ask the tokens service which session a cookie stands for."""
+        """Find out from the tokens service which session a cookie stands for."""
         return await self._once(cookie, lambda: self._exchange_cookie(cookie))
 
     async def _once(self, credential: bytes, check: Callable[[], Awaitable[AuthResult]]) -> AuthResult:
@@ -173,7 +173,7 @@ class Authenticator:
         if isinstance(problem, Unauthenticated):
             self._counts["failed"] += 1
             return AuthFailure(of_problem(problem), now + self._settings.failure_cache_s)
-        return AuthFailure(of_problem(problem), now)  # a service is down: the next request asks again
+        return AuthFailure(of_problem(problem), now)  # a service is down: the next request is checked again
 
     # ── evicting ────────────────────────────────────────────────────────────────────────────────────
 

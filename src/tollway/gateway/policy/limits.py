@@ -26,7 +26,7 @@ class RateLimit:
         ) % (name.encode(), settings.quota, int(settings.window_s), settings.quota, name.encode())
 
     async def take_when_synced(self, key: Key, now: Callable[[], float]) -> LimitDecision:
-        """Ask again each time a shared limit is in step with the others, until it knows. Every round uses up quota."""
+        """Try again each time a shared limit is in step with the others, until it knows. Every round uses up quota."""
         while True:
             await self._limit.synced()
             grant = self.take(key, now())
@@ -34,7 +34,7 @@ class RateLimit:
                 return grant
 
     def headers(self, grant: LimitDecision) -> bytes:
-        """Return the header lines that tell a client where it stands. Times are whole seconds, rounded up."""
+        """Return the header lines that show a client where it stands. Times are whole seconds, rounded up."""
         full_in_s = -int(-grant.full_in_s // 1)
         return self._lines % (grant.remaining, full_in_s, grant.remaining, full_in_s)
 

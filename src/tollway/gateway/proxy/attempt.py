@@ -23,7 +23,7 @@ class Attempt:
         endpoint.active += 1
 
     def send(self, connection: UpstreamConnection, request: Request, owner: Owner, now: float) -> None:
-        """Send the head of the request; from now on `owner` is told by the connection."""
+        """Send the head of the request; from now on the connection reports to `owner`."""
         self.connection = connection
         self.reader = ResponseReader(request.head.method)
         self.response_due = now + request.route.response_timeout_s

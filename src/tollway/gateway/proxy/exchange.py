@@ -131,7 +131,7 @@ class Exchange:
     def _retry(self, refusal: GatewayRefusal, *, elsewhere: bool) -> None:
         """Try once more when that is safe and the budget allows; else refuse.
 
-        `elsewhere`: the endpoint that was asked is left out from now on.
+        `elsewhere`: the endpoint that was tried is left out from now on.
         """
         request, attempt = self.request, self._attempt
         assert attempt is not None
@@ -148,7 +148,7 @@ class Exchange:
             self.fail(refusal)
 
     def _can_send_again(self) -> bool:
-        """Tell whether a second arrival does no harm, and everything that was sent is still here."""
+        """Return whether a second arrival does no harm, and everything that was sent is still here."""
         request = self.request
         return may_be_repeated(request) and (request.head.framing is _NONE or self._sent.pieces is not None)
 
@@ -284,7 +284,7 @@ class Exchange:
         """Join the two connections: the two ends agreed to speak something else."""
         request = self.request
         if request.head.upgrade != b"websocket" or head.upgrade != b"websocket":
-            self._upstream_failed("failed", "it switched protocols without being asked")
+            self._upstream_failed("failed", "it switched protocols without a request to")
             return
         self._response_began(attempt, 101)
         framing = b"Connection: Upgrade\r\nUpgrade: websocket\r\n"
@@ -347,7 +347,7 @@ class Exchange:
         if not self.request.answered:
             self._refuse(refusal)
             return
-        # The status is out already: only an unclean end tells the client that the response is not whole.
+        # The status is out already: only an unclean end shows the client that the response is not whole.
         self.request.reason = "cut_off"
         self.request.closing = True
         self._client.abort()
@@ -363,7 +363,7 @@ class Exchange:
         self._respond(refusal.status, self._context.responses.refusal(request, refusal))
 
     def _can_skip_body(self) -> bool:
-        """Tell whether what is left of a refused request is small enough to read and throw away."""
+        """Return whether what is left of a refused request is small enough to read and throw away."""
         request, head = self.request, self.request.head
         # Who waits for `100 Continue` may or may not send the body after another response: then nobody can tell.
         return request.body_ended or (

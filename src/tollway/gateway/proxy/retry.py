@@ -10,7 +10,7 @@ _NONE = Framing.NONE
 
 
 def may_be_repeated(request: Request) -> bool:
-    """Tell whether a second arrival does no harm: by the method, or by an Idempotency-Key."""
+    """Return whether a second arrival does no harm: by the method, or by an Idempotency-Key."""
     return request.head.method in _IDEMPOTENT or bool(request.idempotency)
 
 

@@ -1,17 +1,23 @@
 """After an upgrade: two connections joined, bytes passed on unread, with back-pressure both ways.
 
-The gateway does not look into WebSocket frames: what the two ends agreed on is theirs. It does end the
-tunnel when the session behind it ends, when both ends are silent for long, and when it stops.
+What the frames carry is the business of the two ends. The gateway only follows where the upstream's frames end, because
+it ends the tunnel itself when the session behind it does, when both ends are silent for long, when the upstream
+breaks off and when it stops: the client then gets a Close frame (RFC 6455, section 7.4) with the reason.
 """
 
 from typing import TYPE_CHECKING
 
 from tollway.gateway.context import GatewayContext
 from tollway.gateway.message.request import Request
+from tollway.gateway.proxy.websocket_frames import FrameTracker, close_frame
 from tollway.gateway.upstream.connection import UpstreamConnection
 
 if TYPE_CHECKING:
     from tollway.gateway.listen.connection import ClientConnection
+
+# Policy violation, going away, bad gateway: RFC 6455, section 7.4.1, and the registry that it began.
+_CODES = {"session_ended": 1008, "idle": 1001, "stopping": 1001, "upstream_closed": 1014}
+_FRAME_S = 1.0  # for the upstream's frame under way to end
 
 
 class WebSocketTunnel:
@@ -33,11 +39,13 @@ class WebSocketTunnel:
         self._moved_bytes = 0
         self._moved_at = now
         self._ended = False
+        self._end_reason = ""  # why it ends as soon as the upstream's frame under way has passed
+        self._frames = FrameTracker()
         upstream.owner = self
         context.tunnels.add(self)
 
     def belongs_to(self, user_id: str, session_id: str) -> bool:
-        """Tell whether it was opened by this session, or by any of this user's when no session is named."""
+        """Return whether it was opened by this session, or by any of this user's when no session is named."""
         identity = self._request.identity
         if identity is None:
             return False
@@ -49,6 +57,10 @@ class WebSocketTunnel:
         """Pass on what the client sent."""
         self._request.bytes_in += len(data)
         self._upstream.write(data)
+
+    def client_finished(self) -> None:
+        """Say so to the upstream: the client sends no more, and may wait for what it asked for."""
+        self._upstream.write_eof()
 
     def client_full(self) -> None:
         """Let the upstream wait: the client takes no more for now."""
@@ -62,8 +74,14 @@ class WebSocketTunnel:
 
     def from_upstream(self, data: bytes) -> None:
         """Pass on what the upstream sent."""
+        if self._end_reason:
+            data = self._frames.pass_frame(data)
+        else:
+            self._frames.pass_on(data)
         self._request.bytes_out += len(data)
         self._client.write(data)
+        if self._end_reason and self._frames.between_frames:
+            self._close(self._end_reason)
 
     def upstream_ended(self) -> None:
         """End with the upstream."""
@@ -86,16 +104,32 @@ class WebSocketTunnel:
     def tick(self, now: float) -> None:
         """End a tunnel through which nothing has passed for too long."""
         moved_bytes = self._request.bytes_in + self._request.bytes_out
-        if moved_bytes != self._moved_bytes:
+        if self._end_reason:
+            if now - self._moved_at > _FRAME_S:
+                self._close(self._end_reason)
+        elif moved_bytes != self._moved_bytes:
             self._moved_bytes, self._moved_at = moved_bytes, now
         elif now - self._moved_at > self._idle_timeout_s:
             self.end("idle")
 
     def end(self, reason: str) -> None:
-        """Close both sides, and record the request. What was written already still goes out."""
+        """Close both sides, and record the request. What was written already still goes out.
+
+        When the session has ended, the frame that the upstream is sending passes first, or its time runs out.
+        """
+        if reason == "session_ended" and not self._frames.between_frames:
+            if not self._end_reason:
+                self._end_reason, self._moved_at = reason, self._context.monotonic()
+        else:
+            self._close(self._end_reason or reason)
+
+    def _close(self, reason: str) -> None:
         if self._ended:
             return
         self._ended = True
+        code = _CODES.get(reason)
+        if code is not None and self._frames.between_frames and not self._frames.closed:
+            self._client.write(close_frame(code, reason))
         self._upstream.transport.close()
         self._client.tunnel_ended()
         self._request.reason = reason

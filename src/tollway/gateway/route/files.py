@@ -53,7 +53,7 @@ class RouteFiles:
 
 
 def platform_routes(table: str, endpoints: Callable[[str], Iterable[str]]) -> list[Route]:
-    """Return the platform's own routes; `endpoints` tells the addresses of a service. Raises InvalidRoutes."""
+    """Return the platform's own routes; `endpoints` gives the addresses of a service. Raises InvalidRoutes."""
     document: dict[str, Any] = json.loads(table)
     if document["version"] != VERSION:
         raise InvalidRoutes(f"routes.json: version {document['version']} is not known; generate it anew")

@@ -11,7 +11,7 @@ _log = logging.getLogger(__name__)
 
 
 class RouteReloader:
-    """Reads the routes and puts them in force with `use`, at start, when asked, and when a file has changed.
+    """Reads the routes and puts them in force with `use`, at start, on request, and when a file has changed.
 
     `platform` are the platform's own routes. `error` says why the files were refused last; empty when they were not.
     """

@@ -99,7 +99,7 @@ class _Entry(dict[bytes, list[CompiledRoute]]):
         self.unconditional = self.unconditional or not compiled.headers
 
     def applies(self, headers: Headers) -> bool:
-        """Tell whether a route here could take a request with these headers, whatever its method."""
+        """Return whether a route here could take a request with these headers, whatever its method."""
         return self.unconditional or any(
             _has_all(headers, one.headers) for same in self.values() for one in same
         )

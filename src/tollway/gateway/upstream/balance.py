@@ -1,4 +1,4 @@
-"""In which order the endpoints of a cluster are asked."""
+"""In which order the endpoints of a cluster are tried."""
 
 from collections.abc import Callable, Sequence
 from typing import Literal

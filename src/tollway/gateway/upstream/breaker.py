@@ -22,7 +22,7 @@ class Breaker:
         return self._failures >= _FAILURES
 
     def allows(self, now: float) -> bool:
-        """Tell whether a request may go; in the open state, one probe after each pause."""
+        """Return whether a request may go; in the open state, one probe after each pause."""
         if self._failures < _FAILURES:
             return True
         if self._probing or now < self._open_until:

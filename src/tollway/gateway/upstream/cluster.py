@@ -1,7 +1,7 @@
 """A cluster: the endpoints that answer the same requests, and the choice between them.
 
 Health is passive: an endpoint's breaker learns from the requests that it was given. The retry budget belongs to the
-cluster, so that a sick one is not asked twice as much.
+cluster, so that a sick one does not get twice the requests.
 """
 
 from collections.abc import Collection

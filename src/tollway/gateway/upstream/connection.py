@@ -60,7 +60,7 @@ class UpstreamConnection(PausableProtocol):
         self._pool.opened(self)
 
     def data_received(self, data: bytes) -> None:
-        """Pass on what came; data that nobody asked for ends the connection."""
+        """Pass on what came; data without a request ends the connection."""
         if self.owner is not None:
             self.owner.from_upstream(data)
         else:
@@ -68,13 +68,13 @@ class UpstreamConnection(PausableProtocol):
             self.transport.abort()
 
     def eof_received(self) -> bool:
-        """Tell the owner that no more will come, and close this side too."""
+        """Notify the owner that no more will come, and close this side too."""
         if self.owner is not None:
             self.owner.upstream_ended()
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's signature
-        """Leave the pool, and tell the owner."""
+        """Leave the pool, and notify the owner."""
         self._pool.lost(self)
         if self.owner is not None:
             self.owner.upstream_lost()

@@ -73,7 +73,7 @@ class Endpoints:
             pool.close()
 
     def states(self) -> Iterable[EndpointState]:
-        """Tell the connections of each address, and whether a breaker keeps requests away from it."""
+        """Yield the connections of each address, and whether a breaker keeps requests away from it."""
         breakers: Mapping[str, list[bool]] = defaultdict(list)
         for one in self:
             breakers[one.address].append(one.breaker.is_open)

@@ -326,22 +326,6 @@ async def test_who_does_not_take_his_answers_gets_no_new_ones(tmp_path: Path):
         assert len(setup.upstream.seen) == 1
 
 
-async def test_a_client_that_closes_its_side_has_left(tmp_path: Path):
-    async with running_gateway(tmp_path) as setup:
-
-        async def never(_seen: Seen, reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
-            await reader.read()
-
-        setup.upstream.script = never
-        client = await setup.client()
-        client.send(b"GET /api/catalog HTTP/1.1\r\n" + HOST + b"\r\n")
-        await eventually(lambda: len(setup.upstream.seen) == 1)
-        client.writer.write_eof()
-        assert await client.rest() == b""
-        await eventually(lambda: not setup.upstream.writers)
-        assert (setup.lines()[-1]["status"], setup.lines()[-1]["reason"]) == (499, "client_closed")
-
-
 async def test_beyond_the_last_connection_one_is_told_so(tmp_path: Path):
     async with running_gateway(tmp_path, max_connections=2) as setup:
         first = [await setup.client() for _ in range(2)]

@@ -130,5 +130,5 @@ async def test_no_request_is_counted_as_active_when_all_are_over(tmp_path: Path)
         client.send(b"GET /both/x HTTP/1.1\r\n" + HOST + b"\r\n")
         cluster = setup.gateway.context.table.routes["both"].cluster
         await eventually(lambda: sum(one.active for one in cluster.endpoints) == 1)
-        client.close()
+        client.reset()
         await eventually(lambda: sum(one.active for one in cluster.endpoints) == 0)

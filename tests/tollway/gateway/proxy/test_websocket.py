@@ -10,8 +10,19 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.frames import Close
 
-from tests.kit.gateway import HOST, ORIGIN, Setup, default_routes, eventually, running_gateway
+from tests.kit.gateway import (
+    HOST,
+    ORIGIN,
+    Client,
+    Script,
+    Seen,
+    Setup,
+    default_routes,
+    eventually,
+    running_gateway,
+)
 
 OPENING = (
     b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
@@ -118,8 +129,9 @@ async def test_a_socket_ends_with_its_session(tmp_path: Path, who: dict[str, str
             await alice.recv()
             await other.recv()
             setup.tokens.end(**who)
-            with pytest.raises(ConnectionClosed):
-                await asyncio.wait_for(alice.recv(), 1)
+            with pytest.raises(ConnectionClosed) as closed:
+                await asyncio.wait_for(alice.recv(), 5)
+            assert closed.value.rcvd == Close(1008, "session_ended")
             await other.send("still here")
             assert await other.recv() == "still here"
         await eventually(lambda: any(line["reason"] == "session_ended" for line in setup.lines()))
@@ -129,8 +141,9 @@ async def test_silence_ends_a_socket(tmp_path: Path):
     async with live_gateway(tmp_path, websocket_idle_timeout_s=0.3) as setup:
         async with connect(url(setup), additional_headers=ALICE, ping_interval=None) as live:
             await live.recv()
-            with pytest.raises(ConnectionClosed):
-                await asyncio.wait_for(live.recv(), 3)
+            with pytest.raises(ConnectionClosed) as closed:
+                await asyncio.wait_for(live.recv(), 5)
+            assert closed.value.rcvd == Close(1001, "idle")
 
 
 async def test_a_client_that_does_not_read_holds_the_other_end_back(tmp_path: Path):
@@ -163,8 +176,76 @@ async def test_stopping_ends_sockets(tmp_path: Path):
         async with connect(url(setup), additional_headers=ALICE) as live:
             await live.recv()
             await setup.gateway.stop()
-            with pytest.raises(ConnectionClosed):
-                await asyncio.wait_for(live.recv(), 1)
+            with pytest.raises(ConnectionClosed) as closed:
+                await asyncio.wait_for(live.recv(), 5)
+            assert closed.value.rcvd == Close(1001, "stopping")
+
+
+def raw_upstream(pieces: list[bytes], go_on: asyncio.Event) -> Script:
+    """An upstream that switches protocols, and sends each piece when it may."""
+
+    async def talk(_seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+        for piece in pieces:
+            writer.write(piece)
+            await go_on.wait()
+        await reader.read()
+
+    return talk
+
+
+async def revoked_after(setup: Setup, first: bytes) -> Client:
+    """Open a WebSocket, take the first bytes of the upstream, and end the session."""
+    client = await setup.client()
+    client.send(b"GET /live HTTP/1.1\r\n" + HOST + b"Authorization: Bearer usr_alice\r\n" + OPENING)
+    await client.reader.readuntil(b"\r\n\r\n")
+    if first:
+        assert await client.reader.readexactly(len(first)) == first
+    await eventually(lambda: len(setup.gateway.context.tunnels) == 1)
+    setup.tokens.end(session_id="ses_usr_alice")
+    return client
+
+
+@pytest.mark.parametrize(
+    ("first", "rest"),
+    [
+        (b"\x81", b"\x03abc"),
+        (b"\x81\x03a", b"bc"),
+        (b"\x82\x7e\x01", b"\x00" + bytes(256)),
+        (b"\x82\x7f" + bytes(6), b"\x00\x02ab"),
+        (b"\x81\x01a\x81\x02b", b"c"),
+        (b"\x01\x02ab\x80\x03c", b"de"),
+    ],
+    ids=["head", "payload", "length 16", "length 64", "second frame", "fragment"],
+)
+async def test_a_close_frame_never_stands_inside_another(tmp_path: Path, first: bytes, rest: bytes):
+    async with running_gateway(tmp_path) as setup:
+        go_on = asyncio.Event()
+        setup.upstream.script = raw_upstream([first, rest + b"\x81\x05never"], go_on)
+        client = await revoked_after(setup, first)
+        (tunnel,) = setup.gateway.context.tunnels
+        await eventually(lambda: tunnel._end_reason == "session_ended")
+        go_on.set()
+        assert await client.rest() == rest + b"\x88\x0f\x03\xf0session_ended"
+        assert setup.lines()[-1]["reason"] == "session_ended"
+
+
+async def test_a_frame_that_does_not_end_is_not_waited_for(tmp_path: Path):
+    async with running_gateway(tmp_path) as setup:
+        setup.upstream.script = raw_upstream([b"\x81\x03a"], asyncio.Event())
+        client = await revoked_after(setup, b"\x81\x03a")
+        (tunnel,) = setup.gateway.context.tunnels
+        await eventually(lambda: tunnel._end_reason == "session_ended")
+        setup.advance(1.1)
+        assert await client.rest() == b""
+        assert not setup.gateway.context.tunnels
+
+
+async def test_after_the_upstreams_own_close_frame_there_is_no_second(tmp_path: Path):
+    async with running_gateway(tmp_path) as setup:
+        setup.upstream.script = raw_upstream([b"\x88\x02\x03\xe8"], asyncio.Event())
+        client = await revoked_after(setup, b"\x88\x02\x03\xe8")
+        assert await client.rest() == b""
 
 
 async def test_a_switch_is_not_said_to_be_an_end(tmp_path: Path):

@@ -1,6 +1,5 @@
 """What was used: sums, connections, and the records a bill can be recomputed from."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Annotated, Literal
@@ -14,7 +13,7 @@ from tollway.kit.paging import DEFAULT_LIMIT
 from tollway.kit.times import from_rfc3339
 from tollway.services.access.http.views import LimitQuery
 from tollway.services.access.model.units import Unit, used_units
-from tollway.services.access.service import Access, live
+from tollway.services.access.service import Access
 from tollway.services.access.service.usage import Stats
 from tollway.services.access.store.usage import Filter, Record, Total
 
@@ -142,7 +141,7 @@ def _sums(api: APIRouter, service: Access) -> None:
 def _live(api: APIRouter, service: Access) -> None:
     async def messages(user_id: str) -> AsyncGenerator[LiveUsage]:
         kind: Literal["snapshot", "change"] = "snapshot"
-        async with aclosing(live.follow(service.usage, user_id, asyncio.sleep)) as updates:
+        async with aclosing(service.live.follow(user_id)) as updates:
             async for stats in updates:
                 if stats is None:
                     yield LiveUsage(type="heartbeat", usage=None)

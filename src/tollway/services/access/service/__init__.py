@@ -7,7 +7,7 @@ authentication              nodes: what a credential may do
 leases, reports             nodes: reserving what flows will use, and settling what they used
 changes                     nodes: what must reach live flows at once
 cleanup                     timed: what vanished nodes left behind
-usage                       customers: what was used, and what is left
+usage, live                 customers: what was used, and what is left
 """
 
 from collections.abc import Iterable
@@ -23,6 +23,7 @@ from tollway.services.access.service.cleanup import Cleanup
 from tollway.services.access.service.credentials import Credentials
 from tollway.services.access.service.holdings import Holdings
 from tollway.services.access.service.leases import Leases
+from tollway.services.access.service.live import LiveUsage
 from tollway.services.access.service.nodes import Nodes
 from tollway.services.access.service.reports import Reports
 from tollway.services.access.service.resources import Resources
@@ -70,6 +71,7 @@ class Access:
         self.suspensions = Suspensions(db, self.changes)
         self.authentication = Authentication(db, clock, settings, self.kinds, holdings)
         self.leases = Leases(db, settings, self.kinds, holdings)
-        self.reports = Reports(db, self.kinds, holdings, self.leases)
-        self.cleanup = Cleanup(db, clock, settings, holdings)
         self.usage = Usage(db, clock, settings, holdings)
+        self.live = LiveUsage(self.usage, clock)
+        self.reports = Reports(db, self.kinds, holdings, self.leases, self.live.notify)
+        self.cleanup = Cleanup(db, clock, settings, holdings)

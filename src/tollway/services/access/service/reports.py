@@ -4,7 +4,7 @@ A report goes to the ledger first and is stored here after. Everything in it is 
 the largest figures, so whatever is repeated, lost or killed in between, the node's next report puts it right.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from tollway.contracts.errors import UnknownNode
 from tollway.contracts.events import SessionAccounted
@@ -23,10 +23,17 @@ class Reports:
     """Settles use."""
 
     def __init__(
-        self, db: Database, kinds: dict[str, ResourceKind], holdings: Holdings, leases: Leases
+        self,
+        db: Database,
+        kinds: dict[str, ResourceKind],
+        holdings: Holdings,
+        leases: Leases,
+        on_stored: Callable[[str], None],
     ) -> None:
+        """`on_stored` is called with the customer whose report was committed."""
         self._db, self._kinds = db, kinds
         self._holdings, self._leases = holdings, leases
+        self._on_stored = on_stored
 
     async def report(
         self, node: str, lease_id: str, records: Sequence[FlowRecord], *, release: bool
@@ -64,6 +71,7 @@ class Reports:
             await _keep(tx, owned, flows)
             await store.leases.save_lease(tx, lease_id, remaining, ended=release or owned.lease.ended)
             await self._leases.renew(tx, owned)
+        self._on_stored(owned.user_id)
         return Settled(remaining, shortfall)
 
     async def _find(self, node: str, lease_id: str) -> LeaseWithOwner | None:

@@ -1,57 +1,118 @@
 """Live usage: what a reader is shown, and when."""
 
+import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
-from tollway.services.access.service.live import HEARTBEAT_S, LOOK_EVERY_S, follow
+from tests.kit.clock import FakeClock, ManualTimer, RushingTimer
+from tests.kit.gateway import eventually
+from tollway.fabric.feed import Timer
+from tollway.services.access.service.live import HEARTBEAT_S, LOOK_EVERY_S, SPACING_S, LiveUsage
 from tollway.services.access.service.usage import Stats
 from tollway.services.access.store.usage import Total
 
-
-def used(octets: int) -> Stats:
-    total = Total("", octets, 0, 1, 1)
-    return Stats(total, total, total, [], 1)
+ANN = "usr_1"
 
 
 class Books:
-    """Sums that a test changes, and a clock that moves when somebody waits."""
+    """Sums that a test changes."""
 
-    def __init__(self) -> None:
-        self.octets = 0
-        self.now_s = 0.0
-        self.after_s: dict[float, int] = {}
+    def __init__(self, timer: Timer) -> None:
+        self.octets, self.today, self.open_flows = 0, 0, 1
+        self.looks = 0
+        self.clock = FakeClock()
+        self.live = LiveUsage(self, self.clock, timer)
 
     async def stats(self, user_id: str) -> Stats:
-        assert user_id == "usr_1"
-        return used(self.octets)
+        assert user_id == ANN
+        self.looks += 1
+        total = Total("", self.octets, 0, 1, 1)
+        return Stats(total, total, Total("", self.today, 0, 1, 1), [], self.open_flows)
 
-    async def sleep(self, seconds: float) -> None:
-        self.now_s += seconds
-        self.octets = self.after_s.get(self.now_s, self.octets)
-
-    def follow(self) -> AsyncGenerator[Stats | None]:
-        return follow(self, "usr_1", self.sleep, lambda: self.now_s)
-
-
-async def test_the_sums_come_at_once_and_then_whenever_they_change() -> None:
-    books = Books()
-    books.after_s = {2 * LOOK_EVERY_S: 7, 3 * LOOK_EVERY_S: 9}
-    updates = books.follow()
-    assert [await anext(updates) for _ in range(3)] == [used(0), used(7), used(9)]
-    assert books.now_s == 3 * LOOK_EVERY_S
+    def use(self, octets: int) -> None:
+        self.octets += octets
+        self.today += octets
+        self.live.notify(ANN)
 
 
-async def test_a_slow_reader_gets_the_newest_sums_only() -> None:
-    books = Books()
-    updates = books.follow()
-    await anext(updates)
-    for octets in range(100):
-        books.octets = octets
-    assert await anext(updates) == used(99)
+async def octets_of(updates: AsyncGenerator[Stats | None]) -> int | None:
+    stats = await anext(updates)
+    return None if stats is None else stats.all_time.input_octets
+
+
+async def test_a_report_reaches_the_readers_at_once() -> None:
+    """The timer stands still: whatever comes was woken, not found by looking again."""
+    timer = ManualTimer()
+    books = Books(timer)
+    async with aclosing(books.live.follow(ANN)) as updates:
+        assert await octets_of(updates) == 0
+        following = asyncio.ensure_future(octets_of(updates))
+        await eventually(lambda: timer.waiting == 1)
+        timer.advance(SPACING_S)
+        await eventually(lambda: books.looks == 2 and timer.waiting == 1)
+        books.use(7)
+        assert await asyncio.wait_for(following, 5) == 7
+
+
+async def test_a_report_to_another_replica_is_found_by_looking() -> None:
+    timer = ManualTimer()
+    books = Books(timer)
+    async with aclosing(books.live.follow(ANN)) as updates:
+        await anext(updates)
+        following = asyncio.ensure_future(octets_of(updates))
+        await eventually(lambda: timer.waiting == 1)
+        timer.advance(SPACING_S)
+        await eventually(lambda: books.looks == 2 and timer.waiting == 1)
+        books.octets = 7
+        timer.advance(LOOK_EVERY_S)
+        assert await asyncio.wait_for(following, 5) == 7
+
+
+async def test_a_storm_of_reports_costs_one_look_for_each_spacing() -> None:
+    timer = ManualTimer()
+    books = Books(timer)
+    async with aclosing(books.live.follow(ANN)) as updates:
+        await anext(updates)
+        following = asyncio.ensure_future(octets_of(updates))
+        await eventually(lambda: timer.waiting == 1)
+        for _ in range(1_000):
+            books.use(1)
+        assert books.looks == 1
+        timer.advance(SPACING_S)
+        assert await asyncio.wait_for(following, 5) == 1_000
+        assert books.looks == 2
 
 
 async def test_quiet_is_told_from_broken_by_heartbeats() -> None:
-    books = Books()
-    updates = books.follow()
-    await anext(updates)
-    assert [await anext(updates) for _ in range(2)] == [None, None]
-    assert books.now_s == 2 * HEARTBEAT_S
+    timer = RushingTimer()
+    books = Books(timer)
+    async with aclosing(books.live.follow(ANN)) as updates:
+        await anext(updates)
+        assert [await anext(updates) for _ in range(2)] == [None, None]
+        assert timer.at >= 2 * HEARTBEAT_S
+
+
+async def test_a_flow_that_closes_and_a_new_day_are_changes_too() -> None:
+    books = Books(RushingTimer())
+    books.use(5)
+    async with aclosing(books.live.follow(ANN)) as updates:
+        await anext(updates)
+        books.open_flows = 0
+        closed = await anext(updates)
+        assert closed is not None
+        assert closed.open_flows == 0
+        books.today = 0
+        books.clock.advance(86_400)
+        next_day = await anext(updates)
+        assert next_day is not None
+        assert (next_day.all_time.input_octets, next_day.today.input_octets) == (5, 0)
+
+
+async def test_nobody_is_remembered_who_reads_no_more() -> None:
+    books = Books(RushingTimer())
+    async with aclosing(books.live.follow(ANN)) as updates:
+        await anext(updates)
+        assert len(books.live._feeds) == 1
+    del updates
+    books.live.notify("usr_of_nobody")
+    await eventually(lambda: not books.live._feeds)
