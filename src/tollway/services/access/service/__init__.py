@@ -23,7 +23,7 @@ from tollway.services.access.service.cleanup import Cleanup
 from tollway.services.access.service.credentials import Credentials
 from tollway.services.access.service.holdings import Holdings
 from tollway.services.access.service.leases import Leases
-from tollway.services.access.service.live import LiveUsage
+from tollway.services.access.service.live import UsageFeeds
 from tollway.services.access.service.nodes import Nodes
 from tollway.services.access.service.reports import Reports
 from tollway.services.access.service.resources import Resources
@@ -72,6 +72,6 @@ class Access:
         self.authentication = Authentication(db, clock, settings, self.kinds, holdings)
         self.leases = Leases(db, settings, self.kinds, holdings)
         self.usage = Usage(db, clock, settings, holdings)
-        self.live = LiveUsage(self.usage, clock)
+        self.live = UsageFeeds(self.usage, clock)
         self.reports = Reports(db, self.kinds, holdings, self.leases, self.live.notify)
         self.cleanup = Cleanup(db, clock, settings, holdings)

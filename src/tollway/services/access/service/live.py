@@ -28,7 +28,7 @@ class _Numbered(NamedTuple):
     stats: Stats
 
 
-class LiveUsage:
+class UsageFeeds:
     """Customers' sums as logs that can be followed; a report that this process stored wakes the readers at once."""
 
     def __init__(self, usage: Source, clock: Clock, timer: Timer | None = None) -> None:

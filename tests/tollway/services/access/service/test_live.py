@@ -7,7 +7,7 @@ from contextlib import aclosing
 from tests.kit.clock import FakeClock, ManualTimer, RushingTimer
 from tests.kit.gateway import eventually
 from tollway.fabric.feed import Timer
-from tollway.services.access.service.live import HEARTBEAT_S, LOOK_EVERY_S, SPACING_S, LiveUsage
+from tollway.services.access.service.live import HEARTBEAT_S, LOOK_EVERY_S, SPACING_S, UsageFeeds
 from tollway.services.access.service.usage import Stats
 from tollway.services.access.store.usage import Total
 
@@ -21,7 +21,7 @@ class Books:
         self.octets, self.today, self.open_flows = 0, 0, 1
         self.looks = 0
         self.clock = FakeClock()
-        self.live = LiveUsage(self, self.clock, timer)
+        self.live = UsageFeeds(self, self.clock, timer)
 
     async def stats(self, user_id: str) -> Stats:
         assert user_id == ANN
