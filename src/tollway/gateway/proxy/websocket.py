@@ -36,7 +36,7 @@ class WebSocketTunnel:
         self._upstream = upstream
         self._request = request
         self._idle_timeout_s = context.settings.websocket_idle_timeout_s
-        self._moved_bytes = 0
+        self._moved_bytes: int = 0
         self._moved_at = now
         self._ended = False
         self._end_reason = ""  # why it ends as soon as the upstream's frame under way has passed
