@@ -1,4 +1,7 @@
-"""The ledger's service API, asked in process and over gRPC: no difference can be told."""
+"""The ledger's service API, in process and over gRPC, and on the ledger in memory that other services' tests use.
+
+No difference can be seen.
+"""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -7,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.kit.books import Books, books
+from tests.kit.books import ASSETS, books
 from tests.kit.clock import FakeClock
+from tests.kit.ledger_in_memory import LedgerInMemory
 from tests.kit.service_api import TRANSPORTS, Door, Transport, api
 from tollway.contracts import ledger_pb2 as pb
 from tollway.contracts import ledger_pb2_grpc
@@ -51,11 +55,10 @@ def request(key: str, *legs: pb.Leg, **more: Any) -> pb.PostRequest:
 
 @dataclass
 class Front:
-    """The service API, and what is behind it."""
+    """The service API as another service has it."""
 
     ask: Any
     api: Door
-    books: Books
 
     async def post(self, key: str, *legs: pb.Leg) -> pb.PostResponse:
         return await self.ask.Post(request(key, *legs))
@@ -89,14 +92,21 @@ class Front:
         return self.ask.Reserve(asked)
 
 
-@pytest.fixture(params=TRANSPORTS)
+@pytest.fixture(params=(*TRANSPORTS, "in memory"))
 async def front(request: Any, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Front]:
+    if request.param == "in memory":
+        ledger = LedgerInMemory(clock)
+        for asset in ASSETS:
+            ledger.define(asset.code, asset.kind, asset.scale, asset.unit)
+        async with api("local", ledger_pb2_grpc, ledger, caller="orders") as mounted:
+            yield Front(mounted.stub, mounted)
+        return
     transport: Transport = request.param
     async with (
         books("sqlite", tmp_path, clock) as context,
         api(transport, ledger_pb2_grpc, LedgerRpc(context.ledger), caller="orders") as mounted,
     ):
-        yield Front(mounted.stub, mounted, context)
+        yield Front(mounted.stub, mounted)
         await context.holds_true()
 
 

@@ -17,22 +17,20 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from tests.kit.books import ASSETS, CONSUMED, GB, USD, Books, books, platform, terms, user
 from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind
+from tests.kit.ledger_in_memory import RulesInMemory
 from tests.kit.ledger_model import LedgerModel
 from tollway.kit.errors import Problem
-from tollway.kit.ids import ids_after
 from tollway.services.ledger.model.maintenance import HoldExpiry, LotExpiry
 from tollway.services.ledger.model.metering import Reservation, UsageReading, UseReport
 from tollway.services.ledger.model.posting import Leg, Posting, PostingReversal
-from tollway.services.ledger.model.records import Original
 from tollway.services.ledger.model.values import (
     Account,
     AccountRef,
     LegKind,
     account_id,
-    is_limited,
     own_account,
 )
-from tollway.services.ledger.model.working_set import Command, ReadSet, WorkingSet
+from tollway.services.ledger.model.working_set import Command
 
 PEOPLE = ("ann", "bob")
 REFS = [
@@ -58,26 +56,12 @@ class LedgerUnderTest(Protocol):
     def close(self) -> None: ...
 
 
-class RulesInMemory:
-    """The rules alone: one working set that is never written."""
+class Rules(RulesInMemory):
+    """The rules alone, as the machine drives them."""
 
     def __init__(self, clock: FakeClock) -> None:
-        self.clock = clock
-        self.state = WorkingSet()
-        self.state.add_assets(ASSETS)
-        self.state.add_accounts(Account(account_id(ref), ref, is_limited(ref)) for ref in REFS)
-        self.last = ""
-
-    def perform(self, command: Command) -> Any:
-        reads = ReadSet()
-        command.add_reads(reads)
-        self.state.add_originals(self._original(id_) for id_ in reads.transactions if id_)
-        (self.last,) = ids_after("txn", self.last, 1, self.clock.now_us())
-        request_hash = command.fingerprint() if command.name else b""
-        answer = self.state.execute(command, request_hash, self.last, self.clock.now_us())
-        if isinstance(answer, Problem):
-            raise answer
-        return answer
+        super().__init__(clock, ASSETS)
+        self.know(*REFS)
 
     def expire(self) -> None:
         now_us = self.clock.now_us()
@@ -87,9 +71,6 @@ class RulesInMemory:
         for lot in sorted(lots, key=lambda one: (one.expires_at_us, one.id)):
             if 0 < lot.expires_at_us <= now_us:
                 self.perform(LotExpiry(lot.id))
-
-    def account(self, ref: AccountRef) -> Account:
-        return self.state.account(account_id(ref))
 
     def hold(self, hold_id: str) -> tuple[int, str] | None:
         found = self.state._holds.get(hold_id)
@@ -105,26 +86,6 @@ class RulesInMemory:
 
     def close(self) -> None:
         """Nothing to let go of."""
-
-    def _original(self, txn_id: str) -> Original:
-        changes = self.state.changes
-        stored = self.state._originals.get(txn_id)
-        opened = dict.fromkeys(range(9), ())
-        for lot in changes.lots_opened.values():
-            if lot.txn_id == txn_id:
-                opened[lot.line] = (*opened[lot.line], lot)
-        taken = dict.fromkeys(range(9), ())
-        for move in changes.moves:
-            if move.txn_id == txn_id:
-                lot = next(lots[move.lot_id] for lots in self.state._lots.values() if move.lot_id in lots)
-                taken[move.line] = (*taken[move.line], (lot, move))
-        return Original(
-            next(txn for txn in changes.txns if txn.id == txn_id),
-            stored.reversed_by if stored else "",
-            tuple(leg for leg in changes.legs if leg.txn_id == txn_id),
-            opened,
-            taken,
-        )
 
 
 class ServiceOnDatabase:

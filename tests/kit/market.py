@@ -10,8 +10,8 @@ from sqlalchemy import select
 
 from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind, database, service_migrations
-from tests.kit.fake_ledger import FakeLedger
 from tests.kit.killing import Fate, MortalChannel, MortalDatabase
+from tests.kit.ledger_in_memory import LedgerInMemory
 from tollway.contracts import catalog_pb2_grpc, ledger_pb2_grpc
 from tollway.fabric.db import Database, tables
 from tollway.fabric.jobs import Worker
@@ -38,7 +38,7 @@ BUDGET = "bandwidth.residential.budget"
 class Market:
     clock: FakeClock
     server: LocalServer
-    ledger: FakeLedger
+    ledger: LedgerInMemory
     catalog_db: Database
     orders_db: Database
     catalog: Catalog
@@ -85,8 +85,8 @@ async def market(
     seeded: bool = True,
     ledger_api: ledger_pb2_grpc.LedgerServicer | None = None,
 ) -> AsyncIterator[Market]:
-    """Open a market, on a fake ledger unless given a real one."""
-    ledger, server = FakeLedger(clock), LocalServer()
+    """Open a market, on a ledger in memory unless given one on a database."""
+    ledger, server = LedgerInMemory(clock), LocalServer()
     ledger_pb2_grpc.add_LedgerServicer_to_server(ledger_api or ledger, server)
     async with (
         database(kind, folder, clock, service_migrations("catalog"), "catalog") as catalog_db,

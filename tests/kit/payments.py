@@ -19,9 +19,9 @@ import stripe
 
 from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind, database, service_migrations
-from tests.kit.fake_ledger import FakeLedger
+from tests.kit.ledger_in_memory import LedgerInMemory
 from tests.kit.rest import RestClient, rest
-from tollway.contracts import identity_pb2, identity_pb2_grpc, ledger_pb2, ledger_pb2_grpc
+from tollway.contracts import identity_pb2, identity_pb2_grpc, ledger_pb2_grpc
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database, tables
 from tollway.fabric.jobs import Worker
@@ -198,7 +198,7 @@ class RunningPayments:
     db: Database
     clock: FakeClock
     mock: Mock
-    ledger: FakeLedger
+    ledger: LedgerInMemory
     apis: LocalServer
     channel: LocalChannel
     provider: StripeProvider
@@ -296,10 +296,10 @@ async def running_payments(
 
     `others` are providers beside the first one, which is called stripe and talks to the mock.
     """
-    app_of_service, apis, ledger = LateApp(), LocalServer(), FakeLedger(clock)
+    app_of_service, apis, ledger = LateApp(), LocalServer(), LedgerInMemory(clock)
     wanted = PaymentsSettings(**settings)
     for currency in currencies:
-        ledger.assets[currency] = ledger_pb2.Asset(code=currency, scale=6)
+        ledger.define(currency)
     ledger_pb2_grpc.add_LedgerServicer_to_server(ledger, apis)
     identity_pb2_grpc.add_IdentityServicer_to_server(FakeIdentity(), apis)
     channel = LocalChannel(apis, "payments")

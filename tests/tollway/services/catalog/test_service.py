@@ -26,7 +26,7 @@ async def shop(kind: Kind, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Ma
 
 def sell(shop: Market, units: int) -> None:
     """Take units out of the inventory, and let the last look at it grow old."""
-    shop.ledger.counters("platform", "catalog", STANDARD, "inventory").debits += units
+    shop.ledger.sell(STANDARD, units)
     shop.clock.advance(4)
 
 
@@ -88,7 +88,7 @@ async def test_scarcity_raises_the_price(shop: Market) -> None:
 
 async def test_a_price_rests_on_the_same_look_for_a_few_seconds(shop: Market) -> None:
     before = await shop.catalog.price(STANDARD, "USD")
-    shop.ledger.counters("platform", "catalog", STANDARD, "inventory").debits += FIRST_CAPACITY_UNITS
+    shop.ledger.sell(STANDARD, FIRST_CAPACITY_UNITS)
     shop.clock.advance(2.9)
     assert (await shop.catalog.price(STANDARD, "USD")).ask_per_lot == before.ask_per_lot
     shop.clock.advance(0.2)

@@ -89,7 +89,7 @@ async def test_refusals_have_their_own_status_and_code(api: RestClient, shop: Ma
     stale = await api.post("/api/orders", {"quote_id": quote["id"]}, ANN, "key-3")
     assert (stale.status, stale.json["code"]) == (409, "quote_stale")
 
-    shop.ledger.counters("platform", "catalog", STANDARD, "inventory").debits = 100_000 * GB
+    shop.ledger.sell(STANDARD, 100_000 * GB - GB)
     sold_out = await api.post("/api/orders", WANTED, ANN, "key-4")
     assert (sold_out.status, sold_out.json["code"]) == (409, "sold_out")
 

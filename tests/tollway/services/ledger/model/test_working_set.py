@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.kit.ledger_machine import RulesInMemory, machine_on
+from tests.kit.ledger_machine import Rules, machine_on
 from tollway.kit.errors import Problem
 from tollway.services.ledger.model.draft import Draft
 from tollway.services.ledger.model.maintenance import LotExpiry
@@ -64,7 +64,7 @@ def sabotage(monkeypatch: pytest.MonkeyPatch, victim: type, right: str, wrong: s
 
 
 def test_the_rules_do_what_the_model_says() -> None:
-    run_state_machine_as_test(machine_on(RulesInMemory), settings=settings(USUAL, max_examples=100))
+    run_state_machine_as_test(machine_on(Rules), settings=settings(USUAL, max_examples=100))
 
 
 @pytest.mark.parametrize("bug", BUGS)
@@ -72,4 +72,4 @@ def test_a_seeded_bug_is_found(bug: str, monkeypatch: pytest.MonkeyPatch) -> Non
     sabotage(monkeypatch, *BUGS[bug])
     seeking = settings(USUAL, max_examples=1000, phases=[Phase.generate], derandomize=True)
     with pytest.raises((AssertionError, ExceptionGroup, Problem)):
-        run_state_machine_as_test(machine_on(RulesInMemory), settings=seeking)
+        run_state_machine_as_test(machine_on(Rules), settings=seeking)

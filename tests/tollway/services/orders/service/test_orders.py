@@ -8,7 +8,6 @@ import pytest
 
 from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind
-from tests.kit.fake_ledger import Counters
 from tests.kit.killing import Fate, Killed
 from tests.kit.market import GB, STANDARD, USD, Market, market, order_of
 from tollway.contracts.errors import (
@@ -19,6 +18,7 @@ from tollway.contracts.errors import (
     UnknownAsset,
 )
 from tollway.kit.errors import Conflict, Invalid, NotFound, Problem, Unavailable
+from tollway.services.ledger.model.values import Account
 from tollway.services.orders.model import OrderState
 
 ANN, BEN = "usr_ann", "usr_ben"
@@ -31,11 +31,11 @@ async def shop(kind: Kind, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Ma
         yield opened
 
 
-def wallet(shop: Market, user_id: str = ANN) -> Counters:
+def wallet(shop: Market, user_id: str = ANN) -> Account:
     return shop.ledger.counters("user", user_id, "USD", "available")
 
 
-def held(shop: Market, user_id: str = ANN) -> Counters:
+def held(shop: Market, user_id: str = ANN) -> Account:
     return shop.ledger.counters("user", user_id, STANDARD, "available")
 
 
@@ -122,7 +122,7 @@ async def test_a_market_order_is_filled_at_the_price_of_the_moment(shop: Market)
 
 async def test_a_filled_order_leaves_a_lot_with_its_cost_and_expiry(shop: Market) -> None:
     order = await shop.orders.place_market(ANN, STANDARD, GB, "USD", None, "key")
-    ((_, lot),) = shop.ledger.books.lots
+    (lot,) = shop.ledger.lots(ANN, STANDARD)
     assert (lot.quantity, lot.cost_asset, lot.cost) == (GB, "USD", 3 * USD)
     assert lot.expires_at_us == order.created_at_us + 90 * 86_400_000_000
 
@@ -136,12 +136,12 @@ async def test_a_price_above_the_limit_places_nothing(shop: Market) -> None:
 async def test_without_funds_the_order_fails_and_nothing_moves(shop: Market) -> None:
     order = await shop.orders.place_market(BEN, STANDARD, GB, "USD", None, "key")
     assert (order.state, order.reason) == (OrderState.FAILED, "insufficient_funds")
-    assert wallet(shop, BEN) == Counters(wallet(shop, BEN).id)
+    assert wallet(shop, BEN).version == 0
     assert await shop.events(order.id) == ["ORDER_PLACED", "ORDER_FAILED"]
 
 
 async def test_sold_out_gives_the_money_back(shop: Market) -> None:
-    shop.ledger.counters("platform", "catalog", STANDARD, "inventory").debits = 100_000 * GB - GB + 1
+    shop.ledger.sell(STANDARD, 100_000 * GB - GB + 1)
     order = await shop.orders.place_market(ANN, STANDARD, GB, "USD", None, "key")
     assert (order.state, order.reason) == (OrderState.FAILED, "sold_out")
     assert (wallet(shop).available, wallet(shop).debits_pending) == (20 * USD, 0)
@@ -150,8 +150,7 @@ async def test_sold_out_gives_the_money_back(shop: Market) -> None:
 
 async def test_the_last_bytes_are_sold_to_one_of_two(shop: Market) -> None:
     shop.ledger.give(BEN, "USD", 20 * USD)
-    inventory = shop.ledger.counters("platform", "catalog", STANDARD, "inventory")
-    inventory.debits = 100_000 * GB - GB
+    shop.ledger.sell(STANDARD, 100_000 * GB - GB)
     orders = await asyncio.gather(
         shop.orders.place_market(ANN, STANDARD, GB, "USD", None, "key"),
         shop.orders.place_market(BEN, STANDARD, GB, "USD", None, "key"),
@@ -167,7 +166,7 @@ async def test_a_fee_is_charged_on_top_and_booked_apart(shop: Market) -> None:
     assert wallet(shop).balance == 20 * USD - 3_075_000
     assert shop.ledger.counters("platform", "orders", "USD", "deferred").balance == 3 * USD
     assert shop.ledger.counters("platform", "orders", "USD", "fee").balance == 75_000
-    ((_, lot),) = shop.ledger.books.lots
+    (lot,) = shop.ledger.lots(ANN, STANDARD)
     assert lot.cost == 3 * USD
 
 

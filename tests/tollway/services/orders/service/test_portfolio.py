@@ -55,9 +55,7 @@ async def test_purchases_are_shown_by_lot_with_their_cost_and_worth(shop: Market
 
 async def test_what_was_used_is_shown_as_consumed(shop: Market) -> None:
     await shop.orders.place_market(ANN, STANDARD, GB, "USD", None, "key1")
-    account = shop.ledger.counters("user", ANN, STANDARD, "available")
-    account.debits += GB // 4
-    account.debits_pending += GB // 4
+    shop.ledger.use(ANN, STANDARD, used=GB // 4, held=GB // 4)
     (holding,) = (await shop.orders.portfolio(ANN, "USD")).holdings
     assert (holding.used, holding.remaining, holding.reserved) == (GB // 4, GB * 3 // 4, GB // 4)
 

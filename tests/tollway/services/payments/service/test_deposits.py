@@ -56,7 +56,7 @@ async def test_a_card_pays_and_the_webhook_credits(payments: RunningPayments) ->
     done = await state(payments, started)
     assert (done.state, payments.balance("usr_ann")) == (DepositState.CREDITED, 20 * USD)
     assert done.transaction_id.startswith("txn_")
-    assert payments.ledger.counters("platform", "payments", "USD", "clearing").debits == 20 * USD
+    assert payments.ledger.counters("platform", "payments", "USD", "clearing").debits_posted == 20 * USD
     assert payments.ledger.posts == [f"deposit:stripe:{done.payment_ref}"]
     event = {"deposit_id": done.id, "user_id": "usr_ann", "currency": "USD", "amount": 20 * USD}
     assert await payments.published() == [("DEPOSIT_CREDITED", event)]
