@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.kit.business import Business, Caller, Customer, business
+from tests.kit.business import Business, Caller, Customer, business, until
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +38,7 @@ def ann(house: Business) -> Customer:
 def bob(house: Business) -> Customer:
     """Another customer, who has an empty wallet."""
     one = house.customer()
-    one.caller.get("/api/accounts")
+    until(lambda: all(account["opened_at"] for account in one.caller.get("/api/accounts").json["items"]))
     return one
 
 

@@ -1,7 +1,15 @@
-"""Timed work of the ledger: ending what is over, and sealing what was committed."""
+"""Work of the ledger: opening accounts of new customers, ending what is over, sealing what was committed."""
 
+from typing import Any
+
+from tollway.contracts.books import USER
 from tollway.fabric.jobs import Jobs, Timed
 from tollway.services.ledger.service import Ledger
+
+
+async def open_accounts(service: Ledger, payload: dict[str, Any]) -> None:
+    """Open the accounts that every customer has. Raises UnknownAsset while a currency is not defined."""
+    await service.open_accounts(USER, payload["user_id"], ())
 
 
 async def expire(service: Ledger) -> None:
@@ -14,5 +22,5 @@ async def seal(service: Ledger) -> None:
     await service.seal()
 
 
-JOBS: Jobs = {}
+JOBS: Jobs = {"open_accounts": open_accounts}
 TIMED = {"expire": Timed(every_s=1, run=expire), "seal": Timed(every_s=2, run=seal)}

@@ -1,6 +1,7 @@
 """What the ledger service is, needs and offers."""
 
 from tollway.contracts import ledger_pb2_grpc
+from tollway.contracts.events import UserRegistered
 from tollway.contracts.permissions import ROLES, Permission
 from tollway.fabric.service import ServiceContext, ServiceManifest, ServiceParts
 from tollway.services.ledger.settings import LedgerSettings
@@ -8,6 +9,7 @@ from tollway.services.ledger.settings import LedgerSettings
 
 def build(context: ServiceContext) -> ServiceParts:
     """Build the service."""
+    from tollway.services.ledger import subscribers
     from tollway.services.ledger.http import router
     from tollway.services.ledger.jobs import JOBS, TIMED
     from tollway.services.ledger.rpc import LedgerRpc
@@ -24,6 +26,7 @@ def build(context: ServiceContext) -> ServiceParts:
         service=service,
         rpc=LedgerRpc(service),
         router=router(service),
+        subscribers=subscribers,
         jobs=JOBS,
         timed=TIMED,
         components=[("batcher", service)],
@@ -36,6 +39,7 @@ MANIFEST = ServiceManifest(
     durable=True,
     settings=LedgerSettings,
     api=ledger_pb2_grpc,
+    subscribes=(UserRegistered,),
     permissions=(
         Permission("wallet:read", ROLES),
         Permission("transactions:read", ROLES),

@@ -28,15 +28,26 @@ def api(context: Books) -> RestClient:
     return rest(router(context.ledger))
 
 
-async def test_the_first_look_opens_the_wallet(api: RestClient, context: Books) -> None:
+async def test_a_look_shows_an_account_in_every_currency_and_writes_nothing(
+    api: RestClient, context: Books
+) -> None:
+    before = (await context.ledger.verify()).transactions
     reply = await api.get("/api/accounts", ANN)
     assert reply.status == 200
     assert [(one["asset"], one["balance"], one["available"]) for one in reply.json["items"]] == [
         ("EUR", "0.00", "0.00"),
         ("USD", "0.00", "0.00"),
     ]
-    context.clock.advance(60)
-    assert (await api.get("/api/accounts", ANN)).json == reply.json
+    assert {one["opened_at"] for one in reply.json["items"]} == {None}
+    for account in reply.json["items"]:
+        statement = await api.get(f"/api/accounts/{account['id']}/statement", ANN)
+        assert (statement.status, statement.json["items"]) == (200, [])
+        assert (await api.get(f"/api/accounts/{account['id']}/statement", BOB)).status == 404
+    assert (await context.ledger.verify()).transactions == before
+    await context.ledger.open_accounts("user", ANN, ())
+    opened = (await api.get("/api/accounts", ANN)).json["items"]
+    assert [one["id"] for one in opened] == [one["id"] for one in reply.json["items"]]
+    assert None not in {one["opened_at"] for one in opened}
 
 
 async def test_accounts_show_what_is_held(api: RestClient, context: Books) -> None:
@@ -80,7 +91,7 @@ async def test_a_wrong_page_is_refused(api: RestClient, context: Books, query: s
 async def test_access_and_money_are_given_to_somebody_else(api: RestClient, context: Books) -> None:
     await context.deposit("ann", 20 * DOLLAR)
     await context.stock("ann", 1000, cost=30)
-    await api.get("/api/accounts", BOB)
+    await context.ledger.open_accounts("user", BOB, ())
     gift = {"to_user_id": BOB, "asset": "USD", "amount": "5.50", "note": "for lunch"}
     reply = await api.post("/api/transactions", gift, ANN, key="lunch")
     assert (reply.status, reply.json["amount"]) == (201, "5.50")
@@ -99,7 +110,7 @@ async def test_access_and_money_are_given_to_somebody_else(api: RestClient, cont
 
 async def test_a_repeated_gift_is_given_once(api: RestClient, context: Books) -> None:
     await context.deposit("ann", 20 * DOLLAR)
-    await api.get("/api/accounts", BOB)
+    await context.ledger.open_accounts("user", BOB, ())
     gift = {"to_user_id": BOB, "asset": "USD", "amount": "5"}
     first = await api.post("/api/transactions", gift, ANN, key="once")
     again = await api.post("/api/transactions", gift, ANN, key="once")
@@ -134,7 +145,7 @@ async def test_what_cannot_be_given_is_refused(
     api: RestClient, context: Books, change: dict[str, object], status: int, code: str
 ) -> None:
     await context.deposit("ann", 20 * DOLLAR)
-    await api.get("/api/accounts", BOB)
+    await context.ledger.open_accounts("user", BOB, ())
     seats = [post(*_seats(), 9), post(_seats()[1], user("ann", "seat"), 9)]
     await context.post(*seats)
     gift = {"to_user_id": BOB, "asset": "USD", "amount": "1", **change}
@@ -177,7 +188,7 @@ async def test_a_transaction_is_explained_to_those_it_concerns(api: RestClient, 
 
 async def test_a_receiver_does_not_see_the_givers_lots(api: RestClient, context: Books) -> None:
     await context.stock("ann", 1000, cost=300)
-    await api.get("/api/accounts", BOB)
+    await context.ledger.open_accounts("user", BOB, ())
     gift = {"to_user_id": BOB, "asset": GB, "amount": "400"}
     made = await api.post("/api/transactions", gift, ANN, key="k")
     path = f"/api/transactions/{made.json['transaction_id']}"
@@ -194,7 +205,7 @@ async def test_nobody_gets_in_without_a_token(api: RestClient) -> None:
 
 async def test_a_gift_that_no_account_can_hold_names_the_field(api: RestClient, context: Books) -> None:
     for who in (ANN, BOB):
-        await api.get("/api/accounts", who)
+        await context.ledger.open_accounts("user", who, ())
     await context.deposit("ann", 5 * DOLLAR)
     gift = {"to_user_id": BOB, "asset": "USD"}
     assert (await api.post("/api/transactions", {**gift, "amount": "1.00"}, ANN, "a")).status == 201

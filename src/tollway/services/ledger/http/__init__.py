@@ -58,12 +58,9 @@ def router(service: Ledger) -> APIRouter:
 def _accounts(api: APIRouter, service: Ledger) -> None:
     @api.get("/api/accounts", **READ)
     async def accounts(who: CurrentUser) -> AccountList:
-        """List your accounts. The first look opens the default ones."""
+        """List your accounts. You have one in every currency, also before anything was booked on it."""
         assets = await _assets(service)
-        found = await service.accounts(USER, who.user_id)
-        if not {account.ref.asset for account in found}.issuperset(service.currencies):
-            defaults = [code for code in service.currencies if code in assets]
-            found = await service.open_accounts(USER, who.user_id, defaults) if defaults else found
+        found = await service.wallet(who.user_id)
         return AccountList(items=[account_view(account, assets[account.ref.asset]) for account in found])
 
     @api.get("/api/accounts/{account_id}/statement", **READ)
@@ -71,8 +68,8 @@ def _accounts(api: APIRouter, service: Ledger) -> None:
         account_id: AccountPath, who: CurrentUser, limit: LimitQuery = DEFAULT_LIMIT, cursor: str = ""
     ) -> LineList:
         """List what happened on one of your accounts, newest first."""
-        account = await service.account(account_id)
-        if (account.ref.owner_kind, account.ref.owner_id) != (USER, who.user_id):
+        mine = {one.id: one for one in await service.wallet(who.user_id)}
+        if (account := mine.get(account_id)) is None:
             raise NotFound(f"there is no account {account_id}")
         assets = await _assets(service)
         page = await service.statement(account_id, limit, cursor)

@@ -18,7 +18,10 @@ AmountText = Annotated[
 
 
 class AccountView(BaseModel):
-    """What somebody holds of one asset. `held` is set aside by orders and open sessions."""
+    """What somebody holds of one asset. `held` is set aside by orders and open sessions.
+
+    `opened_at` is null until something was booked on it.
+    """
 
     id: str
     asset: str
@@ -28,7 +31,7 @@ class AccountView(BaseModel):
     balance: AmountText
     held: AmountText
     available: AmountText
-    opened_at: UtcTime
+    opened_at: UtcTime | None
 
 
 class AccountList(BaseModel):
@@ -160,7 +163,7 @@ def account_view(account: Account, asset: Asset) -> AccountView:
         balance=text_of(account.balance, asset),
         held=text_of(account.debits_pending, asset),
         available=text_of(account.available, asset),
-        opened_at=account.opened_at_us,
+        opened_at=account.opened_at_us or None,
     )
 
 

@@ -44,6 +44,7 @@ from tollway.services.ledger.model.values import (
     Lot,
     account_id,
     check_ref,
+    is_limited,
 )
 from tollway.services.ledger.service.batcher import Batcher
 from tollway.services.ledger.service.export import beancount
@@ -215,6 +216,15 @@ class Ledger:
         """Return an owner's accounts."""
         async with self.db.snapshot() as tx:
             return await reading.accounts_of(tx, owner_kind, owner_id)
+
+    async def wallet(self, user_id: str) -> list[Account]:
+        """Return a customer's accounts, with one in every currency, as it will be opened when it is used."""
+        opened = await self.accounts(USER, user_id)
+        defined = {asset.code for asset in await self.assets()}
+        refs = (AccountRef(USER, user_id, code, AVAILABLE) for code in self.currencies if code in defined)
+        known = {account.ref for account in opened}
+        opened += [Account(account_id(ref), ref, is_limited(ref)) for ref in refs if ref not in known]
+        return sorted(opened, key=lambda account: account.ref.asset)
 
     async def account(self, id_: str) -> Account:
         """Return an account by id. Raises NotFound."""
