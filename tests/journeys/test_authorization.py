@@ -19,6 +19,7 @@ TABLE: dict[tuple[str, str], str] = {
         GET /.well-known/openid-configuration
         GET /verify-email
         GET /reset-password
+        GET /login
         POST /api/auth/register
         POST /api/auth/email/verify
         POST /api/auth/email/resend

@@ -125,7 +125,11 @@ def test_every_body_has_an_example_of_all_its_fields() -> None:
 
 
 def test_every_route_is_described_or_is_a_page() -> None:
-    assert {route.path for route in ROUTES if not route.described} == {"/verify-email", "/reset-password"}
+    assert {route.path for route in ROUTES if not route.described} == {
+        "/verify-email",
+        "/reset-password",
+        "/login",
+    }
 
 
 @every(WITH_BODY)

@@ -96,6 +96,11 @@ class LinkInvalid(Invalid):
     hint = "this link was used already or has expired; ask for a new one"
 
 
+class PasswordNeeded(Conflict):
+    code, title = "password_needed", "Password needed"
+    hint = "this address was registered more than once; send the password that its account shall have"
+
+
 class SessionEnded(Unauthenticated):
     code, title = "session_ended", "Session ended"
     hint = "the session has ended; sign in again"

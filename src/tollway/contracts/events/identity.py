@@ -36,8 +36,13 @@ class AccountWasLocked(Event):
 
 
 class PasswordChanged(Event):
+    """A password was replaced. Sessions end but for `session_id`, and credentials unless they are to be kept."""
+
     topic, source = "PASSWORD_CHANGED", "identity"
     user_id: str
+    session_id: str = ""
+    at_us: int = 0
+    keep_credentials: bool = False
 
 
 class UserStateChanged(Event):

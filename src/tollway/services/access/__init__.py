@@ -16,6 +16,8 @@ Promises
   within a second.
 - Whatever a vanished node held goes back to the customer after the lease and a grace have passed. When it
   returns, however late, what it has used is settled: out of what the customer has left, else as shortfall.
+- A replaced password ends every credential that the old one could have issued, also one that is being issued at the
+  same moment.
 - A lease lives at least as long as its node was told, counted from the last answer about its resource.
 
 Invariants
@@ -25,6 +27,6 @@ Invariants
 - Changes are numbered without gaps, in the order in which they were committed.
 
 Neighbours: asks `ledger` (Reserve, RecordUse, Release, GetAccount) and `catalog` (GetProduct); subscribes to
-UserStateChanged from `identity`; publishes ResourceProvisioned, ResourceStateChanged, CredentialIssued,
-CredentialRevoked, SessionAccounted; is asked by the edge.
+PasswordChanged and UserStateChanged from `identity`; publishes ResourceProvisioned, ResourceStateChanged,
+CredentialIssued, CredentialRevoked, SessionAccounted; is asked by the edge.
 """

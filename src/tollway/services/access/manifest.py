@@ -1,7 +1,7 @@
 """What the access service is, needs and offers."""
 
 from tollway.contracts import access_pb2_grpc
-from tollway.contracts.events import UserStateChanged
+from tollway.contracts.events import PasswordChanged, UserStateChanged
 from tollway.contracts.permissions import ROLES, Permission
 from tollway.fabric.service import ServiceContext, ServiceManifest, ServiceParts
 from tollway.services.access.settings import AccessSettings
@@ -39,7 +39,7 @@ MANIFEST = ServiceManifest(
     settings=AccessSettings,
     api=access_pb2_grpc,
     calls={"ledger": ("GetAccount", "RecordUse", "Release", "Reserve"), "catalog": ("GetProduct",)},
-    subscribes=(UserStateChanged,),
+    subscribes=(PasswordChanged, UserStateChanged),
     permissions=(
         Permission("access:read", ROLES),
         Permission("access:write", ROLES),

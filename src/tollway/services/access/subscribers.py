@@ -1,7 +1,8 @@
 """What access subscribes to from others."""
 
-from tollway.contracts.events import UserStateChanged
+from tollway.contracts.events import PasswordChanged, UserStateChanged
 from tollway.fabric.db import Tx
+from tollway.services.access.model import CustomerSession
 from tollway.services.access.service import Access
 
 
@@ -9,3 +10,10 @@ async def on_user_state_changed(service: Access, tx: Tx, event: UserStateChanged
     """Cut a suspended customer's flows; let them begin again when the account is active."""
     stopped = event.state != "active"
     await service.suspensions.customer_changed(tx, event.user_id, stopped=stopped, reason=event.reason)
+
+
+async def on_password_changed(service: Access, tx: Tx, event: PasswordChanged) -> None:
+    """End the credentials that somebody with the old password could have issued."""
+    if not event.keep_credentials:
+        kept = CustomerSession(event.session_id, event.at_us)
+        await service.credentials.end_all_before(tx, event.user_id, kept)

@@ -15,6 +15,9 @@ from tollway.services.identity.settings import IdentitySettings
 
 State = Literal["active", "suspended"]
 Purpose = Literal["verify_email", "password_reset"]
+LINK_PAGES: Mapping[Purpose, str] = {"verify_email": "verify-email", "password_reset": "reset-password"}
+"""The page of the platform that a link of this kind leads to."""
+LOGIN_PAGE = "login"
 AttemptState = Literal["open", "proven", "signed_in", "ended"]
 
 # NIST and OWASP want 8 with a second factor and 15 without. Ten, checked for strength and guarded by a lock, is
@@ -34,7 +37,10 @@ ATTEMPT_LIFE_US = 5 * MINUTE_US
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """An account. `epoch` counts the events that make older logins worthless."""
+    """An account. `epoch` counts the events that make older logins worthless.
+
+    `password_hash` is empty while nobody may sign in: the address was registered more than once and never confirmed.
+    """
 
     id: str
     email: str
@@ -55,14 +61,14 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class EmailLink:
-    """A link that a mail carries; `password_hash` becomes the account's when it is used, if any."""
+    """A link that a mail carries, to the account's address or to the new one in `email`."""
 
     id: str
     user_id: str
     purpose: Purpose
-    password_hash: str | None
     created_at_us: int
     expires_at_us: int
+    email: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,9 +45,9 @@ email_link = Table(
     Column("user_id", Text, nullable=False),
     Column("purpose", Text, nullable=False),
     Column("token_hash", Text, nullable=True, unique=True),
-    Column("password_hash", Text, nullable=True),
     Column("created_at_us", Int64, nullable=False),
     Column("expires_at_us", Int64, nullable=False),
+    Column("email", Text, nullable=False, server_default=""),
     Index("ix_email_link_user", "user_id", "purpose", "created_at_us"),
     Index("ix_email_link_expires_at", "expires_at_us"),
     sqlite_strict=True,
@@ -146,13 +146,22 @@ async def rehash(tx: Tx, seen: User, password_hash: str) -> None:
     await tx.run(update(user).where(same).values(password_hash=password_hash))
 
 
-async def verify_email(tx: Tx, user_id: str, password_hash: str | None) -> bool:
-    """Note that the owner of the address confirmed; False when that was so already."""
-    values: dict[str, Any] = {"email_verified_at_us": tx.now_us}
+async def forget_password(tx: Tx, seen: User) -> None:
+    """Leave a registration that nobody confirmed without a password, which starts an epoch."""
+    fresh = (user.c.id == seen.id) & user.c.email_verified_at_us.is_(None)
+    await tx.run(update(user).where(fresh).values(password_hash="", epoch=user.c.epoch + 1))
+
+
+async def verify_email(tx: Tx, seen: User, password_hash: str | None) -> bool:
+    """Note that the owner of the address confirmed, perhaps with another password.
+
+    False when that was so already, or the account changed since it was seen.
+    """
+    values: dict[str, Any] = {"email_verified_at_us": tx.now_us, "epoch": user.c.epoch + 1}
     if password_hash is not None:
-        values |= {"password_hash": password_hash, "epoch": user.c.epoch + 1}
-    fresh = (user.c.id == user_id) & user.c.email_verified_at_us.is_(None)
-    return bool((await tx.run(update(user).where(fresh).values(values))).rowcount)
+        values |= {"password_hash": password_hash, "password_changed_at_us": tx.now_us}
+    same = (user.c.id == seen.id) & (user.c.epoch == seen.epoch) & user.c.email_verified_at_us.is_(None)
+    return bool((await tx.run(update(user).where(same).values(values))).rowcount)
 
 
 async def set_state(tx: Tx, user_id: str, state: State) -> bool:
@@ -203,9 +212,11 @@ async def take_link(tx: Tx, token_hash: str, purpose: Purpose) -> EmailLink | No
     return None if row is None else _link(row)
 
 
-async def void_links(tx: Tx, user_id: str, purpose: Purpose) -> None:
-    """Void every link of one kind that a user has."""
-    await tx.run(delete(email_link).where(email_link.c.user_id == user_id, email_link.c.purpose == purpose))
+async def void_links(tx: Tx, user_id: str, *purposes: Purpose) -> None:
+    """Void every link of some kinds that a user has. They still count as sent in the last hour."""
+    theirs = (email_link.c.user_id == user_id) & email_link.c.purpose.in_(purposes)
+    running = email_link.c.expires_at_us > tx.now_us
+    await tx.run(update(email_link).where(theirs, running).values(expires_at_us=tx.now_us))
 
 
 async def links_of_the_hour(tx: Tx, user_id: str, purpose: Purpose) -> int:

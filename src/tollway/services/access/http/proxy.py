@@ -21,6 +21,7 @@ from tollway.services.access.http.views import (
     resource_view,
 )
 from tollway.services.access.kinds import PROXY
+from tollway.services.access.model import CustomerSession
 from tollway.services.access.service import Access
 from tollway.services.access.service.credentials import Issued
 from tollway.services.access.service.resources import ConnectRequest
@@ -110,6 +111,7 @@ def add_routes(api: APIRouter, service: Access) -> None:
         issued, endpoints = await service.resources.connect(
             who.user_id,
             ConnectRequest(given.asset or "", given.location or "", given.protocol or "", given.label),
+            CustomerSession(who.session_id, who.auth_time_us),
         )
         return _connected(issued, _preferred(endpoints, given.protocol))
 

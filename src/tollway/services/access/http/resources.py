@@ -21,7 +21,7 @@ from tollway.services.access.http.views import (
     resource_view,
     secret_view,
 )
-from tollway.services.access.model import ResourceLimits
+from tollway.services.access.model import CustomerSession, ResourceLimits
 from tollway.services.access.service import Access
 from tollway.services.access.service.credentials import CredentialRequest
 from tollway.services.access.service.resources import ResourceRequest
@@ -165,7 +165,11 @@ def _credentials(api: APIRouter, service: Access) -> None:
         """Issue a credential. Keep its password or token: it is not shown again."""
         given = body or NewCredential()
         request = CredentialRequest(given.kind or "", given.public_key or "", given.label)
-        return secret_view(await service.credentials.issue(who.user_id, resource_id, request))
+        return secret_view(
+            await service.credentials.issue(
+                who.user_id, resource_id, request, CustomerSession(who.session_id, who.auth_time_us)
+            )
+        )
 
     @api.delete(
         "/api/access/resources/{resource_id}/credentials/{credential_id}",

@@ -73,6 +73,14 @@ class Resource:
 
 
 @dataclass(frozen=True, slots=True)
+class CustomerSession:
+    """The session that a customer acts in, and when it was signed in to."""
+
+    session_id: str = ""
+    at_us: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Credential:
     """A credential of a resource, as its kind made it. `by_connect`: by POST /api/proxy/connect, which may replace it.
 

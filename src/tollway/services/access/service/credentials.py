@@ -2,17 +2,21 @@
 
 from dataclasses import dataclass, field
 
+from tollway.contracts.errors import SessionEnded
 from tollway.contracts.events import CredentialIssued
 from tollway.fabric.db import Database, Tx
 from tollway.kit.errors import Conflict, Invalid, NotFound
 from tollway.kit.ids import new_id
+from tollway.kit.times import SECOND_US
 from tollway.services.access import store
 from tollway.services.access.credentials import CREDENTIAL_KINDS
 from tollway.services.access.kinds import ResourceKind
-from tollway.services.access.model import Credential, Resource
+from tollway.services.access.model import Credential, CustomerSession, Resource
 from tollway.services.access.service.changes import Changes
 from tollway.services.access.service.steps import check_active, owned_resource, revoke
 from tollway.services.access.settings import AccessSettings
+
+NO_SESSION = CustomerSession()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,30 +46,59 @@ class Credentials:
         self._db, self._settings = db, settings
         self._kinds, self._changes = kinds, changes
 
-    async def issue(self, user_id: str, resource_id: str, request: CredentialRequest) -> Issued:
-        """Issue a credential.
+    async def issue(
+        self,
+        user_id: str,
+        resource_id: str,
+        request: CredentialRequest,
+        sign_in: CustomerSession = NO_SESSION,
+    ) -> Issued:
+        """Issue a credential to a customer who acts with this sign-in.
 
         Raises NotFound, Invalid for a kind that the access does not take or a bad public key, AccountSuspended,
-        and Conflict when there are too many, or the key is in use.
+        SessionEnded when the password was replaced since the sign-in, and Conflict when there are too many, or the
+        key is in use.
         """
         async with self._db.transaction() as tx:
             await check_active(tx, user_id)
             resource = await owned_resource(tx, user_id, resource_id, lock=True)
-            return await self.add(tx, resource, request, by_connect=False)
+            return await self.add(tx, resource, request, sign_in, by_connect=False)
 
     async def revoke(self, user_id: str, resource_id: str, credential_id: str) -> None:
         """Revoke a credential: its live flows end within a second. Raises NotFound; repeating is harmless."""
         async with self._db.transaction() as tx:
-            resource = await owned_resource(tx, user_id, resource_id, lock=True)
+            await owned_resource(tx, user_id, resource_id, lock=True)
             if not await store.credentials.exists(tx, resource_id, credential_id):
                 raise NotFound(f"this access has no credential {credential_id}")
-            await revoke(tx, resource, [credential_id])
+            await revoke(tx, user_id, resource_id, [credential_id])
+        self._changes.notify()
+
+    async def end_all_before(self, tx: Tx, user_id: str, kept: CustomerSession) -> None:
+        """End what an old password made, as part of the transaction of the event that says that it was replaced.
+
+        Revokes the customer's credentials issued until `kept.at_us`. Issues none any more to an older sign-in, unless
+        its session is `kept.session_id`: a session that ends may be known to have ended a moment later.
+        """
+        # A sign-in knows its time to the second; one in the same second counts.
+        since = CustomerSession(kept.session_id, kept.at_us - kept.at_us % SECOND_US)
+        await store.resources.set_sign_ins_from(tx, user_id, since)
+        issued = await store.credentials.issued_before(tx, user_id, since, kept.at_us)
+        for resource_id, credential_ids in issued.items():
+            await revoke(tx, user_id, resource_id, credential_ids)
         self._changes.notify()
 
     async def add(
-        self, tx: Tx, resource: Resource, request: CredentialRequest, *, by_connect: bool
+        self,
+        tx: Tx,
+        resource: Resource,
+        request: CredentialRequest,
+        sign_in: CustomerSession,
+        *,
+        by_connect: bool,
     ) -> Issued:
         """Add a credential to an access within a transaction; see `issue`."""
+        if not await store.resources.counts(tx, resource.user_id, sign_in):
+            raise SessionEnded
         accepted = self._kinds[resource.kind].credentials
         name = request.kind or accepted[0]
         if name not in accepted:
@@ -76,7 +109,7 @@ class Credentials:
             if not by_connect or oldest is None:
                 raise Conflict(f"this access has {len(live)} credentials; revoke one first")
             # Connecting must not fail for having connected often.
-            await revoke(tx, resource, [oldest.id])
+            await revoke(tx, resource.user_id, resource.id, [oldest.id])
         made = CREDENTIAL_KINDS[name].make(request.public_key, live)
         credential = Credential(
             id=new_id("crd"),
@@ -89,7 +122,7 @@ class Credentials:
             by_connect=by_connect,
             created_at_us=tx.now_us,
         )
-        if not await store.credentials.add(tx, credential):
+        if not await store.credentials.add(tx, credential, sign_in):
             raise Conflict("this public key is in use; make another key pair")
         tx.publish(
             CredentialIssued(credential_id=credential.id, resource_id=resource.id, user_id=resource.user_id)

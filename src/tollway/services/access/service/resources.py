@@ -11,10 +11,10 @@ from tollway.kit.errors import Conflict, Invalid, Unavailable
 from tollway.kit.ids import new_id
 from tollway.services.access import store
 from tollway.services.access.kinds import PROXY, ResourceKind
-from tollway.services.access.model import Credential, Resource, ResourceLimits, ResourceState
+from tollway.services.access.model import Credential, CustomerSession, Resource, ResourceLimits, ResourceState
 from tollway.services.access.model.flow_policy import FlowPolicy
 from tollway.services.access.service.changes import Changes
-from tollway.services.access.service.credentials import CredentialRequest, Credentials, Issued
+from tollway.services.access.service.credentials import NO_SESSION, CredentialRequest, Credentials, Issued
 from tollway.services.access.service.nodes import Nodes
 from tollway.services.access.service.steps import (
     check_active,
@@ -72,11 +72,13 @@ class Resources:
 
     # ── connecting ──────────────────────────────────────────────────────────────────────────────────
 
-    async def connect(self, user_id: str, request: ConnectRequest) -> tuple[Issued, list[NodeEndpoint]]:
+    async def connect(
+        self, user_id: str, request: ConnectRequest, sign_in: CustomerSession = NO_SESSION
+    ) -> tuple[Issued, list[NodeEndpoint]]:
         """Make or activate the customer's proxy access and issue a credential; return where to connect to.
 
-        Raises UnknownAsset, Invalid, AccountSuspended, Conflict when the operator has stopped the access, or
-        Unavailable when no node is up.
+        Raises UnknownAsset, Invalid, AccountSuspended, SessionEnded as `Credentials.issue`, Conflict when the operator
+        has stopped the access, or Unavailable when no node is up.
         """
         asset = request.asset or self._settings.default_asset
         slot = f"{PROXY.name}:{asset}"
@@ -94,7 +96,7 @@ class Resources:
             await check_active(tx, user_id)
             resource = await self._provide(tx, draft, slot)
             wanted = CredentialRequest(label=request.label)
-            issued = await self._credentials.add(tx, resource, wanted, by_connect=True)
+            issued = await self._credentials.add(tx, resource, wanted, sign_in, by_connect=True)
         self._changes.notify()
         return issued, endpoints
 
@@ -190,7 +192,7 @@ class Resources:
         async with self._db.transaction() as tx:
             resource = await owned_resource(tx, user_id, resource_id, lock=True)
             live = (await store.credentials.live(tx, [resource_id]))[resource_id]
-            await revoke(tx, resource, [one.id for one in live])
+            await revoke(tx, user_id, resource_id, [one.id for one in live])
             await transition(tx, resource, ResourceState.DELETED, "deleted by the customer")
         self._changes.notify()
 

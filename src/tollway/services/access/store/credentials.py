@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row, select, update
 
 from tollway.fabric.db import Tx
-from tollway.services.access.model import Credential, Resource
+from tollway.services.access.model import Credential, CustomerSession, Resource
 from tollway.services.access.store.resources import as_resource
 from tollway.services.access.store.tables import credential, customer, resource
 
@@ -47,9 +47,10 @@ async def candidates(tx: Tx, kind: str, identifier: str) -> list[Candidate]:
     return [Candidate(_credential(row, "credential_"), as_resource(row), bool(row.stopped)) for row in rows]
 
 
-async def add(tx: Tx, one: Credential) -> bool:
+async def add(tx: Tx, one: Credential, sign_in: CustomerSession) -> bool:
     """Add a credential; False when a live one of its kind has the same identifier and key."""
-    insert = tx.insert(credential).values(asdict(one)).on_conflict_do_nothing()
+    row = {**asdict(one), "signed_in_at_us": sign_in.at_us, "session_id": sign_in.session_id}
+    insert = tx.insert(credential).values(row).on_conflict_do_nothing()
     return (await tx.run(insert)).rowcount == 1
 
 
@@ -63,6 +64,25 @@ async def live(tx: Tx, resource_ids: Sequence[str]) -> dict[str, list[Credential
     found: dict[str, list[Credential]] = {resource_id: [] for resource_id in resource_ids}
     for row in rows:
         found[row.resource_id].append(_credential(row))
+    return found
+
+
+async def issued_before(tx: Tx, user_id: str, kept: CustomerSession, at_us: int) -> dict[str, list[str]]:
+    """Return a customer's live credentials that were issued until `at_us`, or by a sign-in that does not count.
+
+    By the ids of their resources. What counts is `kept.session_id`, and every sign-in since `kept.at_us`.
+    """
+    elsewhere = (credential.c.signed_in_at_us < kept.at_us) & (credential.c.session_id != kept.session_id)
+    rows = await tx.all(
+        select(credential.c.id, credential.c.resource_id)
+        .join(resource, resource.c.id == credential.c.resource_id)
+        .where(resource.c.user_id == user_id, credential.c.revoked_at_us.is_(None))
+        .where((credential.c.created_at_us <= at_us) | elsewhere)
+        .order_by(credential.c.id)
+    )
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row.resource_id, []).append(row.id)
     return found
 
 

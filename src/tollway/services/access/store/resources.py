@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row, func, select, update
 
 from tollway.fabric.db import Tx
-from tollway.services.access.model import Resource, ResourceLimits, ResourceState
+from tollway.services.access.model import CustomerSession, Resource, ResourceLimits, ResourceState
 from tollway.services.access.model.flow_policy import FlowPolicy, Window
 from tollway.services.access.store.tables import customer, resource
 
@@ -21,9 +21,45 @@ async def set_stopped(tx: Tx, user_id: str, *, stopped: bool) -> bool:
     """Record whether a customer is stopped; False when nothing changes."""
     if await is_stopped(tx, user_id) is stopped:
         return False
-    row = {"user_id": user_id, "stopped": stopped, "updated_at_us": tx.now_us}
-    await tx.run(tx.insert(customer).values(row).on_conflict_do_update(index_elements=["user_id"], set_=row))
+    await _set_customer(tx, user_id, stopped=stopped)
     return True
+
+
+async def set_sign_ins_from(tx: Tx, user_id: str, kept: CustomerSession) -> None:
+    """Record that only sign-ins since `kept.at_us` count, and the session `kept.session_id`."""
+    if kept.at_us > await signed_in_from_us(tx, user_id):
+        await _set_customer(tx, user_id, signed_in_from_us=kept.at_us, session_id=kept.session_id)
+
+
+async def signed_in_from_us(tx: Tx, user_id: str) -> int:
+    """Return the time since which a customer's sign-ins count; 0 when all do."""
+    return await tx.scalar(select(customer.c.signed_in_from_us).where(customer.c.user_id == user_id)) or 0
+
+
+async def counts(tx: Tx, user_id: str, sign_in: CustomerSession) -> bool:
+    """Return whether a sign-in of a customer counts, and keep it so until the commit."""
+    await tx.run(tx.insert(customer).values(_customer(tx, user_id)).on_conflict_do_nothing())
+    row = await tx.first(select(customer).where(customer.c.user_id == user_id).with_for_update())
+    assert row is not None, "the row was there a moment ago"
+    return sign_in.at_us >= row.signed_in_from_us or bool(row.session_id == sign_in.session_id != "")
+
+
+async def _set_customer(tx: Tx, user_id: str, **values: Any) -> None:
+    row = _customer(tx, user_id) | values
+    changed = {**values, "updated_at_us": tx.now_us}
+    await tx.run(
+        tx.insert(customer).values(row).on_conflict_do_update(index_elements=["user_id"], set_=changed)
+    )
+
+
+def _customer(tx: Tx, user_id: str) -> dict[str, Any]:
+    return {
+        "user_id": user_id,
+        "stopped": False,
+        "updated_at_us": tx.now_us,
+        "signed_in_from_us": 0,
+        "session_id": "",
+    }
 
 
 async def add(tx: Tx, one: Resource, slot: str) -> bool:

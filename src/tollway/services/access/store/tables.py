@@ -2,7 +2,7 @@
 
 resource      what a customer may use, and what pays for it
 credential    how clients of a resource prove who they are: what is found by, digests of secrets, public keys
-customer      customers whose account the operator has stopped, or let go on again
+customer      whether the operator has stopped a customer, and since when their sign-ins count
 node          edge processes: how to reach them, their present boot, when they were last in touch
 lease         slices of customers' holdings: which node holds them, until when, how much is left of each
 flow          one row per flow, its counters cumulative; the record a bill can be recomputed from
@@ -65,6 +65,8 @@ credential = Table(
     Column("by_connect", Flag, nullable=False),
     Column("created_at_us", Int64, nullable=False),
     Column("revoked_at_us", Int64, nullable=True),
+    Column("signed_in_at_us", Int64, nullable=False, server_default="0"),
+    Column("session_id", Text, nullable=False, server_default=""),
     Index("ix_credential_resource_id", "resource_id"),
     Index(
         "uq_credential_live",
@@ -84,6 +86,8 @@ customer = Table(
     Column("user_id", Text, primary_key=True),
     Column("stopped", Flag, nullable=False),
     Column("updated_at_us", Int64, nullable=False),
+    Column("signed_in_from_us", Int64, nullable=False, server_default="0"),
+    Column("session_id", Text, nullable=False, server_default=""),
     sqlite_strict=True,
 )
 

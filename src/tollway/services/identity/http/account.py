@@ -11,6 +11,9 @@ from tollway.services.identity.service import Identity
 class ChangePassword(Body):
     current_password: Password
     new_password: Password
+    keep_credentials: bool = Field(
+        False, description="Keep your proxy credentials, though the old password could have issued them"
+    )
 
 
 class SecurityView(BaseModel):
@@ -41,7 +44,12 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
         **route(permission="auth:write", limit="login", audit="auth:password:change"),
     )
     async def change_password(body: ChangePassword, who: CurrentUser, request: Request) -> None:
-        """Change your password. Every other session ends."""
+        """Change your password. Every other session ends, and your proxy credentials unless you keep them."""
         await service.recovery.change(
-            who.user_id, who.session_id, body.current_password, body.new_password, client_info(request)
+            who.user_id,
+            who.session_id,
+            body.current_password,
+            body.new_password,
+            client_info(request),
+            keep_credentials=body.keep_credentials,
         )

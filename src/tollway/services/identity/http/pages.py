@@ -1,4 +1,4 @@
-"""The pages that links in mails lead to: one page that posts the link's token to the API."""
+"""The pages that mails lead to: signing in, and one page that posts the token of a link to the API."""
 
 from pathlib import Path
 
@@ -6,18 +6,26 @@ from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from tollway.fabric.rest import route
+from tollway.services.identity.model import LINK_PAGES, LOGIN_PAGE
 from tollway.services.identity.service import Identity
 
-_PAGE = Path(__file__).with_name("link.html")
+_HERE = Path(__file__).parent
+_HEADERS = {"Referrer-Policy": "no-referrer", "Cache-Control": "no-store"}
 
 
 def add_routes(routes: APIRouter, _service: Identity) -> None:
     """Add the routes of the pages."""
-    page = _PAGE.read_text("utf-8")
+    for path in LINK_PAGES.values():
+        _add_page(routes, f"/{path}", "link.html")
+    _add_page(routes, f"/{LOGIN_PAGE}", "login.html")
+
+
+def _add_page(routes: APIRouter, path: str, file: str) -> None:
+    style = (_HERE / "page.css").read_text("utf-8")
+    page = (_HERE / file).read_text("utf-8").replace("/* page.css */", style)
 
     async def show() -> HTMLResponse:
-        return HTMLResponse(page, headers={"Referrer-Policy": "no-referrer"})
+        return HTMLResponse(page, headers=_HEADERS)
 
-    for path in ("/verify-email", "/reset-password"):
-        declared = route(permission="public", content="page")
-        routes.add_api_route(path, show, include_in_schema=False, response_class=HTMLResponse, **declared)
+    declared = route(permission="public", content="page")
+    routes.add_api_route(path, show, include_in_schema=False, response_class=HTMLResponse, **declared)

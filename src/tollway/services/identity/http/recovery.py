@@ -33,5 +33,5 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
         **route(permission="public", limit="login", audit="auth:password:reset"),
     )
     async def reset(body: Reset) -> None:
-        """Set a new password with the token from the mail. Every session ends."""
+        """Set a new password with the token from the mail. Every session and every proxy credential ends."""
         await service.recovery.reset(body.token, body.new_password)

@@ -1,14 +1,26 @@
 """Registering an account and confirming its e-mail address."""
 
 from fastapi import APIRouter
+from pydantic import Field
 
 from tollway.fabric.rest import Body, route
-from tollway.services.identity.http.views import Accepted, AddressOnly, LinkToken, PasswordCredentials
+from tollway.services.identity.http.views import (
+    Accepted,
+    AddressOnly,
+    LinkToken,
+    Password,
+    PasswordCredentials,
+)
 from tollway.services.identity.service import Identity
 
 
 class Verify(Body):
     token: LinkToken
+    password: Password | None = Field(
+        None,
+        description="What the account's password shall be; without it the one of the registration. An address that "
+        "was registered more than once needs it",
+    )
 
 
 def add_routes(routes: APIRouter, service: Identity) -> None:
@@ -32,8 +44,8 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
         **route(permission="public", limit="login", audit="auth:email:verify"),
     )
     async def verify(body: Verify) -> None:
-        """Confirm the address with the token from the mail."""
-        await service.signup.verify(body.token)
+        """Confirm the address with the token from the mail, and choose the account's password."""
+        await service.signup.verify(body.token, body.password)
 
     @routes.post(
         "/api/auth/email/resend",

@@ -2,7 +2,13 @@
 
 from collections.abc import Collection
 
-from tollway.contracts.events import EmailVerified, UserRegistered, UserRolesChanged, UserStateChanged
+from tollway.contracts.events import (
+    EmailVerified,
+    PasswordChanged,
+    UserRegistered,
+    UserRolesChanged,
+    UserStateChanged,
+)
 from tollway.contracts.permissions import Role
 from tollway.fabric.db import Database
 from tollway.kit.errors import Conflict, Invalid, NotFound
@@ -114,7 +120,7 @@ class Accounts:
         """Make sure that an address belongs to an operator, and return the account.
 
         An account that is an admin's already stays as it is, password included. Any other account of this address
-        was somebody's own registration: it is taken over with the given password, and its sessions end.
+        was somebody's own registration: it is taken over with the given password, and its sessions and credentials end.
         Raises Invalid, Unavailable.
         """
         address = read_address(email)
@@ -134,6 +140,8 @@ class Accounts:
             if "admin" not in operator.roles:
                 if operator.id != fresh.id:
                     await store.set_password(tx, operator, password_hash, verified=True)
+                    await store.void_links(tx, operator.id, "password_reset", "verify_email")
+                    tx.publish(PasswordChanged(user_id=operator.id, at_us=tx.now_us))
                     self._mail.enqueue_session_end(tx, "roles_changed", user_id=operator.id)
                 await store.set_roles(tx, operator.id, {*operator.roles, "admin"})
         return await self.get(operator.id)

@@ -11,15 +11,13 @@ from tollway.fabric.db import Database, Tx
 from tollway.kit.ids import new_id
 from tollway.kit.times import MINUTE_US, SECOND_US, to_rfc3339
 from tollway.services.identity import store
-from tollway.services.identity.model import EmailLink, Purpose, User, hash_secret
+from tollway.services.identity.model import LINK_PAGES, LOGIN_PAGE, EmailLink, Purpose, User, hash_secret
 from tollway.services.identity.settings import IdentitySettings
 
 if TYPE_CHECKING:
     from tollway.contracts.notifications_pb2_grpc import NotificationsAsyncStub
     from tollway.contracts.tokens_pb2_grpc import TokensAsyncStub
 
-# The token is in the fragment, which browsers do not send: it gets into no log and no Referer.
-_PAGES: dict[Purpose, str] = {"verify_email": "verify-email", "password_reset": "reset-password"}
 # Somebody who registers a taken address again and again makes one mail in this time.
 _REMIND_EVERY_US = 10 * MINUTE_US
 
@@ -43,16 +41,15 @@ class Mail:
 
     # ── enqueueing in a transaction ─────────────────────────────────────────────────────────────────
 
-    async def enqueue_link(
-        self, tx: Tx, user: User, purpose: Purpose, password_hash: str | None = None
-    ) -> None:
-        """Have a link mailed, unless the user was sent enough of them in the last hour."""
+    async def enqueue_link(self, tx: Tx, user: User, purpose: Purpose) -> None:
+        """Have a link mailed, unless the user was sent enough of them in the last hour. It voids the older ones."""
         if await store.links_of_the_hour(tx, user.id, purpose) >= self._settings.mails_per_hour:
             return
         verifying = purpose == "verify_email"
         life_s = self._settings.verify_link_life_s if verifying else self._settings.reset_link_life_s
         expires_at_us = tx.now_us + life_s * SECOND_US
-        link = EmailLink(new_id("lnk"), user.id, purpose, password_hash, tx.now_us, expires_at_us)
+        link = EmailLink(new_id("lnk"), user.id, purpose, tx.now_us, expires_at_us)
+        await store.void_links(tx, user.id, purpose)
         await store.add_link(tx, link)
         tx.enqueue("send_link", {"link_id": link.id})
 
@@ -89,7 +86,8 @@ class Mail:
             user,
             link.purpose,
             key=f"{link.id}:{hash_secret(token)[:16]}",
-            link=f"{self._public_url}/{_PAGES[link.purpose]}#token={token}",
+            # The fragment is not sent by browsers: the token gets into no log and no Referer.
+            link=f"{self._public_url}/{LINK_PAGES[link.purpose]}#token={token}",
             token=token,
             expires_at=to_rfc3339(link.expires_at_us),
         )
@@ -100,7 +98,9 @@ class Mail:
             user = await store.user_by_id(tx, user_id)
         if user is not None:
             key = f"{template}:{user_id}:{at_us}"
-            await self._send(user, template, key=key, at=to_rfc3339(at_us), link=f"{self._public_url}/login")
+            await self._send(
+                user, template, key=key, at=to_rfc3339(at_us), link=f"{self._public_url}/{LOGIN_PAGE}"
+            )
 
     async def find_and_link(self, email_key: str, purpose: Purpose) -> None:
         """Enqueue a link for an address that has an account in need of it; otherwise do nothing."""

@@ -30,7 +30,7 @@ class Recovery:
         """Set a new password with the token of a mail, once.
 
         It proves the mailbox, so the address counts as verified and the account's lock is lifted. Every session
-        ends. Raises LinkInvalid, Invalid, Unavailable.
+        ends, and every credential that was issued. Raises LinkInvalid, Invalid, Unavailable.
         """
         token_hash = hash_secret(token)
         async with self._db.snapshot() as tx:
@@ -51,9 +51,16 @@ class Recovery:
             await self._changed(tx, user, "password_reset")
 
     async def change(
-        self, user_id: str, session_id: str, current: str, new_password: str, client: SignInClient
+        self,
+        user_id: str,
+        session_id: str,
+        current: str,
+        new_password: str,
+        client: SignInClient,
+        *,
+        keep_credentials: bool = False,
     ) -> None:
-        """Set a new password, knowing the current one; every other session ends.
+        """Set a new password, knowing the current one; every other session ends, and credentials unless kept.
 
         Raises Forbidden for a wrong current password, AccountLocked, Invalid, Unavailable.
         """
@@ -69,7 +76,9 @@ class Recovery:
         async with self._db.transaction() as tx:
             if not await store.set_password(tx, user, new_hash):
                 raise Conflict("the account was changed at the same moment; try again")
-            await self._changed(tx, user, "password_changed", except_session_id=session_id)
+            await self._changed(
+                tx, user, "password_changed", session_id=session_id, keep_credentials=keep_credentials
+            )
 
     async def _prove(self, user: User, password: str, client: SignInClient) -> None:
         async with self._db.transaction() as tx:
@@ -88,8 +97,14 @@ class Recovery:
         if not good:
             raise Forbidden("the current password is wrong")
 
-    async def _changed(self, tx: Tx, user: User, reason: str, *, except_session_id: str = "") -> None:
-        await store.void_links(tx, user.id, "password_reset")
-        tx.publish(PasswordChanged(user_id=user.id))
+    async def _changed(
+        self, tx: Tx, user: User, reason: str, *, session_id: str = "", keep_credentials: bool = False
+    ) -> None:
+        await store.void_links(tx, user.id, "password_reset", "verify_email")
+        tx.publish(
+            PasswordChanged(
+                user_id=user.id, session_id=session_id, at_us=tx.now_us, keep_credentials=keep_credentials
+            )
+        )
         self._mail.enqueue_notice(tx, user.id, "password_changed", tx.now_us)
-        self._mail.enqueue_session_end(tx, reason, user_id=user.id, except_session_id=except_session_id)
+        self._mail.enqueue_session_end(tx, reason, user_id=user.id, except_session_id=session_id)

@@ -1,6 +1,6 @@
 """Registering, and confirming the address."""
 
-from tollway.contracts.errors import LinkInvalid
+from tollway.contracts.errors import LinkInvalid, PasswordNeeded
 from tollway.contracts.events import EmailVerified, UserRegistered
 from tollway.fabric.db import Database, Tx
 from tollway.kit.ids import new_id
@@ -21,9 +21,9 @@ class SignUp:
     async def register(self, email: str, password: str) -> None:
         """Take a registration; the result is sent by mail only.
 
-        A free address gets an account and a link to verify it. An address that was never verified gets another
-        link, which makes the password of this registration the valid one: whoever owns the mailbox decides which
-        registration was theirs. A verified one is reminded of its account. Raises Invalid, Unavailable.
+        A free address gets an account and a link to verify it. An address that was never verified gets another link,
+        and from then on has no password: whoever holds the mailbox chooses it, since nobody knows which registration
+        was theirs. A verified one is reminded of its account. Raises Invalid, Unavailable.
         """
         address = read_address(email)
         await self._passwords.check(password, address.email)
@@ -40,7 +40,8 @@ class SignUp:
             if known.email_verified:
                 self._mail.enqueue_reminder(tx, known.id)
             else:
-                await self._mail.enqueue_link(tx, known, "verify_email", password_hash)
+                await store.forget_password(tx, known)
+                await self._mail.enqueue_link(tx, known, "verify_email")
 
     async def resend(self, email: str) -> None:
         """Send the link again, if there is an account that needs it. Raises Invalid."""
@@ -48,15 +49,30 @@ class SignUp:
         async with self._db.transaction() as tx:
             self._mail.enqueue_link_request(tx, address.key, "verify_email")
 
-    async def verify(self, token: str) -> None:
-        """Confirm an address with the token of its mail, once. Raises LinkInvalid."""
+    async def verify(self, token: str, password: str | None = None) -> None:
+        """Confirm an address with the token of its mail, once.
+
+        `password` becomes the account's, in the place of the one it was registered with: the holder of the mailbox
+        need not be who registered. Raises LinkInvalid, PasswordNeeded, Invalid for a weak password, Unavailable.
+        """
+        token_hash = hash_secret(token)
+        async with self._db.snapshot() as tx:
+            link = await store.find_link(tx, token_hash, "verify_email")
+            user = None if link is None else await store.user_by_id(tx, link.user_id)
+        if user is None or user.email_verified:
+            raise LinkInvalid
+        password_hash = None
+        if password is not None:
+            await self._passwords.check(password, user.email)
+            password_hash = await self._passwords.hash(password)
+        elif not user.password_hash:
+            raise PasswordNeeded
         async with self._db.transaction() as tx:
-            link = await store.take_link(tx, hash_secret(token), "verify_email")
-            if link is None or not await store.verify_email(tx, link.user_id, link.password_hash):
+            if await store.take_link(tx, token_hash, "verify_email") is None:
                 raise LinkInvalid
-            await store.void_links(tx, link.user_id, "verify_email")
-            user = await store.user_by_id(tx, link.user_id)
-            assert user is not None
+            if not await store.verify_email(tx, user, password_hash):
+                raise LinkInvalid
+            await store.void_links(tx, user.id, "verify_email", "password_reset")
             tx.publish(EmailVerified(user_id=user.id, email=user.email))
 
 

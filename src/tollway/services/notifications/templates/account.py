@@ -12,12 +12,15 @@ TEMPLATES: Mapping[str, Template] = {
     "verify_email": Template(
         "security",
         "Confirm your e-mail address",
-        ("Welcome to {brand}.", "Confirm that this address is yours, and your account is ready."),
+        (
+            "Somebody, probably you, registered an account of {brand} with this address.",
+            "Confirm that the address is yours and choose the account's password, and it is ready.",
+        ),
         button="Confirm address",
         link_required=True,
         after=(
-            "The link works {expires_at}.",
-            "If you did not sign up, ignore this message and nothing will happen.",
+            "The link works once, {expires_at}. A newer message makes it void.",
+            "If you did not sign up, ignore this message: the account cannot be used, and goes away by itself.",
         ),
         defaults={"expires_at": "for a limited time"},
     ),
@@ -38,7 +41,8 @@ TEMPLATES: Mapping[str, Template] = {
         button="Choose a new password",
         link_required=True,
         after=(
-            "The link works once, {expires_at}.",
+            "The link works once, {expires_at}. A newer message makes it void.",
+            "Your new password ends every session and every proxy credential of your account.",
             "If you did not ask, ignore this message: your password stays as it is.",
         ),
         defaults={"expires_at": "for a limited time"},
@@ -46,7 +50,10 @@ TEMPLATES: Mapping[str, Template] = {
     "password_changed": Template(
         "security",
         "Your password was changed",
-        ("The password of your account was changed {at}, and its other sessions were ended.",),
+        (
+            "The password of your account was changed {at}.",
+            "Its other sessions were ended, and its proxy credentials unless they were to be kept.",
+        ),
         button="Go to your account",
         after=("If it was you, there is nothing to do. If not, ask for a new password at once.",),
         defaults={"at": "just now"},

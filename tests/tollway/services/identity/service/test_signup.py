@@ -5,11 +5,9 @@ import asyncio
 import pytest
 
 from tests.kit.identity import OTHER_PASSWORD, PASSWORD, IdentityFixture
-from tollway.contracts.clients import PROGRAM
-from tollway.contracts.errors import BadLogin, LinkInvalid
+from tollway.contracts.errors import LinkInvalid, PasswordNeeded
 from tollway.contracts.events import EmailVerified, UserRegistered
 from tollway.kit.errors import Invalid
-from tollway.services.identity.model import SignInClient
 
 ANN = "ann@example.com"
 
@@ -80,40 +78,107 @@ async def test_a_verified_address_gets_a_reminder_and_nothing_changes(identity: 
     assert (await identity.log_in(password=OTHER_PASSWORD)).status == 401
 
 
-async def test_the_mailbox_decides_which_registration_counts(identity: IdentityFixture) -> None:
-    """An attacker registers the address first; the owner, who registers too, gets in and the attacker does not."""
-    await identity.service.signup.register(ANN, "the attacker's words")
-    await identity.mailed("verify_email")
-    await identity.service.signup.register(ANN, PASSWORD)
-    attackers, owners = await identity.mailed("verify_email")
-    await identity.service.signup.verify(owners.params["token"])
-    with pytest.raises(LinkInvalid):
-        await identity.service.signup.verify(attackers.params["token"])
+# ── somebody else registers the address, before or after its owner ──────────────────────────────────────
+
+STRANGERS = "the stranger's own words"
+
+
+async def register(identity: IdentityFixture, *who: str) -> list[str]:
+    """Register the address by these, in this order; return the tokens that were mailed."""
+    for one in who:
+        await identity.service.signup.register(ANN, PASSWORD if one == "owner" else STRANGERS)
+        await identity.work()
+    return [mail.params["token"] for mail in await identity.mailed("verify_email")]
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        ("stranger",),
+        ("stranger", "owner"),
+        ("owner", "stranger"),
+        ("stranger", "owner", "stranger"),
+        ("owner", "stranger", "owner"),
+        ("stranger", "stranger"),
+        ("owner", *["stranger"] * 7),
+    ],
+)
+async def test_the_holder_of_the_mailbox_chooses_the_password(
+    identity: IdentityFixture, order: tuple[str, ...]
+) -> None:
+    *older, newest = await register(identity, *order)
+    for token in older:
+        with pytest.raises(LinkInvalid):
+            await identity.service.signup.verify(token, OTHER_PASSWORD)
+    await identity.service.signup.verify(newest, OTHER_PASSWORD)
+    assert (await identity.log_in(password=OTHER_PASSWORD)).status == 200
+    for password in (STRANGERS, PASSWORD):
+        assert (await identity.log_in(password=password)).status == 401
+
+
+@pytest.mark.parametrize("order", [("owner", "stranger"), ("stranger", "owner"), ("owner", "owner")])
+async def test_no_password_of_an_address_that_was_registered_twice_is_taken_on_trust(
+    identity: IdentityFixture, order: tuple[str, ...]
+) -> None:
+    newest = (await register(identity, *order))[-1]
+    for _ in range(2):
+        with pytest.raises(PasswordNeeded):
+            await identity.service.signup.verify(newest)
+    for password in (STRANGERS, PASSWORD):
+        assert (await identity.log_in(password=password)).json["code"] == "bad_login"
+    await identity.service.signup.verify(newest, PASSWORD)
     assert (await identity.log_in()).status == 200
-    assert (await identity.log_in(password="the attacker's words")).status == 401
 
 
-async def test_a_later_registration_changes_nothing_until_its_own_mail_is_used(
+async def test_a_registration_beyond_the_hourly_mails_counts_too(identity: IdentityFixture) -> None:
+    tokens = await register(identity, "owner", *["stranger"] * 9)
+    assert len(tokens) == 5, "no more than five an hour"
+    with pytest.raises(PasswordNeeded):
+        await identity.service.signup.verify(tokens[-1])
+
+
+async def test_a_registration_at_the_moment_of_the_confirmation_does_not_slip_in(
     identity: IdentityFixture,
 ) -> None:
-    await identity.service.signup.register(ANN, PASSWORD)
-    [owners] = await identity.mailed("verify_email")
-    await identity.service.signup.register(ANN, "the attacker's words")
-    await identity.service.signup.verify(owners.params["token"])
-    assert (await identity.log_in()).status == 200
-    with pytest.raises(BadLogin):
-        await identity.service.signin.with_password(ANN, "the attacker's words", PROGRAM, SignInClient())
+    [token] = await register(identity, "owner")
+    done = await asyncio.gather(
+        identity.service.signup.verify(token),
+        *(identity.service.signup.register(ANN, STRANGERS) for _ in range(3)),
+        return_exceptions=True,
+    )
+    assert {type(one) for one in done} <= {type(None), LinkInvalid, PasswordNeeded}
+    assert (await identity.log_in(password=STRANGERS)).status == 401
+
+
+async def test_a_weak_password_does_not_use_the_link_up(identity: IdentityFixture) -> None:
+    [token] = await register(identity, "owner")
+    for password in ("short", "password123", ANN):
+        with pytest.raises(Invalid):
+            await identity.service.signup.verify(token, password)
+    await identity.service.signup.verify(token, OTHER_PASSWORD)
+    assert (await identity.log_in(password=OTHER_PASSWORD)).status == 200
+
+
+async def test_a_confirmation_voids_the_links_to_set_a_password(identity: IdentityFixture) -> None:
+    [token] = await register(identity, "stranger")
+    await identity.service.recovery.forgot(ANN)
+    reset = await identity.mail_token("password_reset")
+    await identity.service.signup.verify(token, OTHER_PASSWORD)
+    with pytest.raises(LinkInvalid):
+        await identity.service.recovery.reset(reset, PASSWORD)
 
 
 async def test_the_mail_can_be_asked_for_again_but_not_without_end(identity: IdentityFixture) -> None:
     await identity.service.signup.register(ANN, PASSWORD)
     for _ in range(10):
+        await identity.work()
         await identity.service.signup.resend(ANN)
     mails = await identity.mailed("verify_email")
     assert len(mails) == 5
-    await identity.service.signup.verify(mails[2].params["token"])
-    with pytest.raises(LinkInvalid):
-        await identity.service.signup.verify(mails[4].params["token"])
+    for void in mails[:4]:
+        with pytest.raises(LinkInvalid):
+            await identity.service.signup.verify(void.params["token"])
+    await identity.service.signup.verify(mails[4].params["token"])
     identity.clock.advance(7200)
     await identity.service.signup.resend(ANN)
     assert len(await identity.mailed("verify_email")) == 5, "there is nothing left to verify"
