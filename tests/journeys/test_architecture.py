@@ -89,7 +89,7 @@ def test_every_file_named_takes_part_in_a_purchase(platform: Traced) -> None:
     ann.pay_in("20.00")
     seen: set[str] = set()
     with platform.traced(seen):
-        quote = {"asset": "bandwidth.residential.standard", "quantity": "1000000000", "currency": "USD"}
+        quote = {"asset": "bandwidth.datacenter.standard", "quantity": "1000000000", "currency": "USD"}
         quoted = ann.caller.post("/api/orders/quote", quote).json
         order = ann.caller.post("/api/orders", {"quote_id": quoted["id"]}, fresh_key())
         assert order.json["state"] == "filled"

@@ -287,7 +287,7 @@ def test_anothers_cursor_shows_nothing_of_theirs(ann: Customer, bob: Customer, a
 
 
 def test_anothers_quote_and_card_cannot_be_used(ann: Customer, bob: Customer, anns: dict[str, str]) -> None:
-    wanted = {"asset": "bandwidth.residential.standard", "quantity": "1000000", "currency": "USD"}
+    wanted = {"asset": "bandwidth.datacenter.standard", "quantity": "1000000", "currency": "USD"}
     quote = ann.caller.post("/api/orders/quote", wanted).json["id"]
     assert bob.caller.post("/api/orders", {"quote_id": quote}, fresh_key()).status == 404
     deposit = {"amount": "5.00", "payment_method": anns["method_id"]}

@@ -70,7 +70,7 @@ def test_a_customer_is_no_operator(route: Route, ann: Customer) -> None:
 @every(tuple(route for route in ROUTES if route.public and route.method == "GET"))
 def test_what_is_public_is_shown_to_everybody_alike(route: Route, nobody: Caller, ann: Customer) -> None:
     address = route.address() + (
-        "?asset=" + "bandwidth.residential.standard" if route.path.endswith("/prices") else ""
+        "?asset=" + "bandwidth.datacenter.standard" if route.path.endswith("/prices") else ""
     )
     shown = nobody.get(address)
     assert shown.status == 200
@@ -335,7 +335,7 @@ def test_odd_queries_are_refused_by_name_or_find_nothing(
 ) -> None:
     caller = who_may(route, house, ann, operator)
     account = ann.caller.get("/api/accounts").json["items"][0]["id"]
-    needed = "" if parameter["name"] == "asset" else "&asset=bandwidth.residential.standard"
+    needed = "" if parameter["name"] == "asset" else "&asset=bandwidth.datacenter.standard"
     for value in ODD_QUERIES:
         reply = caller.get(f"{route.address(account_id=account)}?{parameter['name']}={value}{needed}")
         if reply.status == 422:

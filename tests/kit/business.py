@@ -32,7 +32,7 @@ from tollway.cli.plan import make_plan
 from tollway.settings import load
 
 OPERATOR = {"email": "operator@tollway.example", "password": "an operator of the tests"}
-ASSET = "bandwidth.residential.standard"
+ASSET = "bandwidth.datacenter.standard"
 GIGABYTE = 1_000_000_000
 LOGIN_QUOTA = 60  # what one address may post to the entrances before it has to wait
 DEFAULT_QUOTA = 3_000

@@ -30,8 +30,8 @@ from tollway.services.orders.settings import OrdersSettings
 GB = 1_000_000_000
 USD = 1_000_000
 CURRENCIES = ("USD", "EUR")
-STANDARD = "bandwidth.residential.standard"
-BUDGET = "bandwidth.residential.budget"
+STANDARD = "bandwidth.datacenter.standard"
+BUDGET = "bandwidth.datacenter.budget"
 
 
 @dataclass
@@ -97,7 +97,7 @@ async def market(
         orders_ask = LocalChannel(server, "orders")
         orders = make_orders(orders_ask, orders_db, clock, settings)
         if seeded:
-            await catalog.seed()
+            await catalog.prepare()
         yield Market(clock, server, ledger, catalog_db, orders_db, catalog, orders, catalog_asks, orders_ask)
 
 
@@ -105,8 +105,14 @@ def make_catalog(
     server: LocalServer, db: Any, clock: FakeClock, settings: CatalogSettings | None = None
 ) -> tuple[Catalog, LocalChannel]:
     channel = LocalChannel(server, "catalog")
+    return make_catalog_on(channel, db, clock, settings), channel
+
+
+def make_catalog_on(
+    channel: LocalChannel, db: Any, clock: FakeClock, settings: CatalogSettings | None = None
+) -> Catalog:
     ledger: Any = ledger_pb2_grpc.LedgerStub(channel)
-    return Catalog(db, clock, settings or CatalogSettings(), ledger, CURRENCIES), channel
+    return Catalog(db, clock, settings or CatalogSettings(), ledger, CURRENCIES)
 
 
 def make_orders(

@@ -32,8 +32,8 @@ from tollway.services.access.service.resources import ConnectRequest
 from tollway.services.access.settings import AccessSettings
 from tollway.services.access.store.nodes import NodeEndpoint
 
-STANDARD = "bandwidth.residential.standard"
-HTTP_ONLY = "bandwidth.residential.budget"
+STANDARD = "bandwidth.datacenter.standard"
+HTTP_ONLY = "bandwidth.datacenter.budget"
 USER = "usr_1"
 ENDPOINTS = [NodeEndpoint("http", "127.0.0.1", 3128), NodeEndpoint("socks5", "127.0.0.1", 1080)]
 

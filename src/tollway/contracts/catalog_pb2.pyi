@@ -55,7 +55,7 @@ class Product(_message.Message):
     CAPACITY_UNITS_FIELD_NUMBER: _builtins.int
     ACTIVE_FIELD_NUMBER: _builtins.int
     asset: _builtins.str
-    """bandwidth.residential.standard"""
+    """bandwidth.datacenter.standard"""
     name: _builtins.str
     description: _builtins.str
     tier: _builtins.str
@@ -186,6 +186,7 @@ class PriceRequest(_message.Message):
     CURRENCY_FIELD_NUMBER: _builtins.int
     BUYER_FIELD_NUMBER: _builtins.int
     SIDE_FIELD_NUMBER: _builtins.int
+    PROMISED_UNITS_FIELD_NUMBER: _builtins.int
     asset: _builtins.str
     quantity: _builtins.int
     currency: _builtins.str
@@ -193,6 +194,8 @@ class PriceRequest(_message.Message):
     """usr_… id; empty for somebody who is not signed in"""
     side: Global___Side.ValueType
     """only BUY for now"""
+    promised_units: _builtins.int
+    """promised to others and not held in the inventory yet: counts as sold"""
     def __init__(
         self,
         *,
@@ -201,10 +204,11 @@ class PriceRequest(_message.Message):
         currency: _builtins.str = ...,
         buyer: _builtins.str = ...,
         side: Global___Side.ValueType = ...,
+        promised_units: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "buyer", b"buyer", "currency", b"currency", "quantity", b"quantity", "side", b"side"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "buyer", b"buyer", "currency", b"currency", "promised_units", b"promised_units", "quantity", b"quantity", "side", b"side"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

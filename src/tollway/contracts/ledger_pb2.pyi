@@ -67,7 +67,7 @@ class Asset(_message.Message):
     UNIT_FIELD_NUMBER: _builtins.int
     TRANSFERABLE_FIELD_NUMBER: _builtins.int
     code: _builtins.str
-    """USD, bandwidth.residential.standard"""
+    """USD, bandwidth.datacenter.standard"""
     kind: Global___AssetKind.ValueType
     scale: _builtins.int
     """decimals of the smallest unit: 6 for money, 0 for bytes"""

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from tollway.cli.demo.client import Api, Untrue, check
 
-ASSET = "bandwidth.residential.standard"
+ASSET = "bandwidth.datacenter.standard"
 PATIENCE_S = 20.0
 Found = TypeVar("Found")
 

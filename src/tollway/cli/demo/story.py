@@ -61,7 +61,7 @@ class Story:
             ("register, verify the e-mail address, log in", self._register),
             ("accounts appear on first use", self._accounts),
             ("deposit 20.00 USD by card; a declined card changes nothing", self._deposit),
-            ("quote and buy 1 GB of residential bandwidth", self._buy),
+            ("quote and buy 1 GB of bandwidth", self._buy),
             ("connect: credentials and endpoints", self._connect),
             ("fetch real files through HTTP, CONNECT and SOCKS5", self._fetch),
             ("the meter equals the bytes on the wire", self._reconcile),

@@ -13,7 +13,7 @@ from tollway.contracts.events.access import (
     ResourceStateChanged,
     SessionAccounted,
 )
-from tollway.contracts.events.catalog import PriceChanged
+from tollway.contracts.events.catalog import PlanChanged, PriceChanged, ProductChanged
 from tollway.contracts.events.event import Event
 from tollway.contracts.events.identity import (
     AccountWasLocked,
@@ -60,7 +60,9 @@ __all__ = [
     "OrderFilled",
     "OrderPlaced",
     "PasswordChanged",
+    "PlanChanged",
     "PriceChanged",
+    "ProductChanged",
     "ProfileChanged",
     "ResourceProvisioned",
     "ResourceStateChanged",

@@ -1,4 +1,4 @@
-"""Events of catalog. Prices."""
+"""Events of catalog. Prices, products and plans."""
 
 from tollway.contracts.events.event import Event
 
@@ -8,3 +8,22 @@ class PriceChanged(Event):
     asset: str
     currency: str
     ask_per_lot: int
+
+
+class ProductChanged(Event):
+    """A product was added, changed, hidden or offered again."""
+
+    topic, source = "PRODUCT_CHANGED", "catalog"
+    asset: str
+    name: str
+    active: bool
+
+
+class PlanChanged(Event):
+    """A plan was added, hidden or offered again."""
+
+    topic, source = "PLAN_CHANGED", "catalog"
+    plan_id: str
+    asset: str
+    quantity: int
+    active: bool

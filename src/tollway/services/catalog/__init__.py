@@ -6,6 +6,7 @@ Promises
   where the platform does, so rounding never costs the platform a unit and never costs a customer two.
 - Capacity that the operator puts up for sale is issued in the ledger exactly once, however often the
   request is repeated or the process is killed.
+- Products and plans are the operator's: added, changed and hidden while the platform runs, and never removed.
 - When the ledger does not answer, prices stay at the last known scarcity instead of failing.
 
 Invariants
@@ -13,6 +14,6 @@ Invariants
 - The ledger's account platform/catalog/<asset>/inventory is the only truth about what is left to sell; this
   service knows only what was put up.
 
-Neighbours: asks `ledger` (assets, the inventory's balance, issuance); publishes `PriceChanged`; is asked by
-`orders` for products and prices.
+Neighbours: asks `ledger` (assets, the inventory's balance, issuance); publishes `PriceChanged`, `ProductChanged`
+and `PlanChanged`; `orders` calls it for prices.
 """

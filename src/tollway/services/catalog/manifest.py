@@ -9,7 +9,7 @@ from tollway.services.catalog.settings import CatalogSettings
 def build(context: ServiceContext) -> ServiceParts:
     """Build the service; it writes its first products as soon as the ledger answers."""
     from tollway.services.catalog.http import router
-    from tollway.services.catalog.jobs import JOBS
+    from tollway.services.catalog.jobs import JOBS, TIMED
     from tollway.services.catalog.rpc import CatalogRpc
     from tollway.services.catalog.service import Catalog
 
@@ -26,7 +26,8 @@ def build(context: ServiceContext) -> ServiceParts:
         rpc=CatalogRpc(service),
         router=router(service),
         jobs=JOBS,
-        prepare=service.seed,
+        timed=TIMED,
+        prepare=service.prepare,
     )
 
 
@@ -39,6 +40,8 @@ MANIFEST = ServiceManifest(
     permissions=(
         Permission("prices:manage", ("admin",)),
         Permission("capacity:manage", ("admin",)),
+        Permission("products:read", ("support", "admin")),
+        Permission("products:manage", ("admin",)),
     ),
     build=build,
 )

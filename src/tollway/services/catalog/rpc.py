@@ -31,10 +31,12 @@ class CatalogRpc(catalog_pb2_grpc.CatalogServicer):
         )
 
     async def Price(self, request: catalog_pb2.PriceRequest, context: Any) -> catalog_pb2.PriceLine:
-        """Return what a quantity costs now. Raises UnknownAsset, Invalid."""
+        """Return what a quantity costs now, for a quote or an order. Raises UnknownAsset, Invalid."""
         if request.side != catalog_pb2.SIDE_BUY:
             raise Invalid.of("side", "must be buy; selling back is not offered yet")
-        line = await self._service.price_line(request.asset, request.quantity, request.currency)
+        line = await self._service.binding_price_line(
+            request.asset, request.quantity, request.currency, request.promised_units
+        )
         return catalog_pb2.PriceLine(
             asset=line.asset,
             quantity=line.quantity,

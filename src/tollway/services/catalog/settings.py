@@ -28,7 +28,6 @@ class CatalogSettings(BaseModel):
     inventory_cache_s: float = Field(
         3.0, ge=0, description="How long a price may rest on the same look at the inventory, in seconds"
     )
-    pack_lots: tuple[int, ...] = Field((1, 10, 100), description="Sizes of the packs on offer, in lots (GB)")
 
     @model_validator(mode="after")
     def _curve_rises(self) -> Self:

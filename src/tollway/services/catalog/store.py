@@ -1,11 +1,12 @@
 """The catalogue's tables and queries.
 
 product     what is sold; one row per access asset
+plan        fixed amounts of products
 list_price  every list price there ever was; the newest of an (asset, currency) is in force
 issue       capacity put up for sale, done once the ledger has issued it
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -17,13 +18,14 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
+    UniqueConstraint,
     func,
     select,
     update,
 )
 
 from tollway.fabric.db import NAMING, Flag, Int64, Json, Tx
-from tollway.services.catalog.model import Issue, ListPrice, Product
+from tollway.services.catalog.model import CapacityIssue, ListPrice, PrepaidPlan, Product
 
 metadata = MetaData(naming_convention=NAMING)
 
@@ -61,6 +63,18 @@ list_price = Table(
     sqlite_strict=True,
 )
 
+plan = Table(
+    "plan",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("asset", Text, nullable=False),
+    Column("quantity", Int64, nullable=False),
+    Column("active", Flag, nullable=False),
+    UniqueConstraint("asset", "quantity"),
+    CheckConstraint("quantity > 0", name="quantity"),
+    sqlite_strict=True,
+)
+
 issue = Table(
     "issue",
     metadata,
@@ -77,14 +91,14 @@ issue = Table(
 
 
 async def add_product(tx: Tx, one: Product) -> bool:
-    """Put a product on the shelf; False when it was there already, whatever it looks like now."""
+    """Add a product; False when it was there already, whatever it looks like now."""
     row = {column.name: getattr(one, column.name) for column in product.columns}
     row["protocols"] = list(one.protocols)
     return (await tx.run(tx.insert(product).values(row).on_conflict_do_nothing())).rowcount == 1
 
 
 async def products(tx: Tx, *, include_inactive: bool) -> list[Product]:
-    """Return the shelf, by asset."""
+    """Return the products, by asset."""
     wanted = select(product).order_by(product.c.asset)
     if not include_inactive:
         wanted = wanted.where(product.c.active)
@@ -95,6 +109,36 @@ async def find_product(tx: Tx, asset: str) -> Product | None:
     """Return one product, active or not."""
     row = await tx.first(select(product).where(product.c.asset == asset))
     return None if row is None else _product(row)
+
+
+async def change_product(tx: Tx, asset: str, changes: Mapping[str, Any]) -> None:
+    """Change fields of a product."""
+    await tx.run(update(product).where(product.c.asset == asset).values(dict(changes)))
+
+
+async def add_plan(tx: Tx, one: PrepaidPlan) -> bool:
+    """Add a plan; False when there is one of this size already."""
+    row = {column.name: getattr(one, column.name) for column in plan.columns}
+    return (await tx.run(tx.insert(plan).values(row).on_conflict_do_nothing())).rowcount == 1
+
+
+async def plans(tx: Tx, *, include_inactive: bool) -> list[PrepaidPlan]:
+    """Return the plans, by product and size."""
+    wanted = select(plan).order_by(plan.c.asset, plan.c.quantity)
+    if not include_inactive:
+        wanted = wanted.where(plan.c.active)
+    return [PrepaidPlan(*row) for row in await tx.all(wanted)]
+
+
+async def find_plan(tx: Tx, plan_id: str) -> PrepaidPlan | None:
+    """Return one plan, active or not."""
+    row = await tx.first(select(plan).where(plan.c.id == plan_id))
+    return None if row is None else PrepaidPlan(*row)
+
+
+async def set_plan_active(tx: Tx, plan_id: str, *, active: bool) -> None:
+    """Hide a plan or offer it again."""
+    await tx.run(update(plan).where(plan.c.id == plan_id).values(active=active))
 
 
 async def grow_capacity(tx: Tx, asset: str, units: int) -> None:
@@ -136,27 +180,27 @@ async def price_history(
     return [(row.id, _list_price(row)) for row in await tx.all(wanted)]
 
 
-async def add_issue(tx: Tx, one: Issue, request_key: str) -> bool:
+async def add_issue(tx: Tx, one: CapacityIssue, request_key: str) -> bool:
     """Write down capacity to issue; False when this was asked for before under the same key."""
     row = {"id": one.id, "asset": one.asset, "units": one.units, "actor": one.actor, "done": one.done}
     values = row | {"request_key": request_key, "created_at_us": tx.now_us}
     return (await tx.run(tx.insert(issue).values(values).on_conflict_do_nothing())).rowcount == 1
 
 
-async def issue_by_request(tx: Tx, request_key: str) -> Issue | None:
+async def issue_by_request(tx: Tx, request_key: str) -> CapacityIssue | None:
     """Return the issue that was asked for under this key."""
     return _issue(await tx.first(select(issue).where(issue.c.request_key == request_key)))
 
 
-async def find_issue(tx: Tx, issue_id: str) -> Issue | None:
+async def find_issue(tx: Tx, issue_id: str) -> CapacityIssue | None:
     """Return one issue."""
     return _issue(await tx.first(select(issue).where(issue.c.id == issue_id)))
 
 
-async def unfinished_issues(tx: Tx) -> list[str]:
-    """Name the issues that the ledger has not confirmed, oldest first."""
-    rows = await tx.all(select(issue.c.id).where(~issue.c.done).order_by(issue.c.created_at_us, issue.c.id))
-    return [row.id for row in rows]
+async def open_issues(tx: Tx, after_id: str, limit: int) -> Sequence[str]:
+    """Name the issues that the ledger has not confirmed, from after an id on."""
+    wanted = select(issue.c.id).where(~issue.c.done, issue.c.id > after_id).order_by(issue.c.id).limit(limit)
+    return [row.id for row in await tx.all(wanted)]
 
 
 async def finish_issue(tx: Tx, issue_id: str) -> bool:
@@ -180,5 +224,5 @@ def _list_price(row: Row[Any]) -> ListPrice:
     return ListPrice(row.asset, row.currency, row.per_lot, row.from_us, row.actor)
 
 
-def _issue(row: Row[Any] | None) -> Issue | None:
-    return None if row is None else Issue(row.id, row.asset, row.units, row.actor, row.done)
+def _issue(row: Row[Any] | None) -> CapacityIssue | None:
+    return None if row is None else CapacityIssue(row.id, row.asset, row.units, row.actor, row.done)

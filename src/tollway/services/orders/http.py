@@ -38,7 +38,7 @@ from tollway.services.orders.model import (
 from tollway.services.orders.service import Orders
 
 AssetCode = Annotated[
-    str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$", examples=["bandwidth.residential.standard"])
+    str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$", examples=["bandwidth.datacenter.standard"])
 ]
 CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3,10}$", examples=["USD"])]
 CurrencyQuery = Annotated[str, Query(pattern=r"^[A-Z]{3,10}$")]

@@ -60,10 +60,10 @@ async def test_the_tag_changes_with_the_price(api: RestClient) -> None:
     assert (second.status, second.json["price"]["ask"]) == (200, "3.50")
 
 
-async def test_plans_are_bandwidth_packs(api: RestClient) -> None:
+async def test_plans_are_prepaid_bandwidth(api: RestClient) -> None:
     reply = await api.get("/api/catalog/plans?currency=EUR")
-    pack = next(item for item in reply.json["items"] if item["id"] == f"{STANDARD}.10")
-    assert (pack["kind"], pack["quantity"], pack["price"]) == ("pack", "10000000000", "28.00")
+    plan = next(item for item in reply.json["items"] if item["id"] == f"{STANDARD}.10")
+    assert (plan["kind"], plan["quantity"], plan["price"]) == ("prepaid", "10000000000", "28.00")
     assert (await api.get("/api/billing/plans?currency=EUR")).json == reply.json
 
 
@@ -72,7 +72,7 @@ async def test_locations_are_the_operators_own(api: RestClient) -> None:
 
 
 async def test_prices_show_now_and_before(api: RestClient, shop: Market) -> None:
-    await shop.catalog.set_price(STANDARD, "USD", 4_000_000, "usr_root")
+    await shop.catalog.editor.set_price(STANDARD, "USD", 4_000_000, "usr_root")
     first = await api.get(f"/api/catalog/prices?asset={STANDARD}&currency=USD&limit=1")
     assert first.json["now"]["ask"] == "4.00"
     assert [item["list_price"] for item in first.json["items"]] == ["4.00"]

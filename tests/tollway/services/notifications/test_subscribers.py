@@ -32,7 +32,7 @@ DEPOSIT = DepositCredited(deposit_id="dep_1", user_id="usr_1", currency="USD", a
 FILLED = OrderFilled(
     order_id="ord_1",
     user_id="usr_1",
-    asset="bandwidth.residential.standard",
+    asset="bandwidth.datacenter.standard",
     quantity=10**9,
     currency="USD",
     price=3_500_000,
@@ -70,11 +70,11 @@ async def test_a_new_customer_is_welcomed_and_gets_receipts(publisher: Publisher
     assert set(by_subject) == {
         "Your account is ready",
         "Your deposit of 20.00 USD has arrived",
-        "Your purchase: 1 GB of residential standard bandwidth",
+        "Your purchase: 1 GB of datacenter standard bandwidth",
     }
     assert "https://tollway.example" in by_subject["Your account is ready"]
     assert "dep_1" in by_subject["Your deposit of 20.00 USD has arrived"]
-    assert "3.50 USD" in by_subject["Your purchase: 1 GB of residential standard bandwidth"]
+    assert "3.50 USD" in by_subject["Your purchase: 1 GB of datacenter standard bandwidth"]
 
 
 async def test_a_refresh_token_used_twice_is_warned_of(publisher: Publisher, mailer: FakeMailer) -> None:

@@ -14,7 +14,7 @@ from tollway.services.access.store.nodes import NodeEndpoint
 
 Label = Annotated[str, Field(max_length=100, pattern=PRINTABLE, examples=["my laptop"])]
 AssetCode = Annotated[
-    str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$", examples=["bandwidth.residential.standard"])
+    str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$", examples=["bandwidth.datacenter.standard"])
 ]
 Word = Annotated[str, Field(pattern=r"^[a-z0-9._-]{1,40}$")]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]

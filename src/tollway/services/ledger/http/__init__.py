@@ -42,7 +42,7 @@ class GiftRequest(Body):
     """What to give to whom. The asset must be transferable."""
 
     to_user_id: Annotated[str, Field(pattern=r"^usr_[0-9a-zA-Z_]{1,60}$")]
-    asset: Annotated[str, Field(min_length=1, max_length=100, examples=["bandwidth.residential.standard"])]
+    asset: Annotated[str, Field(min_length=1, max_length=100, examples=["bandwidth.datacenter.standard"])]
     amount: Annotated[str, Field(max_length=40, examples=["1000000000", "5.00"])]
     note: Annotated[str, Field(max_length=200, pattern=PRINTABLE)] = ""
 

@@ -18,7 +18,7 @@ TEMPLATES: Mapping[str, Template] = {
 
 
 def item_text(asset: str, quantity: int) -> str:
-    """Say what was bought: `1.5 GB of residential standard bandwidth`; other assets by their plain quantity."""
+    """Say what was bought: `1.5 GB of datacenter standard bandwidth`; other assets by their plain quantity."""
     kind, _, rest = asset.partition(".")
     if kind != "bandwidth":
         return f"{quantity} of {asset}"

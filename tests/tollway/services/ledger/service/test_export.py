@@ -51,8 +51,8 @@ async def test_the_postings_balance_and_make_the_asserted_balances(context: Book
 
 async def test_names_stay_apart_and_within_the_tools_limits(context: Books) -> None:
     codes = [
-        "bandwidth.residential.standard",
-        "bandwidth.residential.stand.ard",
+        "bandwidth.datacenter.standard",
+        "bandwidth.datacenter.stand.ard",
         "a.b",
         "a-b",
         "9lives",

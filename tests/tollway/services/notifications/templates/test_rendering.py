@@ -97,9 +97,8 @@ def test_a_parameter_has_a_limit() -> None:
 
 def test_amounts_are_written_for_people() -> None:
     assert [money_text(units) for units in (20_000_000, 3_500, 1_234_567)] == ["20.00", "0.0035", "1.234567"]
-    assert item_text("bandwidth.residential.standard", 10**9) == "1 GB of residential standard bandwidth"
+    assert item_text("bandwidth.datacenter.standard", 10**9) == "1 GB of datacenter standard bandwidth"
     assert (
-        item_text("bandwidth.residential.standard", 1_500_000_000)
-        == "1.5 GB of residential standard bandwidth"
+        item_text("bandwidth.datacenter.standard", 1_500_000_000) == "1.5 GB of datacenter standard bandwidth"
     )
     assert item_text("seat.ssh", 3600) == "3600 of seat.ssh"

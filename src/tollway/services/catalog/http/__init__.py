@@ -1,36 +1,30 @@
-"""The catalogue's REST side: browsing for everybody, prices and capacity for operators."""
+"""The catalogue's REST side.
 
-from typing import Annotated
+browsing and prices   here
+operators.py          what operators do: products, plans, prices, capacity
+"""
+
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel
 
-from tollway.fabric.rest import (
-    Answer,
-    Body,
-    CurrentUser,
-    IdempotencyKey,
-    MoneyText,
-    PositiveMoney,
-    PositiveUnits,
-    UnitsText,
-    UtcTime,
-    idempotent,
-    route,
-)
+from tollway.fabric.rest import Body, MoneyText, PositiveUnits, UnitsText, UtcTime, route
 from tollway.fabric.rest.etag import tagged
 from tollway.kit.locations import Location
 from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
 from tollway.kit.times import SECOND_US
-from tollway.services.catalog.model import Issue, Pack, Price
-from tollway.services.catalog.service import Catalog, Offer
+from tollway.services.catalog.http.operators import (
+    CODE,
+    CURRENCY,
+    AssetCode,
+    CurrencyCode,
+    add_operator_routes,
+)
+from tollway.services.catalog.model import Price
+from tollway.services.catalog.service import Catalog, Offer, PlanOffer
 
 PUBLIC = route(permission="public")
-CODE = r"^[a-z0-9][a-z0-9._-]{0,99}$"
-CURRENCY = r"^[A-Z]{3,10}$"
-
-AssetCode = Annotated[str, Field(pattern=CODE, examples=["bandwidth.residential.standard"])]
-CurrencyCode = Annotated[str, Field(pattern=CURRENCY, examples=["USD"])]
 AssetPath = Annotated[str, Path(pattern=CODE)]
 AssetQuery = Annotated[str, Query(pattern=CODE)]
 CurrencyQuery = Annotated[str, Query(pattern=CURRENCY, description="The operator's own currency if absent")]
@@ -70,10 +64,10 @@ class AssetList(BaseModel):
 
 
 class PlanView(BaseModel):
-    """A pack: a fixed amount of one asset, bought once. Order it with its `asset` and `quantity`."""
+    """A prepaid plan: a fixed amount of one asset, bought once. Order it with its `asset` and `quantity`."""
 
     id: str
-    kind: str
+    kind: Literal["prepaid"]
     asset: str
     name: str
     tier: str
@@ -139,41 +133,12 @@ class EstimateView(BaseModel):
     validity_s: int
 
 
-class NewPrice(Body):
-    """A list price for one lot (for bandwidth: 1 GB)."""
-
-    asset: AssetCode
-    currency: CurrencyCode
-    list_price: PositiveMoney
-
-
-class NewCapacity(Body):
-    """Units to put up for sale on top of what there is."""
-
-    asset: AssetCode
-    quantity: PositiveUnits
-
-
-class NewPriceView(BaseModel):
-    asset: str
-    currency: str
-    list_price: MoneyText
-    since: UtcTime
-
-
-class IssueView(BaseModel):
-    id: str
-    asset: str
-    quantity: UnitsText
-    done: bool
-
-
 def router(service: Catalog) -> APIRouter:
     """Make the routes of the catalogue."""
     api = APIRouter(tags=["catalogue"])
     _browsing(api, service)
     _pricing(api, service)
-    _operating(api, service)
+    add_operator_routes(api, service)
     return api
 
 
@@ -191,8 +156,8 @@ def _browsing(api: APIRouter, service: Catalog) -> None:
     @api.get("/api/billing/plans", **PUBLIC)
     @api.get("/api/catalog/plans", **PUBLIC)
     async def plans(currency: CurrencyQuery = "") -> PlanList:
-        """List the packs on sale at their price now."""
-        return PlanList(items=[_plan(pack) for pack in await service.plans(currency)])
+        """List the plans on sale at their price now."""
+        return PlanList(items=[_plan(offer) for offer in await service.plans(currency)])
 
     @api.get("/api/catalog/locations", **PUBLIC)
     async def locations() -> LocationList:
@@ -231,34 +196,6 @@ def _pricing(api: APIRouter, service: Catalog) -> None:
         )
 
 
-def _operating(api: APIRouter, service: Catalog) -> None:
-    @api.patch(
-        "/api/admin/prices",
-        **route(permission="prices:manage", owner="any", audit="catalog:price:set"),
-    )
-    async def set_price(body: NewPrice, who: CurrentUser) -> NewPriceView:
-        """List an asset at another price from now on. Quotes that were given are kept."""
-        listed = await service.set_price(body.asset, body.currency, body.list_price, who.user_id)
-        return NewPriceView(
-            asset=listed.asset, currency=listed.currency, list_price=listed.per_lot, since=listed.from_us
-        )
-
-    @api.post(
-        "/api/admin/capacity",
-        status_code=201,
-        response_model=IssueView,
-        **route(permission="capacity:manage", owner="any", audit="catalog:capacity:issue"),
-    )
-    async def add_capacity(body: NewCapacity, who: CurrentUser, key: IdempotencyKey) -> Response:
-        """Put more of an asset up for sale."""
-
-        async def work() -> Answer:
-            issue = await service.add_capacity(body.asset, body.quantity, who.user_id, key)
-            return Answer(201, _issue(issue))
-
-        return await idempotent(service.db, who, key, body, work)
-
-
 def _asset(offer: Offer) -> AssetView:
     product = offer.product
     return AssetView(
@@ -288,26 +225,22 @@ def _price(price: Price) -> PriceView:
     )
 
 
-def _plan(pack: Pack) -> PlanView:
-    product = pack.product
+def _plan(offer: PlanOffer) -> PlanView:
+    product = offer.product
     return PlanView(
-        id=pack.id,
-        kind="pack",
+        id=offer.plan.id,
+        kind="prepaid",
         asset=product.asset,
         name=product.name,
         tier=product.tier,
         protocols=product.protocols,
-        quantity=pack.quantity,
+        quantity=offer.plan.quantity,
         unit=product.unit,
         validity_s=product.validity_us // SECOND_US,
-        currency=pack.currency,
-        price=pack.price,
+        currency=offer.currency,
+        price=offer.price,
     )
 
 
 def _location(one: Location) -> LocationView:
     return LocationView(id=one.id, name=one.name, country=one.country, region=one.region, city=one.city)
-
-
-def _issue(issue: Issue) -> IssueView:
-    return IssueView(id=issue.id, asset=issue.asset, quantity=issue.units, done=issue.done)

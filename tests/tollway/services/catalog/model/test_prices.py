@@ -10,15 +10,12 @@ from tollway.kit.errors import Invalid
 from tollway.kit.times import DAY_US
 from tollway.services.catalog.model import (
     FIRST_CATALOGUE,
-    GB,
-    MILLION,
     ListPrice,
     Price,
     PriceLine,
     Product,
     check_quantity,
     cost_of,
-    packs,
     price_at,
     price_line,
     scarcity_factor,
@@ -26,6 +23,7 @@ from tollway.services.catalog.model import (
 )
 from tollway.services.catalog.settings import CatalogSettings
 
+GB, MILLION = 1_000_000_000, 1_000_000
 CURVE = CatalogSettings().scarcity_curve
 PRODUCT = Product("a.b", "A", "", ("http",), "standard", "byte", GB, 1_000_000, 100 * GB, DAY_US, 1000 * GB)
 
@@ -88,15 +86,6 @@ def test_a_quantity_out_of_range_is_refused_with_the_range(quantity: int) -> Non
     with pytest.raises(Invalid) as refusal:
         check_quantity(PRODUCT, quantity)
     assert "from 1000000 to 100000000000 bytes" in refusal.value.detail
-
-
-def test_packs_are_only_what_one_order_may_buy() -> None:
-    price = price_at(listed(3 * MILLION), PRODUCT, MILLION, 0, 0)
-    offered = packs(PRODUCT, price, (1, 10, 1000))
-    assert [(pack.id, pack.quantity, pack.price) for pack in offered] == [
-        ("a.b.1", GB, 3 * MILLION),
-        ("a.b.10", 10 * GB, 30 * MILLION),
-    ]
 
 
 def test_every_product_of_the_first_catalogue_has_a_price_in_every_default_currency() -> None:

@@ -1,4 +1,4 @@
-"""What a product and a price are, and the arithmetic between them. Pure: no clock, no database, no service API."""
+"""Prices and the arithmetic between them: exact integers, rounded up where a customer pays."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,30 +6,11 @@ from itertools import pairwise
 
 from tollway.kit.errors import Invalid
 from tollway.kit.money import MAX_UNITS, mul_div
-from tollway.kit.times import DAY_US
+from tollway.services.catalog.model.products import Product, check_quantity
 
-GB = 1_000_000_000
 MILLION = 1_000_000
 
 Curve = Sequence[tuple[int, int]]
-
-
-@dataclass(frozen=True, slots=True)
-class Product:
-    """An access asset as it is sold. Quantities are in `unit`s; `lot_units` of them carry one price."""
-
-    asset: str
-    name: str
-    description: str
-    protocols: tuple[str, ...]
-    tier: str
-    unit: str
-    lot_units: int
-    min_units: int
-    max_units: int
-    validity_us: int
-    capacity_units: int = 0
-    active: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,28 +35,6 @@ class Price:
     bid_per_lot: int
     lot_units: int
     at_us: int
-
-
-@dataclass(frozen=True, slots=True)
-class Pack:
-    """A plan that is on sale: a fixed amount of one product."""
-
-    id: str
-    product: Product
-    quantity: int
-    currency: str
-    price: int
-
-
-@dataclass(frozen=True, slots=True)
-class Issue:
-    """Capacity put up for sale: `units` of `asset`; done when the ledger has issued them."""
-
-    id: str
-    asset: str
-    units: int
-    actor: str
-    done: bool
 
 
 def sold_ppm(capacity: int, available: int) -> int:
@@ -163,84 +122,3 @@ def check_list_price(product: Product, per_lot: int, curve: Curve) -> None:
         raise Invalid.of(
             "list_price", "must be more than 0, and the price of the largest order must fit 64 bits"
         )
-
-
-def check_quantity(product: Product, quantity: int) -> None:
-    """Raise Invalid when this much is not sold in one order."""
-    if not product.min_units <= quantity <= product.max_units:
-        reason = f"must be from {product.min_units} to {product.max_units} {product.unit}s"
-        raise Invalid.of("quantity", reason, min=str(product.min_units), max=str(product.max_units))
-
-
-def packs(product: Product, price: Price, sizes_lots: Sequence[int]) -> list[Pack]:
-    """Cut a product into the packs that may be bought in one order."""
-    quantities = [(lots, lots * product.lot_units) for lots in sizes_lots]
-    return [
-        Pack(
-            f"{product.asset}.{lots}",
-            product,
-            quantity,
-            price.currency,
-            cost_of(quantity, price.ask_per_lot, price.lot_units),
-        )
-        for lots, quantity in quantities
-        if product.min_units <= quantity <= product.max_units
-    ]
-
-
-# ── the first catalogue ─────────────────────────────────────────────────────────────────────────────
-
-FIRST_CAPACITY_UNITS = 100_000 * GB
-_PROTOCOLS = ("http", "https", "socks5")
-_MIN_UNITS, _MAX_UNITS = GB // 1000, 10_000 * GB
-
-
-def _bandwidth(asset: str, name: str, description: str, tier: str, validity_days: int) -> Product:
-    return Product(
-        asset, name, description, _PROTOCOLS, tier, "byte", GB, _MIN_UNITS, _MAX_UNITS, validity_days * DAY_US
-    )
-
-
-# Each with its list price per GB, in millionths of the currency.
-FIRST_CATALOGUE: tuple[tuple[Product, dict[str, int]], ...] = (
-    (
-        _bandwidth(
-            "bandwidth.residential.budget",
-            "Residential bandwidth, budget",
-            "Shared residential exits at the lowest price; unused bytes lapse after 30 days.",
-            "budget",
-            30,
-        ),
-        {"USD": 1_500_000, "EUR": 1_400_000},
-    ),
-    (
-        _bandwidth(
-            "bandwidth.residential.standard",
-            "Residential bandwidth, standard",
-            "Residential exits for everyday work; unused bytes lapse after 90 days.",
-            "standard",
-            90,
-        ),
-        {"USD": 3_000_000, "EUR": 2_800_000},
-    ),
-    (
-        _bandwidth(
-            "bandwidth.residential.premium",
-            "Residential bandwidth, premium",
-            "The best residential exits; bytes never lapse.",
-            "premium",
-            0,
-        ),
-        {"USD": 6_000_000, "EUR": 5_600_000},
-    ),
-    (
-        _bandwidth(
-            "bandwidth.datacenter.standard",
-            "Datacenter bandwidth",
-            "Fast exits in a data centre; bytes never lapse.",
-            "standard",
-            0,
-        ),
-        {"USD": 500_000, "EUR": 460_000},
-    ),
-)
