@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from tests.kit.clock import FakeClock
-from tests.kit.metering import STANDARD, USER, Stage, stage
-from tests.kit.service_api import TRANSPORTS, Door, Transport, api
+from tests.kit.metering import STANDARD, USER, AccessSetup, access_setup
+from tests.kit.service_api import TRANSPORTS, ServiceApi, Transport, api
 from tollway.contracts import access_pb2 as pb
 from tollway.contracts import access_pb2_grpc
 from tollway.contracts.errors import BadCredentials, NoAllowance, ResourceInactive, UnknownNode
@@ -26,8 +26,8 @@ from tollway.services.access.service.resources import ConnectRequest
 class Mounted:
     """The service API, the service behind it, and a connected customer with 1 MB."""
 
-    api: Door
-    here: Stage
+    api: ServiceApi
+    here: AccessSetup
     issued: Issued
 
     @property
@@ -64,7 +64,7 @@ class Mounted:
 async def mounted(request: Any, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Mounted]:
     transport: Transport = request.param
     async with (
-        stage("sqlite", tmp_path, clock) as here,
+        access_setup("sqlite", tmp_path, clock) as here,
         api(transport, access_pb2_grpc, AccessRpc(here.access), caller="edge") as opened,
     ):
         here.ledger.give(USER, STANDARD, 1_000_000)

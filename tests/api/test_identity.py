@@ -7,7 +7,7 @@ import pytest
 
 from tests.kit.clock import FakeClock
 from tests.kit.identity import PASSWORD, IdentityFixture, identity_fixture
-from tests.kit.service_api import TRANSPORTS, Door, Transport, api
+from tests.kit.service_api import TRANSPORTS, ServiceApi, Transport, api
 from tollway.contracts import identity_pb2, identity_pb2_grpc
 from tollway.kit.errors import Invalid, NotFound
 from tollway.services.identity.rpc import IdentityRpc
@@ -20,7 +20,7 @@ async def identity(tmp_path: Path, clock: FakeClock) -> AsyncIterator[IdentityFi
 
 
 @pytest.fixture(params=TRANSPORTS)
-async def mounted(request: pytest.FixtureRequest, identity: IdentityFixture) -> AsyncIterator[Door]:
+async def mounted(request: pytest.FixtureRequest, identity: IdentityFixture) -> AsyncIterator[ServiceApi]:
     transport: Transport = request.param
     async with api(
         transport, identity_pb2_grpc, IdentityRpc(identity.service), caller="access"
@@ -28,7 +28,9 @@ async def mounted(request: pytest.FixtureRequest, identity: IdentityFixture) -> 
         yield api_of_identity
 
 
-async def test_an_account_is_found_by_id_and_by_address(mounted: Door, identity: IdentityFixture) -> None:
+async def test_an_account_is_found_by_id_and_by_address(
+    mounted: ServiceApi, identity: IdentityFixture
+) -> None:
     user_id = await identity.sign_up("Ann@example.com")
     by_id = await mounted.stub.GetUser(identity_pb2.GetUserRequest(user_id=user_id))
     by_email = await mounted.stub.GetUser(identity_pb2.GetUserRequest(email="ann@EXAMPLE.com"))
@@ -46,7 +48,7 @@ async def test_an_account_is_found_by_id_and_by_address(mounted: Door, identity:
             await mounted.stub.GetUser(request)
 
 
-async def test_the_operator_is_made_once(mounted: Door) -> None:
+async def test_the_operator_is_made_once(mounted: ServiceApi) -> None:
     request = identity_pb2.EnsureOperatorRequest(email="operator@tollway.test", password=PASSWORD)
     made = await mounted.stub.EnsureOperator(request)
     assert (made.email_verified, list(made.roles)) == (True, ["admin", "customer"])

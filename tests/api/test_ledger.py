@@ -13,7 +13,7 @@ import pytest
 from tests.kit.books import ASSETS, books
 from tests.kit.clock import FakeClock
 from tests.kit.ledger_in_memory import LedgerInMemory
-from tests.kit.service_api import TRANSPORTS, Door, Transport, api
+from tests.kit.service_api import TRANSPORTS, ServiceApi, Transport, api
 from tollway.contracts import ledger_pb2 as pb
 from tollway.contracts import ledger_pb2_grpc
 from tollway.contracts.books import lot_terms
@@ -54,11 +54,11 @@ def request(key: str, *legs: pb.Leg, **more: Any) -> pb.PostRequest:
 
 
 @dataclass
-class Front:
+class LedgerApi:
     """The service API as another service has it."""
 
     ask: Any
-    api: Door
+    api: ServiceApi
 
     async def post(self, key: str, *legs: pb.Leg) -> pb.PostResponse:
         return await self.ask.Post(request(key, *legs))
@@ -93,24 +93,24 @@ class Front:
 
 
 @pytest.fixture(params=(*TRANSPORTS, "in memory"))
-async def front(request: Any, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Front]:
+async def front(request: Any, tmp_path: Path, clock: FakeClock) -> AsyncIterator[LedgerApi]:
     if request.param == "in memory":
         ledger = LedgerInMemory(clock)
         for asset in ASSETS:
             ledger.define(asset.code, asset.kind, asset.scale, asset.unit)
         async with api("local", ledger_pb2_grpc, ledger, caller="orders") as mounted:
-            yield Front(mounted.stub, mounted)
+            yield LedgerApi(mounted.stub, mounted)
         return
     transport: Transport = request.param
     async with (
         books("sqlite", tmp_path, clock) as context,
         api(transport, ledger_pb2_grpc, LedgerRpc(context.ledger), caller="orders") as mounted,
     ):
-        yield Front(mounted.stub, mounted)
+        yield LedgerApi(mounted.stub, mounted)
         await context.holds_true()
 
 
-async def test_a_posting_is_answered_with_the_accounts_after_it(front: Front) -> None:
+async def test_a_posting_is_answered_with_the_accounts_after_it(front: LedgerApi) -> None:
     first = await front.post("k", move(CLEARING, user("ann"), 20))
     assert first.transaction_id.startswith("txn_")
     assert not first.replayed
@@ -122,7 +122,7 @@ async def test_a_posting_is_answered_with_the_accounts_after_it(front: Front) ->
     assert (again.transaction_id, again.replayed) == (first.transaction_id, True)
 
 
-async def test_refusals_arrive_as_what_they_are(front: Front) -> None:
+async def test_refusals_arrive_as_what_they_are(front: LedgerApi) -> None:
     with pytest.raises(InsufficientFunds, match="are needed"):
         await front.post("poor", move(user("ann"), user("bob"), 1))
     with pytest.raises(InsufficientFunds, match="are needed"):
@@ -141,7 +141,7 @@ async def test_refusals_arrive_as_what_they_are(front: Front) -> None:
         await front.ask.GetAccount(pb.GetAccountRequest(id="acc_none"))
 
 
-async def test_holds_end_as_they_should(front: Front) -> None:
+async def test_holds_end_as_they_should(front: LedgerApi) -> None:
     await front.post("deposit", move(CLEARING, user("ann"), 20))
     hold = pb.Leg(kind=pb.LEG_KIND_HOLD, hold_id="hld_1", debit=user("ann"), credit=DEFERRED, amount=15)
     await front.post("hold", hold)
@@ -152,7 +152,7 @@ async def test_holds_end_as_they_should(front: Front) -> None:
         await front.post("late", pb.Leg(kind=pb.LEG_KIND_CAPTURE, hold_id="hld_1", amount=1))
 
 
-async def test_assets_are_defined_and_listed(front: Front) -> None:
+async def test_assets_are_defined_and_listed(front: LedgerApi) -> None:
     kb = pb.Asset(code="kb", kind=pb.ASSET_KIND_ACCESS, scale=3, unit="kilobyte", transferable=True)
     assert await front.ask.DefineAsset(pb.DefineAssetRequest(asset=kb)) == kb
     assert await front.ask.DefineAsset(pb.DefineAssetRequest(asset=kb)) == kb
@@ -165,7 +165,7 @@ async def test_assets_are_defined_and_listed(front: Front) -> None:
         await front.ask.DefineAsset(pb.DefineAssetRequest(asset=pb.Asset(code="mb", unit="megabyte")))
 
 
-async def test_accounts_are_found_by_id_name_and_owner(front: Front) -> None:
+async def test_accounts_are_found_by_id_name_and_owner(front: LedgerApi) -> None:
     await front.stock(1000, 300)
     listed = await front.ask.ListAccounts(pb.ListAccountsRequest(owner_kind="user", owner_id="usr_ann"))
     assert [one.ref.asset for one in listed.accounts] == [USD, GB]
@@ -174,7 +174,7 @@ async def test_accounts_are_found_by_id_name_and_owner(front: Front) -> None:
     assert await front.ask.GetAccount(pb.GetAccountRequest(ref=account.ref)) == account
 
 
-async def test_an_account_that_no_service_declared_is_refused(front: Front) -> None:
+async def test_an_account_that_no_service_declared_is_refused(front: LedgerApi) -> None:
     for ref in (
         context("orders", "clearing"),
         context("nobody", "revenue"),
@@ -184,7 +184,7 @@ async def test_an_account_that_no_service_declared_is_refused(front: Front) -> N
             await front.post(f"to {ref.owner_id} {ref.asset}", move(ref, user("ann", ref.asset), 1))
 
 
-async def test_a_purchase_shows_as_a_lot(front: Front) -> None:
+async def test_a_purchase_shows_as_a_lot(front: LedgerApi) -> None:
     await front.stock(1000, 300)
     (lot,) = (
         await front.ask.ListLots(pb.ListLotsRequest(owner_kind="user", owner_id="usr_ann", asset=GB))
@@ -198,7 +198,7 @@ async def test_a_purchase_shows_as_a_lot(front: Front) -> None:
     )
 
 
-async def test_metered_use_from_reservation_to_release(front: Front) -> None:
+async def test_metered_use_from_reservation_to_release(front: LedgerApi) -> None:
     await front.stock(1000, 300)
     grant = await front.reserve("hld_1", 500, divisor=4, floor=10)
     assert (grant.granted, grant.left) == (250, 750)
@@ -225,7 +225,7 @@ async def test_metered_use_from_reservation_to_release(front: Front) -> None:
     assert (await front.reserve("hld_2", 1)).granted == 0
 
 
-async def test_a_reversal_undoes_once(front: Front) -> None:
+async def test_a_reversal_undoes_once(front: LedgerApi) -> None:
     made = await front.post("k", move(CLEARING, user("ann"), 20))
     undo = pb.ReverseRequest(transaction_id=made.transaction_id, scope="tests", key="undo", actor="operator")
     reversed_ = await front.ask.Reverse(undo)
@@ -236,7 +236,7 @@ async def test_a_reversal_undoes_once(front: Front) -> None:
         await front.ask.Reverse(undo)
 
 
-async def test_a_leg_up_to_an_amount_takes_what_is_there_and_says_how_much(front: Front) -> None:
+async def test_a_leg_up_to_an_amount_takes_what_is_there_and_says_how_much(front: LedgerApi) -> None:
     await front.post("deposit", move(CLEARING, user("ann"), 20))
     hold = pb.Leg(kind=pb.LEG_KIND_HOLD, hold_id="hld_1", debit=user("ann"), credit=DEFERRED, amount=5)
     await front.post("hold", hold)
@@ -257,7 +257,7 @@ async def test_a_leg_up_to_an_amount_takes_what_is_there_and_says_how_much(front
         await front.post("hold up to", hold)
 
 
-async def test_a_closed_api_is_unavailable(front: Front) -> None:
+async def test_a_closed_api_is_unavailable(front: LedgerApi) -> None:
     front.api.faults.add("ledger.Post")
     with pytest.raises(Unavailable):
         await front.post("k", move(CLEARING, user("ann"), 20))

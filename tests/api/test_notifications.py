@@ -8,7 +8,7 @@ import pytest
 
 from tests.kit.clock import FakeClock
 from tests.kit.databases import database, service_migrations
-from tests.kit.service_api import Door, Transport, api
+from tests.kit.service_api import ServiceApi, Transport, api
 from tests.kit.smtp import SmtpSink
 from tollway.contracts import notifications_pb2, notifications_pb2_grpc
 from tollway.contracts.errors import IdempotencyKeyReused
@@ -38,7 +38,7 @@ async def service(tmp_path: Path, clock: FakeClock, sink: SmtpSink) -> AsyncIter
 
 
 @pytest.fixture
-async def neighbour(transport: Transport, service: Notifications) -> AsyncIterator[Door]:
+async def neighbour(transport: Transport, service: Notifications) -> AsyncIterator[ServiceApi]:
     async with api(
         transport, notifications_pb2_grpc, NotificationsRpc(service), caller="identity"
     ) as mounted:
@@ -52,7 +52,7 @@ def ask(**changes: str) -> notifications_pb2.SendEmailRequest:
 
 
 async def test_a_message_asked_for_reaches_a_mail_server(
-    neighbour: Door, service: Notifications, sink: SmtpSink
+    neighbour: ServiceApi, service: Notifications, sink: SmtpSink
 ) -> None:
     first = await neighbour.stub.SendEmail(ask())
     again = await neighbour.stub.SendEmail(ask())
@@ -67,7 +67,7 @@ async def test_a_message_asked_for_reaches_a_mail_server(
     assert "until 22 November 2026, 01:00 UTC." in text
 
 
-async def test_refusals_are_typed(neighbour: Door) -> None:
+async def test_refusals_are_typed(neighbour: ServiceApi) -> None:
     await neighbour.stub.SendEmail(ask())
     with pytest.raises(IdempotencyKeyReused):
         await neighbour.stub.SendEmail(ask(to="bob@example.com"))

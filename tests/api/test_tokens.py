@@ -10,7 +10,7 @@ import pytest
 
 from tests.kit.clock import FakeClock
 from tests.kit.databases import database, service_migrations
-from tests.kit.service_api import TRANSPORTS, Door, Transport, api
+from tests.kit.service_api import TRANSPORTS, ServiceApi, Transport, api
 from tests.kit.tokens import USER, tokens_service, verifier_of
 from tollway.contracts import tokens_pb2, tokens_pb2_grpc
 from tollway.contracts.errors import SessionEnded
@@ -28,7 +28,7 @@ async def service(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Tokens]:
 
 
 @pytest.fixture(params=TRANSPORTS)
-async def tokens(request: pytest.FixtureRequest, service: Tokens) -> AsyncIterator[Door]:
+async def tokens(request: pytest.FixtureRequest, service: Tokens) -> AsyncIterator[ServiceApi]:
     transport: Transport = request.param
     async with api(transport, tokens_pb2_grpc, TokensRpc(service), caller="identity") as mounted:
         yield mounted
@@ -47,7 +47,7 @@ def opening(kind: str, user_id: str = USER, **client: Any) -> tokens_pb2.OpenSes
 
 
 async def test_a_browsers_session_from_opening_to_end(
-    tokens: Door, service: Tokens, clock: FakeClock
+    tokens: ServiceApi, service: Tokens, clock: FakeClock
 ) -> None:
     opened = await tokens.stub.OpenSession(opening("browser"))
     assert opened.cookie
@@ -65,13 +65,13 @@ async def test_a_browsers_session_from_opening_to_end(
         await tokens.stub.ExchangeCookie(tokens_pb2.ExchangeCookieRequest(cookie=opened.cookie))
 
 
-async def test_a_program_gets_a_refresh_token_and_no_cookie(tokens: Door) -> None:
+async def test_a_program_gets_a_refresh_token_and_no_cookie(tokens: ServiceApi) -> None:
     opened = await tokens.stub.OpenSession(opening("program"))
     assert opened.refresh_token
     assert (opened.cookie, opened.csrf_token) == ("", "")
 
 
-async def test_bad_requests_are_refused(tokens: Door) -> None:
+async def test_bad_requests_are_refused(tokens: ServiceApi) -> None:
     with pytest.raises(Invalid):
         await tokens.stub.OpenSession(opening("telephone"))
     with pytest.raises(Invalid):
@@ -81,7 +81,7 @@ async def test_bad_requests_are_refused(tokens: Door) -> None:
 
 
 async def test_a_session_is_limited_to_the_scopes_it_was_opened_with(
-    tokens: Door, service: Tokens, clock: FakeClock
+    tokens: ServiceApi, service: Tokens, clock: FakeClock
 ) -> None:
     scopes = ["orders:read", "usage:read"]
     opened = await tokens.stub.OpenSession(opening("program", client_id="reporting-tool", scopes=scopes))
@@ -96,14 +96,14 @@ async def test_a_session_is_limited_to_the_scopes_it_was_opened_with(
         await tokens.stub.OpenSession(opening("program", scopes=[]))
 
 
-async def test_the_keys_come_with_what_tokens_name(tokens: Door, service: Tokens) -> None:
+async def test_the_keys_come_with_what_tokens_name(tokens: ServiceApi, service: Tokens) -> None:
     keys = await tokens.stub.GetKeys(tokens_pb2.GetKeysRequest())
     assert (keys.issuer, keys.audience) == (service.names.issuer, service.names.audience)
     assert len(json.loads(keys.jwks_json)["keys"]) == 2
 
 
 async def test_a_verifier_and_a_follower_on_the_far_side_refuse_an_ended_session(
-    tokens: Door, clock: FakeClock
+    tokens: ServiceApi, clock: FakeClock
 ) -> None:
     async def fetch() -> str:
         return (await tokens.stub.GetKeys(tokens_pb2.GetKeysRequest())).jwks_json
@@ -128,7 +128,7 @@ async def test_a_verifier_and_a_follower_on_the_far_side_refuse_an_ended_session
     await tasks.cancel(following)
 
 
-async def test_an_unreachable_service_is_unavailable(tokens: Door) -> None:
+async def test_an_unreachable_service_is_unavailable(tokens: ServiceApi) -> None:
     tokens.faults.add("tokens.Revoke")
     with pytest.raises(Unavailable):
         await tokens.stub.Revoke(tokens_pb2.RevokeRequest(user_id=USER))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.business import Business, business, fresh_key, until
+from tests.kit.business import Business, fresh_key, running_business, until
 
 # A corner of loopback in which the platform itself listens to nothing.
 HOST = "127.77.0.9"
@@ -80,7 +80,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Traced]:
         "TRACE_FILE": str(folder / "trace"),
         "TOLLWAY_EDGE__REPORT_INTERVAL_S": "0.2",
     }
-    with business(folder / "data", "all", "payments_mock", **environment) as running:
+    with running_business(folder / "data", "all", "payments_mock", **environment) as running:
         yield Traced(running, folder / "trace")
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.business import ASSET, Business, Caller, business, fresh_key, until
+from tests.kit.business import ASSET, Business, Caller, fresh_key, running_business, until
 
 
 def entries(operator: Caller, topic: str, subject: str = "") -> list[dict[str, str]]:
@@ -20,7 +20,7 @@ def assert_recorded(operator: Caller, who: str, topic: str, action: str) -> None
 
 @pytest.mark.timeout(180)
 def test_the_record_names_the_operator_who_did_it(tmp_path: Path) -> None:
-    with business(tmp_path / "data") as platform:
+    with running_business(tmp_path / "data") as platform:
         play(platform)
 
 

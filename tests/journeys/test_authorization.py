@@ -301,7 +301,7 @@ def test_roles_and_owners_cannot_be_written(ann: Customer, bob: Customer) -> Non
     assert bob.caller.get("/api/auth/me").json["roles"] == ["customer"]
 
 
-def test_the_operator_sees_everybody(house: Business, operator: Caller, ann: Customer) -> None:
+def test_the_operator_sees_everybody(business: Business, operator: Caller, ann: Customer) -> None:
     assert operator.get(f"/api/admin/users/{ann.id}").json["email"] == ann.email
     found = operator.get(f"/api/admin/users?email={ann.email}").json["items"]
     assert [one["id"] for one in found] == [ann.id]

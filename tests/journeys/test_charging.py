@@ -13,13 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.kit.charging import House, a_house
+from tests.kit.charging import Charging, running_charging
 from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind, database
 from tests.kit.edges import until
 from tests.kit.killing import Fate, Killed
 from tests.kit.metering import ENDPOINTS, STANDARD, USER, report
-from tests.kit.quotas import bench
+from tests.kit.quotas import quota_setup
 from tollway.contracts import events_pb2_grpc
 from tollway.contracts import ledger_pb2 as pb
 from tollway.contracts.errors import NoAllowance
@@ -42,60 +42,62 @@ MB = 1_000_000
 
 
 @pytest.fixture
-async def house(kind: Kind, tmp_path: Path, clock: FakeClock) -> AsyncIterator[House]:
-    async with a_house(kind, tmp_path, clock) as one:
+async def platform(kind: Kind, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Charging]:
+    async with running_charging(kind, tmp_path, clock) as one:
         yield one
 
 
 # ── spending ────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def spend_all(house: House, resource_id: str, node: str, slice_bytes: int) -> int:
+async def spend_all(platform: Charging, resource_id: str, node: str, slice_bytes: int) -> int:
     """Lease and spend to the last byte, as a node does; return what was got."""
     got = 0
     for number in itertools.count(1):
         lease_id = new_id("hld")
-        granted = await house.access.leases.lease(node, resource_id, lease_id, slice_bytes)
+        granted = await platform.access.leases.lease(node, resource_id, lease_id, slice_bytes)
         if not granted.units:
             return got
         got += granted.units
         record = report(resource_id, f"flw_{node}", got, number)
-        await house.access.reports.report(node, lease_id, [record], release=True)
+        await platform.access.reports.report(node, lease_id, [record], release=True)
     raise AssertionError
 
 
-async def test_a_holding_is_spent_to_the_last_byte_and_then_the_api_is_closed(house: House) -> None:
-    issued = await house.customer(3 * MB + 7)
-    assert await spend_all(house, issued.resource.id, "edge-1", 500_000) == 3 * MB + 7
-    assert await house.holding() == (0, 0)
-    assert (await house.account("platform", "access", "consumed")).balance == 3 * MB + 7
-    assert await house.used() == 3 * MB + 7
+async def test_a_holding_is_spent_to_the_last_byte_and_then_the_api_is_closed(platform: Charging) -> None:
+    issued = await platform.customer(3 * MB + 7)
+    assert await spend_all(platform, issued.resource.id, "edge-1", 500_000) == 3 * MB + 7
+    assert await platform.holding() == (0, 0)
+    assert (await platform.account("platform", "access", "consumed")).balance == 3 * MB + 7
+    assert await platform.used() == 3 * MB + 7
     with pytest.raises(NoAllowance):
-        await house.access.authentication.authenticate(
+        await platform.access.authentication.authenticate(
             "password", Presented(issued.credential.identifier, issued.secret), "http"
         )
-    await house.books_hold()
+    await platform.books_hold()
 
 
-async def test_many_nodes_racing_for_the_last_bytes_never_overspend(house: House) -> None:
-    issued = await house.customer(2 * MB + 1)
+async def test_many_nodes_racing_for_the_last_bytes_never_overspend(platform: Charging) -> None:
+    issued = await platform.customer(2 * MB + 1)
     nodes = [f"edge-{n}" for n in range(1, 5)]
     for node in nodes:
-        await house.access.nodes.open(node, f"boot of {node}", ENDPOINTS)
-    got = await asyncio.gather(*(spend_all(house, issued.resource.id, node, 100_000) for node in nodes))
-    assert sum(got) == 2 * MB + 1 == await house.used()
+        await platform.access.nodes.open(node, f"boot of {node}", ENDPOINTS)
+    got = await asyncio.gather(*(spend_all(platform, issued.resource.id, node, 100_000) for node in nodes))
+    assert sum(got) == 2 * MB + 1 == await platform.used()
     assert min(got) > 0
-    assert await house.holding() == (0, 0)
-    await house.books_hold()
+    assert await platform.holding() == (0, 0)
+    await platform.books_hold()
 
 
-async def test_use_earns_what_it_had_cost(house: House) -> None:
-    issued = await house.customer(8 * MB)
+async def test_use_earns_what_it_had_cost(platform: Charging) -> None:
+    issued = await platform.customer(8 * MB)
     lease_id = new_id("hld")
-    await house.access.leases.lease("edge-1", issued.resource.id, lease_id, MB)
+    await platform.access.leases.lease("edge-1", issued.resource.id, lease_id, MB)
     record = report(issued.resource.id, "flw_1", MB, 1, stopped=True)
-    await house.access.reports.report("edge-1", lease_id, [record], release=True)
-    lots = await house.ledger.ListLots(pb.ListLotsRequest(owner_kind="user", owner_id=USER, asset=STANDARD))
+    await platform.access.reports.report("edge-1", lease_id, [record], release=True)
+    lots = await platform.ledger.ListLots(
+        pb.ListLotsRequest(owner_kind="user", owner_id=USER, asset=STANDARD)
+    )
     (lot,) = lots.lots
     assert (lot.remaining, lot.cost - lot.remaining_cost) == (7 * MB, 3000)
 
@@ -108,23 +110,25 @@ async def test_access_may_die_or_not_be_heard_at_any_point(
     kind: Kind, tmp_path: Path, clock: FakeClock, harm: str
 ) -> None:
     """The node repeats its calls in order until they are answered, as the edge does."""
-    async with a_house(kind, tmp_path, clock) as house:
+    async with running_charging(kind, tmp_path, clock) as platform:
         points = Fate()
-        await persist(house, house.life(points), await house.customer(8 * MB, "usr_0"), ("flw_1", "flw_2"))
+        await persist(
+            platform, platform.life(points), await platform.customer(8 * MB, "usr_0"), ("flw_1", "flw_2")
+        )
         assert len(points.passed) > 12
         for point in range(len(points.passed)):
             user_id = f"usr_{point + 1}"
-            issued = await house.customer(8 * MB, user_id)
+            issued = await platform.customer(8 * MB, user_id)
             fate = Fate(survives=point) if harm == "killed" else Fate(unheard=point)
             names = (f"flw_{point}_1", f"flw_{point}_2")
-            await persist(house, house.life(fate), issued, names)
-            assert await house.holding(user_id) == (8 * MB - 3050, 0), points.passed[point]
-            assert await house.used(user_id) == 3050, points.passed[point]
-            assert await published(house, user_id) == list(names), points.passed[point]
-        await house.books_hold()
+            await persist(platform, platform.life(fate), issued, names)
+            assert await platform.holding(user_id) == (8 * MB - 3050, 0), points.passed[point]
+            assert await platform.used(user_id) == 3050, points.passed[point]
+            assert await published(platform, user_id) == list(names), points.passed[point]
+        await platform.books_hold()
 
 
-async def persist(house: House, service: Access, issued: Issued, names: tuple[str, str]) -> None:
+async def persist(platform: Charging, service: Access, issued: Issued, names: tuple[str, str]) -> None:
     """Play a node's story: lease, report, stop, give back. When access dies or is not heard, ask a living one."""
     one, two = names
     resource_id, lease_id = issued.resource.id, new_id("hld")
@@ -141,25 +145,25 @@ async def persist(house: House, service: Access, issued: Issued, names: tuple[st
             assert (await service.leases.lease("edge-1", resource_id, lease_id, 500_000)).units == 500_000
             break
         except (Killed, Problem):
-            service = house.access
+            service = platform.access
     for records, release in batches:
         while True:
             try:
                 await service.reports.report("edge-1", lease_id, records, release=release)
                 break
             except (Killed, Problem):
-                service = house.access
+                service = platform.access
 
 
-async def published(house: House, user_id: str) -> list[str]:
-    log = await OutboxReader(house.access_db).read(0, 500, 0)
+async def published(platform: Charging, user_id: str) -> list[str]:
+    log = await OutboxReader(platform.access_db).read(0, 500, 0)
     parsed = [event for event in log if event.type == "SESSION_ACCOUNTED"]
     return sorted(event.subject for event in parsed if f'"{user_id}"' in event.data_json)
 
 
 @pytest.fixture
-async def one_house(tmp_path: Path, clock: FakeClock) -> AsyncIterator[House]:
-    async with a_house("sqlite", tmp_path, clock) as one:
+async def charging(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Charging]:
+    async with running_charging("sqlite", tmp_path, clock) as one:
         yield one
 
 
@@ -169,12 +173,12 @@ moves = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 4000)), min_size=1,
 @given(moves, st.randoms(use_true_random=False))
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_lost_repeated_and_reordered_reports_give_one_result(
-    one_house: House, moved: list[tuple[int, int]], random: Random
+    charging: Charging, moved: list[tuple[int, int]], random: Random
 ) -> None:
-    house, user_id = one_house, new_id("usr")
-    issued = await house.customer(MB, user_id)
+    platform, user_id = charging, new_id("usr")
+    issued = await platform.customer(MB, user_id)
     lease_id = new_id("hld")
-    await house.access.leases.lease("edge-1", issued.resource.id, lease_id, 100_000)
+    await platform.access.leases.lease("edge-1", issued.resource.id, lease_id, 100_000)
     names = [new_id("flw") for _ in range(3)]
     totals, sequences, sent = [0, 0, 0], [0, 0, 0], list[FlowRecord]()
     for flow, octets in moved:
@@ -188,96 +192,98 @@ async def test_lost_repeated_and_reordered_reports_give_one_result(
     arriving += [one for one in arriving if random.random() < 0.4]
     random.shuffle(arriving)
     await asyncio.gather(
-        *(house.access.reports.report("edge-1", lease_id, [one], release=False) for one in arriving)
+        *(platform.access.reports.report("edge-1", lease_id, [one], release=False) for one in arriving)
     )
-    await house.access.reports.report("edge-1", lease_id, [], release=True)
-    assert await house.holding(user_id) == (MB - sum(totals), 0)
-    assert await house.used(user_id) == sum(totals)
-    assert await published(house, user_id) == sorted(names)
+    await platform.access.reports.report("edge-1", lease_id, [], release=True)
+    assert await platform.holding(user_id) == (MB - sum(totals), 0)
+    assert await platform.used(user_id) == sum(totals)
+    assert await published(platform, user_id) == sorted(names)
 
 
 async def test_a_vanished_node_gives_everything_back_and_a_late_return_is_charged(
-    house: House, clock: FakeClock
+    platform: Charging, clock: FakeClock
 ) -> None:
-    issued = await house.customer(8 * MB)
+    issued = await platform.customer(8 * MB)
     lease_id = new_id("hld")
-    await house.access.leases.lease("edge-1", issued.resource.id, lease_id, MB)
-    await house.access.reports.report(
+    await platform.access.leases.lease("edge-1", issued.resource.id, lease_id, MB)
+    await platform.access.reports.report(
         "edge-1", lease_id, [report(issued.resource.id, "flw_1", 5000, 1)], release=False
     )
     clock.advance(1100)
-    await house.access.cleanup.close_abandoned()
-    assert await house.holding() == (8 * MB - 5000, 0)
-    await house.access.nodes.open("edge-1", "boot-2", ENDPOINTS)
+    await platform.access.cleanup.close_abandoned()
+    assert await platform.holding() == (8 * MB - 5000, 0)
+    await platform.access.nodes.open("edge-1", "boot-2", ENDPOINTS)
     found = report(issued.resource.id, "flw_1", 6000, 2, stopped=True, terminate_cause="NAS-Reboot")
-    await house.access.reports.report("edge-1", lease_id, [found], release=True)
-    assert await house.holding() == (8 * MB - 6000, 0)
-    assert await house.used() == 6000
-    await house.books_hold()
+    await platform.access.reports.report("edge-1", lease_id, [found], release=True)
+    assert await platform.holding() == (8 * MB - 6000, 0)
+    assert await platform.used() == 6000
+    await platform.books_hold()
 
 
 @pytest.mark.parametrize("spent_meanwhile", [False, True])
 async def test_a_node_that_was_away_for_days_is_settled_to_the_byte_and_once(
-    house: House, clock: FakeClock, tmp_path: Path, spent_meanwhile: bool
+    platform: Charging, clock: FakeClock, tmp_path: Path, spent_meanwhile: bool
 ) -> None:
-    """Its leases are long forgotten. Where the customer has nothing left, the house bears it and says so."""
-    issued = await house.customer(8 * MB)
-    async with bench(tmp_path, house, report_interval_s=60) as here:
+    """Its leases are long forgotten. Where the customer has nothing left, the platform bears it and says so."""
+    issued = await platform.customer(8 * MB)
+    async with quota_setup(tmp_path, platform, report_interval_s=60) as here:
         flow, quota = here.flow(issued.resource.id), here.quota(issued.resource.id)
         quota.take(0)
         await until(lambda: quota.available)
         flow.spend.count_out(flow.spend.take(70_000))
     # The edge was killed; its machine comes back after three days.
     clock.advance(3 * 24 * 3600)
-    await house.access.cleanup.close_abandoned()
-    await house.access.cleanup.delete_ended()
-    assert await house.holding() == (8 * MB, 0)
+    await platform.access.cleanup.close_abandoned()
+    await platform.access.cleanup.delete_ended()
+    assert await platform.holding() == (8 * MB, 0)
     if spent_meanwhile:
-        await house.access.nodes.open("edge-2", "boot-9", ENDPOINTS)
-        assert await spend_all(house, issued.resource.id, "edge-2", 64 * MB) == 8 * MB
-        await house.access.resources.disconnect(USER)
+        await platform.access.nodes.open("edge-2", "boot-9", ENDPOINTS)
+        assert await spend_all(platform, issued.resource.id, "edge-2", 64 * MB) == 8 * MB
+        await platform.access.resources.disconnect(USER)
     for found in (1, 0):
-        await house.access.nodes.open("edge-1", f"boot after {found}", ENDPOINTS)
-        async with bench(tmp_path, house) as here:
+        await platform.access.nodes.open("edge-1", f"boot after {found}", ENDPOINTS)
+        async with quota_setup(tmp_path, platform) as here:
             assert here.charging.recover(0) == found
             await until(lambda here=here: list(here.meter.used()) == [])
     used = 70_000 + (8 * MB if spent_meanwhile else 0)
-    assert await house.used() == used
-    assert await house.holding() == (max(0, 8 * MB - used), 0)
-    assert (await house.account("platform", "access", "consumed")).balance == used
+    assert await platform.used() == used
+    assert await platform.holding() == (max(0, 8 * MB - used), 0)
+    assert (await platform.account("platform", "access", "consumed")).balance == used
     if spent_meanwhile:
-        assert (await house.account("platform", "ledger", "shortfall")).balance == -70_000
+        assert (await platform.account("platform", "ledger", "shortfall")).balance == -70_000
     assert not list(tmp_path.glob("*.jsonl"))
-    await house.books_hold()
+    await platform.books_hold()
 
 
-async def test_another_customers_hold_is_not_charged_for_a_lease_that_nobody_knows(house: House) -> None:
-    issued = await house.customer(MB)
-    other = await house.customer(MB, "usr_2")
+async def test_another_customers_hold_is_not_charged_for_a_lease_that_nobody_knows(
+    platform: Charging,
+) -> None:
+    issued = await platform.customer(MB)
+    other = await platform.customer(MB, "usr_2")
     theirs = new_id("hld")
-    await house.access.leases.lease("edge-1", other.resource.id, theirs, 1000)
-    async with house.access_db.transaction() as tx:
+    await platform.access.leases.lease("edge-1", other.resource.id, theirs, 1000)
+    async with platform.access_db.transaction() as tx:
         await tx.run(lease_table.delete())
     with pytest.raises(Invalid):
-        await house.access.reports.report(
+        await platform.access.reports.report(
             "edge-1", theirs, [report(issued.resource.id, "flw_1", 10, 1)], release=True
         )
-    assert (await house.holding(), await house.holding("usr_2")) == ((MB, 0), (MB, 1000))
-    await house.books_hold()
+    assert (await platform.holding(), await platform.holding("usr_2")) == ((MB, 0), (MB, 1000))
+    await platform.books_hold()
 
 
 async def test_a_suspension_by_identity_reaches_the_nodes_within_a_second(
-    house: House, kind: Kind, tmp_path: Path
+    platform: Charging, kind: Kind, tmp_path: Path
 ) -> None:
-    await house.customer(MB)
-    async with database(kind, tmp_path, house.clock, None, "identity") as identity_db:
+    await platform.customer(MB)
+    async with database(kind, tmp_path, platform.clock, None, "identity") as identity_db:
         events_pb2_grpc.add_EventsServicer_to_server(
-            EventsRpc({"identity": OutboxReader(identity_db)}), house.server
+            EventsRpc({"identity": OutboxReader(identity_db)}), platform.server
         )
-        events: Any = events_pb2_grpc.EventsStub(LocalChannel(house.server, "access"))
-        listener = EventConsumer(house.access, house.access_db, SUBSCRIBERS, {"identity": events})
+        events: Any = events_pb2_grpc.EventsStub(LocalChannel(platform.server, "access"))
+        listener = EventConsumer(platform.access, platform.access_db, SUBSCRIBERS, {"identity": events})
         await listener.start()
-        async with aclosing(house.access.changes.follow("edge-1", 0)) as following:
+        async with aclosing(platform.access.changes.follow("edge-1", 0)) as following:
             assert (await anext(following)).sequence == 0
             waiting = asyncio.ensure_future(anext(following))
             await asyncio.sleep(0.05)

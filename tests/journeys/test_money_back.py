@@ -9,10 +9,10 @@ from tests.kit.business import Business, Caller, Customer, fresh_key, until
 from tests.kit.platform import command
 
 
-def at_bank(house: Business, path: str, **body: Any) -> Any:
+def at_bank(business: Business, path: str, **body: Any) -> Any:
     """Have the payment mock do what the bank would."""
     request = urllib.request.Request(
-        house.addresses["payments_mock"] + path,
+        business.addresses["payments_mock"] + path,
         json.dumps(body).encode(),
         {"Content-Type": "application/json"},
     )
@@ -20,16 +20,16 @@ def at_bank(house: Business, path: str, **body: Any) -> Any:
         return json.load(answer)
 
 
-def stripe(house: Business, path: str, form: str) -> Any:
+def stripe(business: Business, path: str, form: str) -> Any:
     """Ask the payment mock through its API, as the operator's dashboard would."""
     headers = {"Authorization": "Bearer sk_test_operator"}
-    request = urllib.request.Request(house.addresses["payments_mock"] + path, form.encode(), headers)
+    request = urllib.request.Request(business.addresses["payments_mock"] + path, form.encode(), headers)
     with urllib.request.urlopen(request, timeout=5) as answer:
         return json.load(answer)
 
 
-def subjects(house: Business, customer: Customer) -> set[str]:
-    inbox = f"{house.addresses['inbox']}/api/messages?to={customer.email}"
+def subjects(business: Business, customer: Customer) -> set[str]:
+    inbox = f"{business.addresses['inbox']}/api/messages?to={customer.email}"
     with urllib.request.urlopen(inbox, timeout=5) as answer:
         return {message["subject"] for message in json.load(answer)["messages"]}
 
@@ -44,23 +44,23 @@ def shown(customer: Customer, made: dict[str, Any]) -> Callable[[str], str]:
 
 
 def test_refunds_and_disputes_reach_the_wallet_the_mail_and_the_books(
-    house: Business, operator: Caller
+    business: Business, operator: Caller
 ) -> None:
-    eve = house.customer()
+    eve = business.customer()
     made = deposit(eve, "20.00")
     look = shown(eve, made)
-    refund = stripe(house, "/v1/refunds", f"payment_intent={made['payment']}&amount=500")
+    refund = stripe(business, "/v1/refunds", f"payment_intent={made['payment']}&amount=500")
     until(lambda: look("refunded") == "5.00")
     assert eve.balance() == "15.00"
     eve.buy()
     left = eve.balance()
-    dispute = at_bank(house, "/mock/disputes", payment_intent=made["payment"], amount=1500)
+    dispute = at_bank(business, "/mock/disputes", payment_intent=made["payment"], amount=1500)
     until(lambda: look("disputed") == "15.00")
     assert eve.balance() == "0.00"
-    at_bank(house, f"/mock/refunds/{refund['id']}/fail")
+    at_bank(business, f"/mock/refunds/{refund['id']}/fail")
     until(lambda: look("refunded") == "0.00")
     assert eve.balance() == "5.00"
-    stripe(house, f"/v1/disputes/{dispute['id']}", "evidence[uncategorized_text]=winning_evidence")
+    stripe(business, f"/v1/disputes/{dispute['id']}", "evidence[uncategorized_text]=winning_evidence")
     until(lambda: look("disputed") == "0.00")
     assert float(eve.balance()) == float(left) + 5
     wanted = {
@@ -69,17 +69,17 @@ def test_refunds_and_disputes_reach_the_wallet_the_mail_and_the_books(
         "5.00 USD are back in your wallet",
         f"{left} USD are back in your wallet",
     }
-    until(lambda: wanted <= subjects(house, eve))
+    until(lambda: wanted <= subjects(business, eve))
     topics = {one["topic"] for one in operator.get(f"/api/admin/audit?subject={made['id']}").json["items"]}
     assert {"DEPOSIT_REVERSED", "DEPOSIT_REINSTATED"} <= topics
-    checked = command("verify", "--data", str(house.data))
+    checked = command("verify", "--data", str(business.data))
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
-def test_an_operator_lists_and_resolves_reviews(house: Business, operator: Caller) -> None:
+def test_an_operator_lists_and_resolves_reviews(business: Business, operator: Caller) -> None:
     assert operator.get("/api/admin/deposits?state=needs_review").json["items"] == []
     assert operator.get("/api/admin/deposits?state=mislaid").status == 422
-    fay = house.customer()
+    fay = business.customer()
     made = deposit(fay, "5.00")
     resolve = {"outcome": "dismiss", "reason": "it looks odd"}
     reply = operator.post(f"/api/admin/deposits/{made['id']}/resolve", resolve, fresh_key())
@@ -90,5 +90,5 @@ def test_an_operator_lists_and_resolves_reviews(house: Business, operator: Calle
     early = operator.post("/api/admin/keys/rotate", {}, fresh_key())
     assert (early.status, early.code) == (409, "conflict")
     assert active in operator.get("/api/admin/keys").json["items"]
-    nothing = command("dead-letters", "--data", str(house.data), "--json")
+    nothing = command("dead-letters", "--data", str(business.data), "--json")
     assert (nothing.returncode, json.loads(nothing.stdout)) == (0, [])

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind, database, service_migrations
 from tests.kit.killing import Fate, Killed
-from tests.kit.market import BUDGET, GB, STANDARD, USD, Market, market
+from tests.kit.market import BUDGET, GB, STANDARD, USD, Market, running_market
 from tollway.contracts import ledger_pb2 as pb
 from tollway.contracts import ledger_pb2_grpc
 from tollway.fabric.rpc import LocalChannel
@@ -63,8 +63,8 @@ async def ledger(kind: Kind, tmp_path: Path, clock: FakeClock) -> AsyncIterator[
 
 
 @pytest.fixture
-async def shop(kind: Kind, tmp_path: Path, clock: FakeClock, ledger: Ledger) -> AsyncIterator[Market]:
-    async with market(kind, tmp_path, clock, ledger_api=LedgerRpc(ledger)) as opened:
+async def market(kind: Kind, tmp_path: Path, clock: FakeClock, ledger: Ledger) -> AsyncIterator[Market]:
+    async with running_market(kind, tmp_path, clock, ledger_api=LedgerRpc(ledger)) as opened:
         await empty_the_shelf(opened, BUDGET)
         yield opened
         await ledger.seal()  # a timed job in a running ledger; here hours passed without it
@@ -74,12 +74,12 @@ async def shop(kind: Kind, tmp_path: Path, clock: FakeClock, ledger: Ledger) -> 
 # ── the stories ─────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_what_was_bought_is_in_the_portfolio_with_its_cost(shop: Market) -> None:
-    buyer = await Buyer.arrive(shop, "enough")
-    await buyer.ask(shop.orders)
+async def test_what_was_bought_is_in_the_portfolio_with_its_cost(market: Market) -> None:
+    buyer = await Buyer.arrive(market, "enough")
+    await buyer.ask(market.orders)
     order = await buyer.settled_once()
     assert order is not None
-    portfolio = await shop.orders.portfolio(buyer.user_id, "USD")
+    portfolio = await market.orders.portfolio(buyer.user_id, "USD")
     assert [(cash.currency, cash.available) for cash in portfolio.cash] == [("USD", 7 * USD)]
     (holding,) = portfolio.holdings
     (lot,) = holding.lots
@@ -90,8 +90,8 @@ async def test_what_was_bought_is_in_the_portfolio_with_its_cost(shop: Market) -
 
 
 @pytest.mark.parametrize("story", STORIES)
-async def test_killed_at_every_point_and_recovered_in_every_way(story: Story, shop: Market) -> None:
-    await kill_everywhere(shop, story)
+async def test_killed_at_every_point_and_recovered_in_every_way(story: Story, market: Market) -> None:
+    await kill_everywhere(market, story)
 
 
 lives = st.lists(
@@ -104,13 +104,13 @@ lives = st.lists(
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(story=st.sampled_from(STORIES), lives=lives, fee_ppm=st.sampled_from((0, 25_000)))
 async def test_any_number_of_short_lives_comes_to_one_end(
-    story: Story, lives: list[tuple[int, Way, int, bool]], fee_ppm: int, shop: Market, ledger: Ledger
+    story: Story, lives: list[tuple[int, Way, int, bool]], fee_ppm: int, market: Market, ledger: Ledger
 ) -> None:
-    buyer = await Buyer.arrive(shop, story, fee_ppm)
+    buyer = await Buyer.arrive(market, story, fee_ppm)
     for survives, way, pause_s, ledger_tidies in lives:
         with contextlib.suppress(Killed, Problem):
             await buyer.go_on(way, buyer.orders(Fate(survives)))
-        shop.clock.advance(pause_s)
+        market.clock.advance(pause_s)
         if ledger_tidies:
             await ledger.expire()
     await buyer.settled_once()
@@ -123,14 +123,14 @@ async def test_any_number_of_short_lives_comes_to_one_end(
     ways=st.lists(st.sampled_from(WAYS), min_size=4, max_size=4),
 )
 async def test_lives_side_by_side_come_to_one_end(
-    story: Story, fates: list[int | None], ways: list[Way], shop: Market
+    story: Story, fates: list[int | None], ways: list[Way], market: Market
 ) -> None:
-    buyer = await Buyer.arrive(shop, story)
+    buyer = await Buyer.arrive(market, story)
     with contextlib.suppress(Killed, Problem):
-        await buyer.ask(shop.another_orders(Fate(8)))
-    shop.clock.advance(11)
+        await buyer.ask(market.another_orders(Fate(8)))
+    market.clock.advance(11)
     going_on = [
-        buyer.go_on(way, shop.another_orders(Fate(fate))) for way, fate in zip(ways, fates, strict=False)
+        buyer.go_on(way, market.another_orders(Fate(fate))) for way, fate in zip(ways, fates, strict=False)
     ]
     await asyncio.gather(*going_on, return_exceptions=True)
     await buyer.settled_once()
@@ -165,27 +165,27 @@ async def test_a_seeded_bug_is_found(
     bug: str, tmp_path: Path, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(*BUGS[bug])
-    async with market("sqlite", tmp_path, clock) as shop:
+    async with running_market("sqlite", tmp_path, clock) as market:
         with pytest.raises(AssertionError):
-            await kill_everywhere(shop, "enough")
+            await kill_everywhere(market, "enough")
 
 
-async def kill_everywhere(shop: Market, story: Story) -> None:
+async def kill_everywhere(market: Market, story: Story) -> None:
     """End a life, or lose a call or its answer, at every point in turn, and go on in every way."""
     whole = Fate()
-    buyer = await Buyer.arrive(shop, story)
-    await buyer.ask(shop.another_orders(whole))
+    buyer = await Buyer.arrive(market, story)
+    await buyer.ask(market.another_orders(whole))
     await buyer.settled_once()
     ends = [Fate(survives=point) for point in range(len(whole.passed))]
     stumbles = [Fate(unheard=point) for point, name in enumerate(whole.passed) if name.startswith("ask")]
     for fate, way in itertools.product([*ends, *stumbles], SHORT_WAYS):
         fate.passed.clear()
-        buyer = await Buyer.arrive(shop, story)
+        buyer = await Buyer.arrive(market, story)
         with contextlib.suppress(Killed, Unavailable):
-            await buyer.ask(shop.another_orders(fate))
-        shop.clock.advance(11)
+            await buyer.ask(market.another_orders(fate))
+        market.clock.advance(11)
         with contextlib.suppress(Problem):
-            await buyer.go_on(way, shop.another_orders())
+            await buyer.go_on(way, market.another_orders())
         order = await buyer.settled_once()
         if order is not None and way != "cancel":
             assert (order.state, order.reason) == buyer.expected
@@ -196,7 +196,7 @@ async def kill_everywhere(shop: Market, story: Story) -> None:
 
 @dataclass(frozen=True)
 class Figures:
-    """What the ledger says about one customer and the house, held units included."""
+    """What the ledger says about one customer and the platform, held units included."""
 
     wallet: tuple[int, int]
     holdings: tuple[int, int]
@@ -207,10 +207,10 @@ class Figures:
 
 
 class Buyer:
-    """A customer who wants 1 GB for 3.00 USD (or what is sold out), and what they and the house had before."""
+    """A customer who wants 1 GB for 3.00 USD (or what is sold out), and what they and the platform had before."""
 
-    def __init__(self, shop: Market, story: Story) -> None:
-        self.shop = shop
+    def __init__(self, market: Market, story: Story) -> None:
+        self.market = market
         self.user_id = new_id("usr")
         self.asset = BUDGET if story == "sold out" else STANDARD
         self.funds = 2 * USD if story == "too poor" else 10 * USD
@@ -218,16 +218,16 @@ class Buyer:
         self._quote_id = ""
 
     @classmethod
-    async def arrive(cls, shop: Market, story: Story, fee_ppm: int = 0) -> "Buyer":
-        shop.set_fee(fee_ppm)
-        buyer = cls(shop, story)
-        await deposit(shop, buyer.user_id, buyer.funds)
+    async def arrive(cls, market: Market, story: Story, fee_ppm: int = 0) -> "Buyer":
+        market.set_fee(fee_ppm)
+        buyer = cls(market, story)
+        await deposit(market, buyer.user_id, buyer.funds)
         buyer._quote_id = (await buyer.orders().quote(buyer.user_id, buyer.asset, GB, "USD")).id
         buyer.before = await buyer.figures()
         return buyer
 
     def orders(self, fate: Fate | None = None) -> Orders:
-        return self.shop.another_orders(fate)
+        return self.market.another_orders(fate)
 
     async def ask(self, service: Orders) -> None:
         await service.place_market(self.user_id, self.asset, GB, "USD", None, KEY)
@@ -237,14 +237,14 @@ class Buyer:
             "ask again": lambda: self.ask(service),
             "ask again at a quote": lambda: service.place_quoted(self.user_id, self._quote_id, KEY),
             "cancel": lambda: self._cancel(service),
-            "job": lambda: self.shop.run_jobs(service),
+            "job": lambda: self.market.run_jobs(service),
             "janitor": lambda: janitor(service),
         }
         await ways[way]()
 
     async def settled_once(self) -> Order | None:
         """Let everything that is left be taken up; then there is one order at its end, or none, and it is true."""
-        self.shop.clock.advance(11)
+        self.market.clock.advance(11)
         await janitor(self.orders())
         orders = (await self.orders().orders(self.user_id, 10, "")).items
         assert len(orders) <= 1
@@ -256,7 +256,7 @@ class Buyer:
             assert after == self._bought(orders[0])
         if orders:
             ending = "ORDER_FILLED" if orders[0].state == OrderState.FILLED else "ORDER_FAILED"
-            assert await self.shop.events(orders[0].id) == ["ORDER_PLACED", ending]
+            assert await self.market.events(orders[0].id) == ["ORDER_PLACED", ending]
         return orders[0] if orders else None
 
     def _bought(self, order: Order) -> Figures:
@@ -275,9 +275,9 @@ class Buyer:
             await service.cancel(self.user_id, order.id)
 
     async def figures(self) -> Figures:
-        ledger = ask_ledger(self.shop)
+        ledger = ask_ledger(self.market)
         own = await accounts_of(ledger, "user", self.user_id)
-        house = await accounts_of(ledger, "platform", "orders")
+        platform = await accounts_of(ledger, "platform", "orders")
         stock = await accounts_of(ledger, "platform", "catalog")
         lots = await ledger.ListLots(
             pb.ListLotsRequest(owner_kind="user", owner_id=self.user_id, asset=self.asset, include_empty=True)
@@ -287,16 +287,16 @@ class Buyer:
             holdings=own.get((self.asset, "available"), (0, 0)),
             lots=tuple((lot.remaining, lot.cost) for lot in lots.lots),
             inventory=stock[(self.asset, "inventory")],
-            deferred=house.get(("USD", "deferred"), (0, 0)),
-            fee=house.get(("USD", "fee"), (0, 0)),
+            deferred=platform.get(("USD", "deferred"), (0, 0)),
+            fee=platform.get(("USD", "fee"), (0, 0)),
         )
 
 
 # ── the ledger, asked as anybody asks it ────────────────────────────────────────────────────────────
 
 
-def ask_ledger(shop: Market) -> Any:
-    return ledger_pb2_grpc.LedgerStub(LocalChannel(shop.server, "tester"))
+def ask_ledger(market: Market) -> Any:
+    return ledger_pb2_grpc.LedgerStub(LocalChannel(market.server, "tester"))
 
 
 async def accounts_of(ledger: Any, owner_kind: str, owner_id: str) -> dict[tuple[str, str], tuple[int, int]]:
@@ -308,27 +308,27 @@ async def accounts_of(ledger: Any, owner_kind: str, owner_id: str) -> dict[tuple
     }
 
 
-async def deposit(shop: Market, user_id: str, units: int) -> None:
+async def deposit(market: Market, user_id: str, units: int) -> None:
     await post(
-        shop,
+        market,
         pb.AccountRef(owner_kind="platform", owner_id="payments", asset="USD", purpose="clearing"),
         pb.AccountRef(owner_kind="user", owner_id=user_id, asset="USD", purpose="available"),
         units,
     )
 
 
-async def empty_the_shelf(shop: Market, asset: str) -> None:
+async def empty_the_shelf(market: Market, asset: str) -> None:
     """Leave one byte less than the buyers want."""
     inventory = pb.AccountRef(owner_kind="platform", owner_id="catalog", asset=asset, purpose="inventory")
     issuance = pb.AccountRef(owner_kind="platform", owner_id="catalog", asset=asset, purpose="issuance")
-    stock = await accounts_of(ask_ledger(shop), "platform", "catalog")
-    await post(shop, inventory, issuance, stock[(asset, "inventory")][0] - GB + 1)
+    stock = await accounts_of(ask_ledger(market), "platform", "catalog")
+    await post(market, inventory, issuance, stock[(asset, "inventory")][0] - GB + 1)
 
 
-async def post(shop: Market, debit: pb.AccountRef, credit: pb.AccountRef, units: int) -> None:
+async def post(market: Market, debit: pb.AccountRef, credit: pb.AccountRef, units: int) -> None:
     leg = pb.Leg(kind=pb.LEG_KIND_POST, debit=debit, credit=credit, amount=units)
     request = pb.PostRequest(scope="tester", key=new_id("key"), code="deposit", legs=[leg], actor="tester")
-    await ask_ledger(shop).Post(request)
+    await ask_ledger(market).Post(request)
 
 
 async def the_books_balance(ledger: Ledger) -> None:

@@ -33,11 +33,11 @@ def every(routes: tuple[Route, ...]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("route", routes, ids=named)
 
 
-def who_may(route: Route, house: Business, ann: Customer, operator: Caller) -> Caller:
+def who_may(route: Route, business: Business, ann: Customer, operator: Caller) -> Caller:
     """Somebody who is let in, from a fresh address where guesses are counted."""
     token = operator.token if route.is_admins else ann.caller.token
     if route.policy.limit == "login":
-        return house.caller(token)
+        return business.caller(token)
     return operator if route.is_admins else ann.caller
 
 
@@ -84,12 +84,12 @@ def test_what_is_public_is_shown_to_everybody_alike(route: Route, nobody: Caller
 
 @every(ROUTES)
 def test_a_wrong_method_is_refused_with_the_right_ones(
-    route: Route, house: Business, ann: Customer, operator: Caller
+    route: Route, business: Business, ann: Customer, operator: Caller
 ) -> None:
     known = {other.method for other in ROUTES if other.path == route.path}
     # The address /orders/quote could also be that of an order: GET looks for one, and finds none.
     shadowed = {other.method for other in ROUTES if other.gaps and _covers(other.path, route.path)}
-    caller = who_may(route, house, ann, operator)
+    caller = who_may(route, business, ann, operator)
     for method in set(METHODS) - with_head(known | shadowed):
         reply = caller.call(method, route.address())
         assert reply.status == 405, f"{method} {route.path}: {reply.body!r}"
@@ -109,8 +109,10 @@ def _covers(pattern: str, path: str) -> bool:
 
 
 @every(tuple(route for route in ROUTES if route.method == "GET"))
-def test_head_is_get_without_its_body(route: Route, house: Business, ann: Customer, operator: Caller) -> None:
-    caller = who_may(route, house, ann, operator)
+def test_head_is_get_without_its_body(
+    route: Route, business: Business, ann: Customer, operator: Caller
+) -> None:
+    caller = who_may(route, business, ann, operator)
     shown, head = caller.get(route.address()), caller.call("HEAD", route.address())
     assert (head.status, head.body) == (shown.status, b"")
     assert head.headers["content-type"] == shown.headers["content-type"]
@@ -133,9 +135,11 @@ def test_every_route_is_described_or_is_a_page() -> None:
 
 
 @every(WITH_BODY)
-def test_a_good_example_is_understood(route: Route, house: Business, ann: Customer, operator: Caller) -> None:
+def test_a_good_example_is_understood(
+    route: Route, business: Business, ann: Customer, operator: Caller
+) -> None:
     """Otherwise the attacks below would be refused for another reason than the one they are about."""
-    reply = send(who_may(route, house, ann, operator), route, route.example)
+    reply = send(who_may(route, business, ann, operator), route, route.example)
     assert reply.status not in {400, 413, 415} or reply.code in {"bad_signature"}, reply.body
     assert reply.status != 422 or reply.code == "link_invalid", reply.body
 
@@ -157,8 +161,8 @@ NOT_JSON: tuple[bytes, ...] = (
 
 
 @every(WITH_BODY)
-def test_malformed_json_is_400(route: Route, house: Business, ann: Customer, operator: Caller) -> None:
-    caller = who_may(route, house, ann, operator)
+def test_malformed_json_is_400(route: Route, business: Business, ann: Customer, operator: Caller) -> None:
+    caller = who_may(route, business, ann, operator)
     for body in NOT_JSON:
         reply = send(caller, route, body, content_type="application/json")
         if body:
@@ -168,8 +172,10 @@ def test_malformed_json_is_400(route: Route, house: Business, ann: Customer, ope
 
 
 @every(WITH_BODY)
-def test_json_of_another_shape_is_422(route: Route, house: Business, ann: Customer, operator: Caller) -> None:
-    caller = who_may(route, house, ann, operator)
+def test_json_of_another_shape_is_422(
+    route: Route, business: Business, ann: Customer, operator: Caller
+) -> None:
+    caller = who_may(route, business, ann, operator)
     for body in ([], 7, "text", True, [route.example], {"": ""}, {"body": route.example}):
         reply = send(caller, route, body)
         assert (reply.status, reply.code) == (422, "invalid"), body
@@ -177,8 +183,8 @@ def test_json_of_another_shape_is_422(route: Route, house: Business, ann: Custom
 
 
 @every(WITH_BODY)
-def test_only_json_is_read(route: Route, house: Business, ann: Customer, operator: Caller) -> None:
-    caller = who_may(route, house, ann, operator)
+def test_only_json_is_read(route: Route, business: Business, ann: Customer, operator: Caller) -> None:
+    caller = who_may(route, business, ann, operator)
     body = json.dumps(route.example).encode()
     for kind in (
         "text/plain",
@@ -198,9 +204,9 @@ def test_only_json_is_read(route: Route, house: Business, ann: Customer, operato
 
 @every(WITH_BODY)
 def test_an_unknown_field_is_refused_by_name(
-    route: Route, house: Business, ann: Customer, operator: Caller
+    route: Route, business: Business, ann: Customer, operator: Caller
 ) -> None:
-    caller = who_may(route, house, ann, operator)
+    caller = who_may(route, business, ann, operator)
     for field in ("surprise", "user_id", "roles", "state", "__proto__", "x" * 5_000):
         reply = send(caller, route, {**route.example, field: "admin"})
         assert (reply.status, reply.code) == (422, "invalid"), field
@@ -210,9 +216,9 @@ def test_an_unknown_field_is_refused_by_name(
 
 @every(WITH_BODY)
 def test_a_wrong_type_is_refused_by_name(
-    route: Route, house: Business, ann: Customer, operator: Caller
+    route: Route, business: Business, ann: Customer, operator: Caller
 ) -> None:
-    caller = who_may(route, house, ann, operator)
+    caller = who_may(route, business, ann, operator)
     for field, schema in route.fields.items():
         for value in of_wrong_type(schema):
             reply = send(caller, route, {**route.example, field: value})
@@ -222,9 +228,9 @@ def test_a_wrong_type_is_refused_by_name(
 
 @every(WITH_BODY)
 def test_a_missing_field_is_refused_by_name(
-    route: Route, house: Business, ann: Customer, operator: Caller
+    route: Route, business: Business, ann: Customer, operator: Caller
 ) -> None:
-    caller = who_may(route, house, ann, operator)
+    caller = who_may(route, business, ann, operator)
     schema = (
         route.described["requestBody"]["content"]["application/json"]["schema"]
         .get("$ref", "/")
@@ -249,8 +255,8 @@ ODD_TEXT = (
 
 
 @every(WITH_BODY)
-def test_odd_text_breaks_nothing(route: Route, house: Business, ann: Customer, operator: Caller) -> None:
-    caller = who_may(route, house, ann, operator)
+def test_odd_text_breaks_nothing(route: Route, business: Business, ann: Customer, operator: Caller) -> None:
+    caller = who_may(route, business, ann, operator)
     for field, value in route.example.items():
         if not isinstance(value, str):
             continue
@@ -282,9 +288,9 @@ def test_the_amounts_are_found() -> None:
 
 @pytest.mark.parametrize(("route", "field", "kind"), AMOUNTS)
 def test_an_amount_is_a_plain_positive_number_or_nothing_happens(
-    route: Route, field: str, kind: str, house: Business, ann: Customer, operator: Caller
+    route: Route, field: str, kind: str, business: Business, ann: Customer, operator: Caller
 ) -> None:
-    caller = who_may(route, house, ann, operator)
+    caller = who_may(route, business, ann, operator)
     before = ann.caller.get("/api/accounts").json
     for amount in BAD_AMOUNTS[kind]:
         reply = send(caller, route, {**route.example, field: amount})
@@ -331,9 +337,9 @@ def test_every_text_of_a_query_has_its_form() -> None:
 
 @pytest.mark.parametrize(("route", "parameter"), QUERIES)
 def test_odd_queries_are_refused_by_name_or_find_nothing(
-    route: Route, parameter: dict[str, Any], house: Business, ann: Customer, operator: Caller
+    route: Route, parameter: dict[str, Any], business: Business, ann: Customer, operator: Caller
 ) -> None:
-    caller = who_may(route, house, ann, operator)
+    caller = who_may(route, business, ann, operator)
     account = ann.caller.get("/api/accounts").json["items"][0]["id"]
     needed = "" if parameter["name"] == "asset" else "&asset=bandwidth.datacenter.standard"
     for value in ODD_QUERIES:
@@ -346,9 +352,9 @@ def test_odd_queries_are_refused_by_name_or_find_nothing(
 
 @every(tuple(route for route in ROUTES if route.gaps))
 def test_what_cannot_be_an_id_is_no_such_thing(
-    route: Route, house: Business, ann: Customer, operator: Caller
+    route: Route, business: Business, ann: Customer, operator: Caller
 ) -> None:
-    caller = who_may(route, house, ann, operator)
+    caller = who_may(route, business, ann, operator)
     for gap in route.gaps:
         for odd in (
             "x",

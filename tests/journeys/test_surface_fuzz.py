@@ -58,10 +58,10 @@ def sessions() -> Iterator[Iterator[requests.Session]]:
 
 
 def attack(
-    case: schemathesis.Case, house: Business, sessions: Iterator[requests.Session], token: str
+    case: schemathesis.Case, business: Business, sessions: Iterator[requests.Session], token: str
 ) -> None:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    answer = case.call(base_url=house.url, session=next(sessions), headers=headers)
+    answer = case.call(base_url=business.url, session=next(sessions), headers=headers)
     lowered = {name.lower(): ", ".join(values) for name, values in answer.headers.items()}
     check_manners(Reply(answer.status_code, lowered, answer.content), f"{case.method} {case.formatted_path}")
     case.validate_response(answer, excluded_checks=NOT_FOR_US, headers=headers)
@@ -70,15 +70,15 @@ def attack(
 @schema.parametrize()
 @bounded
 def test_a_customer_is_answered_as_described(
-    case: schemathesis.Case, house: Business, ann: Customer, sessions: Iterator[requests.Session]
+    case: schemathesis.Case, business: Business, ann: Customer, sessions: Iterator[requests.Session]
 ) -> None:
     if case.operation.path not in ENDS_THE_SESSION:
-        attack(case, house, sessions, ann.caller.token)
+        attack(case, business, sessions, ann.caller.token)
 
 
 @public.parametrize()
 @bounded
 def test_nobody_is_answered_as_described(
-    case: schemathesis.Case, house: Business, sessions: Iterator[requests.Session]
+    case: schemathesis.Case, business: Business, sessions: Iterator[requests.Session]
 ) -> None:
-    attack(case, house, sessions, "")
+    attack(case, business, sessions, "")

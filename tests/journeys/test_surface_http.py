@@ -158,7 +158,7 @@ def test_what_two_servers_could_read_differently_is_read_by_none(name: str, nobo
     assert (reply.status, reply.headers["connection"]) == (status, "close")
 
 
-def test_rubbish_costs_one_connection(house: Business, nobody: Caller, ann: Customer) -> None:
+def test_rubbish_costs_one_connection(business: Business, nobody: Caller, ann: Customer) -> None:
     for rubbish in (
         b"\x00" * 64 * KIBIBYTE,
         b"\x16\x03\x01" + b"\xff" * 500,
@@ -177,8 +177,8 @@ def test_rubbish_costs_one_connection(house: Business, nobody: Caller, ann: Cust
 # ── speed ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_guessing_is_slowed_down(house: Business) -> None:
-    guesser = house.caller()
+def test_guessing_is_slowed_down(business: Business) -> None:
+    guesser = business.caller()
     guess = {"email": "ann@example.com", "password": "guess"}
     replies = [guesser.post("/api/auth/token", guess) for _ in range(LOGIN_QUOTA + 5)]
     last = replies[-1]
@@ -189,28 +189,28 @@ def test_guessing_is_slowed_down(house: Business) -> None:
     # It helps neither to change the service API nor to name another address.
     for path in ("/api/auth/login", "/api/auth/password/forgot", "/api/auth/register"):
         assert guesser.post(path, guess, x_forwarded_for="203.0.113.9", x_real_ip="203.0.113.9").status == 429
-    assert house.caller().post("/api/auth/token", guess).status in {401, 429}
-    assert house.caller().get("/api/catalog/assets").status == 200
+    assert business.caller().post("/api/auth/token", guess).status in {401, 429}
+    assert business.caller().get("/api/catalog/assets").status == 200
 
 
-def test_an_account_under_attack_is_locked_for_everybody_else_too(house: Business) -> None:
-    victim = house.customer()
+def test_an_account_under_attack_is_locked_for_everybody_else_too(business: Business) -> None:
+    victim = business.customer()
     guesses = [
-        house.caller().post("/api/auth/token", {"email": victim.email, "password": f"guess {n}"})
+        business.caller().post("/api/auth/token", {"email": victim.email, "password": f"guess {n}"})
         for n in range(7)
     ]
     assert [reply.code for reply in guesses[:4]] == ["bad_login"] * 4
     assert (guesses[-1].status, guesses[-1].code) == (429, "account_locked")
     assert int(guesses[-1].headers["retry-after"]) >= 1
-    assert house.caller().post("/api/auth/token", victim.login).status == 429
+    assert business.caller().post("/api/auth/token", victim.login).status == 429
     # Who is in already stays in.
     assert victim.caller.get("/api/auth/me").status == 200
 
 
-def test_too_fast_is_429_with_the_time_to_wait(house: Business) -> None:
+def test_too_fast_is_429_with_the_time_to_wait(business: Business) -> None:
     # The quota is refilled meanwhile: on a slow machine a few more than it would all get through.
     count = 2 * DEFAULT_QUOTA
-    hasty = house.caller()
+    hasty = business.caller()
     with socket.create_connection(hasty.address, 20, (hasty.source, 0)) as sock:
         request = b"GET /api/users/me HTTP/1.1\r\nHost: x\r\n\r\n"
         sock.sendall(request * (count - 1) + request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
@@ -222,7 +222,7 @@ def test_too_fast_is_429_with_the_time_to_wait(house: Business) -> None:
     assert "retry-after: 1" in refused
     assert f'ratelimit-policy: "default";q={DEFAULT_QUOTA};w=3' in refused
     assert 'ratelimit: "default";r=0;' in refused
-    assert house.caller().get("/api/catalog/assets").status == 200
+    assert business.caller().get("/api/catalog/assets").status == 200
 
 
 def test_every_answer_says_how_much_is_left(ann: Customer) -> None:
@@ -315,13 +315,13 @@ def test_nobody_is_served_in_slices(asked: str, nobody: Caller) -> None:
         assert (reply.status, reply.body) == (200, nobody.get(path).body)
 
 
-def test_a_log_line_cannot_be_forged(house: Business, nobody: Caller) -> None:
+def test_a_log_line_cannot_be_forged(business: Business, nobody: Caller) -> None:
     agent = 'x", "level": "error", "event": "all is lost'
     nobody.get("/api/catalog/assets?secret=hunter2hunter2", user_agent=agent)
     nobody.get("/api/nothing%0a{}", user_agent="\x1b[2J\t")
     nobody.raw(b"GET /x HTTP/1.1\r\nHost: a\r\nUser-Agent: a\xff\xc3\x28b\r\n\r\n")
-    lines = [json.loads(line) for line in house.log.splitlines() if line.startswith("{")]
+    lines = [json.loads(line) for line in business.log.splitlines() if line.startswith("{")]
     assert not [line for line in lines if line.get("event") == "all is lost"]
-    assert "hunter2hunter2" not in house.log
-    strange = [line for line in house.log.splitlines() if not line.startswith("{")]
+    assert "hunter2hunter2" not in business.log
+    strange = [line for line in business.log.splitlines() if not line.startswith("{")]
     assert not strange, strange[:3]

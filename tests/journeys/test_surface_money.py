@@ -26,9 +26,9 @@ def everything(customer: Customer) -> list[Any]:
 
 
 @pytest.fixture
-def carol(house: Business) -> Customer:
+def carol(business: Business) -> Customer:
     """A customer of this test alone, with 10 dollars."""
-    one = house.customer()
+    one = business.customer()
     one.pay_in("10.00")
     return one
 
@@ -91,8 +91,8 @@ def _settled(customer: Customer) -> list[Any]:
     return everything(customer)
 
 
-def test_a_refusal_is_repeated_too(house: Business) -> None:
-    poor, key = house.customer(), fresh_key()
+def test_a_refusal_is_repeated_too(business: Business) -> None:
+    poor, key = business.customer(), fresh_key()
     first = poor.caller.post("/api/orders", GIGABYTE, key)
     assert (first.status, first.code) == (402, "insufficient_funds")
     poor.pay_in("10.00")
@@ -112,19 +112,19 @@ def test_a_key_is_its_owners(carol: Customer, ann: Customer) -> None:
 
 
 def at_once(
-    house: Business, customer: Customer, count: int, ask: Callable[[Caller, int], Reply]
+    business: Business, customer: Customer, count: int, ask: Callable[[Caller, int], Reply]
 ) -> list[Reply]:
-    callers = [house.caller(customer.caller.token) for _ in range(count)]
+    callers = [business.caller(customer.caller.token) for _ in range(count)]
     with ThreadPoolExecutor(count) as pool:
         return list(pool.map(ask, callers, range(count)))
 
 
 @pytest.mark.parametrize(("path", "body"), [("/api/orders", MEGABYTE), ("/api/wallet/deposit", CARD)])
 def test_one_key_at_once_has_one_effect(
-    path: str, body: dict[str, str], house: Business, carol: Customer
+    path: str, body: dict[str, str], business: Business, carol: Customer
 ) -> None:
     key = fresh_key()
-    replies = at_once(house, carol, 8, lambda caller, _: caller.post(path, body, key))
+    replies = at_once(business, carol, 8, lambda caller, _: caller.post(path, body, key))
     made = {reply.json["id"] for reply in replies if reply.status == 201}
     assert len(made) == 1
     assert {reply.code for reply in replies if reply.status != 201} <= {"request_in_progress"}
@@ -134,10 +134,12 @@ def test_one_key_at_once_has_one_effect(
     )
 
 
-def test_a_wallet_pays_for_what_it_holds_and_no_more(house: Business, carol: Customer) -> None:
+def test_a_wallet_pays_for_what_it_holds_and_no_more(business: Business, carol: Customer) -> None:
     price = carol.caller.post("/api/orders/quote", GIGABYTE).json["total"]
     affordable = int(10 / float(price))
-    replies = at_once(house, carol, 10, lambda caller, _: caller.post("/api/orders", GIGABYTE, fresh_key()))
+    replies = at_once(
+        business, carol, 10, lambda caller, _: caller.post("/api/orders", GIGABYTE, fresh_key())
+    )
     statuses = [reply.status for reply in replies]
     assert (statuses.count(201), statuses.count(402)) == (affordable, 10 - affordable)
     usd = next(one for one in carol.caller.get("/api/accounts").json["items"] if one["asset"] == "USD")
@@ -146,10 +148,10 @@ def test_a_wallet_pays_for_what_it_holds_and_no_more(house: Business, carol: Cus
     assert carol.balance(ASSET) == str(affordable * 1_000_000_000)
 
 
-def test_a_quote_is_good_for_one_order(house: Business, carol: Customer) -> None:
+def test_a_quote_is_good_for_one_order(business: Business, carol: Customer) -> None:
     quote = carol.caller.post("/api/orders/quote", MEGABYTE).json["id"]
     replies = at_once(
-        house, carol, 6, lambda caller, _: caller.post("/api/orders", {"quote_id": quote}, fresh_key())
+        business, carol, 6, lambda caller, _: caller.post("/api/orders", {"quote_id": quote}, fresh_key())
     )
     assert sorted(reply.status for reply in replies) == [201, 409, 409, 409, 409, 409]
     assert {reply.code for reply in replies if reply.status == 409} == {"quote_stale"}
@@ -265,7 +267,7 @@ def test_a_price_that_would_break_the_catalogue_is_refused(operator: Caller, nob
     assert nobody.get("/api/catalog/plans").status == 200
 
 
-def test_the_books_hold_after_all_this(house: Business, carol: Customer) -> None:
+def test_the_books_hold_after_all_this(business: Business, carol: Customer) -> None:
     carol.buy(1_000_000)
-    verified = command("verify", "--data", str(house.data))
+    verified = command("verify", "--data", str(business.data))
     assert verified.returncode == 0, verified.stdout + verified.stderr

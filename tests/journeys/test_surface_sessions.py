@@ -18,9 +18,9 @@ COOKIE = "__Host-sid"
 class Browser:
     """A signed-in page: the cookie, and the token that only our pages can read."""
 
-    def __init__(self, house: Business, login: dict[str, str], **headers: str) -> None:
-        self.caller = house.caller()
-        self.origin = house.url
+    def __init__(self, business: Business, login: dict[str, str], **headers: str) -> None:
+        self.caller = business.caller()
+        self.origin = business.url
         self.answer = self.caller.post("/api/auth/login", login, **headers)
         assert self.answer.status == 200
         self.cookie = self.answer.headers["set-cookie"].partition(";")[0]
@@ -40,14 +40,14 @@ class Browser:
 
 
 @pytest.fixture
-def dora(house: Business) -> Customer:
+def dora(business: Business) -> Customer:
     """A customer of this test alone."""
-    return house.customer()
+    return business.customer()
 
 
 @pytest.fixture
-def page(house: Business, dora: Customer) -> Browser:
-    return Browser(house, dora.login)
+def page(business: Business, dora: Customer) -> Browser:
+    return Browser(business, dora.login)
 
 
 def ended_after_s(ask: Callable[[], Reply]) -> float:
@@ -98,12 +98,12 @@ def test_a_page_of_another_site_may_not(page: Browser) -> None:
     assert page.get("/api/users/me").json["display_name"] == ""
 
 
-def test_anothers_proof_is_no_proof(house: Business, page: Browser, bob: Customer) -> None:
-    theirs = Browser(house, bob.login)
+def test_anothers_proof_is_no_proof(business: Business, page: Browser, bob: Customer) -> None:
+    theirs = Browser(business, bob.login)
     assert page.change(origin=page.origin, x_tollway_csrf=theirs.csrf).code == "csrf"
 
 
-def test_a_form_cannot_log_anybody_in_or_out(house: Business, page: Browser, nobody: Caller) -> None:
+def test_a_form_cannot_log_anybody_in_or_out(business: Business, page: Browser, nobody: Caller) -> None:
     form = b"email=a%40example.com&password=x"
     for kind in ("application/x-www-form-urlencoded", "text/plain", "multipart/form-data; boundary=x"):
         reply = nobody.call("POST", "/api/auth/login", form, headers={"content_type": kind})
@@ -113,26 +113,26 @@ def test_a_form_cannot_log_anybody_in_or_out(house: Business, page: Browser, nob
     assert page.get("/api/auth/me").status == 200
 
 
-def test_a_planted_cookie_never_becomes_a_session(house: Business, dora: Customer, nobody: Caller) -> None:
+def test_a_planted_cookie_never_becomes_a_session(business: Business, dora: Customer, nobody: Caller) -> None:
     planted = "planted" + "A" * 36
-    mine = Browser(house, dora.login, cookie=f"{COOKIE}={planted}")
+    mine = Browser(business, dora.login, cookie=f"{COOKIE}={planted}")
     assert planted not in mine.cookie
     assert nobody.get("/api/auth/me", cookie=f"{COOKIE}={planted}").status == 401
-    again = Browser(house, dora.login, cookie=mine.cookie)
+    again = Browser(business, dora.login, cookie=mine.cookie)
     assert again.cookie != mine.cookie
     # Of two cookies one was planted, so none counts.
     assert nobody.get("/api/auth/me", cookie=f"{mine.cookie}; {again.cookie}").status == 401
 
 
 def test_a_browser_that_signs_in_again_leaves_its_old_session(
-    house: Business, dora: Customer, page: Browser
+    business: Business, dora: Customer, page: Browser
 ) -> None:
-    again = Browser(house, dora.login, cookie=page.cookie, **page.proof)
+    again = Browser(business, dora.login, cookie=page.cookie, **page.proof)
     assert again.cookie != page.cookie
     until(lambda: page.get("/api/auth/me").status == 401, 5)
     assert again.get("/api/auth/me").status == 200
     # A foreign page, which has no proof, ends nobody's session by signing somebody in.
-    Browser(house, house.customer().login, cookie=again.cookie)
+    Browser(business, business.customer().login, cookie=again.cookie)
     assert again.get("/api/auth/me").status == 200
 
 
@@ -191,7 +191,7 @@ def test_a_forged_token_opens_nothing(ann: Customer, nobody: Caller) -> None:
         )
 
 
-def test_a_refresh_token_is_good_for_one_turn(house: Business, dora: Customer, nobody: Caller) -> None:
+def test_a_refresh_token_is_good_for_one_turn(business: Business, dora: Customer, nobody: Caller) -> None:
     def turn(token: str) -> Reply:
         return nobody.post("/api/auth/refresh", {"refresh_token": token})
 
@@ -217,24 +217,24 @@ def test_logout_ends_a_browser_s_session(page: Browser) -> None:
 
 
 def test_logout_ends_a_program_s_session_and_no_other(
-    house: Business, dora: Customer, nobody: Caller
+    business: Business, dora: Customer, nobody: Caller
 ) -> None:
     other = nobody.post("/api/auth/token", dora.login).json["access_token"]
     assert dora.caller.post("/api/auth/logout").status == 204
     assert ended_after_s(lambda: dora.caller.get("/api/auth/me")) < 1
     assert nobody.post("/api/auth/refresh", {"refresh_token": dora.refresh_token}).status == 401
-    assert house.caller(other).get("/api/auth/me").status == 200
+    assert business.caller(other).get("/api/auth/me").status == 200
 
 
-def test_a_new_password_ends_every_other_session(house: Business, dora: Customer, page: Browser) -> None:
+def test_a_new_password_ends_every_other_session(business: Business, dora: Customer, page: Browser) -> None:
     body = {"current_password": dora.login["password"], "new_password": "quite another horse battery"}
     assert dora.caller.post("/api/account/security", body).status == 204
     assert ended_after_s(lambda: page.get("/api/auth/me")) < 1
     assert dora.caller.get("/api/auth/me").status == 200
-    assert house.caller().post("/api/auth/token", dora.login).code == "bad_login"
+    assert business.caller().post("/api/auth/token", dora.login).code == "bad_login"
 
 
-def test_an_address_tells_nobody_whether_it_has_an_account(house: Business, ann: Customer) -> None:
+def test_an_address_tells_nobody_whether_it_has_an_account(business: Business, ann: Customer) -> None:
     strange = "nobody-at-all@example.com"
     for path, body in (
         ("/api/auth/register", {"password": "correct horse battery"}),
@@ -242,7 +242,9 @@ def test_an_address_tells_nobody_whether_it_has_an_account(house: Business, ann:
         ("/api/auth/password/forgot", {}),
         ("/api/auth/token", {"password": "not the password"}),
     ):
-        known, unknown = (house.caller().post(path, {"email": who, **body}) for who in (ann.email, strange))
+        known, unknown = (
+            business.caller().post(path, {"email": who, **body}) for who in (ann.email, strange)
+        )
         assert known.status == unknown.status, path
         assert _without_ids(known) == _without_ids(unknown), path
 
@@ -282,9 +284,9 @@ def _pour(one: socket.socket) -> None:
             return
 
 
-def connect(house: Business, access: dict[str, Any], target: tuple[str, int]) -> tuple[int, socket.socket]:
+def connect(business: Business, access: dict[str, Any], target: tuple[str, int]) -> tuple[int, socket.socket]:
     """CONNECT through the proxy; the status, and the tunnel."""
-    host, _, port = house.addresses["http"].partition(":")
+    host, _, port = business.addresses["http"].partition(":")
     login = base64.b64encode(f"{access['username']}:{access['password']}".encode()).decode()
     where = f"{target[0]}:{target[1]}"
     tunnel = socket.create_connection((host, int(port)), 10)
@@ -300,12 +302,12 @@ def connect(house: Business, access: dict[str, Any], target: tuple[str, int]) ->
 
 
 def test_a_suspended_customer_is_out_within_a_second(
-    house: Business, dora: Customer, page: Browser, operator: Caller, origin: tuple[str, int]
+    business: Business, dora: Customer, page: Browser, operator: Caller, origin: tuple[str, int]
 ) -> None:
     dora.pay_in("10.00")
     dora.buy()
     access = dora.connect()
-    status, tunnel = connect(house, access, origin)
+    status, tunnel = connect(business, access, origin)
     assert status == 200
     assert tunnel.recv(1_000)
     cut = threading.Event()
@@ -330,10 +332,10 @@ def test_a_suspended_customer_is_out_within_a_second(
     assert cut.wait(5)
     assert cut_at[0] - at < 1
     tunnel.close()
-    refused, closed = connect(house, access, origin)
+    refused, closed = connect(business, access, origin)
     closed.close()
     assert refused in {403, 407}
-    nobody = house.caller()
+    nobody = business.caller()
     assert nobody.post("/api/auth/token", dora.login).code == "account_suspended"
     assert nobody.post("/api/auth/login", dora.login).code == "account_suspended"
     assert nobody.post("/api/auth/refresh", {"refresh_token": dora.refresh_token}).status == 401
@@ -346,7 +348,7 @@ def test_a_suspended_customer_is_out_within_a_second(
 
 
 def test_secrets_are_in_no_log_and_no_record(
-    house: Business, dora: Customer, page: Browser, operator: Caller, nobody: Caller
+    business: Business, dora: Customer, page: Browser, operator: Caller, nobody: Caller
 ) -> None:
     dora.pay_in("10.00")
     dora.buy()
@@ -359,7 +361,7 @@ def test_secrets_are_in_no_log_and_no_record(
     nobody.get(f"/api/auth/me?access_token={dora.caller.token}")
     nobody.post("/api/auth/refresh", {"refresh_token": dora.refresh_token + "x"})
     page.change(**page.proof)
-    connect(house, access, ("127.77.0.1", 1))[1].close()
+    connect(business, access, ("127.77.0.1", 1))[1].close()
     secrets = {
         "password": dora.login["password"],
         "operator's password": OPERATOR["password"],
@@ -374,12 +376,12 @@ def test_secrets_are_in_no_log_and_no_record(
     record = operator.get("/api/admin/audit?limit=200").body.decode()
     assert dora.id in record
     for name, secret in secrets.items():
-        assert secret not in house.log, f"the log shows the {name}"
+        assert secret not in business.log, f"the log shows the {name}"
         assert secret not in record, f"the audit trail shows the {name}"
 
 
-def test_every_way_in_and_out_is_recorded(house: Business, dora: Customer, operator: Caller) -> None:
-    stranger = house.caller()
+def test_every_way_in_and_out_is_recorded(business: Business, dora: Customer, operator: Caller) -> None:
+    stranger = business.caller()
     stranger.post("/api/auth/token", {"email": dora.email, "password": "not the password"})
     dora.caller.post("/api/auth/logout")
 

@@ -9,7 +9,7 @@ from time import monotonic
 
 import pytest
 
-from tests.kit.charging import House, a_house
+from tests.kit.charging import Charging, running_charging
 from tests.kit.edges import FREE_PORTS
 from tests.kit.metering import STANDARD
 from tollway.contracts import access_pb2_grpc
@@ -61,21 +61,21 @@ class Tunnel:
 
 
 @dataclass
-class Town:
-    house: House
+class TwoEdges:
+    platform: Charging
     edges: list[Edge]
     origin_port: int
 
     async def customer(self, user_id: str, units: int) -> Issued:
-        await self.house.buy(units, user_id)
-        return (await self.house.access.resources.connect(user_id, ConnectRequest()))[0]
+        await self.platform.buy(units, user_id)
+        return (await self.platform.access.resources.connect(user_id, ConnectRequest()))[0]
 
     async def settled(self, user_id: str) -> int:
         """Wait until no lease is out; return what is left."""
         async with asyncio.timeout(20):
-            while (await self.house.holding(user_id))[1]:
+            while (await self.platform.holding(user_id))[1]:
                 await asyncio.sleep(0.05)
-        return (await self.house.holding(user_id))[0]
+        return (await self.platform.holding(user_id))[0]
 
 
 async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -92,56 +92,58 @@ async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 @pytest.fixture
-async def town(tmp_path: Path) -> AsyncIterator[Town]:
+async def two_edges(tmp_path: Path) -> AsyncIterator[TwoEdges]:
     clock = SystemClock()
-    async with a_house("sqlite", tmp_path, clock) as house:
-        access_pb2_grpc.add_AccessServicer_to_server(AccessRpc(house.access), house.server)
+    async with running_charging("sqlite", tmp_path, clock) as platform:
+        access_pb2_grpc.add_AccessServicer_to_server(AccessRpc(platform.access), platform.server)
         origin = await asyncio.start_server(flood, "127.0.0.1", 0)
         settings = EdgeSettings(listeners=FREE_PORTS, allow_ranges=["127.0.0.0/8"], drain_s=0)
         edges: list[Edge] = []
         for name in ("edge-1", "edge-2"):
-            access = access_pb2_grpc.AccessStub(LocalChannel(house.server, name))
+            access = access_pb2_grpc.AccessStub(LocalChannel(platform.server, name))
             edge = Edge(settings, access, clock, name, tmp_path / name)
             await edge.start()
             edges.append(edge)
         async with asyncio.timeout(10):
             while not all(edge.ready for edge in edges):
                 await asyncio.sleep(0.01)
-        yield Town(house, edges, origin.sockets[0].getsockname()[1])
+        yield TwoEdges(platform, edges, origin.sockets[0].getsockname()[1])
         for edge in edges:
             await edge.stop()
         origin.close()
 
 
-async def test_a_hundred_tunnels_over_two_edges_spend_a_holding_to_the_byte(town: Town) -> None:
+async def test_a_hundred_tunnels_over_two_edges_spend_a_holding_to_the_byte(two_edges: TwoEdges) -> None:
     held = 20_000_003
-    issued = await town.customer("usr_1", held)
+    issued = await two_edges.customer("usr_1", held)
     tunnels = [Tunnel() for _ in range(100)]
     async with asyncio.timeout(60):
         await asyncio.gather(
-            *(one.run(town.edges[n % 2], issued, town.origin_port) for n, one in enumerate(tunnels))
+            *(one.run(two_edges.edges[n % 2], issued, two_edges.origin_port) for n, one in enumerate(tunnels))
         )
-    assert await town.settled("usr_1") == 0
+    assert await two_edges.settled("usr_1") == 0
     # The ledger is told first and the records are stored right after it.
     async with asyncio.timeout(10):
-        total = (await town.house.access.usage.stats("usr_1")).all_time
+        total = (await two_edges.platform.access.usage.stats("usr_1")).all_time
         while total.input_octets + total.output_octets < held:
             await asyncio.sleep(0.05)
-            total = (await town.house.access.usage.stats("usr_1")).all_time
+            total = (await two_edges.platform.access.usage.stats("usr_1")).all_time
     assert total.input_octets + total.output_octets == held
-    assert (await town.house.account("platform", "access", "consumed")).balance == held
+    assert (await two_edges.platform.account("platform", "access", "consumed")).balance == held
     assert sum(one.received for one in tunnels) <= total.output_octets
     late = Tunnel()
-    await late.run(town.edges[0], issued, town.origin_port)
+    await late.run(two_edges.edges[0], issued, two_edges.origin_port)
     assert late.status == "402"
-    await town.house.books_hold()
+    await two_edges.platform.books_hold()
 
 
-async def test_a_suspension_cuts_live_tunnels_within_a_second_and_touches_nobody_else(town: Town) -> None:
-    ours, theirs = await town.customer("usr_1", 10**10), await town.customer("usr_2", 10**10)
+async def test_a_suspension_cuts_live_tunnels_within_a_second_and_touches_nobody_else(
+    two_edges: TwoEdges,
+) -> None:
+    ours, theirs = await two_edges.customer("usr_1", 10**10), await two_edges.customer("usr_2", 10**10)
     terminate, kept = [Tunnel() for _ in range(4)], [Tunnel() for _ in range(2)]
     running = [
-        asyncio.ensure_future(one.run(town.edges[n % 2], issued, town.origin_port))
+        asyncio.ensure_future(one.run(two_edges.edges[n % 2], issued, two_edges.origin_port))
         for issued, tunnels in ((ours, terminate), (theirs, kept))
         for n, one in enumerate(tunnels)
     ]
@@ -149,20 +151,24 @@ async def test_a_suspension_cuts_live_tunnels_within_a_second_and_touches_nobody
         while not all(one.received for one in terminate + kept):
             await asyncio.sleep(0.01)
     stopped_at = monotonic()
-    async with town.house.access_db.transaction() as tx:
-        await town.house.access.suspensions.customer_changed(tx, "usr_1", stopped=True, reason="fraud")
+    async with two_edges.platform.access_db.transaction() as tx:
+        await two_edges.platform.access.suspensions.customer_changed(
+            tx, "usr_1", stopped=True, reason="fraud"
+        )
     async with asyncio.timeout(10):
         await asyncio.gather(*(one.ended.wait() for one in terminate))
     assert max(one.last_byte_at for one in terminate) - stopped_at < 1
     assert not any(one.ended.is_set() for one in kept)
-    async with town.house.access_db.transaction() as tx:
-        await town.house.access.suspensions.customer_changed(tx, "usr_2", stopped=True, reason="enough")
+    async with two_edges.platform.access_db.transaction() as tx:
+        await two_edges.platform.access.suspensions.customer_changed(
+            tx, "usr_2", stopped=True, reason="enough"
+        )
     await asyncio.gather(*running)
     for user_id in ("usr_1", "usr_2"):
-        left = await town.settled(user_id)
-        total = (await town.house.access.usage.stats(user_id)).all_time
+        left = await two_edges.settled(user_id)
+        total = (await two_edges.platform.access.usage.stats(user_id)).all_time
         assert total.input_octets + total.output_octets == 10**10 - left
-    page = await town.house.access.usage.records("usr_1", Filter(), 10, "")
+    page = await two_edges.platform.access.usage.records("usr_1", Filter(), 10, "")
     # Whichever a node hears first: the change, or why it is granted no further lease.
     assert {one.flow.terminate_cause for one in page.items} == {"Admin-Reset"}
     assert all(one.flow.stopped for one in page.items)

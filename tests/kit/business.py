@@ -1,8 +1,8 @@
 """A whole business behind its gateway in one process of its own, and clients of every temper that talk to it.
 
-    with business(tmp_path) as house:
-        ann = house.customer()                       # registered, verified, signed in
-        house.caller().get("/api/orders").status     # 401
+    with running_business(tmp_path) as business:
+        ann = business.customer()                       # registered, verified, signed in
+        business.caller().get("/api/orders").status     # 401
         ann.post("/api/orders/quote", {...})
 
 Every answer that a `Caller` gets is held to the manners of the API (`check_manners`), whatever the test is about. Each
@@ -265,7 +265,7 @@ def until(look: Callable[[], Any], timeout_s: float = 20) -> Any:
 
 
 @contextmanager
-def business(data: Path, *targets: str, **environment: str) -> Iterator[Business]:
+def running_business(data: Path, *targets: str, **environment: str) -> Iterator[Business]:
     """Start `tollway serve` with the whole business on free ports, and end it afterwards."""
     targets = targets or ("business", "payments_mock")
     plan = make_plan(load({"data": str(data)}).settings, {}, port_base=0, workers=1, split=False)

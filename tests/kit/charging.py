@@ -28,7 +28,7 @@ from tollway.services.ledger.settings import LedgerSettings
 
 
 @dataclass
-class House:
+class Charging:
     """Access and the ledger on real databases, and the way from one to the other."""
 
     clock: Clock
@@ -98,13 +98,13 @@ def _access(channel: LocalChannel, db: Any, clock: Clock, kinds: Iterable[Resour
 
 
 @asynccontextmanager
-async def a_house(
+async def running_charging(
     kind: Kind,
     folder: Path,
     clock: Clock,
     kinds: Iterable[ResourceKind] = KINDS,
     catalog: catalog_pb2_grpc.CatalogServicer | None = None,
-) -> AsyncIterator[House]:
+) -> AsyncIterator[Charging]:
     server = LocalServer()
     async with (
         database(kind, folder, clock, service_migrations("ledger"), "ledger") as ledger_db,
@@ -116,5 +116,5 @@ async def a_house(
         catalog_pb2_grpc.add_CatalogServicer_to_server(catalog or TwoProducts(), server)
         stub: Any = ledger_pb2_grpc.LedgerStub(LocalChannel(server, "tester"))
         access = _access(LocalChannel(server, "access"), access_db, clock, kinds)
-        yield House(clock, server, stub, access_db, access, ledger)
+        yield Charging(clock, server, stub, access_db, access, ledger)
         await ledger.stop()

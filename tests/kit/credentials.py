@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import select
 
 from tests.kit.clock import FakeClock
-from tests.kit.metering import STANDARD, USER, Stage, stage
+from tests.kit.metering import STANDARD, USER, AccessSetup, access_setup
 from tests.kit.rest import RestClient, rest
 from tollway.contracts import access_pb2, access_pb2_grpc
 from tollway.fabric.rpc import LocalChannel
@@ -44,20 +44,20 @@ ANY_CREDENTIAL = ResourceKind(
 class CredentialStage:
     """The access service, its REST API, and its service API as a node calls it."""
 
-    stage: Stage
+    access_setup: AccessSetup
     client: RestClient
     stub: Any
 
     async def resource(self, user_id: str = USER) -> Resource:
         """An access of a customer who has something left."""
-        self.stage.ledger.give(user_id, STANDARD, 1000)
-        return await self.stage.access.resources.create(user_id, ResourceRequest(ANY_CREDENTIAL.name))
+        self.access_setup.ledger.give(user_id, STANDARD, 1000)
+        return await self.access_setup.access.resources.create(user_id, ResourceRequest(ANY_CREDENTIAL.name))
 
     async def issue(
         self, resource_id: str, kind: str, public_key: str = "", *, user_id: str = USER
     ) -> Issued:
         request = CredentialRequest(kind, public_key)
-        return await self.stage.access.credentials.issue(user_id, resource_id, request)
+        return await self.access_setup.access.credentials.issue(user_id, resource_id, request)
 
     async def issue_over_rest(self, resource_id: str, **body: Any) -> Any:
         path = f"/api/access/resources/{resource_id}/credentials"
@@ -72,7 +72,7 @@ class CredentialStage:
         return reply.body.decode()
 
     async def revoke(self, issued: Issued) -> None:
-        await self.stage.access.credentials.revoke(
+        await self.access_setup.access.credentials.revoke(
             issued.resource.user_id, issued.resource.id, issued.credential.id
         )
 
@@ -83,13 +83,13 @@ class CredentialStage:
 
     async def stored(self) -> str:
         """Every row of the table of credentials, as text."""
-        async with self.stage.db.snapshot() as tx:
+        async with self.access_setup.db.snapshot() as tx:
             return "\n".join(str(row) for row in await tx.all(select(credential_table)))
 
 
 @asynccontextmanager
 async def credential_stage(folder: Path, clock: FakeClock) -> AsyncIterator[CredentialStage]:
-    async with stage("sqlite", folder, clock, kinds=(ANY_CREDENTIAL, PROXY)) as here:
+    async with access_setup("sqlite", folder, clock, kinds=(ANY_CREDENTIAL, PROXY)) as here:
         access_pb2_grpc.add_AccessServicer_to_server(AccessRpc(here.access), here.server)
         stub: Any = access_pb2_grpc.AccessStub(LocalChannel(here.server, "edge-1"))
         yield CredentialStage(here, rest(router(here.access)), stub)

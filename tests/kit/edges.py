@@ -1,6 +1,6 @@
 """An edge to play with: origins that do as they are told, clients of each protocol, and a forwarder that counts.
 
-async with world(tmp_path) as here:                       # an access service, an origin, an edge
+async with edge_setup(tmp_path) as here:                  # an access service, an origin, an edge
     client = await here.connect_tunnel()                  # CONNECT, logged in
     ...
     assert here.access.used() == here.wire.total          # what was charged is what was on the wire
@@ -277,7 +277,7 @@ LOGIN = "Basic " + base64.b64encode(b"alice:s3cret").decode()
 
 
 @dataclass
-class World:
+class EdgeSetup:
     """An access service, an origin, an edge, and a counting forwarder before each of its ports."""
 
     access: FakeAccess
@@ -368,9 +368,9 @@ async def running_edge(
 
 
 @contextlib.asynccontextmanager
-async def world(
+async def edge_setup(
     folder: Path, talk: Talk = echo, access: FakeAccess | None = None, **changes: Any
-) -> AsyncIterator[World]:
+) -> AsyncIterator[EdgeSetup]:
     """Set everything up around one origin; `changes` are settings of the edge."""
     if access is None:
         access = FakeAccess()
@@ -380,4 +380,4 @@ async def world(
         edge = await stack.enter_async_context(running_edge(folder, access, **changes))
         http = await stack.enter_async_context(Forwarder(edge.ports["http"]).serving())
         socks = await stack.enter_async_context(Forwarder(edge.ports["socks5"]).serving())
-        yield World(access, edge, origin, http, socks)
+        yield EdgeSetup(access, edge, origin, http, socks)

@@ -75,7 +75,7 @@ class Market:
 
 
 @asynccontextmanager
-async def market(
+async def running_market(
     kind: Kind,
     folder: Path,
     clock: FakeClock,

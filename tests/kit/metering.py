@@ -1,6 +1,6 @@
 """Access on a real database, with a ledger and a catalogue that keep their promises and nothing else.
 
-async with stage(kind, folder, clock) as here:
+async with access_setup(kind, folder, clock) as here:
     here.ledger.give("usr_1", STANDARD, 1_000_000)
     ...
 """
@@ -157,7 +157,7 @@ class TwoProducts(catalog_pb2_grpc.CatalogServicer):
 
 
 @dataclass
-class Stage:
+class AccessSetup:
     """The service, what it asks, and the way there (for planned failures)."""
 
     kind: Kind
@@ -213,13 +213,13 @@ def make_access(
 
 
 @asynccontextmanager
-async def stage(
+async def access_setup(
     kind: Kind,
     folder: Path,
     clock: FakeClock,
     settings: AccessSettings | None = None,
     kinds: Iterable[ResourceKind] = KINDS,
-) -> AsyncIterator[Stage]:
+) -> AsyncIterator[AccessSetup]:
     """Set up access with its neighbours on a fresh database."""
     ledger, server = MeteredLedger(), LocalServer()
     ledger_pb2_grpc.add_LedgerServicer_to_server(ledger, server)
@@ -227,7 +227,7 @@ async def stage(
     chosen = settings or AccessSettings()
     async with database(kind, folder, clock, service_migrations("access"), "access") as db:
         access, channel = make_access(server, db, clock, chosen, kinds)
-        yield Stage(kind, clock, db, server, ledger, channel, access, chosen)
+        yield AccessSetup(kind, clock, db, server, ledger, channel, access, chosen)
 
 
 def report(resource_id: str, session_id: str, octets: int, sequence: int, **more: Any) -> FlowRecord:

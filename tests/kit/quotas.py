@@ -28,7 +28,7 @@ class Service(Protocol):
 
 
 @dataclass
-class Bench:
+class QuotaSetup:
     """What a quota lives on."""
 
     access: Any
@@ -50,13 +50,13 @@ class Bench:
 
 
 @contextlib.asynccontextmanager
-async def bench(
+async def quota_setup(
     folder: Path,
     access: Service,
     node: str = "edge-1",
     monotonic: Callable[[], float] = time.monotonic,
     **changes: Any,
-) -> AsyncIterator[Bench]:
+) -> AsyncIterator[QuotaSetup]:
     """Set up one node's quotas; the meter file stays as it is when the block ends, like after a kill."""
     reactor = Reactor(monotonic)
     reactor.start()
@@ -72,7 +72,7 @@ async def bench(
         clock=SystemClock(),
     )
     try:
-        yield Bench(access, meter, metrics, charging)
+        yield QuotaSetup(access, meter, metrics, charging)
     finally:
         await charging.kill()
         reactor.stop()

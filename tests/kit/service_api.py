@@ -24,7 +24,7 @@ Transport = Literal["local", "grpc"]
 TRANSPORTS: tuple[Transport, ...] = ("local", "grpc")
 
 
-class Door:
+class ServiceApi:
     """One mounted servicer. `stub` asks as the caller given to `service API`; `faults` plans its failures."""
 
     def __init__(self, server: LocalServer | RpcServer, service: str, stub_type: type, caller: str) -> None:
@@ -60,7 +60,7 @@ async def api(
     *,
     caller: str = "tester",
     policy: Policy | None = None,
-) -> AsyncIterator[Door]:
+) -> AsyncIterator[ServiceApi]:
     """Mount `servicer` of the `x_pb2_grpc` module `generated` and give it, started."""
     name = next(n for n in vars(generated) if n.startswith("add_")).removeprefix("add_")
     name = name.removesuffix("Servicer_to_server")
@@ -75,7 +75,7 @@ async def api(
         server = RpcServer("127.0.0.1:0", certificates(), service, policy)
     getattr(generated, f"add_{name}Servicer_to_server")(servicer, server)
     await server.start()
-    mounted = Door(server, service, getattr(generated, f"{name}Stub"), caller)
+    mounted = ServiceApi(server, service, getattr(generated, f"{name}Stub"), caller)
     try:
         yield mounted
     finally:

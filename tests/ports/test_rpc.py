@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.kit.service_api import Door, Transport, api
+from tests.kit.service_api import ServiceApi, Transport, api
 from tollway.contracts import tokens_pb2, tokens_pb2_grpc
 from tollway.contracts.errors import TokenReused
 from tollway.fabric import telemetry
@@ -71,7 +71,7 @@ def tokens() -> Tokens:
 
 
 @pytest.fixture
-async def neighbour(transport: Transport, tokens: Tokens) -> AsyncIterator[Door]:
+async def neighbour(transport: Transport, tokens: Tokens) -> AsyncIterator[ServiceApi]:
     async with api(transport, tokens_pb2_grpc, tokens, caller="identity") as mounted:
         yield mounted
 
@@ -82,11 +82,11 @@ async def until(true: Callable[[], Any]) -> None:
             await asyncio.sleep(0.005)
 
 
-async def test_an_answer_comes_back(neighbour: Door) -> None:
+async def test_an_answer_comes_back(neighbour: ServiceApi) -> None:
     assert (await neighbour.stub.Revoke(Revoke(user_id="usr_1"))).sessions == 5
 
 
-async def test_a_refusal_arrives_as_the_class_that_was_raised(neighbour: Door, tokens: Tokens) -> None:
+async def test_a_refusal_arrives_as_the_class_that_was_raised(neighbour: ServiceApi, tokens: Tokens) -> None:
     tokens.fail(TokenReused("used twice — at 10:00", session_id="ses_1", tries=[1, 2]))
     with pytest.raises(TokenReused) as caught:
         await neighbour.stub.Revoke(Revoke())
@@ -94,14 +94,16 @@ async def test_a_refusal_arrives_as_the_class_that_was_raised(neighbour: Door, t
     assert caught.value.extra == {"session_id": "ses_1", "tries": [1, 2]}
 
 
-async def test_a_refusal_too_large_for_a_trailer_keeps_its_class(neighbour: Door, tokens: Tokens) -> None:
+async def test_a_refusal_too_large_for_a_trailer_keeps_its_class(
+    neighbour: ServiceApi, tokens: Tokens
+) -> None:
     tokens.fail(Invalid("too much", errors=["x" * 100] * 500))
     with pytest.raises(Invalid, match="too much"):
         await neighbour.stub.Revoke(Revoke())
 
 
 async def test_a_surprise_is_logged_there_and_hidden_here(
-    neighbour: Door, tokens: Tokens, caplog: pytest.LogCaptureFixture
+    neighbour: ServiceApi, tokens: Tokens, caplog: pytest.LogCaptureFixture
 ) -> None:
     tokens.fail(KeyError("the secret"))
     with caplog.at_level(logging.ERROR), pytest.raises(Internal) as caught:
@@ -113,7 +115,7 @@ async def test_a_surprise_is_logged_there_and_hidden_here(
     assert "Traceback" in caplog.text
 
 
-async def test_the_servicer_knows_who_asks_for_whom(neighbour: Door, tokens: Tokens) -> None:
+async def test_the_servicer_knows_who_asks_for_whom(neighbour: ServiceApi, tokens: Tokens) -> None:
     trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     with call_context(user_id="usr_1", correlation_id="cor_1", traceparent=trace):
         await neighbour.stub.Revoke(Revoke())
@@ -124,7 +126,9 @@ async def test_the_servicer_knows_who_asks_for_whom(neighbour: Door, tokens: Tok
     assert len(tokens.calls) == 2
 
 
-async def test_a_call_from_nowhere_gets_a_correlation_id_of_its_own(neighbour: Door, tokens: Tokens) -> None:
+async def test_a_call_from_nowhere_gets_a_correlation_id_of_its_own(
+    neighbour: ServiceApi, tokens: Tokens
+) -> None:
     seen: list[str] = []
     tokens.act = lambda: seen.append(telemetry.correlation_id.get())
     await neighbour.stub.Revoke(Revoke())
@@ -134,12 +138,12 @@ async def test_a_call_from_nowhere_gets_a_correlation_id_of_its_own(neighbour: D
     assert telemetry.correlation_id.get() == ""
 
 
-async def test_the_default_deadline_travels(neighbour: Door, tokens: Tokens) -> None:
+async def test_the_default_deadline_travels(neighbour: ServiceApi, tokens: Tokens) -> None:
     await neighbour.stub.Revoke(Revoke())
     assert 4 < (tokens.calls[0].left_s() or 0) <= 5
 
 
-async def test_the_nearer_deadline_wins(neighbour: Door, tokens: Tokens) -> None:
+async def test_the_nearer_deadline_wins(neighbour: ServiceApi, tokens: Tokens) -> None:
     with call_context(timeout_s=2):
         await neighbour.stub.Revoke(Revoke())
         await neighbour.stub.Revoke(Revoke(), timeout=60)
@@ -152,26 +156,28 @@ async def test_the_nearer_deadline_wins(neighbour: Door, tokens: Tokens) -> None
     assert 1 < (tokens.calls[3].left_s() or 9) <= 2
 
 
-async def test_when_time_runs_out_both_sides_stop(neighbour: Door, tokens: Tokens) -> None:
+async def test_when_time_runs_out_both_sides_stop(neighbour: ServiceApi, tokens: Tokens) -> None:
     tokens.pause_s = 30
     with pytest.raises(DeadlineExceeded):
         await neighbour.stub.Revoke(Revoke(), timeout=0.1)
     await until(lambda: tokens.ended == ["cancelled"])
 
 
-async def test_a_passed_deadline_asks_nobody(neighbour: Door, tokens: Tokens) -> None:
+async def test_a_passed_deadline_asks_nobody(neighbour: ServiceApi, tokens: Tokens) -> None:
     with call_context(timeout_s=0), pytest.raises(DeadlineExceeded):
         await neighbour.stub.Revoke(Revoke())
     assert tokens.calls == []
 
 
-async def test_a_timeout_inside_the_servicer_is_not_the_deadline(neighbour: Door, tokens: Tokens) -> None:
+async def test_a_timeout_inside_the_servicer_is_not_the_deadline(
+    neighbour: ServiceApi, tokens: Tokens
+) -> None:
     tokens.fail(TimeoutError("an inner wait"))
     with pytest.raises(Internal):
         await neighbour.stub.Revoke(Revoke())
 
 
-async def test_a_cancelled_caller_cancels_the_servicer(neighbour: Door, tokens: Tokens) -> None:
+async def test_a_cancelled_caller_cancels_the_servicer(neighbour: ServiceApi, tokens: Tokens) -> None:
     tokens.pause_s = 30
     call = asyncio.ensure_future(neighbour.stub.Revoke(Revoke(), timeout=60))
     await until(lambda: tokens.calls)
@@ -181,20 +187,20 @@ async def test_a_cancelled_caller_cancels_the_servicer(neighbour: Door, tokens: 
     await until(lambda: tokens.ended == ["cancelled"])
 
 
-async def test_a_stream_arrives_in_order_and_ends(neighbour: Door, tokens: Tokens) -> None:
+async def test_a_stream_arrives_in_order_and_ends(neighbour: ServiceApi, tokens: Tokens) -> None:
     stream = neighbour.stub.FollowRevocations(Follow(after=999_900))
     assert [item.sequence async for item in stream] == list(range(999_900, 1_000_000))
     assert tokens.ended == ["stream"]
 
 
-async def test_a_stream_outlives_the_default_deadline(neighbour: Door, tokens: Tokens) -> None:
+async def test_a_stream_outlives_the_default_deadline(neighbour: ServiceApi, tokens: Tokens) -> None:
     stream = neighbour.stub.FollowRevocations(Follow())
     await anext(stream)
     assert tokens.calls[0].deadline is None
     stream.cancel()
 
 
-async def test_a_cancelled_stream_ends_on_both_sides(neighbour: Door, tokens: Tokens) -> None:
+async def test_a_cancelled_stream_ends_on_both_sides(neighbour: ServiceApi, tokens: Tokens) -> None:
     tokens.pause_s = 30
     stream = neighbour.stub.FollowRevocations(Follow())
     assert (await anext(stream)).sequence == 0
@@ -203,14 +209,14 @@ async def test_a_cancelled_stream_ends_on_both_sides(neighbour: Door, tokens: To
     await until(lambda: tokens.ended == ["stream"])
 
 
-async def test_a_dropped_stream_is_cancelled(neighbour: Door, tokens: Tokens) -> None:
+async def test_a_dropped_stream_is_cancelled(neighbour: ServiceApi, tokens: Tokens) -> None:
     tokens.pause_s = 30
     async for _ in neighbour.stub.FollowRevocations(Follow()):
         break
     await until(lambda: tokens.ended == ["stream"])
 
 
-async def test_a_stream_with_a_timeout_raises_when_it_runs_out(neighbour: Door, tokens: Tokens) -> None:
+async def test_a_stream_with_a_timeout_raises_when_it_runs_out(neighbour: ServiceApi, tokens: Tokens) -> None:
     tokens.pause_s = 30
     got: list[int] = []
 
@@ -223,7 +229,7 @@ async def test_a_stream_with_a_timeout_raises_when_it_runs_out(neighbour: Door, 
     assert got == [0]
 
 
-async def test_a_stream_that_is_refused_raises_at_the_reader(neighbour: Door, tokens: Tokens) -> None:
+async def test_a_stream_that_is_refused_raises_at_the_reader(neighbour: ServiceApi, tokens: Tokens) -> None:
     tokens.fail(NotFound("gone", id="x"))
     stream = neighbour.stub.FollowRevocations(Follow())
     assert (await anext(stream)).sequence == 0
@@ -231,7 +237,7 @@ async def test_a_stream_that_is_refused_raises_at_the_reader(neighbour: Door, to
         await anext(stream)
 
 
-async def test_a_slow_reader_holds_the_stream_back(neighbour: Door, tokens: Tokens) -> None:
+async def test_a_slow_reader_holds_the_stream_back(neighbour: ServiceApi, tokens: Tokens) -> None:
     made: list[int] = []
     tokens.act = lambda: made.append(1)
     tokens.padding = "x" * 100_000  # enough to fill what a connection buffers
@@ -259,7 +265,7 @@ async def test_the_policy_admits_those_it_names(transport: Transport, tokens: To
     assert len(tokens.calls) == 1
 
 
-async def test_a_planned_fault_strikes_before_the_call(neighbour: Door, tokens: Tokens) -> None:
+async def test_a_planned_fault_strikes_before_the_call(neighbour: ServiceApi, tokens: Tokens) -> None:
     neighbour.faults.add("tokens.Revoke")
     with pytest.raises(Unavailable):
         await neighbour.stub.Revoke(Revoke())
@@ -267,7 +273,7 @@ async def test_a_planned_fault_strikes_before_the_call(neighbour: Door, tokens: 
     await neighbour.stub.Revoke(Revoke())
 
 
-async def test_a_lost_answer_means_it_was_carried_out(neighbour: Door, tokens: Tokens) -> None:
+async def test_a_lost_answer_means_it_was_carried_out(neighbour: ServiceApi, tokens: Tokens) -> None:
     neighbour.faults.add("tokens", Problem("lost"), times=2, lost=True)
     for _ in range(2):
         with pytest.raises(Problem, match="lost"):
@@ -276,7 +282,7 @@ async def test_a_lost_answer_means_it_was_carried_out(neighbour: Door, tokens: T
     await neighbour.stub.Revoke(Revoke())
 
 
-async def test_a_fault_can_break_a_stream(neighbour: Door) -> None:
+async def test_a_fault_can_break_a_stream(neighbour: ServiceApi) -> None:
     neighbour.faults.add("tokens.FollowRevocations", lost=True)
     stream = neighbour.stub.FollowRevocations(Follow())
     assert (await anext(stream)).sequence == 0
@@ -284,7 +290,7 @@ async def test_a_fault_can_break_a_stream(neighbour: Door) -> None:
         await anext(stream)
 
 
-async def test_no_api_is_asked_inside_a_write_transaction(neighbour: Door, tokens: Tokens) -> None:
+async def test_no_api_is_asked_inside_a_write_transaction(neighbour: ServiceApi, tokens: Tokens) -> None:
     token = open_transaction.set(True)
     try:
         with pytest.raises(CalledInTransaction, match="inside an open transaction"):
@@ -296,7 +302,7 @@ async def test_no_api_is_asked_inside_a_write_transaction(neighbour: Door, token
     assert tokens.calls == []
 
 
-async def test_calls_are_counted_by_outcome_on_both_sides(neighbour: Door, tokens: Tokens) -> None:
+async def test_calls_are_counted_by_outcome_on_both_sides(neighbour: ServiceApi, tokens: Tokens) -> None:
     def count(side: str, code: str) -> float:
         return CALLS.labels(side, "tokens", "Revoke", code)._value.get()
 
@@ -330,7 +336,7 @@ async def test_a_neighbour_that_starts_late_is_waited_for(transport: Transport, 
         await early
 
 
-async def test_many_calls_at_once(neighbour: Door, tokens: Tokens) -> None:
+async def test_many_calls_at_once(neighbour: ServiceApi, tokens: Tokens) -> None:
     tokens.pause_s = 0.01
     answers = await asyncio.gather(*(neighbour.stub.Revoke(Revoke(user_id="u" * n)) for n in range(60)))
     assert [answer.sessions for answer in answers] == list(range(60))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.kit.clock import FakeMonotonic
-from tests.kit.edges import until, world
+from tests.kit.edges import edge_setup, until
 from tests.kit.fake_access import FakeAccess
 from tollway.contracts.access_pb2 import Change, Grant
 from tollway.edge import refusal
@@ -167,7 +167,7 @@ def test_the_most_particular_id_decides_whom_a_change_touches() -> None:
 
 async def test_a_revoked_credential_is_refused_at_the_next_login(tmp_path: Path) -> None:
     access = some_access()
-    async with world(tmp_path, access=access) as here:
+    async with edge_setup(tmp_path, access=access) as here:
         client = await here.tunnel()
         access.resources["res_alice"].secret = "changed"
         access.announce("credential_revoked", credential_id="crd_alice")

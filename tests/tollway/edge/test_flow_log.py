@@ -4,14 +4,14 @@ import json
 from pathlib import Path
 
 from tests.kit.fake_access import FakeAccess
-from tests.kit.quotas import bench
+from tests.kit.quotas import quota_setup
 from tollway.edge.terminate_cause import TerminateCause
 
 
 async def test_a_line_says_who_moved_how_much_and_why_it_ended(tmp_path: Path) -> None:
     access = FakeAccess()
     access.add()
-    async with bench(tmp_path, access, flow_log=str(tmp_path / "flows.log")) as here:
+    async with quota_setup(tmp_path, access, flow_log=str(tmp_path / "flows.log")) as here:
         log = here.charging.flow_log
         log.open()
         flow = here.flow()
@@ -37,7 +37,7 @@ async def test_a_line_says_who_moved_how_much_and_why_it_ended(tmp_path: Path) -
 async def test_off_keeps_nothing(tmp_path: Path) -> None:
     access = FakeAccess()
     access.add()
-    async with bench(tmp_path, access, flow_log="off") as here:
+    async with quota_setup(tmp_path, access, flow_log="off") as here:
         here.charging.end(here.flow(), TerminateCause.USER_REQUEST)
         here.charging.flow_log.close()
     assert not (tmp_path / "flows.log").exists()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.edges import FREE_PORTS, Client, running_edge, until, world
+from tests.kit.edges import FREE_PORTS, Client, edge_setup, running_edge, until
 from tests.kit.fake_access import FakeAccess
 from tollway.edge.listener import Listener, ListenError
 from tollway.edge.meter_file import MeterFileError
@@ -97,7 +97,7 @@ async def test_two_edges_of_one_name_do_not_start(tmp_path: Path) -> None:
 
 
 async def test_ipv6_clients_are_served(tmp_path: Path) -> None:
-    async with world(tmp_path, host="::1") as here:
+    async with edge_setup(tmp_path, host="::1") as here:
         reader, writer = await asyncio.open_connection("::1", here.edge.ports["http"])
         client = Client(reader, writer)
         await client.send(here.connect_head())
@@ -111,7 +111,7 @@ async def test_ipv6_clients_are_served(tmp_path: Path) -> None:
 async def test_when_no_file_is_left_clients_wait_and_are_served_later(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with world(tmp_path) as here:
+    async with edge_setup(tmp_path) as here:
         client = await Client.connect(here.edge.ports["http"])
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         fillers = [socket.socket() for _ in range(3)]

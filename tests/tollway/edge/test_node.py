@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.clock import FakeMonotonic
-from tests.kit.edges import Client, World, echo, flood, pattern, running_edge, until, web, world
+from tests.kit.edges import Client, EdgeSetup, echo, edge_setup, flood, pattern, running_edge, until, web
 from tests.kit.fake_access import FakeAccess
 from tests.tollway.edge.test_guard import own_addresses
 from tollway.edge import access_client
@@ -17,7 +17,7 @@ from tollway.edge import access_client
 MB = 1_000_000
 
 
-def books_agree(here: World) -> None:
+def books_agree(here: EdgeSetup) -> None:
     """What was charged equals the wire; no lease was overdrawn, nothing was given away."""
     assert here.access.used() == here.on_the_wire
     assert here.access.overdrawn == 0
@@ -26,7 +26,7 @@ def books_agree(here: World) -> None:
 
 
 async def test_a_download_is_charged_to_the_byte(tmp_path: Path) -> None:
-    async with world(tmp_path, web) as here:
+    async with edge_setup(tmp_path, web) as here:
         client = await here.client()
         await client.send(here.get("/bytes/20000000"))
         status, _, body = await client.response()
@@ -39,7 +39,7 @@ async def test_a_download_is_charged_to_the_byte(tmp_path: Path) -> None:
 
 
 async def test_an_upload_is_charged_to_the_byte(tmp_path: Path) -> None:
-    async with world(tmp_path, web) as here:
+    async with edge_setup(tmp_path, web) as here:
         client = await here.client()
         await client.send(here.get("/", "Content-Length: 12000000", method="POST"))
         await client.send(bytes(12_000_000))
@@ -51,7 +51,7 @@ async def test_an_upload_is_charged_to_the_byte(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("protocol", ["connect", "socks5"])
 async def test_a_tunnel_is_charged_to_the_byte_with_its_hello(tmp_path: Path, protocol: str) -> None:
-    async with world(tmp_path) as here:
+    async with edge_setup(tmp_path) as here:
         client = await (here.tunnel() if protocol == "connect" else here.socks_tunnel())
         data = pattern(5 * MB)
         sending = asyncio.ensure_future(client.send(data))
@@ -67,7 +67,7 @@ async def test_a_tunnel_is_charged_to_the_byte_with_its_hello(tmp_path: Path, pr
 
 
 async def test_many_requests_on_one_connection_are_one_flow(tmp_path: Path) -> None:
-    async with world(tmp_path, web) as here:
+    async with edge_setup(tmp_path, web) as here:
         client = await here.client()
         for size in (0, 1, 1_000, 70_000, 300_000):
             for kind in ("bytes", "chunked"):
@@ -82,7 +82,7 @@ async def test_many_requests_on_one_connection_are_one_flow(tmp_path: Path) -> N
 
 
 async def test_fifty_at_once_are_charged_to_the_byte(tmp_path: Path) -> None:
-    async with world(tmp_path, web) as here:
+    async with edge_setup(tmp_path, web) as here:
 
         async def fetch(size: int) -> None:
             client = await here.client()
@@ -97,7 +97,7 @@ async def test_fifty_at_once_are_charged_to_the_byte(tmp_path: Path) -> None:
 
 
 async def test_a_download_that_the_client_breaks_off_is_charged_for_what_was_written(tmp_path: Path) -> None:
-    async with world(tmp_path, web) as here:
+    async with edge_setup(tmp_path, web) as here:
         client = await here.tunnel()
         await client.send(b"GET /bytes/50000000 HTTP/1.1\r\nHost: origin\r\n\r\n")
         await client.exactly(10 * MB)
@@ -108,7 +108,7 @@ async def test_a_download_that_the_client_breaks_off_is_charged_for_what_was_wri
 
 
 async def test_a_client_that_vanishes_ends_its_flow(tmp_path: Path) -> None:
-    async with world(tmp_path, web) as here:
+    async with edge_setup(tmp_path, web) as here:
         client = await Client.connect(here.edge.ports["http"])
         await client.send(here.connect_head())
         await client.head()
@@ -125,7 +125,7 @@ async def test_a_client_that_vanishes_ends_its_flow(tmp_path: Path) -> None:
 async def test_the_last_flow_ends_at_the_last_byte_and_the_next_is_refused(tmp_path: Path) -> None:
     access = FakeAccess()
     access.add(holding=1_234_567)
-    async with world(tmp_path, web, access) as here:
+    async with edge_setup(tmp_path, web, access) as here:
         client = await here.client()
         await client.send(here.get("/bytes/9000000"))
         await client.rest()
@@ -151,7 +151,7 @@ async def test_the_last_flow_ends_at_the_last_byte_and_the_next_is_refused(tmp_p
 async def test_an_upload_ends_at_the_last_byte(tmp_path: Path, protocol: str) -> None:
     access = FakeAccess()
     access.add(holding=700_001)
-    async with world(tmp_path, access=access) as here:
+    async with edge_setup(tmp_path, access=access) as here:
         client = await (here.tunnel() if protocol == "connect" else here.socks_tunnel())
 
         async def flood() -> None:
@@ -173,7 +173,7 @@ async def test_a_hundred_tunnels_over_two_edges_never_overspend(tmp_path: Path) 
     access = FakeAccess(floor=4_096)
     access.add(holding=19_999_999)
     async with (
-        world(tmp_path, flood, access, lease_min_bytes=65_536) as here,
+        edge_setup(tmp_path, flood, access, lease_min_bytes=65_536) as here,
         running_edge(tmp_path, access, "edge-2", lease_min_bytes=65_536) as second,
     ):
 
@@ -199,7 +199,7 @@ async def test_a_hundred_tunnels_over_two_edges_never_overspend(tmp_path: Path) 
 async def test_more_can_be_bought_in_mid_flow(tmp_path: Path) -> None:
     access = FakeAccess()
     alice = access.add(holding=400_000)
-    async with world(tmp_path, echo, access) as here:
+    async with edge_setup(tmp_path, echo, access) as here:
         client = await here.tunnel()
         await client.send(bytes(150_000))
         await client.exactly(150_000)
@@ -227,7 +227,7 @@ async def test_a_change_cuts_its_flows_within_a_second_and_no_others(
     access = FakeAccess()
     alice = access.add()
     access.add("bob", "b0b")
-    async with world(tmp_path, access=access) as here:
+    async with edge_setup(tmp_path, access=access) as here:
         theirs = [await here.tunnel() for _ in range(5)] + [await here.socks_tunnel()]
         other, reply = await here.socks_ask("127.0.0.1", here.origin.port, "bob", "b0b")
         assert reply == 0
@@ -258,7 +258,7 @@ async def test_without_the_access_service_flows_go_on_from_their_lease_and_login
     access = FakeAccess()
     access.add()
     access.add("bob", "b0b")
-    async with world(tmp_path, access=access) as here:
+    async with edge_setup(tmp_path, access=access) as here:
         client = await here.tunnel()
         access.unavailable = True
         await client.send(b"x" * 50_000)
@@ -273,7 +273,7 @@ async def test_without_the_access_service_flows_go_on_from_their_lease_and_login
         books_agree_except(here, refused)
 
 
-def books_agree_except(here: World, free: Client) -> None:
+def books_agree_except(here: EdgeSetup, free: Client) -> None:
     """As `books_agree`, when the only free conversation was a refused SOCKS5 login of bob."""
     hello = 3 + 2 + (3 + 3 + 3) + 2 + (7 + 9) + 10
     assert here.access.used() == here.on_the_wire - hello
@@ -284,7 +284,7 @@ def books_agree_except(here: World, free: Client) -> None:
 async def test_a_used_up_lease_waits_for_the_access_service_and_goes_on(tmp_path: Path) -> None:
     access = FakeAccess()
     access.add()
-    async with world(tmp_path, web, access) as here:
+    async with edge_setup(tmp_path, web, access) as here:
         client = await here.client()
         await client.send(here.get("/bytes/1"))
         assert (await client.response())[0] == 200
@@ -301,7 +301,7 @@ async def test_a_used_up_lease_waits_for_the_access_service_and_goes_on(tmp_path
 async def test_lost_answers_are_repeated_and_charge_nothing_twice(tmp_path: Path) -> None:
     access = FakeAccess(lose_answers=3)
     access.add()
-    async with world(tmp_path, web, access) as here:
+    async with edge_setup(tmp_path, web, access) as here:
         client = await here.client()
         await client.send(here.get("/bytes/3000000"))
         await client.response()
@@ -313,7 +313,7 @@ async def test_lost_answers_are_repeated_and_charge_nothing_twice(tmp_path: Path
 async def test_a_stop_settles_everything_and_gives_the_leases_back(tmp_path: Path) -> None:
     access = FakeAccess()
     access.add()
-    async with world(tmp_path, echo, access) as here:
+    async with edge_setup(tmp_path, echo, access) as here:
         client = await here.tunnel()
         await client.send(b"hello")
         await client.exactly(5)
@@ -340,7 +340,7 @@ async def test_flows_that_hear_of_a_stop_by_a_lease_end_for_that_reason(
     """Busy flows ask for leases all the time, and may be refused before the change arrives."""
     access = FakeAccess(stopped=stopped)
     alice = access.add(holding=10**9)
-    async with world(tmp_path, flood, access, lease_max_bytes=MB) as here:
+    async with edge_setup(tmp_path, flood, access, lease_max_bytes=MB) as here:
         clients = [await here.tunnel() for _ in range(3)]
         readers = [asyncio.ensure_future(client.rest()) for client in clients]
         await asyncio.sleep(0.1)
@@ -357,7 +357,7 @@ async def test_an_edge_that_was_stopped_for_too_long_moves_not_a_byte_more(tmp_p
     """SIGSTOP, a sleeping laptop: the service has given the leases back to the customer meanwhile."""
     access, clock = FakeAccess(valid_us=60_000_000), FakeMonotonic(runs=True)
     access.add()
-    async with world(tmp_path, flood, access, monotonic=clock) as here:
+    async with edge_setup(tmp_path, flood, access, monotonic=clock) as here:
         client = await here.tunnel()
         reading = asyncio.ensure_future(client.rest())
         (flow,) = here.edge._charging.live_flows()
@@ -376,7 +376,7 @@ async def test_an_edge_that_was_stopped_for_too_long_moves_not_a_byte_more(tmp_p
 async def test_a_service_that_has_forgotten_the_node_is_told_of_it_without_any_use(tmp_path: Path) -> None:
     access = FakeAccess()
     access.add()
-    async with world(tmp_path, echo, access) as here:
+    async with edge_setup(tmp_path, echo, access) as here:
         access.unknown = True
         await until(lambda: len(access.nodes) == 2)
         client = await here.tunnel()
@@ -394,7 +394,7 @@ async def test_nobody_reaches_the_platform_through_the_proxy_whatever_is_allowed
         server = await stack.enter_async_context(await asyncio.start_server(echo, place, 0))
         port = server.sockets[0].getsockname()[1]
         everything = {"allow_ranges": ["0.0.0.0/0", "::/0"], "denied_services": [f"{place}:{port}"]}
-        here = await stack.enter_async_context(world(tmp_path, echo, **everything))
+        here = await stack.enter_async_context(edge_setup(tmp_path, echo, **everything))
         ways = ["127.0.0.1", "0.0.0.0", "localhost", "[::ffff:127.0.0.1]"]
         if place == "0.0.0.0":
             ways += ["127.9.9.9", *own_addresses()]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.kit.edges import settings, until, web, world
+from tests.kit.edges import edge_setup, settings, until, web
 from tests.kit.fake_access import FakeAccess
 from tollway.contracts.access_pb2 import FlowPolicy, Grant, Schedule, Window
 from tollway.edge import refusal
@@ -127,7 +127,7 @@ async def test_a_changed_policy_holds_from_the_next_request_of_a_kept_connection
 ) -> None:
     access = FakeAccess()
     alice = access.add()
-    async with world(tmp_path, web, access) as here:
+    async with edge_setup(tmp_path, web, access) as here:
         client = await here.client()
         for _ in range(2):
             await client.send(here.get("/bytes/10"))
@@ -150,7 +150,7 @@ async def test_a_changed_policy_holds_from_the_next_request_of_a_kept_connection
 async def test_a_policy_that_changed_back_lets_a_kept_connection_go_on(tmp_path: Path) -> None:
     access = FakeAccess()
     alice = access.add()
-    async with world(tmp_path, web, access) as here:
+    async with edge_setup(tmp_path, web, access) as here:
         client = await here.client()
         await client.send(here.get("/bytes/10"))
         assert (await client.response())[0] == 200
@@ -168,7 +168,7 @@ async def test_rules_are_asked_about_connections_of_the_pool(tmp_path: Path) -> 
     """One flow leaves its origin connection behind; the next, under other rules, may not use it."""
     access = FakeAccess()
     alice = access.add()
-    async with world(tmp_path, web, access) as here:
+    async with edge_setup(tmp_path, web, access) as here:
         first = await here.client()
         await first.send(here.get("/bytes/10"))
         assert (await first.response())[0] == 200
@@ -188,7 +188,7 @@ async def test_rules_are_asked_about_connections_of_the_pool(tmp_path: Path) -> 
 async def test_live_flows_end_with_the_customer_s_hours(tmp_path: Path) -> None:
     access = FakeAccess()
     access.add()
-    async with world(tmp_path, web, access, meter_sync_s=0.02) as here:
+    async with edge_setup(tmp_path, web, access, meter_sync_s=0.02) as here:
         client = await here.tunnel()
         (flow,) = here.edge._charging.live_flows()
         flow.use_grant(Grant(resource_id="res_alice", policy=FlowPolicy(schedule=Schedule())))
@@ -201,7 +201,7 @@ async def test_live_flows_end_with_the_customer_s_hours(tmp_path: Path) -> None:
 async def test_a_place_without_an_exit_is_refused(tmp_path: Path) -> None:
     access = FakeAccess()
     alice = access.add()
-    async with world(tmp_path, web, access) as here:
+    async with edge_setup(tmp_path, web, access) as here:
         for username, location, status in (
             ("user-alice-country-us", "", 503),
             ("user-alice-session-a", "direct", 200),

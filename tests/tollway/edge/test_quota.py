@@ -8,7 +8,7 @@ import pytest
 from tests.kit.clock import FakeMonotonic
 from tests.kit.edges import until
 from tests.kit.fake_access import FakeAccess
-from tests.kit.quotas import bench
+from tests.kit.quotas import quota_setup
 from tollway.edge import refusal
 from tollway.edge.refusal import Refusal
 from tollway.edge.terminate_cause import TerminateCause
@@ -25,7 +25,7 @@ def access() -> FakeAccess:
 
 
 async def test_the_first_byte_waits_for_the_first_lease(tmp_path: Path, access: FakeAccess) -> None:
-    async with bench(tmp_path, access) as here:
+    async with quota_setup(tmp_path, access) as here:
         quota = here.flow().quota
         assert quota.take(100) == 0
         called = asyncio.Event()
@@ -36,7 +36,7 @@ async def test_the_first_byte_waits_for_the_first_lease(tmp_path: Path, access: 
 
 
 async def test_a_lease_is_never_exceeded(tmp_path: Path, access: FakeAccess) -> None:
-    async with bench(tmp_path, access) as here:
+    async with quota_setup(tmp_path, access) as here:
         quota = here.flow().quota
         quota.take(1)
         await until(lambda: quota.available)
@@ -49,7 +49,7 @@ async def test_a_lease_is_never_exceeded(tmp_path: Path, access: FakeAccess) -> 
 
 
 async def test_more_is_asked_for_at_half(tmp_path: Path, access: FakeAccess) -> None:
-    async with bench(tmp_path, access) as here:
+    async with quota_setup(tmp_path, access) as here:
         quota = here.flow().quota
         quota.take(1)
         await until(lambda: quota.available)
@@ -62,7 +62,7 @@ async def test_more_is_asked_for_at_half(tmp_path: Path, access: FakeAccess) -> 
 
 async def test_a_lease_grows_with_the_rate_and_has_a_limit(tmp_path: Path, access: FakeAccess) -> None:
     clock = FakeMonotonic()
-    async with bench(tmp_path, access, monotonic=clock, lease_span_s=10) as here:
+    async with quota_setup(tmp_path, access, monotonic=clock, lease_span_s=10) as here:
         quota = here.flow().quota
         quota.take(1)
         await until(lambda: quota.available)
@@ -77,7 +77,7 @@ async def test_a_lease_grows_with_the_rate_and_has_a_limit(tmp_path: Path, acces
 
 async def test_whole_amounts_are_all_or_nothing(tmp_path: Path, access: FakeAccess) -> None:
     access.resources["res_alice"].holding = 1_000
-    async with bench(tmp_path, access) as here:
+    async with quota_setup(tmp_path, access) as here:
         quota = here.flow().quota
         answers: list[Refusal | None] = []
         quota.take_or_wait(900, answers.append)
@@ -97,7 +97,7 @@ async def test_an_exhausted_allowance_is_asked_for_again_after_a_while(
 ) -> None:
     alice = access.resources["res_alice"]
     alice.holding = 0
-    async with bench(tmp_path, access, exhausted_retry_s=0.1) as here:
+    async with quota_setup(tmp_path, access, exhausted_retry_s=0.1) as here:
         quota = here.flow().quota
         quota.take(1)
         await until(lambda: quota.exhausted)
@@ -115,7 +115,7 @@ async def test_while_the_access_service_is_away_logins_hear_so_and_flows_wait(
     tmp_path: Path, access: FakeAccess
 ) -> None:
     access.unavailable = True
-    async with bench(tmp_path, access) as here:
+    async with quota_setup(tmp_path, access) as here:
         quota = here.flow().quota
         logins: list[Refusal | None] = []
         quota.take_or_wait(10, logins.append)
@@ -138,7 +138,7 @@ async def test_while_the_access_service_is_away_logins_hear_so_and_flows_wait(
 
 async def test_a_stopped_access_is_granted_nothing(tmp_path: Path, access: FakeAccess) -> None:
     access.resources["res_alice"].active = False
-    async with bench(tmp_path, access) as here:
+    async with quota_setup(tmp_path, access) as here:
         quota = here.flow().quota
         quota.take(1)
         await until(lambda: quota.exhausted)
@@ -148,7 +148,7 @@ async def test_a_stopped_access_is_granted_nothing(tmp_path: Path, access: FakeA
 async def test_leases_that_the_access_service_gave_up_for_lost_are_not_spent(tmp_path: Path) -> None:
     access = FakeAccess(valid_us=300_000)
     access.add()
-    async with bench(tmp_path, access) as here:
+    async with quota_setup(tmp_path, access) as here:
         flow = here.flow()
         quota = flow.quota
         quota.take(1)
@@ -167,7 +167,7 @@ async def test_short_leases_are_kept_alive_while_nothing_moves(tmp_path: Path) -
     """However seldom the operator wants to hear: a lease is heard of before it is void."""
     access = FakeAccess(valid_us=2_000_000)
     access.add()
-    async with bench(tmp_path, access, report_interval_s=60, lease_keepalive_s=60) as here:
+    async with quota_setup(tmp_path, access, report_interval_s=60, lease_keepalive_s=60) as here:
         flow = here.flow()
         quota = flow.quota
         quota.take(1)
@@ -186,7 +186,7 @@ async def test_a_lease_that_was_taken_back_is_not_spent_any_further(tmp_path: Pa
     """Whatever the clock says here: the answer to the next report tells."""
     access = FakeAccess()
     access.add()
-    async with bench(tmp_path, access) as here:
+    async with quota_setup(tmp_path, access) as here:
         flow = here.flow()
         quota = flow.quota
         quota.take(1)
@@ -208,7 +208,7 @@ async def test_who_waits_for_a_lease_of_a_stopped_access_hears_that(
 ) -> None:
     access.resources["res_alice"].active = False
     access.stopped = "resource_stopped"
-    async with bench(tmp_path, access) as here:
+    async with quota_setup(tmp_path, access) as here:
         answers: list[Refusal | None] = []
         here.flow().quota.take_or_wait(1, answers.append)
         await until(lambda: answers)
@@ -220,7 +220,7 @@ async def test_trouble_of_the_moment_is_not_taken_for_an_empty_holding(
     tmp_path: Path, access: FakeAccess, trouble: Problem
 ) -> None:
     access.troubles = [trouble] * 2
-    async with bench(tmp_path, access) as here:
+    async with quota_setup(tmp_path, access) as here:
         quota = here.flow().quota
         quota.take(1)
         await until(lambda: quota.available)
@@ -233,7 +233,7 @@ async def test_a_lease_that_can_never_be_granted_is_asked_for_once(
     tmp_path: Path, access: FakeAccess, trouble: Problem
 ) -> None:
     access.troubles = [trouble] * 9
-    async with bench(tmp_path, access, exhausted_retry_s=60) as here:
+    async with quota_setup(tmp_path, access, exhausted_retry_s=60) as here:
         answers: list[Refusal | None] = []
         here.flow().quota.take_or_wait(1, answers.append)
         await until(lambda: answers)

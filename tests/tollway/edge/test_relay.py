@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.edges import Client, echo, flood, pattern, until, world
+from tests.kit.edges import Client, echo, edge_setup, flood, pattern, until
 from tests.kit.fake_access import FakeAccess
 from tollway.edge.pipes import Pipe, Pipes
 
@@ -22,7 +22,7 @@ async def test_half_close_is_passed_on_from_client_to_origin(tmp_path: Path) -> 
     async def sums(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(hashlib.sha256(await reader.read()).digest())
 
-    async with world(tmp_path, sums) as here:
+    async with edge_setup(tmp_path, sums) as here:
         for client in (await here.tunnel(), await here.socks_tunnel()):
             data = pattern(3 * MB)
             await client.send(data)
@@ -42,7 +42,7 @@ async def test_half_close_is_passed_on_from_origin_to_client(tmp_path: Path) -> 
         while data := await reader.read(65_536):
             heard.extend(data)
 
-    async with world(tmp_path, speaks_then_listens) as here:
+    async with edge_setup(tmp_path, speaks_then_listens) as here:
         client = await here.tunnel()
         assert await client.rest() == b"that is all"
         await client.send(pattern(200_000))
@@ -54,7 +54,7 @@ async def test_half_close_is_passed_on_from_origin_to_client(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("size", [1, 1_000, 65_535, 65_536, 65_537, 131_072, 262_144, 3_000_001])
 async def test_bytes_arrive_as_they_were_whatever_their_number(tmp_path: Path, size: int) -> None:
-    async with world(tmp_path, echo) as here:
+    async with edge_setup(tmp_path, echo) as here:
         client = await here.tunnel()
         data = pattern(size)
         sending = asyncio.ensure_future(client.send(data))
@@ -66,7 +66,7 @@ async def test_bytes_arrive_as_they_were_whatever_their_number(tmp_path: Path, s
 
 
 async def test_many_small_messages_after_many_bytes(tmp_path: Path) -> None:
-    async with world(tmp_path, echo) as here:
+    async with edge_setup(tmp_path, echo) as here:
         client = await here.tunnel()
         await client.send(pattern(500_000))
         await client.exactly(500_000)
@@ -91,7 +91,7 @@ async def test_a_client_that_does_not_read_holds_the_origin_up_and_then_gets_eve
             await writer.drain()
             sent += 100_000
 
-    async with world(tmp_path, generous) as here:
+    async with edge_setup(tmp_path, generous) as here:
         client = await Client.connect(here.edge.ports["http"])
         await client.send(here.connect_head())
         await client.head()
@@ -113,7 +113,7 @@ async def test_an_origin_that_does_not_read_holds_the_client_up(tmp_path: Path) 
         reader._transport.pause_reading()  # type: ignore[attr-defined]
         await asyncio.sleep(60)
 
-    async with world(tmp_path, deaf) as here:
+    async with edge_setup(tmp_path, deaf) as here:
         client = await Client.connect(here.edge.ports["http"])
         await client.send(here.connect_head())
         await client.head()
@@ -135,7 +135,7 @@ async def test_what_an_origin_said_before_it_broke_off_arrives(tmp_path: Path) -
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         writer.transport.abort()
 
-    async with world(tmp_path, breaks_off) as here:
+    async with edge_setup(tmp_path, breaks_off) as here:
         client = await here.tunnel()
         assert await client.exactly(10) == b"last words"
         await client.send(b"x")
@@ -146,7 +146,7 @@ async def test_what_an_origin_said_before_it_broke_off_arrives(tmp_path: Path) -
 
 
 async def test_a_flow_without_a_byte_ends_after_a_while(tmp_path: Path) -> None:
-    async with world(tmp_path, echo, idle_timeout_s=0.5) as here:
+    async with edge_setup(tmp_path, echo, idle_timeout_s=0.5) as here:
         began = time.monotonic()
         client = await here.tunnel()
         for _ in range(4):
@@ -166,7 +166,7 @@ async def test_a_flow_of_which_one_side_has_finished_ends_sooner(tmp_path: Path)
         await reader.read()
         await asyncio.sleep(60)
 
-    async with world(tmp_path, waits, half_closed_timeout_s=0.3) as here:
+    async with edge_setup(tmp_path, waits, half_closed_timeout_s=0.3) as here:
         client = await here.tunnel()
         client.writer.write_eof()
         assert await client.rest() == b""
@@ -179,7 +179,7 @@ async def test_a_flow_of_which_one_side_has_finished_ends_sooner(tmp_path: Path)
 async def test_all_flows_of_an_access_share_its_rate(tmp_path: Path) -> None:
     access = FakeAccess()
     access.add(rate_limit_bytes_s=2 * MB)
-    async with world(tmp_path, flood, access) as here:
+    async with edge_setup(tmp_path, flood, access) as here:
         clients = [await here.tunnel() for _ in range(4)]
         began, before = time.monotonic(), here.http.down
         await asyncio.sleep(1.5)
@@ -194,7 +194,7 @@ async def test_all_flows_of_an_access_share_its_rate(tmp_path: Path) -> None:
 
 
 async def test_a_slow_reader_among_fast_ones_delays_nobody(tmp_path: Path) -> None:
-    async with world(tmp_path, flood) as here:
+    async with edge_setup(tmp_path, flood) as here:
         turned_away = await Client.connect(here.edge.ports["http"])
         await turned_away.send(here.connect_head())
         await asyncio.sleep(0.1)
@@ -241,7 +241,7 @@ async def test_without_a_file_left_for_a_pipe_bytes_are_copied(
         raise OSError(24, "Too many open files")
 
     monkeypatch.setattr(Pipes, "acquire", none_left)
-    async with world(tmp_path, echo) as here:
+    async with edge_setup(tmp_path, echo) as here:
         client = await here.tunnel()
         data = pattern(2 * MB)
         sending = asyncio.ensure_future(client.send(data))
@@ -253,7 +253,7 @@ async def test_without_a_file_left_for_a_pipe_bytes_are_copied(
 
 
 async def test_pipes_are_pooled_and_idle_tunnels_hold_none(tmp_path: Path) -> None:
-    async with world(tmp_path, echo) as here:
+    async with edge_setup(tmp_path, echo) as here:
         clients = [await here.tunnel() for _ in range(20)]
         for client in clients:
             sending = asyncio.ensure_future(client.send(bytes(300_000)))
@@ -267,7 +267,7 @@ async def test_pipes_are_pooled_and_idle_tunnels_hold_none(tmp_path: Path) -> No
 
 
 async def test_files_are_closed_when_flows_end(tmp_path: Path) -> None:
-    async with world(tmp_path, echo) as here:
+    async with edge_setup(tmp_path, echo) as here:
         before = len(_files())
         for _ in range(3):
             clients = [await here.tunnel() for _ in range(10)] + [

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.edges import Client, echo, running_edge, web, world
+from tests.kit.edges import Client, echo, edge_setup, running_edge, web
 from tests.kit.fake_access import FakeAccess
 from tollway.edge.awaitable import AwaitableSession
 from tollway.edge.session import Session
@@ -25,7 +25,7 @@ async def test_a_grant_of_another_unit_than_bytes_is_refused_and_nothing_of_it_i
 ) -> None:
     access = FakeAccess()
     access.add().unit = unit
-    async with world(tmp_path, web, access) as here:
+    async with edge_setup(tmp_path, web, access) as here:
         for head in (here.get("/bytes/1"), here.connect_head(), here.connect_head()):
             client = await here.client()
             await client.send(head)
@@ -40,7 +40,7 @@ async def test_a_grant_of_another_unit_than_bytes_is_refused_and_nothing_of_it_i
 async def test_an_access_whose_unit_changed_is_refused_though_its_tunnel_was_known(tmp_path: Path) -> None:
     access = FakeAccess(cache_s=0.0)
     resource = access.add()
-    async with world(tmp_path, echo, access) as here:
+    async with edge_setup(tmp_path, echo, access) as here:
         tunnel = await here.tunnel()
         await tunnel.close()
         resource.unit = "second"
@@ -54,7 +54,7 @@ async def test_two_edges_in_one_process_share_nothing(tmp_path: Path) -> None:
     access = FakeAccess()
     access.add()
     async with (
-        world(tmp_path / "a", echo, access) as here,
+        edge_setup(tmp_path / "a", echo, access) as here,
         running_edge(tmp_path / "b", access, "edge-2") as other,
     ):
         await (await here.tunnel()).close()

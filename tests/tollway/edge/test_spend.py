@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 
 from tests.kit.clock import FakeMonotonic
-from tests.kit.edges import Client, World, until, world
+from tests.kit.edges import Client, EdgeSetup, edge_setup, until
 from tests.kit.fake_access import FakeAccess
-from tests.kit.quotas import bench
+from tests.kit.quotas import quota_setup
 from tollway.edge.throttle import TokenBucket
 
 RATE, BURST, SIZE = 100_000, 25_000, 60_000  # a body of 60 kB fits into what is read with its head
-Path_ = Callable[[World], Awaitable[Client]]
+Path_ = Callable[[EdgeSetup], Awaitable[Client]]
 
 
 async def sink_and_source(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -47,19 +47,19 @@ async def answer(line: bytes, reader: asyncio.StreamReader, writer: asyncio.Stre
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
 
 
-async def tunnel_up(here: World) -> Client:
+async def tunnel_up(here: EdgeSetup) -> Client:
     client = await here.tunnel()
     await client.send(b"take\n" + bytes(SIZE))
     return client
 
 
-async def tunnel_down(here: World) -> Client:
+async def tunnel_down(here: EdgeSetup) -> Client:
     client = await here.tunnel()
     await client.send(b"give\n")
     return client
 
 
-async def tunnel_early(here: World) -> Client:
+async def tunnel_early(here: EdgeSetup) -> Client:
     """What comes behind the CONNECT head before the tunnel stands."""
     client = await here.client()
     await client.send(here.connect_head() + b"take\n" + bytes(SIZE))
@@ -67,58 +67,58 @@ async def tunnel_early(here: World) -> Client:
     return client
 
 
-async def socks_up(here: World) -> Client:
+async def socks_up(here: EdgeSetup) -> Client:
     client = await here.socks_tunnel()
     await client.send(b"take\n" + bytes(SIZE))
     return client
 
 
-async def socks_down(here: World) -> Client:
+async def socks_down(here: EdgeSetup) -> Client:
     client = await here.socks_tunnel()
     await client.send(b"give\n")
     return client
 
 
-async def body_with_its_head(here: World) -> Client:
+async def body_with_its_head(here: EdgeSetup) -> Client:
     client = await here.client()
     await client.send(here.get("/up", f"Content-Length: {SIZE}", method="POST") + bytes(SIZE))
     return client
 
 
-async def body_after_its_head(here: World) -> Client:
+async def body_after_its_head(here: EdgeSetup) -> Client:
     client = await here.client()
     await client.send(here.get("/up", f"Content-Length: {SIZE}", method="POST"))
     await client.send(bytes(SIZE))
     return client
 
 
-async def chunked_body(here: World) -> Client:
+async def chunked_body(here: EdgeSetup) -> Client:
     client = await here.client()
     chunks = b"".join(b"3e8\r\n%b\r\n" % bytes(1_000) for _ in range(SIZE // 1_000))
     await client.send(here.get("/up", "Transfer-Encoding: chunked", method="POST") + chunks + b"0\r\n\r\n")
     return client
 
 
-async def one_large_chunk(here: World) -> Client:
+async def one_large_chunk(here: EdgeSetup) -> Client:
     client = await here.client()
     chunk = b"%x\r\n%b\r\n0\r\n\r\n" % (SIZE, bytes(SIZE))
     await client.send(here.get("/up", "Transfer-Encoding: chunked", method="POST") + chunk)
     return client
 
 
-async def response_body(here: World) -> Client:
+async def response_body(here: EdgeSetup) -> Client:
     client = await here.client()
     await client.send(here.get("/down"))
     return client
 
 
-async def chunked_response(here: World) -> Client:
+async def chunked_response(here: EdgeSetup) -> Client:
     client = await here.client()
     await client.send(here.get("/chunked"))
     return client
 
 
-async def large_heads(here: World) -> Client:
+async def large_heads(here: EdgeSetup) -> Client:
     """Heads are charged as well as bodies: so many of them, one after the other on one connection."""
     client = await here.client()
     head = here.get("/", "X-Padding: " + "x" * 14_000)
@@ -144,7 +144,7 @@ PATHS: list[Path_] = [
 ]
 
 
-def moved(here: World) -> int:
+def moved(here: EdgeSetup) -> int:
     """What the meter counted."""
     return sum(
         flow.spend.bytes_in + flow.spend.bytes_out
@@ -174,7 +174,7 @@ async def test_a_throttle_that_says_no_stops_every_path(
     noted("take_exactly")
     access, clock = FakeAccess(), FakeMonotonic()
     access.add(rate_limit_bytes_s=RATE)
-    async with world(tmp_path, sink_and_source, access, monotonic=clock) as here:
+    async with edge_setup(tmp_path, sink_and_source, access, monotonic=clock) as here:
         client = await path(here)
         await until(lambda: refused)
         before = len(refused)
@@ -194,7 +194,7 @@ async def test_waiting_for_more(tmp_path: Path) -> None:
     """What a protocol that is a coroutine does: take, wait for more, and end when nothing more will come."""
     access = FakeAccess(floor=1)
     access.add(holding=1_000)
-    async with bench(tmp_path, access) as here:
+    async with quota_setup(tmp_path, access) as here:
         spend = here.flow().spend
         taken = 0
         while True:
@@ -212,7 +212,7 @@ async def test_waiting_for_more(tmp_path: Path) -> None:
 async def test_waiting_for_more_of_the_throttle(tmp_path: Path) -> None:
     access, clock = FakeAccess(), FakeMonotonic()
     access.add()
-    async with bench(tmp_path, access, monotonic=clock) as here:
+    async with quota_setup(tmp_path, access, monotonic=clock) as here:
         spend = here.flow().spend
         spend.quota.take(1)
         await until(lambda: spend.quota.available)

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.edges import World, flood, pattern, until, web, world
+from tests.kit.edges import EdgeSetup, edge_setup, flood, pattern, until, web
 from tollway.edge.tcp_send_queue import is_broken, unsent_bytes
 
 MB = 1_000_000
 _WINDOW_BYTES = 128 * 1024
 
 
-async def aborted(here: World, head: bytes, *, dawdle_s: float = 0.0) -> int:
+async def aborted(here: EdgeSetup, head: bytes, *, dawdle_s: float = 0.0) -> int:
     """Ask with a small receive window, read 1 MB, wait, close with the rest unread; return what was read."""
     loop = asyncio.get_running_loop()
     with socket.socket() as client:
@@ -34,7 +34,7 @@ async def test_an_aborted_download_costs_what_was_sent(
     tmp_path: Path, protocol: str, interval_s: float
 ) -> None:
     talk = flood if protocol == "connect" else web
-    async with world(tmp_path, talk, report_interval_s=interval_s) as here:
+    async with edge_setup(tmp_path, talk, report_interval_s=interval_s) as here:
         head = here.connect_head() if protocol == "connect" else here.get("/bytes/60000000")
         read = await aborted(here, head, dawdle_s=0.4)
         await here.settled()
@@ -45,7 +45,7 @@ async def test_an_aborted_download_costs_what_was_sent(
 
 
 async def test_reports_tell_only_what_was_sent(tmp_path: Path) -> None:
-    async with world(tmp_path, flood, report_interval_s=0.05) as here:
+    async with edge_setup(tmp_path, flood, report_interval_s=0.05) as here:
         await aborted(here, here.connect_head(), dawdle_s=0.5)
         reported = max(one.output_octets for one in here.access.usage.values())
         await here.settled()

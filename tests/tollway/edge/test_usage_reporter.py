@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.kit.edges import until
 from tests.kit.fake_access import FakeAccess
-from tests.kit.quotas import Bench, bench
+from tests.kit.quotas import QuotaSetup, quota_setup
 from tollway.edge import meter_file
 from tollway.edge.flow import Flow, FlowOwner
 from tollway.edge.terminate_cause import TerminateCause
@@ -29,7 +29,7 @@ STEPS = st.lists(
 )
 
 
-async def play(here: Bench, steps: list[Step]) -> int:
+async def play(here: QuotaSetup, steps: list[Step]) -> int:
     """Let flows do what the steps say; return how many bytes they moved."""
     flows: list[Flow] = [here.flow()]
     quota = here.quota()
@@ -63,7 +63,7 @@ def test_every_byte_is_posted_once_on_a_lease_that_covers_it(steps: list[Step]) 
     async def story(folder: Path) -> None:
         access = FakeAccess(floor=700)
         access.add(holding=40_000)
-        async with bench(folder, access, lease_min_bytes=2_000, stop_delay_s=0.0) as here:
+        async with quota_setup(folder, access, lease_min_bytes=2_000, stop_delay_s=0.0) as here:
             here.quota().take(0)
             moved = await play(here, steps)
             await until(lambda: access.usage and all(use.stops for use in access.usage.values()))
@@ -87,14 +87,14 @@ def test_a_process_that_is_killed_anywhere_is_settled_by_the_next(
     async def story(folder: Path) -> None:
         access = FakeAccess(floor=700)
         access.add(holding=40_000)
-        async with bench(folder, access, lease_min_bytes=2_000, stop_delay_s=0.0) as here:
+        async with quota_setup(folder, access, lease_min_bytes=2_000, stop_delay_s=0.0) as here:
             here.quota().take(0)
             moved = await play(here, first)
             here.flow()  # one that is open when the end comes
             for _ in range(reports):
                 await asyncio.sleep(0.001)
         access.lose_answers = 0
-        async with bench(folder, access, lease_min_bytes=2_000, stop_delay_s=0.0) as here:
+        async with quota_setup(folder, access, lease_min_bytes=2_000, stop_delay_s=0.0) as here:
             here.charging.recover(0)
             here.quota().take(0)
             moved += await play(here, second)
@@ -111,7 +111,7 @@ def test_a_process_that_is_killed_anywhere_is_settled_by_the_next(
 async def test_an_active_flow_is_reported_at_intervals_with_growing_figures(tmp_path: Path) -> None:
     access = FakeAccess()
     access.add()
-    async with bench(tmp_path, access, report_interval_s=0.05) as here:
+    async with quota_setup(tmp_path, access, report_interval_s=0.05) as here:
         flow = here.flow()
         quota = here.quota()
         quota.take(0)
@@ -134,7 +134,7 @@ async def test_an_active_flow_is_reported_at_intervals_with_growing_figures(tmp_
 async def test_an_idle_lease_is_kept_alive(tmp_path: Path) -> None:
     access = FakeAccess()
     access.add()
-    async with bench(tmp_path, access, report_interval_s=0.02, lease_keepalive_s=0.05) as here:
+    async with quota_setup(tmp_path, access, report_interval_s=0.02, lease_keepalive_s=0.05) as here:
         here.flow()
         here.quota().take(0)
         await until(lambda: access.reports >= 3)
@@ -145,7 +145,7 @@ async def test_an_idle_lease_is_kept_alive(tmp_path: Path) -> None:
 async def test_a_lease_without_a_flow_is_given_back_after_a_moment(tmp_path: Path) -> None:
     access = FakeAccess()
     access.add()
-    async with bench(tmp_path, access, lease_idle_s=0.1) as here:
+    async with quota_setup(tmp_path, access, lease_idle_s=0.1) as here:
         first = here.quota()
         flow = here.flow()
         first.take(0)
@@ -164,13 +164,13 @@ async def test_a_lease_that_was_asked_for_when_the_process_died_is_given_back(
 ) -> None:
     access = FakeAccess()
     access.add()
-    async with bench(tmp_path, access) as here:
+    async with quota_setup(tmp_path, access) as here:
         here.quota().take(0)
         await until(access.held)
         slot = next(iter(here.meter.used()))
         slot[meter_file.STATE] = state
     assert access.held()
-    async with bench(tmp_path, access) as here:
+    async with quota_setup(tmp_path, access) as here:
         here.charging.recover(0)
         await until(lambda: not access.held())
 
@@ -178,14 +178,14 @@ async def test_a_lease_that_was_asked_for_when_the_process_died_is_given_back(
 async def test_flows_whose_lease_is_missing_are_settled_on_another(tmp_path: Path) -> None:
     access = FakeAccess()
     access.add()
-    async with bench(tmp_path, access, report_interval_s=60) as here:
+    async with quota_setup(tmp_path, access, report_interval_s=60) as here:
         flow = here.flow()
         quota = here.quota()
         quota.take(0)
         await until(lambda: quota.available)
         flow.spend.count_in(quota.take(70))
         here.meter.free(quota.leases[0].slot)
-    async with bench(tmp_path, access) as here:
+    async with quota_setup(tmp_path, access) as here:
         assert here.charging.recover(0) == 1
         await until(lambda: access.used() == 70)
         await until(lambda: list(here.meter.used()) == [])
@@ -195,7 +195,7 @@ async def test_flows_whose_lease_is_missing_are_settled_on_another(tmp_path: Pat
 async def test_damaged_slots_are_dropped_and_the_others_settled(tmp_path: Path) -> None:
     access = FakeAccess()
     access.add()
-    async with bench(tmp_path, access, report_interval_s=60) as here:
+    async with quota_setup(tmp_path, access, report_interval_s=60) as here:
         good, bad = here.flow(), here.flow()
         quota = here.quota()
         quota.take(0)
@@ -206,7 +206,7 @@ async def test_damaged_slots_are_dropped_and_the_others_settled(tmp_path: Path) 
         nonsense = here.meter.claim()
         nonsense.write_identity("flw_x", "res_alice", "crd_alice", "http", "")
         nonsense[meter_file.STATE] = 77
-    async with bench(tmp_path, access) as here:
+    async with quota_setup(tmp_path, access) as here:
         assert here.charging.recover(0) == 1
         await until(lambda: access.used() == 70 and not access.held())
         assert list(here.meter.used()) == []
@@ -220,7 +220,7 @@ async def test_damaged_slots_are_dropped_and_the_others_settled(tmp_path: Path) 
 
 async def a_book_of_three_flows(folder: Path, access: FakeAccess) -> list[str]:
     """A node is killed while three flows have moved 1,000, 2,000 and 3,000 bytes; return their names."""
-    async with bench(folder, access, report_interval_s=60) as here:
+    async with quota_setup(folder, access, report_interval_s=60) as here:
         flows = [here.flow() for _ in range(3)]
         quota = here.quota()
         quota.take(0)
@@ -245,7 +245,7 @@ async def test_what_a_lease_owed_that_the_service_has_forgotten_is_settled_once(
     await a_book_of_three_flows(tmp_path, access)
     access.leases.clear()
     access.resources["res_alice"].holding = left
-    async with bench(tmp_path, access) as here:
+    async with quota_setup(tmp_path, access) as here:
         assert here.charging.recover(0) == 3
         await until(lambda: list(here.meter.used()) == [])
         assert access.used() == 6_000
@@ -264,7 +264,7 @@ async def test_a_record_that_is_refused_for_ever_is_put_aside_and_the_others_are
     access.add()
     names = await a_book_of_three_flows(tmp_path, access)
     access.refusals[names[1]] = refusal
-    async with bench(tmp_path, access) as here:
+    async with quota_setup(tmp_path, access) as here:
         here.charging.recover(0)
         await until(lambda: list(here.meter.used()) == [] and not access.held())
     assert {name: use.total for name, use in access.usage.items()} == {names[0]: 1_000, names[2]: 3_000}
@@ -274,7 +274,7 @@ async def test_a_record_that_is_refused_for_ever_is_put_aside_and_the_others_are
     assert (kept["resource_id"], kept["refused"]) == ("res_alice", refusal.code)
     assert (here.metrics.quarantined_flows, here.metrics.quarantined_bytes) == (1, 2_000)
     reports = access.reports
-    async with bench(tmp_path, access) as here:
+    async with quota_setup(tmp_path, access) as here:
         assert here.charging.recover(0) == 0
         await asyncio.sleep(0.05)
     assert access.reports == reports  # nothing of it is tried again
@@ -286,7 +286,7 @@ async def test_usage_of_a_resource_that_nobody_knows_is_put_aside(tmp_path: Path
     names = await a_book_of_three_flows(tmp_path, access)
     access.leases.clear()
     access.resources.clear()
-    async with bench(tmp_path, access) as here:
+    async with quota_setup(tmp_path, access) as here:
         here.charging.recover(0)
         await until(lambda: list(here.meter.used()) == [])
     assert sorted(str(one["session_id"]) for one in kept_aside(tmp_path)) == sorted(names)
@@ -298,7 +298,7 @@ async def test_what_cannot_be_put_aside_stays_in_the_book(tmp_path: Path) -> Non
     names = await a_book_of_three_flows(tmp_path, access)
     access.refusals[names[0]] = Invalid("wrong")
     (tmp_path / "edge-1.quarantine.jsonl").mkdir()  # nothing can be written there
-    async with bench(tmp_path, access) as here:
+    async with quota_setup(tmp_path, access) as here:
         here.charging.recover(0)
         await until(lambda: not access.held())
         (left,) = here.meter.used()
@@ -309,7 +309,7 @@ async def test_what_cannot_be_put_aside_stays_in_the_book(tmp_path: Path) -> Non
 class Cuttable(FlowOwner):
     """A connection of numbers: when it is cut its flow ends."""
 
-    def __init__(self, here: Bench, flow: Flow) -> None:
+    def __init__(self, here: QuotaSetup, flow: Flow) -> None:
         self.here, self.flow = here, flow
         flow.owner = self
 
@@ -320,7 +320,7 @@ class Cuttable(FlowOwner):
 async def test_a_live_flow_that_is_refused_for_ever_is_ended_and_no_other(tmp_path: Path) -> None:
     access = FakeAccess()
     access.add()
-    async with bench(tmp_path, access) as here:
+    async with quota_setup(tmp_path, access) as here:
         bad, good = here.flow(), here.flow()
         for flow in (bad, good):
             Cuttable(here, flow)
@@ -344,7 +344,7 @@ async def test_what_may_pass_is_repeated_until_it_does(tmp_path: Path, refusal: 
     access.add()
     names = await a_book_of_three_flows(tmp_path, access)
     access.refusals[names[0]] = refusal
-    async with bench(tmp_path, access) as here:
+    async with quota_setup(tmp_path, access) as here:
         here.charging.recover(0)
         await asyncio.sleep(0.3)
         access.refusals.clear()
@@ -356,7 +356,7 @@ async def test_what_may_pass_is_repeated_until_it_does(tmp_path: Path, refusal: 
 async def test_a_service_that_has_forgotten_the_node_is_told_of_it_again(tmp_path: Path) -> None:
     access = FakeAccess(unknown=True)
     access.add()
-    async with bench(tmp_path, access) as here:
+    async with quota_setup(tmp_path, access) as here:
         flow, quota = here.flow(), here.quota()
         quota.take(0)
         await until(lambda: quota.available)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.edges import Client, Origin, World, echo, pattern, until, web, world
+from tests.kit.edges import Client, EdgeSetup, Origin, echo, edge_setup, pattern, until, web
 from tests.kit.fake_access import FakeAccess
 
 
@@ -33,7 +33,7 @@ async def refused(client: Client) -> tuple[int, str, dict[str, str]]:
 
 
 async def test_one_connection_reaches_many_origins(tmp_path: Path) -> None:
-    async with world(tmp_path, web) as here, Origin(web).serving() as other:
+    async with edge_setup(tmp_path, web) as here, Origin(web).serving() as other:
         client = await here.client()
         for port, size in ((here.origin.port, 10), (other.port, 20), (here.origin.port, 30)):
             await client.send(here.get(f"/bytes/{size}", port=port))
@@ -47,7 +47,7 @@ async def test_one_connection_reaches_many_origins(tmp_path: Path) -> None:
 
 
 async def test_requests_sent_ahead_are_answered_in_order(tmp_path: Path) -> None:
-    async with world(tmp_path, web) as here:
+    async with edge_setup(tmp_path, web) as here:
         client = await here.client()
         await client.send(b"".join(here.get(f"/bytes/{size}") for size in (5, 0, 100_000, 7)))
         for size in (5, 0, 100_000, 7):
@@ -64,7 +64,7 @@ async def test_requests_that_come_while_another_is_answered_wait_for_their_turn(
             await asyncio.sleep(0.05)
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(path) + path)
 
-    async with world(tmp_path, slow) as here, Origin(slow).serving() as other:
+    async with edge_setup(tmp_path, slow) as here, Origin(slow).serving() as other:
         client = await here.client()
         for port in (here.origin.port, other.port):  # their connections are kept from now on
             await client.send(here.get("/", port=port))
@@ -80,7 +80,7 @@ async def test_requests_that_come_while_another_is_answered_wait_for_their_turn(
 async def test_more_requests_than_fit_into_one_read_are_answered_though_the_client_has_finished(
     tmp_path: Path,
 ) -> None:
-    async with world(tmp_path, web) as here:
+    async with edge_setup(tmp_path, web) as here:
         client = await here.client()
         await client.send(b"".join(here.get(f"/bytes/{number}") for number in range(1000)))
         client.writer.write_eof()
@@ -92,7 +92,7 @@ async def test_more_requests_than_fit_into_one_read_are_answered_though_the_clie
 
 
 async def test_what_ends_at_a_proxy_does_not_go_on_and_nothing_tells_of_the_client(tmp_path: Path) -> None:
-    async with world(tmp_path, web) as here:
+    async with edge_setup(tmp_path, web) as here:
         client = await here.client()
         await client.send(
             here.get(
@@ -118,7 +118,7 @@ async def test_what_ends_at_a_proxy_does_not_go_on_and_nothing_tells_of_the_clie
 
 
 async def test_the_host_is_the_urls_whatever_the_client_says(tmp_path: Path) -> None:
-    async with world(tmp_path, web) as here:
+    async with edge_setup(tmp_path, web) as here:
         client = await here.client()
         request = here.get("/headers").replace(b"Host: 127.0.0.1", b"Host: other.example")
         await client.send(request)
@@ -129,7 +129,7 @@ async def test_the_host_is_the_urls_whatever_the_client_says(tmp_path: Path) -> 
 
 
 async def test_via_is_added_when_the_operator_wants_it_and_ends_loops(tmp_path: Path) -> None:
-    async with world(tmp_path, web, via="edge-1") as here:
+    async with edge_setup(tmp_path, web, via="edge-1") as here:
         client = await here.client()
         await client.send(here.get("/headers"))
         _, headers, body = await client.response()
@@ -140,7 +140,7 @@ async def test_via_is_added_when_the_operator_wants_it_and_ends_loops(tmp_path: 
 
 
 async def test_head_and_no_content_have_no_body(tmp_path: Path) -> None:
-    async with world(tmp_path, web) as here:
+    async with edge_setup(tmp_path, web) as here:
         client = await here.client()
         await client.send(here.get("/bytes/123", method="HEAD"))
         head = await client.head()
@@ -156,7 +156,7 @@ async def test_head_and_no_content_have_no_body(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("size", [0, 1, 70_000, 3_000_000])
 async def test_an_old_origin_ends_its_answer_by_closing(tmp_path: Path, size: int) -> None:
-    async with world(tmp_path, web) as here:
+    async with edge_setup(tmp_path, web) as here:
         client = await here.client()
         await client.send(here.get(f"/old/{size}"))
         head = await client.head()
@@ -168,7 +168,7 @@ async def test_an_old_origin_ends_its_answer_by_closing(tmp_path: Path, size: in
 
 
 async def test_an_old_client_hears_no_chunks(tmp_path: Path) -> None:
-    async with world(tmp_path, web) as here:
+    async with edge_setup(tmp_path, web) as here:
         client = await here.client()
         await client.send(here.get("/chunked/30000").replace(b"HTTP/1.1", b"HTTP/1.0"))
         head = await client.head()
@@ -180,7 +180,7 @@ async def test_an_old_client_hears_no_chunks(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [0, 1, 5_000, 400_000])
 @pytest.mark.parametrize("piece", [50, 1_000, 70_000])
 async def test_a_chunked_upload_arrives_and_is_charged_as_sent(tmp_path: Path, size: int, piece: int) -> None:
-    async with world(tmp_path, web) as here:
+    async with edge_setup(tmp_path, web) as here:
         client = await here.client()
         await client.send(here.get("/", "Transfer-Encoding: chunked", method="POST"))
         body = pattern(size)
@@ -197,7 +197,7 @@ async def test_a_chunked_upload_arrives_and_is_charged_as_sent(tmp_path: Path, s
 
 
 async def test_a_client_that_waits_for_continue_gets_it_from_the_origin(tmp_path: Path) -> None:
-    async with world(tmp_path, web) as here:
+    async with edge_setup(tmp_path, web) as here:
         client = await here.client()
         await client.send(here.get("/", "Expect: 100-continue", "Content-Length: 5", method="PUT"))
         assert await client.head() == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -215,7 +215,7 @@ async def test_an_origin_may_refuse_an_upload_before_it_has_come(tmp_path: Path)
         await writer.drain()
         await asyncio.sleep(0.2)
 
-    async with world(tmp_path, full) as here:
+    async with edge_setup(tmp_path, full) as here:
         client = await here.client()
         await client.send(here.get("/", "Content-Length: 1000000", method="POST"))
         await client.send(bytes(100_000))
@@ -232,7 +232,7 @@ async def test_a_kept_connection_that_died_is_replaced_without_a_word(tmp_path: 
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
         await reader.readuntil(b"\r\n\r\n")
 
-    async with world(tmp_path, once) as here:
+    async with edge_setup(tmp_path, once) as here:
         client = await here.client()
         for _ in range(4):
             await client.send(here.get("/"))
@@ -249,7 +249,7 @@ async def test_a_request_that_changes_something_is_never_sent_twice(tmp_path: Pa
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
         await reader.readuntil(b"\r\n\r\n")
 
-    async with world(tmp_path, once) as here:
+    async with edge_setup(tmp_path, once) as here:
         client = await here.client()
         await client.send(here.get("/"))
         await client.response()
@@ -266,7 +266,7 @@ async def test_an_idle_origin_that_speaks_up_is_not_used_again(tmp_path: Path) -
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
         await reader.read()
 
-    async with world(tmp_path, talkative) as here:
+    async with edge_setup(tmp_path, talkative) as here:
         client = await here.client()
         for _ in range(2):
             await client.send(here.get("/"))
@@ -284,7 +284,7 @@ async def test_an_answer_with_more_than_it_promised_poisons_nobody(tmp_path: Pat
         )
         await reader.read()
 
-    async with world(tmp_path, long_winded) as here:
+    async with edge_setup(tmp_path, long_winded) as here:
         client = await here.client()
         for _ in range(2):
             await client.send(here.get("/"))
@@ -297,7 +297,7 @@ async def test_customers_do_not_share_connections_to_an_origin(tmp_path: Path) -
     access = FakeAccess()
     access.add()
     access.add("bob", "b0b")
-    async with world(tmp_path, web, access) as here:
+    async with edge_setup(tmp_path, web, access) as here:
         for login in (basic("alice", "s3cret"), basic("bob", "b0b")):
             client = await here.client()
             await client.send(here.get("/bytes/1", login=login))
@@ -310,7 +310,7 @@ async def test_another_login_on_the_same_connection_is_another_flow(tmp_path: Pa
     access = FakeAccess()
     access.add()
     access.add("bob", "b0b")
-    async with world(tmp_path, web, access) as here:
+    async with edge_setup(tmp_path, web, access) as here:
         client = await here.client()
         await client.send(here.get("/bytes/1000"))
         await client.response()
@@ -335,7 +335,7 @@ async def test_a_websocket_becomes_a_tunnel(tmp_path: Path) -> None:
         )
         await echo(reader, writer)
 
-    async with world(tmp_path, upgrading) as here:
+    async with edge_setup(tmp_path, upgrading) as here:
         client = await here.client()
         await client.send(here.get("/", "Connection: Upgrade", "Upgrade: websocket"))
         head = await client.head()
@@ -350,7 +350,7 @@ async def test_a_websocket_becomes_a_tunnel(tmp_path: Path) -> None:
 
 
 async def test_what_a_client_says_right_behind_connect_is_not_lost(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
+    async with edge_setup(tmp_path) as here:
         client = await here.client()
         await client.send(here.connect_head() + b"too early")
         assert (await client.head()).startswith(b"HTTP/1.1 200 ")
@@ -375,7 +375,7 @@ async def test_what_a_client_says_right_behind_connect_is_not_lost(tmp_path: Pat
     ],
 )
 async def test_407_is_for_credentials_and_costs_nothing(tmp_path: Path, login: str, code: str) -> None:
-    async with world(tmp_path, web) as here:
+    async with edge_setup(tmp_path, web) as here:
         for request in (here.get("/bytes/1", login=login), here.connect_head(login=login)):
             client = await here.client()
             await client.send(request)
@@ -385,7 +385,7 @@ async def test_407_is_for_credentials_and_costs_nothing(tmp_path: Path, login: s
         assert here.access.usage == {}
 
 
-async def refusal_of(here: World, request: bytes) -> tuple[int, str]:
+async def refusal_of(here: EdgeSetup, request: bytes) -> tuple[int, str]:
     client = await here.client()
     await client.send(request)
     status, code, headers = await refused(client)
@@ -394,7 +394,7 @@ async def refusal_of(here: World, request: bytes) -> tuple[int, str]:
 
 
 async def test_each_cause_has_its_status(tmp_path: Path) -> None:
-    async with world(tmp_path, web, denied_domains=["bad.example"], lookup_timeout_s=5) as here:
+    async with edge_setup(tmp_path, web, denied_domains=["bad.example"], lookup_timeout_s=5) as here:
         free = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
         closed_port = free.sockets[0].getsockname()[1]
         free.close()
@@ -425,7 +425,7 @@ async def test_each_cause_has_its_status(tmp_path: Path) -> None:
 async def test_one_connection_too_many_is_429_with_a_time_to_wait(tmp_path: Path) -> None:
     access = FakeAccess()
     access.add(max_flows=1)
-    async with world(tmp_path, echo, access) as here:
+    async with edge_setup(tmp_path, echo, access) as here:
         first = await here.tunnel()
         client = await here.client()
         await client.send(here.connect_head())
@@ -437,13 +437,13 @@ async def test_one_connection_too_many_is_429_with_a_time_to_wait(tmp_path: Path
 async def test_without_allowance_402(tmp_path: Path) -> None:
     access = FakeAccess()
     access.add(holding=0)
-    async with world(tmp_path, web, access) as here:
+    async with edge_setup(tmp_path, web, access) as here:
         assert await refusal_of(here, here.get("/bytes/1")) == (402, "PROXY_NO_ALLOWANCE")
         assert access.usage == {}
 
 
 async def test_while_the_access_service_is_away_new_logins_hear_503(tmp_path: Path) -> None:
-    async with world(tmp_path, web) as here:
+    async with edge_setup(tmp_path, web) as here:
         here.access.unavailable = True
         assert await refusal_of(here, here.get("/bytes/1")) == (503, "PROXY_UNAVAILABLE")
         here.access.unavailable = False
@@ -469,7 +469,7 @@ async def test_an_origin_that_breaks_the_rules_is_502(tmp_path: Path, answer: by
         writer.write(answer)
         await writer.drain()
 
-    async with world(tmp_path, rude) as here:
+    async with edge_setup(tmp_path, rude) as here:
         assert await refusal_of(here, here.get("/")) == (502, code)
 
 
@@ -477,7 +477,7 @@ async def test_an_origin_that_never_answers_is_504(tmp_path: Path) -> None:
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
 
-    async with world(tmp_path, silent, idle_timeout_s=0.3) as here:
+    async with edge_setup(tmp_path, silent, idle_timeout_s=0.3) as here:
         assert await refusal_of(here, here.get("/")) == (504, "PROXY_ORIGIN_TIMEOUT")
 
 
@@ -498,7 +498,7 @@ async def test_an_answer_that_is_cut_short_is_cut_short_for_the_client_too(
         writer.write(answer)
         await writer.drain()
 
-    async with world(tmp_path, dying) as here:
+    async with edge_setup(tmp_path, dying) as here:
         client = await here.client()
         await client.send(here.get("/"))
         received = await client.rest()
@@ -527,7 +527,7 @@ async def test_an_answer_that_is_cut_short_is_cut_short_for_the_client_too(
     ids=["no host", "two hosts", "two lengths", "nul", "bare lf", "tls", "long", "connect path"],
 )
 async def test_a_request_that_breaks_the_rules_is_refused_and_free(tmp_path: Path, request_: bytes) -> None:
-    async with world(tmp_path, web) as here:
+    async with edge_setup(tmp_path, web) as here:
         client = await here.client()
         await client.send(request_)
         status, code, _ = await refused(client)
@@ -537,7 +537,7 @@ async def test_a_request_that_breaks_the_rules_is_refused_and_free(tmp_path: Pat
 
 
 async def test_64_kb_of_rubbish_costs_one_closed_connection(tmp_path: Path) -> None:
-    async with world(tmp_path, web) as here:
+    async with edge_setup(tmp_path, web) as here:
         for rubbish in (bytes(65_536), b"A" * 65_536, b"\r\n" * 32_768, bytes(range(256)) * 256):
             client = await here.client()
             await client.send(rubbish)
@@ -551,7 +551,7 @@ async def test_64_kb_of_rubbish_costs_one_closed_connection(tmp_path: Path) -> N
 
 
 async def test_a_slow_head_is_hung_up_on(tmp_path: Path) -> None:
-    async with world(tmp_path, web, head_timeout_s=0.3) as here:
+    async with edge_setup(tmp_path, web, head_timeout_s=0.3) as here:
         client = await here.client()
         await client.send(b"GET http://a/ HT")
         assert await client.rest() == b""
@@ -559,7 +559,7 @@ async def test_a_slow_head_is_hung_up_on(tmp_path: Path) -> None:
 
 
 async def test_dripping_a_later_head_does_not_buy_time(tmp_path: Path) -> None:
-    async with world(tmp_path, web, head_timeout_s=0.5) as here:
+    async with edge_setup(tmp_path, web, head_timeout_s=0.5) as here:
         client = await here.client()
         await client.send(here.get("/bytes/1"))
         await client.response()
@@ -580,7 +580,7 @@ async def test_dripping_a_later_head_does_not_buy_time(tmp_path: Path) -> None:
 
 
 async def test_bytes_behind_a_refused_request_are_neither_carried_nor_charged(tmp_path: Path) -> None:
-    async with world(tmp_path, web) as here:
+    async with edge_setup(tmp_path, web) as here:
         client = await here.client()
         await client.send(here.get("/", "Content-Length: 1000", port=25, method="POST") + bytes(1000))
         status, code, _ = await refused(client)
@@ -590,7 +590,7 @@ async def test_bytes_behind_a_refused_request_are_neither_carried_nor_charged(tm
 
 
 async def test_a_client_that_leaves_in_the_middle_of_an_upload_ends_its_flow(tmp_path: Path) -> None:
-    async with world(tmp_path, web) as here:
+    async with edge_setup(tmp_path, web) as here:
         for framing, started in (
             ("Content-Length: 1000", bytes(10)),
             ("Transfer-Encoding: chunked", b"5\r\nab"),
@@ -616,7 +616,7 @@ async def test_a_client_with_its_back_turned_holds_the_origin_up(tmp_path: Path)
             sent += 65_536
         writer.write(b"0\r\n\r\n")
 
-    async with world(tmp_path, generous) as here:
+    async with edge_setup(tmp_path, generous) as here:
         client = await Client.connect(here.edge.ports["http"])
         await client.send(here.get("/"))
         await client.head()

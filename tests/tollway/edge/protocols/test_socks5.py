@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.kit.edges import Client, World, echo, until, world
+from tests.kit.edges import Client, EdgeSetup, echo, edge_setup, until
 from tests.kit.fake_access import FakeAccess
 
 LOGIN = b"\x01\x05alice\x06s3cret"
@@ -19,7 +19,7 @@ def request(port: int, host: bytes = b"127.0.0.1") -> bytes:
 
 
 async def test_a_patient_client_is_relayed(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
+    async with edge_setup(tmp_path) as here:
         client = await here.socks_tunnel()
         await client.send(b"hello")
         assert await client.exactly(5) == b"hello"
@@ -29,7 +29,7 @@ async def test_a_patient_client_is_relayed(tmp_path: Path) -> None:
 
 
 async def test_a_client_that_says_everything_at_once_is_understood(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
+    async with edge_setup(tmp_path) as here:
         client = await Client.connect(here.socks.port)
         await client.send(b"\x05\x02\x00\x02" + LOGIN + request(here.origin.port) + b"early bytes")
         assert await client.exactly(2 + 2 + 10) == b"\x05\x02\x01\x00\x05\x00\x00\x01" + bytes(6)
@@ -40,7 +40,7 @@ async def test_a_client_that_says_everything_at_once_is_understood(tmp_path: Pat
 
 
 async def test_a_client_that_says_one_byte_at_a_time_is_understood(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
+    async with edge_setup(tmp_path) as here:
         client = await Client.connect(here.socks.port)
         for byte in b"\x05\x01\x02" + LOGIN + request(here.origin.port):
             await client.send(bytes((byte,)))
@@ -57,7 +57,7 @@ async def test_the_origin_may_speak_first(tmp_path: Path) -> None:
         await writer.drain()
         await reader.read()
 
-    async with world(tmp_path, banner) as here:
+    async with edge_setup(tmp_path, banner) as here:
         client = await here.socks_tunnel()
         assert await client.exactly(11) == b"220 ready\r\n"
         await client.close()
@@ -66,7 +66,7 @@ async def test_the_origin_may_speak_first(tmp_path: Path) -> None:
 
 
 async def test_wrong_credentials_fail_the_login_and_cost_nothing(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
+    async with edge_setup(tmp_path) as here:
         for username, password in (
             ("alice", "wrong"),
             ("nobody", "s3cret"),
@@ -82,7 +82,7 @@ async def test_wrong_credentials_fail_the_login_and_cost_nothing(tmp_path: Path)
 
 
 async def test_a_client_without_passwords_is_turned_away(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
+    async with edge_setup(tmp_path) as here:
         client = await Client.connect(here.socks.port)
         await client.send(b"\x05\x01\x00")
         assert await client.rest() == b"\x05\xff"
@@ -95,7 +95,7 @@ async def test_a_good_login_without_enough_allowance_hears_it_in_the_reply(
 ) -> None:
     access = FakeAccess()
     alice = access.add(holding=holding)
-    async with world(tmp_path, access=access) as here:
+    async with edge_setup(tmp_path, access=access) as here:
         client, reply = await here.socks_ask("127.0.0.1", here.origin.port)
         assert reply == 2
         assert await client.rest() == b""
@@ -108,7 +108,7 @@ async def test_a_good_login_without_enough_allowance_hears_it_in_the_reply(
 async def test_one_connection_too_many_hears_it_in_the_reply_and_costs_nothing(tmp_path: Path) -> None:
     access = FakeAccess()
     access.add(max_flows=1)
-    async with world(tmp_path, access=access) as here:
+    async with edge_setup(tmp_path, access=access) as here:
         first = await here.socks_tunnel()
         client, reply = await here.socks_ask("127.0.0.1", here.origin.port)
         assert reply == 2
@@ -119,7 +119,7 @@ async def test_one_connection_too_many_hears_it_in_the_reply_and_costs_nothing(t
 
 
 async def test_a_place_has_no_exit_here(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
+    async with edge_setup(tmp_path) as here:
         client, reply = await here.socks_ask("127.0.0.1", here.origin.port, "user-alice-country-us")
         assert reply == 1
         await client.close()
@@ -146,7 +146,7 @@ async def test_a_place_has_no_exit_here(tmp_path: Path) -> None:
 async def test_a_request_that_is_refused_hears_why_and_is_charged(
     tmp_path: Path, message: bytes, reply: int
 ) -> None:
-    async with world(tmp_path) as here:
+    async with edge_setup(tmp_path) as here:
         client = await Client.connect(here.socks.port)
         await client.send(b"\x05\x01\x02" + LOGIN)
         assert await client.exactly(4) == b"\x05\x02\x01\x00"
@@ -158,7 +158,7 @@ async def test_a_request_that_is_refused_hears_why_and_is_charged(
 
 
 async def test_a_target_that_refuses_is_told_apart_from_one_that_is_not_there(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
+    async with edge_setup(tmp_path) as here:
         with socket.create_server(("127.0.0.1", 0)) as gone:
             port = gone.getsockname()[1]
         client, reply = await here.socks_ask("127.0.0.1", port)
@@ -167,7 +167,7 @@ async def test_a_target_that_refuses_is_told_apart_from_one_that_is_not_there(tm
 
 
 async def test_a_slow_hello_is_hung_up_on(tmp_path: Path) -> None:
-    async with world(tmp_path, head_timeout_s=0.3) as here:
+    async with edge_setup(tmp_path, head_timeout_s=0.3) as here:
         client = await Client.connect(here.socks.port)
         await client.send(b"\x05\x01\x02")
         assert await client.rest() == b"\x05\x02"
@@ -175,7 +175,7 @@ async def test_a_slow_hello_is_hung_up_on(tmp_path: Path) -> None:
 
 
 async def test_a_client_that_leaves_while_its_target_is_dialled_leaves_nothing_behind(tmp_path: Path) -> None:
-    async with world(tmp_path, connect_timeout_s=5) as here, _deaf() as port:
+    async with edge_setup(tmp_path, connect_timeout_s=5) as here, _deaf() as port:
         client = await Client.connect(here.edge.ports["socks5"])
         await client.send(b"\x05\x01\x02" + LOGIN + request(port))
         await client.exactly(4)
@@ -187,13 +187,13 @@ async def test_a_client_that_leaves_while_its_target_is_dialled_leaves_nothing_b
 
 
 async def test_a_target_that_does_not_answer_is_given_up(tmp_path: Path) -> None:
-    async with world(tmp_path, connect_timeout_s=0.3) as here, _deaf() as port:
+    async with edge_setup(tmp_path, connect_timeout_s=0.3) as here, _deaf() as port:
         client, reply = await here.socks_ask("127.0.0.1", port)
         assert reply == 4
         await client.close()
 
 
-async def rubbish(here: World, data: bytes) -> None:
+async def rubbish(here: EdgeSetup, data: bytes) -> None:
     client = await Client.connect(here.edge.ports["socks5"])
     try:
         await client.send(data)
@@ -217,7 +217,7 @@ async def rubbish(here: World, data: bytes) -> None:
 )
 def test_rubbish_costs_one_closed_connection(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     async def story() -> None:
-        async with world(tmp_path_factory.mktemp("edge"), echo) as here:
+        async with edge_setup(tmp_path_factory.mktemp("edge"), echo) as here:
             await rubbish(here, data)
             good = await here.socks_tunnel()
             await good.send(b"ok")
@@ -230,7 +230,7 @@ def test_rubbish_costs_one_closed_connection(tmp_path_factory: pytest.TempPathFa
 
 
 async def test_64_kb_of_rubbish_costs_one_closed_connection(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
+    async with edge_setup(tmp_path) as here:
         for start in (b"\x00", b"\x05\x01\x02\x01\xff" + b"a" * 255 + b"\xff" + b"b" * 255):
             await rubbish(here, start + bytes(65_536))
         good = await here.socks_tunnel()

@@ -12,7 +12,7 @@ from tollway.fabric.limits.credit import CreditLimit
 KEY = "alice"
 
 
-class World:
+class SharedQuota:
     """Processes, one client and a store, all by one clock. A token comes back every second."""
 
     def __init__(self, processes: int, quota: int, credit: int, outage: Outage = "local") -> None:
@@ -78,15 +78,15 @@ steps = st.lists(
 )
 
 
-def play(world: World, story: list[tuple[str, int, int]]) -> None:
+def play(shared: SharedQuota, story: list[tuple[str, int, int]]) -> None:
     for what, which, amount in story:
-        process = which % len(world.limits)
+        process = which % len(shared.limits)
         if what == "take":
-            world.take(process, amount)
+            shared.take(process, amount)
         elif what == "pass":
-            world.now += amount / 4
+            shared.now += amount / 4
         else:
-            getattr(world, what)(process)
+            getattr(shared, what)(process)
 
 
 @settings(max_examples=500)
@@ -94,132 +94,132 @@ def play(world: World, story: list[tuple[str, int, int]]) -> None:
 def test_no_stretch_of_time_admits_more_than_is_promised(
     processes: int, quota: int, credit: int, story: list[tuple[str, int, int]]
 ) -> None:
-    world = World(processes, quota, credit)
-    play(world, story)
-    assert world.most((processes - 1) * credit, quota) <= 1e-6
+    shared = SharedQuota(processes, quota, credit)
+    play(shared, story)
+    assert shared.most((processes - 1) * credit, quota) <= 1e-6
 
 
 def test_what_is_promised_is_not_less_than_what_can_happen() -> None:
-    world = World(processes=3, quota=20, credit=4)
-    assert world.take(1, 20) == world.take(2, 20) == 4
+    shared = SharedQuota(processes=3, quota=20, credit=4)
+    assert shared.take(1, 20) == shared.take(2, 20) == 4
     for _ in range(5):
-        world.take(0, 4)
-        world.settle(0)
-    assert len(world.admitted) == 20 + (3 - 1) * 4
+        shared.take(0, 4)
+        shared.settle(0)
+    assert len(shared.admitted) == 20 + (3 - 1) * 4
 
 
 def test_what_is_on_its_way_to_the_store_is_still_on_credit() -> None:
-    world = World(processes=1, quota=10, credit=3)
-    world.take(0, 3)
-    world.send(0)
-    assert world.take(0, 3) == 0
-    world.execute(0)
-    world.deliver(0)
-    assert world.take(0, 4) == 3
+    shared = SharedQuota(processes=1, quota=10, credit=3)
+    shared.take(0, 3)
+    shared.send(0)
+    assert shared.take(0, 3) == 0
+    shared.execute(0)
+    shared.deliver(0)
+    assert shared.take(0, 4) == 3
 
 
 def test_an_answer_does_not_know_what_was_admitted_while_it_was_on_its_way() -> None:
-    world = World(processes=2, quota=10, credit=3)
+    shared = SharedQuota(processes=2, quota=10, credit=3)
     for _ in range(2):
-        world.take(1, 3)
-        world.settle(1)
-    world.take(0, 2)
-    world.send(0)
-    world.take(0, 1)
-    world.execute(0)
-    world.deliver(0)
+        shared.take(1, 3)
+        shared.settle(1)
+    shared.take(0, 2)
+    shared.send(0)
+    shared.take(0, 1)
+    shared.execute(0)
+    shared.deliver(0)
     # The store knows of eight, this process of one more.
-    assert world.limits[0].take(KEY, world.now).remaining == 0
+    assert shared.limits[0].take(KEY, shared.now).remaining == 0
 
 
 def test_what_was_taken_too_much_is_waited_for() -> None:
-    world = World(processes=2, quota=10, credit=5)
+    shared = SharedQuota(processes=2, quota=10, credit=5)
     for _ in range(2):
-        world.take(0, 5)
-        world.settle(0)
-    world.take(1, 5)
-    world.settle(1)
-    world.now = 5.0
-    assert world.take(1) == 0
-    world.now = 6.0
-    assert world.take(1) == 1
+        shared.take(0, 5)
+        shared.settle(0)
+    shared.take(1, 5)
+    shared.settle(1)
+    shared.now = 5.0
+    assert shared.take(1) == 0
+    shared.now = 6.0
+    assert shared.take(1) == 1
 
 
 def test_one_process_alone_has_exactly_the_quota() -> None:
-    world = World(processes=1, quota=10, credit=3)
+    shared = SharedQuota(processes=1, quota=10, credit=3)
     for _ in range(10):
-        world.take(0, 10)
-        world.settle(0)
-    assert len(world.admitted) == 10
+        shared.take(0, 10)
+        shared.settle(0)
+    assert len(shared.admitted) == 10
 
 
 def test_a_burst_beyond_the_credit_is_told_that_there_is_capacity() -> None:
-    world = World(processes=2, quota=10, credit=3)
-    assert world.take(0, 3) == 3
-    grant = world.limits[0].take(KEY, world.now)
+    shared = SharedQuota(processes=2, quota=10, credit=3)
+    assert shared.take(0, 3) == 3
+    grant = shared.limits[0].take(KEY, shared.now)
     assert (grant.admitted, grant.remaining, grant.full_in_s, grant.retry_in_s) == (False, 7, 3.0, 0.0)
-    world.settle(0)
-    assert world.limits[0].take(KEY, world.now).admitted
+    shared.settle(0)
+    assert shared.limits[0].take(KEY, shared.now).admitted
 
 
 def test_when_there_is_no_service_nobody_is_asked_to_wait() -> None:
-    world = World(processes=1, quota=3, credit=3)
-    world.take(0, 3)
-    grant = world.limits[0].take(KEY, world.now)
+    shared = SharedQuota(processes=1, quota=3, credit=3)
+    shared.take(0, 3)
+    grant = shared.limits[0].take(KEY, shared.now)
     assert (grant.admitted, grant.remaining) == (False, 0)
     assert grant.retry_in_s == pytest.approx(1.0, abs=1e-3)
 
 
 def test_clients_do_not_share_a_credit() -> None:
-    world = World(processes=1, quota=10, credit=1)
-    assert world.limits[0].take("alice", 0.0).admitted
-    assert world.limits[0].take("bob", 0.0).admitted
-    assert not world.limits[0].take("bob", 0.0).admitted
+    shared = SharedQuota(processes=1, quota=10, credit=1)
+    assert shared.limits[0].take("alice", 0.0).admitted
+    assert shared.limits[0].take("bob", 0.0).admitted
+    assert not shared.limits[0].take("bob", 0.0).admitted
 
 
 async def test_who_waits_goes_on_when_the_store_has_answered_or_was_given_up() -> None:
-    world = World(processes=1, quota=10, credit=1)
-    for end in (lambda: world.settle(0), world.limits[0].leave):
-        waiter = asyncio.ensure_future(world.limits[0].synced())
+    shared = SharedQuota(processes=1, quota=10, credit=1)
+    for end in (lambda: shared.settle(0), shared.limits[0].leave):
+        waiter = asyncio.ensure_future(shared.limits[0].synced())
         await asyncio.sleep(0)
         assert not waiter.done()
         end()
         await asyncio.wait_for(waiter, 1)
-    await asyncio.wait_for(world.limits[0].synced(), 1)  # alone: nobody to hear
+    await asyncio.wait_for(shared.limits[0].synced(), 1)  # alone: nobody to hear
 
 
 @given(steps, st.lists(st.sampled_from(["join", "leave"]), max_size=6), st.integers(1, 8))
 def test_alone_or_back_again_a_process_keeps_to_its_own_quota(
     story: list[tuple[str, int, int]], changes: list[str], every: int
 ) -> None:
-    world = World(processes=1, quota=6, credit=2)
+    shared = SharedQuota(processes=1, quota=6, credit=2)
     for number, change in enumerate(changes):
-        play(world, story[number * every : (number + 1) * every])
+        play(shared, story[number * every : (number + 1) * every])
         if change == "leave":
-            world.asked.clear()
-            world.answers.clear()
-        getattr(world.limits[0], change)()
-    play(world, story[len(changes) * every :])
-    assert world.most(0, 6) <= 1e-6
+            shared.asked.clear()
+            shared.answers.clear()
+        getattr(shared.limits[0], change)()
+    play(shared, story[len(changes) * every :])
+    assert shared.most(0, 6) <= 1e-6
 
 
 def test_back_again_a_process_remembers_what_it_admitted_alone() -> None:
-    world = World(processes=1, quota=6, credit=2)
-    world.limits[0].leave()
-    assert world.take(0, 9) == 6
-    world.limits[0].join()
-    world.now = 1.0
-    assert world.take(0) == 1
-    world.settle(0)
-    assert world.take(0) == 0
+    shared = SharedQuota(processes=1, quota=6, credit=2)
+    shared.limits[0].leave()
+    assert shared.take(0, 9) == 6
+    shared.limits[0].join()
+    shared.now = 1.0
+    assert shared.take(0) == 1
+    shared.settle(0)
+    assert shared.take(0) == 0
 
 
 def test_alone_and_told_to_refuse_it_refuses() -> None:
-    world = World(processes=1, quota=6, credit=2, outage="refuse")
-    assert world.take(0) == 1
-    world.limits[0].leave()
-    grant = world.limits[0].take(KEY, world.now)
+    shared = SharedQuota(processes=1, quota=6, credit=2, outage="refuse")
+    assert shared.take(0) == 1
+    shared.limits[0].leave()
+    grant = shared.limits[0].take(KEY, shared.now)
     assert (grant.admitted, grant.remaining) == (False, 0)
     assert grant.retry_in_s > 0
-    world.limits[0].join()
-    assert world.take(0) == 1
+    shared.limits[0].join()
+    assert shared.take(0) == 1

@@ -82,7 +82,7 @@ def router(words: Words) -> APIRouter:
     return api
 
 
-class Stage:
+class LiveSetup:
     def __init__(self) -> None:
         self.words = Words()
         clock = FakeClock()
@@ -104,11 +104,11 @@ class Stage:
 
 
 @pytest.fixture
-async def stage() -> AsyncIterator[Stage]:
-    stage = Stage()
-    await stage.server.start()
-    yield stage
-    await stage.server.stop()
+async def live() -> AsyncIterator[LiveSetup]:
+    live = LiveSetup()
+    await live.server.start()
+    yield live
+    await live.server.stop()
 
 
 async def receive(client: ClientConnection) -> str | bytes:
@@ -124,18 +124,18 @@ async def closed(client: ClientConnection) -> tuple[int, str]:
     return found.value.rcvd.code, found.value.rcvd.reason
 
 
-async def refusal(stage: Stage, path: str, token: str = "usr_1") -> tuple[int, str, bytes]:
+async def refusal(live: LiveSetup, path: str, token: str = "usr_1") -> tuple[int, str, bytes]:
     with pytest.raises(InvalidStatus) as found:
-        async with stage.open(path, token):
+        async with live.open(path, token):
             pass
     response = found.value.response
     return response.status_code, response.headers["content-type"], bytes(response.body or b"")
 
 
-async def test_a_websocket_knows_who_asks_and_has_no_deadline(stage: Stage) -> None:
-    async with stage.open("/live") as client:
+async def test_a_websocket_knows_who_asks_and_has_no_deadline(live: LiveSetup) -> None:
+    async with live.open("/live") as client:
         assert await receive(client) == '{"word":"usr_1 usr_1 None"}'
-        stage.words.say("usr_1", "next")
+        live.words.say("usr_1", "next")
         assert await receive(client) == '{"word":"next"}'
 
 
@@ -150,60 +150,60 @@ async def test_a_websocket_knows_who_asks_and_has_no_deadline(stage: Stage) -> N
     ],
 )
 async def test_what_is_refused_before_it_is_accepted_is_a_problem_document(
-    stage: Stage, path: str, token: str, status: int, code: str
+    live: LiveSetup, path: str, token: str, status: int, code: str
 ) -> None:
-    refused, media_type, body = await refusal(stage, path, token)
+    refused, media_type, body = await refusal(live, path, token)
     assert (refused, media_type) == (status, "application/problem+json")
     assert f'"code":"{code}"' in body.decode()
 
 
-async def test_a_plain_request_to_a_websocket_is_told_to_upgrade(stage: Stage) -> None:
-    reader, writer = await stage.get("/live")
+async def test_a_plain_request_to_a_websocket_is_told_to_upgrade(live: LiveSetup) -> None:
+    reader, writer = await live.get("/live")
     head = (await reader.readuntil(b"\r\n\r\n")).lower()
     assert head.startswith(b"http/1.1 426 ")
     assert b"upgrade: websocket" in head
     writer.close()
 
 
-async def test_a_problem_afterwards_is_a_close_code_with_its_name(stage: Stage) -> None:
-    async with stage.open("/late") as client:
+async def test_a_problem_afterwards_is_a_close_code_with_its_name(live: LiveSetup) -> None:
+    async with live.open("/late") as client:
         assert await closed(client) == (4409, "conflict")
 
 
-async def test_a_message_over_the_limit_closes_the_connection(stage: Stage) -> None:
-    async with stage.open("/echo") as client:
+async def test_a_message_over_the_limit_closes_the_connection(live: LiveSetup) -> None:
+    async with live.open("/echo") as client:
         await client.send("x" * 10)
         assert await receive(client) == "x" * 10
         await client.send("x" * 11)
         assert await closed(client) == (4413, "too_large")
 
 
-async def test_a_revoked_session_ends_its_websockets_and_no_others(stage: Stage) -> None:
-    async with stage.open("/live") as mine, stage.open("/live", "usr_2") as other:
+async def test_a_revoked_session_ends_its_websockets_and_no_others(live: LiveSetup) -> None:
+    async with live.open("/live") as mine, live.open("/live", "usr_2") as other:
         await receive(mine)
         await receive(other)
-        stage.end_session("usr_1")
+        live.end_session("usr_1")
         assert await closed(mine) == (4401, "session_ended")
-        stage.words.say("usr_2", "still here")
+        live.words.say("usr_2", "still here")
         assert await receive(other) == '{"word":"still here"}'
-    assert (await refusal(stage, "/live"))[0] == 401
+    assert (await refusal(live, "/live"))[0] == 401
 
 
-async def test_nothing_is_left_behind_when_the_client_goes_away(stage: Stage) -> None:
-    async with stage.open("/live") as client:
+async def test_nothing_is_left_behind_when_the_client_goes_away(live: LiveSetup) -> None:
+    async with live.open("/live") as client:
         await receive(client)
-        assert stage.words.listeners == 1
+        assert live.words.listeners == 1
     async with asyncio.timeout(WITHIN_S):
-        while stage.words.listeners:
+        while live.words.listeners:
             await asyncio.sleep(0.01)
 
 
-async def test_a_revoked_session_ends_its_streams(stage: Stage) -> None:
-    stage.words.say("usr_1", "first")
-    reader, writer = await stage.get("/stream")
+async def test_a_revoked_session_ends_its_streams(live: LiveSetup) -> None:
+    live.words.say("usr_1", "first")
+    reader, writer = await live.get("/stream")
     async with asyncio.timeout(WITHIN_S):
         await reader.readuntil(b"first\n\r\n")
-        stage.end_session("usr_1")
+        live.end_session("usr_1")
         assert await reader.readuntil(b"\r\n\r\n") == b"0\r\n\r\n"  # the last chunk: a proper end
     writer.close()
-    assert stage.words.listeners == 0
+    assert live.words.listeners == 0

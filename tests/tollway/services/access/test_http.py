@@ -7,20 +7,20 @@ from typing import Any
 import pytest
 
 from tests.kit.clock import FakeClock
-from tests.kit.metering import HTTP_ONLY, STANDARD, USER, Stage, report, stage
+from tests.kit.metering import HTTP_ONLY, STANDARD, USER, AccessSetup, access_setup, report
 from tests.kit.rest import RestClient, rest
 from tollway.services.access.credentials import Presented
 from tollway.services.access.http import router
 from tollway.services.access.store.nodes import NodeEndpoint
 
 ADMIN = "usr_9:admin"
-Api = tuple[Stage, RestClient]
+Api = tuple[AccessSetup, RestClient]
 
 
 @pytest.fixture
 async def api(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Api]:
     """The service with its routes, and a node that is up."""
-    async with stage("sqlite", tmp_path, clock) as here:
+    async with access_setup("sqlite", tmp_path, clock) as here:
         await here.node()
         yield here, rest(router(here.access))
 
@@ -31,7 +31,7 @@ async def connect(client: RestClient, **body: Any) -> Any:
     return reply.json
 
 
-async def use(here: Stage, resource_id: str, octets: int, name: str = "flw_1", **more: Any) -> None:
+async def use(here: AccessSetup, resource_id: str, octets: int, name: str = "flw_1", **more: Any) -> None:
     lease_id, _ = await here.lease(resource_id, 100_000)
     record = report(resource_id, name, octets, 1, **more)
     await here.access.reports.report("edge-1", lease_id, [record], release=True)

@@ -1,10 +1,10 @@
 """The timed work of access runs by its names."""
 
-from tests.kit.metering import USER, Stage, report
+from tests.kit.metering import USER, AccessSetup, report
 from tollway.services.access.jobs import TIMED
 
 
-async def test_the_sweep_gives_back_what_a_vanished_node_held(here: Stage) -> None:
+async def test_the_sweep_gives_back_what_a_vanished_node_held(here: AccessSetup) -> None:
     issued = await here.customer(1_000_000)
     lease_id, _ = await here.lease(issued.resource.id, 1000)
     await here.access.reports.report(

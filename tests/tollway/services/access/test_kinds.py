@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.kit.charging import House, a_house
+from tests.kit.charging import Charging, running_charging
 from tests.kit.clock import FakeClock
 from tests.kit.metering import ENDPOINTS, STANDARD, USER, TwoProducts, report
 from tests.kit.rest import rest
@@ -44,24 +44,24 @@ class WithTunnel(TwoProducts):
 
 
 @pytest.fixture
-async def house(tmp_path: Path, clock: FakeClock) -> AsyncIterator[House]:
+async def charging(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Charging]:
     """Access with the proxy and the tunnel, and the real ledger."""
-    async with a_house("sqlite", tmp_path, clock, (*KINDS, TUNNEL), WithTunnel()) as one:
+    async with running_charging("sqlite", tmp_path, clock, (*KINDS, TUNNEL), WithTunnel()) as one:
         await one.access.nodes.open("edge-1", "boot-1", ENDPOINTS)
         yield one
 
 
 @pytest.fixture
-def node(house: House) -> Any:
+def node(charging: Charging) -> Any:
     """The service API of access, as a node calls it."""
-    return house.stub()
+    return charging.stub()
 
 
-async def tunnel(house: House, seconds: int) -> tuple[Resource, str]:
+async def tunnel(charging: Charging, seconds: int) -> tuple[Resource, str]:
     """A customer's tunnel with so many seconds to use, and a token for it."""
-    await house.buy(seconds, asset=TUNNEL_TIME, unit="second")
-    resource = await house.access.resources.create(USER, ResourceRequest(TUNNEL.name, TUNNEL_TIME))
-    issued = await house.access.credentials.issue(USER, resource.id, CredentialRequest())
+    await charging.buy(seconds, asset=TUNNEL_TIME, unit="second")
+    resource = await charging.access.resources.create(USER, ResourceRequest(TUNNEL.name, TUNNEL_TIME))
+    issued = await charging.access.credentials.issue(USER, resource.id, CredentialRequest())
     return resource, issued.secret
 
 
@@ -99,39 +99,39 @@ async def send(
     )
 
 
-async def consumed(house: House, asset: str) -> int:
-    return (await house.account("platform", "access", "consumed", asset)).balance
+async def consumed(charging: Charging, asset: str) -> int:
+    return (await charging.account("platform", "access", "consumed", asset)).balance
 
 
 # ── by the second ───────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_tunnel_is_charged_for_the_seconds_that_it_is_open(house: House, node: Any) -> None:
-    resource, token = await tunnel(house, 10_000)
+async def test_a_tunnel_is_charged_for_the_seconds_that_it_is_open(charging: Charging, node: Any) -> None:
+    resource, token = await tunnel(charging, 10_000)
     grant = await authenticate(node, token)
     assert (grant.resource_id, grant.asset, grant.unit) == (resource.id, TUNNEL_TIME, "second")
     lease_id, granted = await lease(node, resource.id, 600)
     assert granted == 600
-    assert await house.holding(asset=TUNNEL_TIME) == (10_000, 600)
+    assert await charging.holding(asset=TUNNEL_TIME) == (10_000, 600)
     assert (await send(node, lease_id, resource.id, 60.0, 1)).remaining_units == 540
-    assert await house.holding(asset=TUNNEL_TIME) == (9_940, 540)
+    assert await charging.holding(asset=TUNNEL_TIME) == (9_940, 540)
     await send(node, lease_id, resource.id, 61.5, 2, release=True)
-    assert await house.holding(asset=TUNNEL_TIME) == (9_938, 0)
-    assert await consumed(house, TUNNEL_TIME) == 62
-    await house.books_hold()
+    assert await charging.holding(asset=TUNNEL_TIME) == (9_938, 0)
+    assert await consumed(charging, TUNNEL_TIME) == 62
+    await charging.books_hold()
 
 
-async def test_a_begun_second_counts_once_however_often_it_is_reported(house: House, node: Any) -> None:
-    resource, _ = await tunnel(house, 10_000)
+async def test_a_begun_second_counts_once_however_often_it_is_reported(charging: Charging, node: Any) -> None:
+    resource, _ = await tunnel(charging, 10_000)
     lease_id, _ = await lease(node, resource.id, 600)
     for sequence, open_s in enumerate((0.1, 0.4, 0.4, 0.9, 1.0, 1.25), 1):
         for _ in range(2):
             await send(node, lease_id, resource.id, open_s, sequence)
-    assert await consumed(house, TUNNEL_TIME) == 2
+    assert await consumed(charging, TUNNEL_TIME) == 2
 
 
-async def test_a_holding_is_spent_to_its_last_second_and_not_past_it(house: House, node: Any) -> None:
-    resource, token = await tunnel(house, 9_999)
+async def test_a_holding_is_spent_to_its_last_second_and_not_past_it(charging: Charging, node: Any) -> None:
+    resource, token = await tunnel(charging, 9_999)
     open_s = 0
     for sequence in itertools.count(1):
         lease_id, granted = await lease(node, resource.id, 3600)
@@ -140,37 +140,37 @@ async def test_a_holding_is_spent_to_its_last_second_and_not_past_it(house: Hous
         open_s += granted
         await send(node, lease_id, resource.id, open_s, sequence, release=True)
     assert open_s == 9_999
-    assert await house.holding(asset=TUNNEL_TIME) == (0, 0)
-    assert await consumed(house, TUNNEL_TIME) == 9_999
+    assert await charging.holding(asset=TUNNEL_TIME) == (0, 0)
+    assert await consumed(charging, TUNNEL_TIME) == 9_999
     with pytest.raises(NoAllowance):
         await authenticate(node, token)
-    await house.books_hold()
+    await charging.books_hold()
 
 
-async def test_time_beyond_what_is_held_is_shortfall(house: House, node: Any) -> None:
-    resource, _ = await tunnel(house, 1_000)
+async def test_time_beyond_what_is_held_is_shortfall(charging: Charging, node: Any) -> None:
+    resource, _ = await tunnel(charging, 1_000)
     lease_id, granted = await lease(node, resource.id, 3600)
     assert granted < 1_000
     answer = await send(node, lease_id, resource.id, 1_234.5, 1, release=True)
     assert answer.shortfall_units == 235
-    assert await house.holding(asset=TUNNEL_TIME) == (0, 0)
+    assert await charging.holding(asset=TUNNEL_TIME) == (0, 0)
     # The customer paid for what they held; the ledger's own account stands for the rest.
-    covered = await house.account("platform", "ledger", "shortfall", TUNNEL_TIME)
-    assert (await consumed(house, TUNNEL_TIME), covered.balance) == (1_235, -235)
-    await house.books_hold()
+    covered = await charging.account("platform", "ledger", "shortfall", TUNNEL_TIME)
+    assert (await consumed(charging, TUNNEL_TIME), covered.balance) == (1_235, -235)
+    await charging.books_hold()
 
 
-async def test_leases_are_bounded_in_their_own_unit(house: House, node: Any) -> None:
-    resource, _ = await tunnel(house, 1_000_000)
+async def test_leases_are_bounded_in_their_own_unit(charging: Charging, node: Any) -> None:
+    resource, _ = await tunnel(charging, 1_000_000)
     assert (await lease(node, resource.id, 10**9))[1] == AccessSettings().max_lease_seconds
 
 
 # ── beside the proxy ────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_bytes_are_charged_as_ever_beside_it(house: House, node: Any) -> None:
-    resource, _ = await tunnel(house, 10_000)
-    issued = await house.customer(1_000_000)
+async def test_bytes_are_charged_as_ever_beside_it(charging: Charging, node: Any) -> None:
+    resource, _ = await tunnel(charging, 10_000)
+    issued = await charging.customer(1_000_000)
     assert (issued.resource.kind, issued.resource.asset) == ("proxy", STANDARD)
     password = access_pb2.PasswordCredential(username=issued.credential.identifier, secret=issued.secret)
     grant = await node.Authenticate(access_pb2.AuthenticateRequest(password=password, protocol="connect"))
@@ -181,34 +181,36 @@ async def test_bytes_are_charged_as_ever_beside_it(house: House, node: Any) -> N
     await send(node, tunnel_lease, resource.id, 30, 1, release=True)
     # An hour, of which only the bytes cost.
     flow = report(issued.resource.id, "flw_2", 4_000, 1, input_octets=96, session_time_us=3_600_000_000)
-    await house.access.reports.report("edge-1", proxy_lease, [flow], release=True)
-    assert await house.holding() == (1_000_000 - 4_096, 0)
-    assert await house.holding(asset=TUNNEL_TIME) == (10_000 - 30, 0)
-    records = (await rest(router(house.access)).get("/api/usage/records", USER)).json["items"]
+    await charging.access.reports.report("edge-1", proxy_lease, [flow], release=True)
+    assert await charging.holding() == (1_000_000 - 4_096, 0)
+    assert await charging.holding(asset=TUNNEL_TIME) == (10_000 - 30, 0)
+    records = (await rest(router(charging.access)).get("/api/usage/records", USER)).json["items"]
     assert {(one["unit"], one["charged_units"]) for one in records} == {("second", "30"), ("byte", "4096")}
-    await house.books_hold()
+    await charging.books_hold()
 
 
-async def test_what_a_node_has_reserved_in_seconds_is_not_counted_as_bytes(house: House, node: Any) -> None:
-    resource, _ = await tunnel(house, 10_000)
+async def test_what_a_node_has_reserved_in_seconds_is_not_counted_as_bytes(
+    charging: Charging, node: Any
+) -> None:
+    resource, _ = await tunnel(charging, 10_000)
     await lease(node, resource.id, 600)
-    api = rest(router(house.access))
+    api = rest(router(charging.access))
     (shown,) = (await api.get("/api/admin/nodes", "usr_9:admin")).json["items"]
     assert shown["reserved_bytes"] == "0"
 
 
-async def test_a_kind_is_sold_in_its_own_unit_only(house: House) -> None:
+async def test_a_kind_is_sold_in_its_own_unit_only(charging: Charging) -> None:
     for kind, asset in ((TUNNEL.name, STANDARD), (PROXY.name, TUNNEL_TIME)):
         with pytest.raises(Invalid, match="is not sold for"):
-            await house.access.resources.create(USER, ResourceRequest(kind, asset))
+            await charging.access.resources.create(USER, ResourceRequest(kind, asset))
     with pytest.raises(Invalid, match="one of proxy, tunnel"):
-        await house.access.resources.create(USER, ResourceRequest("ferry"))
+        await charging.access.resources.create(USER, ResourceRequest("ferry"))
 
 
-async def test_a_kind_takes_its_own_credentials_and_protocols_only(house: House, node: Any) -> None:
-    resource, token = await tunnel(house, 10_000)
+async def test_a_kind_takes_its_own_credentials_and_protocols_only(charging: Charging, node: Any) -> None:
+    resource, token = await tunnel(charging, 10_000)
     with pytest.raises(Invalid, match="a tunnel access takes token, wireguard_peer"):
-        await house.access.credentials.issue(USER, resource.id, CredentialRequest("password"))
+        await charging.access.credentials.issue(USER, resource.id, CredentialRequest("password"))
     for protocol in ("http", "connect", "tunnel", ""):
         with pytest.raises(ResourceInactive):
             await authenticate(node, token, protocol)

@@ -6,7 +6,7 @@ from time import monotonic
 
 import pytest
 
-from tests.kit.metering import USER, Stage
+from tests.kit.metering import USER, AccessSetup
 from tollway.contracts.errors import BadCredentials, ResourceInactive, SessionEnded
 from tollway.contracts.events import PasswordChanged, UserStateChanged
 from tollway.fabric.events import bind
@@ -21,13 +21,13 @@ from tollway.services.access.service.resources import ConnectRequest
 SUBSCRIBERS = bind(subscribers, MANIFEST.subscribes)
 
 
-async def hear(here: Stage, state: str) -> None:
+async def hear(here: AccessSetup, state: str) -> None:
     event = UserStateChanged(user_id=USER, state=state, reason="fraud")
     async with here.db.transaction() as tx:
         await SUBSCRIBERS[UserStateChanged](here.access, tx, event)
 
 
-async def test_a_suspension_reaches_live_flows_within_a_second_and_closes_the_api(here: Stage) -> None:
+async def test_a_suspension_reaches_live_flows_within_a_second_and_closes_the_api(here: AccessSetup) -> None:
     issued = await here.customer(1000)
     async with aclosing(here.access.changes.follow("edge-1", 0)) as following:
         await anext(following)
@@ -44,7 +44,7 @@ async def test_a_suspension_reaches_live_flows_within_a_second_and_closes_the_ap
     assert (await here.access.usage.status(USER)).suspended
 
 
-async def test_hearing_it_twice_says_it_once(here: Stage) -> None:
+async def test_hearing_it_twice_says_it_once(here: AccessSetup) -> None:
     await here.customer(1000)
     for _ in range(2):
         await hear(here, "suspended")
@@ -52,7 +52,7 @@ async def test_hearing_it_twice_says_it_once(here: Stage) -> None:
     assert [one.state for one in await here.events("RESOURCE_STATE_CHANGED")] == ["suspended"]
 
 
-async def test_an_active_account_may_go_on_but_not_past_the_operators_stop(here: Stage) -> None:
+async def test_an_active_account_may_go_on_but_not_past_the_operators_stop(here: AccessSetup) -> None:
     issued = await here.customer(1000)
     await hear(here, "suspended")
     await hear(here, "active")
@@ -68,7 +68,7 @@ async def test_an_active_account_may_go_on_but_not_past_the_operators_stop(here:
         )
 
 
-async def test_a_customer_without_any_access_can_be_suspended(here: Stage) -> None:
+async def test_a_customer_without_any_access_can_be_suspended(here: AccessSetup) -> None:
     await hear(here, "active")
     await hear(here, "suspended")
     assert (await here.access.usage.status(USER)).suspended
@@ -77,7 +77,9 @@ async def test_a_customer_without_any_access_can_be_suspended(here: Stage) -> No
 # ── a replaced password ─────────────────────────────────────────────────────────────────────────────────
 
 
-async def replace_password(here: Stage, session_id: str = "", *, keep: bool = False, at_us: int = 0) -> None:
+async def replace_password(
+    here: AccessSetup, session_id: str = "", *, keep: bool = False, at_us: int = 0
+) -> None:
     event = PasswordChanged(
         user_id=USER,
         session_id=session_id,
@@ -88,7 +90,7 @@ async def replace_password(here: Stage, session_id: str = "", *, keep: bool = Fa
         await SUBSCRIBERS[PasswordChanged](here.access, tx, event)
 
 
-async def works(here: Stage, issued: Issued) -> bool:
+async def works(here: AccessSetup, issued: Issued) -> bool:
     presented = Presented(issued.credential.identifier, issued.secret)
     try:
         await here.access.authentication.authenticate("password", presented, "http")
@@ -97,17 +99,17 @@ async def works(here: Stage, issued: Issued) -> bool:
     return True
 
 
-def sign_in(here: Stage, session_id: str) -> CustomerSession:
+def sign_in(here: AccessSetup, session_id: str) -> CustomerSession:
     """Sign in now; a token knows the time to the second."""
     return CustomerSession(session_id, here.clock.now_us() // SECOND_US * SECOND_US)
 
 
-async def connect(here: Stage, with_sign_in: CustomerSession) -> Issued:
+async def connect(here: AccessSetup, with_sign_in: CustomerSession) -> Issued:
     await here.node()
     return (await here.access.resources.connect(USER, ConnectRequest(), with_sign_in))[0]
 
 
-async def test_a_replaced_password_ends_what_the_old_one_had_issued(here: Stage) -> None:
+async def test_a_replaced_password_ends_what_the_old_one_had_issued(here: AccessSetup) -> None:
     issued = await here.customer(1000)
     by_hand = await here.access.credentials.issue(USER, issued.resource.id, CredentialRequest())
     async with aclosing(here.access.changes.follow("edge-1", 0)) as following:
@@ -121,13 +123,13 @@ async def test_a_replaced_password_ends_what_the_old_one_had_issued(here: Stage)
     assert len(await here.events("CREDENTIAL_REVOKED")) == 2
 
 
-async def test_credentials_are_kept_where_their_owner_says_so(here: Stage) -> None:
+async def test_credentials_are_kept_where_their_owner_says_so(here: AccessSetup) -> None:
     issued = await here.customer(1000)
     await replace_password(here, keep=True)
     assert await works(here, issued)
 
 
-async def test_a_session_of_the_old_password_issues_nothing_any_more(here: Stage) -> None:
+async def test_a_session_of_the_old_password_issues_nothing_any_more(here: AccessSetup) -> None:
     """It may be known to have ended a moment after the password was replaced."""
     issued = await here.customer(1000)
     strangers = sign_in(here, "ses_stranger")
@@ -143,7 +145,7 @@ async def test_a_session_of_the_old_password_issues_nothing_any_more(here: Stage
     assert await works(here, owners)
 
 
-async def test_the_session_in_which_the_password_was_changed_goes_on(here: Stage) -> None:
+async def test_the_session_in_which_the_password_was_changed_goes_on(here: AccessSetup) -> None:
     await here.customer(1000)
     mine = sign_in(here, "ses_mine")
     here.clock.advance(60)
@@ -152,7 +154,7 @@ async def test_the_session_in_which_the_password_was_changed_goes_on(here: Stage
     assert await works(here, again)
 
 
-async def test_late_news_of_a_replaced_password_spares_what_was_issued_since(here: Stage) -> None:
+async def test_late_news_of_a_replaced_password_spares_what_was_issued_since(here: AccessSetup) -> None:
     before = await here.customer(1000)
     here.clock.advance(60)
     strangers, at_us = sign_in(here, "ses_stranger"), here.clock.now_us()
@@ -164,7 +166,7 @@ async def test_late_news_of_a_replaced_password_spares_what_was_issued_since(her
     assert [await works(here, one) for one in (before, issued_between, owners)] == [False, False, True]
 
 
-async def test_older_news_after_newer_changes_nothing(here: Stage) -> None:
+async def test_older_news_after_newer_changes_nothing(here: AccessSetup) -> None:
     await here.customer(1000)
     old_us = here.clock.now_us()
     here.clock.advance(60)
@@ -176,7 +178,7 @@ async def test_older_news_after_newer_changes_nothing(here: Stage) -> None:
         await connect(here, between)
 
 
-async def test_a_suspension_and_a_replaced_password_do_not_undo_each_other(here: Stage) -> None:
+async def test_a_suspension_and_a_replaced_password_do_not_undo_each_other(here: AccessSetup) -> None:
     await here.customer(1000)
     strangers = sign_in(here, "ses_stranger")
     here.clock.advance(60)
@@ -188,7 +190,9 @@ async def test_a_suspension_and_a_replaced_password_do_not_undo_each_other(here:
         await connect(here, strangers)
 
 
-async def test_of_an_issue_and_a_replacement_at_the_same_moment_nothing_is_left_over(here: Stage) -> None:
+async def test_of_an_issue_and_a_replacement_at_the_same_moment_nothing_is_left_over(
+    here: AccessSetup,
+) -> None:
     issued = await here.customer(1000)
     strangers = sign_in(here, "ses_stranger")
     here.clock.advance(60)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.kit.clock import FakeClock
-from tests.kit.market import GB, STANDARD, Market, market
+from tests.kit.market import GB, STANDARD, Market, running_market
 from tests.kit.rest import RestClient, rest
 from tollway.services.catalog.http import router
 
@@ -16,14 +16,14 @@ CALCULATE = "/api/billing/calculate-price"
 
 
 @pytest.fixture
-async def shop(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Market]:
-    async with market("sqlite", tmp_path, clock) as opened:
+async def market(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Market]:
+    async with running_market("sqlite", tmp_path, clock) as opened:
         yield opened
 
 
 @pytest.fixture
-def api(shop: Market) -> RestClient:
-    return rest(router(shop.catalog))
+def api(market: Market) -> RestClient:
+    return rest(router(market.catalog))
 
 
 async def test_anybody_can_browse_what_is_for_sale(api: RestClient) -> None:
@@ -71,8 +71,8 @@ async def test_locations_are_the_operators_own(api: RestClient) -> None:
     assert [item["id"] for item in (await api.get("/api/catalog/locations")).json["items"]] == ["direct"]
 
 
-async def test_prices_show_now_and_before(api: RestClient, shop: Market) -> None:
-    await shop.catalog.editor.set_price(STANDARD, "USD", 4_000_000, "usr_root")
+async def test_prices_show_now_and_before(api: RestClient, market: Market) -> None:
+    await market.catalog.editor.set_price(STANDARD, "USD", 4_000_000, "usr_root")
     first = await api.get(f"/api/catalog/prices?asset={STANDARD}&currency=USD&limit=1")
     assert first.json["now"]["ask"] == "4.00"
     assert [item["list_price"] for item in first.json["items"]] == ["4.00"]
@@ -129,14 +129,14 @@ async def test_only_an_operator_sets_prices_and_issues_capacity(api: RestClient)
         assert (await api.post("/api/admin/capacity", capacity, token, "k")).status == status
 
 
-async def test_an_operator_issues_capacity_once_per_key(api: RestClient, shop: Market) -> None:
+async def test_an_operator_issues_capacity_once_per_key(api: RestClient, market: Market) -> None:
     body = {"asset": STANDARD, "quantity": str(5 * GB)}
-    before = (await shop.catalog.product(STANDARD)).capacity_units
+    before = (await market.catalog.product(STANDARD)).capacity_units
     first = await api.post("/api/admin/capacity", body, ADMIN, "key-1")
     again = await api.post("/api/admin/capacity", body, ADMIN, "key-1")
     assert (first.status, first.json["done"]) == (201, True)
     assert again.json == first.json
-    assert (await shop.catalog.product(STANDARD)).capacity_units == before + 5 * GB
+    assert (await market.catalog.product(STANDARD)).capacity_units == before + 5 * GB
     assert (await api.post("/api/admin/capacity", body, ADMIN)).json["code"] == "idempotency_key_missing"
     other = await api.post("/api/admin/capacity", body | {"quantity": "1"}, ADMIN, "key-1")
     assert other.json["code"] == "idempotency_key_reused"

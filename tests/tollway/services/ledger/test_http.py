@@ -74,8 +74,8 @@ async def test_a_statement_is_paged_and_only_for_its_owner(api: RestClient, cont
     for token, place in ((BOB, path), (ANN, f"/api/accounts/acc_{'0' * 26}/statement")):
         refused = await api.get(place, token)
         assert (refused.status, refused.json["code"]) == (404, "not_found")
-    house_path = f"/api/accounts/{account_id(CLEARING)}/statement"
-    assert (await api.get(house_path, ANN)).status == 404
+    platform_path = f"/api/accounts/{account_id(CLEARING)}/statement"
+    assert (await api.get(platform_path, ANN)).status == 404
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.kit.clock import FakeClock
-from tests.kit.market import GB, STANDARD, USD, Market, market
+from tests.kit.market import GB, STANDARD, USD, Market, running_market
 from tests.kit.rest import RestClient, rest
 from tollway.kit.ids import new_id
 from tollway.kit.money import money_text
@@ -20,15 +20,15 @@ WANTED = {"asset": STANDARD, "quantity": "1000000000", "currency": "USD"}
 
 
 @pytest.fixture
-async def shop(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Market]:
-    async with market("sqlite", tmp_path, clock) as opened:
+async def market(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Market]:
+    async with running_market("sqlite", tmp_path, clock) as opened:
         opened.ledger.give(ANN, "USD", 20 * USD)
         yield opened
 
 
 @pytest.fixture
-def api(shop: Market) -> RestClient:
-    return rest(router(shop.orders))
+def api(market: Market) -> RestClient:
+    return rest(router(market.orders))
 
 
 async def test_quote_buy_look(api: RestClient) -> None:
@@ -61,18 +61,18 @@ async def test_quote_buy_look(api: RestClient) -> None:
     assert holding["lots"][0]["transaction_id"] is not None
 
 
-async def test_the_first_answer_is_repeated_for_the_same_key(api: RestClient, shop: Market) -> None:
+async def test_the_first_answer_is_repeated_for_the_same_key(api: RestClient, market: Market) -> None:
     first = await api.post("/api/orders", WANTED | {"max_price": "3.00"}, ANN, "key-1")
     again = await api.post("/api/orders", WANTED | {"max_price": "3.00"}, ANN, "key-1")
     assert (again.status, again.json, again.headers["idempotency-replayed"]) == (201, first.json, "true")
-    assert shop.ledger.counters("user", ANN, STANDARD, "available").balance == GB
+    assert market.ledger.counters("user", ANN, STANDARD, "available").balance == GB
     other = await api.post("/api/orders", WANTED | {"quantity": "2000000000"}, ANN, "key-1")
     assert (other.status, other.json["code"]) == (422, "idempotency_key_reused")
     missing = await api.post("/api/orders", WANTED, ANN)
     assert (missing.status, missing.json["code"]) == (400, "idempotency_key_missing")
 
 
-async def test_refusals_have_their_own_status_and_code(api: RestClient, shop: Market) -> None:
+async def test_refusals_have_their_own_status_and_code(api: RestClient, market: Market) -> None:
     poor = await api.post("/api/orders", WANTED, BEN, "key-1")
     assert (poor.status, poor.json["code"]) == (402, "insufficient_funds")
     assert "3.00 USD" in poor.json["detail"]
@@ -85,11 +85,11 @@ async def test_refusals_have_their_own_status_and_code(api: RestClient, shop: Ma
     assert (dear.status, dear.json["code"]) == (409, "price_exceeded")
 
     quote = (await api.post("/api/orders/quote", WANTED, ANN)).json
-    shop.clock.advance(30)
+    market.clock.advance(30)
     stale = await api.post("/api/orders", {"quote_id": quote["id"]}, ANN, "key-3")
     assert (stale.status, stale.json["code"]) == (409, "quote_stale")
 
-    shop.ledger.sell(STANDARD, 100_000 * GB - GB)
+    market.ledger.sell(STANDARD, 100_000 * GB - GB)
     sold_out = await api.post("/api/orders", WANTED, ANN, "key-4")
     assert (sold_out.status, sold_out.json["code"]) == (409, "sold_out")
 
@@ -128,12 +128,12 @@ async def test_what_belongs_to_another_does_not_exist(api: RestClient) -> None:
     ],
 )
 async def test_wrong_values_are_refused_and_buy_nothing(
-    change: dict[str, Any], api: RestClient, shop: Market
+    change: dict[str, Any], api: RestClient, market: Market
 ) -> None:
     for path in ("/api/orders/quote", "/api/orders"):
         reply = await api.post(path, WANTED | change, ANN, new_id("key"))
         assert (reply.status, reply.json["code"]) == (422, "invalid"), path
-    assert (await shop.orders.orders(ANN, 10, "")).items == []
+    assert (await market.orders.orders(ANN, 10, "")).items == []
 
 
 @pytest.mark.parametrize(
@@ -171,9 +171,9 @@ async def test_without_a_token_there_is_nothing_to_see(api: RestClient) -> None:
 
 
 async def test_an_order_that_is_not_settled_yet_is_accepted_and_can_be_cancelled(
-    api: RestClient, shop: Market
+    api: RestClient, market: Market
 ) -> None:
-    shop.orders_ask.faults.add("ledger")
+    market.orders_ask.faults.add("ledger")
     placed = await api.post("/api/orders", WANTED, ANN, "key-1")
     assert (placed.status, placed.json["state"]) == (202, "placed")
     path = f"/api/orders/{placed.json['id']}"
@@ -204,14 +204,14 @@ async def test_lists_are_paged(api: RestClient) -> None:
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(fee_ppm=st.integers(0, 999_999), quantity=st.integers(10**6, 2 * 10**9))
 async def test_the_calculator_the_quote_and_the_ledger_agree(
-    fee_ppm: int, quantity: int, api: RestClient, shop: Market
+    fee_ppm: int, quantity: int, api: RestClient, market: Market
 ) -> None:
     user_id, wanted = new_id("usr"), WANTED | {"quantity": str(quantity)}
-    shop.ledger.give(user_id, "USD", 20 * USD)
-    shop.set_fee(fee_ppm)
-    line = await shop.catalog.price_line(STANDARD, quantity, "USD")
+    market.ledger.give(user_id, "USD", 20 * USD)
+    market.set_fee(fee_ppm)
+    line = await market.catalog.price_line(STANDARD, quantity, "USD")
     quote = (await api.post("/api/orders/quote", wanted, user_id)).json
     assert quote["total"] == money_text(line.total)
     order = (await api.post("/api/orders", {"quote_id": quote["id"]}, user_id, "key")).json
     assert (order["state"], order["total"]) == ("filled", quote["total"])
-    assert shop.ledger.counters("user", user_id, "USD", "available").balance == 20 * USD - line.total
+    assert market.ledger.counters("user", user_id, "USD", "available").balance == 20 * USD - line.total

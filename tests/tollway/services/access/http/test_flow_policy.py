@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.kit.clock import FakeClock
-from tests.kit.metering import USER, Stage, stage
+from tests.kit.metering import USER, AccessSetup, access_setup
 from tests.kit.rest import Reply, RestClient, rest
 from tollway.contracts import access_pb2, access_pb2_grpc
 from tollway.fabric.rpc import LocalChannel
@@ -31,7 +31,7 @@ OFFICE = {
 class Ruled:
     """A customer's access, its API, and the service API as a node calls it."""
 
-    here: Stage
+    here: AccessSetup
     issued: Issued
     client: RestClient
     node: Any
@@ -60,7 +60,7 @@ class Ruled:
 
 @pytest.fixture
 async def ruled(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Ruled]:
-    async with stage("sqlite", tmp_path, clock) as here:
+    async with access_setup("sqlite", tmp_path, clock) as here:
         access_pb2_grpc.add_AccessServicer_to_server(AccessRpc(here.access), here.server)
         node: Any = access_pb2_grpc.AccessStub(LocalChannel(here.server, "edge-1"))
         yield Ruled(here, await here.customer(1000), rest(router(here.access)), node)

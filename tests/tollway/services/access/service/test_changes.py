@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.kit.clock import RushingTimer
-from tests.kit.metering import USER, Stage
+from tests.kit.metering import USER, AccessSetup
 from tollway.contracts.errors import UnknownNode
 from tollway.services.access import store
 from tollway.services.access.service import Access
@@ -18,7 +18,7 @@ from tollway.services.access.store.changes import Change
 from tollway.services.access.store.tables import node as node_table
 
 
-async def write(here: Stage, *names: str) -> None:
+async def write(here: AccessSetup, *names: str) -> None:
     async with here.db.transaction() as tx:
         await store.changes.add(tx, *(Change("resource_stopped", resource_id=name) for name in names))
 
@@ -35,7 +35,7 @@ async def read(following: AsyncGenerator[Change, Any], count: int) -> list[Chang
     raise AssertionError("the changes ended")
 
 
-async def test_a_follower_gets_what_it_missed_and_then_what_comes(here: Stage) -> None:
+async def test_a_follower_gets_what_it_missed_and_then_what_comes(here: AccessSetup) -> None:
     await here.node()
     await write(here, "a", "b", "c")
     async with aclosing(here.access.changes.follow("edge-1", 1)) as following:
@@ -45,7 +45,7 @@ async def test_a_follower_gets_what_it_missed_and_then_what_comes(here: Stage) -
     assert (fresh.resource_id, fresh.sequence, fresh.at_us) == ("d", 4, here.clock.now_us())
 
 
-async def test_numbers_have_no_gaps_and_appear_in_order_under_many_writers(here: Stage) -> None:
+async def test_numbers_have_no_gaps_and_appear_in_order_under_many_writers(here: AccessSetup) -> None:
     await here.node()
 
     async def follow(service: Access) -> list[int]:
@@ -57,7 +57,7 @@ async def test_numbers_have_no_gaps_and_appear_in_order_under_many_writers(here:
     assert await asyncio.gather(*followers) == [list(range(1, 61))] * 2
 
 
-async def test_a_transaction_that_fails_leaves_no_hole(here: Stage) -> None:
+async def test_a_transaction_that_fails_leaves_no_hole(here: AccessSetup) -> None:
     with pytest.raises(RuntimeError):
         async with here.db.transaction() as tx:
             await store.changes.add(tx, Change("resource_stopped"))
@@ -66,7 +66,7 @@ async def test_a_transaction_that_fails_leaves_no_hole(here: Stage) -> None:
     assert await here.access.changes.head() == 1
 
 
-async def test_stopping_wakes_a_follower_at_once(here: Stage) -> None:
+async def test_stopping_wakes_a_follower_at_once(here: AccessSetup) -> None:
     issued = await here.customer(1)
     async with aclosing(here.access.changes.follow("edge-1", 0)) as following:
         assert (await anext(following)).sequence == 0
@@ -78,7 +78,9 @@ async def test_stopping_wakes_a_follower_at_once(here: Stage) -> None:
     assert (change.kind, change.resource_id) == ("resource_left", issued.resource.id)
 
 
-async def test_a_change_on_one_replica_reaches_the_followers_of_another_within_a_second(here: Stage) -> None:
+async def test_a_change_on_one_replica_reaches_the_followers_of_another_within_a_second(
+    here: AccessSetup,
+) -> None:
     issued = await here.customer(1)
     async with aclosing(here.access.changes.follow("edge-1", 0)) as following:
         assert (await anext(following)).sequence == 0
@@ -89,7 +91,7 @@ async def test_a_change_on_one_replica_reaches_the_followers_of_another_within_a
         assert monotonic() - began < 1
 
 
-async def test_silence_is_filled_with_heartbeats_and_the_node_stays_online(here: Stage) -> None:
+async def test_silence_is_filled_with_heartbeats_and_the_node_stays_online(here: AccessSetup) -> None:
     await here.node()
     changes = Changes(here.db, RushingTimer())
     async with aclosing(changes.follow("edge-1", 0)) as following:
@@ -102,7 +104,7 @@ async def test_silence_is_filled_with_heartbeats_and_the_node_stays_online(here:
     assert node.seen_at_us == here.clock.now_us()
 
 
-async def test_a_number_from_the_future_starts_at_the_end(here: Stage) -> None:
+async def test_a_number_from_the_future_starts_at_the_end(here: AccessSetup) -> None:
     await here.node()
     await write(here, "a")
     async with aclosing(here.access.changes.follow("edge-1", 99)) as following:
@@ -111,7 +113,7 @@ async def test_a_number_from_the_future_starts_at_the_end(here: Stage) -> None:
         assert [one.resource_id for one in await read(following, 1)] == ["b"]
 
 
-async def test_a_node_that_is_not_known_is_told_so_and_opens_itself(here: Stage) -> None:
+async def test_a_node_that_is_not_known_is_told_so_and_opens_itself(here: AccessSetup) -> None:
     changes = Changes(here.db, RushingTimer())
     with pytest.raises(UnknownNode):
         await anext(changes.follow("edge-1", 0))

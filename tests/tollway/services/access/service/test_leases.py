@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, select
 
-from tests.kit.metering import HTTP_ONLY, STANDARD, USER, Hesitation, Stage, report
+from tests.kit.metering import HTTP_ONLY, STANDARD, USER, AccessSetup, Hesitation, report
 from tollway.contracts.errors import BadCredentials, NoAllowance, ResourceInactive, UnknownNode
 from tollway.kit.errors import Invalid, NotFound, Unavailable
 from tollway.kit.ids import new_id
@@ -26,7 +26,7 @@ from tollway.services.access.store.tables import lease as lease_table
 MB = 1_000_000
 
 
-async def flows(here: Stage) -> dict[str, tuple[int, bool, str]]:
+async def flows(here: AccessSetup) -> dict[str, tuple[int, bool, str]]:
     async with here.db.snapshot() as tx:
         rows = await tx.all(select(flow_table))
     return {
@@ -35,12 +35,14 @@ async def flows(here: Stage) -> dict[str, tuple[int, bool, str]]:
     }
 
 
-async def send(here: Stage, lease_id: str, *records: FlowRecord, release: bool = False, node: str = "edge-1"):
+async def send(
+    here: AccessSetup, lease_id: str, *records: FlowRecord, release: bool = False, node: str = "edge-1"
+):
     return await here.access.reports.report(node, lease_id, records, release=release)
 
 
 @contextmanager
-def statements(here: Stage) -> Iterator[list[str]]:
+def statements(here: AccessSetup) -> Iterator[list[str]]:
     """Note every statement that reaches the database inside the block."""
     seen: list[str] = []
 
@@ -60,7 +62,7 @@ def statements(here: Stage) -> Iterator[list[str]]:
 # ── verdicts ────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_good_credential_is_told_what_it_may_do(here: Stage) -> None:
+async def test_a_good_credential_is_told_what_it_may_do(here: AccessSetup) -> None:
     issued = await here.customer(MB)
     grant = await here.access.authentication.authenticate(
         "password", Presented(issued.credential.identifier, issued.secret), "connect"
@@ -70,14 +72,14 @@ async def test_a_good_credential_is_told_what_it_may_do(here: Stage) -> None:
     assert grant.cache_until_us == here.clock.now_us() + 10_000_000
 
 
-async def test_a_wrong_secret_and_an_unknown_name_are_refused_alike(here: Stage) -> None:
+async def test_a_wrong_secret_and_an_unknown_name_are_refused_alike(here: AccessSetup) -> None:
     issued = await here.customer(MB)
     for username, secret in ((issued.credential.identifier, "wrong"), ("nobody", issued.secret), ("", "")):
         with pytest.raises(BadCredentials):
             await here.access.authentication.authenticate("password", Presented(username, secret), "http")
 
 
-async def test_a_revoked_credential_is_a_bad_one(here: Stage) -> None:
+async def test_a_revoked_credential_is_a_bad_one(here: AccessSetup) -> None:
     issued = await here.customer(MB)
     await here.access.credentials.revoke(USER, issued.resource.id, issued.credential.id)
     with pytest.raises(BadCredentials):
@@ -86,7 +88,7 @@ async def test_a_revoked_credential_is_a_bad_one(here: Stage) -> None:
         )
 
 
-async def test_a_resting_access_refuses(here: Stage) -> None:
+async def test_a_resting_access_refuses(here: AccessSetup) -> None:
     issued = await here.customer(MB)
     await here.access.resources.deactivate(USER, issued.resource.id)
     with pytest.raises(ResourceInactive):
@@ -95,7 +97,7 @@ async def test_a_resting_access_refuses(here: Stage) -> None:
         )
 
 
-async def test_a_protocol_that_was_not_sold_is_refused(here: Stage) -> None:
+async def test_a_protocol_that_was_not_sold_is_refused(here: AccessSetup) -> None:
     issued = await here.customer(MB, asset=HTTP_ONLY)
     await here.access.authentication.authenticate(
         "password", Presented(issued.credential.identifier, issued.secret), "http"
@@ -106,7 +108,7 @@ async def test_a_protocol_that_was_not_sold_is_refused(here: Stage) -> None:
         )
 
 
-async def test_who_never_bought_and_who_used_all_has_no_allowance(here: Stage) -> None:
+async def test_who_never_bought_and_who_used_all_has_no_allowance(here: AccessSetup) -> None:
     issued = await here.customer(1000)
     here.ledger.balances.clear()
     for balance in (None, 0):
@@ -118,7 +120,7 @@ async def test_who_never_bought_and_who_used_all_has_no_allowance(here: Stage) -
             )
 
 
-async def test_what_a_node_has_reserved_still_counts_as_held(here: Stage) -> None:
+async def test_what_a_node_has_reserved_still_counts_as_held(here: AccessSetup) -> None:
     issued = await here.customer(1000)
     assert (await here.lease(issued.resource.id, MB))[1] == 1000
     await here.access.authentication.authenticate(
@@ -126,7 +128,7 @@ async def test_what_a_node_has_reserved_still_counts_as_held(here: Stage) -> Non
     )
 
 
-async def test_a_verdict_costs_one_query_and_one_question(simple: Stage) -> None:
+async def test_a_verdict_costs_one_query_and_one_question(simple: AccessSetup) -> None:
     issued = await simple.customer(MB)
     simple.ledger.calls.clear()
     with statements(simple) as seen:
@@ -140,7 +142,7 @@ async def test_a_verdict_costs_one_query_and_one_question(simple: Stage) -> None
 # ── leases ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_lease_is_an_eighth_of_what_is_left_and_the_end_is_given_whole(here: Stage) -> None:
+async def test_a_lease_is_an_eighth_of_what_is_left_and_the_end_is_given_whole(here: AccessSetup) -> None:
     issued = await here.customer(8 * MB)
     assert (await here.lease(issued.resource.id, 64 * MB))[1] == MB
     assert (await here.lease(issued.resource.id, 300_000))[1] == 300_000
@@ -149,12 +151,12 @@ async def test_a_lease_is_an_eighth_of_what_is_left_and_the_end_is_given_whole(h
     assert here.ledger.reserved((USER, STANDARD)) == 8 * MB
 
 
-async def test_a_lease_is_never_larger_than_the_operator_allows(here: Stage) -> None:
+async def test_a_lease_is_never_larger_than_the_operator_allows(here: AccessSetup) -> None:
     issued = await here.customer(10**12)
     assert (await here.lease(issued.resource.id, 10**11))[1] == 64 * 1024**2
 
 
-async def test_asking_again_gets_the_same_answer_and_reserves_once(here: Stage) -> None:
+async def test_asking_again_gets_the_same_answer_and_reserves_once(here: AccessSetup) -> None:
     issued = await here.customer(8 * MB)
     lease_id = new_id("hld")
     answers = [
@@ -166,7 +168,7 @@ async def test_asking_again_gets_the_same_answer_and_reserves_once(here: Stage) 
     assert here.ledger.reserved((USER, STANDARD)) == 500_000
 
 
-async def test_asking_many_times_at_once_reserves_once(here: Stage) -> None:
+async def test_asking_many_times_at_once_reserves_once(here: AccessSetup) -> None:
     issued = await here.customer(8 * MB)
     lease_id = new_id("hld")
     asked = (here.access.leases.lease("edge-1", issued.resource.id, lease_id, 700_000) for _ in range(8))
@@ -175,7 +177,7 @@ async def test_asking_many_times_at_once_reserves_once(here: Stage) -> None:
 
 
 @pytest.mark.parametrize("lost", [False, True])
-async def test_a_lease_whose_answer_was_lost_is_asked_for_again(here: Stage, lost: bool) -> None:
+async def test_a_lease_whose_answer_was_lost_is_asked_for_again(here: AccessSetup, lost: bool) -> None:
     issued = await here.customer(8 * MB)
     lease_id = new_id("hld")
     here.faults.add("ledger.Reserve", lost=lost)
@@ -186,7 +188,7 @@ async def test_a_lease_whose_answer_was_lost_is_asked_for_again(here: Stage, los
     assert here.ledger.reserved((USER, STANDARD)) == 500_000
 
 
-async def test_a_lease_that_is_given_back_while_it_is_asked_for_leaves_no_hold(here: Stage) -> None:
+async def test_a_lease_that_is_given_back_while_it_is_asked_for_leaves_no_hold(here: AccessSetup) -> None:
     """The node died while asking, and its next process gives back what it finds in its book."""
     issued = await here.customer(8 * MB)
     lease_id, hesitation = new_id("hld"), Hesitation()
@@ -200,14 +202,14 @@ async def test_a_lease_that_is_given_back_while_it_is_asked_for_leaves_no_hold(h
     assert here.ledger.reserved((USER, STANDARD)) == 0
 
 
-async def test_a_stopped_access_is_granted_nothing(here: Stage) -> None:
+async def test_a_stopped_access_is_granted_nothing(here: AccessSetup) -> None:
     issued = await here.customer(MB)
     await here.access.suspensions.stop(issued.resource.id, "abuse")
     assert (await here.lease(issued.resource.id, MB))[1] == 0
     assert "Reserve" not in here.ledger.calls
 
 
-async def test_nonsense_is_refused(here: Stage) -> None:
+async def test_nonsense_is_refused(here: AccessSetup) -> None:
     issued = await here.customer(MB)
     lease_id, _ = await here.lease(issued.resource.id, 1000)
     with pytest.raises(Invalid):
@@ -225,7 +227,7 @@ async def test_nonsense_is_refused(here: Stage) -> None:
         await here.access.nodes.open("", "boot", [])
 
 
-async def test_two_nodes_racing_for_the_last_bytes_get_what_there_is_and_no_more(here: Stage) -> None:
+async def test_two_nodes_racing_for_the_last_bytes_get_what_there_is_and_no_more(here: AccessSetup) -> None:
     issued = await here.customer(1_000_003)
     await here.node("edge-2")
     got = {"edge-1": 0, "edge-2": 0}
@@ -249,7 +251,7 @@ async def test_two_nodes_racing_for_the_last_bytes_get_what_there_is_and_no_more
 # ── reports ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_flow_is_charged_for_what_it_moved_and_announced_when_it_ends(here: Stage) -> None:
+async def test_a_flow_is_charged_for_what_it_moved_and_announced_when_it_ends(here: AccessSetup) -> None:
     issued = await here.customer(8 * MB)
     lease_id, granted = await here.lease(issued.resource.id, MB)
     first = await send(here, lease_id, report(issued.resource.id, "flw_1", 400_000, 1))
@@ -272,7 +274,7 @@ async def test_a_flow_is_charged_for_what_it_moved_and_announced_when_it_ends(he
     assert published.terminate_cause == "User-Request"
 
 
-async def test_a_hundred_flows_are_one_question_and_a_handful_of_statements(simple: Stage) -> None:
+async def test_a_hundred_flows_are_one_question_and_a_handful_of_statements(simple: AccessSetup) -> None:
     issued = await simple.customer(8 * MB)
     lease_id, _ = await simple.lease(issued.resource.id, MB)
     records = [report(issued.resource.id, f"flw_{n}", 1000, 1) for n in range(100)]
@@ -286,7 +288,7 @@ async def test_a_hundred_flows_are_one_question_and_a_handful_of_statements(simp
 
 
 @pytest.mark.parametrize("lost", [False, True])
-async def test_a_report_that_failed_is_sent_again_and_counts_once(here: Stage, lost: bool) -> None:
+async def test_a_report_that_failed_is_sent_again_and_counts_once(here: AccessSetup, lost: bool) -> None:
     issued = await here.customer(8 * MB)
     lease_id, _ = await here.lease(issued.resource.id, MB)
     record = report(issued.resource.id, "flw_1", 700, 1, stopped=True, terminate_cause="User-Request")
@@ -301,7 +303,7 @@ async def test_a_report_that_failed_is_sent_again_and_counts_once(here: Stage, l
 
 
 async def test_a_crash_between_ledger_and_store_heals_by_the_next_report(
-    here: Stage, monkeypatch: pytest.MonkeyPatch
+    here: AccessSetup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     issued = await here.customer(8 * MB)
     lease_id, _ = await here.lease(issued.resource.id, MB)
@@ -321,7 +323,7 @@ async def test_a_crash_between_ledger_and_store_heals_by_the_next_report(
     assert (await here.access.usage.stats(USER)).all_time.output_octets == 900
 
 
-async def test_two_replicas_handling_the_same_reports_at_once_count_them_once(here: Stage) -> None:
+async def test_two_replicas_handling_the_same_reports_at_once_count_them_once(here: AccessSetup) -> None:
     issued = await here.customer(8 * MB)
     lease_id, _ = await here.lease(issued.resource.id, MB)
     services = [here.access, here.another()]
@@ -348,7 +350,7 @@ steps = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 400)), min_size=1, 
 @given(steps, st.randoms(use_true_random=False))
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_lost_repeated_and_reordered_reports_give_one_result(
-    simple: Stage, moved: list[tuple[int, int]], random: Random
+    simple: AccessSetup, moved: list[tuple[int, int]], random: Random
 ) -> None:
     """Three flows move bytes; some reports are lost, all others come in any order and some twice, at last a stop."""
     user_id = new_id("usr")
@@ -381,7 +383,7 @@ async def test_lost_repeated_and_reordered_reports_give_one_result(
     assert sorted(one.session_id for one in published) == sorted(names)
 
 
-async def test_a_report_is_refused_for_anothers_lease_or_resource(here: Stage) -> None:
+async def test_a_report_is_refused_for_anothers_lease_or_resource(here: AccessSetup) -> None:
     issued = await here.customer(MB)
     lease_id, _ = await here.lease(issued.resource.id, 1000)
     await here.node("edge-2")
@@ -398,7 +400,7 @@ async def test_a_report_is_refused_for_anothers_lease_or_resource(here: Stage) -
 # ── nodes that vanish and come back ─────────────────────────────────────────────────────────────────
 
 
-async def test_a_vanished_nodes_flows_are_closed_and_its_lease_returns(here: Stage) -> None:
+async def test_a_vanished_nodes_flows_are_closed_and_its_lease_returns(here: AccessSetup) -> None:
     issued = await here.customer(8 * MB)
     lease_id, _ = await here.lease(issued.resource.id, MB)
     await send(here, lease_id, report(issued.resource.id, "flw_1", 5000, 1))
@@ -415,7 +417,7 @@ async def test_a_vanished_nodes_flows_are_closed_and_its_lease_returns(here: Sta
     assert here.ledger.calls.count("Release") == 1
 
 
-async def test_a_node_that_was_given_up_and_returns_is_still_charged_in_full(here: Stage) -> None:
+async def test_a_node_that_was_given_up_and_returns_is_still_charged_in_full(here: AccessSetup) -> None:
     issued = await here.customer(8 * MB)
     lease_id, _ = await here.lease(issued.resource.id, MB)
     await send(here, lease_id, report(issued.resource.id, "flw_1", 5000, 1))
@@ -432,7 +434,7 @@ async def test_a_node_that_was_given_up_and_returns_is_still_charged_in_full(her
     assert asked_again.units == 0
 
 
-async def test_a_restarted_node_reports_its_book_on_the_old_lease(here: Stage) -> None:
+async def test_a_restarted_node_reports_its_book_on_the_old_lease(here: AccessSetup) -> None:
     issued = await here.customer(8 * MB)
     lease_id, _ = await here.lease(issued.resource.id, MB)
     await send(here, lease_id, report(issued.resource.id, "flw_1", 5000, 1))
@@ -445,7 +447,7 @@ async def test_a_restarted_node_reports_its_book_on_the_old_lease(here: Stage) -
     assert here.ledger.balances[USER, STANDARD] == 8 * MB - 6000
 
 
-async def test_a_restarted_node_that_lost_its_book_leaves_nothing_hanging(here: Stage) -> None:
+async def test_a_restarted_node_that_lost_its_book_leaves_nothing_hanging(here: AccessSetup) -> None:
     issued = await here.customer(8 * MB)
     old, _ = await here.lease(issued.resource.id, MB)
     await send(here, old, report(issued.resource.id, "flw_1", 5000, 1))
@@ -458,7 +460,7 @@ async def test_a_restarted_node_that_lost_its_book_leaves_nothing_hanging(here: 
     assert here.ledger.reserved((USER, STANDARD)) == 990
 
 
-async def test_opening_again_under_the_same_boot_changes_nothing(here: Stage) -> None:
+async def test_opening_again_under_the_same_boot_changes_nothing(here: AccessSetup) -> None:
     issued = await here.customer(8 * MB)
     lease_id, _ = await here.lease(issued.resource.id, MB)
     await send(here, lease_id, report(issued.resource.id, "flw_1", 5000, 1))
@@ -468,7 +470,9 @@ async def test_opening_again_under_the_same_boot_changes_nothing(here: Stage) ->
     assert (await flows(here))["flw_1"] == (5000, False, "")
 
 
-async def test_a_node_that_announces_itself_again_and_again_does_not_prolong_the_grace(here: Stage) -> None:
+async def test_a_node_that_announces_itself_again_and_again_does_not_prolong_the_grace(
+    here: AccessSetup,
+) -> None:
     issued = await here.customer(8 * MB)
     lease_id, _ = await here.lease(issued.resource.id, MB)
     await send(here, lease_id, report(issued.resource.id, "flw_1", 5000, 1))
@@ -479,7 +483,7 @@ async def test_a_node_that_announces_itself_again_and_again_does_not_prolong_the
     assert (await flows(here))["flw_1"] == (5000, True, "NAS-Reboot")
 
 
-async def test_reports_keep_leases_alive_also_empty_ones(here: Stage) -> None:
+async def test_reports_keep_leases_alive_also_empty_ones(here: AccessSetup) -> None:
     issued = await here.customer(8 * MB)
     quiet, _ = await here.lease(issued.resource.id, MB)
     busy, granted = await here.lease(issued.resource.id, 1000)
@@ -492,7 +496,7 @@ async def test_reports_keep_leases_alive_also_empty_ones(here: Stage) -> None:
     assert live == {quiet, busy}
 
 
-async def test_a_lease_that_nobody_remembers_returns_although_its_node_lives(here: Stage) -> None:
+async def test_a_lease_that_nobody_remembers_returns_although_its_node_lives(here: AccessSetup) -> None:
     issued = await here.customer(8 * MB)
     await here.lease(issued.resource.id, MB)
     here.clock.advance(1000)
@@ -502,7 +506,7 @@ async def test_a_lease_that_nobody_remembers_returns_although_its_node_lives(her
     assert here.ledger.reserved((USER, STANDARD)) == 0
 
 
-async def test_a_lease_that_was_never_answered_is_swept_without_a_hold(here: Stage) -> None:
+async def test_a_lease_that_was_never_answered_is_swept_without_a_hold(here: AccessSetup) -> None:
     issued = await here.customer(8 * MB)
     here.faults.add("ledger.Reserve")
     with pytest.raises(Unavailable):
@@ -513,7 +517,7 @@ async def test_a_lease_that_was_never_answered_is_swept_without_a_hold(here: Sta
         assert await tx.scalar(select(lease_table.c.ended)) is True
 
 
-async def test_nobody_is_given_up_right_after_a_start_of_the_service(here: Stage) -> None:
+async def test_nobody_is_given_up_right_after_a_start_of_the_service(here: AccessSetup) -> None:
     """While the service was away it could not receive anybody."""
     issued = await here.customer(8 * MB)
     lease_id, _ = await here.lease(issued.resource.id, MB)
@@ -529,9 +533,9 @@ async def test_nobody_is_given_up_right_after_a_start_of_the_service(here: Stage
 
 @pytest.mark.parametrize("left", [8 * MB, 0])
 async def test_a_node_that_returns_after_its_lease_was_forgotten_is_still_charged_once(
-    here: Stage, left: int
+    here: AccessSetup, left: int
 ) -> None:
-    """What the customer has left pays; beyond that it is the house's loss, and not silently."""
+    """What the customer has left pays; beyond that it is the platform's loss, and not silently."""
     issued = await here.customer(MB)
     lease_id, _ = await here.lease(issued.resource.id, MB)
     await send(here, lease_id, report(issued.resource.id, "flw_1", 5000, 1))
@@ -551,7 +555,7 @@ async def test_a_node_that_returns_after_its_lease_was_forgotten_is_still_charge
     assert (await flows(here))["flw_1"] == (7000, True, "NAS-Reboot")
 
 
-async def test_use_without_any_lease_is_settled_and_leaves_no_hold(here: Stage) -> None:
+async def test_use_without_any_lease_is_settled_and_leaves_no_hold(here: AccessSetup) -> None:
     """A damaged meter book may have lost the lease; an access that was stopped meanwhile is no excuse."""
     issued = await here.customer(MB)
     await here.access.resources.deactivate(USER, issued.resource.id)
@@ -567,7 +571,7 @@ async def test_use_without_any_lease_is_settled_and_leaves_no_hold(here: Stage) 
         await send(here, "hld_3", report("res_none", "flw_3", 1, 1))
 
 
-async def test_use_on_a_lease_that_was_never_answered_is_settled(here: Stage) -> None:
+async def test_use_on_a_lease_that_was_never_answered_is_settled(here: AccessSetup) -> None:
     issued = await here.customer(MB)
     here.faults.add("ledger.Reserve")
     with pytest.raises(Unavailable):
@@ -581,7 +585,7 @@ async def test_use_on_a_lease_that_was_never_answered_is_settled(here: Stage) ->
 
 
 @pytest.mark.parametrize("heard", ["lease", "repeat", "report"])
-async def test_a_lease_lives_for_as_long_as_its_node_was_told(here: Stage, heard: str) -> None:
+async def test_a_lease_lives_for_as_long_as_its_node_was_told(here: AccessSetup, heard: str) -> None:
     """Nodes count from the last answer to a lease or report of the access; the service must not count less."""
     issued = await here.customer(8 * MB)
     lease_id, _ = await here.lease(issued.resource.id, MB)
@@ -601,7 +605,7 @@ async def test_a_lease_lives_for_as_long_as_its_node_was_told(here: Stage, heard
     assert lease_id in live
 
 
-async def test_a_lease_says_who_stopped_the_access(here: Stage) -> None:
+async def test_a_lease_says_who_stopped_the_access(here: AccessSetup) -> None:
     issued = await here.customer(MB)
 
     async def stopped() -> str:
@@ -623,7 +627,7 @@ async def test_a_lease_says_who_stopped_the_access(here: Stage) -> None:
     assert await stopped() == ""
 
 
-async def test_ended_leases_are_forgotten_after_days(here: Stage) -> None:
+async def test_ended_leases_are_forgotten_after_days(here: AccessSetup) -> None:
     issued = await here.customer(8 * MB)
     lease_id, _ = await here.lease(issued.resource.id, MB)
     await send(here, lease_id, release=True)
@@ -634,7 +638,7 @@ async def test_ended_leases_are_forgotten_after_days(here: Stage) -> None:
         assert [row.id for row in await tx.all(select(lease_table))] == [kept]
 
 
-async def test_connecting_is_charged_to_the_asset_that_was_chosen(here: Stage) -> None:
+async def test_connecting_is_charged_to_the_asset_that_was_chosen(here: AccessSetup) -> None:
     await here.node()
     issued, _ = await here.access.resources.connect(USER, ConnectRequest(asset=HTTP_ONLY))
     here.ledger.give(USER, HTTP_ONLY, 5000)

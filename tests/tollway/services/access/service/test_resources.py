@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from sqlalchemy import select
 
-from tests.kit.metering import ENDPOINTS, HTTP_ONLY, STANDARD, USER, Stage
+from tests.kit.metering import ENDPOINTS, HTTP_ONLY, STANDARD, USER, AccessSetup
 from tollway.contracts.errors import AccountSuspended, BadCredentials, ResourceInactive, UnknownAsset
 from tollway.kit.errors import Conflict, Invalid, NotFound, Unavailable
 from tollway.services.access.credentials import Presented
@@ -16,13 +16,13 @@ from tollway.services.access.store.tables import change as change_table
 from tollway.services.access.store.tables import credential as credential_table
 
 
-async def changes(here: Stage) -> list[tuple[str, str, str, str]]:
+async def changes(here: AccessSetup) -> list[tuple[str, str, str, str]]:
     async with here.db.snapshot() as tx:
         rows = await tx.all(select(change_table).order_by(change_table.c.sequence))
     return [(row.kind, row.resource_id, row.credential_id, row.user_id) for row in rows]
 
 
-async def works(here: Stage, issued: Issued) -> bool:
+async def works(here: AccessSetup, issued: Issued) -> bool:
     """Whether a credential is let in (with an allowance)."""
     here.ledger.give(issued.resource.user_id, issued.resource.asset, 1)
     try:
@@ -37,7 +37,7 @@ async def works(here: Stage, issued: Issued) -> bool:
 # ── connecting ──────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_the_first_connect_makes_everything(here: Stage) -> None:
+async def test_the_first_connect_makes_everything(here: AccessSetup) -> None:
     await here.node()
     issued, endpoints = await here.access.resources.connect(USER, ConnectRequest(label="laptop"))
     assert (issued.resource.state, issued.resource.asset) == (ResourceState.ACTIVE, STANDARD)
@@ -48,7 +48,7 @@ async def test_the_first_connect_makes_everything(here: Stage) -> None:
     assert [one.credential_id for one in await here.events("CREDENTIAL_ISSUED")] == [issued.credential.id]
 
 
-async def test_the_secret_is_kept_nowhere(here: Stage) -> None:
+async def test_the_secret_is_kept_nowhere(here: AccessSetup) -> None:
     issued = await here.customer(1)
     async with here.db.snapshot() as tx:
         row = await tx.first(select(credential_table))
@@ -57,7 +57,7 @@ async def test_the_secret_is_kept_nowhere(here: Stage) -> None:
     assert all(issued.secret not in str(event) for event in await here.events("CREDENTIAL_ISSUED"))
 
 
-async def test_connecting_again_keeps_the_access_and_adds_a_credential(here: Stage) -> None:
+async def test_connecting_again_keeps_the_access_and_adds_a_credential(here: AccessSetup) -> None:
     first = await here.customer(1)
     second, _ = await here.access.resources.connect(USER, ConnectRequest())
     assert second.resource.id == first.resource.id
@@ -66,7 +66,7 @@ async def test_connecting_again_keeps_the_access_and_adds_a_credential(here: Sta
     assert len(await here.events("RESOURCE_PROVISIONED")) == 1
 
 
-async def test_ten_first_connects_at_once_make_one_access(here: Stage) -> None:
+async def test_ten_first_connects_at_once_make_one_access(here: AccessSetup) -> None:
     await here.node()
     made = await asyncio.gather(*(here.access.resources.connect(USER, ConnectRequest()) for _ in range(10)))
     assert len({issued.resource.id for issued, _ in made}) == 1
@@ -74,7 +74,7 @@ async def test_ten_first_connects_at_once_make_one_access(here: Stage) -> None:
     assert len(await here.events("RESOURCE_PROVISIONED")) == 1
 
 
-async def test_connecting_wakes_what_rests(here: Stage) -> None:
+async def test_connecting_wakes_what_rests(here: AccessSetup) -> None:
     issued = await here.customer(1)
     (stopped,) = await here.access.resources.disconnect(USER)
     assert stopped.state is ResourceState.INACTIVE
@@ -85,14 +85,16 @@ async def test_connecting_wakes_what_rests(here: Stage) -> None:
     assert states == ["inactive", "active"]
 
 
-async def test_connecting_does_not_lift_the_operators_stop(here: Stage) -> None:
+async def test_connecting_does_not_lift_the_operators_stop(here: AccessSetup) -> None:
     issued = await here.customer(1)
     await here.access.suspensions.stop(issued.resource.id, "abuse")
     with pytest.raises(Conflict, match="operator"):
         await here.access.resources.connect(USER, ConnectRequest())
 
 
-async def test_connecting_often_replaces_the_oldest_credential_that_connecting_made(simple: Stage) -> None:
+async def test_connecting_often_replaces_the_oldest_credential_that_connecting_made(
+    simple: AccessSetup,
+) -> None:
     first = await simple.customer(1)
     by_hand = await simple.access.credentials.issue(
         USER, first.resource.id, CredentialRequest(label="server")
@@ -108,7 +110,7 @@ async def test_connecting_often_replaces_the_oldest_credential_that_connecting_m
         await simple.access.credentials.issue(USER, first.resource.id, CredentialRequest())
 
 
-async def test_a_known_access_connects_although_the_catalogue_is_away(here: Stage) -> None:
+async def test_a_known_access_connects_although_the_catalogue_is_away(here: AccessSetup) -> None:
     await here.customer(1)
     here.faults.add("catalog")
     await here.access.resources.connect(USER, ConnectRequest())
@@ -116,7 +118,7 @@ async def test_a_known_access_connects_although_the_catalogue_is_away(here: Stag
         await here.access.resources.connect("usr_2", ConnectRequest())
 
 
-async def test_wishes_that_cannot_be_met_are_refused_and_leave_nothing(here: Stage) -> None:
+async def test_wishes_that_cannot_be_met_are_refused_and_leave_nothing(here: AccessSetup) -> None:
     await here.node()
     connect = here.access.resources.connect
     with pytest.raises(UnknownAsset):
@@ -128,7 +130,7 @@ async def test_wishes_that_cannot_be_met_are_refused_and_leave_nothing(here: Sta
     assert await here.access.resources.all_of(USER) == []
 
 
-async def test_without_a_node_there_is_nowhere_to_connect_to(here: Stage) -> None:
+async def test_without_a_node_there_is_nowhere_to_connect_to(here: AccessSetup) -> None:
     with pytest.raises(Unavailable, match="node"):
         await here.access.resources.connect(USER, ConnectRequest())
     await here.node()
@@ -140,7 +142,7 @@ async def test_without_a_node_there_is_nowhere_to_connect_to(here: Stage) -> Non
 # ── accesses ────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_accesses_beside_each_other_have_their_own_limits(here: Stage) -> None:
+async def test_accesses_beside_each_other_have_their_own_limits(here: AccessSetup) -> None:
     one = await here.access.resources.create(
         USER, ResourceRequest(label="one", limits=ResourceLimits(5, 1000))
     )
@@ -152,7 +154,7 @@ async def test_accesses_beside_each_other_have_their_own_limits(here: Stage) -> 
     assert one.limits == ResourceLimits(5, 1000)
 
 
-async def test_limits_beyond_the_operators_are_refused(here: Stage) -> None:
+async def test_limits_beyond_the_operators_are_refused(here: AccessSetup) -> None:
     for limits in (
         ResourceLimits(max_flows=1001),
         ResourceLimits(max_flows=-1),
@@ -162,7 +164,7 @@ async def test_limits_beyond_the_operators_are_refused(here: Stage) -> None:
             await here.access.resources.create(USER, ResourceRequest(label="", limits=limits))
 
 
-async def test_there_is_an_end_to_accesses(simple: Stage) -> None:
+async def test_there_is_an_end_to_accesses(simple: AccessSetup) -> None:
     for _ in range(20):
         await simple.access.resources.create(USER, ResourceRequest())
     with pytest.raises(Conflict, match="20"):
@@ -172,7 +174,7 @@ async def test_there_is_an_end_to_accesses(simple: Stage) -> None:
         await simple.access.resources.connect(USER, ConnectRequest())
 
 
-async def test_new_limits_reach_the_nodes_and_a_new_label_need_not(here: Stage) -> None:
+async def test_new_limits_reach_the_nodes_and_a_new_label_need_not(here: AccessSetup) -> None:
     issued = await here.customer(1)
     resources = here.access.resources
     await resources.change(USER, issued.resource.id, label="home")
@@ -187,7 +189,7 @@ async def test_new_limits_reach_the_nodes_and_a_new_label_need_not(here: Stage) 
     assert await changes(here) == [("policy_changed", issued.resource.id, "", USER)] * 2
 
 
-async def test_resting_and_waking_twice_is_said_once(here: Stage) -> None:
+async def test_resting_and_waking_twice_is_said_once(here: AccessSetup) -> None:
     issued = await here.customer(1)
     for _ in range(2):
         await here.access.resources.deactivate(USER, issued.resource.id)
@@ -197,7 +199,7 @@ async def test_resting_and_waking_twice_is_said_once(here: Stage) -> None:
     assert len(await here.events("RESOURCE_STATE_CHANGED")) == 2
 
 
-async def test_a_deleted_access_is_gone_and_its_place_is_free(here: Stage) -> None:
+async def test_a_deleted_access_is_gone_and_its_place_is_free(here: AccessSetup) -> None:
     issued = await here.customer(1)
     await here.access.resources.delete(USER, issued.resource.id)
     assert not await works(here, issued)
@@ -208,7 +210,7 @@ async def test_a_deleted_access_is_gone_and_its_place_is_free(here: Stage) -> No
     assert again.resource.id != issued.resource.id
 
 
-async def test_what_is_anothers_is_not_found(here: Stage) -> None:
+async def test_what_is_anothers_is_not_found(here: AccessSetup) -> None:
     issued = await here.customer(1)
     resource_id, credential_id = issued.resource.id, issued.credential.id
     resources = here.access.resources
@@ -230,7 +232,7 @@ async def test_what_is_anothers_is_not_found(here: Stage) -> None:
 # ── credentials ─────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_revoking_one_credential_leaves_the_others(here: Stage) -> None:
+async def test_revoking_one_credential_leaves_the_others(here: AccessSetup) -> None:
     first = await here.customer(1)
     second = await here.access.credentials.issue(USER, first.resource.id, CredentialRequest(label="other"))
     for _ in range(2):
@@ -241,7 +243,7 @@ async def test_revoking_one_credential_leaves_the_others(here: Stage) -> None:
     assert len(await here.events("CREDENTIAL_REVOKED")) == 1
 
 
-async def test_a_credential_is_revoked_at_its_own_access_only(here: Stage) -> None:
+async def test_a_credential_is_revoked_at_its_own_access_only(here: AccessSetup) -> None:
     issued = await here.customer(1)
     other = await here.access.resources.create(USER, ResourceRequest())
     with pytest.raises(NotFound):
@@ -252,7 +254,7 @@ async def test_a_credential_is_revoked_at_its_own_access_only(here: Stage) -> No
 # ── the operator's hand ─────────────────────────────────────────────────────────────────────────────
 
 
-async def test_the_operator_stops_and_resumes(here: Stage) -> None:
+async def test_the_operator_stops_and_resumes(here: AccessSetup) -> None:
     issued = await here.customer(1)
     await here.access.suspensions.stop(issued.resource.id, "abuse report 7")
     assert not await works(here, issued)
@@ -270,7 +272,7 @@ async def test_the_operator_stops_and_resumes(here: Stage) -> None:
     ]
 
 
-async def test_a_suspended_customer_can_start_nothing(here: Stage) -> None:
+async def test_a_suspended_customer_can_start_nothing(here: AccessSetup) -> None:
     issued = await here.customer(1)
     async with here.db.transaction() as tx:
         await here.access.suspensions.customer_changed(tx, USER, stopped=True, reason="fraud")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.kit.metering import HTTP_ONLY, STANDARD, USER, Stage, report
+from tests.kit.metering import HTTP_ONLY, STANDARD, USER, AccessSetup, report
 from tollway.kit.errors import Invalid, Unavailable
 from tollway.kit.paging import encode_cursor
 from tollway.services.access.service.holdings import Allowance
@@ -12,14 +12,14 @@ from tollway.services.access.store.usage import Filter, Total
 DAY_S = 24 * 3600
 
 
-async def use(here: Stage, resource_id: str, *flows: tuple[str, int, dict[str, object]]) -> None:
+async def use(here: AccessSetup, resource_id: str, *flows: tuple[str, int, dict[str, object]]) -> None:
     """Report flows on a fresh lease: name, octets to the customer, and more."""
     lease_id, _ = await here.lease(resource_id, 100_000)
     records = [report(resource_id, name, octets, **{"sequence": 1} | more) for name, octets, more in flows]
     await here.access.reports.report("edge-1", lease_id, records, release=False)
 
 
-async def test_a_stranger_has_nothing(here: Stage) -> None:
+async def test_a_stranger_has_nothing(here: AccessSetup) -> None:
     status = await here.access.usage.status("usr_9")
     assert (status.resources, status.open_flows, status.suspended) == ([], 0, False)
     assert status.allowances == [Allowance(STANDARD, 0, 0)]
@@ -28,7 +28,7 @@ async def test_a_stranger_has_nothing(here: Stage) -> None:
     assert await here.access.usage.monthly("usr_9", "") == []
 
 
-async def test_status_shows_what_is_left_of_each_asset_and_what_goes_on(here: Stage) -> None:
+async def test_status_shows_what_is_left_of_each_asset_and_what_goes_on(here: AccessSetup) -> None:
     issued = await here.customer(1_000_000)
     here.ledger.give(USER, HTTP_ONLY, 7)
     await here.access.resources.connect(USER, ConnectRequest(asset=HTTP_ONLY))
@@ -39,13 +39,13 @@ async def test_status_shows_what_is_left_of_each_asset_and_what_goes_on(here: St
     assert status.all_time.output_octets == 30_005
 
 
-async def test_status_says_so_when_the_ledger_is_away(here: Stage) -> None:
+async def test_status_says_so_when_the_ledger_is_away(here: AccessSetup) -> None:
     here.faults.add("ledger")
     with pytest.raises(Unavailable):
         await here.access.usage.status(USER)
 
 
-async def test_sums_are_kept_by_day_month_and_protocol(here: Stage) -> None:
+async def test_sums_are_kept_by_day_month_and_protocol(here: AccessSetup) -> None:
     """The clock stands at 22 November 2026."""
     issued = await here.customer(10**9)
     more = {"input_octets": 10, "requests": 2, "protocol": "http"}
@@ -70,7 +70,7 @@ async def test_sums_are_kept_by_day_month_and_protocol(here: Stage) -> None:
     assert (await here.access.usage.stats(USER)).this_month.output_octets == 100
 
 
-async def test_records_come_in_pages_and_add_up_to_the_sums(here: Stage) -> None:
+async def test_records_come_in_pages_and_add_up_to_the_sums(here: AccessSetup) -> None:
     issued = await here.customer(10**9)
     start = 1_795_305_600_000_000
     flows = [(f"flw_{n}", 10 * n, {"started_at_us": start + n // 2}) for n in range(1, 8)]
@@ -90,7 +90,7 @@ async def test_records_come_in_pages_and_add_up_to_the_sums(here: Stage) -> None
         assert octets == 280 == (await here.access.usage.stats(USER)).all_time.output_octets
 
 
-async def test_records_can_be_narrowed(here: Stage) -> None:
+async def test_records_can_be_narrowed(here: AccessSetup) -> None:
     issued = await here.customer(10**9)
     other, _ = await here.access.resources.connect(USER, ConnectRequest(asset=HTTP_ONLY))
     here.ledger.give(USER, HTTP_ONLY, 1000)
@@ -111,12 +111,12 @@ async def test_records_can_be_narrowed(here: Stage) -> None:
 
 
 @pytest.mark.parametrize("key", [["x", "y"], [1, 2], [-1, "flw"], [2**64, "flw"], [1, "a\0b"]])
-async def test_a_cursor_that_was_not_given_out_is_refused(simple: Stage, key: list[str | int]) -> None:
+async def test_a_cursor_that_was_not_given_out_is_refused(simple: AccessSetup, key: list[str | int]) -> None:
     with pytest.raises(Invalid, match="cursor"):
         await simple.access.usage.records(USER, Filter(), 10, encode_cursor(key))
 
 
-async def test_operators_see_what_nodes_carry(here: Stage) -> None:
+async def test_operators_see_what_nodes_carry(here: AccessSetup) -> None:
     issued = await here.customer(10**9)
     await here.node("edge-2", "boot-9")
     await use(here, issued.resource.id, ("flw_1", 40_000, {}), ("flw_2", 1, {"stopped": True}))

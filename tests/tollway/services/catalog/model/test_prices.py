@@ -1,4 +1,4 @@
-"""Price arithmetic: exact, and rounded in the house's favour by less than one unit."""
+"""Price arithmetic: exact, and rounded in the platform's favour by less than one unit."""
 
 from fractions import Fraction
 

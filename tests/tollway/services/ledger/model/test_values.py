@@ -42,7 +42,7 @@ def test_an_accounts_id_belongs_to_its_name() -> None:
     assert ids[0] == "acc_4k8y0dsz5n0esafcsz8jvhqt9m"
 
 
-def test_customers_and_the_stock_are_limited_and_the_rest_of_the_house_is_not() -> None:
+def test_customers_and_the_stock_are_limited_and_the_rest_of_the_platform_is_not() -> None:
     assert is_limited(user("ann"))
     assert is_limited(INVENTORY)
     assert not is_limited(platform("orders", USD, "revenue"))

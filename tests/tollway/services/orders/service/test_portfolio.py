@@ -6,33 +6,33 @@ from pathlib import Path
 import pytest
 
 from tests.kit.clock import FakeClock
-from tests.kit.market import BUDGET, GB, STANDARD, USD, Market, market
+from tests.kit.market import BUDGET, GB, STANDARD, USD, Market, running_market
 from tollway.kit.errors import Unavailable
 
 ANN = "usr_ann"
 
 
 @pytest.fixture
-async def shop(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Market]:
-    async with market("sqlite", tmp_path, clock) as opened:
+async def market(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Market]:
+    async with running_market("sqlite", tmp_path, clock) as opened:
         opened.ledger.give(ANN, "USD", 20 * USD)
         opened.ledger.give(ANN, "EUR", 10 * USD)
         yield opened
 
 
-async def test_who_never_bought_holds_nothing(shop: Market) -> None:
-    portfolio = await shop.orders.portfolio("usr_new", "")
+async def test_who_never_bought_holds_nothing(market: Market) -> None:
+    portfolio = await market.orders.portfolio("usr_new", "")
     assert (portfolio.cash, portfolio.holdings, portfolio.value_currency) == ([], [], "USD")
 
 
-async def test_purchases_are_shown_by_lot_with_their_cost_and_worth(shop: Market) -> None:
-    await shop.orders.place_market(ANN, STANDARD, 2 * GB, "USD", None, "key1")
-    await shop.catalog.set_price(STANDARD, "USD", 4 * USD, "usr_root")
-    await shop.orders.place_market(ANN, STANDARD, 2 * GB, "USD", None, "key2")
-    await shop.orders.place_market(ANN, STANDARD, GB, "EUR", None, "key3")
-    await shop.orders.place_market(ANN, BUDGET, GB, "USD", None, "key4")
+async def test_purchases_are_shown_by_lot_with_their_cost_and_worth(market: Market) -> None:
+    await market.orders.place_market(ANN, STANDARD, 2 * GB, "USD", None, "key1")
+    await market.catalog.set_price(STANDARD, "USD", 4 * USD, "usr_root")
+    await market.orders.place_market(ANN, STANDARD, 2 * GB, "USD", None, "key2")
+    await market.orders.place_market(ANN, STANDARD, GB, "EUR", None, "key3")
+    await market.orders.place_market(ANN, BUDGET, GB, "USD", None, "key4")
 
-    portfolio = await shop.orders.portfolio(ANN, "USD")
+    portfolio = await market.orders.portfolio(ANN, "USD")
 
     assert [(cash.currency, cash.balance, cash.available) for cash in portfolio.cash] == [
         ("EUR", 7_200_000, 7_200_000),
@@ -53,31 +53,31 @@ async def test_purchases_are_shown_by_lot_with_their_cost_and_worth(shop: Market
     assert standard.market_value == 5 * 3_600_000  # the bid is a tenth below the ask of 4.00
 
 
-async def test_what_was_used_is_shown_as_consumed(shop: Market) -> None:
-    await shop.orders.place_market(ANN, STANDARD, GB, "USD", None, "key1")
-    shop.ledger.use(ANN, STANDARD, used=GB // 4, held=GB // 4)
-    (holding,) = (await shop.orders.portfolio(ANN, "USD")).holdings
+async def test_what_was_used_is_shown_as_consumed(market: Market) -> None:
+    await market.orders.place_market(ANN, STANDARD, GB, "USD", None, "key1")
+    market.ledger.use(ANN, STANDARD, used=GB // 4, held=GB // 4)
+    (holding,) = (await market.orders.portfolio(ANN, "USD")).holdings
     assert (holding.used, holding.remaining, holding.reserved) == (GB // 4, GB * 3 // 4, GB // 4)
 
 
-async def test_an_order_in_progress_is_not_a_holding_yet_and_its_price_not_available(shop: Market) -> None:
-    shop.orders_ask.faults.add("ledger.Post", lost=True)
-    await shop.orders.place_market(ANN, STANDARD, GB, "USD", None, "key1")
-    portfolio = await shop.orders.portfolio(ANN, "USD")
+async def test_an_order_in_progress_is_not_a_holding_yet_and_its_price_not_available(market: Market) -> None:
+    market.orders_ask.faults.add("ledger.Post", lost=True)
+    await market.orders.place_market(ANN, STANDARD, GB, "USD", None, "key1")
+    portfolio = await market.orders.portfolio(ANN, "USD")
     assert portfolio.holdings == []
     assert (portfolio.cash[1].balance, portfolio.cash[1].available) == (20 * USD, 17 * USD)
 
 
-async def test_without_a_price_holdings_are_shown_without_a_value(shop: Market) -> None:
-    await shop.orders.place_market(ANN, STANDARD, GB, "USD", None, "key1")
-    shop.orders_ask.faults.add("catalog")
-    (holding,) = (await shop.orders.portfolio(ANN, "USD")).holdings
+async def test_without_a_price_holdings_are_shown_without_a_value(market: Market) -> None:
+    await market.orders.place_market(ANN, STANDARD, GB, "USD", None, "key1")
+    market.orders_ask.faults.add("catalog")
+    (holding,) = (await market.orders.portfolio(ANN, "USD")).holdings
     assert (holding.remaining, holding.market_value) == (GB, None)
-    (holding,) = (await shop.orders.portfolio(ANN, "GBP")).holdings
+    (holding,) = (await market.orders.portfolio(ANN, "GBP")).holdings
     assert (holding.remaining, holding.market_value) == (GB, None)
 
 
-async def test_without_the_ledger_there_is_no_portfolio(shop: Market) -> None:
-    shop.orders_ask.faults.add("ledger")
+async def test_without_the_ledger_there_is_no_portfolio(market: Market) -> None:
+    market.orders_ask.faults.add("ledger")
     with pytest.raises(Unavailable):
-        await shop.orders.portfolio(ANN, "USD")
+        await market.orders.portfolio(ANN, "USD")

@@ -9,7 +9,7 @@ import pytest
 from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind
 from tests.kit.killing import Fate, Killed
-from tests.kit.market import GB, STANDARD, USD, Market, market, order_of
+from tests.kit.market import GB, STANDARD, USD, Market, order_of, running_market
 from tollway.contracts.errors import KeyReused, UnknownAsset
 from tollway.kit.errors import Forbidden, Internal, Problem, TooManyRequests
 from tollway.services.orders.model import OrderState
@@ -18,94 +18,94 @@ ANN = "usr_ann"
 
 
 @pytest.fixture
-async def shop(kind: Kind, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Market]:
-    async with market(kind, tmp_path, clock) as opened:
+async def market(kind: Kind, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Market]:
+    async with running_market(kind, tmp_path, clock) as opened:
         opened.ledger.give(ANN, "USD", 20 * USD)
         yield opened
 
 
-async def waiting_order(shop: Market, key: str = "key") -> str:
+async def waiting_order(market: Market, key: str = "key") -> str:
     """Place an order whose first step did not get an answer."""
-    shop.orders_ask.faults.add("ledger.Post")
-    order = await shop.orders.place_market(ANN, STANDARD, GB, "USD", None, key)
+    market.orders_ask.faults.add("ledger.Post")
+    order = await market.orders.place_market(ANN, STANDARD, GB, "USD", None, key)
     assert order.state == OrderState.PLACED
     return order.id
 
 
-async def test_the_steps_are_three_calls_each_under_its_own_key(shop: Market) -> None:
-    order_id = await waiting_order(shop)
-    shop.ledger.posts.clear()
+async def test_the_steps_are_three_calls_each_under_its_own_key(market: Market) -> None:
+    order_id = await waiting_order(market)
+    market.ledger.posts.clear()
     fate = Fate()
-    await shop.another_orders(fate).advance(order_id)
+    await market.another_orders(fate).advance(order_id)
     keys = [f"order:{order_id}:{step}" for step in ("hold_funds", "allocate", "capture")]
-    assert shop.ledger.posts == keys
+    assert market.ledger.posts == keys
     assert len(fate.passed) == 3 * 2 + 3 * 2  # three calls and three commits, before and after each
 
 
-async def test_killed_before_or_after_any_step_the_next_life_finishes_it_once(shop: Market) -> None:
+async def test_killed_before_or_after_any_step_the_next_life_finishes_it_once(market: Market) -> None:
     for survives in range(12):
-        order_id = await waiting_order(shop, f"key{survives}")
+        order_id = await waiting_order(market, f"key{survives}")
         with pytest.raises(Killed):
-            await shop.another_orders(Fate(survives)).advance(order_id)
-        assert (await shop.orders.advance(order_id)).state == OrderState.FILLED
-        assert await shop.events(order_id) == ["ORDER_PLACED", "ORDER_FILLED"]
-        wallet = shop.ledger.counters("user", ANN, "USD", "available")
+            await market.another_orders(Fate(survives)).advance(order_id)
+        assert (await market.orders.advance(order_id)).state == OrderState.FILLED
+        assert await market.events(order_id) == ["ORDER_PLACED", "ORDER_FILLED"]
+        wallet = market.ledger.counters("user", ANN, "USD", "available")
         assert (wallet.balance, wallet.debits_pending) == (20 * USD - 3 * USD, 0)
-        shop.ledger.give(ANN, "USD", 3 * USD)
-    assert shop.ledger.counters("user", ANN, STANDARD, "available").balance == 12 * GB
+        market.ledger.give(ANN, "USD", 3 * USD)
+    assert market.ledger.counters("user", ANN, STANDARD, "available").balance == 12 * GB
 
 
-async def test_many_drivers_at_once_are_as_good_as_one(shop: Market) -> None:
-    order_id = await waiting_order(shop)
-    shop.ledger.posts.clear()
-    drivers = [shop.another_orders(Fate()) for _ in range(6)]
+async def test_many_drivers_at_once_are_as_good_as_one(market: Market) -> None:
+    order_id = await waiting_order(market)
+    market.ledger.posts.clear()
+    drivers = [market.another_orders(Fate()) for _ in range(6)]
     ended = await asyncio.gather(*(driver.advance(order_id) for driver in drivers))
     assert {order.state for order in ended} == {OrderState.FILLED}
-    assert len(shop.ledger.posts) == 3
-    assert await shop.events(order_id) == ["ORDER_PLACED", "ORDER_FILLED"]
+    assert len(market.ledger.posts) == 3
+    assert await market.events(order_id) == ["ORDER_PLACED", "ORDER_FILLED"]
 
 
-async def test_drivers_and_a_cancellation_agree_on_one_end(shop: Market) -> None:
+async def test_drivers_and_a_cancellation_agree_on_one_end(market: Market) -> None:
     for n in range(8):
-        order_id = await waiting_order(shop, f"key{n}")
+        order_id = await waiting_order(market, f"key{n}")
 
         async def cancel_after(turns: int, order_id: str = order_id) -> object:
             for _ in range(turns):
                 await asyncio.sleep(0)
-            return await shop.another_orders(Fate()).cancel(ANN, order_id)
+            return await market.another_orders(Fate()).cancel(ANN, order_id)
 
         await asyncio.gather(
-            shop.another_orders(Fate()).advance(order_id),
-            shop.another_orders(Fate()).advance(order_id),
+            market.another_orders(Fate()).advance(order_id),
+            market.another_orders(Fate()).advance(order_id),
             cancel_after(n * 3),
             return_exceptions=True,
         )
-        order = await order_of(shop.orders.db, order_id)
+        order = await order_of(market.orders.db, order_id)
         assert order.state in {OrderState.FILLED, OrderState.CANCELLED}
-        wallet = shop.ledger.counters("user", ANN, "USD", "available")
-        held = shop.ledger.counters("user", ANN, STANDARD, "available")
+        wallet = market.ledger.counters("user", ANN, "USD", "available")
+        held = market.ledger.counters("user", ANN, STANDARD, "available")
         paid = 3 * USD if order.state == OrderState.FILLED else 0
         assert (wallet.balance, wallet.debits_pending) == (20 * USD - paid, 0)
         assert (held.balance, held.credits_pending) == (GB if paid else 0, 0)
         if paid:  # the next round begins as this one did
-            shop.ledger.give(ANN, "USD", paid)
-            shop.ledger.use(ANN, STANDARD, used=GB, held=0)
+            market.ledger.give(ANN, "USD", paid)
+            market.ledger.use(ANN, STANDARD, used=GB, held=0)
 
 
 @pytest.mark.parametrize("problem", [Problem(), Internal(), TooManyRequests(), Forbidden(), KeyReused()])
 async def test_what_is_not_the_ledgers_decision_leaves_the_order_where_it_is(
-    problem: Problem, shop: Market
+    problem: Problem, market: Market
 ) -> None:
-    order_id = await waiting_order(shop)
-    shop.orders_ask.faults.add("ledger.Post", problem)
+    order_id = await waiting_order(market)
+    market.orders_ask.faults.add("ledger.Post", problem)
     with pytest.raises(type(problem)):
-        await shop.orders.advance(order_id)
-    assert (await order_of(shop.orders.db, order_id)).state == OrderState.PLACED
-    assert (await shop.orders.advance(order_id)).state == OrderState.FILLED
+        await market.orders.advance(order_id)
+    assert (await order_of(market.orders.db, order_id)).state == OrderState.PLACED
+    assert (await market.orders.advance(order_id)).state == OrderState.FILLED
 
 
-async def test_any_decision_of_the_ledgers_ends_the_order_with_its_code(shop: Market) -> None:
-    order_id = await waiting_order(shop)
-    shop.orders_ask.faults.add("ledger.Post", UnknownAsset())
-    order = await shop.orders.advance(order_id)
+async def test_any_decision_of_the_ledgers_ends_the_order_with_its_code(market: Market) -> None:
+    order_id = await waiting_order(market)
+    market.orders_ask.faults.add("ledger.Post", UnknownAsset())
+    order = await market.orders.advance(order_id)
     assert (order.state, order.reason) == (OrderState.FAILED, "unknown_asset")
