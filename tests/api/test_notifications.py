@@ -9,7 +9,8 @@ import pytest
 from tests.kit.clock import FakeClock
 from tests.kit.databases import database, service_migrations
 from tests.kit.service_api import ServiceApi, Transport, api
-from tests.kit.smtp import SmtpSink
+from tests.kit.smtp import SmtpSink, body_of
+from tests.kit.typing import settings_of
 from tollway.contracts import notifications_pb2, notifications_pb2_grpc
 from tollway.contracts.errors import IdempotencyKeyReused
 from tollway.fabric.jobs import Worker
@@ -34,7 +35,7 @@ async def sink() -> AsyncIterator[SmtpSink]:
 async def service(tmp_path: Path, clock: FakeClock, sink: SmtpSink) -> AsyncIterator[Notifications]:
     async with database("sqlite", tmp_path, clock, service_migrations("notifications")) as db:
         mailer = SmtpMailer("127.0.0.1", sink.port, "none")
-        yield Notifications(db, mailer, NotificationsSettings(), SENDER, "http://127.0.0.1:8000")
+        yield Notifications(db, mailer, settings_of(NotificationsSettings), SENDER, "http://127.0.0.1:8000")
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ async def test_a_message_asked_for_reaches_a_mail_server(
     message: EmailMessage
     (message,) = sink.messages
     assert message["Subject"] == "Choose a new password"
-    text = message.get_body(("plain",)).get_content()
+    text = body_of(message, "plain")
     assert "https://tollway.example/reset?token=1" in text
     assert "until 22 November 2026, 01:00 UTC." in text
 

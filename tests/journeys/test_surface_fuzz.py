@@ -25,7 +25,7 @@ bounded = settings(
     derandomize=True,
     deadline=None,
     database=None,
-    suppress_health_check=list(HealthCheck),
+    suppress_health_check=tuple(HealthCheck),
 )
 NOT_FOR_US = [CHECKS.get_one("positive_data_acceptance")]
 ENDS_THE_SESSION = {"/api/auth/logout"}

@@ -12,6 +12,7 @@ import pytest
 from tests.kit.charging import Charging, running_charging
 from tests.kit.edges import FREE_PORTS
 from tests.kit.metering import STANDARD
+from tests.kit.typing import settings_of
 from tollway.contracts import access_pb2_grpc
 from tollway.edge.node import Edge
 from tollway.edge.settings import EdgeSettings
@@ -97,7 +98,7 @@ async def two_edges(tmp_path: Path) -> AsyncIterator[TwoEdges]:
     async with running_charging("sqlite", tmp_path, clock) as platform:
         access_pb2_grpc.add_AccessServicer_to_server(AccessRpc(platform.access), platform.server)
         origin = await asyncio.start_server(flood, "127.0.0.1", 0)
-        settings = EdgeSettings(listeners=FREE_PORTS, allow_ranges=["127.0.0.0/8"], drain_s=0)
+        settings = settings_of(EdgeSettings, listeners=FREE_PORTS, allow_ranges=["127.0.0.0/8"], drain_s=0)
         edges: list[Edge] = []
         for name in ("edge-1", "edge-2"):
             access = access_pb2_grpc.AccessStub(LocalChannel(platform.server, name))

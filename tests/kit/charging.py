@@ -9,6 +9,7 @@ from typing import Any
 from tests.kit.databases import Kind, database, service_migrations
 from tests.kit.killing import Fate, MortalChannel, MortalDatabase
 from tests.kit.metering import ENDPOINTS, STANDARD, USER, TwoProducts
+from tests.kit.typing import partial, settings_of
 from tollway.contracts import access_pb2_grpc, catalog_pb2_grpc, ledger_pb2_grpc
 from tollway.contracts import ledger_pb2 as pb
 from tollway.contracts.books import customer, lot_terms, platform, post_request, transfer
@@ -94,7 +95,7 @@ class Charging:
 def _access(channel: LocalChannel, db: Any, clock: Clock, kinds: Iterable[ResourceKind] = KINDS) -> Access:
     ledger: Any = ledger_pb2_grpc.LedgerStub(channel)
     catalog: Any = catalog_pb2_grpc.CatalogStub(channel)
-    return Access(db, clock, AccessSettings(), ledger, catalog, kinds)
+    return Access(db, clock, settings_of(AccessSettings), ledger, catalog, kinds)
 
 
 @asynccontextmanager
@@ -110,10 +111,10 @@ async def running_charging(
         database(kind, folder, clock, service_migrations("ledger"), "ledger") as ledger_db,
         database(kind, folder, clock, service_migrations("access"), "access") as access_db,
     ):
-        ledger = Ledger(ledger_db, clock, LedgerSettings(), bytes(32))
+        ledger = Ledger(ledger_db, clock, settings_of(LedgerSettings), bytes(32))
         await ledger.start()
         ledger_pb2_grpc.add_LedgerServicer_to_server(LedgerRpc(ledger), server)
-        catalog_pb2_grpc.add_CatalogServicer_to_server(catalog or TwoProducts(), server)
+        catalog_pb2_grpc.add_CatalogServicer_to_server(catalog or partial(TwoProducts), server)
         stub: Any = ledger_pb2_grpc.LedgerStub(LocalChannel(server, "tester"))
         access = _access(LocalChannel(server, "access"), access_db, clock, kinds)
         yield Charging(clock, server, stub, access_db, access, ledger)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.kit.fake_access import FakeAccess
+from tests.kit.typing import settings_of
 from tollway.edge.node import Edge
 from tollway.edge.protocol_spec import ProtocolSpec
 from tollway.edge.protocols import PROTOCOLS
@@ -343,8 +344,9 @@ class EdgeSetup:
 
 def settings(**changes: Any) -> EdgeSettings:
     """Settings of a test's edge: free ports, loopback origins allowed, impatient."""
-    return EdgeSettings(
-        **({"listeners": FREE_PORTS, "allow_ranges": ["127.0.0.0/8", "::1/128"], **QUICK} | changes)
+    return settings_of(
+        EdgeSettings,
+        **({"listeners": FREE_PORTS, "allow_ranges": ["127.0.0.0/8", "::1/128"], **QUICK} | changes),
     )
 
 

@@ -12,6 +12,7 @@ from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind, database, service_migrations
 from tests.kit.killing import Fate, MortalChannel, MortalDatabase
 from tests.kit.ledger_in_memory import LedgerInMemory
+from tests.kit.typing import settings_of
 from tollway.contracts import catalog_pb2_grpc, ledger_pb2_grpc
 from tollway.fabric.db import Database, tables
 from tollway.fabric.jobs import Worker
@@ -112,7 +113,7 @@ def make_catalog_on(
     channel: LocalChannel, db: Any, clock: FakeClock, settings: CatalogSettings | None = None
 ) -> Catalog:
     ledger: Any = ledger_pb2_grpc.LedgerStub(channel)
-    return Catalog(db, clock, settings or CatalogSettings(), ledger, CURRENCIES)
+    return Catalog(db, clock, settings or settings_of(CatalogSettings), ledger, CURRENCIES)
 
 
 def make_orders(
@@ -120,7 +121,7 @@ def make_orders(
 ) -> Orders:
     ledger: Any = ledger_pb2_grpc.LedgerStub(channel)
     catalog: Any = catalog_pb2_grpc.CatalogStub(channel)
-    return Orders(db, clock, settings or OrdersSettings(), catalog, ledger, currency="USD")
+    return Orders(db, clock, settings or settings_of(OrdersSettings), catalog, ledger, currency="USD")
 
 
 async def order_of(database: Database, order_id: str) -> Order:

@@ -16,6 +16,7 @@ from sqlalchemy import select
 
 from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind, database, service_migrations
+from tests.kit.typing import partial, settings_of
 from tollway.contracts import catalog_pb2, catalog_pb2_grpc, ledger_pb2_grpc
 from tollway.contracts import ledger_pb2 as pb
 from tollway.contracts.errors import UnknownAsset, UnknownHold
@@ -221,10 +222,10 @@ async def access_setup(
     kinds: Iterable[ResourceKind] = KINDS,
 ) -> AsyncIterator[AccessSetup]:
     """Set up access with its neighbours on a fresh database."""
-    ledger, server = MeteredLedger(), LocalServer()
+    ledger, server = partial(MeteredLedger), LocalServer()
     ledger_pb2_grpc.add_LedgerServicer_to_server(ledger, server)
-    catalog_pb2_grpc.add_CatalogServicer_to_server(TwoProducts(), server)
-    chosen = settings or AccessSettings()
+    catalog_pb2_grpc.add_CatalogServicer_to_server(partial(TwoProducts), server)
+    chosen = settings or settings_of(AccessSettings)
     async with database(kind, folder, clock, service_migrations("access"), "access") as db:
         access, channel = make_access(server, db, clock, chosen, kinds)
         yield AccessSetup(kind, clock, db, server, ledger, channel, access, chosen)

@@ -21,6 +21,7 @@ from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind, database, service_migrations
 from tests.kit.ledger_in_memory import LedgerInMemory
 from tests.kit.rest import RestClient, rest
+from tests.kit.typing import partial, settings_of
 from tollway.contracts import identity_pb2, identity_pb2_grpc, ledger_pb2_grpc
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database, tables
@@ -106,7 +107,7 @@ class MockInThread:
         assert self._mock is not None
         return self._mock.url
 
-    def client(self, key: str = "sk_test_contract", **options: Any) -> stripe.StripeClient:
+    def client(self, key: str = "sk_test_contract", **options: Any) -> Any:
         """Give the official SDK's client, pointed here."""
         return stripe.StripeClient(
             key,
@@ -211,13 +212,13 @@ class RunningPayments:
     currencies: Sequence[str]
     app: LateApp
 
-    def sdk(self) -> stripe.StripeClient:
+    def sdk(self) -> Any:
         """Give a client of the provider, to look from the other side. Blocking: use it in a thread."""
         return stripe.StripeClient(
             "sk_test_payments", base_addresses={"api": self.mock.url}, http_client=stripe.RequestsClient()
         )
 
-    async def at_provider(self, ask: Callable[[stripe.StripeClient], Any]) -> Any:
+    async def at_provider(self, ask: Callable[[Any], Any]) -> Any:
         """Ask the provider itself."""
         return await asyncio.to_thread(ask, self.sdk())
 
@@ -297,11 +298,11 @@ async def running_payments(
     `others` are providers beside the first one, which is called stripe and talks to the mock.
     """
     app_of_service, apis, ledger = LateApp(), LocalServer(), LedgerInMemory(clock)
-    wanted = PaymentsSettings(**settings)
+    wanted = settings_of(PaymentsSettings, **settings)
     for currency in currencies:
         ledger.define(currency)
     ledger_pb2_grpc.add_LedgerServicer_to_server(ledger, apis)
-    identity_pb2_grpc.add_IdentityServicer_to_server(FakeIdentity(), apis)
+    identity_pb2_grpc.add_IdentityServicer_to_server(partial(FakeIdentity), apis)
     channel = LocalChannel(apis, "payments")
     server = RestServer(app_of_service, "127.0.0.1:0", drain_s=0)
     await server.start()

@@ -74,3 +74,10 @@ class SmtpSink:
                 self.messages.append(message_from_bytes(raw, policy=policy.default))
                 self.encrypted.append(encrypted)
         return ["250 ok"]
+
+
+def body_of(message: EmailMessage, kind: str) -> str:
+    """Return a message's part of a kind, `plain` or `html`."""
+    part = message.get_body((kind,))
+    assert part is not None, f"the message has no {kind} part"
+    return part.get_content()

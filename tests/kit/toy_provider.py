@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from tests.kit.typing import partial
 from tollway.contracts.errors import BadSignature
 from tollway.kit.currencies import Minor
 from tollway.kit.errors import Malformed
@@ -106,7 +107,7 @@ class ToyProvider(PaymentProvider):
 
 
 def _build(settings: ToySettings, _context: ProviderContext) -> ToyProvider:
-    return ToyProvider(settings.token)
+    return partial(ToyProvider, settings.token)
 
 
 SPEC = ProviderSpec("toy", ToySettings, CAPABILITIES, _build, lambda _settings: "", required=("token",))

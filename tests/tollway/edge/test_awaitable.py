@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.kit.clock import FakeMonotonic
-from tests.kit.edges import FREE_PORTS, Client, echo, until, world
+from tests.kit.edges import FREE_PORTS, Client, echo, edge_setup, until
 from tests.kit.fake_access import FakeAccess
 from tollway.edge.awaitable import AwaitableSession, Rejected, serve_with
 from tollway.edge.credential import password
@@ -63,7 +63,9 @@ ECHO = ProtocolSpec(
 @asynccontextmanager
 async def echo_world(folder: Path, access: FakeAccess, **changes: Any) -> AsyncIterator[Any]:
     ports = FREE_PORTS | {"echo": ListenerSettings(host="", port=0)}
-    async with world(folder, echo, access, protocols=(*PROTOCOLS, ECHO), listeners=ports, **changes) as here:
+    async with edge_setup(
+        folder, echo, access, protocols=(*PROTOCOLS, ECHO), listeners=ports, **changes
+    ) as here:
         yield here
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.edges import FREE_PORTS, Client, until, world
+from tests.kit.edges import FREE_PORTS, Client, edge_setup, until
 from tests.kit.fake_access import FakeAccess
 from tollway.contracts.access_pb2 import (
     PasswordCredential,
@@ -62,7 +62,7 @@ async def test_a_protocol_may_present_any_kind(tmp_path: Path, kind: str) -> Non
 
     spec = ProtocolSpec("toy", "Toy", 7007, serve_with("toy", serve), dict.fromkeys(REFUSALS, ""), True)
     ports = FREE_PORTS | {"toy": ListenerSettings(host="", port=0)}
-    async with world(tmp_path, access=access, protocols=(*PROTOCOLS, spec), listeners=ports) as here:
+    async with edge_setup(tmp_path, access=access, protocols=(*PROTOCOLS, spec), listeners=ports) as here:
         client = await Client.connect(here.edge.ports["toy"])
         await until(lambda: access.presented)
         await client.rest()
@@ -75,7 +75,7 @@ async def test_a_protocol_may_present_any_kind(tmp_path: Path, kind: str) -> Non
 async def test_wishes_of_a_username_are_not_part_of_the_credential(tmp_path: Path) -> None:
     access = FakeAccess()
     access.add()
-    async with world(tmp_path, access=access) as here:
+    async with edge_setup(tmp_path, access=access) as here:
         _, reply = await here.socks_ask("127.0.0.1", here.origin.port, "user-alice-session-a")
         assert reply == 0
     assert [request.password.username for request in access.presented] == ["alice"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.clock import FakeClock
-from tests.kit.smtp import SmtpSink
+from tests.kit.smtp import SmtpSink, body_of
 from tollway.fabric import tls
 from tollway.fabric.clock import SystemClock
 from tollway.fabric.mail import MailRefused
@@ -40,8 +40,8 @@ async def test_a_message_arrives_whole() -> None:
         await SmtpMailer("127.0.0.1", sink.port, "none").send(letter())
     (message,) = sink.messages
     assert (message["Subject"], message["To"]) == ("Grüße", "ada@example.com")
-    assert message.get_body(("plain",)).get_content() == "Hello Ada,\n.a line with a dot\nGrüße\n"
-    assert "<p>Hello Ada</p>" in message.get_body(("html",)).get_content()
+    assert body_of(message, "plain") == "Hello Ada,\n.a line with a dot\nGrüße\n"
+    assert "<p>Hello Ada</p>" in body_of(message, "html")
 
 
 @pytest.mark.parametrize("implicit", [True, False])

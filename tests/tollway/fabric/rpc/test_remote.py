@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.service_api import certificates, identity
+from tests.kit.typing import partial
 from tollway.contracts import identity_pb2, identity_pb2_grpc
 from tollway.fabric import tls
 from tollway.fabric.clock import SystemClock
@@ -59,7 +60,7 @@ def folder() -> Path:
 
 
 async def test_calls_take_turns_and_survive_the_loss_of_a_server(folder: Path) -> None:
-    async with serving(Users("a"), folder) as a, serving(Users("b"), folder) as b:
+    async with serving(partial(Users, "a"), folder) as a, serving(partial(Users, "b"), folder) as b:
         async with asking(a.port, b.port, folder=folder) as users:
             seen: set[str] = set()
             async with asyncio.timeout(5):
@@ -72,7 +73,7 @@ async def test_calls_take_turns_and_survive_the_loss_of_a_server(folder: Path) -
 async def test_a_caller_of_another_authority_is_turned_away(folder: Path, tmp_path: Path) -> None:
     tls.ensure(tmp_path, "orders", [], SystemClock())
     tls.ensure(tmp_path, "identity", [], SystemClock())
-    servicer = Users()
+    servicer = partial(Users)
     async with serving(servicer, folder) as server, asking(server.port, folder=tmp_path) as users:
         with pytest.raises(Unavailable):
             await users.GetUser(Get())
@@ -84,7 +85,7 @@ async def test_a_caller_that_trusts_us_but_has_a_strange_certificate_is_turned_a
 ) -> None:
     tls.ensure(tmp_path, "orders", [], SystemClock())
     (tmp_path / "ca.pem").write_bytes((folder / "ca.pem").read_bytes())
-    servicer = Users()
+    servicer = partial(Users)
     async with serving(servicer, folder) as server, asking(server.port, folder=tmp_path) as users:
         with pytest.raises(Unavailable):
             await users.GetUser(Get())
@@ -92,7 +93,7 @@ async def test_a_caller_that_trusts_us_but_has_a_strange_certificate_is_turned_a
 
 
 async def test_a_server_that_is_another_service_is_not_asked(folder: Path) -> None:
-    servicer = Users()
+    servicer = partial(Users)
     async with serving(servicer, folder, "orders") as server, asking(server.port, folder=folder) as users:
         with pytest.raises(Unavailable):
             await users.GetUser(Get())
@@ -100,7 +101,7 @@ async def test_a_server_that_is_another_service_is_not_asked(folder: Path) -> No
 
 
 async def test_the_caller_is_who_its_certificate_says(folder: Path) -> None:
-    servicer = Users()
+    servicer = partial(Users)
     async with serving(servicer, folder) as server, asking(server.port, folder=folder) as users:
         await users.GetUser(Get())
     assert servicer.callers == ["orders"]
@@ -113,7 +114,10 @@ async def test_renewed_certificates_are_taken_up_without_a_restart(
     clock = SystemClock()
     for service in ("identity", "orders"):
         tls.ensure(tmp_path, service, [], clock)
-    async with serving(Users("same"), tmp_path) as server, asking(server.port, folder=tmp_path) as users:
+    async with (
+        serving(partial(Users, "same"), tmp_path) as server,
+        asking(server.port, folder=tmp_path) as users,
+    ):
         assert (await users.GetUser(Get())).email == "same"
         # A new authority: neither the old server's nor the old caller's certificate would pass under it.
         (tmp_path / "ca.key").unlink()

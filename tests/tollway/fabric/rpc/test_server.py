@@ -9,6 +9,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from tests.kit.service_api import certificates, identity
+from tests.kit.typing import partial
 from tollway.contracts import identity_pb2, identity_pb2_grpc
 from tollway.fabric.rpc.remote import RemoteChannel
 from tollway.fabric.rpc.server import RpcServer
@@ -28,7 +29,7 @@ class Users(identity_pb2_grpc.IdentityServicer):
 
 @pytest.fixture
 def users() -> Users:
-    return Users()
+    return partial(Users)
 
 
 @pytest.fixture

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from tests.kit.gateway import ALICE, HOST, Answer, Client, Setup, running_gateway
+from tests.kit.typing import settings_of
 from tollway.gateway.settings import GatewaySettings, LimitSettings
 
-AS_SHIPPED: Any = GatewaySettings().limits
+AS_SHIPPED: Any = settings_of(GatewaySettings).limits
 
 
 async def from_address(setup: Setup, address: str) -> Client:

@@ -11,6 +11,7 @@ from tests.kit.charging import Charging, running_charging
 from tests.kit.clock import FakeClock
 from tests.kit.metering import ENDPOINTS, STANDARD, USER, TwoProducts, report
 from tests.kit.rest import rest
+from tests.kit.typing import partial, settings_of
 from tollway.contracts import access_pb2, catalog_pb2
 from tollway.contracts.errors import NoAllowance, ResourceInactive
 from tollway.kit.errors import Invalid
@@ -46,7 +47,7 @@ class WithTunnel(TwoProducts):
 @pytest.fixture
 async def charging(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Charging]:
     """Access with the proxy and the tunnel, and the real ledger."""
-    async with running_charging("sqlite", tmp_path, clock, (*KINDS, TUNNEL), WithTunnel()) as one:
+    async with running_charging("sqlite", tmp_path, clock, (*KINDS, TUNNEL), partial(WithTunnel)) as one:
         await one.access.nodes.open("edge-1", "boot-1", ENDPOINTS)
         yield one
 
@@ -162,7 +163,7 @@ async def test_time_beyond_what_is_held_is_shortfall(charging: Charging, node: A
 
 async def test_leases_are_bounded_in_their_own_unit(charging: Charging, node: Any) -> None:
     resource, _ = await tunnel(charging, 1_000_000)
-    assert (await lease(node, resource.id, 10**9))[1] == AccessSettings().max_lease_seconds
+    assert (await lease(node, resource.id, 10**9))[1] == settings_of(AccessSettings).max_lease_seconds
 
 
 # ── beside the proxy ────────────────────────────────────────────────────────────────────────────────

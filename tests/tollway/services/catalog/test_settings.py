@@ -3,6 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
+from tests.kit.typing import settings_of
 from tollway.services.catalog.settings import CatalogSettings
 
 M = 1_000_000
@@ -22,8 +23,8 @@ M = 1_000_000
 )
 def test_a_bad_curve_is_refused_with_the_reason(curve: tuple[tuple[int, int], ...], says: str) -> None:
     with pytest.raises(ValidationError, match=says):
-        CatalogSettings(scarcity_curve=curve)
+        settings_of(CatalogSettings, scarcity_curve=curve)
 
 
 def test_the_defaults_are_good() -> None:
-    CatalogSettings()
+    settings_of(CatalogSettings)

@@ -8,6 +8,7 @@ import pytest
 
 from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind, database, service_migrations
+from tests.kit.typing import settings_of
 from tollway.fabric.db import Database
 from tollway.fabric.jobs import Worker
 from tollway.fabric.jobs.sql import SqlJobQueue
@@ -43,7 +44,7 @@ def mailer() -> FakeMailer:
 
 @pytest.fixture
 def service(db: Database, mailer: FakeMailer) -> Notifications:
-    settings = NotificationsSettings(support_address="help@example.com")
+    settings = settings_of(NotificationsSettings, support_address="help@example.com")
     sender = "Tollway <no-reply@tollway.example>"
     return Notifications(db, mailer, settings, sender, "https://tollway.example/")
 

@@ -6,6 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.kit.clock import FakeClock
+from tests.kit.smtp import body_of
 from tests.tollway.services.notifications.conftest import FakeMailer
 from tollway.contracts.errors import IdempotencyKeyReused
 from tollway.fabric.db import Database, tables
@@ -47,8 +48,8 @@ async def test_a_message_is_delivered_once_and_announced(
     assert message["Subject"] == "Confirm your e-mail address"
     assert message["Message-ID"] == f"<{email_id}@tollway.example>"
     assert message["Date"] == "Sun, 22 Nov 2026 00:00:00 +0000"
-    assert LINK in message.get_body(("plain",)).get_content()
-    assert LINK in message.get_body(("html",)).get_content()
+    assert LINK in body_of(message, "plain")
+    assert LINK in body_of(message, "html")
     email = await kept(db, email_id)
     assert (email.state, email.attempts, email.ended_us - email.created_at_us) == ("sent", 1, 2_000_000)
     assert await events(db) == [

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from tests.kit.clock import FakeClock
+from tests.kit.smtp import body_of
 from tests.tollway.services.notifications.conftest import FakeMailer
 from tollway.contracts.events import (
     DepositCredited,
@@ -66,7 +67,7 @@ async def test_a_new_customer_is_welcomed_and_gets_receipts(publisher: Publisher
     assert mailer.sent == []
     await publisher.publish(VERIFIED, DEPOSIT, FILLED)
     await publisher.work()
-    by_subject = {message["Subject"]: message.get_body(("plain",)).get_content() for message in mailer.sent}
+    by_subject = {message["Subject"]: body_of(message, "plain") for message in mailer.sent}
     assert set(by_subject) == {
         "Your account is ready",
         "Your deposit of 20.00 USD has arrived",
@@ -84,7 +85,7 @@ async def test_a_refresh_token_used_twice_is_warned_of(publisher: Publisher, mai
     await publisher.work()
     (message,) = mailer.sent
     assert message["Subject"] == "We ended a session of yours"
-    assert "https://tollway.example/login" in message.get_body(("plain",)).get_content()
+    assert "https://tollway.example/login" in body_of(message, "plain")
 
 
 async def test_money_that_goes_back_to_the_card_is_told_of(publisher: Publisher, mailer: FakeMailer) -> None:

@@ -18,6 +18,7 @@ from tests.kit.databases import Kind
 from tests.kit.payments import RunningPayments, running_payments
 from tests.kit.rest import Reply
 from tests.kit.toy_provider import ToyProvider
+from tests.kit.typing import partial, settings_of
 from tollway.contracts.errors import ProviderUnavailable
 from tollway.services.payments.jobs import TIMED
 from tollway.services.payments.model import DepositState
@@ -35,7 +36,7 @@ def kind() -> Kind:
 
 @pytest.fixture
 def toy() -> ToyProvider:
-    return ToyProvider("a shared token")
+    return partial(ToyProvider, "a shared token")
 
 
 @pytest.fixture
@@ -228,7 +229,7 @@ def test_settings_that_cannot_work_are_refused_at_start(wrong: Any, sentence: st
 def test_every_provider_has_a_section_and_builds_with_the_capabilities_that_it_declares() -> None:
     from tollway.services.payments.providers import ProviderContext
 
-    settings = PaymentsSettings()
+    settings = settings_of(PaymentsSettings)
     assert [spec.name for spec in PROVIDERS] == list(type(settings.providers).model_fields)
     for spec in PROVIDERS:
         provider = spec.build(getattr(settings.providers, spec.name), ProviderContext("http://127.0.0.1:9"))

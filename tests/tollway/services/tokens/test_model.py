@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.kit.tokens import USER
+from tests.kit.typing import settings_of
 from tollway.contracts.clients import PROGRAM, ClientRef
 from tollway.kit.errors import Invalid, Unauthenticated
 from tollway.kit.times import SECOND_US
@@ -98,7 +99,7 @@ def test_an_ended_or_unknown_session_is_over_whatever_is_shown() -> None:
 
 
 def test_operators_sessions_are_short_and_customers_sessions_are_not() -> None:
-    settings, day_us = TokensSettings(), 86_400 * SECOND_US
+    settings, day_us = settings_of(TokensSettings), 86_400 * SECOND_US
     assert limits_us(settings, "browser", ["customer"]) == (day_us // 2, 30 * day_us)
     assert limits_us(settings, "program", ["customer"]) == (7 * day_us, 30 * day_us)
     assert limits_us(settings, "browser", ["customer", "admin"]) == (1800 * SECOND_US, day_us // 2)

@@ -2,6 +2,7 @@
 
 import time
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -24,9 +25,9 @@ LIMITS = HeadLimits()
 Events = list[RequestHead | Data | End]
 
 
-def read(*pieces: bytes, limits: HeadLimits = LIMITS) -> Events:
+def read(*pieces: bytes, limits: HeadLimits = LIMITS) -> list[Any]:
     reader = RequestReader(limits)
-    events: Events = []
+    events: list[Any] = []
     for piece in pieces:
         reader.feed(piece)
         events += reader

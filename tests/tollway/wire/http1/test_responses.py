@@ -1,6 +1,7 @@
 """Responses: what they mean depends on the request, and no answer is read twice."""
 
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,9 +12,9 @@ from tollway.wire.http1 import BadBody, BadMessage, Data, End, Framing, Response
 Events = list[ResponseHead | Data | End]
 
 
-def read(*pieces: bytes, method: bytes = b"GET") -> Events:
+def read(*pieces: bytes, method: bytes = b"GET") -> list[Any]:
     reader = ResponseReader(method)
-    events: Events = []
+    events: list[Any] = []
     for piece in pieces:
         reader.feed(piece)
         events += reader
@@ -68,7 +69,8 @@ def test_a_switch_of_protocols_leaves_the_rest():
     reader.feed(
         b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n\x81\x02hi"
     )
-    head, end = reader
+    events: list[Any] = list(reader)
+    head, end = events
     assert (head.status, head.upgrade, end) == (101, b"websocket", End(0))
     assert reader.rest() == b"\x81\x02hi"
 
@@ -76,7 +78,8 @@ def test_a_switch_of_protocols_leaves_the_rest():
 def test_a_body_until_the_end_of_the_connection():
     reader = ResponseReader(b"GET")
     reader.feed(b"HTTP/1.1 200 OK\r\n\r\nsome")
-    head, data = reader
+    events: list[Any] = list(reader)
+    head, data = events
     assert head.framing is Framing.UNTIL_CLOSE
     assert not head.keep_alive
     assert data.payload == b"some"

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.kit.typing import settings_of
 from tollway.kit.errors import Invalid
 from tollway.kit.times import DAY_US
 from tollway.services.catalog.model import (
@@ -24,7 +25,7 @@ from tollway.services.catalog.model import (
 from tollway.services.catalog.settings import CatalogSettings
 
 GB, MILLION = 1_000_000_000, 1_000_000
-CURVE = CatalogSettings().scarcity_curve
+CURVE = settings_of(CatalogSettings).scarcity_curve
 PRODUCT = Product("a.b", "A", "", ("http",), "standard", "byte", GB, 1_000_000, 100 * GB, DAY_US, 1000 * GB)
 
 

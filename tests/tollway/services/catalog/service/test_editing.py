@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind
-from tests.kit.market import GB, STANDARD, USD, Market, market
+from tests.kit.market import GB, STANDARD, USD, Market, running_market
 from tests.kit.rest import Reply, RestClient, rest
 from tollway.fabric.db import tables
 from tollway.kit.errors import Unavailable
@@ -26,14 +26,14 @@ MOBILE: dict[str, Any] = {
 
 
 @pytest.fixture
-async def shop(kind: Kind, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Market]:
-    async with market(kind, tmp_path, clock) as opened:
+async def market(kind: Kind, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Market]:
+    async with running_market(kind, tmp_path, clock) as opened:
         yield opened
 
 
 @pytest.fixture
-def api(shop: Market) -> RestClient:
-    return rest(router(shop.catalog))
+def api(market: Market) -> RestClient:
+    return rest(router(market.catalog))
 
 
 async def add(api: RestClient, key: str = "key-1", **changes: Any) -> Reply:
@@ -44,26 +44,26 @@ async def on_sale(api: RestClient, path: str = "/api/catalog/assets") -> list[st
     return [item["asset"] for item in (await api.get(path)).json["items"]]
 
 
-async def published(shop: Market, topic: str) -> list[str]:
-    async with shop.catalog_db.snapshot() as tx:
+async def published(market: Market, topic: str) -> list[str]:
+    async with market.catalog_db.snapshot() as tx:
         rows = await tx.all(select(tables.outbox.c.data).where(tables.outbox.c.type == topic))
     return [row.data for row in rows]
 
 
-async def test_a_product_is_added_priced_stocked_and_bought(api: RestClient, shop: Market) -> None:
+async def test_a_product_is_added_priced_stocked_and_bought(api: RestClient, market: Market) -> None:
     made = await add(api)
     assert (made.status, made.json["active"], made.json["lot_units"]) == (201, True, "1000000000")
     assert made.json["validity_s"] == 30 * 86_400
-    assert shop.ledger.assets["bandwidth.mobile.standard"].unit == "byte"
+    assert market.ledger.assets["bandwidth.mobile.standard"].unit == "byte"
     assert "bandwidth.mobile.standard" in await on_sale(api)
     capacity = {"asset": "bandwidth.mobile.standard", "quantity": str(1000 * GB)}
     assert (await api.post("/api/admin/capacity", capacity, ADMIN, "key-2")).status == 201
-    shop.ledger.give("usr_ann", "USD", 20 * USD)
-    order = await shop.orders.place_market(
+    market.ledger.give("usr_ann", "USD", 20 * USD)
+    order = await market.orders.place_market(
         "usr_ann", "bandwidth.mobile.standard", 2 * GB, "USD", None, "key-3"
     )
     assert (order.state, order.terms.price) == ("filled", 16 * USD)
-    assert '"active":true' in (await published(shop, "PRODUCT_CHANGED"))[-1]
+    assert '"active":true' in (await published(market, "PRODUCT_CHANGED"))[-1]
 
 
 async def test_a_repeat_adds_nothing_and_a_second_product_of_that_asset_is_refused(api: RestClient) -> None:
@@ -73,8 +73,10 @@ async def test_a_repeat_adds_nothing_and_a_second_product_of_that_asset_is_refus
     assert (again.status, again.json["code"]) == (409, "conflict")
 
 
-async def test_a_ledger_that_does_not_answer_leaves_no_product_behind(api: RestClient, shop: Market) -> None:
-    shop.catalog_asks.faults.add("ledger.DefineAsset", Unavailable())
+async def test_a_ledger_that_does_not_answer_leaves_no_product_behind(
+    api: RestClient, market: Market
+) -> None:
+    market.catalog_asks.faults.add("ledger.DefineAsset", Unavailable())
     assert (await add(api)).status == 503
     assert "bandwidth.mobile.standard" not in await on_sale(api)
     assert (await add(api)).status == 201
@@ -107,21 +109,21 @@ async def test_a_product_that_cannot_be_sold_is_refused(wrong: dict[str, Any], a
     assert (reply.status, reply.json["code"]) == (422, "invalid")
 
 
-async def test_an_asset_that_is_money_is_no_product(api: RestClient, shop: Market) -> None:
+async def test_an_asset_that_is_money_is_no_product(api: RestClient, market: Market) -> None:
     reply = await add(api, asset="USD")
     assert reply.status == 422
-    assert len(await shop.catalog.editor.products()) == 3
+    assert len(await market.catalog.editor.products()) == 3
 
 
-async def test_a_product_is_renamed_and_its_sizes_changed(api: RestClient, shop: Market) -> None:
+async def test_a_product_is_renamed_and_its_sizes_changed(api: RestClient, market: Market) -> None:
     change = {"name": "Bandwidth, quarterly", "max_units": str(50 * GB), "validity_s": 86_400}
     reply = await api.call("PATCH", f"{PRODUCTS}/{STANDARD}", change, ADMIN)
     assert (reply.status, reply.json["name"], reply.json["validity_s"]) == (200, change["name"], 86_400)
     shown = (await api.get(f"/api/catalog/assets/{STANDARD}")).json
     assert (shown["name"], shown["max_units"]) == (change["name"], str(50 * GB))
-    assert change["name"] in (await published(shop, "PRODUCT_CHANGED"))[-1]
+    assert change["name"] in (await published(market, "PRODUCT_CHANGED"))[-1]
     assert (await api.call("PATCH", f"{PRODUCTS}/{STANDARD}", change, ADMIN)).status == 200
-    assert len(await published(shop, "PRODUCT_CHANGED")) == 1, "what changes nothing is no news"
+    assert len(await published(market, "PRODUCT_CHANGED")) == 1, "what changes nothing is no news"
 
 
 @pytest.mark.parametrize(
@@ -143,17 +145,17 @@ async def test_a_change_that_cannot_be_is_refused(wrong: dict[str, Any], api: Re
 
 
 async def test_a_hidden_product_is_not_listed_and_not_sold_and_comes_back(
-    api: RestClient, shop: Market
+    api: RestClient, market: Market
 ) -> None:
-    quoted = await shop.orders.quote("usr_ann", STANDARD, GB, "USD")
+    quoted = await market.orders.quote("usr_ann", STANDARD, GB, "USD")
     assert (await api.call("PATCH", f"{PRODUCTS}/{STANDARD}", {"active": False}, ADMIN)).status == 200
     for path in ("/api/catalog/assets", "/api/catalog/plans", "/api/billing/plans"):
         assert STANDARD not in await on_sale(api, path)
     wanted = {"asset": STANDARD, "quantity": str(GB), "currency": "USD"}
     refused = await api.post("/api/billing/calculate-price", wanted)
     assert "not for sale now" in refused.json["detail"]
-    shop.ledger.give("usr_ann", "USD", 20 * USD)
-    kept = await shop.orders.place_quoted("usr_ann", quoted.id, "key")
+    market.ledger.give("usr_ann", "USD", 20 * USD)
+    kept = await market.orders.place_quoted("usr_ann", quoted.id, "key")
     assert kept.state == "filled", "a quote that was given is kept"
     hidden = {one["asset"]: one["active"] for one in (await api.get(PRODUCTS, ADMIN)).json["items"]}
     assert hidden[STANDARD] is False
@@ -161,7 +163,7 @@ async def test_a_hidden_product_is_not_listed_and_not_sold_and_comes_back(
     assert STANDARD in await on_sale(api, "/api/catalog/plans")
 
 
-async def test_plans_are_added_hidden_and_offered_again(api: RestClient, shop: Market) -> None:
+async def test_plans_are_added_hidden_and_offered_again(api: RestClient, market: Market) -> None:
     made = await api.post(PLANS, {"asset": STANDARD, "quantity": str(25 * GB)}, ADMIN, "key")
     assert made.status == 201
     offered = {item["id"]: item for item in (await api.get("/api/catalog/plans")).json["items"]}
@@ -172,7 +174,7 @@ async def test_plans_are_added_hidden_and_offered_again(api: RestClient, shop: M
         ids = [item["id"] for item in (await api.get("/api/catalog/plans")).json["items"]]
         assert (made.json["id"] in ids) is there
         assert made.json["id"] in [one["id"] for one in (await api.get(PLANS, ADMIN)).json["items"]]
-    assert len(await published(shop, "PLAN_CHANGED")) == 3
+    assert len(await published(market, "PLAN_CHANGED")) == 3
 
 
 async def test_plans_that_cannot_be_are_refused(api: RestClient) -> None:

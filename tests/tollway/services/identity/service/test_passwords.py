@@ -8,11 +8,12 @@ from pwdlib.hashers.argon2 import Argon2Hasher
 from pwdlib.hashers.bcrypt import BcryptHasher
 
 from tests.kit.identity import OTHER_PASSWORD, PASSWORD
+from tests.kit.typing import settings_of
 from tollway.kit.errors import Invalid, Unavailable
 from tollway.services.identity.service.passwords import Passwords
 from tollway.services.identity.settings import IdentitySettings
 
-SMALL = IdentitySettings(hash_memory_kib=64)
+SMALL = settings_of(IdentitySettings, hash_memory_kib=64)
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ async def test_a_password_is_known_again_and_another_is_not(passwords: Passwords
 
 
 async def test_the_default_is_argon2id_as_owasp_advises() -> None:
-    passwords = Passwords(IdentitySettings())
+    passwords = Passwords(settings_of(IdentitySettings))
     assert (await passwords.hash(PASSWORD)).startswith("$argon2id$v=19$m=47104,t=1,p=1$")
     await passwords.stop()
 
@@ -101,7 +102,7 @@ async def test_a_very_long_password_is_judged_quickly(passwords: Passwords) -> N
 
 
 async def test_when_too_many_wait_the_rest_are_told_to_come_back() -> None:
-    passwords = Passwords(IdentitySettings(hash_memory_kib=1024, hash_workers=1, hash_queue=3))
+    passwords = Passwords(settings_of(IdentitySettings, hash_memory_kib=1024, hash_workers=1, hash_queue=3))
     results = await asyncio.gather(*(passwords.hash(PASSWORD) for _ in range(20)), return_exceptions=True)
     refused = [one for one in results if isinstance(one, Unavailable)]
     assert (len(refused), refused[0].extra) == (16, {"retry_after_s": 1})

@@ -18,7 +18,7 @@ from tollway.services.ledger.model.values import Account, Lot
 from tollway.services.ledger.model.working_set import WorkingSet
 
 USUAL = settings(
-    stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck), database=None
+    stateful_step_count=50, deadline=None, suppress_health_check=tuple(HealthCheck), database=None
 )
 
 BUGS = {

@@ -628,7 +628,7 @@ def test_the_service_does_what_the_model_says(kind: Kind) -> None:
         max_examples=6,
         stateful_step_count=30,
         deadline=None,
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=tuple(HealthCheck),
         database=None,
     )
     run_state_machine_as_test(machine_on(make), settings=few)

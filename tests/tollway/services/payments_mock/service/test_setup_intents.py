@@ -2,12 +2,13 @@
 
 import urllib.parse
 import urllib.request
+from typing import Any
 
 import pytest
 import stripe
 
 
-def test_a_confirmed_setup_saves_the_card(client: stripe.StripeClient) -> None:
+def test_a_confirmed_setup_saves_the_card(client: Any) -> None:
     customer = client.v1.customers.create()
     setup = client.v1.setup_intents.create(
         {"customer": customer.id, "allowed_payment_method_types": ["card"]}
@@ -18,7 +19,7 @@ def test_a_confirmed_setup_saves_the_card(client: stripe.StripeClient) -> None:
     assert client.v1.customers.payment_methods.list(customer.id).data[0].id == done.payment_method
 
 
-def test_a_declining_card_is_refused_and_the_setup_can_be_tried_again(client: stripe.StripeClient) -> None:
+def test_a_declining_card_is_refused_and_the_setup_can_be_tried_again(client: Any) -> None:
     setup = client.v1.setup_intents.create()
     with pytest.raises(stripe.CardError) as raised:
         client.v1.setup_intents.confirm(setup.id, {"payment_method": "pm_card_visa_chargeDeclined"})
@@ -28,7 +29,7 @@ def test_a_declining_card_is_refused_and_the_setup_can_be_tried_again(client: st
     assert client.v1.setup_intents.confirm(setup.id, {"payment_method": "pm_card_visa"}).status == "succeeded"
 
 
-def test_a_card_proved_at_setup_needs_no_proof_later(client: stripe.StripeClient) -> None:
+def test_a_card_proved_at_setup_needs_no_proof_later(client: Any) -> None:
     customer = client.v1.customers.create()
     setup = client.v1.setup_intents.create(
         {"customer": customer.id, "payment_method": "pm_card_authenticationRequiredOnSetup", "confirm": True}
@@ -52,7 +53,7 @@ def test_a_card_proved_at_setup_needs_no_proof_later(client: stripe.StripeClient
     assert payment.status == "succeeded"
 
 
-def test_a_cancelled_setup_is_over(client: stripe.StripeClient) -> None:
+def test_a_cancelled_setup_is_over(client: Any) -> None:
     setup = client.v1.setup_intents.create()
     assert client.v1.setup_intents.cancel(setup.id).status == "canceled"
     with pytest.raises(stripe.InvalidRequestError) as raised:

@@ -8,6 +8,7 @@ from joserfc.jwk import ECKey
 
 from tests.kit.clock import FakeClock
 from tests.kit.tokens import SECRET, USER, tokens_service, verifier_of
+from tests.kit.typing import settings_of
 from tollway.contracts.clients import PROGRAM
 from tollway.fabric.access_tokens import KEYS_MAX_AGE_S, UNKNOWN_KID_PAUSE_S, Verifier
 from tollway.fabric.db import Database
@@ -70,7 +71,7 @@ async def test_another_secret_is_told_at_start_and_changes_nothing(
     await service.start()
     before = await states(db)
     with pytest.raises(SecretMismatch, match="put the old master secret back"):
-        await Tokens(db, clock, TokensSettings(), SECRET[::-1]).start()
+        await Tokens(db, clock, settings_of(TokensSettings), SECRET[::-1]).start()
     assert await states(db) == before
 
 
@@ -153,4 +154,4 @@ async def test_a_stolen_key_is_dropped_at_once(service: Tokens, db: Database, cl
 
 def test_a_short_secret_is_refused(db: Database, clock: FakeClock) -> None:
     with pytest.raises(SecretUnusable, match="32 bytes"):
-        Tokens(db, clock, TokensSettings(), b"short")
+        Tokens(db, clock, settings_of(TokensSettings), b"short")

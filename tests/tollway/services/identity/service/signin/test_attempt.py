@@ -7,6 +7,7 @@ from pwdlib.hashers.bcrypt import BcryptHasher
 from sqlalchemy import update
 
 from tests.kit.identity import OTHER_PASSWORD, PASSWORD, IdentityFixture
+from tests.kit.typing import settings_of
 from tollway.contracts.clients import BROWSER, PROGRAM
 from tollway.contracts.errors import AccountSuspended, BadLogin, EmailNotVerified
 from tollway.contracts.events import LoginFailed, SessionRevoked, UserLoggedIn
@@ -134,7 +135,7 @@ async def test_without_the_tokens_service_nobody_is_locked_out_for_it(identity: 
 
 async def test_a_rush_of_logins_is_put_off_and_not_counted_as_failures(identity: IdentityFixture) -> None:
     await identity.sign_up(ANN)
-    full = Passwords(IdentitySettings(hash_memory_kib=64))
+    full = Passwords(settings_of(IdentitySettings, hash_memory_kib=64))
     full._limit = 0
     service = identity.replica([lambda context: PasswordFactor(context.db, full)])
     for _ in range(10):
