@@ -8,7 +8,7 @@ import pytest
 
 from tests.kit.service_api import TRANSPORTS, Transport, api
 from tollway.contracts import events_pb2, events_pb2_grpc
-from tollway.fabric.events import EventsRpc
+from tollway.fabric.events.pull import OutboxServer
 from tollway.fabric.rpc.policy import service_of
 from tollway.fabric.service import methods_of
 from tollway.kit.errors import Forbidden, NotFound
@@ -74,7 +74,7 @@ async def test_each_method_admits_its_declared_callers_and_nobody_else(
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_a_log_of_events_is_read_by_its_subscribers_only(transport: Transport) -> None:
-    servicer = EventsRpc({}, {name: subscribers_of(name) for name in SERVICES})
+    servicer = OutboxServer({name: subscribers_of(name) for name in SERVICES})
     async with api(transport, events_pb2_grpc, servicer, policy=call_policy()) as mounted:
         for caller in ("access", "audit", "notifications", "orders", EDGE):
             for source in SERVICES:

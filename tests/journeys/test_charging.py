@@ -24,7 +24,9 @@ from tollway.contracts import events_pb2_grpc
 from tollway.contracts import ledger_pb2 as pb
 from tollway.contracts.errors import NoAllowance
 from tollway.contracts.events import UserStateChanged
-from tollway.fabric.events import EventConsumer, EventsRpc, OutboxReader, bind
+from tollway.fabric.events import EventConsumer, bind
+from tollway.fabric.events.pull import OutboxServer, PulledEvents
+from tollway.fabric.events.sql import SqlInbox, SqlOutbox
 from tollway.fabric.rpc import LocalChannel
 from tollway.kit.errors import Invalid, Problem
 from tollway.kit.ids import new_id
@@ -156,7 +158,7 @@ async def persist(platform: Charging, service: Access, issued: Issued, names: tu
 
 
 async def published(platform: Charging, user_id: str) -> list[str]:
-    log = await OutboxReader(platform.access_db).read(0, 500, 0)
+    log = await SqlOutbox(platform.access_db).read(0, 500, 0)
     parsed = [event for event in log if event.type == "SESSION_ACCOUNTED"]
     return sorted(event.subject for event in parsed if f'"{user_id}"' in event.data_json)
 
@@ -277,11 +279,12 @@ async def test_a_suspension_by_identity_reaches_the_nodes_within_a_second(
 ) -> None:
     await platform.customer(MB)
     async with database(kind, tmp_path, platform.clock, None, "identity") as identity_db:
-        events_pb2_grpc.add_EventsServicer_to_server(
-            EventsRpc({"identity": OutboxReader(identity_db)}), platform.server
-        )
+        outboxes = OutboxServer()
+        outboxes.add("identity", SqlOutbox(identity_db))
+        events_pb2_grpc.add_EventsServicer_to_server(outboxes, platform.server)
         events: Any = events_pb2_grpc.EventsStub(LocalChannel(platform.server, "access"))
-        listener = EventConsumer(platform.access, platform.access_db, SUBSCRIBERS, {"identity": events})
+        sources = {"identity": PulledEvents("identity", events)}
+        listener = EventConsumer(platform.access, SqlInbox(platform.access_db), SUBSCRIBERS, sources)
         await listener.start()
         async with aclosing(platform.access.changes.follow("edge-1", 0)) as following:
             assert (await anext(following)).sequence == 0

@@ -28,6 +28,7 @@ from tollway.fabric.db import Database, tables
 from tollway.fabric.jobs import Worker
 from tollway.fabric.jobs.sql import SqlJobQueue
 from tollway.fabric.rest import RestServer
+from tollway.fabric.rest.sql import SqlAnswers
 from tollway.fabric.rpc import LocalChannel, LocalServer
 from tollway.services.payments.http import router
 from tollway.services.payments.jobs import JOBS as SERVICE_JOBS
@@ -321,7 +322,7 @@ async def running_payments(
         providers: dict[str, PaymentProvider] = {"stripe": provider, **(others or {})}
         public_url = f"http://127.0.0.1:{server.port}"
         service = open_service(db, wanted, providers, channel, public_url, currencies)
-        client = rest(router(service))
+        client = rest(router(service, SqlAnswers(service.db)))
         app_of_service.app = client.app
         await service.webhooks.register()
         try:

@@ -13,6 +13,7 @@ from tollway.fabric.db import Database, Tx
 from tollway.fabric.dead_letters import DeadLetter, dead_letters, retry
 from tollway.fabric.events import EventConsumer
 from tollway.fabric.events import consumer as listener_module
+from tollway.fabric.events.sql import SqlInbox
 from tollway.fabric.jobs import ATTEMPTS, Worker
 from tollway.fabric.jobs.sql import SqlJobQueue
 from tollway.kit.errors import Unavailable
@@ -110,8 +111,8 @@ async def test_a_parked_event_is_shown_and_heard_again(
     )
     async with database(kind, tmp_path, clock) as db:
         service = Service()
-        consumer = EventConsumer(service, db, subscribers, {})
-        await consumer._consume_batch("identity", [event], 0)
+        consumer = EventConsumer(service, SqlInbox(db), subscribers, {})
+        await consumer._consume_batch("identity", [event])
         (one,) = await all_dead_letters(db)
         assert (one.kind, one.what) == ("event", "USER_REGISTERED from identity")
         assert "what is this?" in one.error

@@ -1,8 +1,9 @@
-"""The bus: events reach their hearers at least once, in order, and survive restarts, repeats and delays."""
+"""Events reach their subscribers at least once, in order, and survive restarts, repeats and delays."""
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -11,29 +12,34 @@ from sqlalchemy import func, select
 
 from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind, database
-from tollway.contracts import events_pb2
+from tollway.contracts import events_pb2_grpc
 from tollway.contracts.events import EmailVerified, Event, UserRegistered
+from tollway.contracts.events_pb2 import EventEnvelope, ReadRequest
+from tollway.fabric.backoff import Backoff
 from tollway.fabric.db import Database, Tx, tables
-from tollway.fabric.events import EventConsumer, EventsRpc, OutboxReader
-from tollway.fabric.events import consumer as listener_module
+from tollway.fabric.dead_letters import retry
+from tollway.fabric.events import EventConsumer, EventInbox, EventOutbox, EventSource
+from tollway.fabric.events import consumer as consumer_module
+from tollway.fabric.events.pull import OutboxServer, PulledEvents
+from tollway.fabric.events.sql import SqlInbox, SqlOutbox
 from tollway.fabric.jobs import Worker
 from tollway.fabric.jobs.sql import SqlJobQueue
-from tollway.fabric.rpc import call_context
-from tollway.kit.errors import Unavailable
+from tollway.fabric.rpc import LocalChannel, LocalServer, call_context
+from tollway.kit.errors import Forbidden, NotFound, Unavailable
 
 
 class Books:
     """A consuming service that counts what it received, inside the transaction it is given."""
 
     def __init__(self) -> None:
-        self.heard: list[str] = []
+        self.received: list[str] = []
         self.refuse: Callable[[str], bool] = lambda _: False
 
 
 async def on_registered(service: Books, tx: Tx, event: UserRegistered) -> None:
     if service.refuse(event.user_id):
         raise RuntimeError(event.user_id)
-    service.heard.append(event.user_id)
+    service.received.append(event.user_id)
 
 
 async def on_verified(service: Books, tx: Tx, event: EmailVerified) -> None:
@@ -43,43 +49,46 @@ async def on_verified(service: Books, tx: Tx, event: EmailVerified) -> None:
 
 
 class Perturbed:
-    """The Events service API on a bad day: late, repeating, sometimes away."""
+    """A source on a bad day: late, repeating, sometimes out of reach."""
 
-    def __init__(self, inner: EventsRpc, seed: int) -> None:
+    def __init__(self, inner: EventSource, seed: int) -> None:
         self._inner = inner
         self._random = random.Random(seed)
 
-    async def Read(self, request: events_pb2.ReadRequest, timeout: float) -> events_pb2.ReadResponse:
-        chance = self._random.random()
-        if chance < 0.2:
-            raise Unavailable
-        if chance < 0.4:
-            await asyncio.sleep(0.01)
-        again = events_pb2.ReadRequest(
-            service=request.service,
-            after=max(0, request.after - self._random.randint(0, 3)),
-            limit=5,
-            wait_ms=20,
-        )
-        return await self._inner.Read(again, None)
+    async def follow(self, after: int) -> AsyncGenerator[Sequence[EventEnvelope]]:
+        again = max(0, after - self._random.randint(0, 3))
+        async with aclosing(self._inner.follow(again)) as batches:
+            async for events in batches:
+                chance = self._random.random()
+                if chance < 0.2:
+                    raise Unavailable
+                if chance < 0.4:
+                    await asyncio.sleep(0.01)
+                yield events[: self._random.randint(1, 5)]
+                if len(events) > 1:
+                    raise Unavailable  # the rest of the batch was lost
 
 
-class Calm(Perturbed):
-    async def Read(self, request: events_pb2.ReadRequest, timeout: float) -> events_pb2.ReadResponse:
-        return await self._inner.Read(request, None)
+def source(publisher: Database, service: str = "identity") -> EventSource:
+    """What a subscriber follows, where there is no broker."""
+    server, local = OutboxServer(), LocalServer()
+    server.add(service, SqlOutbox(publisher))
+    events_pb2_grpc.add_EventsServicer_to_server(server, local)
+    stub: Any = events_pb2_grpc.EventsStub(LocalChannel(local, "subscriber"))
+    return PulledEvents(service, stub)
 
 
 @pytest.fixture
 async def services(kind: Kind, tmp_path: Path, clock: FakeClock) -> AsyncIterator[tuple[Database, Database]]:
-    async with database(kind, tmp_path, clock, name="teller") as publisher:
-        async with database(kind, tmp_path, clock, name="hearer") as subscriber:
+    async with database(kind, tmp_path, clock, name="publisher") as publisher:
+        async with database(kind, tmp_path, clock, name="subscriber") as subscriber:
             yield publisher, subscriber
 
 
 @pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listener_module, "FIRST_DELAY_S", 0.001)
-    monkeypatch.setattr(listener_module, "ATTEMPTS", 3)
+def short_delays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(consumer_module, "BACKOFF", Backoff(first_s=0.001, limit_s=0.01))
+    monkeypatch.setattr(consumer_module, "ATTEMPTS", 3)
 
 
 async def publish(db: Database, *user_ids: str) -> None:
@@ -99,107 +108,106 @@ async def until(condition: Callable[[], bool], timeout_s: float = 5) -> None:
             await asyncio.sleep(0.005)
 
 
-def listen(service: Any, subscriber: Database, api: Any, subscribers: Any = None) -> EventConsumer:
-    return EventConsumer(
-        service, subscriber, subscribers or {UserRegistered: on_registered}, {"identity": api}
-    )
+def consume(
+    service: Any, subscriber: Database, origin: EventSource, subscribers: Any = None
+) -> EventConsumer:
+    handlers = subscribers or {UserRegistered: on_registered}
+    return EventConsumer(service, SqlInbox(subscriber), handlers, {"identity": origin})
 
 
-async def test_a_event_is_heard_promptly_and_in_order(services: tuple[Database, Database]) -> None:
+async def test_an_event_is_received_promptly_and_in_order(services: tuple[Database, Database]) -> None:
     publisher, subscriber = services
     books, ids = Books(), [f"u{n}" for n in range(20)]
-    consumer = listen(books, subscriber, Calm(EventsRpc({"identity": OutboxReader(publisher)}), 0))
+    consumer = consume(books, subscriber, source(publisher))
     await consumer.start()
     await publish(publisher, *ids)
-    await until(lambda: len(books.heard) == 20)
+    await until(lambda: len(books.received) == 20)
     await consumer.stop()
-    assert books.heard == ids
+    assert books.received == ids
 
 
 async def test_repeats_delays_and_absences_change_nothing(services: tuple[Database, Database]) -> None:
     publisher, subscriber = services
     books, ids = Books(), [f"u{n}" for n in range(30)]
-    consumer = listen(books, subscriber, Perturbed(EventsRpc({"identity": OutboxReader(publisher)}), seed=7))
+    consumer = consume(books, subscriber, Perturbed(source(publisher), seed=7))
     await consumer.start()
     await publish(publisher, *ids)
-    await until(lambda: len(books.heard) >= 30)
+    await until(lambda: len(books.received) >= 30)
     await asyncio.sleep(0.1)
     await consumer.stop()
-    assert books.heard == ids
+    assert books.received == ids
 
 
-async def test_a_restarted_hearer_goes_on_where_it_left_off(services: tuple[Database, Database]) -> None:
+async def test_a_restarted_subscriber_goes_on_where_it_left_off(services: tuple[Database, Database]) -> None:
     publisher, subscriber = services
-    books, api = Books(), Calm(EventsRpc({"identity": OutboxReader(publisher)}), 0)
+    books, origin = Books(), source(publisher)
     await publish(publisher, "u1", "u2")
-    first = listen(books, subscriber, api)
+    first = consume(books, subscriber, origin)
     await first.start()
     async with asyncio.timeout(5):
         while await position(subscriber) < 2:
             await asyncio.sleep(0.005)
     await first.stop()
     await publish(publisher, "u3")
-    second = listen(books, subscriber, api)
+    second = consume(books, subscriber, origin)
     await second.start()
-    await until(lambda: len(books.heard) == 3)
+    await until(lambda: len(books.received) == 3)
     await second.stop()
-    assert books.heard == ["u1", "u2", "u3"]
+    assert books.received == ["u1", "u2", "u3"]
 
 
 async def test_a_poisonous_event_is_parked_and_the_rest_goes_on(services: tuple[Database, Database]) -> None:
     publisher, subscriber = services
     books = Books()
     books.refuse = lambda user_id: user_id == "bad"
-    consumer = listen(books, subscriber, Calm(EventsRpc({"identity": OutboxReader(publisher)}), 0))
+    consumer = consume(books, subscriber, source(publisher))
     await consumer.start()
     await publish(publisher, "u1", "bad", "u2")
-    await until(lambda: books.heard == ["u1", "u2"])
+    await until(lambda: books.received == ["u1", "u2"])
     async with asyncio.timeout(5):
         while await position(subscriber) < 3:  # stopped earlier, the last one would be consumed again
             await asyncio.sleep(0.005)
     await consumer.stop()
     async with subscriber.snapshot() as tx:
         parked = await tx.all(select(tables.dead_letter))
-        heard = await tx.scalar(select(func.count()).select_from(tables.inbox))
+        taken_in = await tx.scalar(select(func.count()).select_from(tables.inbox))
     assert [(row.type, "bad" in row.data) for row in parked] == [("USER_REGISTERED", True)]
-    assert heard == 2
+    assert taken_in == 2
 
 
-async def test_a_event_that_fails_once_is_heard_at_the_second_try(
+async def test_an_event_that_fails_once_is_received_at_the_second_try(
     services: tuple[Database, Database],
 ) -> None:
     publisher, subscriber = services
     books, failures = Books(), iter([True, False])
     books.refuse = lambda _: next(failures)
-    consumer = listen(books, subscriber, Calm(EventsRpc({"identity": OutboxReader(publisher)}), 0))
+    consumer = consume(books, subscriber, source(publisher))
     await consumer.start()
     await publish(publisher, "u1")
-    await until(lambda: books.heard == ["u1"])
+    await until(lambda: books.received == ["u1"])
     await consumer.stop()
 
 
-async def test_events_nobody_asked_for_are_stepped_over(services: tuple[Database, Database]) -> None:
+async def test_events_that_nobody_handles_are_passed_over(services: tuple[Database, Database]) -> None:
     publisher, subscriber = services
     books = Books()
     async with publisher.transaction() as tx:
         tx.publish(EmailVerified(user_id="u1", email="x@example.com"))
-    consumer = listen(books, subscriber, Calm(EventsRpc({"identity": OutboxReader(publisher)}), 0))
+    consumer = consume(books, subscriber, source(publisher))
     await consumer.start()
     await publish(publisher, "u2")
-    await until(lambda: books.heard == ["u2"])
+    await until(lambda: books.received == ["u2"])
     await consumer.stop()
 
 
-async def test_who_hears_everything_gets_the_envelope(services: tuple[Database, Database]) -> None:
+async def test_who_subscribes_to_everything_gets_the_envelope(services: tuple[Database, Database]) -> None:
     publisher, subscriber = services
-    seen: list[events_pb2.EventEnvelope] = []
+    seen: list[EventEnvelope] = []
 
-    async def on_any(service: None, tx: Tx, event: events_pb2.EventEnvelope) -> None:
+    async def on_any(service: None, tx: Tx, event: EventEnvelope) -> None:
         seen.append(event)
 
-    consumer = listen(
-        None, subscriber, Calm(EventsRpc({"identity": OutboxReader(publisher)}), 0), {Event: on_any}
-    )
+    consumer = consume(None, subscriber, source(publisher), {Event: on_any})
     await consumer.start()
     await publish(publisher, "u1")
     await until(lambda: len(seen) == 1)
@@ -208,7 +216,7 @@ async def test_who_hears_everything_gets_the_envelope(services: tuple[Database, 
 
 
 async def envelopes(database: Database) -> list[tuple[str, str, str]]:
-    return [(one.type, one.actor, one.action) for one in await OutboxReader(database).read(0, 100, 0)]
+    return [(one.type, one.actor, one.action) for one in await SqlOutbox(database).read(0, 100, 0)]
 
 
 async def test_the_envelope_names_who_caused_it_through_events_and_jobs(
@@ -219,8 +227,7 @@ async def test_the_envelope_names_who_caused_it_through_events_and_jobs(
         async with publisher.transaction() as tx:
             tx.publish(EmailVerified(user_id="usr_1", email="x@example.com"))
     books: Any = Books()
-    source: Any = Calm(EventsRpc({"identity": OutboxReader(publisher)}), 0)
-    consumer = EventConsumer(books, subscriber, {EmailVerified: on_verified}, {"identity": source})
+    consumer = consume(books, subscriber, source(publisher), {EmailVerified: on_verified})
     await consumer.start()
     async with asyncio.timeout(10):
         while not await envelopes(subscriber):
@@ -245,3 +252,96 @@ async def test_what_a_service_does_of_its_own_accord_is_in_its_own_name(
     async with publisher.transaction() as tx:
         tx.publish(EmailVerified(user_id="usr_1", email="x@example.com"))
     assert await envelopes(publisher) == [("EMAIL_VERIFIED", "identity", "")]
+
+
+# ── the two ports by themselves ─────────────────────────────────────────────────────────────────────
+
+
+async def envelope(publisher: Database, user_id: str) -> EventEnvelope:
+    await publish(publisher, user_id)
+    return (await SqlOutbox(publisher).read(0, 500, 0))[-1]
+
+
+async def test_an_outbox_waits_for_the_next_event_and_no_longer_than_it_may(
+    services: tuple[Database, Database],
+) -> None:
+    publisher, _ = services
+    outbox: EventOutbox = SqlOutbox(publisher)
+    assert not await outbox.read(0, 10, 0.01)
+    waiting = asyncio.ensure_future(outbox.read(0, 10, 30))
+    await publish(publisher, "u1")
+    async with asyncio.timeout(5):
+        assert [event.subject for event in await waiting] == ["u1"]
+    await publish(publisher, "u2", "u3")
+    assert [event.subject for event in await outbox.read(1, 1, 0)] == ["u2"]
+    assert [event.subject for event in await outbox.read(1, 0, 0)] == ["u2", "u3"], "0 is as many as may be"
+
+
+async def test_what_is_not_committed_is_in_no_outbox(services: tuple[Database, Database]) -> None:
+    publisher, _ = services
+    with pytest.raises(ZeroDivisionError):
+        async with publisher.transaction() as tx:
+            tx.publish(UserRegistered(user_id="u1", email="x@example.com"))
+            raise ZeroDivisionError
+    assert not await SqlOutbox(publisher).read(0, 10, 0)
+
+
+async def test_an_inbox_takes_an_event_in_once_and_only_as_a_whole(
+    services: tuple[Database, Database],
+) -> None:
+    publisher, subscriber = services
+    inbox: EventInbox = SqlInbox(subscriber)
+    event = await envelope(publisher, "u1")
+    handled: list[str] = []
+
+    async def killed(tx: Tx) -> None:
+        tx.publish(EmailVerified(user_id="u1", email="x@example.com"))
+        raise ZeroDivisionError
+
+    async def handle(tx: Tx) -> None:
+        tx.publish(EmailVerified(user_id="u1", email="x@example.com"))
+        handled.append("u1")
+
+    with pytest.raises(ZeroDivisionError):
+        await inbox.take_in("identity", event, killed)
+    assert (await inbox.position("identity"), await envelopes(subscriber)) == (0, [])
+    for _ in range(3):
+        await inbox.take_in("identity", event, handle)
+    assert (handled, await inbox.position("identity")) == (["u1"], 1)
+    assert len(await envelopes(subscriber)) == 1
+
+
+async def test_a_position_never_moves_backwards(services: tuple[Database, Database]) -> None:
+    _, subscriber = services
+    inbox: EventInbox = SqlInbox(subscriber)
+    for position, then in ((3, 3), (2, 3), (5, 5)):
+        await inbox.pass_over("identity", position)
+        assert await inbox.position("identity") == then
+    assert await inbox.position("payments") == 0
+
+
+async def test_a_parked_event_is_passed_over_and_waits_for_a_person(
+    services: tuple[Database, Database],
+) -> None:
+    publisher, subscriber = services
+    inbox: EventInbox = SqlInbox(subscriber)
+    event = await envelope(publisher, "u1")
+    await inbox.park("identity", event, "x" * 10_000)
+    assert (await inbox.position("identity"), await inbox.put_back(10)) == (1, [])
+    async with subscriber.transaction() as tx:
+        assert await retry(tx, event.id)
+    ((origin, parked),) = await inbox.put_back(10)
+    assert (origin, parked.id, parked.position) == ("identity", event.id, 0)
+
+
+async def test_only_subscribers_may_read(services: tuple[Database, Database]) -> None:
+    publisher, _ = services
+    server, local = OutboxServer({"identity": {"audit"}}), LocalServer()
+    server.add("identity", SqlOutbox(publisher))
+    events_pb2_grpc.add_EventsServicer_to_server(server, local)
+    for caller, service in (("", "identity"), ("orders", "identity"), ("audit", "payments")):
+        stub: Any = events_pb2_grpc.EventsStub(LocalChannel(local, caller))
+        with pytest.raises(Forbidden):
+            await stub.Read(ReadRequest(service=service))
+    with pytest.raises(NotFound):
+        await OutboxServer().Read(ReadRequest(service="payments"), None)

@@ -9,8 +9,8 @@ from tests.kit.clock import FakeClock
 from tollway.contracts.events import UserRegistered
 from tollway.fabric import retention
 from tollway.fabric.db import Database, tables
-from tollway.fabric.events import OutboxReader
-from tollway.fabric.events import outbox_reader as log_module
+from tollway.fabric.events import sql as outbox_module
+from tollway.fabric.events.sql import SqlOutbox
 from tollway.fabric.jobs import Worker
 from tollway.fabric.jobs.sql import SqlJobQueue
 from tollway.fabric.retention import RetentionPolicy, prune_plumbing
@@ -26,7 +26,10 @@ async def publish(db: Database, count: int = 1) -> None:
 
 
 async def read(db: Database, reader: str, after: int) -> list[int]:
-    return [event.position for event in await OutboxReader(db).read(after, 0, 0, reader)]
+    outbox = SqlOutbox(db)
+    if reader:
+        await outbox.acknowledge(reader, after)
+    return [event.position for event in await outbox.read(after, 0, 0)]
 
 
 async def count(db: Database, table: Any) -> int:
@@ -89,17 +92,17 @@ async def test_a_reader_notes_its_place_now_and_then(
     plain_db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await publish(plain_db, 3)
-    log = OutboxReader(plain_db)
+    outbox = SqlOutbox(plain_db)
 
     async def noted() -> int:
         async with plain_db.snapshot() as tx:
             return int(await tx.scalar(select(tables.subscription.c.position)))
 
-    await log.read(1, 10, 0, "audit")
-    await log.read(2, 10, 0, "audit")
+    await outbox.acknowledge("audit", 1)
+    await outbox.acknowledge("audit", 2)
     assert await noted() == 1, "not at every read"
-    monkeypatch.setattr(log_module, "NOTE_EVERY_S", 0)
-    await log.read(2, 10, 0, "audit")
+    monkeypatch.setattr(outbox_module, "NOTE_EVERY_S", 0)
+    await outbox.acknowledge("audit", 2)
     assert await noted() == 2
 
 

@@ -14,6 +14,7 @@ BATCH = 500
 POLL_S = 0.3
 HEARTBEAT_S = 2.0
 
+_NEVER_LOOKED = asyncio.Event()
 Entry = TypeVar("Entry")
 
 
@@ -71,15 +72,8 @@ class Feed(Generic[Entry]):
 
     async def read(self, after: int, limit: int, wait_s: float) -> Sequence[Entry]:
         """Return up to `limit` entries after a number as soon as there is one, or none after `wait_s`."""
-        deadline = self._timer.now() + wait_s
-        while True:
-            # Taken before the look, so that what is appended meanwhile is not missed.
-            appended = self._appended
-            entries = await self._select(after, limit)
-            left_s = deadline - self._timer.now()
-            if entries or left_s <= 0:
-                return entries
-            await self._timer.wait(appended, left_s if self._poll_s is None else min(left_s, self._poll_s))
+        entries, _ = await self._next(after, limit, wait_s, _NEVER_LOOKED)
+        return entries
 
     async def follow(self, after: int) -> AsyncGenerator[Sequence[Entry]]:
         """Yield everything after a number in batches, then what is new as it comes, without end.
@@ -87,8 +81,27 @@ class Feed(Generic[Entry]):
         An empty batch is a heartbeat: the first that is yielded, and one whenever nothing came for `heartbeat_s`.
         """
         yield ()
+        looked = _NEVER_LOOKED
         while True:
-            entries = await self.read(after, BATCH, self._heartbeat_s)
+            entries, looked = await self._next(after, BATCH, self._heartbeat_s, looked)
             if entries:
                 after = self._number(entries[-1])
             yield entries
+
+    async def _next(
+        self, after: int, limit: int, wait_s: float, looked: asyncio.Event
+    ) -> tuple[Sequence[Entry], asyncio.Event]:
+        """Return entries, and the event as of the last look that found none: the log is empty until it is set."""
+        deadline = self._timer.now() + wait_s
+        while True:
+            # Who alone appends to this log need not look again before something was appended.
+            if self._poll_s is not None or looked is not self._appended:
+                # Taken before the look, so that what is appended meanwhile is not missed.
+                looked = self._appended
+                entries = await self._select(after, limit)
+                if entries:
+                    return entries, _NEVER_LOOKED
+            left_s = deadline - self._timer.now()
+            if left_s <= 0:
+                return [], looked
+            await self._timer.wait(looked, left_s if self._poll_s is None else min(left_s, self._poll_s))

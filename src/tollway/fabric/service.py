@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tollway.fabric.events import Subscribers
     from tollway.fabric.jobs import Jobs, Timed
     from tollway.fabric.mail import Inbox, Mailer
+    from tollway.fabric.rest import AnswerStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,8 @@ class ServiceContext:
     settings: Any
     """The service's own section, of the class that its manifest names."""
     shared: SharedSettings
+    answers: "AnswerStore"
+    """Where the service's routes keep what they answered under an Idempotency-Key."""
     secrets: Secrets
     client: Callable[[str], Any]
     """`client("ledger")` gives the ledger's stub, in this process or another. The manifest declares the neighbour."""

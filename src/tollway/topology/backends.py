@@ -10,8 +10,11 @@ from tollway.topology import SERVICES
 if TYPE_CHECKING:
     from tollway.fabric.blobs import Blobs
     from tollway.fabric.db import Database
+    from tollway.fabric.events import EventInbox, EventOutbox
+    from tollway.fabric.jobs import JobQueue
     from tollway.fabric.limits import Limits
     from tollway.fabric.mail import Inbox, Mailer
+    from tollway.fabric.rest import AnswerStore
 
 
 def open_database(settings: Settings, service: str, clock: Clock) -> "Database":
@@ -25,6 +28,34 @@ def open_database(settings: Settings, service: str, clock: Clock) -> "Database":
         return Database(PostgresDatabase(url, service, settings.database.pool_size), clock)
     durability = "FULL" if SERVICES[service].durable else "NORMAL"
     return Database(SqliteDatabase(settings.data / "services" / f"{service}.db", durability), clock)
+
+
+def open_outbox(database: "Database") -> "EventOutbox":
+    """Give the log of what a service publishes."""
+    from tollway.fabric.events.sql import SqlOutbox
+
+    return SqlOutbox(database)
+
+
+def open_event_inbox(database: "Database") -> "EventInbox":
+    """Give the record of what a service has taken in."""
+    from tollway.fabric.events.sql import SqlInbox
+
+    return SqlInbox(database)
+
+
+def open_jobs(database: "Database") -> "JobQueue":
+    """Give the queue of a service's jobs."""
+    from tollway.fabric.jobs.sql import SqlJobQueue
+
+    return SqlJobQueue(database)
+
+
+def open_answers(database: "Database") -> "AnswerStore":
+    """Give the store of what a service answered under an Idempotency-Key."""
+    from tollway.fabric.rest.sql import SqlAnswers
+
+    return SqlAnswers(database)
 
 
 def service_migrations(service: str) -> Path | None:

@@ -3,7 +3,7 @@
 import fcntl
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tollway.contracts import events_pb2_grpc
 from tollway.fabric import tls
@@ -12,6 +12,9 @@ from tollway.fabric.rpc import LocalChannel, LocalServer
 from tollway.fabric.service import stub_of
 from tollway.settings import InvalidSettings, Settings
 from tollway.topology import SERVICES, backends, calls_of
+
+if TYPE_CHECKING:
+    from tollway.fabric.events import EventSource
 
 
 class ServiceClients:
@@ -47,9 +50,12 @@ class ServiceClients:
 
         return find
 
-    def events_of(self, caller: str, source: str) -> Any:
-        """Give the stub with which `caller` reads the events of `source`."""
-        return events_pb2_grpc.EventsStub(self._channel(caller, source))
+    def event_source(self, caller: str, source: str) -> "EventSource":
+        """Give what `caller` follows the events of `source` with."""
+        from tollway.fabric.events.pull import PulledEvents
+
+        stub: Any = events_pb2_grpc.EventsStub(self._channel(caller, source))
+        return PulledEvents(source, stub)
 
     def address(self, service: str) -> str:
         """Say where a service serves its service API to other processes; empty when it does not."""

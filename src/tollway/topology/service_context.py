@@ -37,6 +37,7 @@ def make_context(
             payments_mock_address=network.payments_mock,
             locations=network.locations,
         ),
+        answers=backends.open_answers(database),
         secrets=secrets,
         client=client,
         mailer=partial(backends.open_mailer, settings),

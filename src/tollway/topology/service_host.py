@@ -2,17 +2,17 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tollway.contracts import events_pb2_grpc, tokens_pb2
+from tollway.contracts.tokens_pb2_grpc import TokensAsyncStub
 from tollway.fabric import retention
 from tollway.fabric.access_tokens import Revocations
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database, migrate
-from tollway.fabric.events import EventConsumer, EventsRpc, OutboxReader, bind
+from tollway.fabric.events import EventConsumer, bind
+from tollway.fabric.events.pull import OutboxServer
 from tollway.fabric.jobs import Timed, Worker
-from tollway.fabric.jobs.sql import SqlJobQueue
 from tollway.fabric.lifecycle import Lifecycle
 from tollway.fabric.rest import RestServer, build_app
 from tollway.fabric.retention import RetentionPolicy
@@ -24,10 +24,6 @@ from tollway.settings import Settings
 from tollway.topology import SERVICES, backends, call_policy, roles, subscribers_of, wiring_gateway
 from tollway.topology.service_clients import ServiceClients
 from tollway.topology.service_context import make_context
-
-if TYPE_CHECKING:
-    from tollway.contracts.tokens_pb2_grpc import TokensAsyncStub
-
 
 DAY_S = 86_400
 RETENTION_EVERY_S = 3600
@@ -61,7 +57,7 @@ class ServiceHost:
     def add_to(self, life: Lifecycle, apis: LocalServer, states: Callable[[], dict[str, str]]) -> None:
         """Add every part, each after what it needs."""
         for name, database in self._databases.items():
-            life.add(f"{name}.data", _Data(database, name))
+            life.add(f"{name}.data", _MigratedDatabase(database, name))
         life.add("service APIs", apis, after=[f"{name}.data" for name in self._databases])
         self._serve_apis(life, apis)
         for name, parts in self._built.items():
@@ -77,10 +73,9 @@ class ServiceHost:
             server = RpcServer(address, folder, self._clients.identity, call_policy())
             servers.append(server)
             life.add(f"service APIs at {address}", server, after=["service APIs"])
-        events = EventsRpc(
-            {name: OutboxReader(database) for name, database in self._databases.items()},
-            {name: subscribers_of(name) for name in self._databases},
-        )
+        events = OutboxServer({name: subscribers_of(name) for name in self._databases})
+        for name, database in self._databases.items():
+            events.add(name, backends.open_outbox(database))
         for server in servers:
             events_pb2_grpc.add_EventsServicer_to_server(events, server)
             for name, parts in self._built.items():
@@ -94,14 +89,15 @@ class ServiceHost:
         timed = {**parts.timed, "retention": self._retention(name, database)}
         life.add(
             f"{name}.work",
-            Worker(parts.service, SqlJobQueue(database), parts.jobs, timed),
+            Worker(parts.service, backends.open_jobs(database), parts.jobs, timed),
             after=["service APIs"],
         )
         manifest = SERVICES[name]
         if parts.subscribers is not None:
             subscribers = bind(parts.subscribers, manifest.subscribes)
-            sources = {source: self._clients.events_of(name, source) for source in manifest.sources}
-            consumer = EventConsumer(parts.service, database, subscribers, sources, name)
+            sources = {source: self._clients.event_source(name, source) for source in manifest.sources}
+            inbox = backends.open_event_inbox(database)
+            consumer = EventConsumer(parts.service, inbox, subscribers, sources)
             life.add(f"{name}.subscriptions", consumer, after=["service APIs"])
 
     def _retention(self, name: str, database: Database) -> Timed:
@@ -124,13 +120,13 @@ class ServiceHost:
         revocations = Revocations(self._clock)
         verifier = wiring_gateway.make_verifier(self._settings, self._clock, tokens)
         app = build_app(list(routers.values()), verifier, revocations, states, roles=roles())
-        life.add("revocations", _Following(revocations, tokens), after=["service APIs"])
+        life.add("revocations", _RevocationFollower(revocations, tokens), after=["service APIs"])
         for address in sorted({wiring_gateway.own_rest_address(self._settings, name) for name in routers}):
             life.add(f"rest at {address}", RestServer(app, address), after=["service APIs"])
 
 
-class _Data:
-    """Opens a service's database and brings it up to date."""
+class _MigratedDatabase:
+    """A service's database: opened and brought up to date at start."""
 
     def __init__(self, database: Database, service: str) -> None:
         self._database, self._service = database, service
@@ -143,19 +139,18 @@ class _Data:
         await self._database.stop()
 
 
-class _Following:
-    """Keeps the revoked sessions up to date."""
+class _RevocationFollower:
+    """The task that keeps the revoked sessions up to date."""
 
-    def __init__(self, revocations: Revocations, tokens: "TokensAsyncStub") -> None:
-        self._follow = partial(revocations.follow, self._subscribe)
-        self._tokens = tokens
+    def __init__(self, revocations: Revocations, tokens: TokensAsyncStub) -> None:
+        self._revocations, self._tokens = revocations, tokens
         self._task: asyncio.Task[None] | None = None
 
     def _subscribe(self, after: int) -> Any:
         return self._tokens.FollowRevocations(tokens_pb2.FollowRevocationsRequest(after=after))
 
     async def start(self) -> None:
-        self._task = spawn(self._follow(), "revocations")
+        self._task = spawn(self._revocations.follow(self._subscribe), "revocations")
 
     async def stop(self) -> None:
         await cancel(self._task)

@@ -65,7 +65,18 @@ async def test_a_log_of_one_process_is_not_polled() -> None:
     timer = RushingTimer()
     log = Log(timer, poll_s=None)
     assert await log.feed.read(0, 10, 5.0) == []
-    assert (timer.now(), log.looks) == (5.0, 2)
+    assert (timer.now(), log.looks) == (5.0, 1)
+
+
+async def test_a_log_of_one_process_is_looked_at_once_however_many_heartbeats_pass() -> None:
+    timer = RushingTimer()
+    log = Log(timer, poll_s=None, heartbeat_s=10.0)
+    async with aclosing(log.feed.follow(0)) as batches:
+        for _ in range(5):
+            assert list(await anext(batches)) == []
+        assert log.looks == 1
+        log.add(1)
+        assert await anext(batches) == [1]
 
 
 async def test_silence_is_filled_with_heartbeats() -> None:

@@ -1,39 +1,35 @@
-"""Reads the neighbours' logs and hands each event to the service's handlers."""
+"""Follows the event sources that a service subscribes to and calls its handlers."""
 
 import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
+from functools import partial
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from sqlalchemy import Row, delete, select
-
-from tollway.contracts import events_pb2
 from tollway.contracts.events import Event
-from tollway.fabric.db import Database, Tx, tables
+from tollway.contracts.events_pb2 import EventEnvelope
+from tollway.fabric.backoff import Backoff
+from tollway.fabric.events.ports import EventInbox, EventSource
 from tollway.fabric.rpc import call_context
 from tollway.kit.errors import Problem
 from tollway.kit.tasks import cancel, spawn
-
-if TYPE_CHECKING:
-    from tollway.contracts.events_pb2_grpc import EventsAsyncStub
 
 _log = logging.getLogger(__name__)
 
 # The service, its open transaction, and the event. A handler registered for `Event` itself receives every event, as the
 # envelope (`events_pb2.EventEnvelope`) instead of the parsed event.
-Handler = Callable[[Any, Tx, Any], Awaitable[None]]
+Handler = Callable[[Any, Any, Any], Awaitable[None]]
 Subscribers = Mapping[type[Any], Handler]
 
 _WORD_START = re.compile(r"(?<!^)(?=[A-Z])")
-BATCH = 100
-WAIT_MS = 4_000
-READ_TIMEOUT_S = 10.0
 ATTEMPTS = 8
-FIRST_DELAY_S = 0.1
-MAX_DELAY_S = 10.0
-LOOK_AGAIN_S = 5.0
+BACKOFF = Backoff(first_s=0.1, limit_s=10)
+RETRY_BATCH = 100
+# A person puts a parked event back from another process (`tollway dead-letters`), which cannot wake this one.
+RETRY_EVERY_S = 5.0
 
 
 def bind(declared: ModuleType | Subscribers, events: Sequence[type[Event]]) -> Subscribers:
@@ -53,70 +49,55 @@ def bind(declared: ModuleType | Subscribers, events: Sequence[type[Event]]) -> S
 
 
 class EventConsumer:
-    """Consumes events on behalf of one service: one reader for each source, each with its own durable position.
-
-    `name` is the service's: its neighbours keep for it what it has not read.
-    """
+    """Consumes events on behalf of one service: one task for each source, each with its own durable position."""
 
     def __init__(
-        self,
-        service: Any,
-        database: Database,
-        subscribers: Subscribers,
-        sources: Mapping[str, "EventsAsyncStub"],
-        name: str = "",
+        self, service: Any, inbox: EventInbox, subscribers: Subscribers, sources: Mapping[str, EventSource]
     ) -> None:
         self._service = service
-        self._db = database
+        self._inbox = inbox
         self._subscribers = {
             event.topic: handler for event, handler in subscribers.items() if event is not Event
         }
         self._catch_all = subscribers.get(Event)
         self._sources = sources
-        self._name = name
-        self._readers: list[asyncio.Task[None]] = []
+        self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        """Begin to read every source where this service left off."""
-        for source, events in self._sources.items():
-            self._readers.append(spawn(self._follow(source, events), f"receive-{source}"))
-        self._readers.append(spawn(self._look_again(), "receive-again"))
+        """Begin to consume every source where this service left off."""
+        for name, source in self._sources.items():
+            self._tasks.append(spawn(self._follow(name, source), f"consume-{name}"))
+        self._tasks.append(spawn(self._retry_put_back(), "consume-parked"))
 
     async def stop(self) -> None:
-        """Stop reading; an event in hand is either received whole or will be received again."""
-        for reader in self._readers:
-            await cancel(reader)
-        self._readers.clear()
+        """Stop consuming; an event in hand is either taken in whole or will be received again."""
+        for task in self._tasks:
+            await cancel(task)
+        self._tasks.clear()
 
-    async def _follow(self, source: str, events: "EventsAsyncStub") -> None:
-        position = await self._position(source)
-        delay_s = FIRST_DELAY_S
+    async def _follow(self, name: str, source: EventSource) -> None:
+        failures = 0
         while True:
-            request = events_pb2.ReadRequest(service=source, after=position, limit=BATCH, wait_ms=WAIT_MS)
             try:
-                answer = await events.Read(request, timeout=READ_TIMEOUT_S)
-                position = await self._consume_batch(source, answer.events, position)
-                delay_s = FIRST_DELAY_S
+                position = await self._inbox.position(name)
+                async with aclosing(source.follow(position)) as batches:
+                    async for events in batches:
+                        await self._consume_batch(name, events)
+                        failures = 0
             except Problem as problem:
                 # The source is away, or our own database is: both pass.
-                _log.warning("consuming %s waits: %s", source, problem.detail)
-                await asyncio.sleep(delay_s)
-                delay_s = min(delay_s * 2, MAX_DELAY_S)
+                _log.warning("consuming %s waits: %s", name, problem.detail)
+            failures += 1
+            await asyncio.sleep(BACKOFF.delay_s(failures))
 
-    async def _consume_batch(
-        self, source: str, events: Sequence[events_pb2.EventEnvelope], position: int
-    ) -> int:
+    async def _consume_batch(self, source: str, events: Sequence[EventEnvelope]) -> None:
         for event in events:
             if self._handler(event) is not None:
                 await self._consume_with_retries(source, event)
-            position = event.position
         if events and self._handler(events[-1]) is None:
-            async with self._db.transaction() as tx:
-                await self._move(tx, source, position)
-        return position
+            await self._inbox.pass_over(source, events[-1].position)
 
-    async def _consume_with_retries(self, source: str, event: events_pb2.EventEnvelope) -> None:
-        delay_s = FIRST_DELAY_S
+    async def _consume_with_retries(self, source: str, event: EventEnvelope) -> None:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 await self._consume(source, event)
@@ -124,15 +105,14 @@ class EventConsumer:
                 # Any failure of a handler, expected or not, must neither stop the log nor lose the event.
                 if attempt == ATTEMPTS:
                     _log.exception("%s from %s is parked after %d attempts", event.type, source, attempt)
-                    await self._park(source, event, error)
+                    await self._inbox.park(source, event, repr(error))
                     return
                 _log.warning("%s from %s failed (attempt %d): %s", event.type, source, attempt, error)
-                await asyncio.sleep(delay_s)
-                delay_s = min(delay_s * 2, MAX_DELAY_S)
+                await asyncio.sleep(BACKOFF.delay_s(attempt))
             else:
                 return
 
-    async def _consume(self, source: str, event: events_pb2.EventEnvelope) -> None:
+    async def _consume(self, source: str, event: EventEnvelope) -> None:
         handler = self._handler(event)
         assert handler is not None
         # What follows from an event is done in the name of who caused it.
@@ -143,81 +123,37 @@ class EventConsumer:
             traceparent=event.traceparent,
         )
         with cause:
-            await self._take_in(source, event, handler)
+            await self._inbox.take_in(source, event, partial(self._handle, handler, event))
 
-    async def _take_in(self, source: str, event: events_pb2.EventEnvelope, handler: Handler) -> None:
-        async with self._db.transaction() as tx:
-            seen = {"event_id": event.id, "source": source, "received_at_us": tx.now_us}
-            fresh = await tx.run(tx.insert(tables.inbox).on_conflict_do_nothing(), seen)
-            if fresh.rowcount:
-                await handler(self._service, tx, self._parse(event))
-            await tx.run(delete(tables.dead_letter).where(tables.dead_letter.c.event_id == event.id))
-            await self._move(tx, source, event.position)
+    async def _handle(self, handler: Handler, event: EventEnvelope, tx: Any) -> None:
+        await handler(self._service, tx, self._parse(event))
 
-    async def _park(self, source: str, event: events_pb2.EventEnvelope, error: Exception) -> None:
-        async with self._db.transaction() as tx:
-            letter = {
-                "event_id": event.id,
-                "source": source,
-                "type": event.type,
-                "data": event.data_json,
-                "error": repr(error)[:2000],
-                "at_us": tx.now_us,
-                "envelope": event.SerializeToString(),
-                "again": False,
-            }
-            parked = tx.insert(tables.dead_letter).values(letter)
-            await tx.run(parked.on_conflict_do_update(index_elements=["event_id"], set_=letter))
-            await self._move(tx, source, event.position)
-
-    # ── what was parked, and is to be received again ───────────────────────────────────────────────────
+    # ── what was parked, and is to be consumed again ───────────────────────────────────────────────────
 
     async def retry_parked(self) -> int:
         """Consume each parked event once more that a person put back; return how many. A failing one is parked anew."""
-        letter = tables.dead_letter
-        async with self._db.snapshot() as tx:
-            rows = await tx.all(select(letter).where(letter.c.again).order_by(letter.c.event_id).limit(BATCH))
-        for row in rows:
-            event = _event_of(row)
+        parked = await self._inbox.put_back(RETRY_BATCH)
+        for source, event in parked:
             try:
                 if self._handler(event) is not None:
-                    await self._consume(row.source, event)
+                    await self._consume(source, event)
             except Exception as error:  # noqa: BLE001  as above: whatever it is, the event stays with a person
-                _log.warning("%s from %s failed again: %s", event.type, row.source, error)
-                await self._park(row.source, event, error)
-        return len(rows)
+                _log.warning("%s from %s failed again: %s", event.type, source, error)
+                await self._inbox.park(source, event, repr(error))
+        return len(parked)
 
-    async def _look_again(self) -> None:
+    async def _retry_put_back(self) -> None:
         while True:
             try:
                 await self.retry_parked()
             except Problem as problem:
                 _log.warning("consuming again waits: %s", problem.detail)
-            await asyncio.sleep(LOOK_AGAIN_S)
+            await asyncio.sleep(RETRY_EVERY_S)
 
-    def _handler(self, event: events_pb2.EventEnvelope) -> Handler | None:
+    def _handler(self, event: EventEnvelope) -> Handler | None:
         return self._subscribers.get(event.type, self._catch_all)
 
-    def _parse(self, event: events_pb2.EventEnvelope) -> Any:
+    def _parse(self, event: EventEnvelope) -> Any:
         if event.type not in self._subscribers:
             return event
         return Event.by_topic[event.type].model_validate_json(event.data_json)
-
-    async def _position(self, source: str) -> int:
-        async with self._db.snapshot() as tx:
-            query = select(tables.consumer_offset.c.position).where(tables.consumer_offset.c.source == source)
-            return await tx.scalar(query) or 0
-
-    async def _move(self, tx: Tx, source: str, position: int) -> None:
-        row = tx.insert(tables.consumer_offset).values(source=source, position=position)
-        # Never backwards: another replica of this service may have read further.
-        ahead = tables.consumer_offset.c.position < row.excluded.position
-        await tx.run(
-            row.on_conflict_do_update(index_elements=["source"], set_={"position": position}, where=ahead)
-        )
-
-
-def _event_of(row: Row[Any]) -> events_pb2.EventEnvelope:
-    event = events_pb2.EventEnvelope.FromString(row.envelope)
-    event.position = 0  # it was passed when the event was parked
-    return event

@@ -4,6 +4,7 @@ A service offers `router(service) -> APIRouter`. Every route declares its policy
 with a route that does not is refused at start. Errors are problem documents (RFC 9457) made in one place.
 """
 
+from tollway.fabric.rest.answers import AnswerStore
 from tollway.fabric.rest.app import build_app
 from tollway.fabric.rest.fields import (
     PRINTABLE,
@@ -24,6 +25,7 @@ from tollway.fabric.rest.server import RestServer
 __all__ = [
     "PRINTABLE",
     "Answer",
+    "AnswerStore",
     "Body",
     "CurrentUser",
     "IdempotencyKey",

@@ -24,7 +24,7 @@ def build(context: ServiceContext) -> ServiceParts:
     return ServiceParts(
         service=service,
         rpc=CatalogRpc(service),
-        router=router(service),
+        router=router(service, context.answers),
         jobs=JOBS,
         timed=TIMED,
         prepare=service.prepare,

@@ -25,7 +25,7 @@ def build(context: ServiceContext) -> ServiceParts:
     return ServiceParts(
         service=service,
         rpc=LedgerRpc(service),
-        router=router(service),
+        router=router(service, context.answers),
         subscribers=subscribers,
         jobs=JOBS,
         timed=TIMED,

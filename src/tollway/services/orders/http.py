@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, model_validator
 from tollway.contracts.errors import SoldOut
 from tollway.fabric.rest import (
     Answer,
+    AnswerStore,
     Body,
     CurrentUser,
     IdempotencyKey,
@@ -187,15 +188,15 @@ class PortfolioView(BaseModel):
     holdings: list[HoldingView]
 
 
-def router(service: Orders) -> APIRouter:
+def router(service: Orders, answers: AnswerStore) -> APIRouter:
     """Make the routes of orders."""
     api = APIRouter(tags=["orders"])
-    _placing(api, service)
+    _placing(api, service, answers)
     _looking(api, service)
     return api
 
 
-def _placing(api: APIRouter, service: Orders) -> None:
+def _placing(api: APIRouter, service: Orders, answers: AnswerStore) -> None:
     @api.post(
         "/api/orders/quote", status_code=201, **route(permission="orders:write", audit="orders:quote:create")
     )
@@ -219,7 +220,7 @@ def _placing(api: APIRouter, service: Orders) -> None:
                 raise refusal
             return Answer(202 if order.state in OPEN else 201, _order(order))
 
-        return await idempotent(service.db, who, key, body, work)
+        return await idempotent(answers, who, key, body, work)
 
     @api.delete("/api/orders/{order_id}", **route(permission="orders:write", audit="orders:order:cancel"))
     async def cancel(order_id: OrderId, who: CurrentUser) -> OrderView:

@@ -19,7 +19,7 @@ def build(context: ServiceContext) -> ServiceParts:
         context.client("ledger"),
         currency=context.shared.currencies[0],
     )
-    return ServiceParts(service=service, router=router(service), jobs=JOBS, timed=TIMED)
+    return ServiceParts(service=service, router=router(service, context.answers), jobs=JOBS, timed=TIMED)
 
 
 MANIFEST = ServiceManifest(

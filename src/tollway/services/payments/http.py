@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from tollway.fabric.rest import (
     PRINTABLE,
     Answer,
+    AnswerStore,
     Body,
     CurrentUser,
     IdempotencyKey,
@@ -140,17 +141,17 @@ class Received(BaseModel):
     received: bool = True
 
 
-def router(service: Payments) -> APIRouter:
+def router(service: Payments, answers: AnswerStore) -> APIRouter:
     """Make the routes of payments."""
     api = APIRouter(tags=["payments"])
-    _deposits(api, service)
+    _deposits(api, service, answers)
     _methods(api, service)
     _webhooks(api, service)
     _reviews(api, service)
     return api
 
 
-def _deposits(api: APIRouter, service: Payments) -> None:
+def _deposits(api: APIRouter, service: Payments, answers: AnswerStore) -> None:
     @api.post(
         "/api/wallet/deposit",
         status_code=201,
@@ -175,7 +176,7 @@ def _deposits(api: APIRouter, service: Payments) -> None:
             waits = deposit.state == DepositState.PROCESSING and not deposit.action_url
             return Answer(202 if waits else 201, DepositView.model_validate(deposit))
 
-        return await idempotent(service.db, who, key, body, work)
+        return await idempotent(answers, who, key, body, work)
 
     @api.get("/api/wallet/deposits", **route(permission="wallet:read"))
     async def deposits(who: CurrentUser, limit: LimitQuery = DEFAULT_LIMIT, cursor: str = "") -> DepositList:

@@ -26,7 +26,7 @@ def build(context: ServiceContext) -> ServiceParts:
     )
     return ServiceParts(
         service=service,
-        router=router(service),
+        router=router(service, context.answers),
         jobs=JOBS,
         timed=TIMED,
         components=[("providers", service)],

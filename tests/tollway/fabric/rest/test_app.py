@@ -21,6 +21,7 @@ from tollway.fabric.rest import (
     route,
 )
 from tollway.fabric.rest.policy import BODY_LIMIT_BYTES
+from tollway.fabric.rest.sql import SqlAnswers
 from tollway.fabric.rpc import current
 from tollway.kit.errors import InsufficientFunds, Unavailable
 
@@ -83,7 +84,7 @@ def router(shop: Shop, db: Database | None = None) -> APIRouter:
             return Answer(201, body)
 
         assert db is not None
-        return await idempotent(db, who, key, body, work)
+        return await idempotent(SqlAnswers(db), who, key, body, work)
 
     return routes
 

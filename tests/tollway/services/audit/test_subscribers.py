@@ -14,7 +14,9 @@ from tests.kit.service_api import Transport, api
 from tollway.contracts import events_pb2_grpc
 from tollway.contracts.events import EmailVerified, Event, UserLoggedIn
 from tollway.fabric.db import Database
-from tollway.fabric.events import EventConsumer, EventsRpc, OutboxReader, bind
+from tollway.fabric.events import EventConsumer, bind
+from tollway.fabric.events.pull import OutboxServer, PulledEvents
+from tollway.fabric.events.sql import SqlInbox, SqlOutbox
 from tollway.fabric.rpc import call_context
 from tollway.services.audit import subscribers
 from tollway.services.audit.manifest import MANIFEST
@@ -50,9 +52,12 @@ async def test_every_announcement_is_recorded_once(
         source: ClassVar[str] = "identity"
         thing_id: str
 
-    async with api(transport, events_pb2_grpc, EventsRpc({"identity": OutboxReader(identity)})) as events:
+    outboxes = OutboxServer()
+    outboxes.add("identity", SqlOutbox(identity))
+    async with api(transport, events_pb2_grpc, outboxes) as events:
+        sources = {"identity": PulledEvents("identity", events.stub)}
         await announce(EmailVerified(user_id="usr_1", email="ada@example.com"))
-        consumer = EventConsumer(service, service.db, SUBSCRIBERS, {"identity": events.stub})
+        consumer = EventConsumer(service, SqlInbox(service.db), SUBSCRIBERS, sources)
         await consumer.start()
         await announce(
             UserLoggedIn(user_id="usr_1", ip="192.0.2.1", user_agent="curl"), Unheard(thing_id="x_1")
@@ -60,7 +65,7 @@ async def test_every_announcement_is_recorded_once(
         await until_recorded(service, 3)
         await consumer.stop()
         # From the beginning again, as after the loss of the listener's position.
-        again = EventConsumer(service, service.db, SUBSCRIBERS, {"identity": events.stub})
+        again = EventConsumer(service, SqlInbox(service.db), SUBSCRIBERS, sources)
         await again.start()
         await announce(UserLoggedIn(user_id="usr_2", ip="192.0.2.1", user_agent="curl"))
         await until_recorded(service, 4)

@@ -9,6 +9,7 @@ import pytest
 from tests.kit.clock import FakeClock
 from tests.kit.market import GB, STANDARD, Market, running_market
 from tests.kit.rest import RestClient, rest
+from tollway.fabric.rest.sql import SqlAnswers
 from tollway.services.catalog.http import router
 
 ADMIN = "usr_root:admin"
@@ -23,7 +24,7 @@ async def market(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Market]:
 
 @pytest.fixture
 def api(market: Market) -> RestClient:
-    return rest(router(market.catalog))
+    return rest(router(market.catalog, SqlAnswers(market.catalog.db)))
 
 
 async def test_anybody_can_browse_what_is_for_sale(api: RestClient) -> None:

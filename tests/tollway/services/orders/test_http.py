@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.kit.clock import FakeClock
 from tests.kit.market import GB, STANDARD, USD, Market, running_market
 from tests.kit.rest import RestClient, rest
+from tollway.fabric.rest.sql import SqlAnswers
 from tollway.kit.ids import new_id
 from tollway.kit.money import money_text
 from tollway.services.orders.http import router
@@ -28,7 +29,7 @@ async def market(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Market]:
 
 @pytest.fixture
 def api(market: Market) -> RestClient:
-    return rest(router(market.orders))
+    return rest(router(market.orders, SqlAnswers(market.orders.db)))
 
 
 async def test_quote_buy_look(api: RestClient) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel
 
-from tollway.fabric.rest import Body, MoneyText, PositiveUnits, UnitsText, UtcTime, route
+from tollway.fabric.rest import AnswerStore, Body, MoneyText, PositiveUnits, UnitsText, UtcTime, route
 from tollway.fabric.rest.etag import tagged
 from tollway.kit.locations import Location
 from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
@@ -133,12 +133,12 @@ class EstimateView(BaseModel):
     validity_s: int
 
 
-def router(service: Catalog) -> APIRouter:
+def router(service: Catalog, answers: AnswerStore) -> APIRouter:
     """Make the routes of the catalogue."""
     api = APIRouter(tags=["catalogue"])
     _browsing(api, service)
     _pricing(api, service)
-    add_operator_routes(api, service)
+    add_operator_routes(api, service, answers)
     return api
 
 

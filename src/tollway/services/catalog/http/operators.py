@@ -8,6 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from tollway.fabric.rest import (
     PRINTABLE,
     Answer,
+    AnswerStore,
     Body,
     CurrentUser,
     IdempotencyKey,
@@ -172,14 +173,14 @@ class CapacityIssueView(BaseModel):
     done: bool
 
 
-def add_operator_routes(api: APIRouter, service: Catalog) -> None:
+def add_operator_routes(api: APIRouter, service: Catalog, answers: AnswerStore) -> None:
     """Add the routes of operators."""
-    _products(api, service)
-    _plans(api, service)
-    _prices(api, service)
+    _products(api, service, answers)
+    _plans(api, service, answers)
+    _prices(api, service, answers)
 
 
-def _products(api: APIRouter, service: Catalog) -> None:
+def _products(api: APIRouter, service: Catalog, answers: AnswerStore) -> None:
     read = route(permission="products:read", owner="any")
 
     @api.get("/api/admin/catalog/products", tags=["operators"], **read)
@@ -214,7 +215,7 @@ def _products(api: APIRouter, service: Catalog) -> None:
             made = await service.editor.add_product(product, body.prices, who.user_id)
             return Answer(201, ProductView.model_validate(made))
 
-        return await idempotent(service.db, who, key, body, work)
+        return await idempotent(answers, who, key, body, work)
 
     @api.patch(
         "/api/admin/catalog/products/{asset}",
@@ -226,7 +227,7 @@ def _products(api: APIRouter, service: Catalog) -> None:
         return ProductView.model_validate(await service.editor.change_product(asset, body.changes()))
 
 
-def _plans(api: APIRouter, service: Catalog) -> None:
+def _plans(api: APIRouter, service: Catalog, answers: AnswerStore) -> None:
     read = route(permission="products:read", owner="any")
 
     @api.get("/api/admin/catalog/plans", tags=["operators"], **read)
@@ -249,7 +250,7 @@ def _plans(api: APIRouter, service: Catalog) -> None:
                 201, PlanDetail.model_validate(await service.editor.add_plan(body.asset, body.quantity))
             )
 
-        return await idempotent(service.db, who, key, body, work)
+        return await idempotent(answers, who, key, body, work)
 
     @api.patch(
         "/api/admin/catalog/plans/{plan_id}",
@@ -261,7 +262,7 @@ def _plans(api: APIRouter, service: Catalog) -> None:
         return PlanDetail.model_validate(await service.editor.change_plan(plan_id, active=body.active))
 
 
-def _prices(api: APIRouter, service: Catalog) -> None:
+def _prices(api: APIRouter, service: Catalog, answers: AnswerStore) -> None:
     @api.patch(
         "/api/admin/prices",
         tags=["operators"],
@@ -288,4 +289,4 @@ def _prices(api: APIRouter, service: Catalog) -> None:
             issue = await service.capacity.add(body.asset, body.quantity, who.user_id, key)
             return Answer(201, CapacityIssueView.model_validate(issue))
 
-        return await idempotent(service.db, who, key, body, work)
+        return await idempotent(answers, who, key, body, work)

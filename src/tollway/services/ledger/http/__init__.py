@@ -9,6 +9,7 @@ from tollway.contracts.books import USER
 from tollway.fabric.rest import (
     PRINTABLE,
     Answer,
+    AnswerStore,
     Body,
     CurrentUser,
     IdempotencyKey,
@@ -47,11 +48,11 @@ class GiftRequest(Body):
     note: Annotated[str, Field(max_length=200, pattern=PRINTABLE)] = ""
 
 
-def router(service: Ledger) -> APIRouter:
+def router(service: Ledger, answers: AnswerStore) -> APIRouter:
     """Make the routes of the ledger."""
     api = APIRouter(tags=["wallet"])
     _accounts(api, service)
-    _transactions(api, service)
+    _transactions(api, service, answers)
     return api
 
 
@@ -77,7 +78,7 @@ def _accounts(api: APIRouter, service: Ledger) -> None:
         return LineList(items=lines, next_cursor=page.next_cursor)
 
 
-def _transactions(api: APIRouter, service: Ledger) -> None:
+def _transactions(api: APIRouter, service: Ledger, answers: AnswerStore) -> None:
     @api.get("/api/transactions", **READ_TRANSACTIONS)
     async def transactions(who: CurrentUser, limit: LimitQuery = DEFAULT_LIMIT, cursor: str = "") -> LineList:
         """List what happened on all your accounts, newest first."""
@@ -116,7 +117,7 @@ def _transactions(api: APIRouter, service: Ledger) -> None:
             )
             return Answer(201, gift_view(made))
 
-        return await idempotent(service.db, who, key, body, work)
+        return await idempotent(answers, who, key, body, work)
 
 
 async def _assets(service: Ledger) -> dict[str, Asset]:

@@ -1,8 +1,8 @@
 """Sessions: opened, refreshed, exchanged, listed, ended, and their end published."""
 
-import asyncio
 import secrets
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from tollway.contracts.clients import ClientRef
@@ -10,6 +10,7 @@ from tollway.contracts.errors import SessionEnded, TokenReused
 from tollway.contracts.events import SessionOpened, SessionRevoked
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database, Tx
+from tollway.fabric.feed import BATCH, Feed
 from tollway.fabric.retention import delete_in_batches
 from tollway.fabric.secrets import Sealer, Secrets
 from tollway.kit.errors import Invalid, NotFound
@@ -21,10 +22,8 @@ from tollway.services.tokens.model import IssuerNames, RefreshCheck, Revocation,
 from tollway.services.tokens.service.keys import KeyRing
 from tollway.services.tokens.settings import TokensSettings
 
-# What another replica ended is found by polling, this often.
+# What another replica or a command of an operator ended is found by looking, this often.
 POLL_S = 0.5
-HEARTBEAT_S = 2.0
-BATCH = 500
 # A cookie is exchanged often; that it was used is written down this often.
 TOUCH_EVERY_US = MINUTE_US
 
@@ -54,7 +53,7 @@ class Tokens:
         self._clock = clock
         self._refresh_key = derived.key("refresh tokens")
         self._csrf_key = derived.key("csrf tokens")
-        self._changed = asyncio.Event()
+        self._revocations = Feed(self._revoked_after, lambda entry: entry.sequence, poll_s=POLL_S)
 
     async def start(self) -> None:
         """Make the first keys, or open the present ones. Raises SecretMismatch."""
@@ -63,7 +62,7 @@ class Tokens:
 
     async def stop(self) -> None:
         """Let everybody who follows the stream look once more."""
-        self._notify()
+        self._revocations.wake()
 
     # ── opening and using a session ─────────────────────────────────────────────────────────────────
 
@@ -125,7 +124,7 @@ class Tokens:
                 if reused:
                     await self._end(tx, "refresh_token_reused", session_id=session.id)
         if reused:
-            self._notify()
+            self._revocations.wake()
             raise TokenReused
         return await self._grant(session)
 
@@ -181,7 +180,7 @@ class Tokens:
             ended = await self._end(
                 tx, reason, session_id=session_id, user_id=user_id, except_session_id=except_session_id
             )
-        self._notify()
+        self._revocations.wake()
         return ended
 
     async def _end(
@@ -204,27 +203,22 @@ class Tokens:
     async def follow_revocations(self, after: int) -> AsyncGenerator[Revocation, None]:
         """Yield what ended after a number, then what ends as it happens, for ever.
 
-        An entry without ids is a heartbeat and says that the stream is alive; it comes every `HEARTBEAT_S`.
+        An entry without ids is a heartbeat and says that everything before it was yielded; it comes whenever
+        nothing ended for a while (see `Feed`).
         """
-        loop = asyncio.get_running_loop()
-        beat_at = loop.time()
-        while True:
-            changed = self._changed
-            async with self.db.snapshot() as tx:
-                entries = await store.revocations_after(tx, after, BATCH)
+        while entries := await self._revocations.read(after, BATCH, 0):
             for entry in entries:
                 after = entry.sequence
                 yield entry
-            if loop.time() >= beat_at:
-                beat_at = loop.time() + HEARTBEAT_S
-                yield Revocation(after, "", "", self._clock.now_us())
-            if len(entries) < BATCH:
-                await _wait(changed, POLL_S)
+        async with aclosing(self._revocations.follow(after)) as batches:
+            async for batch in batches:
+                for entry in batch or (Revocation(after, "", "", self._clock.now_us()),):
+                    after = entry.sequence
+                    yield entry
 
-    def _notify(self) -> None:
-        # A fresh event for those who come later; everybody who waits on the old one goes on.
-        self._changed.set()
-        self._changed = asyncio.Event()
+    async def _revoked_after(self, sequence: int, limit: int) -> Sequence[Revocation]:
+        async with self.db.snapshot() as tx:
+            return await store.revocations_after(tx, sequence, limit)
 
     # ── housekeeping ────────────────────────────────────────────────────────────────────────────────
 
@@ -240,11 +234,3 @@ def _session_id(part: str) -> str:
     if not is_id("ses", part):
         raise invalid_cursor()
     return part
-
-
-async def _wait(changed: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await changed.wait()
-    except TimeoutError:
-        return
