@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tollway.cli.plan import Child, Plan
+from tollway.fabric.backoff import Backoff
 from tollway.kit.tasks import cancel, spawn
 from tollway.topology import EDGE
 
@@ -20,6 +21,7 @@ READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 25.0
 # A process that dies this often in this time will not get better by itself.
 RESTARTS, RESTART_WINDOW_S = 6, 60.0
+RESTART_BACKOFF = Backoff(first_s=0.1, limit_s=5.0)
 LOG_LIMIT_BYTES, LOG_LOOK_S = 50_000_000, 30.0
 
 # An edge's reads of 256 KiB would each map and unmap memory with glibc's defaults; see docs/decisions/0004.
@@ -108,7 +110,7 @@ class Supervisor:
                         f"{child.name} ended ({_meaning(code)}): {self._last_words(child)}"
                     )
                 return
-            await asyncio.sleep(min(0.1 * 2 ** (len(deaths) - 1), 5.0))
+            await asyncio.sleep(RESTART_BACKOFF.delay_s(len(deaths)))
 
     async def _launch(self, child: Child) -> asyncio.subprocess.Process:
         log = self._log(child)

@@ -3,10 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Any
 
 from tollway import __version__
 from tollway.fabric.admin import OK, AdminServer
+from tollway.fabric.backoff import Backoff
 from tollway.fabric.clock import Clock, SystemClock
 from tollway.fabric.lifecycle import Lifecycle
 from tollway.fabric.rpc import LocalServer
@@ -28,6 +30,8 @@ from tollway.topology.first_operator import make_first_operator
 from tollway.topology.service_clients import ServiceClients
 
 _log = logging.getLogger(__name__)
+
+PREPARE_BACKOFF = Backoff(first_s=0.1, limit_s=2.0)
 
 
 class Process:
@@ -130,13 +134,11 @@ def _refuse_in_production(settings: Settings, named: Sequence[str]) -> None:
 
 
 async def _until_done(name: str, work: Callable[[], Any]) -> None:
-    delay_s = 0.1
-    while True:
+    for attempt in count(1):
         try:
             await work()
         except Problem as problem:
             _log.info("%s prepares later: %s", name, problem.detail)
-            await asyncio.sleep(delay_s)
-            delay_s = min(2 * delay_s, 2.0)
+            await asyncio.sleep(PREPARE_BACKOFF.delay_s(attempt))
         else:
             return

@@ -1,19 +1,19 @@
 """The circuit breaker: an endpoint that fails again and again gets no requests, except a probe now and then."""
 
+from tollway.fabric.backoff import Backoff
+
 _FAILURES = 5  # in a row open the breaker
-_FIRST_PAUSE_S = 1.0
-_LONGEST_PAUSE_S = 30.0
+_PAUSES = Backoff(first_s=1.0, limit_s=30.0)
 
 
 class Breaker:
     """Opens after several failures in a row; later one request at a time may probe the endpoint."""
 
-    __slots__ = ("_failures", "_open_until", "_pause_s", "_probing")
+    __slots__ = ("_failures", "_open_until", "_probing")
 
     def __init__(self) -> None:
         self._failures = 0
         self._open_until = 0.0
-        self._pause_s = _FIRST_PAUSE_S
         self._probing = False
 
     @property
@@ -33,7 +33,7 @@ class Breaker:
     def succeeded(self) -> None:
         """Count a response, whatever its status."""
         if self._failures:
-            self._failures, self._pause_s, self._probing = 0, _FIRST_PAUSE_S, False
+            self._failures, self._probing = 0, False
 
     def failed(self, now: float) -> None:
         """Count a try without a response. Those that were under way when the breaker opened say nothing new."""
@@ -42,8 +42,7 @@ class Breaker:
         self._failures += 1
         self._probing = False
         if self._failures >= _FAILURES:
-            self._open_until = now + self._pause_s
-            self._pause_s = min(self._pause_s * 2, _LONGEST_PAUSE_S)
+            self._open_until = now + _PAUSES.delay_s(self._failures - _FAILURES + 1)
 
     def cancelled(self) -> None:
         """Free the place of a try that says nothing about the endpoint (its client left)."""

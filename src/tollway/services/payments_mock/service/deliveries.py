@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from tollway.fabric.backoff import Backoff
 from tollway.fabric.db import Database, Tx
 from tollway.services.payments_mock import store
 from tollway.services.payments_mock.model.resources import API_VERSION
@@ -51,7 +52,8 @@ async def deliver(db: Database, settings: PaymentsMockSettings, ref: str) -> Non
 
 def delay_s(settings: PaymentsMockSettings, attempts: int) -> float:
     """Return the wait after so many failed attempts: it doubles, up to a bound."""
-    return min(settings.webhook_first_delay_s * 2 ** (attempts - 1), settings.webhook_max_delay_s)
+    first_s, limit_s = settings.webhook_first_delay_s, settings.webhook_max_delay_s
+    return Backoff(min(first_s, limit_s), limit_s).delay_s(attempts)
 
 
 async def _prepare(tx: Tx, ref: str) -> Sending | None:
