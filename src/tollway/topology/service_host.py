@@ -2,10 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tollway.contracts import events_pb2_grpc, tokens_pb2
-from tollway.contracts.tokens_pb2_grpc import TokensAsyncStub
 from tollway.fabric import retention
 from tollway.fabric.access_tokens import Revocations
 from tollway.fabric.clock import Clock
@@ -24,6 +23,9 @@ from tollway.settings import Settings
 from tollway.topology import SERVICES, backends, call_policy, roles, subscribers_of, wiring_gateway
 from tollway.topology.service_clients import ServiceClients
 from tollway.topology.service_context import make_context
+
+if TYPE_CHECKING:
+    from tollway.contracts.tokens_pb2_grpc import TokensAsyncStub
 
 DAY_S = 86_400
 RETENTION_EVERY_S = 3600
@@ -142,7 +144,7 @@ class _MigratedDatabase:
 class _RevocationFollower:
     """The task that keeps the revoked sessions up to date."""
 
-    def __init__(self, revocations: Revocations, tokens: TokensAsyncStub) -> None:
+    def __init__(self, revocations: Revocations, tokens: "TokensAsyncStub") -> None:
         self._revocations, self._tokens = revocations, tokens
         self._task: asyncio.Task[None] | None = None
 
