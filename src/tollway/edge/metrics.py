@@ -21,6 +21,7 @@ class EdgeMetrics(Collector):
         self.flows: Counter[tuple[str, TerminateCause]] = Counter()  # ended, by protocol and cause
         self.bytes: Counter[tuple[str, str]] = Counter()  # of ended flows, by protocol and direction
         self.refusals: Counter[tuple[str, str]] = Counter()  # by protocol and code
+        self.policy_refusals: Counter[str] = Counter()  # by rule
         self.logins: Counter[str] = Counter()  # cached, asked
         self.leases: Counter[str] = Counter()  # granted, exhausted, stopped, unavailable, refused
         self.reports: Counter[str] = Counter()  # delivered, to_repeat, refused
@@ -39,6 +40,12 @@ class EdgeMetrics(Collector):
         yield _pairs("tollway_edge_bytes", "Bytes of ended flows.", ["protocol", "direction"], self.bytes)
         yield _pairs(
             "tollway_edge_refusals", "Requests refused, by code.", ["protocol", "code"], self.refusals
+        )
+        yield _singles(
+            "tollway_edge_policy_refusals",
+            "Flows and requests refused by a rule of the policy, the operator's or the customer's.",
+            "rule",
+            self.policy_refusals,
         )
         yield _singles(
             "tollway_edge_logins", "Logins judged: from the cache or asked for.", "source", self.logins

@@ -14,6 +14,7 @@ from tollway.contracts.access_pb2 import FlowPolicy, Grant, Schedule, Window
 from tollway.edge import refusal
 from tollway.edge.credential import password
 from tollway.edge.guard import Guard
+from tollway.edge.metrics import METRICS
 from tollway.edge.policy import Policy, RequestContext, default_rules, first_refusal
 from tollway.edge.policy.customer_rules import customer_rules
 
@@ -91,6 +92,43 @@ HOUR_US = 3_600_000_000
 
 def of_customer(grant: Grant, host: str, port: int, now_us: int = MONDAY_NOON_US) -> RequestContext:
     return RequestContext(grant, quota(), customer_rules(grant), lambda: now_us, host, port)
+
+
+@pytest.mark.parametrize(
+    ("rule", "stage", "asked"),
+    [
+        ("quota", "begin", context(exhausted=True, available=0)),
+        ("max_flows", "begin", context(max_flows=1, live_flows=1)),
+        ("port", "target", context(port=25)),
+        ("domain", "target", context("bad.example")),
+        ("address", "addresses", context("x", 80, "10.0.0.1")),
+    ],
+)
+def test_a_refusal_is_counted_under_its_rule(
+    policy: Policy, rule: str, stage: str, asked: RequestContext
+) -> None:
+    before = METRICS.policy_refusals.copy()
+    assert first_refusal(getattr(policy, stage), asked) is not None
+    assert METRICS.policy_refusals - before == {rule: 1}
+
+
+@pytest.mark.parametrize(
+    ("rule", "grant"),
+    [
+        ("customer_port", Grant(policy=FlowPolicy(blocked_ports=[443]))),
+        ("customer_domain", Grant(policy=FlowPolicy(blocked_domains=["example"]))),
+        ("schedule", Grant(policy=FlowPolicy(schedule=Schedule()))),
+    ],
+)
+def test_a_refusal_by_a_customer_s_rule_is_counted_under_it(policy: Policy, rule: str, grant: Grant) -> None:
+    before = METRICS.policy_refusals.copy()
+    assert first_refusal(policy.customer, of_customer(grant, "an.example", 443)) is not None
+    assert METRICS.policy_refusals - before == {rule: 1}
+    assert any(
+        sample.labels == {"rule": rule} and sample.value == METRICS.policy_refusals[rule]
+        for family in METRICS.collect()
+        for sample in family.samples
+    )
 
 
 def test_a_customer_blocks_domains_and_ports_for_themselves(policy: Policy) -> None:

@@ -6,6 +6,7 @@ class here, and a line in `default_rules`.
 """
 
 from tollway.edge.guard import Guard
+from tollway.edge.metrics import METRICS
 from tollway.edge.policy.addresses import AddressRule
 from tollway.edge.policy.concurrency import ConcurrencyRule
 from tollway.edge.policy.customer import CustomerDomainRule, CustomerPortRule, ScheduleRule
@@ -43,9 +44,10 @@ class Policy:
 
 
 def first_refusal(rules: list[Rule], context: RequestContext) -> Refusal | None:
-    """Return what the first of these rules that objects has to say, or None."""
+    """Return what the first of these rules that objects has to say, or None; count it under the rule's name."""
     for rule in rules:
         refusal = rule.check(context)
         if refusal is not None:
+            METRICS.policy_refusals[rule.name] += 1
             return refusal
     return None

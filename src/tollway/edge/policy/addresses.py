@@ -8,6 +8,7 @@ from tollway.edge.refusal import DENIED_ADDRESS, Refusal
 class AddressRule:
     """Refuses a target when one of its addresses is denied: a name that mixes is up to something."""
 
+    name = "address"
     stage = Stage.ADDRESSES
 
     def __init__(self, guard: Guard) -> None:

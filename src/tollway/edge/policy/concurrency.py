@@ -10,6 +10,7 @@ from tollway.edge.refusal import TOO_MANY_FLOWS, Refusal
 class ConcurrencyRule:
     """Refuses a flow beyond the grant's `max_flows` on this node (0: no limit)."""
 
+    name = "max_flows"
     stage = Stage.BEGIN
 
     def check(self, context: RequestContext) -> Refusal | None:

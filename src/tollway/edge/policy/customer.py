@@ -8,6 +8,7 @@ from tollway.edge.refusal import DENIED_DOMAIN, DENIED_PORT, OUTSIDE_SCHEDULE, R
 class CustomerPortRule:
     """Refuses the ports that the customer blocked."""
 
+    name = "customer_port"
     stage = Stage.CUSTOMER
 
     def check(self, context: RequestContext) -> Refusal | None:
@@ -18,6 +19,7 @@ class CustomerPortRule:
 class CustomerDomainRule:
     """Refuses the domains that the customer blocked, with all below them."""
 
+    name = "customer_domain"
     stage = Stage.CUSTOMER
 
     def check(self, context: RequestContext) -> Refusal | None:
@@ -30,6 +32,7 @@ class CustomerDomainRule:
 class ScheduleRule:
     """Refuses flows and requests outside of the customer's hours; the node ends flows that go on."""
 
+    name = "schedule"
     stage = Stage.CUSTOMER
 
     def check(self, context: RequestContext) -> Refusal | None:

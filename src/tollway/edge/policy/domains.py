@@ -9,6 +9,7 @@ from tollway.edge.refusal import DENIED_DOMAIN, Refusal
 class DomainRule:
     """Refuses names in a set of domains, by walking up the name's labels."""
 
+    name = "domain"
     stage = Stage.TARGET
 
     def __init__(self, denied: Iterable[str]) -> None:

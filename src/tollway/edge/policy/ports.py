@@ -9,6 +9,7 @@ from tollway.edge.refusal import DENIED_PORT, Refusal
 class PortRule:
     """Refuses targets on the listed ports."""
 
+    name = "port"
     stage = Stage.TARGET
 
     def __init__(self, denied: Iterable[int]) -> None:

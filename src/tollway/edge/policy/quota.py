@@ -7,6 +7,7 @@ from tollway.edge.refusal import NO_ALLOWANCE, Refusal
 class QuotaRule:
     """Refuses a flow while the customer's holding is known to be used up."""
 
+    name = "quota"
     stage = Stage.BEGIN
 
     def check(self, context: RequestContext) -> Refusal | None:

@@ -37,6 +37,8 @@ class RequestContext:
 class Rule(Protocol):
     """One rule."""
 
+    name: str
+    """What its refusals are counted under."""
     stage: Stage
 
     def check(self, context: RequestContext) -> Refusal | None:
