@@ -225,6 +225,23 @@ async def test_metered_use_from_reservation_to_release(front: LedgerApi) -> None
     assert (await front.reserve("hld_2", 1)).granted == 0
 
 
+async def test_a_reservation_gives_back_a_part_and_goes_on(front: LedgerApi) -> None:
+    await front.stock(1000, 300)
+    await front.reserve("hld_1", 500)
+    reading = pb.UsageReading(session_id="flw_1", cumulative=100, sequence=1)
+    kept = pb.RecordUseRequest(hold_id="hld_1", readings=[reading], actor="access", release=True, keep=150)
+    for _ in range(2):  # a repeat gives nothing more back
+        assert (await front.ask.RecordUse(kept)).remaining == 150
+        assert (await front.reserve("hld_probe", 1)).left == 749
+    fewer = pb.RecordUseRequest(hold_id="hld_1", actor="access", release=True, keep=40)
+    assert (await front.ask.RecordUse(fewer)).remaining == 40
+    more = pb.RecordUseRequest(hold_id="hld_1", actor="access", release=True, keep=90)
+    assert (await front.ask.RecordUse(more)).remaining == 40
+    last = pb.UsageReading(session_id="flw_1", cumulative=140, sequence=2, final=True)
+    used = await front.ask.RecordUse(pb.RecordUseRequest(hold_id="hld_1", readings=[last], actor="access"))
+    assert (used.posted, used.remaining, used.shortfall) == (40, 0, 0)
+
+
 async def test_a_reversal_undoes_once(front: LedgerApi) -> None:
     made = await front.post("k", move(CLEARING, user("ann"), 20))
     undo = pb.ReverseRequest(transaction_id=made.transaction_id, scope="tests", key="undo", actor="operator")

@@ -134,13 +134,12 @@ async def persist(platform: Charging, service: Access, issued: Issued, names: tu
     """Play a node's story: lease, report, stop, give back. When access dies or is not heard, ask a living one."""
     one, two = names
     resource_id, lease_id = issued.resource.id, new_id("hld")
-    batches: list[tuple[list[FlowRecord], bool]] = [
-        ([report(resource_id, one, 1000, 1), report(resource_id, two, 50, 1)], False),
-        ([report(resource_id, one, 2500, 2)], False),
-        (
-            [report(resource_id, one, 3000, 3, stopped=True), report(resource_id, two, 50, 2, stopped=True)],
-            True,
-        ),
+    ends = [report(resource_id, one, 3000, 3, stopped=True), report(resource_id, two, 50, 2, stopped=True)]
+    batches: list[tuple[list[FlowRecord], bool, int | None]] = [
+        ([report(resource_id, one, 1000, 1), report(resource_id, two, 50, 1)], False, None),
+        ([report(resource_id, one, 2500, 2)], False, None),
+        ([], False, 500),  # it is recalled, and keeps what is in hand
+        (ends, True, None),
     ]
     while True:
         try:
@@ -148,10 +147,10 @@ async def persist(platform: Charging, service: Access, issued: Issued, names: tu
             break
         except (Killed, Problem):
             service = platform.access
-    for records, release in batches:
+    for records, release, keep in batches:
         while True:
             try:
-                await service.reports.report("edge-1", lease_id, records, release=release)
+                await service.reports.report("edge-1", lease_id, records, release=release, keep=keep)
                 break
             except (Killed, Problem):
                 service = platform.access

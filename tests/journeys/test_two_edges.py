@@ -19,8 +19,8 @@ from tollway.edge.settings import EdgeSettings
 from tollway.fabric.clock import SystemClock
 from tollway.fabric.rpc import LocalChannel
 from tollway.services.access.rpc import AccessRpc
-from tollway.services.access.service.credentials import Issued
-from tollway.services.access.service.resources import ConnectRequest
+from tollway.services.access.service.credentials import CredentialRequest, Issued
+from tollway.services.access.service.resources import ConnectRequest, ResourceRequest
 from tollway.services.access.store.usage import Filter
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: origin\r\n\r\n"
@@ -135,6 +135,81 @@ async def test_a_hundred_tunnels_over_two_edges_spend_a_holding_to_the_byte(two_
     late = Tunnel()
     await late.run(two_edges.edges[0], issued, two_edges.origin_port)
     assert late.status == "402"
+    await two_edges.platform.books_hold()
+
+
+class IdleTunnel:
+    """A CONNECT that has moved something and then stays open without a word."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+
+    @classmethod
+    async def open(cls, edge: Edge, issued: Issued, origin_port: int) -> "IdleTunnel":
+        reader, writer = await asyncio.open_connection("127.0.0.1", edge.ports["http"])
+        login = base64.b64encode(f"{issued.credential.identifier}:{issued.secret}".encode()).decode()
+        target = f"127.0.0.1:{origin_port}"
+        writer.write(f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n".encode())
+        writer.write(f"Proxy-Authorization: Basic {login}\r\n\r\n".encode())
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)
+        assert head.startswith(b"HTTP/1.1 200"), head
+        return cls(reader, writer)
+
+
+@pytest.mark.parametrize("elsewhere", ["on the other edge", "on another access", "on both and everywhere"])
+async def test_what_idle_tunnels_have_reserved_is_usable_to_the_last_byte(
+    two_edges: TwoEdges, elsewhere: str
+) -> None:
+    """Nobody is refused, and nothing is cut, while bytes lie idle in somebody's lease."""
+    held = 20_000_003
+    issued = await two_edges.customer("usr_1", held)
+    other = await two_edges.platform.access.resources.create("usr_1", ResourceRequest())
+    credential = await two_edges.platform.access.credentials.issue("usr_1", other.id, CredentialRequest())
+    places = {
+        "on the other edge": [(two_edges.edges[1], issued)],
+        "on another access": [(two_edges.edges[0], credential)],
+        "on both and everywhere": [(edge, one) for edge in two_edges.edges for one in (issued, credential)],
+    }[elsewhere]
+    idle = [await IdleTunnel.open(edge, one, two_edges.origin_port) for edge, one in places for _ in range(3)]
+    assert (await two_edges.platform.holding("usr_1"))[1] > 0  # they hold leases
+    # One after the other, until the first is refused: each is cut only by the end of the holding.
+    first = Tunnel()
+    await asyncio.wait_for(first.run(two_edges.edges[0], issued, two_edges.origin_port), 60)
+    assert first.status == "200"
+    assert await two_edges.settled("usr_1") == 0
+    for edge, one in places:
+        late = Tunnel()
+        await late.run(edge, one, two_edges.origin_port)
+        assert late.status == "402"
+    for tunnel in idle:
+        assert not tunnel.reader.at_eof()
+        tunnel.writer.close()
+    async with asyncio.timeout(10):
+        while (await two_edges.platform.account("platform", "access", "consumed")).balance < held:
+            await asyncio.sleep(0.05)
+    assert (await two_edges.platform.account("platform", "access", "consumed")).balance == held
+    await two_edges.platform.books_hold()
+
+
+async def test_a_hundred_tunnels_and_idle_ones_elsewhere_leave_nothing_unusable(two_edges: TwoEdges) -> None:
+    held = 50_000_001
+    issued = await two_edges.customer("usr_1", held)
+    idle = [
+        await IdleTunnel.open(edge, issued, two_edges.origin_port)
+        for edge in two_edges.edges
+        for _ in range(5)
+    ]
+    tunnels = [Tunnel() for _ in range(100)]
+    async with asyncio.timeout(100):
+        await asyncio.gather(
+            *(one.run(two_edges.edges[n % 2], issued, two_edges.origin_port) for n, one in enumerate(tunnels))
+        )
+    assert await two_edges.settled("usr_1") == 0
+    for one in idle:
+        one.writer.close()
+    async with asyncio.timeout(20):
+        while (await two_edges.platform.account("platform", "access", "consumed")).balance < held:
+            await asyncio.sleep(0.05)
     await two_edges.platform.books_hold()
 
 

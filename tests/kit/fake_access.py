@@ -93,6 +93,7 @@ class FakeAccess(access_pb2_grpc.AccessServicer):
     unknown: bool = False  # the node's name is not known until it opens itself
     stopped: str = ""  # how leases for an inactive resource are refused
     refusals: dict[str, Problem] = field(default_factory=dict)  # sessions that are never accepted
+    recalling: int = 0  # so many leases are answered with: others have been recalled, ask again
     troubles: list[Problem] = field(default_factory=list)  # what the next leases are answered with
 
     def __post_init__(self) -> None:
@@ -185,6 +186,9 @@ class FakeAccess(access_pb2_grpc.AccessServicer):
         if request.resource_id not in self.resources:
             raise NotFound(f"no access {request.resource_id}")
         resource = self.resources[request.resource_id]
+        if self.recalling and known is None:
+            self.recalling -= 1
+            return pb.LeaseResponse(recalling=True)
         if self.stopped and not resource.active:
             return pb.LeaseResponse(stopped=self.stopped)
         self._hear(resource.id)
@@ -213,6 +217,8 @@ class FakeAccess(access_pb2_grpc.AccessServicer):
         short = sum(self._post(lease, record) for record in request.records)
         if request.release:
             lease.released = True
+        elif request.HasField("keep_units"):
+            lease.granted = min(lease.granted, lease.posted + request.keep_units)
         if self.lose_answers and request.records:
             self.lose_answers -= 1
             raise Unavailable("the answer was lost")

@@ -123,7 +123,8 @@ class MeteredLedger(ledger_pb2_grpc.LedgerServicer):
             posted += from_hold + from_free
             shortfall += units - from_hold - from_free
         if request.release:
-            hold.remaining, hold.ended = 0, True
+            hold.remaining = min(hold.remaining, request.keep)
+            hold.ended = not hold.remaining
         self.consumed += posted
         self.shortfall += shortfall
         return pb.RecordUseResponse(posted=posted, remaining=hold.remaining, shortfall=shortfall)

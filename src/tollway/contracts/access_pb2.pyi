@@ -468,6 +468,7 @@ class LeaseResponse(_message.Message):
     LEFT_UNITS_FIELD_NUMBER: _builtins.int
     VALID_US_FIELD_NUMBER: _builtins.int
     STOPPED_FIELD_NUMBER: _builtins.int
+    RECALLING_FIELD_NUMBER: _builtins.int
     granted_units: _builtins.int
     left_units: _builtins.int
     """what is available beside it"""
@@ -475,6 +476,8 @@ class LeaseResponse(_message.Message):
     """a lease is void this long after the last answered Lease or Report for its resource"""
     stopped: _builtins.str
     """why nothing is granted though something may be left: the kind of Change that says so"""
+    recalling: _builtins.bool
+    """Nothing is granted yet: what is left is in the leases of others, which were recalled. Ask again soon, under a new id."""
     def __init__(
         self,
         *,
@@ -482,10 +485,11 @@ class LeaseResponse(_message.Message):
         left_units: _builtins.int = ...,
         valid_us: _builtins.int = ...,
         stopped: _builtins.str = ...,
+        recalling: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["granted_units", b"granted_units", "left_units", b"left_units", "stopped", b"stopped", "valid_us", b"valid_us"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["granted_units", b"granted_units", "left_units", b"left_units", "recalling", b"recalling", "stopped", b"stopped", "valid_us", b"valid_us"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -573,11 +577,16 @@ class ReportRequest(_message.Message):
     LEASE_ID_FIELD_NUMBER: _builtins.int
     RECORDS_FIELD_NUMBER: _builtins.int
     RELEASE_FIELD_NUMBER: _builtins.int
+    KEEP_UNITS_FIELD_NUMBER: _builtins.int
     node: _builtins.str
     lease_id: _builtins.str
     """the reservation these flows drew on"""
     release: _builtins.bool
     """after these records give back what the lease still holds"""
+    keep_units: _builtins.int
+    """Instead of `release`: the lease keeps at most so many units, which flows have in their hands, and gives back the
+    rest. It stays open for their records. This is how a node answers `lease_recalled`.
+    """
     @_builtins.property
     def records(self) -> _containers.RepeatedCompositeFieldContainer[Global___AccountingRecord]: ...
     def __init__(
@@ -587,12 +596,15 @@ class ReportRequest(_message.Message):
         lease_id: _builtins.str = ...,
         records: _abc.Iterable[Global___AccountingRecord] | None = ...,
         release: _builtins.bool = ...,
+        keep_units: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_keep_units", b"_keep_units", "keep_units", b"keep_units"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["lease_id", b"lease_id", "node", b"node", "records", b"records", "release", b"release"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_keep_units", b"_keep_units", "keep_units", b"keep_units", "lease_id", b"lease_id", "node", b"node", "records", b"records", "release", b"release"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__keep_units: _TypeAlias = _typing.Literal["keep_units"]  # noqa: Y015
+    _WhichOneofArgType__keep_units: _TypeAlias = _typing.Literal["_keep_units", b"_keep_units"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__keep_units) -> _WhichOneofReturnType__keep_units | None: ...
 
 Global___ReportRequest: _TypeAlias = ReportRequest  # noqa: Y015
 
@@ -652,16 +664,20 @@ class Change(_message.Message):
     CREDENTIAL_ID_FIELD_NUMBER: _builtins.int
     USER_ID_FIELD_NUMBER: _builtins.int
     AT_US_FIELD_NUMBER: _builtins.int
+    NODE_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """0: a heartbeat"""
     kind: _builtins.str
     """resource_stopped, credential_revoked, user_suspended: flows end with Admin-Reset;
-    resource_left: the customer has disconnected, flows end with User-Request; policy_changed: flows go on
+    resource_left: the customer has disconnected, flows end with User-Request; policy_changed: flows go on;
+    lease_recalled: the node that is named gives back what its flows do not have in their hands, flows go on
     """
     resource_id: _builtins.str
     credential_id: _builtins.str
     user_id: _builtins.str
     at_us: _builtins.int
+    node: _builtins.str
+    """for this node alone; empty: for every node"""
     def __init__(
         self,
         *,
@@ -671,10 +687,11 @@ class Change(_message.Message):
         credential_id: _builtins.str = ...,
         user_id: _builtins.str = ...,
         at_us: _builtins.int = ...,
+        node: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_us", b"at_us", "credential_id", b"credential_id", "kind", b"kind", "resource_id", b"resource_id", "sequence", b"sequence", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_us", b"at_us", "credential_id", b"credential_id", "kind", b"kind", "node", b"node", "resource_id", b"resource_id", "sequence", b"sequence", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -79,8 +79,9 @@ class AccessServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Lease(self, request, context):
-        """Asks for a slice of the customer's holding for (node, resource). Grants 0 when nothing is left, or when the
-        access was stopped; then `stopped` says so. Raises UnknownNode, NotFound for the resource, Invalid.
+        """Asks for a slice of the customer's holding for (node, resource). Grants 0 when nothing is left, when the access
+        was stopped (then `stopped` says so), or when what is left must first be recalled from others (`recalling`).
+        Raises UnknownNode, NotFound for the resource, Invalid.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

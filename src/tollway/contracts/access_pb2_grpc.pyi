@@ -36,8 +36,9 @@ class AccessStub:
     Authenticate: _grpc.UnaryUnaryMultiCallable[_access_pb2.AuthenticateRequest, _access_pb2.Grant]
     """Checks a credential and says what it may do. Raises BadCredentials, ResourceInactive, NoAllowance."""
     Lease: _grpc.UnaryUnaryMultiCallable[_access_pb2.LeaseRequest, _access_pb2.LeaseResponse]
-    """Asks for a slice of the customer's holding for (node, resource). Grants 0 when nothing is left, or when the
-    access was stopped; then `stopped` says so. Raises UnknownNode, NotFound for the resource, Invalid.
+    """Asks for a slice of the customer's holding for (node, resource). Grants 0 when nothing is left, when the access
+    was stopped (then `stopped` says so), or when what is left must first be recalled from others (`recalling`).
+    Raises UnknownNode, NotFound for the resource, Invalid.
     """
     Report: _grpc.UnaryUnaryMultiCallable[_access_pb2.ReportRequest, _access_pb2.ReportResponse]
     """Cumulative accounting records (RADIUS vocabulary, RFC 2866). Repeats and reordering are harmless. Use is never
@@ -59,8 +60,9 @@ class AccessAsyncStub(AccessStub):
     Authenticate: _aio.UnaryUnaryMultiCallable[_access_pb2.AuthenticateRequest, _access_pb2.Grant]  # type: ignore[assignment]
     """Checks a credential and says what it may do. Raises BadCredentials, ResourceInactive, NoAllowance."""
     Lease: _aio.UnaryUnaryMultiCallable[_access_pb2.LeaseRequest, _access_pb2.LeaseResponse]  # type: ignore[assignment]
-    """Asks for a slice of the customer's holding for (node, resource). Grants 0 when nothing is left, or when the
-    access was stopped; then `stopped` says so. Raises UnknownNode, NotFound for the resource, Invalid.
+    """Asks for a slice of the customer's holding for (node, resource). Grants 0 when nothing is left, when the access
+    was stopped (then `stopped` says so), or when what is left must first be recalled from others (`recalling`).
+    Raises UnknownNode, NotFound for the resource, Invalid.
     """
     Report: _aio.UnaryUnaryMultiCallable[_access_pb2.ReportRequest, _access_pb2.ReportResponse]  # type: ignore[assignment]
     """Cumulative accounting records (RADIUS vocabulary, RFC 2866). Repeats and reordering are harmless. Use is never
@@ -97,8 +99,9 @@ class AccessServicer(metaclass=_abc_1.ABCMeta):
         request: _access_pb2.LeaseRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_access_pb2.LeaseResponse, _abc.Awaitable[_access_pb2.LeaseResponse]]:
-        """Asks for a slice of the customer's holding for (node, resource). Grants 0 when nothing is left, or when the
-        access was stopped; then `stopped` says so. Raises UnknownNode, NotFound for the resource, Invalid.
+        """Asks for a slice of the customer's holding for (node, resource). Grants 0 when nothing is left, when the access
+        was stopped (then `stopped` says so), or when what is left must first be recalled from others (`recalling`).
+        Raises UnknownNode, NotFound for the resource, Invalid.
         """
 
     @_abc_1.abstractmethod

@@ -718,9 +718,13 @@ class RecordUseRequest(_message.Message):
     READINGS_FIELD_NUMBER: _builtins.int
     ACTOR_FIELD_NUMBER: _builtins.int
     RELEASE_FIELD_NUMBER: _builtins.int
+    KEEP_FIELD_NUMBER: _builtins.int
     hold_id: _builtins.str
     actor: _builtins.str
     release: _builtins.bool
+    """give back what it still holds after the readings"""
+    keep: _builtins.int
+    """with release: all but so many units, and the reservation stays open with these"""
     @_builtins.property
     def readings(self) -> _containers.RepeatedCompositeFieldContainer[Global___UsageReading]: ...
     def __init__(
@@ -730,10 +734,11 @@ class RecordUseRequest(_message.Message):
         readings: _abc.Iterable[Global___UsageReading] | None = ...,
         actor: _builtins.str = ...,
         release: _builtins.bool = ...,
+        keep: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "hold_id", b"hold_id", "readings", b"readings", "release", b"release"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "hold_id", b"hold_id", "keep", b"keep", "readings", b"readings", "release", b"release"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -98,8 +98,7 @@ class AccessClient:
                     _log.log(warning.level(), "no lease for %s yet: %s", resource_id, problem)
                 on_failure()
             else:
-                outcome = "stopped" if answer.stopped else "granted" if answer.granted_units else "exhausted"
-                self._metrics.leases[outcome] += 1
+                self._metrics.leases[_outcome(answer)] += 1
                 break
             await backoff.sleep()
         if answer.stopped:
@@ -149,3 +148,11 @@ class AccessClient:
             raise Unavailable("the stream of changes is silent") from None
         finally:
             stream.cancel()
+
+
+def _outcome(answer: LeaseResponse) -> str:
+    if answer.stopped:
+        return "stopped"
+    if answer.granted_units:
+        return "granted"
+    return "recalling" if answer.recalling else "exhausted"

@@ -88,7 +88,7 @@ class ChargingRegistry:
         flow.end(cause)
         quota = flow.quota
         quota.live_flows -= 1
-        self._reporters[quota].flow_ended()
+        self._reporters[quota].wake()
         octets_in, octets_out = flow.spend.bytes_in, flow.spend.bytes_out
         protocol = flow.protocol
         self._metrics.flows_open[protocol] -= 1
@@ -97,6 +97,13 @@ class ChargingRegistry:
         self._metrics.bytes[protocol, "out"] += octets_out
         if self.flow_log.enabled:
             self.flow_log.add(self._clock.now_us(), ended(flow, cause))
+
+    def recall(self, resource_id: str) -> None:
+        """Give back what no flow of a resource has in its hands: somebody else needs it."""
+        quota = self._open.get(resource_id)
+        if quota is not None:
+            quota.recalled = True
+            self._reporters[quota].wake()
 
     def live_flows(self) -> Iterator[Flow]:
         """Go through the flows under way; ending some on the way is fine."""
@@ -137,7 +144,7 @@ class ChargingRegistry:
         """Settle what can be settled in time; the rest stays in the meter file for the next start."""
         for reporter in self._reporters.values():
             reporter.quota.closing = True
-            reporter.flow_ended()
+            reporter.wake()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=timeout_s)
         await self.kill()
@@ -161,6 +168,9 @@ class ChargingRegistry:
             meter=self._meter,
             reactor=self._reactor,
             settings=self._settings,
+            predecessor_holds=lambda: any(
+                other.resource_id == resource_id and other is not quota for other in self._reporters
+            ),
         )
         reporter = self._reporters[quota] = UsageReporter(
             quota,

@@ -23,7 +23,7 @@ class EdgeMetrics(Collector):
         self.refusals: Counter[tuple[str, str]] = Counter()  # by protocol and code
         self.policy_refusals: Counter[str] = Counter()  # by rule
         self.logins: Counter[str] = Counter()  # cached, asked
-        self.leases: Counter[str] = Counter()  # granted, exhausted, stopped, unavailable, refused
+        self.leases: Counter[str] = Counter()  # granted, recalling, exhausted, stopped, unavailable, refused
         self.reports: Counter[str] = Counter()  # delivered, to_repeat, refused
         self.shortfall_bytes = 0
         self.quarantined_flows = 0

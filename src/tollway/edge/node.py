@@ -95,7 +95,7 @@ class Edge:
         self._gate = Gate(
             credential_cache=self._credential_cache,
             charging=self._charging,
-            policy=Policy(default_rules(settings, self._guard)),
+            policy=Policy(default_rules(settings, self._guard), self._metrics),
             reactor=self._reactor,
             metrics=self._metrics,
             settings=settings,
@@ -202,6 +202,9 @@ class Edge:
 
     def _apply(self, change: Change) -> None:
         """Forget what was remembered about it, and end its flows if that is what the change says."""
+        if change.kind == "lease_recalled":
+            self._charging.recall(change.resource_id)
+            return
         self._credential_cache.invalidate(change)
         cause = _CUTS.get(change.kind)
         if change.kind == "policy_changed":

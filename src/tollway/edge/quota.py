@@ -5,6 +5,9 @@ did not move. Both are plain arithmetic, because everything runs on one event lo
 leases, reservations of the customer's holding that the access service grants. At half a new one is asked for,
 so that a byte never waits; it is sized to last about ten seconds at the present rate.
 
+What is left of a holding may lie in the leases of other nodes. Then these are recalled, and this node asks again until
+something was granted or nobody has anything left: nobody is refused before. The other side of it is `give_up`.
+
 `taken` does not say from which lease. That is settled later, oldest lease first (`usage_reporter`), which is exact
 because what all leases granted is never less than what was taken.
 
@@ -21,6 +24,7 @@ from math import inf
 
 from tollway.edge import meter_file, refusal
 from tollway.edge.access_client import AccessClient
+from tollway.edge.backoff import RetryDelay
 from tollway.edge.reactor import Reactor
 from tollway.edge.settings import EdgeSettings
 from tollway.edge.throttle import TokenBucket
@@ -29,15 +33,18 @@ from tollway.kit.tasks import cancel, spawn
 
 _log = logging.getLogger(__name__)
 _NEVER = -1
+_RECALL_FIRST_S, _RECALL_MOST_S = 0.02, 0.25
+_RECALL_QUIET_S = 2.0  # a login waits no longer for what others give back
 
 
 class Lease:
     """One reservation: its slot in the meter file knows what was granted and what was settled on it."""
 
-    __slots__ = ("id", "reported_at", "slot")
+    __slots__ = ("id", "kept", "reported_at", "slot")
 
     def __init__(self, lease_id: str, slot: meter_file.Slot, now: float) -> None:
         self.id, self.slot, self.reported_at = lease_id, slot, now
+        self.kept = False  # it was recalled: what it still holds is in the hands of flows
 
     @property
     def unsettled(self) -> int:
@@ -56,13 +63,17 @@ class Quota:
         meter: meter_file.MeterFile,
         reactor: Reactor,
         settings: EdgeSettings,
+        predecessor_holds: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`predecessor_holds`: whether another quota of this resource, on this node, has not given back everything."""
         self.resource_id = resource_id
+        self._predecessor_holds = predecessor_holds
         self.available = 0
         self.leases: deque[Lease] = deque()
         self.live_flows = 0  # flows under way
         self.bucket: TokenBucket | None = None
         self.closing = False
+        self.recalled = False  # others want what is left of the holding; until the next grant
         self.expires_at = inf  # when the leases are void, unless the access service answers before
         self.valid_s = inf  # how long they are good for from each of its answers
         self._access, self._meter, self._reactor, self._settings = access, meter, reactor, settings
@@ -104,7 +115,7 @@ class Quota:
 
     @property
     def exhausted(self) -> bool:
-        """Whether the customer's holding is used up: the last ask, just now, was granted nothing."""
+        """Whether the customer's holding is used up: the last answer, just now, was that nobody has anything left."""
         return self._exhausted
 
     @property
@@ -145,6 +156,14 @@ class Quota:
         elif self.bucket.rate_bytes_s != rate_bytes_s:
             self.bucket.change(rate_bytes_s)
 
+    def give_up(self) -> int:
+        """Let nothing more be taken of what was granted so far; return how much that is. More may be asked for."""
+        given_up, self.available = self.available, 0
+        self._granted -= given_up
+        if self._request is None:
+            self._refill_at = 0
+        return given_up
+
     # ── asking for more ─────────────────────────────────────────────────────────────────────────────
 
     def _request_lease(self) -> None:
@@ -177,14 +196,26 @@ class Quota:
         return max(self._settings.lease_min_bytes, min(wanted, self._settings.lease_max_bytes))
 
     async def refill(self, want: int) -> None:
-        """Ask for another lease until there is an answer."""
+        """Ask for another lease until something is granted, or there is nothing that others could give back."""
+        delay, patient_until = (
+            RetryDelay(_RECALL_FIRST_S, _RECALL_MOST_S),
+            self._reactor.monotonic() + _RECALL_QUIET_S,
+        )
+        while not await self._ask(want):
+            if self._reactor.monotonic() > patient_until:
+                self._on_unavailable()
+            await delay.sleep()
+
+    async def _ask(self, want: int) -> bool:
+        """Ask for a lease; return whether the answer is final."""
         try:
             slot = self._meter.claim()
         except meter_file.MeterFileError as error:
             _log.error("no lease for %s: %s", self.resource_id, error)
             self._exhausted_because = refusal.OVERLOADED
             self._on_answer(0)
-            return
+            return True
+        predecessor_held = self._predecessor_holds()
         # In the meter file before it is asked for, so that a kill in between leaves no reservation behind.
         asked_at = self._reactor.monotonic()
         lease = Lease(new_id("hld"), slot, asked_at)
@@ -199,8 +230,11 @@ class Quota:
             self.leases.append(lease)
         else:
             self._meter.free(slot)
+            if (answer.recalling or (predecessor_held and not answer.stopped)) and not self.closing:
+                return False
         self._exhausted_because = refusal.INACTIVE if answer.stopped else refusal.NO_ALLOWANCE
         self._on_answer(granted)
+        return True
 
     def _on_unavailable(self) -> None:
         self._unreachable = True
@@ -220,6 +254,7 @@ class Quota:
         self._granted += granted
         self.available += granted
         if granted:
+            self.recalled = False
             self._refill_at = self.available // 2
         else:
             self._exhausted = True

@@ -26,7 +26,7 @@ from tollway.edge.exits import Connecting, Exit, Wishes
 from tollway.edge.exits.pool import Key
 from tollway.edge.flow import Flow, FlowOwner
 from tollway.edge.gate import Gate
-from tollway.edge.policy import RequestContext, first_refusal
+from tollway.edge.policy import RequestContext, Stage
 from tollway.edge.policy.customer_rules import customer_rules
 from tollway.edge.refusal import Refusal
 from tollway.edge.relay import LingeringClose
@@ -258,10 +258,10 @@ class Session(FlowOwner):
         exit_ = gate.exits.select(grant.resource_id, wishes)
         customer = customer_rules(grant)
         context = RequestContext(grant, spend.quota, customer, gate.clock.now_us)
-        why_not = exit_ if isinstance(exit_, Refusal) else first_refusal(gate.policy.begin, context)
+        why_not = exit_ if isinstance(exit_, Refusal) else gate.policy.first_refusal(Stage.BEGIN, context)
         if why_not is None and customer is not None:
             # Nothing is named yet: of the customer's rules only the schedule can object.
-            why_not = first_refusal(gate.policy.customer, context)
+            why_not = gate.policy.first_refusal(Stage.CUSTOMER, context)
         if why_not is None:
             assert isinstance(exit_, Exit)
             try:
@@ -291,13 +291,13 @@ class Session(FlowOwner):
 
     def _check_target(self, context: RequestContext) -> Refusal | None:
         policy = self.gate.policy
-        why_not = first_refusal(policy.target, context)
+        why_not = policy.first_refusal(Stage.TARGET, context)
         if why_not is None and context.customer is not None:
-            why_not = first_refusal(policy.customer, context)
+            why_not = policy.first_refusal(Stage.CUSTOMER, context)
         return why_not
 
     def _check_addresses(self, context: RequestContext) -> Refusal | None:
-        return first_refusal(self.gate.policy.addresses, context)
+        return self.gate.policy.first_refusal(Stage.ADDRESSES, context)
 
     # ── the end ─────────────────────────────────────────────────────────────────────────────────────
 

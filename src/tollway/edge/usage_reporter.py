@@ -9,6 +9,8 @@ One report per resource is under way at a time and is repeated, unchanged, until
 ledger posts `cumulative - posted`, so repeats are harmless, but a different split over the leases would not
 be. That is also what a restart does first (see `meter`).
 
+When the lease is recalled, what no flow has in its hands is given back at once and the flows go on.
+
 The service may have given up leases while it could not be reached (a partition, a process that was stopped): when it
 says so, or when they are older than it allows, nothing more is spent on them and their flows end; what was
 used is settled all the same. A report that can never be accepted is taken apart, and the record at fault goes
@@ -39,6 +41,7 @@ from tollway.kit.ids import new_id
 _log = logging.getLogger(__name__)
 _RECORDS = 500
 _BOUNDLESS = 1 << 62
+_RECALLED_S = 0.25
 _CONTACTS = 4  # a quota is reported this often in the time for which its leases are good
 
 
@@ -59,7 +62,7 @@ class UsageReporter:
         self.flows: dict[str, Flow] = {}  # live ones, and ended ones until they are settled
         self._access, self._meter = access, meter
         self._quarantine, self._settings = quarantine, settings
-        self._ended = asyncio.Event()
+        self._woken = asyncio.Event()
 
     @property
     def deadline(self) -> float:
@@ -70,9 +73,9 @@ class UsageReporter:
         """The service did not answer for too long."""
         self._revoke("the access service is away too long")
 
-    def flow_ended(self) -> None:
-        """Report soon."""
-        self._ended.set()
+    def wake(self) -> None:
+        """Report soon: a flow has ended, or the leases were recalled."""
+        self._woken.set()
 
     async def run(self) -> None:
         """Report at intervals and after flows ended; when the last flow is gone, give the leases back."""
@@ -80,6 +83,8 @@ class UsageReporter:
         while quota.live_flows or not quota.closing:
             await self._pause()
             await self.settle()
+            if quota.recalled:
+                await self._give_back()
             if quota.idle and not quota.closing:
                 await self._linger()
                 quota.closing = quota.closing or (quota.idle and not self.flows)
@@ -88,21 +93,25 @@ class UsageReporter:
     async def _pause(self) -> None:
         # Until the first lease says how long it is good for, nobody knows how often it must be reported.
         most_s = 1.0 if self.quota.valid_s == inf else self.quota.valid_s / _CONTACTS
+        if self.quota.recalled and any(lease.unsettled for lease in self.quota.leases):
+            most_s = min(most_s, _RECALLED_S)  # flows may put back what they have in their hands
         interval_s = min(self._settings.report_interval_s, most_s)
         linger_s = self._settings.lease_idle_s
         try:
             # Nobody says when the last lease of a quota without flows has come: look again soon.
             async with asyncio.timeout(interval_s if self.quota.live_flows else min(interval_s, linger_s)):
-                await self._ended.wait()
-            await asyncio.sleep(self._settings.stop_delay_s)
+                await self._woken.wait()
+            if not self.quota.recalled:
+                await asyncio.sleep(self._settings.stop_delay_s)
         except TimeoutError:
             pass
-        self._ended.clear()
+        self._woken.clear()
 
     async def _linger(self) -> None:
         """Wait whether another flow comes before the leases are given back."""
         until = self._monotonic() + self._settings.lease_idle_s
-        while self.quota.idle and self._monotonic() < until:  # noqa: ASYNC110  woken by nobody
+        quota = self.quota
+        while quota.idle and not quota.recalled and self._monotonic() < until:  # noqa: ASYNC110
             await asyncio.sleep(min(0.2, self._settings.lease_idle_s))
 
     async def settle(self) -> None:
@@ -113,6 +122,28 @@ class UsageReporter:
         for lease in tuple(self.quota.leases):
             if self._monotonic() - lease.reported_at > touch_s and not self.quota.closing:
                 await self._deliver(self._make_report(lease, []))
+
+    async def _give_back(self) -> None:
+        """Answer a recall: the leases keep what flows have in their hands, and give back the rest.
+
+        The newest give first, as reports fill the oldest. One stays in any case, for the last report of the flows.
+        """
+        quota = self.quota
+        given_up = quota.give_up()
+        answers: list[Lease] = []
+        for lease in reversed(quota.leases):
+            part = min(given_up, lease.unsettled)
+            given_up -= part
+            # In the meter file before it is reported, so that after a kill nothing is settled on what is gone.
+            lease.slot[meter_file.GRANTED] -= part
+            if part or not lease.kept:
+                answers.append(lease)
+        for lease in answers:
+            lease.kept = True
+            if lease.unsettled or len(quota.leases) == 1:
+                await self._deliver(self._make_report(lease, [], keep=lease.unsettled))
+            else:
+                await self._deliver(self._make_report(lease, [], release=True))
 
     async def close(self) -> None:
         """Settle everything and give every lease back. No flow may be live."""
@@ -192,7 +223,14 @@ class UsageReporter:
         full = not service and len(quota.leases) > 1
         return self._make_report(lease, figures, release=full) if figures or full else None
 
-    def _make_report(self, lease: Lease, figures: "list[_Figures]", *, release: bool = False) -> "_Report":
+    def _make_report(
+        self,
+        lease: Lease,
+        figures: "list[_Figures]",
+        *,
+        release: bool = False,
+        keep: int | None = None,
+    ) -> "_Report":
         """Write into the meter file what is about to be reported, and make the report."""
         pending = lease.slot[meter_file.SETTLED_IN]
         for flow, octets_in, octets_out, _ in figures:
@@ -206,15 +244,20 @@ class UsageReporter:
             self._record(flow, octets_in, octets_out, final=final)
             for flow, octets_in, octets_out, final in figures
         ]
-        request = self._request(lease, records, release=release)
+        request = self._request(lease, records, release=release, keep=keep)
         return _Report(
             lease, [each[0] for each in figures], request, [each[0] for each in figures if each[3]]
         )
 
     def _request(
-        self, lease: Lease, records: list[AccountingRecord], *, release: bool = False
+        self,
+        lease: Lease,
+        records: list[AccountingRecord],
+        *,
+        release: bool = False,
+        keep: int | None = None,
     ) -> ReportRequest:
-        return ReportRequest(lease_id=lease.id, records=records, release=release)
+        return ReportRequest(lease_id=lease.id, records=records, release=release, keep_units=keep)
 
     def _record(self, flow: Flow, octets_in: int, octets_out: int, *, final: bool) -> AccountingRecord:
         slot = flow.slot
@@ -317,7 +360,7 @@ class UsageReporter:
             if flow.owner is not None:
                 flow.owner.terminate(TerminateCause.NAS_ERROR)
         self.quota.revoke()
-        self.flow_ended()
+        self.wake()
 
 
 _Figures = tuple[Flow, int, int, bool]  # the flow, its cumulative bytes in and out, whether this is its Stop

@@ -14,8 +14,8 @@ from tollway.contracts.access_pb2 import FlowPolicy, Grant, Schedule, Window
 from tollway.edge import refusal
 from tollway.edge.credential import password
 from tollway.edge.guard import Guard
-from tollway.edge.metrics import METRICS
-from tollway.edge.policy import Policy, RequestContext, default_rules, first_refusal
+from tollway.edge.metrics import EdgeMetrics
+from tollway.edge.policy import Policy, RequestContext, Stage, default_rules
 from tollway.edge.policy.customer_rules import customer_rules
 
 
@@ -32,33 +32,38 @@ def context(
 
 
 @pytest.fixture
-def policy() -> Policy:
+def metrics() -> EdgeMetrics:
+    return EdgeMetrics()
+
+
+@pytest.fixture
+def policy(metrics: EdgeMetrics) -> Policy:
     rules = settings(denied_ports=[25, 465], denied_domains=["bad.example", ".Worse.Example."])
-    return Policy(default_rules(rules, Guard(rules.allow_ranges)))
+    return Policy(default_rules(rules, Guard(rules.allow_ranges)), metrics)
 
 
 def test_a_flow_begins_while_something_is_left(policy: Policy) -> None:
-    assert first_refusal(policy.begin, context()) is None
-    assert first_refusal(policy.begin, context(exhausted=True, available=1)) is None
-    assert first_refusal(policy.begin, context(exhausted=True, available=0)) is refusal.NO_ALLOWANCE
-    assert first_refusal(policy.begin, context(exhausted=False, available=0)) is None
+    assert policy.first_refusal(Stage.BEGIN, context()) is None
+    assert policy.first_refusal(Stage.BEGIN, context(exhausted=True, available=1)) is None
+    assert policy.first_refusal(Stage.BEGIN, context(exhausted=True, available=0)) is refusal.NO_ALLOWANCE
+    assert policy.first_refusal(Stage.BEGIN, context(exhausted=False, available=0)) is None
 
 
 def test_no_more_flows_than_granted(policy: Policy) -> None:
-    assert first_refusal(policy.begin, context(max_flows=2, live_flows=1)) is None
-    assert first_refusal(policy.begin, context(max_flows=2, live_flows=2)) is refusal.TOO_MANY_FLOWS
-    assert first_refusal(policy.begin, context(max_flows=0, live_flows=10_000)) is None
+    assert policy.first_refusal(Stage.BEGIN, context(max_flows=2, live_flows=1)) is None
+    assert policy.first_refusal(Stage.BEGIN, context(max_flows=2, live_flows=2)) is refusal.TOO_MANY_FLOWS
+    assert policy.first_refusal(Stage.BEGIN, context(max_flows=0, live_flows=10_000)) is None
 
 
 def test_what_is_used_up_weighs_more_than_how_many_there_are(policy: Policy) -> None:
     both = context(max_flows=1, live_flows=1, exhausted=True, available=0)
-    assert first_refusal(policy.begin, both) is refusal.NO_ALLOWANCE
+    assert policy.first_refusal(Stage.BEGIN, both) is refusal.NO_ALLOWANCE
 
 
 def test_mail_is_not_sent_from_here(policy: Policy) -> None:
-    assert first_refusal(policy.target, context(port=25)) is refusal.DENIED_PORT
-    assert first_refusal(policy.target, context(port=465)) is refusal.DENIED_PORT
-    assert first_refusal(policy.target, context(port=587)) is None
+    assert policy.first_refusal(Stage.TARGET, context(port=25)) is refusal.DENIED_PORT
+    assert policy.first_refusal(Stage.TARGET, context(port=465)) is refusal.DENIED_PORT
+    assert policy.first_refusal(Stage.TARGET, context(port=587)) is None
 
 
 @pytest.mark.parametrize(
@@ -76,12 +81,15 @@ def test_mail_is_not_sent_from_here(policy: Policy) -> None:
 )
 def test_a_denied_domain_stands_for_all_below_it(policy: Policy, host: str, denied: bool) -> None:
     expected = refusal.DENIED_DOMAIN if denied else None
-    assert first_refusal(policy.target, context(host)) is expected
+    assert policy.first_refusal(Stage.TARGET, context(host)) is expected
 
 
 def test_one_denied_address_spoils_the_name(policy: Policy) -> None:
-    assert first_refusal(policy.addresses, context("x", 80, "8.8.8.8", "1.1.1.1")) is None
-    assert first_refusal(policy.addresses, context("x", 80, "8.8.8.8", "10.0.0.1")) is refusal.DENIED_ADDRESS
+    assert policy.first_refusal(Stage.ADDRESSES, context("x", 80, "8.8.8.8", "1.1.1.1")) is None
+    assert (
+        policy.first_refusal(Stage.ADDRESSES, context("x", 80, "8.8.8.8", "10.0.0.1"))
+        is refusal.DENIED_ADDRESS
+    )
 
 
 # ── the customer's own rules ────────────────────────────────────────────────────────────────────────
@@ -97,19 +105,18 @@ def of_customer(grant: Grant, host: str, port: int, now_us: int = MONDAY_NOON_US
 @pytest.mark.parametrize(
     ("rule", "stage", "asked"),
     [
-        ("quota", "begin", context(exhausted=True, available=0)),
-        ("max_flows", "begin", context(max_flows=1, live_flows=1)),
-        ("port", "target", context(port=25)),
-        ("domain", "target", context("bad.example")),
-        ("address", "addresses", context("x", 80, "10.0.0.1")),
+        ("quota", Stage.BEGIN, context(exhausted=True, available=0)),
+        ("max_flows", Stage.BEGIN, context(max_flows=1, live_flows=1)),
+        ("port", Stage.TARGET, context(port=25)),
+        ("domain", Stage.TARGET, context("bad.example")),
+        ("address", Stage.ADDRESSES, context("x", 80, "10.0.0.1")),
     ],
 )
 def test_a_refusal_is_counted_under_its_rule(
-    policy: Policy, rule: str, stage: str, asked: RequestContext
+    policy: Policy, metrics: EdgeMetrics, rule: str, stage: Stage, asked: RequestContext
 ) -> None:
-    before = METRICS.policy_refusals.copy()
-    assert first_refusal(getattr(policy, stage), asked) is not None
-    assert METRICS.policy_refusals - before == {rule: 1}
+    assert policy.first_refusal(stage, asked) is not None
+    assert metrics.policy_refusals == {rule: 1}
 
 
 @pytest.mark.parametrize(
@@ -120,23 +127,29 @@ def test_a_refusal_is_counted_under_its_rule(
         ("schedule", Grant(policy=FlowPolicy(schedule=Schedule()))),
     ],
 )
-def test_a_refusal_by_a_customer_s_rule_is_counted_under_it(policy: Policy, rule: str, grant: Grant) -> None:
-    before = METRICS.policy_refusals.copy()
-    assert first_refusal(policy.customer, of_customer(grant, "an.example", 443)) is not None
-    assert METRICS.policy_refusals - before == {rule: 1}
+def test_a_refusal_by_a_customer_s_rule_is_counted_under_it(
+    policy: Policy, metrics: EdgeMetrics, rule: str, grant: Grant
+) -> None:
+    assert policy.first_refusal(Stage.CUSTOMER, of_customer(grant, "an.example", 443)) is not None
+    assert metrics.policy_refusals == {rule: 1}
     assert any(
-        sample.labels == {"rule": rule} and sample.value == METRICS.policy_refusals[rule]
-        for family in METRICS.collect()
+        sample.labels == {"rule": rule} and sample.value == 1
+        for family in metrics.collect()
         for sample in family.samples
     )
 
 
 def test_a_customer_blocks_domains_and_ports_for_themselves(policy: Policy) -> None:
     grant = Grant(policy=FlowPolicy(blocked_domains=["ads.example"], blocked_ports=[21]))
-    assert first_refusal(policy.customer, of_customer(grant, "x.ads.example", 443)) is refusal.DENIED_DOMAIN
-    assert first_refusal(policy.customer, of_customer(grant, "other.example", 21)) is refusal.DENIED_PORT
-    assert first_refusal(policy.customer, of_customer(grant, "other.example", 443)) is None
-    assert first_refusal(policy.customer, of_customer(Grant(), "x.ads.example", 21)) is None
+    assert (
+        policy.first_refusal(Stage.CUSTOMER, of_customer(grant, "x.ads.example", 443))
+        is refusal.DENIED_DOMAIN
+    )
+    assert (
+        policy.first_refusal(Stage.CUSTOMER, of_customer(grant, "other.example", 21)) is refusal.DENIED_PORT
+    )
+    assert policy.first_refusal(Stage.CUSTOMER, of_customer(grant, "other.example", 443)) is None
+    assert policy.first_refusal(Stage.CUSTOMER, of_customer(Grant(), "x.ads.example", 21)) is None
 
 
 @pytest.mark.parametrize(
@@ -156,7 +169,7 @@ def test_an_access_may_have_hours(policy: Policy, zone: str, hours_later: int, o
     grant = Grant(policy=FlowPolicy(schedule=Schedule(time_zone=zone, windows=[window])))
     asked = of_customer(grant, "example.com", 443, MONDAY_NOON_US + hours_later * HOUR_US)
     expected = None if open_ else refusal.OUTSIDE_SCHEDULE
-    assert first_refusal(policy.customer, asked) is expected
+    assert policy.first_refusal(Stage.CUSTOMER, asked) is expected
 
 
 @pytest.mark.parametrize("blocked", ["domain", "port", "hours"])

@@ -20,7 +20,7 @@ from tollway.kit.errors import Conflict, Forbidden, Internal, Invalid, NotFound,
 Step = tuple[str, int, int]
 STEPS = st.lists(
     st.tuples(
-        st.sampled_from(["begin", "up", "down", "down", "unused", "end", "pause", "lose"]),
+        st.sampled_from(["begin", "up", "down", "down", "unused", "end", "pause", "lose", "recall"]),
         st.integers(0, 7),
         st.integers(0, 5_000),
     ),
@@ -40,6 +40,8 @@ async def play(here: QuotaSetup, steps: list[Step]) -> int:
             flows.append(here.flow())
         elif action == "pause":
             await asyncio.sleep(0.001)
+        elif action == "recall":
+            here.charging.recall("res_alice")
         elif action == "lose":
             # A few in a row: the pauses between repeats grow to seconds.
             here.access.lose_answers = min(3, here.access.lose_answers + 1)
@@ -365,3 +367,107 @@ async def test_a_service_that_has_forgotten_the_node_is_told_of_it_again(tmp_pat
         flow.spend.count_in(quota.take(50))
         await until(lambda: access.used() == 50)
         assert access.nodes == ["edge-1"] * 2
+
+
+# ── recalled leases ─────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_recalled_lease_keeps_what_flows_have_in_hand_and_gives_back_the_rest(tmp_path: Path) -> None:
+    access = FakeAccess()
+    access.add()
+    async with quota_setup(tmp_path, access, report_interval_s=60) as here:
+        flow, idle = here.flow(), here.flow()
+        quota = flow.quota
+        quota.take(1)
+        await until(lambda: quota.available)
+        assert quota.take(1_000) == 1_000
+        flow.spend.count_in(300)
+        here.charging.recall("res_alice")
+        await until(lambda: access.held() == 700)
+        assert (quota.available, access.used()) == (0, 300)
+        flow.spend.count_out(600)
+        quota.return_unused(100)  # is given back without being recalled again
+        here.charging.end(flow, TerminateCause.USER_REQUEST)
+        await until(lambda: not access.held())
+        assert access.used() == 900
+        here.charging.end(idle, TerminateCause.USER_REQUEST)
+        await until(lambda: all(one.stops for one in access.usage.values()) and len(access.usage) == 2)
+        assert (access.overdrawn, access.shortfall) == (0, 0)
+
+
+async def test_flows_of_a_recalled_lease_go_on_with_a_new_one(tmp_path: Path) -> None:
+    access = FakeAccess()
+    access.add()
+    async with quota_setup(tmp_path, access) as here:
+        flow = here.flow()
+        quota = flow.quota
+        quota.take(1)
+        await until(lambda: quota.available)
+        here.charging.recall("res_alice")
+        await until(lambda: not access.held())
+        access.recalling = 3  # others have it now, and are asked to give it back
+        again = asyncio.Event()
+        assert quota.take(100) == 0
+        quota.wait(again.set)
+        await asyncio.wait_for(again.wait(), 5)
+        assert not quota.exhausted
+        assert quota.take(100) == 100
+        flow.spend.count_in(100)
+        here.charging.end(flow, TerminateCause.USER_REQUEST)
+        await until(lambda: not access.held() and access.used() == 100)
+        assert access.overdrawn == 0
+
+
+async def test_a_recalled_quota_without_flows_is_given_back_at_once(tmp_path: Path) -> None:
+    access = FakeAccess()
+    access.add()
+    async with quota_setup(tmp_path, access, lease_idle_s=60, stop_delay_s=0) as here:
+        flow = here.flow()
+        flow.quota.take(1)
+        await until(lambda: flow.quota.available)
+        here.charging.end(flow, TerminateCause.USER_REQUEST)
+        await until(lambda: access.used() == 0 and all(one.stops for one in access.usage.values()))
+        assert access.held()
+        here.charging.recall("res_alice")
+        await until(lambda: not access.held())
+
+
+async def test_a_kill_after_a_recall_settles_on_what_was_kept(tmp_path: Path) -> None:
+    access = FakeAccess()
+    access.add()
+    async with quota_setup(tmp_path, access, report_interval_s=60) as here:
+        flow = here.flow()
+        flow.quota.take(1)
+        await until(lambda: flow.quota.available)
+        flow.quota.take(1_000)
+        flow.spend.count_in(400)
+        access.lose_answers = 10**6  # whatever is acknowledged does not arrive
+        here.charging.recall("res_alice")
+        await until(lambda: access.used() == 400)
+        flow.spend.count_out(600)
+    access.lose_answers = 0
+    async with quota_setup(tmp_path, access) as here:
+        here.charging.recover(0)
+        await until(lambda: not access.held() and access.used() == 1_000)
+        assert (access.overdrawn, access.shortfall) == (0, 0)
+
+
+async def test_nobody_is_refused_while_an_earlier_quota_gives_back_the_last_bytes(tmp_path: Path) -> None:
+    """The last flow has ended and its lease, which holds everything, is on its way back when the next one comes."""
+    access = FakeAccess()
+    access.add(holding=10_000)
+    async with quota_setup(tmp_path, access, lease_idle_s=0, stop_delay_s=0, exhausted_retry_s=60) as here:
+        flow = here.flow()
+        first = flow.quota
+        first.take(1)
+        await until(lambda: first.available == 10_000)
+        access.delay_s = 0.2
+        here.charging.end(flow, TerminateCause.USER_REQUEST)
+        await until(lambda: first.closing)
+        access.delay_s = 0
+        second = here.quota()
+        assert second is not first
+        answers: list[object] = []
+        second.take_or_wait(500, answers.append)
+        await until(lambda: answers)
+        assert answers == [None]

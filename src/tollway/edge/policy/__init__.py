@@ -6,7 +6,7 @@ class here, and a line in `default_rules`.
 """
 
 from tollway.edge.guard import Guard
-from tollway.edge.metrics import METRICS
+from tollway.edge.metrics import EdgeMetrics
 from tollway.edge.policy.addresses import AddressRule
 from tollway.edge.policy.concurrency import ConcurrencyRule
 from tollway.edge.policy.customer import CustomerDomainRule, CustomerPortRule, ScheduleRule
@@ -17,7 +17,7 @@ from tollway.edge.policy.rule import RequestContext, Rule, Stage
 from tollway.edge.refusal import Refusal
 from tollway.edge.settings import EdgeSettings
 
-__all__ = ["Policy", "RequestContext", "Rule", "Stage", "default_rules", "first_refusal"]
+__all__ = ["Policy", "RequestContext", "Rule", "Stage", "default_rules"]
 
 
 def default_rules(settings: EdgeSettings, guard: Guard) -> list[Rule]:
@@ -37,17 +37,15 @@ def default_rules(settings: EdgeSettings, guard: Guard) -> list[Rule]:
 class Policy:
     """The ordered list, sorted by moment once."""
 
-    def __init__(self, rules: list[Rule]) -> None:
-        self.begin, self.customer, self.target, self.addresses = (
-            [rule for rule in rules if rule.stage is stage] for stage in Stage
-        )
+    def __init__(self, rules: list[Rule], metrics: EdgeMetrics) -> None:
+        self._metrics = metrics
+        self._rules = {stage: [rule for rule in rules if rule.stage is stage] for stage in Stage}
 
-
-def first_refusal(rules: list[Rule], context: RequestContext) -> Refusal | None:
-    """Return what the first of these rules that objects has to say, or None; count it under the rule's name."""
-    for rule in rules:
-        refusal = rule.check(context)
-        if refusal is not None:
-            METRICS.policy_refusals[rule.name] += 1
-            return refusal
-    return None
+    def first_refusal(self, stage: Stage, context: RequestContext) -> Refusal | None:
+        """Return what the first rule of a stage that objects has to say, or None; count it under the rule's name."""
+        for rule in self._rules[stage]:
+            refusal = rule.check(context)
+            if refusal is not None:
+                self._metrics.policy_refusals[rule.name] += 1
+                return refusal
+        return None

@@ -48,6 +48,7 @@ class AccessRpc(access_pb2_grpc.AccessServicer):
             left_units=granted.left,
             valid_us=granted.valid_us,
             stopped=granted.stopped,
+            recalling=granted.recalling,
         )
 
     async def Report(self, request: access_pb2.ReportRequest, context: Any) -> access_pb2.ReportResponse:
@@ -57,6 +58,7 @@ class AccessRpc(access_pb2_grpc.AccessServicer):
             request.lease_id,
             [_flow(record) for record in request.records],
             release=request.release,
+            keep=request.keep_units if request.HasField("keep_units") else None,
         )
         return access_pb2.ReportResponse(remaining_units=settled.remaining, shortfall_units=settled.shortfall)
 
@@ -73,6 +75,7 @@ class AccessRpc(access_pb2_grpc.AccessServicer):
                     credential_id=change.credential_id,
                     user_id=change.user_id,
                     at_us=change.at_us,
+                    node=change.node,
                 )
 
 

@@ -99,7 +99,7 @@ class LedgerRpc(ledger_pb2_grpc.LedgerServicer):
             UsageReading(one.session_id, one.cumulative, one.sequence, one.final) for one in request.readings
         )
         charged = await self._service.record_use(
-            UseReport(request.hold_id, readings, request.actor, request.release)
+            UseReport(request.hold_id, readings, request.actor, request.release, request.keep)
         )
         return pb.RecordUseResponse(
             posted=charged.posted,

@@ -219,12 +219,14 @@ class Granted:
     """A lease's answer: how much, what is left beside it, and how long it is good for without a report.
 
     `stopped` is why nothing is granted although something may be left: the kind of change that says so.
+    `recalling`: nothing is granted yet, for what is left is in leases that were recalled just now.
     """
 
     units: int
     left: int
     valid_us: int
     stopped: str = ""
+    recalling: bool = False
 
 
 @dataclass(frozen=True, slots=True)

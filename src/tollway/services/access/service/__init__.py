@@ -70,7 +70,7 @@ class Access:
         )
         self.suspensions = Suspensions(db, self.changes)
         self.authentication = Authentication(db, clock, settings, self.kinds, holdings)
-        self.leases = Leases(db, settings, self.kinds, holdings)
+        self.leases = Leases(db, settings, self.kinds, holdings, self.changes)
         self.usage = Usage(db, clock, settings, holdings)
         self.live = UsageFeeds(self.usage, clock)
         self.reports = Reports(db, self.kinds, holdings, self.leases, self.live.notify)

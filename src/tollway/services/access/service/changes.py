@@ -42,7 +42,8 @@ class Changes:
         async with aclosing(self._feed.follow(after)) as batches:
             async for batch in batches:
                 for change in batch or (Change(""),):
-                    yield change
+                    if change.node in ("", node):
+                        yield change
                 if self._timer.now() - touched >= TOUCH_EVERY_S:
                     await self._touch(node)
                     touched = self._timer.now()

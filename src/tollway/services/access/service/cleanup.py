@@ -48,8 +48,9 @@ class Cleanup:
                 await store.leases.save_lease(tx, lease_id, 0, ended=True)
 
     async def delete_ended(self) -> None:
-        """Delete leases that ended so long ago that nobody asks for them again."""
+        """Delete leases that ended so long ago that nobody asks for them again, and the recalls of old ones."""
         async with self._db.transaction() as tx:
+            await store.changes.delete_recalls(tx, tx.now_us - self._lease_us)
             await store.leases.delete_leases(tx, tx.now_us - KEEP_ENDED_US)
 
     async def _orphans(self, timeouts: Timeouts) -> Sequence[Orphan]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 ACTOR = "access"
+CONTESTED_PARTS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,13 @@ class Holdings:
         return Allowance(asset, account.balance, account.debits_pending)
 
     async def reserve(
-        self, lease: ResourceLease, user_id: str, asset: str, unit: Unit
+        self, lease: ResourceLease, user_id: str, asset: str, unit: Unit, *, contested: bool = False
     ) -> ledger_pb2.ReserveResponse:
-        """Reserve what a lease asks for, or less; repeating it under the same lease id returns the same."""
+        """Reserve what a lease asks for, or less; repeating it under the same lease id returns the same.
+
+        `contested`: others draw on the holding, too, so the last of it is granted in small pieces.
+        """
+        floor = self._settings.lease_bounds(unit).floor
         return await self._ledger.Reserve(
             ledger_pb2.ReserveRequest(
                 hold_id=lease.id,
@@ -62,14 +67,17 @@ class Holdings:
                 expires_at_us=0,
                 actor=ACTOR,
                 divisor=self._settings.lease_divisor,
-                floor=self._settings.lease_bounds(unit).floor,
+                floor=max(1, floor // CONTESTED_PARTS) if contested else floor,
             )
         )
 
     async def record_use(
-        self, lease_id: str, flows: Sequence[FlowRecord], unit: Unit, *, release: bool
+        self, lease_id: str, flows: Sequence[FlowRecord], unit: Unit, *, release: bool, keep: int = 0
     ) -> ledger_pb2.RecordUseResponse:
-        """Charge what flows have used since the last time; a repeat charges nothing."""
+        """Charge what flows have used since the last time; a repeat charges nothing.
+
+        With `release` the lease gives back what it then holds beyond `keep`.
+        """
         readings = [
             ledger_pb2.UsageReading(
                 session_id=flow.session_id,
@@ -80,7 +88,9 @@ class Holdings:
             for flow in flows
         ]
         used = await self._ledger.RecordUse(
-            ledger_pb2.RecordUseRequest(hold_id=lease_id, readings=readings, actor=ACTOR, release=release)
+            ledger_pb2.RecordUseRequest(
+                hold_id=lease_id, readings=readings, actor=ACTOR, release=release, keep=keep
+            )
         )
         if used.shortfall:
             _log.warning("%s: %d %ss were used that nothing paid for", lease_id, used.shortfall, unit)

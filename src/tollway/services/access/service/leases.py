@@ -1,5 +1,6 @@
 """Leases: slices of a customer's holding, reserved for one (node, resource)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,31 +11,47 @@ from tollway.kit.times import SECOND_US
 from tollway.services.access import store
 from tollway.services.access.kinds import ResourceKind
 from tollway.services.access.model import Granted, Resource, ResourceLease, ResourceState
+from tollway.services.access.service.changes import Changes
 from tollway.services.access.service.holdings import Holdings
 from tollway.services.access.settings import AccessSettings
-from tollway.services.access.store.changes import RESOURCE_LEFT, RESOURCE_STOPPED, USER_SUSPENDED
-from tollway.services.access.store.leases import LeaseWithOwner
+from tollway.services.access.store.changes import (
+    LEASE_RECALLED,
+    RESOURCE_LEFT,
+    RESOURCE_STOPPED,
+    USER_SUSPENDED,
+    Change,
+)
+from tollway.services.access.store.leases import LeaseWithOwner, RecallableLease
 from tollway.services.access.store.nodes import Node
 
 if TYPE_CHECKING:
     from tollway.contracts import ledger_pb2
 
 TOUCH_EVERY_US = 10 * SECOND_US
+RECALL_EVERY_US = SECOND_US // 2
 
 
 class Leases:
     """Grants leases and keeps them alive."""
 
     def __init__(
-        self, db: Database, settings: AccessSettings, kinds: dict[str, ResourceKind], holdings: Holdings
+        self,
+        db: Database,
+        settings: AccessSettings,
+        kinds: dict[str, ResourceKind],
+        holdings: Holdings,
+        changes: Changes,
     ) -> None:
         self._db, self._settings = db, settings
-        self._kinds, self._holdings = kinds, holdings
+        self._kinds, self._holdings, self._changes = kinds, holdings, changes
+        self._online_us = int(settings.node_online_s * SECOND_US)
         self._lease_us = int(settings.lease_s * SECOND_US)
 
     async def lease(self, node: str, resource_id: str, lease_id: str, want: int) -> Granted:
         """Reserve a slice of the holding for a (node, resource); 0 when stopped, or nothing is left.
 
+        Where nothing is available while other leases of the holding may have something to give back, these are
+        recalled and the answer says so: it is not used up before nobody has anything left but what flows carry.
         Asking again under the same id gets the same answer, or 0 once the lease has ended.
         Raises UnknownNode, NotFound, or Invalid.
         """
@@ -43,11 +60,20 @@ class Leases:
         async with self._db.transaction() as tx:
             requested = await self._request(tx, node, resource_id, lease_id, want)
         lease = requested.lease
-        if requested.stopped or lease.ended:
+        if requested.stopped:
             return Granted(0, 0, 0, requested.stopped)
-        if lease.answered:
+        if lease.answered and not lease.ended:
             return Granted(lease.granted, lease.left, self._lease_us)
-        return await self._answer(lease_id, await self._reserve(lease, requested.resource))
+        others = requested.others
+        granted = Granted(0, 0, 0)
+        if not lease.ended:
+            reserved = await self._reserve(lease, requested.resource, contested=bool(others))
+            granted = await self._answer(lease_id, reserved)
+        if others and not granted.units:
+            await self._recall(others)
+            # Decided by what there was before the ledger was asked: it may have come back meanwhile.
+            return Granted(0, granted.left, 0, recalling=True)
+        return granted
 
     async def restore(self, node: str, lease_id: str, resource_id: str) -> LeaseWithOwner | None:
         """Make a lease to settle on out of one that was deleted, or never answered; release it with that.
@@ -84,7 +110,27 @@ class Leases:
         if (lease.node, lease.resource_id) != (node, resource_id):
             raise Invalid(f"{lease_id} was asked for by another node or for another access")
         await _touch(tx, node, by.seen_at_us)
-        return _Requested(lease, resource, stopped)
+        others = await store.leases.recallable(
+            tx,
+            resource.user_id,
+            resource.asset,
+            beside=lease,
+            in_touch_since_us=tx.now_us - self._online_us,
+        )
+        return _Requested(lease, resource, stopped, others)
+
+    async def _recall(self, others: Sequence[RecallableLease]) -> None:
+        """Let the nodes of these leases give back what nobody has in hand; not more often than they can answer."""
+        async with self._db.transaction() as tx:
+            due = [one for one in others if one.answered and tx.now_us - one.recalled_at_us > RECALL_EVERY_US]
+            if not due:
+                return
+            await store.leases.mark_recalled(tx, [one.id for one in due])
+            holders = sorted({(one.node, one.resource_id) for one in due})
+            await store.changes.add(
+                tx, *(Change(LEASE_RECALLED, resource_id=resource, node=node) for node, resource in holders)
+            )
+        self._changes.notify()
 
     def _new(self, tx: Tx, by: Node, resource_id: str, lease_id: str, want: int) -> ResourceLease:
         return ResourceLease(
@@ -101,9 +147,13 @@ class Leases:
             expires_at_us=self._expiry_us(tx),
         )
 
-    async def _reserve(self, lease: ResourceLease, resource: Resource) -> "ledger_pb2.ReserveResponse":
+    async def _reserve(
+        self, lease: ResourceLease, resource: Resource, *, contested: bool = False
+    ) -> "ledger_pb2.ReserveResponse":
         unit = self._kinds[resource.kind].unit
-        return await self._holdings.reserve(lease, resource.user_id, resource.asset, unit)
+        return await self._holdings.reserve(
+            lease, resource.user_id, resource.asset, unit, contested=contested
+        )
 
     async def _answer(self, lease_id: str, reserved: "ledger_pb2.ReserveResponse") -> Granted:
         async with self._db.transaction() as tx:
@@ -127,6 +177,7 @@ class _Requested:
     lease: ResourceLease
     resource: Resource
     stopped: str
+    others: Sequence[RecallableLease]
 
 
 async def _node_and_resource(tx: Tx, node: str, resource_id: str) -> tuple[Node, Resource]:

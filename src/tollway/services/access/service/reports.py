@@ -36,12 +36,20 @@ class Reports:
         self._on_stored = on_stored
 
     async def report(
-        self, node: str, lease_id: str, records: Sequence[FlowRecord], *, release: bool
+        self,
+        node: str,
+        lease_id: str,
+        records: Sequence[FlowRecord],
+        *,
+        release: bool,
+        keep: int | None = None,
     ) -> Settled:
         """Settle what flows used of a lease, and keep their records. When this returns, both are durable.
 
         Use has happened, so it is settled whatever became of its lease: on one that has ended or was deleted
         it comes out of what the customer has available, and beyond that it is shortfall.
+
+        `keep` answers a recall: the lease goes on with at most so many units and gives back the rest.
 
         Raises UnknownNode; NotFound for an unknown resource, another node's lease, or (without records) an
         unknown lease; Invalid for records of another resource; Conflict for a flow that was charged in another
@@ -56,20 +64,27 @@ class Reports:
             raise NotFound(f"{node} has no lease {lease_id}")
         if any(flow.resource_id != owned.lease.resource_id for flow in flows.values()):
             raise Invalid("a report carries flows of its lease's access only")
-        if not flows and not release:
+        if not flows and not release and keep is None:
             async with self._db.transaction() as tx:
                 await self._leases.renew(tx, owned)
             return Settled(owned.lease.remaining, 0)
         remaining, shortfall = 0, 0
-        if flows:
+        if flows or keep is not None:
             unit = self._kinds[owned.kind].unit
-            used = await self._holdings.record_use(lease_id, list(flows.values()), unit, release=release)
+            used = await self._holdings.record_use(
+                lease_id,
+                list(flows.values()),
+                unit,
+                release=release or keep is not None,
+                keep=0 if release else keep or 0,
+            )
             remaining, shortfall = used.remaining, used.shortfall
         else:
             await self._holdings.release(lease_id)
         async with self._db.transaction() as tx:
             await _keep(tx, owned, flows)
-            await store.leases.save_lease(tx, lease_id, remaining, ended=release or owned.lease.ended)
+            ended = release or owned.lease.ended
+            await store.leases.save_lease(tx, lease_id, remaining, ended=ended, kept=keep is not None)
             await self._leases.renew(tx, owned)
         self._on_stored(owned.user_id)
         return Settled(remaining, shortfall)

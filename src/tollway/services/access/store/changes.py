@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from tollway.fabric.db import Tx
 from tollway.services.access.store.tables import change, change_head
@@ -13,12 +13,14 @@ RESOURCE_LEFT = "resource_left"
 CREDENTIAL_REVOKED = "credential_revoked"
 USER_SUSPENDED = "user_suspended"
 POLICY_CHANGED = "policy_changed"
+LEASE_RECALLED = "lease_recalled"
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """One entry: flows of what it names must end, or (`policy_changed`) grants on it must be asked for again.
 
+    `lease_recalled`: `node` gives back what the flows of the resource do not have in their hands.
     `resource_left`: the customer disconnected; `resource_stopped`: the operator suspended it.
     """
 
@@ -28,6 +30,7 @@ class Change:
     user_id: str = ""
     sequence: int = 0
     at_us: int = 0
+    node: str = ""
 
 
 async def add(tx: Tx, *entries: Change) -> None:
@@ -47,11 +50,17 @@ async def add(tx: Tx, *entries: Change) -> None:
             "resource_id": entry.resource_id,
             "credential_id": entry.credential_id,
             "user_id": entry.user_id,
+            "node": entry.node,
             "at_us": tx.now_us,
         }
         for sequence, entry in enumerate(entries, last - len(entries) + 1)
     ]
     await tx.run(change.insert(), rows)
+
+
+async def delete_recalls(tx: Tx, before_us: int) -> None:
+    """Delete recalls from before a moment: the leases that they were about have ended or were recalled again."""
+    await tx.run(delete(change).where(change.c.kind == LEASE_RECALLED, change.c.at_us < before_us))
 
 
 async def head(tx: Tx) -> int:
@@ -65,6 +74,6 @@ async def after(tx: Tx, sequence: int, limit: int) -> Sequence[Change]:
         select(change).where(change.c.sequence > sequence).order_by(change.c.sequence).limit(limit)
     )
     return [
-        Change(row.kind, row.resource_id, row.credential_id, row.user_id, row.sequence, row.at_us)
+        Change(row.kind, row.resource_id, row.credential_id, row.user_id, row.sequence, row.at_us, row.node)
         for row in rows
     ]

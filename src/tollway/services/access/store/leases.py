@@ -1,5 +1,6 @@
 """Leases, with whose they are, and which of them were abandoned."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,9 +57,10 @@ async def find_lease(tx: Tx, lease_id: str) -> ResourceLease | None:
     return None if row is None else _lease(row)
 
 
-async def save_lease(tx: Tx, lease_id: str, remaining: int, *, ended: bool) -> None:
-    """Write what a lease still holds; once ended it stays ended."""
-    values: dict[str, Any] = {"remaining": remaining} | ({"ended": True} if ended else {})
+async def save_lease(tx: Tx, lease_id: str, remaining: int, *, ended: bool, kept: bool = False) -> None:
+    """Write what a lease still holds; once ended it stays ended, and once it has answered a recall `kept`."""
+    values: dict[str, Any] = {"remaining": remaining}
+    values |= {name: True for name, so in (("ended", ended), ("kept", kept)) if so}
     await tx.run(update(lease).where(lease.c.id == lease_id).values(values))
 
 
@@ -66,6 +68,49 @@ async def renew_leases(tx: Tx, node_name: str, resource_id: str, expires_at_us: 
     """Let all live leases of a (node, resource) live on."""
     live = (lease.c.resource_id == resource_id) & (lease.c.node == node_name) & ~lease.c.ended
     await tx.run(update(lease).where(live).values(expires_at_us=expires_at_us))
+
+
+@dataclass(frozen=True, slots=True)
+class RecallableLease:
+    """A lease that may have something to give back, and when it was last recalled; 0: never."""
+
+    id: str
+    node: str
+    resource_id: str
+    answered: bool
+    recalled_at_us: int
+
+
+async def recallable(
+    tx: Tx, user_id: str, asset: str, *, beside: ResourceLease, in_touch_since_us: int
+) -> list[RecallableLease]:
+    """Return the live leases of a holding that others may give back from, except those of this one's (node, resource).
+
+    One that has answered a recall has nothing to give, nor has one of a node that is not in touch.
+    """
+    wanted = (
+        select(lease.c.id, lease.c.node, lease.c.resource_id, lease.c.answered, lease.c.recalled_at_us)
+        .join(resource, resource.c.id == lease.c.resource_id)
+        .join(node, node.c.name == lease.c.node)
+        .where(
+            resource.c.user_id == user_id,
+            resource.c.asset == asset,
+            ~lease.c.ended,
+            ~lease.c.kept,
+            or_(~lease.c.answered, lease.c.remaining > 0),
+            or_(lease.c.node != beside.node, lease.c.resource_id != beside.resource_id),
+            node.c.seen_at_us >= in_touch_since_us,
+        )
+    )
+    return [
+        RecallableLease(row.id, row.node, row.resource_id, row.answered, row.recalled_at_us)
+        for row in await tx.all(wanted)
+    ]
+
+
+async def mark_recalled(tx: Tx, lease_ids: Sequence[str]) -> None:
+    """Note that leases are recalled now."""
+    await tx.run(update(lease).where(lease.c.id.in_(lease_ids)).values(recalled_at_us=tx.now_us))
 
 
 async def delete_leases(tx: Tx, before_us: int) -> int:

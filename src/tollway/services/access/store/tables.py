@@ -20,6 +20,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -118,6 +119,9 @@ lease = Table(
     Column("remaining", Int64, nullable=False),
     Column("asked_at_us", Int64, nullable=False),
     Column("expires_at_us", Int64, nullable=False),
+    # Its node has answered a recall: what it still holds is in the hands of flows.
+    Column("kept", Flag, nullable=False, server_default=false()),
+    Column("recalled_at_us", Int64, nullable=False, server_default="0"),
     Index(
         "ix_lease_live",
         "resource_id",
@@ -185,6 +189,8 @@ change = Table(
     Column("resource_id", Text, nullable=False),
     Column("credential_id", Text, nullable=False),
     Column("user_id", Text, nullable=False),
+    # Empty: for every node.
+    Column("node", Text, nullable=False, server_default=""),
     Column("at_us", Int64, nullable=False),
     sqlite_strict=True,
 )

@@ -103,7 +103,7 @@ class Charged(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class UseReport(Command):
-    """Charges what sessions used to a reservation; with `release` gives back what then is left of it.
+    """Charges what sessions used to a reservation; with `release` gives back what then is left of it but `keep`.
 
     Use is never refused, for it has happened: what the hold doesn't cover is taken from what the customer has
     available, never from other holds, and what that doesn't cover is booked as shortfall.
@@ -113,6 +113,7 @@ class UseReport(Command):
     readings: tuple[UsageReading, ...]
     actor: str
     release: bool = False
+    keep: int = 0
 
     def add_reads(self, reads: ReadSet) -> None:
         """Name the hold and the sessions."""
@@ -127,13 +128,16 @@ class UseReport(Command):
             first = draft.usage[0]
             key = f"use:{first.session_id}:{first.sequence}"
             draft.header = TxnHeader(OWN_SCOPE, key, "use", self.actor)
-        elif self.release and hold.remaining:
-            draft.header = TxnHeader(OWN_SCOPE, f"release:{hold.id}", "release", self.actor)
+        elif self.release and hold.remaining > self.keep:
+            # What it still holds only ever falls, so each part that is given back has a key of its own.
+            key = f"release:{hold.id}:{hold.remaining}" if self.keep else f"release:{hold.id}"
+            draft.header = TxnHeader(OWN_SCOPE, key, "release", self.actor)
         else:
             return Charged(0, hold.remaining, 0, {}, 0)
         shortfall, costs = _charge(draft, hold, used)
         remaining = draft.hold_of(self.hold_id).remaining
-        released = draft.release(self.hold_id) if self.release and remaining else 0
+        given_back = max(0, remaining - self.keep) if self.release else 0
+        released = draft.release(self.hold_id, given_back) if given_back else 0
         self._publish_what_ended(draft)
         return Charged(used, remaining - released, shortfall, costs, released)
 
@@ -189,6 +193,8 @@ def check_report(report: UseReport) -> None:
     check_hold_id(report.hold_id)
     if len(report.readings) > MAX_READINGS:
         raise Invalid(f"a report has at most {MAX_READINGS} readings")
+    if not 0 <= report.keep <= MAX_UNITS:
+        raise Invalid("keep is not negative")
     for one in report.readings:
         if not 0 < len(one.session_id) <= MAX_NAME:
             raise Invalid(f"a session_id has 1 to {MAX_NAME} characters")

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from random import Random
 from typing import Any
 
@@ -16,10 +16,11 @@ from tests.kit.metering import HTTP_ONLY, STANDARD, USER, AccessSetup, Hesitatio
 from tollway.contracts.errors import BadCredentials, NoAllowance, ResourceInactive, UnknownNode
 from tollway.kit.errors import Invalid, NotFound, Unavailable
 from tollway.kit.ids import new_id
+from tollway.services.access import store
 from tollway.services.access.credentials import Presented
-from tollway.services.access.model import FlowRecord
+from tollway.services.access.model import FlowRecord, Granted
 from tollway.services.access.service import reports
-from tollway.services.access.service.resources import ConnectRequest
+from tollway.services.access.service.resources import ConnectRequest, ResourceRequest
 from tollway.services.access.store.tables import flow as flow_table
 from tollway.services.access.store.tables import lease as lease_table
 
@@ -645,3 +646,139 @@ async def test_connecting_is_charged_to_the_asset_that_was_chosen(here: AccessSe
     lease_id, _ = await here.lease(issued.resource.id, 5000)
     await send(here, lease_id, report(issued.resource.id, "flw_1", 5000, 1), release=True)
     assert here.ledger.balances == {(USER, HTTP_ONLY): 0}
+
+
+# ── recalling leases ────────────────────────────────────────────────────────────────────────────────
+
+
+async def second_node(here: AccessSetup) -> None:
+    await here.access.nodes.open("edge-2", "boot-2", [])
+
+
+async def recalls(here: AccessSetup) -> list[tuple[str, str]]:
+    async with here.db.snapshot() as tx:
+        rows = await store.changes.after(tx, 0, 100)
+    return [(one.node, one.resource_id) for one in rows if one.kind == "lease_recalled"]
+
+
+async def ask(here: AccessSetup, resource_id: str, node: str = "edge-2") -> Granted:
+    return await here.access.leases.lease(node, resource_id, new_id("hld"), MB)
+
+
+async def test_what_another_node_holds_is_recalled_before_anybody_is_refused(here: AccessSetup) -> None:
+    issued = await here.customer(60_000)  # less than the floor: the first who asks gets all of it
+    await second_node(here)
+    resource_id = issued.resource.id
+    lease_id, granted = await here.lease(resource_id, MB)
+    assert granted == 60_000
+    answer = await ask(here, resource_id)
+    assert (answer.units, answer.recalling, answer.stopped) == (0, True, "")
+    assert await recalls(here) == [("edge-1", resource_id)]
+    # The node gives back all but 500 bytes that a flow has in its hands.
+    record = report(resource_id, "flw_1", 1_500, 1)
+    settled = await here.access.reports.report("edge-1", lease_id, [record], release=False, keep=500)
+    assert settled.remaining == 500
+    assert (await ask(here, resource_id)).units == 58_000
+    # Nothing can be had of that one any more: now it is used up, and nobody is recalled again.
+    answer = await here.access.leases.lease("edge-1", resource_id, new_id("hld"), MB)
+    assert answer.recalling  # by edge-2's lease
+    assert await recalls(here) == [("edge-1", resource_id), ("edge-2", resource_id)]
+
+
+async def test_a_lease_that_was_recalled_has_nothing_more_to_give(here: AccessSetup) -> None:
+    issued = await here.customer(60_000)
+    await second_node(here)
+    lease_id, _ = await here.lease(issued.resource.id, MB)
+    await here.access.reports.report("edge-1", lease_id, [], release=False, keep=60_000)
+    answer = await ask(here, issued.resource.id)
+    assert (answer.units, answer.recalling) == (0, False)
+    assert await recalls(here) == []
+    # Its flows are still settled on it, and it is released in the end.
+    record = report(issued.resource.id, "flw_1", 60_000, 1, stopped=True)
+    await send(here, lease_id, record, release=True)
+    assert here.ledger.reserved((USER, STANDARD)) == 0
+
+
+async def test_another_access_of_the_same_holding_is_recalled_also_on_the_same_node(
+    here: AccessSetup,
+) -> None:
+    issued = await here.customer(60_000)
+    other = await here.access.resources.create(USER, ResourceRequest())
+    await here.lease(issued.resource.id, MB)
+    answer = await ask(here, other.id, "edge-1")
+    assert answer.recalling
+    assert await recalls(here) == [("edge-1", issued.resource.id)]
+
+
+async def test_recalls_are_not_repeated_before_they_can_be_answered(here: AccessSetup) -> None:
+    issued = await here.customer(60_000)
+    await second_node(here)
+    await here.lease(issued.resource.id, MB)
+    for _ in range(5):
+        assert (await ask(here, issued.resource.id)).recalling
+    assert len(await recalls(here)) == 1
+    here.clock.advance(0.6)
+    assert (await ask(here, issued.resource.id)).recalling
+    assert len(await recalls(here)) == 2
+
+
+async def test_a_node_that_is_not_in_touch_is_not_waited_for(here: AccessSetup) -> None:
+    issued = await here.customer(60_000)
+    await here.lease(issued.resource.id, MB)
+    here.clock.advance(46)
+    await second_node(here)
+    answer = await ask(here, issued.resource.id)
+    assert (answer.units, answer.recalling) == (0, False)
+
+
+async def test_others_of_another_customer_or_asset_are_left_alone(here: AccessSetup) -> None:
+    issued = await here.customer(0)
+    await second_node(here)
+    theirs = await here.customer(60_000, user_id="usr_2")
+    await here.lease(theirs.resource.id, MB)
+    mine = await here.customer(60_000, asset=HTTP_ONLY)
+    await here.lease(mine.resource.id, MB)
+    assert not (await ask(here, issued.resource.id)).recalling
+    assert await recalls(here) == []
+
+
+async def test_a_recall_reaches_the_node_that_it_names_and_no_other(here: AccessSetup) -> None:
+    issued = await here.customer(60_000)
+    await second_node(here)
+    await here.lease(issued.resource.id, MB)
+    head = await here.access.changes.head()
+    async with (
+        aclosing(here.access.changes.follow("edge-1", head)) as one,
+        aclosing(here.access.changes.follow("edge-2", head)) as two,
+    ):
+        await anext(one), await anext(two)  # heartbeats
+        await ask(here, issued.resource.id)
+        await here.access.resources.deactivate(USER, issued.resource.id)
+        assert [(await anext(one)).kind for _ in range(2)] == ["lease_recalled", "resource_left"]
+        assert (await anext(two)).kind == "resource_left"
+
+
+async def test_the_last_bytes_are_granted_in_small_pieces_when_several_draw_on_them(
+    here: AccessSetup,
+) -> None:
+    issued = await here.customer(130_000)
+    await second_node(here)
+    await here.lease(issued.resource.id, 65_536)
+    # 64,464 bytes are left: alone they would be granted whole.
+    assert (await ask(here, issued.resource.id)).units == 64_464 // 8
+
+
+async def test_old_recalls_are_deleted_and_other_changes_stay(here: AccessSetup) -> None:
+    issued = await here.customer(60_000)
+    await second_node(here)
+    await here.lease(issued.resource.id, MB)
+    await ask(here, issued.resource.id)
+    await here.access.resources.deactivate(USER, issued.resource.id)
+    await here.access.cleanup.delete_ended()
+    assert len(await recalls(here)) == 1
+    here.clock.advance(901)
+    await here.access.cleanup.delete_ended()
+    async with here.db.snapshot() as tx:
+        kinds = {one.kind for one in await store.changes.after(tx, 0, 100)}
+    assert "lease_recalled" not in kinds
+    assert "resource_left" in kinds
