@@ -56,6 +56,57 @@ def router(service: Any) -> APIRouter:
 ''',
 }
 
+ECHO = '''"""Echo: `NAME SECRET` on a line, then whatever the client says comes back."""
+
+from tollway.edge.awaitable import AwaitableSession, serve_with
+from tollway.edge.credential import password
+from tollway.edge.protocol_spec import ProtocolSpec
+from tollway.edge.refusal import REFUSALS
+
+
+async def serve(session: AwaitableSession) -> None:
+    """Serve one client."""
+    line = b""
+    while not line.endswith(b"\\n"):
+        byte = await session.client.read(1)
+        if not byte:
+            return
+        line += byte
+    name, _, secret = line.decode().strip().partition(" ")
+    await session.authenticate(password(name, secret))
+    while data := await session.client.read():
+        await session.client.write(data)
+
+
+SPEC = ProtocolSpec("echo", "Echo", 7007, serve_with("echo", serve), dict.fromkeys(REFUSALS, "close"))
+'''
+TEST_OF_ECHO = '''"""The echo protocol: who may use it, and what it costs."""
+
+from pathlib import Path
+
+from tests.kit.edges import Client, world
+
+
+async def test_it_says_back_what_was_said_and_each_byte_is_charged(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        client = await Client.connect(here.edge.ports["echo"])
+        await client.send(b"alice s3cret\\n" + bytes(100_000))
+        assert await client.exactly(100_000) == bytes(100_000)
+        await client.close()
+        await here.settled()
+        (use,) = here.access.usage.values()
+        assert (use.protocol, use.input_octets, use.output_octets) == ("echo", 100_013, 100_000)
+
+
+async def test_a_wrong_secret_is_refused(tmp_path: Path) -> None:
+    async with world(tmp_path) as here:
+        client = await Client.connect(here.edge.ports["echo"])
+        await client.send(b"alice guess\\n")
+        assert await client.rest() == b""
+        assert here.access.used() == 0
+        await client.close()
+'''
+
 
 @pytest.fixture
 def sources(tmp_path: Path) -> Path:
@@ -111,3 +162,35 @@ def test_a_service_is_three_files_of_its_own_and_its_name_in_the_topology(
         status, body = until(lambda: (found := running.get(url))[0] == 200 and found)
         assert (status, body) == (200, b'{"text":"hello from notes"}')
         assert running.get(f"{running.known['api']}/api/note")[0] == 404
+
+
+def test_a_protocol_is_a_file_of_its_own_a_line_and_its_test(sources: Path) -> None:
+    copy = sources.parent.parent
+    shutil.copytree(ROOT / "tests", copy / "tests", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", copy)
+    write(sources, {"edge/protocols/echo.py": ECHO})
+    table = sources / "edge" / "protocols" / "__init__.py"
+    table.write_text(
+        table.read_text()
+        .replace("import http, socks5", "import echo, http, socks5")
+        .replace("socks5.SPEC)", "socks5.SPEC, echo.SPEC)")
+    )
+    test = copy / "tests" / "tollway" / "edge" / "protocols" / "test_echo.py"
+    test.write_text(TEST_OF_ECHO)
+    assert touched(sources) == ["edge/protocols/__init__.py", "edge/protocols/echo.py"]
+    for program in (
+        ["-m", "pytest", "-q", str(test)],
+        ["tools/tidy.py"],
+        ["tools/walls.py"],
+        ["tools/names.py"],
+    ):
+        done = subprocess.run(
+            [sys.executable, *program],
+            cwd=copy,
+            env={**os.environ, **environment(sources)},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
