@@ -22,6 +22,7 @@ from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind, database, service_migrations
 from tests.kit.killing import Fate, Killed
 from tests.kit.market import BUDGET, GB, STANDARD, USD, Market, running_market
+from tests.kit.typing import settings_of
 from tollway.contracts import ledger_pb2 as pb
 from tollway.contracts import ledger_pb2_grpc
 from tollway.fabric.rpc import LocalChannel
@@ -56,7 +57,7 @@ KEY = "the one key"
 @pytest.fixture
 async def ledger(kind: Kind, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Ledger]:
     async with database(kind, tmp_path, clock, service_migrations("ledger"), "ledger") as db:
-        service = Ledger(db, clock, LedgerSettings(batch_wait_s=0), bytes(32))
+        service = Ledger(db, clock, settings_of(LedgerSettings, batch_wait_s=0), bytes(32))
         await service.start()
         yield service
         await service.stop()
@@ -216,6 +217,7 @@ class Buyer:
         self.funds = 2 * USD if story == "too poor" else 10 * USD
         self.expected = EXPECTED[story]
         self._quote_id = ""
+        self.before: Figures
 
     @classmethod
     async def arrive(cls, market: Market, story: Story, fee_ppm: int = 0) -> "Buyer":

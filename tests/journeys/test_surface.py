@@ -269,7 +269,7 @@ def test_odd_text_breaks_nothing(route: Route, business: Business, ann: Customer
             assert reply.status in {200, 201, 202, 204, 401, 403, 404, 409, 422, 429}, (field, body[:80])
 
 
-AMOUNTS = [
+AMOUNTS: list[Any] = [
     pytest.param(route, field, kind, id=f"{route.name} {field}")
     for route in WITH_BODY
     for field in route.fields
@@ -301,7 +301,7 @@ def test_an_amount_is_a_plain_positive_number_or_nothing_happens(
 
 # ── which ───────────────────────────────────────────────────────────────────────────────────────────
 
-QUERIES = [
+QUERIES: list[Any] = [
     pytest.param(route, one, id=f"{route.name} {one['name']}")
     for route in ROUTES
     for one in route.described.get("parameters", ())

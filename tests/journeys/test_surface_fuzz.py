@@ -7,16 +7,18 @@ A customer tries everything, and what needs an account is tried without one by a
 
 import itertools
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import requests
 import schemathesis
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from requests.adapters import HTTPAdapter
 from schemathesis.checks import CHECKS
 
 from tests.kit.business import Business, Customer, Reply, check_manners
 from tests.kit.surface import OPENAPI
+from tests.kit.typing import ALL_HEALTH_CHECKS
 
 schema = schemathesis.openapi.from_dict(OPENAPI)
 public = schema.exclude(func=lambda context: "security" in context.operation.definition.raw)
@@ -25,9 +27,9 @@ bounded = settings(
     derandomize=True,
     deadline=None,
     database=None,
-    suppress_health_check=tuple(HealthCheck),
+    suppress_health_check=ALL_HEALTH_CHECKS,
 )
-NOT_FOR_US = [CHECKS.get_one("positive_data_acceptance")]
+NOT_FOR_US: Any = [CHECKS.get_one("positive_data_acceptance")]
 ENDS_THE_SESSION = {"/api/auth/logout"}
 
 
@@ -43,7 +45,7 @@ class From(HTTPAdapter):
 
 
 @pytest.fixture(scope="module")
-def sessions() -> Iterator[Iterator[requests.Session]]:
+def sessions() -> Iterator[requests.Session]:
     """One client after the other, each good for some requests, so that no limit hides what is behind it."""
 
     def clients() -> Iterator[requests.Session]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind, database, service_migrations
+from tests.kit.typing import settings_of
 from tollway.fabric.db import Database
 from tollway.kit.errors import Problem
 from tollway.services.ledger.model.metering import (
@@ -168,7 +169,7 @@ async def books(
 ) -> AsyncIterator[Books]:
     """Give started books in which the assets are defined; at the end prove that they hold."""
     async with database(kind, folder, clock, service_migrations("ledger"), "ledger") as db:
-        ledger = Ledger(db, clock, settings or LedgerSettings(), SEED, ("USD", "EUR"))
+        ledger = Ledger(db, clock, settings or settings_of(LedgerSettings), SEED, ("USD", "EUR"))
         await ledger.start()
         try:
             for asset in ASSETS:

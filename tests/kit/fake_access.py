@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from tollway.contracts import access_pb2 as pb
 from tollway.contracts import access_pb2_grpc
@@ -107,7 +108,7 @@ class FakeAccess(access_pb2_grpc.AccessServicer):
         return access_pb2_grpc.AccessStub(LocalChannel(server, node))  # type: ignore[return-value]
 
     def add(
-        self, username: str = "alice", secret: str = "s3cret", holding: int = 10**12, **more: int
+        self, username: str = "alice", secret: str = "s3cret", holding: int = 10**12, **more: Any
     ) -> Resource:
         resource = Resource(f"res_{username}", f"usr_{username}", username, secret, holding, **more)
         self.resources[resource.id] = resource

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 from prometheus_client import CollectorRegistry
 
@@ -285,7 +285,7 @@ async def running_gateway(
         GatewaySettings.model_validate(chosen),
         routes(upstream.address),
         verifier_of_service or verifier,
-        tokens_stub or tokens,
+        cast("Any", tokens_stub or tokens),
         tokens.clock,
         limits=shared_limits or MemoryLimits(),
         local_limits=MemoryLimits(),
@@ -336,6 +336,7 @@ class Client:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
         self.writer = writer
+        self.transport = cast("asyncio.Transport", writer.transport)
         self._spare = b""
 
     @staticmethod

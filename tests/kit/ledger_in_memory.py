@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 from tests.kit.clock import FakeClock
+from tests.kit.typing import settings_of
 from tollway.contracts import ledger_pb2 as pb
 from tollway.contracts.books import ACCESS, MONEY
 from tollway.contracts.chart.ledger import EXPIRED, SHORTFALL
@@ -108,7 +109,7 @@ class _Service(Ledger):
     """The service with what it reads from the database read from memory."""
 
     def __init__(self, rules: RulesInMemory) -> None:
-        super().__init__(cast("Any", None), rules.clock, LedgerSettings(), bytes(32))
+        super().__init__(cast("Any", None), rules.clock, settings_of(LedgerSettings), bytes(32))
         self.rules = rules
         self._batcher = cast("Any", _Queue(rules))
 

@@ -263,7 +263,7 @@ class LedgerMachine(RuleBasedStateMachine):
         least=st.integers(0, 9),
         lasting=lasting_s,
     )
-    def reserve(self, hold_id: str, who: str, want: int, divisor: int, least: int, lasting: int) -> None:
+    def reserve(self, hold_id: str, who: str, want: int, divisor: int, least: int, lasting: int) -> str:
         asked = Reservation(
             hold_id, user(who, GB), CONSUMED, want, self._at(lasting), "access", divisor, least
         )

@@ -36,7 +36,7 @@ class QuotaSetup:
     metrics: EdgeMetrics
     charging: ChargingRegistry
 
-    def grant(self, name: str = "alice", **more: int) -> Grant:
+    def grant(self, name: str = "alice", **more: Any) -> Grant:
         resource_id = name if name.startswith("res_") else f"res_{name}"
         return Grant(resource_id=resource_id, user_id=f"usr_{name}", credential_id=f"crd_{name}", **more)
 

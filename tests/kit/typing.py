@@ -1,11 +1,14 @@
-"""What the type checker cannot see by itself: defaults of settings, and servicers of which a test needs a part."""
+"""What the type checker cannot see by itself: defaults of settings, partial servicers, members of a library's enum."""
 
 from typing import Any, TypeVar, cast
 
+from hypothesis import HealthCheck
 from pydantic import BaseModel
 
 _Section = TypeVar("_Section", bound=BaseModel)
 _Servicer = TypeVar("_Servicer")
+
+ALL_HEALTH_CHECKS: list[HealthCheck] = list(cast("Any", HealthCheck))
 
 
 def settings_of(section: type[_Section], **values: Any) -> _Section:

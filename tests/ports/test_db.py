@@ -90,6 +90,7 @@ async def test_what_was_committed_is_there_after_a_restart(tmp_path: Path, clock
     async with database("sqlite", tmp_path, clock, name="kept") as db:
         async with db.transaction() as tx:
             tx.publish(HELLO)
+        assert isinstance(db.engine, SqliteDatabase)
         path = db.engine._path
     again = Database(SqliteDatabase(path), clock)
     await again.start()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.kit.service_api import ServiceApi, Transport, api
+from tests.kit.typing import partial
 from tollway.contracts import tokens_pb2, tokens_pb2_grpc
 from tollway.contracts.errors import TokenReused
 from tollway.fabric import telemetry
@@ -67,7 +68,7 @@ class Tokens(tokens_pb2_grpc.TokensServicer):
 
 @pytest.fixture
 def tokens() -> Tokens:
-    return Tokens()
+    return partial(Tokens)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -29,7 +30,7 @@ def test_every_setting_has_a_row_with_its_variable() -> None:
         assert f"`{name}`<br>`{docs_settings.environment_name(prefix, name)}`" in page
 
 
-def _names(tree: dict[str, object], prefix: str = "") -> list[str]:
+def _names(tree: dict[str, Any], prefix: str = "") -> list[str]:
     found: list[str] = []
     for name, value in tree.items():
         nested = isinstance(value, dict) and value and prefix + name != "gateway.limits"

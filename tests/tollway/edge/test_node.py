@@ -5,6 +5,7 @@ import contextlib
 import logging
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -393,7 +394,7 @@ async def test_nobody_reaches_the_platform_through_the_proxy_whatever_is_allowed
     async with contextlib.AsyncExitStack() as stack:
         server = await stack.enter_async_context(await asyncio.start_server(echo, place, 0))
         port = server.sockets[0].getsockname()[1]
-        everything = {"allow_ranges": ["0.0.0.0/0", "::/0"], "denied_services": [f"{place}:{port}"]}
+        everything: Any = {"allow_ranges": ["0.0.0.0/0", "::/0"], "denied_services": [f"{place}:{port}"]}
         here = await stack.enter_async_context(edge_setup(tmp_path, echo, **everything))
         ways = ["127.0.0.1", "0.0.0.0", "localhost", "[::ffff:127.0.0.1]"]
         if place == "0.0.0.0":

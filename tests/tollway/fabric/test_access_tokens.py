@@ -49,7 +49,7 @@ class Issuer:
         await asyncio.sleep(0)
         if self.down:
             raise Unavailable("no answer")
-        return json.dumps(KeySet(self.keys).as_dict(private=False))
+        return json.dumps(KeySet(list(self.keys)).as_dict(private=False))
 
     def sign(self, *, header: dict[str, Any] | None = None, **claims: Any) -> str:
         key = self.keys[-1]
@@ -103,14 +103,15 @@ async def test_a_good_token_tells_who_calls(issuer: Issuer, verifier: Verifier) 
 async def test_a_token_without_a_scope_known_kind_or_client_is_refused(
     issuer: Issuer, verifier: Verifier
 ) -> None:
-    for claim in (
+    claims: list[Any] = [
         {"scope": ""},
         {"scope": None},
         {"scope": ["*"]},
         {"kind": "root"},
         {"kind": None},
         {"client_id": ""},
-    ):
+    ]
+    for claim in claims:
         with pytest.raises(Unauthenticated):
             await verifier.verify(issuer.sign(**claim))
 

@@ -4,6 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -32,7 +33,7 @@ def stuck(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 
 
 def lookup(names: Resolver, answers: Answers, host: str, customer: str) -> None:
-    names.lookup(host, customer, lambda found: answers.setdefault(host, found))
+    names.lookup(host, customer, partial(answers.__setitem__, host))
 
 
 async def test_one_customer_s_names_that_nobody_answers_hold_up_nobody_else(stuck: threading.Event) -> None:

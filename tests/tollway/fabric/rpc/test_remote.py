@@ -15,6 +15,7 @@ from tollway.fabric.clock import SystemClock
 from tollway.fabric.rpc import current, remote
 from tollway.fabric.rpc.remote import RemoteChannel, target_of
 from tollway.fabric.rpc.server import RpcServer
+from tollway.fabric.service import stub_of
 from tollway.kit.errors import Unavailable
 
 Get = identity_pb2.GetUserRequest
@@ -46,10 +47,10 @@ async def serving(servicer: Users, folder: Path, service: str = "identity") -> A
 @asynccontextmanager
 async def asking(
     *ports: int, folder: Path, caller: str = "orders"
-) -> AsyncIterator[identity_pb2_grpc.IdentityStub]:
+) -> "AsyncIterator[identity_pb2_grpc.IdentityAsyncStub]":
     addresses = [f"127.0.0.1:{port}" for port in ports]
     async with RemoteChannel(addresses, "identity", folder, caller, connect_wait_s=1.0) as channel:
-        yield identity_pb2_grpc.IdentityStub(channel)
+        yield stub_of(identity_pb2_grpc, channel)
 
 
 @pytest.fixture

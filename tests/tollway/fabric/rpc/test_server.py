@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any, cast
 
 import grpc
 import pytest
@@ -53,7 +54,7 @@ def plain_channel(port: int) -> grpc.aio.Channel:
 
 async def test_it_tells_its_health_to_ordinary_tools(server: RpcServer) -> None:
     async with plain_channel(server.port) as channel:
-        health = health_pb2_grpc.HealthStub(channel)
+        health: Any = health_pb2_grpc.HealthStub(channel)
         for name in ("", "tollway.identity.v1.Identity"):
             answer = await health.Check(health_pb2.HealthCheckRequest(service=name))
             assert answer.status == health_pb2.HealthCheckResponse.SERVING
@@ -61,7 +62,7 @@ async def test_it_tells_its_health_to_ordinary_tools(server: RpcServer) -> None:
 
 async def test_it_lists_its_apis_by_reflection(server: RpcServer) -> None:
     async with plain_channel(server.port) as channel:
-        stub = reflection_pb2_grpc.ServerReflectionStub(channel)
+        stub: Any = reflection_pb2_grpc.ServerReflectionStub(cast("Any", channel))
         call = stub.ServerReflectionInfo(iter([reflection_pb2.ServerReflectionRequest(list_services="")]))
         answer = await call.read()
         call.cancel()

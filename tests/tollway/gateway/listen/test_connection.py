@@ -299,7 +299,7 @@ async def test_a_client_that_takes_nothing_is_cut_off(tmp_path: Path):
 
         setup.upstream.script = flood
         client = await setup.client()
-        client.writer.transport.pause_reading()
+        client.transport.pause_reading()
         client.send(b"GET /files/big HTTP/1.1\r\n" + HOST + b"\r\n")
         await eventually(lambda: bool(setup.gateway.connections))
         await eventually(lambda: not setup.gateway.connections, 10)
@@ -310,7 +310,7 @@ async def test_who_does_not_take_his_answers_gets_no_new_ones(tmp_path: Path):
     """A flood of small requests makes many times its bytes in answers; they must not pile up here."""
     async with running_gateway(tmp_path) as setup:
         client = await setup.client()
-        client.writer.transport.pause_reading()
+        client.transport.pause_reading()
         count = 30_000
         client.send(b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n" * count)
         client.send(b"GET /api/catalog/last HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")
@@ -320,7 +320,7 @@ async def test_who_does_not_take_his_answers_gets_no_new_ones(tmp_path: Path):
         assert connection.transport.get_write_buffer_size() < 1_000_000
         assert connection._reader.waiting < 1_000_000
         assert setup.upstream.seen == []
-        client.writer.transport.resume_reading()
+        client.transport.resume_reading()
         raw = await client.rest(30)
         assert raw.count(b"HTTP/1.1 200 OK\r\n") == count + 1
         assert len(setup.upstream.seen) == 1

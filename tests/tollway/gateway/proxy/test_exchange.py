@@ -430,14 +430,14 @@ async def test_a_client_that_reads_slowly_holds_its_upstream_back(tmp_path: Path
 
         setup.upstream.script = flood
         client = await setup.client()
-        client.writer.transport.pause_reading()
+        client.transport.pause_reading()
         client.send(b"GET /files/big HTTP/1.1\r\n" + HOST + b"\r\n")
         await asyncio.sleep(0.5)
         stuck_at = written
         await asyncio.sleep(0.3)
         assert written == stuck_at  # not one piece more
         assert written < 30 * MEGABYTE  # what the kernel's buffers hold, and no more
-        client.writer.transport.resume_reading()
+        client.transport.resume_reading()
         assert len((await client.answer(timeout_s=30)).body) == 100_000_000
 
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
@@ -32,7 +33,7 @@ ALICE = {"Authorization": "Bearer usr_alice"}
 
 
 @asynccontextmanager
-async def live_gateway(folder: Path, **settings: object) -> AsyncIterator[Setup]:
+async def live_gateway(folder: Path, **settings: Any) -> AsyncIterator[Setup]:
     """A gateway whose upstream speaks WebSocket: it greets, then echoes."""
 
     async def echo(connection: ServerConnection) -> None:

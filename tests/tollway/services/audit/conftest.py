@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ Tamper = Callable[[str], Awaitable[None]]
 
 
 def a_event(number: int, **changes: str) -> AuditRecord:
-    fields = {
+    fields: dict[str, Any] = {
         "id": f"evt_{number:03}",
         "type": "USER_LOGGED_IN" if number % 2 else "ORDER_PLACED",
         "source": "identity",

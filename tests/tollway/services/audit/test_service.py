@@ -1,6 +1,7 @@
 """The record in its tables: it grows, refuses to be changed, and shows what was."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -118,7 +119,7 @@ async def test_a_long_record_is_read_in_parts(service: Audit, monkeypatch: pytes
 async def test_entries_are_found_by_subject_actor_and_topic(service: Audit) -> None:
     await record(service, *map(a_event, range(6)), a_event(6, subject="ord_1", actor="usr_1"))
 
-    async def found(**wanted: str) -> list[str]:
+    async def found(**wanted: Any) -> list[str]:
         return [entry.event_id for entry in (await service.entries(**wanted)).items]
 
     assert await found(subject="usr_1") == ["evt_006", "evt_004", "evt_001"]

@@ -110,6 +110,7 @@ class Counting(Passwords):
 async def works(identity: IdentityFixture, ask: Awaitable[Reply]) -> tuple[int, Any, dict[str, str], int]:
     passwords = identity.service.passwords
     passwords.__class__ = Counting
+    assert isinstance(passwords, Counting)
     before = passwords.done
     reply = await ask
     body = {k: v for k, v in reply.json.items() if k != "correlation_id"}

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from tollway.wire.http1 import (
     LAST_CHUNK,
     Data,
+    RequestHead,
     RequestReader,
     ResponseReader,
     strip_hop_by_hop,
@@ -20,6 +21,7 @@ def test_a_request_head_survives_the_round_trip():
     reader = RequestReader()
     reader.feed(write_request_head(b"PUT", b"/x", [(b"Host", b"a"), (b"Content-Length", b"3")]))
     head = reader.next_event()
+    assert isinstance(head, RequestHead)
     assert (head.method, head.target, head.headers) == (
         b"PUT",
         b"/x",

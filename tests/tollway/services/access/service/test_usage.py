@@ -1,5 +1,7 @@
 """What was used and what is left, as a customer sees it."""
 
+from typing import Any
+
 import pytest
 
 from tests.kit.metering import HTTP_ONLY, STANDARD, USER, AccessSetup, report
@@ -12,7 +14,7 @@ from tollway.services.access.store.usage import Filter, Total
 DAY_S = 24 * 3600
 
 
-async def use(here: AccessSetup, resource_id: str, *flows: tuple[str, int, dict[str, object]]) -> None:
+async def use(here: AccessSetup, resource_id: str, *flows: tuple[str, int, dict[str, Any]]) -> None:
     """Report flows on a fresh lease: name, octets to the customer, and more."""
     lease_id, _ = await here.lease(resource_id, 100_000)
     records = [report(resource_id, name, octets, **{"sequence": 1} | more) for name, octets, more in flows]
@@ -73,7 +75,9 @@ async def test_sums_are_kept_by_day_month_and_protocol(here: AccessSetup) -> Non
 async def test_records_come_in_pages_and_add_up_to_the_sums(here: AccessSetup) -> None:
     issued = await here.customer(10**9)
     start = 1_795_305_600_000_000
-    flows = [(f"flw_{n}", 10 * n, {"started_at_us": start + n // 2}) for n in range(1, 8)]
+    flows: list[tuple[str, int, dict[str, Any]]] = [
+        (f"flw_{n}", 10 * n, {"started_at_us": start + n // 2}) for n in range(1, 8)
+    ]
     await use(here, issued.resource.id, *flows)
     for newest_first in (False, True):
         seen: list[str] = []

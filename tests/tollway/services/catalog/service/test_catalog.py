@@ -100,7 +100,7 @@ async def test_a_price_rests_on_the_same_look_for_a_few_seconds(market: Market) 
 
 @pytest.mark.parametrize("problem", [Unavailable(), DeadlineExceeded()])
 async def test_while_the_ledger_is_down_prices_keep_the_last_known_scarcity(
-    problem: Exception, market: Market
+    problem: Unavailable | DeadlineExceeded, market: Market
 ) -> None:
     sell(market, FIRST_CAPACITY_UNITS * 8 // 10)
     assert (await market.catalog.price(STANDARD, "USD")).ask_per_lot == 3_225_000

@@ -5,10 +5,11 @@ import sys
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.kit.ledger_machine import Rules, machine_on
+from tests.kit.typing import ALL_HEALTH_CHECKS
 from tollway.kit.errors import Problem
 from tollway.services.ledger.model.draft import Draft
 from tollway.services.ledger.model.maintenance import LotExpiry
@@ -18,7 +19,10 @@ from tollway.services.ledger.model.values import Account, Lot
 from tollway.services.ledger.model.working_set import WorkingSet
 
 USUAL = settings(
-    stateful_step_count=50, deadline=None, suppress_health_check=tuple(HealthCheck), database=None
+    stateful_step_count=50,
+    deadline=None,
+    suppress_health_check=ALL_HEALTH_CHECKS,
+    database=None,
 )
 
 BUGS = {

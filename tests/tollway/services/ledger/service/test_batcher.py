@@ -17,6 +17,8 @@ from tests.kit.books import (
     DEFERRED,
     GB,
     INVENTORY,
+    ISSUANCE,
+    AccountRef,
     Books,
     books,
     capture,
@@ -29,6 +31,7 @@ from tests.kit.books import (
 )
 from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind, postgres_url, service_migrations
+from tests.kit.typing import settings_of
 from tollway.fabric.db import Database, Tx
 from tollway.fabric.telemetry import correlation_id
 from tollway.kit.errors import InsufficientFunds, Problem, Unavailable
@@ -100,9 +103,7 @@ def a_busy_day(clock: FakeClock) -> list[Posting]:
     ]
 
 
-def _issue() -> Any:
-    from tests.kit.books import ISSUANCE
-
+def _issue() -> tuple[AccountRef, AccountRef]:
     return ISSUANCE, INVENTORY
 
 
@@ -119,7 +120,7 @@ async def test_a_batch_does_what_its_members_would_have_done_alone(
 ) -> None:
     states, outcomes = [], []
     for size in (1, 3, 500):
-        async with books(kind, tmp_path, clock, LedgerSettings(batch_size=size)) as context:
+        async with books(kind, tmp_path, clock, settings_of(LedgerSettings, batch_size=size)) as context:
             found = await context.post_many(a_busy_day(clock))
             outcomes.append([one.code if isinstance(one, Problem) else one.replayed for one in found])
             states.append(await everything(context))
@@ -269,7 +270,7 @@ async def two_ledgers(kind: Kind, folder: Path, clock: FakeClock) -> AsyncIterat
         else:
             db = Database(type(engine)(postgres_url(), engine._schema), clock)
         await db.start()
-        other = Ledger(db, clock, LedgerSettings(), bytes(range(32)))
+        other = Ledger(db, clock, settings_of(LedgerSettings), bytes(range(32)))
         await other.start()
         try:
             yield one, Books(other, db, clock)
@@ -395,7 +396,7 @@ async def _doomed(kind: Kind, folder: Path, engine_name: str, fuse: Fuse, answer
         patch.object(Tx, "flush", lambda self: fuse(flush(self))),
     ):
         await db.start()
-        ledger = Ledger(db, FakeClock(), LedgerSettings(batch_size=4), bytes(range(32)))
+        ledger = Ledger(db, FakeClock(), settings_of(LedgerSettings, batch_size=4), bytes(range(32)))
         await ledger.start()
 
         async def note(number: int, one: Posting) -> None:
@@ -450,7 +451,7 @@ async def _prepare(kind: Kind, folder: Path, name: str) -> None:
     db = open_again(kind, folder, name)
     await db.start()
     await migrate(db, service_migrations("ledger"))
-    ledger = Ledger(db, FakeClock(), LedgerSettings(), bytes(range(32)))
+    ledger = Ledger(db, FakeClock(), settings_of(LedgerSettings), bytes(range(32)))
     await ledger.start()
     for asset in ASSETS:
         await ledger.define_asset(asset)
@@ -461,7 +462,7 @@ async def _prepare(kind: Kind, folder: Path, name: str) -> None:
 async def _check_after_crash(kind: Kind, folder: Path, name: str, answered: dict[str, str]) -> None:
     db = open_again(kind, folder, name)
     await db.start()
-    ledger = Ledger(db, FakeClock(), LedgerSettings(), bytes(range(32)))
+    ledger = Ledger(db, FakeClock(), settings_of(LedgerSettings), bytes(range(32)))
     await ledger.start()
     context = Books(ledger, db, FakeClock())
     await context.holds_true()

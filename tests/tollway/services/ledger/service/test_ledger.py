@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.kit.books import (
@@ -32,6 +32,7 @@ from tests.kit.books import (
 from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind
 from tests.kit.ledger_machine import ServiceOnDatabase, machine_on
+from tests.kit.typing import ALL_HEALTH_CHECKS
 from tollway.contracts.errors import (
     AlreadyReversed,
     HoldEnded,
@@ -628,7 +629,7 @@ def test_the_service_does_what_the_model_says(kind: Kind) -> None:
         max_examples=6,
         stateful_step_count=30,
         deadline=None,
-        suppress_health_check=tuple(HealthCheck),
+        suppress_health_check=ALL_HEALTH_CHECKS,
         database=None,
     )
     run_state_machine_as_test(machine_on(make), settings=few)

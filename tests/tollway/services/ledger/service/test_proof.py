@@ -20,6 +20,7 @@ from tests.kit.books import (
 )
 from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind
+from tests.kit.typing import settings_of
 from tollway.fabric.db import Tx
 from tollway.services.ledger.model.metering import UsageReading
 from tollway.services.ledger.model.seals import Signer, leaf_of, root_from
@@ -70,7 +71,7 @@ async def lay_bare(tx: Tx) -> None:
             "WHERE contype = 'c' AND connamespace = current_schema()::regnamespace"
         )
     )
-    for table, name in checks:
+    for table, name in map(tuple, checks):
         await tx.run(text(f'ALTER TABLE {table} DROP CONSTRAINT "{name}"'))
 
 
@@ -234,7 +235,7 @@ async def test_two_sealers_make_one_chain(context: Books) -> None:
 
 async def test_seals_of_a_former_key_still_count(kind: Kind, tmp_path: Path, clock: FakeClock) -> None:
     former = Signer(bytes(32))
-    settings = LedgerSettings(former_signers=(former.public.hex(),))
+    settings = settings_of(LedgerSettings, former_signers=(former.public.hex(),))
     async with books(kind, tmp_path, clock, settings) as context:
         await seal_next(context.db, former)
         await context.deposit("ann", 1)

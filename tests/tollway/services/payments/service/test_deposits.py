@@ -1,6 +1,7 @@
 """Money comes in once, or not at all, and is never guessed."""
 
 import asyncio
+import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path

@@ -1,6 +1,6 @@
 """Customers and their saved cards, as the official SDK sees them."""
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import stripe
@@ -53,7 +53,7 @@ def test_a_card_that_always_declines_cannot_be_saved(client: Any) -> None:
     customer = client.v1.customers.create()
     with pytest.raises(stripe.CardError) as raised:
         client.v1.payment_methods.attach("pm_card_visa_chargeDeclined", {"customer": customer.id})
-    assert raised.value.error.decline_code == "generic_decline"
+    assert cast("Any", raised.value).error.decline_code == "generic_decline"
     assert client.v1.customers.payment_methods.list(customer.id).data == []
 
 

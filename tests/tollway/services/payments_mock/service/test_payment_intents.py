@@ -1,8 +1,9 @@
 """Payments, as the official SDK sees them."""
 
+import urllib.error
 import urllib.parse
 import urllib.request
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import stripe
@@ -55,7 +56,7 @@ def test_a_declined_card_pays_nothing_and_says_why(
 ) -> None:
     with pytest.raises(stripe.CardError) as raised:
         pay(client, payment_method=card)
-    error = raised.value
+    error: Any = raised.value
     assert (error.http_status, error.code, error.error.decline_code) == (402, code, decline_code)
     payment = client.v1.payment_intents.retrieve(error.error.payment_intent.id)
     assert (payment.status, payment.amount_received) == ("requires_payment_method", 0)
@@ -66,7 +67,7 @@ def test_a_declined_card_pays_nothing_and_says_why(
 def test_after_a_decline_another_card_may_be_tried(client: Any) -> None:
     with pytest.raises(stripe.CardError) as raised:
         pay(client, payment_method="pm_card_visa_chargeDeclined")
-    ref = raised.value.error.payment_intent.id
+    ref = cast("Any", raised.value).error.payment_intent.id
     paid = client.v1.payment_intents.confirm(ref, {"payment_method": "pm_card_mastercard"})
     assert (paid.status, paid.last_payment_error) == ("succeeded", None)
 

@@ -2,7 +2,7 @@
 
 import urllib.parse
 import urllib.request
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import stripe
@@ -23,7 +23,7 @@ def test_a_declining_card_is_refused_and_the_setup_can_be_tried_again(client: An
     setup = client.v1.setup_intents.create()
     with pytest.raises(stripe.CardError) as raised:
         client.v1.setup_intents.confirm(setup.id, {"payment_method": "pm_card_visa_chargeDeclined"})
-    assert raised.value.error.setup_intent.id == setup.id
+    assert cast("Any", raised.value).error.setup_intent.id == setup.id
     again = client.v1.setup_intents.retrieve(setup.id)
     assert (again.status, again.last_setup_error.code) == ("requires_payment_method", "card_declined")
     assert client.v1.setup_intents.confirm(setup.id, {"payment_method": "pm_card_visa"}).status == "succeeded"

@@ -1,6 +1,7 @@
 """Logging in: the right password after the right checks, and nothing that was changed meanwhile counts."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from pwdlib.hashers.bcrypt import BcryptHasher
@@ -87,7 +88,7 @@ class SlowSession:
     def __init__(self, identity: IdentityFixture, meanwhile: str) -> None:
         self._town, self._meanwhile = identity, meanwhile
 
-    async def __call__(self, request: object) -> object:
+    async def __call__(self, request: Any) -> Any:
         user = await self._town.service.accounts.get_by_email(ANN)
         if self._meanwhile == "suspended":
             await self._town.service.accounts.set_state(user.id, "suspended", "abuse", "usr_operator")
@@ -99,7 +100,7 @@ class SlowSession:
         return await self._open(request)
 
     async def log_in(self) -> object:
-        tokens = self._town.service.sessions._tokens
+        tokens: Any = self._town.service.sessions._tokens
         self._open, tokens.OpenSession = tokens.OpenSession, self
         try:
             return await self._town.service.signin.with_password(ANN, PASSWORD, PROGRAM, FROM)
