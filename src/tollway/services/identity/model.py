@@ -2,6 +2,7 @@
 
 import hashlib
 import ipaddress
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -119,12 +120,29 @@ def address_key(text: str) -> str:
         return ""
 
 
-def check_length(password: str, field: str = "password") -> None:
-    """Refuse a password for its length, naming the field it came in. Raises Invalid."""
-    if len(password) < MIN_PASSWORD:
-        raise Invalid.of(field, f"must have at least {MIN_PASSWORD} characters; a few words do well")
+def normalize_password(password: str) -> str:
+    """Return a password as it is hashed, the same on every system: OpaqueString (RFC 8265, 4.2.2).
+
+    Every space becomes U+0020 and the text NFC. Capitals and widths stay, as in the profile.
+    """
+    spaced = "".join(" " if unicodedata.category(char) == "Zs" else char for char in password)
+    return unicodedata.normalize("NFC", spaced)
+
+
+def password_spellings(password: str) -> tuple[str, ...]:
+    """Return the forms in which a password may have been hashed: as it is today, then as before it was normalized."""
+    before = (password, *(unicodedata.normalize(form, password) for form in ("NFC", "NFD")))
+    return tuple(dict.fromkeys((normalize_password(password), *before)))
+
+
+def check_password(password: str, field: str = "password") -> None:
+    """Refuse a password for its length or its characters, naming the field it came in. Raises Invalid."""
     if len(password) > MAX_PASSWORD:
         raise Invalid.of(field, f"must have at most {MAX_PASSWORD} characters")
+    if len(normalize_password(password)) < MIN_PASSWORD:
+        raise Invalid.of(field, f"must have at least {MIN_PASSWORD} characters; a few words do well")
+    if any(unicodedata.category(char) in {"Cc", "Cs"} for char in password):
+        raise Invalid.of(field, "must not contain control characters")
 
 
 def hash_secret(secret: str) -> str:

@@ -15,6 +15,9 @@ class IdentitySettings(BaseModel):
     )
     hash_workers: int = Field(2, ge=1, description="How many passwords are hashed at the same time")
     hash_queue: int = Field(64, ge=1, description="How many may wait for their turn; more get 503")
+    hash_per_address: int = Field(
+        16, ge=1, description="How many of them may come from one address (IPv4, or an IPv6 /64)"
+    )
     tries_per_account: int = Field(
         5, ge=1, description="Failed logins before an account is locked for a while"
     )

@@ -13,7 +13,7 @@ from tollway.services.identity.model import (
     account_subject,
     address_key,
     charge,
-    check_length,
+    check_password,
     ip_subject,
     read_address,
     read_client_info,
@@ -68,11 +68,11 @@ def test_no_text_makes_the_address_check_fail_otherwise(typed: str) -> None:
 
 
 def test_the_length_of_a_password_is_bounded_on_both_sides() -> None:
-    check_length("a" * 10)
-    check_length("a" * 1024)
+    check_password("a" * 10)
+    check_password("a" * 1024)
     for password in ("a" * 9, "a" * 1025):
         with pytest.raises(Invalid, match="characters"):
-            check_length(password)
+            check_password(password)
 
 
 def lock_s(failures: int) -> int:

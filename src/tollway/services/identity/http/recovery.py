@@ -1,9 +1,9 @@
 """Setting a new password with a link from a mail."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from tollway.fabric.rest import Body, route
-from tollway.services.identity.http.views import Accepted, AddressOnly, LinkToken, Password
+from tollway.services.identity.http.views import Accepted, AddressOnly, LinkToken, Password, client_info
 from tollway.services.identity.service import Identity
 
 
@@ -32,6 +32,6 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
         tags=["auth"],
         **route(permission="public", limit="login", audit="auth:password:reset"),
     )
-    async def reset(body: Reset) -> None:
+    async def reset(body: Reset, request: Request) -> None:
         """Set a new password with the token from the mail. Every session and every proxy credential ends."""
-        await service.recovery.reset(body.token, body.new_password)
+        await service.recovery.reset(body.token, body.new_password, client_info(request).ip)

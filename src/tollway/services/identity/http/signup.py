@@ -1,6 +1,6 @@
 """Registering an account and confirming its e-mail address."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from pydantic import Field
 
 from tollway.fabric.rest import Body, route
@@ -10,6 +10,7 @@ from tollway.services.identity.http.views import (
     LinkToken,
     Password,
     PasswordCredentials,
+    client_info,
 )
 from tollway.services.identity.service import Identity
 
@@ -32,9 +33,9 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
         tags=["auth"],
         **route(permission="public", limit="login", audit="auth:user:register"),
     )
-    async def register(body: PasswordCredentials) -> Accepted:
+    async def register(body: PasswordCredentials, request: Request) -> Accepted:
         """Ask for an account. The answer is the same for every address; the rest comes by mail."""
-        await service.signup.register(body.email, body.password)
+        await service.signup.register(body.email, body.password, client_info(request).ip)
         return Accepted()
 
     @routes.post(
@@ -43,9 +44,9 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
         tags=["auth"],
         **route(permission="public", limit="login", audit="auth:email:verify"),
     )
-    async def verify(body: Verify) -> None:
+    async def verify(body: Verify, request: Request) -> None:
         """Confirm the address with the token from the mail, and choose the account's password."""
-        await service.signup.verify(body.token, body.password)
+        await service.signup.verify(body.token, body.password, client_info(request).ip)
 
     @routes.post(
         "/api/auth/email/resend",

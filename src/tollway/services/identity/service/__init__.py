@@ -6,6 +6,7 @@ recovery   forgotten, reset and changed passwords
 accounts   accounts as operators see them
 mail       the links and notices that the others enqueue as jobs
 passwords  hashing and checking, off the event loop
+strength   how easily a password is guessed
 lockout    counting failed attempts
 """
 

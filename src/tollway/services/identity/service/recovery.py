@@ -5,7 +5,14 @@ from tollway.contracts.events import EmailVerified, PasswordChanged
 from tollway.fabric.db import Database, Tx
 from tollway.kit.errors import Conflict, Forbidden, Invalid, NotFound, Problem
 from tollway.services.identity import store
-from tollway.services.identity.model import SignInClient, User, account_subject, hash_secret, read_address
+from tollway.services.identity.model import (
+    SignInClient,
+    User,
+    account_subject,
+    hash_secret,
+    normalize_password,
+    read_address,
+)
 from tollway.services.identity.service.lockout import Lockout
 from tollway.services.identity.service.mail import Mail
 from tollway.services.identity.service.passwords import Passwords
@@ -26,7 +33,7 @@ class Recovery:
         async with self._db.transaction() as tx:
             self._mail.enqueue_link_request(tx, address.key, "password_reset")
 
-    async def reset(self, token: str, new_password: str) -> None:
+    async def reset(self, token: str, new_password: str, ip: str = "") -> None:
         """Set a new password with the token of a mail, once.
 
         It proves the mailbox, so the address counts as verified and the account's lock is lifted. Every session
@@ -38,8 +45,8 @@ class Recovery:
             user = None if link is None else await store.user_by_id(tx, link.user_id)
         if user is None:
             raise LinkInvalid
-        await self._passwords.check(new_password, user.email, "new_password")
-        new_hash = await self._passwords.hash(new_password)
+        await self._passwords.check(new_password, user.email, "new_password", ip)
+        new_hash = await self._passwords.hash(new_password, ip)
         async with self._db.transaction() as tx:
             if await store.take_link(tx, token_hash, "password_reset") is None:
                 raise LinkInvalid
@@ -69,10 +76,10 @@ class Recovery:
         if user is None:
             raise NotFound("there is no such account")
         await self._prove(user, current, client)
-        if new_password == current:
+        if normalize_password(new_password) == normalize_password(current):
             raise Invalid.of("new_password", "is the old one; choose another")
-        await self._passwords.check(new_password, user.email, "new_password")
-        new_hash = await self._passwords.hash(new_password)
+        await self._passwords.check(new_password, user.email, "new_password", client.ip)
+        new_hash = await self._passwords.hash(new_password, client.ip)
         async with self._db.transaction() as tx:
             if not await store.set_password(tx, user, new_hash):
                 raise Conflict("the account was changed at the same moment; try again")
@@ -84,7 +91,7 @@ class Recovery:
         async with self._db.transaction() as tx:
             charged = await self._lockout.charge(tx, account_subject(user.email_key), client.ip)
         try:
-            good, _ = await self._passwords.verify(password, user.password_hash)
+            good, _ = await self._passwords.verify(password, user.password_hash, client.ip)
         except Problem:
             async with self._db.transaction() as tx:
                 await self._lockout.refund(tx, charged)

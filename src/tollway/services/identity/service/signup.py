@@ -18,7 +18,7 @@ class SignUp:
         self._passwords = passwords
         self._mail = mail
 
-    async def register(self, email: str, password: str) -> None:
+    async def register(self, email: str, password: str, ip: str = "") -> None:
         """Take a registration; the result is sent by mail only.
 
         A free address gets an account and a link to verify it. An address that was never verified gets another link,
@@ -26,9 +26,9 @@ class SignUp:
         was theirs. A verified one is reminded of its account. Raises Invalid, Unavailable.
         """
         address = read_address(email)
-        await self._passwords.check(password, address.email)
+        await self._passwords.check(password, address.email, ip=ip)
         # Hashed whether needed or not: the time it takes must not tell whether the address is known.
-        password_hash = await self._passwords.hash(password)
+        password_hash = await self._passwords.hash(password, ip)
         async with self._db.transaction() as tx:
             fresh = new_user(tx, address, password_hash)
             if await store.add_user(tx, fresh):
@@ -49,7 +49,7 @@ class SignUp:
         async with self._db.transaction() as tx:
             self._mail.enqueue_link_request(tx, address.key, "verify_email")
 
-    async def verify(self, token: str, password: str | None = None) -> None:
+    async def verify(self, token: str, password: str | None = None, ip: str = "") -> None:
         """Confirm an address with the token of its mail, once.
 
         `password` becomes the account's, in the place of the one it was registered with: the holder of the mailbox
@@ -63,8 +63,8 @@ class SignUp:
             raise LinkInvalid
         password_hash = None
         if password is not None:
-            await self._passwords.check(password, user.email)
-            password_hash = await self._passwords.hash(password)
+            await self._passwords.check(password, user.email, ip=ip)
+            password_hash = await self._passwords.hash(password, ip)
         elif not user.password_hash:
             raise PasswordNeeded
         async with self._db.transaction() as tx:
