@@ -10,6 +10,7 @@ from tollway.edge.exits.direct import Direct
 from tollway.edge.exits.pool import OriginPool
 from tollway.edge.exits.selection import ExitSelection
 from tollway.edge.flow import Flow, FlowOwner
+from tollway.edge.guard import Guard
 from tollway.edge.metrics import EdgeMetrics
 from tollway.edge.pipes import Pipes
 from tollway.edge.policy import Policy
@@ -28,12 +29,14 @@ class Gate:
         credential_cache: CredentialCache,
         charging: ChargingRegistry,
         policy: Policy,
+        guard: Guard,
         reactor: Reactor,
         metrics: EdgeMetrics,
         settings: EdgeSettings,
         clock: Clock,
     ) -> None:
-        self.credential_cache, self.charging, self.policy = credential_cache, charging, policy
+        self.credential_cache, self.charging = credential_cache, charging
+        self.policy, self.guard = policy, guard
         self.reactor, self.metrics, self.settings, self.clock = reactor, metrics, settings, clock
         self.pipes = Pipes()
         self.pool = OriginPool(reactor, settings.origin_idle_s, settings.origin_idle_limit)

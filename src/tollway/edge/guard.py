@@ -74,6 +74,8 @@ class Guard:
         self._everywhere: set[int] = set()  # ports of services that listen on all addresses of this machine
         self._named: dict[tuple[str, int], set[Address]] = {}
         self._service_ports: set[int] = set()
+        self.version = 0
+        """Grows when what it denies has changed."""
         self._judged: dict[str, str] = {}  # remembered, as most addresses come again
         for text in services:
             host, _, port = text.rpartition(":")
@@ -84,6 +86,7 @@ class Guard:
 
         A name is refused once it was `resolved`.
         """
+        self.version += 1
         self._service_ports.add(port)
         try:
             address = ip_address(host.strip("[]"))
@@ -102,7 +105,10 @@ class Guard:
 
     def resolved(self, host: str, port: int, addresses: Iterable[str]) -> None:
         """Note where a named service is now."""
-        self._named[host, port] = {ip_address(text) for text in addresses}
+        found = {ip_address(text) for text in addresses}
+        if self._named.get((host, port)) != found:
+            self.version += 1
+            self._named[host, port] = found
 
     def denies(self, text: str, port: int) -> str:
         """Return why this address may not be dialled; empty when it may."""

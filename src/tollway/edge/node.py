@@ -96,6 +96,7 @@ class Edge:
             credential_cache=self._credential_cache,
             charging=self._charging,
             policy=Policy(default_rules(settings, self._guard), self._metrics),
+            guard=self._guard,
             reactor=self._reactor,
             metrics=self._metrics,
             settings=settings,

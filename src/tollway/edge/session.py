@@ -208,8 +208,14 @@ class Session(FlowOwner):
         """Return what a rule has against another request over a connection that stands, or None."""
         flow = self.flow
         assert flow is not None
-        standing.grant, standing.customer = flow.grant, flow.customer
-        return self._check_target(standing) or self._check_addresses(standing)
+        customer, version = flow.customer, self.gate.guard.version
+        same = standing.grant is flow.grant and standing.agreed == version
+        if same and (customer is None or customer.hours is None):
+            return None  # nothing that a rule looks at has changed
+        standing.grant, standing.customer = flow.grant, customer
+        why_not = self._check_target(standing) or self._check_addresses(standing)
+        standing.agreed = version if why_not is None else -1
+        return why_not
 
     def reuse(self, host: str, port: int) -> socket.socket | None:
         """Return a connection that this customer's requests left open, if there is one; it may be dead."""

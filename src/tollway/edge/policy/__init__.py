@@ -39,7 +39,7 @@ class Policy:
 
     def __init__(self, rules: list[Rule], metrics: EdgeMetrics) -> None:
         self._metrics = metrics
-        self._rules = {stage: [rule for rule in rules if rule.stage is stage] for stage in Stage}
+        self._rules = [[rule for rule in rules if rule.stage is stage] for stage in Stage]
 
     def first_refusal(self, stage: Stage, context: RequestContext) -> Refusal | None:
         """Return what the first rule of a stage that objects has to say, or None; count it under the rule's name."""

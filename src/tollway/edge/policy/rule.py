@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
+from enum import IntEnum
 from typing import Protocol
 
 from tollway.contracts.access_pb2 import Grant
@@ -11,13 +11,13 @@ from tollway.edge.quota import Quota
 from tollway.edge.refusal import Refusal
 
 
-class Stage(Enum):
+class Stage(IntEnum):
     """When a rule is asked."""
 
-    BEGIN = "a flow begins"
-    CUSTOMER = "a flow begins or a target was named, and the customer has rules of their own"
-    TARGET = "a target was named"
-    ADDRESSES = "the target's addresses are known"
+    BEGIN = 0  # a flow begins
+    CUSTOMER = 1  # a flow begins or a target was named, and the customer has rules of their own
+    TARGET = 2  # a target was named
+    ADDRESSES = 3  # the target's addresses are known
 
 
 @dataclass(slots=True)
@@ -32,6 +32,8 @@ class RequestContext:
     port: int = 0
     exit: str = ""
     addresses: tuple[str, ...] = ()
+    agreed: int = -1
+    """The guard's version under which no rule objected."""
 
 
 class Rule(Protocol):
