@@ -32,6 +32,7 @@ HOST = b"Host: tollway.test\r\n"
 ORIGIN = "http://tollway.test"
 ALICE = b"Authorization: Bearer usr_alice\r\n"
 PLENTY = LimitSettings(quota=1_000_000, window_s=60)
+BY_IP = PLENTY.model_copy(update={"by": "ip"})
 
 # ── the upstream ────────────────────────────────────────────────────────────────────────────────────
 
@@ -246,7 +247,7 @@ def default_routes(address: str) -> list[Route]:
         route("files", "/files", auth="public", body_limit_bytes=1 << 30, time_limit_s=0),
         route("live", "/live", kind="websocket"),
         route("open-live", "/open-live", auth="public", kind="websocket"),
-        route("hooks", "/hooks", auth="public", limit="none"),
+        route("hooks", "/hooks", auth="public", limit="webhooks"),
         route("quick", "/quick", auth="public", response_timeout_s=0.2, connect_timeout_s=0.5),
     ]
 
@@ -276,7 +277,7 @@ async def running_gateway(
         "tls_port": 0,
         "admin_port": 0,
         "access_log": str(log),
-        "limits": {"default": PLENTY, "login": PLENTY.model_copy(update={"by": "ip"})},
+        "limits": {"default": PLENTY, "login": BY_IP, "webhooks": BY_IP},
         "unknown_credentials": PLENTY,
         "drain_timeout_s": 1.0,
         **settings,

@@ -117,7 +117,7 @@ def _cluster(cluster: Cluster) -> dict[str, Any]:
         "endpoints": [
             {
                 "address": one.address,
-                "breaker": "open" if one.breaker.is_open else "closed",
+                "breaker": "open" if one.is_open else "closed",
                 "requests": one.active,
                 "connections": len(one.pool.connections),
                 "idle_connections": one.pool.idle,

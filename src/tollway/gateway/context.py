@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tollway.fabric.admin import OK, Page, health_pages
 from tollway.fabric.clock import Clock
 from tollway.fabric.limits import Limits
-from tollway.gateway.message.client import ConnectionLimit
+from tollway.gateway.message.client import Clients
 from tollway.gateway.message.problems import GatewayRefusal
 from tollway.gateway.message.request import Request
 from tollway.gateway.message.responses import Responses
@@ -67,7 +67,7 @@ class GatewayContext:
         self.pages: dict[bytes, Page] = health_pages(
             lambda: {"gateway": OK if self.ready else "not ready", **health()}
         )
-        self.connection_limit = ConnectionLimit(settings.max_connections, settings.max_connections_per_client)
+        self.clients = Clients(settings.max_connections, settings.max_connections_per_client)
         self.tunnels: set[WebSocketTunnel] = set()
         self._clock = clock
         self._request_prefix = secrets.token_hex(4).encode()

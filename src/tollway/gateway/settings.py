@@ -2,11 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from tollway.fabric.limits import Outage
 
-LimitName = Annotated[str, StringConstraints(pattern=r"[a-z0-9_-]{1,32}")]
+LimitName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,32}$")]
 
 
 class LimitSettings(BaseModel):
@@ -39,7 +39,8 @@ class GatewaySettings(BaseModel):
     )
 
     limits: dict[LimitName, LimitSettings] = Field(
-        default_factory=lambda: dict(DEFAULT_LIMITS), description="Limit classes that routes refer to by name"
+        default_factory=lambda: dict(DEFAULT_LIMITS),
+        description="Limit classes that routes refer to by name; a class that is not given keeps its default",
     )
     unknown_credentials: LimitSettings = Field(
         LimitSettings(quota=300, window_s=60, by="ip"),
@@ -88,13 +89,16 @@ class GatewaySettings(BaseModel):
     def _complete(self) -> "GatewaySettings":
         if self.tls_cert and not self.tls_key:
             raise ValueError("tls_cert is set but tls_key is not; HTTPS needs both")
-        missing = DEFAULT_LIMITS.keys() - self.limits.keys()
-        if missing:
-            raise ValueError(f"limits lacks the class {sorted(missing)[0]!r}, which routes refer to")
         return self
+
+    @field_validator("limits", mode="after")
+    @classmethod
+    def _with_defaults(cls, limits: dict[str, LimitSettings]) -> dict[str, LimitSettings]:
+        return {**DEFAULT_LIMITS, **limits}
 
 
 DEFAULT_LIMITS = {
     "default": LimitSettings(quota=100, window_s=60),
     "login": LimitSettings(quota=10, window_s=300, by="ip"),
+    "webhooks": LimitSettings(quota=1_000, window_s=60, by="ip"),
 }

@@ -91,7 +91,7 @@ async def test_clusters_show_endpoints_breakers_and_connections(tmp_path: Path):
     async with admin(tmp_path) as (setup, client):
         await setup.ask("GET", "/api/catalog")
         for _ in range(5):
-            setup.endpoint().breaker.failed(setup.time())
+            setup.endpoint().breaker.failed(setup.time(), setup.time())
         (cluster,) = (await client.ask("GET", "/admin/clusters")).json["clusters"]
         assert cluster == {
             "name": "services",

@@ -16,7 +16,7 @@ from tollway.fabric.access_tokens import Principal
 
 Kind = Literal["http", "websocket", "stream"]
 Owner = Literal["public", "self", "any"]
-Limit = Literal["default", "login", "none"]
+Limit = Literal["default", "login", "webhooks"]
 Content = Literal["api", "page"]
 
 # All routes of the platform as the gateway reads them; written by tools/routes.py.

@@ -51,9 +51,10 @@ class ClientConnection(PausableProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for a request, if there is a place."""
         super().connection_made(transport)
-        self._client = ClientInfo(str(transport.get_extra_info("peername", ("",))[0]), tls=self._tls)
+        peer = str(transport.get_extra_info("peername", ("",))[0])
+        self._client = self._context.clients.info(peer, tls=self._tls)
         self._connections.add(self)
-        if not self._context.connection_limit.enter(self._client.limit_key):
+        if not self._context.clients.enter(self._client.share):
             self._reject(FULL)
 
     def data_received(self, data: bytes) -> None:
@@ -79,7 +80,7 @@ class ClientConnection(PausableProtocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's signature
         """End what was under way: the client is gone."""
         self._connections.discard(self)
-        self._context.connection_limit.leave(self._client.limit_key)
+        self._context.clients.leave(self._client.share)
         if self._tunnel is not None:
             self._tunnel.end("client_closed")
         elif self.exchange is not None:

@@ -1,6 +1,7 @@
-"""Who sends a request: the client at the other end of a connection, and the identity that a credential proved."""
+"""Who sends a request: the client, the share of the gateway that it has, and the identity that a credential proved."""
 
 import ipaddress
+from weakref import WeakValueDictionary
 
 
 class ClientIdentity:
@@ -19,48 +20,67 @@ class ClientIdentity:
         self.revoked = False
 
 
-class ClientInfo:
-    """The client of a connection. `limit_key` stands for it in limits: its address, or its IPv6 /64.
+class ClientShare:
+    """What one client has of what all share: connections, requests that upstreams work on, and unfinished uploads."""
 
-    `identity` is what the last good bearer token on this connection proved: the next request usually brings the
+    __slots__ = ("__weakref__", "connections", "requests", "uploads")
+
+    def __init__(self) -> None:
+        self.connections = self.requests = self.uploads = 0
+
+
+class ClientInfo:
+    """The client of a request. `limit_key` stands for it in limits: its address, or its IPv6 /64.
+
+    `identity` is what the last good bearer token of this client here proved: the next request usually brings the
     same one, and then not even its hash is needed.
     """
 
-    __slots__ = ("forwarded_lines", "identity", "ip", "limit_key", "tls")
+    __slots__ = ("forwarded_lines", "identity", "ip", "limit_key", "share", "tls")
 
-    def __init__(self, address: str, *, tls: bool) -> None:
-        self.ip, self.limit_key = _ip_and_key(address)
+    def __init__(self, ip: str, limit_key: str | bytes, share: ClientShare, *, tls: bool) -> None:
+        self.ip = ip
+        self.limit_key = limit_key
+        self.share = share
         self.tls = tls
         self.identity: ClientIdentity | None = None
         self.forwarded_lines = b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nVia: 1.1 tollway\r\n" % (
-            self.ip.encode(),
+            ip.encode(),
             b"https" if tls else b"http",
         )
 
 
-class ConnectionLimit:
-    """Counts open connections, in all and for each client, so that one client cannot take every place."""
+class Clients:
+    """Knows the clients that are here, and counts their connections, so that one cannot take every place."""
 
     def __init__(self, maximum: int, maximum_per_client: int) -> None:
         self._maximum = maximum
         self._maximum_per_client = maximum_per_client
-        self._total = 0
-        self._by_client: dict[str | bytes, int] = {}
+        self._connections = 0
+        self._shares = WeakValueDictionary[str | bytes, ClientShare]()
 
-    def enter(self, key: str | bytes) -> bool:
-        """Count one more; False when it is one too many. It is counted all the same, until it leaves."""
-        self._total += 1
-        mine = self._by_client[key] = self._by_client.get(key, 0) + 1
-        return self._total <= self._maximum and mine <= self._maximum_per_client
+    def info(self, address: str, *, tls: bool) -> ClientInfo:
+        """Return the client at an address."""
+        ip, key = _ip_and_key(address)
+        share = self._shares.get(key)
+        if share is None:
+            share = self._shares[key] = ClientShare()
+        return ClientInfo(ip, key, share, tls=tls)
 
-    def leave(self, key: str | bytes) -> None:
-        """Count one less."""
-        self._total -= 1
-        mine = self._by_client[key] - 1
-        if mine:
-            self._by_client[key] = mine
-        else:
-            del self._by_client[key]
+    def enter(self, share: ClientShare) -> bool:
+        """Count one more connection; False when it is one too many. It is counted all the same, until it leaves."""
+        self._connections += 1
+        share.connections += 1
+        return self._connections <= self._maximum and share.connections <= self._maximum_per_client
+
+    def leave(self, share: ClientShare) -> None:
+        """Count one connection less."""
+        self._connections -= 1
+        share.connections -= 1
+
+    def __len__(self) -> int:
+        """Return how many clients are known now."""
+        return len(self._shares)
 
 
 def _ip_and_key(address: str) -> tuple[str, str | bytes]:

@@ -95,5 +95,8 @@ SLOW_BODY = GatewayRefusal(errors.RequestTimeout("the body of the request arrive
 FULL = GatewayRefusal(
     errors.Unavailable("too many connections are open; try again soon"), _RETRY_SOON, close=True
 )
+BUSY_CLIENT = GatewayRefusal(
+    errors.TooManyRequests("too many of your requests are under way; wait for their responses"), _RETRY_SOON
+)
 NO_UPSTREAM = GatewayRefusal(errors.Unavailable(), _RETRY_SOON)
 SLOW_UPSTREAM = GatewayRefusal(errors.DeadlineExceeded())

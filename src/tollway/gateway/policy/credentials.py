@@ -2,7 +2,7 @@
 
 A browser holds only an opaque cookie, which the tokens service exchanges for a current access token; a program
 holds the access token itself, whose signature is checked here. Either way the services get a bearer token and
-check it once more. Results, good and bad, are cached under the credential's SHA-256, so no token lies in this
+check it once more. Results, good and bad, are cached under the credential's BLAKE2b, so no token lies in this
 memory, and a forged one uses up its sender's limit of `unknown_credentials`, not our processor.
 
 An identity ends when its token does, after `identity_cache_s`, or at once when the tokens service announces that its
@@ -11,7 +11,7 @@ session ended: `Revocations` learns of that within a second.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from hashlib import sha256
+from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from tollway.contracts import tokens_pb2
@@ -94,7 +94,7 @@ class Authenticator:
 
     def cached(self, credential: bytes, now: float) -> AuthResult | None:
         """Return what is known about a credential: a whole Authorization value, or a session cookie's."""
-        result = self._cache.get(sha256(credential).digest())
+        result = self._cache.get(_key(credential))
         if result is None or result.valid_until <= now:
             return None
         self._counts["cached"] += 1
@@ -116,7 +116,7 @@ class Authenticator:
         result = self.cached(credential, self._monotonic())
         if result is not None:
             return result
-        key = sha256(credential).digest()
+        key = _key(credential)
         task = self._pending.get(key)
         if task is None:
             task = self._pending[key] = tasks.spawn(
@@ -201,3 +201,7 @@ class Authenticator:
                 if entry.session_id or identity.user_id == entry.user_id:
                     identity.valid_until, identity.revoked = 0.0, True
         self.on_session_ended(entry)
+
+
+def _key(credential: bytes) -> bytes:
+    return blake2b(credential, digest_size=32).digest()

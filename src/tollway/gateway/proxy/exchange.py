@@ -1,6 +1,7 @@
 """One request and its response, between the connection of a client and one of an upstream.
 
-Everything happens in callbacks of the two connections, and each is paused while the other is full. Whatever goes wrong,
+Everything happens in callbacks of the two connections, and each is paused while the other is full. A small body is
+complete before the request takes a connection to an upstream; a large one streams. Whatever goes wrong,
 on either side, ends here: in another try when that is safe, in a problem document while the client has seen
 nothing yet, and otherwise by cutting the client off, so that half a response never looks whole.
 """
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tollway.gateway.context import GatewayContext
 from tollway.gateway.message.problems import (
+    BUSY_CLIENT,
     NO_UPSTREAM,
     SLOW_BODY,
     SLOW_UPSTREAM,
@@ -21,7 +23,7 @@ from tollway.gateway.message.request import Request
 from tollway.gateway.message.responses import body_framing
 from tollway.gateway.policy.admission import Decision, Later, admit
 from tollway.gateway.proxy.attempt import Attempt
-from tollway.gateway.proxy.retry import SentBody, may_be_repeated
+from tollway.gateway.proxy.body import RequestBody, can_be_sent_again, can_skip_body
 from tollway.gateway.proxy.websocket import WebSocketTunnel
 from tollway.gateway.upstream.connection import UpstreamConnection
 from tollway.gateway.upstream.endpoint import Endpoint
@@ -31,12 +33,17 @@ from tollway.wire.http1 import LAST_CHUNK, BadMessage, Data, End, Framing, Respo
 if TYPE_CHECKING:
     from tollway.gateway.listen.connection import ClientConnection
 
-_CHUNKED, _LENGTH, _NONE, _UNTIL_CLOSE = Framing.CHUNKED, Framing.LENGTH, Framing.NONE, Framing.UNTIL_CLOSE
-_SKIP_BYTES = 65_536  # of an unwanted body that is read and thrown away to keep the connection
+_CHUNKED, _NONE, _UNTIL_CLOSE = Framing.CHUNKED, Framing.NONE, Framing.UNTIL_CLOSE
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Exchange:
     """A request from its head to the last byte of its response. `upstream` is there while a try is under way."""
+
+    __slots__ = (
+        "_attempt", "_body", "_client", "_context", "_failed", "_moved_at", "_moved_bytes", "_rechunk", "_retries",
+        "ended", "request", "upstream",
+    )  # fmt: skip
 
     def __init__(self, context: GatewayContext, client: "ClientConnection", request: Request) -> None:
         self.ended = False
@@ -47,11 +54,9 @@ class Exchange:
         self._attempt: Attempt | None = None
         self._retries = 0
         self._failed: list[Endpoint] = []
-        self._sent: SentBody
+        self._body: RequestBody | None = None  # of a request that is passed on and has one
         self._rechunk = False
-        # When bytes passed last, either way; and how many of the body did since its pace was last checked.
-        self._moved_bytes, self._moved_at = 0, request.started
-        self._pace_bytes, self._pace_since = 0, request.started
+        self._moved_bytes, self._moved_at = 0, request.started  # when bytes passed last, either way
         if context.draining:
             request.closing = True
 
@@ -61,9 +66,13 @@ class Exchange:
 
     def _apply(self, decision: Decision | Later) -> None:
         if decision is None:
-            self._sent = SentBody(self.request)
             self.request.route.cluster.count_request()
-            self._forward(NO_UPSTREAM)
+            if self.request.head.framing is not _NONE:
+                self._body = RequestBody(self.request)
+            if self._body is None or not self._body.collecting:
+                self._forward(NO_UPSTREAM)
+            elif self.request.head.expect_continue and not self._client.has_more:
+                self._client.write(_CONTINUE)
         elif isinstance(decision, GatewayRefusal):
             self._refuse(decision)
         elif isinstance(decision, Coroutine):
@@ -81,20 +90,26 @@ class Exchange:
 
     def _forward(self, otherwise: GatewayRefusal) -> None:
         """Try the next endpoint; refuse with `otherwise` when there is none."""
-        now = self._context.monotonic()
-        endpoint = self.request.route.cluster.pick(now, self._failed)
+        now, request = self._context.monotonic(), self.request
+        route = request.route
+        endpoint = route.cluster.pick(route.name, now, self._failed)
         if endpoint is None:
             self.fail(otherwise)
             return
-        attempt = self._attempt = Attempt(endpoint)
+        pool, share, uploads = endpoint.pool, request.client.share, not request.body_ended
+        if share.requests >= pool.client_share or (uploads and share.uploads >= pool.client_uploads):
+            self.fail(BUSY_CLIENT)
+            return
+        if endpoint.is_full(route.name, uploads=uploads, anew=self._retries > 0):
+            endpoint.count("pool_full")
+            self._failed.append(endpoint)
+            self._forward(NO_UPSTREAM)
+            return
+        attempt = self._attempt = Attempt(endpoint, request, now)
         # A second try gets a connection of its own: where one was stale, its neighbours may be too.
-        connection = None if self._retries else endpoint.pool.take()
+        connection = None if self._retries else pool.take()
         if connection is not None:
             self._send(connection, now)
-        elif endpoint.pool.is_full:
-            endpoint.count("pool_full")
-            attempt.cancel()
-            self._retry(NO_UPSTREAM, elsewhere=True)
         else:
             spawn(self._connect(attempt), "gateway: connect")
 
@@ -103,12 +118,9 @@ class Exchange:
         try:
             connection = await endpoint.pool.connect(self.request.route.connect_timeout_s)
         except OSError:
-            if self._attempt is attempt:
-                attempt.fail("connect_failed", self._context.monotonic())
+            if self._attempt is attempt:  # else it was cancelled meanwhile
+                attempt.fail_to_connect(self._context.monotonic())
                 self._retry(NO_UPSTREAM, elsewhere=True)
-            else:
-                endpoint.count("connect_failed")
-                endpoint.breaker.failed(self._context.monotonic())
             return
         if self._attempt is attempt:
             self._send(connection, self._context.monotonic())
@@ -122,11 +134,13 @@ class Exchange:
         assert attempt is not None
         self.upstream = connection
         attempt.send(connection, request, self, now)
-        if self._retries:
-            for piece in self._sent.pieces or ():
-                connection.write(piece)
-        elif request.head.expect_continue and not self._client.has_more:
-            self._client.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        body = self._body
+        if body is not None:
+            if body.kept:
+                connection.write(bytes(body.kept))
+            elif request.head.expect_continue and not self._retries and not self._client.has_more:
+                self._client.write(_CONTINUE)
+            body.sent()
 
     def _retry(self, refusal: GatewayRefusal, *, elsewhere: bool) -> None:
         """Try once more when that is safe and the budget allows; else refuse.
@@ -147,52 +161,60 @@ class Exchange:
         else:
             self.fail(refusal)
 
-    def _can_send_again(self) -> bool:
-        """Return whether a second arrival does no harm, and everything that was sent is still here."""
-        request = self.request
-        return may_be_repeated(request) and (request.head.framing is _NONE or self._sent.pieces is not None)
-
     # ── from the client ─────────────────────────────────────────────────────────────────────────────
 
     @property
     def takes_body(self) -> bool:
-        """Whether pieces of the request's body can go on to the upstream now."""
-        upstream = self.upstream
-        return upstream is not None and not upstream.full and not self.request.body_ended
+        """Whether pieces of the request's body can be taken now."""
+        if self.request.body_ended or self._body is None:
+            return False
+        return self._body.collecting or (self.upstream is not None and not self.upstream.full)
 
     def body(self, data: Data) -> None:
-        """Pass on a piece of the request's body."""
+        """Pass on a piece of the request's body, or keep it until it can be."""
         request = self.request
         request.bytes_in += data.size
-        self._pace_bytes += data.size
         limit_bytes = request.route.body_limit_bytes
         if limit_bytes and request.bytes_in - request.head.size > limit_bytes:
             self.fail(TOO_LARGE)
-        elif self.upstream is not None and data.payload:
-            self._write(write_chunk(data.payload) if request.head.framing is _CHUNKED else data.payload)
+        elif data.payload and self._body is not None:
+            self._pass_on(
+                self._body,
+                write_chunk(data.payload) if request.head.framing is _CHUNKED else data.payload,
+                data.size,
+            )
 
     def end_of_body(self, size: int) -> None:
         """Pass on the end of the request's body. From now on the upstream has `response_timeout_s`."""
-        request, attempt = self.request, self._attempt
+        request, body, attempt = self.request, self._body, self._attempt
         request.bytes_in += size
         request.body_ended = True
-        if attempt is not None and self.upstream is not None:
+        if body is None:
+            return
+        if request.head.framing is _CHUNKED:
+            self._pass_on(body, LAST_CHUNK, size)
+        if body.collecting:
+            body.collecting = False
+            self._forward(NO_UPSTREAM)
+        elif attempt is not None:
+            attempt.body_ended()
             if not request.answered:
                 attempt.response_due = self._context.monotonic() + request.route.response_timeout_s
-            if request.head.framing is _CHUNKED:
-                self._write(LAST_CHUNK)
 
-    def _write(self, piece: bytes) -> None:
-        assert self.upstream is not None
-        self.upstream.write(piece)
-        self._sent.add(piece)
+    def _pass_on(self, body: RequestBody, piece: bytes, size: int) -> None:
+        body.add(piece, size)
+        if self.upstream is not None:
+            self.upstream.write(piece)
+            body.sent()
+        elif body.collecting and body.is_large and not self.request.body_ended:
+            body.collecting = False
+            self._forward(NO_UPSTREAM)
 
     def client_lost(self) -> None:
         """End early: the client left."""
         if not self.ended:
             request = self.request
-            request.reason = "client_closed"
-            request.closing = True
+            request.reason, request.closing = "client_closed", True
             request.status = request.status or 499
             self._cancel()
 
@@ -242,8 +264,8 @@ class Exchange:
         """Try again, or answer for an upstream that closed before its response was complete."""
         attempt = self._attempt
         assert attempt is not None
-        if attempt.is_stale and self._can_send_again():
-            attempt.cancel()
+        if attempt.is_stale and can_be_sent_again(self.request, self._body):
+            attempt.cancel(self._context.monotonic())
             self._retry(broken_upstream("it closed the connection"), elsewhere=False)
         else:
             self._upstream_failed("failed", "it closed the connection before its response was complete")
@@ -274,7 +296,8 @@ class Exchange:
 
     def _response_began(self, attempt: Attempt, status: int) -> None:
         request = self.request
-        self._sent.forget()
+        if self._body is not None:
+            self._body.forget()
         attempt.response_began()
         request.answered = True
         request.status = status
@@ -313,28 +336,21 @@ class Exchange:
             self._moved_bytes, self._moved_at = moved_bytes, now
         too_long = bool(route.time_limit_s) and now - request.started > route.time_limit_s
         if attempt is not None and 0 < attempt.response_due < now and request.body_ended:
-            self._record_timeout(attempt, now)
+            attempt.fail("timeout", now)  # it had the whole request
+            self._attempt = self.upstream = None
+            self.fail(SLOW_UPSTREAM)
         elif too_long or now - self._moved_at > route.idle_timeout_s:
             self.fail(SLOW_UPSTREAM if request.body_ended else SLOW_BODY)
-        elif not self.takes_body:
-            self._pace_bytes, self._pace_since = 0, now  # it is not the client that we wait for
-        elif now - self._pace_since > self._context.settings.body_grace_s:
-            waited_s = now - self._pace_since
-            if self._pace_bytes < self._context.settings.body_bytes_per_s * waited_s:
-                self.fail(SLOW_BODY)
-            self._pace_bytes, self._pace_since = 0, now
-
-    def _record_timeout(self, attempt: Attempt, now: float) -> None:
-        """End for an upstream that had the whole request and did not answer in time."""
-        attempt.fail("timeout", now)
-        self._attempt = self.upstream = None
-        self.fail(SLOW_UPSTREAM)
+        elif self._body is not None and self._body.is_slow(
+            now, self._context.settings, waits_for_client=self.takes_body
+        ):
+            self.fail(SLOW_BODY)
 
     def _upstream_failed(self, event: str, reason: str) -> None:
         """Try elsewhere, or answer for an upstream that gave no good response."""
         attempt, now = self._attempt, self._context.monotonic()
         assert attempt is not None
-        again = attempt.reader.untouched and self._can_send_again()
+        again = attempt.reader.untouched and can_be_sent_again(self.request, self._body)
         attempt.fail(event, now)
         if again:
             self._retry(broken_upstream(reason), elsewhere=True)
@@ -348,42 +364,33 @@ class Exchange:
             self._refuse(refusal)
             return
         # The status is out already: only an unclean end shows the client that the response is not whole.
-        self.request.reason = "cut_off"
-        self.request.closing = True
+        self.request.reason, self.request.closing = "cut_off", True
         self._client.abort()
         self._cancel()
 
     def _refuse(self, refusal: GatewayRefusal) -> None:
         """Answer here, with a problem document."""
         request = self.request
-        if refusal.close or not self._can_skip_body():
+        if refusal.close or not can_skip_body(request):
             request.closing = True
         request.reason = refusal.code
         self._context.metrics.refusals[refusal.code] += 1
         self._respond(refusal.status, self._context.responses.refusal(request, refusal))
 
-    def _can_skip_body(self) -> bool:
-        """Return whether what is left of a refused request is small enough to read and throw away."""
-        request, head = self.request, self.request.head
-        # Who waits for `100 Continue` may or may not send the body after another response: then nobody can tell.
-        return request.body_ended or (
-            head.framing is _LENGTH and head.length <= _SKIP_BYTES and not head.expect_continue
-        )
-
     # ── the end ─────────────────────────────────────────────────────────────────────────────────────
 
     def _respond(self, status: int, response: bytes) -> None:
-        self.request.status = status
-        self.request.answered = True
+        self.request.status, self.request.answered = status, True
         self._deliver(response)
         self._cancel()
 
     def _cancel(self) -> None:
         """End, whatever the upstream may still have to say."""
         attempt, self._attempt = self._attempt, None
+        now = self._context.monotonic()
         if attempt is not None:
-            attempt.cancel()
-        self._complete(self._context.monotonic())
+            attempt.cancel(now)
+        self._complete(now)
 
     def _complete(self, now: float) -> None:
         self.ended = True

@@ -25,8 +25,8 @@ class Cluster:
         self._turn = 0
         self._retries_left = _RETRY_RESERVE
 
-    def pick(self, now: float, failed: Collection[Endpoint] = ()) -> Endpoint | None:
-        """Return the endpoint for the next try: one whose breaker admits it, and that did not fail for this request."""
+    def pick(self, route: str, now: float, failed: Collection[Endpoint] = ()) -> Endpoint | None:
+        """Return the endpoint for a try: one whose breakers admit it, and that did not fail for this request."""
         endpoints = self.endpoints
         if len(endpoints) > 1:
             endpoints = self._balance(endpoints, self._turn)
@@ -34,7 +34,7 @@ class Cluster:
         for endpoint in endpoints:
             if endpoint in failed:
                 continue
-            if endpoint.breaker.allows(now):
+            if endpoint.allows(route, now):
                 return endpoint
             endpoint.count("breaker_open")
         return None

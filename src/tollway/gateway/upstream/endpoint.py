@@ -2,6 +2,8 @@
 
 Connections are kept by address and health by cluster and address, both outside the routing table: a table can be
 replaced while they go on, and a service that fails does not close the way to its neighbours in the same process.
+Within a service each route has a health of its own: one that fails, or is slow, does not close the way to the others,
+and takes no more than its share of the connections.
 """
 
 from collections import defaultdict
@@ -14,18 +16,53 @@ from tollway.gateway.upstream.pool import Pool
 Key = tuple[str, str]  # cluster, address
 
 
-class Endpoint:
-    """One address (`unix:/path` or `host:port`) of a cluster. `active` counts the requests that it works on."""
+class RouteLoad:
+    """The requests of one route that an endpoint works on, and whether it answers them."""
 
-    __slots__ = ("_counts", "active", "address", "breaker", "cluster", "pool")
+    __slots__ = ("active", "breaker")
+
+    def __init__(self) -> None:
+        self.active = 0
+        self.breaker = Breaker()
+
+
+class Endpoint:
+    """One address (`unix:/path` or `host:port`) of a cluster. `active` counts the requests that it works on.
+
+    `breaker` is about opening connections; the one of each route about responses.
+    """
+
+    __slots__ = ("_counts", "active", "address", "breaker", "cluster", "pool", "routes")
 
     def __init__(self, cluster: str, address: str, pool: Pool, metrics: Metrics) -> None:
         self.cluster = cluster
         self.address = address
         self.active = 0
         self.breaker = Breaker()
+        self.routes: defaultdict[str, RouteLoad] = defaultdict(RouteLoad)
         self.pool = pool
         self._counts = metrics.upstream_events
+
+    def allows(self, route: str, now: float) -> bool:
+        """Return whether a request of this route may be tried here now."""
+        return self.routes[route].breaker.allows(now) and self.breaker.allows(now)
+
+    def is_full(self, route: str, *, uploads: bool, anew: bool) -> bool:
+        """Return whether there is no connection for one more request of this route.
+
+        `uploads`: its body has not arrived completely. `anew`: it needs a connection of its own.
+        """
+        pool = self.pool
+        return (
+            (pool.is_full and (anew or not pool.idle))
+            or self.routes[route].active >= pool.route_share
+            or (uploads and pool.uploads >= pool.max_uploads)
+        )
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a breaker keeps requests away: all, or those of some route."""
+        return self.breaker.is_open or any(one.breaker.is_open for one in self.routes.values())
 
     def count(self, event: str) -> None:
         """Count what happened, for the metrics."""
@@ -76,7 +113,7 @@ class Endpoints:
         """Yield the connections of each address, and whether a breaker keeps requests away from it."""
         breakers: Mapping[str, list[bool]] = defaultdict(list)
         for one in self:
-            breakers[one.address].append(one.breaker.is_open)
+            breakers[one.address].append(one.is_open)
         for address, pool in self._pools.items():
             yield address, len(pool.connections) - pool.idle, pool.idle, any(breakers[address])
 

@@ -8,14 +8,29 @@ from collections.abc import Callable
 
 from tollway.gateway.upstream.connection import UpstreamConnection
 
+# Shares of a pool. What is complete always finds connections that no upload holds, a client those that no other client
+# can hold, and a route those that no other route can.
+_ROUTE_SHARE = 3 / 4
+_CLIENT_SHARE = 1 / 8
+_UPLOAD_SHARE = 1 / 2  # of all, and of a client's share
+
 
 class Pool:
-    """Connections to `address` (`unix:/path` or `host:port`), at most `maximum` at once."""
+    """Connections to `address` (`unix:/path` or `host:port`), at most `maximum` at once.
+
+    Of these, `uploads` serve requests whose bodies have not arrived completely, at most `max_uploads`. One route takes
+    at most `route_share`; one client `client_share`, and half of it for uploads, `client_uploads`.
+    """
 
     def __init__(
         self, address: str, maximum: int, idle_timeout_s: float, count: Callable[[str], None]
     ) -> None:
         self.connections: set[UpstreamConnection] = set()
+        self.uploads = 0
+        self.max_uploads = _part_of(maximum, _UPLOAD_SHARE)
+        self.route_share = _part_of(maximum, _ROUTE_SHARE)
+        self.client_share = _part_of(maximum, _CLIENT_SHARE)
+        self.client_uploads = _part_of(self.client_share, _UPLOAD_SHARE)
         self._address = address
         self._maximum = maximum
         self._idle_timeout_s = idle_timeout_s
@@ -38,6 +53,10 @@ class Pool:
     def is_full(self) -> bool:
         """Whether no further connection may be opened."""
         return len(self.connections) + self._opening >= self._maximum
+
+    def hand_over(self, connection: UpstreamConnection) -> None:
+        """Count a connection no more: it became one that is not for requests."""
+        self.connections.discard(connection)
 
     def take(self) -> UpstreamConnection | None:
         """Return an idle connection, the most recently used one."""
@@ -108,3 +127,7 @@ class Pool:
         """Close every connection."""
         for connection in list(self.connections):
             connection.transport.abort()
+
+
+def _part_of(maximum: int, share: float) -> int:
+    return max(1, int(maximum * share))

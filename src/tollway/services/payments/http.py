@@ -230,7 +230,7 @@ def _webhooks(api: APIRouter, service: Payments) -> None:
     @api.post(
         "/api/billing/webhooks/{provider}",
         # Its signature says who calls; a provider that catches up after an outage may call often.
-        **route(permission="public", limit="none", audit="payments:webhook:receive"),
+        **route(permission="public", limit="webhooks", audit="payments:webhook:receive"),
     )
     async def webhook(
         provider: Annotated[str, Path(description="A payment provider by name")], request: Request

@@ -64,13 +64,16 @@ async def test_logins_are_scarcer_and_counted_by_address_whoever_asks(tmp_path: 
         assert statuses == [200, 200, 200, 429, 429]
 
 
-async def test_health_and_webhooks_have_no_limit(tmp_path: Path):
-    scarce = {"default": LimitSettings(quota=1, window_s=3_600), "login": HOURLY["login"]}
+async def test_health_has_no_limit_and_webhooks_have_one_of_their_own(tmp_path: Path):
+    scarce = {"default": LimitSettings(quota=1, window_s=3_600)}
     async with running_gateway(tmp_path, limits=scarce) as setup:
-        for path in ("/health", "/livez", "/readyz", "/hooks/stripe"):
+        for path in ("/health", "/livez", "/readyz"):
             for _ in range(3):
                 answer = await setup.ask("GET", path)
                 assert (answer.status, answer.header("RateLimit")) == (200, None)
+        answers = [await setup.ask("GET", "/hooks/stripe") for _ in range(3)]
+        assert [answer.status for answer in answers] == [200, 200, 200]
+        assert (answers[0].header("RateLimit-Policy") or "").startswith('"webhooks";q=1000;')
 
 
 # ── health and metrics ──────────────────────────────────────────────────────────────────────────────
@@ -170,7 +173,7 @@ async def test_a_taken_port_says_what_to_do(tmp_path: Path):
     "wrong",
     [
         {"tls_cert": "x.pem"},
-        {"limits": {"default": PLENTY}},
+        {"limits": {"default": {"quota": 0, "window_s": 1}}},
         {"limits": {'a"b': PLENTY}},
         {"unknown": 1},
         {"port": 70_000},

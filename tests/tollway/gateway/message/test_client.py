@@ -1,14 +1,19 @@
 """The client's end: one subscriber is one client, and nobody takes every place."""
 
 import asyncio
+import gc
 import socket
 from pathlib import Path
 
 import pytest
 
 from tests.kit.gateway import HOST, PLENTY, Client, eventually, running_gateway
-from tollway.gateway.message.client import ClientInfo, ConnectionLimit
+from tollway.gateway.message.client import ClientInfo, Clients
 from tollway.gateway.settings import LimitSettings
+
+
+def info(address: str, *, tls: bool = False) -> ClientInfo:
+    return Clients(1, 1).info(address, tls=tls)
 
 
 @pytest.mark.parametrize(
@@ -25,22 +30,26 @@ from tollway.gateway.settings import LimitSettings
     ],
 )
 def test_who_is_the_same_client(one: str, other: str, same: bool):
-    assert (ClientInfo(one, tls=False).limit_key == ClientInfo(other, tls=False).limit_key) is same
+    assert (info(one).limit_key == info(other).limit_key) is same
 
 
 def test_an_address_is_written_in_one_form():
-    assert ClientInfo("::ffff:192.0.2.1", tls=False).ip == "192.0.2.1"
-    assert ClientInfo("2001:DB8:0:0::1", tls=True).ip == "2001:db8::1"
-    assert b"X-Forwarded-For: 192.0.2.1\r\n" in ClientInfo("::ffff:192.0.2.1", tls=False).forwarded_lines
+    assert info("::ffff:192.0.2.1").ip == "192.0.2.1"
+    assert info("2001:DB8:0:0::1", tls=True).ip == "2001:db8::1"
+    assert b"X-Forwarded-For: 192.0.2.1\r\n" in info("::ffff:192.0.2.1").forwarded_lines
 
 
 def test_places_are_given_back_and_nothing_of_who_left_is_kept():
-    places = ConnectionLimit(maximum=3, maximum_per_client=2)
-    assert [places.enter(key) for key in ("a", "a", "a", "b")] == [True, True, False, False]
-    for key in ("a", "a", "a", "b"):
-        places.leave(key)
-    assert places._by_client == {}
-    assert places.enter("b")
+    clients = Clients(maximum=3, maximum_per_client=2)
+    here = [clients.info(address, tls=False) for address in ("192.0.2.1",) * 3 + ("192.0.2.2",)]
+    assert [clients.enter(one.share) for one in here] == [True, True, False, False]
+    for one in here:
+        clients.leave(one.share)
+    del one
+    here.clear()
+    gc.collect()
+    assert len(clients) == 0
+    assert clients.enter(clients.info("192.0.2.2", tls=False).share)
 
 
 async def test_one_client_cannot_take_every_place(tmp_path: Path):

@@ -389,7 +389,7 @@ async def test_a_body_in_tiny_pieces_costs_no_more_than_its_length(tmp_path: Pat
     async with running_gateway(tmp_path) as setup:
         client = await setup.client()
         client.send(b"PUT /files/x HTTP/1.1\r\n" + HOST + b"Content-Length: 40001\r\n\r\nx")
-        await eventually(lambda: bool(setup.upstream.writers))
+        await eventually(lambda: setup.gateway.requests_under_way == 1)
         (connection,) = setup.gateway.connections
         before_s = time.process_time()
         for _ in range(40_000):

@@ -5,6 +5,7 @@ from tollway.gateway.upstream.balance import Balancer
 from tollway.gateway.upstream.cluster import Cluster
 from tollway.gateway.upstream.endpoint import Endpoint, Endpoints
 
+ROUTE = "r"
 ADDRESSES = ("h:1", "h:2", "h:3")
 
 
@@ -14,13 +15,13 @@ def cluster(balancer: Balancer = "round_robin", addresses: tuple[str, ...] = ADD
 
 
 def picks(cluster: Cluster, count: int) -> list[str]:
-    found = [cluster.pick(0.0) for _ in range(count)]
+    found = [cluster.pick(ROUTE, 0.0) for _ in range(count)]
     return [one.address for one in found if one is not None]
 
 
 def open_breaker(endpoint: Endpoint) -> None:
-    for _ in range(5):
-        endpoint.breaker.failed(0.0)
+    for number in range(5):
+        endpoint.breaker.failed(number / 100, number / 100)
 
 
 def test_round_robin_asks_each_in_turn():
@@ -38,7 +39,7 @@ def test_an_open_breaker_takes_an_endpoint_out_and_a_probe_brings_it_back():
     sick = cluster()
     open_breaker(sick.endpoints[0])
     assert "h:1" not in picks(sick, 6)
-    found = {one.address for _ in range(3) if (one := sick.pick(1.5)) is not None}
+    found = {one.address for _ in range(3) if (one := sick.pick(ROUTE, 1.5)) is not None}
     assert "h:1" in found
     sick.endpoints[0].breaker.succeeded()
     assert "h:1" in picks(sick, 3)
@@ -47,8 +48,8 @@ def test_an_open_breaker_takes_an_endpoint_out_and_a_probe_brings_it_back():
 def test_what_failed_for_a_request_is_not_asked_again_for_it():
     three = cluster()
     first, second, third = three.endpoints
-    assert three.pick(0.0, [first, third]) is second
-    assert three.pick(0.0, [first, second, third]) is None
+    assert three.pick(ROUTE, 0.0, [first, third]) is second
+    assert three.pick(ROUTE, 0.0, [first, second, third]) is None
 
 
 def test_retries_are_a_share_of_the_requests():
@@ -69,3 +70,13 @@ def test_connections_are_kept_by_address_and_health_by_cluster():
     endpoints.retain([users])
     assert endpoints.get("orders", "h:1").pool is users.pool
     assert not endpoints.get("orders", "h:1").breaker.is_open
+
+
+def test_each_route_has_a_health_of_its_own():
+    one = cluster(addresses=("h:1",))
+    (endpoint,) = one.endpoints
+    for number in range(5):
+        endpoint.routes["slow"].breaker.failed(number, number)
+    assert one.pick("slow", 4.5) is None
+    assert one.pick("quick", 4.5) is endpoint
+    assert endpoint.is_open

@@ -38,23 +38,6 @@ async def test_a_dead_upstream_is_left_alone_and_comes_back(tmp_path: Path):
         assert (await setup.ask("GET", "/api/catalog")).status == 200
 
 
-async def test_no_more_connections_than_allowed(tmp_path: Path):
-    async with running_gateway(tmp_path, max_upstream_connections=2) as setup:
-        answering = asyncio.Event()
-
-        async def wait(_seen: Seen, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await answering.wait()
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-
-        setup.upstream.script = wait
-        asking = [asyncio.ensure_future(setup.ask("GET", "/api/catalog")) for _ in range(2)]
-        await eventually(lambda: len(setup.upstream.seen) == 2)
-        assert (await setup.ask("GET", "/api/catalog")).status == 503
-        answering.set()
-        assert [(await one).status for one in asking] == [200, 200]
-        assert setup.upstream.connections == 2
-
-
 async def test_a_sick_upstream_is_not_asked_twice_as_much(tmp_path: Path):
     """Every link goes stale just as it is used: repetitions stop when their budget is gone."""
     async with running_gateway(tmp_path) as setup:
