@@ -84,11 +84,11 @@ TEST_OF_ECHO = '''"""The echo protocol: who may use it, and what it costs."""
 
 from pathlib import Path
 
-from tests.kit.edges import Client, world
+from tests.kit.edges import Client, edge_setup
 
 
 async def test_it_says_back_what_was_said_and_each_byte_is_charged(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
+    async with edge_setup(tmp_path) as here:
         client = await Client.connect(here.edge.ports["echo"])
         await client.send(b"alice s3cret\\n" + bytes(100_000))
         assert await client.exactly(100_000) == bytes(100_000)
@@ -99,7 +99,7 @@ async def test_it_says_back_what_was_said_and_each_byte_is_charged(tmp_path: Pat
 
 
 async def test_a_wrong_secret_is_refused(tmp_path: Path) -> None:
-    async with world(tmp_path) as here:
+    async with edge_setup(tmp_path) as here:
         client = await Client.connect(here.edge.ports["echo"])
         await client.send(b"alice guess\\n")
         assert await client.rest() == b""

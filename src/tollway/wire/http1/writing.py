@@ -19,6 +19,7 @@ HOP_BY_HOP = frozenset(
         b"upgrade",
     )
 )
+_NEVER_DROPPED = frozenset((b"content-length", b"host"))
 _REASONS = {status.value: status.phrase.encode() for status in HTTPStatus}
 _STATUS_LINES = {code: b"HTTP/1.1 %d %b\r\n" % (code, phrase) for code, phrase in _REASONS.items()}
 
@@ -47,8 +48,12 @@ def write_chunk(payload: bytes) -> bytes:
 def strip_hop_by_hop(
     headers: Iterable[tuple[bytes, bytes]], connection: Sequence[bytes] = ()
 ) -> list[tuple[bytes, bytes]]:
-    """Return the end-to-end headers: without those of this connection and those that Connection names."""
-    drop = HOP_BY_HOP.union(connection) if connection else HOP_BY_HOP
+    """Return the end-to-end headers: without those of this connection and those that Connection names.
+
+    Connection cannot name what frames or routes the message (RFC 9110, section 7.6.1): another hop would read it
+    otherwise than we did.
+    """
+    drop = HOP_BY_HOP.union(connection) - _NEVER_DROPPED if connection else HOP_BY_HOP
     return [pair for pair in headers if pair[0].lower() not in drop]
 
 

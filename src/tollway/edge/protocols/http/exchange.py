@@ -214,6 +214,8 @@ class ProxyExchange:
         """The request was passed on to its last byte."""
         self._up = None
         self.uploaded = True
+        # The socket may hold more than the body, or the client's end: nobody is notified of that again.
+        self.proxy.more_to_read = True
 
     def upload_failed(self, *, client_lost: bool) -> None:
         """Without the client all is over; an origin that stopped listening may still have an answer."""

@@ -21,7 +21,9 @@ from tollway.wire.http1 import (
 
 ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 PROXY_NAME = b"tollway"
+WEBSOCKET = b"websocket"
 _HTTP_PORT = 80
+_WRITTEN_HERE = frozenset((b"host", b"content-length"))
 _EMPTY_LINE = b"  HTTP/1.1\r\n"
 _PORTS = range(1, 65_536)
 
@@ -81,13 +83,25 @@ def basic_login(authorization: bytes) -> PasswordCredential | None:
     return password(username, secret) if colon else None
 
 
+def asks_for_websocket(head: RequestHead) -> bool:
+    """Return whether a request asks to switch to WebSocket, the only protocol for which Upgrade is passed on.
+
+    Any other would make a tunnel of the connection that the client goes on using for HTTP (RFC 9110, section 7.8).
+    """
+    offered = [protocol.strip() for protocol in head.upgrade.split(b",")]
+    return WEBSOCKET in offered and head.method == b"GET" and head.framing is Framing.NONE
+
+
 def request_fields(head: RequestHead, via: str) -> bytes | Refusal:
     """Return the headers for the origin, all but Host: nothing meant for us, nothing that tells of the client."""
-    fields = [pair for pair in strip_hop_by_hop(head.headers, head.connection) if pair[0].lower() != b"host"]
+    kept = strip_hop_by_hop(head.headers, head.connection)
+    fields = [pair for pair in kept if pair[0].lower() not in _WRITTEN_HERE]
     if head.framing is Framing.CHUNKED:
         fields.append((b"Transfer-Encoding", b"chunked"))
-    if head.upgrade:
-        fields += [(b"Connection", b"Upgrade"), (b"Upgrade", head.upgrade)]
+    elif head.length or any(name.lower() == b"content-length" for name, _ in kept):
+        fields.append((b"Content-Length", b"%d" % head.length))
+    if asks_for_websocket(head):
+        fields += [(b"Connection", b"Upgrade"), (b"Upgrade", WEBSOCKET)]
     if via:
         if any(name.lower() == b"via" and via.encode() in value.split() for name, value in fields):
             return LOOP
@@ -110,7 +124,7 @@ def response_head(
     if via:
         fields.append((b"Via", b"1.%d %b" % (head.minor, via.encode())))
     if head.status == 101:
-        fields += [(b"Connection", b"Upgrade"), (b"Upgrade", head.upgrade)]
+        fields += [(b"Connection", b"Upgrade"), (b"Upgrade", WEBSOCKET)]
     elif head.status >= 200:
         if head.framing is Framing.CHUNKED and request.minor:
             fields.append((b"Transfer-Encoding", b"chunked"))

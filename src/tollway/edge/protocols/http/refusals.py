@@ -5,7 +5,7 @@ password.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from tollway.edge import refusal
@@ -58,6 +58,11 @@ REFUSALS: Mapping[str, RefusalAnswer] = {
 def bad_request(status: int, reason: str) -> BadRequest:
     """Make the refusal of a request that cannot be read; `reason` says which rule it breaks."""
     return BadRequest(refusal.BAD_REQUEST.code, reason, status=status)
+
+
+def origin_malformed(reason: str) -> Refusal:
+    """Make the refusal of an answer that cannot be passed on; `reason` says which rule it breaks."""
+    return replace(refusal.ORIGIN_MALFORMED, detail=f"The target's answer cannot be passed on: {reason}")
 
 
 def answer_for(why: Refusal) -> RefusalAnswer:

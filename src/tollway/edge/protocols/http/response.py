@@ -11,7 +11,8 @@ from typing import Protocol
 from tollway.edge import refusal
 from tollway.edge.flow import Flow
 from tollway.edge.gate import Gate
-from tollway.edge.protocols.http.heads import response_head
+from tollway.edge.protocols.http.heads import WEBSOCKET, asks_for_websocket, response_head
+from tollway.edge.protocols.http.refusals import origin_malformed
 from tollway.edge.pump import Pump
 from tollway.edge.reactor import CHUNK_BYTES
 from tollway.edge.refusal import Refusal
@@ -140,8 +141,8 @@ class Response:
             self._reader.feed(data)
             try:
                 self._translate()
-            except BadMessage:
-                exchange.fail(refusal.ORIGIN_MALFORMED)
+            except BadMessage as bad:
+                exchange.fail(origin_malformed(bad.reason))
                 return
             if got < CHUNK_BYTES and not self._finished:
                 return
@@ -173,6 +174,9 @@ class Response:
     def _respond(self, head: ResponseHead, before: bytes) -> None:
         """Say the head, and a body that is not chunked."""
         if head.status == 101:
+            if not asks_for_websocket(self._request) or head.upgrade != WEBSOCKET:
+                self._exchange.fail(origin_malformed("it switches to a protocol that was not asked for"))
+                return
             out = before + response_head(head, self._request, "", close=False)
             self._exchange.switch_protocol(out + self._reader.rest())
             return
