@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.kit.business import Business, Caller, Customer, running_business, until
+from tests.kit.business import Business, Caller, Customer, running_business
+from tests.kit.eventually import wait_until
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +39,7 @@ def ann(business: Business) -> Customer:
 def bob(business: Business) -> Customer:
     """Another customer, who has an empty wallet."""
     one = business.customer()
-    until(lambda: all(account["opened_at"] for account in one.caller.get("/api/accounts").json["items"]))
+    wait_until(lambda: all(account["opened_at"] for account in one.caller.get("/api/accounts").json["items"]))
     return one
 
 

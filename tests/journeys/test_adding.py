@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.platform import platform, until
+from tests.kit.eventually import wait_until
+from tests.kit.platform import platform
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -159,8 +160,8 @@ def test_a_service_is_three_files_of_its_own_and_its_name_in_the_topology(
     assert len(touched(sources)) == 4
     with platform(tmp_path / "data", **environment(sources)) as running:
         url = f"{running.known['api']}/api/notes"
-        status, body = until(lambda: (found := running.get(url))[0] == 200 and found)
-        assert (status, body) == (200, b'{"text":"hello from notes"}')
+        wait_until(lambda: running.get(url)[0] == 200)
+        assert running.get(url) == (200, b'{"text":"hello from notes"}')
         assert running.get(f"{running.known['api']}/api/note")[0] == 404
 
 

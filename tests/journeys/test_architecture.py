@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.business import Business, fresh_key, running_business, until
+from tests.kit.business import Business, fresh_key, running_business
+from tests.kit.eventually import wait_until
 
 # A corner of loopback in which the platform itself listens to nothing.
 HOST = "127.77.0.9"
@@ -64,7 +65,7 @@ class Traced:
         os.kill(self._pid, signal.SIGUSR1)
         yield
         os.kill(self._pid, signal.SIGUSR2)
-        until(self._trace.exists)
+        wait_until(self._trace.exists)
         found = self._trace.read_text().splitlines()
         self._trace.unlink()
         files.update(path.partition("/tollway/")[2] for path in found if "/tollway/" in path)
@@ -94,7 +95,7 @@ def test_every_file_named_takes_part_in_a_purchase(platform: Traced) -> None:
         order = ann.caller.post("/api/orders", {"quote_id": quoted["id"]}, fresh_key())
         assert order.json["state"] == "filled"
         # The receipt is written when the event has arrived.
-        until(lambda: any("purchase" in mail["subject"] for mail in _mails(platform.running, ann.email)))
+        wait_until(lambda: any("purchase" in mail["subject"] for mail in _mails(platform.running, ann.email)))
     assert sorted(set(named("One purchase, file by file")) - seen) == []
 
 
@@ -112,8 +113,10 @@ def test_every_file_named_takes_part_in_a_proxied_byte(platform: Traced) -> None
     try:
         with platform.traced(seen):
             assert proxy.tunnel(origin.server_port) == _Origin.SIZE
-            until(lambda: proxy.status(origin.server_port) == 402)
-            until(lambda: int(ben.caller.get("/api/usage/stats").json["today"]["bytes_total"]) == 1_000_000)
+            wait_until(lambda: proxy.status(origin.server_port) == 402)
+            wait_until(
+                lambda: int(ben.caller.get("/api/usage/stats").json["today"]["bytes_total"]) == 1_000_000
+            )
     finally:
         origin.shutdown()
         origin.server_close()

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.business import ASSET, Business, Caller, fresh_key, running_business, until
+from tests.kit.business import ASSET, Business, Caller, fresh_key, running_business
+from tests.kit.eventually import wait_until
 
 
 def entries(operator: Caller, topic: str, subject: str = "") -> list[dict[str, str]]:
@@ -14,7 +15,7 @@ def entries(operator: Caller, topic: str, subject: str = "") -> list[dict[str, s
 
 def assert_recorded(operator: Caller, who: str, topic: str, action: str) -> None:
     """Wait for the entry that this call left; it names the operator and what was asked for."""
-    found = until(lambda: [one for one in entries(operator, topic) if one["action"] == action])
+    found = wait_until(lambda: [one for one in entries(operator, topic) if one["action"] == action])
     assert {one["actor"] for one in found} == {who}, found
 
 
@@ -49,5 +50,5 @@ def play(platform: Business) -> None:
     ):
         assert_recorded(operator, me, topic, action)
     # A deposit is the customer's doing, and what follows from it by jobs and webhooks is not the operator's.
-    credited = until(lambda: entries(operator, "DEPOSIT_CREDITED"))
+    credited = wait_until(lambda: entries(operator, "DEPOSIT_CREDITED"))
     assert me not in {one["actor"] for one in credited}

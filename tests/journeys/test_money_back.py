@@ -5,7 +5,8 @@ import urllib.request
 from collections.abc import Callable
 from typing import Any
 
-from tests.kit.business import Business, Caller, Customer, fresh_key, until
+from tests.kit.business import Business, Caller, Customer, fresh_key
+from tests.kit.eventually import wait_until
 from tests.kit.platform import command
 
 
@@ -50,18 +51,18 @@ def test_refunds_and_disputes_reach_the_wallet_the_mail_and_the_books(
     made = deposit(eve, "20.00")
     look = shown(eve, made)
     refund = stripe(business, "/v1/refunds", f"payment_intent={made['payment']}&amount=500")
-    until(lambda: look("refunded") == "5.00")
+    wait_until(lambda: look("refunded") == "5.00")
     assert eve.balance() == "15.00"
     eve.buy()
     left = eve.balance()
     dispute = at_bank(business, "/mock/disputes", payment_intent=made["payment"], amount=1500)
-    until(lambda: look("disputed") == "15.00")
+    wait_until(lambda: look("disputed") == "15.00")
     assert eve.balance() == "0.00"
     at_bank(business, f"/mock/refunds/{refund['id']}/fail")
-    until(lambda: look("refunded") == "0.00")
+    wait_until(lambda: look("refunded") == "0.00")
     assert eve.balance() == "5.00"
     stripe(business, f"/v1/disputes/{dispute['id']}", "evidence[uncategorized_text]=winning_evidence")
-    until(lambda: look("disputed") == "0.00")
+    wait_until(lambda: look("disputed") == "0.00")
     assert float(eve.balance()) == float(left) + 5
     wanted = {
         "Your refund of 5.00 USD",
@@ -69,7 +70,7 @@ def test_refunds_and_disputes_reach_the_wallet_the_mail_and_the_books(
         "5.00 USD are back in your wallet",
         f"{left} USD are back in your wallet",
     }
-    until(lambda: wanted <= subjects(business, eve))
+    wait_until(lambda: wanted <= subjects(business, eve))
     topics = {one["topic"] for one in operator.get(f"/api/admin/audit?subject={made['id']}").json["items"]}
     assert {"DEPOSIT_REVERSED", "DEPOSIT_REINSTATED"} <= topics
     checked = command("verify", "--data", str(business.data))

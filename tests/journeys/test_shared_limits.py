@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from tests.kit.gateway import ALICE, Setup, eventually, running_gateway
+from tests.kit.eventually import eventually
+from tests.kit.gateway import ALICE, Setup, running_gateway
 from tests.kit.redis import RedisServer
 from tollway.fabric.limits.redis import RedisLimits
 

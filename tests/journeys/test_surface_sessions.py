@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.kit.business import OPERATOR, Business, Caller, Customer, Reply, until
+from tests.kit.business import OPERATOR, Business, Caller, Customer, Reply
+from tests.kit.eventually import wait_until
 
 COOKIE = "__Host-sid"
 
@@ -53,7 +54,7 @@ def page(business: Business, dora: Customer) -> Browser:
 def ended_after_s(ask: Callable[[], Reply]) -> float:
     """How long it takes until a session is refused."""
     began = monotonic()
-    until(lambda: ask().status == 401, 5)
+    wait_until(lambda: ask().status == 401, 5)
     return monotonic() - began
 
 
@@ -129,7 +130,7 @@ def test_a_browser_that_signs_in_again_leaves_its_old_session(
 ) -> None:
     again = Browser(business, dora.login, cookie=page.cookie, **page.proof)
     assert again.cookie != page.cookie
-    until(lambda: page.get("/api/auth/me").status == 401, 5)
+    wait_until(lambda: page.get("/api/auth/me").status == 401, 5)
     assert again.get("/api/auth/me").status == 200
     # A foreign page, which has no proof, ends nobody's session by signing somebody in.
     Browser(business, business.customer().login, cookie=again.cookie)
@@ -390,5 +391,5 @@ def test_every_way_in_and_out_is_recorded(business: Business, dora: Customer, op
         return {entry["topic"] for entry in entries}
 
     known = {"USER_REGISTERED", "EMAIL_VERIFIED", "USER_LOGGED_IN", "LOGIN_FAILED", "SESSION_REVOKED"}
-    until(lambda: known <= topics())
+    wait_until(lambda: known <= topics())
     assert operator.get("/api/admin/audit/verify").json["ok"]

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.platform import Platform, children_of, command, gone, platform, until
+from tests.kit.eventually import wait_until
+from tests.kit.platform import Platform, children_of, command, gone, platform
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +61,10 @@ def test_a_killed_process_comes_back(running: Platform) -> None:
         before = running.pid_of(name)
         os.kill(before, signal.SIGKILL)
         note = Path(running.known["data"]) / "run" / f"{name}.ready"
-        until(lambda note=note, name=name, before=before: note.exists() and running.pid_of(name) != before)
-    until(lambda: running.get(running.known["api"] + "/readyz")[0] == 200)
+        wait_until(
+            lambda note=note, name=name, before=before: note.exists() and running.pid_of(name) != before
+        )
+    wait_until(lambda: running.get(running.known["api"] + "/readyz")[0] == 200)
 
 
 def test_a_second_platform_in_the_same_folder_is_refused(running: Platform) -> None:

@@ -20,13 +20,14 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from tests.kit.eventually import wait_until
 from tests.kit.platform import PROGRAM
 from tollway.cli.plan import make_plan
 from tollway.settings import load
@@ -187,7 +188,9 @@ class Customer:
         """Deposit by test card, and wait until it is credited."""
         body = {"amount": amount, "payment_method": "pm_card_visa"}
         deposit = self.caller.post("/api/wallet/deposit", body, fresh_key()).json
-        until(lambda: self.caller.get(f"/api/wallet/deposits/{deposit['id']}").json["state"] == "credited")
+        wait_until(
+            lambda: self.caller.get(f"/api/wallet/deposits/{deposit['id']}").json["state"] == "credited"
+        )
 
     def buy(self, quantity: int = GIGABYTE) -> dict[str, Any]:
         body = {"asset": ASSET, "quantity": str(quantity), "currency": "USD"}
@@ -227,8 +230,8 @@ class Business:
         login = {"email": f"c{secrets.token_hex(6)}@example.com", "password": secrets.token_urlsafe(18)}
         made = Customer(login, self.caller())
         assert made.caller.post("/api/auth/register", login).status == 202
-        link = until(lambda: self._link_for(made.email))
-        token = parse_qs(urlsplit(link).fragment)["token"][0]
+        link = wait_until(lambda: self._link_for(made.email))
+        token = parse_qs(str(urlsplit(link).fragment))["token"][0]
         assert made.caller.post("/api/auth/email/verify", {"token": token}).status == 204
         tokens = made.caller.post("/api/auth/token", login).json
         made.caller.token, made.refresh_token = tokens["access_token"], tokens["refresh_token"]
@@ -253,15 +256,6 @@ class Business:
         with urllib.request.urlopen(inbox, timeout=5) as answer:
             messages = json.load(answer)["messages"]
         return next((link for message in messages for link in message["links"]), None)
-
-
-def until(look: Callable[[], Any], timeout_s: float = 20) -> Any:
-    """Look again until something is seen, and return it."""
-    deadline = time.monotonic() + timeout_s
-    while not (seen := look()):
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.02)
-    return seen
 
 
 @contextmanager

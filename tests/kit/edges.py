@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.kit.eventually import eventually as until
 from tests.kit.fake_access import FakeAccess
 from tests.kit.typing import settings_of
 from tollway.edge.node import Edge
@@ -35,13 +36,6 @@ QUICK = {
     "failed_login_cache_s": 0.0,
     "flow_log": "off",
 }
-
-
-async def until(true: Callable[[], object], seconds: float = 5.0) -> None:
-    """Wait until something becomes true; fail when it does not in time."""
-    async with asyncio.timeout(seconds):
-        while not true():
-            await asyncio.sleep(0.005)
 
 
 @dataclass

@@ -83,12 +83,3 @@ def gone(pids: list[int], timeout_s: float = 10) -> bool:
             return False
         time.sleep(0.05)
     return True
-
-
-def until(condition: Any, timeout_s: float = 20) -> Any:
-    """Wait until something is true, and return it."""
-    deadline = time.monotonic() + timeout_s
-    while not (seen := condition()):
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.1)
-    return seen

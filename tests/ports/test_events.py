@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 
 from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind, database
+from tests.kit.eventually import eventually
 from tollway.contracts import events_pb2_grpc
 from tollway.contracts.events import EmailVerified, Event, UserRegistered
 from tollway.contracts.events_pb2 import EventEnvelope, ReadRequest
@@ -102,12 +103,6 @@ async def position(db: Database) -> int:
         return await tx.scalar(select(func.max(tables.consumer_offset.c.position))) or 0
 
 
-async def until(condition: Callable[[], bool], timeout_s: float = 5) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not condition():
-            await asyncio.sleep(0.005)
-
-
 def consume(
     service: Any, subscriber: Database, origin: EventSource, subscribers: Any = None
 ) -> EventConsumer:
@@ -121,7 +116,7 @@ async def test_an_event_is_received_promptly_and_in_order(services: tuple[Databa
     consumer = consume(books, subscriber, source(publisher))
     await consumer.start()
     await publish(publisher, *ids)
-    await until(lambda: len(books.received) == 20)
+    await eventually(lambda: len(books.received) == 20)
     await consumer.stop()
     assert books.received == ids
 
@@ -132,7 +127,7 @@ async def test_repeats_delays_and_absences_change_nothing(services: tuple[Databa
     consumer = consume(books, subscriber, Perturbed(source(publisher), seed=7))
     await consumer.start()
     await publish(publisher, *ids)
-    await until(lambda: len(books.received) >= 30)
+    await eventually(lambda: len(books.received) >= 30)
     await asyncio.sleep(0.1)
     await consumer.stop()
     assert books.received == ids
@@ -151,7 +146,7 @@ async def test_a_restarted_subscriber_goes_on_where_it_left_off(services: tuple[
     await publish(publisher, "u3")
     second = consume(books, subscriber, origin)
     await second.start()
-    await until(lambda: len(books.received) == 3)
+    await eventually(lambda: len(books.received) == 3)
     await second.stop()
     assert books.received == ["u1", "u2", "u3"]
 
@@ -163,7 +158,7 @@ async def test_a_poisonous_event_is_parked_and_the_rest_goes_on(services: tuple[
     consumer = consume(books, subscriber, source(publisher))
     await consumer.start()
     await publish(publisher, "u1", "bad", "u2")
-    await until(lambda: books.received == ["u1", "u2"])
+    await eventually(lambda: books.received == ["u1", "u2"])
     async with asyncio.timeout(5):
         while await position(subscriber) < 3:  # stopped earlier, the last one would be consumed again
             await asyncio.sleep(0.005)
@@ -184,7 +179,7 @@ async def test_an_event_that_fails_once_is_received_at_the_second_try(
     consumer = consume(books, subscriber, source(publisher))
     await consumer.start()
     await publish(publisher, "u1")
-    await until(lambda: books.received == ["u1"])
+    await eventually(lambda: books.received == ["u1"])
     await consumer.stop()
 
 
@@ -196,7 +191,7 @@ async def test_events_that_nobody_handles_are_passed_over(services: tuple[Databa
     consumer = consume(books, subscriber, source(publisher))
     await consumer.start()
     await publish(publisher, "u2")
-    await until(lambda: books.received == ["u2"])
+    await eventually(lambda: books.received == ["u2"])
     await consumer.stop()
 
 
@@ -210,7 +205,7 @@ async def test_who_subscribes_to_everything_gets_the_envelope(services: tuple[Da
     consumer = consume(None, subscriber, source(publisher), {Event: on_any})
     await consumer.start()
     await publish(publisher, "u1")
-    await until(lambda: len(seen) == 1)
+    await eventually(lambda: len(seen) == 1)
     await consumer.stop()
     assert (seen[0].type, seen[0].subject, seen[0].source) == ("USER_REGISTERED", "u1", "identity")
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.kit.eventually import eventually
 from tests.kit.service_api import ServiceApi, Transport, api
 from tests.kit.typing import partial
 from tollway.contracts import tokens_pb2, tokens_pb2_grpc
@@ -75,12 +76,6 @@ def tokens() -> Tokens:
 async def neighbour(transport: Transport, tokens: Tokens) -> AsyncIterator[ServiceApi]:
     async with api(transport, tokens_pb2_grpc, tokens, caller="identity") as mounted:
         yield mounted
-
-
-async def until(true: Callable[[], Any]) -> None:
-    async with asyncio.timeout(5):
-        while not true():
-            await asyncio.sleep(0.005)
 
 
 async def test_an_answer_comes_back(neighbour: ServiceApi) -> None:
@@ -161,7 +156,7 @@ async def test_when_time_runs_out_both_sides_stop(neighbour: ServiceApi, tokens:
     tokens.pause_s = 30
     with pytest.raises(DeadlineExceeded):
         await neighbour.stub.Revoke(Revoke(), timeout=0.1)
-    await until(lambda: tokens.ended == ["cancelled"])
+    await eventually(lambda: tokens.ended == ["cancelled"])
 
 
 async def test_a_passed_deadline_asks_nobody(neighbour: ServiceApi, tokens: Tokens) -> None:
@@ -181,11 +176,11 @@ async def test_a_timeout_inside_the_servicer_is_not_the_deadline(
 async def test_a_cancelled_caller_cancels_the_servicer(neighbour: ServiceApi, tokens: Tokens) -> None:
     tokens.pause_s = 30
     call = asyncio.ensure_future(neighbour.stub.Revoke(Revoke(), timeout=60))
-    await until(lambda: tokens.calls)
+    await eventually(lambda: tokens.calls)
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
-    await until(lambda: tokens.ended == ["cancelled"])
+    await eventually(lambda: tokens.ended == ["cancelled"])
 
 
 async def test_a_stream_arrives_in_order_and_ends(neighbour: ServiceApi, tokens: Tokens) -> None:
@@ -207,14 +202,14 @@ async def test_a_cancelled_stream_ends_on_both_sides(neighbour: ServiceApi, toke
     assert (await anext(stream)).sequence == 0
     asyncio.get_running_loop().call_later(0.02, stream.cancel)
     assert [item async for item in stream] == []
-    await until(lambda: tokens.ended == ["stream"])
+    await eventually(lambda: tokens.ended == ["stream"])
 
 
 async def test_a_dropped_stream_is_cancelled(neighbour: ServiceApi, tokens: Tokens) -> None:
     tokens.pause_s = 30
     async for _ in neighbour.stub.FollowRevocations(Follow()):
         break
-    await until(lambda: tokens.ended == ["stream"])
+    await eventually(lambda: tokens.ended == ["stream"])
 
 
 async def test_a_stream_with_a_timeout_raises_when_it_runs_out(neighbour: ServiceApi, tokens: Tokens) -> None:

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.gateway import ALICE, HOST, Client, Seen, Setup, eventually, running_gateway
+from tests.kit.eventually import eventually
+from tests.kit.gateway import ALICE, HOST, Client, Seen, Setup, running_gateway
 
 GET = b"GET /api/catalog/%d HTTP/1.1\r\n" + HOST + b"\r\n"
 UPLOAD = b"POST /api/catalog HTTP/1.1\r\n" + HOST

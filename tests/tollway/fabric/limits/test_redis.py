@@ -4,13 +4,14 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from redis.asyncio import Redis
 
+from tests.kit.eventually import eventually
 from tests.kit.redis import RedisServer, redis_url
 from tollway.fabric.limits import Limit, LimitDecision, Outage
 from tollway.fabric.limits.redis import RedisLimits
@@ -58,12 +59,6 @@ async def admitted_of(requests: int, limits: list[Limit]) -> int:
     """Send that many requests through each at once; how many got through."""
     grants = await asyncio.gather(*(ask(limit) for limit in limits for _ in range(requests)))
     return sum(grant.admitted for grant in grants)
-
-
-async def until(condition: Callable[[], bool], timeout_s: float = 10) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 # ── together ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -176,12 +171,12 @@ async def test_killed_in_the_middle_each_goes_on_alone_and_comes_back(server: Re
         await work
         for limit in limits:
             assert (await ask(limit, "carol")).admitted
-        await until(lambda: not any(party.reached for party in parties))
+        await eventually(lambda: not any(party.reached for party in parties))
         assert 50 <= sum(grant.admitted for grant in grants) <= 3 * 50
         assert max(took_s) < 1.0  # a dead server is known at once; the rest is for a busy machine
 
         server.start()
-        await until(lambda: all(party.reached for party in parties))
+        await eventually(lambda: all(party.reached for party in parties))
         grants = [await ask(limit, "bob") for limit in limits for _ in range(60)]
         assert 50 <= sum(grant.admitted for grant in grants) <= 50 + 2 * 5
 
@@ -194,7 +189,7 @@ async def test_nobody_waits_longer_than_declared_for_a_server_that_hangs(server:
         assert 0.09 < time.monotonic() - began < 1.0
         assert not party.reached
         server.thaw()
-        await until(lambda: party.reached)
+        await eventually(lambda: party.reached)
         assert (await ask(limit, "bob")).admitted
 
 
@@ -203,10 +198,10 @@ async def test_declared_to_refuse_nobody_gets_through_without_the_server(server:
         assert (await ask(limit)).admitted
         server.kill()
         await admitted_of(2, [limit])
-        await until(lambda: not party.reached)
+        await eventually(lambda: not party.reached)
         assert await admitted_of(5, [limit]) == 0
         server.start()
-        await until(lambda: party.reached)
+        await eventually(lambda: party.reached)
         assert (await ask(limit)).admitted
 
 
@@ -220,7 +215,7 @@ async def test_a_server_that_cannot_write_is_as_good_as_none(server: RedisServer
         assert not any(party.reached for party in parties)
         await client.config_set("maxmemory", "0")
         await client.aclose()
-        await until(lambda: all(party.reached for party in parties))
+        await eventually(lambda: all(party.reached for party in parties))
 
 
 async def test_who_starts_without_a_server_finds_it_later(server: RedisServer) -> None:
@@ -229,7 +224,7 @@ async def test_who_starts_without_a_server_finds_it_later(server: RedisServer) -
         assert not party.reached
         assert await admitted_of(20, [limit]) == 10
         server.start()
-        await until(lambda: party.reached)
+        await eventually(lambda: party.reached)
 
 
 async def test_the_figures_tell_of_an_outage(server: RedisServer) -> None:

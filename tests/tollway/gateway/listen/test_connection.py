@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.kit import smuggling
-from tests.kit.gateway import ALICE, HOST, Seen, Setup, eventually, running_gateway
+from tests.kit.eventually import eventually
+from tests.kit.gateway import ALICE, HOST, Seen, Setup, running_gateway
 from tollway.gateway.listen.connection import ClientConnection
 
 STOLEN = b"0\r\n\r\nGET /api/catalog/stolen HTTP/1.1\r\nHost: tollway.test\r\n\r\n"

@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from tests.kit.clock import FakeClock
-from tests.kit.gateway import ALICE, HOST, PLENTY, Client, Seen, default_routes, eventually, running_gateway
+from tests.kit.eventually import eventually
+from tests.kit.gateway import ALICE, HOST, PLENTY, Client, Seen, default_routes, running_gateway
 from tollway.fabric import tls
 from tollway.gateway.route.table import InvalidRoutes
 from tollway.gateway.settings import GatewaySettings, LimitSettings

@@ -7,7 +7,8 @@ import pytest
 
 from tests.kit.clock import FakeClock
 from tests.kit.databases import database, service_migrations
-from tests.kit.gateway import ALICE, ORIGIN, PLENTY, eventually, running_gateway
+from tests.kit.eventually import eventually
+from tests.kit.gateway import ALICE, ORIGIN, PLENTY, running_gateway
 from tests.kit.service_api import TRANSPORTS, Transport, api
 from tests.kit.tokens import USER, tokens_service, verifier_of
 from tollway.contracts import tokens_pb2_grpc

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.kit.gateway import HOST, Seen, Setup, Upstream, eventually, running_gateway
+from tests.kit.eventually import eventually
+from tests.kit.gateway import HOST, Seen, Setup, Upstream, running_gateway
 from tollway.gateway.route.route import Route
 
 

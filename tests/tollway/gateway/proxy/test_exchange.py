@@ -13,7 +13,8 @@ from fastapi import FastAPI, Header, WebSocket
 from fastapi.responses import StreamingResponse
 from websockets.asyncio.client import connect
 
-from tests.kit.gateway import ALICE, HOST, Client, Seen, Upstream, default_routes, eventually, running_gateway
+from tests.kit.eventually import eventually
+from tests.kit.gateway import ALICE, HOST, Client, Seen, Upstream, default_routes, running_gateway
 from tollway.fabric.rest import RestServer
 from tollway.gateway.route.route import Route
 

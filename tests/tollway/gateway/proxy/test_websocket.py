@@ -13,17 +13,8 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.frames import Close
 
-from tests.kit.gateway import (
-    HOST,
-    ORIGIN,
-    Client,
-    Script,
-    Seen,
-    Setup,
-    default_routes,
-    eventually,
-    running_gateway,
-)
+from tests.kit.eventually import eventually
+from tests.kit.gateway import HOST, ORIGIN, Client, Script, Seen, Setup, default_routes, running_gateway
 
 OPENING = (
     b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"

@@ -3,7 +3,8 @@
 import asyncio
 from pathlib import Path
 
-from tests.kit.gateway import HOST, Seen, Setup, Upstream, default_routes, echo, eventually, running_gateway
+from tests.kit.eventually import eventually
+from tests.kit.gateway import HOST, Seen, Setup, Upstream, default_routes, echo, running_gateway
 from tollway.gateway.route.files import RouteFiles
 from tollway.gateway.route.table import InvalidRoutes
 

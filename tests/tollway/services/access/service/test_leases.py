@@ -751,7 +751,8 @@ async def test_a_recall_reaches_the_node_that_it_names_and_no_other(here: Access
         aclosing(here.access.changes.follow("edge-1", head)) as one,
         aclosing(here.access.changes.follow("edge-2", head)) as two,
     ):
-        await anext(one), await anext(two)  # heartbeats
+        for heartbeats in (one, two):
+            await anext(heartbeats)
         await ask(here, issued.resource.id)
         await here.access.resources.deactivate(USER, issued.resource.id)
         assert [(await anext(one)).kind for _ in range(2)] == ["lease_recalled", "resource_left"]

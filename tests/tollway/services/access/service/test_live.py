@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from tests.kit.clock import FakeClock, ManualTimer, RushingTimer
-from tests.kit.gateway import eventually
+from tests.kit.eventually import eventually
 from tollway.fabric.feed import Timer
 from tollway.services.access.service.live import HEARTBEAT_S, LOOK_EVERY_S, SPACING_S, UsageFeeds
 from tollway.services.access.service.usage import Stats

@@ -270,8 +270,9 @@ async def test_offers_show_price_and_stock(market: Market) -> None:
     offers = {offer.product.asset: offer for offer in await market.catalog.offers("EUR")}
     assert len(offers) == len(FIRST_CATALOGUE)
     assert offers[STANDARD].available_units == FIRST_CAPACITY_UNITS
-    assert offers[STANDARD].price is not None
-    assert offers[STANDARD].price.currency == "EUR"
+    price = offers[STANDARD].price
+    assert price is not None
+    assert price.currency == "EUR"
 
 
 async def test_plans_are_offered_at_the_price_now(market: Market) -> None:
