@@ -42,6 +42,11 @@ def derived_id(prefix: str, *parts: str) -> str:
     return f"{prefix}_{_encode(int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], 'big'))}"
 
 
+def id_pattern(prefix: str) -> str:
+    """Return the regular expression of the identifiers with this prefix."""
+    return rf"^{prefix}_[{_ALPHABET}]{{{_BODY_LENGTH}}}$"
+
+
 def is_id(prefix: str, text: str) -> bool:
     """Tell whether `text` has the shape of an identifier with this prefix."""
     head, _, body = text.rpartition("_")

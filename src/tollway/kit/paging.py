@@ -14,7 +14,7 @@ MAX_LIMIT = 200
 Item = TypeVar("Item")
 First = TypeVar("First", str, int)
 Second = TypeVar("Second", str, int)
-_MAX_LENGTH = 8_192
+MAX_CURSOR_LENGTH = 8_192
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def decode_cursor(cursor: str, *kinds: type[str] | type[int]) -> tuple[str | int
     """
     if not cursor:
         return None
-    if len(cursor) > _MAX_LENGTH:
+    if len(cursor) > MAX_CURSOR_LENGTH:
         raise invalid_cursor()
     try:
         key = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))

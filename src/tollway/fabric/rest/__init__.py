@@ -8,16 +8,23 @@ from tollway.fabric.rest.answers import AnswerStore
 from tollway.fabric.rest.app import build_app
 from tollway.fabric.rest.fields import (
     PRINTABLE,
+    AssetCode,
+    AssetPath,
+    AssetQuery,
     Body,
+    CurrencyCode,
+    CurrencyQuery,
     MoneyText,
     NaturalUnits,
     PositiveMoney,
     PositiveUnits,
     UnitsText,
     UtcTime,
+    id_path,
 )
 from tollway.fabric.rest.idempotency import Answer, idempotent
 from tollway.fabric.rest.live import send_updates
+from tollway.fabric.rest.paging import PageQuery, Paging, sorted_by
 from tollway.fabric.rest.policy import RoutePolicy, route
 from tollway.fabric.rest.principal import CurrentUser, IdempotencyKey, Principal, browser_session
 from tollway.fabric.rest.server import RestServer
@@ -26,11 +33,18 @@ __all__ = [
     "PRINTABLE",
     "Answer",
     "AnswerStore",
+    "AssetCode",
+    "AssetPath",
+    "AssetQuery",
     "Body",
+    "CurrencyCode",
+    "CurrencyQuery",
     "CurrentUser",
     "IdempotencyKey",
     "MoneyText",
     "NaturalUnits",
+    "PageQuery",
+    "Paging",
     "PositiveMoney",
     "PositiveUnits",
     "Principal",
@@ -40,7 +54,9 @@ __all__ = [
     "UtcTime",
     "browser_session",
     "build_app",
+    "id_path",
     "idempotent",
     "route",
     "send_updates",
+    "sorted_by",
 ]

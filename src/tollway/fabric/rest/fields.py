@@ -6,26 +6,50 @@ Numbers would lose digits in JavaScript above 2^53, so amounts are strings in JS
 import re
 from typing import Annotated, Any
 
+from fastapi import Path, Query
 from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     PlainSerializer,
     ValidationInfo,
     WithJsonSchema,
 )
 
+from tollway.kit.ids import id_pattern
 from tollway.kit.money import FIAT_SCALE, MAX_UNITS, money_text, parse_units
 from tollway.kit.times import to_rfc3339
 
 # Text without control characters, for names, labels and reasons; NUL would not even be stored.
 PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
+ASSET = r"^[a-z0-9][a-z0-9._-]{0,99}$"
+CURRENCY = r"^[A-Z]{3,10}$"
+
+_ASSETS = ["bandwidth.datacenter.standard"]
+AssetCode = Annotated[
+    str, Field(pattern=ASSET, description="What is counted and sold, by its code", examples=_ASSETS)
+]
+AssetPath = Annotated[str, Path(pattern=ASSET, description="The asset's code", examples=_ASSETS)]
+AssetQuery = Annotated[str, Query(pattern=ASSET, description="Of this asset only", examples=_ASSETS)]
+CurrencyCode = Annotated[str, Field(pattern=CURRENCY, description="A currency of ISO 4217", examples=["USD"])]
+CurrencyQuery = Annotated[
+    str, Query(pattern=CURRENCY, description="Absent: the platform's first currency", examples=["USD"])
+]
 
 # How amounts are written, as `kit.money` reads them.
 _WHOLE = r"(0|[1-9][0-9]{0,18})"
 _DECIMAL = r"(0|[1-9][0-9]{0,12})(\.[0-9]{1,6})?"
 _UNITS = re.compile(f"-?{_WHOLE}")
+
+
+def id_path(prefix: str, what: str) -> Any:
+    """Describe an identifier in a path, the metadata of a parameter of type `Annotated[str, …]`.
+
+    What no identifier can look like is answered as an unknown one is, with 404.
+    """
+    return Path(pattern=id_pattern(prefix), description=f"The {what}'s id, `{prefix}_…`")
 
 
 class Body(BaseModel):

@@ -6,8 +6,12 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel
 
-from tollway.fabric.rest import PRINTABLE, UtcTime, route
-from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
+from tollway.fabric.rest import (
+    PRINTABLE,
+    Paging,
+    UtcTime,
+    route,
+)
 from tollway.services.audit.model import AuditEntry
 from tollway.services.audit.service import Audit
 
@@ -50,6 +54,7 @@ def router(service: Audit) -> APIRouter:
 
     @api.get("/api/admin/audit", **READ)
     async def entries(
+        page: Paging,
         subject: Annotated[
             str,
             Query(
@@ -62,12 +67,10 @@ def router(service: Audit) -> APIRouter:
                 max_length=100, pattern=PRINTABLE, description="Only this kind of event, e.g. USER_LOGGED_IN"
             ),
         ] = "",
-        limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
-        cursor: str = "",
     ) -> EntryList:
         """List what happened, newest first."""
-        page = await service.entries(subject, topic, limit, cursor)
-        return EntryList(items=[_view(entry) for entry in page.items], next_cursor=page.next_cursor)
+        found = await service.entries(subject, topic, page.limit, page.cursor)
+        return EntryList(items=[_view(entry) for entry in found.items], next_cursor=found.next_cursor)
 
     @api.get("/api/admin/audit/verify", **READ)
     async def verify() -> VerdictView:

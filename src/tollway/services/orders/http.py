@@ -2,21 +2,26 @@
 
 from typing import Annotated, Literal, Self
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field, model_validator
 
 from tollway.contracts.errors import SoldOut
 from tollway.fabric.rest import (
     Answer,
     AnswerStore,
+    AssetCode,
     Body,
+    CurrencyCode,
+    CurrencyQuery,
     CurrentUser,
     IdempotencyKey,
     MoneyText,
+    Paging,
     PositiveMoney,
     PositiveUnits,
     UnitsText,
     UtcTime,
+    id_path,
     idempotent,
     route,
 )
@@ -24,7 +29,6 @@ from tollway.fabric.rest.etag import tagged
 from tollway.kit.errors import Conflict, InsufficientFunds, NotFound, Problem
 from tollway.kit.ids import is_id
 from tollway.kit.money import money_text
-from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
 from tollway.kit.times import SECOND_US
 from tollway.services.orders.model import (
     OPEN,
@@ -38,13 +42,7 @@ from tollway.services.orders.model import (
 )
 from tollway.services.orders.service import Orders
 
-AssetCode = Annotated[
-    str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$", examples=["bandwidth.datacenter.standard"])
-]
-CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3,10}$", examples=["USD"])]
-CurrencyQuery = Annotated[str, Query(pattern=r"^[A-Z]{3,10}$")]
-LimitQuery = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
-OrderId = Annotated[str, Path(description="ord_…")]
+OrderId = Annotated[str, id_path("ord", "order")]
 
 
 class QuoteRequest(Body):
@@ -225,21 +223,21 @@ def _placing(api: APIRouter, service: Orders, answers: AnswerStore) -> None:
     @api.delete("/api/orders/{order_id}", **route(permission="orders:write", audit="orders:order:cancel"))
     async def cancel(order_id: OrderId, who: CurrentUser) -> OrderView:
         """Cancel an order that is not settled yet; what was held for it comes back."""
-        return _order(await service.cancel(who.user_id, _checked(order_id)))
+        return _order(await service.cancel(who.user_id, order_id))
 
 
 def _looking(api: APIRouter, service: Orders) -> None:
     @api.get("/api/billing/orders", **route(permission="orders:read"))
     @api.get("/api/orders", **route(permission="orders:read"))
-    async def orders(who: CurrentUser, limit: LimitQuery = DEFAULT_LIMIT, cursor: str = "") -> OrderList:
+    async def orders(who: CurrentUser, page: Paging) -> OrderList:
         """List your orders, newest first."""
-        page = await service.orders(who.user_id, limit, cursor)
-        return OrderList(items=[_order(order) for order in page.items], next_cursor=page.next_cursor)
+        found = await service.orders(who.user_id, page.limit, page.cursor)
+        return OrderList(items=[_order(order) for order in found.items], next_cursor=found.next_cursor)
 
     @api.get("/api/orders/{order_id}", response_model=OrderDetail, **route(permission="orders:read"))
     async def order(order_id: OrderId, who: CurrentUser, request: Request) -> Response:
         """Show one of your orders, with the steps it took."""
-        found, steps = await service.order(who.user_id, _checked(order_id))
+        found, steps = await service.order(who.user_id, order_id)
         return tagged(request, _detail(found, steps))
 
     @api.get("/api/portfolio", **route(permission="orders:read"))
@@ -269,12 +267,6 @@ def _refusal(order: Order) -> Problem | None:
     if order.reason == FailureReason.SOLD_OUT:
         return SoldOut(order_id=order.id)
     return Conflict(f"the order failed: {order.reason}", order_id=order.id, reason=order.reason)
-
-
-def _checked(order_id: str) -> str:
-    if not is_id("ord", order_id):
-        raise NotFound("there is no such order")
-    return order_id
 
 
 def _quote(quote: Quote) -> QuoteView:

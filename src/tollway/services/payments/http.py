@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from tollway.fabric.rest import (
@@ -10,23 +10,22 @@ from tollway.fabric.rest import (
     Answer,
     AnswerStore,
     Body,
+    CurrencyCode,
     CurrentUser,
     IdempotencyKey,
     MoneyText,
+    Paging,
     PositiveMoney,
     UtcTime,
+    id_path,
     idempotent,
     route,
 )
 from tollway.fabric.rest.etag import tagged
-from tollway.kit.errors import NotFound
-from tollway.kit.ids import is_id
-from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
 from tollway.services.payments.model import DepositState
 from tollway.services.payments.service import Payments
 
-LimitQuery = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
-CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3}$", examples=["USD"])]
+DepositId = Annotated[str, id_path("dep", "deposit")]
 MethodToken = Annotated[
     str,
     Field(
@@ -179,22 +178,18 @@ def _deposits(api: APIRouter, service: Payments, answers: AnswerStore) -> None:
         return await idempotent(answers, who, key, body, work)
 
     @api.get("/api/wallet/deposits", **route(permission="wallet:read"))
-    async def deposits(who: CurrentUser, limit: LimitQuery = DEFAULT_LIMIT, cursor: str = "") -> DepositList:
+    async def deposits(who: CurrentUser, page: Paging) -> DepositList:
         """List your deposits, newest first."""
-        page = await service.deposits.list(who.user_id, limit, cursor)
+        found = await service.deposits.list(who.user_id, page.limit, page.cursor)
         return DepositList(
-            items=[DepositView.model_validate(one) for one in page.items], next_cursor=page.next_cursor
+            items=[DepositView.model_validate(one) for one in found.items], next_cursor=found.next_cursor
         )
 
     @api.get(
         "/api/wallet/deposits/{deposit_id}", response_model=DepositView, **route(permission="wallet:read")
     )
-    async def one_deposit(
-        deposit_id: Annotated[str, Path(description="dep_…")], who: CurrentUser, request: Request
-    ) -> Response:
+    async def one_deposit(deposit_id: DepositId, who: CurrentUser, request: Request) -> Response:
         """Show one of your deposits."""
-        if not is_id("dep", deposit_id):
-            raise NotFound("there is no such deposit")
         deposit = await service.deposits.get(who.user_id, deposit_id)
         return tagged(request, DepositView.model_validate(deposit))
 
@@ -221,7 +216,9 @@ def _methods(api: APIRouter, service: Payments) -> None:
         status_code=204,
         **route(permission="billing:write", audit="payments:method:delete"),
     )
-    async def delete_method(method_id: Annotated[str, Path(description="pmt_…")], who: CurrentUser) -> None:
+    async def delete_method(
+        method_id: Annotated[str, id_path("pmt", "payment method")], who: CurrentUser
+    ) -> None:
         """Delete a saved payment method."""
         await service.methods.delete(who.user_id, method_id)
 
@@ -242,13 +239,11 @@ def _webhooks(api: APIRouter, service: Payments) -> None:
 
 def _reviews(api: APIRouter, service: Payments) -> None:
     @api.get("/api/admin/deposits", tags=["operators"], **route(permission="deposits:read", owner="any"))
-    async def in_state(
-        state: DepositState = DepositState.NEEDS_REVIEW, limit: LimitQuery = DEFAULT_LIMIT, cursor: str = ""
-    ) -> ReviewList:
+    async def in_state(page: Paging, state: DepositState = DepositState.NEEDS_REVIEW) -> ReviewList:
         """List everybody's deposits in a state, newest first; by default those that wait for a review."""
-        page = await service.reviews.list(state, limit, cursor)
+        found = await service.reviews.list(state, page.limit, page.cursor)
         return ReviewList(
-            items=[ReviewedView.model_validate(one) for one in page.items], next_cursor=page.next_cursor
+            items=[ReviewedView.model_validate(one) for one in found.items], next_cursor=found.next_cursor
         )
 
     @api.post(
@@ -256,9 +251,7 @@ def _reviews(api: APIRouter, service: Payments) -> None:
         tags=["operators"],
         **route(permission="deposits:manage", owner="any", audit="payments:deposit:resolve"),
     )
-    async def resolve(deposit_id: Annotated[str, Path(description="dep_…")], body: Resolve) -> ReviewedView:
+    async def resolve(deposit_id: DepositId, body: Resolve) -> ReviewedView:
         """End a review: credit what the provider took, or dismiss a deposit that brought nothing."""
-        if not is_id("dep", deposit_id):
-            raise NotFound("there is no such deposit")
         deposit = await service.reviews.resolve(deposit_id, body.outcome, body.reason, body.payment)
         return ReviewedView.model_validate(deposit)

@@ -2,13 +2,19 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, Field
 
 from tollway.contracts.clients import SESSION_COOKIE
 from tollway.fabric.access_tokens import ACCESS_TTL_S, ALGORITHM, KEYS_MAX_AGE_S
-from tollway.fabric.rest import Body, CurrentUser, UtcTime, route
-from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
+from tollway.fabric.rest import (
+    Body,
+    CurrentUser,
+    Paging,
+    UtcTime,
+    id_path,
+    route,
+)
 from tollway.services.tokens.model import UserSession
 from tollway.services.tokens.service import IssuedTokens, Tokens
 
@@ -132,22 +138,18 @@ def _sessions(routes: APIRouter, service: Tokens) -> None:
         response.headers["Clear-Site-Data"] = '"cookies", "storage"'
 
     @routes.get("/api/auth/sessions", **route(permission="auth:read"))
-    async def sessions(
-        who: CurrentUser,
-        limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
-        cursor: Annotated[str, Query(max_length=200)] = "",
-    ) -> SessionList:
+    async def sessions(who: CurrentUser, page: Paging) -> SessionList:
         """List where you are signed in, newest first."""
-        page = await service.sessions(who.user_id, limit, cursor)
-        items = [_session(one, who.session_id) for one in page.items]
-        return SessionList(items=items, next_cursor=page.next_cursor)
+        found = await service.sessions(who.user_id, page.limit, page.cursor)
+        items = [_session(one, who.session_id) for one in found.items]
+        return SessionList(items=items, next_cursor=found.next_cursor)
 
     @routes.delete(
         "/api/auth/sessions/{session_id}",
         status_code=204,
         **route(permission="auth:write", audit="auth:session:revoke"),
     )
-    async def end_session(session_id: str, who: CurrentUser) -> None:
+    async def end_session(session_id: Annotated[str, id_path("ses", "session")], who: CurrentUser) -> None:
         """Sign out one of your browsers or programs."""
         await service.end_own(who.user_id, session_id, "ended_by_user")
 

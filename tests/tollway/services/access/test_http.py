@@ -9,6 +9,7 @@ import pytest
 from tests.kit.clock import FakeClock
 from tests.kit.metering import HTTP_ONLY, STANDARD, USER, AccessSetup, access_setup, report
 from tests.kit.rest import RestClient, rest
+from tollway.kit.ids import new_id
 from tollway.services.access.credentials import Presented
 from tollway.services.access.http import router
 from tollway.services.access.store.nodes import NodeEndpoint
@@ -268,7 +269,7 @@ async def test_connections_can_be_narrowed_and_belong_to_their_customer(api: Api
     assert await ids("") == ["flw_2", "flw_1"]
     assert await ids("?state=open") == ["flw_1"]
     assert await ids("?state=closed") == ["flw_2"]
-    assert await ids("?resource_id=res_other") == []
+    assert await ids(f"?resource_id={new_id('res')}") == []
     assert await ids("", "usr_2") == []
     since = (await client.get("/api/usage/records?since=2027-01-01T00:00:00Z", USER)).json
     assert since["items"] == []

@@ -5,10 +5,15 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from tollway.fabric.rest import Body, CurrentUser, UnitsText, route
+from tollway.fabric.rest import (
+    AssetCode,
+    Body,
+    CurrentUser,
+    UnitsText,
+    route,
+)
 from tollway.services.access.credentials.password import PASSWORD
 from tollway.services.access.http.views import (
-    AssetCode,
     CredentialView,
     EndpointView,
     Label,

@@ -5,10 +5,16 @@ from typing import Annotated, Literal, Self
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field, model_validator
 
-from tollway.fabric.rest import PRINTABLE, Body, CurrentUser, NaturalUnits, route
+from tollway.fabric.rest import (
+    PRINTABLE,
+    AssetCode,
+    Body,
+    CurrentUser,
+    NaturalUnits,
+    route,
+)
 from tollway.fabric.rest.etag import tagged
 from tollway.services.access.http.views import (
-    AssetCode,
     Count,
     CredentialId,
     Label,

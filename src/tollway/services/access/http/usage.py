@@ -7,19 +7,28 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, WebSocket
 from pydantic import BaseModel
 
-from tollway.fabric.rest import CurrentUser, UnitsText, UtcTime, route, send_updates
+from tollway.fabric.rest import (
+    AssetQuery,
+    CurrentUser,
+    PageQuery,
+    UnitsText,
+    UtcTime,
+    route,
+    send_updates,
+    sorted_by,
+)
 from tollway.kit.errors import Invalid
-from tollway.kit.paging import DEFAULT_LIMIT
+from tollway.kit.ids import id_pattern
 from tollway.kit.times import from_rfc3339
-from tollway.services.access.http.views import LimitQuery
 from tollway.services.access.model.units import Unit, used_units
 from tollway.services.access.service import Access
 from tollway.services.access.service.usage import Stats
 from tollway.services.access.store.usage import Filter, Record, Total
 
 READ = route(permission="usage:read")
-ResourceQuery = Annotated[str, Query(pattern=r"^res_[0-9a-z]{1,40}$", description="Of one access only")]
-AssetQuery = Annotated[str, Query(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$", description="Of one asset only")]
+ResourceQuery = Annotated[str, Query(pattern=id_pattern("res"), description="Of one access only")]
+NewestFirst = Annotated[PageQuery, sorted_by("-started_at", "started_at")]
+OldestFirst = Annotated[PageQuery, sorted_by("started_at", "-started_at")]
 TimeQuery = Annotated[str, Query(max_length=40, description="RFC 3339", examples=["2026-11-01T00:00:00Z"])]
 StateQuery = Annotated[Literal["open", "closed"] | None, Query(description="Open or closed ones only")]
 
@@ -158,32 +167,31 @@ def _live(api: APIRouter, service: Access) -> None:
 def _records(api: APIRouter, service: Access) -> None:
     @api.get("/api/access/connections", tags=["access"], **route(permission="access:read"))
     async def connections(
-        who: CurrentUser,
-        state: StateQuery = None,
-        resource_id: ResourceQuery = "",
-        limit: LimitQuery = DEFAULT_LIMIT,
-        cursor: str = "",
+        who: CurrentUser, page: NewestFirst, state: StateQuery = None, resource_id: ResourceQuery = ""
     ) -> ConnectionList:
-        """List your connections, newest first."""
+        """List your connections, newest first unless you ask for another order."""
         only = Filter(resource_id, None if state is None else state == "closed")
-        page = await service.usage.records(who.user_id, only, limit, cursor, newest_first=True)
-        return ConnectionList(items=[_connection(one) for one in page.items], next_cursor=page.next_cursor)
+        found = await service.usage.records(
+            who.user_id, only, page.limit, page.cursor, newest_first=page.descending
+        )
+        return ConnectionList(items=[_connection(one) for one in found.items], next_cursor=found.next_cursor)
 
     @api.get("/api/usage/records", tags=["usage"], **READ)
     async def records(
         who: CurrentUser,
+        page: OldestFirst,
         resource_id: ResourceQuery = "",
         since: TimeQuery = "",
         until: TimeQuery = "",
-        limit: LimitQuery = DEFAULT_LIMIT,
-        cursor: str = "",
     ) -> RecordList:
         """List the raw records of connections started in [since, until), oldest first: your bill adds up from these."""
         only = Filter(resource_id, None, _time("since", since), _time("until", until))
-        page = await service.usage.records(who.user_id, only, limit, cursor)
+        found = await service.usage.records(
+            who.user_id, only, page.limit, page.cursor, newest_first=page.descending
+        )
         return RecordList(
-            items=[_record(one, service.kinds[one.kind].unit) for one in page.items],
-            next_cursor=page.next_cursor,
+            items=[_record(one, service.kinds[one.kind].unit) for one in found.items],
+            next_cursor=found.next_cursor,
         )
 
 

@@ -2,25 +2,24 @@
 
 from typing import Annotated, Any
 
-from fastapi import Path, Query
 from pydantic import BaseModel, Field
 
-from tollway.fabric.rest import PRINTABLE, UnitsText, UtcTime
-from tollway.kit.paging import MAX_LIMIT
+from tollway.fabric.rest import (
+    PRINTABLE,
+    UnitsText,
+    UtcTime,
+    id_path,
+)
 from tollway.services.access.credentials import CREDENTIAL_KINDS
 from tollway.services.access.model import Credential, Resource
 from tollway.services.access.service.credentials import Issued
 from tollway.services.access.store.nodes import NodeEndpoint
 
 Label = Annotated[str, Field(max_length=100, pattern=PRINTABLE, examples=["my laptop"])]
-AssetCode = Annotated[
-    str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$", examples=["bandwidth.datacenter.standard"])
-]
 Word = Annotated[str, Field(pattern=r"^[a-z0-9._-]{1,40}$")]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
-ResourceId = Annotated[str, Path(pattern=r"^res_[0-9a-z]{1,40}$")]
-CredentialId = Annotated[str, Path(pattern=r"^crd_[0-9a-z]{1,40}$")]
-LimitQuery = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
+ResourceId = Annotated[str, id_path("res", "access")]
+CredentialId = Annotated[str, id_path("crd", "credential")]
 
 
 class LimitsView(BaseModel):

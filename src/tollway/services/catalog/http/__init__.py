@@ -4,31 +4,34 @@ browsing and prices   here
 operators.py          what operators do: products, plans, prices, capacity
 """
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
-from tollway.fabric.rest import AnswerStore, Body, MoneyText, PositiveUnits, UnitsText, UtcTime, route
+from tollway.fabric.rest import (
+    AnswerStore,
+    AssetCode,
+    AssetPath,
+    AssetQuery,
+    Body,
+    CurrencyCode,
+    CurrencyQuery,
+    MoneyText,
+    Paging,
+    PositiveUnits,
+    UnitsText,
+    UtcTime,
+    route,
+)
 from tollway.fabric.rest.etag import tagged
 from tollway.kit.locations import Location
-from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
 from tollway.kit.times import SECOND_US
-from tollway.services.catalog.http.operators import (
-    CODE,
-    CURRENCY,
-    AssetCode,
-    CurrencyCode,
-    add_operator_routes,
-)
+from tollway.services.catalog.http.operators import add_operator_routes
 from tollway.services.catalog.model import Price
 from tollway.services.catalog.service import Catalog, Offer, PlanOffer
 
 PUBLIC = route(permission="public")
-AssetPath = Annotated[str, Path(pattern=CODE)]
-AssetQuery = Annotated[str, Query(pattern=CODE)]
-CurrencyQuery = Annotated[str, Query(pattern=CURRENCY, description="The operator's own currency if absent")]
-LimitQuery = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
 
 
 class PriceView(BaseModel):
@@ -167,14 +170,12 @@ def _browsing(api: APIRouter, service: Catalog) -> None:
 
 def _pricing(api: APIRouter, service: Catalog) -> None:
     @api.get("/api/catalog/prices", **PUBLIC)
-    async def prices(
-        asset: AssetQuery, currency: CurrencyQuery = "", limit: LimitQuery = DEFAULT_LIMIT, cursor: str = ""
-    ) -> PriceHistory:
+    async def prices(asset: AssetQuery, page: Paging, currency: CurrencyQuery = "") -> PriceHistory:
         """Show the price of an asset now, and its list prices so far, newest first."""
         now = await service.price(asset, currency)
-        page = await service.price_history(asset, currency, limit, cursor)
-        items = [ListPriceView(list_price=listed.per_lot, since=listed.from_us) for listed in page.items]
-        return PriceHistory(asset=asset, now=_price(now), items=items, next_cursor=page.next_cursor)
+        found = await service.price_history(asset, currency, page.limit, page.cursor)
+        items = [ListPriceView(list_price=listed.per_lot, since=listed.from_us) for listed in found.items]
+        return PriceHistory(asset=asset, now=_price(now), items=items, next_cursor=found.next_cursor)
 
     @api.post(
         "/api/billing/calculate-price",

@@ -9,7 +9,10 @@ from tollway.fabric.rest import (
     PRINTABLE,
     Answer,
     AnswerStore,
+    AssetCode,
+    AssetPath,
     Body,
+    CurrencyCode,
     CurrentUser,
     IdempotencyKey,
     MoneyText,
@@ -24,12 +27,6 @@ from tollway.kit.times import SECOND_US
 from tollway.services.catalog.model import Product
 from tollway.services.catalog.service import Catalog
 
-CODE = r"^[a-z0-9][a-z0-9._-]{0,99}$"
-CURRENCY = r"^[A-Z]{3,10}$"
-
-AssetCode = Annotated[str, Field(pattern=CODE, examples=["bandwidth.datacenter.standard"])]
-CurrencyCode = Annotated[str, Field(pattern=CURRENCY, examples=["USD"])]
-AssetPath = Annotated[str, Path(pattern=CODE, description="The product's asset")]
 PlanPath = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9._-]{0,119}$", description="The plan's id")]
 ProductName = Annotated[str, Field(min_length=1, max_length=100, pattern=PRINTABLE)]
 Description = Annotated[str, Field(max_length=1000, pattern=PRINTABLE)]

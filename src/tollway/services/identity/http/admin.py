@@ -6,11 +6,19 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from tollway.contracts.permissions import Role
-from tollway.fabric.rest import PRINTABLE, Body, CurrentUser, route
-from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
+from tollway.fabric.rest import (
+    PRINTABLE,
+    Body,
+    CurrentUser,
+    Paging,
+    id_path,
+    route,
+)
 from tollway.services.identity.http.views import UserView, view_user
 from tollway.services.identity.model import State
 from tollway.services.identity.service import Identity
+
+UserId = Annotated[str, id_path("usr", "account")]
 
 
 class Suspend(Body):
@@ -38,19 +46,18 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
 
     @routes.get("/api/admin/users", tags=["operators"], **route(permission="users:read", owner="any"))
     async def users(
-        limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT,
-        cursor: Annotated[str, Query(max_length=200)] = "",
-        email: Annotated[str, Query(max_length=320)] = "",
-        state: State | None = None,
+        page: Paging,
+        email: Annotated[str, Query(max_length=320, description="The one with this address")] = "",
+        state: Annotated[State | None, Query(description="In this state only")] = None,
     ) -> UserList:
         """List accounts, newest first."""
-        page = await service.accounts.list(limit, cursor, email=email, state=state)
-        return UserList(items=[view_user(one) for one in page.items], next_cursor=page.next_cursor)
+        found = await service.accounts.list(page.limit, page.cursor, email=email, state=state)
+        return UserList(items=[view_user(one) for one in found.items], next_cursor=found.next_cursor)
 
     @routes.get(
         "/api/admin/users/{user_id}", tags=["operators"], **route(permission="users:read", owner="any")
     )
-    async def user(user_id: str) -> UserView:
+    async def user(user_id: UserId) -> UserView:
         """Show one account."""
         return view_user(await service.accounts.get(user_id))
 
@@ -59,7 +66,7 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
         tags=["operators"],
         **route(permission="users:manage", owner="any", audit="auth:user:suspend"),
     )
-    async def suspend(user_id: str, body: Suspend, who: CurrentUser) -> UserView:
+    async def suspend(user_id: UserId, body: Suspend, who: CurrentUser) -> UserView:
         """Suspend an account: its sessions and its access end at once."""
         return view_user(await service.accounts.set_state(user_id, "suspended", body.reason, who.user_id))
 
@@ -68,7 +75,7 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
         tags=["operators"],
         **route(permission="users:manage", owner="any", audit="auth:user:restore"),
     )
-    async def restore(user_id: str, who: CurrentUser, body: Restore | None = None) -> UserView:
+    async def restore(user_id: UserId, who: CurrentUser, body: Restore | None = None) -> UserView:
         """Let a suspended account be used again."""
         reason = body.reason if body else ""
         return view_user(await service.accounts.set_state(user_id, "active", reason, who.user_id))
@@ -78,6 +85,6 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
         tags=["operators"],
         **route(permission="users:manage", owner="any", audit="auth:user:roles"),
     )
-    async def set_roles(user_id: str, body: SetRoles, who: CurrentUser) -> UserView:
+    async def set_roles(user_id: UserId, body: SetRoles, who: CurrentUser) -> UserView:
         """Replace the roles of an account. It has to sign in again; you cannot change your own."""
         return view_user(await service.accounts.set_roles(user_id, body.roles, body.reason, who.user_id))

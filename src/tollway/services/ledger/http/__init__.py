@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Response
 from pydantic import Field
 
 from tollway.contracts.books import USER
@@ -13,11 +13,12 @@ from tollway.fabric.rest import (
     Body,
     CurrentUser,
     IdempotencyKey,
+    Paging,
+    id_path,
     idempotent,
     route,
 )
 from tollway.kit.errors import NotFound
-from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
 from tollway.services.ledger.http.views import (
     AccountList,
     GiftView,
@@ -34,9 +35,8 @@ from tollway.services.ledger.service import Ledger
 READ = route(permission="wallet:read")
 READ_TRANSACTIONS = route(permission="transactions:read")
 
-AccountPath = Annotated[str, Path(pattern=r"^acc_[0-9a-z]{26}$")]
-TransactionPath = Annotated[str, Path(pattern=r"^txn_[0-9a-z]{26}$")]
-LimitQuery = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
+AccountPath = Annotated[str, id_path("acc", "account")]
+TransactionPath = Annotated[str, id_path("txn", "transaction")]
 
 
 class GiftRequest(Body):
@@ -65,27 +65,25 @@ def _accounts(api: APIRouter, service: Ledger) -> None:
         return AccountList(items=[account_view(account, assets[account.ref.asset]) for account in found])
 
     @api.get("/api/accounts/{account_id}/statement", **READ)
-    async def statement(
-        account_id: AccountPath, who: CurrentUser, limit: LimitQuery = DEFAULT_LIMIT, cursor: str = ""
-    ) -> LineList:
+    async def statement(account_id: AccountPath, who: CurrentUser, page: Paging) -> LineList:
         """List what happened on one of your accounts, newest first."""
         mine = {one.id: one for one in await service.wallet(who.user_id)}
         if (account := mine.get(account_id)) is None:
             raise NotFound(f"there is no account {account_id}")
         assets = await _assets(service)
-        page = await service.statement(account_id, limit, cursor)
-        lines = [line_view(one, account.id, assets[account.ref.asset]) for one in page.items]
-        return LineList(items=lines, next_cursor=page.next_cursor)
+        found = await service.statement(account_id, page.limit, page.cursor)
+        lines = [line_view(one, account.id, assets[account.ref.asset]) for one in found.items]
+        return LineList(items=lines, next_cursor=found.next_cursor)
 
 
 def _transactions(api: APIRouter, service: Ledger, answers: AnswerStore) -> None:
     @api.get("/api/transactions", **READ_TRANSACTIONS)
-    async def transactions(who: CurrentUser, limit: LimitQuery = DEFAULT_LIMIT, cursor: str = "") -> LineList:
+    async def transactions(who: CurrentUser, page: Paging) -> LineList:
         """List what happened on all your accounts, newest first."""
         assets = await _assets(service)
-        page = await service.transactions(USER, who.user_id, limit, cursor)
-        lines = [line_view(one, id_, assets[one.other.asset]) for id_, one in page.items]
-        return LineList(items=lines, next_cursor=page.next_cursor)
+        found = await service.transactions(USER, who.user_id, page.limit, page.cursor)
+        lines = [line_view(one, id_, assets[one.other.asset]) for id_, one in found.items]
+        return LineList(items=lines, next_cursor=found.next_cursor)
 
     @api.get("/api/transactions/{transaction_id}", **READ_TRANSACTIONS)
     async def explain(

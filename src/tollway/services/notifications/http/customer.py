@@ -1,12 +1,15 @@
 """What a customer sees of their messages, and which they want."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 from pydantic import BaseModel
 
-from tollway.fabric.rest import Body, CurrentUser, UtcTime, route
-from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT
+from tollway.fabric.rest import (
+    Body,
+    CurrentUser,
+    Paging,
+    UtcTime,
+    route,
+)
 from tollway.services.notifications.model import Email, State
 from tollway.services.notifications.service import Notifications
 from tollway.services.notifications.templates import Category
@@ -44,12 +47,10 @@ def router(service: Notifications) -> APIRouter:
     api = APIRouter(tags=["notifications"])
 
     @api.get("/api/notifications", **route(permission="notifications:read"))
-    async def messages(
-        who: CurrentUser, limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = DEFAULT_LIMIT, cursor: str = ""
-    ) -> MessageList:
+    async def messages(who: CurrentUser, page: Paging) -> MessageList:
         """List your own messages, newest first."""
-        page = await service.messages_of(who.user_id, limit, cursor)
-        return MessageList(items=[_view(email) for email in page.items], next_cursor=page.next_cursor)
+        found = await service.messages_of(who.user_id, page.limit, page.cursor)
+        return MessageList(items=[_view(email) for email in found.items], next_cursor=found.next_cursor)
 
     @api.get("/api/notifications/settings", **route(permission="notifications:read"))
     async def settings(who: CurrentUser) -> Choices:
