@@ -205,7 +205,9 @@ class Customer:
 
     def balance(self, asset: str = "USD") -> str:
         items = self.caller.get("/api/accounts").json["items"]
-        return next(item["balance"] for item in items if item["asset"] == asset)
+        return next(
+            item["balance"] for item in items if (item["asset"], item["purpose"]) == (asset, "available")
+        )
 
 
 class Business:

@@ -79,6 +79,11 @@ def transfer(debit: AccountRef, credit: AccountRef, amount: int, lot: LotTerms |
     return Leg(kind=LEG_KIND_POST, debit=debit, credit=credit, amount=amount, lot=lot)
 
 
+def transfer_up_to(debit: AccountRef, credit: AccountRef, most: int) -> Leg:
+    """Move what the debit account has available, at most so much; the answer says how much was moved."""
+    return Leg(kind=LEG_KIND_POST, debit=debit, credit=credit, amount=most, up_to=True)
+
+
 def hold(hold_id: str, debit: AccountRef, credit: AccountRef, amount: int, expires_at_us: int = 0) -> Leg:
     """Set units aside on one account for another, until a moment (0: for ever)."""
     return Leg(

@@ -1,8 +1,8 @@
 """Accounts that payments keeps, by currency."""
 
-from tollway.contracts.books import MONEY, PLATFORM, AccountType, StatementSection
+from tollway.contracts.books import MONEY, PLATFORM, USER, AccountType, StatementSection
 
-CLEARING, DISPUTE, SHORTFALL = "clearing", "dispute", "shortfall"
+CLEARING, DEBT, DISPUTE, SHORTFALL = "clearing", "debt", "dispute", "shortfall"
 
 ACCOUNTS = (
     AccountType(
@@ -20,6 +20,13 @@ ACCOUNTS = (
         SHORTFALL,
         (MONEY,),
         StatementSection.EXPENSES,
-        "reclaimed money that the customer no longer had",
+        "reclaimed money that the platform gave up",
+    ),
+    AccountType(
+        USER,
+        DEBT,
+        (MONEY,),
+        StatementSection.ASSETS,
+        "reclaimed money that a customer no longer had, and owes",
     ),
 )

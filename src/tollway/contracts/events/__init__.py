@@ -29,6 +29,8 @@ from tollway.contracts.events.ledger import TransactionMade
 from tollway.contracts.events.notifications import EmailSent
 from tollway.contracts.events.orders import OrderFailed, OrderFilled, OrderPlaced
 from tollway.contracts.events.payments import (
+    DebtOpened,
+    DebtSettled,
     DepositCredited,
     DepositFailed,
     DepositReinstated,
@@ -47,6 +49,8 @@ __all__ = [
     "AccountWasLocked",
     "CredentialIssued",
     "CredentialRevoked",
+    "DebtOpened",
+    "DebtSettled",
     "DepositCredited",
     "DepositFailed",
     "DepositReinstated",

@@ -29,7 +29,10 @@ class DepositReviewed(Event):
 
 
 class DepositReversed(Event):
-    """Money of a deposit went back to the payer; `kind` is refund or chargeback. The wallet gave `recovered`."""
+    """Money of a deposit went back to the payer; `kind` is refund or chargeback.
+
+    The wallet gave `recovered`; the customer owes the rest.
+    """
 
     topic, source = "DEPOSIT_REVERSED", "payments"
     deposit_id: str
@@ -52,3 +55,30 @@ class DepositReinstated(Event):
     currency: str
     amount: int
     recovered: int
+
+
+class DebtOpened(Event):
+    """A customer owes `amount` more: money that was reversed and that the wallet did not have. `owed` is the sum.
+
+    `ref` is the provider's reference of the reversal.
+    """
+
+    topic, source = "DEBT_OPENED", "payments"
+    debt_id: str
+    user_id: str
+    currency: str
+    amount: int
+    owed: int
+    ref: str
+
+
+class DebtSettled(Event):
+    """A customer's money settled `amount` of a debt; `owed` is what is left of it. `ref` is the ledger's key."""
+
+    topic, source = "DEBT_SETTLED", "payments"
+    debt_id: str
+    user_id: str
+    currency: str
+    amount: int
+    owed: int
+    ref: str

@@ -66,7 +66,8 @@ class DepositView(BaseModel):
     """A deposit. The money can be spent when `state` is credited.
 
     `refunded` and `disputed` are how much of it went back to the payer: by a refund, or by the payer's bank.
-    `action_url`, where there is one, is the page on which the customer pays or confirms.
+    `debt_settled` is how much of it settled what you owed. `action_url`, where there is one, is the page on which the
+    customer pays or confirms.
     """
 
     model_config = ConfigDict(from_attributes=True)
@@ -83,6 +84,7 @@ class DepositView(BaseModel):
     transaction_id: NullableText
     refunded: MoneyText
     disputed: MoneyText
+    debt_settled: MoneyText = Field(validation_alias="settles")
     created_at: UtcTime = Field(validation_alias="created_at_us")
     updated_at: UtcTime = Field(validation_alias="updated_at_us")
 
@@ -100,6 +102,24 @@ class ReviewedView(DepositView):
 
 class ReviewList(BaseModel):
     items: list[ReviewedView]
+    next_cursor: str
+
+
+class DebtView(BaseModel):
+    """What a customer owes in one currency: money that went back to the payer and that had been spent."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    user_id: str
+    currency: str
+    owed: MoneyText = Field(validation_alias="outstanding")
+    created_at: UtcTime = Field(validation_alias="created_at_us")
+    updated_at: UtcTime = Field(validation_alias="updated_at_us")
+
+
+class DebtList(BaseModel):
+    items: list[DebtView]
     next_cursor: str
 
 
@@ -244,6 +264,14 @@ def _reviews(api: APIRouter, service: Payments) -> None:
         found = await service.reviews.list(state, page.limit, page.cursor)
         return ReviewList(
             items=[ReviewedView.model_validate(one) for one in found.items], next_cursor=found.next_cursor
+        )
+
+    @api.get("/api/admin/debts", tags=["operators"], **route(permission="deposits:read", owner="any"))
+    async def debts(limit: LimitQuery = DEFAULT_LIMIT, cursor: str = "") -> DebtList:
+        """List what customers owe, newest first: refunded or disputed money that they had spent."""
+        page = await service.debts.list(limit, cursor)
+        return DebtList(
+            items=[DebtView.model_validate(one) for one in page.items], next_cursor=page.next_cursor
         )
 
     @api.post(

@@ -4,6 +4,7 @@ from typing import Any
 
 from tollway.fabric.jobs import Jobs, Timed
 from tollway.services.payments.service import Payments
+from tollway.services.payments.service.reversals import ADVANCE_REVERSAL
 from tollway.services.payments.service.settlement import FOLLOW_REVERSALS
 from tollway.services.payments.service.webhooks import HANDLE
 
@@ -33,9 +34,30 @@ async def delete_old_webhooks(service: Payments) -> None:
     await service.webhooks.delete_old()
 
 
-JOBS: Jobs = {HANDLE: handle_webhook, FOLLOW_REVERSALS: follow_reversals}
+async def advance_reversal(service: Payments, payload: dict[str, Any]) -> None:
+    """Drive a reversal; nothing to do when whoever learnt of it got that far."""
+    await service.reversals.process.advance(payload["id"])
+
+
+async def resume_reversals(service: Payments) -> None:
+    """Take up reversals that stood still."""
+    await service.reversals.resume_stuck()
+
+
+async def collect_debts(service: Payments) -> None:
+    """Collect what customers owe."""
+    await service.debts.collect_due()
+
+
+JOBS: Jobs = {
+    HANDLE: handle_webhook,
+    FOLLOW_REVERSALS: follow_reversals,
+    ADVANCE_REVERSAL: advance_reversal,
+}
 TIMED = {
     "reconcile_stale": Timed(every_s=5, run=reconcile_stale),
+    "resume_reversals": Timed(every_s=30, run=resume_reversals),
+    "collect_debts": Timed(every_s=5, run=collect_debts),
     "reconcile_recent": Timed(every_s=3600, run=reconcile_recent),
     "delete_old_webhooks": Timed(every_s=3600, run=delete_old_webhooks),
 }

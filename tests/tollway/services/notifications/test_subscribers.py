@@ -8,6 +8,8 @@ from tests.kit.clock import FakeClock
 from tests.kit.smtp import body_of
 from tests.tollway.services.notifications.conftest import FakeMailer
 from tollway.contracts.events import (
+    DebtOpened,
+    DebtSettled,
     DepositCredited,
     DepositReinstated,
     DepositReversed,
@@ -76,6 +78,22 @@ async def test_a_new_customer_is_welcomed_and_gets_receipts(publisher: Publisher
     assert "https://tollway.example" in by_subject["Your account is ready"]
     assert "dep_1" in by_subject["Your deposit of 20.00 USD has arrived"]
     assert "3.50 USD" in by_subject["Your purchase: 1 GB of datacenter standard bandwidth"]
+
+
+async def test_who_owes_money_is_told_how_much_and_when_it_is_settled(
+    publisher: Publisher, mailer: FakeMailer
+) -> None:
+    about = {"debt_id": "dbt_1", "user_id": "usr_1", "currency": "USD"}
+    await publisher.publish(
+        REGISTERED,
+        VERIFIED,
+        DebtOpened(**about, amount=14_000_000, owed=19_000_000, ref="re_1"),
+        DebtSettled(**about, amount=10_000_000, owed=9_000_000, ref="deposit:mock:pi_1"),
+    )
+    await publisher.work()
+    texts = {message["Subject"]: message.get_body(("plain",)).get_content() for message in mailer.sent}
+    assert "14.00 USD" in texts["You owe 19.00 USD"]
+    assert "You still owe: 9.00 USD" in texts["10.00 USD settled what you owed"]
 
 
 async def test_a_refresh_token_used_twice_is_warned_of(publisher: Publisher, mailer: FakeMailer) -> None:

@@ -203,7 +203,7 @@ async def test_deposits_of_a_provider_that_is_not_enabled_any_more_wait_for_it(
     payments.clock.advance(31)
     del payments.providers["toy"]  # pyright: ignore[reportIndexIssue]
     with pytest.raises(ProviderUnavailable, match="toy is not enabled any more"):
-        await payments.service.reconciliation.reconcile(await payments.load(made.json["id"]))
+        await payments.service.reconciliation.process.advance(made.json["id"])
     await TIMED["reconcile_stale"].run(payments.service)
     assert (await payments.load(made.json["id"])).state == DepositState.PROCESSING
 

@@ -61,11 +61,17 @@ async def test_a_deposit_moves_only_as_the_model_says(db: Database) -> None:
         for to in (state for state in DepositState if state != DepositState.CREATED):
             ref = f"dep_{start}_{to}"
             async with db.transaction() as tx:
-                await deposit_store.add_deposit(tx, replace(FRESH, id=ref, request_key=ref, state=start))
-                assert await deposit_store.move_deposit(tx, ref, to) == (start in FROM[to])
+                seen = replace(FRESH, id=ref, request_key=ref, state=start)
+                await deposit_store.add_deposit(tx, seen)
+                if start not in FROM[to]:
+                    with pytest.raises(AssertionError, match=f"that is {start} cannot become {to}"):
+                        await deposit_store.move_deposit(tx, seen, to)
+                    continue
+                assert await deposit_store.move_deposit(tx, seen, to, payment_ref=f"pi_{ref}")
                 found = await deposit_store.find_deposit(tx, ref)
-            assert found is not None
-            assert found.state == (to if start in FROM[to] else start)
+                assert found is not None
+                assert found.state == to
+                assert not await deposit_store.move_deposit(tx, seen, to), "it is not as it was seen"
 
 
 async def test_only_open_deposits_are_ever_due(db: Database, clock: FakeClock) -> None:
@@ -76,13 +82,10 @@ async def test_only_open_deposits_are_ever_due(db: Database, clock: FakeClock) -
             )
         later = replace(FRESH, id="dep_later", request_key="later", check_at_us=clock.at_us + 1)
         await deposit_store.add_deposit(tx, later)
-        due = await deposit_store.list_due(tx, 10)
-    assert {deposit.state for deposit in due} == {
-        DepositState.CREATED,
-        DepositState.PROCESSING,
-        DepositState.SUCCEEDED,
-    }
-    assert "dep_later" not in {deposit.id for deposit in due}
+        due = await deposit_store.due_deposits(tx, "", 10)
+        rest = await deposit_store.due_deposits(tx, due[0], 10)
+    assert sorted(due) == due == ["dep_created", "dep_processing", "dep_succeeded"]
+    assert rest == due[1:]
 
 
 async def test_a_webhook_is_stored_once(db: Database) -> None:

@@ -2,7 +2,13 @@
 
 from collections.abc import Mapping
 
-from tollway.contracts.events import DepositCredited, DepositReinstated, DepositReversed
+from tollway.contracts.events import (
+    DebtOpened,
+    DebtSettled,
+    DepositCredited,
+    DepositReinstated,
+    DepositReversed,
+)
 from tollway.kit.money import money_text
 from tollway.services.notifications.templates.template import EventEmail, Template
 
@@ -41,6 +47,23 @@ TEMPLATES: Mapping[str, Template] = {
         ),
         after=("If you did not ask your bank for this, tell them: it can be withdrawn.",),
     ),
+    "debt_opened": Template(
+        "security",
+        "You owe {owed} {currency}",
+        (
+            "Money of a deposit went back to the card that it was paid with, and your wallet did not have all of it.",
+            "What is missing stands open. It is taken from your next deposit, and from whatever else comes in.",
+        ),
+        button="See your wallet",
+        figures=(("Missing", "{amount} {currency}"), ("You owe", "{owed} {currency}")),
+    ),
+    "debt_settled": Template(
+        "receipts",
+        "{amount} {currency} settled what you owed",
+        ("Money that came into your wallet settled what you owed from a deposit that had gone back.",),
+        button="See your wallet",
+        figures=(("Settled", "{amount} {currency}"), ("You still owe", "{owed} {currency}")),
+    ),
     "deposit_reinstated": Template(
         "receipts",
         "{recovered} {currency} are back in your wallet",
@@ -64,7 +87,27 @@ def _moved(event: DepositReversed | DepositReinstated, public_url: str) -> dict[
     }
 
 
+def _owed(event: DebtOpened | DebtSettled, public_url: str) -> dict[str, str]:  # noqa: ARG001
+    return {
+        "amount": money_text(event.amount),
+        "owed": money_text(event.owed),
+        "currency": event.currency,
+    }
+
+
 EVENT_EMAILS = (
+    EventEmail(
+        DebtOpened,
+        template=lambda _event: "debt_opened",
+        key=lambda event: f"debt_opened:{event.ref}",
+        params=_owed,
+    ),
+    EventEmail(
+        DebtSettled,
+        template=lambda _event: "debt_settled",
+        key=lambda event: f"debt_settled:{event.ref}",
+        params=_owed,
+    ),
     EventEmail(
         DepositCredited,
         template=lambda _event: "deposit_credited",

@@ -1,7 +1,9 @@
 """A deposit: which states it goes through, and which amounts it may have."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 from tollway.kit.currencies import Minor
 from tollway.kit.errors import Invalid
@@ -22,7 +24,7 @@ class DepositState(StrEnum):
 # From which states each can be entered. A failed deposit succeeds after all when the provider says so: the
 # customer paid at the second try on the hosted page, or its events arrived in another order.
 FROM: dict[DepositState, frozenset[DepositState]] = {
-    DepositState.PROCESSING: frozenset({DepositState.CREATED}),
+    DepositState.PROCESSING: frozenset({DepositState.CREATED, DepositState.PROCESSING}),
     DepositState.SUCCEEDED: frozenset(
         {DepositState.PROCESSING, DepositState.FAILED, DepositState.NEEDS_REVIEW}
     ),
@@ -43,7 +45,8 @@ class Deposit:
 
     `payment_ref` names the provider's payment, once there is one; `checkout_ref` its hosted page. `action_url` is
     where the customer has something to do. `reason` says in a word why it failed or needs a review. `refunded` and
-    `disputed` are how much of it was reversed at the provider, and stays reversed.
+    `disputed` are how much of it was reversed at the provider, and stays reversed. `settles` is how much of it settles
+    what its customer owes.
     """
 
     id: str
@@ -67,11 +70,20 @@ class Deposit:
     updated_at_us: int
     refunded: int = 0
     disputed: int = 0
+    settles: int = 0
 
     def asks_the_same(self, other: "Deposit") -> bool:
         """Tell whether another request asks for the same thing."""
         mine = (self.provider, self.currency, self.amount, self.method, self.checkout)
         return mine == (other.provider, other.currency, other.amount, other.method, other.checkout)
+
+
+@dataclass(frozen=True, slots=True)
+class DepositMove:
+    """A step of a deposit: the state to go to, and what is learnt on the way, by column."""
+
+    to: DepositState
+    values: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 def minor(amount: int, currency: str) -> Minor:

@@ -6,7 +6,7 @@ from typing import Literal
 
 
 class ReversalState(StrEnum):
-    """Where a reversal is: `known → posting → posted`, a chargeback on to `lost`; or to `undone`."""
+    """Where a reversal is in the books: `known → posting → posted`, a chargeback on to `lost`; or to `undone`."""
 
     KNOWN = "known"
     POSTING = "posting"
@@ -18,14 +18,24 @@ class ReversalState(StrEnum):
 # In these states a reversal's amount is gone from the deposit.
 REVERSED = frozenset({ReversalState.POSTED, ReversalState.LOST})
 ReversalKind = Literal["refund", "chargeback"]
+ReversalStatus = Literal["standing", "lost", "undone"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReversalMove:
+    """A step of a reversal: the state to go to, and what is learnt on the way."""
+
+    to: ReversalState
+    recovered: int = 0
+    transaction_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Reversal:
     """A refund, or a dispute's chargeback. `ref` is the provider's reference of it.
 
-    Of the `amount` (scale 6) `recovered` comes from the customer's wallet; the rest was spent, and is the platform's
-    loss. `attempt` counts the postings that were tried, as the ledger remembers a refused one.
+    `status` is where it is at the provider. Of the `amount` (scale 6) `recovered` came from the customer's wallet when
+    it was posted, and `owed` is what the customer owed of it then. `attempt` numbers its postings.
     """
 
     id: str
@@ -42,6 +52,25 @@ class Reversal:
     transaction_id: str
     created_at_us: int
     updated_at_us: int
+    status: ReversalStatus = "standing"
+    owed: int = 0
+
+    @property
+    def step(self) -> str:
+        """What is to be done to bring the books to where the provider is; empty when they are there."""
+        match self.state, self.status:
+            case ReversalState.KNOWN, "undone":
+                return "cancel"
+            case ReversalState.KNOWN, _:
+                return "begin"
+            case ReversalState.POSTING, _:
+                return "post"
+            case ReversalState.POSTED, "undone":
+                return "reinstate"
+            case ReversalState.POSTED, "lost":
+                return "lose"
+            case _:
+                return ""
 
     @property
     def business_key(self) -> str:

@@ -13,7 +13,7 @@ from tollway.fabric.db import Database
 from tollway.kit.errors import Invalid, NotFound
 from tollway.kit.ids import new_id
 from tollway.kit.paging import Page, decode_cursor, make_page
-from tollway.services.payments.model import Deposit, DepositState, check_range, minor
+from tollway.services.payments.model import Deposit, DepositMove, DepositState, check_range, minor
 from tollway.services.payments.service.charging import Charging
 from tollway.services.payments.service.methods import SavedMethods
 from tollway.services.payments.service.selection import Providers
@@ -138,11 +138,11 @@ class Deposits:
         async with self._db.transaction() as tx:
             # From here on the provider may have been asked; before it, certainly not.
             wait = {"customer_ref": customer, "check_at_us": tx.now_us + self._patience_us}
-            await store.move_deposit(tx, deposit.id, DepositState.PROCESSING, **wait)
-            now = await store.find_deposit(tx, deposit.id)
-        if now is None or now.state != DepositState.PROCESSING:
-            # Reconciliation gave it up a moment ago: then it must not be charged.
-            return await self._settlement.load(deposit.id)
+            mine = await self._settlement.apply(tx, deposit, DepositMove(DepositState.PROCESSING, wait))
+        deposit = await self._settlement.load(deposit.id)
+        if not mine or deposit.state != DepositState.PROCESSING:
+            # Reconciliation gave it up a moment ago, or another request with the key asks: not from here.
+            return deposit
         try:
             if deposit.checkout:
                 return await self._open_page(deposit, customer)

@@ -8,6 +8,7 @@ from tollway.kit.times import SECOND_US
 from tollway.services.payments.providers import PaymentProvider
 from tollway.services.payments.service.charging import Charging
 from tollway.services.payments.service.customers import Customers
+from tollway.services.payments.service.debts import Debts
 from tollway.services.payments.service.deposits import Deposits
 from tollway.services.payments.service.methods import SavedMethods
 from tollway.services.payments.service.reconciliation import Reconciliation
@@ -53,7 +54,8 @@ class Payments:
             db, settings, enabled, self.methods, charging, self.settlement, patience_us, currencies
         )
         self.reconciliation = Reconciliation(db, settings, enabled, charging, self.settlement)
-        self.reversals = Reversals(db, enabled, self.settlement, ledger)
+        self.debts = Debts(db, ledger)
+        self.reversals = Reversals(db, enabled, self.settlement, self.debts, ledger)
         self.reviews = Reviews(db, enabled, self.settlement)
         self.webhooks = Webhooks(
             db,

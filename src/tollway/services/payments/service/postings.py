@@ -1,18 +1,19 @@
 """The ledger requests of payments: the same bytes each time, as the ledger compares them under a key.
 
-    deposit       clearing → wallet
-    refund        wallet → clearing, and what the wallet lacks: shortfall → clearing
-    chargeback    wallet → dispute, and what the wallet lacks: shortfall → dispute
+    deposit       clearing → wallet, and of it what the customer owes: wallet → debt
+    refund        debt → clearing, and of it what is in the wallet: wallet → debt
+    chargeback    debt → dispute, and of it what is in the wallet: wallet → debt
     lost          dispute → clearing
+    settle        wallet → debt, as far as the wallet goes; or back, when a reversal came back after it was settled
 
-`clearing` follows what the provider has of the platform's money, `dispute` holds what is in dispute now, `shortfall` is
-what customers had spent of money that was reversed: the platform's loss.
+`clearing` follows what the provider has of the platform's money, `dispute` holds what is in dispute now. A customer's
+account `debt` is below zero by what they had spent of money that was reversed.
 """
 
 from tollway.contracts import ledger_pb2
-from tollway.contracts.books import customer, platform, post_request, transfer
-from tollway.contracts.chart.payments import CLEARING, DISPUTE, SHORTFALL
-from tollway.services.payments.model import Deposit, Reversal, ReversalKind, deposit_key
+from tollway.contracts.books import customer, platform, post_request, transfer, transfer_up_to
+from tollway.contracts.chart.payments import CLEARING, DEBT, DISPUTE
+from tollway.services.payments.model import Debt, Deposit, Reversal, ReversalKind, deposit_key
 
 SERVICE = "payments"
 _CREDIT: dict[ReversalKind, str] = {"refund": CLEARING, "chargeback": DISPUTE}
@@ -21,21 +22,35 @@ _CREDIT: dict[ReversalKind, str] = {"refund": CLEARING, "chargeback": DISPUTE}
 def deposit_posting(deposit: Deposit) -> ledger_pb2.PostRequest:
     """Make the transaction that credits a deposit."""
     clearing = platform(SERVICE, deposit.currency, CLEARING)
-    legs = [transfer(clearing, customer(deposit.user_id, deposit.currency), deposit.amount)]
+    wallet, owed = _wallet_and_debt(deposit.user_id, deposit.currency)
+    legs = [transfer(clearing, wallet, deposit.amount)]
+    if deposit.settles:
+        legs.append(transfer(wallet, owed, deposit.settles))
     meta = {"deposit": deposit.id, "provider": deposit.provider, "payment": deposit.payment_ref}
     key = deposit_key(deposit.provider, deposit.payment_ref)
     return post_request(SERVICE, key, "deposit", legs, actor=SERVICE, meta=meta)
 
 
 def reversal_posting(reversal: Reversal) -> ledger_pb2.PostRequest:
-    """Make the transaction of a reversal's current attempt."""
+    """Make the transaction of a reversal: all of it is owed, and what is in the wallet is taken at once.
+
+    The second leg of its answer is what the wallet gave.
+    """
     credit = platform(SERVICE, reversal.currency, _CREDIT[reversal.kind])
-    debits = (
-        (customer(reversal.user_id, reversal.currency), reversal.recovered),
-        (platform(SERVICE, reversal.currency, SHORTFALL), reversal.amount - reversal.recovered),
-    )
-    legs = [transfer(debit, credit, amount) for debit, amount in debits if amount]
+    wallet, owed = _wallet_and_debt(reversal.user_id, reversal.currency)
+    legs = [transfer(owed, credit, reversal.amount), transfer_up_to(wallet, owed, reversal.amount)]
     return _reversal(reversal, reversal.attempt_key, legs)
+
+
+def debt_posting(debt: Debt) -> ledger_pb2.PostRequest:
+    """Make the transaction of a debt's current attempt: out of the wallet as far as it goes, or back into it."""
+    wallet, owed = _wallet_and_debt(debt.user_id, debt.currency)
+    leg = (
+        transfer_up_to(wallet, owed, debt.claimed)
+        if debt.claimed > 0
+        else transfer(owed, wallet, -debt.claimed)
+    )
+    return post_request(SERVICE, debt.attempt_key, "settle", [leg], actor=SERVICE, meta={"debt": debt.id})
 
 
 def lost_posting(reversal: Reversal) -> ledger_pb2.PostRequest:
@@ -55,6 +70,10 @@ def reinstatement(reversal: Reversal) -> ledger_pb2.ReverseRequest:
         actor=SERVICE,
         reason="the refund failed" if reversal.kind == "refund" else "the dispute was won",
     )
+
+
+def _wallet_and_debt(user_id: str, currency: str) -> tuple[ledger_pb2.AccountRef, ledger_pb2.AccountRef]:
+    return customer(user_id, currency), customer(user_id, currency, DEBT)
 
 
 def _reversal(reversal: Reversal, key: str, legs: list[ledger_pb2.Leg]) -> ledger_pb2.PostRequest:

@@ -1,25 +1,25 @@
 """Deposits without progress, reconciled with their provider: for every webhook that is lost and every crash."""
 
-import logging
-
 from tollway.fabric.db import Database
-from tollway.kit.errors import Invalid, Problem
+from tollway.fabric.jobs import DurableProcess
+from tollway.kit.errors import Invalid
 from tollway.kit.times import SECOND_US
-from tollway.services.payments.model import Deposit, DepositState
+from tollway.services.payments.model import Deposit, DepositMove, DepositState
 from tollway.services.payments.service.charging import Charging
 from tollway.services.payments.service.selection import Providers
-from tollway.services.payments.service.settlement import Settlement
+from tollway.services.payments.service.settlement import Settlement, failed, review
 from tollway.services.payments.settings import PaymentsSettings
 from tollway.services.payments.store import deposits as store
 
-_log = logging.getLogger(__name__)
-
-BATCH = 50
 MAX_WAIT_US = 3600 * SECOND_US
 
 
 class Reconciliation:
-    """Finds out what became of open deposits, and finishes them."""
+    """Finds out what became of open deposits, and finishes them.
+
+    `process` drives a deposit that stood still. The request that began it, the provider's webhooks and this work on it
+    at the same time; each move is made on the state that it was decided on, or not at all.
+    """
 
     def __init__(
         self,
@@ -34,66 +34,69 @@ class Reconciliation:
         self._providers = providers
         self._charging = charging
         self._settlement = settlement
+        self.process = DurableProcess[Deposit, DepositMove](
+            name="deposit",
+            db=db,
+            job="reconcile_deposit",
+            find=store.find_deposit,
+            state=lambda deposit: deposit.state,
+            steps={
+                DepositState.CREATED: self._interrupted,
+                DepositState.PROCESSING: self._processing,
+                DepositState.SUCCEEDED: settlement.post_credit,
+            },
+            move=settlement.apply,
+        )
 
     async def reconcile_stale(self) -> None:
         """Reconcile every deposit that had no progress for too long."""
-        async with self._db.snapshot() as tx:
-            due = await store.list_due(tx, BATCH)
-        for deposit in due:
+        await self.process.resume(store.due_deposits)
+
+    async def _interrupted(self, _deposit: Deposit) -> DepositMove:
+        # The provider was never asked: nothing can have been taken.
+        return failed("interrupted")
+
+    async def _processing(self, deposit: Deposit) -> DepositMove | None:
+        """Ask the provider what became of a deposit; None when nothing has, or somebody else is asking."""
+        now_us = self._db.clock.now_us()
+        if deposit.check_at_us > now_us:
+            return None
+        waited_us = now_us - deposit.created_at_us
+        async with self._db.transaction() as tx:
             # Next time later: as long as it has been waiting already, up to an hour.
-            waited_us = self._db.clock.now_us() - deposit.created_at_us
-            async with self._db.transaction() as tx:
-                wait_us = min(max(waited_us, int(self._settings.stuck_after_s * SECOND_US)), MAX_WAIT_US)
-                mine = await store.postpone(tx, deposit, tx.now_us + wait_us)
-            if not mine:
-                continue
-            try:
-                await self.reconcile(deposit)
-            except Problem as problem:
-                _log.warning("deposit %s is not reconciled yet: %s", deposit.id, problem.detail)
+            wait_us = min(max(waited_us, int(self._settings.stuck_after_s * SECOND_US)), MAX_WAIT_US)
+            if not await store.postpone(tx, deposit, tx.now_us + wait_us):
+                return None
+        return await (self._page(deposit) if deposit.checkout else self._charge(deposit, waited_us))
 
-    async def reconcile(self, deposit: Deposit) -> Deposit:
-        """Find out what became of an open deposit, and finish it. Raises what the provider or the ledger raise."""
-        if deposit.state == DepositState.CREATED:
-            # The provider was never asked: nothing can have been taken.
-            await self._settlement.give_up(deposit, "interrupted")
-        elif deposit.state == DepositState.PROCESSING:
-            await (self._page(deposit) if deposit.checkout else self._charge(deposit))
-        return await self._settlement.credit(deposit.id)
-
-    async def _page(self, deposit: Deposit) -> None:
+    async def _page(self, deposit: Deposit) -> DepositMove | None:
         if not deposit.checkout_ref:
-            # Nobody was told where the page is, so nobody can have paid on it.
-            await self._settlement.give_up(deposit, "interrupted")
-            return
+            # Nobody knows where the page is, so nobody can have paid on it.
+            return failed("interrupted")
         provider = self._providers.of(deposit.provider)
         page = await provider.find_checkout(deposit.checkout_ref)
         payment = await provider.find_payment(page.payment_ref) if page and page.payment_ref else None
         if payment is not None:
-            await self._settlement.settle(deposit, payment)
-        elif page is None:
-            await self._settlement.review(deposit, "unknown_to_provider")
-        elif page.status == "expired":
-            await self._settlement.give_up(deposit, "expired")
+            return self._settlement.outcome(deposit, payment)
+        if page is None:
+            return review("unknown_to_provider")
+        return failed("expired") if page.status == "expired" else None
 
-    async def _charge(self, deposit: Deposit) -> None:
+    async def _charge(self, deposit: Deposit, waited_us: int) -> DepositMove | None:
         provider = self._providers.of(deposit.provider)
-        waited_s = (self._db.clock.now_us() - deposit.created_at_us) / SECOND_US
         if deposit.payment_ref:
             payment = await provider.find_payment(deposit.payment_ref)
-            if payment and payment.status == "requires_action" and waited_s > self._settings.abandon_after_s:
+            late = waited_us > self._settings.abandon_after_s * SECOND_US
+            if payment and payment.status == "requires_action" and late:
                 payment = await provider.cancel(deposit.payment_ref)
-        elif waited_s > self._settings.resolve_within_s:
+        elif waited_us > self._settings.resolve_within_s * SECOND_US:
             # The provider forgets keys after a day; long before that, asking again must stop.
-            await self._settlement.review(deposit, "unknown_outcome")
-            return
+            return review("unknown_outcome")
         else:
             try:
                 payment = await self._charging.charge(deposit, deposit.customer_ref)
             except Invalid:
-                await self._settlement.fail(deposit, "refused")
-                return
-        if payment is None:
-            await self._settlement.review(deposit, "unknown_to_provider")
-        else:
-            await self._settlement.settle(deposit, payment)
+                return failed("refused")
+        return (
+            review("unknown_to_provider") if payment is None else self._settlement.outcome(deposit, payment)
+        )

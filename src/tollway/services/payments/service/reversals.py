@@ -1,26 +1,28 @@
 """Refunds and disputes: what goes back to the payer at the provider, followed in the books.
 
 A webhook only says of which payment something was reversed; what counts is what the provider answers when it is
-asked, so it does not matter in which order, how often and how late the webhooks come. The customer's wallet gives what
-is left of the money and never more; the rest is the platform's loss (`postings.py`).
+asked, so it does not matter in which order, how often and how late the webhooks come. All of it becomes the customer's
+debt, and what is in the wallet settles it in the same posting; the rest stands open (`debts.py`).
 """
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tollway.contracts import books, ledger_pb2
 from tollway.contracts.errors import ProviderUnavailable
-from tollway.contracts.events import DepositReinstated, DepositReversed
-from tollway.fabric.db import Database
-from tollway.kit.errors import InsufficientFunds, NotFound, Problem
+from tollway.contracts.events import DebtOpened, DepositReinstated, DepositReversed
+from tollway.fabric.db import Database, Tx
+from tollway.fabric.jobs import DurableProcess
+from tollway.kit.errors import NotFound, Problem
 from tollway.kit.ids import new_id
-from tollway.kit.times import DAY_US
-from tollway.services.payments.model import Deposit, DepositState, Reversal, ReversalState
+from tollway.kit.times import DAY_US, SECOND_US
+from tollway.services.payments.model import Deposit, DepositState, Reversal, ReversalMove, ReversalState
 from tollway.services.payments.providers import PaymentProvider, ReversedPart
 from tollway.services.payments.service import postings
+from tollway.services.payments.service.debts import Debts
 from tollway.services.payments.service.selection import Providers
 from tollway.services.payments.service.settlement import Settlement
-from tollway.services.payments.store import deposits
+from tollway.services.payments.store import debts, deposits
 from tollway.services.payments.store import reversals as store
 
 if TYPE_CHECKING:
@@ -28,20 +30,44 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
-# The provider repeats its webhooks for three days; a dispute that is decided later than this is told by webhook only.
+# The provider repeats its webhooks for three days; a dispute decided later than this is known by its webhook only.
 RECENT_US = 30 * DAY_US
+ADVANCE_REVERSAL = "advance_reversal"
+# A reversal that did not move for so long is taken up by the janitor.
+STUCK_US = 30 * SECOND_US
 
 
 class Reversals:
-    """Follows refunds and disputes."""
+    """Follows refunds and disputes. `process` drives each until the books are where the provider is."""
 
     def __init__(
-        self, db: Database, providers: Providers, settlement: Settlement, ledger: "LedgerAsyncStub"
+        self,
+        db: Database,
+        providers: Providers,
+        settlement: Settlement,
+        owed: Debts,
+        ledger: "LedgerAsyncStub",
     ) -> None:
         self._db = db
         self._providers = providers
         self._settlement = settlement
+        self._owed = owed
         self._ledger = ledger
+        self.process = DurableProcess[Reversal, ReversalMove](
+            name="reversal",
+            db=db,
+            job=ADVANCE_REVERSAL,
+            find=store.find_reversal,
+            state=lambda reversal: reversal.step,
+            steps={
+                "cancel": self._cancel,
+                "begin": self._begin,
+                "post": self._post,
+                "reinstate": self._reinstate,
+                "lose": self._lose,
+            },
+            move=_move,
+        )
 
     async def follow(self, provider_name: str, payment_ref: str) -> str:
         """Bring the books in line with what was reversed of a payment; return in a word what became of it.
@@ -53,13 +79,21 @@ class Reversals:
         if deposit is None:
             return "ignored"
         parts = await provider.list_reversals(payment_ref)
-        rows = [(await self._stored(deposit, part), part) for part in parts if self._fits(deposit, part)]
+        rows = [await self._stored(deposit, part) for part in parts if self._fits(deposit, part)]
         # Read after they were stored: whoever credits it later sees them, and has them followed again.
         if (await self._settlement.load(deposit.id)).state != DepositState.CREDITED:
             return "waits"
-        for row, part in rows:
-            await self._advance(row, part)
+        for row in rows:
+            await self.process.advance(row.id)
+        await self._owed.collect(deposit.user_id, deposit.currency)
         return "done"
+
+    async def resume_stuck(self) -> None:
+        """Take up every reversal that stood still; what a lost job or a crash left behind."""
+        idle_since_us = self._db.clock.now_us() - STUCK_US
+        await self.process.resume(
+            lambda tx, after_id, limit: store.open_reversals(tx, idle_since_us, after_id, limit)
+        )
 
     async def reconcile_recent(self) -> None:
         """Follow everything that was reversed lately, for the webhooks that were lost."""
@@ -123,73 +157,71 @@ class Reversals:
                 transaction_id="",
                 created_at_us=tx.now_us,
                 updated_at_us=tx.now_us,
+                status=part.status,
             )
-            return await store.add_reversal(tx, fresh)
+            row, new = await store.add_reversal(tx, fresh)
+            if new:
+                self.process.enqueue(tx, row.id)
+            return row
 
-    # ── one step after another ──────────────────────────────────────────────────────────────────────
+    # ── the steps ───────────────────────────────────────────────────────────────────────────────────
 
-    async def _advance(self, row: Reversal, part: ReversedPart) -> None:
-        """Move a reversal to where the provider says that it is.
+    async def _cancel(self, _row: Reversal) -> ReversalMove:
+        return ReversalMove(ReversalState.UNDONE)
 
-        Each step is stored before its posting (`posting`) or after one that can be repeated, so that of several who
-        follow at once, or one after another's crash, none posts anything twice.
-        """
-        while True:
-            match row.state, part.status:
-                case ReversalState.KNOWN, "undone":
-                    await self._move(row, ReversalState.UNDONE)
-                case ReversalState.KNOWN, _:
-                    await self._begin(row)
-                case ReversalState.POSTING, _:
-                    await self._post(row)
-                case ReversalState.POSTED, "undone":
-                    await self._reinstate(row)
-                case ReversalState.POSTED, "lost":
-                    await self._lose(row)
-                case _:
-                    return
-            async with self._db.snapshot() as tx:
-                row = await store.find_reversal(tx, row.id)
+    async def _begin(self, row: Reversal) -> ReversalMove | None:
+        """Note that the ledger is going to be asked: from then on it is posted, whatever becomes of it afterwards."""
+        if (await self._settlement.load(row.deposit_id)).state != DepositState.CREDITED:
+            return None
+        return ReversalMove(ReversalState.POSTING)
 
-    async def _move(self, row: Reversal, to: ReversalState) -> None:
-        async with self._db.transaction() as tx:
-            await store.move_reversal(tx, row, to)
+    async def _post(self, row: Reversal) -> ReversalMove:
+        posted = await self._ledger.Post(postings.reversal_posting(row))
+        _, recovered = posted.moved
+        return ReversalMove(ReversalState.POSTED, recovered, posted.transaction_id)
 
-    async def _begin(self, row: Reversal) -> None:
-        """Begin an attempt to recover all that is in the wallet now."""
-        wallet = books.customer(row.user_id, row.currency)
-        try:
-            left = (await self._ledger.GetAccount(ledger_pb2.GetAccountRequest(ref=wallet))).available
-        except NotFound:
-            left = 0
-        recovered = min(row.amount, max(left, 0))
-        async with self._db.transaction() as tx:
-            values = {"attempt": row.attempt + 1, "recovered": recovered}
-            await store.move_reversal(tx, row, ReversalState.POSTING, **values)
-
-    async def _post(self, row: Reversal) -> None:
-        """Post the attempt."""
-        try:
-            posted = await self._ledger.Post(postings.reversal_posting(row))
-        except InsufficientFunds:
-            # The wallet has less by now. The ledger remembers the refusal, so nobody can post this attempt any more:
-            # the next one begins, until one is not overtaken. Nothing that stays in the wallet is let go.
-            await self._move(row, ReversalState.KNOWN)
-            return
-        async with self._db.transaction() as tx:
-            values = {"transaction_id": posted.transaction_id}
-            if await store.move_reversal(tx, row, ReversalState.POSTED, **values):
-                tx.publish(DepositReversed(**_published(row)))
-
-    async def _reinstate(self, row: Reversal) -> None:
+    async def _reinstate(self, row: Reversal) -> ReversalMove:
         await self._ledger.Reverse(postings.reinstatement(row))
-        async with self._db.transaction() as tx:
-            if await store.move_reversal(tx, row, ReversalState.UNDONE):
-                tx.publish(DepositReinstated(**_published(row)))
+        return ReversalMove(ReversalState.UNDONE)
 
-    async def _lose(self, row: Reversal) -> None:
+    async def _lose(self, row: Reversal) -> ReversalMove:
         await self._ledger.Post(postings.lost_posting(row))
-        await self._move(row, ReversalState.LOST)
+        return ReversalMove(ReversalState.LOST)
+
+
+async def _move(tx: Tx, row: Reversal, move: ReversalMove) -> bool:
+    values: dict[str, Any] = {}
+    if move.to is ReversalState.POSTING:
+        values = {"attempt": row.attempt + 1}
+    elif move.to is ReversalState.POSTED:
+        owed = row.amount - move.recovered
+        values = {"recovered": move.recovered, "owed": owed, "transaction_id": move.transaction_id}
+    if not await store.move_reversal(tx, row, move.to, **values):
+        return False
+    if move.to is ReversalState.POSTED:
+        tx.publish(DepositReversed(**_published(replace(row, recovered=move.recovered))))
+        if row.amount > move.recovered:
+            await _open_debt(tx, row, row.amount - move.recovered)
+    elif move.to is ReversalState.UNDONE and row.state is ReversalState.POSTED:
+        if row.owed:
+            await debts.add_owed(tx, row.user_id, row.currency, -row.owed)
+        tx.publish(DepositReinstated(**_published(row)))
+    return True
+
+
+async def _open_debt(tx: Tx, row: Reversal, amount: int) -> None:
+    debt = await debts.add_owed(tx, row.user_id, row.currency, amount)
+    _log.warning("%s owes %s more, which was spent before it was reversed", row.user_id, amount)
+    tx.publish(
+        DebtOpened(
+            debt_id=debt.id,
+            user_id=debt.user_id,
+            currency=debt.currency,
+            amount=amount,
+            owed=debt.outstanding,
+            ref=row.ref,
+        )
+    )
 
 
 def _published(row: Reversal) -> dict[str, Any]:

@@ -6,14 +6,14 @@ dismiss    nothing is credited; refused while the provider still has the custome
 
 from typing import Literal
 
-from tollway.contracts.events import DepositFailed, DepositReviewed
+from tollway.contracts.events import DepositReviewed
 from tollway.fabric.db import Database
 from tollway.kit.errors import Conflict, Invalid
 from tollway.kit.paging import Page, decode_cursor, make_page
-from tollway.services.payments.model import Deposit, DepositState
+from tollway.services.payments.model import Deposit, DepositMove, DepositState
 from tollway.services.payments.providers import Payment
 from tollway.services.payments.service.selection import Providers
-from tollway.services.payments.service.settlement import Settlement
+from tollway.services.payments.service.settlement import Settlement, failed
 from tollway.services.payments.store import deposits as store
 
 Outcome = Literal["credit", "dismiss"]
@@ -68,9 +68,7 @@ class Reviews:
             )
         taken = {"amount": payment.amount.units, "payment_ref": payment.ref, "reason": ""}
         async with self._db.transaction() as tx:
-            if await store.move_unchanged(
-                tx, deposit, DepositState.SUCCEEDED, **taken, check_at_us=tx.now_us
-            ):
+            if await self._settlement.apply(tx, deposit, DepositMove(DepositState.SUCCEEDED, taken)):
                 tx.publish(_reviewed(deposit, "credit", reason))
         return await self._settlement.credit(deposit.id)
 
@@ -83,9 +81,8 @@ class Reviews:
                     "the provider has the customer's money; credit the deposit, or refund it there first"
                 )
         async with self._db.transaction() as tx:
-            if await store.move_unchanged(tx, deposit, DepositState.FAILED, reason="dismissed"):
+            if await self._settlement.apply(tx, deposit, failed("dismissed")):
                 tx.publish(_reviewed(deposit, "dismiss", reason))
-                tx.publish(DepositFailed(deposit_id=deposit.id, user_id=deposit.user_id, reason="dismissed"))
         return await self._settlement.load(deposit.id)
 
 

@@ -3,20 +3,28 @@
     settle   records what the provider says: its answer, its webhook, or what reconciliation was told
     credit   posts to the ledger under the payment's key, then publishes it; safe to repeat at any point
 
-No transaction is open while the ledger is asked.
+No transaction is open while the ledger is asked. Every move is a compare-and-set on the state that it was decided on.
 """
 
 import logging
 from typing import TYPE_CHECKING, Any
 
 from tollway.contracts.events import DepositCredited, DepositFailed
-from tollway.fabric.db import Database
+from tollway.fabric.db import Database, Tx
 from tollway.kit.errors import NotFound, Problem
-from tollway.services.payments.model import Deposit, DepositState, minor
+from tollway.services.payments.model import (
+    FROM,
+    Deposit,
+    DepositMove,
+    DepositState,
+    deposit_key,
+    minor,
+)
 from tollway.services.payments.providers import Payment
+from tollway.services.payments.service.debts import settled
 from tollway.services.payments.service.postings import deposit_posting
+from tollway.services.payments.store import debts, reversals
 from tollway.services.payments.store import deposits as store
-from tollway.services.payments.store import reversals
 
 if TYPE_CHECKING:
     from tollway.contracts.ledger_pb2_grpc import LedgerAsyncStub
@@ -44,37 +52,19 @@ class Settlement:
 
     async def settle(self, deposit: Deposit, payment: Payment) -> Deposit:
         """Record what the provider says about a deposit's payment; old news changes nothing."""
-        if payment.status == "succeeded":
-            await self._succeed(deposit, payment)
-        elif payment.status == "canceled" or (payment.status == "failed" and not deposit.checkout):
-            await self.fail(deposit, payment.reason or payment.status, payment)
-        elif payment.status != "failed":
-            # On a hosted page a declined card is not the end: the customer may try another one.
+        # When it has gone further meanwhile, what the provider says is held against what it is now.
+        while (move := self.outcome(deposit, payment)) is not None and deposit.state in FROM[move.to]:
             async with self._db.transaction() as tx:
-                waiting = {"payment_ref": payment.ref, "action_url": payment.action_url}
-                await store.update_deposit(tx, deposit.id, DepositState.PROCESSING, **waiting)
+                await self.apply(tx, deposit, move)
+            deposit = await self.load(deposit.id)
+        return deposit
+
+    async def fail(self, deposit: Deposit, reason: str) -> Deposit:
+        """Close a deposit that brought nothing, if it is still as it was seen; return it as it is then."""
+        if deposit.state in FROM[DepositState.FAILED]:
+            async with self._db.transaction() as tx:
+                await self.apply(tx, deposit, failed(reason))
         return await self.load(deposit.id)
-
-    async def fail(self, deposit: Deposit, reason: str, payment: Payment | None = None) -> None:
-        """Close a deposit that brought nothing, as the provider says; what has succeeded stays as it is."""
-        values: dict[str, Any] = {"reason": reason, "action_url": ""}
-        if payment is not None:
-            values |= {"payment_ref": payment.ref, "decline_code": payment.decline_code}
-        async with self._db.transaction() as tx:
-            if await store.move_deposit(tx, deposit.id, DepositState.FAILED, **values):
-                tx.publish(DepositFailed(deposit_id=deposit.id, user_id=deposit.user_id, reason=reason))
-
-    async def give_up(self, seen: Deposit, reason: str) -> None:
-        """Close a deposit that cannot have been paid, if it is still as it was seen."""
-        async with self._db.transaction() as tx:
-            if await store.move_unchanged(tx, seen, DepositState.FAILED, reason=reason, action_url=""):
-                tx.publish(DepositFailed(deposit_id=seen.id, user_id=seen.user_id, reason=reason))
-
-    async def review(self, seen: Deposit, reason: str, **values: Any) -> None:
-        """Hand a deposit to an operator, if it is still as it was seen."""
-        async with self._db.transaction() as tx:
-            if await store.move_unchanged(tx, seen, DepositState.NEEDS_REVIEW, reason=reason, **values):
-                _log.error("deposit %s needs a review: %s", seen.id, reason)
 
     async def credit(self, deposit_id: str) -> Deposit:
         """Credit a deposit that has succeeded, once, however often this is called.
@@ -84,44 +74,100 @@ class Settlement:
         deposit = await self.load(deposit_id)
         if deposit.state != DepositState.SUCCEEDED:
             return deposit
+        move = await self.post_credit(deposit)
+        async with self._db.transaction() as tx:
+            await self.apply(tx, deposit, move)
+        return await self.load(deposit_id)
+
+    async def post_credit(self, deposit: Deposit) -> DepositMove:
+        """Have the ledger credit a deposit, and return the move that follows. Raises as `credit` does."""
         try:
             posted = await self._ledger.Post(deposit_posting(deposit))
         except Problem as problem:
             if problem.status >= 500:
                 raise
-            await self.review(deposit, problem.code)
-            return await self.load(deposit_id)
-        async with self._db.transaction() as tx:
-            if await store.move_deposit(
-                tx, deposit.id, DepositState.CREDITED, transaction_id=posted.transaction_id
-            ):
-                if await reversals.list_reversals(tx, deposit.id):
-                    # A part was reversed before it was credited.
-                    follow = {"provider": deposit.provider, "payment_ref": deposit.payment_ref}
-                    tx.enqueue(FOLLOW_REVERSALS, follow)
-                tx.publish(
-                    DepositCredited(
-                        deposit_id=deposit.id,
-                        user_id=deposit.user_id,
-                        currency=deposit.currency,
-                        amount=deposit.amount,
-                    )
-                )
-        return await self.load(deposit_id)
+            return review(problem.code)
+        return DepositMove(DepositState.CREDITED, {"transaction_id": posted.transaction_id})
 
-    async def _succeed(self, deposit: Deposit, payment: Payment) -> None:
-        values = {"payment_ref": payment.ref, "action_url": ""}
-        async with self._db.transaction() as tx:
-            if payment.amount != minor(deposit.amount, deposit.currency):
-                reason = "amount_differs"
-                if await store.move_deposit(
-                    tx, deposit.id, DepositState.NEEDS_REVIEW, **values, reason=reason
-                ):
-                    taken = (payment.amount.count, payment.amount.currency)
-                    _log.error("deposit %s needs a review: the provider took %s %s", deposit.id, *taken)
-                return
-            values |= {"reason": "", "decline_code": ""}
-            check_at_us = tx.now_us + self._patience_us
-            await store.move_deposit(
-                tx, deposit.id, DepositState.SUCCEEDED, **values, check_at_us=check_at_us
+    async def apply(self, tx: Tx, seen: Deposit, move: DepositMove) -> bool:
+        """Make a move if the deposit is still as it was seen, with all that follows from it; return whether it was."""
+        values = dict(move.values)
+        if move.to == DepositState.SUCCEEDED:
+            values["check_at_us"] = tx.now_us + self._patience_us
+        elif move.to == DepositState.NEEDS_REVIEW:
+            values["settles"] = 0
+        if not await store.move_deposit(tx, seen, move.to, **values):
+            return False
+        match move.to:
+            case DepositState.SUCCEEDED:
+                await self._take_debt(tx, seen.id)
+            case DepositState.CREDITED:
+                await self._publish_credited(tx, seen)
+            case DepositState.FAILED:
+                reason = str(values["reason"])
+                tx.publish(DepositFailed(deposit_id=seen.id, user_id=seen.user_id, reason=reason))
+            case DepositState.NEEDS_REVIEW:
+                if seen.settles:
+                    await debts.add_owed(tx, seen.user_id, seen.currency, seen.settles)
+                _log.error("deposit %s needs a review: %s", seen.id, values["reason"])
+            case _:
+                pass
+        return True
+
+    def outcome(self, deposit: Deposit, payment: Payment) -> DepositMove | None:
+        """Return where a deposit goes by what the provider says about its payment; None: nowhere."""
+        match payment.status:
+            case "succeeded" if payment.amount != minor(deposit.amount, deposit.currency):
+                taken = (payment.amount.count, payment.amount.currency)
+                _log.error("for deposit %s the provider took %s %s", deposit.id, *taken)
+                return review("amount_differs", payment_ref=payment.ref, action_url="")
+            case "succeeded":
+                values = {"payment_ref": payment.ref, "action_url": "", "reason": "", "decline_code": ""}
+                return DepositMove(DepositState.SUCCEEDED, values)
+            case "canceled" | "failed" if payment.status == "canceled" or not deposit.checkout:
+                return failed(
+                    payment.reason or payment.status,
+                    payment_ref=payment.ref,
+                    decline_code=payment.decline_code,
+                )
+            case "failed":
+                # On a hosted page a declined card is not the end: the customer may try another one.
+                return None
+            case _:
+                waiting = {"payment_ref": payment.ref, "action_url": payment.action_url}
+                known = {name: getattr(deposit, name) for name in waiting}
+                return None if waiting == known else DepositMove(DepositState.PROCESSING, waiting)
+
+    async def _take_debt(self, tx: Tx, deposit_id: str) -> None:
+        """Let new money settle first what its customer owes."""
+        deposit = await store.find_deposit(tx, deposit_id)
+        assert deposit is not None, "it was moved a moment ago"
+        taken = await debts.take_owed(tx, deposit.user_id, deposit.currency, deposit.amount)
+        if taken:
+            await store.update_deposit(tx, deposit.id, DepositState.SUCCEEDED, settles=taken)
+
+    async def _publish_credited(self, tx: Tx, deposit: Deposit) -> None:
+        debt = await debts.find_debt_of(tx, deposit.user_id, deposit.currency) if deposit.settles else None
+        if debt is not None:
+            tx.publish(settled(debt, deposit.settles, deposit_key(deposit.provider, deposit.payment_ref)))
+        if await reversals.list_reversals(tx, deposit.id):
+            # A part was reversed before it was credited.
+            tx.enqueue(FOLLOW_REVERSALS, {"provider": deposit.provider, "payment_ref": deposit.payment_ref})
+        tx.publish(
+            DepositCredited(
+                deposit_id=deposit.id,
+                user_id=deposit.user_id,
+                currency=deposit.currency,
+                amount=deposit.amount,
             )
+        )
+
+
+def failed(reason: str, **values: Any) -> DepositMove:
+    """Return the move of a deposit that brought nothing."""
+    return DepositMove(DepositState.FAILED, {"reason": reason, "action_url": "", **values})
+
+
+def review(reason: str, **values: Any) -> DepositMove:
+    """Return the move of a deposit that an operator decides on."""
+    return DepositMove(DepositState.NEEDS_REVIEW, {"reason": reason, **values})

@@ -57,28 +57,15 @@ async def has_credited(tx: Tx, provider: str) -> bool:
     return await tx.first(select(deposit.c.id).where(paid).limit(1)) is not None
 
 
-async def list_due(tx: Tx, limit: int) -> Sequence[Deposit]:
-    """Return open deposits that are due to be reconciled."""
+async def due_deposits(tx: Tx, after_id: str, limit: int) -> Sequence[str]:
+    """Name open deposits that are due to be reconciled, from after an id on."""
     due = deposit.c.state.in_([state.value for state in OPEN]) & (deposit.c.check_at_us <= tx.now_us)
-    rows = await tx.all(select(deposit).where(due).order_by(deposit.c.check_at_us).limit(limit))
-    return [one for row in rows if (one := _deposit(row))]
+    wanted = select(deposit.c.id).where(due, deposit.c.id > after_id).order_by(deposit.c.id).limit(limit)
+    return [row.id for row in await tx.all(wanted)]
 
 
-async def move_deposit(tx: Tx, deposit_id: str, to: DepositState, **values: Any) -> bool:
-    """Move a deposit to a state that it may enter from where it is now; False when it may not.
-
-    For what the provider said, which counts whenever it arrives.
-    """
-    here = (deposit.c.id == deposit_id) & deposit.c.state.in_([state.value for state in FROM[to]])
-    moved = {**values, "state": to.value, "updated_at_us": tx.now_us}
-    return (await tx.run(update(deposit).where(here).values(moved))).rowcount == 1
-
-
-async def move_unchanged(tx: Tx, seen: Deposit, to: DepositState, **values: Any) -> bool:
-    """Move a deposit on if it is still as it was seen; False when it has gone further meanwhile.
-
-    For what was concluded from its state.
-    """
+async def move_deposit(tx: Tx, seen: Deposit, to: DepositState, **values: Any) -> bool:
+    """Move a deposit on if it is still as it was seen; False when it has gone further meanwhile."""
     assert seen.state in FROM[to], f"a deposit that is {seen.state} cannot become {to}"
     here = (deposit.c.id == seen.id) & (deposit.c.state == seen.state.value)
     here &= (deposit.c.payment_ref == seen.payment_ref) & (deposit.c.checkout_ref == seen.checkout_ref)

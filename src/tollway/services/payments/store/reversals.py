@@ -11,16 +11,33 @@ from tollway.services.payments.model import REVERSED, Reversal, ReversalState
 from tollway.services.payments.store.tables import deposit, reversal
 
 
-async def add_reversal(tx: Tx, one: Reversal) -> Reversal:
-    """Insert a reversal; return the row, which may have been there before."""
-    await tx.run(tx.insert(reversal).values(asdict(one)).on_conflict_do_nothing())
+async def add_reversal(tx: Tx, one: Reversal) -> tuple[Reversal, bool]:
+    """Insert a reversal, or note what the provider says of a known one; return the row, and whether it is new.
+
+    What stands may be lost or undone later, and never the other way: an answer that comes late changes nothing.
+    """
+    added = await tx.run(tx.insert(reversal).values(asdict(one)).on_conflict_do_nothing())
     same = (reversal.c.provider == one.provider) & (reversal.c.ref == one.ref)
-    return _reversal(await tx.first(select(reversal).where(same)))
+    if not added.rowcount and one.status != "standing":
+        later = same & (reversal.c.status == "standing")
+        await tx.run(update(reversal).where(later).values(status=one.status, updated_at_us=tx.now_us))
+    return _reversal(await tx.first(select(reversal).where(same))), added.rowcount == 1
 
 
-async def find_reversal(tx: Tx, reversal_id: str) -> Reversal:
-    """Return a reversal that exists."""
-    return _reversal(await tx.first(select(reversal).where(reversal.c.id == reversal_id)))
+async def find_reversal(tx: Tx, reversal_id: str) -> Reversal | None:
+    """Return a reversal by its id."""
+    row = await tx.first(select(reversal).where(reversal.c.id == reversal_id))
+    return None if row is None else _reversal(row)
+
+
+async def open_reversals(tx: Tx, idle_since_us: int, after_id: str, limit: int) -> Sequence[str]:
+    """Name the reversals that are not where the provider is, and did not move since a moment."""
+    c = reversal.c
+    still = c.state.in_([ReversalState.KNOWN.value, ReversalState.POSTING.value])
+    still |= (c.state == ReversalState.POSTED.value) & (c.status != "standing")
+    still &= c.updated_at_us <= idle_since_us
+    wanted = select(c.id).where(still, c.id > after_id).order_by(c.id).limit(limit)
+    return [row.id for row in await tx.all(wanted)]
 
 
 async def list_reversals(tx: Tx, deposit_id: str) -> Sequence[Reversal]:

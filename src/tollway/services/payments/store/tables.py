@@ -2,6 +2,7 @@
 
 deposit           one row per deposit, moved from state to state by compare-and-set
 reversal          one row per refund or dispute at the provider, moved likewise
+debt              what a customer owes, one row per currency
 customer          which customer at a provider a user is
 payment_method    saved payment methods, by the provider's token
 webhook_event     every webhook that was received, once
@@ -26,6 +27,7 @@ metadata = MetaData(naming_convention=NAMING)
 
 _OPEN_ONLY = text("state IN ('created', 'processing', 'succeeded')")
 _PAID_ONLY = text("payment_ref <> ''")
+_UNSETTLED_ONLY = text("owed <> 0 OR claimed <> 0")
 
 deposit = Table(
     "deposit",
@@ -49,6 +51,7 @@ deposit = Table(
     Column("check_at_us", Int64, nullable=False),
     Column("refunded", Int64, nullable=False),
     Column("disputed", Int64, nullable=False),
+    Column("settles", Int64, nullable=False, server_default="0"),
     Column("created_at_us", Int64, nullable=False),
     Column("updated_at_us", Int64, nullable=False),
     UniqueConstraint("user_id", "request_key"),
@@ -80,6 +83,8 @@ reversal = Table(
     Column("state", Text, nullable=False),
     Column("attempt", Int64, nullable=False),
     Column("recovered", Int64, nullable=False),
+    Column("status", Text, nullable=False, server_default="standing"),
+    Column("owed", Int64, nullable=False, server_default="0"),
     Column("transaction_id", Text, nullable=False),
     Column("created_at_us", Int64, nullable=False),
     Column("updated_at_us", Int64, nullable=False),
@@ -87,6 +92,23 @@ reversal = Table(
     CheckConstraint("amount > 0", name="amount"),
     CheckConstraint("recovered BETWEEN 0 AND amount", name="recovered"),
     Index("ix_reversal_by_deposit", "deposit_id"),
+    sqlite_strict=True,
+)
+
+debt = Table(
+    "debt",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("user_id", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("owed", Int64, nullable=False),
+    Column("claimed", Int64, nullable=False),
+    Column("attempt", Int64, nullable=False),
+    Column("check_at_us", Int64, nullable=False),
+    Column("created_at_us", Int64, nullable=False),
+    Column("updated_at_us", Int64, nullable=False),
+    UniqueConstraint("user_id", "currency"),
+    Index("ix_debt_open", "check_at_us", sqlite_where=_UNSETTLED_ONLY, postgresql_where=_UNSETTLED_ONLY),
     sqlite_strict=True,
 )
 

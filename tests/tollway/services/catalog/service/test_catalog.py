@@ -178,7 +178,7 @@ async def test_a_price_that_binds_reads_the_inventory_anew_and_counts_what_is_pr
     market: Market,
 ) -> None:
     await market.catalog.price(STANDARD, "USD")
-    market.ledger.counters("platform", "catalog", STANDARD, "inventory").debits += FIRST_CAPACITY_UNITS // 2
+    market.ledger.sell(STANDARD, FIRST_CAPACITY_UNITS // 2)
     assert (await market.catalog.price_line(STANDARD, GB, "USD")).ask_per_lot == 3 * USD
     binding = market.catalog.binding_price_line
     assert (await binding(STANDARD, GB, "USD", 0)).ask_per_lot == 3 * USD
