@@ -267,11 +267,11 @@ def _reviews(api: APIRouter, service: Payments) -> None:
         )
 
     @api.get("/api/admin/debts", tags=["operators"], **route(permission="deposits:read", owner="any"))
-    async def debts(limit: LimitQuery = DEFAULT_LIMIT, cursor: str = "") -> DebtList:
+    async def debts(page: Paging) -> DebtList:
         """List what customers owe, newest first: refunded or disputed money that they had spent."""
-        page = await service.debts.list(limit, cursor)
+        found = await service.debts.list(page.limit, page.cursor)
         return DebtList(
-            items=[DebtView.model_validate(one) for one in page.items], next_cursor=page.next_cursor
+            items=[DebtView.model_validate(one) for one in found.items], next_cursor=found.next_cursor
         )
 
     @api.post(
