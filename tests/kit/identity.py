@@ -77,6 +77,7 @@ class IdentityFixture:
             "https://tollway.test/",
             tokens_pb2_grpc.TokensStub(self.channel),
             notifications_pb2_grpc.NotificationsStub(self.channel),
+            b"a key of the tests for known browsers",
             factors,
         )
 

@@ -105,7 +105,10 @@ class RestClient:
         await self.app(scope, receive, send)
         start = next(message for message in outgoing if message["type"] == "http.response.start")
         answer = b"".join(m.get("body", b"") for m in outgoing if m["type"] == "http.response.body")
-        return Reply(start["status"], {k.decode(): v.decode() for k, v in start["headers"]}, answer)
+        received: dict[str, str] = {}
+        for name, value in ((k.decode(), v.decode()) for k, v in start["headers"]):
+            received[name] = f"{received[name]}, {value}" if name in received else value
+        return Reply(start["status"], received, answer)
 
 
 def rest(*routers: APIRouter, clock: FakeClock | None = None) -> RestClient:

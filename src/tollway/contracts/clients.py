@@ -6,6 +6,9 @@ from typing import Literal, get_args
 SESSION_COOKIE = "__Host-sid"
 """The cookie of a browser's session. The prefix ties it to this host and to HTTPS (RFC 6265bis, 4.1.3.2)."""
 
+DEVICE_COOKIE = "__Host-device"
+"""The cookie by which an account knows a browser again that it signed in from. It lets nobody in."""
+
 ALL_SCOPES = "*"
 """The scope of a client that may do whatever its user may."""
 

@@ -183,10 +183,13 @@ class RevokeRequest(_message.Message):
     USER_ID_FIELD_NUMBER: _builtins.int
     EXCEPT_SESSION_ID_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    OPENED_UNTIL_US_FIELD_NUMBER: _builtins.int
     session_id: _builtins.str
     user_id: _builtins.str
     except_session_id: _builtins.str
     reason: _builtins.str
+    opened_until_us: _builtins.int
+    """spares sessions opened later; 0 spares none"""
     def __init__(
         self,
         *,
@@ -194,10 +197,11 @@ class RevokeRequest(_message.Message):
         user_id: _builtins.str = ...,
         except_session_id: _builtins.str = ...,
         reason: _builtins.str = ...,
+        opened_until_us: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["except_session_id", b"except_session_id", "reason", b"reason", "session_id", b"session_id", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["except_session_id", b"except_session_id", "opened_until_us", b"opened_until_us", "reason", b"reason", "session_id", b"session_id", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

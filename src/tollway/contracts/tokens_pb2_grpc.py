@@ -79,7 +79,7 @@ class TokensServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Revoke(self, request, context):
-        """Ends one session, or all of a user's.
+        """Ends one session, or those of a user.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

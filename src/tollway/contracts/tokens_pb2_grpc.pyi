@@ -36,7 +36,7 @@ class TokensStub:
     ExchangeCookie: _grpc.UnaryUnaryMultiCallable[_tokens_pb2.ExchangeCookieRequest, _tokens_pb2.ExchangeCookieResponse]
     """Turns a browser's opaque cookie into a current access token (the browser never holds one)."""
     Revoke: _grpc.UnaryUnaryMultiCallable[_tokens_pb2.RevokeRequest, _tokens_pb2.RevokeResponse]
-    """Ends one session, or all of a user's."""
+    """Ends one session, or those of a user."""
     GetKeys: _grpc.UnaryUnaryMultiCallable[_tokens_pb2.GetKeysRequest, _tokens_pb2.GetKeysResponse]
     FollowRevocations: _grpc.UnaryStreamMultiCallable[_tokens_pb2.FollowRevocationsRequest, _tokens_pb2.Revocation]
     """What was revoked after `after`, then as it happens. Also heartbeats (empty id) every few seconds."""
@@ -49,7 +49,7 @@ class TokensAsyncStub(TokensStub):
     ExchangeCookie: _aio.UnaryUnaryMultiCallable[_tokens_pb2.ExchangeCookieRequest, _tokens_pb2.ExchangeCookieResponse]  # type: ignore[assignment]
     """Turns a browser's opaque cookie into a current access token (the browser never holds one)."""
     Revoke: _aio.UnaryUnaryMultiCallable[_tokens_pb2.RevokeRequest, _tokens_pb2.RevokeResponse]  # type: ignore[assignment]
-    """Ends one session, or all of a user's."""
+    """Ends one session, or those of a user."""
     GetKeys: _aio.UnaryUnaryMultiCallable[_tokens_pb2.GetKeysRequest, _tokens_pb2.GetKeysResponse]  # type: ignore[assignment]
     FollowRevocations: _aio.UnaryStreamMultiCallable[_tokens_pb2.FollowRevocationsRequest, _tokens_pb2.Revocation]  # type: ignore[assignment]
     """What was revoked after `after`, then as it happens. Also heartbeats (empty id) every few seconds."""
@@ -77,7 +77,7 @@ class TokensServicer(metaclass=_abc_1.ABCMeta):
         request: _tokens_pb2.RevokeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_tokens_pb2.RevokeResponse, _abc.Awaitable[_tokens_pb2.RevokeResponse]]:
-        """Ends one session, or all of a user's."""
+        """Ends one session, or those of a user."""
 
     @_abc_1.abstractmethod
     def GetKeys(

@@ -6,7 +6,7 @@ from tollway.fabric.jobs import Timed
 from tollway.fabric.retention import delete_in_batches
 from tollway.kit.times import HOUR_US
 from tollway.services.identity import store
-from tollway.services.identity.model import FAILURES_KEPT_US
+from tollway.services.identity.model import FAILURES_KEPT_US, SUCCESSES_KEPT_US
 from tollway.services.identity.service import Identity
 
 
@@ -17,7 +17,9 @@ async def send_link(service: Identity, payload: dict[str, Any]) -> None:
 
 async def send_notice(service: Identity, payload: dict[str, Any]) -> None:
     """Mail what happened to an account."""
-    await service.mail.send_notice(payload["user_id"], payload["template"], payload["at_us"])
+    await service.mail.send_notice(
+        payload["user_id"], payload["template"], payload["at_us"], payload.get("key", "")
+    )
 
 
 async def find_and_link(service: Identity, payload: dict[str, Any]) -> None:
@@ -35,7 +37,9 @@ async def delete_expired(service: Identity) -> None:
     now_us = service.db.clock.now_us()
     await delete_in_batches(service.db, store.email_link, store.expired_links(now_us - HOUR_US))
     await delete_in_batches(
-        service.db, store.attempt_counter, store.expired_counters(now_us - FAILURES_KEPT_US)
+        service.db,
+        store.attempt_counter,
+        store.expired_counters(now_us - FAILURES_KEPT_US, now_us - SUCCESSES_KEPT_US),
     )
     await delete_in_batches(service.db, store.sign_in_attempt, store.expired_attempts(now_us - HOUR_US))
     await service.accounts.delete_unverified()

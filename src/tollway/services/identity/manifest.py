@@ -19,6 +19,7 @@ def build(context: ServiceContext) -> ServiceParts:
         context.shared.public_url,
         context.client("tokens"),
         context.client("notifications"),
+        context.secrets.key("identity devices"),
     )
     return ServiceParts(
         service=service,

@@ -11,7 +11,7 @@ from email_validator import EmailNotValidError, validate_email
 
 from tollway.contracts.clients import ClientRef
 from tollway.kit.errors import Invalid
-from tollway.kit.times import HOUR_US, MINUTE_US, SECOND_US
+from tollway.kit.times import DAY_US, HOUR_US, MINUTE_US, SECOND_US
 from tollway.services.identity.settings import IdentitySettings
 
 State = Literal["active", "suspended"]
@@ -30,6 +30,8 @@ MIN_STRENGTH = 2
 MAX_EMAIL = 254
 MAX_USER_AGENT = 200
 FAILURES_KEPT_US = HOUR_US
+SUCCESSES_KEPT_US = 90 * DAY_US
+_ACCOUNT = "account:"
 ATTEMPT_LIFE_US = 5 * MINUTE_US
 
 
@@ -74,19 +76,22 @@ class EmailLink:
 
 @dataclass(frozen=True, slots=True)
 class SignInClient:
-    """Where a login comes from."""
+    """Where a login comes from. `device` is the cookie of a browser that signed in before."""
 
     ip: str = ""
     user_agent: str = ""
+    device: str = ""
 
 
-def read_client_info(ip: str, user_agent: str) -> SignInClient:
+def read_client_info(ip: str, user_agent: str, device: str = "") -> SignInClient:
     """Keep of a request's origin what is an address, and what a person can read."""
     try:
         ip = str(ipaddress.ip_address(ip))
     except ValueError:
         ip = ""
-    return SignInClient(ip, "".join(char for char in user_agent if char.isprintable())[:MAX_USER_AGENT])
+    return SignInClient(
+        ip, "".join(char for char in user_agent if char.isprintable())[:MAX_USER_AGENT], device
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,12 +188,21 @@ class SignInAttempt:
 
 @dataclass(frozen=True, slots=True)
 class AttemptCounter:
-    """The failures counted against an account or an address."""
+    """The failures counted against a subject, and when it last succeeded."""
 
     subject: str
     failures: int = 0
     last_failed_at_us: int = 0
     locked_until_us: int = 0
+    succeeded_at_us: int = 0
+
+    def counted(self, now_us: int) -> int:
+        """Return the failures that still count."""
+        return 0 if now_us - self.last_failed_at_us > FAILURES_KEPT_US else self.failures
+
+    def knows(self, now_us: int) -> bool:
+        """Return whether there was a success lately enough to be remembered."""
+        return self.succeeded_at_us > now_us - SUCCESSES_KEPT_US
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,12 +214,24 @@ class LockRule:
     longest_us: int
 
 
-def lock_rules(settings: IdentitySettings) -> tuple[LockRule, LockRule]:
-    """Return the rules for an account and for an address."""
+@dataclass(frozen=True, slots=True)
+class LockRules:
+    """The rules of `Lockout`. From `crowded` failures on, a network's tries at accounts new to it are one at a time."""
+
+    account: LockRule
+    everywhere: LockRule
+    network: LockRule
+    crowded: int
+
+
+def lock_rules(settings: IdentitySettings) -> LockRules:
+    """Return the rules that an operator set."""
     first_us, longest_us = settings.first_lock_s * SECOND_US, settings.longest_lock_s * SECOND_US
-    return (
-        LockRule(settings.tries_per_account, first_us, longest_us),
-        LockRule(settings.tries_per_ip, first_us, longest_us),
+    return LockRules(
+        account=LockRule(settings.tries_per_account, first_us, longest_us),
+        everywhere=LockRule(settings.tries_everywhere, first_us, longest_us),
+        network=LockRule(2**62, 0, 0),
+        crowded=settings.tries_per_ip,
     )
 
 
@@ -214,8 +240,7 @@ def charge(counter: AttemptCounter, rule: LockRule, now_us: int) -> AttemptCount
 
     The try that uses up the free ones locks the subject, so of many at once only the free ones get through.
     """
-    expired = now_us - counter.last_failed_at_us > FAILURES_KEPT_US
-    failures = 1 if expired else counter.failures + 1
+    failures = counter.counted(now_us) + 1
     lock_us = 0
     if failures >= rule.free:
         lock_us = min(rule.first_us << min(failures - rule.free, 30), rule.longest_us)
@@ -235,7 +260,27 @@ def refund(counter: AttemptCounter, charged: AttemptCounter) -> AttemptCounter:
 
 def account_subject(email_key: str) -> str:
     """Name an account by its address, known or not, without keeping what strangers typed."""
-    return "account:" + hash_secret(email_key)
+    return _ACCOUNT + hash_secret(email_key)
+
+
+def is_account(subject: str) -> bool:
+    """Return whether a subject is a whole account, from wherever it is tried."""
+    return subject.startswith(_ACCOUNT) and "@" not in subject
+
+
+def here_subject(account: str, ip: str) -> str:
+    """Name an account as it is tried from one network."""
+    return f"{account}@{ip_subject(ip)}"
+
+
+def device_subject(name: str) -> str:
+    """Name a browser that an account signed in from before."""
+    return "device:" + hash_secret(name)
+
+
+def session_subject(user_id: str, session_id: str) -> str:
+    """Name a session that proves its password again."""
+    return f"session:{user_id}:{session_id}"
 
 
 def ip_subject(ip: str) -> str:

@@ -19,9 +19,19 @@ class IdentitySettings(BaseModel):
         16, ge=1, description="How many of them may come from one address (IPv4, or an IPv6 /64)"
     )
     tries_per_account: int = Field(
-        5, ge=1, description="Failed logins before an account is locked for a while"
+        5, ge=1, description="Failed logins before an account is locked for a while, where they come from"
     )
-    tries_per_ip: int = Field(30, ge=1, description="The same for an address (IPv4, or an IPv6 /64)")
+    tries_everywhere: int = Field(
+        20,
+        ge=1,
+        description="The same from all networks that an account never signed in from; known browsers go on",
+    )
+    tries_per_ip: int = Field(
+        30,
+        ge=1,
+        description="Failed logins at an address (IPv4, or an IPv6 /64) after which accounts that never signed in "
+        "from there have one try at a time",
+    )
     first_lock_s: int = Field(
         30, ge=1, description="How long the first lock lasts; each further failure doubles it"
     )

@@ -3,7 +3,7 @@
 user             accounts, one per e-mail address
 email_link       links sent by mail: single use, found by the hash of their token
 sign_in_attempt  attempts to sign in, by the hash of what the client holds
-attempt_counter  failed sign-in attempts by account and by network address
+attempt_counter  failed sign-in attempts by account, network, both, device and session
 """
 
 from collections.abc import Iterable, Sequence
@@ -60,6 +60,7 @@ attempt_counter = Table(
     Column("failures", Int64, nullable=False),
     Column("last_failed_at_us", Int64, nullable=False),
     Column("locked_until_us", Int64, nullable=False),
+    Column("succeeded_at_us", Int64, nullable=False, server_default="0"),
     Index("ix_attempt_counter_last_failed_at", "last_failed_at_us"),
     sqlite_strict=True,
 )
@@ -285,8 +286,7 @@ async def lock_counters(tx: Tx, subjects: Sequence[str]) -> list[AttemptCounter]
     """Give the counters of these subjects, and nobody else gets them until the commit."""
     # Always in the same order, or two logins could wait for each other for ever.
     for subject in sorted(subjects):
-        fresh = {"subject": subject, "failures": 0, "last_failed_at_us": 0, "locked_until_us": 0}
-        await tx.run(tx.insert(attempt_counter).on_conflict_do_nothing(), fresh)
+        await tx.run(tx.insert(attempt_counter).on_conflict_do_nothing(), asdict(AttemptCounter(subject)))
     query = (
         select(attempt_counter)
         .where(attempt_counter.c.subject.in_(subjects))
@@ -305,13 +305,16 @@ async def write_counters(tx: Tx, counters: Sequence[AttemptCounter]) -> None:
         )
 
 
-async def delete_counter(tx: Tx, subject: str) -> None:
-    """Delete the failures of a subject."""
-    await tx.run(delete(attempt_counter).where(attempt_counter.c.subject == subject))
+async def delete_counters(tx: Tx, account: str) -> None:
+    """Delete what is counted of an account, from wherever it was tried."""
+    subject = attempt_counter.c.subject
+    # A range, which the index can serve; "A" follows "@".
+    tried_from = (subject >= f"{account}@") & (subject < f"{account}A")
+    await tx.run(delete(attempt_counter).where((subject == account) | tried_from))
 
 
 def _counter(row: Row[Any]) -> AttemptCounter:
-    return AttemptCounter(row.subject, row.failures, row.last_failed_at_us, row.locked_until_us)
+    return AttemptCounter(**{field.name: getattr(row, field.name) for field in fields(AttemptCounter)})
 
 
 # ── retention ───────────────────────────────────────────────────────────────────────────────────────
@@ -322,9 +325,11 @@ def expired_links(before_us: int) -> Select[Any]:
     return select(email_link.c.id).where(email_link.c.expires_at_us < before_us)
 
 
-def expired_counters(before_us: int) -> Select[Any]:
-    """Select failures that happened before a time."""
-    return select(attempt_counter.c.subject).where(attempt_counter.c.last_failed_at_us < before_us)
+def expired_counters(failed_before_us: int, succeeded_before_us: int) -> Select[Any]:
+    """Select what was counted of subjects that neither failed nor succeeded since two times."""
+    columns = attempt_counter.c
+    failed_long_ago = columns.last_failed_at_us < failed_before_us
+    return select(columns.subject).where(failed_long_ago, columns.succeeded_at_us < succeeded_before_us)
 
 
 async def take_unverified(tx: Tx, before_us: int, limit: int) -> list[str]:

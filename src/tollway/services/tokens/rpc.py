@@ -56,6 +56,7 @@ class TokensRpc(tokens_pb2_grpc.TokensServicer):
             session_id=request.session_id,
             user_id=request.user_id,
             except_session_id=request.except_session_id,
+            opened_until_us=request.opened_until_us,
         )
         return tokens_pb2.RevokeResponse(sessions=ended)
 

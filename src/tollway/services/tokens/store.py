@@ -152,7 +152,13 @@ async def touch(tx: Tx, session_id: str) -> None:
 
 
 async def end_sessions(
-    tx: Tx, *, session_id: str, user_id: str, except_session_id: str, reason: str
+    tx: Tx,
+    *,
+    session_id: str,
+    user_id: str,
+    except_session_id: str,
+    opened_until_us: int,
+    reason: str,
 ) -> list[UserSession]:
     """End what is still running of one session, or of a user's; return what was ended."""
     chosen = session.c.ended_at_us.is_(None)
@@ -162,6 +168,8 @@ async def end_sessions(
         chosen &= session.c.user_id == user_id
     if except_session_id:
         chosen &= session.c.id != except_session_id
+    if opened_until_us:
+        chosen &= session.c.created_at_us <= opened_until_us
     values = {"ended_at_us": tx.now_us, "ended_reason": reason}
     rows = await tx.all(update(session).where(chosen).values(values).returning(session))
     return [_session(row) for row in rows]
@@ -189,8 +197,8 @@ def _session(row: Row[Any]) -> UserSession:
 # ── the revocation stream ───────────────────────────────────────────────────────────────────────────
 
 
-async def append_revocations(tx: Tx, entries: Sequence[tuple[str, str]]) -> None:
-    """Append (session, user) pairs to the stream.
+async def append_revocations(tx: Tx, entries: Sequence[tuple[str, str, int]]) -> None:
+    """Append (session, user, time of the end) to the stream.
 
     The counter's row stays locked until the commit, so numbers become visible in their order and a follower
     never steps over a late one.
@@ -198,8 +206,8 @@ async def append_revocations(tx: Tx, entries: Sequence[tuple[str, str]]) -> None
     last = await _advance_counter(tx, "revocation", len(entries))
     first = last - len(entries) + 1
     rows = [
-        {"sequence": first + offset, "session_id": session_id, "user_id": user_id, "at_us": tx.now_us}
-        for offset, (session_id, user_id) in enumerate(entries)
+        {"sequence": first + offset, "session_id": session_id, "user_id": user_id, "at_us": at_us}
+        for offset, (session_id, user_id, at_us) in enumerate(entries)
     ]
     await tx.run(revocation.insert(), rows)
 

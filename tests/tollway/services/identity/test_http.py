@@ -59,7 +59,9 @@ async def test_a_browser_gets_a_cookie_that_no_script_and_no_other_site_can_use(
 ) -> None:
     await identity.sign_up(ANN)
     reply = await identity.log_in(path="login")
-    name, _, rest = reply.headers["set-cookie"].partition("=")
+    session, known_browser = reply.headers["set-cookie"].split(", ")
+    assert known_browser.startswith("__Host-device=")
+    name, _, rest = session.partition("=")
     value, *flags = rest.split("; ")
     assert name == "__Host-sid"
     assert sorted(flags) == ["HttpOnly", "Path=/", "SameSite=lax", "Secure"]

@@ -3,11 +3,13 @@
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from tollway.contracts.clients import BROWSER, PROGRAM, SESSION_COOKIE
+from tollway.contracts.clients import BROWSER, DEVICE_COOKIE, PROGRAM, SESSION_COOKIE
 from tollway.fabric.access_tokens import ACCESS_TTL_S
 from tollway.fabric.rest import browser_session, route
 from tollway.services.identity.http.views import PasswordCredentials, UserView, client_info, view_user
 from tollway.services.identity.service import Identity
+
+DEVICE_LIFE_S = 400 * 86_400  # browsers keep no cookie for longer
 
 
 class SignedInView(BaseModel):
@@ -44,6 +46,15 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
             await service.sessions.replace(before.user_id, before.session_id)
         response.set_cookie(
             SESSION_COOKIE, signed_in.session.cookie, path="/", secure=True, httponly=True, samesite="lax"
+        )
+        response.set_cookie(
+            DEVICE_COOKIE,
+            service.devices.issue(signed_in.user),
+            max_age=DEVICE_LIFE_S,
+            path="/",
+            secure=True,
+            httponly=True,
+            samesite="lax",
         )
         response.headers["Cache-Control"] = "no-store"
         return SignedInView(user=view_user(signed_in.user), csrf_token=signed_in.session.csrf_token)

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from tollway.contracts.clients import DEVICE_COOKIE
 from tollway.fabric.rest import Body, UtcTime
 from tollway.services.identity.model import MAX_PASSWORD, SignInClient, User, read_client_info
 
@@ -46,4 +47,8 @@ def client_info(request: Request) -> SignInClient:
     """Return where a request came from: the gateway, the only client of this service, appends it last."""
     forwarded = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
     direct = request.client.host if request.client else ""
-    return read_client_info(forwarded or direct, request.headers.get("user-agent", ""))
+    return read_client_info(
+        forwarded or direct,
+        request.headers.get("user-agent", ""),
+        request.cookies.get(DEVICE_COOKIE, ""),
+    )

@@ -8,6 +8,7 @@ mail       the links and notices that the others enqueue as jobs
 passwords  hashing and checking, off the event loop
 strength   how easily a password is guessed
 lockout    counting failed attempts
+devices    browsers that signed in before
 """
 
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from tollway.fabric.db import Database
 from tollway.services.identity.factors import FACTORS, FactorContext, MakeFactor
 from tollway.services.identity.model import lock_rules
 from tollway.services.identity.service.accounts import Accounts
+from tollway.services.identity.service.devices import Devices
 from tollway.services.identity.service.lockout import Lockout
 from tollway.services.identity.service.mail import Mail
 from tollway.services.identity.service.passwords import Passwords
@@ -40,15 +42,17 @@ class Identity:
         public_url: str,
         tokens: "TokensAsyncStub",
         notifications: "NotificationsAsyncStub",
+        device_key: bytes,
         factors: Sequence[MakeFactor] = FACTORS,
     ) -> None:
         self.db = db
         self.passwords = Passwords(settings)
         self.mail = Mail(db, settings, public_url, tokens, notifications)
-        lockout = Lockout(self.mail, *lock_rules(settings))
+        lockout = Lockout(self.mail, lock_rules(settings))
+        self.devices = Devices(device_key)
         self.sessions = SessionOpener(db, self.mail, tokens)
         context = FactorContext(db, self.passwords)
-        self.signin = SignIn(db, [make(context) for make in factors], lockout, self.sessions)
+        self.signin = SignIn(db, [make(context) for make in factors], lockout, self.sessions, self.devices)
         self.signup = SignUp(db, self.passwords, self.mail)
         self.recovery = Recovery(db, self.passwords, lockout, self.mail)
         self.accounts = Accounts(db, self.passwords, self.mail, settings.unverified_kept_days)

@@ -53,13 +53,20 @@ class Mail:
         await store.add_link(tx, link)
         tx.enqueue("send_link", {"link_id": link.id})
 
-    def enqueue_notice(self, tx: Tx, user_id: str, template: str, at_us: int) -> None:
-        """Have a notice mailed of what happened at `at_us`; one notice for each event."""
-        tx.enqueue("send_notice", {"user_id": user_id, "template": template, "at_us": at_us})
+    def enqueue_notice(self, tx: Tx, user_id: str, template: str, at_us: int, every_us: int = 1) -> None:
+        """Have a notice mailed of what happened at `at_us`; one of its kind in each `every_us` microseconds."""
+        period = at_us // every_us
+        job = {
+            "user_id": user_id,
+            "template": template,
+            "at_us": at_us,
+            "key": f"{template}:{user_id}:{period}",
+        }
+        tx.enqueue("send_notice", job)
 
     def enqueue_reminder(self, tx: Tx, user_id: str) -> None:
         """Have a reminder mailed to a user who has an account already."""
-        self.enqueue_notice(tx, user_id, "account_exists", tx.now_us - tx.now_us % _REMIND_EVERY_US)
+        self.enqueue_notice(tx, user_id, "account_exists", tx.now_us, _REMIND_EVERY_US)
 
     def enqueue_link_request(self, tx: Tx, email_key: str, purpose: Purpose) -> None:
         """Have a link mailed to whoever has this address, if anybody: the asking costs the same for all."""
@@ -68,9 +75,10 @@ class Mail:
     def enqueue_session_end(
         self, tx: Tx, reason: str, *, user_id: str, session_id: str = "", except_session_id: str = ""
     ) -> None:
-        """Have sessions ended."""
+        """Have a session ended, or those that a user has now: the job may run when there are newer ones."""
         ending = {"user_id": user_id, "session_id": session_id, "except_session_id": except_session_id}
-        tx.enqueue("end_sessions", {**ending, "reason": reason})
+        before_us = 0 if session_id else tx.now_us
+        tx.enqueue("end_sessions", {**ending, "reason": reason, "opened_until_us": before_us})
 
     # ── running the jobs ────────────────────────────────────────────────────────────────────────────────
 
@@ -92,14 +100,17 @@ class Mail:
             expires_at=to_rfc3339(link.expires_at_us),
         )
 
-    async def send_notice(self, user_id: str, template: str, at_us: int) -> None:
-        """Mail a notice. Raises Problem when notifications does not take it."""
+    async def send_notice(self, user_id: str, template: str, at_us: int, key: str = "") -> None:
+        """Mail a notice, one for each key. Raises Problem when notifications does not take it."""
         async with self._db.snapshot() as tx:
             user = await store.user_by_id(tx, user_id)
         if user is not None:
-            key = f"{template}:{user_id}:{at_us}"
             await self._send(
-                user, template, key=key, at=to_rfc3339(at_us), link=f"{self._public_url}/{LOGIN_PAGE}"
+                user,
+                template,
+                key=key or f"{template}:{user_id}:{at_us}",
+                at=to_rfc3339(at_us),
+                link=f"{self._public_url}/{LOGIN_PAGE}",
             )
 
     async def find_and_link(self, email_key: str, purpose: Purpose) -> None:

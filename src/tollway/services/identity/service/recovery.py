@@ -12,6 +12,7 @@ from tollway.services.identity.model import (
     hash_secret,
     normalize_password,
     read_address,
+    session_subject,
 )
 from tollway.services.identity.service.lockout import Lockout
 from tollway.services.identity.service.mail import Mail
@@ -52,7 +53,7 @@ class Recovery:
                 raise LinkInvalid
             if not await store.set_password(tx, user, new_hash, verified=True):
                 raise LinkInvalid
-            await store.delete_counter(tx, account_subject(user.email_key))
+            await store.delete_counters(tx, account_subject(user.email_key))
             if not user.email_verified:
                 tx.publish(EmailVerified(user_id=user.id, email=user.email))
             await self._changed(tx, user, "password_reset")
@@ -75,7 +76,7 @@ class Recovery:
             user = await store.user_by_id(tx, user_id)
         if user is None:
             raise NotFound("there is no such account")
-        await self._prove(user, current, client)
+        await self._prove(user, current, client, session_subject(user.id, session_id))
         if normalize_password(new_password) == normalize_password(current):
             raise Invalid.of("new_password", "is the old one; choose another")
         await self._passwords.check(new_password, user.email, "new_password", client.ip)
@@ -87,9 +88,9 @@ class Recovery:
                 tx, user, "password_changed", session_id=session_id, keep_credentials=keep_credentials
             )
 
-    async def _prove(self, user: User, password: str, client: SignInClient) -> None:
+    async def _prove(self, user: User, password: str, client: SignInClient, subject: str) -> None:
         async with self._db.transaction() as tx:
-            charged = await self._lockout.charge(tx, account_subject(user.email_key), client.ip)
+            charged = await self._lockout.charge(tx, subject, client.ip)
         try:
             good, _ = await self._passwords.verify(password, user.password_hash, client.ip)
         except Problem:

@@ -171,27 +171,53 @@ class Tokens:
             raise NotFound("there is no such session")
 
     async def revoke(
-        self, reason: str, *, session_id: str = "", user_id: str = "", except_session_id: str = ""
+        self,
+        reason: str,
+        *,
+        session_id: str = "",
+        user_id: str = "",
+        except_session_id: str = "",
+        opened_until_us: int = 0,
     ) -> int:
-        """End one session, or all of a user's but one; return how many ended. A repeat ends none."""
+        """End one session, or all of a user's but one; return how many ended. A repeat ends none.
+
+        `opened_until_us` spares sessions that were opened later, for a call that comes late; 0 spares none.
+        """
         if not session_id and not user_id:
             raise Invalid("name a session or a user")
         async with self.db.transaction() as tx:
             ended = await self._end(
-                tx, reason, session_id=session_id, user_id=user_id, except_session_id=except_session_id
+                tx,
+                reason,
+                session_id=session_id,
+                user_id=user_id,
+                except_session_id=except_session_id,
+                opened_until_us=opened_until_us,
             )
         self._revocations.wake()
         return ended
 
     async def _end(
-        self, tx: Tx, reason: str, *, session_id: str = "", user_id: str = "", except_session_id: str = ""
+        self,
+        tx: Tx,
+        reason: str,
+        *,
+        session_id: str = "",
+        user_id: str = "",
+        except_session_id: str = "",
+        opened_until_us: int = 0,
     ) -> int:
         ended = await store.end_sessions(
-            tx, session_id=session_id, user_id=user_id, except_session_id=except_session_id, reason=reason
+            tx,
+            session_id=session_id,
+            user_id=user_id,
+            except_session_id=except_session_id,
+            opened_until_us=opened_until_us,
+            reason=reason,
         )
-        entries = [(session.id, session.user_id) for session in ended]
+        entries = [(session.id, session.user_id, tx.now_us) for session in ended]
         if not session_id and not except_session_id:
-            entries.append(("", user_id))
+            entries.append(("", user_id, opened_until_us or tx.now_us))
         if entries:
             await store.append_revocations(tx, entries)
         for session in ended:

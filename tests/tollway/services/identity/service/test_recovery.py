@@ -105,7 +105,7 @@ async def test_links_that_are_asked_for_at_once_leave_one_that_works(identity: I
 async def test_a_reset_lifts_the_accounts_lock(identity: IdentityFixture) -> None:
     await identity.sign_up(ANN)
     for _ in range(5):
-        await identity.log_in(password="a wrong password", ip="203.0.113.1")
+        await identity.log_in(password="a wrong password")
     assert (await identity.log_in()).status == 429
     await identity.service.recovery.forgot(ANN)
     await identity.service.recovery.reset(await identity.mail_token("password_reset"), OTHER_PASSWORD)
@@ -163,6 +163,37 @@ async def test_the_new_password_must_be_new_and_good(identity: IdentityFixture) 
             await identity.service.recovery.change(user_id, "", PASSWORD, new, HOME)
     with pytest.raises(NotFound):
         await identity.service.recovery.change("usr_gone", "", PASSWORD, OTHER_PASSWORD, HOME)
+
+
+async def test_a_late_end_of_sessions_spares_those_that_were_opened_since(identity: IdentityFixture) -> None:
+    user_id = await identity.sign_up(ANN)
+    await identity.log_in()
+    await identity.service.recovery.forgot(ANN)
+    token = await identity.mail_token("password_reset")
+    identity.clock.advance(2)
+    await identity.service.recovery.reset(token, OTHER_PASSWORD)
+    identity.clock.advance(2)
+    fresh = await identity.log_in(password=OTHER_PASSWORD)
+    assert fresh.status == 200
+    identity.clock.advance(200)  # the job was held up
+    await identity.work()
+    await identity.apply_revocations()
+    assert len((await identity.tokens.sessions(user_id, 50, "")).items) == 1
+    assert (await identity.client.get("/api/auth/me", fresh.json["access_token"])).status == 200
+
+
+async def test_a_late_end_of_a_suspension_spares_those_that_were_opened_since(
+    identity: IdentityFixture,
+) -> None:
+    user_id = await identity.sign_up(ANN)
+    await identity.log_in()
+    identity.clock.advance(2)
+    for state in ("suspended", "active"):
+        await identity.service.accounts.set_state(user_id, state, "a mistake", "usr_operator")
+    identity.clock.advance(2)
+    await identity.log_in()
+    await identity.work()
+    assert len((await identity.tokens.sessions(user_id, 50, "")).items) == 1
 
 
 async def test_sessions_end_even_when_the_tokens_service_was_away(identity: IdentityFixture) -> None:

@@ -22,10 +22,10 @@ from tollway.services.identity.model import (
     SignInAttempt,
     SignInClient,
     User,
-    account_subject,
     address_key,
     hash_secret,
 )
+from tollway.services.identity.service.devices import Devices
 from tollway.services.identity.service.lockout import AttemptToken, Lockout
 from tollway.services.identity.service.signin.session import SessionOpener, SignedIn
 
@@ -43,12 +43,18 @@ class SignIn:
     """Takes attempts to sign in."""
 
     def __init__(
-        self, db: Database, factors: Sequence[Factor], lockout: Lockout, sessions: SessionOpener
+        self,
+        db: Database,
+        factors: Sequence[Factor],
+        lockout: Lockout,
+        sessions: SessionOpener,
+        devices: Devices,
     ) -> None:
         self._db = db
         self._factors = {factor.name: factor for factor in factors}
         self._lockout = lockout
         self._sessions = sessions
+        self._devices = devices
 
     async def begin(self, identifier: str, client: ClientRef, info: SignInClient) -> Challenge:
         """Begin an attempt for an e-mail address. It says nothing about whether there is an account."""
@@ -60,7 +66,7 @@ class SignIn:
         async with self._db.transaction() as tx:
             attempt = SignInAttempt(
                 id=hash_secret(token),
-                subject=account_subject(key or identifier),
+                subject=self._devices.subject(user, key or identifier, info.device),
                 user_id=user.id if user else "",
                 user_epoch=user.epoch if user else 0,
                 client=client,

@@ -137,10 +137,10 @@ async def test_without_the_tokens_service_nobody_is_locked_out_for_it(identity: 
 async def test_a_rush_of_logins_is_put_off_and_not_counted_as_failures(identity: IdentityFixture) -> None:
     await identity.sign_up(ANN)
     full = Passwords(settings_of(IdentitySettings, hash_memory_kib=64))
-    full._limit = 0
+    full._checks._limit = 0
     service = identity.replica([lambda context: PasswordFactor(context.db, full)])
     for _ in range(10):
-        with pytest.raises(Unavailable, match="too many people"):
+        with pytest.raises(Unavailable, match="too many passwords"):
             await service.signin.with_password(ANN, PASSWORD, PROGRAM, FROM)
     assert await identity.service.signin.with_password(ANN, PASSWORD, PROGRAM, FROM)
     await full.stop()
