@@ -67,7 +67,9 @@ class GatewayContext:
         self.pages: dict[bytes, Page] = health_pages(
             lambda: {"gateway": OK if self.ready else "not ready", **health()}
         )
-        self.clients = Clients(settings.max_connections, settings.max_connections_per_client)
+        self.clients = Clients(
+            settings.max_connections, settings.max_connections_per_client, settings.trusted_proxies
+        )
         self.tunnels: set[WebSocketTunnel] = set()
         self._clock = clock
         self._request_prefix = secrets.token_hex(4).encode()

@@ -1,11 +1,13 @@
 """What an operator may change about the gateway. Times are seconds, sizes bytes."""
 
+from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from tollway.fabric.limits import Outage
 
+Network = IPv4Network | IPv6Network
 LimitName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_-]{1,32}$")]
 
 
@@ -59,11 +61,19 @@ class GatewaySettings(BaseModel):
         (), description="Origins under which browsers know this gateway, besides scheme://Host"
     )
 
+    trusted_proxies: tuple[Network, ...] = Field(
+        (), description="Networks of balancers and proxies whose X-Forwarded-For and -Proto are believed"
+    )
+    proxy_protocol: bool = Field(
+        False,
+        description="Whether connections from trusted proxies begin with a PROXY header (version 1 or 2)",
+    )
+
     max_connections: int = Field(10_000, ge=1, description="Client connections at once")
     max_connections_per_client: int = Field(
         1_000,
         ge=1,
-        description="Of these, from one address or IPv6 /64; raise it when a load balancer stands in front",
+        description="Of these, from one address or IPv6 /64; trusted proxies may have more",
     )
     max_upstream_connections: int = Field(512, ge=1, description="Connections at once to each endpoint")
     head_timeout_s: float = Field(5.0, gt=0, description="Time for a client to send the head of a request")
@@ -89,6 +99,8 @@ class GatewaySettings(BaseModel):
     def _complete(self) -> "GatewaySettings":
         if self.tls_cert and not self.tls_key:
             raise ValueError("tls_cert is set but tls_key is not; HTTPS needs both")
+        if self.proxy_protocol and not self.trusted_proxies:
+            raise ValueError("proxy_protocol needs trusted_proxies: anybody could give any address otherwise")
         return self
 
     @field_validator("limits", mode="after")

@@ -28,13 +28,19 @@ _TCP_CLOSE = 7  # the state of a connection after a reset (TCP_INFO, see tcp(7))
 
 
 class ClientConnection(PausableProtocol):
-    """One accepted connection; `connections` is the set of those that are open."""
+    """One accepted connection; `connections` is the set of those that are open.
 
-    def __init__(self, context: GatewayContext, connections: set[Any], *, tls: bool) -> None:
+    `source` is the address of the client where it is not that of the peer: behind a balancer.
+    """
+
+    def __init__(
+        self, context: GatewayContext, connections: set[Any], source: str = "", *, tls: bool
+    ) -> None:
         super().__init__()
         self.exchange: Exchange | None = None
         self._context = context
         self._connections = connections
+        self._source = source
         self._tls = tls
         self._client: ClientInfo
         self._reader = RequestReader(context.head_limits)
@@ -51,10 +57,10 @@ class ClientConnection(PausableProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to wait for a request, if there is a place."""
         super().connection_made(transport)
-        peer = str(transport.get_extra_info("peername", ("",))[0])
-        self._client = self._context.clients.info(peer, tls=self._tls)
+        source = self._source or str(transport.get_extra_info("peername", ("",))[0])
+        self._client = self._context.clients.info(source, tls=self._tls)
         self._connections.add(self)
-        if not self._context.clients.enter(self._client.share):
+        if not self._context.clients.enter(self._client):
             self._reject(FULL)
 
     def data_received(self, data: bytes) -> None:
@@ -80,7 +86,7 @@ class ClientConnection(PausableProtocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's signature
         """End what was under way: the client is gone."""
         self._connections.discard(self)
-        self._context.clients.leave(self._client.share)
+        self._context.clients.leave(self._client)
         if self._tunnel is not None:
             self._tunnel.end("client_closed")
         elif self.exchange is not None:
@@ -160,6 +166,10 @@ class ClientConnection(PausableProtocol):
         request = Request(
             head, self._client, context.table.unmatched, context.next_request_id(), context.monotonic()
         )
+        if self._client.is_proxy and (request.forwarded_for or request.forwarded_proto):
+            request.client = context.clients.behind(
+                self._client, request.forwarded_for, request.forwarded_proto
+            )
         exchange = self.exchange = Exchange(context, self, request)
         self._in_head = False
         if head.framing is Framing.NONE:

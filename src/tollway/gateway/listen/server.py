@@ -17,6 +17,7 @@ from tollway.fabric.clock import Clock
 from tollway.fabric.limits import Limits
 from tollway.gateway.context import GatewayContext
 from tollway.gateway.listen.connection import ClientConnection
+from tollway.gateway.listen.proxied_listener import ProxiedListener, listening_socket
 from tollway.gateway.observe.metrics import Metrics
 from tollway.gateway.policy.credentials import Authenticator
 from tollway.gateway.route.files import RouteFiles
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _TICK_S = 0.25
 _SWEEP_TICKS = 40  # limits are swept every ten seconds
 _DRAIN_STEP_S = 0.02
+_BACKLOG = 1_024
 
 
 class Gateway:
@@ -57,7 +59,9 @@ class Gateway:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         metrics = Metrics()
-        self.authenticator = Authenticator(settings, verifier, tokens, clock, monotonic, metrics)
+        self.authenticator = Authenticator(
+            settings, verifier, tokens, clock, monotonic, metrics, local_limits
+        )
         self.context = GatewayContext(
             settings, limits, local_limits, self.authenticator, clock, monotonic, metrics, health
         )
@@ -67,7 +71,7 @@ class Gateway:
         self.port = self.tls_port = 0
         self._settings = settings
         self._monotonic = monotonic
-        self._listeners: list[asyncio.Server] = []
+        self._listeners: list[asyncio.Server | ProxiedListener] = []
         self._timer: asyncio.TimerHandle | None = None
         self._ticks = 0
 
@@ -83,20 +87,9 @@ class Gateway:
         self.authenticator.start()
         self._on_timer()
         try:
-            self.port = await self._listen(
-                lambda: ClientConnection(context, self.connections, tls=False),
-                settings.host,
-                settings.port,
-                "port",
-            )
+            self.port = await self._listen(settings.port, "port")
             if settings.tls_cert:
-                self.tls_port = await self._listen(
-                    lambda: ClientConnection(context, self.connections, tls=True),
-                    settings.host,
-                    settings.tls_port,
-                    "tls_port",
-                    _tls_context(settings),
-                )
+                self.tls_port = await self._listen(settings.tls_port, "tls_port", _tls_context(settings))
         except OSError:
             await self.stop()
             raise
@@ -143,20 +136,28 @@ class Gateway:
     def _unsent_bytes(self) -> int:
         return sum(one.transport.get_write_buffer_size() for one in self.connections)
 
-    async def _listen(
-        self,
-        protocol: Callable[[], asyncio.Protocol],
-        host: str,
-        port: int,
-        setting: str,
-        tls: ssl.SSLContext | None = None,
-    ) -> int:
-        loop = asyncio.get_running_loop()
-        handshake_s = self._settings.head_timeout_s if tls else None
+    async def _listen(self, port: int, setting: str, tls: ssl.SSLContext | None = None) -> int:
+        loop, settings = asyncio.get_running_loop(), self._settings
+        host, handshake_s = settings.host, settings.head_timeout_s
+
+        def connection(source: str = "") -> ClientConnection:
+            return ClientConnection(self.context, self.connections, source, tls=tls is not None)
+
         try:
-            listener = await loop.create_server(
-                protocol, host, port, ssl=tls, backlog=1_024, ssl_handshake_timeout=handshake_s
-            )
+            if settings.proxy_protocol:
+                sock = listening_socket(host, port, _BACKLOG)
+                listener = ProxiedListener(
+                    sock, connection, self.context.clients.is_trusted, tls, handshake_s
+                )
+            else:
+                listener = await loop.create_server(
+                    connection,
+                    host,
+                    port,
+                    ssl=tls,
+                    backlog=_BACKLOG,
+                    ssl_handshake_timeout=handshake_s if tls else None,
+                )
         except OSError as error:
             advice = f"free it, or set gateway.{setting} to another one (0 takes a free one)"
             raise OSError(

@@ -1,7 +1,11 @@
 """Who sends a request: the client, the share of the gateway that it has, and the identity that a credential proved."""
 
-import ipaddress
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import NamedTuple
 from weakref import WeakValueDictionary
+
+_REMEMBERED = 4_096  # clients behind proxies
 
 
 class ClientIdentity:
@@ -20,6 +24,14 @@ class ClientIdentity:
         self.revoked = False
 
 
+class ClientAddress(NamedTuple):
+    """An address in its plain form; `limit_key` stands for the subscriber, `network_key` for their network."""
+
+    ip: str
+    limit_key: str | bytes
+    network_key: str | bytes
+
+
 class ClientShare:
     """What one client has of what all share: connections, requests that upstreams work on, and unfinished uploads."""
 
@@ -32,15 +44,20 @@ class ClientShare:
 class ClientInfo:
     """The client of a request. `limit_key` stands for it in limits: its address, or its IPv6 /64.
 
+    `network_key` stands for all clients of its network: the IPv4 /24, the IPv6 /48.
+    `is_proxy`: it is a trusted proxy, whose X-Forwarded-For names the client.
+
     `identity` is what the last good bearer token of this client here proved: the next request usually brings the
     same one, and then not even its hash is needed.
     """
 
-    __slots__ = ("forwarded_lines", "identity", "ip", "limit_key", "share", "tls")
+    __slots__ = ("forwarded_lines", "identity", "ip", "is_proxy", "limit_key", "network_key", "share", "tls")
 
-    def __init__(self, ip: str, limit_key: str | bytes, share: ClientShare, *, tls: bool) -> None:
-        self.ip = ip
-        self.limit_key = limit_key
+    def __init__(self, address: ClientAddress, share: ClientShare, *, is_proxy: bool, tls: bool) -> None:
+        self.ip = ip = address.ip
+        self.limit_key = address.limit_key
+        self.network_key = address.network_key
+        self.is_proxy = is_proxy
         self.share = share
         self.tls = tls
         self.identity: ClientIdentity | None = None
@@ -51,46 +68,103 @@ class ClientInfo:
 
 
 class Clients:
-    """Knows the clients that are here, and counts their connections, so that one cannot take every place."""
+    """Knows the clients that are here, and counts their connections, so that one cannot take every place.
 
-    def __init__(self, maximum: int, maximum_per_client: int) -> None:
+    Behind a trusted proxy the client is the right-most address of X-Forwarded-For that is not a trusted proxy itself:
+    what stands further left is what others said, and anybody may write it.
+    """
+
+    def __init__(
+        self, maximum: int, maximum_per_client: int, trusted_proxies: Iterable[IPv4Network | IPv6Network] = ()
+    ) -> None:
         self._maximum = maximum
         self._maximum_per_client = maximum_per_client
+        self._trusted = tuple(trusted_proxies)
         self._connections = 0
         self._shares = WeakValueDictionary[str | bytes, ClientShare]()
+        self._behind: dict[tuple[str, bytes, bytes, bool], ClientInfo] = {}
 
     def info(self, address: str, *, tls: bool) -> ClientInfo:
         """Return the client at an address."""
-        ip, key = _ip_and_key(address)
-        share = self._shares.get(key)
+        found = client_address(address)
+        share = self._shares.get(found.limit_key)
         if share is None:
-            share = self._shares[key] = ClientShare()
-        return ClientInfo(ip, key, share, tls=tls)
+            share = self._shares[found.limit_key] = ClientShare()
+        return ClientInfo(found, share, is_proxy=self.is_trusted(found.ip), tls=tls)
 
-    def enter(self, share: ClientShare) -> bool:
-        """Count one more connection; False when it is one too many. It is counted all the same, until it leaves."""
+    def is_trusted(self, address: str) -> bool:
+        """Return whether an address is that of a trusted proxy."""
+        if not self._trusted:
+            return False
+        ip = _parsed(address)
+        return ip is not None and any(ip in network for network in self._trusted)
+
+    def behind(self, proxy: ClientInfo, forwarded_for: bytes, forwarded_proto: bytes) -> ClientInfo:
+        """Return the client for which a trusted proxy sent a request."""
+        key = (proxy.ip, forwarded_for, forwarded_proto, proxy.tls)
+        known = self._behind.get(key)
+        if known is None:
+            if len(self._behind) >= _REMEMBERED:
+                self._behind.clear()
+            schemes = forwarded_proto.lower().replace(b" ", b"").split(b",")
+            tls = schemes[-1] == b"https" if forwarded_proto else proxy.tls
+            known = self._behind[key] = self.info(self._right_most(forwarded_for) or proxy.ip, tls=tls)
+        return known
+
+    def _right_most(self, forwarded_for: bytes) -> str:
+        """Return the right-most address that is not a trusted proxy; the left-most of all when each one is."""
+        found = ""
+        for entry in reversed(forwarded_for.decode("latin-1").split(",")):
+            ip = _parsed(_without_port(entry.strip()))
+            if ip is None:
+                break
+            found = str(ip)
+            if not self.is_trusted(found):
+                break
+        return found
+
+    def enter(self, client: ClientInfo) -> bool:
+        """Count one more connection; False when it is one too many. It is counted all the same, until it leaves.
+
+        A trusted proxy may have as many as there are.
+        """
         self._connections += 1
-        share.connections += 1
-        return self._connections <= self._maximum and share.connections <= self._maximum_per_client
+        client.share.connections += 1
+        return self._connections <= self._maximum and (
+            client.is_proxy or client.share.connections <= self._maximum_per_client
+        )
 
-    def leave(self, share: ClientShare) -> None:
+    def leave(self, client: ClientInfo) -> None:
         """Count one connection less."""
         self._connections -= 1
-        share.connections -= 1
+        client.share.connections -= 1
 
     def __len__(self) -> int:
         """Return how many clients are known now."""
         return len(self._shares)
 
 
-def _ip_and_key(address: str) -> tuple[str, str | bytes]:
-    """Return an address in its plain form, and its key: of IPv6 the /64 that one subscriber has."""
+def client_address(address: str) -> ClientAddress:
+    """Return an address in its plain form with its keys: of IPv6 the /64 that one subscriber has."""
+    ip = _parsed(address)
+    if ip is None:
+        return ClientAddress(address, address, address)
+    if ip.version == 4:
+        return ClientAddress(str(ip), str(ip), ip.packed[:3])
+    return ClientAddress(str(ip), ip.packed[:8], ip.packed[:6])
+
+
+def _parsed(address: str) -> IPv4Address | IPv6Address | None:
     try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
+        ip = ip_address(address.partition("%")[0])
     except ValueError:
-        return address, address
-    if isinstance(ip, ipaddress.IPv4Address):
-        return address, address
-    if ip.ipv4_mapped is not None:  # an IPv4 client of a listener for both
-        return str(ip.ipv4_mapped), str(ip.ipv4_mapped)
-    return str(ip), ip.packed[:8]
+        return None
+    # An IPv4 client of a listener for both families is the same as one of a listener for IPv4.
+    return ip.ipv4_mapped or ip if ip.version == 6 else ip
+
+
+def _without_port(entry: str) -> str:
+    """Take the address out of what proxies write: `192.0.2.1:443`, `[2001:db8::1]:443`."""
+    if entry.startswith("["):
+        return entry[1:].partition("]")[0]
+    return entry.partition(":")[0] if entry.count(":") == 1 else entry

@@ -65,6 +65,8 @@ _REQUEST: Final[dict[bytes, HeaderRule]] = {
     b"traceparent": HeaderRule("traceparent", passed_on=False),
     b"user-agent": HeaderRule("agent", passed_on=True),
     b"x-correlation-id": HeaderRule("correlation", passed_on=False),
+    b"x-forwarded-for": HeaderRule("forwarded_for", passed_on=False),
+    b"x-forwarded-proto": HeaderRule("forwarded_proto", passed_on=False),
     b"x-tollway-csrf": HeaderRule("csrf", passed_on=False),
 }
 _IDENTITY_PREFIXES = (b"x-user-", b"x-tollway-", b"x-forwarded-", b"x-auth-", b"x-remote-")

@@ -16,6 +16,7 @@ from tollway.wire.http1 import RequestHead
 
 COOKIE = SESSION_COOKIE.encode()
 _CORRELATION = re.compile(rb"[A-Za-z0-9._:-]{1,64}")
+_LISTS = {"cookie": b"; ", "forwarded_for": b", ", "forwarded_proto": b", "}
 _SLASH = 0x2F
 _ABSOLUTE = re.compile(rb"https?://([^/?]*)([/?].*)?", re.IGNORECASE)
 
@@ -47,6 +48,8 @@ class Request:
         "csrf",
         "fault",
         "fetch_site",
+        "forwarded_for",
+        "forwarded_proto",
         "head",
         "id",
         "idempotency",
@@ -71,6 +74,7 @@ class Request:
         self.path = head.target.partition(b"?")[0]
         self.agent = self.authorization = self.cookie = self.correlation = self.csrf = self.query = b""
         self.fetch_site = self.idempotency = self.origin = self.traceparent = self.limit_lines = b""
+        self.forwarded_for = self.forwarded_proto = b""  # believed of a trusted proxy only
         self.lines: list[bytes] = []
         self.fault: GatewayRefusal | None = None
         self.id = self.correlation_id = request_id
@@ -102,10 +106,11 @@ class Request:
             self.correlation_id = self.correlation
 
     def _again(self, field: str, known: bytes, value: bytes) -> bytes:
-        """Handle a header that came before: cookies may, credentials must not, of others the last counts."""
+        """Handle a header that came before: lists go on, credentials must not, of others the last counts."""
         if field == "authorization":
             self.fault = TWO_CREDENTIALS
-        return known + b"; " + value if field == "cookie" else value
+        separator = _LISTS.get(field)
+        return value if separator is None else known + separator + value
 
     def take_session(self) -> bytes:
         """Take the session cookie out of the cookies; the others are passed on."""

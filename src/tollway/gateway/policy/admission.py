@@ -116,8 +116,8 @@ def _authenticate(context: GatewayContext, request: Request) -> Decision | Later
     result = context.authenticator.cached(credential, now)
     if result is not None:
         return _authenticated(context, request, result)
-    grant = context.unknown_credentials.take(request.client.limit_key, now)
-    if not grant.admitted:
+    grant = context.unknown_credentials.take_of_client(request.client, now)
+    if not grant.admitted and not context.authenticator.may_check(credential, now):
         return _too_many(context.unknown_credentials, grant)
     return _authenticate_later(context, request, credential)
 
@@ -151,8 +151,11 @@ def _count(context: GatewayContext, request: Request, refusal: GatewayRefusal | 
     limit, identity = request.route.limit, request.identity
     if limit is None:
         return refusal
-    key = request.client.limit_key if identity is None or limit.by_ip else identity.user_id
-    grant = limit.take(key, request.started)
+    now, key = (
+        request.started,
+        request.client.limit_key if identity is None or limit.by_ip else identity.user_id,
+    )
+    grant = limit.take_of_client(request.client, now) if limit.by_ip else limit.take(key, now)
     if grant.admitted:
         request.limit_lines = limit.headers(grant)
         return refusal

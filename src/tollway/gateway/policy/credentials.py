@@ -3,20 +3,26 @@
 A browser holds only an opaque cookie, which the tokens service exchanges for a current access token; a program
 holds the access token itself, whose signature is checked here. Either way the services get a bearer token and
 check it once more. Results, good and bad, are cached under the credential's BLAKE2b, so no token lies in this
-memory, and a forged one uses up its sender's limit of `unknown_credentials`, not our processor.
+memory, and a forged one uses up its sender's limit of `unknown_credentials`, not our processor. Beyond that limit an
+address is not shut out (many people may share it): a session that was here lately is checked all the same, and of
+others what can be a credential, up to `_CHECKS_PER_S`.
 
 An identity ends when its token does, after `identity_cache_s`, or at once when the tokens service announces that its
 session ended: `Revocations` learns of that within a second.
 """
 
 import asyncio
+import base64
+import json
+import re
 from collections.abc import Awaitable, Callable
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tollway.contracts import tokens_pb2
-from tollway.fabric.access_tokens import RevocationEntry, Revocations, Verifier
+from tollway.fabric.access_tokens import LIMIT_BYTES, RevocationEntry, Revocations, Verifier
 from tollway.fabric.clock import Clock
+from tollway.fabric.limits import Limits
 from tollway.gateway.message.client import ClientIdentity
 from tollway.gateway.message.problems import UNAUTHENTICATED, GatewayRefusal, of_problem
 from tollway.gateway.observe.metrics import Metrics
@@ -32,6 +38,10 @@ if TYPE_CHECKING:
 _SPARE_S = 30.0
 _MAX_COOKIE_BYTES = 256
 _EXCHANGE_TIMEOUT_S = 5.0
+_CHECKS_PER_S = 500  # beyond the limits of addresses, of all together
+_CHECKS_OF_SESSION = 10  # in as many seconds
+_REMEMBERED_S = 3_600.0
+_COOKIE = re.compile(rb"[A-Za-z0-9_-]{32,256}")
 
 
 class AuthFailure:
@@ -58,6 +68,7 @@ class Authenticator:
         clock: Clock,
         monotonic: Callable[[], float],
         metrics: Metrics,
+        local_limits: Limits,
     ) -> None:
         self.revocations = Revocations(clock)
         self.on_session_ended: Callable[[RevocationEntry], None] = lambda _entry: None
@@ -70,6 +81,11 @@ class Authenticator:
         self._cache: dict[bytes, AuthResult] = {}
         self._by_session: dict[str, list[ClientIdentity]] = {}
         self._pending: dict[bytes, asyncio.Task[AuthResult]] = {}
+        self._checks = local_limits.limit("checks of credentials", _CHECKS_PER_S, 1.0)
+        self._checks_of_session = local_limits.limit(
+            "checks of sessions", _CHECKS_OF_SESSION, _CHECKS_OF_SESSION
+        )
+        self._seen: dict[str | bytes, float] = {}  # sessions and cookies that were good lately, until when
         self._following: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -99,6 +115,19 @@ class Authenticator:
             return None
         self._counts["cached"] += 1
         return result
+
+    def may_check(self, credential: bytes, now: float) -> bool:
+        """Return whether a credential may be checked though its sender has used up the limit."""
+        session: str | bytes | None
+        if credential[:7].lower() == b"bearer ":
+            session = claimed_session(credential[7:].strip())
+        else:
+            session = _key(credential) if _COOKIE.fullmatch(credential) else None
+        if session is None:
+            return False
+        if self._seen.get(session, 0.0) > now and self._checks_of_session.take(session, now).admitted:
+            return True
+        return self._checks.take(b"", now).admitted
 
     # ── checking ────────────────────────────────────────────────────────────────────────────────────
 
@@ -136,7 +165,14 @@ class Authenticator:
         self._cache[key] = result
         if isinstance(result, ClientIdentity):
             self._by_session.setdefault(result.session_id, []).append(result)
+            self._remember(key if result.csrf_token else result.session_id)
         return result
+
+    def _remember(self, session: str | bytes) -> None:
+        if len(self._seen) >= self._settings.identity_cache_size:
+            del self._seen[next(iter(self._seen))]
+        self._seen.pop(session, None)  # the latest stands last
+        self._seen[session] = self._monotonic() + _REMEMBERED_S
 
     async def _check_bearer(self, authorization: bytes) -> AuthResult:
         self._counts["verified"] += 1
@@ -205,3 +241,16 @@ class Authenticator:
 
 def _key(credential: bytes) -> bytes:
     return blake2b(credential, digest_size=32).digest()
+
+
+def claimed_session(token: bytes) -> str | None:
+    """Return the session that a token claims to be of, which nobody has checked; None when it cannot be a token."""
+    if len(token) > LIMIT_BYTES or token.count(b".") != 2:
+        return None
+    payload = token.split(b".")[1]
+    try:
+        claims: Any = json.loads(base64.urlsafe_b64decode(payload + b"=" * (-len(payload) % 4)))
+        session = claims["sid"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return session if isinstance(session, str) else None

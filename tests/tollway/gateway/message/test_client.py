@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.gateway import HOST, PLENTY, Client, eventually, running_gateway
+from tests.kit.eventually import eventually
+from tests.kit.gateway import HOST, PLENTY, Client, running_gateway
 from tollway.gateway.message.client import ClientInfo, Clients
 from tollway.gateway.settings import LimitSettings
 
@@ -42,14 +43,14 @@ def test_an_address_is_written_in_one_form():
 def test_places_are_given_back_and_nothing_of_who_left_is_kept():
     clients = Clients(maximum=3, maximum_per_client=2)
     here = [clients.info(address, tls=False) for address in ("192.0.2.1",) * 3 + ("192.0.2.2",)]
-    assert [clients.enter(one.share) for one in here] == [True, True, False, False]
+    assert [clients.enter(one) for one in here] == [True, True, False, False]
     for one in here:
-        clients.leave(one.share)
+        clients.leave(one)
     del one
     here.clear()
     gc.collect()
     assert len(clients) == 0
-    assert clients.enter(clients.info("192.0.2.2", tls=False).share)
+    assert clients.enter(clients.info("192.0.2.2", tls=False))
 
 
 async def test_one_client_cannot_take_every_place(tmp_path: Path):

@@ -1,6 +1,10 @@
 """Who asks: cookies and tokens, what is remembered, what is forgotten at once."""
 
 import asyncio
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,13 +12,16 @@ import pytest
 from tests.kit.clock import FakeClock
 from tests.kit.databases import database, service_migrations
 from tests.kit.eventually import eventually
-from tests.kit.gateway import ALICE, ORIGIN, PLENTY, running_gateway
+from tests.kit.gateway import ALICE, ORIGIN, PLENTY, Setup, running_gateway
+from tests.kit.rest import FakeVerifier
 from tests.kit.service_api import TRANSPORTS, Transport, api
 from tests.kit.tokens import USER, tokens_service, verifier_of
 from tollway.contracts import tokens_pb2_grpc
 from tollway.contracts.clients import BROWSER, PROGRAM
+from tollway.fabric.access_tokens import Principal
+from tollway.gateway.policy.credentials import claimed_session
 from tollway.gateway.settings import LimitSettings
-from tollway.kit.errors import Unavailable
+from tollway.kit.errors import Unauthenticated, Unavailable
 from tollway.services.tokens.rpc import TokensRpc
 
 COOKIE = b"Cookie: theme=dark; __Host-sid=c-alice; lang=en\r\n"
@@ -90,6 +97,68 @@ async def test_a_flood_of_new_tokens_meets_a_limit_before_any_signature_is_check
         assert seen == [401] * 4 + [429] * 16
         assert setup.verifier.asked == 5
         assert (await setup.ask("GET", "/api/orders", ALICE)).status == 200  # who is known is not disturbed
+
+
+def token_of(session: str) -> bytes:
+    """What has the form of a token of this session; the fake verifier takes those of users."""
+    payload = base64.urlsafe_b64encode(json.dumps({"sid": session}).encode()).rstrip(b"=")
+    return b"Authorization: Bearer e30.%b.%b\r\n" % (payload, b"x" * 10)
+
+
+def verifying_sessions(setup: Setup) -> None:
+    """Let the fake verifier take any token whose session is known to the test."""
+
+    async def verify(token: str) -> Principal:
+        session = claimed_session(token.encode())
+        if session is None or not session.startswith("ses_good"):
+            raise Unauthenticated("this token is not valid")
+        return replace(await FakeVerifier().verify("usr_alice"), session_id=session)
+
+    setup.verifier.verify = verify  # pyright: ignore[reportAttributeAccessIssue]
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        lambda number: b"Authorization: Bearer forged-%d\r\n" % number,
+        lambda number: token_of(f"ses_bad_{number}"),
+        lambda number: token_of("ses_bad").replace(b".x", b".%d" % number),
+        lambda number: b"Cookie: __Host-sid=nonsense%d\r\n" % number,
+    ],
+    ids=["rubbish", "forged sessions", "one session", "cookies"],
+)
+async def test_after_many_bad_tokens_of_one_office_a_good_fresh_one_still_works(
+    tmp_path: Path, bad: Callable[[int], bytes]
+):
+    misses = LimitSettings(quota=300, window_s=60, by="ip")
+    async with running_gateway(tmp_path, unknown_credentials=misses) as setup:
+        verifying_sessions(setup)
+        client = await setup.client()
+        for number in range(500):
+            assert (await client.ask("GET", "/api/orders", bad(number))).status in {401, 429}
+        assert (await client.ask("GET", "/api/orders", token_of("ses_good_new"))).status == 200
+
+
+async def test_a_session_that_was_here_lately_goes_on_through_a_flood_of_any_size(tmp_path: Path):
+    misses = LimitSettings(quota=5, window_s=3_600, by="ip")
+    async with running_gateway(tmp_path, unknown_credentials=misses, identity_cache_s=60) as setup:
+        verifying_sessions(setup)
+        client = await setup.client()
+        assert (await client.ask("GET", "/api/orders", token_of("ses_good"))).status == 200
+        setup.advance(61)  # its token is not in the cache any more
+        for number in range(800):
+            await client.ask("GET", "/api/orders", token_of(f"ses_bad_{number}"))
+        assert (await client.ask("GET", "/api/orders", token_of("ses_good"))).status == 200
+
+
+async def test_who_knows_a_session_cannot_have_forgeries_of_it_checked_without_end(tmp_path: Path):
+    misses = LimitSettings(quota=1, window_s=3_600, by="ip")
+    async with running_gateway(tmp_path, unknown_credentials=misses) as setup:
+        authenticator, now = setup.gateway.authenticator, setup.time()
+        authenticator._remember("ses_good")
+        credential = token_of("ses_good").partition(b": ")[2].strip()
+        checked = sum(authenticator.may_check(credential, now) for _ in range(2_000))
+        assert checked == 510
 
 
 async def test_the_cache_is_bounded(tmp_path: Path):

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.kit.gateway import ALICE, HOST, Answer, Client, Seen, Setup, eventually, running_gateway
+from tests.kit.eventually import eventually
+from tests.kit.gateway import ALICE, HOST, Answer, Client, Seen, Setup, running_gateway
 
 HEAD = b"POST /hooks/stripe HTTP/1.1\r\n" + HOST
 ELSEWHERE = ("127.0.0.2", 0)
