@@ -100,6 +100,21 @@ async def test_a_flow_lives_from_login_to_stop(mounted: Mounted) -> None:
     assert (published.session_id, published.output_octets) == ("flw_1", 40_000)
 
 
+async def test_what_a_credential_may_do_now_can_be_asked_for_again(mounted: Mounted) -> None:
+    grant = await mounted.authenticate()
+    assert grant.max_flows == 1_000  # the customer set none: what the operator allows
+    resource_id = mounted.issued.resource.id
+    await mounted.here.access.resources.change(USER, resource_id, max_flows=3, rate_limit_bytes_s=5)
+    ask = pb.GetGrantRequest(node="edge-1", credential_id=grant.credential_id)
+    again = await mounted.access.GetGrant(ask)
+    assert (again.resource_id, again.max_flows, again.rate_limit_bytes_s) == (resource_id, 3, 5)
+    with pytest.raises(BadCredentials):
+        await mounted.access.GetGrant(pb.GetGrantRequest(node="edge-1", credential_id="crd_none"))
+    await mounted.here.access.resources.deactivate(USER, resource_id)
+    with pytest.raises(ResourceInactive):
+        await mounted.access.GetGrant(ask)
+
+
 async def test_refusals_arrive_as_what_they_are(mounted: Mounted) -> None:
     with pytest.raises(BadCredentials):
         await mounted.authenticate(secret="wrong")

@@ -83,6 +83,7 @@ class FakeAccess(access_pb2_grpc.AccessServicer):
     changes: list[pb.Change] = field(default_factory=list)
     nodes: list[str] = field(default_factory=list)
     authentications: int = 0
+    grants: int = 0  # changed ones that were asked for
     presented: list[pb.AuthenticateRequest] = field(default_factory=list)
     reports: int = 0
     overdrawn: int = 0
@@ -165,6 +166,17 @@ class FakeAccess(access_pb2_grpc.AccessServicer):
             raise ResourceInactive
         if resource.holding - self._held(resource.id) <= 0 and not self._held(resource.id):
             raise NoAllowance
+        return self._grant(resource)
+
+    async def GetGrant(self, request: pb.GetGrantRequest, context: object) -> pb.Grant:
+        await self._answerable()
+        self.grants += 1
+        for resource in self.resources.values():
+            if resource.credential_id == request.credential_id:
+                return self._grant(resource)
+        raise BadCredentials
+
+    def _grant(self, resource: Resource) -> pb.Grant:
         return pb.Grant(
             resource_id=resource.id,
             user_id=resource.user_id,

@@ -24,15 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etollway/contracts/access.proto\x12\x11tollway.access.v1\"`\n\x0fOpenNodeRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\x12.\n\tendpoints\x18\x02 \x03(\x0b\x32\x1b.tollway.access.v1.Endpoint\x12\x0f\n\x07\x62oot_id\x18\x03 \x01(\t\"j\n\x08\x45ndpoint\x12\x10\n\x08protocol\x18\x01 \x01(\t\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\x0c\n\x04port\x18\x03 \x01(\x05\x12\x10\n\x08location\x18\x04 \x01(\t\x12\x10\n\x08\x63\x61pacity\x18\x05 \x01(\x05\x12\x0c\n\x04tags\x18\x06 \x03(\t\"+\n\x10OpenNodeResponse\x12\x17\n\x0f\x63hange_sequence\x18\x01 \x01(\x03\"\xcf\x02\n\x13\x41uthenticateRequest\x12\x39\n\x08password\x18\x01 \x01(\x0b\x32%.tollway.access.v1.PasswordCredentialH\x00\x12<\n\npublic_key\x18\x02 \x01(\x0b\x32&.tollway.access.v1.PublicKeyCredentialH\x00\x12\x44\n\x0ewireguard_peer\x18\x03 \x01(\x0b\x32*.tollway.access.v1.WireGuardPeerCredentialH\x00\x12\x33\n\x05token\x18\x04 \x01(\x0b\x32\".tollway.access.v1.TokenCredentialH\x00\x12\x10\n\x08protocol\x18\x05 \x01(\t\x12\x16\n\x0e\x63lient_address\x18\x06 \x01(\t\x12\x0c\n\x04node\x18\x07 \x01(\tB\x0c\n\ncredential\"6\n\x12PasswordCredential\x12\x10\n\x08username\x18\x01 \x01(\t\x12\x0e\n\x06secret\x18\x02 \x01(\t\"G\n\x13PublicKeyCredential\x12\x10\n\x08username\x18\x01 \x01(\t\x12\x11\n\talgorithm\x18\x02 \x01(\t\x12\x0b\n\x03key\x18\x03 \x01(\x0c\"-\n\x17WireGuardPeerCredential\x12\x12\n\npublic_key\x18\x01 \x01(\x0c\" \n\x0fTokenCredential\x12\r\n\x05token\x18\x01 \x01(\t\"\x84\x02\n\x05Grant\x12\x13\n\x0bresource_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x15\n\rcredential_id\x18\x03 \x01(\t\x12\r\n\x05\x61sset\x18\x04 \x01(\t\x12\x0c\n\x04unit\x18\x05 \x01(\t\x12\x11\n\tmax_flows\x18\x06 \x01(\x05\x12\x1a\n\x12rate_limit_bytes_s\x18\x07 \x01(\x03\x12+\n\x04\x65xit\x18\x08 \x01(\x0b\x32\x1d.tollway.access.v1.ExitWishes\x12-\n\x06policy\x18\t \x01(\x0b\x32\x1d.tollway.access.v1.FlowPolicy\x12\x16\n\x0e\x63\x61\x63he_until_us\x18\n \x01(\x03\",\n\nExitWishes\x12\x10\n\x08location\x18\x01 \x01(\t\x12\x0c\n\x04tier\x18\x02 \x01(\t\"k\n\nFlowPolicy\x12\x17\n\x0f\x62locked_domains\x18\x01 \x03(\t\x12\x15\n\rblocked_ports\x18\x02 \x03(\x05\x12-\n\x08schedule\x18\x03 \x01(\x0b\x32\x1b.tollway.access.v1.Schedule\"I\n\x08Schedule\x12\x11\n\ttime_zone\x18\x01 \x01(\t\x12*\n\x07windows\x18\x02 \x03(\x0b\x32\x19.tollway.access.v1.Window\"C\n\x06Window\x12\x0f\n\x07weekday\x18\x01 \x01(\x05\x12\x14\n\x0cstart_minute\x18\x02 \x01(\x05\x12\x12\n\nend_minute\x18\x03 \x01(\x05\"W\n\x0cLeaseRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x13\n\x0bresource_id\x18\x02 \x01(\t\x12\x10\n\x08lease_id\x18\x03 \x01(\t\x12\x12\n\nwant_units\x18\x04 \x01(\x03\"p\n\rLeaseResponse\x12\x15\n\rgranted_units\x18\x01 \x01(\x03\x12\x12\n\nleft_units\x18\x02 \x01(\x03\x12\x10\n\x08valid_us\x18\x03 \x01(\x03\x12\x0f\n\x07stopped\x18\x04 \x01(\t\x12\x11\n\trecalling\x18\x05 \x01(\x08\"\xd5\x02\n\x10\x41\x63\x63ountingRecord\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12-\n\x06status\x18\x02 \x01(\x0e\x32\x1d.tollway.access.v1.StatusType\x12\x13\n\x0bresource_id\x18\x03 \x01(\t\x12\x15\n\rcredential_id\x18\x04 \x01(\t\x12\x10\n\x08protocol\x18\x05 \x01(\t\x12\x16\n\x0e\x63lient_address\x18\x06 \x01(\t\x12\x0e\n\x06target\x18\x07 \x01(\t\x12\x14\n\x0cinput_octets\x18\x08 \x01(\x03\x12\x15\n\routput_octets\x18\t \x01(\x03\x12\x17\n\x0fsession_time_us\x18\n \x01(\x03\x12\x15\n\rstarted_at_us\x18\x0b \x01(\x03\x12\x17\n\x0fterminate_cause\x18\x0c \x01(\t\x12\x10\n\x08sequence\x18\r \x01(\x03\x12\x10\n\x08requests\x18\x0e \x01(\x05\"\x9e\x01\n\rReportRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x10\n\x08lease_id\x18\x02 \x01(\t\x12\x34\n\x07records\x18\x03 \x03(\x0b\x32#.tollway.access.v1.AccountingRecord\x12\x0f\n\x07release\x18\x04 \x01(\x08\x12\x17\n\nkeep_units\x18\x05 \x01(\x03H\x00\x88\x01\x01\x42\r\n\x0b_keep_units\"B\n\x0eReportResponse\x12\x17\n\x0fremaining_units\x18\x01 \x01(\x03\x12\x17\n\x0fshortfall_units\x18\x02 \x01(\x03\"3\n\x14\x46ollowChangesRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\x03\"\x82\x01\n\x06\x43hange\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x13\n\x0bresource_id\x18\x03 \x01(\t\x12\x15\n\rcredential_id\x18\x04 \x01(\t\x12\x0f\n\x07user_id\x18\x05 \x01(\t\x12\r\n\x05\x61t_us\x18\x06 \x01(\x03\x12\x0c\n\x04node\x18\x07 \x01(\t*v\n\nStatusType\x12\x1b\n\x17STATUS_TYPE_UNSPECIFIED\x10\x00\x12\x15\n\x11STATUS_TYPE_START\x10\x01\x12\x14\n\x10STATUS_TYPE_STOP\x10\x02\x12\x1e\n\x1aSTATUS_TYPE_INTERIM_UPDATE\x10\x03\x32\xa1\x03\n\x06\x41\x63\x63\x65ss\x12S\n\x08OpenNode\x12\".tollway.access.v1.OpenNodeRequest\x1a#.tollway.access.v1.OpenNodeResponse\x12P\n\x0c\x41uthenticate\x12&.tollway.access.v1.AuthenticateRequest\x1a\x18.tollway.access.v1.Grant\x12J\n\x05Lease\x12\x1f.tollway.access.v1.LeaseRequest\x1a .tollway.access.v1.LeaseResponse\x12M\n\x06Report\x12 .tollway.access.v1.ReportRequest\x1a!.tollway.access.v1.ReportResponse\x12U\n\rFollowChanges\x12\'.tollway.access.v1.FollowChangesRequest\x1a\x19.tollway.access.v1.Change0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etollway/contracts/access.proto\x12\x11tollway.access.v1\"`\n\x0fOpenNodeRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\x12.\n\tendpoints\x18\x02 \x03(\x0b\x32\x1b.tollway.access.v1.Endpoint\x12\x0f\n\x07\x62oot_id\x18\x03 \x01(\t\"j\n\x08\x45ndpoint\x12\x10\n\x08protocol\x18\x01 \x01(\t\x12\x0c\n\x04host\x18\x02 \x01(\t\x12\x0c\n\x04port\x18\x03 \x01(\x05\x12\x10\n\x08location\x18\x04 \x01(\t\x12\x10\n\x08\x63\x61pacity\x18\x05 \x01(\x05\x12\x0c\n\x04tags\x18\x06 \x03(\t\"+\n\x10OpenNodeResponse\x12\x17\n\x0f\x63hange_sequence\x18\x01 \x01(\x03\"\xcf\x02\n\x13\x41uthenticateRequest\x12\x39\n\x08password\x18\x01 \x01(\x0b\x32%.tollway.access.v1.PasswordCredentialH\x00\x12<\n\npublic_key\x18\x02 \x01(\x0b\x32&.tollway.access.v1.PublicKeyCredentialH\x00\x12\x44\n\x0ewireguard_peer\x18\x03 \x01(\x0b\x32*.tollway.access.v1.WireGuardPeerCredentialH\x00\x12\x33\n\x05token\x18\x04 \x01(\x0b\x32\".tollway.access.v1.TokenCredentialH\x00\x12\x10\n\x08protocol\x18\x05 \x01(\t\x12\x16\n\x0e\x63lient_address\x18\x06 \x01(\t\x12\x0c\n\x04node\x18\x07 \x01(\tB\x0c\n\ncredential\"6\n\x12PasswordCredential\x12\x10\n\x08username\x18\x01 \x01(\t\x12\x0e\n\x06secret\x18\x02 \x01(\t\"G\n\x13PublicKeyCredential\x12\x10\n\x08username\x18\x01 \x01(\t\x12\x11\n\talgorithm\x18\x02 \x01(\t\x12\x0b\n\x03key\x18\x03 \x01(\x0c\"-\n\x17WireGuardPeerCredential\x12\x12\n\npublic_key\x18\x01 \x01(\x0c\" \n\x0fTokenCredential\x12\r\n\x05token\x18\x01 \x01(\t\"6\n\x0fGetGrantRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x15\n\rcredential_id\x18\x02 \x01(\t\"\x84\x02\n\x05Grant\x12\x13\n\x0bresource_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x15\n\rcredential_id\x18\x03 \x01(\t\x12\r\n\x05\x61sset\x18\x04 \x01(\t\x12\x0c\n\x04unit\x18\x05 \x01(\t\x12\x11\n\tmax_flows\x18\x06 \x01(\x05\x12\x1a\n\x12rate_limit_bytes_s\x18\x07 \x01(\x03\x12+\n\x04\x65xit\x18\x08 \x01(\x0b\x32\x1d.tollway.access.v1.ExitWishes\x12-\n\x06policy\x18\t \x01(\x0b\x32\x1d.tollway.access.v1.FlowPolicy\x12\x16\n\x0e\x63\x61\x63he_until_us\x18\n \x01(\x03\",\n\nExitWishes\x12\x10\n\x08location\x18\x01 \x01(\t\x12\x0c\n\x04tier\x18\x02 \x01(\t\"k\n\nFlowPolicy\x12\x17\n\x0f\x62locked_domains\x18\x01 \x03(\t\x12\x15\n\rblocked_ports\x18\x02 \x03(\x05\x12-\n\x08schedule\x18\x03 \x01(\x0b\x32\x1b.tollway.access.v1.Schedule\"I\n\x08Schedule\x12\x11\n\ttime_zone\x18\x01 \x01(\t\x12*\n\x07windows\x18\x02 \x03(\x0b\x32\x19.tollway.access.v1.Window\"C\n\x06Window\x12\x0f\n\x07weekday\x18\x01 \x01(\x05\x12\x14\n\x0cstart_minute\x18\x02 \x01(\x05\x12\x12\n\nend_minute\x18\x03 \x01(\x05\"W\n\x0cLeaseRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x13\n\x0bresource_id\x18\x02 \x01(\t\x12\x10\n\x08lease_id\x18\x03 \x01(\t\x12\x12\n\nwant_units\x18\x04 \x01(\x03\"p\n\rLeaseResponse\x12\x15\n\rgranted_units\x18\x01 \x01(\x03\x12\x12\n\nleft_units\x18\x02 \x01(\x03\x12\x10\n\x08valid_us\x18\x03 \x01(\x03\x12\x0f\n\x07stopped\x18\x04 \x01(\t\x12\x11\n\trecalling\x18\x05 \x01(\x08\"\xd5\x02\n\x10\x41\x63\x63ountingRecord\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12-\n\x06status\x18\x02 \x01(\x0e\x32\x1d.tollway.access.v1.StatusType\x12\x13\n\x0bresource_id\x18\x03 \x01(\t\x12\x15\n\rcredential_id\x18\x04 \x01(\t\x12\x10\n\x08protocol\x18\x05 \x01(\t\x12\x16\n\x0e\x63lient_address\x18\x06 \x01(\t\x12\x0e\n\x06target\x18\x07 \x01(\t\x12\x14\n\x0cinput_octets\x18\x08 \x01(\x03\x12\x15\n\routput_octets\x18\t \x01(\x03\x12\x17\n\x0fsession_time_us\x18\n \x01(\x03\x12\x15\n\rstarted_at_us\x18\x0b \x01(\x03\x12\x17\n\x0fterminate_cause\x18\x0c \x01(\t\x12\x10\n\x08sequence\x18\r \x01(\x03\x12\x10\n\x08requests\x18\x0e \x01(\x05\"\x9e\x01\n\rReportRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\x10\n\x08lease_id\x18\x02 \x01(\t\x12\x34\n\x07records\x18\x03 \x03(\x0b\x32#.tollway.access.v1.AccountingRecord\x12\x0f\n\x07release\x18\x04 \x01(\x08\x12\x17\n\nkeep_units\x18\x05 \x01(\x03H\x00\x88\x01\x01\x42\r\n\x0b_keep_units\"B\n\x0eReportResponse\x12\x17\n\x0fremaining_units\x18\x01 \x01(\x03\x12\x17\n\x0fshortfall_units\x18\x02 \x01(\x03\"3\n\x14\x46ollowChangesRequest\x12\x0c\n\x04node\x18\x01 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\x03\"\x82\x01\n\x06\x43hange\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x13\n\x0bresource_id\x18\x03 \x01(\t\x12\x15\n\rcredential_id\x18\x04 \x01(\t\x12\x0f\n\x07user_id\x18\x05 \x01(\t\x12\r\n\x05\x61t_us\x18\x06 \x01(\x03\x12\x0c\n\x04node\x18\x07 \x01(\t*v\n\nStatusType\x12\x1b\n\x17STATUS_TYPE_UNSPECIFIED\x10\x00\x12\x15\n\x11STATUS_TYPE_START\x10\x01\x12\x14\n\x10STATUS_TYPE_STOP\x10\x02\x12\x1e\n\x1aSTATUS_TYPE_INTERIM_UPDATE\x10\x03\x32\xeb\x03\n\x06\x41\x63\x63\x65ss\x12S\n\x08OpenNode\x12\".tollway.access.v1.OpenNodeRequest\x1a#.tollway.access.v1.OpenNodeResponse\x12P\n\x0c\x41uthenticate\x12&.tollway.access.v1.AuthenticateRequest\x1a\x18.tollway.access.v1.Grant\x12H\n\x08GetGrant\x12\".tollway.access.v1.GetGrantRequest\x1a\x18.tollway.access.v1.Grant\x12J\n\x05Lease\x12\x1f.tollway.access.v1.LeaseRequest\x1a .tollway.access.v1.LeaseResponse\x12M\n\x06Report\x12 .tollway.access.v1.ReportRequest\x1a!.tollway.access.v1.ReportResponse\x12U\n\rFollowChanges\x12\'.tollway.access.v1.FollowChangesRequest\x1a\x19.tollway.access.v1.Change0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tollway.contracts.access_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_STATUSTYPE']._serialized_start=2376
-  _globals['_STATUSTYPE']._serialized_end=2494
+  _globals['_STATUSTYPE']._serialized_start=2432
+  _globals['_STATUSTYPE']._serialized_end=2550
   _globals['_OPENNODEREQUEST']._serialized_start=53
   _globals['_OPENNODEREQUEST']._serialized_end=149
   _globals['_ENDPOINT']._serialized_start=151
@@ -49,30 +49,32 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WIREGUARDPEERCREDENTIAL']._serialized_end=816
   _globals['_TOKENCREDENTIAL']._serialized_start=818
   _globals['_TOKENCREDENTIAL']._serialized_end=850
-  _globals['_GRANT']._serialized_start=853
-  _globals['_GRANT']._serialized_end=1113
-  _globals['_EXITWISHES']._serialized_start=1115
-  _globals['_EXITWISHES']._serialized_end=1159
-  _globals['_FLOWPOLICY']._serialized_start=1161
-  _globals['_FLOWPOLICY']._serialized_end=1268
-  _globals['_SCHEDULE']._serialized_start=1270
-  _globals['_SCHEDULE']._serialized_end=1343
-  _globals['_WINDOW']._serialized_start=1345
-  _globals['_WINDOW']._serialized_end=1412
-  _globals['_LEASEREQUEST']._serialized_start=1414
-  _globals['_LEASEREQUEST']._serialized_end=1501
-  _globals['_LEASERESPONSE']._serialized_start=1503
-  _globals['_LEASERESPONSE']._serialized_end=1615
-  _globals['_ACCOUNTINGRECORD']._serialized_start=1618
-  _globals['_ACCOUNTINGRECORD']._serialized_end=1959
-  _globals['_REPORTREQUEST']._serialized_start=1962
-  _globals['_REPORTREQUEST']._serialized_end=2120
-  _globals['_REPORTRESPONSE']._serialized_start=2122
-  _globals['_REPORTRESPONSE']._serialized_end=2188
-  _globals['_FOLLOWCHANGESREQUEST']._serialized_start=2190
-  _globals['_FOLLOWCHANGESREQUEST']._serialized_end=2241
-  _globals['_CHANGE']._serialized_start=2244
-  _globals['_CHANGE']._serialized_end=2374
-  _globals['_ACCESS']._serialized_start=2497
-  _globals['_ACCESS']._serialized_end=2914
+  _globals['_GETGRANTREQUEST']._serialized_start=852
+  _globals['_GETGRANTREQUEST']._serialized_end=906
+  _globals['_GRANT']._serialized_start=909
+  _globals['_GRANT']._serialized_end=1169
+  _globals['_EXITWISHES']._serialized_start=1171
+  _globals['_EXITWISHES']._serialized_end=1215
+  _globals['_FLOWPOLICY']._serialized_start=1217
+  _globals['_FLOWPOLICY']._serialized_end=1324
+  _globals['_SCHEDULE']._serialized_start=1326
+  _globals['_SCHEDULE']._serialized_end=1399
+  _globals['_WINDOW']._serialized_start=1401
+  _globals['_WINDOW']._serialized_end=1468
+  _globals['_LEASEREQUEST']._serialized_start=1470
+  _globals['_LEASEREQUEST']._serialized_end=1557
+  _globals['_LEASERESPONSE']._serialized_start=1559
+  _globals['_LEASERESPONSE']._serialized_end=1671
+  _globals['_ACCOUNTINGRECORD']._serialized_start=1674
+  _globals['_ACCOUNTINGRECORD']._serialized_end=2015
+  _globals['_REPORTREQUEST']._serialized_start=2018
+  _globals['_REPORTREQUEST']._serialized_end=2176
+  _globals['_REPORTRESPONSE']._serialized_start=2178
+  _globals['_REPORTRESPONSE']._serialized_end=2244
+  _globals['_FOLLOWCHANGESREQUEST']._serialized_start=2246
+  _globals['_FOLLOWCHANGESREQUEST']._serialized_end=2297
+  _globals['_CHANGE']._serialized_start=2300
+  _globals['_CHANGE']._serialized_end=2430
+  _globals['_ACCESS']._serialized_start=2553
+  _globals['_ACCESS']._serialized_end=3044
 # @@protoc_insertion_point(module_scope)

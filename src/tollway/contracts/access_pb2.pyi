@@ -261,6 +261,28 @@ class TokenCredential(_message.Message):
 Global___TokenCredential: _TypeAlias = TokenCredential  # noqa: Y015
 
 @_typing.final
+class GetGrantRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NODE_FIELD_NUMBER: _builtins.int
+    CREDENTIAL_ID_FIELD_NUMBER: _builtins.int
+    node: _builtins.str
+    credential_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        node: _builtins.str = ...,
+        credential_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["credential_id", b"credential_id", "node", b"node"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GetGrantRequest: _TypeAlias = GetGrantRequest  # noqa: Y015
+
+@_typing.final
 class Grant(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -284,7 +306,7 @@ class Grant(_message.Message):
     unit: _builtins.str
     """what leases of it count: byte, second"""
     max_flows: _builtins.int
-    """concurrent flows on one node, counted by each node for itself; 0 = no limit"""
+    """concurrent flows on one node, counted by each node for itself"""
     rate_limit_bytes_s: _builtins.int
     """of all flows on one node together; 0 = no limit"""
     cache_until_us: _builtins.int

@@ -44,6 +44,11 @@ class AccessStub:
                 request_serializer=tollway_dot_contracts_dot_access__pb2.AuthenticateRequest.SerializeToString,
                 response_deserializer=tollway_dot_contracts_dot_access__pb2.Grant.FromString,
                 _registered_method=True)
+        self.GetGrant = channel.unary_unary(
+                '/tollway.access.v1.Access/GetGrant',
+                request_serializer=tollway_dot_contracts_dot_access__pb2.GetGrantRequest.SerializeToString,
+                response_deserializer=tollway_dot_contracts_dot_access__pb2.Grant.FromString,
+                _registered_method=True)
         self.Lease = channel.unary_unary(
                 '/tollway.access.v1.Access/Lease',
                 request_serializer=tollway_dot_contracts_dot_access__pb2.LeaseRequest.SerializeToString,
@@ -73,6 +78,14 @@ class AccessServicer:
 
     def Authenticate(self, request, context):
         """Checks a credential and says what it may do. Raises BadCredentials, ResourceInactive, NoAllowance.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetGrant(self, request, context):
+        """What a credential of a flow under way may do now, after `policy_changed`. Raises BadCredentials when it is not live,
+        ResourceInactive.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -117,6 +130,11 @@ def add_AccessServicer_to_server(servicer, server):
             'Authenticate': grpc.unary_unary_rpc_method_handler(
                     servicer.Authenticate,
                     request_deserializer=tollway_dot_contracts_dot_access__pb2.AuthenticateRequest.FromString,
+                    response_serializer=tollway_dot_contracts_dot_access__pb2.Grant.SerializeToString,
+            ),
+            'GetGrant': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetGrant,
+                    request_deserializer=tollway_dot_contracts_dot_access__pb2.GetGrantRequest.FromString,
                     response_serializer=tollway_dot_contracts_dot_access__pb2.Grant.SerializeToString,
             ),
             'Lease': grpc.unary_unary_rpc_method_handler(
@@ -188,6 +206,33 @@ class Access:
             target,
             '/tollway.access.v1.Access/Authenticate',
             tollway_dot_contracts_dot_access__pb2.AuthenticateRequest.SerializeToString,
+            tollway_dot_contracts_dot_access__pb2.Grant.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetGrant(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollway.access.v1.Access/GetGrant',
+            tollway_dot_contracts_dot_access__pb2.GetGrantRequest.SerializeToString,
             tollway_dot_contracts_dot_access__pb2.Grant.FromString,
             options,
             channel_credentials,

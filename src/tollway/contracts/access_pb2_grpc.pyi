@@ -35,6 +35,10 @@ class AccessStub:
     """A node came up (Accounting-On, RFC 2866): earlier leases of this node are no longer drawn on."""
     Authenticate: _grpc.UnaryUnaryMultiCallable[_access_pb2.AuthenticateRequest, _access_pb2.Grant]
     """Checks a credential and says what it may do. Raises BadCredentials, ResourceInactive, NoAllowance."""
+    GetGrant: _grpc.UnaryUnaryMultiCallable[_access_pb2.GetGrantRequest, _access_pb2.Grant]
+    """What a credential of a flow under way may do now, after `policy_changed`. Raises BadCredentials when it is not live,
+    ResourceInactive.
+    """
     Lease: _grpc.UnaryUnaryMultiCallable[_access_pb2.LeaseRequest, _access_pb2.LeaseResponse]
     """Asks for a slice of the customer's holding for (node, resource). Grants 0 when nothing is left, when the access
     was stopped (then `stopped` says so), or when what is left must first be recalled from others (`recalling`).
@@ -59,6 +63,10 @@ class AccessAsyncStub(AccessStub):
     """A node came up (Accounting-On, RFC 2866): earlier leases of this node are no longer drawn on."""
     Authenticate: _aio.UnaryUnaryMultiCallable[_access_pb2.AuthenticateRequest, _access_pb2.Grant]  # type: ignore[assignment]
     """Checks a credential and says what it may do. Raises BadCredentials, ResourceInactive, NoAllowance."""
+    GetGrant: _aio.UnaryUnaryMultiCallable[_access_pb2.GetGrantRequest, _access_pb2.Grant]  # type: ignore[assignment]
+    """What a credential of a flow under way may do now, after `policy_changed`. Raises BadCredentials when it is not live,
+    ResourceInactive.
+    """
     Lease: _aio.UnaryUnaryMultiCallable[_access_pb2.LeaseRequest, _access_pb2.LeaseResponse]  # type: ignore[assignment]
     """Asks for a slice of the customer's holding for (node, resource). Grants 0 when nothing is left, when the access
     was stopped (then `stopped` says so), or when what is left must first be recalled from others (`recalling`).
@@ -92,6 +100,16 @@ class AccessServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_access_pb2.Grant, _abc.Awaitable[_access_pb2.Grant]]:
         """Checks a credential and says what it may do. Raises BadCredentials, ResourceInactive, NoAllowance."""
+
+    @_abc_1.abstractmethod
+    def GetGrant(
+        self,
+        request: _access_pb2.GetGrantRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_access_pb2.Grant, _abc.Awaitable[_access_pb2.Grant]]:
+        """What a credential of a flow under way may do now, after `policy_changed`. Raises BadCredentials when it is not live,
+        ResourceInactive.
+        """
 
     @_abc_1.abstractmethod
     def Lease(

@@ -17,6 +17,7 @@ from tollway.contracts.access_pb2 import (
     Change,
     Endpoint,
     FollowChangesRequest,
+    GetGrantRequest,
     Grant,
     LeaseRequest,
     LeaseResponse,
@@ -31,11 +32,13 @@ from tollway.edge.metrics import EdgeMetrics
 from tollway.kit.errors import (
     Conflict,
     DeadlineExceeded,
+    Forbidden,
     Invalid,
     Malformed,
     NotFound,
     Problem,
     TooLarge,
+    Unauthenticated,
     Unavailable,
 )
 from tollway.kit.ids import new_id
@@ -75,6 +78,20 @@ class AccessClient:
     async def authenticate(self, credential: Credential, protocol: str, client: str) -> Grant:
         """Ask once what a credential may do. Raises Problem."""
         return await self._access.Authenticate(authenticate_request(credential, protocol, client, self._node))
+
+    async def grant(self, credential_id: str) -> Grant | None:
+        """Ask what a credential may do now until there is an answer; None when it may do nothing any more."""
+        backoff, warning = RetryDelay(most_s=1.0), RepeatedWarning(QUIET_S)
+        while True:
+            try:
+                return await self._access.GetGrant(
+                    GetGrantRequest(node=self._node, credential_id=credential_id)
+                )
+            except (Unauthenticated, Forbidden, *POINTLESS):
+                return None
+            except Problem as problem:
+                _log.log(warning.level(), "a changed grant is not known yet: %s", problem)
+                await backoff.sleep()
 
     async def lease(
         self, resource_id: str, lease_id: str, want: int, on_failure: Callable[[], None]

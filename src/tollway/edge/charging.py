@@ -62,7 +62,7 @@ class ChargingRegistry:
 
     def spend(self, grant: Grant) -> Spend:
         """Make what a new flow with this grant takes its bytes from."""
-        return Spend(self.quota_for(grant), self._reactor)
+        return Spend(self.quota_for(grant))
 
     def begin(
         self,
@@ -86,6 +86,7 @@ class ChargingRegistry:
     def end(self, flow: Flow, cause: TerminateCause) -> None:
         """End a flow: from here on it is only reported."""
         flow.end(cause)
+        flow.spend.close()
         quota = flow.quota
         quota.live_flows -= 1
         self._reporters[quota].wake()

@@ -149,7 +149,7 @@ def recover(slot: meter_file.Slot, quota: Quota, reactor: Reactor, alive_us: int
     assert identity is not None, "damaged slots are sorted out before"
     session_id, resource_id, credential_id, protocol, client = identity
     grant = Grant(resource_id=resource_id, credential_id=credential_id)
-    spend = Spend(quota, reactor)
+    spend = Spend(quota)
     flow = Flow(slot, spend, grant, session_id, protocol, client, reactor.monotonic)
     flow.target = slot.target
     if slot[meter_file.STATE] == meter_file.SlotState.FLOW_OPEN:

@@ -26,6 +26,7 @@ from tollway.edge.charging import ChargingRegistry
 from tollway.edge.credential_cache import CredentialCache, affects
 from tollway.edge.exits.services import ServiceNames
 from tollway.edge.gate import Gate
+from tollway.edge.grant_refresh import GrantRefresh
 from tollway.edge.guard import Guard
 from tollway.edge.listener import Listener
 from tollway.edge.meter_file import MeterFile
@@ -92,10 +93,14 @@ class Edge:
             clock=clock,
         )
         self._guard = Guard(settings.allow_ranges, settings.denied_services)
+        policy = Policy(default_rules(settings, self._guard), self._metrics)
+        self._grant_refresh = GrantRefresh(
+            access=self._access, charging=self._charging, policy=policy, clock=clock
+        )
         self._gate = Gate(
             credential_cache=self._credential_cache,
             charging=self._charging,
-            policy=Policy(default_rules(settings, self._guard), self._metrics),
+            policy=policy,
             guard=self._guard,
             reactor=self._reactor,
             metrics=self._metrics,
@@ -130,6 +135,7 @@ class Edge:
             _log.warning("%d flows were cut off when this node ended; settling them", found)
         self._tasks = [
             spawn(self._follow(), f"changes for {self._node}"),
+            spawn(self._grant_refresh.run(), f"changed grants for {self._node}"),
             spawn(self._keep_book(), f"meter file of {self._node}"),
             spawn(
                 self._service_names.keep_resolving(), f"names of the platform's services, for {self._node}"
@@ -209,9 +215,7 @@ class Edge:
         self._credential_cache.invalidate(change)
         cause = _CUTS.get(change.kind)
         if change.kind == "policy_changed":
-            for flow in self._charging.live_flows():
-                if affects(change, flow.grant):
-                    flow.grant_changed = True
+            self._grant_refresh.changed(change)
         if cause is None:
             return
         for flow in self._charging.live_flows():

@@ -148,11 +148,13 @@ class Quota:
             self.wait(lambda: self.take_or_wait(size, then))
 
     def throttle(self, rate_bytes_s: int) -> None:
-        """Hold all flows together to this rate; 0 lifts the limit."""
+        """Hold all flows together to this rate from now on, also those that wait; 0 lifts the limit."""
         if not rate_bytes_s:
+            if self.bucket is not None:
+                self.bucket.change(0)
             self.bucket = None
         elif self.bucket is None:
-            self.bucket = TokenBucket(rate_bytes_s, self._reactor.monotonic)
+            self.bucket = TokenBucket(rate_bytes_s, self._reactor)
         elif self.bucket.rate_bytes_s != rate_bytes_s:
             self.bucket.change(rate_bytes_s)
 

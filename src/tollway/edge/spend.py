@@ -9,7 +9,8 @@ before the system call, give back what the call did not move, and count what it 
     spend.unused(size - moved)
     spend.count_in(moved)          read from the client, or `count_out`: written to it
 
-The throttle holds all flows of one access resource on this node together, the quota what they may still use.
+The throttle holds all flows of one access resource on this node together, in fair parts, the quota what they may
+still use.
 """
 
 import asyncio
@@ -18,18 +19,17 @@ from functools import partial
 
 from tollway.edge.meter_file import INPUT, OUTPUT, Slot
 from tollway.edge.quota import Quota
-from tollway.edge.reactor import Reactor
 from tollway.edge.refusal import Refusal
-from tollway.edge.throttle import TokenBucket
+from tollway.edge.throttle import Share, TokenBucket
 
 
 class Spend:
     """What one flow takes from its resource's quota and throttle, and what its slot in the meter file counts."""
 
-    __slots__ = ("_bytes_in", "_bytes_out", "_reactor", "_throttled", "_words", "quota")
+    __slots__ = ("_bytes_in", "_bytes_out", "_share", "_throttled", "_words", "quota")
 
-    def __init__(self, quota: Quota, reactor: Reactor) -> None:
-        self.quota, self._reactor = quota, reactor
+    def __init__(self, quota: Quota) -> None:
+        self.quota, self._share = quota, Share()
         self._throttled = False  # the last `take` was refused by the throttle
 
     def count_into(self, slot: Slot) -> None:
@@ -45,12 +45,12 @@ class Spend:
         bucket = quota.bucket
         if bucket is None:
             return quota.take(want)
-        allowed = bucket.take(want)
+        allowed = bucket.take(self._share, want)
         self._throttled = not allowed
         if not allowed:
             return 0
         size = quota.take(allowed)
-        bucket.return_unused(allowed - size)
+        bucket.return_unused(self._share, allowed - size)
         return size
 
     def take_exactly(self, size: int) -> bool:
@@ -59,11 +59,11 @@ class Spend:
         bucket = quota.bucket
         if bucket is None:
             return quota.take_exactly(size)
-        if not bucket.take_exactly(size):
+        if not bucket.take_exactly(self._share, size):
             return False
         if quota.take_exactly(size):
             return True
-        bucket.return_unused(size)
+        bucket.return_unused(self._share, size)
         return False
 
     def take_or_wait(self, size: int, then: Callable[[Refusal | None], None]) -> None:
@@ -82,8 +82,13 @@ class Spend:
         """Put back bytes that were taken and did not move."""
         quota = self.quota
         if quota.bucket is not None:
-            quota.bucket.return_unused(size)
+            quota.bucket.return_unused(self._share, size)
         quota.return_unused(size)
+
+    def close(self) -> None:
+        """The flow has ended: it takes no more turns at the throttle."""
+        if self.quota.bucket is not None:
+            self.quota.bucket.close(self._share)
 
     # ── when there are none ─────────────────────────────────────────────────────────────────────────
 
@@ -96,7 +101,7 @@ class Spend:
         """After `take` returned 0: call `again` when there may be more, or nothing more will come."""
         bucket = self.quota.bucket
         if self._throttled and bucket is not None:
-            self._reactor.call_later(bucket.wait_s(), again)
+            bucket.wait(self._share, again)
         else:
             self.quota.wait(again)
 
@@ -140,17 +145,21 @@ class Spend:
         if bucket is None:
             self.quota.take_or_wait(size, then)
             return
-        missing -= bucket.take(missing)
+        missing -= bucket.take(self._share, missing)
         if missing:
-            self._reactor.call_later(bucket.wait_s(), partial(self._throttle_or_wait, size, missing, then))
+            bucket.wait(self._share, partial(self._throttle_or_wait, size, missing, then))
         else:
-            self.quota.take_or_wait(size, partial(_pass_on, then, bucket, size))
+            self.quota.take_or_wait(size, partial(_pass_on, then, bucket, self._share, size))
 
 
 def _pass_on(
-    then: Callable[[Refusal | None], None], bucket: TokenBucket, size: int, why_not: Refusal | None
+    then: Callable[[Refusal | None], None],
+    bucket: TokenBucket,
+    share: Share,
+    size: int,
+    why_not: Refusal | None,
 ) -> None:
     """Tell the answer of the quota; without its bytes the tokens are not needed."""
     if why_not is not None:
-        bucket.return_unused(size)
+        bucket.return_unused(share, size)
     then(why_not)

@@ -1,5 +1,6 @@
 """Policy: each rule alone, and the list in its order."""
 
+import asyncio
 import base64
 from datetime import UTC, datetime
 from pathlib import Path
@@ -190,12 +191,40 @@ async def test_a_changed_policy_holds_from_the_next_request_of_a_kept_connection
             "hours": FlowPolicy(schedule=Schedule(time_zone="UTC")),
         }[blocked]
         access.announce("policy_changed", resource_id=alice.id)
-        await until(lambda: flow.grant_changed)
+        await until(lambda: flow.grant.policy == alice.policy)
         await client.send(here.get("/bytes/10"))
         assert (await client.response())[0] == 403
         assert here.origin.connections == 1
         await client.close()
         await here.settled()
+
+
+@pytest.mark.parametrize("blocked", ["domain", "port"])
+@pytest.mark.parametrize("protocol", ["connect", "socks5"])
+async def test_a_tunnel_to_what_is_blocked_now_ends_within_a_second(
+    tmp_path: Path, protocol: str, blocked: str
+) -> None:
+    access = FakeAccess()
+    alice, other = access.add(), access.add("bob")
+    async with edge_setup(tmp_path, web, access) as here:
+        client = await (here.tunnel() if protocol == "connect" else here.socks_tunnel())
+        rules = {
+            "domain": FlowPolicy(blocked_domains=["127.0.0.1"]),
+            "port": FlowPolicy(blocked_ports=[here.origin.port]),
+        }
+        alice.policy = other.policy = rules[blocked]
+        access.announce("policy_changed", resource_id=other.id)  # another's change ends nothing
+        alice.policy = FlowPolicy(blocked_domains=["elsewhere.example"])
+        access.announce("policy_changed", resource_id=alice.id)
+        (flow,) = here.edge._charging.live_flows()
+        await until(lambda: flow.grant.policy == alice.policy)
+        assert not flow.ended
+        alice.policy = rules[blocked]
+        access.announce("policy_changed", resource_id=alice.id)
+        assert await asyncio.wait_for(client.rest(), 1) == b""
+        await client.close()
+        await here.settled()
+        assert {use.terminate_cause for use in access.usage.values()} == {"Admin-Reset"}
 
 
 async def test_a_policy_that_changed_back_lets_a_kept_connection_go_on(tmp_path: Path) -> None:
@@ -207,7 +236,7 @@ async def test_a_policy_that_changed_back_lets_a_kept_connection_go_on(tmp_path:
         assert (await client.response())[0] == 200
         (flow,) = here.edge._charging.live_flows()
         access.announce("policy_changed", resource_id=alice.id)
-        await until(lambda: flow.grant_changed)
+        await until(lambda: access.grants)
         await client.send(here.get("/bytes/10"))
         assert (await client.response())[0] == 200
         assert here.origin.connections == 1

@@ -10,9 +10,9 @@ from tests.kit.clock import FakeMonotonic
 from tests.kit.edges import Client, EdgeSetup, edge_setup, until
 from tests.kit.fake_access import FakeAccess
 from tests.kit.quotas import quota_setup
-from tollway.edge.throttle import TokenBucket
+from tollway.edge.throttle import Share, TokenBucket
 
-RATE, BURST, SIZE = 100_000, 25_000, 60_000  # a body of 60 kB fits into what is read with its head
+RATE, BURST, SIZE = 1_250_000, 25_000, 60_000  # a body of 60 kB fits into what is read with its head
 Path_ = Callable[[EdgeSetup], Awaitable[Client]]
 
 
@@ -157,28 +157,19 @@ def moved(here: EdgeSetup) -> int:
 async def test_a_throttle_that_says_no_stops_every_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: Path_
 ) -> None:
-    refused: list[int] = []
+    waiting: list[Share] = []
+    wait = TokenBucket.wait
 
-    def noted(name: str) -> None:
-        take = getattr(TokenBucket, name)
+    def noting(self: TokenBucket, share: Share, again: Callable[[], None]) -> None:
+        waiting.append(share)
+        wait(self, share, again)
 
-        def noting(self: TokenBucket, size: int) -> int:
-            taken = take(self, size)
-            if not taken and size:
-                refused.append(size)
-            return taken
-
-        monkeypatch.setattr(TokenBucket, name, noting)
-
-    noted("take")
-    noted("take_exactly")
+    monkeypatch.setattr(TokenBucket, "wait", noting)
     access, clock = FakeAccess(), FakeMonotonic()
     access.add(rate_limit_bytes_s=RATE)
     async with edge_setup(tmp_path, sink_and_source, access, monotonic=clock) as here:
         client = await path(here)
-        await until(lambda: refused)
-        before = len(refused)
-        await until(lambda: len(refused) > before + 2)  # asked again and again, and not let through
+        await until(lambda: waiting)
         assert 0 < moved(here) <= BURST
 
         reading = asyncio.ensure_future(client.rest())
@@ -222,4 +213,97 @@ async def test_waiting_for_more_of_the_throttle(tmp_path: Path) -> None:
         assert not spend.exhausted
         clock.advance(0.1)
         assert await spend.more()
-        assert 9_000 < spend.take(10**6) <= 10_001
+        assert spend.take(10**6) == BURST
+
+
+@pytest.mark.parametrize(("before", "after"), [(1, 0), (1, 10**9), (0, 1_000), (10**9, 1_000)])
+@pytest.mark.parametrize("path", [tunnel_up, tunnel_down, socks_down, response_body, chunked_body])
+async def test_another_rate_reaches_open_flows_within_a_second(
+    tmp_path: Path, path: Path_, before: int, after: int
+) -> None:
+    """From next to nothing to plenty or no limit, and back; the flow is in the midst of a body."""
+    access = FakeAccess()
+    alice = access.add(rate_limit_bytes_s=before)
+    async with edge_setup(tmp_path, sink_and_source, access) as here:
+        slow = before == 1
+        client = await (path(here) if slow else here.tunnel())
+        flows = here.edge._charging.live_flows
+        await until(lambda: any(flows()))
+        (flow,) = flows()
+        alice.rate_limit_bytes_s = after
+        access.announce("policy_changed", resource_id=alice.id)
+        await until(lambda: (flow.quota.bucket.rate_bytes_s if flow.quota.bucket else 0) == after, 1)
+        if slow:
+            reading = asyncio.ensure_future(client.rest())
+            await until(lambda: b"done" in client.seen, 2)
+            reading.cancel()
+        else:
+            moved_before = moved(here)
+            await client.send(b"give\n")
+            await asyncio.sleep(0.3)
+            assert moved(here) - moved_before < 2_000
+        client.reset()
+
+
+def jain(shares: list[int]) -> float:
+    """Return Jain's index of fairness: 1 when all get the same, 1/n when one gets everything."""
+    return sum(shares) ** 2 / (len(shares) * sum(one * one for one in shares))
+
+
+@pytest.mark.parametrize("rate", [50_000, 400_000, 4_000_000])
+async def test_flows_of_all_protocols_get_fair_parts_of_a_rate(tmp_path: Path, rate: int) -> None:
+    """32 flows, tunnels and requests, all with more to move than may be; over one second by the clock of the edge."""
+
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        line = await reader.readline()
+        if line.startswith(b"GET"):
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+        while True:
+            writer.write(bytes(65_536))
+            await writer.drain()
+
+    async def drink(client: Client) -> None:
+        while await client.reader.read(1 << 16):
+            pass
+
+    access, clock = FakeAccess(), FakeMonotonic()
+    access.add(rate_limit_bytes_s=rate)
+    async with edge_setup(tmp_path, flood, access, monotonic=clock) as here:
+        clients: list[Client] = []
+
+        async def begin() -> None:
+            for number in range(32):
+                kind = number % 3
+                if kind == 0:
+                    client = await here.client()
+                    await client.send(here.get("/"))
+                else:
+                    client = await (here.tunnel() if kind == 1 else here.socks_tunnel())
+                    await client.send(b"give\n")
+                clients.append(client)
+
+        beginning = asyncio.ensure_future(begin())
+        while not beginning.done():
+            clock.advance(0.05)
+            await asyncio.sleep(0.005)
+        await beginning
+        drinking = [asyncio.ensure_future(drink(client)) for client in clients]
+        flows = list(here.edge._charging.live_flows())
+        assert len(flows) == 32
+
+        async def one_second() -> list[int]:
+            before = [flow.spend.bytes_out for flow in flows]
+            for _ in range(200):
+                clock.advance(0.005)
+                await asyncio.sleep(0.004)
+            return [flow.spend.bytes_out - was for flow, was in zip(flows, before, strict=True)]
+
+        await one_second()
+        shares = await one_second()
+        assert jain(shares) >= 0.95, shares
+        assert 0.8 * rate <= sum(shares) <= 1.1 * rate
+        for task in drinking:
+            task.cancel()
+        for client in clients:
+            client.reset()

@@ -8,7 +8,7 @@ from tollway.edge.refusal import TOO_MANY_FLOWS, Refusal
 
 
 class ConcurrencyRule:
-    """Refuses a flow beyond the grant's `max_flows` on this node (0: no limit)."""
+    """Refuses a flow beyond the grant's `max_flows` on this node (0: none was said)."""
 
     name = "max_flows"
     stage = Stage.BEGIN

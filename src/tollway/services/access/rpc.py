@@ -38,6 +38,10 @@ class AccessRpc(access_pb2_grpc.AccessServicer):
         presented = CREDENTIAL_KINDS[kind].parse(getattr(request, kind))
         return _grant(await self._service.authentication.authenticate(kind, presented, request.protocol))
 
+    async def GetGrant(self, request: access_pb2.GetGrantRequest, context: Any) -> access_pb2.Grant:
+        """Say what a credential may do now. Raises BadCredentials, ResourceInactive."""
+        return _grant(await self._service.authentication.grant(request.credential_id))
+
     async def Lease(self, request: access_pb2.LeaseRequest, context: Any) -> access_pb2.LeaseResponse:
         """Reserve a slice. Raises UnknownNode, NotFound, Invalid."""
         granted = await self._service.leases.lease(

@@ -25,7 +25,10 @@ class AccessSettings(BaseModel):
     max_resources: int = Field(20, ge=1, description="Accesses a customer may have at once")
     max_credentials: int = Field(20, ge=1, description="Credentials an access may have at once")
     max_flows: int = Field(
-        1_000, ge=1, description="The most that an access may be allowed at once on each node"
+        1_000,
+        ge=1,
+        description="Connections that an access may have at once on each node (each worker counts for itself); "
+        "customers may set less",
     )
     grant_cache_s: float = Field(10.0, ge=0, description="How long a node may remember a grant")
     lease_divisor: int = Field(8, ge=1, description="A slice is at most this part of what is left")

@@ -23,7 +23,7 @@ CredentialId = Annotated[str, id_path("crd", "credential")]
 
 
 class LimitsView(BaseModel):
-    """What all connections of an access may do together on one proxy node; 0 is no limit.
+    """What all connections of an access may do together on one proxy node; 0: as much as the operator allows.
 
     Each node counts for itself, so over two nodes twice as much is possible. Only what is held is shared by all.
     """

@@ -23,7 +23,7 @@ class ResourceState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ResourceLimits:
-    """What all flows of a resource on one node may do together; 0 = no limit.
+    """What all flows of a resource on one node may do together; 0 = no limit of its own, as the operator allows.
 
     Each node, and so each worker of a machine, counts for itself: over two of them twice as much is possible.
     What a customer holds is the only limit that all nodes share.
@@ -62,12 +62,16 @@ class Resource:
             raise Conflict("the operator has suspended this access; contact the operator")
         return replace(self, state=state)
 
-    def admit(self, protocol: str, sold_as: str, *, user_stopped: bool) -> None:
-        """Let a flow begin; `sold_as` is the catalogue's name of its protocol. Raises ResourceInactive."""
+    def check_active(self, *, user_stopped: bool) -> None:
+        """Let flows go on. Raises ResourceInactive."""
         if user_stopped:
             raise ResourceInactive("the account is suspended; contact the operator")
         if self.state is not ResourceState.ACTIVE:
             raise ResourceInactive(f"this access is {self.state}; activate it or connect again")
+
+    def admit(self, protocol: str, sold_as: str, *, user_stopped: bool) -> None:
+        """Let a flow begin; `sold_as` is the catalogue's name of its protocol. Raises ResourceInactive."""
+        self.check_active(user_stopped=user_stopped)
         if sold_as not in self.protocols:
             raise ResourceInactive(f"{protocol} is not part of this access")
 

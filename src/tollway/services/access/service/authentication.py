@@ -1,5 +1,7 @@
 """Authentication: what a credential that a client presents to a node may do."""
 
+from dataclasses import replace
+
 from tollway.contracts.errors import BadCredentials, NoAllowance
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database
@@ -10,6 +12,7 @@ from tollway.services.access.kinds import ResourceKind
 from tollway.services.access.model import Grant
 from tollway.services.access.service.holdings import Holdings
 from tollway.services.access.settings import AccessSettings
+from tollway.services.access.store.credentials import Candidate
 
 
 class Authentication:
@@ -35,10 +38,26 @@ class Authentication:
             raise BadCredentials
         owner = next(one for one in candidates if one.credential is credential)
         resource = owner.resource
-        resource_kind = self._kinds[resource.kind]
-        resource.admit(protocol, resource_kind.sold_as(protocol), user_stopped=owner.user_stopped)
+        sold_as = self._kinds[resource.kind].sold_as(protocol)
+        resource.admit(protocol, sold_as, user_stopped=owner.user_stopped)
         # Slices that nodes have reserved count too: this node may have one.
         if (await self._holdings.allowance(resource.user_id, resource.asset)).balance <= 0:
             raise NoAllowance
+        return self._grant(owner)
+
+    async def grant(self, credential_id: str) -> Grant:
+        """Return what a credential of flows under way may do now. Raises BadCredentials, ResourceInactive."""
+        async with self._db.snapshot() as tx:
+            owner = await store.credentials.find_live(tx, credential_id)
+        if owner is None:
+            raise BadCredentials
+        owner.resource.check_active(user_stopped=owner.user_stopped)
+        return self._grant(owner)
+
+    def _grant(self, owner: Candidate) -> Grant:
+        resource = owner.resource
+        limits = replace(resource.limits, max_flows=resource.limits.max_flows or self._settings.max_flows)
         until_us = self._clock.now_us() + int(self._settings.grant_cache_s * SECOND_US)
-        return Grant(credential.id, resource, resource_kind.unit, until_us)
+        return Grant(
+            owner.credential.id, replace(resource, limits=limits), self._kinds[resource.kind].unit, until_us
+        )

@@ -35,16 +35,30 @@ class Candidate:
 
 async def candidates(tx: Tx, kind: str, identifier: str) -> list[Candidate]:
     """Return the live credentials of a kind that an identifier finds, oldest first."""
-    columns = [credential.c[name].label(f"credential_{name}") for name in _COLUMNS]
-    rows = await tx.all(
-        select(resource, customer.c.stopped, *columns)
-        .join(credential, credential.c.resource_id == resource.c.id)
-        .outerjoin(customer, customer.c.user_id == resource.c.user_id)
-        .where(credential.c.kind == kind, credential.c.identifier == identifier)
-        .where(credential.c.revoked_at_us.is_(None))
-        .order_by(credential.c.id)
+    found = (credential.c.kind == kind) & (credential.c.identifier == identifier)
+    return [_candidate(row) for row in await tx.all(_LIVE.where(found).order_by(credential.c.id))]
+
+
+async def find_live(tx: Tx, credential_id: str) -> Candidate | None:
+    """Return a live credential by its id."""
+    row = await tx.first(_LIVE.where(credential.c.id == credential_id))
+    return None if row is None else _candidate(row)
+
+
+_LIVE = (
+    select(
+        resource,
+        customer.c.stopped,
+        *(credential.c[name].label(f"credential_{name}") for name in _COLUMNS),
     )
-    return [Candidate(_credential(row, "credential_"), as_resource(row), bool(row.stopped)) for row in rows]
+    .join(credential, credential.c.resource_id == resource.c.id)
+    .outerjoin(customer, customer.c.user_id == resource.c.user_id)
+    .where(credential.c.revoked_at_us.is_(None))
+)
+
+
+def _candidate(row: Row[Any]) -> Candidate:
+    return Candidate(_credential(row, "credential_"), as_resource(row), bool(row.stopped))
 
 
 async def add(tx: Tx, one: Credential, sign_in: CustomerSession) -> bool:

@@ -68,7 +68,8 @@ async def test_a_good_credential_is_told_what_it_may_do(here: AccessSetup) -> No
     grant = await here.access.authentication.authenticate(
         "password", Presented(issued.credential.identifier, issued.secret), "connect"
     )
-    assert (grant.resource, grant.unit) == (issued.resource, "byte")
+    assert (grant.resource.id, grant.unit) == (issued.resource.id, "byte")
+    assert grant.resource.limits.max_flows == here.settings.max_flows  # the customer set no limit
     assert (grant.resource.user_id, grant.resource.asset) == (USER, STANDARD)
     assert grant.cache_until_us == here.clock.now_us() + 10_000_000
 
