@@ -1,13 +1,16 @@
 """Who may call which method, tried on both transports against every method of every API."""
 
 import importlib
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
 import pytest
 
 from tests.kit.service_api import TRANSPORTS, Transport, api
-from tollway.contracts import events_pb2, events_pb2_grpc
+from tollway.contracts import events_pb2, events_pb2_grpc, ledger_pb2
+from tollway.contracts.books import customer, platform
+from tollway.contracts.call_rules import RULES
 from tollway.fabric.events.pull import OutboxServer
 from tollway.fabric.rpc.policy import service_of
 from tollway.fabric.service import methods_of
@@ -88,3 +91,95 @@ def test_a_method_that_the_policy_omits_is_for_nobody() -> None:
     policy = call_policy()
     assert service_of("/tollway.ledger.v1.Ledger/Post") == ("ledger", "Post")
     assert "Invented" not in policy["ledger"]
+
+
+# ── what a caller may send ──────────────────────────────────────────────────────────────────────────────
+
+LEDGER_CALLERS = ("orders", "payments", "catalog", "access")
+OWN = {
+    "orders": platform("orders", "USD", "fee"),
+    "payments": platform("payments", "USD", "clearing"),
+    "catalog": platform("catalog", "bandwidth.x", "inventory"),
+    "access": platform("access", "bandwidth.x", "consumed"),
+}
+ANN = customer("usr_ann", "USD")
+
+
+def post(scope: str, *legs: ledger_pb2.Leg) -> ledger_pb2.PostRequest:
+    return ledger_pb2.PostRequest(scope=scope, key="k", code="give", legs=legs)
+
+
+def leg(debit: ledger_pb2.AccountRef, credit: ledger_pb2.AccountRef, **more: Any) -> ledger_pb2.Leg:
+    return ledger_pb2.Leg(kind=ledger_pb2.LEG_KIND_POST, debit=debit, credit=credit, amount=1, **more)
+
+
+def attacks(caller: str) -> Iterator[tuple[str, Any]]:
+    """Give what this caller may not send to the ledger, by method."""
+    for scope in {*EVERYBODY, "wallet", "ledger", "", caller.upper(), f"{caller} ", f"{caller}\x00"} - {
+        caller
+    }:
+        yield "Post", post(scope, leg(OWN[caller], ANN))
+        yield "Reverse", ledger_pb2.ReverseRequest(transaction_id="txn_1", scope=scope, key="k")
+    for owner, account in OWN.items():
+        if owner == caller or (caller, owner) == ("orders", "catalog"):
+            continue
+        yield "Post", post(caller, leg(account, ANN))
+        yield "Post", post(caller, leg(ANN, account))
+        yield "Post", post(caller, leg(OWN[caller], ANN), leg(ANN, OWN[caller]), leg(account, ANN))
+        hold = ledger_pb2.Leg(kind=ledger_pb2.LEG_KIND_HOLD, debit=account, credit=ANN, amount=1)
+        yield "Post", post(caller, hold)
+        for role in ("deferred", "revenue", "breakage"):
+            terms = ledger_pb2.LotTerms(cost=1, **{role: account})
+            yield "Post", post(caller, leg(OWN[caller], ANN, lot=terms))
+        reserve = ledger_pb2.ReserveRequest(hold_id="hld_1", to=account, want=1)
+        getattr(reserve, "from").CopyFrom(ANN)
+        yield "Reserve", reserve
+        from_platform = ledger_pb2.ReserveRequest(hold_id="hld_1", to=OWN[caller], want=1)
+        getattr(from_platform, "from").CopyFrom(account)
+        yield "Reserve", from_platform
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("caller", LEDGER_CALLERS)
+async def test_a_service_books_in_its_own_name_and_on_its_own_accounts(
+    caller: str, transport: Transport
+) -> None:
+    generated, policy = APIS["ledger"], call_policy()
+    answers = Answers(generated)
+    async with api(transport, generated, answers, policy=policy, rules=RULES) as mounted:
+        stub = mounted.asked_by(caller)
+        for method, request in attacks(caller):
+            with pytest.raises(Forbidden):
+                await getattr(stub, method)(request)
+        if caller in policy["ledger"]["Post"]:
+            await stub.Post(post(caller, leg(OWN[caller], ANN), leg(ANN, OWN[caller])))
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_orders_takes_what_it_sells_out_of_the_catalogues_inventory(transport: Transport) -> None:
+    generated = APIS["ledger"]
+    async with api(transport, generated, Answers(generated), policy=call_policy(), rules=RULES) as mounted:
+        await mounted.asked_by("orders").Post(post("orders", leg(OWN["catalog"], ANN)))
+        with pytest.raises(Forbidden, match="may not book on catalog's account 'issuance'"):
+            issuance = platform("catalog", "bandwidth.x", "issuance")
+            await mounted.asked_by("orders").Post(post("orders", leg(issuance, ANN)))
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_how_far_events_were_read_is_noted_for_the_caller_alone(transport: Transport) -> None:
+    """A reader that says it has read everything would have others' events forgotten."""
+    noted: list[tuple[str, int]] = []
+
+    class Outbox:
+        async def acknowledge(self, reader: str, position: int) -> None:
+            noted.append((reader, position))
+
+        async def read(self, after: int, limit: int, wait_s: float) -> list[Any]:
+            return []
+
+    servicer = OutboxServer({name: subscribers_of(name) for name in SERVICES})
+    servicer.add("identity", Outbox())
+    async with api(transport, events_pb2_grpc, servicer, policy=call_policy()) as mounted:
+        for reader, position in (("access", 7), ("audit", 2**62)):
+            await mounted.asked_by(reader).Read(events_pb2.ReadRequest(service="identity", after=position))
+    assert noted == [("access", 7), ("audit", 2**62)]

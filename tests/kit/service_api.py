@@ -16,7 +16,7 @@ from typing import Any, Literal
 from tollway.fabric import tls
 from tollway.fabric.clock import SystemClock
 from tollway.fabric.rpc import Channel, LocalChannel, LocalServer, Policy
-from tollway.fabric.rpc.policy import service_of
+from tollway.fabric.rpc.policy import Rules, service_of
 from tollway.fabric.rpc.remote import RemoteChannel
 from tollway.fabric.rpc.server import RpcServer
 
@@ -60,6 +60,7 @@ async def api(
     *,
     caller: str = "tester",
     policy: Policy | None = None,
+    rules: Rules | None = None,
 ) -> AsyncIterator[ServiceApi]:
     """Mount `servicer` of the `x_pb2_grpc` module `generated` and give it, started."""
     name = next(n for n in vars(generated) if n.startswith("add_")).removeprefix("add_")
@@ -69,10 +70,10 @@ async def api(
     service = service_of(paths.first)[0]
     server: LocalServer | RpcServer
     if transport == "local":
-        server = LocalServer(policy)
+        server = LocalServer(policy, rules)
     else:
         identity(service)
-        server = RpcServer("127.0.0.1:0", certificates(), service, policy)
+        server = RpcServer("127.0.0.1:0", certificates(), service, policy, rules)
     getattr(generated, f"add_{name}Servicer_to_server")(servicer, server)
     await server.start()
     mounted = ServiceApi(server, service, getattr(generated, f"{name}Stub"), caller)

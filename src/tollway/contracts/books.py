@@ -42,7 +42,8 @@ class StatementSection(StrEnum):
 class AccountType:
     """A kind of account that a service keeps: for itself, or for each customer.
 
-    `may_overdraw` False makes the ledger refuse a leg that would debit more than was credited.
+    `may_overdraw` False makes the ledger refuse a leg that would debit more than was credited. `shared_with` names
+    the other services that may book on a platform's account.
     """
 
     owner_kind: OwnerKind
@@ -51,6 +52,7 @@ class AccountType:
     section: StatementSection
     meaning: str
     may_overdraw: bool = True
+    shared_with: tuple[str, ...] = ()
 
     @property
     def normal_side(self) -> Literal["debit", "credit"]:

@@ -304,7 +304,7 @@ class PostRequest(_message.Message):
     EVENT_AT_US_FIELD_NUMBER: _builtins.int
     META_FIELD_NUMBER: _builtins.int
     scope: _builtins.str
-    """who makes the key unique: a service's name"""
+    """who makes the key unique: the name of the service that calls"""
     key: _builtins.str
     """the business event: deposit:pi_123, order:ord_…:capture"""
     code: _builtins.str

@@ -7,6 +7,7 @@ from itertools import count
 from typing import Any
 
 from tollway import __version__
+from tollway.contracts import call_rules
 from tollway.fabric.admin import OK, AdminServer
 from tollway.fabric.backoff import Backoff
 from tollway.fabric.clock import Clock, SystemClock
@@ -43,7 +44,7 @@ class Process:
         self.life = Lifecycle()
         self._settings = settings
         self._clock: Clock = SystemClock()
-        self._apis = LocalServer(call_policy())
+        self._apis = LocalServer(call_policy(), call_rules.RULES)
         self._clients = ServiceClients(settings, self._clock, self.members, self._apis)
         self._prepares: dict[str, Callable[[], Any]] = {}
         self._preparing: list[asyncio.Task[None]] = []

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tollway.contracts import events_pb2_grpc, tokens_pb2
+from tollway.contracts import call_rules, events_pb2_grpc, tokens_pb2
 from tollway.fabric import retention
 from tollway.fabric.access_tokens import Revocations
 from tollway.fabric.clock import Clock
@@ -72,7 +72,7 @@ class ServiceHost:
             from tollway.fabric.rpc.server import RpcServer
 
             folder = backends.certificates(self._settings)
-            server = RpcServer(address, folder, self._clients.identity, call_policy())
+            server = RpcServer(address, folder, self._clients.identity, call_policy(), call_rules.RULES)
             servers.append(server)
             life.add(f"service APIs at {address}", server, after=["service APIs"])
         events = OutboxServer({name: subscribers_of(name) for name in self._databases})

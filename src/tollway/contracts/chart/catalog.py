@@ -15,5 +15,6 @@ ACCOUNTS = (
         StatementSection.EQUITY,
         "capacity that is for sale",
         may_overdraw=False,
+        shared_with=("orders",),
     ),
 )

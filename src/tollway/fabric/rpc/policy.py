@@ -1,11 +1,16 @@
 """Which service may call which method of which API. Topology derives it; both transports hold callers to it."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
 
 from tollway.kit.errors import Forbidden
 
 # API → method → callers.
 Policy = Mapping[str, Mapping[str, Collection[str]]]
+Rule = Callable[[Any, str], None]
+"""What a caller who may call a method may send: called with the request and the caller, it raises Forbidden."""
+Rules = Mapping[str, Mapping[str, Rule]]
+"""API → method → rule. A method without a rule takes what its callers send."""
 
 
 def service_of(path: str) -> tuple[str, str]:

@@ -12,7 +12,7 @@ import grpc
 
 from tollway.fabric.rpc.call import Call, enter, leave
 from tollway.fabric.rpc.metrics import Meter
-from tollway.fabric.rpc.policy import Policy, check, service_of
+from tollway.fabric.rpc.policy import Policy, Rules, check, service_of
 from tollway.kit.errors import Internal, Problem
 
 _log = logging.getLogger(__name__)
@@ -21,8 +21,11 @@ _log = logging.getLogger(__name__)
 class Served:
     """One method of a servicer: checks the caller, sets the context, turns surprises into `Internal`."""
 
-    def __init__(self, path: str, handler: grpc.RpcMethodHandler[Any, Any], policy: Policy | None) -> None:
+    def __init__(
+        self, path: str, handler: grpc.RpcMethodHandler[Any, Any], policy: Policy | None, rules: Rules | None
+    ) -> None:
         self.api, self.method = service_of(path)
+        self._rule = (rules or {}).get(self.api, {}).get(self.method)
         self._policy = policy
         self._unary: Callable[[Any, Any], Awaitable[Any]] | None = handler.unary_unary  # pyright: ignore[reportAttributeAccessIssue]
         self._stream: Callable[[Any, Any], AsyncGenerator[Any]] | None = handler.unary_stream  # pyright: ignore[reportAttributeAccessIssue]
@@ -36,7 +39,7 @@ class Served:
         code = "ok"
         tokens = enter(call)
         try:
-            check(self._policy, self.api, self.method, call.caller_service)
+            self._admit(request, call.caller_service)
             return await self._unary(request, None)
         except Exception as error:
             problem = self._problem(error)
@@ -58,7 +61,7 @@ class Served:
         code = "ok"
         enter(call)
         try:
-            check(self._policy, self.api, self.method, call.caller_service)
+            self._admit(request, call.caller_service)
             async for answer in self._stream(request, None):
                 yield answer
         except Exception as error:
@@ -73,6 +76,11 @@ class Served:
         finally:
             self._meter.count(code, perf_counter() - began)
 
+    def _admit(self, request: Any, caller: str) -> None:
+        check(self._policy, self.api, self.method, caller)
+        if self._rule is not None:
+            self._rule(request, caller)
+
     def _problem(self, error: Exception) -> Problem:
         if isinstance(error, Problem):
             return error
@@ -81,10 +89,13 @@ class Served:
 
 
 def served(
-    service: str, handlers: Mapping[str, grpc.RpcMethodHandler[Any, Any]], policy: Policy | None
+    service: str,
+    handlers: Mapping[str, grpc.RpcMethodHandler[Any, Any]],
+    policy: Policy | None,
+    rules: Rules | None = None,
 ) -> dict[str, Served]:
     """Make the served methods of one service, by their path `/package.Service/Method`."""
     return {
-        path: Served(path, handler, policy)
+        path: Served(path, handler, policy, rules)
         for path, handler in ((f"/{service}/{method}", handler) for method, handler in handlers.items())
     }
