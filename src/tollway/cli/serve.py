@@ -14,6 +14,7 @@ from tollway.fabric.lifecycle import StartFailed
 from tollway.fabric.secrets import SecretUnusable
 from tollway.fabric.telemetry import configure_logging
 from tollway.fabric.tls import CertificateUnusable
+from tollway.kit.descriptors import raise_limit
 from tollway.settings import InvalidSettings, Settings, warnings
 
 _log = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ def run(targets: list[str], data: Path, config: Path | None, worker: int) -> Non
     for warning in warnings(settings, split=False):
         _log.warning("%s", warning)
     _end_with_parent()
+    raise_limit()
     try:
         # uvloop's own runner is what makes its loop the one everything runs on.
         import uvloop

@@ -70,6 +70,7 @@ class GatewayContext:
         self.clients = Clients(
             settings.max_connections, settings.max_connections_per_client, settings.trusted_proxies
         )
+        self.turned_away = 0  # connections without a place that are still open
         self.tunnels: set[WebSocketTunnel] = set()
         self._clock = clock
         self._request_prefix = secrets.token_hex(4).encode()

@@ -24,6 +24,7 @@ from tollway.wire.http1 import BadMessage, Data, End, Framing, RequestHead, Requ
 
 _AHEAD_BYTES = 65_536
 _LINGER_S = 2.0
+_TURNED_AWAY = 64  # connections without a place that linger
 _TCP_CLOSE = 7  # the state of a connection after a reset (TCP_INFO, see tcp(7))
 
 
@@ -47,6 +48,7 @@ class ClientConnection(PausableProtocol):
         self._tunnel: WebSocketTunnel | None = None
         self._busy = False  # in proceed(), which is not entered twice
         self._lingering = False
+        self._has_place = False
         self._finished = False  # the client sends no more
         self._in_head = True
         self._deadline = context.monotonic() + context.settings.head_timeout_s
@@ -60,8 +62,9 @@ class ClientConnection(PausableProtocol):
         source = self._source or str(transport.get_extra_info("peername", ("",))[0])
         self._client = self._context.clients.info(source, tls=self._tls)
         self._connections.add(self)
-        if not self._context.clients.enter(self._client):
-            self._reject(FULL)
+        self._has_place = self._context.clients.enter(self._client)
+        if not self._has_place:
+            self._turn_away()
 
     def data_received(self, data: bytes) -> None:
         """Read on."""
@@ -86,7 +89,10 @@ class ClientConnection(PausableProtocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's signature
         """End what was under way: the client is gone."""
         self._connections.discard(self)
-        self._context.clients.leave(self._client)
+        if self._has_place:
+            self._context.clients.leave(self._client)
+        else:
+            self._context.turned_away -= 1
         if self._tunnel is not None:
             self._tunnel.end("client_closed")
         elif self.exchange is not None:
@@ -214,6 +220,14 @@ class ClientConnection(PausableProtocol):
         """Respond without a request, and close."""
         self.write(self._context.reject_bytes(refusal, tls=self._tls))
         self._close_after_writing()
+
+    def _turn_away(self) -> None:
+        """Refuse a connection for which there is no place; of many, not each can be waited for."""
+        context = self._context
+        context.turned_away += 1
+        self._reject(FULL)
+        if context.turned_away > _TURNED_AWAY:
+            self.transport.close()
 
     def _close_after_writing(self) -> None:
         """Close after what was written has gone out, reading on for a moment so that no reset overtakes it."""

@@ -15,6 +15,7 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from tollway.fabric.access_tokens import RevocationEntry, Verifier
 from tollway.fabric.clock import Clock
 from tollway.fabric.limits import Limits
+from tollway.gateway.capacity import fitted
 from tollway.gateway.context import GatewayContext
 from tollway.gateway.listen.connection import ClientConnection
 from tollway.gateway.listen.proxied_listener import ProxiedListener, listening_socket
@@ -24,6 +25,7 @@ from tollway.gateway.route.files import RouteFiles
 from tollway.gateway.route.reload import RouteReloader
 from tollway.gateway.route.route import Route
 from tollway.gateway.settings import GatewaySettings
+from tollway.kit.descriptors import raise_limit
 
 if TYPE_CHECKING:
     from tollway.contracts.tokens_pb2_grpc import TokensAsyncStub
@@ -58,6 +60,9 @@ class Gateway:
         registry: CollectorRegistry = REGISTRY,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
+        platform = list(routes)
+        addresses = {address for route in platform for address in route.endpoints}
+        settings = fitted(settings, addresses, raise_limit())
         metrics = Metrics()
         self.authenticator = Authenticator(
             settings, verifier, tokens, clock, monotonic, metrics, local_limits
@@ -65,7 +70,7 @@ class Gateway:
         self.context = GatewayContext(
             settings, limits, local_limits, self.authenticator, clock, monotonic, metrics, health
         )
-        self.routes = RouteReloader(routes, route_files, self.context.use, settings.routes_poll_s)
+        self.routes = RouteReloader(platform, route_files, self.context.use, settings.routes_poll_s)
         self.connections: set[ClientConnection] = set()
         self.registry = registry
         self.port = self.tls_port = 0

@@ -5,6 +5,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import NamedTuple
 from weakref import WeakValueDictionary
 
+_ENDS_OF_TUNNEL = 2
 _REMEMBERED = 4_096  # clients behind proxies
 
 
@@ -124,18 +125,27 @@ class Clients:
         return found
 
     def enter(self, client: ClientInfo) -> bool:
-        """Count one more connection; False when it is one too many. It is counted all the same, until it leaves.
+        """Count one more connection; False when there is no place for it: then it is not counted.
 
         A trusted proxy may have as many as there are.
         """
+        full = self._connections >= self._maximum
+        if full or (client.share.connections >= self._maximum_per_client and not client.is_proxy):
+            return False
         self._connections += 1
         client.share.connections += 1
-        return self._connections <= self._maximum and (
-            client.is_proxy or client.share.connections <= self._maximum_per_client
-        )
+        return True
+
+    def switch_to_tunnel(self) -> None:
+        """Count what a tunnel has open besides the client's connection: both ends of the one to its upstream."""
+        self._connections += _ENDS_OF_TUNNEL
+
+    def end_tunnel(self) -> None:
+        """Count a tunnel no more."""
+        self._connections -= _ENDS_OF_TUNNEL
 
     def leave(self, client: ClientInfo) -> None:
-        """Count one connection less."""
+        """Count one connection less, of those that had a place."""
         self._connections -= 1
         client.share.connections -= 1
 

@@ -43,6 +43,7 @@ class WebSocketTunnel:
         self._frames = FrameTracker()
         upstream.owner = self
         context.tunnels.add(self)
+        context.clients.switch_to_tunnel()
 
     def belongs_to(self, user_id: str, session_id: str) -> bool:
         """Return whether it was opened by this session, or by any of this user's when no session is named."""
@@ -134,4 +135,5 @@ class WebSocketTunnel:
         self._client.tunnel_ended()
         self._request.reason = reason
         self._context.tunnels.discard(self)
+        self._context.clients.end_tunnel()
         self._context.record(self._request, self._context.monotonic())

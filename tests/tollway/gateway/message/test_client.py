@@ -43,10 +43,12 @@ def test_an_address_is_written_in_one_form():
 def test_places_are_given_back_and_nothing_of_who_left_is_kept():
     clients = Clients(maximum=3, maximum_per_client=2)
     here = [clients.info(address, tls=False) for address in ("192.0.2.1",) * 3 + ("192.0.2.2",)]
-    assert [clients.enter(one) for one in here] == [True, True, False, False]
-    for one in here:
+    entered = [one for one in here if clients.enter(one)]
+    assert [one.ip for one in entered] == ["192.0.2.1", "192.0.2.1", "192.0.2.2"]
+    for one in entered:
         clients.leave(one)
     del one
+    entered.clear()
     here.clear()
     gc.collect()
     assert len(clients) == 0
