@@ -34,7 +34,7 @@ from tollway.services.ledger.settings import LedgerSettings
 from tollway.services.orders.jobs import janitor
 from tollway.services.orders.model import STOPPABLE, Move, Order, OrderState
 from tollway.services.orders.service import Orders, postings
-from tollway.services.orders.service import orders as orders_module
+from tollway.services.orders.service import market as market_module
 from tollway.services.orders.service import saga as saga_module
 from tollway.services.orders.service.saga import Saga
 
@@ -80,7 +80,7 @@ async def test_what_was_bought_is_in_the_portfolio_with_its_cost(market: Market)
     await buyer.ask(market.orders)
     order = await buyer.settled_once()
     assert order is not None
-    portfolio = await market.orders.portfolio(buyer.user_id, "USD")
+    portfolio = await market.orders.portfolio.of(buyer.user_id, "USD")
     assert [(cash.currency, cash.available) for cash in portfolio.cash] == [("USD", 7 * USD)]
     (holding,) = portfolio.holdings
     (lot,) = holding.lots
@@ -156,7 +156,7 @@ def a_new_key_for_each_attempt(order: Order, step: str, code: str, legs: Any) ->
 BUGS: dict[str, tuple[Any, str, Any]] = {
     "a new key for each attempt": (postings, "_post", a_new_key_for_each_attempt),
     "release only what is known": (Saga, "_release", release_what_is_known),
-    "cancel past the pivot": (orders_module, "STOPPABLE", frozenset({*STOPPABLE, OrderState.ALLOCATED})),
+    "cancel past the pivot": (market_module, "STOPPABLE", frozenset({*STOPPABLE, OrderState.ALLOCATED})),
     "no answer is a refusal": (saga_module, "_is_refusal", lambda _: True),
 }
 
@@ -224,7 +224,7 @@ class Buyer:
         market.set_fee(fee_ppm)
         buyer = cls(market, story)
         await deposit(market, buyer.user_id, buyer.funds)
-        buyer._quote_id = (await buyer.orders().quote(buyer.user_id, buyer.asset, GB, "USD")).id
+        buyer._quote_id = (await buyer.orders().quotes.offer(buyer.user_id, buyer.asset, GB, "USD")).id
         buyer.before = await buyer.figures()
         return buyer
 
@@ -232,12 +232,12 @@ class Buyer:
         return self.market.another_orders(fate)
 
     async def ask(self, service: Orders) -> None:
-        await service.place_market(self.user_id, self.asset, GB, "USD", None, KEY)
+        await service.market.place(self.user_id, self.asset, GB, "USD", None, KEY)
 
     async def go_on(self, way: Way, service: Orders) -> None:
         ways: dict[Way, Callable[[], Awaitable[Any]]] = {
             "ask again": lambda: self.ask(service),
-            "ask again at a quote": lambda: service.place_quoted(self.user_id, self._quote_id, KEY),
+            "ask again at a quote": lambda: service.market.place_quoted(self.user_id, self._quote_id, KEY),
             "cancel": lambda: self._cancel(service),
             "job": lambda: self.market.run_jobs(service),
             "janitor": lambda: janitor(service),
@@ -248,7 +248,7 @@ class Buyer:
         """Let everything that is left be taken up; then there is one order at its end, or none, and it is true."""
         self.market.clock.advance(11)
         await janitor(self.orders())
-        orders = (await self.orders().orders(self.user_id, 10, "")).items
+        orders = (await self.orders().market.list(self.user_id, 10, "")).items
         assert len(orders) <= 1
         after = await self.figures()
         if not orders or orders[0].state in {OrderState.FAILED, OrderState.CANCELLED}:
@@ -273,8 +273,8 @@ class Buyer:
         )
 
     async def _cancel(self, service: Orders) -> None:
-        for order in (await service.orders(self.user_id, 10, "")).items:
-            await service.cancel(self.user_id, order.id)
+        for order in (await service.market.list(self.user_id, 10, "")).items:
+            await service.market.cancel(self.user_id, order.id)
 
     async def figures(self) -> Figures:
         ledger = ask_ledger(self.market)

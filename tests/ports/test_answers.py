@@ -9,7 +9,7 @@ from tollway.contracts.errors import IdempotencyKeyReused, RequestInProgress
 from tollway.fabric.db import Database
 from tollway.fabric.rest import AnswerStore
 from tollway.fabric.rest.answers import StoredAnswer
-from tollway.fabric.rest.sql import KEPT_US, LOCK_S, SqlAnswers
+from tollway.fabric.rest.sql import KEPT_US, LEASE_S, SqlAnswers
 from tollway.kit.times import SECOND_US
 
 GIVEN = StoredAnswer(201, '{"id": "ord_1"}')
@@ -46,10 +46,22 @@ async def test_of_many_at_once_one_does_the_work(answers: AnswerStore) -> None:
 
 async def test_a_claim_whose_holder_died_lapses_to_one_heir(answers: AnswerStore, clock: FakeClock) -> None:
     await answers.claim("usr_1", "k", "hash")
-    clock.advance(LOCK_S + 1)
+    clock.advance(LEASE_S + 1)
     assert await answers.claim("usr_1", "k", "hash") is None
     with pytest.raises(RequestInProgress):
         await answers.claim("usr_1", "k", "hash")
+
+
+async def test_a_claim_that_is_renewed_does_not_lapse(answers: AnswerStore, clock: FakeClock) -> None:
+    await answers.claim("usr_1", "k", "hash")
+    for _ in range(5):
+        clock.advance(LEASE_S - 1)
+        await answers.renew("usr_1", "k")
+        with pytest.raises(RequestInProgress):
+            await answers.claim("usr_1", "k", "hash")
+    await answers.store("usr_1", "k", GIVEN)
+    await answers.renew("usr_1", "k")
+    assert await answers.claim("usr_1", "k", "hash") == GIVEN
 
 
 async def test_a_released_claim_is_free_at_once(answers: AnswerStore) -> None:

@@ -19,8 +19,12 @@ class AnswerStore(Protocol):
         """Return the answer that was given under this key, or None when the caller is to do the work now.
 
         Raises IdempotencyKeyReused for the same key with another request, RequestInProgress while somebody else does
-        the work; a claim whose holder died lapses by itself.
+        the work; a claim whose holder died, and does not renew it any more, lapses within seconds.
         """
+        ...
+
+    async def renew(self, principal: str, key: str) -> None:
+        """Hold a claim for longer, as the work goes on."""
         ...
 
     async def store(self, principal: str, key: str, answer: StoredAnswer) -> None:

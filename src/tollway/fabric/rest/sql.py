@@ -7,7 +7,8 @@ from tollway.fabric.db import Database, tables
 from tollway.fabric.rest.answers import StoredAnswer
 from tollway.kit.times import DAY_US, SECOND_US
 
-LOCK_S = 30
+# A claim is renewed while its holder works, so one that died is soon found out.
+LEASE_S = 3
 KEPT_US = DAY_US
 _table = tables.http_idempotency
 
@@ -30,7 +31,7 @@ class SqlAnswers:
                 "request_hash": request_hash,
                 "status": 0,
                 "body": "",
-                "locked_until_us": tx.now_us + LOCK_S * SECOND_US,
+                "locked_until_us": tx.now_us + LEASE_S * SECOND_US,
                 "created_at_us": tx.now_us,
             }
             claimed = await tx.run(tx.insert(_table).on_conflict_do_nothing(), row)
@@ -47,6 +48,13 @@ class SqlAnswers:
             locked = {"locked_until_us": row["locked_until_us"]}
             await tx.run(update(_table).where(_mine(principal, key)).values(locked))
             return None
+
+    async def renew(self, principal: str, key: str) -> None:
+        """Hold a claim for longer, as the work goes on."""
+        async with self._db.transaction() as tx:
+            working = _mine(principal, key) & (_table.c.status == 0)
+            longer = {"locked_until_us": tx.now_us + LEASE_S * SECOND_US}
+            await tx.run(update(_table).where(working).values(longer))
 
     async def store(self, principal: str, key: str, answer: StoredAnswer) -> None:
         """Keep the answer to a claimed request."""

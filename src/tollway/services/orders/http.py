@@ -1,6 +1,6 @@
 """The REST side of orders: quotes, orders, the portfolio."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field, model_validator
@@ -38,6 +38,7 @@ from tollway.services.orders.model import (
     OrderState,
     Portfolio,
     Quote,
+    Side,
     Step,
 )
 from tollway.services.orders.service import Orders
@@ -51,14 +52,14 @@ class QuoteRequest(Body):
     asset: AssetCode
     quantity: PositiveUnits
     currency: CurrencyCode
-    side: Literal["buy"] = "buy"
+    side: Annotated[Side, Field(strict=False)] = Side.BUY
 
 
 class QuoteView(BaseModel):
     """A price that is kept until `expires_at`; `total` = `price` + `fee` is what you would pay."""
 
     id: str
-    side: str
+    side: Side
     asset: str
     quantity: UnitsText
     currency: str
@@ -200,7 +201,7 @@ def _placing(api: APIRouter, service: Orders, answers: AnswerStore) -> None:
     )
     async def quote(body: QuoteRequest, who: CurrentUser) -> QuoteView:
         """Ask for a price that is kept for a while. Costs nothing and binds only us."""
-        return _quote(await service.quote(who.user_id, body.asset, body.quantity, body.currency))
+        return _quote(await service.quotes.offer(who.user_id, body.asset, body.quantity, body.currency))
 
     @api.post(
         "/api/orders",
@@ -223,7 +224,7 @@ def _placing(api: APIRouter, service: Orders, answers: AnswerStore) -> None:
     @api.delete("/api/orders/{order_id}", **route(permission="orders:write", audit="orders:order:cancel"))
     async def cancel(order_id: OrderId, who: CurrentUser) -> OrderView:
         """Cancel an order that is not settled yet; what was held for it comes back."""
-        return _order(await service.cancel(who.user_id, order_id))
+        return _order(await service.market.cancel(who.user_id, order_id))
 
 
 def _looking(api: APIRouter, service: Orders) -> None:
@@ -231,30 +232,30 @@ def _looking(api: APIRouter, service: Orders) -> None:
     @api.get("/api/orders", **route(permission="orders:read"))
     async def orders(who: CurrentUser, page: Paging) -> OrderList:
         """List your orders, newest first."""
-        found = await service.orders(who.user_id, page.limit, page.cursor)
+        found = await service.market.list(who.user_id, page.limit, page.cursor)
         return OrderList(items=[_order(order) for order in found.items], next_cursor=found.next_cursor)
 
     @api.get("/api/orders/{order_id}", response_model=OrderDetail, **route(permission="orders:read"))
     async def order(order_id: OrderId, who: CurrentUser, request: Request) -> Response:
         """Show one of your orders, with the steps it took."""
-        found, steps = await service.order(who.user_id, order_id)
+        found, steps = await service.market.get(who.user_id, order_id)
         return tagged(request, _detail(found, steps))
 
     @api.get("/api/portfolio", **route(permission="orders:read"))
     async def portfolio(who: CurrentUser, currency: CurrencyQuery = "") -> PortfolioView:
         """Show what you hold, by lot, and what it is worth."""
-        return _portfolio(await service.portfolio(who.user_id, currency))
+        return _portfolio(await service.portfolio.of(who.user_id, currency))
 
 
 async def _place(service: Orders, user_id: str, body: PlaceOrder, key: str) -> Order:
     if body.quote_id is not None:
         if not is_id("quo", body.quote_id):
             raise NotFound("there is no such quote")
-        return await service.place_quoted(user_id, body.quote_id, key)
+        return await service.market.place_quoted(user_id, body.quote_id, key)
     assert body.asset is not None
     assert body.quantity is not None
     assert body.currency is not None
-    return await service.place_market(user_id, body.asset, body.quantity, body.currency, body.max_price, key)
+    return await service.market.place(user_id, body.asset, body.quantity, body.currency, body.max_price, key)
 
 
 def _refusal(order: Order) -> Problem | None:
@@ -273,7 +274,7 @@ def _quote(quote: Quote) -> QuoteView:
     terms = quote.terms
     return QuoteView(
         id=quote.id,
-        side="buy",
+        side=terms.side,
         asset=terms.asset,
         quantity=terms.quantity,
         currency=terms.currency,

@@ -8,17 +8,17 @@ from tollway.services.orders.service import Orders
 
 async def advance_order(service: Orders, payload: dict[str, Any]) -> None:
     """Drive an order to its end; nothing to do when the request itself got that far."""
-    await service.advance(payload["id"])
+    await service.market.process.advance(payload["id"])
 
 
 async def janitor(service: Orders) -> None:
     """Take up orders that stood still."""
-    await service.resume_stuck()
+    await service.market.resume_stuck()
 
 
 async def sweep_quotes(service: Orders) -> None:
-    """Forget old quotes."""
-    await service.drop_old_quotes()
+    """Delete old quotes."""
+    await service.quotes.delete_old()
 
 
 JOBS = {"advance_order": advance_order}

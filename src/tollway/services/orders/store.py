@@ -18,16 +18,18 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    func,
     select,
     text,
     update,
 )
 
 from tollway.fabric.db import NAMING, Int64, Tx
-from tollway.services.orders.model import OPEN, Move, Order, OrderState, Quote, Step, Terms
+from tollway.services.orders.model import OPEN, Move, Order, OrderState, Quote, Side, Step, Terms
 
 metadata = MetaData(naming_convention=NAMING)
 
+_WAITING_ONLY = text("state IN ('placed', 'funds_held')")
 _OPEN_ONLY = text("state IN ('placed', 'funds_held', 'allocated', 'releasing')")
 
 
@@ -42,6 +44,7 @@ def _terms_columns() -> list[Column[Any]]:
         Column("ask_per_lot", Int64, nullable=False),
         Column("lot_units", Int64, nullable=False),
         Column("validity_us", Int64, nullable=False),
+        Column("side", Text, nullable=False, server_default="buy"),
     ]
 
 
@@ -56,6 +59,7 @@ quote = Table(
     Column("order_id", Text, nullable=False),
     CheckConstraint("quantity > 0 AND price > 0 AND fee >= 0", name="amounts"),
     Index("ix_quote_expires_at_us", "expires_at_us"),
+    Index("ix_quote_asset", "asset", "expires_at_us"),
     sqlite_strict=True,
 )
 
@@ -83,6 +87,7 @@ orders = Table(
     CheckConstraint("quantity > 0 AND price > 0 AND fee >= 0", name="amounts"),
     Index("ix_orders_by_user", "user_id", "id"),
     Index("ix_orders_open", "id", sqlite_where=_OPEN_ONLY, postgresql_where=_OPEN_ONLY),
+    Index("ix_orders_not_allocated", "asset", sqlite_where=_WAITING_ONLY, postgresql_where=_WAITING_ONLY),
     sqlite_strict=True,
 )
 
@@ -97,7 +102,7 @@ order_step = Table(
 
 
 async def add_quote(tx: Tx, one: Quote) -> None:
-    """Keep an offer."""
+    """Insert a quote."""
     await tx.run(quote.insert().values(_flat(one)))
 
 
@@ -113,14 +118,31 @@ async def use_quote(tx: Tx, quote_id: str, order_id: str) -> bool:
     return (await tx.run(update(quote).where(fresh).values(order_id=order_id))).rowcount == 1
 
 
-async def drop_quotes(tx: Tx, expired_before_us: int) -> int:
-    """Forget quotes that expired unused before a moment; return how many."""
+async def lock_asset(tx: Tx, asset: str) -> None:
+    """Let one transaction at a time promise units of an asset."""
+    if tx.dialect == "postgresql":  # SQLite has one writer anyway
+        await tx.run(select(func.pg_advisory_xact_lock(func.hashtext(f"promise:{asset}"))))
+
+
+async def promised_units(tx: Tx, asset: str) -> int:
+    """Return how many units are promised and not held in the inventory yet: by open quotes, and by orders that wait."""
+    kept = (quote.c.asset == asset) & (quote.c.order_id == "") & (quote.c.expires_at_us > tx.now_us)
+    waiting = (orders.c.asset == asset) & orders.c.state.in_([OrderState.PLACED, OrderState.FUNDS_HELD])
+    sums = (
+        select(func.coalesce(func.sum(quote.c.quantity), 0)).where(kept),
+        select(func.coalesce(func.sum(orders.c.quantity), 0)).where(waiting),
+    )
+    return sum([int(await tx.scalar(one)) for one in sums])
+
+
+async def delete_quotes(tx: Tx, expired_before_us: int) -> int:
+    """Delete quotes that expired unused before a moment; return how many."""
     stale = (quote.c.expires_at_us < expired_before_us) & (quote.c.order_id == "")
     return (await tx.run(quote.delete().where(stale))).rowcount
 
 
 async def add_order(tx: Tx, one: Order, request_key: str) -> bool:
-    """Write down a new order; False when this user placed one under the same key meanwhile."""
+    """Insert a new order; False when this user placed one under the same key meanwhile."""
     row = _flat(one) | {"request_key": request_key}
     if (await tx.run(tx.insert(orders).values(row).on_conflict_do_nothing())).rowcount == 0:
         return False
@@ -202,5 +224,6 @@ def _flat(one: Quote | Order) -> dict[str, Any]:
 def _nested(table: Table, row: Row[Any]) -> dict[str, Any]:
     """Gather the terms from a row's columns."""
     values: dict[str, Any] = dict(zip(table.columns.keys(), row, strict=True))
+    values["side"] = Side(values["side"])
     values["terms"] = Terms(**{one.name: values.pop(one.name) for one in fields(Terms)})
     return values

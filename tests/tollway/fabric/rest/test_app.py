@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request, Response, WebSocket
 from sqlalchemy import select
 
 from tests.kit.clock import FakeClock
+from tests.kit.eventually import eventually
 from tests.kit.rest import RestClient, rest
 from tollway.fabric.db import Database, tables
 from tollway.fabric.rest import (
@@ -17,11 +18,12 @@ from tollway.fabric.rest import (
     IdempotencyKey,
     PositiveMoney,
     PositiveUnits,
+    idempotency,
     idempotent,
     route,
 )
 from tollway.fabric.rest.policy import BODY_LIMIT_BYTES
-from tollway.fabric.rest.sql import SqlAnswers
+from tollway.fabric.rest.sql import LEASE_S, SqlAnswers
 from tollway.fabric.rpc import current
 from tollway.kit.errors import InsufficientFunds, Unavailable
 
@@ -37,6 +39,8 @@ class Shop:
     def __init__(self) -> None:
         self.bought: list[int] = []
         self.problem: Exception | None = None
+        self.held: asyncio.Event | None = None
+        self.waiting = False
 
 
 def router(shop: Shop, db: Database | None = None) -> APIRouter:
@@ -79,6 +83,9 @@ def router(shop: Shop, db: Database | None = None) -> APIRouter:
         async def work() -> Answer:
             if shop.problem:
                 raise shop.problem
+            if shop.held is not None:
+                shop.waiting = True
+                await shop.held.wait()
             shop.bought.append(body.amount)
             await asyncio.sleep(0)
             return Answer(201, body)
@@ -225,6 +232,50 @@ async def test_a_key_reused_with_another_body_is_refused(client: RestClient, sho
     other = await client.post("/buy", {"amount": "2.00"}, token="usr_1", key="k")
     assert (other.status, other.json["code"]) == (422, "idempotency_key_reused")
     assert shop.bought == [1_000_000]
+
+
+async def test_a_retry_after_a_crash_carries_the_work_on_within_seconds(
+    client: RestClient, shop: Shop, plain_db: Database, clock: FakeClock
+) -> None:
+    """The first holder of the key is dead: nobody renews its claim."""
+    request = Buy.model_validate({"amount": "1.00"})
+    assert await SqlAnswers(plain_db).claim("usr_1", "k", idempotency._hash(request)) is None
+    retry = asyncio.create_task(client.post("/buy", {"amount": "1.00"}, token="usr_1", key="k"))
+    await asyncio.sleep(2 * idempotency.LOOK_EVERY_S)
+    assert (retry.done(), shop.bought) == (False, [])
+    clock.advance(LEASE_S + 0.1)
+    assert (await retry).status == 201
+    assert len(shop.bought) == 1
+
+
+async def test_a_retry_while_the_first_request_runs_waits_for_its_answer(
+    client: RestClient, shop: Shop, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idempotency, "RENEW_EVERY_S", 0.01)
+    shop.held = asyncio.Event()
+    first = asyncio.create_task(client.post("/buy", {"amount": "1.00"}, token="usr_1", key="k"))
+    retry = asyncio.create_task(client.post("/buy", {"amount": "1.00"}, token="usr_1", key="k"))
+    for _ in range(5):
+        await asyncio.sleep(0.05)
+        clock.advance(LEASE_S - 0.5)  # it is renewed in between
+    shop.held.set()
+    replies = await asyncio.gather(first, retry)
+    assert [reply.status for reply in replies] == [201, 201]
+    assert len(shop.bought) == 1
+    assert "true" in [reply.headers.get("idempotency-replayed") for reply in replies]
+
+
+async def test_who_waits_too_long_for_the_first_request_is_asked_to_try_again(
+    client: RestClient, shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idempotency, "PATIENCE_S", 0.0)
+    shop.held = asyncio.Event()
+    first = asyncio.create_task(client.post("/buy", {"amount": "1.00"}, token="usr_1", key="k"))
+    await eventually(lambda: shop.waiting)
+    reply = await client.post("/buy", {"amount": "1.00"}, token="usr_1", key="k")
+    assert (reply.status, reply.json["code"]) == (409, "request_in_progress")
+    shop.held.set()
+    assert (await first).status == 201
 
 
 async def test_keys_belong_to_their_principal(client: RestClient, shop: Shop) -> None:

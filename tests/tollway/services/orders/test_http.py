@@ -90,7 +90,7 @@ async def test_refusals_have_their_own_status_and_code(api: RestClient, market: 
     stale = await api.post("/api/orders", {"quote_id": quote["id"]}, ANN, "key-3")
     assert (stale.status, stale.json["code"]) == (409, "quote_stale")
 
-    market.ledger.sell(STANDARD, 100_000 * GB - GB)
+    market.ledger.sell(STANDARD, 100_000 * GB)
     sold_out = await api.post("/api/orders", WANTED, ANN, "key-4")
     assert (sold_out.status, sold_out.json["code"]) == (409, "sold_out")
 
@@ -134,7 +134,7 @@ async def test_wrong_values_are_refused_and_buy_nothing(
     for path in ("/api/orders/quote", "/api/orders"):
         reply = await api.post(path, WANTED | change, ANN, new_id("key"))
         assert (reply.status, reply.json["code"]) == (422, "invalid"), path
-    assert (await market.orders.orders(ANN, 10, "")).items == []
+    assert (await market.orders.market.list(ANN, 10, "")).items == []
 
 
 @pytest.mark.parametrize(

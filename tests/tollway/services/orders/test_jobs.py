@@ -25,7 +25,7 @@ async def market(kind: Kind, tmp_path: Path, clock: FakeClock) -> AsyncIterator[
 
 
 async def test_the_job_of_an_order_that_was_settled_at_once_does_nothing(market: Market) -> None:
-    order = await market.orders.place_market(ANN, STANDARD, GB, "USD", None, "key")
+    order = await market.orders.market.place(ANN, STANDARD, GB, "USD", None, "key")
     posts = list(market.ledger.posts)
     market.clock.advance(6)
     await market.run_jobs()
@@ -39,8 +39,8 @@ async def test_the_job_of_an_order_that_was_settled_at_once_does_nothing(market:
 @pytest.mark.parametrize("way", ["job", "janitor"])
 async def test_an_order_whose_request_died_is_settled(way: str, market: Market) -> None:
     with pytest.raises(Killed):  # right after the order was written down
-        await market.another_orders(Fate(6)).place_market(ANN, STANDARD, GB, "USD", None, "key")
-    (order,) = (await market.orders.orders(ANN, 10, "")).items
+        await market.another_orders(Fate(6)).market.place(ANN, STANDARD, GB, "USD", None, "key")
+    (order,) = (await market.orders.market.list(ANN, 10, "")).items
     assert order.state == OrderState.PLACED
     market.clock.advance(11)
     if way == "job":
@@ -51,7 +51,7 @@ async def test_an_order_whose_request_died_is_settled(way: str, market: Market) 
 
 
 async def test_the_sweep_forgets_old_quotes(market: Market) -> None:
-    await market.orders.quote(ANN, STANDARD, GB, "USD")
+    await market.orders.quotes.offer(ANN, STANDARD, GB, "USD")
     market.clock.advance(25 * 3600)
     await TIMED["sweep_quotes"].run(market.orders)
     async with market.orders_db.snapshot() as tx:

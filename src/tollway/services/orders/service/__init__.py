@@ -1,4 +1,11 @@
-"""The operations of orders: placing, the saga that settles what was placed, and the portfolio."""
+"""The operations of orders.
+
+orders.py     `Orders`, which the outside knows, made of these parts
+quotes.py     prices, and quotes that keep them
+market.py     orders: placing, looking, cancelling
+saga.py       the steps that settle what was placed; postings.py: the ledger transactions of them
+portfolio.py  what a customer holds
+"""
 
 from tollway.services.orders.service.orders import Orders
 

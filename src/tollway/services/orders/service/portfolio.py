@@ -15,13 +15,17 @@ if TYPE_CHECKING:
 class PortfolioReader:
     """Puts together what the ledger holds for a customer and what the catalogue says it is worth."""
 
-    def __init__(self, clock: Clock, catalog: "CatalogAsyncStub", ledger: "LedgerAsyncStub") -> None:
+    def __init__(
+        self, clock: Clock, catalog: "CatalogAsyncStub", ledger: "LedgerAsyncStub", currency: str
+    ) -> None:
         self._clock = clock
         self._catalog = catalog
         self._ledger = ledger
+        self._currency = currency
 
     async def of(self, user_id: str, currency: str) -> Portfolio:
-        """Return a customer's portfolio, valued in `currency`. Raises Unavailable from the ledger."""
+        """Return a customer's portfolio, valued in `currency` or the platform's first. Raises Unavailable."""
+        currency = currency or self._currency
         known = await self._ledger.ListAssets(ledger_pb2.ListAssetsRequest())
         assets = {asset.code: asset for asset in known.assets}
         answer = await self._ledger.ListAccounts(

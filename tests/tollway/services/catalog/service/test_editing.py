@@ -59,7 +59,7 @@ async def test_a_product_is_added_priced_stocked_and_bought(api: RestClient, mar
     capacity = {"asset": "bandwidth.mobile.standard", "quantity": str(1000 * GB)}
     assert (await api.post("/api/admin/capacity", capacity, ADMIN, "key-2")).status == 201
     market.ledger.give("usr_ann", "USD", 20 * USD)
-    order = await market.orders.place_market(
+    order = await market.orders.market.place(
         "usr_ann", "bandwidth.mobile.standard", 2 * GB, "USD", None, "key-3"
     )
     assert (order.state, order.terms.price) == ("filled", 16 * USD)
@@ -147,7 +147,7 @@ async def test_a_change_that_cannot_be_is_refused(wrong: dict[str, Any], api: Re
 async def test_a_hidden_product_is_not_listed_and_not_sold_and_comes_back(
     api: RestClient, market: Market
 ) -> None:
-    quoted = await market.orders.quote("usr_ann", STANDARD, GB, "USD")
+    quoted = await market.orders.quotes.offer("usr_ann", STANDARD, GB, "USD")
     assert (await api.call("PATCH", f"{PRODUCTS}/{STANDARD}", {"active": False}, ADMIN)).status == 200
     for path in ("/api/catalog/assets", "/api/catalog/plans", "/api/billing/plans"):
         assert STANDARD not in await on_sale(api, path)
@@ -155,7 +155,7 @@ async def test_a_hidden_product_is_not_listed_and_not_sold_and_comes_back(
     refused = await api.post("/api/billing/calculate-price", wanted)
     assert "not for sale now" in refused.json["detail"]
     market.ledger.give("usr_ann", "USD", 20 * USD)
-    kept = await market.orders.place_quoted("usr_ann", quoted.id, "key")
+    kept = await market.orders.market.place_quoted("usr_ann", quoted.id, "key")
     assert kept.state == "filled", "a quote that was given is kept"
     hidden = {one["asset"]: one["active"] for one in (await api.get(PRODUCTS, ADMIN)).json["items"]}
     assert hidden[STANDARD] is False

@@ -21,18 +21,18 @@ async def market(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Market]:
 
 
 async def test_who_never_bought_holds_nothing(market: Market) -> None:
-    portfolio = await market.orders.portfolio("usr_new", "")
+    portfolio = await market.orders.portfolio.of("usr_new", "")
     assert (portfolio.cash, portfolio.holdings, portfolio.value_currency) == ([], [], "USD")
 
 
 async def test_purchases_are_shown_by_lot_with_their_cost_and_worth(market: Market) -> None:
-    await market.orders.place_market(ANN, STANDARD, 2 * GB, "USD", None, "key1")
-    await market.catalog.set_price(STANDARD, "USD", 4 * USD, "usr_root")
-    await market.orders.place_market(ANN, STANDARD, 2 * GB, "USD", None, "key2")
-    await market.orders.place_market(ANN, STANDARD, GB, "EUR", None, "key3")
-    await market.orders.place_market(ANN, BUDGET, GB, "USD", None, "key4")
+    await market.orders.market.place(ANN, STANDARD, 2 * GB, "USD", None, "key1")
+    await market.catalog.editor.set_price(STANDARD, "USD", 4 * USD, "usr_root")
+    await market.orders.market.place(ANN, STANDARD, 2 * GB, "USD", None, "key2")
+    await market.orders.market.place(ANN, STANDARD, GB, "EUR", None, "key3")
+    await market.orders.market.place(ANN, BUDGET, GB, "USD", None, "key4")
 
-    portfolio = await market.orders.portfolio(ANN, "USD")
+    portfolio = await market.orders.portfolio.of(ANN, "USD")
 
     assert [(cash.currency, cash.balance, cash.available) for cash in portfolio.cash] == [
         ("EUR", 7_200_000, 7_200_000),
@@ -54,30 +54,30 @@ async def test_purchases_are_shown_by_lot_with_their_cost_and_worth(market: Mark
 
 
 async def test_what_was_used_is_shown_as_consumed(market: Market) -> None:
-    await market.orders.place_market(ANN, STANDARD, GB, "USD", None, "key1")
+    await market.orders.market.place(ANN, STANDARD, GB, "USD", None, "key1")
     market.ledger.use(ANN, STANDARD, used=GB // 4, held=GB // 4)
-    (holding,) = (await market.orders.portfolio(ANN, "USD")).holdings
+    (holding,) = (await market.orders.portfolio.of(ANN, "USD")).holdings
     assert (holding.used, holding.remaining, holding.reserved) == (GB // 4, GB * 3 // 4, GB // 4)
 
 
 async def test_an_order_in_progress_is_not_a_holding_yet_and_its_price_not_available(market: Market) -> None:
     market.orders_ask.faults.add("ledger.Post", lost=True)
-    await market.orders.place_market(ANN, STANDARD, GB, "USD", None, "key1")
-    portfolio = await market.orders.portfolio(ANN, "USD")
+    await market.orders.market.place(ANN, STANDARD, GB, "USD", None, "key1")
+    portfolio = await market.orders.portfolio.of(ANN, "USD")
     assert portfolio.holdings == []
     assert (portfolio.cash[1].balance, portfolio.cash[1].available) == (20 * USD, 17 * USD)
 
 
 async def test_without_a_price_holdings_are_shown_without_a_value(market: Market) -> None:
-    await market.orders.place_market(ANN, STANDARD, GB, "USD", None, "key1")
+    await market.orders.market.place(ANN, STANDARD, GB, "USD", None, "key1")
     market.orders_ask.faults.add("catalog")
-    (holding,) = (await market.orders.portfolio(ANN, "USD")).holdings
+    (holding,) = (await market.orders.portfolio.of(ANN, "USD")).holdings
     assert (holding.remaining, holding.market_value) == (GB, None)
-    (holding,) = (await market.orders.portfolio(ANN, "GBP")).holdings
+    (holding,) = (await market.orders.portfolio.of(ANN, "GBP")).holdings
     assert (holding.remaining, holding.market_value) == (GB, None)
 
 
 async def test_without_the_ledger_there_is_no_portfolio(market: Market) -> None:
     market.orders_ask.faults.add("ledger")
     with pytest.raises(Unavailable):
-        await market.orders.portfolio(ANN, "USD")
+        await market.orders.portfolio.of(ANN, "USD")

@@ -27,7 +27,7 @@ async def market(kind: Kind, tmp_path: Path, clock: FakeClock) -> AsyncIterator[
 async def waiting_order(market: Market, key: str = "key") -> str:
     """Place an order whose first step did not get an answer."""
     market.orders_ask.faults.add("ledger.Post")
-    order = await market.orders.place_market(ANN, STANDARD, GB, "USD", None, key)
+    order = await market.orders.market.place(ANN, STANDARD, GB, "USD", None, key)
     assert order.state == OrderState.PLACED
     return order.id
 
@@ -36,7 +36,7 @@ async def test_the_steps_are_three_calls_each_under_its_own_key(market: Market) 
     order_id = await waiting_order(market)
     market.ledger.posts.clear()
     fate = Fate()
-    await market.another_orders(fate).advance(order_id)
+    await market.another_orders(fate).market.process.advance(order_id)
     keys = [f"order:{order_id}:{step}" for step in ("hold_funds", "allocate", "capture")]
     assert market.ledger.posts == keys
     assert len(fate.passed) == 3 * 2 + 3 * 2  # three calls and three commits, before and after each
@@ -46,8 +46,8 @@ async def test_killed_before_or_after_any_step_the_next_life_finishes_it_once(ma
     for survives in range(12):
         order_id = await waiting_order(market, f"key{survives}")
         with pytest.raises(Killed):
-            await market.another_orders(Fate(survives)).advance(order_id)
-        assert (await market.orders.advance(order_id)).state == OrderState.FILLED
+            await market.another_orders(Fate(survives)).market.process.advance(order_id)
+        assert (await market.orders.market.process.advance(order_id)).state == OrderState.FILLED
         assert await market.events(order_id) == ["ORDER_PLACED", "ORDER_FILLED"]
         wallet = market.ledger.counters("user", ANN, "USD", "available")
         assert (wallet.balance, wallet.debits_pending) == (20 * USD - 3 * USD, 0)
@@ -59,7 +59,7 @@ async def test_many_drivers_at_once_are_as_good_as_one(market: Market) -> None:
     order_id = await waiting_order(market)
     market.ledger.posts.clear()
     drivers = [market.another_orders(Fate()) for _ in range(6)]
-    ended = await asyncio.gather(*(driver.advance(order_id) for driver in drivers))
+    ended = await asyncio.gather(*(driver.market.process.advance(order_id) for driver in drivers))
     assert {order.state for order in ended} == {OrderState.FILLED}
     assert len(market.ledger.posts) == 3
     assert await market.events(order_id) == ["ORDER_PLACED", "ORDER_FILLED"]
@@ -72,11 +72,11 @@ async def test_drivers_and_a_cancellation_agree_on_one_end(market: Market) -> No
         async def cancel_after(turns: int, order_id: str = order_id) -> object:
             for _ in range(turns):
                 await asyncio.sleep(0)
-            return await market.another_orders(Fate()).cancel(ANN, order_id)
+            return await market.another_orders(Fate()).market.cancel(ANN, order_id)
 
         await asyncio.gather(
-            market.another_orders(Fate()).advance(order_id),
-            market.another_orders(Fate()).advance(order_id),
+            market.another_orders(Fate()).market.process.advance(order_id),
+            market.another_orders(Fate()).market.process.advance(order_id),
             cancel_after(n * 3),
             return_exceptions=True,
         )
@@ -99,13 +99,13 @@ async def test_what_is_not_the_ledgers_decision_leaves_the_order_where_it_is(
     order_id = await waiting_order(market)
     market.orders_ask.faults.add("ledger.Post", problem)
     with pytest.raises(type(problem)):
-        await market.orders.advance(order_id)
+        await market.orders.market.process.advance(order_id)
     assert (await order_of(market.orders.db, order_id)).state == OrderState.PLACED
-    assert (await market.orders.advance(order_id)).state == OrderState.FILLED
+    assert (await market.orders.market.process.advance(order_id)).state == OrderState.FILLED
 
 
 async def test_any_decision_of_the_ledgers_ends_the_order_with_its_code(market: Market) -> None:
     order_id = await waiting_order(market)
     market.orders_ask.faults.add("ledger.Post", UnknownAsset())
-    order = await market.orders.advance(order_id)
+    order = await market.orders.market.process.advance(order_id)
     assert (order.state, order.reason) == (OrderState.FAILED, "unknown_asset")
