@@ -13,10 +13,22 @@ from tollway.wire.http1.heads import BadBody, Framing
 # skipped. Fifteen hexadecimal digits are 2**60 bytes.
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[\t\x20-\x7e]*)?\r\n")
 _CHUNK_LINE_BYTES = 256
+# What servers send besides: blanks behind the size, long extensions of any bytes, bare line feeds. Chunks are written
+# anew, so none of it goes on.
+_LOOSE_CHUNK_LINE = re.compile(rb"0*([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
+_LOOSE_CHUNK_LINE_BYTES = 16_384
+_LOOSE_CHUNK_LINE_BEGUN = re.compile(rb"0*[0-9A-Fa-f]{0,15}[ \t]*(?:;[^\r\n]*)?\r?")
+_LOOSE_TRAILER_LINE = re.compile(rb"[^\r\n]+\r?\n")
+_LOOSE_TRAILER_LINE_BEGUN = re.compile(rb"[^\r\n]*\r?")
 _CHUNK_LINE_BEGUN = re.compile(rb"[0-9A-Fa-f]{1,15}[ \t]*(?:;[\t\x20-\x7e]*)?\r?")
 _TRAILER_LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n")
 _TRAILER_LINE_BEGUN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]*(?::[\t\x20-\x7e\x80-\xff]*)?\r?")
 _TRAILERS_BYTES = 8_192
+_LF, _CR = 0x0A, 0x0D
+_STRICT_SIZE = (_CHUNK_LINE, _CHUNK_LINE_BEGUN, _CHUNK_LINE_BYTES)
+_LOOSE_SIZE = (_LOOSE_CHUNK_LINE, _LOOSE_CHUNK_LINE_BEGUN, _LOOSE_CHUNK_LINE_BYTES)
+_STRICT_TRAILER = (_TRAILER_LINE, _TRAILER_LINE_BEGUN)
+_LOOSE_TRAILER = (_LOOSE_TRAILER_LINE, _LOOSE_TRAILER_LINE_BEGUN)
 
 
 class BodyFraming(Protocol):
@@ -27,15 +39,18 @@ class BodyFraming(Protocol):
         ...
 
 
-def body_of(framing: Framing, length: int, max_waste: int | None = None) -> BodyFraming | None:
+def body_of(
+    framing: Framing, length: int, max_waste: int | None = None, *, tolerant: bool = False
+) -> BodyFraming | None:
     """Return the reader of a body, or None when there is none.
 
-    `max_waste` limits the chunk framing, in bytes beyond the payload; None does not.
+    `max_waste` limits the chunk framing, in bytes beyond the payload; None does not. `tolerant` reads odd chunk lines
+    that have one meaning only.
     """
     if length:
         return LengthBody(length)
     if framing is Framing.CHUNKED:
-        return ChunkedBody(max_waste)
+        return ChunkedBody(max_waste, tolerant=tolerant)
     return EndlessBody() if framing is Framing.UNTIL_CLOSE else None
 
 
@@ -67,11 +82,12 @@ class EndlessBody:
 class ChunkedBody:
     """Chunks, then trailers (RFC 9112, section 7.1)."""
 
-    __slots__ = ("_left", "_max_waste", "_state", "_trailers", "_waste")
+    __slots__ = ("_bare", "_left", "_max_waste", "_state", "_tolerant", "_trailers", "_waste")
 
-    def __init__(self, max_waste: int | None = None) -> None:
-        self._max_waste = max_waste
+    def __init__(self, max_waste: int | None = None, *, tolerant: bool = False) -> None:
+        self._max_waste, self._tolerant = max_waste, tolerant
         self._waste = 0
+        self._bare = False  # the last chunk line ended with a bare line feed, so its chunk may
         self._state = "size"
         self._left = 0
         self._trailers = 0
@@ -110,12 +126,14 @@ class ChunkedBody:
         return b"".join(pieces), at, False
 
     def _size(self, buffer: bytes, at: int) -> int:
-        line = _CHUNK_LINE.match(buffer, at)
-        if line is None or line.end() - at > _CHUNK_LINE_BYTES:
-            if _CHUNK_LINE_BEGUN.fullmatch(buffer, at) and len(buffer) - at < _CHUNK_LINE_BYTES:
+        lines, begun, most = _LOOSE_SIZE if self._tolerant else _STRICT_SIZE
+        line = lines.match(buffer, at)
+        if line is None or line.end() - at > most:
+            if begun.fullmatch(buffer, at) and len(buffer) - at < most:
                 return at
             raise BadBody(400, "a chunk size is malformed")
         self._left = int(line[1], 16)
+        self._bare = self._tolerant and buffer[line.end() - 2] != _CR
         self._state = "data" if self._left else "trailers"
         return line.end()
 
@@ -123,6 +141,9 @@ class ChunkedBody:
         if buffer[at : at + 2] == b"\r\n":
             self._state = "size"
             return at + 2
+        if self._bare and buffer[at] == _LF:
+            self._state = "size"
+            return at + 1
         if buffer[at:] != b"\r":
             raise BadBody(400, "a chunk is longer than its size says")
         return at
@@ -131,10 +152,14 @@ class ChunkedBody:
         if buffer[at : at + 2] == b"\r\n":
             self._state = "end"
             return at + 2
-        line = _TRAILER_LINE.match(buffer, at)
+        if self._tolerant and buffer[at] == _LF:
+            self._state = "end"
+            return at + 1
+        lines, begun = _LOOSE_TRAILER if self._tolerant else _STRICT_TRAILER
+        line = lines.match(buffer, at)
         left = _TRAILERS_BYTES - self._trailers
         if line is None or line.end() - at > left:
-            if _TRAILER_LINE_BEGUN.fullmatch(buffer, at) and len(buffer) - at < left:
+            if begun.fullmatch(buffer, at) and len(buffer) - at < left:
                 return at
             raise BadBody(400, "a trailer is malformed or too large")
         self._trailers += line.end() - at

@@ -62,7 +62,8 @@ class ResponseHead(NamedTuple):
     keep_alive: bool
     connection: tuple[bytes, ...]
     upgrade: bytes
-    size: int
+    size: int  # bytes of the head on the wire, its blank line included
+    repaired: bool = False  # it came in another form than these fields are written in
 
 
 class Data(NamedTuple):

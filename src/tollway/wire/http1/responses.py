@@ -1,9 +1,10 @@
-"""Responses: bytes in, ResponseHead, Data and End out, for one request each.
+"""Responses: bytes in, ResponseHead, Data and End out, for one request each. What is odd and plain is repaired.
 
 A reader lives for one response, because what a response means depends on its request. Bytes after its end
 are an answer nobody asked for: `rest()` shows them, and a connection that has any must not be used again.
 """
 
+import re
 from collections.abc import Iterator
 
 import httptools
@@ -20,14 +21,16 @@ from tollway.wire.http1.heads import (
     HeadLimits,
     ResponseHead,
 )
+from tollway.wire.http1.repair import check_beginning, repair_response_head
 
 Event = ResponseHead | Data | End
 
-_PREFIX = b"HTTP/1."
 _MINORS = {b"HTTP/1.1 ": 1, b"HTTP/1.0 ": 0}
 _END = End(0)
 _UNTIL_CLOSE = Framing.UNTIL_CLOSE
-_LIMITS = HeadLimits(line_bytes=16_384, head_bytes=65_536, headers=200, underscores=True)
+_LIMITS = HeadLimits(line_bytes=131_072, head_bytes=131_072, headers=1_000, underscores=True)
+_REASON = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+_BLANK_LINES = 8
 
 
 class ResponseReader:
@@ -110,22 +113,42 @@ class ResponseReader:
 
     def _next_head(self) -> ResponseHead | None:
         start = self._at
-        end = self._buffer.find(b"\r\n\r\n", start)
+        if self._buffer.startswith((b"\r", b"\n"), start):
+            start = self._behind_blank_lines()
+        end = self._end_of_head(start)
         if end < 0:
             partial = self._buffer[start:]
-            if not partial.startswith(_PREFIX[: len(partial)]):
-                raise BadHead(502, "the answer is not HTTP/1.1")
+            check_beginning(partial)
             check_caps(partial, self._limits)
             return None
-        end += 4
         head = self._buffer[start:end] if start or end < len(self._buffer) else self._buffer
         parsed = read_response_head(head, self._method, self._limits)
+        if start > self._at:
+            parsed = parsed._replace(size=end - self._at, repaired=True)
         self._consume(end)
         self._keep_alive = parsed.keep_alive
         if parsed.status >= 200 or parsed.status == 101:
-            self._body = body_of(parsed.framing, parsed.length)
+            self._body = body_of(parsed.framing, parsed.length, tolerant=True)
             self._ending = self._body is None
         return parsed
+
+    def _behind_blank_lines(self) -> int:
+        """Skip blank lines before the status line; some servers send one line end too many."""
+        at = self._at
+        for _ in range(_BLANK_LINES):
+            for line_end in (b"\r\n", b"\n"):
+                if self._buffer.startswith(line_end, at):
+                    at += len(line_end)
+        return at if self._buffer[at:] != b"\r" else at + 1
+
+    def _end_of_head(self, start: int) -> int:
+        """Return where the blank line ends, whichever line ends it is made of; negative when it has not come."""
+        buffer = self._buffer
+        end = buffer.find(b"\n\r\n", start)
+        bare = buffer.find(b"\n\n", start, end + 1 if end >= 0 else len(buffer))
+        if bare >= 0:
+            return bare + 2
+        return end + 3 if end >= 0 else -1
 
     def _next_data(self, body: BodyFraming) -> Event | None:
         payload, after, ended = body.take(self._buffer, self._at)
@@ -146,8 +169,16 @@ class ResponseReader:
 
 
 def read_response_head(head: bytes, method: bytes, limits: HeadLimits = _LIMITS) -> ResponseHead:
-    """Parse one complete head, blank line included. Raises BadHead."""
+    """Parse one complete head, blank line included; what is odd and plain is repaired. Raises BadHead."""
     check_caps(head, limits)
+    try:
+        return _read_strictly(head, method, limits)
+    except BadHead:
+        strict = _read_strictly(repair_response_head(head), method, limits)
+        return strict._replace(size=len(head), repaired=True)
+
+
+def _read_strictly(head: bytes, method: bytes, limits: HeadLimits) -> ResponseHead:
     rules = HeadRules()
     parser = httptools.HttpResponseParser(rules)
     try:
@@ -161,6 +192,8 @@ def read_response_head(head: bytes, method: bytes, limits: HeadLimits = _LIMITS)
         raise BadHead(502, "the answer is not HTTP/1.1")
     rules.validate(head, limits)
     status = parser.get_status_code()
+    if not _REASON.fullmatch(rules.line) or status < 100 or (status == 204 and rules.content_length):
+        raise BadHead(502, "the status line or a length is odd")
     framing, length = _framing(rules, status, method, minor)
     return ResponseHead(
         status,

@@ -119,7 +119,8 @@ def response_head(
 ) -> bytes:
     """Return the head for the client; `raw` is the head as it came, if that is known: mostly nothing changes."""
     fields = strip_hop_by_hop(head.headers, head.connection)
-    if raw and len(fields) == len(head.headers) and head.minor and request.minor and not (via or close):
+    as_it_came = raw and not (head.repaired or via or close)
+    if as_it_came and len(fields) == len(head.headers) and head.minor and request.minor:
         return raw
     if via:
         fields.append((b"Via", b"1.%d %b" % (head.minor, via.encode())))
