@@ -1,4 +1,4 @@
-"""Responses: bytes in, ResponseHead, Data and End out, for one request each. What is odd and plain is repaired.
+"""Responses: bytes in, ResponseHead, Data and End out, for one request each.
 
 A reader lives for one response, because what a response means depends on its request. Bytes after its end
 are an answer nobody asked for: `rest()` shows them, and a connection that has any must not be used again.
@@ -25,16 +25,21 @@ from tollway.wire.http1.repair import check_beginning, repair_response_head
 
 Event = ResponseHead | Data | End
 
+_PREFIX = b"HTTP/1."
 _MINORS = {b"HTTP/1.1 ": 1, b"HTTP/1.0 ": 0}
 _END = End(0)
 _UNTIL_CLOSE = Framing.UNTIL_CLOSE
-_LIMITS = HeadLimits(line_bytes=131_072, head_bytes=131_072, headers=1_000, underscores=True)
+_LIMITS = HeadLimits(line_bytes=16_384, head_bytes=65_536, headers=200, underscores=True)
+_TOLERANT_LIMITS = HeadLimits(line_bytes=131_072, head_bytes=131_072, headers=1_000, underscores=True)
 _REASON = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 _BLANK_LINES = 8
 
 
 class ResponseReader:
-    """Reads the response to one request with `method`. Raises BadHead or BadBody (status 502)."""
+    """Reads the response to one request with `method`. Raises BadHead or BadBody (status 502).
+
+    A `tolerant` one is for origins of the web: it reads what the rules forbid if that has one meaning (`repair`).
+    """
 
     __slots__ = (
         "_at",
@@ -45,12 +50,13 @@ class ResponseReader:
         "_keep_alive",
         "_limits",
         "_method",
+        "_tolerant",
         "untouched",
     )
 
-    def __init__(self, method: bytes, limits: HeadLimits = _LIMITS) -> None:
-        self._method = method
-        self._limits = limits
+    def __init__(self, method: bytes, *, tolerant: bool = False) -> None:
+        self._method, self._tolerant = method, tolerant
+        self._limits = _TOLERANT_LIMITS if tolerant else _LIMITS
         self._buffer = b""
         self._at = 0
         self._body: BodyFraming | None = None
@@ -113,22 +119,25 @@ class ResponseReader:
 
     def _next_head(self) -> ResponseHead | None:
         start = self._at
-        if self._buffer.startswith((b"\r", b"\n"), start):
+        if self._tolerant and self._buffer.startswith((b"\r", b"\n"), start):
             start = self._behind_blank_lines()
         end = self._end_of_head(start)
         if end < 0:
             partial = self._buffer[start:]
-            check_beginning(partial)
+            if self._tolerant:
+                check_beginning(partial)
+            elif not partial.startswith(_PREFIX[: len(partial)]):
+                raise BadHead(502, "the answer is not HTTP/1.1")
             check_caps(partial, self._limits)
             return None
         head = self._buffer[start:end] if start or end < len(self._buffer) else self._buffer
-        parsed = read_response_head(head, self._method, self._limits)
+        parsed = self._read_head(head)
         if start > self._at:
             parsed = parsed._replace(size=end - self._at, repaired=True)
         self._consume(end)
         self._keep_alive = parsed.keep_alive
         if parsed.status >= 200 or parsed.status == 101:
-            self._body = body_of(parsed.framing, parsed.length, tolerant=True)
+            self._body = body_of(parsed.framing, parsed.length, tolerant=self._tolerant)
             self._ending = self._body is None
         return parsed
 
@@ -144,11 +153,29 @@ class ResponseReader:
     def _end_of_head(self, start: int) -> int:
         """Return where the blank line ends, whichever line ends it is made of; negative when it has not come."""
         buffer = self._buffer
+        if not self._tolerant:
+            end = buffer.find(b"\r\n\r\n", start)
+            return end + 4 if end >= 0 else -1
         end = buffer.find(b"\n\r\n", start)
         bare = buffer.find(b"\n\n", start, end + 1 if end >= 0 else len(buffer))
         if bare >= 0:
             return bare + 2
         return end + 3 if end >= 0 else -1
+
+    def _read_head(self, head: bytes) -> ResponseHead:
+        """Parse one complete head, blank line included. Raises BadHead."""
+        check_caps(head, self._limits)
+        if not self._tolerant:
+            return _read_strictly(head, self._method, self._limits)
+        try:
+            parsed = _read_strictly(head, self._method, self._limits)
+        except BadHead:
+            pass
+        else:
+            if _REASON.fullmatch(parsed.reason) and not (parsed.status == 204 and _has_length(parsed)):
+                return parsed
+        strict = _read_strictly(repair_response_head(head), self._method, self._limits)
+        return strict._replace(size=len(head), repaired=True)
 
     def _next_data(self, body: BodyFraming) -> Event | None:
         payload, after, ended = body.take(self._buffer, self._at)
@@ -168,16 +195,6 @@ class ResponseReader:
             self._at = after
 
 
-def read_response_head(head: bytes, method: bytes, limits: HeadLimits = _LIMITS) -> ResponseHead:
-    """Parse one complete head, blank line included; what is odd and plain is repaired. Raises BadHead."""
-    check_caps(head, limits)
-    try:
-        return _read_strictly(head, method, limits)
-    except BadHead:
-        strict = _read_strictly(repair_response_head(head), method, limits)
-        return strict._replace(size=len(head), repaired=True)
-
-
 def _read_strictly(head: bytes, method: bytes, limits: HeadLimits) -> ResponseHead:
     rules = HeadRules()
     parser = httptools.HttpResponseParser(rules)
@@ -192,8 +209,6 @@ def _read_strictly(head: bytes, method: bytes, limits: HeadLimits) -> ResponseHe
         raise BadHead(502, "the answer is not HTTP/1.1")
     rules.validate(head, limits)
     status = parser.get_status_code()
-    if not _REASON.fullmatch(rules.line) or status < 100 or (status == 204 and rules.content_length):
-        raise BadHead(502, "the status line or a length is odd")
     framing, length = _framing(rules, status, method, minor)
     return ResponseHead(
         status,
@@ -207,6 +222,10 @@ def _read_strictly(head: bytes, method: bytes, limits: HeadLimits) -> ResponseHe
         rules.upgrade,
         len(head),
     )
+
+
+def _has_length(head: ResponseHead) -> bool:
+    return any(name.lower() == b"content-length" for name, _ in head.headers)
 
 
 def _framing(rules: HeadRules, status: int, method: bytes, minor: int) -> tuple[Framing, int]:

@@ -456,10 +456,10 @@ async def test_while_the_access_service_is_away_new_logins_hear_503(tmp_path: Pa
         (b"HTTP/1.1 200 OK\r\nContent-Le", "PROXY_ORIGIN_LOST"),
         (b"220 smtp ready\r\n\r\n", "PROXY_ORIGIN_MALFORMED"),
         (
-            b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
             "PROXY_ORIGIN_MALFORMED",
         ),
-        (b"HTTP/1.1 200 OK\r\nX: " + b"a" * 70_000, "PROXY_ORIGIN_MALFORMED"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"a" * 140_000, "PROXY_ORIGIN_MALFORMED"),
     ],
     ids=["nothing", "half", "smtp", "both lengths", "endless"],
 )
@@ -521,7 +521,7 @@ async def test_an_answer_that_is_cut_short_is_cut_short_for_the_client_too(
         b"GET http://a/ HTTP/1.1\r\nHost: a\r\nX: a\x00b\r\n\r\n",
         b"GET http://a/ HTTP/1.1\nHost: a\n\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(200),
-        b"GET http://a/" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET http://a/" + b"a" * 140_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
         b"CONNECT /path HTTP/1.1\r\nHost: a\r\n\r\n",
     ],
     ids=["no host", "two hosts", "two lengths", "nul", "bare lf", "tls", "long", "connect path"],

@@ -84,7 +84,7 @@ class Response:
     def expect(self, request: RequestHead) -> None:
         """Make ready for the response to this request."""
         self._request = request
-        self._reader = ResponseReader(request.method)
+        self._reader = ResponseReader(request.method, tolerant=True)
         self._raw = b""  # the head as it came, when it came in one piece
         self._output_before = self._exchange.flow.spend.bytes_out
         self._is_last = False  # what is being written is the end
