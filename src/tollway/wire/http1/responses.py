@@ -172,7 +172,8 @@ class ResponseReader:
         except BadHead:
             pass
         else:
-            if _REASON.fullmatch(parsed.reason) and not (parsed.status == 204 and _has_length(parsed)):
+            bodyless = parsed.status == 204 and _has_length(parsed)
+            if parsed.status >= 100 and _REASON.fullmatch(parsed.reason) and not bodyless:
                 return parsed
         strict = _read_strictly(repair_response_head(head), self._method, self._limits)
         return strict._replace(size=len(head), repaired=True)
