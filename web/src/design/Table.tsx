@@ -1,0 +1,110 @@
+import type { ReactNode } from "react";
+
+export interface Column<Row> {
+  key: string;
+  head: ReactNode;
+  cell: (row: Row) => ReactNode;
+  /** Numbers stand at the end, so that their digits align. */
+  numeric?: boolean;
+  /** On a phone: the first line of the row's card, its second line, or not shown. */
+  phone?: "title" | "detail" | "end" | "hidden";
+}
+
+/** A list. On a phone each row is a card of two lines; `onOpen` makes the whole row open its details. */
+export function Table<Row>({
+  label,
+  columns,
+  rows,
+  rowKey,
+  onOpen,
+  dimmed = false,
+}: {
+  label: string;
+  columns: readonly Column<Row>[];
+  rows: readonly Row[];
+  rowKey: (row: Row) => string;
+  onOpen?: (row: Row) => void;
+  /** Newer rows are on their way: these stay, but less bright. */
+  dimmed?: boolean;
+}) {
+  const at = (place: Column<Row>["phone"]) => columns.filter((column) => (column.phone ?? "detail") === place);
+  return (
+    <div className={dimmed ? "opacity-60 transition-opacity" : "transition-opacity"}>
+      <table className="hidden w-full border-collapse text-sm md:table" aria-label={label}>
+        <thead>
+          <tr className="border-b border-line text-text-3">
+            {columns.map((column) => (
+              <th
+                key={column.key}
+                scope="col"
+                className={`sticky top-0 h-9 bg-surface px-4 font-medium whitespace-nowrap ${column.numeric ? "text-end" : "text-start"}`}
+              >
+                {column.head}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.map((row) => (
+            <tr
+              key={rowKey(row)}
+              onClick={onOpen ? () => onOpen(row) : undefined}
+              className={`h-10 border-b border-line last:border-0 ${onOpen ? "cursor-pointer hover:bg-sunken" : ""}`}
+            >
+              {columns.map((column, index) => (
+                <td key={column.key} className={`max-w-80 truncate px-4 ${column.numeric ? "text-end" : ""}`}>
+                  {index === 0 && onOpen ? (
+                    <button type="button" className="max-w-full truncate rounded-chip text-start" onClick={() => onOpen(row)}>
+                      {column.cell(row)}
+                    </button>
+                  ) : (
+                    column.cell(row)
+                  )}
+                </td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      <ul className="divide-y divide-line md:hidden" aria-label={label}>
+        {rows.map((row) => {
+          const content = (
+            <>
+              <span className="flex min-w-0 grow flex-col items-start gap-0.5">
+                {at("title").map((column) => (
+                  <span key={column.key} className="max-w-full truncate font-medium">
+                    {column.cell(row)}
+                  </span>
+                ))}
+                <span className="flex max-w-full flex-wrap gap-x-3 text-sm text-text-3">
+                  {at("detail").map((column) => (
+                    <span key={column.key} className="truncate">
+                      {column.cell(row)}
+                    </span>
+                  ))}
+                </span>
+              </span>
+              <span className="flex shrink-0 flex-col items-end gap-0.5">
+                {at("end").map((column) => (
+                  <span key={column.key}>{column.cell(row)}</span>
+                ))}
+              </span>
+            </>
+          );
+          const shape = "flex min-h-14 w-full items-center gap-3 px-4 py-2 text-start";
+          return (
+            <li key={rowKey(row)}>
+              {onOpen ? (
+                <button type="button" className={`${shape} active:bg-sunken`} onClick={() => onOpen(row)}>
+                  {content}
+                </button>
+              ) : (
+                <div className={shape}>{content}</div>
+              )}
+            </li>
+          );
+        })}
+      </ul>
+    </div>
+  );
+}

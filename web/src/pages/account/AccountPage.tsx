@@ -1,0 +1,21 @@
+import { Trans } from "@lingui/react/macro";
+import { PageHead } from "@/design/Panel";
+import { NotificationsPanel } from "./NotificationsPanel";
+import { PasswordPanel } from "./PasswordPanel";
+import { ProfilePanel } from "./ProfilePanel";
+import { SessionsPanel } from "./SessionsPanel";
+
+/** What belongs to the person. */
+export function AccountPage() {
+  return (
+    <>
+      <PageHead title={<Trans>Account</Trans>} />
+      <div className="grid items-start gap-6 lg:grid-cols-2">
+        <ProfilePanel />
+        <PasswordPanel />
+      </div>
+      <SessionsPanel />
+      <NotificationsPanel />
+    </>
+  );
+}

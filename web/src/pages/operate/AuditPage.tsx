@@ -1,0 +1,116 @@
+import { Trans, useLingui } from "@lingui/react/macro";
+import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
+import { getRouteApi } from "@tanstack/react-router";
+import { BookOpenCheck, ShieldCheck } from "lucide-react";
+import { useMemo, useState } from "react";
+import type { Schema } from "@/api/client";
+import { Button } from "@/design/Button";
+import { Code } from "@/design/Code";
+import { Dialog } from "@/design/Dialog";
+import { EmptyState } from "@/design/EmptyState";
+import { Facts } from "@/design/Facts";
+import { TextField } from "@/design/Field";
+import { Loaded } from "@/design/Loaded";
+import { MoreButton } from "@/design/MoreButton";
+import { PageHead, Panel } from "@/design/Panel";
+import { Table } from "@/design/Table";
+import { toast } from "@/design/toast";
+import { Time } from "@/design/Values";
+import { auditQuery, auditVerdictQuery } from "./queries";
+
+type Entry = Schema<"EntryView">;
+const route = getRouteApi("/operate/audit");
+
+/** Who did what to whom; each entry is chained to the one before. */
+export function AuditPage() {
+  const { t } = useLingui();
+  const queries = useQueryClient();
+  const search = route.useSearch();
+  const navigate = route.useNavigate();
+  const trail = useInfiniteQuery(auditQuery(search));
+  const rows = useMemo(() => trail.data?.pages.flatMap((page) => page.items) ?? [], [trail.data]);
+  const [shown, setShown] = useState<Entry | null>(null);
+  const verify = useMutation({
+    mutationFn: () => queries.fetchQuery({ ...auditVerdictQuery, staleTime: 0 }),
+    onSuccess: (verdict) =>
+      verdict.ok
+        ? toast(t`The trail verifies: ${verdict.entries} entries.`)
+        : toast(t`The trail does not verify: ${verdict.findings[0] ?? ""}`, { tone: "bad" }),
+  });
+  return (
+    <>
+      <PageHead
+        title={<Trans>Audit trail</Trans>}
+        actions={
+          <Button icon={<ShieldCheck className="size-4" />} busy={verify.isPending} onClick={() => verify.mutate()}>
+            <Trans>Verify now</Trans>
+          </Button>
+        }
+      />
+      <Panel flush>
+        <form
+          className="flex flex-wrap items-end gap-4 border-b border-line p-4"
+          onSubmit={(event) => {
+            event.preventDefault();
+            const form = new FormData(event.currentTarget);
+            const value = (name: string) => String(form.get(name) ?? "").trim() || undefined;
+            void navigate({ search: { subject: value("subject"), topic: value("topic") } });
+          }}
+        >
+          <div className="w-full sm:w-72">
+            <TextField label={t`Subject`} name="subject" placeholder="usr_…" defaultValue={search.subject ?? ""} />
+          </div>
+          <div className="w-full sm:w-56">
+            <TextField label={t`Topic`} name="topic" defaultValue={search.topic ?? ""} />
+          </div>
+          <Button type="submit">
+            <Trans>Filter</Trans>
+          </Button>
+        </form>
+        <Loaded query={trail}>
+          {() =>
+            rows.length === 0 ? (
+              <EmptyState icon={<BookOpenCheck />}>
+                <Trans>No entry for this filter.</Trans>
+              </EmptyState>
+            ) : (
+              <Table
+                label={t`Audit trail`}
+                rows={rows}
+                rowKey={(entry) => String(entry.sequence)}
+                onOpen={setShown}
+                columns={[
+                  { key: "topic", head: t`What`, phone: "title", cell: (entry) => entry.topic },
+                  { key: "actor", head: t`Who`, cell: (entry) => <code>{entry.actor}</code> },
+                  { key: "subject", head: t`Subject`, phone: "hidden", cell: (entry) => <code>{entry.subject}</code> },
+                  { key: "action", head: t`Action`, phone: "hidden", cell: (entry) => entry.action },
+                  { key: "at", head: t`When`, numeric: true, phone: "end", cell: (entry) => <Time at={entry.at} /> },
+                ]}
+              />
+            )
+          }
+        </Loaded>
+        <MoreButton query={trail} />
+      </Panel>
+      {shown && (
+        <Dialog side title={shown.topic} onClose={() => setShown(null)}>
+          <div className="grid gap-6">
+            <Facts
+              facts={[
+                [t`Number`, String(shown.sequence)],
+                [t`When`, <Time key="at" at={shown.at} />],
+                [t`Who`, <code key="actor">{shown.actor}</code>],
+                [t`Subject`, <code key="subject">{shown.subject}</code>],
+                [t`Action`, shown.action || "–"],
+                [t`Service`, shown.source],
+                [t`Correlation id`, <code key="correlation">{shown.correlation_id}</code>],
+                [t`Hash`, <code key="hash" className="break-all">{shown.hash}</code>],
+              ]}
+            />
+            <Code text={JSON.stringify(shown.data, null, 2)} />
+          </div>
+        </Dialog>
+      )}
+    </>
+  );
+}

@@ -1,0 +1,12 @@
+import { createFileRoute, redirect } from "@tanstack/react-router";
+import { meQuery } from "@/api/queries";
+import { OperatorShell } from "@/shell/OperatorShell";
+
+export const Route = createFileRoute("/operate")({
+  beforeLoad: async ({ context, location }) => {
+    const me = await context.queries.ensureQueryData(meQuery);
+    if (!me) throw redirect({ to: "/login", search: { next: location.href } });
+    if (me.roles.every((role) => role === "customer")) throw redirect({ to: "/dashboard" });
+  },
+  component: OperatorShell,
+});

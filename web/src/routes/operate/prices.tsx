@@ -1,0 +1,4 @@
+import { createFileRoute } from "@tanstack/react-router";
+import { PricesPage } from "@/pages/operate/PricesPage";
+
+export const Route = createFileRoute("/operate/prices")({ component: PricesPage });
