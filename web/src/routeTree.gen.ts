@@ -22,6 +22,8 @@ import { Route as AppProxyRouteImport } from './routes/_app/proxy'
 import { Route as EntryForgotRouteImport } from './routes/_entry/forgot'
 import { Route as EntryLoginRouteImport } from './routes/_entry/login'
 import { Route as EntryRegisterRouteImport } from './routes/_entry/register'
+import { Route as EntryResetPasswordRouteImport } from './routes/_entry/reset-password'
+import { Route as EntryVerifyEmailRouteImport } from './routes/_entry/verify-email'
 import { Route as OperateIndexRouteImport } from './routes/operate/index'
 import { Route as OperateAuditRouteImport } from './routes/operate/audit'
 import { Route as OperateCustomersRouteImport } from './routes/operate/customers'
@@ -97,6 +99,16 @@ const EntryRegisterRoute = EntryRegisterRouteImport.update({
   path: '/register',
   getParentRoute: () => EntryRoute,
 } as any)
+const EntryResetPasswordRoute = EntryResetPasswordRouteImport.update({
+  id: '/reset-password',
+  path: '/reset-password',
+  getParentRoute: () => EntryRoute,
+} as any)
+const EntryVerifyEmailRoute = EntryVerifyEmailRouteImport.update({
+  id: '/verify-email',
+  path: '/verify-email',
+  getParentRoute: () => EntryRoute,
+} as any)
 const OperateIndexRoute = OperateIndexRouteImport.update({
   id: '/',
   path: '/',
@@ -165,6 +177,8 @@ export interface FileRoutesByFullPath {
   '/forgot': typeof EntryForgotRoute
   '/login': typeof EntryLoginRoute
   '/register': typeof EntryRegisterRoute
+  '/reset-password': typeof EntryResetPasswordRoute
+  '/verify-email': typeof EntryVerifyEmailRoute
   '/operate/audit': typeof OperateAuditRoute
   '/operate/customers': typeof OperateCustomersRoute
   '/operate/keys': typeof OperateKeysRoute
@@ -187,6 +201,8 @@ export interface FileRoutesByTo {
   '/forgot': typeof EntryForgotRoute
   '/login': typeof EntryLoginRoute
   '/register': typeof EntryRegisterRoute
+  '/reset-password': typeof EntryResetPasswordRoute
+  '/verify-email': typeof EntryVerifyEmailRoute
   '/operate/audit': typeof OperateAuditRoute
   '/operate/customers': typeof OperateCustomersRoute
   '/operate/keys': typeof OperateKeysRoute
@@ -214,6 +230,8 @@ export interface FileRoutesById {
   '/_entry/forgot': typeof EntryForgotRoute
   '/_entry/login': typeof EntryLoginRoute
   '/_entry/register': typeof EntryRegisterRoute
+  '/_entry/reset-password': typeof EntryResetPasswordRoute
+  '/_entry/verify-email': typeof EntryVerifyEmailRoute
   '/operate/audit': typeof OperateAuditRoute
   '/operate/customers': typeof OperateCustomersRoute
   '/operate/keys': typeof OperateKeysRoute
@@ -240,6 +258,8 @@ export interface FileRouteTypes {
     | '/forgot'
     | '/login'
     | '/register'
+    | '/reset-password'
+    | '/verify-email'
     | '/operate/audit'
     | '/operate/customers'
     | '/operate/keys'
@@ -262,6 +282,8 @@ export interface FileRouteTypes {
     | '/forgot'
     | '/login'
     | '/register'
+    | '/reset-password'
+    | '/verify-email'
     | '/operate/audit'
     | '/operate/customers'
     | '/operate/keys'
@@ -288,6 +310,8 @@ export interface FileRouteTypes {
     | '/_entry/forgot'
     | '/_entry/login'
     | '/_entry/register'
+    | '/_entry/reset-password'
+    | '/_entry/verify-email'
     | '/operate/audit'
     | '/operate/customers'
     | '/operate/keys'
@@ -399,6 +423,20 @@ declare module '@tanstack/react-router' {
       path: '/register'
       fullPath: '/register'
       preLoaderRoute: typeof EntryRegisterRouteImport
+      parentRoute: typeof EntryRoute
+    }
+    '/_entry/reset-password': {
+      id: '/_entry/reset-password'
+      path: '/reset-password'
+      fullPath: '/reset-password'
+      preLoaderRoute: typeof EntryResetPasswordRouteImport
+      parentRoute: typeof EntryRoute
+    }
+    '/_entry/verify-email': {
+      id: '/_entry/verify-email'
+      path: '/verify-email'
+      fullPath: '/verify-email'
+      preLoaderRoute: typeof EntryVerifyEmailRouteImport
       parentRoute: typeof EntryRoute
     }
     '/operate/': {
@@ -525,12 +563,16 @@ interface EntryRouteChildren {
   EntryForgotRoute: typeof EntryForgotRoute
   EntryLoginRoute: typeof EntryLoginRoute
   EntryRegisterRoute: typeof EntryRegisterRoute
+  EntryResetPasswordRoute: typeof EntryResetPasswordRoute
+  EntryVerifyEmailRoute: typeof EntryVerifyEmailRoute
 }
 
 const EntryRouteChildren: EntryRouteChildren = {
   EntryForgotRoute: EntryForgotRoute,
   EntryLoginRoute: EntryLoginRoute,
   EntryRegisterRoute: EntryRegisterRoute,
+  EntryResetPasswordRoute: EntryResetPasswordRoute,
+  EntryVerifyEmailRoute: EntryVerifyEmailRoute,
 }
 
 const EntryRouteWithChildren = EntryRoute._addFileChildren(EntryRouteChildren)

@@ -47,7 +47,13 @@ export class Problem extends Error {
     const correlationId = response.headers.get("X-Correlation-Id") ?? "";
     const body: unknown = await response.json().catch(() => null);
     if (typeof body !== "object" || body === null) {
-      return new Problem({ status: response.status, code: "unknown", title: response.statusText, correlationId, retryAfterS });
+      return new Problem({
+        status: response.status,
+        code: "unknown",
+        title: response.statusText,
+        correlationId,
+        retryAfterS,
+      });
     }
     const document = body as Record<string, unknown>;
     return new Problem({

@@ -20,7 +20,8 @@ export const queries: QueryClient = new QueryClient({
     queries: {
       staleTime: FRESH_MS,
       // What the platform refused it will refuse again; only a lost connection or an overloaded platform is worth another try.
-      retry: (count, error) => count < MOST_RETRIES && error instanceof Problem && (error.offline || error.status >= 500),
+      retry: (count, error) =>
+        count < MOST_RETRIES && error instanceof Problem && (error.offline || error.status >= 500),
     },
   },
 });

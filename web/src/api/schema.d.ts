@@ -193,7 +193,7 @@ export interface paths {
         put?: never;
         /**
          * Change your password
-         * @description Every other session ends.
+         * @description Every other session ends, and your proxy credentials unless you keep them.
          */
         post: operations["post_account_security"];
         delete?: never;
@@ -211,7 +211,7 @@ export interface paths {
         };
         /**
          * List your accounts
-         * @description The first look opens the default ones.
+         * @description You have one in every currency, also before anything was booked on it.
          */
         get: operations["get_accounts"];
         put?: never;
@@ -566,7 +566,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Confirm the address with the token from the mail */
+        /** Confirm the address with the token from the mail, and choose the account's password */
         post: operations["post_auth_email_verify"];
         delete?: never;
         options?: never;
@@ -653,7 +653,7 @@ export interface paths {
         put?: never;
         /**
          * Set a new password with the token from the mail
-         * @description Every session ends.
+         * @description Every session and every proxy credential ends.
          */
         post: operations["post_auth_password_reset"];
         delete?: never;
@@ -1303,7 +1303,7 @@ export interface components {
              * Detail
              * @default If this address can be used, a message is on its way to it.
              */
-            detail: string;
+            detail?: string;
         };
         /** AccountList */
         AccountList: {
@@ -1313,6 +1313,8 @@ export interface components {
         /**
          * AccountView
          * @description What somebody holds of one asset. `held` is set aside by orders and open sessions.
+         *
+         *     `opened_at` is null until something was booked on it.
          */
         AccountView: {
             /** Asset */
@@ -1336,11 +1338,8 @@ export interface components {
             id: string;
             /** Kind */
             kind: string;
-            /**
-             * Opened At
-             * Format: date-time
-             */
-            opened_at: string;
+            /** Opened At */
+            opened_at: string | null;
             /** Purpose */
             purpose: string;
             /** Unit */
@@ -1464,6 +1463,12 @@ export interface components {
              */
             current_password: string;
             /**
+             * Keep Credentials
+             * @description Keep your proxy credentials, though the old password could have issued them
+             * @default false
+             */
+            keep_credentials?: boolean;
+            /**
              * New Password
              * @example correct horse battery
              */
@@ -1529,7 +1534,7 @@ export interface components {
              * @default
              * @example my laptop
              */
-            label: string;
+            label?: string;
             /** Location */
             location?: string | null;
             /** Protocol */
@@ -1669,13 +1674,13 @@ export interface components {
              * Checkout
              * @default false
              */
-            checkout: boolean;
+            checkout?: boolean;
             /**
              * Currency
              * @default USD
              * @example USD
              */
-            currency: string;
+            currency?: string;
             /** Payment Method */
             payment_method?: string | null;
             /** Provider */
@@ -1891,7 +1896,7 @@ export interface components {
              * Note
              * @default
              */
-            note: string;
+            note?: string;
             /** To User Id */
             to_user_id: string;
         };
@@ -2306,7 +2311,7 @@ export interface components {
              * @default
              * @example my laptop
              */
-            label: string;
+            label?: string;
             /** Public Key */
             public_key?: string | null;
         };
@@ -2362,18 +2367,18 @@ export interface components {
              * @default
              * @example my laptop
              */
-            label: string;
+            label?: string;
             /**
              * Max Flows
              * @default 0
              */
-            max_flows: number;
+            max_flows?: number;
             /**
              * Rate Limit Bytes S
              * @default 0
              * @example 1000000000
              */
-            rate_limit_bytes_s: string;
+            rate_limit_bytes_s?: string;
         };
         /**
          * NodeEndpointView
@@ -2845,7 +2850,7 @@ export interface components {
              * @default buy
              * @constant
              */
-            side: "buy";
+            side?: "buy";
         };
         /**
          * QuoteView
@@ -2907,7 +2912,7 @@ export interface components {
              * Reason
              * @default
              */
-            reason: string;
+            reason?: string;
         };
         /** Received */
         Received: {
@@ -2915,7 +2920,7 @@ export interface components {
              * Received
              * @default true
              */
-            received: boolean;
+            received?: boolean;
         };
         /** RecordList */
         RecordList: {
@@ -3008,7 +3013,7 @@ export interface components {
              * Token Type
              * @default Bearer
              */
-            token_type: string;
+            token_type?: string;
         };
         /** Reset */
         Reset: {
@@ -3034,7 +3039,7 @@ export interface components {
              * Payment
              * @default
              */
-            payment: string;
+            payment?: string;
             /** Reason */
             reason: string;
         };
@@ -3129,7 +3134,7 @@ export interface components {
              * Reason
              * @default
              */
-            reason: string;
+            reason?: string;
         };
         /** ReviewList */
         ReviewList: {
@@ -3213,7 +3218,7 @@ export interface components {
              * @default UTC
              * @example Europe/Berlin
              */
-            time_zone: string;
+            time_zone?: string;
             /** Windows */
             windows: components["schemas"]["WindowBody"][];
         };
@@ -3357,7 +3362,7 @@ export interface components {
              * Reason
              * @default
              */
-            reason: string;
+            reason?: string;
             /**
              * Roles
              * @example [
@@ -3450,7 +3455,7 @@ export interface components {
              * Token Type
              * @default Bearer
              */
-            token_type: string;
+            token_type?: string;
         };
         /**
          * TotalView
@@ -3557,6 +3562,11 @@ export interface components {
         };
         /** Verify */
         Verify: {
+            /**
+             * Password
+             * @description What the account's password shall be; without it the one of the registration. An address that was registered more than once needs it
+             */
+            password?: string | null;
             /** Token */
             token: string;
         };

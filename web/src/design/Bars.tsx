@@ -9,7 +9,15 @@ export interface Bar {
 }
 
 /** Bars over time or over groups, with the same numbers as a table one click away. `format` writes a value. */
-export function Bars({ title, bars, format }: { title: string; bars: readonly Bar[]; format: (value: bigint) => string }) {
+export function Bars({
+  title,
+  bars,
+  format,
+}: {
+  title: string;
+  bars: readonly Bar[];
+  format: (value: bigint) => string;
+}) {
   const { t } = useLingui();
   const [view, setView] = useState<"chart" | "table">("chart");
   const top = bars.reduce((most, bar) => (bar.value > most ? bar.value : most), 1n);
@@ -29,7 +37,11 @@ export function Bars({ title, bars, format }: { title: string; bars: readonly Ba
       {view === "chart" ? (
         <div role="img" aria-label={title} className="flex h-44 items-end gap-1 border-b border-line">
           {bars.map((bar) => (
-            <div key={bar.key} className="group relative flex h-full min-w-0 grow flex-col justify-end" title={`${bar.label}: ${format(bar.value)}`}>
+            <div
+              key={bar.key}
+              className="group relative flex h-full min-w-0 grow flex-col justify-end"
+              title={`${bar.label}: ${format(bar.value)}`}
+            >
               <div
                 className="min-h-px rounded-t-chip bg-chart-1 transition-opacity group-hover:opacity-80"
                 style={{ height: `${Number((bar.value * 1000n) / top) / 10}%` }}

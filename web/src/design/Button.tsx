@@ -25,7 +25,13 @@ export function buttonClass(kind: ButtonKind = "plain", small = false): string {
 
 export function Button({ kind = "plain", small = false, busy = false, icon, children, ...rest }: ButtonProps) {
   return (
-    <button type="button" {...rest} disabled={rest.disabled || busy} aria-busy={busy} className={buttonClass(kind, small)}>
+    <button
+      type="button"
+      {...rest}
+      disabled={rest.disabled || busy}
+      aria-busy={busy}
+      className={buttonClass(kind, small)}
+    >
       {busy ? <Spinner /> : icon}
       {children}
     </button>

@@ -66,7 +66,9 @@ export function Dialog({
           )}
         </header>
         <div className="grow overflow-y-auto p-5">{children}</div>
-        {footer && <footer className="flex flex-wrap justify-end gap-2 border-t border-line px-5 py-3">{footer}</footer>}
+        {footer && (
+          <footer className="flex flex-wrap justify-end gap-2 border-t border-line px-5 py-3">{footer}</footer>
+        )}
       </div>
     </dialog>
   );
@@ -94,7 +96,6 @@ export function ConfirmDialog({
       onClose={onClose}
       footer={
         <>
-          {/* biome-ignore lint/a11y/noAutofocus: the safe choice is the first one in a dialog */}
           <Button onClick={onClose} autoFocus>
             <Trans>Cancel</Trans>
           </Button>

@@ -80,7 +80,11 @@ function Frame({
       </label>
       {children}
       {(error || hint) && (
-        <p id={`${id}-note`} role={error ? "alert" : undefined} className={`text-sm ${error ? "text-bad" : "text-text-3"}`}>
+        <p
+          id={`${id}-note`}
+          role={error ? "alert" : undefined}
+          className={`text-sm ${error ? "text-bad" : "text-text-3"}`}
+        >
           {error || hint}
         </p>
       )}

@@ -34,7 +34,14 @@ export function LiveLine({ samples, label }: { samples: readonly RateSample[]; l
     let observer: ResizeObserver | undefined;
     void Promise.all([import("uplot"), import("uplot/dist/uPlot.min.css")]).then(([{ default: Plot }]) => {
       if (ended) return;
-      const axis = { stroke: token(element, "text-3"), grid: { stroke: token(element, "line"), width: 1 }, ticks: { show: false } };
+      const font = `11px ${getComputedStyle(element).fontFamily}`;
+      const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" });
+      const axis = {
+        font,
+        stroke: token(element, "text-3"),
+        grid: { stroke: token(element, "line"), width: 1 },
+        ticks: { show: false },
+      };
       const line = (name: string, colour: string) => ({
         label: name,
         stroke: token(element, colour),
@@ -47,8 +54,18 @@ export function LiveLine({ samples, label }: { samples: readonly RateSample[]; l
           height: HEIGHT,
           legend: { show: false },
           cursor: { show: false },
-          scales: { x: { time: true, range: () => [Date.now() / 1000 - SHOWN_S, Date.now() / 1000] }, y: { range: (_plot, _low, high) => [0, Math.max(high * 1.1, 1000)] } },
-          axes: [axis, { ...axis, size: 72, values: (_plot, values) => values.map((value) => formatRate(value, locale)) }],
+          scales: {
+            x: { time: true, range: () => [Date.now() / 1000 - SHOWN_S, Date.now() / 1000] },
+            y: { range: (_plot, _low, high) => [0, Math.max(high * 1.1, 1000)] },
+          },
+          axes: [
+            {
+              ...axis,
+              grid: { show: false },
+              values: (_plot, values) => values.map((value) => clock.format(value * 1000)),
+            },
+            { ...axis, size: 72, values: (_plot, values) => values.map((value) => formatRate(value, locale)) },
+          ],
           series: [{}, line(received, "chart-1"), line(sent, "chart-3")],
         },
         rows(latest.current),

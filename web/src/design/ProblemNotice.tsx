@@ -12,7 +12,15 @@ export function ProblemNotice({ error, onRetry }: { error: unknown; onRetry?: ()
       <Icon className="mt-0.5 size-4 shrink-0 text-bad" aria-hidden="true" />
       <div className="min-w-0 grow">
         <p className="font-medium">
-          {problem ? problem.offline ? <Trans>Tollway cannot be reached.</Trans> : problem.message : <Trans>This part of the page failed.</Trans>}
+          {problem ? (
+            problem.offline ? (
+              <Trans>Tollway cannot be reached.</Trans>
+            ) : (
+              problem.message
+            )
+          ) : (
+            <Trans>This part of the page failed.</Trans>
+          )}
         </p>
         <p className="text-text-2">
           {problem?.offline ? (

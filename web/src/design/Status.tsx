@@ -15,7 +15,9 @@ const TONES: Record<StatusTone, { className: string; Icon: typeof Check }> = {
 export function Status({ tone, children }: { tone: StatusTone; children: ReactNode }) {
   const { className, Icon } = TONES[tone];
   return (
-    <span className={`inline-flex items-center gap-1 rounded-chip px-1.5 py-0.5 text-xs font-medium whitespace-nowrap ${className}`}>
+    <span
+      className={`inline-flex items-center gap-1 rounded-chip px-1.5 py-0.5 text-xs font-medium whitespace-nowrap ${className}`}
+    >
       <Icon className="size-3" aria-hidden="true" />
       {children}
     </span>

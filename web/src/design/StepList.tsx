@@ -7,7 +7,9 @@ export function StepList({ steps }: { steps: readonly { key: string; name: strin
     <ol className="grid gap-0">
       {steps.map((step, index) => (
         <li key={step.key} className="relative flex gap-3 pb-4 last:pb-0">
-          {index < steps.length - 1 && <span className="absolute start-2.5 top-5 bottom-0 w-px bg-line" aria-hidden="true" />}
+          {index < steps.length - 1 && (
+            <span className="absolute start-2.5 top-5 bottom-0 w-px bg-line" aria-hidden="true" />
+          )}
           <span className="grid size-5 shrink-0 place-items-center rounded-full bg-ok-soft text-ok">
             <Check className="size-3" aria-hidden="true" />
           </span>

@@ -54,7 +54,11 @@ export function Table<Row>({
               {columns.map((column, index) => (
                 <td key={column.key} className={`max-w-80 truncate px-4 ${column.numeric ? "text-end" : ""}`}>
                   {index === 0 && onOpen ? (
-                    <button type="button" className="max-w-full truncate rounded-chip text-start" onClick={() => onOpen(row)}>
+                    <button
+                      type="button"
+                      className="max-w-full truncate rounded-chip text-start"
+                      onClick={() => onOpen(row)}
+                    >
                       {column.cell(row)}
                     </button>
                   ) : (

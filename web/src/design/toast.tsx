@@ -41,7 +41,11 @@ export function Toasts() {
           key={one.id}
           className="enter-menu pointer-events-auto flex items-center gap-3 rounded-control bg-text px-4 py-2.5 text-page shadow-float"
         >
-          {one.tone === "ok" ? <Check className="size-4" aria-hidden="true" /> : <AlertTriangle className="size-4" aria-hidden="true" />}
+          {one.tone === "ok" ? (
+            <Check className="size-4" aria-hidden="true" />
+          ) : (
+            <AlertTriangle className="size-4" aria-hidden="true" />
+          )}
           <span>{one.text}</span>
           {one.action && (
             <button

@@ -39,7 +39,11 @@ export function AccountMenu({ email, operator }: { email: string; operator: bool
         {email.slice(0, 2)}
       </DropdownMenu.Trigger>
       <DropdownMenu.Portal>
-        <DropdownMenu.Content align="end" sideOffset={6} className="enter-menu z-40 w-60 rounded-card border border-line bg-surface p-1.5 shadow-float">
+        <DropdownMenu.Content
+          align="end"
+          sideOffset={6}
+          className="enter-menu z-40 w-60 rounded-card border border-line bg-surface p-1.5 shadow-float"
+        >
           <p className="truncate px-2.5 py-2 text-sm text-text-3">{email}</p>
           {operator && (
             <DropdownMenu.Item className={ITEM} onSelect={() => void navigate({ to: "/operate" })}>
@@ -56,7 +60,12 @@ export function AccountMenu({ email, operator }: { email: string; operator: bool
             }}
           >
             {themes.map(({ value, label, icon }) => (
-              <DropdownMenu.RadioItem key={value} value={value} className={ITEM} onSelect={(event) => event.preventDefault()}>
+              <DropdownMenu.RadioItem
+                key={value}
+                value={value}
+                className={ITEM}
+                onSelect={(event) => event.preventDefault()}
+              >
                 {icon}
                 {label}
               </DropdownMenu.RadioItem>

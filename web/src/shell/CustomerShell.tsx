@@ -18,7 +18,9 @@ function WalletLink() {
       <span className="block text-xs text-text-3">
         <Trans>Wallet</Trans>
       </span>
-      <span className="block min-h-5 font-semibold">{cash && <Money amount={cash.available} currency={cash.asset} />}</span>
+      <span className="block min-h-5 font-semibold">
+        {cash && <Money amount={cash.available} currency={cash.asset} />}
+      </span>
     </Link>
   );
 }

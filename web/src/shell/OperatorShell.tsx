@@ -10,7 +10,10 @@ export function OperatorShell() {
       operating
       places={OPERATOR_PLACES}
       foot={
-        <Link to="/dashboard" className="flex h-9 items-center gap-2.5 rounded-control px-2.5 text-text-2 hover:text-text">
+        <Link
+          to="/dashboard"
+          className="flex h-9 items-center gap-2.5 rounded-control px-2.5 text-text-2 hover:text-text"
+        >
           <ArrowLeft className="size-4 rtl:rotate-180" aria-hidden="true" />
           <Trans>Your own pages</Trans>
         </Link>

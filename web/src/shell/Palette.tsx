@@ -73,7 +73,6 @@ export function Palette({ places }: { places: readonly Place[] }) {
   return (
     <Dialog title={t`Go to a page`} onClose={close}>
       <input
-        // biome-ignore lint/a11y/noAutofocus: the palette is opened to type into it
         autoFocus
         role="combobox"
         aria-expanded="true"
@@ -94,22 +93,24 @@ export function Palette({ places }: { places: readonly Place[] }) {
         }}
         className="mb-2 h-10 w-full rounded-control border border-control/60 bg-surface px-3"
       />
-      <ul id="palette-list" role="listbox" aria-label={t`Pages`}>
+      <div id="palette-list" role="listbox" aria-label={t`Pages`}>
         {found.map(({ to, name, Icon, key }, index) => (
-          <li key={to} id={`palette-${index}`} role="option" aria-selected={index === marked}>
-            <button
-              type="button"
-              tabIndex={-1}
-              onClick={() => go(to)}
-              className={`flex h-10 w-full items-center gap-3 rounded-control px-3 ${index === marked ? "bg-sunken" : ""}`}
-            >
-              <Icon className="size-4 text-text-3" aria-hidden="true" />
-              {i18n._(name)}
-              <kbd className="ms-auto font-mono text-xs text-text-3">g {key}</kbd>
-            </button>
-          </li>
+          <button
+            key={to}
+            id={`palette-${index}`}
+            role="option"
+            aria-selected={index === marked}
+            type="button"
+            tabIndex={-1}
+            onClick={() => go(to)}
+            className={`flex h-10 w-full items-center gap-3 rounded-control px-3 ${index === marked ? "bg-sunken" : ""}`}
+          >
+            <Icon className="size-4 text-text-3" aria-hidden="true" />
+            {i18n._(name)}
+            <kbd className="ms-auto font-mono text-xs text-text-3">g {key}</kbd>
+          </button>
         ))}
-      </ul>
+      </div>
       {found.length === 0 && (
         <p className="p-3 text-text-3">
           <Trans>No page has this name.</Trans>

@@ -10,12 +10,22 @@ import { Palette, PaletteButton } from "./Palette";
 import { SignInAgain } from "./SignInAgain";
 
 /** The frame of every page: rail, top bar, page; on phones a bar at the bottom instead of the rail. `operating` marks the operator's pages. */
-export function Shell({ places, foot, operating = false }: { places: readonly Place[]; foot: ReactNode; operating?: boolean }) {
+export function Shell({
+  places,
+  foot,
+  operating = false,
+}: {
+  places: readonly Place[];
+  foot: ReactNode;
+  operating?: boolean;
+}) {
   const { t, i18n } = useLingui();
   const me = useQuery(meQuery);
   const operator = me.data?.roles.some((role) => role !== "customer") ?? false;
   return (
-    <div className={`grid min-h-dvh md:grid-cols-[232px_minmax(0,1fr)] ${operating ? "border-t-3 border-operate" : ""}`}>
+    <div
+      className={`grid min-h-dvh md:grid-cols-[232px_minmax(0,1fr)] ${operating ? "border-t-3 border-operate" : ""}`}
+    >
       <a href="#page" className="sr-only focus:not-sr-only focus:absolute focus:z-50 focus:bg-surface focus:p-3">
         <Trans>Skip to the page</Trans>
       </a>
@@ -34,8 +44,8 @@ export function Shell({ places, foot, operating = false }: { places: readonly Pl
               key={to}
               to={to}
               activeOptions={{ exact }}
-              className="flex h-9 items-center gap-2.5 rounded-control px-2.5 font-medium text-text-2 transition-colors duration-90 hover:text-text"
-              activeProps={{ className: "bg-surface text-text shadow-float", "aria-current": "page" }}
+              className="flex h-9 items-center gap-2.5 rounded-control px-2.5 font-medium text-text-2 transition-colors duration-90 hover:text-text data-[status=active]:bg-surface data-[status=active]:text-text data-[status=active]:shadow-float"
+              activeProps={{ "aria-current": "page" }}
             >
               <Icon className="size-4" aria-hidden="true" />
               {i18n._(name)}
@@ -52,7 +62,10 @@ export function Shell({ places, foot, operating = false }: { places: readonly Pl
           <PaletteButton />
           <AccountMenu email={me.data?.email ?? ""} operator={operator} />
         </header>
-        <main id="page" className="mx-auto grid w-full max-w-6xl grow content-start gap-6 px-4 pt-6 pb-28 md:px-8 md:pb-12">
+        <main
+          id="page"
+          className="mx-auto grid w-full max-w-6xl grow content-start gap-6 px-4 pt-6 pb-28 md:px-8 md:pb-12"
+        >
           <Outlet />
         </main>
       </div>
@@ -65,11 +78,11 @@ export function Shell({ places, foot, operating = false }: { places: readonly Pl
             key={to}
             to={to}
             activeOptions={{ exact }}
-            className="grid h-14 min-w-0 grow basis-0 content-center justify-items-center gap-0.5 text-[11px] text-text-3"
-            activeProps={{ className: "text-accent", "aria-current": "page" }}
+            className="grid h-14 min-w-0 grow basis-0 content-center justify-items-center gap-0.5 text-[10px] text-text-3 data-[status=active]:text-accent"
+            activeProps={{ "aria-current": "page" }}
           >
             <Icon className="size-5" aria-hidden="true" />
-            <span className="max-w-full truncate px-0.5">{i18n._(name)}</span>
+            <span className="max-w-full truncate">{i18n._(name)}</span>
           </Link>
         ))}
       </nav>

@@ -10,7 +10,10 @@ import { Switch } from "@/design/Switch";
 export function NotificationsPanel() {
   const { t } = useLingui();
   const queries = useQueryClient();
-  const settings = useQuery({ queryKey: keys.notificationSettings(), queryFn: () => body(api.GET("/api/notifications/settings")) });
+  const settings = useQuery({
+    queryKey: keys.notificationSettings(),
+    queryFn: () => body(api.GET("/api/notifications/settings")),
+  });
   const choose = useMutation({
     mutationFn: (email: Record<string, boolean>) => body(api.POST("/api/notifications/settings", { body: { email } })),
     onMutate: (change) => {

@@ -31,7 +31,8 @@ function ProfileForm({ profile }: { profile: Profile }) {
   const me = useQuery(meQuery);
   const form = useForm({ values: { display_name: profile.display_name, time_zone: profile.time_zone } });
   const save = useMutation({
-    mutationFn: (change: { display_name: string; time_zone: string }) => body(api.PATCH("/api/users/me", { body: change })),
+    mutationFn: (change: { display_name: string; time_zone: string }) =>
+      body(api.PATCH("/api/users/me", { body: change })),
     onSuccess: (saved) => {
       queries.setQueryData(keys.profile(), saved);
       toast(t`Saved.`);
@@ -49,7 +50,12 @@ function ProfileForm({ profile }: { profile: Profile }) {
           {me.data?.email_verified && <Status tone="ok">{t`Confirmed`}</Status>}
         </span>
       </div>
-      <TextField label={t`Name`} autoComplete="name" error={fieldProblem(problem, "display_name")} {...form.register("display_name")} />
+      <TextField
+        label={t`Name`}
+        autoComplete="name"
+        error={fieldProblem(problem, "display_name")}
+        {...form.register("display_name")}
+      />
       <TextField
         label={t`Time zone`}
         list="time-zones"

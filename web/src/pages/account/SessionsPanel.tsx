@@ -62,7 +62,12 @@ export function SessionsPanel() {
                 phone: "end",
                 cell: (one) =>
                   !one.current && (
-                    <Button small kind="quiet" busy={end.isPending && end.variables.id === one.id} onClick={() => end.mutate(one)}>
+                    <Button
+                      small
+                      kind="quiet"
+                      busy={end.isPending && end.variables.id === one.id}
+                      onClick={() => end.mutate(one)}
+                    >
                       <Trans>Sign out</Trans>
                     </Button>
                   ),

@@ -30,7 +30,11 @@ export function AnalyticsPage() {
         title={<Trans>Analytics</Trans>}
         lead={<Trans>Every byte that was metered; what is billed adds up from the same records.</Trans>}
         actions={
-          <Button icon={<Download className="size-4" />} disabled={!months.data?.length} onClick={() => months.data && saveMonths(months.data)}>
+          <Button
+            icon={<Download className="size-4" />}
+            disabled={!months.data?.length}
+            onClick={() => months.data && saveMonths(months.data)}
+          >
             <Trans>Download as CSV</Trans>
           </Button>
         }
@@ -45,7 +49,11 @@ export function AnalyticsPage() {
             ) : (
               <Bars
                 title={t`Data by month`}
-                bars={[...all].reverse().map((one) => ({ key: one.month, label: monthName(one.month, i18n.locale), value: BigInt(one.bytes_total) }))}
+                bars={[...all].reverse().map((one) => ({
+                  key: one.month,
+                  label: monthName(one.month, i18n.locale),
+                  value: BigInt(one.bytes_total),
+                }))}
                 format={(value) => formatBytes(value, i18n.locale)}
               />
             )
@@ -66,11 +74,44 @@ export function AnalyticsPage() {
                 rowKey={(one) => one.protocol}
                 columns={[
                   { key: "protocol", head: t`Protocol`, phone: "title", cell: (one) => one.protocol.toUpperCase() },
-                  { key: "connections", head: t`Connections`, numeric: true, cell: (one) => new Intl.NumberFormat(i18n.locale).format(one.connections) },
-                  { key: "requests", head: t`Requests`, numeric: true, phone: "hidden", cell: (one) => new Intl.NumberFormat(i18n.locale).format(one.requests) },
-                  { key: "sent", head: t`Sent`, numeric: true, phone: "hidden", cell: (one) => <Bytes count={one.bytes_sent} /> },
-                  { key: "received", head: t`Received`, numeric: true, phone: "hidden", cell: (one) => <Bytes count={one.bytes_received} /> },
-                  { key: "total", head: t`Total`, numeric: true, phone: "end", cell: (one) => <b className="font-semibold"><Bytes count={one.bytes_total} /></b> },
+                  {
+                    key: "connections",
+                    head: t`Connections`,
+                    numeric: true,
+                    cell: (one) => new Intl.NumberFormat(i18n.locale).format(one.connections),
+                  },
+                  {
+                    key: "requests",
+                    head: t`Requests`,
+                    numeric: true,
+                    phone: "hidden",
+                    cell: (one) => new Intl.NumberFormat(i18n.locale).format(one.requests),
+                  },
+                  {
+                    key: "sent",
+                    head: t`Sent`,
+                    numeric: true,
+                    phone: "hidden",
+                    cell: (one) => <Bytes count={one.bytes_sent} />,
+                  },
+                  {
+                    key: "received",
+                    head: t`Received`,
+                    numeric: true,
+                    phone: "hidden",
+                    cell: (one) => <Bytes count={one.bytes_received} />,
+                  },
+                  {
+                    key: "total",
+                    head: t`Total`,
+                    numeric: true,
+                    phone: "end",
+                    cell: (one) => (
+                      <b className="font-semibold">
+                        <Bytes count={one.bytes_total} />
+                      </b>
+                    ),
+                  },
                 ]}
               />
             )
@@ -82,10 +123,16 @@ export function AnalyticsPage() {
 }
 
 function monthName(month: string, locale: string): string {
-  return new Intl.DateTimeFormat(locale, { month: "short", year: "numeric", timeZone: "UTC" }).format(new Date(`${month.slice(0, 7)}-01T00:00:00Z`));
+  return new Intl.DateTimeFormat(locale, { month: "short", year: "numeric", timeZone: "UTC" }).format(
+    new Date(`${month.slice(0, 7)}-01T00:00:00Z`),
+  );
 }
 
 function saveMonths(months: readonly Month[]): void {
   const columns = ["month", "bytes_sent", "bytes_received", "bytes_total", "connections", "requests"] as const;
-  downloadCsv("usage-by-month.csv", columns, months.map((month) => columns.map((column) => String(month[column]))));
+  downloadCsv(
+    "usage-by-month.csv",
+    columns,
+    months.map((month) => columns.map((column) => String(month[column]))),
+  );
 }

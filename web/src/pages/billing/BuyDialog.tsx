@@ -12,8 +12,8 @@ import { Skeleton } from "@/design/Skeleton";
 import { toast } from "@/design/toast";
 import { Bytes, Countdown, Money } from "@/design/Values";
 import { compare, subtract } from "@/format/decimal";
+import { accountsQuery } from "./queries";
 import { TopUpDialog } from "./TopUpDialog";
-import { accountsQuery, cashOf } from "./queries";
 
 type Asset = Schema<"AssetView">;
 type Quote = Schema<"QuoteView">;
@@ -32,11 +32,15 @@ export function BuyDialog({ asset, currency, onClose }: { asset: Asset; currency
   const [toppingUp, setToppingUp] = useState(false);
   const [key, setKey] = useState(newIdempotencyKey);
   const accounts = useQuery(accountsQuery);
-  const cash = accounts.data ? cashOf(accounts.data) : undefined;
+  const cash = accounts.data?.find((account) => account.kind === "money" && account.asset === currency);
 
   const quote = useMutation({
     mutationFn: (units: bigint) =>
-      body(api.POST("/api/orders/quote", { body: { asset: asset.asset, currency, quantity: units.toString(), side: "buy" } })),
+      body(
+        api.POST("/api/orders/quote", {
+          body: { asset: asset.asset, currency, quantity: units.toString(), side: "buy" },
+        }),
+      ),
     onSuccess: () => setExpired(false),
   });
   const { mutate: getQuote } = quote;
@@ -66,13 +70,21 @@ export function BuyDialog({ asset, currency, onClose }: { asset: Asset; currency
   const onExpired = useCallback(() => setExpired(true), []);
 
   const current = quote.data && quote.data.quantity === quantity.toString() ? quote.data : undefined;
-  const short = current && cash && compare(cash.available, current.total) < 0 ? subtract(current.total, cash.available) : undefined;
+  const short =
+    current && cash && compare(cash.available, current.total) < 0 ? subtract(current.total, cash.available) : undefined;
   const step = (by: bigint) => {
     const next = quantity + by;
     setQuantity(next < min ? min : next > max ? max : next);
   };
 
-  if (toppingUp) return <TopUpDialog {...(short ? { amount: roundUp(short) } : {})} onClose={() => setToppingUp(false)} />;
+  if (toppingUp)
+    return (
+      <TopUpDialog
+        currency={currency}
+        {...(short ? { amount: roundUp(short) } : {})}
+        onClose={() => setToppingUp(false)}
+      />
+    );
   return (
     <Dialog
       title={<Trans>Buy {asset.name}</Trans>}
@@ -94,7 +106,12 @@ export function BuyDialog({ asset, currency, onClose }: { asset: Asset; currency
               <Trans>Get a new price</Trans>
             </Button>
           ) : (
-            <Button kind="primary" disabled={!current} busy={buy.isPending} onClick={() => current && buy.mutate(current)}>
+            <Button
+              kind="primary"
+              disabled={!current}
+              busy={buy.isPending}
+              onClick={() => current && buy.mutate(current)}
+            >
               <Trans>Buy</Trans>
             </Button>
           )}

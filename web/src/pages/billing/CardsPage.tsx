@@ -45,7 +45,11 @@ export function CardsPage() {
               rowKey={(one) => one.id}
               columns={[
                 { key: "card", head: t`Card`, phone: "title", cell: (one) => `${one.brand} •••• ${one.last4}` },
-                { key: "expires", head: t`Expires`, cell: (one) => `${String(one.exp_month).padStart(2, "0")}/${one.exp_year}` },
+                {
+                  key: "expires",
+                  head: t`Expires`,
+                  cell: (one) => `${String(one.exp_month).padStart(2, "0")}/${one.exp_year}`,
+                },
                 { key: "saved", head: t`Saved`, phone: "hidden", cell: (one) => <Time at={one.created_at} /> },
                 {
                   key: "delete",
@@ -72,7 +76,9 @@ export function CardsPage() {
           onClose={() => setRemoving(null)}
         >
           <p>
-            <Trans>Payments with {removing.brand} •••• {removing.last4} need its number again.</Trans>
+            <Trans>
+              Payments with {removing.brand} •••• {removing.last4} need its number again.
+            </Trans>
           </p>
         </ConfirmDialog>
       )}

@@ -44,7 +44,13 @@ export function OrdersPage() {
                 { key: "asset", head: t`Asset`, phone: "title", cell: (one) => one.asset },
                 { key: "quantity", head: t`Quantity`, numeric: true, cell: (one) => <Bytes count={one.quantity} /> },
                 { key: "state", head: t`State`, phone: "end", cell: (one) => <OrderState state={one.state} /> },
-                { key: "total", head: t`Total`, numeric: true, phone: "end", cell: (one) => <Money amount={one.total} currency={one.currency} /> },
+                {
+                  key: "total",
+                  head: t`Total`,
+                  numeric: true,
+                  phone: "end",
+                  cell: (one) => <Money amount={one.total} currency={one.currency} />,
+                },
               ]}
             />
           )
@@ -90,14 +96,27 @@ function OrderDrawer({ order, onClose }: { order: Order; onClose: () => void }) 
                 [t`Quantity`, <Bytes key="quantity" count={found.quantity} />],
                 [t`Price`, <Money key="price" amount={found.price} currency={found.currency} />],
                 [t`Fee`, <Money key="fee" amount={found.fee} currency={found.currency} />],
-                [t`Total`, <b key="total"><Money amount={found.total} currency={found.currency} /></b>],
+                [
+                  t`Total`,
+                  <b key="total">
+                    <Money amount={found.total} currency={found.currency} />
+                  </b>,
+                ],
                 [t`State`, <OrderState key="state" state={found.state} />],
                 ...(found.reason ? ([[t`Reason`, found.reason]] as const) : []),
-                ...(found.lot_expires_at ? ([[t`Use until`, <Time key="expires" at={found.lot_expires_at} />]] as const) : []),
+                ...(found.lot_expires_at
+                  ? ([[t`Use until`, <Time key="expires" at={found.lot_expires_at} />]] as const)
+                  : []),
                 [t`Id`, <code key="id">{found.id}</code>],
               ]}
             />
-            <StepList steps={found.steps.map((step) => ({ key: `${step.state}${step.at}`, name: step.state.replaceAll("_", " "), at: step.at }))} />
+            <StepList
+              steps={found.steps.map((step) => ({
+                key: `${step.state}${step.at}`,
+                name: step.state.replaceAll("_", " "),
+                at: step.at,
+              }))}
+            />
             {cancel.error && <ProblemNotice error={cancel.error} />}
           </div>
         )}

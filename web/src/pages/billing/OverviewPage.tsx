@@ -128,10 +128,32 @@ function HoldingRow({ holding, currency }: { holding: Holding; currency: string 
             rowKey={(lot) => lot.id}
             columns={[
               { key: "bought", head: t`Bought`, phone: "title", cell: (lot) => <Time at={lot.opened_at} /> },
-              { key: "quantity", head: t`Quantity`, numeric: true, phone: "hidden", cell: (lot) => <Bytes count={lot.quantity} /> },
-              { key: "left", head: t`Left`, numeric: true, phone: "end", cell: (lot) => <Bytes count={lot.remaining} /> },
-              { key: "cost", head: t`Cost`, numeric: true, cell: (lot) => (lot.currency ? <Money amount={lot.cost} currency={lot.currency} /> : "–") },
-              { key: "expires", head: t`Expires`, numeric: true, cell: (lot) => (lot.expires_at ? <Time at={lot.expires_at} /> : t`Never`) },
+              {
+                key: "quantity",
+                head: t`Quantity`,
+                numeric: true,
+                phone: "hidden",
+                cell: (lot) => <Bytes count={lot.quantity} />,
+              },
+              {
+                key: "left",
+                head: t`Left`,
+                numeric: true,
+                phone: "end",
+                cell: (lot) => <Bytes count={lot.remaining} />,
+              },
+              {
+                key: "cost",
+                head: t`Cost`,
+                numeric: true,
+                cell: (lot) => (lot.currency ? <Money amount={lot.cost} currency={lot.currency} /> : "–"),
+              },
+              {
+                key: "expires",
+                head: t`Expires`,
+                numeric: true,
+                cell: (lot) => (lot.expires_at ? <Time at={lot.expires_at} /> : t`Never`),
+              },
             ]}
           />
         </div>
@@ -162,7 +184,13 @@ function Deposits({ label }: { label: string }) {
                 { key: "provider", head: t`Provider`, cell: (one) => one.provider },
                 { key: "state", head: t`State`, cell: (one) => <DepositState state={one.state} /> },
                 { key: "reason", head: t`Note`, phone: "hidden", cell: (one) => one.decline_code ?? one.reason ?? "" },
-                { key: "amount", head: t`Amount`, numeric: true, phone: "end", cell: (one) => <Money amount={one.amount} currency={one.currency} /> },
+                {
+                  key: "amount",
+                  head: t`Amount`,
+                  numeric: true,
+                  phone: "end",
+                  cell: (one) => <Money amount={one.amount} currency={one.currency} />,
+                },
               ]}
             />
           )

@@ -32,10 +32,27 @@ export function PriceLine({ asset, currency, label }: { asset: string; currency:
   const time = Math.max(1, Date.now() - start);
   const x = (at: Date) => ((at.getTime() - start) / time) * WIDTH;
   const y = (value: number) => HEIGHT - 4 - ((value - low) / span) * (HEIGHT - 8);
-  const path = points.map((point, index) => `${index === 0 ? "M" : "H"}${x(point.at)}${index === 0 ? ` ${y(values[index] ?? low)}` : `V${y(values[index] ?? low)}`}`).join("");
+  const path = points
+    .map(
+      (point, index) =>
+        `${index === 0 ? "M" : "H"}${x(point.at)}${index === 0 ? ` ${y(values[index] ?? low)}` : `V${y(values[index] ?? low)}`}`,
+    )
+    .join("");
   return (
-    <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" role="img" aria-label={`${label}: ${formatMoney(first.price, currency, i18n.locale)} – ${formatMoney(last.price, currency, i18n.locale)}`} className="h-11 w-full">
-      <path d={`${path}H${WIDTH}`} fill="none" className="stroke-chart-1" strokeWidth="1.5" vectorEffect="non-scaling-stroke" />
+    <svg
+      viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+      preserveAspectRatio="none"
+      role="img"
+      aria-label={`${label}: ${formatMoney(first.price, currency, i18n.locale)} – ${formatMoney(last.price, currency, i18n.locale)}`}
+      className="h-11 w-full"
+    >
+      <path
+        d={`${path}H${WIDTH}`}
+        fill="none"
+        className="stroke-chart-1"
+        strokeWidth="1.5"
+        vectorEffect="non-scaling-stroke"
+      />
     </svg>
   );
 }

@@ -52,13 +52,19 @@ export function StatementPage() {
                 )
               }
             >
-              <Lines account={account} onOpen={(line) => void navigate({ search: { ...search, transaction: line.transaction_id } })} />
+              <Lines
+                account={account}
+                onOpen={(line) => void navigate({ search: { ...search, transaction: line.transaction_id } })}
+              />
             </Panel>
           );
         }}
       </Loaded>
       {search.transaction && (
-        <TransactionDrawer id={search.transaction} onClose={() => void navigate({ search: search.account ? { account: search.account } : {} })} />
+        <TransactionDrawer
+          id={search.transaction}
+          onClose={() => void navigate({ search: search.account ? { account: search.account } : {} })}
+        />
       )}
     </>
   );
@@ -100,7 +106,12 @@ function Lines({ account, onOpen }: { account: Account; onOpen: (line: Line) => 
               rowKey={(line) => `${line.transaction_id}${line.kind}${line.direction}${line.balance}`}
               onOpen={onOpen}
               columns={[
-                { key: "what", head: t`What`, phone: "title", cell: (line) => names[line.code] ?? line.code.replaceAll("_", " ") },
+                {
+                  key: "what",
+                  head: t`What`,
+                  phone: "title",
+                  cell: (line) => names[line.code] ?? line.code.replaceAll("_", " "),
+                },
                 { key: "at", head: t`When`, cell: (line) => <Time at={line.at} /> },
                 { key: "kind", head: t`Step`, phone: "hidden", cell: (line) => line.kind.replaceAll("_", " ") },
                 {
@@ -108,9 +119,17 @@ function Lines({ account, onOpen }: { account: Account; onOpen: (line: Line) => 
                   head: t`Amount`,
                   numeric: true,
                   phone: "end",
-                  cell: (line) => <span className={line.direction === "in" ? "text-ok" : ""}>{amount(line, line.amount, true)}</span>,
+                  cell: (line) => (
+                    <span className={line.direction === "in" ? "text-ok" : ""}>{amount(line, line.amount, true)}</span>
+                  ),
                 },
-                { key: "balance", head: t`Balance`, numeric: true, phone: "end", cell: (line) => <span className="text-text-3">{amount(line, line.balance)}</span> },
+                {
+                  key: "balance",
+                  head: t`Balance`,
+                  numeric: true,
+                  phone: "end",
+                  cell: (line) => <span className="text-text-3">{amount(line, line.balance)}</span>,
+                },
               ]}
             />
           )

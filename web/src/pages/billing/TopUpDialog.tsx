@@ -19,25 +19,43 @@ const AMOUNTS = ["10", "25", "50", "100"];
 
 interface TopUp {
   amount: string;
+  currency: string;
   method: string;
 }
 
 /** Pay into the wallet: with a saved card here, or on the provider's own page. */
-export function TopUpDialog({ amount = "25", onClose }: { amount?: string; onClose: () => void }) {
+export function TopUpDialog({
+  amount = "25",
+  currency,
+  onClose,
+}: {
+  amount?: string;
+  currency?: string;
+  onClose: () => void;
+}) {
   const { t } = useLingui();
   const queries = useQueryClient();
   const accounts = useQuery(accountsQuery);
   const methods = useQuery(paymentMethodsQuery);
-  const currency = (accounts.data && cashOf(accounts.data)?.asset) ?? "USD";
-  const form = useForm<TopUp>({ defaultValues: { amount, method: NEW_CARD } });
+  const currencies = accounts.data?.filter((account) => account.kind === "money").map((account) => account.asset) ?? [];
+  const usual = currency ?? (accounts.data ? cashOf(accounts.data)?.asset : undefined) ?? "";
+  const form = useForm<TopUp>({
+    values: { amount, currency: usual, method: NEW_CARD },
+    resetOptions: { keepDirtyValues: true },
+  });
   // One key for what this dialog wants: pressing twice, or trying again after a lost answer, pays once.
   const [key, setKey] = useState(newIdempotencyKey);
   const pay = useMutation({
-    mutationFn: ({ amount: wanted, method }: TopUp) =>
+    mutationFn: ({ amount: wanted, currency: chosen, method }: TopUp) =>
       body(
         api.POST("/api/wallet/deposit", {
           params: { header: { "idempotency-key": key } },
-          body: { amount: wanted, currency, checkout: method === NEW_CARD, ...(method ? { payment_method: method } : {}) },
+          body: {
+            amount: wanted,
+            currency: chosen,
+            checkout: method === NEW_CARD,
+            ...(method ? { payment_method: method } : {}),
+          },
         }),
       ),
     onSuccess: async (deposit) => {
@@ -45,7 +63,10 @@ export function TopUpDialog({ amount = "25", onClose }: { amount?: string; onClo
         window.location.assign(deposit.action_url);
         return;
       }
-      await Promise.all([queries.invalidateQueries({ queryKey: keys.accounts() }), queries.invalidateQueries({ queryKey: keys.deposits() })]);
+      await Promise.all([
+        queries.invalidateQueries({ queryKey: keys.accounts() }),
+        queries.invalidateQueries({ queryKey: keys.deposits() }),
+      ]);
       toast(t`The money is in your wallet.`);
       onClose();
     },
@@ -81,17 +102,29 @@ export function TopUpDialog({ amount = "25", onClose }: { amount?: string; onClo
             </Button>
           ))}
         </div>
-        <TextField
-          label={t`Amount`}
-          inputMode="decimal"
-          end={<span className="pe-2">{currency}</span>}
-          error={amountError}
-          {...form.register("amount", { pattern: { value: /^\d{1,9}(\.\d{1,3})?$/, message: t`Enter an amount such as 25 or 12.50.` }, required: t`Enter an amount.` })}
-        />
+        <div className="grid grid-cols-[minmax(0,2fr)_minmax(0,1fr)] gap-3">
+          <TextField
+            label={t`Amount`}
+            inputMode="decimal"
+            error={amountError}
+            {...form.register("amount", {
+              pattern: { value: /^\d{1,9}(\.\d{1,3})?$/, message: t`Enter an amount such as 25 or 12.50.` },
+              required: t`Enter an amount.`,
+            })}
+          />
+          <SelectField
+            label={t`Currency`}
+            options={currencies.map((code) => ({ value: code, label: code }))}
+            {...form.register("currency")}
+          />
+        </div>
         <SelectField
           label={t`Pay with`}
           options={[
-            ...(methods.data ?? []).map((method) => ({ value: method.id, label: `${method.brand} •••• ${method.last4}` })),
+            ...(methods.data ?? []).map((method) => ({
+              value: method.id,
+              label: `${method.brand} •••• ${method.last4}`,
+            })),
             { value: NEW_CARD, label: t`Another card, on the provider's page` },
           ]}
           {...form.register("method")}

@@ -21,7 +21,12 @@ export function TransactionDrawer({ id, onClose }: { id: string; onClose: () => 
                 [t`What`, found.code.replaceAll("_", " ")],
                 [t`When`, <Time key="at" at={found.happened_at} />],
                 [t`State`, found.status],
-                [t`Id`, <code key="id" className="select-all">{found.id}</code>],
+                [
+                  t`Id`,
+                  <code key="id" className="select-all">
+                    {found.id}
+                  </code>,
+                ],
               ]}
             />
             <section className="grid gap-2">
@@ -30,7 +35,10 @@ export function TransactionDrawer({ id, onClose }: { id: string; onClose: () => 
               </h3>
               <ul className="divide-y divide-line rounded-control border border-line">
                 {found.legs.map((leg) => (
-                  <li key={`${leg.debit}${leg.credit}${leg.amount}${leg.kind}`} className="flex flex-wrap justify-between gap-x-4 px-3 py-2">
+                  <li
+                    key={`${leg.debit}${leg.credit}${leg.amount}${leg.kind}`}
+                    className="flex flex-wrap justify-between gap-x-4 px-3 py-2"
+                  >
                     <span className="text-text-2">
                       {leg.debit} → {leg.credit}
                     </span>

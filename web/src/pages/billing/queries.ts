@@ -1,6 +1,7 @@
 import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
 import { api, body, type Schema } from "@/api/client";
 import { keys } from "@/api/keys";
+import { isZero } from "@/format/decimal";
 
 export type Account = Schema<"AccountView">;
 
@@ -9,9 +10,10 @@ export const accountsQuery = queryOptions({
   queryFn: async () => (await body(api.GET("/api/accounts"))).items,
 });
 
-/** The account that money is paid from. */
+/** The account that money is paid from: the one with money on it, else the first. */
 export function cashOf(accounts: readonly Account[]): Account | undefined {
-  return accounts.find((account) => account.kind === "money");
+  const cash = accounts.filter((account) => account.kind === "money");
+  return cash.find((account) => !isZero(account.balance)) ?? cash[0];
 }
 
 export const portfolioQuery = queryOptions({
@@ -22,7 +24,8 @@ export const portfolioQuery = queryOptions({
 export const assetsQuery = (currency: string) =>
   queryOptions({
     queryKey: keys.assets(currency),
-    queryFn: async () => (await body(api.GET("/api/catalog/assets", { params: { query: currency ? { currency } : {} } }))).items,
+    queryFn: async () =>
+      (await body(api.GET("/api/catalog/assets", { params: { query: currency ? { currency } : {} } }))).items,
   });
 
 export const pricesQuery = (asset: string, currency: string) =>
@@ -41,7 +44,8 @@ export const ordersQuery = infiniteQueryOptions({
 export const depositsQuery = infiniteQueryOptions({
   queryKey: keys.deposits(),
   initialPageParam: "",
-  queryFn: ({ pageParam }) => body(api.GET("/api/wallet/deposits", { params: { query: { cursor: pageParam, limit: 50 } } })),
+  queryFn: ({ pageParam }) =>
+    body(api.GET("/api/wallet/deposits", { params: { query: { cursor: pageParam, limit: 50 } } })),
   getNextPageParam: (page) => page.next_cursor || undefined,
 });
 
@@ -61,7 +65,12 @@ export const statementQuery = (accountId: string) =>
 export const transactionQuery = (id: string) =>
   queryOptions({
     queryKey: keys.transaction(id),
-    queryFn: () => body(api.GET("/api/transactions/{transaction_id}", { params: { path: { transaction_id: id }, query: { prove: true } } })),
+    queryFn: () =>
+      body(
+        api.GET("/api/transactions/{transaction_id}", {
+          params: { path: { transaction_id: id }, query: { prove: true } },
+        }),
+      ),
   });
 
 export const paymentMethodsQuery = queryOptions({

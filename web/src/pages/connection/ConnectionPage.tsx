@@ -13,6 +13,7 @@ import { PageHead, Panel } from "@/design/Panel";
 import { Segmented } from "@/design/Segmented";
 import { connectionsQuery } from "@/pages/proxy/queries";
 import { ConnectionTable } from "./ConnectionTable";
+import { placeOf } from "./places";
 import { WorldMap } from "./WorldMap";
 
 const route = getRouteApi("/_app/connection");
@@ -26,7 +27,10 @@ export function ConnectionPage() {
   const rows = useMemo(() => history.data?.pages.flatMap((page) => page.items) ?? [], [history.data]);
   return (
     <>
-      <PageHead title={<Trans>Connections</Trans>} lead={<Trans>Choose where your traffic leaves, and see what went through.</Trans>} />
+      <PageHead
+        title={<Trans>Connections</Trans>}
+        lead={<Trans>Choose where your traffic leaves, and see what went through.</Trans>}
+      />
       <Locations />
       <Panel
         flush
@@ -64,14 +68,29 @@ function Locations() {
       <Loaded query={locations}>
         {(all) => {
           const wanted = text.trim().toLocaleLowerCase();
-          const found = all.filter((one) => `${one.name} ${one.city} ${one.country} ${one.region}`.toLocaleLowerCase().includes(wanted));
+          const found = all.filter((one) =>
+            `${one.name} ${one.city} ${one.country} ${one.region}`.toLocaleLowerCase().includes(wanted),
+          );
           const chosen = all.find((one) => one.id === selected);
           const choose = (id: string) => setSelected(id === selected ? "" : id);
+          const placed = all.filter((one) => placeOf(one.city));
           return (
-            <div className="grid gap-6 lg:grid-cols-[minmax(0,2fr)_minmax(0,1fr)]">
-              <WorldMap locations={all} selected={new Set(selected ? [selected] : [])} onSelect={choose} label={t`World map of the locations`} />
+            <div className={placed.length > 0 ? "grid gap-6 lg:grid-cols-[minmax(0,2fr)_minmax(0,1fr)]" : ""}>
+              {placed.length > 0 && (
+                <WorldMap
+                  locations={placed}
+                  selected={new Set(selected ? [selected] : [])}
+                  onSelect={choose}
+                  label={t`World map of the locations`}
+                />
+              )}
               <div className="grid content-start gap-3">
-                <TextField label={t`Search`} type="search" value={text} onChange={(event) => setText(event.target.value)} />
+                <TextField
+                  label={t`Search`}
+                  type="search"
+                  value={text}
+                  onChange={(event) => setText(event.target.value)}
+                />
                 {found.length === 0 ? (
                   <EmptyState>
                     <Trans>Nothing matches “{text}”.</Trans>
@@ -79,11 +98,16 @@ function Locations() {
                 ) : (
                   <ul className="grid gap-0.5">
                     {found.map((one) => (
-                      <LocationRow key={one.id} location={one} on={one.id === selected} onChoose={() => choose(one.id)} />
+                      <LocationRow
+                        key={one.id}
+                        location={one}
+                        on={one.id === selected}
+                        onChoose={() => choose(one.id)}
+                      />
                     ))}
                   </ul>
                 )}
-                {chosen && (
+                {chosen?.country && chosen.city && (
                   <div className="grid gap-1 border-t border-line pt-3">
                     <p className="text-sm text-text-2">
                       <Trans>Write your user name like this to leave from {chosen.name}:</Trans>
@@ -106,7 +130,15 @@ function usernameFor(location: Schema<"LocationView">, login: string): string {
   return `user-${login}-country-${word(location.country)}-city-${word(location.city)}`;
 }
 
-function LocationRow({ location, on, onChoose }: { location: Schema<"LocationView">; on: boolean; onChoose: () => void }) {
+function LocationRow({
+  location,
+  on,
+  onChoose,
+}: {
+  location: Schema<"LocationView">;
+  on: boolean;
+  onChoose: () => void;
+}) {
   return (
     <li>
       <button
@@ -116,9 +148,7 @@ function LocationRow({ location, on, onChoose }: { location: Schema<"LocationVie
         className={`flex min-h-11 w-full items-center justify-between gap-3 rounded-control px-3 text-start transition-colors duration-90 md:min-h-9 ${on ? "bg-accent-soft text-accent" : "hover:bg-sunken"}`}
       >
         <span className="font-medium">{location.name}</span>
-        <span className="text-sm text-text-3">
-          {location.city}, {location.country}
-        </span>
+        <span className="text-sm text-text-3">{[location.city, location.country].filter(Boolean).join(", ")}</span>
       </button>
     </li>
   );

@@ -27,14 +27,27 @@ export function ConnectionTable({ rows }: { rows: readonly Connection[] }) {
     { key: "target", head: t`Target`, phone: "title", cell: (one) => <span dir="ltr">{one.target}</span> },
     { key: "protocol", head: t`Protocol`, cell: (one) => one.protocol.toUpperCase() },
     { key: "started", head: t`Started`, cell: (one) => <Time at={one.started_at} /> },
-    { key: "duration", head: t`Duration`, numeric: true, phone: "hidden", cell: (one) => formatDuration(one.duration_ms, i18n.locale) },
-    { key: "received", head: t`Received`, numeric: true, phone: "end", cell: (one) => <Bytes count={one.bytes_received} /> },
+    {
+      key: "duration",
+      head: t`Duration`,
+      numeric: true,
+      phone: "hidden",
+      cell: (one) => formatDuration(one.duration_ms, i18n.locale),
+    },
+    {
+      key: "received",
+      head: t`Received`,
+      numeric: true,
+      phone: "end",
+      cell: (one) => <Bytes count={one.bytes_received} />,
+    },
     { key: "sent", head: t`Sent`, numeric: true, phone: "hidden", cell: (one) => <Bytes count={one.bytes_sent} /> },
     {
       key: "state",
       head: t`State`,
       phone: "end",
-      cell: (one) => (one.state === "open" ? <Status tone="ok">{t`Open`}</Status> : <Status tone="off">{t`Ended`}</Status>),
+      cell: (one) =>
+        one.state === "open" ? <Status tone="ok">{t`Open`}</Status> : <Status tone="off">{t`Ended`}</Status>,
     },
   ];
   return (
@@ -44,7 +57,12 @@ export function ConnectionTable({ rows }: { rows: readonly Connection[] }) {
         <Dialog side title={<Trans>Connection</Trans>} onClose={() => setShown(null)}>
           <Facts
             facts={[
-              [t`Target`, <span key="target" dir="ltr">{shown.target}</span>],
+              [
+                t`Target`,
+                <span key="target" dir="ltr">
+                  {shown.target}
+                </span>,
+              ],
               [t`Protocol`, shown.protocol.toUpperCase()],
               [t`From`, shown.client_address],
               [t`Started`, <Time key="started" at={shown.started_at} />],

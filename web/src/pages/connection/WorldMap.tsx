@@ -34,6 +34,7 @@ export function WorldMap({
   const projection = geoEqualEarth().fitSize([WIDTH, HEIGHT], { type: "Sphere" });
   const outline = geoPath(projection)(feature(land.data, land.data.objects.land)) ?? "";
   return (
+    // biome-ignore lint/a11y/useSemanticElements: a drawing cannot be a fieldset
     <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} className="w-full" role="group" aria-label={label}>
       <path d={outline} className="fill-line" />
       {locations.map((location) => {
@@ -59,8 +60,19 @@ export function WorldMap({
             }}
           >
             <circle cx={point[0]} cy={point[1]} r="22" className="fill-transparent" />
-            <circle cx={point[0]} cy={point[1]} r={on ? 11 : 8} className="fill-accent opacity-25 group-focus-visible:opacity-60" />
-            <circle cx={point[0]} cy={point[1]} r="5" className={on ? "fill-accent" : "fill-surface stroke-accent"} strokeWidth="2" />
+            <circle
+              cx={point[0]}
+              cy={point[1]}
+              r={on ? 11 : 8}
+              className="fill-accent opacity-25 group-focus-visible:opacity-60"
+            />
+            <circle
+              cx={point[0]}
+              cy={point[1]}
+              r="5"
+              className={on ? "fill-accent" : "fill-surface stroke-accent"}
+              strokeWidth="2"
+            />
             <text x={point[0]} y={point[1] - 14} textAnchor="middle" className="fill-text text-[15px] font-medium">
               {location.city}
             </text>

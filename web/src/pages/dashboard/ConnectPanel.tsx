@@ -15,6 +15,7 @@ import { Panel } from "@/design/Panel";
 import { ProblemNotice } from "@/design/ProblemNotice";
 import { Qr } from "@/design/Qr";
 import { Segmented } from "@/design/Segmented";
+import { portfolioQuery } from "@/pages/billing/queries";
 import { type Connected, proxyConfigQuery } from "@/pages/proxy/queries";
 import { snippets } from "./snippets";
 
@@ -23,8 +24,12 @@ export function ConnectPanel() {
   const { t } = useLingui();
   const queries = useQueryClient();
   const config = useQuery(proxyConfigQuery);
+  const portfolio = useQuery(portfolioQuery);
+  // An access draws on one asset; the one that is held is meant, not the platform's usual one.
+  const asset = portfolio.data?.holdings.find((holding) => holding.remaining !== "0")?.asset;
   const connect = useMutation({
-    mutationFn: () => body(api.POST("/api/proxy/connect", { body: { label: t`Console` } })),
+    mutationFn: () =>
+      body(api.POST("/api/proxy/connect", { body: { label: t`Console`, ...(asset ? { asset } : {}) } })),
     onSuccess: () =>
       Promise.all([
         queries.invalidateQueries({ queryKey: keys.proxyConfig() }),
@@ -71,7 +76,9 @@ export function ConnectPanel() {
                     </Button>
                   }
                 >
-                  <Trans>You get a user name and a password, with code for your client. The password is shown once.</Trans>
+                  <Trans>
+                    You get a user name and a password, with code for your client. The password is shown once.
+                  </Trans>
                 </EmptyState>
               )}
             </>
@@ -113,7 +120,12 @@ function Ready({ connected }: { connected: Connected }) {
         <Value name={t`User name`} value={connected.username} />
         <Value name={t`Password, shown once`} value={connected.password} />
       </div>
-      <Segmented label={t`Client`} value={shown} onChange={setShown} options={all.map(({ name }) => ({ value: name, label: name }))} />
+      <Segmented
+        label={t`Client`}
+        value={shown}
+        onChange={setShown}
+        options={all.map(({ name }) => ({ value: name, label: name }))}
+      />
       {snippet && <Code text={snippet.text} />}
       <details>
         <summary className="rounded-chip text-sm text-accent">

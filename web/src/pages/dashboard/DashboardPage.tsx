@@ -10,7 +10,7 @@ import { Panel } from "@/design/Panel";
 import { Skeleton } from "@/design/Skeleton";
 import { Status } from "@/design/Status";
 import { Bytes, Money, Time } from "@/design/Values";
-import { accountsQuery, cashOf } from "@/pages/billing/queries";
+import { accountsQuery, cashOf, portfolioQuery } from "@/pages/billing/queries";
 import { ConnectionTable } from "@/pages/connection/ConnectionTable";
 import { connectionsQuery, proxyStatusQuery, usageQuery } from "@/pages/proxy/queries";
 import { ConnectPanel } from "./ConnectPanel";
@@ -32,7 +32,7 @@ export function DashboardPage() {
         {(found) => <StateLine status={found} open={usage.data?.open_connections ?? found.open_connections} />}
       </Loaded>
       <Loaded query={status} skeleton={null}>
-        {(found) => <FirstSteps status={found} used={BigInt(usage.data?.all_time.bytes_total ?? "0") > 0n} />}
+        {() => <FirstSteps used={BigInt(usage.data?.all_time.bytes_total ?? "0") > 0n} />}
       </Loaded>
       <div className="grid items-start gap-6 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
         <ConnectPanel />
@@ -68,10 +68,17 @@ function StateLine({ status, open }: { status: Schema<"StatusView">; open: numbe
   const { t } = useLingui();
   const accounts = useQuery(accountsQuery);
   const cash = accounts.data ? cashOf(accounts.data) : undefined;
-  const left = status.allowances.reduce((sum, allowance) => sum + BigInt(allowance.balance), 0n);
-  const working = status.state === "active" && left > 0n;
+  const portfolio = useQuery(portfolioQuery);
+  const left = portfolio.data?.holdings.reduce((sum, holding) => sum + BigInt(holding.remaining), 0n) ?? 0n;
+  const working = status.state === "connected" && left > 0n;
   const tone = working ? "ok" : status.state === "suspended" ? "bad" : "warn";
-  const word = working ? t`Working` : status.state === "suspended" ? t`Suspended` : left > 0n ? t`Not connected` : t`No data left`;
+  const word = working
+    ? t`Working`
+    : status.state === "suspended"
+      ? t`Suspended`
+      : left > 0n
+        ? t`Not connected`
+        : t`No data left`;
   return (
     <div className="flex flex-wrap items-center justify-between gap-4">
       <div>
@@ -102,7 +109,6 @@ function StateLine({ status, open }: { status: Schema<"StatusView">; open: numbe
     </div>
   );
 }
-
 
 function LiveMark({ state, lastAt }: { state: LiveState; lastAt: Date | null }) {
   const { t } = useLingui();

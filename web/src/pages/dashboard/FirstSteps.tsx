@@ -3,17 +3,17 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Check } from "lucide-react";
 import type { ReactNode } from "react";
-import type { Schema } from "@/api/client";
 import { Panel } from "@/design/Panel";
 import { isZero } from "@/format/decimal";
-import { accountsQuery, cashOf } from "@/pages/billing/queries";
+import { accountsQuery, cashOf, portfolioQuery } from "@/pages/billing/queries";
 
 /** The way to the first byte: top up, buy, connect. It goes when the first byte went through. */
-export function FirstSteps({ status, used }: { status: Schema<"StatusView">; used: boolean }) {
+export function FirstSteps({ used }: { used: boolean }) {
   const accounts = useQuery(accountsQuery);
-  if (used || !accounts.data) return null;
+  const portfolio = useQuery(portfolioQuery);
+  if (used || !accounts.data || !portfolio.data) return null;
   const cash = cashOf(accounts.data);
-  const holds = status.allowances.some((allowance) => BigInt(allowance.balance) > 0n);
+  const holds = portfolio.data.holdings.length > 0;
   const paid = holds || (cash !== undefined && !isZero(cash.balance));
   return (
     <Panel title={<Trans>Three steps to your first connection</Trans>}>
@@ -36,10 +36,22 @@ export function FirstSteps({ status, used }: { status: Schema<"StatusView">; use
   );
 }
 
-function Step({ number, done, name, children }: { number: number; done: boolean; name: ReactNode; children: ReactNode }) {
+function Step({
+  number,
+  done,
+  name,
+  children,
+}: {
+  number: number;
+  done: boolean;
+  name: ReactNode;
+  children: ReactNode;
+}) {
   return (
     <li className="flex gap-3">
-      <span className={`grid size-6 shrink-0 place-items-center rounded-full text-xs font-semibold ${done ? "bg-ok-soft text-ok" : "bg-accent-soft text-accent"}`}>
+      <span
+        className={`grid size-6 shrink-0 place-items-center rounded-full text-xs font-semibold ${done ? "bg-ok-soft text-ok" : "bg-accent-soft text-accent"}`}
+      >
         {done ? <Check className="size-3.5" /> : number}
       </span>
       <span>

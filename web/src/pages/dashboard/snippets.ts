@@ -18,7 +18,10 @@ export function snippets(url: string): Snippet[] {
       name: "Python requests",
       text: `import requests\n\nproxy = ${literal}\nanswer = requests.get("${TARGET}", proxies={"http": proxy, "https": proxy})\nprint(answer.status_code)`,
     },
-    { name: "Python httpx", text: `import httpx\n\nwith httpx.Client(proxy=${literal}) as client:\n    print(client.get("${TARGET}").status_code)` },
+    {
+      name: "Python httpx",
+      text: `import httpx\n\nwith httpx.Client(proxy=${literal}) as client:\n    print(client.get("${TARGET}").status_code)`,
+    },
     {
       name: "Python aiohttp",
       text: `import asyncio\nimport aiohttp\n\nasync def main():\n    async with aiohttp.ClientSession() as session:\n        async with session.get("${TARGET}", proxy=${literal}) as answer:\n            print(answer.status)\n\nasyncio.run(main())`,

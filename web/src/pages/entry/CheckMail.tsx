@@ -27,7 +27,8 @@ export function CheckMail({ email }: { email: string }) {
         title={<Trans>Look into your mail</Trans>}
         lead={
           <Trans>
-            We sent a link to <b className="font-medium break-all text-text">{email}</b>. Open it to confirm that the address is yours.
+            We sent a link to <b className="font-medium break-all text-text">{email}</b>. Open it to confirm that the
+            address is yours.
           </Trans>
         }
       />

@@ -11,7 +11,9 @@ import { EntryHead } from "./EntryFrame";
 export function ForgotPage() {
   const { t } = useLingui();
   const form = useForm<{ email: string }>();
-  const ask = useMutation({ mutationFn: (wanted: { email: string }) => body(api.POST("/api/auth/password/forgot", { body: wanted })) });
+  const ask = useMutation({
+    mutationFn: (wanted: { email: string }) => body(api.POST("/api/auth/password/forgot", { body: wanted })),
+  });
   if (ask.isSuccess) {
     return (
       <EntryHead
@@ -22,7 +24,10 @@ export function ForgotPage() {
   }
   return (
     <>
-      <EntryHead title={<Trans>Set a new password</Trans>} lead={<Trans>We send a link to your e-mail address.</Trans>} />
+      <EntryHead
+        title={<Trans>Set a new password</Trans>}
+        lead={<Trans>We send a link to your e-mail address.</Trans>}
+      />
       <form noValidate className="grid gap-4" onSubmit={form.handleSubmit((wanted) => ask.mutate(wanted))}>
         <TextField
           label={t`E-mail`}

@@ -8,8 +8,8 @@ import { Button } from "@/design/Button";
 import { TextField } from "@/design/Field";
 import { CheckMail } from "./CheckMail";
 import { EntryHead } from "./EntryFrame";
-import { NewPasswordField } from "./NewPasswordField";
 import { fieldProblem } from "./fieldProblem";
+import { NewPasswordField } from "./NewPasswordField";
 
 interface NewAccount {
   email: string;
@@ -48,7 +48,10 @@ export function RegisterPage() {
           label={t`Password`}
           value={password}
           error={passwordError}
-          {...form.register("password", { required: t`Choose a password.`, minLength: { value: 8, message: t`Use at least 8 characters.` } })}
+          {...form.register("password", {
+            required: t`Choose a password.`,
+            minLength: { value: 10, message: t`Use at least 10 characters.` },
+          })}
         />
         {problem && !emailError && !passwordError && (
           <p role="alert" className="text-sm text-bad">

@@ -39,7 +39,15 @@ export function AttentionPage() {
         <Loaded query={verdict} skeleton={null}>
           {(found) =>
             found.ok ? null : (
-              <Row tone="bad" word={t`Books`} action={<Link to="/operate/audit" search={{}} className={buttonClass("plain", true)}><Trans>Open</Trans></Link>}>
+              <Row
+                tone="bad"
+                word={t`Books`}
+                action={
+                  <Link to="/operate/audit" search={{}} className={buttonClass("plain", true)}>
+                    <Trans>Open</Trans>
+                  </Link>
+                }
+              >
                 <Trans>The audit trail does not verify: {found.findings[0]}</Trans>
               </Row>
             )
@@ -48,14 +56,32 @@ export function AttentionPage() {
         <Loaded query={reviews}>
           {() =>
             waiting.map((one) => (
-              <Row key={one.id} tone="warn" word={t`Deposit`} action={<Button small onClick={() => setReviewing(one)}><Trans>Review</Trans></Button>}>
+              <Row
+                key={one.id}
+                tone="warn"
+                word={t`Deposit`}
+                action={
+                  <Button small onClick={() => setReviewing(one)}>
+                    <Trans>Review</Trans>
+                  </Button>
+                }
+              >
                 <Money amount={one.amount} currency={one.currency} /> · <Time at={one.created_at} /> · {one.reason}
               </Row>
             ))
           }
         </Loaded>
         {silent.map((node) => (
-          <Row key={node.name} tone="warn" word={t`Node`} action={<Link to="/operate/nodes" className={buttonClass("plain", true)}><Trans>Open</Trans></Link>}>
+          <Row
+            key={node.name}
+            tone="warn"
+            word={t`Node`}
+            action={
+              <Link to="/operate/nodes" className={buttonClass("plain", true)}>
+                <Trans>Open</Trans>
+              </Link>
+            }
+          >
             <Trans>
               {node.name} has not reported since <Time at={node.seen_at} />
             </Trans>
@@ -67,7 +93,11 @@ export function AttentionPage() {
       </Panel>
       {verdict.data?.ok && (
         <p className="text-text-3">
-          <Plural value={verdict.data.entries} one="The audit trail verifies: # entry." other="The audit trail verifies: # entries." />
+          <Plural
+            value={verdict.data.entries}
+            one="The audit trail verifies: # entry."
+            other="The audit trail verifies: # entries."
+          />
         </p>
       )}
       {reviewing && <ReviewDialog deposit={reviewing} onClose={() => setReviewing(null)} />}
@@ -75,7 +105,17 @@ export function AttentionPage() {
   );
 }
 
-function Row({ tone, word, action, children }: { tone: "bad" | "warn"; word: string; action: ReactNode; children: ReactNode }) {
+function Row({
+  tone,
+  word,
+  action,
+  children,
+}: {
+  tone: "bad" | "warn";
+  word: string;
+  action: ReactNode;
+  children: ReactNode;
+}) {
   return (
     <div className="flex flex-wrap items-center gap-3 border-b border-line px-4 py-3 last:border-0">
       <Status tone={tone}>{word}</Status>
@@ -101,10 +141,33 @@ export function NodeTable({ nodes }: { nodes: readonly Schema<"NodeView">[] }) {
       rowKey={(node) => node.name}
       columns={[
         { key: "name", head: t`Node`, phone: "title", cell: (node) => node.name },
-        { key: "state", head: t`State`, phone: "end", cell: (node) => (node.online ? <Status tone="ok">{t`Online`}</Status> : <Status tone="bad">{t`Silent`}</Status>) },
-        { key: "open", head: t`Connections`, numeric: true, cell: (node) => new Intl.NumberFormat(i18n.locale).format(node.open_connections) },
-        { key: "leases", head: t`Leases`, numeric: true, phone: "hidden", cell: (node) => new Intl.NumberFormat(i18n.locale).format(node.leases) },
-        { key: "reserved", head: t`Reserved`, numeric: true, phone: "end", cell: (node) => <Bytes count={node.reserved_bytes} /> },
+        {
+          key: "state",
+          head: t`State`,
+          phone: "end",
+          cell: (node) =>
+            node.online ? <Status tone="ok">{t`Online`}</Status> : <Status tone="bad">{t`Silent`}</Status>,
+        },
+        {
+          key: "open",
+          head: t`Connections`,
+          numeric: true,
+          cell: (node) => new Intl.NumberFormat(i18n.locale).format(node.open_connections),
+        },
+        {
+          key: "leases",
+          head: t`Leases`,
+          numeric: true,
+          phone: "hidden",
+          cell: (node) => new Intl.NumberFormat(i18n.locale).format(node.leases),
+        },
+        {
+          key: "reserved",
+          head: t`Reserved`,
+          numeric: true,
+          phone: "end",
+          cell: (node) => <Bytes count={node.reserved_bytes} />,
+        },
         { key: "seen", head: t`Last report`, numeric: true, cell: (node) => <Time at={node.seen_at} /> },
       ]}
     />

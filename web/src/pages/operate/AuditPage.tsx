@@ -104,7 +104,12 @@ export function AuditPage() {
                 [t`Action`, shown.action || "–"],
                 [t`Service`, shown.source],
                 [t`Correlation id`, <code key="correlation">{shown.correlation_id}</code>],
-                [t`Hash`, <code key="hash" className="break-all">{shown.hash}</code>],
+                [
+                  t`Hash`,
+                  <code key="hash" className="break-all">
+                    {shown.hash}
+                  </code>,
+                ],
               ]}
             />
             <Code text={JSON.stringify(shown.data, null, 2)} />

@@ -31,7 +31,12 @@ export function CustomerDrawer({ id, onClose }: { id: string; onClose: () => voi
                 [t`Roles`, found.roles.join(", ")],
                 [t`E-mail confirmed`, found.email_verified ? t`Yes` : t`No`],
                 [t`Since`, <Time key="since" at={found.created_at} />],
-                [t`Id`, <code key="id" className="select-all">{found.id}</code>],
+                [
+                  t`Id`,
+                  <code key="id" className="select-all">
+                    {found.id}
+                  </code>,
+                ],
               ]}
             />
             <StateChange user={found} />
@@ -48,7 +53,10 @@ export function CustomerDrawer({ id, onClose }: { id: string; onClose: () => voi
                 {() => (
                   <ol className="grid gap-2">
                     {entries.map((entry) => (
-                      <li key={entry.sequence} className="flex flex-wrap justify-between gap-x-4 border-s-2 border-line ps-3">
+                      <li
+                        key={entry.sequence}
+                        className="flex flex-wrap justify-between gap-x-4 border-s-2 border-line ps-3"
+                      >
                         <span>
                           {entry.topic}
                           {entry.actor !== id && <span className="text-text-3"> · {entry.actor}</span>}
@@ -83,7 +91,11 @@ function StateChange({ user }: { user: Schema<"UserView"> }) {
     onSuccess: async () => {
       setReason("");
       await queries.invalidateQueries({ queryKey: ["admin"] });
-      toast(suspended ? t`The account can be used again.` : t`The account is suspended. Its sessions and connections have ended.`);
+      toast(
+        suspended
+          ? t`The account can be used again.`
+          : t`The account is suspended. Its sessions and connections have ended.`,
+      );
     },
   });
   return (

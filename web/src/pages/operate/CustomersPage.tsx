@@ -40,12 +40,19 @@ export function CustomersPage() {
       <Panel flush>
         <div className="flex flex-wrap items-end gap-4 border-b border-line p-4">
           <div className="w-full sm:w-72">
-            <TextField label={t`E-mail`} type="search" value={email} onChange={(event) => setEmail(event.target.value)} />
+            <TextField
+              label={t`E-mail`}
+              type="search"
+              value={email}
+              onChange={(event) => setEmail(event.target.value)}
+            />
           </div>
           <Segmented
             label={t`State`}
             value={search.state ?? "all"}
-            onChange={(value) => void navigate({ search: (before) => ({ ...before, state: value === "all" ? undefined : value }) })}
+            onChange={(value) =>
+              void navigate({ search: (before) => ({ ...before, state: value === "all" ? undefined : value }) })
+            }
             options={[
               { value: "all", label: t`All` },
               { value: "active", label: t`Active` },
@@ -79,7 +86,10 @@ export function CustomersPage() {
         <MoreButton query={users} />
       </Panel>
       {search.customer && (
-        <CustomerDrawer id={search.customer} onClose={() => void navigate({ search: (before) => ({ ...before, customer: undefined }) })} />
+        <CustomerDrawer
+          id={search.customer}
+          onClose={() => void navigate({ search: (before) => ({ ...before, customer: undefined }) })}
+        />
       )}
     </>
   );

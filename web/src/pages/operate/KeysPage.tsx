@@ -59,7 +59,12 @@ export function KeysPage() {
               rowKey={(key) => key.kid}
               columns={[
                 { key: "kid", head: t`Key`, phone: "title", cell: (key) => <code>{key.kid}</code> },
-                { key: "state", head: t`State`, phone: "end", cell: (key) => <Status tone={key.state === "active" ? "ok" : "off"}>{key.state}</Status> },
+                {
+                  key: "state",
+                  head: t`State`,
+                  phone: "end",
+                  cell: (key) => <Status tone={key.state === "active" ? "ok" : "off"}>{key.state}</Status>,
+                },
                 { key: "since", head: t`Since`, numeric: true, cell: (key) => <Time at={key.since} /> },
                 {
                   key: "drop",

@@ -9,7 +9,10 @@ export function NodesPage() {
   const nodes = useQuery(nodesQuery);
   return (
     <>
-      <PageHead title={<Trans>Nodes</Trans>} lead={<Trans>The edge nodes, what they carry and what they have reserved.</Trans>} />
+      <PageHead
+        title={<Trans>Nodes</Trans>}
+        lead={<Trans>The edge nodes, what they carry and what they have reserved.</Trans>}
+      />
       <Panel flush>
         <Loaded query={nodes}>{(all) => <NodeTable nodes={all} />}</Loaded>
       </Panel>

@@ -27,7 +27,10 @@ export function PricesPage() {
   const [adding, setAdding] = useState<Asset | null>(null);
   return (
     <>
-      <PageHead title={<Trans>Prices and capacity</Trans>} lead={<Trans>A new price is for new quotes; quotes that are open keep theirs.</Trans>} />
+      <PageHead
+        title={<Trans>Prices and capacity</Trans>}
+        lead={<Trans>A new price is for new quotes; quotes that are open keep theirs.</Trans>}
+      />
       <Panel flush>
         <Loaded query={assets}>
           {(all) =>
@@ -43,10 +46,32 @@ export function PricesPage() {
                 columns={[
                   { key: "name", head: t`Asset`, phone: "title", cell: (one) => one.name },
                   { key: "tier", head: t`Tier`, cell: (one) => one.tier },
-                  { key: "list", head: t`List price`, numeric: true, phone: "end", cell: (one) => one.price && <Money amount={one.price.list_price} currency={one.price.currency} /> },
-                  { key: "ask", head: t`Price now`, numeric: true, cell: (one) => one.price && <Money amount={one.price.ask} currency={one.price.currency} /> },
-                  { key: "left", head: t`Left to sell`, numeric: true, cell: (one) => (one.available_units === null ? "–" : <Bytes count={one.available_units} />) },
-                  { key: "capacity", head: t`Capacity`, numeric: true, phone: "hidden", cell: (one) => <Bytes count={one.capacity_units} /> },
+                  {
+                    key: "list",
+                    head: t`List price`,
+                    numeric: true,
+                    phone: "end",
+                    cell: (one) => one.price && <Money amount={one.price.list_price} currency={one.price.currency} />,
+                  },
+                  {
+                    key: "ask",
+                    head: t`Price now`,
+                    numeric: true,
+                    cell: (one) => one.price && <Money amount={one.price.ask} currency={one.price.currency} />,
+                  },
+                  {
+                    key: "left",
+                    head: t`Left to sell`,
+                    numeric: true,
+                    cell: (one) => (one.available_units === null ? "–" : <Bytes count={one.available_units} />),
+                  },
+                  {
+                    key: "capacity",
+                    head: t`Capacity`,
+                    numeric: true,
+                    phone: "hidden",
+                    cell: (one) => <Bytes count={one.capacity_units} />,
+                  },
                   {
                     key: "change",
                     head: "",
@@ -108,7 +133,8 @@ function PriceDialog({ asset, price, onClose }: { asset: Asset; price: Schema<"P
       <form className="grid gap-4" onSubmit={submit}>
         <p className="text-text-2">
           <Trans>
-            Now <Money amount={price.list_price} currency={price.currency} /> for <Bytes count={price.lot_units} />. New orders pay the new price at once.
+            Now <Money amount={price.list_price} currency={price.currency} /> for <Bytes count={price.lot_units} />. New
+            orders pay the new price at once.
           </Trans>
         </p>
         <TextField
@@ -116,7 +142,9 @@ function PriceDialog({ asset, price, onClose }: { asset: Asset; price: Schema<"P
           inputMode="decimal"
           end={<span className="pe-2">{price.currency}</span>}
           error={form.formState.errors.list_price?.message ?? fieldProblem(problem, "list_price")}
-          {...form.register("list_price", { pattern: { value: /^\d{1,9}(\.\d{1,6})?$/, message: t`Enter an amount such as 2 or 2.20.` } })}
+          {...form.register("list_price", {
+            pattern: { value: /^\d{1,9}(\.\d{1,6})?$/, message: t`Enter an amount such as 2 or 2.20.` },
+          })}
         />
         {problem && problem.errors.length === 0 && <ProblemNotice error={problem} />}
         <button type="submit" hidden />
@@ -173,7 +201,10 @@ function CapacityDialog({ asset, onClose }: { asset: Asset; onClose: () => void 
           inputMode="numeric"
           end={<span className="pe-2">GB</span>}
           error={form.formState.errors.gigabytes?.message}
-          {...form.register("gigabytes", { pattern: { value: /^[1-9]\d{0,8}$/, message: t`Enter a whole number of gigabytes.` }, required: t`Enter a whole number of gigabytes.` })}
+          {...form.register("gigabytes", {
+            pattern: { value: /^[1-9]\d{0,8}$/, message: t`Enter a whole number of gigabytes.` },
+            required: t`Enter a whole number of gigabytes.`,
+          })}
         />
         {issue.error && <ProblemNotice error={issue.error} />}
         <button type="submit" hidden />

@@ -21,7 +21,12 @@ export function ReviewDialog({ deposit, onClose }: { deposit: Review; onClose: (
   const form = useForm<Resolve>({ defaultValues: { outcome: "credit", payment: deposit.payment ?? "", reason: "" } });
   const resolve = useMutation({
     mutationFn: (decision: Resolve) =>
-      body(api.POST("/api/admin/deposits/{deposit_id}/resolve", { params: { path: { deposit_id: deposit.id } }, body: decision })),
+      body(
+        api.POST("/api/admin/deposits/{deposit_id}/resolve", {
+          params: { path: { deposit_id: deposit.id } },
+          body: decision,
+        }),
+      ),
     onSuccess: async () => {
       await queries.invalidateQueries({ queryKey: keys.admin.deposits("needs_review") });
       toast(t`The review is ended.`);

@@ -58,7 +58,12 @@ export function NewResourceDialog({ onClose }: { onClose: () => void }) {
       }
     >
       <form className="grid gap-4" onSubmit={form.handleSubmit((wanted) => create.mutate(wanted))}>
-        <TextField label={t`Name`} hint={t`For you: "Laptop", "Price monitor".`} error={labelError} {...form.register("label", { maxLength: 60 })} />
+        <TextField
+          label={t`Name`}
+          hint={t`For you: "Laptop", "Price monitor".`}
+          error={labelError}
+          {...form.register("label", { maxLength: 60 })}
+        />
         <TextField
           label={t`Connections at a time`}
           inputMode="numeric"

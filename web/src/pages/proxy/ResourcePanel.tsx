@@ -27,7 +27,10 @@ export function ResourcePanel({ resource }: { resource: Resource }) {
   const [deleting, setDeleting] = useState(false);
   const [secret, setSecret] = useState<Schema<"SecretView"> | null>(null);
   const refresh = () =>
-    Promise.all([queries.invalidateQueries({ queryKey: keys.proxyConfig() }), queries.invalidateQueries({ queryKey: keys.proxyStatus() })]);
+    Promise.all([
+      queries.invalidateQueries({ queryKey: keys.proxyConfig() }),
+      queries.invalidateQueries({ queryKey: keys.proxyStatus() }),
+    ]);
   const path = { resource_id: resource.id };
   const active = resource.state === "active";
 
@@ -44,7 +47,8 @@ export function ResourcePanel({ resource }: { resource: Resource }) {
     },
   });
   const issue = useMutation({
-    mutationFn: () => body(api.POST("/api/access/resources/{resource_id}/credentials", { params: { path }, body: { label: "" } })),
+    mutationFn: () =>
+      body(api.POST("/api/access/resources/{resource_id}/credentials", { params: { path }, body: { label: "" } })),
     onSuccess: async (issued) => {
       setSecret(issued);
       await refresh();
@@ -107,7 +111,13 @@ export function ResourcePanel({ resource }: { resource: Resource }) {
       <p className="flex flex-wrap gap-x-5 gap-y-1 border-b border-line px-4 py-2.5 text-sm text-text-2">
         <span>{resource.protocols.map((protocol) => protocol.toUpperCase()).join(", ")}</span>
         <span>{resource.tier}</span>
-        <span>{flows === 0 ? <Trans>Any number of connections</Trans> : <Plural value={flows} one="# connection at a time" other="# connections at a time" />}</span>
+        <span>
+          {flows === 0 ? (
+            <Trans>Any number of connections</Trans>
+          ) : (
+            <Plural value={flows} one="# connection at a time" other="# connections at a time" />
+          )}
+        </span>
         <span>{rate === "0" ? <Trans>No speed limit</Trans> : formatRate(Number(rate), i18n.locale)}</span>
       </p>
       {failed && (
@@ -125,7 +135,12 @@ export function ResourcePanel({ resource }: { resource: Resource }) {
           rows={resource.credentials}
           rowKey={(one) => one.id}
           columns={[
-            { key: "name", head: t`User name`, phone: "title", cell: (one) => <code>{one.username ?? one.fingerprint ?? one.id}</code> },
+            {
+              key: "name",
+              head: t`User name`,
+              phone: "title",
+              cell: (one) => <code>{one.username ?? one.fingerprint ?? one.id}</code>,
+            },
             { key: "kind", head: t`Kind`, cell: (one) => one.kind.replaceAll("_", " ") },
             { key: "label", head: t`Name`, cell: (one) => one.label || "–" },
             { key: "created", head: t`Created`, cell: (one) => <Time at={one.created_at} /> },
@@ -154,7 +169,8 @@ export function ResourcePanel({ resource }: { resource: Resource }) {
         >
           <p>
             <Trans>
-              Clients that use <code className="text-text">{revoking.username ?? revoking.id}</code> are disconnected within a second. This cannot be undone.
+              Clients that use <code className="text-text">{revoking.username ?? revoking.id}</code> are disconnected
+              within a second. This cannot be undone.
             </Trans>
           </p>
         </ConfirmDialog>

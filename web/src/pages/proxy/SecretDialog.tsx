@@ -39,7 +39,12 @@ export function SecretDialog({ secret, onClose }: { secret: Schema<"SecretView">
             ),
         )}
         <label className="flex items-center gap-2.5">
-          <input type="checkbox" className="size-4 accent-accent" checked={saved} onChange={(event) => setSaved(event.target.checked)} />
+          <input
+            type="checkbox"
+            className="size-4 accent-accent"
+            checked={saved}
+            onChange={(event) => setSaved(event.target.checked)}
+          />
           <Trans>I have saved it</Trans>
         </label>
       </div>
