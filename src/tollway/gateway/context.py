@@ -17,6 +17,7 @@ from tollway.gateway.observe.metrics import Metrics
 from tollway.gateway.policy.cors import Origins
 from tollway.gateway.policy.credentials import Authenticator
 from tollway.gateway.policy.limits import RateLimit
+from tollway.gateway.route.console import Console
 from tollway.gateway.route.route import Route
 from tollway.gateway.route.table import RoutingTable, compile_table
 from tollway.gateway.settings import GatewaySettings
@@ -48,6 +49,7 @@ class GatewayContext:
         health: Callable[[], Mapping[str, str]],
     ) -> None:
         self.ready = False
+        self.console = Console({})
         self.draining = False
         self.settings = settings
         self.monotonic = monotonic

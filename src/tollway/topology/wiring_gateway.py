@@ -56,6 +56,7 @@ def gateway(
     from tollway.fabric.rest.policy import TABLE
     from tollway.gateway.admin import admin_app
     from tollway.gateway.listen.server import Gateway
+    from tollway.gateway.route.console import CONSOLE_FOLDER, load_console
     from tollway.gateway.route.files import RouteFiles, platform_routes
 
     wanted = settings.gateway
@@ -76,6 +77,7 @@ def gateway(
         local_limits=local_limits,
         route_files=RouteFiles(settings.data / "routes.d"),
         health=status.components,
+        console=load_console(CONSOLE_FOLDER),
     )
     app = admin_app(front, verifier, {"/": status.page})
     return GatewayParts(front, RestServer(app, f"{wanted.admin_host}:{wanted.admin_port}"), status)

@@ -21,6 +21,7 @@ from tollway.gateway.listen.connection import ClientConnection
 from tollway.gateway.listen.proxied_listener import ProxiedListener, listening_socket
 from tollway.gateway.observe.metrics import Metrics
 from tollway.gateway.policy.credentials import Authenticator
+from tollway.gateway.route.console import Console
 from tollway.gateway.route.files import RouteFiles
 from tollway.gateway.route.reload import RouteReloader
 from tollway.gateway.route.route import Route
@@ -42,7 +43,7 @@ class Gateway:
     `routes` are the platform's own, `route_files` the operator's. `verifier` checks access tokens, `tokens` exchanges
     cookies and announces ended sessions. `limits` makes the buckets of the limit classes, `local_limits` those that
     protect this process alone; whoever gives them starts and stops them. `health` returns the state of each component
-    of the platform (`ok` is the good one). `monotonic` is the clock of every deadline.
+    of the platform (`ok` is the good one). `console` is the web console. `monotonic` is the clock of every deadline.
     """
 
     def __init__(  # noqa: PLR0913  made in one place
@@ -57,6 +58,7 @@ class Gateway:
         local_limits: Limits,
         route_files: RouteFiles | None = None,
         health: Callable[[], Mapping[str, str]] = dict,
+        console: Console | None = None,
         registry: CollectorRegistry = REGISTRY,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -70,6 +72,8 @@ class Gateway:
         self.context = GatewayContext(
             settings, limits, local_limits, self.authenticator, clock, monotonic, metrics, health
         )
+        if console is not None:
+            self.context.console = console
         self.routes = RouteReloader(platform, route_files, self.context.use, settings.routes_poll_s)
         self.connections: set[ClientConnection] = set()
         self.registry = registry

@@ -6,6 +6,7 @@ from tollway.gateway.message.headers import CACHE, DATE, LENGTH, named_by, respo
 from tollway.gateway.message.problems import MEDIA_TYPE, GatewayRefusal, document
 from tollway.gateway.message.request import Request
 from tollway.gateway.policy.cors import Origins
+from tollway.gateway.route.console import CONTENT_POLICY, ConsoleFile
 from tollway.gateway.route.table import API_CONTENT_POLICY_LINE
 from tollway.wire.http1 import Framing, ResponseHead
 from tollway.wire.http1.writing import status_line
@@ -75,6 +76,27 @@ class Responses:
             b"" if request.head.method == b"HEAD" else body,
         )
         return b"".join(lines)
+
+    def file(self, request: Request, file: ConsoleFile) -> tuple[int, bytes]:
+        """Render a file of the console, complete: its status and the response."""
+        accepted = known = b""
+        for name, value in request.head.headers:
+            if name.lower() == b"accept-encoding":
+                accepted = value
+            elif name.lower() == b"if-none-match":
+                known = value
+        coding, body = file.body_for(accepted)
+        status = 304 if file.etag in known else 200
+        lines = [status_line(status), self._date_line, file.cache_line, b"Vary: Accept-Encoding\r\n"]
+        lines.append(b"ETag: %b\r\nContent-Security-Policy: %b\r\n" % (file.etag, CONTENT_POLICY))
+        if status == 200:
+            lines.append(b"Content-Type: %b\r\nContent-Length: %d\r\n" % (file.media_type, len(body)))
+            if coding:
+                lines.append(b"Content-Encoding: %b\r\n" % coding)
+        lines.append(self._last_lines(request))
+        if status == 200 and request.head.method != b"HEAD":
+            lines.append(body)
+        return status, b"".join(lines)
 
     def no_content(self, request: Request, headers: bytes) -> bytes:
         """Render a response without a body."""

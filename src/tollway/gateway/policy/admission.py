@@ -68,13 +68,24 @@ def admit(context: GatewayContext, request: Request) -> Decision | Later:
     head = request.head
     route = context.table.match(head.host, request.path, method, head.headers)
     if not isinstance(route, CompiledRoute):
-        return _count(context, request, method_not_allowed(route) if route else NOT_FOUND)
+        return _without_route(context, request, route)
     request.route = route
     if route.body_limit_bytes and head.length > route.body_limit_bytes:
         return _count(context, request, TOO_LARGE)
     if (head.upgrade == b"websocket" or route.websocket) and (fault := _upgrade_fault(route, head)):
         return _count(context, request, fault)
     return _authenticate(context, request)
+
+
+def _without_route(context: GatewayContext, request: Request, allowed: frozenset[bytes]) -> Decision | Later:
+    """Serve the console where no route leads; `allowed` are the methods of the routes at the path."""
+    if allowed:
+        return _count(context, request, method_not_allowed(allowed))
+    if request.head.method in PAGE_METHODS:
+        file = context.console.find(request.path, request.head.headers)
+        if file is not None:
+            return AdmissionReply(*context.responses.file(request, file))
+    return _count(context, request, NOT_FOUND)
 
 
 def _show(context: GatewayContext, request: Request, page: Page) -> Decision:
