@@ -17,9 +17,6 @@ TABLE: dict[tuple[str, str], str] = {
     ("public", "public"): """
         GET /.well-known/jwks.json
         GET /.well-known/openid-configuration
-        GET /verify-email
-        GET /reset-password
-        GET /login
         POST /api/auth/register
         POST /api/auth/email/verify
         POST /api/auth/email/resend

@@ -242,7 +242,6 @@ def test_every_answer_guards_the_browser(ann: Customer, nobody: Caller) -> None:
         ann.caller.get("/api/orders/x"),
         nobody.get("/api/users/me"),
         nobody.get("/api/docs"),
-        nobody.get("/verify-email"),
         nobody.get("/health"),
         nobody.get("/nowhere"),
         nobody.get("/%"),

@@ -1,4 +1,4 @@
-import { Trans, useLingui } from "@lingui/react/macro";
+import { Plural, Trans, useLingui } from "@lingui/react/macro";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { Schema } from "@/api/client";
@@ -91,7 +91,11 @@ function StateLine({ status, open }: { status: Schema<"StatusView">; open: numbe
           </span>
         </h1>
         <p className="mt-1 text-text-2">
-          {open === 0 ? <Trans>No connection is open.</Trans> : <Trans>{open} connections are open.</Trans>}
+          {open === 0 ? (
+            <Trans>No connection is open.</Trans>
+          ) : (
+            <Plural value={open} one="# connection is open." other="# connections are open." />
+          )}
         </p>
       </div>
       <div className="flex items-center gap-3">
