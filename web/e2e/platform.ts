@@ -36,7 +36,10 @@ export default async function start(): Promise<() => Promise<void>> {
 }
 
 // All customers of the tests share one address.
-const LIMITS = JSON.stringify({ login: { quota: 10_000, window_s: 60, by: "ip" } });
+const LIMITS = JSON.stringify({
+  default: { quota: 1_000, window_s: 60 },
+  login: { quota: 1_000, window_s: 60, by: "ip" },
+});
 
 export function platform(): Platform {
   return JSON.parse(process.env.TOLLWAY_PLATFORM ?? "{}") as Platform;

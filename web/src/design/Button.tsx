@@ -15,6 +15,8 @@ export interface ButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
   small?: boolean;
   /** The action is running: the button keeps its width, shows it and cannot be pressed. */
   busy?: boolean;
+  /** It gets the focus when its dialog opens. */
+  "data-autofocus"?: boolean;
   icon?: ReactNode;
 }
 

@@ -30,6 +30,11 @@ export function Dialog({
     const dialog = element.current;
     const before = document.activeElement;
     dialog?.showModal();
+    // The browser would focus the first button, which closes. What the dialog is for comes first.
+    const first =
+      dialog?.querySelector<HTMLElement>("[data-autofocus]") ??
+      dialog?.querySelector<HTMLElement>("[data-content] :is(input, select, textarea)");
+    first?.focus();
     return () => {
       dialog?.close();
       if (before instanceof HTMLElement) before.focus();
@@ -65,7 +70,9 @@ export function Dialog({
             </IconButton>
           )}
         </header>
-        <div className="grow overflow-y-auto p-5">{children}</div>
+        <div data-content className="grow overflow-y-auto p-5">
+          {children}
+        </div>
         {footer && (
           <footer className="flex flex-wrap justify-end gap-2 border-t border-line px-5 py-3">{footer}</footer>
         )}
@@ -96,7 +103,7 @@ export function ConfirmDialog({
       onClose={onClose}
       footer={
         <>
-          <Button onClick={onClose} autoFocus>
+          <Button onClick={onClose} data-autofocus>
             <Trans>Cancel</Trans>
           </Button>
           <Button kind="danger" busy={busy} onClick={onConfirm}>

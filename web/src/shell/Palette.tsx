@@ -73,7 +73,6 @@ export function Palette({ places }: { places: readonly Place[] }) {
   return (
     <Dialog title={t`Go to a page`} onClose={close}>
       <input
-        autoFocus
         role="combobox"
         aria-expanded="true"
         aria-controls="palette-list"

@@ -1,5 +1,6 @@
 import { Trans, useLingui } from "@lingui/react/macro";
 import { useQuery } from "@tanstack/react-query";
+import { getRouteApi } from "@tanstack/react-router";
 import { PackageOpen } from "lucide-react";
 import { useState } from "react";
 import type { Schema } from "@/api/client";
@@ -7,6 +8,7 @@ import { Button } from "@/design/Button";
 import { EmptyState } from "@/design/EmptyState";
 import { Loaded } from "@/design/Loaded";
 import { Panel } from "@/design/Panel";
+import { Segmented } from "@/design/Segmented";
 import { Status } from "@/design/Status";
 import { Bytes, Money } from "@/design/Values";
 import { formatDuration } from "@/format/time";
@@ -14,16 +16,31 @@ import { BuyDialog } from "./BuyDialog";
 import { PriceLine } from "./PriceLine";
 import { accountsQuery, assetsQuery, cashOf } from "./queries";
 
+const route = getRouteApi("/_app/billing/catalogue");
 type Asset = Schema<"AssetView">;
 
 /** Everything on sale with its price now and how it moved. */
 export function CataloguePage() {
   const accounts = useQuery(accountsQuery);
-  const currency = (accounts.data && cashOf(accounts.data)?.asset) ?? "";
-  const assets = useQuery(assetsQuery(currency));
+  const { t } = useLingui();
+  const search = route.useSearch();
+  const navigate = route.useNavigate();
+  const currencies = accounts.data?.filter((account) => account.kind === "money").map((account) => account.asset) ?? [];
+  const currency = search.currency ?? (accounts.data && cashOf(accounts.data)?.asset) ?? "";
+  const assets = useQuery({ ...assetsQuery(currency), enabled: accounts.isFetched });
   const [buying, setBuying] = useState<Asset | null>(null);
   return (
     <>
+      {currencies.length > 1 && (
+        <div className="flex justify-end">
+          <Segmented
+            label={t`Currency`}
+            value={currency}
+            onChange={(code) => void navigate({ search: { currency: code }, replace: true })}
+            options={currencies.map((code) => ({ value: code, label: code }))}
+          />
+        </div>
+      )}
       <Loaded query={assets}>
         {(all) =>
           all.length === 0 ? (

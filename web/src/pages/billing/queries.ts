@@ -8,6 +8,7 @@ export type Account = Schema<"AccountView">;
 export const accountsQuery = queryOptions({
   queryKey: keys.accounts(),
   queryFn: async () => (await body(api.GET("/api/accounts"))).items,
+  staleTime: 0, // money that came meanwhile is looked for whenever a page opens
 });
 
 /** The account that money is paid from: the one with money on it, else the first. */

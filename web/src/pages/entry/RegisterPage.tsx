@@ -65,7 +65,7 @@ export function RegisterPage() {
       <p className="mt-6 text-sm text-text-2">
         <Trans>
           You have one already?{" "}
-          <Link to="/login" search={{}} className="text-accent hover:underline">
+          <Link to="/login" search={{}} className="text-accent underline">
             Sign in
           </Link>
         </Trans>
