@@ -4,19 +4,20 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= data
+CONSOLE := src/tollway/gateway/console/index.html
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(VENV)/.dev  ## install everything into .venv
 
-up: $(VENV)/.run  ## start the whole business on this machine (DATA=folder, ARGS=more options)
+up: $(VENV)/.run $(CONSOLE)  ## start the whole business on this machine (DATA=folder, ARGS=more options)
 	@$(BIN)/tollway up --data $(DATA) $(ARGS)
 
-demo: $(VENV)/.run $(if $(filter postgres,$(STORE)),$(VENV)/.dev)  ## play a customer's story against it (SPLIT=1: a process per service, STORE=postgres)
+demo: $(VENV)/.run $(CONSOLE) $(if $(filter postgres,$(STORE)),$(VENV)/.dev)  ## play a customer's story against it (SPLIT=1: a process per service, STORE=postgres)
 	@$(BIN)/tollway demo $(if $(SPLIT),--split) $(if $(STORE),--store $(STORE)) $(ARGS)
 
-check: $(VENV)/.dev  ## style, types, imports, generated files
+check: $(VENV)/.dev $(VENV)/.node  ## style, types, imports, generated files
 	@$(BIN)/ruff format --check --quiet . || { echo "run: $(BIN)/ruff format ."; exit 1; }
 	@$(BIN)/ruff check .
 	@$(BIN)/python tools/tidy.py
@@ -33,9 +34,13 @@ check: $(VENV)/.dev  ## style, types, imports, generated files
 	@$(BIN)/buf breaking --against tools/contracts.binpb
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/pyright
+	@$(BIN)/python tools/console.py check
 
-test: check  ## every check and every test
+test: check $(CONSOLE)  ## every check and every test
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python tools/console.py test
+
+console: $(CONSOLE)  ## build the web console
 
 docs: $(VENV)/.dev  ## build the documentation site into build/docs
 	@$(BIN)/python -m mkdocs build --strict --quiet
@@ -59,4 +64,13 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
 	@touch $@
 
-.PHONY: help setup up demo test check docs bench
+# The console is built with a Node of its own, whatever the machine has.
+$(VENV)/.node: requirements/console.txt $(VENV)/.run
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/console.txt
+	@touch $@
+
+$(CONSOLE): $(VENV)/.node $(shell find web -name node_modules -prune -o -type f -print)
+	@echo "building the console"
+	@$(BIN)/python tools/console.py build
+
+.PHONY: help setup up demo test check docs bench console

@@ -39,18 +39,26 @@ def _install() -> None:
     if stamp.is_file() and stamp.read_text() == wanted:
         return
     print("installing what the console is built with", flush=True)
-    subprocess.run([NODE, NPM, "ci", "--silent"], cwd=WEB, check=True, env=_environment())
+    subprocess.run([NODE, NPM, "ci", "--loglevel=error"], cwd=WEB, check=True, env=_environment())
     stamp.write_text(wanted)
 
 
 def _environment() -> dict[str, str]:
-    path = f"{NODE.parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    return {**os.environ, "PATH": path, "PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD": "1", "npm_config_update_notifier": "false"}
+    inherited = dict(os.environ)  # noqa: TID251  handed on as it is
+    path = f"{NODE.parent}{os.pathsep}{inherited.get('PATH', '')}"
+    return {
+        **inherited,
+        "PATH": path,
+        "PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD": "1",
+        "npm_config_update_notifier": "false",
+    }
 
 
 def _program(name: str, *arguments: str) -> int:
     script = WEB / "node_modules" / ".bin" / name
-    return subprocess.run([NODE, script.resolve(), *arguments], cwd=WEB, check=False, env=_environment()).returncode
+    return subprocess.run(
+        [NODE, script.resolve(), *arguments], cwd=WEB, check=False, env=_environment()
+    ).returncode
 
 
 def _build() -> int:
@@ -59,14 +67,22 @@ def _build() -> int:
 
 def _generate() -> int:
     api = str(ROOT / "src" / "tollway" / "fabric" / "rest" / "openapi.json")
-    types = ("--default-non-nullable=false", api, "-o", GENERATED[0])
-    return _program("openapi-typescript", *types) or _program("lingui", "extract", "--clean")
+    _quietly("openapi-typescript", "--default-non-nullable=false", api, "-o", GENERATED[0])
+    _quietly("lingui", "extract", "--clean")
+    return 0
+
+
+def _quietly(name: str, *arguments: str) -> None:
+    """Run a program that says much when all is well. Exits with what it said when it fails."""
+    command = [NODE, (WEB / "node_modules" / ".bin" / name).resolve(), *arguments]
+    done = subprocess.run(command, cwd=WEB, check=False, env=_environment(), capture_output=True, text=True)
+    if done.returncode:
+        sys.exit(done.stdout + done.stderr)
 
 
 def _check() -> int:
     before = {name: (WEB / name).read_bytes() for name in GENERATED}
-    if code := _generate():
-        return code
+    _generate()
     for name, text in before.items():
         if (WEB / name).read_bytes() != text:
             (WEB / name).write_bytes(text)

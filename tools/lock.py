@@ -1,6 +1,6 @@
 """Locks the dependencies with hashes and without any index's address.
 
-python tools/lock.py        writes requirements/run.txt and requirements/dev.txt from pyproject.toml
+python tools/lock.py        writes requirements/*.txt from pyproject.toml
 """
 
 import subprocess
@@ -20,6 +20,9 @@ def main() -> None:
     run, dev = "requirements/run.txt", "requirements/dev.txt"
     subprocess.run([*COMPILE, "-o", run], cwd=ROOT, check=True)
     subprocess.run([*COMPILE, "--extra", "dev", "-c", run, "-o", dev], cwd=ROOT, check=True)
+    subprocess.run(
+        [*COMPILE, "--extra", "console", "-c", run, "-o", "requirements/console.txt"], cwd=ROOT, check=True
+    )
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from tollway.cli.console import fail, read_settings, say
 from tollway.cli.plan import Plan, make_plan
 from tollway.cli.supervisor import RestartLimit, Supervisor
 from tollway.edge.protocols import PROTOCOLS
+from tollway.gateway.route.console import console_is_built
 from tollway.settings import Loaded, warnings
 
 PLATFORM_NOTE = "platform.json"
@@ -88,6 +89,7 @@ def _announce(
         return
     say(f"Tollway is ready ({seconds:.1f} s).\n")
     for label, key in (
+        *([("console", "api")] if console_is_built() else []),
         ("status page", "status"),
         ("API", "api"),
         ("API documentation", "docs"),
@@ -100,6 +102,8 @@ def _announce(
     say(f"  {'operator':<18} {operator['email']}  {operator['password']}\n")
     for sentence in unwise:
         say(f"  note: {sentence}")
+    if not console_is_built():
+        say("  note: the web console is not built; `make console` builds it")
     say("  Try `tollway demo --data …` in another terminal. Ctrl-C stops everything; the data stays.")
 
 

@@ -45,7 +45,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List your connections, newest first */
+        /** List your connections, newest first unless you ask for another order */
         get: operations["get_access_connections"];
         put?: never;
         post?: never;
@@ -284,6 +284,99 @@ export interface paths {
         put?: never;
         /** Put more of an asset up for sale */
         post: operations["post_admin_capacity"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/catalog/plans": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List all plans, hidden ones too */
+        get: operations["get_admin_catalog_plans"];
+        put?: never;
+        /** Add a plan */
+        post: operations["post_admin_catalog_plans"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/catalog/plans/{plan_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Hide a plan, or offer it again */
+        patch: operations["patch_admin_catalog_plans_plan_id"];
+        trace?: never;
+    };
+    "/api/admin/catalog/products": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List all products, hidden ones too */
+        get: operations["get_admin_catalog_products"];
+        put?: never;
+        /**
+         * Add a product
+         * @description Put capacity of it up for sale next.
+         */
+        post: operations["post_admin_catalog_products"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/catalog/products/{asset}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * Rename, change or hide a product
+         * @description Quotes that were given are kept.
+         */
+        patch: operations["patch_admin_catalog_products_asset"];
+        trace?: never;
+    };
+    "/api/admin/debts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List what customers owe, newest first: refunded or disputed money that they had spent */
+        get: operations["get_admin_debts"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -829,7 +922,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the packs on sale at their price now */
+        /** List the plans on sale at their price now */
         get: operations["get_billing_plans"];
         put?: never;
         post?: never;
@@ -914,7 +1007,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the packs on sale at their price now */
+        /** List the plans on sale at their price now */
         get: operations["get_catalog_plans"];
         put?: never;
         post?: never;
@@ -1426,14 +1519,33 @@ export interface components {
         Calculation: {
             /**
              * Asset
-             * @example bandwidth.residential.standard
+             * @description What is counted and sold, by its code
+             * @example bandwidth.datacenter.standard
              */
             asset: string;
             /**
              * Currency
+             * @description A currency of ISO 4217
              * @example USD
              */
             currency: string;
+            /**
+             * Quantity
+             * @example 1000000000
+             */
+            quantity: string;
+        };
+        /**
+         * CapacityIssueView
+         * @description Capacity that was put up for sale; `done` when the ledger has issued it.
+         */
+        CapacityIssueView: {
+            /** Asset */
+            asset: string;
+            /** Done */
+            done: boolean;
+            /** Id */
+            id: string;
             /**
              * Quantity
              * @example 1000000000
@@ -1653,6 +1765,40 @@ export interface components {
             /** Username */
             username: string | null;
         };
+        /** DebtList */
+        DebtList: {
+            /** Items */
+            items: components["schemas"]["DebtView"][];
+            /** Next Cursor */
+            next_cursor: string;
+        };
+        /**
+         * DebtView
+         * @description What a customer owes in one currency: money that went back to the payer and that had been spent.
+         */
+        DebtView: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Currency */
+            currency: string;
+            /** Id */
+            id: string;
+            /**
+             * Owed
+             * @example 20.00
+             */
+            owed: string;
+            /**
+             * Updated At
+             * Format: date-time
+             */
+            updated_at: string;
+            /** User Id */
+            user_id: string;
+        };
         /** DepositList */
         DepositList: {
             /** Items */
@@ -1677,6 +1823,7 @@ export interface components {
             checkout?: boolean;
             /**
              * Currency
+             * @description A currency of ISO 4217
              * @default USD
              * @example USD
              */
@@ -1697,7 +1844,8 @@ export interface components {
          * @description A deposit. The money can be spent when `state` is credited.
          *
          *     `refunded` and `disputed` are how much of it went back to the payer: by a refund, or by the payer's bank.
-         *     `action_url`, where there is one, is the page on which the customer pays or confirms.
+         *     `debt_settled` is how much of it settled what you owed. `action_url`, where there is one, is the page on which the
+         *     customer pays or confirms.
          */
         DepositView: {
             /** Action Url */
@@ -1714,6 +1862,11 @@ export interface components {
             created_at: string;
             /** Currency */
             currency: string;
+            /**
+             * Debt Settled
+             * @example 20.00
+             */
+            debt_settled: string;
             /** Decline Code */
             decline_code: string | null;
             /**
@@ -1889,7 +2042,7 @@ export interface components {
             amount: string;
             /**
              * Asset
-             * @example bandwidth.residential.standard
+             * @example bandwidth.datacenter.standard
              */
             asset: string;
             /**
@@ -1994,20 +2147,6 @@ export interface components {
              */
             reserved: string;
         };
-        /** IssueView */
-        IssueView: {
-            /** Asset */
-            asset: string;
-            /** Done */
-            done: boolean;
-            /** Id */
-            id: string;
-            /**
-             * Quantity
-             * @example 1000000000
-             */
-            quantity: string;
-        };
         /** KeyList */
         KeyList: {
             /** Items */
@@ -2053,7 +2192,7 @@ export interface components {
         };
         /**
          * LimitsView
-         * @description What all connections of an access may do together on one proxy node; 0 is no limit.
+         * @description What all connections of an access may do together on one proxy node; 0: as much as the operator allows.
          *
          *     Each node counts for itself, so over two nodes twice as much is possible. Only what is held is shared by all.
          */
@@ -2290,7 +2429,8 @@ export interface components {
         NewCapacity: {
             /**
              * Asset
-             * @example bandwidth.residential.standard
+             * @description What is counted and sold, by its code
+             * @example bandwidth.datacenter.standard
              */
             asset: string;
             /**
@@ -2316,17 +2456,36 @@ export interface components {
             public_key?: string | null;
         };
         /**
+         * NewPlan
+         * @description A plan to add: so much of a product, bought at once.
+         */
+        NewPlan: {
+            /**
+             * Asset
+             * @description What is counted and sold, by its code
+             * @example bandwidth.datacenter.standard
+             */
+            asset: string;
+            /**
+             * Quantity
+             * @example 1000000000
+             */
+            quantity: string;
+        };
+        /**
          * NewPrice
          * @description A list price for one lot (for bandwidth: 1 GB).
          */
         NewPrice: {
             /**
              * Asset
-             * @example bandwidth.residential.standard
+             * @description What is counted and sold, by its code
+             * @example bandwidth.datacenter.standard
              */
             asset: string;
             /**
              * Currency
+             * @description A currency of ISO 4217
              * @example USD
              */
             currency: string;
@@ -2352,6 +2511,68 @@ export interface components {
              * Format: date-time
              */
             since: string;
+        };
+        /**
+         * NewProduct
+         * @description A product to add: bandwidth, priced by `lot_units` bytes. `asset` and `lot_units` can never be changed.
+         *
+         *     `prices` are list prices of one lot, by currency. Nothing is sold before capacity is put up for sale.
+         */
+        NewProduct: {
+            /**
+             * Active
+             * @default true
+             */
+            active?: boolean;
+            /**
+             * Asset
+             * @description What is counted and sold, by its code
+             * @example bandwidth.datacenter.standard
+             */
+            asset: string;
+            /**
+             * Description
+             * @default
+             */
+            description?: string;
+            /**
+             * Lot Units
+             * @default 1000000000
+             * @example 1000000000
+             */
+            lot_units?: string;
+            /**
+             * Max Units
+             * @default 10000000000000
+             * @example 1000000000
+             */
+            max_units?: string;
+            /**
+             * Min Units
+             * @default 1000000
+             * @example 1000000000
+             */
+            min_units?: string;
+            /** Name */
+            name: string;
+            /** Prices */
+            prices?: {
+                [key: string]: string;
+            };
+            /** Protocols */
+            protocols?: ("http" | "https" | "socks5")[];
+            /**
+             * Tier
+             * @default standard
+             * @example standard
+             */
+            tier?: string;
+            /**
+             * Validity S
+             * @description How long a bought lot lasts, in seconds; 0: for ever
+             * @default 0
+             */
+            validity_s?: number;
         };
         /**
          * NewResource
@@ -2635,6 +2856,36 @@ export interface components {
             /** Quote Id */
             quote_id?: string | null;
         };
+        /**
+         * PlanChange
+         * @description Whether a plan is offered.
+         */
+        PlanChange: {
+            /** Active */
+            active: boolean;
+        };
+        /**
+         * PlanDetail
+         * @description A prepaid plan as operators see it.
+         */
+        PlanDetail: {
+            /** Active */
+            active: boolean;
+            /** Asset */
+            asset: string;
+            /** Id */
+            id: string;
+            /**
+             * Quantity
+             * @example 1000000000
+             */
+            quantity: string;
+        };
+        /** PlanDetailList */
+        PlanDetailList: {
+            /** Items */
+            items: components["schemas"]["PlanDetail"][];
+        };
         /** PlanList */
         PlanList: {
             /** Items */
@@ -2642,7 +2893,7 @@ export interface components {
         };
         /**
          * PlanView
-         * @description A pack: a fixed amount of one asset, bought once. Order it with its `asset` and `quantity`.
+         * @description A prepaid plan: a fixed amount of one asset, bought once. Order it with its `asset` and `quantity`.
          */
         PlanView: {
             /** Asset */
@@ -2651,8 +2902,11 @@ export interface components {
             currency: string;
             /** Id */
             id: string;
-            /** Kind */
-            kind: string;
+            /**
+             * Kind
+             * @constant
+             */
+            kind: "prepaid";
             /** Name */
             name: string;
             /**
@@ -2766,6 +3020,73 @@ export interface components {
             /** Format: uri-reference */
             type: string;
         };
+        /**
+         * ProductChange
+         * @description What to change of a product; what is left out stays as it is, and so does what was bought before.
+         */
+        ProductChange: {
+            /** Active */
+            active?: boolean | null;
+            /** Description */
+            description?: string | null;
+            /** Max Units */
+            max_units?: string | null;
+            /** Min Units */
+            min_units?: string | null;
+            /** Name */
+            name?: string | null;
+            /** Tier */
+            tier?: string | null;
+            /** Validity S */
+            validity_s?: number | null;
+        };
+        /** ProductList */
+        ProductList: {
+            /** Items */
+            items: components["schemas"]["ProductView"][];
+        };
+        /**
+         * ProductView
+         * @description A product as operators see it. One that is not `active` is hidden and not sold.
+         */
+        ProductView: {
+            /** Active */
+            active: boolean;
+            /** Asset */
+            asset: string;
+            /**
+             * Capacity Units
+             * @example 1000000000
+             */
+            capacity_units: string;
+            /** Description */
+            description: string;
+            /**
+             * Lot Units
+             * @example 1000000000
+             */
+            lot_units: string;
+            /**
+             * Max Units
+             * @example 1000000000
+             */
+            max_units: string;
+            /**
+             * Min Units
+             * @example 1000000000
+             */
+            min_units: string;
+            /** Name */
+            name: string;
+            /** Protocols */
+            protocols: string[];
+            /** Tier */
+            tier: string;
+            /** Unit */
+            unit: string;
+            /** Validity S */
+            validity_s: number;
+        };
         /** ProfileView */
         ProfileView: {
             /**
@@ -2832,11 +3153,13 @@ export interface components {
         QuoteRequest: {
             /**
              * Asset
-             * @example bandwidth.residential.standard
+             * @description What is counted and sold, by its code
+             * @example bandwidth.datacenter.standard
              */
             asset: string;
             /**
              * Currency
+             * @description A currency of ISO 4217
              * @example USD
              */
             currency: string;
@@ -3162,6 +3485,11 @@ export interface components {
             created_at: string;
             /** Currency */
             currency: string;
+            /**
+             * Debt Settled
+             * @example 20.00
+             */
+            debt_settled: string;
             /** Decline Code */
             decline_code: string | null;
             /**
@@ -3674,8 +4002,12 @@ export interface operations {
                 state?: ("open" | "closed") | null;
                 /** @description Of one access only */
                 resource_id?: string;
+                /** @description How many items at most */
                 limit?: number;
+                /** @description The `next_cursor` of the page before, with the other parameters as they were; absent: the start */
                 cursor?: string;
+                /** @description By which field; `-` before it: the highest first */
+                sort?: "-started_at" | "started_at";
             };
             header?: never;
             path?: never;
@@ -3770,6 +4102,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The access's id, `res_…` */
                 resource_id: string;
             };
             cookie?: never;
@@ -3801,6 +4134,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The access's id, `res_…` */
                 resource_id: string;
             };
             cookie?: never;
@@ -3830,6 +4164,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The access's id, `res_…` */
                 resource_id: string;
             };
             cookie?: never;
@@ -3865,6 +4200,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The access's id, `res_…` */
                 resource_id: string;
             };
             cookie?: never;
@@ -3896,6 +4232,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The access's id, `res_…` */
                 resource_id: string;
             };
             cookie?: never;
@@ -3931,7 +4268,9 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The access's id, `res_…` */
                 resource_id: string;
+                /** @description The credential's id, `crd_…` */
                 credential_id: string;
             };
             cookie?: never;
@@ -3961,6 +4300,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The access's id, `res_…` */
                 resource_id: string;
             };
             cookie?: never;
@@ -3992,6 +4332,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The access's id, `res_…` */
                 resource_id: string;
             };
             cookie?: never;
@@ -4023,6 +4364,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The access's id, `res_…` */
                 resource_id: string;
             };
             cookie?: never;
@@ -4145,11 +4487,14 @@ export interface operations {
     get_accounts_account_id_statement: {
         parameters: {
             query?: {
+                /** @description How many items at most */
                 limit?: number;
+                /** @description The `next_cursor` of the page before, with the other parameters as they were; absent: the start */
                 cursor?: string;
             };
             header?: never;
             path: {
+                /** @description The account's id, `acc_…` */
                 account_id: string;
             };
             cookie?: never;
@@ -4183,7 +4528,9 @@ export interface operations {
                 subject?: string;
                 /** @description Only this kind of event, e.g. USER_LOGGED_IN */
                 topic?: string;
+                /** @description How many items at most */
                 limit?: number;
+                /** @description The `next_cursor` of the page before, with the other parameters as they were; absent: the start */
                 cursor?: string;
             };
             header?: never;
@@ -4263,7 +4610,243 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["IssueView"];
+                    "application/json": components["schemas"]["CapacityIssueView"];
+                };
+            };
+            /** @description A problem document */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_admin_catalog_plans: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanDetailList"];
+                };
+            };
+            /** @description A problem document */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_admin_catalog_plans: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Any unique text; a retry sends the same */
+                "idempotency-key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewPlan"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanDetail"];
+                };
+            };
+            /** @description A problem document */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    patch_admin_catalog_plans_plan_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The plan's id */
+                plan_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PlanChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PlanDetail"];
+                };
+            };
+            /** @description A problem document */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_admin_catalog_products: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProductList"];
+                };
+            };
+            /** @description A problem document */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    post_admin_catalog_products: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Any unique text; a retry sends the same */
+                "idempotency-key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewProduct"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProductView"];
+                };
+            };
+            /** @description A problem document */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    patch_admin_catalog_products_asset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The asset's code */
+                asset: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProductChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProductView"];
+                };
+            };
+            /** @description A problem document */
+            "4XX": {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    get_admin_debts: {
+        parameters: {
+            query?: {
+                /** @description How many items at most */
+                limit?: number;
+                /** @description The `next_cursor` of the page before, with the other parameters as they were; absent: the start */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DebtList"];
                 };
             };
             /** @description A problem document */
@@ -4281,7 +4864,9 @@ export interface operations {
         parameters: {
             query?: {
                 state?: components["schemas"]["DepositState"];
+                /** @description How many items at most */
                 limit?: number;
+                /** @description The `next_cursor` of the page before, with the other parameters as they were; absent: the start */
                 cursor?: string;
             };
             header?: never;
@@ -4315,7 +4900,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description dep_… */
+                /** @description The deposit's id, `dep_…` */
                 deposit_id: string;
             };
             cookie?: never;
@@ -4502,6 +5087,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The access's id, `res_…` */
                 resource_id: string;
             };
             cookie?: never;
@@ -4537,6 +5123,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The access's id, `res_…` */
                 resource_id: string;
             };
             cookie?: never;
@@ -4570,10 +5157,14 @@ export interface operations {
     get_admin_users: {
         parameters: {
             query?: {
-                limit?: number;
-                cursor?: string;
+                /** @description The one with this address */
                 email?: string;
+                /** @description In this state only */
                 state?: ("active" | "suspended") | null;
+                /** @description How many items at most */
+                limit?: number;
+                /** @description The `next_cursor` of the page before, with the other parameters as they were; absent: the start */
+                cursor?: string;
             };
             header?: never;
             path?: never;
@@ -4606,6 +5197,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The account's id, `usr_…` */
                 user_id: string;
             };
             cookie?: never;
@@ -4637,6 +5229,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The account's id, `usr_…` */
                 user_id: string;
             };
             cookie?: never;
@@ -4672,6 +5265,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The account's id, `usr_…` */
                 user_id: string;
             };
             cookie?: never;
@@ -4707,6 +5301,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The account's id, `usr_…` */
                 user_id: string;
             };
             cookie?: never;
@@ -5023,7 +5618,9 @@ export interface operations {
     get_auth_sessions: {
         parameters: {
             query?: {
+                /** @description How many items at most */
                 limit?: number;
+                /** @description The `next_cursor` of the page before, with the other parameters as they were; absent: the start */
                 cursor?: string;
             };
             header?: never;
@@ -5057,6 +5654,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The session's id, `ses_…` */
                 session_id: string;
             };
             cookie?: never;
@@ -5150,7 +5748,9 @@ export interface operations {
     get_billing_orders: {
         parameters: {
             query?: {
+                /** @description How many items at most */
                 limit?: number;
+                /** @description The `next_cursor` of the page before, with the other parameters as they were; absent: the start */
                 cursor?: string;
             };
             header?: never;
@@ -5246,7 +5846,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description pmt_… */
+                /** @description The payment method's id, `pmt_…` */
                 method_id: string;
             };
             cookie?: never;
@@ -5274,7 +5874,7 @@ export interface operations {
     get_billing_plans: {
         parameters: {
             query?: {
-                /** @description The operator's own currency if absent */
+                /** @description Absent: the platform's first currency */
                 currency?: string;
             };
             header?: never;
@@ -5338,7 +5938,7 @@ export interface operations {
     get_catalog_assets: {
         parameters: {
             query?: {
-                /** @description The operator's own currency if absent */
+                /** @description Absent: the platform's first currency */
                 currency?: string;
             };
             header?: never;
@@ -5370,11 +5970,12 @@ export interface operations {
     get_catalog_assets_asset: {
         parameters: {
             query?: {
-                /** @description The operator's own currency if absent */
+                /** @description Absent: the platform's first currency */
                 currency?: string;
             };
             header?: never;
             path: {
+                /** @description The asset's code */
                 asset: string;
             };
             cookie?: never;
@@ -5433,7 +6034,7 @@ export interface operations {
     get_catalog_plans: {
         parameters: {
             query?: {
-                /** @description The operator's own currency if absent */
+                /** @description Absent: the platform's first currency */
                 currency?: string;
             };
             header?: never;
@@ -5465,10 +6066,13 @@ export interface operations {
     get_catalog_prices: {
         parameters: {
             query: {
+                /** @description Of this asset only */
                 asset: string;
-                /** @description The operator's own currency if absent */
+                /** @description Absent: the platform's first currency */
                 currency?: string;
+                /** @description How many items at most */
                 limit?: number;
+                /** @description The `next_cursor` of the page before, with the other parameters as they were; absent: the start */
                 cursor?: string;
             };
             header?: never;
@@ -5500,7 +6104,9 @@ export interface operations {
     get_notifications: {
         parameters: {
             query?: {
+                /** @description How many items at most */
                 limit?: number;
+                /** @description The `next_cursor` of the page before, with the other parameters as they were; absent: the start */
                 cursor?: string;
             };
             header?: never;
@@ -5594,7 +6200,9 @@ export interface operations {
     get_orders: {
         parameters: {
             query?: {
+                /** @description How many items at most */
                 limit?: number;
+                /** @description The `next_cursor` of the page before, with the other parameters as they were; absent: the start */
                 cursor?: string;
             };
             header?: never;
@@ -5706,7 +6314,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description ord_… */
+                /** @description The order's id, `ord_…` */
                 order_id: string;
             };
             cookie?: never;
@@ -5738,7 +6346,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description ord_… */
+                /** @description The order's id, `ord_…` */
                 order_id: string;
             };
             cookie?: never;
@@ -5768,6 +6376,7 @@ export interface operations {
     get_portfolio: {
         parameters: {
             query?: {
+                /** @description Absent: the platform's first currency */
                 currency?: string;
             };
             header?: never;
@@ -5919,7 +6528,9 @@ export interface operations {
     get_transactions: {
         parameters: {
             query?: {
+                /** @description How many items at most */
                 limit?: number;
+                /** @description The `next_cursor` of the page before, with the other parameters as they were; absent: the start */
                 cursor?: string;
             };
             header?: never;
@@ -5991,6 +6602,7 @@ export interface operations {
             };
             header?: never;
             path: {
+                /** @description The transaction's id, `txn_…` */
                 transaction_id: string;
             };
             cookie?: never;
@@ -6020,7 +6632,7 @@ export interface operations {
     get_usage_monthly: {
         parameters: {
             query?: {
-                /** @description Of one asset only */
+                /** @description Of this asset only */
                 asset?: string;
             };
             header?: never;
@@ -6058,8 +6670,12 @@ export interface operations {
                 since?: string;
                 /** @description RFC 3339 */
                 until?: string;
+                /** @description How many items at most */
                 limit?: number;
+                /** @description The `next_cursor` of the page before, with the other parameters as they were; absent: the start */
                 cursor?: string;
+                /** @description By which field; `-` before it: the highest first */
+                sort?: "started_at" | "-started_at";
             };
             header?: never;
             path?: never;
@@ -6288,7 +6904,9 @@ export interface operations {
     get_wallet_deposits: {
         parameters: {
             query?: {
+                /** @description How many items at most */
                 limit?: number;
+                /** @description The `next_cursor` of the page before, with the other parameters as they were; absent: the start */
                 cursor?: string;
             };
             header?: never;
@@ -6322,7 +6940,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description dep_… */
+                /** @description The deposit's id, `dep_…` */
                 deposit_id: string;
             };
             cookie?: never;

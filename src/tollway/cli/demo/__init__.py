@@ -42,6 +42,7 @@ def run(data: Path | None, *, split: bool, store: str) -> None:
         figures = " ".join(f"{name}={value}" for name, value in story.figures.items())
         shape = f"{'split' if known['split'] else 'one business process'}, {store}"
     say(f"demo: ok ({shape}) {figures} seconds={time.monotonic() - began:.1f}")
+    say("play it yourself: `make up`, then open the console at http://127.0.0.1:8000 in a browser")
 
 
 @contextmanager

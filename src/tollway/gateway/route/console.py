@@ -69,6 +69,11 @@ class Console:
         return found
 
 
+def console_is_built() -> bool:
+    """Return whether there is a console to serve."""
+    return (CONSOLE_FOLDER / "index.html").is_file()
+
+
 def load_console(folder: Path) -> Console:
     """Read the console that was built into a folder; there may be none."""
     if not (folder / "index.html").is_file():

@@ -77,10 +77,12 @@ function Lines({ account, onOpen }: { account: Account; onOpen: (line: Line) => 
   const names: Record<string, string> = {
     deposit: t`Deposit`,
     buy: t`Purchase`,
-    usage: t`Use`,
-    gift: t`Gift`,
+    use: t`Use`,
+    hold: t`Reserved`,
+    give: t`Gift`,
     expire: t`Expired`,
     refund: t`Refund`,
+    settle: t`Debt settled`,
   };
   const amount = (line: Line, text: string, sign = false) =>
     account.kind === "money" ? (
