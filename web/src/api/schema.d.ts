@@ -3168,12 +3168,8 @@ export interface components {
              * @example 1000000000
              */
             quantity: string;
-            /**
-             * Side
-             * @default buy
-             * @constant
-             */
-            side?: "buy";
+            /** @default buy */
+            side?: components["schemas"]["Side"];
         };
         /**
          * QuoteView
@@ -3216,8 +3212,7 @@ export interface components {
              * @example 1000000000
              */
             quantity: string;
-            /** Side */
-            side: string;
+            side: components["schemas"]["Side"];
             /**
              * Total
              * @example 20.00
@@ -3700,6 +3695,12 @@ export interface components {
              */
             roles: ("customer" | "support" | "admin")[];
         };
+        /**
+         * Side
+         * @description What the customer does. Selling back is not offered yet.
+         * @enum {string}
+         */
+        Side: "buy";
         /** SignedInView */
         SignedInView: {
             /**
