@@ -172,8 +172,9 @@ class Handshake(Session):
 
     def _send_charged(self, reply: bytes, spend: Spend) -> bool:
         """Send a reply whose bytes were taken, and count it."""
-        if not self.send(reply):
-            spend.unused(len(reply))
-            return False
         spend.count_out(len(reply))
-        return True
+        if self.send(reply):
+            return True
+        spend.not_out(len(reply))
+        spend.unused(len(reply))
+        return False

@@ -6,9 +6,12 @@ was written is the kernel's from that instant and outlives the process. Growing 
 never moves one, so a flow keeps its words for life.
 
 What can be missing
-- Counters follow the system call that moved the bytes, before the flow's next call. A kill in between hides
-  the bytes of that one call (at most 256 KiB per flow, and only of a flow in the midst of a call): they
-  stay unbilled, which is in the customer's favour. Nothing is ever counted that did not move.
+- Bytes to the client are counted before the system call that sends them and corrected right after it, so a kill
+  hides none of them. In the one call that a process is in when it is killed the client may have been sent less than
+  was offered (at most a pipe, 1 MiB); what the kernel had taken and not sent is counted likewise. No report is made
+  between the two, so without a kill only what moved is ever counted.
+- Bytes from the client are counted right after the call that read them. A kill in between hides what that one call
+  read (at most a pipe, 1 MiB), which never reached its target.
 - A power cut loses what changed since the last `sync`, by default a second.
 
 Reports to the access service are cumulative. Before one is sent its figures are written into the slots

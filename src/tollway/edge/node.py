@@ -1,8 +1,9 @@
 """The node: one edge process's listeners, gate and book, and its line to the access service.
 
 Start: the meter file is opened and what the process before left in it is settled, in the background; the ports
-are opened; the access service is told that the node is up, and until it answers logins are refused with 503.
-Then its stream of changes is followed, and a change ends the flows it is about.
+are taken; the access service is told that the node is up. When it has answered the node listens, so that clients of a
+port that several workers share reach one that is ready. Then its stream of changes is followed, and a change ends the
+flows it is about.
 
 The relay itself allocates no buffers per connection. A process that runs it on uvloop beside gRPC should set
 MALLOC_MMAP_THRESHOLD_, MALLOC_TRIM_THRESHOLD_ and MALLOC_TOP_PAD_ (64 MiB) before Python starts, because
@@ -109,7 +110,9 @@ class Edge:
         )
         self._service_names = ServiceNames(self._guard, settings.lookup_timeout_s)
         self._protocols = protocols
-        self._listeners = {spec.name: Listener(self._reactor, spec.offer(self._gate)) for spec in protocols}
+        self._listeners = {
+            spec.name: Listener(self._reactor, spec.offer(self._gate), spec.overloaded) for spec in protocols
+        }
         self._tasks: list[asyncio.Task[None]] = []
         self.ready = False
 
@@ -124,7 +127,7 @@ class Edge:
         alive_us = self._meter.open(self._clock.now_us())
         self._reactor.start()
         try:
-            self._listen()
+            self._bind()
         except BaseException:
             self._reactor.stop()
             self._meter.close()
@@ -164,12 +167,12 @@ class Edge:
         if self._registry is not None:
             self._registry.unregister(self._metrics)
 
-    def _listen(self) -> None:
+    def _bind(self) -> None:
         settings = self._settings
         addresses = listen_addresses(settings, self._protocols)
         for spec in self._protocols:
             listener, (host, port) = self._listeners[spec.name], addresses[spec.name]
-            listener.start(
+            listener.bind(
                 host,
                 port,
                 share_port=settings.share_ports,
@@ -188,10 +191,13 @@ class Edge:
     # ── the line to the access service ─────────────────────────────────────────────────────────────────
 
     async def _follow(self) -> None:
-        """Announce the node, then follow the changes from there on, for ever."""
+        """Announce the node, let clients come, then follow the changes from there on, for ever."""
         await self._service_names.resolve()
         sequence = await self._access.announce()
-        self._credential_cache.open = self.ready = True
+        self._credential_cache.open = True
+        for listener in self._listeners.values():
+            listener.listen()
+        self.ready = True
         backoff, warning = RetryDelay(most_s=1.0), RepeatedWarning(QUIET_S)
         while True:
             try:

@@ -14,7 +14,8 @@ class ProtocolSpec:
 
     `offer` makes what is called with each client that an edge accepts; it may keep state for that edge. `refusals` has
     the protocol's answer for every code of `refusal.REFUSALS`. A protocol in which the server speaks first, such as
-    FTP, is accepted at once; others when the client has said something.
+    FTP, is accepted at once; others when the client has said something. `overloaded` is what is sent to a client for
+    whom this process has no file left.
     """
 
     name: str
@@ -23,6 +24,7 @@ class ProtocolSpec:
     offer: Callable[[Gate], OnClient]
     refusals: Mapping[str, object]
     server_speaks_first: bool = False
+    overloaded: bytes = b""
 
 
 def listen_addresses(settings: EdgeSettings, protocols: Sequence[ProtocolSpec]) -> dict[str, tuple[str, int]]:

@@ -210,21 +210,25 @@ class Pump:
 
     def _write(self) -> bool:
         """Write what is held; tell whether to go on."""
-        pipe = self.pipe
+        pipe, held = self.pipe, self.held
+        if not self.is_upload:
+            self.spend.count_out(held)  # before the call, so that a kill hides nothing that was sent
         try:
             if pipe is not None:
-                put = os.splice(pipe.outlet, self.sink.fileno(), self.held, flags=_FLAGS)
+                put = os.splice(pipe.outlet, self.sink.fileno(), held, flags=_FLAGS)
             else:
-                put = self.sink.send(self.reactor.scratch[: self.held] if self.rest is None else self.rest)
+                put = self.sink.send(self.reactor.scratch[:held] if self.rest is None else self.rest)
         except BlockingIOError:
             put = 0
         except OSError:
+            if not self.is_upload:
+                self.spend.not_out(held)
             self.owner.sink_lost(self)
             return False
-        if put and not self.is_upload:
-            self.spend.count_out(put)
-        self.held -= put
+        self.held = held - put
         if self.held:
+            if not self.is_upload:
+                self.spend.not_out(self.held)
             self._keep(put)
             return put > 0
         self.rest = None

@@ -5,9 +5,12 @@ nothing but this module touches them while bytes move: the relay, handshakes, bo
 before the system call, give back what the call did not move, and count what it did.
 
     size = spend.take(want)        at most `want`; 0: `spend.exhausted`, or wait for `more`
-    ... read or write ...
+    ... read ...                   from the client
     spend.unused(size - moved)
-    spend.count_in(moved)          read from the client, or `count_out`: written to it
+    spend.count_in(moved)
+    spend.count_out(size)          before it is written to the client, so that no kill hides what it was sent
+    ... write ...
+    spend.not_out(size - moved)
 
 The throttle holds all flows of one access resource on this node together, in fair parts, the quota what they may
 still use.
@@ -121,8 +124,12 @@ class Spend:
         self._words[self._bytes_in] += size
 
     def count_out(self, size: int) -> None:
-        """Count bytes that were written to the client; they were taken before."""
+        """Count bytes that are about to be written to the client; they were taken before."""
         self._words[self._bytes_out] += size
+
+    def not_out(self, size: int) -> None:
+        """Correct `count_out`: so many of the bytes that it counted were not written, and are still taken."""
+        self._words[self._bytes_out] -= size
 
     def uncount_out(self, size: int) -> None:
         """Take back bytes that were counted and never left this machine; no report has told of them."""

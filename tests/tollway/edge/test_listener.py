@@ -1,9 +1,10 @@
 """Listeners: taken ports, shared ports, and clients that come when no file is left."""
 
 import asyncio
+import contextlib
 import resource
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,8 @@ async def reactor() -> AsyncIterator[Reactor]:
 async def test_every_client_is_greeted_with_its_address(reactor: Reactor) -> None:
     greeted: dict[str, socket.socket] = {}
     listener = Listener(reactor, lambda client, address: greeted.update({address: client}))
-    listener.start("127.0.0.1", 0, share_port=False)
+    listener.bind("127.0.0.1", 0, share_port=False)
+    listener.listen()
     clients = [await Client.connect(listener.port) for _ in range(100)]
     for client in clients:
         await client.send(b"hello")  # one is accepted when it has spoken
@@ -48,7 +50,7 @@ async def test_a_taken_port_is_one_clear_sentence(reactor: Reactor) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ListenError, match=f"cannot listen on 127.0.0.1:{port} .*choose another port"):
-            Listener(reactor, lambda *_: None).start("127.0.0.1", port, share_port=False)
+            Listener(reactor, lambda *_: None).bind("127.0.0.1", port, share_port=False)
 
 
 async def test_workers_may_share_a_port(reactor: Reactor) -> None:
@@ -62,8 +64,10 @@ async def test_workers_may_share_a_port(reactor: Reactor) -> None:
         return Listener(reactor, greet)
 
     first, second = greeter(0), greeter(1)
-    first.start("127.0.0.1", 0, share_port=True)
-    second.start("127.0.0.1", first.port, share_port=True)
+    first.bind("127.0.0.1", 0, share_port=True)
+    second.bind("127.0.0.1", first.port, share_port=True)
+    first.listen()
+    second.listen()
     clients = [await Client.connect(first.port) for _ in range(64)]
     for client in clients:
         await client.send(b"hello")
@@ -125,4 +129,75 @@ async def test_when_no_file_is_left_clients_wait_and_are_served_later(
                 filler.close()
         assert (await client.head()).startswith(b"HTTP/1.1 200 ")
         await client.close()
+        await here.settled()
+
+
+async def test_a_worker_that_is_not_ready_takes_no_clients_from_its_siblings(reactor: Reactor) -> None:
+    greeted = 0
+
+    def greet(client: socket.socket, _: str) -> None:
+        nonlocal greeted
+        greeted += 1
+        client.close()
+
+    ready, starting = Listener(reactor, greet), Listener(reactor, lambda *_: pytest.fail("it is not ready"))
+    ready.bind("127.0.0.1", 0, share_port=True)
+    ready.listen()
+    starting.bind("127.0.0.1", ready.port, share_port=True)
+    clients = [await Client.connect(ready.port) for _ in range(64)]
+    for client in clients:
+        await client.send(b"hello")
+    await until(lambda: greeted == 64)
+    for client in clients:
+        await client.close()
+    ready.stop()
+    starting.stop()
+
+
+async def test_an_edge_listens_when_the_access_service_has_answered(tmp_path: Path) -> None:
+    access = FakeAccess(unavailable=True)
+    access.add()
+    async with running_edge(tmp_path, access) as edge:
+        for port in edge.ports.values():
+            with pytest.raises(ConnectionRefusedError):
+                await Client.connect(port)
+        access.unavailable = False
+        await until(lambda: edge.ready)
+        for port in edge.ports.values():
+            await (await Client.connect(port)).close()
+
+
+@contextlib.contextmanager
+def no_file_left() -> Iterator[None]:
+    """This process has as many files as it may have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    fillers = [socket.socket() for _ in range(3)]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (fillers[-1].fileno() + 1, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for filler in fillers:
+            filler.close()
+
+
+@pytest.mark.parametrize(("protocol", "answer"), [("http", b"HTTP/1.1 503 "), ("socks5", b"\x05\xff")])
+async def test_while_no_file_is_left_every_client_is_answered_and_closed(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, protocol: str, answer: bytes
+) -> None:
+    async with edge_setup(tmp_path) as here:
+        port = here.edge.ports[protocol]
+        clients = [await Client.connect(port) for _ in range(20)]
+        hello = here.connect_head() if protocol == "http" else b"\x05\x01\x02"
+        with no_file_left():
+            for client in clients:
+                await client.send(hello)
+            for client in clients:
+                assert (await asyncio.wait_for(client.rest(), 5)).startswith(answer)
+        # However often it was tried: one pause at a time, so not more than two in a second.
+        assert caplog.text.count("cannot accept clients") <= 2
+        for client in clients:
+            await client.close()
+        good = await here.tunnel()
+        await good.close()
         await here.settled()

@@ -13,7 +13,7 @@ from tests.kit.fake_access import FakeAccess
 from tollway.edge import meter_file
 from tollway.edge.meter_file import MeterFile, MeterFileError, SlotState
 
-CALL_BYTES = 256 * 1024  # the most that one system call moves
+CALL_BYTES = 1024 * 1024  # the most that one system call moves
 
 
 def opened(path: Path) -> MeterFile:
@@ -142,7 +142,7 @@ def test_a_missing_folder_is_made_and_an_impossible_one_named(tmp_path: Path) ->
         MeterFile(tmp_path / "file" / "x.meter").open(1)
 
 
-async def test_kill_9_in_mid_transfer_loses_nothing_but_the_call_in_flight(tmp_path: Path) -> None:
+async def test_kill_9_in_mid_transfer_loses_nothing(tmp_path: Path) -> None:
     access = FakeAccess()
     access.add()
     async with (
@@ -165,8 +165,8 @@ async def test_kill_9_in_mid_transfer_loses_nothing_but_the_call_in_flight(tmp_p
         await until(lambda: len(access.usage) == 4 and all(use.stops for use in access.usage.values()), 20)
         await until(lambda: not access.held())
         assert {use.terminate_cause for use in access.usage.values()} == {"NAS-Reboot"}
-        missing = moved - access.used()
-        assert 0 <= missing <= len(clients) * CALL_BYTES
+        # Nothing that was sent is missing; in the call that was killed the kernel may have taken less than was offered.
+        assert 0 <= access.used() - moved <= CALL_BYTES
         assert access.overdrawn == access.shortfall == 0
 
         # The node works on as if nothing had been, and its next start has nothing to settle.
@@ -204,7 +204,7 @@ async def test_kill_9_while_the_access_service_is_away_is_settled_later_and_once
         access.lose_answers = 0
         edge = await edge_process.start(where, tmp_path)
         await until(lambda: all(use.stops for use in access.usage.values()) and not access.held(), 20)
-        assert 0 <= moved - access.used() <= CALL_BYTES
+        assert 0 <= access.used() - moved <= CALL_BYTES
         assert access.overdrawn == access.shortfall == 0
         assert await edge.end() == 0
 

@@ -7,6 +7,8 @@ import socket
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import zip_longest
 
 from tollway.edge import refusal
 from tollway.edge.policy.rule import RequestContext
@@ -16,6 +18,8 @@ from tollway.kit.tasks import spawn
 
 _NAMES = 10_000
 _FAILURE_TTL_S = 2.0
+_ATTEMPT_DELAY_S = 0.25  # the Connection Attempt Delay that RFC 8305, 5, recommends
+_PREFERRED_S = 600.0
 # A resolver that does not answer keeps its thread for many seconds, so one customer's names get a part of them only.
 _LOOKUPS, _LOOKUPS_OF_ONE = 64, 16
 
@@ -40,6 +44,7 @@ class Direct:
         self, reactor: Reactor, *, name_ttl_s: float, lookup_timeout_s: float, connect_timeout_s: float
     ) -> None:
         self._reactor, self._timeout_s = reactor, connect_timeout_s
+        self._preferred = PreferredAddresses(reactor.monotonic)
         self._resolver = Resolver(name_ttl_s, lookup_timeout_s, reactor.monotonic)
 
     def connect(
@@ -62,7 +67,9 @@ class Direct:
             if why_not is not None:
                 then(why_not)
             else:
-                opening.dial = Dial(self._reactor, found, context.port, self._timeout_s, then)
+                opening.dial = Dial(
+                    self._reactor, found, context.port, self._timeout_s, self._preferred, then
+                )
 
         self._resolver.lookup(context.host, context.grant.user_id, resolved)
         return opening
@@ -148,12 +155,25 @@ def _tell(loop: asyncio.AbstractEventLoop, call: Callable[[str], None], customer
 
 
 class Dial:
-    """Reaches a target: its addresses in order, until one answers or the time is up.
+    """Reaches a target by Happy Eyeballs (RFC 8305): its addresses in order, without waiting for each to fail.
 
-    `then` is called once, with a connected non-blocking socket that the reactor knows, or why not.
+    The next one is tried when the one before has failed, or has not answered for `_ATTEMPT_DELAY_S`; the first that
+    answers is taken and the others are given up. `then` is called once, with a connected non-blocking socket that the
+    reactor knows, or why not.
     """
 
-    __slots__ = ("_addresses", "_next", "_port", "_reactor", "_sock", "_then", "deadline")
+    __slots__ = (
+        "_addresses",
+        "_attempts",
+        "_failure",
+        "_next",
+        "_over",
+        "_port",
+        "_preferred",
+        "_reactor",
+        "_then",
+        "deadline",
+    )
 
     def __init__(
         self,
@@ -161,70 +181,119 @@ class Dial:
         addresses: Sequence[str],
         port: int,
         timeout_s: float,
+        preferred: "PreferredAddresses",
         then: Callable[[socket.socket | Refusal], None],
     ) -> None:
-        self._reactor, self._addresses, self._port, self._then = reactor, addresses, port, then
+        self._reactor, self._port, self._preferred, self._then = reactor, port, preferred, then
+        self._addresses = preferred.order(addresses, port)
         self._next = 0
-        self._sock: socket.socket | None = None
+        self._attempts: dict[int, tuple[socket.socket, str]] = {}  # by file number
+        self._failure = refusal.UNREACHABLE  # the latest, to be answered when there is no address left
+        self._over = False
         self.deadline = reactor.monotonic() + timeout_s
         reactor.add_deadline(self)
-        self._dial(refusal.UNREACHABLE)
+        self._attempt()
 
     def ready(self, fd: int, mask: int) -> None:
-        """The attempt under way has succeeded or failed."""
-        if self._sock is None:  # decided before; the socket waits for its tunnel
+        """An attempt under way has succeeded or failed."""
+        if self._over:  # decided before; the socket waits for its tunnel
             self._reactor.mark_pending(fd)
             return
-        error = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if mask & FINISHED else 0
+        sock, address = self._attempts[fd]
+        error = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) if mask & FINISHED else 0
         if error:
-            self._reactor.close(self._sock)
-            self._dial(_OF_ERROR.get(error, refusal.UNREACHABLE))
+            del self._attempts[fd]
+            self._reactor.close(sock)
+            self._failed(error)
+            self._attempt()
         elif mask & WRITABLE:
             if mask & INPUT:
                 self._reactor.mark_pending(fd)  # an origin that speaks first
-            self._finish(self._sock)
+            del self._attempts[fd]
+            self._preferred.worked(self._addresses, address, self._port)
+            self._finish(sock)
 
     def expired(self) -> None:
         """No address answered in time."""
-        self.abandon()
-        self._then(refusal.CONNECT_TIMEOUT)
+        self._finish(refusal.CONNECT_TIMEOUT)
 
     failed = expired
 
     def abandon(self) -> None:
         """Stop: nobody waits any more."""
+        self._over = True
         self._reactor.remove_deadline(self)
-        if self._sock is not None:
-            self._reactor.close(self._sock)
-            self._sock = None
+        for sock, _ in self._attempts.values():
+            self._reactor.close(sock)
+        self._attempts.clear()
 
-    def _dial(self, failure: Refusal) -> None:
-        """Try the next address; `failure` is what to say when there is none."""
+    def _attempt(self) -> None:
+        """Try the next address; finish when none is left and none is under way."""
         while self._next < len(self._addresses):
             address = self._addresses[self._next]
             self._next += 1
             try:
-                self._sock = sock = socket.socket(
+                sock = socket.socket(
                     socket.AF_INET6 if ":" in address else socket.AF_INET,
                     socket.SOCK_STREAM | socket.SOCK_NONBLOCK,
                 )
             except OSError as error:
-                failure = _OF_ERROR.get(error.errno or 0, refusal.UNREACHABLE)
+                self._failed(error.errno or 0)
                 continue
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             error = sock.connect_ex((address, self._port))
             if error in {0, errno.EINPROGRESS}:
-                self._reactor.watch(sock, self, writing=True)
+                self._attempts[self._reactor.watch(sock, self, writing=True)] = (sock, address)
+                if self._next < len(self._addresses):
+                    self._reactor.call_later(_ATTEMPT_DELAY_S, partial(self._is_slow, self._next))
                 return
             sock.close()
-            failure = _OF_ERROR.get(error, refusal.UNREACHABLE)
-        self._sock = None
-        self._finish(failure)
+            self._failed(error)
+        if not self._attempts:
+            self._finish(self._failure)
+
+    def _is_slow(self, tried: int) -> None:
+        """Try the next address beside those that have not answered, unless that was done meanwhile."""
+        if not self._over and tried == self._next:
+            self._attempt()
+
+    def _failed(self, error: int) -> None:
+        self._failure = _OF_ERROR.get(error, refusal.UNREACHABLE)
 
     def _finish(self, outcome: socket.socket | Refusal) -> None:
-        self._reactor.remove_deadline(self)
-        self._sock = None
+        self.abandon()
         self._then(outcome)
+
+
+class PreferredAddresses:
+    """Which address of a target answered last: it is tried first for a while."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._known: dict[tuple[frozenset[str], int], tuple[float, str]] = {}
+
+    def order(self, addresses: Sequence[str], port: int) -> Sequence[str]:
+        """Return addresses as they are to be tried: what answered last, then the families in turns (RFC 8305, 4)."""
+        if len(addresses) == 1:
+            return addresses
+        families = [
+            [one for one in addresses if (":" in one) is v6]
+            for v6 in (":" in addresses[0], ":" not in addresses[0])
+        ]
+        ordered = [one for pair in zip_longest(*families) for one in pair if one is not None]
+        until, known = self._known.get((frozenset(addresses), port), (0.0, ""))
+        if until > self._monotonic():
+            ordered.remove(known)
+            ordered.insert(0, known)
+        return ordered
+
+    def worked(self, addresses: Sequence[str], address: str, port: int) -> None:
+        """Note that this address has answered."""
+        if len(addresses) == 1:
+            return
+        if len(self._known) >= _NAMES:
+            del self._known[next(iter(self._known))]
+        self._known[frozenset(addresses), port] = self._monotonic() + _PREFERRED_S, address
 
 
 class Opening:

@@ -144,4 +144,11 @@ REFUSALS: Mapping[str, wire.SocksReply] = {
 }
 """The reply for each refusal of a request (RFC 1928, section 6)."""
 
-SPEC = ProtocolSpec("socks5", "SOCKS5 proxy", 1080, lambda gate: partial(Socks5, gate), REFUSALS)
+SPEC = ProtocolSpec(
+    "socks5",
+    "SOCKS5 proxy",
+    1080,
+    lambda gate: partial(Socks5, gate),
+    REFUSALS,
+    overloaded=b"\x05\xff",  # no method (RFC 1928, section 3): the only refusal before a request
+)

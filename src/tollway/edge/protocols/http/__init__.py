@@ -11,10 +11,12 @@ as they are on the client's side: heads as the client sent them and as we wrote 
 
 from functools import partial
 
+from tollway.edge import refusal
 from tollway.edge.gate import Gate
 from tollway.edge.listener import OnClient
 from tollway.edge.protocol_spec import ProtocolSpec
 from tollway.edge.protocols.http.connect_cache import ConnectCache
+from tollway.edge.protocols.http.heads import refusal_response
 from tollway.edge.protocols.http.proxy import HttpProxy
 from tollway.edge.protocols.http.refusals import REFUSALS
 
@@ -23,4 +25,11 @@ def _offer(gate: Gate) -> OnClient:
     return partial(HttpProxy, gate, ConnectCache())
 
 
-SPEC = ProtocolSpec("http", "HTTP proxy", 3128, _offer, REFUSALS)
+SPEC = ProtocolSpec(
+    "http",
+    "HTTP proxy",
+    3128,
+    _offer,
+    REFUSALS,
+    overloaded=refusal_response(refusal.OVERLOADED, "", b"GET"),
+)

@@ -207,16 +207,18 @@ class Response:
         exchange = self._exchange
         spend = exchange.flow.spend
         if spend.take_exactly(len(out)):
+            spend.count_out(len(out))
             try:
                 sent = exchange.client.send(out)
             except BlockingIOError:
                 sent = 0
             except OSError:
+                spend.not_out(len(out))
                 spend.unused(len(out))
                 exchange.end(TerminateCause.LOST_CARRIER)
                 return
-            spend.count_out(sent)
             if sent < len(out):
+                spend.not_out(len(out) - sent)
                 spend.unused(len(out) - sent)
             out = out[sent:]
         if out:
