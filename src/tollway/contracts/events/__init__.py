@@ -9,6 +9,7 @@ One file for each service that publishes: a new event is a class there.
 from tollway.contracts.events.access import (
     CredentialIssued,
     CredentialRevoked,
+    ResourceChanged,
     ResourceProvisioned,
     ResourceStateChanged,
     SessionAccounted,
@@ -18,15 +19,20 @@ from tollway.contracts.events.event import Event
 from tollway.contracts.events.identity import (
     AccountWasLocked,
     EmailVerified,
+    LinkRequested,
     LoginFailed,
     PasswordChanged,
+    RegistrationRepeated,
     UserLoggedIn,
     UserRegistered,
     UserRolesChanged,
     UserStateChanged,
 )
 from tollway.contracts.events.ledger import TransactionMade
-from tollway.contracts.events.notifications import EmailSent
+from tollway.contracts.events.notifications import (
+    EmailSent,
+    NotificationSettingsChanged,
+)
 from tollway.contracts.events.orders import OrderFailed, OrderFilled, OrderPlaced
 from tollway.contracts.events.payments import (
     DebtOpened,
@@ -34,11 +40,15 @@ from tollway.contracts.events.payments import (
     DepositCredited,
     DepositFailed,
     DepositReinstated,
+    DepositRequested,
     DepositReversed,
     DepositReviewed,
+    PaymentMethodDeleted,
+    PaymentMethodSaved,
 )
 from tollway.contracts.events.tokens import (
     SessionOpened,
+    SessionRefreshed,
     SessionRevoked,
     SigningKeyRevoked,
     SigningKeyRotated,
@@ -54,24 +64,32 @@ __all__ = [
     "DepositCredited",
     "DepositFailed",
     "DepositReinstated",
+    "DepositRequested",
     "DepositReversed",
     "DepositReviewed",
     "EmailSent",
     "EmailVerified",
     "Event",
+    "LinkRequested",
     "LoginFailed",
+    "NotificationSettingsChanged",
     "OrderFailed",
     "OrderFilled",
     "OrderPlaced",
     "PasswordChanged",
+    "PaymentMethodDeleted",
+    "PaymentMethodSaved",
     "PlanChanged",
     "PriceChanged",
     "ProductChanged",
     "ProfileChanged",
+    "RegistrationRepeated",
+    "ResourceChanged",
     "ResourceProvisioned",
     "ResourceStateChanged",
     "SessionAccounted",
     "SessionOpened",
+    "SessionRefreshed",
     "SessionRevoked",
     "SigningKeyRevoked",
     "SigningKeyRotated",

@@ -43,3 +43,12 @@ class SessionAccounted(Event):
     input_octets: int
     output_octets: int
     terminate_cause: str
+
+
+class ResourceChanged(Event):
+    """A customer changed their access; `fields` are what is different."""
+
+    topic, source = "RESOURCE_CHANGED", "access"
+    resource_id: str
+    user_id: str
+    fields: list[str]

@@ -59,3 +59,19 @@ class UserRolesChanged(Event):
     user_id: str
     roles: list[str]
     reason: str
+
+
+class RegistrationRepeated(Event):
+    """An address that nobody confirmed yet was registered again: its account has no password until somebody does."""
+
+    topic, source = "REGISTRATION_REPEATED", "identity"
+    user_id: str
+
+
+class LinkRequested(Event):
+    """A link was asked for, to confirm an address or to set a password; `mailed` is False when there were too many."""
+
+    topic, source = "LINK_REQUESTED", "identity"
+    user_id: str
+    purpose: str
+    mailed: bool

@@ -8,3 +8,11 @@ class EmailSent(Event):
     message_id: str
     user_id: str
     template: str
+
+
+class NotificationSettingsChanged(Event):
+    """A person chose which kinds of e-mail they get; `wanted` are the choices that they made now."""
+
+    topic, source = "NOTIFICATION_SETTINGS_CHANGED", "notifications"
+    user_id: str
+    wanted: dict[str, bool]

@@ -3,6 +3,16 @@
 from tollway.contracts.events.event import Event
 
 
+class DepositRequested(Event):
+    """A customer asked for a deposit; whether it arrives is another event."""
+
+    topic, source = "DEPOSIT_REQUESTED", "payments"
+    deposit_id: str
+    user_id: str
+    currency: str
+    amount: int
+
+
 class DepositCredited(Event):
     topic, source = "DEPOSIT_CREDITED", "payments"
     deposit_id: str
@@ -82,3 +92,17 @@ class DebtSettled(Event):
     amount: int
     owed: int
     ref: str
+
+
+class PaymentMethodSaved(Event):
+    topic, source = "PAYMENT_METHOD_SAVED", "payments"
+    method_id: str
+    user_id: str
+    provider: str
+
+
+class PaymentMethodDeleted(Event):
+    topic, source = "PAYMENT_METHOD_DELETED", "payments"
+    method_id: str
+    user_id: str
+    provider: str

@@ -28,3 +28,9 @@ class SigningKeyRevoked(Event):
 
     topic, source = "SIGNING_KEY_REVOKED", "tokens"
     kid: str
+
+
+class SessionRefreshed(Event):
+    topic, source = "SESSION_REFRESHED", "tokens"
+    session_id: str
+    user_id: str

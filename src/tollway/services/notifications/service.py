@@ -7,7 +7,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime, parseaddr
 
 from tollway.contracts.errors import IdempotencyKeyReused
-from tollway.contracts.events import EmailSent
+from tollway.contracts.events import EmailSent, NotificationSettingsChanged
 from tollway.fabric.db import Database, Tx
 from tollway.fabric.mail import Mailer, MailRefused
 from tollway.fabric.retention import delete_in_batches
@@ -112,6 +112,7 @@ class Notifications:
             raise Invalid.of("email.security", "messages about the security of the account are always sent")
         async with self.db.transaction() as tx:
             await store.set_preferences(tx, user_id, wanted)
+            tx.publish(NotificationSettingsChanged(user_id=user_id, wanted=dict(wanted)))
         return await self.preferences_of(user_id)
 
     async def _queue(self, tx: Tx, request: EmailRequest, to: str) -> tuple[str, bool]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tollway.contracts import catalog_pb2
+from tollway.contracts.events import ResourceChanged
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database, Tx
 from tollway.kit.errors import Conflict, Invalid, Unavailable
@@ -166,6 +167,13 @@ class Resources:
             )
             if (changed.limits, changed.policy) != (resource.limits, resource.policy):
                 await store.changes.add(tx, Change(POLICY_CHANGED, resource_id=resource_id, user_id=user_id))
+            fields = [
+                name
+                for name in ("label", "limits", "policy")
+                if getattr(changed, name) != getattr(resource, name)
+            ]
+            if fields:
+                tx.publish(ResourceChanged(resource_id=resource_id, user_id=user_id, fields=fields))
             changed = await store.resources.save(tx, changed)
         self._changes.notify()
         return changed

@@ -7,6 +7,7 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from tollway.contracts import notifications_pb2, tokens_pb2
+from tollway.contracts.events import LinkRequested
 from tollway.fabric.db import Database, Tx
 from tollway.kit.ids import new_id
 from tollway.kit.times import MINUTE_US, SECOND_US, to_rfc3339
@@ -41,10 +42,10 @@ class Mail:
 
     # ── enqueueing in a transaction ─────────────────────────────────────────────────────────────────
 
-    async def enqueue_link(self, tx: Tx, user: User, purpose: Purpose) -> None:
-        """Have a link mailed, unless the user was sent enough of them in the last hour. It voids the older ones."""
+    async def enqueue_link(self, tx: Tx, user: User, purpose: Purpose) -> bool:
+        """Have a link mailed, which voids the older ones; False when the user was sent enough in the last hour."""
         if await store.links_of_the_hour(tx, user.id, purpose) >= self._settings.mails_per_hour:
-            return
+            return False
         verifying = purpose == "verify_email"
         life_s = self._settings.verify_link_life_s if verifying else self._settings.reset_link_life_s
         expires_at_us = tx.now_us + life_s * SECOND_US
@@ -52,6 +53,7 @@ class Mail:
         await store.void_links(tx, user.id, purpose)
         await store.add_link(tx, link)
         tx.enqueue("send_link", {"link_id": link.id})
+        return True
 
     def enqueue_notice(self, tx: Tx, user_id: str, template: str, at_us: int, every_us: int = 1) -> None:
         """Have a notice mailed of what happened at `at_us`; one of its kind in each `every_us` microseconds."""
@@ -118,7 +120,8 @@ class Mail:
         async with self._db.transaction() as tx:
             user = await store.user_by_key(tx, email_key)
             if user is not None and not (purpose == "verify_email" and user.email_verified):
-                await self.enqueue_link(tx, user, purpose)
+                mailed = await self.enqueue_link(tx, user, purpose)
+                tx.publish(LinkRequested(user_id=user.id, purpose=purpose, mailed=mailed))
 
     async def end_sessions(self, payload: dict[str, Any]) -> None:
         """End sessions. Raises Problem when tokens does not answer."""

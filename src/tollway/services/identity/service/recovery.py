@@ -55,7 +55,7 @@ class Recovery:
                 raise LinkInvalid
             await store.delete_counters(tx, account_subject(user.email_key))
             if not user.email_verified:
-                tx.publish(EmailVerified(user_id=user.id, email=user.email))
+                tx.publish(EmailVerified(user_id=user.id, email=user.email), actor=user.id)
             await self._changed(tx, user, "password_reset")
 
     async def change(
@@ -112,7 +112,8 @@ class Recovery:
         tx.publish(
             PasswordChanged(
                 user_id=user.id, session_id=session_id, at_us=tx.now_us, keep_credentials=keep_credentials
-            )
+            ),
+            actor=user.id,
         )
         self._mail.enqueue_notice(tx, user.id, "password_changed", tx.now_us)
         self._mail.enqueue_session_end(tx, reason, user_id=user.id, except_session_id=session_id)

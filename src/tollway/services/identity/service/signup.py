@@ -1,7 +1,7 @@
 """Registering, and confirming the address."""
 
 from tollway.contracts.errors import LinkInvalid, PasswordNeeded
-from tollway.contracts.events import EmailVerified, UserRegistered
+from tollway.contracts.events import EmailVerified, RegistrationRepeated, UserRegistered
 from tollway.fabric.db import Database, Tx
 from tollway.kit.ids import new_id
 from tollway.services.identity import store
@@ -32,7 +32,7 @@ class SignUp:
         async with self._db.transaction() as tx:
             fresh = new_user(tx, address, password_hash)
             if await store.add_user(tx, fresh):
-                tx.publish(UserRegistered(user_id=fresh.id, email=fresh.email))
+                tx.publish(UserRegistered(user_id=fresh.id, email=fresh.email), actor=fresh.id)
                 await self._mail.enqueue_link(tx, fresh, "verify_email")
                 return
             known = await store.user_by_key(tx, address.key)
@@ -41,6 +41,7 @@ class SignUp:
                 self._mail.enqueue_reminder(tx, known.id)
             else:
                 await store.forget_password(tx, known)
+                tx.publish(RegistrationRepeated(user_id=known.id))
                 await self._mail.enqueue_link(tx, known, "verify_email")
 
     async def resend(self, email: str) -> None:
@@ -73,7 +74,7 @@ class SignUp:
             if not await store.verify_email(tx, user, password_hash):
                 raise LinkInvalid
             await store.void_links(tx, user.id, "verify_email", "password_reset")
-            tx.publish(EmailVerified(user_id=user.id, email=user.email))
+            tx.publish(EmailVerified(user_id=user.id, email=user.email), actor=user.id)
 
 
 def new_user(tx: Tx, address: Address, password_hash: str, *, verified: bool = False) -> User:

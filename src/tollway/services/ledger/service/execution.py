@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from tollway.contracts.events import TransactionMade
 from tollway.fabric.db import Tx
-from tollway.fabric.telemetry import correlation_id
+from tollway.fabric.rpc.call import Call, current, enter, leave
+from tollway.fabric.telemetry import correlation_id, traceparent
 from tollway.kit.ids import ids_after
 from tollway.services.ledger.model.records import ChangeSet, PendingEvent
 from tollway.services.ledger.model.working_set import Command, ReadSet, WorkingSet
@@ -26,7 +27,7 @@ class PlannedRequest(NamedTuple):
 
     command: Command
     request_hash: bytes
-    correlation_id: str
+    call: Call
 
 
 class ExecutionPlan(NamedTuple):
@@ -38,7 +39,7 @@ class ExecutionPlan(NamedTuple):
     after: str
     changes: ChangeSet
     answers: list[Any]
-    events: list[tuple[PendingEvent, str]]
+    events: list[tuple[PendingEvent, Call]]
 
     @property
     def last(self) -> str:
@@ -48,23 +49,24 @@ class ExecutionPlan(NamedTuple):
 
 def request_for(command: Command) -> PlannedRequest:
     """Make the request of the caller at hand."""
-    return PlannedRequest(command, command.fingerprint() if command.name else b"", correlation_id.get())
+    call = current()._replace(correlation_id=correlation_id.get(), traceparent=traceparent.get())
+    return PlannedRequest(command, command.fingerprint() if command.name else b"", call)
 
 
 async def write(tx: Tx, plan: ExecutionPlan) -> None:
     """Write a plan, and publish what moved. The writer lock must be held, and the plan be good."""
     await write_changes(tx, plan.changes)
-    for made, correlation in plan.events:
+    for made, call in plan.events:
         event = TransactionMade(
             transaction_id=made.txn_id,
             code=made.code,
             owners=made.owners,
             amounts=made.amounts,
         )
-        # The batch serves many callers; each event carries the correlation id of its own.
-        token = correlation_id.set(correlation)
+        # The batch serves many callers; each event is published in the context of its own call.
+        tokens = enter(call)
         tx.publish(event, actor=made.actor)
-        correlation_id.reset(token)
+        leave(tokens)
 
 
 class Planner:
@@ -104,7 +106,7 @@ class Planner:
                 answers.append(state.execute(request.command, request.request_hash, txn_id, tx.now_us))
             changes = state.take_changes()
             asked = dict(zip(ids, requests, strict=True))
-            events = [(made, asked[made.txn_id].correlation_id) for made in changes.events]
+            events = [(made, asked[made.txn_id].call) for made in changes.events]
             plan = ExecutionPlan(self._last, changes, answers, events)
             self._working_set, self._last = state, plan.last
             return plan

@@ -9,6 +9,7 @@ step is safe to repeat: the provider knows the deposit's key.
 from collections.abc import Sequence
 
 from tollway.contracts.errors import CardDeclined, IdempotencyKeyReused, PaymentFailed, ProviderUnavailable
+from tollway.contracts.events import DepositRequested
 from tollway.fabric.db import Database
 from tollway.kit.errors import Invalid, NotFound
 from tollway.kit.ids import new_id
@@ -125,6 +126,14 @@ class Deposits:
         """Store a deposit, or return the one that was asked for under the same key."""
         async with self._db.transaction() as tx:
             if await store.add_deposit(tx, asked):
+                tx.publish(
+                    DepositRequested(
+                        deposit_id=asked.id,
+                        user_id=asked.user_id,
+                        currency=asked.currency,
+                        amount=asked.amount,
+                    )
+                )
                 return asked
             known = await store.find_by_request(tx, asked.user_id, asked.request_key)
         assert known is not None, "a row was in the way, so it is there"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from tollway.contracts.events import PaymentMethodDeleted, PaymentMethodSaved
 from tollway.fabric.db import Database
 from tollway.kit.errors import Conflict, NotFound
 from tollway.kit.ids import is_id, new_id
@@ -46,6 +47,7 @@ class SavedMethods:
                 shown = (card.brand, card.last4, card.exp_month, card.exp_year)
                 fresh = SavedMethod(new_id(PREFIX), user_id, chosen.name, card.ref, *shown, tx.now_us)
                 await store.add_method(tx, fresh)
+                tx.publish(PaymentMethodSaved(method_id=fresh.id, user_id=user_id, provider=chosen.name))
             saved = await store.list_methods(tx, user_id)
         for one in saved:
             if (one.provider, one.ref) == (chosen.name, card.ref):
@@ -63,7 +65,8 @@ class SavedMethods:
         own = await self._own(user_id, method_id)
         await self._providers.of(own.provider).delete_method(own.ref)
         async with self._db.transaction() as tx:
-            await store.delete_method(tx, own.id)
+            if await store.delete_method(tx, own.id):
+                tx.publish(PaymentMethodDeleted(method_id=own.id, user_id=user_id, provider=own.provider))
 
     def _limit_reached(self) -> Conflict:
         return Conflict(f"you have {self._limit} saved payment methods, which is the most; delete one first")

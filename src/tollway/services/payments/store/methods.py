@@ -48,9 +48,9 @@ async def list_methods(tx: Tx, user_id: str) -> Sequence[SavedMethod]:
     return [_method(row) for row in await tx.all(query.order_by(payment_method.c.id.desc()))]
 
 
-async def delete_method(tx: Tx, method_id: str) -> None:
-    """Delete a payment method."""
-    await tx.run(delete(payment_method).where(payment_method.c.id == method_id))
+async def delete_method(tx: Tx, method_id: str) -> bool:
+    """Delete a payment method; False when somebody else did."""
+    return bool((await tx.run(delete(payment_method).where(payment_method.c.id == method_id))).rowcount)
 
 
 def _method(row: Row[Any]) -> SavedMethod:

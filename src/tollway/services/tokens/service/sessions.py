@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tollway.contracts.clients import ClientRef
 from tollway.contracts.errors import SessionEnded, TokenReused
-from tollway.contracts.events import SessionOpened, SessionRevoked
+from tollway.contracts.events import SessionOpened, SessionRefreshed, SessionRevoked
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database, Tx
 from tollway.fabric.feed import BATCH, Feed
@@ -102,7 +102,7 @@ class Tokens:
                 cookie_hash=model.hash_secret(cookie) if cookie else None,
             )
             await store.add_session(tx, session)
-            tx.publish(SessionOpened(session_id=session.id, user_id=user_id))
+            tx.publish(SessionOpened(session_id=session.id, user_id=user_id), actor=user_id)
         return await self._grant(session, cookie)
 
     async def refresh(self, refresh_token: str) -> IssuedTokens:
@@ -115,6 +115,9 @@ class Tokens:
         async with self.db.transaction() as tx:
             session = await store.advance(tx, held.session_id, held.counter)
             reused = False
+            if session is not None:
+                refreshed = SessionRefreshed(session_id=session.id, user_id=session.user_id)
+                tx.publish(refreshed, actor=session.user_id)
             if session is None:
                 session = await store.session_by_id(tx, held.session_id)
                 check = model.check_unmatched(session, held.counter, tx.now_us)

@@ -53,7 +53,8 @@ class SessionOpener:
         async with self._db.transaction() as tx:
             unchanged = await store.is_unchanged(tx, user)
             if unchanged:
-                tx.publish(UserLoggedIn(user_id=user.id, ip=attempt.ip, user_agent=attempt.user_agent))
+                signed_in = UserLoggedIn(user_id=user.id, ip=attempt.ip, user_agent=attempt.user_agent)
+                tx.publish(signed_in, actor=user.id)
             else:
                 self._mail.enqueue_session_end(
                     tx, "account_changed", user_id=user.id, session_id=session.session_id
