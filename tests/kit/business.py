@@ -292,6 +292,7 @@ _QUICK = {
             "login": {"quota": LOGIN_QUOTA, "window_s": 60, "by": "ip"},
         }
     ),
+    "TOLLWAY_GATEWAY__HOSTS": '["a", "x", "tollway.test"]',
     "TOLLWAY_GATEWAY__UNKNOWN_CREDENTIALS": json.dumps({"quota": 10_000, "window_s": 10, "by": "ip"}),
     "TOLLWAY_IDENTITY__HASH_MEMORY_KIB": "1024",
     "TOLLWAY_IDENTITY__TRIES_PER_IP": "1000",

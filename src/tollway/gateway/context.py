@@ -16,6 +16,7 @@ from tollway.gateway.observe.log import access_log, entry_of
 from tollway.gateway.observe.metrics import Metrics
 from tollway.gateway.policy.cors import Origins
 from tollway.gateway.policy.credentials import Authenticator
+from tollway.gateway.policy.hosts import Hosts
 from tollway.gateway.policy.limits import RateLimit
 from tollway.gateway.route.console import Console
 from tollway.gateway.route.route import Route
@@ -60,11 +61,15 @@ class GatewayContext:
         self.endpoints = Endpoints(
             settings.max_upstream_connections, settings.upstream_idle_timeout_s, metrics
         )
+        self.hosts = Hosts(settings.hosts)
         self.origins = Origins(settings.cors_origins, settings.own_origins)
         self.responses = Responses(self.origins)
         self.access_log = access_log(settings.access_log)
         self.head_limits = HeadLimits(
-            settings.line_limit_bytes, settings.head_limit_bytes, settings.max_headers
+            settings.line_limit_bytes,
+            settings.head_limit_bytes,
+            settings.max_headers,
+            underscores=True,  # such headers are dropped on the way
         )
         self.pages: dict[bytes, Page] = health_pages(
             lambda: {"gateway": OK if self.ready else "not ready", **health()}
@@ -83,7 +88,9 @@ class GatewayContext:
 
         Requests under way go on with their route; connections to endpoints that are still named are kept.
         """
-        self.table = compile_table(routes, self.limits, self.endpoints.get, self.metrics)
+        wanted = list(routes)
+        self.table = compile_table(wanted, self.limits, self.endpoints.get, self.metrics)
+        self.hosts = Hosts(self.settings.hosts, (host for route in wanted for host in route.hosts))
         self.endpoints.retain(
             endpoint for cluster in self.table.clusters.values() for endpoint in cluster.endpoints
         )
@@ -99,11 +106,11 @@ class GatewayContext:
         if self.access_log.enabled:
             self.access_log.add(self._clock.now_us(), entry_of(request, took_s))
 
-    def reject_bytes(self, refusal: GatewayRefusal, *, tls: bool) -> bytes:
+    def reject_bytes(self, refusal: GatewayRefusal, data: bytes, *, tls: bool) -> bytes:
         """Count bytes that are no request, and render the response to them."""
         self.metrics.refusals[refusal.code] += 1
         self.table.unmatched.metrics.count(refusal.status, 0.0, 0, 0)
-        return self.responses.without_request(refusal, self.next_request_id(), tls=tls)
+        return self.responses.without_request(refusal, data, self.next_request_id(), tls=tls)
 
     def tick(self, now: float) -> None:
         """Renew what goes with the time, drop what has expired, write the log."""

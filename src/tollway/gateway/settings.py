@@ -56,6 +56,11 @@ class GatewaySettings(BaseModel):
         2.0, ge=0, description="How often the files in routes.d are looked at; 0: never"
     )
 
+    hosts: tuple[str, ...] = Field(
+        (),
+        description="Names by which clients call the gateway, besides those of network.public_url, own_origins and "
+        "routes, localhost and addresses; * is any",
+    )
     cors_origins: tuple[str, ...] = Field((), description="Foreign web origins that may call the API")
     own_origins: tuple[str, ...] = Field(
         (), description="Origins under which browsers know this gateway, besides scheme://Host"

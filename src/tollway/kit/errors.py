@@ -13,6 +13,7 @@
     ├── UriTooLong               414
     ├── UnsupportedMediaType     415
     ├── ExpectationFailed        417
+    ├── Misdirected              421 this server does not answer for that host
     ├── Invalid                  422 readable, but the values are wrong
     ├── UpgradeRequired          426 this address speaks WebSocket only
     ├── TooManyRequests          429
@@ -149,6 +150,11 @@ class Invalid(Problem):
     def of(cls, field: str, reason: str, **more: Any) -> Self:
         """Refuse one field, named as the client spells it; `errors` of the document lists it, with `more`."""
         return cls(f"{field}: {reason}", errors=[{"field": field, "reason": reason, **more}])
+
+
+class Misdirected(Problem):
+    code, status, title = "misdirected", 421, "Misdirected request"
+    hint = "this server does not answer for this host; use the address that its operator published"
 
 
 class UpgradeRequired(Problem):

@@ -56,10 +56,11 @@ def gateway(
     from tollway.fabric.rest.policy import TABLE
     from tollway.gateway.admin import admin_app
     from tollway.gateway.listen.server import Gateway
+    from tollway.gateway.policy.hosts import with_own_hosts
     from tollway.gateway.route.console import CONSOLE_FOLDER, load_console
     from tollway.gateway.route.files import RouteFiles, platform_routes
 
-    wanted = settings.gateway
+    wanted = with_own_hosts(settings.gateway, settings.network.public_url)
     addresses = {
         service.name: own_rest_address(settings, service.name)
         for service in SERVICES.values()

@@ -218,7 +218,8 @@ class ClientConnection(PausableProtocol):
 
     def _reject(self, refusal: GatewayRefusal) -> None:
         """Respond without a request, and close."""
-        self.write(self._context.reject_bytes(refusal, tls=self._tls))
+        data = self._reader.refused or self._reader.rest()
+        self.write(self._context.reject_bytes(refusal, data, tls=self._tls))
         self._close_after_writing()
 
     def _turn_away(self) -> None:

@@ -4,6 +4,7 @@ The rule of each header name is looked up once and kept by the name as it was se
 dictionary lookup.
 """
 
+import re
 from typing import Final, NamedTuple
 
 from tollway.wire.http1.writing import HOP_BY_HOP
@@ -69,7 +70,14 @@ _REQUEST: Final[dict[bytes, HeaderRule]] = {
     b"x-forwarded-proto": HeaderRule("forwarded_proto", passed_on=False),
     b"x-tollway-csrf": HeaderRule("csrf", passed_on=False),
 }
-_IDENTITY_PREFIXES = (b"x-user-", b"x-tollway-", b"x-forwarded-", b"x-auth-", b"x-remote-")
+# Names that servers behind gateways take for who somebody is, or what they may do: X-Roles, X-Is-Admin, X-User-Email,
+# X-MS-Client-Principal. An underscore is a hyphen to CGI and its heirs, so one name would hide the other.
+_IDENTITY = re.compile(
+    rb"(?:x-(?:.*-)?(?:user|userid|username|users|role|roles|admin|administrator|superuser|root|sudo|staff|operator|scope|"
+    rb"scopes|group|groups|permission|permissions|privilege|privileges|identity|principal|subject|claims|consumer|"
+    rb"tenant|authenticated|impersonate|internal)(?:-.*)?|x-(?:tollway|forwarded|auth|authenticated|remote|original)-.*|"
+    rb"remote-.*|.*_.*)"
+)
 
 # Outbound: the gateway alone sets security headers, limits and its own framing.
 _RESPONSE: Final[dict[bytes, HeaderRule]] = {
@@ -87,29 +95,29 @@ _RESPONSE: Final[dict[bytes, HeaderRule]] = {
     b"content-security-policy": CONTENT_POLICY,
     b"date": DATE,
 }
-_RESPONSE_PREFIXES = (b"access-control-", b"ratelimit", b"x-ratelimit-", b"x-tollway-")
+_SET_HERE = re.compile(rb"(?:access-control-|ratelimit|x-ratelimit-|x-tollway-).*")
 
 
 class HeaderRules(dict[bytes, HeaderRule | None]):
     """Rules by header name as sent. A new name is looked up by its lower case, and kept up to a bound."""
 
-    def __init__(self, rules: dict[bytes, HeaderRule], dropped_prefixes: tuple[bytes, ...]) -> None:
+    def __init__(self, rules: dict[bytes, HeaderRule], dropped: re.Pattern[bytes]) -> None:
         super().__init__()
         self._rules = rules
-        self._prefixes = dropped_prefixes
+        self._dropped = dropped
 
     def __missing__(self, name: bytes) -> HeaderRule | None:
         lowered = name.lower()
         rule = self._rules.get(lowered)
-        if rule is None and lowered.startswith(self._prefixes):
+        if rule is None and self._dropped.fullmatch(lowered):
             rule = DROP
         if len(self) < _CACHED_NAMES:
             self[name] = rule
         return rule
 
 
-request_rules = HeaderRules(_REQUEST, _IDENTITY_PREFIXES)
-response_rules = HeaderRules(_RESPONSE, _RESPONSE_PREFIXES)
+request_rules = HeaderRules(_REQUEST, _IDENTITY)
+response_rules = HeaderRules(_RESPONSE, _SET_HERE)
 
 
 def named_by(options: tuple[bytes, ...]) -> frozenset[bytes]:

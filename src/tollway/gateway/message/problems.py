@@ -83,6 +83,7 @@ TWO_CREDENTIALS = GatewayRefusal(errors.Malformed("there is more than one Author
 NO_WEBSOCKET = GatewayRefusal(errors.Malformed("this address does not accept a WebSocket upgrade"))
 NOT_A_WEBSOCKET = GatewayRefusal(errors.UpgradeRequired(), b"Upgrade: websocket\r\nConnection: Upgrade\r\n")
 CUT_SHORT = GatewayRefusal(errors.Malformed("the request ended before it was complete"), close=True)
+MISDIRECTED = GatewayRefusal(errors.Misdirected())
 NOT_FOUND = GatewayRefusal(errors.NotFound())
 UNAUTHENTICATED = GatewayRefusal(errors.Unauthenticated(), CHALLENGE)
 FOREIGN_ORIGIN = GatewayRefusal(ForeignOrigin())

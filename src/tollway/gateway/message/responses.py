@@ -1,5 +1,6 @@
 """Responses as bytes: those of upstreams, without headers that are not theirs to set, and those made here."""
 
+import re
 from email.utils import formatdate
 
 from tollway.gateway.message.headers import CACHE, DATE, LENGTH, named_by, response_rules
@@ -14,6 +15,7 @@ from tollway.wire.http1.writing import status_line
 _LENGTH, _NONE = Framing.LENGTH, Framing.NONE
 _SECURITY = b"X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\nX-Frame-Options: DENY\r\n"
 _HSTS = b"Strict-Transport-Security: max-age=31536000; includeSubDomains\r\n"
+_ORIGIN = re.compile(rb"\r\norigin:[ \t]*([!-~]{1,300})[ \t]*\r\n", re.IGNORECASE)
 _PAGE = b"Content-Type: %b\r\nContent-Length: %d\r\nCache-Control: no-store\r\n"
 
 
@@ -102,14 +104,19 @@ class Responses:
         """Render a response without a body."""
         return b"".join((status_line(204), self._date_line, headers, self._last_lines(request)))
 
-    def without_request(self, refusal: GatewayRefusal, request_id: bytes, *, tls: bool) -> bytes:
-        """Render the response to bytes that are no request, after which the connection closes."""
+    def without_request(self, refusal: GatewayRefusal, data: bytes, request_id: bytes, *, tls: bool) -> bytes:
+        """Render the response to `data` that is no request, after which the connection closes.
+
+        A page that sent it reads the response only when its origin, as far as it can be found, may call.
+        """
+        origin = _ORIGIN.search(data)
         body = document(refusal, "", request_id.decode())
         lines = (
             status_line(refusal.status),
             _PAGE % (MEDIA_TYPE, len(body)),
             self._date_line,
             refusal.headers,
+            self._origins.response_lines(origin[1]) if origin is not None else b"",
             b"%bConnection: close\r\nX-Request-Id: %b\r\nX-Correlation-Id: %b\r\n\r\n"
             % (self._security[tls], request_id, request_id),
             body,

@@ -15,6 +15,7 @@ from tollway.fabric.limits import LimitDecision
 from tollway.gateway.context import GatewayContext
 from tollway.gateway.message.problems import (
     FOREIGN_ORIGIN,
+    MISDIRECTED,
     NO_WEBSOCKET,
     NOT_A_WEBSOCKET,
     NOT_FOUND,
@@ -58,12 +59,15 @@ def admit(context: GatewayContext, request: Request) -> Decision | Later:
         request.closing = request.closing or method == b"CONNECT"
         return _count(context, request, method_not_allowed(METHODS))
     fault = request.fault or request.normalize()
+    page = context.pages.get(request.path)
+    if fault is None and page is None and not context.hosts.answers(request.head.host):
+        fault = MISDIRECTED
     if fault is not None:
         return _count(context, request, fault)
-    if (page := context.pages.get(request.path)) is not None:
+    if page is not None:
         return _show(context, request, page)
     if method == b"OPTIONS" and is_preflight(request):
-        lines = context.origins.preflight_lines(request.origin)
+        lines = context.origins.preflight_lines(request)
         return AdmissionReply(204, context.responses.no_content(request, lines)) if lines else FOREIGN_ORIGIN
     head = request.head
     route = context.table.match(head.host, request.path, method, head.headers)

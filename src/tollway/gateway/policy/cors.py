@@ -1,8 +1,10 @@
 """Web origins: which may call the API (CORS), and the proof that a request comes from a page of ours (CSRF)."""
 
 import hmac
+import re
 
 from tollway.gateway.message.client import ClientIdentity
+from tollway.gateway.message.headers import request_rules
 from tollway.gateway.message.problems import CSRF, FOREIGN_ORIGIN, GatewayRefusal
 from tollway.gateway.message.request import Request
 
@@ -13,11 +15,19 @@ _RESPONSE_LINES = (
 )
 _PREFLIGHT_LINES = (
     b"Access-Control-Allow-Methods: GET, HEAD, POST, PUT, PATCH, DELETE\r\n"
-    b"Access-Control-Allow-Headers: Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, "
-    b"X-Correlation-Id, X-Tollway-Csrf\r\n"
-    b"Access-Control-Max-Age: 600\r\n"
+    b"Access-Control-Allow-Headers: %b\r\nAccess-Control-Max-Age: 600\r\n"
 )
-_EXPOSED = b"ETag, Location, RateLimit, RateLimit-Policy, Retry-After, X-Correlation-Id, X-Request-Id"
+# What a page may send in any case; of what else it wants to send, all that is passed on.
+_ALLOWED = (
+    b"Authorization, Baggage, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, Range, "
+    b"Traceparent, Tracestate, X-Correlation-Id, X-Tollway-Csrf"
+)
+_EXPOSED = (
+    b"Content-Disposition, ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, "
+    b"X-Correlation-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-Id"
+)
+_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}")
+_MAX_WANTED = 50
 
 
 class Origins:
@@ -33,9 +43,11 @@ class Origins:
         """Return the CORS lines of a response; none for an origin that is not configured."""
         return _RESPONSE_LINES % (origin, _EXPOSED) if origin.lower() in self._foreign else b""
 
-    def preflight_lines(self, origin: bytes) -> bytes:
+    def preflight_lines(self, request: Request) -> bytes:
         """Return the lines of a preflight's response; none for an origin that is not configured."""
-        return _PREFLIGHT_LINES if origin.lower() in self._foreign else b""
+        if request.origin.lower() not in self._foreign:
+            return b""
+        return _PREFLIGHT_LINES % b", ".join((_ALLOWED, *_wanted_headers(request)))
 
     def forgery(self, request: Request, identity: ClientIdentity) -> GatewayRefusal | None:
         """Refuse what a foreign page may have made a browser send with our cookie.
@@ -69,6 +81,27 @@ def is_preflight(request: Request) -> bool:
         and bool(request.origin)
         and any(name.lower() == b"access-control-request-method" for name, _ in head.headers)
     )
+
+
+def _wanted_headers(request: Request) -> list[bytes]:
+    """Return the further headers that the page wants to send and that are not dropped on the way."""
+    known = set(_ALLOWED.lower().split(b", "))
+    wanted = [
+        name.strip()
+        for header, value in request.head.headers
+        if header.lower() == b"access-control-request-headers"
+        for name in value.split(b",")[:_MAX_WANTED]
+    ]
+    return [
+        name
+        for name in wanted
+        if _TOKEN.fullmatch(name) and name.lower() not in known and _is_passed_on(name)
+    ]
+
+
+def _is_passed_on(name: bytes) -> bool:
+    rule = request_rules[name]
+    return rule is None or rule.passed_on
 
 
 def _same_secret(given: bytes, expected: bytes) -> bool:

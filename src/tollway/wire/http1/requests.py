@@ -37,7 +37,7 @@ _NO_BODY = (Framing.NONE, 0)
 class RequestReader:
     """Reads the requests of one connection. Raises BadHead or BadBody once, and is dead afterwards."""
 
-    __slots__ = ("_at", "_body", "_buffer", "_checked", "_ending", "_error", "_limits")
+    __slots__ = ("_at", "_body", "_buffer", "_checked", "_ending", "_error", "_limits", "refused")
 
     def __init__(self, limits: HeadLimits = HeadLimits()) -> None:  # noqa: B008  frozen
         self._limits = limits
@@ -47,6 +47,7 @@ class RequestReader:
         self._body: BodyFraming | None = None
         self._ending = False
         self._error: BadMessage | None = None
+        self.refused = b""  # the bytes in which a rule was broken
 
     def feed(self, data: bytes) -> None:
         """Add what arrived. After an error it is thrown away."""
@@ -70,7 +71,8 @@ class RequestReader:
         try:
             return self._next_head() if self._body is None else self._next_data(self._body)
         except BadMessage as error:
-            self._error, self._buffer, self._at = error, b"", 0
+            self._error, self.refused = error, self._buffer[self._at :]
+            self._buffer, self._at = b"", 0
             raise
 
     def rest(self) -> bytes:

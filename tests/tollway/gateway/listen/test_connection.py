@@ -36,6 +36,61 @@ async def test_every_smuggling_row_costs_one_closed_connection_and_nothing_else(
         assert (await setup.ask("GET", "/api/catalog/x")).status == 200
 
 
+@pytest.mark.parametrize("row", smuggling.UNDERSCORES)
+async def test_a_header_name_with_an_underscore_is_dropped_and_means_nothing(tmp_path: Path, row: str):
+    async with running_gateway(tmp_path) as setup:
+        client = await setup.client()
+        for _ in range(2):
+            client.send(b"GET /api/orders HTTP/1.1\r\n" + HOST + ALICE + smuggling.UNDERSCORES[row] + b"\r\n")
+            assert (await client.answer()).status == 200
+            seen = setup.upstream.seen[-1]
+            assert not any(b"_" in name for name, _ in seen.head.headers)
+            assert (seen.header("Host"), seen.header("Authorization")) == ("tollway.test", "Bearer usr_alice")
+
+
+CONSOLE = b"Origin: https://console.test\r\n"
+
+
+@pytest.mark.parametrize(
+    ("status", "sent"),
+    [
+        (400, b"GET / HTTP/1.1\r\n" + CONSOLE + b"\r\n"),
+        (400, b"GET /%zz HTTP/1.1\r\n" + HOST + CONSOLE + b"\r\n"),
+        (400, b"POST / HTTP/1.1\r\n" + HOST + CONSOLE + b"Content-Length: x\r\n\r\n"),
+        (
+            400,
+            b"POST /api/catalog HTTP/1.1\r\n" + HOST + CONSOLE + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+        ),
+        (404, b"GET /nothing HTTP/1.1\r\n" + HOST + CONSOLE + b"\r\n"),
+        (405, b"PROPFIND /x HTTP/1.1\r\n" + HOST + CONSOLE + b"\r\n"),
+        (413, b"POST /api/catalog HTTP/1.1\r\n" + HOST + CONSOLE + b"Content-Length: 9999999\r\n\r\n"),
+        (414, b"GET /" + b"a" * 9_000 + b" HTTP/1.1\r\n" + HOST + CONSOLE + b"\r\n"),
+        (417, b"GET / HTTP/1.1\r\n" + HOST + CONSOLE + b"Expect: miracles\r\n\r\n"),
+        (431, b"GET / HTTP/1.1\r\n" + HOST + CONSOLE + b"X: " + b"a" * 9_000 + b"\r\n\r\n"),
+        (431, b"GET / HTTP/1.1\r\n" + HOST + CONSOLE + b"X: a\r\n" * 200 + b"\r\n"),
+        (431, b"GET / HTTP/1.1\r\n" + HOST + CONSOLE + (b"X: " + b"a" * 4_000 + b"\r\n") * 6),
+        (501, b"POST / HTTP/1.1\r\n" + HOST + CONSOLE + b"Transfer-Encoding: gzip, chunked\r\n\r\n"),
+        (505, b"GET / HTTP/2.0\r\n" + HOST + CONSOLE + b"\r\n"),
+        (408, b"GET / HTTP/1.1\r\n" + HOST + CONSOLE),
+    ],
+)
+async def test_a_page_can_read_every_refusal(tmp_path: Path, status: int, sent: bytes):
+    for named in (True, False):
+        origins = ["https://console.test" if named else "https://other.test"]
+        async with running_gateway(tmp_path, cors_origins=origins, head_timeout_s=5) as setup:
+            client = await setup.client()
+            client.send(sent)
+            if status == 408:
+                (connection,) = await one_connection(setup)
+                await eventually(lambda: connection._reader.waiting > 0)  # noqa: B023
+                setup.advance(5.1)
+            answer = await client.answer()
+            assert answer.status == status
+            allowed = "https://console.test" if named else None
+            assert answer.header("Access-Control-Allow-Origin") == allowed
+            assert "Origin" in (answer.header("Vary") or "")
+
+
 async def test_every_odd_request_line_is_refused(tmp_path: Path):
     async with running_gateway(tmp_path) as setup:
         for line, status in smuggling.REQUEST_LINES.items():

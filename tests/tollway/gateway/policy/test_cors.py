@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.gateway import ALICE, running_gateway
+from tests.kit.gateway import ALICE, Setup, running_gateway
 
 ASKS = b"Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: authorization\r\n"
 
@@ -54,3 +54,42 @@ async def test_without_named_origins_nothing_is_said_about_them(tmp_path: Path):
 async def test_options_without_a_browser_goes_to_the_upstream(tmp_path: Path):
     async with running_gateway(tmp_path) as setup:
         assert (await setup.ask("OPTIONS", "/api/catalog")).json["method"] == "OPTIONS"
+
+
+async def preflight(setup: Setup, wanted: str) -> set[str]:
+    """The headers that a page of the console may send."""
+    asked = await setup.ask(
+        "OPTIONS",
+        "/api/orders",
+        b"Origin: https://console.test\r\nAccess-Control-Request-Method: POST\r\n",
+        f"Access-Control-Request-Headers: {wanted}\r\n".encode(),
+    )
+    assert asked.status == 204
+    return set((asked.header("Access-Control-Allow-Headers") or "").lower().split(", "))
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["traceparent", "tracestate", "baggage", "idempotency-key", "authorization", "x-correlation-id", "x-of-my-own",
+     "sentry-trace", "b3", "x-b3-traceid", "x-requested-with"],
+)  # fmt: skip
+async def test_a_page_may_send_what_is_passed_on(tmp_path: Path, name: str):
+    async with running_gateway(tmp_path, cors_origins=["https://console.test"]) as setup:
+        assert name in await preflight(setup, f"content-type, {name}")
+
+
+@pytest.mark.parametrize(
+    "name", ["x-user-id", "x-roles", "x-forwarded-for", "x_custom", "connection", "a b", 'a"b']
+)
+async def test_what_is_dropped_on_the_way_is_not_allowed_either(tmp_path: Path, name: str):
+    async with running_gateway(tmp_path, cors_origins=["https://console.test"]) as setup:
+        assert name not in await preflight(setup, name)
+
+
+async def test_a_page_can_read_where_it_stands(tmp_path: Path):
+    async with running_gateway(tmp_path, cors_origins=["https://console.test"]) as setup:
+        answer = await setup.ask("GET", "/api/catalog", b"Origin: https://console.test\r\n")
+        exposed = set((answer.header("Access-Control-Expose-Headers") or "").lower().split(", "))
+        sent = {name.decode().lower() for name, _ in answer.head.headers}
+        assert {name for name in sent if "ratelimit" in name} <= exposed
+        assert {"retry-after", "etag", "x-request-id", "x-correlation-id", "www-authenticate"} <= exposed

@@ -44,6 +44,11 @@ async def test_what_says_who_somebody_is_comes_from_the_gateway_alone(tmp_path: 
         b"X-Forwarded-Host: evil.test\r\nForwarded: for=1.2.3.4\r\nX-Real-IP: 1.2.3.4\r\nX-Request-Id: mine\r\n"
         b"X-Original-URL: /admin\r\nProxy: evil.test\r\nVia: 1.1 mine\r\nX-Forwarded: for=1.2.3.4\r\n"
         b"True-Client-IP: 1.2.3.4\r\nX-Remote-User: root\r\nX-HTTP-Method-Override: DELETE\r\n"
+        b"X-Roles: admin\r\nX-Role: admin\r\nX-Admin: 1\r\nX-Is-Admin: true\r\nX-Scopes: *\r\nX-Groups: root\r\n"
+        b"X-MS-Client-Principal: e30\r\nX-Amzn-Oidc-Identity: root\r\nX-Consumer-Username: root\r\n"
+        b"Remote-Groups: root\r\n"
+        b"X-Authenticated-Userid: root\r\nX-Permissions: all\r\nX-Impersonate-User: root\r\nX-Tenant-Id: 1\r\n"
+        b"X_User_Id: usr_root\r\nX-Original-Method: DELETE\r\nX-Username: root\r\n"
     )
     async with running_gateway(tmp_path) as setup:
         assert (await setup.ask("GET", "/api/orders", ALICE, forged)).status == 200

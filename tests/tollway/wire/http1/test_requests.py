@@ -152,6 +152,13 @@ def test_a_forward_proxy_tolerates_underscores():
     assert refusal(wire).status == 400
 
 
+@pytest.mark.parametrize("line", smuggling.UNDERSCORES.values(), ids=smuggling.UNDERSCORES)
+def test_a_server_refuses_underscores_unless_it_drops_them_itself(line: bytes):
+    wire = b"GET / HTTP/1.1\r\nHost: h\r\n" + line + b"\r\n"
+    assert refusal(wire).status == 400
+    assert head_of(wire, HeadLimits(underscores=True)).length == 0
+
+
 # ── what is refused ─────────────────────────────────────────────────────────────────────────────────
 
 
