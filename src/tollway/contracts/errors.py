@@ -146,6 +146,11 @@ class KeyReused(Invalid):
     hint = "this transaction key was used with other contents"
 
 
+class ReceiverUnavailable(Conflict):
+    code, title = "receiver_unavailable", "Receiver unavailable"
+    hint = "this customer cannot receive anything at present; nothing was given"
+
+
 class AlreadyReversed(Conflict):
     code, title = "already_reversed", "Already reversed"
     hint = "this transaction was reversed before"

@@ -28,7 +28,7 @@ from tollway.contracts.events.identity import (
     UserRolesChanged,
     UserStateChanged,
 )
-from tollway.contracts.events.ledger import TransactionMade
+from tollway.contracts.events.ledger import GiftMade, TransactionMade
 from tollway.contracts.events.notifications import (
     EmailSent,
     NotificationSettingsChanged,
@@ -70,6 +70,7 @@ __all__ = [
     "EmailSent",
     "EmailVerified",
     "Event",
+    "GiftMade",
     "LinkRequested",
     "LoginFailed",
     "NotificationSettingsChanged",

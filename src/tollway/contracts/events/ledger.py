@@ -11,3 +11,16 @@ class TransactionMade(Event):
     code: str
     owners: list[str]
     amounts: dict[str, int]
+
+
+class GiftMade(Event):
+    """A customer gave something to another one, whom `user_id` names. `kind` is money or access."""
+
+    topic, source = "GIFT_MADE", "ledger"
+    transaction_id: str
+    user_id: str
+    from_user_id: str
+    asset: str
+    kind: str
+    amount: int
+    note: str

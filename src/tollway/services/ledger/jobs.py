@@ -5,6 +5,7 @@ from typing import Any
 from tollway.contracts.books import USER
 from tollway.fabric.jobs import Jobs, Timed
 from tollway.services.ledger.service import Ledger
+from tollway.services.ledger.service.gifts import ANNOUNCE_GIFT, announce_gift
 
 
 async def open_accounts(service: Ledger, payload: dict[str, Any]) -> None:
@@ -22,5 +23,5 @@ async def seal(service: Ledger) -> None:
     await service.seal()
 
 
-JOBS: Jobs = {"open_accounts": open_accounts}
+JOBS: Jobs = {"open_accounts": open_accounts, ANNOUNCE_GIFT: announce_gift}
 TIMED = {"expire": Timed(every_s=1, run=expire), "seal": Timed(every_s=2, run=seal)}

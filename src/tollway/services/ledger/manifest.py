@@ -14,6 +14,7 @@ def build(context: ServiceContext) -> ServiceParts:
     from tollway.services.ledger.jobs import JOBS, TIMED
     from tollway.services.ledger.rpc import LedgerRpc
     from tollway.services.ledger.service import Ledger
+    from tollway.services.ledger.service.gifts import Gifts
 
     service = Ledger(
         context.db,
@@ -25,7 +26,7 @@ def build(context: ServiceContext) -> ServiceParts:
     return ServiceParts(
         service=service,
         rpc=LedgerRpc(service),
-        router=router(service, context.answers),
+        router=router(service, Gifts(service, context.client("identity")), context.answers),
         subscribers=subscribers,
         jobs=JOBS,
         timed=TIMED,
@@ -39,6 +40,7 @@ MANIFEST = ServiceManifest(
     durable=True,
     settings=LedgerSettings,
     api=ledger_pb2_grpc,
+    calls={"identity": ("GetUser",)},
     subscribes=(UserRegistered,),
     permissions=(
         Permission("wallet:read", ROLES),

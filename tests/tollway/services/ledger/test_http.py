@@ -7,6 +7,7 @@ import pytest
 
 from tests.kit.books import CLEARING, GB, Books, books, hold, post, user
 from tests.kit.clock import FakeClock
+from tests.kit.gifts import gifts_of
 from tests.kit.rest import RestClient, rest
 from tollway.fabric.rest.sql import SqlAnswers
 from tollway.services.ledger.http import router
@@ -26,7 +27,7 @@ async def context(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Books]:
 
 @pytest.fixture
 def api(context: Books) -> RestClient:
-    return rest(router(context.ledger, SqlAnswers(context.ledger.db)))
+    return rest(router(context.ledger, gifts_of(context), SqlAnswers(context.ledger.db)))
 
 
 async def test_a_look_shows_an_account_in_every_currency_and_writes_nothing(

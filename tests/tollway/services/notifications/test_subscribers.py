@@ -15,6 +15,7 @@ from tollway.contracts.events import (
     DepositReversed,
     EmailVerified,
     Event,
+    GiftMade,
     OrderFilled,
     ProfileChanged,
     SessionRevoked,
@@ -94,6 +95,36 @@ async def test_who_owes_money_is_told_how_much_and_when_it_is_settled(
     texts = {message["Subject"]: message.get_body(("plain",)).get_content() for message in mailer.sent}
     assert "14.00 USD" in texts["You owe 19.00 USD"]
     assert "You still owe: 9.00 USD" in texts["10.00 USD settled what you owed"]
+
+
+@pytest.mark.parametrize(
+    ("asset", "kind", "amount", "subject"),
+    [
+        ("USD", "money", 5_000_000, "You were given 5.00 USD"),
+        (
+            "bandwidth.datacenter.standard",
+            "access",
+            2 * 10**9,
+            "You were given 2 GB of datacenter standard bandwidth",
+        ),
+    ],
+)
+async def test_who_is_given_something_is_written_to(
+    publisher: Publisher, mailer: FakeMailer, asset: str, kind: str, amount: int, subject: str
+) -> None:
+    gift = GiftMade(
+        transaction_id="txn_1",
+        user_id="usr_1",
+        from_user_id="usr_2",
+        asset=asset,
+        kind=kind,
+        amount=amount,
+        note="enjoy",
+    )
+    await publisher.publish(REGISTERED, VERIFIED, gift, gift)
+    await publisher.work()
+    (message,) = [one for one in mailer.sent if one["Subject"] == subject]
+    assert "enjoy" in message.get_body(("plain",)).get_content()
 
 
 async def test_a_refresh_token_used_twice_is_warned_of(publisher: Publisher, mailer: FakeMailer) -> None:

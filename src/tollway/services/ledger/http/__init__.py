@@ -1,9 +1,9 @@
 """The ledger's REST side: a customer's accounts, statements and transactions, and giving to somebody else."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
 from fastapi import APIRouter, Response
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tollway.contracts.books import USER
 from tollway.fabric.rest import (
@@ -31,6 +31,7 @@ from tollway.services.ledger.http.views import (
 )
 from tollway.services.ledger.model.values import Asset
 from tollway.services.ledger.service import Ledger
+from tollway.services.ledger.service.gifts import Gifts
 
 READ = route(permission="wallet:read")
 READ_TRANSACTIONS = route(permission="transactions:read")
@@ -40,19 +41,27 @@ TransactionPath = Annotated[str, id_path("txn", "transaction")]
 
 
 class GiftRequest(Body):
-    """What to give to whom. The asset must be transferable."""
+    """What to give to whom: to a customer's id, or to their e-mail address. The asset must be transferable."""
 
-    to_user_id: Annotated[str, Field(pattern=r"^usr_[0-9a-zA-Z_]{1,60}$")]
+    to_user_id: Annotated[str, Field(pattern=r"^usr_[0-9a-zA-Z_]{1,60}$")] | None = None
+    to_email: Annotated[str, Field(max_length=254, pattern=r"^[^@\s]+@[^@\s]+$")] | None = None
     asset: Annotated[str, Field(min_length=1, max_length=100, examples=["bandwidth.datacenter.standard"])]
     amount: Annotated[str, Field(max_length=40, examples=["1000000000", "5.00"])]
     note: Annotated[str, Field(max_length=200, pattern=PRINTABLE)] = ""
 
+    @model_validator(mode="after")
+    def _one_receiver(self) -> Self:
+        if (self.to_user_id is None) == (self.to_email is None):
+            raise ValueError("send either to_user_id or to_email")
+        return self
 
-def router(service: Ledger, answers: AnswerStore) -> APIRouter:
+
+def router(service: Ledger, gifts: Gifts, answers: AnswerStore) -> APIRouter:
     """Make the routes of the ledger."""
     api = APIRouter(tags=["wallet"])
     _accounts(api, service)
-    _transactions(api, service, answers)
+    _transactions(api, service)
+    _gifts(api, gifts, answers)
     return api
 
 
@@ -76,7 +85,7 @@ def _accounts(api: APIRouter, service: Ledger) -> None:
         return LineList(items=lines, next_cursor=found.next_cursor)
 
 
-def _transactions(api: APIRouter, service: Ledger, answers: AnswerStore) -> None:
+def _transactions(api: APIRouter, service: Ledger) -> None:
     @api.get("/api/transactions", **READ_TRANSACTIONS)
     async def transactions(who: CurrentUser, page: Paging) -> LineList:
         """List what happened on all your accounts, newest first."""
@@ -100,6 +109,8 @@ def _transactions(api: APIRouter, service: Ledger, answers: AnswerStore) -> None
             raise NotFound(f"there is no transaction {transaction_id}")
         return transaction_view(explained, mine, await _assets(service))
 
+
+def _gifts(api: APIRouter, gifts: Gifts, answers: AnswerStore) -> None:
     @api.post(
         "/api/transactions",
         status_code=201,
@@ -107,12 +118,11 @@ def _transactions(api: APIRouter, service: Ledger, answers: AnswerStore) -> None
         **route(permission="transactions:write", audit="ledger:transaction:give"),
     )
     async def give(body: GiftRequest, who: CurrentUser, key: IdempotencyKey) -> Response:
-        """Give some of what you hold to another customer."""
+        """Give some of what you hold to another customer, by id or by e-mail address. They get an e-mail."""
 
         async def work() -> Answer:
-            made = await service.give(
-                who.user_id, body.to_user_id, body.asset, body.amount, key=key, note=body.note
-            )
+            to = body.to_user_id or body.to_email or ""
+            made = await gifts.give(who.user_id, to, body.asset, body.amount, key=key, note=body.note)
             return Answer(201, gift_view(made))
 
         return await idempotent(answers, who, key, body, work)

@@ -10,7 +10,8 @@ from tollway.fabric.rest import UtcTime
 from tollway.kit.money import FIAT_SCALE, format_units, money_text
 from tollway.services.ledger.model.records import StatementLine
 from tollway.services.ledger.model.values import Account, AccountRef, Asset
-from tollway.services.ledger.service.ledger import Explained, Gift, Inclusion
+from tollway.services.ledger.service.gifts import Gift
+from tollway.services.ledger.service.ledger import Explained, Inclusion
 
 AmountText = Annotated[
     str, Field(description="Decimal text: whole units of money (20.00), units of access (1000000000)")

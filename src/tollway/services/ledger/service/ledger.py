@@ -7,9 +7,9 @@ from typing import NamedTuple, cast
 from tollway.contracts.books import AVAILABLE, USER
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database, Tx
-from tollway.kit.errors import Invalid, NotFound
+from tollway.kit.errors import NotFound
 from tollway.kit.ids import is_id
-from tollway.kit.money import MAX_UNITS, parse_units
+from tollway.kit.money import MAX_UNITS
 from tollway.kit.paging import Page, decode_cursor, encode_cursor, invalid_cursor, make_page
 from tollway.services.ledger.model.maintenance import (
     AccountsOpening,
@@ -27,7 +27,6 @@ from tollway.services.ledger.model.metering import (
     check_reservation,
 )
 from tollway.services.ledger.model.posting import (
-    Leg,
     Posting,
     PostingReversal,
     Receipt,
@@ -40,7 +39,6 @@ from tollway.services.ledger.model.values import (
     Account,
     AccountRef,
     Asset,
-    LegKind,
     Lot,
     account_id,
     check_ref,
@@ -63,15 +61,6 @@ class Inclusion(NamedTuple):
     place: int  # among the leaves
     leaf: bytes
     path: tuple[bytes, ...]
-
-
-class Gift(NamedTuple):
-    """What one customer gave to another."""
-
-    txn_id: str
-    to_user_id: str
-    asset: Asset
-    amount: int
 
 
 class Explained(NamedTuple):
@@ -144,37 +133,6 @@ class Ledger:
         """
         check_posting(posting)
         return cast("Receipt", await self._batcher.submit(posting))
-
-    async def give(
-        self, from_user_id: str, to_user_id: str, asset_code: str, amount: str, *, key: str, note: str
-    ) -> Gift:
-        """Move some of what a customer holds to another. `amount` is decimal text in the asset's scale.
-
-        Raises Invalid, NotFound when the receiver has no account, Forbidden for an asset that can't be transferred,
-        InsufficientFunds.
-        """
-        asset = next((one for one in await self.assets() if one.code == asset_code), None)
-        if asset is None:
-            raise Invalid.of("asset", f"there is no asset {asset_code!r}")
-        units = _positive_units(amount, asset)
-        if to_user_id == from_user_id:
-            raise Invalid.of("to_user_id", "must be another customer, not yourself")
-        # Without this a mistyped id would swallow what is given.
-        if not await self.accounts(USER, to_user_id):
-            raise NotFound(f"there is no customer {to_user_id} with a wallet")
-        debit, credit = (
-            AccountRef(USER, user_id, asset.code, AVAILABLE) for user_id in (from_user_id, to_user_id)
-        )
-        posting = Posting(
-            scope="wallet",
-            key=f"give:{from_user_id}:{key}",
-            code="give",
-            legs=(Leg(LegKind.POST, debit, credit, units),),
-            actor=from_user_id,
-            meta={"note": note} if note else {},
-        )
-        receipt = await self.submit(posting)
-        return Gift(receipt.txn_id, to_user_id, asset, units)
 
     async def reverse(self, txn_id: str, scope: str, key: str, actor: str, reason: str) -> Receipt:
         """Correct a transaction by its mirror image, at most once. Raises AlreadyReversed, Conflict, NotFound."""
@@ -303,16 +261,6 @@ class Ledger:
         async with self.db.snapshot() as tx:
             async for slice_ in beancount(tx):
                 yield slice_
-
-
-def _positive_units(text: str, asset: Asset) -> int:
-    try:
-        units = parse_units(text, asset.scale)
-    except ValueError as error:
-        raise Invalid.of("amount", str(error)) from error
-    if units <= 0:
-        raise Invalid.of("amount", "must be greater than zero")
-    return units
 
 
 async def _proof(tx: Tx, txn_id: str) -> Inclusion | None:

@@ -1,8 +1,9 @@
-"""E-mails about orders."""
+"""E-mails about what a customer bought or was given."""
 
 from collections.abc import Mapping
 
-from tollway.contracts.events import OrderFilled
+from tollway.contracts.books import MONEY
+from tollway.contracts.events import GiftMade, OrderFilled
 from tollway.kit.money import format_units, money_text
 from tollway.services.notifications.templates.template import EventEmail, Template
 
@@ -13,6 +14,14 @@ TEMPLATES: Mapping[str, Template] = {
         ("Thank you for your purchase. It is yours to use now.",),
         button="See what you hold",
         figures=(("Bought", "{item}"), ("Paid", "{amount} {currency}"), ("Order", "{order_id}")),
+    ),
+    "gift_received": Template(
+        "receipts",
+        "You were given {item}",
+        ("Another customer of {brand} gave you something. It is yours to use now.",),
+        button="See what you hold",
+        figures=(("Given", "{item}"), ("With the words", "{note}"), ("Transaction", "{transaction_id}")),
+        defaults={"note": "-"},
     ),
 }
 
@@ -36,7 +45,22 @@ def _receipt(event: OrderFilled, public_url: str) -> dict[str, str]:  # noqa: AR
     }
 
 
+def _gift(event: GiftMade, public_url: str) -> dict[str, str]:  # noqa: ARG001
+    amount = f"{money_text(event.amount)} {event.asset}"
+    return {
+        "item": amount if event.kind == MONEY else item_text(event.asset, event.amount),
+        "note": event.note,
+        "transaction_id": event.transaction_id,
+    }
+
+
 EVENT_EMAILS = (
+    EventEmail(
+        GiftMade,
+        template=lambda _event: "gift_received",
+        key=lambda event: f"gift:{event.transaction_id}",
+        params=_gift,
+    ),
     EventEmail(
         OrderFilled,
         template=lambda _event: "receipt",
