@@ -24,7 +24,7 @@ from tollway.edge.node import Edge
 from tollway.edge.protocol_spec import ProtocolSpec
 from tollway.edge.protocols import PROTOCOLS
 from tollway.edge.settings import EdgeSettings, ListenerSettings
-from tollway.fabric.clock import SystemClock
+from tollway.fabric.clock import Clock, SystemClock
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 FREE_PORTS = {spec.name: ListenerSettings(host="", port=0) for spec in PROTOCOLS}
@@ -351,10 +351,13 @@ async def running_edge(
     node: str = "edge-1",
     monotonic: Callable[[], float] = time.monotonic,
     protocols: Sequence[ProtocolSpec] = PROTOCOLS,
+    clock: Clock | None = None,
     **changes: Any,
 ) -> AsyncIterator[Edge]:
     """Run an edge until the block ends."""
-    edge = Edge(settings(**changes), access.stub(node), SystemClock(), node, folder, monotonic, protocols)
+    edge = Edge(
+        settings(**changes), access.stub(node), clock or SystemClock(), node, folder, monotonic, protocols
+    )
     await edge.start()
     try:
         await until(lambda: edge.ready or access.unavailable)

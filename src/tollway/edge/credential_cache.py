@@ -23,6 +23,7 @@ AuthResult = Grant | Refusal
 Ask = Callable[[], Awaitable[Grant]]
 _REMEMBERED = 100_000
 _ASKED = 256
+_MOST_S = 60.0  # whatever the wall clocks of this machine and the service make of it
 
 
 class CredentialCache:
@@ -105,7 +106,8 @@ class CredentialCache:
                 result = refusal.of_problem(problem)
                 return result, 0 if result is refusal.UNAVAILABLE else self._failed_ttl_s
             if before == self._changes:
-                return grant, (grant.cache_until_us - self._clock.now_us()) / 1_000_000
+                keep_s = (grant.cache_until_us - self._clock.now_us()) / 1_000_000
+                return grant, min(keep_s, _MOST_S)
 
 
 def affects(change: Change, grant: Grant) -> bool:

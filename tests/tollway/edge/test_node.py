@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.kit.clock import FakeMonotonic
+from tests.kit.clock import FakeClock, FakeMonotonic
 from tests.kit.edges import Client, EdgeSetup, echo, edge_setup, flood, pattern, running_edge, until, web
 from tests.kit.fake_access import FakeAccess
 from tests.tollway.edge.test_guard import own_addresses
@@ -435,3 +435,20 @@ async def test_a_service_that_is_still_starting_is_no_reason_for_a_warning(
     levels = [record.levelno for record in caplog.records if "does not know this node" in record.message]
     assert len(levels) > 2
     assert levels.count(logging.WARNING) == warnings
+
+
+async def test_a_jump_of_the_wall_clock_cuts_nothing(tmp_path: Path) -> None:
+    access, clock = FakeAccess(), FakeClock(time.time_ns() // 1000)
+    access.add()
+    async with edge_setup(tmp_path, echo, access, clock=clock, idle_timeout_s=60) as here:
+        tunnels = [await here.tunnel(), await here.socks_tunnel()]
+        for hours in (2, -4):
+            clock.advance(hours * 3600)
+            await asyncio.sleep(0.7)  # longer than the edge takes to look at its deadlines
+            for tunnel in tunnels:
+                await tunnel.send(b"ok")
+                assert await tunnel.exactly(2) == b"ok"
+        for tunnel in tunnels:
+            await tunnel.close()
+        await here.settled()
+        assert access.used() == here.on_the_wire

@@ -1,5 +1,7 @@
 """What the access service is, needs and offers."""
 
+import time
+
 from tollway.contracts import access_pb2_grpc
 from tollway.contracts.events import PasswordChanged, UserStateChanged
 from tollway.contracts.permissions import ROLES, Permission
@@ -22,6 +24,7 @@ def build(context: ServiceContext) -> ServiceParts:
         context.client("ledger"),
         context.client("catalog"),
         locations=context.shared.locations,
+        monotonic=time.monotonic,
     )
     return ServiceParts(
         service=service,

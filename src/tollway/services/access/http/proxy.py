@@ -10,6 +10,7 @@ from tollway.fabric.rest import (
     Body,
     CurrentUser,
     UnitsText,
+    UtcTime,
     route,
 )
 from tollway.services.access.credentials.password import PASSWORD
@@ -82,7 +83,10 @@ class AllowanceView(BaseModel):
 
 
 class StatusView(BaseModel):
-    """What is going on."""
+    """What is going on. `as_of` is when the newest report came that the sums and balances include; null: none came.
+
+    Nodes report open connections about every five seconds while something moves.
+    """
 
     state: str
     resources: list[ResourceView]
@@ -92,6 +96,7 @@ class StatusView(BaseModel):
     bytes_received: UnitsText
     bytes_total: UnitsText
     requests: int
+    as_of: UtcTime | None
 
 
 class ConfigView(BaseModel):
@@ -187,4 +192,5 @@ def _status(status: AccessStatus) -> StatusView:
         bytes_received=total.output_octets,
         bytes_total=total.input_octets + total.output_octets,
         requests=total.requests,
+        as_of=status.as_of_us or None,
     )

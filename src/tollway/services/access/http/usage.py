@@ -48,13 +48,18 @@ class ProtocolView(TotalView):
 
 
 class StatsView(BaseModel):
-    """Your sums. Days and months are of UTC, by when the use was reported."""
+    """Your sums. Days and months are of UTC, by when the use was reported.
+
+    Nodes report open connections about every five seconds while something moves; what has moved since is not in the
+    sums yet. `as_of` is when the newest report came that they include; null when there was none.
+    """
 
     all_time: TotalView
     this_month: TotalView
     today: TotalView
     by_protocol: list[ProtocolView]
     open_connections: int
+    as_of: UtcTime | None
 
 
 class LiveUsage(BaseModel):
@@ -98,7 +103,9 @@ class ConnectionList(BaseModel):
 class RecordView(BaseModel):
     """An accounting record in the words of RADIUS (RFC 2866). What is charged is counted in `unit`.
 
-    Of bytes it is input plus output octets; of seconds it is the session's time, begun seconds whole.
+    Of bytes it is input plus output octets: all that the client sent and was sent after its login, with the heads of
+    requests and responses and the proxy's own answers, so also a request that was refused. Of seconds it is the
+    session's time, begun seconds whole.
     """
 
     session_id: str
@@ -209,6 +216,7 @@ def _stats(found: Stats) -> StatsView:
         today=TotalView(**_total(found.today)),
         by_protocol=[ProtocolView(protocol=one.key, **_total(one)) for one in found.by_protocol],
         open_connections=found.open_flows,
+        as_of=found.as_of_us or None,
     )
 
 

@@ -10,7 +10,7 @@ cleanup                     timed: what vanished nodes left behind
 usage, live                 customers: what was used, and what is left
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from tollway.fabric.clock import Clock
@@ -50,6 +50,7 @@ class Access:
         catalog: "CatalogAsyncStub",
         kinds: Iterable[ResourceKind] = KINDS,
         locations: tuple[Location, ...] = DEFAULT_LOCATIONS,
+        monotonic: Callable[[], float] | None = None,
     ) -> None:
         self.db = db
         self.kinds = {kind.name: kind for kind in kinds}
@@ -74,4 +75,4 @@ class Access:
         self.usage = Usage(db, clock, settings, holdings)
         self.live = UsageFeeds(self.usage, clock)
         self.reports = Reports(db, self.kinds, holdings, self.leases, self.live.notify)
-        self.cleanup = Cleanup(db, clock, settings, holdings)
+        self.cleanup = Cleanup(db, clock, settings, holdings, monotonic)

@@ -1,6 +1,7 @@
 """Cleanup: what nodes that are gone left behind."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database
@@ -14,6 +15,8 @@ from tollway.services.access.store.flows import Orphan
 from tollway.services.access.store.leases import Timeouts
 
 BATCH = 200
+JUMP_US = 10 * SECOND_US
+_log = logging.getLogger(__name__)
 # Long enough that no node asks for the same lease again.
 KEEP_ENDED_US = 2 * 24 * 3600 * SECOND_US
 
@@ -21,20 +24,36 @@ KEEP_ENDED_US = 2 * 24 * 3600 * SECOND_US
 class Cleanup:
     """Timed work; see `jobs`."""
 
-    def __init__(self, db: Database, clock: Clock, settings: AccessSettings, holdings: Holdings) -> None:
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        settings: AccessSettings,
+        holdings: Holdings,
+        monotonic: Callable[[], float] | None = None,
+    ) -> None:
+        """`monotonic`: seconds by which jumps of the wall clock are noticed."""
+        self._monotonic = monotonic
+        self._wall_ahead_us = self._measure_ahead(clock.now_us())
         self._db, self._clock, self._holdings = db, clock, holdings
         self._lease_us = int(settings.lease_s * SECOND_US)
         self._grace_us = int(settings.grace_s * SECOND_US)
-        self._up_since_us = clock.now_us()
+        self._trusted_from_us = clock.now_us() + self._grace_us
 
     async def close_abandoned(self) -> None:
         """Close the flows and give back the leases of nodes that vanished, or came back without them.
 
-        Flows are closed at their last reported counters. Nothing is closed in the first moments after a start:
-        nodes could not be in touch while this service was away.
+        Flows are closed at their last reported counters. Nothing is closed in the first moments after a start, as nodes
+        could not be in touch while this service was away, nor for the time of a lease after the wall clock has jumped
+        (or the machine slept): what looks silent then was in touch a moment ago, and reports again by then.
         """
         now_us = self._clock.now_us()
-        if now_us - self._up_since_us < self._grace_us:
+        ahead_us = self._measure_ahead(now_us)
+        if abs(ahead_us - self._wall_ahead_us) > JUMP_US:
+            _log.warning("the wall clock has jumped; nothing counts as abandoned until leases are renewed")
+            self._trusted_from_us = now_us + self._lease_us
+        self._wall_ahead_us = ahead_us
+        if now_us < self._trusted_from_us:
             return
         silent_us = self._lease_us + self._grace_us + TOUCH_EVERY_US
         timeouts = Timeouts(now_us - silent_us, now_us - self._grace_us)
@@ -52,6 +71,9 @@ class Cleanup:
         async with self._db.transaction() as tx:
             await store.changes.delete_recalls(tx, tx.now_us - self._lease_us)
             await store.leases.delete_leases(tx, tx.now_us - KEEP_ENDED_US)
+
+    def _measure_ahead(self, now_us: int) -> int:
+        return 0 if self._monotonic is None else now_us - int(self._monotonic() * SECOND_US)
 
     async def _orphans(self, timeouts: Timeouts) -> Sequence[Orphan]:
         async with self._db.snapshot() as tx:

@@ -17,13 +17,17 @@ MONTHS = 24
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """A customer's sums, and how many flows are open."""
+    """A customer's sums, and how many flows are open.
+
+    `as_of_us`: when the newest report came that they include; 0 when there was none.
+    """
 
     all_time: Total
     this_month: Total
     today: Total
     by_protocol: list[Total]
     open_flows: int
+    as_of_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,7 @@ class AccessStatus:
     allowances: list[Allowance]
     open_flows: int
     all_time: Total
+    as_of_us: int
 
 
 class Usage:
@@ -56,21 +61,25 @@ class Usage:
             resources = await store.resources.find_all_of(tx, user_id)
             suspended = await store.resources.is_stopped(tx, user_id)
             open_flows = await store.usage.open_flows(tx, user_id)
-            total = await store.usage.total(tx, user_id)
+            running = await store.usage.running_totals(tx, user_id)
         assets = sorted({one.asset for one in resources} | {self._settings.default_asset})
         allowances = await asyncio.gather(*(self._holdings.allowance(user_id, asset) for asset in assets))
-        return AccessStatus(resources, suspended, list(allowances), open_flows, total)
+        return AccessStatus(
+            resources, suspended, list(allowances), open_flows, running.everything, running.as_of_us
+        )
 
     async def stats(self, user_id: str) -> Stats:
         """Return a customer's sums: ever, this month, today (UTC), and by protocol."""
         today = day_of(self._clock.now_us())
         async with self._db.snapshot() as tx:
+            running = await store.usage.running_totals(tx, user_id)
             return Stats(
-                await store.usage.total(tx, user_id),
-                await store.usage.total(tx, user_id, f"{today[:7]}-01"),
-                await store.usage.total(tx, user_id, today),
-                await store.usage.totals_by_protocol(tx, user_id),
+                running.everything,
+                await store.usage.total_since(tx, user_id, f"{today[:7]}-01"),
+                await store.usage.total_since(tx, user_id, today),
+                running.by_protocol,
                 await store.usage.open_flows(tx, user_id),
+                running.as_of_us,
             )
 
     async def monthly(self, user_id: str, asset: str) -> list[Total]:

@@ -7,6 +7,7 @@ node          edge processes: how to reach them, their present boot, when they w
 lease         slices of customers' holdings: which node holds them, until when, how much is left of each
 flow          one row per flow, its counters cumulative; the record a bill can be recomputed from
 usage_day     sums of the flows' counters by customer, day, asset and protocol
+usage_total   the same since ever, and when the newest report came that they include
 change        what must reach the nodes at once, numbered without gaps
 change_head   the number of the last change; its row lock makes the numbers appear in order of commit
 """
@@ -158,6 +159,15 @@ flow = Table(
     CheckConstraint("input_octets >= 0 AND output_octets >= 0", name="octets"),
     Index("ix_flow_user", "user_id", "started_at_us", "session_id"),
     Index(
+        "ix_flow_user_open",
+        "user_id",
+        "started_at_us",
+        "session_id",
+        sqlite_where=text("NOT stopped"),
+        postgresql_where=text("NOT stopped"),
+    ),
+    Index("ix_flow_resource", "resource_id", "started_at_us", "session_id"),
+    Index(
         "ix_flow_open",
         "node",
         "resource_id",
@@ -178,6 +188,20 @@ usage_day = Table(
     Column("output_octets", Int64, nullable=False),
     Column("requests", Int64, nullable=False),
     Column("flows", Int64, nullable=False),
+    sqlite_strict=True,
+)
+
+usage_total = Table(
+    "usage_total",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("asset", Text, primary_key=True),
+    Column("protocol", Text, primary_key=True),
+    Column("input_octets", Int64, nullable=False),
+    Column("output_octets", Int64, nullable=False),
+    Column("requests", Int64, nullable=False),
+    Column("flows", Int64, nullable=False),
+    Column("updated_at_us", Int64, nullable=False),
     sqlite_strict=True,
 )
 

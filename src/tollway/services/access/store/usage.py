@@ -4,13 +4,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, Text, case, func, literal_column, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, Table, Text, case, func, literal_column, select, tuple_
 
 from tollway.fabric.db import Tx
 from tollway.kit.times import to_rfc3339
 from tollway.services.access.model import FlowRecord
 from tollway.services.access.store.flows import as_flow
-from tollway.services.access.store.tables import flow, lease, resource, usage_day
+from tollway.services.access.store.tables import flow, lease, resource, usage_day, usage_total
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,15 @@ class Total:
 
 
 @dataclass(frozen=True, slots=True)
+class RunningTotals:
+    """A customer's sums since ever, and when the newest report came that they include; 0: there was none."""
+
+    everything: Total
+    by_protocol: list[Total]
+    as_of_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """A flow with where it was served and what paid for it."""
 
@@ -57,48 +66,61 @@ def day_of(at_us: int) -> str:
 
 
 async def count(tx: Tx, deltas: Sequence[UsageDelta]) -> None:
-    """Add to today's totals, in one statement."""
+    """Add to today's totals and to the running ones."""
     sums: dict[tuple[str, str, str], list[int]] = {}
     for one in deltas:
         into = sums.setdefault((one.user_id, one.asset, one.protocol), [0, 0, 0, 0])
         for place, name in enumerate(_SUMS):
             into[place] += getattr(one, name)
-    day = day_of(tx.now_us)
     # In order of key, or two transactions could wait for each other.
     rows = [
-        {"user_id": user_id, "day": day, "asset": asset, "protocol": protocol}
-        | dict(zip(_SUMS, added, strict=True))
+        {"user_id": user_id, "asset": asset, "protocol": protocol} | dict(zip(_SUMS, added, strict=True))
         for (user_id, asset, protocol), added in sorted(sums.items())
         if any(added)
     ]
     if not rows:
         return
+    keys = ["user_id", "asset", "protocol"]
     insert = tx.insert(usage_day)
     grown = {name: usage_day.c[name] + insert.excluded[name] for name in _SUMS}
-    keys = ["user_id", "day", "asset", "protocol"]
-    await tx.run(insert.on_conflict_do_update(index_elements=keys, set_=grown), rows)
+    day = day_of(tx.now_us)
+    await tx.run(
+        insert.on_conflict_do_update(index_elements=["day", *keys], set_=grown),
+        [row | {"day": day} for row in rows],
+    )
+    insert = tx.insert(usage_total)
+    grown = {name: usage_total.c[name] + insert.excluded[name] for name in _SUMS}
+    grown["updated_at_us"] = insert.excluded.updated_at_us
+    await tx.run(
+        insert.on_conflict_do_update(index_elements=keys, set_=grown),
+        [row | {"updated_at_us": tx.now_us} for row in rows],
+    )
 
 
-async def total(tx: Tx, user_id: str, since_day: str = "") -> Total:
+async def total_since(tx: Tx, user_id: str, day: str) -> Total:
     """Return a customer's sums since a day, that day included."""
     everything = literal_column("''", Text)
-    wanted = _summed(everything).where(usage_day.c.user_id == user_id, usage_day.c.day >= since_day)
+    wanted = _summed(usage_day, everything).where(usage_day.c.user_id == user_id, usage_day.c.day >= day)
     row = await tx.first(wanted)
     assert row is not None
     return _total("", row)
 
 
-async def totals_by_protocol(tx: Tx, user_id: str) -> list[Total]:
-    """Return a customer's sums by protocol."""
-    by = usage_day.c.protocol
-    wanted = _summed(by).where(usage_day.c.user_id == user_id).group_by(by).order_by(by)
-    return [_total(row.key, row) for row in await tx.all(wanted)]
+async def running_totals(tx: Tx, user_id: str) -> RunningTotals:
+    """Return a customer's sums since ever."""
+    by = usage_total.c.protocol
+    newest = func.max(usage_total.c.updated_at_us).label("newest")
+    wanted = _summed(usage_total, by).add_columns(newest).where(usage_total.c.user_id == user_id)
+    rows = await tx.all(wanted.group_by(by).order_by(by))
+    by_protocol = [_total(row.key, row) for row in rows]
+    sums = {name: sum(getattr(one, name) for one in by_protocol) for name in _SUMS}
+    return RunningTotals(Total("", **sums), by_protocol, max((row.newest for row in rows), default=0))
 
 
 async def totals_by_month(tx: Tx, user_id: str, asset: str, months: int) -> list[Total]:
     """Return a customer's sums by month (`2026-11`), newest first; of one asset, or of all."""
     by = func.substr(usage_day.c.day, 1, 7)
-    wanted = _summed(by).where(usage_day.c.user_id == user_id)
+    wanted = _summed(usage_day, by).where(usage_day.c.user_id == user_id)
     if asset:
         wanted = wanted.where(usage_day.c.asset == asset)
     # By its name: with bound parameters the engines would not see that the expressions are the same.
@@ -179,8 +201,8 @@ def _filtered(wanted: Select[Any], only: Filter) -> Select[Any]:
     return wanted
 
 
-def _summed(by: ColumnElement[str]) -> Select[Any]:
-    sums = [func.coalesce(func.sum(usage_day.c[name]), 0).label(name) for name in _SUMS]
+def _summed(table: Table, by: ColumnElement[str]) -> Select[Any]:
+    sums = [func.coalesce(func.sum(table.c[name]), 0).label(name) for name in _SUMS]
     return select(by.label("key"), *sums)
 
 

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import event, select
 
+from tests.kit.clock import FakeMonotonic
 from tests.kit.metering import HTTP_ONLY, STANDARD, USER, AccessSetup, Hesitation, report
 from tollway.contracts.errors import BadCredentials, NoAllowance, ResourceInactive, UnknownNode
 from tollway.kit.errors import Invalid, NotFound, Unavailable
@@ -20,6 +21,7 @@ from tollway.services.access import store
 from tollway.services.access.credentials import Presented
 from tollway.services.access.model import FlowRecord, Granted
 from tollway.services.access.service import reports
+from tollway.services.access.service.cleanup import Cleanup
 from tollway.services.access.service.resources import ConnectRequest, ResourceRequest
 from tollway.services.access.store.tables import flow as flow_table
 from tollway.services.access.store.tables import lease as lease_table
@@ -784,3 +786,48 @@ async def test_old_recalls_are_deleted_and_other_changes_stay(here: AccessSetup)
         kinds = {one.kind for one in await store.changes.after(tx, 0, 100)}
     assert "lease_recalled" not in kinds
     assert "resource_left" in kinds
+
+
+# ── the wall clock jumps ────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("hours", [2, -2])
+async def test_a_jump_of_the_wall_clock_closes_nothing(here: AccessSetup, hours: float) -> None:
+    issued = await here.customer(MB)
+    monotonic = FakeMonotonic()
+    cleanup = Cleanup(here.db, here.clock, here.settings, here.access.cleanup._holdings, monotonic)
+
+    def pass_s(seconds: float) -> None:
+        here.clock.advance(seconds)
+        monotonic.advance(seconds)
+
+    lease_id, _ = await here.lease(issued.resource.id, 1000)
+    await send(here, lease_id, report(issued.resource.id, "flw_1", 100, 1))
+    pass_s(200)
+    here.clock.advance(hours * 3600)
+    for _ in range(10):  # the node goes on reporting, as seldom as it may
+        await cleanup.close_abandoned()
+        pass_s(225)
+        await send(here, lease_id)
+    assert (await flows(here))["flw_1"] == (100, False, "")
+    async with here.db.snapshot() as tx:
+        (row,) = await tx.all(select(lease_table))
+    assert not row.ended
+
+
+async def test_who_is_silent_after_a_jump_is_closed_later(here: AccessSetup) -> None:
+    issued = await here.customer(MB)
+    monotonic = FakeMonotonic()
+    holdings: Any = here.access.cleanup._holdings
+    cleanup = Cleanup(here.db, here.clock, here.settings, holdings, monotonic)
+    lease_id, _ = await here.lease(issued.resource.id, 1000)
+    await send(here, lease_id, report(issued.resource.id, "flw_1", 100, 1))
+    here.clock.advance(7200)
+    await cleanup.close_abandoned()
+    assert not (await flows(here))["flw_1"][1]
+    for _ in range(2):
+        here.clock.advance(901)
+        monotonic.advance(901)
+        await cleanup.close_abandoned()
+    assert (await flows(here))["flw_1"] == (100, True, "Lost-Carrier")
+    assert here.ledger.reserved((USER, STANDARD)) == 0

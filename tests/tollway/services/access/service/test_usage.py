@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from tests.kit.metering import HTTP_ONLY, STANDARD, USER, AccessSetup, report
 from tollway.kit.errors import Invalid, Unavailable
@@ -128,3 +129,49 @@ async def test_operators_see_what_nodes_carry(here: AccessSetup) -> None:
     assert (one[0].name, one[1].flows, one[1].leases, one[1].remaining) == ("edge-1", 1, 1, 59_999)
     assert (two[0].name, two[0].boot_id, two[1].flows, two[1].leases) == ("edge-2", "boot-9", 0, 0)
     assert [online for _, _, online in (one, two)] == [True, True]
+
+
+async def test_running_totals_are_the_sums_of_all_flows_and_say_how_new_they_are(here: AccessSetup) -> None:
+    issued = await here.customer(1_000_000)
+    assert (await here.access.usage.stats(USER)).as_of_us == 0
+    lease_id, _ = await here.lease(issued.resource.id, 100_000)
+    for day in range(40):
+        record = report(issued.resource.id, f"flw_{day}", 100 + day, 1, stopped=day % 2 == 0)
+        await here.access.reports.report("edge-1", lease_id, [record], release=False)
+        await here.access.reports.report("edge-1", lease_id, [record], release=False)  # a repeat adds nothing
+        here.clock.advance(86_400)
+    stats = await here.access.usage.stats(USER)
+    assert stats.all_time.output_octets == sum(100 + day for day in range(40))
+    assert (stats.all_time.flows, stats.open_flows) == (40, 20)
+    assert stats.by_protocol[0].output_octets == stats.all_time.output_octets
+    assert stats.this_month.output_octets < stats.all_time.output_octets
+    assert stats.as_of_us == here.clock.now_us() - 86_400 * 1_000_000
+    status = await here.access.usage.status(USER)
+    assert (status.all_time, status.as_of_us) == (stats.all_time, stats.as_of_us)
+
+
+@pytest.mark.parametrize("kind", ["sqlite"])
+async def test_no_answer_looks_at_all_of_a_customer_s_flows(here: AccessSetup) -> None:
+    """By the engine's plans: flows are found by an index that holds no others than those that are asked for."""
+    asked: list[tuple[str, Any]] = []
+
+    def note(_conn: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
+        asked.append((statement, parameters))
+
+    engine: Any = here.db.engine
+    event.listen(engine._readers.sync_engine, "before_cursor_execute", note)
+    await here.access.usage.stats(USER)
+    await here.access.usage.status(USER)
+    for only in (Filter(stopped=False), Filter(resource_id="res_1"), Filter()):
+        await here.access.usage.records(USER, only, 50, "", newest_first=True)
+    event.remove(engine._readers.sync_engine, "before_cursor_execute", note)
+    used: list[str] = []
+    async with here.db.snapshot() as tx:
+        for statement, parameters in asked:
+            if " flow" in statement or "usage_" in statement:
+                plan = await tx.conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+                steps = [row[3] for row in plan]
+                assert not any("SCAN" in step or "TEMP B-TREE FOR ORDER" in step for step in steps), steps
+                used += steps
+    for index in ("ix_flow_user_open", "ix_flow_resource", "ix_flow_user "):
+        assert any(index in f"{step} " for step in used), (index, used)
