@@ -15,6 +15,9 @@ Invariants
 - The answer, the objects, the events and their deliveries of one request commit together.
 - No full card number is stored or logged.
 
-Neighbours: none. It is an optional target of its own, bound to loopback, and holds no real money.
-Only one-time payments are known here: no subscriptions, invoices, disputes or payouts.
+- Other web sites cannot drive it from a developer's browser, and webhooks go to loopback and listed hosts only.
+
+Neighbours: none. It is an optional target: `tollway up` adds it where `payments.enabled` names the provider `mock`, and
+production refuses it. It listens on `network.payments_mock`, by default on loopback. Known here are one-time payments
+with saved cards, refunds and disputes; no subscriptions, invoices or payouts.
 """

@@ -9,10 +9,13 @@ def build(context: ServiceContext) -> ServiceParts:
     from tollway.fabric.rest import RestServer
     from tollway.services.payments_mock.http import app
     from tollway.services.payments_mock.jobs import JOBS
+    from tollway.services.payments_mock.model.hosts import host_of
     from tollway.services.payments_mock.service import PaymentsMock
 
-    service = PaymentsMock(context.db, context.settings)
-    server = RestServer(app(service), context.shared.payments_mock_address)
+    shared = context.shared
+    hosts = {host_of(shared.public_url), host_of(shared.payments_mock_address)}
+    service = PaymentsMock(context.db, context.settings, hosts)
+    server = RestServer(app(service), shared.payments_mock_address)
     return ServiceParts(service=service, jobs=JOBS, components=[("api", server)])
 
 

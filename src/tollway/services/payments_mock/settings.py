@@ -11,6 +11,11 @@ class PaymentsMockSettings(BaseModel):
     public_url: str = Field(
         "", description="Where browsers reach the hosted pages; empty: the address the API was called at."
     )
+    hosts: tuple[str, ...] = Field(
+        (),
+        description="Hosts beside loopback that the mock answers as and delivers webhooks to, such as the names of "
+        "the platform's containers.",
+    )
     webhook_attempts: int = Field(12, ge=1, le=50, description="Deliveries tried before one is given up.")
     webhook_first_delay_s: float = Field(
         0.5, gt=0, description="Wait after the first failed delivery; it doubles."

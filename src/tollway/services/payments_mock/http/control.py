@@ -1,4 +1,4 @@
-"""What a test or a developer steers the mock with. No key is needed: it listens on loopback only.
+"""What a test or a developer steers the mock with. No key is needed, but a body of application/json.
 
 POST   /mock/faults   {"fault": "webhook_duplicate", "match": "payment_intent.", "delay_s": 2, "times": 1}
 GET    /mock/faults   what is planned
@@ -37,7 +37,7 @@ class Dispute(BaseModel):
 
 
 class ResetRequest(BaseModel):
-    """What to forget: everything, but the webhook endpoints only when asked."""
+    """What to delete: everything, and with `webhook_endpoints` the endpoints too."""
 
     model_config = ConfigDict(extra="forbid")
     webhook_endpoints: bool = False

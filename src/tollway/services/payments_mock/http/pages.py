@@ -1,4 +1,4 @@
-"""What a paying customer sees: the hosted checkout, and the bank's question (3-D Secure)."""
+"""What a paying customer sees: the hosted checkout, and the confirmation at the bank (3-D Secure)."""
 
 from html import escape
 from typing import Any
@@ -67,7 +67,7 @@ def _checkout(routes: APIRouter, service: PaymentsMock) -> None:
 
 
 def _proof(routes: APIRouter, service: PaymentsMock) -> None:
-    """Serve the bank's question."""
+    """Serve the confirmation at the bank."""
 
     async def ask(ref: str) -> Response:
         try:

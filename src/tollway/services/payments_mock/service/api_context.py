@@ -1,7 +1,7 @@
-"""What an operation works with while it serves one request: objects, ids, time, and a way to tell.
+"""What an operation works with while it serves one request: objects, ids, time, and events.
 
-Everything happens in the request's own transaction. `tell` writes the event and leaves one delivery job for
-each webhook endpoint that asked for it, so that an event is sent if and only if its cause was committed.
+Everything happens in the request's own transaction. `publish` writes the event and leaves one delivery job for
+each webhook endpoint that is registered for it, so that an event is sent if and only if its cause was committed.
 """
 
 import secrets
@@ -27,11 +27,15 @@ _SAID = {"payment_method": "PaymentMethod", "checkout.session": "checkout.sessio
 
 @dataclass(slots=True)
 class ApiContext:
-    """One request's workplace. `base_url` is where the hosted pages are; `origin` goes into the events."""
+    """What one request works with. `base_url` is where the hosted pages are; `origin` goes into the events.
+
+    `hosts` are those beside loopback that webhooks are delivered to.
+    """
 
     tx: Tx
     base_url: str
     origin: Json
+    hosts: frozenset[str]
     webhook_faults: list[InjectedFault] = field(default_factory=list[InjectedFault])
     used_faults: list[InjectedFault] = field(default_factory=list[InjectedFault])
 

@@ -4,6 +4,7 @@ import asyncio
 import http.client
 import json
 import ssl
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +12,7 @@ from urllib.parse import urlsplit
 from tollway.fabric.backoff import Backoff
 from tollway.fabric.db import Database, Tx
 from tollway.services.payments_mock import store
+from tollway.services.payments_mock.model.hosts import host_of, is_known_host
 from tollway.services.payments_mock.model.resources import API_VERSION
 from tollway.services.payments_mock.model.signature import sign
 from tollway.services.payments_mock.service.api_context import DELIVER
@@ -30,10 +32,10 @@ class Sending:
     attempts: int
 
 
-async def deliver(db: Database, settings: PaymentsMockSettings, ref: str) -> None:
+async def deliver(db: Database, settings: PaymentsMockSettings, hosts: AbstractSet[str], ref: str) -> None:
     """Try a delivery once, note how it went, and leave a job for the next attempt when there is to be one."""
     async with db.transaction() as tx:
-        sending = await _prepare(tx, ref)
+        sending = await _prepare(tx, hosts, ref)
     if sending is None:
         return
     signature = sign(sending.body, sending.secret, db.clock.now_us() // 1_000_000)
@@ -56,7 +58,7 @@ def delay_s(settings: PaymentsMockSettings, attempts: int) -> float:
     return Backoff(min(first_s, limit_s), limit_s).delay_s(attempts)
 
 
-async def _prepare(tx: Tx, ref: str) -> Sending | None:
+async def _prepare(tx: Tx, hosts: AbstractSet[str], ref: str) -> Sending | None:
     """Read what is to be sent; None when it was sent already or its endpoint is gone."""
     row = await store.delivery(tx, ref)
     if row is None or row.state != "pending":
@@ -65,6 +67,9 @@ async def _prepare(tx: Tx, ref: str) -> Sending | None:
     event = await store.find(tx, "event", row.event_id)
     if endpoint is None or event is None or endpoint.body["status"] != "enabled":
         await store.note_attempt(tx, ref, "failed", 0, "the endpoint is gone")
+        return None
+    if not is_known_host(host_of(endpoint.body["url"]), hosts):
+        await store.note_attempt(tx, ref, "failed", 0, "the host is not listed in payments_mock.hosts")
         return None
     body = json.dumps(event.body, indent=2)
     return Sending(endpoint.body["url"], endpoint.hidden["secret"], body, row.attempts)

@@ -1,8 +1,8 @@
-"""`PaymentsMock`: what the API, the hosted pages, the control page and the jobs ask for."""
+"""`PaymentsMock`: the operations behind the API, the hosted pages, the control page and the jobs."""
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +13,7 @@ from tollway.services.payments_mock import store
 from tollway.services.payments_mock.model import forms
 from tollway.services.payments_mock.model.faults import REQUEST_FAULTS, InjectedFault, from_header, plan
 from tollway.services.payments_mock.model.forms import is_group
+from tollway.services.payments_mock.model.hosts import host_of
 from tollway.services.payments_mock.model.refusals import Declined, Refused
 from tollway.services.payments_mock.service import (
     calls,
@@ -42,10 +43,14 @@ class Overview:
 
 
 class PaymentsMock:
-    """A payment provider in one service. See the package for what it promises."""
+    """A payment provider in one service. See the package for what it promises.
 
-    def __init__(self, db: Database, settings: PaymentsMockSettings) -> None:
+    `hosts` are those, beside loopback and the settings' own, that it answers as and delivers webhooks to.
+    """
+
+    def __init__(self, db: Database, settings: PaymentsMockSettings, hosts: Iterable[str] = ()) -> None:
         self.db = db
+        self.hosts = frozenset({*hosts, *map(host_of, (*settings.hosts, settings.public_url))} - {""})
         self._settings = settings
 
     # ── the API ─────────────────────────────────────────────────────────────────────────────────────
@@ -86,7 +91,7 @@ class PaymentsMock:
         rows = [row for row in await store.planned_faults(tx) if row.kind not in REQUEST_FAULTS]
         planned = {InjectedFault(row.kind, row.delay_ms / 1000, row.match): row.position for row in rows}
         mine = [fault for fault in strikes if fault.kind not in REQUEST_FAULTS]
-        context = ApiContext(tx, base_url, origin, [*mine, *planned])
+        context = ApiContext(tx, base_url, origin, self.hosts, [*mine, *planned])
         yield context
         for fault in context.used_faults:
             if (position := planned.get(fault)) is not None:
@@ -195,7 +200,7 @@ class PaymentsMock:
 
     async def deliver(self, delivery_id: str) -> None:
         """Try one webhook delivery."""
-        await deliveries.deliver(self.db, self._settings, delivery_id)
+        await deliveries.deliver(self.db, self._settings, self.hosts, delivery_id)
 
     async def plan_fault(self, kind: str, *, match: str, delay_s: float | None, times: int) -> None:
         """Plan a failure for the next requests or events that match. Raises Refused."""
@@ -206,7 +211,7 @@ class PaymentsMock:
             await store.add_fault(tx, fault.kind, fault.match, int(fault.delay_s * 1000), times)
 
     async def reset(self, *, webhook_endpoints: bool) -> None:
-        """Forget everything; the webhook endpoints only when asked."""
+        """Delete everything; the webhook endpoints with `webhook_endpoints` only."""
         async with self.db.transaction() as tx:
             await store.clear(tx, webhook_endpoints=webhook_endpoints)
 

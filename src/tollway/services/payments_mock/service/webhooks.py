@@ -1,10 +1,11 @@
-"""Webhook endpoints and events: who wants to hear, and what there is to tell."""
+"""Webhook endpoints, and the events that are sent to them."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from tollway.services.payments_mock import store
 from tollway.services.payments_mock.model import resources
+from tollway.services.payments_mock.model.hosts import check_receiver
 from tollway.services.payments_mock.model.metadata import merged
 from tollway.services.payments_mock.model.refusals import Refused, check_url, invalid
 from tollway.services.payments_mock.service.api_context import ApiContext, MockRoute
@@ -19,6 +20,7 @@ MAX_ENDPOINTS = 16
 async def create(context: ApiContext, params: Json, _refs: Sequence[str]) -> Json:
     """Make an endpoint. Its signing secret is in this answer and in no other."""
     check_url(params["url"], "url")
+    check_receiver(params["url"], context.hosts)
     if not params["enabled_events"]:
         raise invalid("enabled_events", "You must name at least one event.")
     known, _ = await store.some(context.tx, "webhook_endpoint", {}, store.Slice(limit=MAX_ENDPOINTS))
@@ -35,6 +37,7 @@ async def update(context: ApiContext, params: Json, refs: Sequence[str]) -> Json
     item = await context.get("webhook_endpoint", refs[0])
     if "url" in params:
         check_url(params["url"], "url")
+        check_receiver(params["url"], context.hosts)
     item.body |= {name: params[name] for name in ("description", "enabled_events", "url") if name in params}
     if "disabled" in params:
         item.body["status"] = "disabled" if params["disabled"] else "enabled"
