@@ -31,7 +31,7 @@ class PaymentsSettings(BaseModel):
     max_methods: int = Field(20, ge=1, description="Saved payment methods a customer may have at once")
     success_url: str = Field(
         "",
-        description="Where a hosted checkout sends the customer; empty: the deposit's page of the platform",
+        description="Where a hosted checkout sends the customer; empty: a page that leads to the wallet",
     )
     cancel_url: str = Field(
         "", description="Where a customer who leaves a hosted checkout goes; empty: as success_url"

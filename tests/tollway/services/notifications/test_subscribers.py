@@ -78,6 +78,7 @@ async def test_a_new_customer_is_welcomed_and_gets_receipts(publisher: Publisher
     }
     assert "https://tollway.example" in by_subject["Your account is ready"]
     assert "dep_1" in by_subject["Your deposit of 20.00 USD has arrived"]
+    assert "https://tollway.example/billing" in by_subject["Your deposit of 20.00 USD has arrived"]
     assert "3.50 USD" in by_subject["Your purchase: 1 GB of datacenter standard bandwidth"]
 
 

@@ -143,3 +143,34 @@ async def test_webhooks_of_nobody_are_refused(payments: RunningPayments) -> None
     reply = await payments.rest.post("/api/billing/webhooks/stripe", {"id": "evt_1"})
     assert (reply.status, reply.json["code"]) == (400, "bad_signature")
     assert (await payments.rest.post("/api/billing/webhooks/paypal", {})).status == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("?deposit=dep_1&outcome=paid", "Thank you"),
+        ("?deposit=dep_1&outcome=left", "Nothing was paid"),
+        ("", "Thank you"),
+        ("?outcome=<script>", "Thank you"),
+    ],
+)
+async def test_a_browser_that_comes_back_lands_on_a_page(
+    payments: RunningPayments, query: str, said: str
+) -> None:
+    reply = await payments.rest.get(f"/payments/return{query}")
+    assert (reply.status, reply.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    page = reply.body.decode()
+    assert said in page
+    assert 'href="/billing"' in page
+    assert "<script>" not in page
+    assert "default-src 'none'" in reply.headers["content-security-policy"]
+
+
+async def test_the_providers_page_leads_back_to_that_page(payments: RunningPayments) -> None:
+    made = await payments.service.deposits.start("usr_ann", "key", "USD", 20_000_000, "")
+    ref = made.checkout_ref
+    page = await payments.at_provider(lambda client: client.v1.checkout.sessions.retrieve(ref))
+    for url, outcome in ((page.success_url, "paid"), (page.cancel_url, "left")):
+        path = url.removeprefix(payments.public_url)
+        assert path == f"/payments/return?deposit={made.id}&outcome={outcome}"
+        assert (await payments.rest.get(path)).status == 200

@@ -74,23 +74,30 @@ TEMPLATES: Mapping[str, Template] = {
 }
 
 
-def _credited(event: DepositCredited, public_url: str) -> dict[str, str]:  # noqa: ARG001
-    return {"amount": money_text(event.amount), "currency": event.currency, "deposit_id": event.deposit_id}
-
-
-def _moved(event: DepositReversed | DepositReinstated, public_url: str) -> dict[str, str]:  # noqa: ARG001
+def _credited(event: DepositCredited, public_url: str) -> dict[str, str]:
     return {
         "amount": money_text(event.amount),
-        "recovered": money_text(event.recovered),
+        "link": f"{public_url}/billing",
         "currency": event.currency,
         "deposit_id": event.deposit_id,
     }
 
 
-def _owed(event: DebtOpened | DebtSettled, public_url: str) -> dict[str, str]:  # noqa: ARG001
+def _moved(event: DepositReversed | DepositReinstated, public_url: str) -> dict[str, str]:
+    return {
+        "amount": money_text(event.amount),
+        "recovered": money_text(event.recovered),
+        "link": f"{public_url}/billing",
+        "currency": event.currency,
+        "deposit_id": event.deposit_id,
+    }
+
+
+def _owed(event: DebtOpened | DebtSettled, public_url: str) -> dict[str, str]:
     return {
         "amount": money_text(event.amount),
         "owed": money_text(event.owed),
+        "link": f"{public_url}/billing",
         "currency": event.currency,
     }
 

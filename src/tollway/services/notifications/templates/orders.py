@@ -36,20 +36,22 @@ def item_text(asset: str, quantity: int) -> str:
     return f"{amount} GB of {rest.replace('.', ' ')} bandwidth"
 
 
-def _receipt(event: OrderFilled, public_url: str) -> dict[str, str]:  # noqa: ARG001
+def _receipt(event: OrderFilled, public_url: str) -> dict[str, str]:
     return {
         "item": item_text(event.asset, event.quantity),
         "amount": money_text(event.price),
+        "link": f"{public_url}/billing",
         "currency": event.currency,
         "order_id": event.order_id,
     }
 
 
-def _gift(event: GiftMade, public_url: str) -> dict[str, str]:  # noqa: ARG001
+def _gift(event: GiftMade, public_url: str) -> dict[str, str]:
     amount = f"{money_text(event.amount)} {event.asset}"
     return {
         "item": amount if event.kind == MONEY else item_text(event.asset, event.amount),
         "note": event.note,
+        "link": f"{public_url}/billing",
         "transaction_id": event.transaction_id,
     }
 

@@ -6,6 +6,9 @@ from tollway.services.payments.service.customers import Customers
 from tollway.services.payments.service.selection import Providers
 from tollway.services.payments.settings import PaymentsSettings
 
+# Where a browser lands that comes back from a provider's page.
+RETURN_PATH = "/payments/return"
+
 
 class Charging:
     """Charges payment methods and opens hosted pages."""
@@ -36,15 +39,15 @@ class Charging:
         """Open the hosted page on which the deposit is paid. Raises ProviderUnavailable, Invalid."""
         provider = self._providers.of(deposit.provider)
         success = self._return_url(deposit, self._settings.success_url)
-        cancel = self._return_url(deposit, self._settings.cancel_url or self._settings.success_url)
+        cancel = self._return_url(deposit, self._settings.cancel_url or self._settings.success_url, "left")
         try:
             return await provider.open_checkout(_request(deposit, customer), success, cancel)
         except CustomerGone:
             customer = await self._customers.replace(deposit.user_id, provider)
             return await provider.open_checkout(_request(deposit, customer), success, cancel)
 
-    def _return_url(self, deposit: Deposit, configured: str) -> str:
-        return configured or f"{self._public_url}/api/wallet/deposits/{deposit.id}"
+    def _return_url(self, deposit: Deposit, configured: str, outcome: str = "paid") -> str:
+        return configured or f"{self._public_url}{RETURN_PATH}?deposit={deposit.id}&outcome={outcome}"
 
 
 def _request(deposit: Deposit, customer: str) -> PaymentRequest:

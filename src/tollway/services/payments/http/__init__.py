@@ -1,8 +1,11 @@
 """The REST API of payments: deposits, saved payment methods, webhooks of the providers, reviews."""
 
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Request, Response
+from fastapi import Path as PathParam
+from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from tollway.fabric.rest import (
@@ -24,6 +27,7 @@ from tollway.fabric.rest import (
 from tollway.fabric.rest.etag import tagged
 from tollway.services.payments.model import DepositState
 from tollway.services.payments.service import Payments
+from tollway.services.payments.service.charging import RETURN_PATH
 
 DepositId = Annotated[str, id_path("dep", "deposit")]
 MethodToken = Annotated[
@@ -160,6 +164,24 @@ class Received(BaseModel):
     received: bool = True
 
 
+_RETURNED = {
+    "paid": (
+        "Thank you",
+        "Your payment was handed over. The money is in your wallet as soon as the payment provider confirms it, "
+        "mostly within seconds; we write to you then.",
+    ),
+    "left": (
+        "Nothing was paid",
+        "You left the payment page before paying. You can begin again in your wallet.",
+    ),
+}
+_PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+}
+
+
 def router(service: Payments, answers: AnswerStore) -> APIRouter:
     """Make the routes of payments."""
     api = APIRouter(tags=["payments"])
@@ -167,7 +189,18 @@ def router(service: Payments, answers: AnswerStore) -> APIRouter:
     _methods(api, service)
     _webhooks(api, service)
     _reviews(api, service)
+    _pages(api)
     return api
+
+
+def _pages(api: APIRouter) -> None:
+    page = Path(__file__).with_name("return.html").read_text()
+
+    @api.get(RETURN_PATH, include_in_schema=False, **route(permission="public", content="page"))
+    async def returned(outcome: str = "paid") -> HTMLResponse:
+        """Show a browser that comes back from a provider's page where to go on; whoever it is may not be signed in."""
+        title, text = _RETURNED["left" if outcome == "left" else "paid"]
+        return HTMLResponse(page.format(title=title, text=text), headers=_PAGE_HEADERS)
 
 
 def _deposits(api: APIRouter, service: Payments, answers: AnswerStore) -> None:
@@ -250,7 +283,7 @@ def _webhooks(api: APIRouter, service: Payments) -> None:
         **route(permission="public", limit="webhooks", audit="payments:webhook:receive"),
     )
     async def webhook(
-        provider: Annotated[str, Path(description="A payment provider by name")], request: Request
+        provider: Annotated[str, PathParam(description="A payment provider by name")], request: Request
     ) -> Received:
         """Receive a webhook of a payment provider; its headers and body are verified as the provider signs them."""
         await service.webhooks.receive(provider, request.headers, await request.body())
