@@ -46,7 +46,7 @@ class BatchedJsonLog(Generic[Record]):
         self._kept.append((at_us, record))
 
     def flush(self) -> None:
-        """Write what was kept. Lines that a full disk refuses are counted, and the next one that gets through tells."""
+        """Write what was kept. Lines that a full disk refuses are counted, and the next one written says so."""
         if not self._kept:
             return
         kept, self._kept = self._kept, []

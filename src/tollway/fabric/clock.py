@@ -5,7 +5,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """Tells the time as microseconds since the Unix epoch."""
+    """Returns the time as microseconds since the Unix epoch."""
 
     def now_us(self) -> int:
         """Return the present moment in microseconds since the epoch."""

@@ -58,12 +58,12 @@ class Lifecycle:
 
     @property
     def ready(self) -> bool:
-        """Tell whether every part is up."""
+        """Return whether every part is up."""
         return bool(self._parts) and all(part.state == "ready" for part in self._parts.values())
 
     @property
     def states(self) -> dict[str, State]:
-        """Tell every part's state, in the order in which they were added."""
+        """Return every part's state, in the order in which they were added."""
         return {part.name: part.state for part in self._parts.values()}
 
     async def start(self) -> None:

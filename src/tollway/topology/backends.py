@@ -1,4 +1,4 @@
-"""Chooses the backend of each port from the settings: embedded by default, clustered when told."""
+"""Chooses the backend of each port from the settings: embedded by default, clustered when they say so."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""Assembles one process out of its targets. The services cannot tell what was decided here."""
+"""Assembles one process out of its targets. Nothing in the services depends on what is decided here."""
 
 import asyncio
 import logging

@@ -34,7 +34,7 @@ class Limit(Protocol):
     """One limit class: a bucket for every key."""
 
     def take(self, key: Key, now: float) -> LimitDecision:
-        """Ask for one request of `key` at `now` (monotonic seconds). Refused requests cost nothing."""
+        """Take one request of `key` at `now` (monotonic seconds). Refused requests cost nothing."""
         ...
 
     async def synced(self) -> None:

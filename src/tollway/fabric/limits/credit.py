@@ -58,7 +58,7 @@ class CreditLimit(MemoryLimit):
         return self._interval_s * 1e6
 
     def take(self, key: Key, now: float) -> LimitDecision:
-        """Ask for one request of `key`."""
+        """Take one request of `key`."""
         if self._alone:
             if self._outage == "refuse":
                 return LimitDecision(False, 0, _COME_BACK_S, _COME_BACK_S)

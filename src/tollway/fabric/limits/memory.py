@@ -23,7 +23,7 @@ class MemoryLimit:
         self._full_at: dict[Key, float] = {}
 
     def take(self, key: Key, now: float) -> LimitDecision:
-        """Ask for one request of `key`."""
+        """Take one request of `key`."""
         buckets = self._full_at
         full_at = buckets.get(key)
         if full_at is None:

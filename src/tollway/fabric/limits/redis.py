@@ -98,7 +98,7 @@ class RedisLimits(Collector):
         self._registry.register(self)
 
     async def stop(self) -> None:
-        """Tell the server what it does not know yet, and let go of it."""
+        """Report to the server what it does not know yet, and let go of it."""
         if self._task is None:
             return
         await cancel(self._task)
@@ -137,7 +137,7 @@ class RedisLimits(Collector):
                     await self._urgent.wait()
 
     async def _settle(self) -> None:
-        """Tell the server everything and take over its answer, or go on alone."""
+        """Report everything to the server and take over its answer, or go on alone."""
         self._news.clear()
         self._urgent.clear()
         told = [(limit, limit.collect_untold()) for limit in self._limits.values()]

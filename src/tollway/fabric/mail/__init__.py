@@ -2,7 +2,7 @@
 
 A message is a `email.message.EmailMessage` of the standard library with From, To, Subject and a Message-ID of its own.
 Backends: `smtp` hands it to a mail server; `inbox` keeps it in a folder, for development. `send` may be
-repeated after a failure: receivers tell repeats by the Message-ID.
+repeated after a failure: receivers recognise repeats by the Message-ID.
 """
 
 from dataclasses import dataclass

@@ -50,7 +50,7 @@ def build_app(
     """Mount the routers under one set of rules. An assertion fails when a route declares no policy.
 
     `roles` says what each role may do.
-    `states` tells the state of every part of the process; `/readyz` answers 503 until all are `ready`.
+    `states` returns the state of every part of the process; `/readyz` answers 503 until all are `ready`.
     """
     served = [*routers, docs.router()]
     declared = policies(served)

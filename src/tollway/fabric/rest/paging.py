@@ -1,4 +1,4 @@
-"""How every list is asked for: `?limit=&cursor=`, and `sort=` where there is more than one order.
+"""The parameters of every list: `?limit=&cursor=`, and `sort=` where there is more than one order.
 
 A route takes `page: Paging`, or `page: Annotated[PageQuery, sorted_by("-started_at", "started_at")]`. Filters are
 parameters of the route's own beside it, named like the fields that they compare.

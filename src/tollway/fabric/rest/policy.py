@@ -55,11 +55,11 @@ class RoutePolicy:
     content: Content
 
     def granted_to(self, roles: Iterable[str], table: RoleTable) -> bool:
-        """Tell whether one of these roles grants what the route demands."""
+        """Return whether one of these roles grants what the route demands."""
         return any(self.permission in table.get(role, ()) for role in roles)
 
     def in_scope(self, principal: Principal) -> bool:
-        """Tell whether the token was granted the route's scope."""
+        """Return whether the token was granted the route's scope."""
         return not self.scope or principal.has_scope(self.scope)
 
     def __call__(self) -> None:
@@ -159,5 +159,5 @@ def _check(declared: RoutePolicy) -> None:
     public = declared.permission == PUBLIC
     assert public == (declared.owner == "public"), "what is public belongs to nobody, and the other way round"
     assert not public or not (declared.second_factor or declared.max_auth_age_s or declared.scope), (
-        "a public route knows nobody whose sign-in it could ask about"
+        "a public route knows nobody whose sign-in it could check"
     )

@@ -112,7 +112,7 @@ async def _check_body(request: Request, route: APIRoute) -> None:
 
 async def _current_user(connection: HTTPConnection) -> Principal:
     principal: Principal | None = getattr(connection.state, "principal", None)
-    assert principal is not None, "a public route asks who it is"
+    assert principal is not None, "a public route wants to know who its caller is"
     return principal
 
 

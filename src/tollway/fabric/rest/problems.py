@@ -65,7 +65,7 @@ def challenge(problem: Problem) -> str:
 def install(app: FastAPI, declared: Mapping[tuple[str, str], RoutePolicy] = NO_ROUTES) -> None:
     """Make every error of this application a problem document.
 
-    `declared` are its routes, which tell what a 405 allows: the framework looks at one route only.
+    `declared` are its routes, from which a 405 says what is allowed: the framework looks at one route only.
     """
     routes = [
         (method, path, compile_path(path)[0])

@@ -1,4 +1,4 @@
-"""Service APIs: how a service asks its neighbours, and nothing in the service can tell how far away they are.
+"""Service APIs: how a service calls its neighbours, and nothing in the service shows how far away they are.
 
 A service API is a gRPC service defined in `contracts/<service>.proto`. A service receives its neighbours as generated
 stubs and serves its own service API by a generated servicer. There are two transports with one behaviour:
@@ -11,13 +11,13 @@ On both:
 - Every call has a deadline: `timeout=` seconds at the call (5 unless given), never later than the deadline of
   the call being served. When it passes, the far side is cancelled and `DeadlineExceeded` raised. A stream has
   none of its own, only the caller's.
-- `current()` tells the servicer who asks, for which user, under which correlation id and trace. `acting(...)`
+- `current()` gives the servicer who calls, for which user, under which correlation id and trace. `acting(...)`
   sets these where work enters the platform (a request, a job, an event).
 - A refusal is a `Problem` and arrives as the same class. Anything else that is raised is logged where it
   happened and arrives as `Internal`, without its text.
 - A neighbour that cannot be reached raises `Unavailable`. A call is repeated only if it had not left yet;
-  whether to ask again after that is for the service that asks, as methods are idempotent by their keys.
-- The policy says which service may ask which service API; others get `Forbidden`.
+  whether to call again after that is for the calling service, as methods are idempotent by their keys.
+- The policy says which service may call which service API; others get `Forbidden`.
 - No call may be made while a write transaction is open in the same task.
 - Calls are counted and timed; `channel.faults` plans failures for tests.
 

@@ -1,4 +1,4 @@
-"""Who asks, on whose behalf, under which correlation id, and until when: the context of a call.
+"""Who calls, on whose behalf, under which correlation id, and until when: the context of a call.
 
 It travels with every call through a service API, in process or over the network, and is read with `current()`.
 """
@@ -18,7 +18,7 @@ DEFAULT_TIMEOUT_S = 5.0
 class Call(NamedTuple):
     """The circumstances of the work in hand.
 
-    `caller_service` is the service that asks (proved by its certificate when it is another process). `user_id` is the
+    `caller_service` is the calling service (proved by its certificate when it is another process). `user_id` is the
     person it acts for, or the service that began the work when no person did; `action` is the audit tag of the route
     that it began with (`access:resource:stop`). After `deadline`, a moment of `time.monotonic()`, nobody waits for the
     answer any more (None: no limit).
@@ -75,7 +75,7 @@ def call_context(
 
 
 def outgoing(caller: str, timeout_s: float | None) -> Call:
-    """Make the context in which `caller` asks a neighbour: what is current, the deadline moved closer."""
+    """Make the context in which `caller` calls a neighbour: what is current, the deadline moved closer."""
     here = _current.get()
     return Call(
         caller,

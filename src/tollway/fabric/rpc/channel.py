@@ -67,7 +67,7 @@ class Channel(grpc.aio.Channel):
         """Wait until the far side answers."""
 
     def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:  # noqa: ARG002, FBT002
-        """Tell whether the far side is connected."""
+        """Return whether the far side is connected."""
         return grpc.ChannelConnectivity.READY
 
     async def wait_for_state_change(self, last_observed_state: grpc.ChannelConnectivity) -> None:
@@ -102,10 +102,10 @@ class UnaryCall:
     def __init__(self, channel: Channel, path: str, codec: Codec) -> None:
         self._channel, self._path, self._codec = channel, path, codec
         self._api, self._method = service_of(path)
-        self._meter = Meter("ask", self._api, self._method)
+        self._meter = Meter("client", self._api, self._method)
 
     async def __call__(self, request: Any, *, timeout: float = DEFAULT_TIMEOUT_S) -> Any:  # noqa: ASYNC109  the shape of gRPC
-        """Ask and return the answer. `timeout` is in seconds. Raises Problem."""
+        """Call and return the answer. `timeout` is in seconds. Raises Problem."""
         refuse_open_transaction(f"{self._path} was called")
         channel = self._channel
         call = outgoing(channel.caller, timeout)
@@ -137,10 +137,10 @@ class StreamCall:
     def __init__(self, channel: Channel, path: str, codec: Codec) -> None:
         self._channel, self._path, self._codec = channel, path, codec
         self._api, self._method = service_of(path)
-        self._meter = Meter("ask", self._api, self._method)
+        self._meter = Meter("client", self._api, self._method)
 
     def __call__(self, request: Any, *, timeout: float | None = None) -> "ResponseStream":
-        """Ask and return the stream of answers.
+        """Call and return the stream of answers.
 
         Without `timeout` (seconds) only the deadline of the call being served, if any, ends it.
         """

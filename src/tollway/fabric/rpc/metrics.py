@@ -1,4 +1,6 @@
-"""Counts and times of calls through the service APIs, seen from both sides of each."""
+"""Counts and times of calls through the service APIs, counted by the client and by the server."""
+
+from typing import Literal
 
 from prometheus_client import Counter, Histogram
 
@@ -9,7 +11,7 @@ CALLS = Counter(
 )
 SECONDS = Histogram(
     "tollway_api_seconds",
-    "Seconds from the ask to the answer.",
+    "Duration of calls through a service API, as the client and the server saw it.",
     ["side", "service", "method"],
     buckets=(0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10),
 )
@@ -18,7 +20,7 @@ SECONDS = Histogram(
 class Meter:
     """The series of one method, bound ahead, so that counting a call takes about a microsecond."""
 
-    def __init__(self, side: str, api: str, method: str) -> None:
+    def __init__(self, side: Literal["client", "server"], api: str, method: str) -> None:
         self._names = (side, api, method)
         self._seconds = SECONDS.labels(*self._names)
         self._ok = CALLS.labels(*self._names, "ok")

@@ -77,7 +77,7 @@ class RemoteChannel(Channel):
         await self._connected(Call())
 
     def get_state(self, try_to_connect: bool = False) -> grpc.ChannelConnectivity:  # noqa: FBT002
-        """Tell whether a server is connected."""
+        """Return whether a server is connected."""
         return self._open().get_state(try_to_connect)
 
     async def close(self, grace: float | None = None) -> None:

@@ -30,7 +30,7 @@ class Served:
         self._unary: Callable[[Any, Any], Awaitable[Any]] | None = handler.unary_unary  # pyright: ignore[reportAttributeAccessIssue]
         self._stream: Callable[[Any, Any], AsyncGenerator[Any]] | None = handler.unary_stream  # pyright: ignore[reportAttributeAccessIssue]
         assert self._unary or self._stream, f"{path} streams its requests, which no service API does"
-        self._meter = Meter("answer", self.api, self.method)
+        self._meter = Meter("server", self.api, self.method)
 
     async def answer(self, request: Any, call: Call) -> Any:
         """Carry out one call. Raises Problem only, whatever happens inside."""
