@@ -6,13 +6,18 @@ python tools/openapi.py --check    exits 1 when what is committed is stale
 
 import json
 import sys
+import tomllib
+from pathlib import Path
 
 from tollway.fabric.access_tokens import Revocations, Verifier
 from tollway.fabric.clock import SystemClock
 from tollway.fabric.rest import build_app
-from tollway.fabric.rest.docs import DOCUMENT, describe
+from tollway.fabric.rest.describe import describe
+from tollway.fabric.rest.docs import DOCUMENT
 from tollway.topology import roles
 from tollway.topology.routers import routers
+
+WORDS = Path(__file__).parent / "api_words.toml"
 
 
 def document() -> str:
@@ -25,7 +30,7 @@ def document() -> str:
     app = build_app(
         [*routers().values()], Verifier(no_keys, "", "", clock), Revocations(clock), roles=roles()
     )
-    return json.dumps(describe(app), indent=1, sort_keys=True) + "\n"
+    return json.dumps(describe(app, tomllib.loads(WORDS.read_text())), indent=1, sort_keys=True) + "\n"
 
 
 def main() -> None:

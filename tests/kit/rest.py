@@ -11,6 +11,7 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.types import ASGIApp
 
+from tests.kit.api_document import refusals_of
 from tests.kit.clock import FakeClock
 from tollway.contracts.clients import ALL_SCOPES
 from tollway.fabric.access_tokens import Principal, Revocations, Verifier
@@ -108,7 +109,19 @@ class RestClient:
         received: dict[str, str] = {}
         for name, value in ((k.decode(), v.decode()) for k, v in start["headers"]):
             received[name] = f"{received[name]}, {value}" if name in received else value
-        return Reply(start["status"], received, answer)
+        reply = Reply(start["status"], received, answer)
+        _check_described(method, path, reply)
+        return reply
+
+
+def _check_described(method: str, path: str, reply: Reply) -> None:
+    """Hold every refusal in any test to what the API document says of the operation."""
+    if reply.status < 400 or method == "HEAD":
+        return
+    described = refusals_of(method, path)
+    if described is not None and reply.json.get("code") not in ("method_not_allowed", "problem"):
+        code = reply.json["code"]
+        assert code in described, f"{method} {path} answered {code}; name it in the route's `problems`"
 
 
 def rest(*routers: APIRouter, clock: FakeClock | None = None) -> RestClient:

@@ -302,7 +302,9 @@ async def test_calls_are_counted_by_outcome_on_both_sides(neighbour: ServiceApi,
     def count(side: str, code: str) -> float:
         return CALLS.labels(side, "tokens", "Revoke", code)._value.get()
 
-    before = {(side, code): count(side, code) for side in ("client", "server") for code in ("ok", "not_found")}
+    before = {
+        (side, code): count(side, code) for side in ("client", "server") for code in ("ok", "not_found")
+    }
     await neighbour.stub.Revoke(Revoke())
     tokens.fail(NotFound())
     with pytest.raises(NotFound):

@@ -20,7 +20,7 @@ from tollway.fabric.rest import docs, problems
 from tollway.fabric.rest.policy import BODY_LIMIT_BYTES, RoleTable, check_permissions, policies, policy_of
 from tollway.fabric.rest.principal import authorize
 from tollway.fabric.rpc import call_context
-from tollway.kit.errors import MEDIA_TYPE, NotFound, TooLarge, UpgradeRequired
+from tollway.kit.errors import NotFound, TooLarge, UpgradeRequired
 from tollway.kit.ids import new_id
 
 SYSTEM_CLOCK = SystemClock()
@@ -63,12 +63,6 @@ def build_app(
         openapi_url=None,
         redoc_url=None,
         redirect_slashes=False,  # one address for each thing; a redirect would name this process's own
-        responses={
-            "4XX": {
-                "description": "A problem document",
-                "content": {MEDIA_TYPE: {"schema": docs.PROBLEM}},
-            },
-        },
     )
     app.state.verifier = verifier
     app.state.revocations = revocations

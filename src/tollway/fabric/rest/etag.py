@@ -1,9 +1,13 @@
 """ETag and If-None-Match (RFC 9110, section 13) for single resources."""
 
 import hashlib
+from typing import Any
 
 from fastapi import Request, Response
 from pydantic import BaseModel
+
+TAGGED: dict[int | str, dict[str, Any]] = {304: {"description": "The client has the current version already"}}
+"""The `responses` of a route that answers with `tagged`."""
 
 
 def tagged(request: Request, view: BaseModel) -> Response:

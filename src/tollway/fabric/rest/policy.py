@@ -4,7 +4,7 @@ The checks of a service, the gateway's table (`routes.json`), the API descriptio
 all made from these declarations.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
@@ -13,6 +13,7 @@ from fastapi import APIRouter, Depends
 from fastapi.routing import APIRoute, APIWebSocketRoute
 
 from tollway.fabric.access_tokens import Principal
+from tollway.kit.errors import Problem
 
 Kind = Literal["http", "websocket", "stream"]
 Owner = Literal["public", "self", "any"]
@@ -22,6 +23,7 @@ Content = Literal["api", "page"]
 # All routes of the platform as the gateway reads them; written by tools/routes.py.
 TABLE = Path(__file__).parent / "routes.json"
 KEY = "x-tollway"
+PROBLEMS = "x-problems"
 RoleTable = Mapping[str, frozenset[str]]
 """What each role may do: permissions by role, derived from the manifests of the services."""
 PUBLIC = "public"
@@ -79,11 +81,13 @@ def route(  # noqa: PLR0913  every argument is named and has a default
     time_limit_s: float | None = None,
     audit: str = "",
     content: Content = "api",
+    problems: Sequence[type[Problem]] = (),
 ) -> dict[str, Any]:
     """Declare a route's policy: `@router.get("/x", **route(permission="orders:read"))`.
 
-    The scope is the permission unless another is given. Streams and WebSockets have no limits of size and time
-    unless they declare some.
+    `problems` are refusals of the route's own; those of its policy and its parameters are added to the description by
+    themselves. The scope is the permission unless another is given. Streams and WebSockets have no limits of size and
+    time unless they declare some.
     """
     public = permission == PUBLIC
     plain = kind == "http"
@@ -103,7 +107,7 @@ def route(  # noqa: PLR0913  every argument is named and has a default
     _check(declared)
     if kind == "websocket":
         return {"dependencies": [Depends(declared)]}
-    described: dict[str, Any] = {KEY: asdict(declared)}
+    described: dict[str, Any] = {KEY: asdict(declared), PROBLEMS: [one.code for one in problems]}
     if not public:
         described["security"] = [{"bearer": []}, {"session": []}]
     return {"openapi_extra": described}

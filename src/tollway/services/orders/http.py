@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field, model_validator
 
-from tollway.contracts.errors import SoldOut
+from tollway.contracts.errors import PriceExceeded, QuoteStale, SoldOut, UnknownAsset
 from tollway.fabric.rest import (
     Answer,
     AnswerStore,
@@ -25,7 +25,7 @@ from tollway.fabric.rest import (
     idempotent,
     route,
 )
-from tollway.fabric.rest.etag import tagged
+from tollway.fabric.rest.etag import TAGGED, tagged
 from tollway.kit.errors import Conflict, InsufficientFunds, NotFound, Problem
 from tollway.kit.ids import is_id
 from tollway.kit.money import money_text
@@ -96,7 +96,7 @@ class PlaceOrder(Body):
 
 
 class StepView(BaseModel):
-    state: str
+    state: OrderState
     at: UtcTime
 
 
@@ -104,7 +104,7 @@ class OrderView(BaseModel):
     """An order. It is settled when `state` is filled, failed or cancelled; `reason` says why it was not filled."""
 
     id: str
-    state: str
+    state: OrderState
     reason: str | None
     asset: str
     quantity: UnitsText
@@ -197,7 +197,9 @@ def router(service: Orders, answers: AnswerStore) -> APIRouter:
 
 def _placing(api: APIRouter, service: Orders, answers: AnswerStore) -> None:
     @api.post(
-        "/api/orders/quote", status_code=201, **route(permission="orders:write", audit="orders:quote:create")
+        "/api/orders/quote",
+        status_code=201,
+        **route(permission="orders:write", audit="orders:quote:create", problems=(UnknownAsset, SoldOut)),
     )
     async def quote(body: QuoteRequest, who: CurrentUser) -> QuoteView:
         """Ask for a price that is kept for a while. Costs nothing and binds only us."""
@@ -208,7 +210,19 @@ def _placing(api: APIRouter, service: Orders, answers: AnswerStore) -> None:
         status_code=201,
         response_model=OrderView,
         responses={202: {"model": OrderView, "description": "Placed, and not settled yet; look again"}},
-        **route(permission="orders:write", audit="orders:order:create"),
+        **route(
+            permission="orders:write",
+            audit="orders:order:create",
+            problems=(
+                InsufficientFunds,
+                NotFound,
+                PriceExceeded,
+                QuoteStale,
+                SoldOut,
+                UnknownAsset,
+                Conflict,
+            ),
+        ),
     )
     async def place(body: PlaceOrder, who: CurrentUser, key: IdempotencyKey) -> Response:
         """Buy at a quote, or at the price of the moment."""
@@ -221,7 +235,10 @@ def _placing(api: APIRouter, service: Orders, answers: AnswerStore) -> None:
 
         return await idempotent(answers, who, key, body, work)
 
-    @api.delete("/api/orders/{order_id}", **route(permission="orders:write", audit="orders:order:cancel"))
+    @api.delete(
+        "/api/orders/{order_id}",
+        **route(permission="orders:write", audit="orders:order:cancel", problems=(Conflict,)),
+    )
     async def cancel(order_id: OrderId, who: CurrentUser) -> OrderView:
         """Cancel an order that is not settled yet; what was held for it comes back."""
         return _order(await service.market.cancel(who.user_id, order_id))
@@ -235,7 +252,12 @@ def _looking(api: APIRouter, service: Orders) -> None:
         found = await service.market.list(who.user_id, page.limit, page.cursor)
         return OrderList(items=[_order(order) for order in found.items], next_cursor=found.next_cursor)
 
-    @api.get("/api/orders/{order_id}", response_model=OrderDetail, **route(permission="orders:read"))
+    @api.get(
+        "/api/orders/{order_id}",
+        response_model=OrderDetail,
+        responses=TAGGED,
+        **route(permission="orders:read"),
+    )
     async def order(order_id: OrderId, who: CurrentUser, request: Request) -> Response:
         """Show one of your orders, with the steps it took."""
         found, steps = await service.market.get(who.user_id, order_id)

@@ -1,11 +1,12 @@
 """The REST side of tokens and sessions."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, Field
 
-from tollway.contracts.clients import SESSION_COOKIE
+from tollway.contracts.clients import SESSION_COOKIE, ClientKind
+from tollway.contracts.errors import SessionEnded, TokenReused
 from tollway.fabric.access_tokens import ACCESS_TTL_S, ALGORITHM, KEYS_MAX_AGE_S
 from tollway.fabric.rest import (
     Body,
@@ -15,7 +16,8 @@ from tollway.fabric.rest import (
     id_path,
     route,
 )
-from tollway.services.tokens.model import UserSession
+from tollway.kit.errors import Conflict, Unauthenticated
+from tollway.services.tokens.model import KeyState, UserSession
 from tollway.services.tokens.service import IssuedTokens, Tokens
 
 
@@ -27,14 +29,14 @@ class RefreshedTokenView(BaseModel):
     """Tokens as OAuth 2.0 spells them (RFC 6749, section 5.1)."""
 
     access_token: str
-    token_type: str = "Bearer"  # noqa: S105
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105
     expires_in: int
     refresh_token: str
 
 
 class SessionView(BaseModel):
     id: str
-    client: str
+    client: ClientKind
     user_agent: str
     ip: str
     created_at: UtcTime
@@ -63,7 +65,7 @@ class KeyView(BaseModel):
     """A signing key: `next` is published and waits, `active` signs, `retired` is only checked with."""
 
     kid: str
-    state: str
+    state: KeyState
     created_at: UtcTime
     since: UtcTime
 
@@ -90,7 +92,7 @@ def _keys(routes: APIRouter, service: Tokens) -> None:
     @routes.post(
         "/api/admin/keys/rotate",
         tags=["operators"],
-        **route(permission="keys:manage", owner="any", audit="auth:key:rotate"),
+        **route(permission="keys:manage", owner="any", audit="auth:key:rotate", problems=(Conflict,)),
     )
     async def rotate() -> KeyList:
         """Sign with the next key from now on. It happens by itself every month; nobody has to sign in again."""
@@ -100,9 +102,11 @@ def _keys(routes: APIRouter, service: Tokens) -> None:
     @routes.delete(
         "/api/admin/keys/{kid}",
         tags=["operators"],
-        **route(permission="keys:manage", owner="any", audit="auth:key:revoke"),
+        **route(permission="keys:manage", owner="any", audit="auth:key:revoke", problems=(Conflict,)),
     )
-    async def revoke_key(kid: Annotated[str, Path(max_length=100)]) -> KeyList:
+    async def revoke_key(
+        kid: Annotated[str, Path(max_length=100, description="The key's id (RFC 7517)")],
+    ) -> KeyList:
         """Publish a key no more, because it was stolen. What it signed is refused within five minutes."""
         await service.keys.revoke(kid)
         return await _key_list(service)
@@ -121,7 +125,11 @@ async def _key_list(service: Tokens) -> KeyList:
 def _sessions(routes: APIRouter, service: Tokens) -> None:
     @routes.post(
         "/api/auth/refresh",
-        **route(permission="public", audit="auth:session:refresh"),
+        **route(
+            permission="public",
+            audit="auth:session:refresh",
+            problems=(SessionEnded, TokenReused, Unauthenticated),
+        ),
     )
     async def refresh(body: Refresh, response: Response) -> RefreshedTokenView:
         """Exchange a refresh token, which can be used once, for new tokens."""

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, Field
 
 from tollway.fabric.rest import Body, CurrentUser, UtcTime, route
-from tollway.kit.errors import Invalid
+from tollway.kit.errors import Conflict, Invalid
 from tollway.services.users import model
 from tollway.services.users.model import Profile
 from tollway.services.users.service import Users
@@ -51,7 +51,10 @@ def router(service: Users) -> APIRouter:
         """Show your profile; it is made on first use."""
         return _show(await service.profile(who.user_id), response)
 
-    @routes.patch("/api/users/me", **route(permission="profile:write", audit="users:profile:change"))
+    @routes.patch(
+        "/api/users/me",
+        **route(permission="profile:write", audit="users:profile:change", problems=(Conflict,)),
+    )
     async def change(body: ChangeProfile, who: CurrentUser, response: Response) -> ProfileView:
         """Change some of your profile."""
         given: dict[str, Any] = body.model_dump(exclude_unset=True)

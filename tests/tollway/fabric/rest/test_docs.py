@@ -3,7 +3,8 @@
 import json
 
 from tests.kit.rest import rest
-from tollway.fabric.rest.docs import DOCUMENT, operation_id
+from tollway.fabric.rest.describe import operation_id
+from tollway.fabric.rest.docs import DOCUMENT
 from tollway.kit.errors import NotFound
 
 OPERATIONS = [

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
 from tollway.fabric.rest import PRINTABLE, Body, UnitsText, UtcTime, route
+from tollway.kit.errors import Conflict
 from tollway.services.access.http.views import (
     EndpointView,
     ResourceId,
@@ -66,7 +67,9 @@ def add_routes(api: APIRouter, service: Access) -> None:
     @api.post(
         "/api/admin/resources/{resource_id}/stop",
         tags=["operators"],
-        **route(permission="resources:manage", owner="any", audit="access:resource:stop"),
+        **route(
+            permission="resources:manage", owner="any", audit="access:resource:stop", problems=(Conflict,)
+        ),
     )
     async def stop(resource_id: ResourceId, body: Reason | None = None) -> OwnedResourceView:
         """Suspend anybody's access: its open connections end within a second."""
@@ -76,7 +79,9 @@ def add_routes(api: APIRouter, service: Access) -> None:
     @api.post(
         "/api/admin/resources/{resource_id}/resume",
         tags=["operators"],
-        **route(permission="resources:manage", owner="any", audit="access:resource:resume"),
+        **route(
+            permission="resources:manage", owner="any", audit="access:resource:resume", problems=(Conflict,)
+        ),
     )
     async def resume(resource_id: ResourceId, body: Reason | None = None) -> OwnedResourceView:
         """Lift a suspension."""

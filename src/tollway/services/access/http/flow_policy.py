@@ -6,7 +6,8 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from tollway.fabric.rest import PRINTABLE, Body, CurrentUser, route
-from tollway.fabric.rest.etag import tagged
+from tollway.fabric.rest.etag import TAGGED, tagged
+from tollway.kit.errors import Conflict
 from tollway.services.access.http.views import ResourceId
 from tollway.services.access.model import Resource
 from tollway.services.access.model.flow_policy import (
@@ -75,6 +76,7 @@ def add_routes(api: APIRouter, service: Access) -> None:
     @api.get(
         "/api/access/resources/{resource_id}/policy",
         response_model=FlowPolicyView,
+        responses=TAGGED,
         tags=["access"],
         **route(permission="access:read"),
     )
@@ -86,7 +88,7 @@ def add_routes(api: APIRouter, service: Access) -> None:
     @api.put(
         "/api/access/resources/{resource_id}/policy",
         tags=["access"],
-        **route(permission="access:write", audit="access:policy:change"),
+        **route(permission="access:write", audit="access:policy:change", problems=(Conflict,)),
     )
     async def set_flow_policy(
         resource_id: ResourceId, body: FlowPolicyBody, who: CurrentUser

@@ -5,6 +5,7 @@ from typing import Literal
 from fastapi import APIRouter
 from pydantic import BaseModel
 
+from tollway.contracts.errors import AccountSuspended, NoAllowance, ResourceInactive, UnknownAsset
 from tollway.fabric.rest import (
     AssetCode,
     Body,
@@ -13,6 +14,7 @@ from tollway.fabric.rest import (
     UtcTime,
     route,
 )
+from tollway.kit.errors import Conflict, NotFound
 from tollway.services.access.credentials.password import PASSWORD
 from tollway.services.access.http.views import (
     CredentialView,
@@ -88,7 +90,7 @@ class StatusView(BaseModel):
     Nodes report open connections about every five seconds while something moves.
     """
 
-    state: str
+    state: Literal["connected", "disconnected", "suspended"]
     resources: list[ResourceView]
     allowances: list[AllowanceView]
     open_connections: int
@@ -113,7 +115,11 @@ def add_routes(api: APIRouter, service: Access) -> None:
         "/api/proxy/connect",
         status_code=201,
         tags=["proxy"],
-        **route(permission="access:write", audit="access:proxy:connect"),
+        **route(
+            permission="access:write",
+            audit="access:proxy:connect",
+            problems=(UnknownAsset, NoAllowance, Conflict, AccountSuspended, ResourceInactive, NotFound),
+        ),
     )
     async def connect(who: CurrentUser, body: Connect | None = None) -> Connected:
         """Make or activate your proxy access and get a credential for it, with ready-made commands."""

@@ -1,10 +1,11 @@
 """A customer's accesses and their credentials."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field, model_validator
 
+from tollway.contracts.errors import AccountSuspended, NoAllowance, ResourceInactive, UnknownAsset
 from tollway.fabric.rest import (
     PRINTABLE,
     AssetCode,
@@ -13,10 +14,12 @@ from tollway.fabric.rest import (
     NaturalUnits,
     route,
 )
-from tollway.fabric.rest.etag import tagged
+from tollway.fabric.rest.etag import TAGGED, tagged
+from tollway.kit.errors import Conflict
 from tollway.services.access.http.views import (
     Count,
     CredentialId,
+    CredentialKindName,
     Label,
     ResourceDetail,
     ResourceId,
@@ -70,7 +73,7 @@ PublicKey = Annotated[
 class NewCredential(Body):
     """A credential to issue: of the access's own kind when none is given. Some kinds need your public key."""
 
-    kind: Literal["password", "public_key", "wireguard_peer", "token"] | None = None
+    kind: CredentialKindName | None = None
     public_key: PublicKey | None = None
     label: Label = ""
 
@@ -86,6 +89,9 @@ def add_routes(api: APIRouter, service: Access) -> None:
     _credentials(api, service)
 
 
+CREATING = (UnknownAsset, NoAllowance, Conflict, AccountSuspended)
+
+
 def _accesses(api: APIRouter, service: Access) -> None:
     @api.get("/api/access/resources", tags=["access"], **READ)
     async def resources(who: CurrentUser) -> ResourceList:
@@ -97,7 +103,7 @@ def _accesses(api: APIRouter, service: Access) -> None:
         "/api/access/resources",
         status_code=201,
         tags=["access"],
-        **route(permission="access:write", audit="access:resource:create"),
+        **route(permission="access:write", audit="access:resource:create", problems=CREATING),
     )
     async def create(body: NewResource, who: CurrentUser) -> ResourceView:
         """Make an access beside those that you have, with limits of its own."""
@@ -105,7 +111,13 @@ def _accesses(api: APIRouter, service: Access) -> None:
         request = ResourceRequest(body.kind or "", body.asset or "", body.label, limits)
         return resource_view(await service.resources.create(who.user_id, request))
 
-    @api.get("/api/access/resources/{resource_id}", response_model=ResourceDetail, tags=["access"], **READ)
+    @api.get(
+        "/api/access/resources/{resource_id}",
+        response_model=ResourceDetail,
+        responses=TAGGED,
+        tags=["access"],
+        **READ,
+    )
     async def resource(resource_id: ResourceId, request: Request, who: CurrentUser) -> Response:
         """Show one access with its credentials."""
         found, credentials = await service.resources.get(who.user_id, resource_id)
@@ -114,7 +126,9 @@ def _accesses(api: APIRouter, service: Access) -> None:
     @api.patch(
         "/api/access/resources/{resource_id}",
         tags=["access"],
-        **route(permission="access:write", audit="access:resource:change"),
+        **route(
+            permission="access:write", audit="access:resource:change", problems=(Conflict, ResourceInactive)
+        ),
     )
     async def change(resource_id: ResourceId, body: ResourcePatch, who: CurrentUser) -> ResourceView:
         """Change an access; open connections are held to new limits within a second."""
@@ -131,7 +145,7 @@ def _accesses(api: APIRouter, service: Access) -> None:
         "/api/access/resources/{resource_id}",
         status_code=204,
         tags=["access"],
-        **route(permission="access:write", audit="access:resource:delete"),
+        **route(permission="access:write", audit="access:resource:delete", problems=(Conflict,)),
     )
     async def delete(resource_id: ResourceId, who: CurrentUser) -> None:
         """Delete an access: its credentials are revoked, its records stay."""
@@ -142,7 +156,9 @@ def _switches(api: APIRouter, service: Access) -> None:
     @api.post(
         "/api/access/resources/{resource_id}/activate",
         tags=["access"],
-        **route(permission="access:write", audit="access:resource:activate"),
+        **route(
+            permission="access:write", audit="access:resource:activate", problems=(Conflict, ResourceInactive)
+        ),
     )
     async def activate(resource_id: ResourceId, who: CurrentUser) -> ResourceView:
         """Let an access be used again."""
@@ -151,7 +167,11 @@ def _switches(api: APIRouter, service: Access) -> None:
     @api.post(
         "/api/access/resources/{resource_id}/deactivate",
         tags=["access"],
-        **route(permission="access:write", audit="access:resource:deactivate"),
+        **route(
+            permission="access:write",
+            audit="access:resource:deactivate",
+            problems=(Conflict, ResourceInactive),
+        ),
     )
     async def deactivate(resource_id: ResourceId, who: CurrentUser) -> ResourceView:
         """Stop the use of an access until you activate it: its open connections end within a second."""
@@ -163,7 +183,9 @@ def _credentials(api: APIRouter, service: Access) -> None:
         "/api/access/resources/{resource_id}/credentials",
         status_code=201,
         tags=["access"],
-        **route(permission="access:write", audit="access:credential:issue"),
+        **route(
+            permission="access:write", audit="access:credential:issue", problems=(Conflict, ResourceInactive)
+        ),
     )
     async def issue(
         resource_id: ResourceId, who: CurrentUser, body: NewCredential | None = None

@@ -82,7 +82,7 @@ class ConnectionView(BaseModel):
 
     id: str
     resource_id: str
-    state: str
+    state: Literal["open", "closed"]
     protocol: str
     target: str
     client_address: str
@@ -116,10 +116,10 @@ class RecordView(BaseModel):
     protocol: str
     calling_station_id: str
     target: str
-    status: str
+    status: Literal["Interim-Update", "Stop"]
     input_octets: UnitsText
     output_octets: UnitsText
-    unit: str
+    unit: Unit
     charged_units: UnitsText
     requests: int
     sequence: int

@@ -1,6 +1,6 @@
 """What the routes of access take and show."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, Field
 
@@ -11,7 +11,7 @@ from tollway.fabric.rest import (
     id_path,
 )
 from tollway.services.access.credentials import CREDENTIAL_KINDS
-from tollway.services.access.model import Credential, Resource
+from tollway.services.access.model import Credential, Resource, ResourceState
 from tollway.services.access.service.credentials import Issued
 from tollway.services.access.store.nodes import NodeEndpoint
 
@@ -20,6 +20,8 @@ Word = Annotated[str, Field(pattern=r"^[a-z0-9._-]{1,40}$")]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 ResourceId = Annotated[str, id_path("res", "access")]
 CredentialId = Annotated[str, id_path("crd", "credential")]
+
+CredentialKindName = Literal["password", "public_key", "wireguard_peer", "token"]
 
 
 class LimitsView(BaseModel):
@@ -36,7 +38,7 @@ class CredentialView(BaseModel):
     """A credential without its secret, which was shown once. What its kind does not have is null."""
 
     id: str
-    kind: str
+    kind: CredentialKindName
     username: str | None
     public_key: str | None
     fingerprint: str | None
@@ -53,7 +55,7 @@ class ResourceView(BaseModel):
     protocols: tuple[str, ...]
     location: str
     tier: str
-    state: str
+    state: ResourceState
     label: str
     limits: LimitsView
     created_at: UtcTime
@@ -88,7 +90,7 @@ def credential_view(one: Credential) -> CredentialView:
     public = CREDENTIAL_KINDS[one.kind].public(one)
     return CredentialView(
         id=one.id,
-        kind=one.kind,
+        kind=cast("CredentialKindName", one.kind),
         username=public.username or None,
         public_key=public.public_key or None,
         fingerprint=public.fingerprint or None,

@@ -9,6 +9,7 @@ from typing import Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
+from tollway.contracts.errors import SoldOut, UnknownAsset
 from tollway.fabric.rest import (
     AnswerStore,
     AssetCode,
@@ -24,7 +25,7 @@ from tollway.fabric.rest import (
     UtcTime,
     route,
 )
-from tollway.fabric.rest.etag import tagged
+from tollway.fabric.rest.etag import TAGGED, tagged
 from tollway.kit.locations import Location
 from tollway.kit.times import SECOND_US
 from tollway.services.catalog.http.operators import add_operator_routes
@@ -32,6 +33,7 @@ from tollway.services.catalog.model import Price
 from tollway.services.catalog.service import Catalog, Offer, PlanOffer
 
 PUBLIC = route(permission="public")
+OF_ASSET = route(permission="public", problems=(UnknownAsset,))
 
 
 class PriceView(BaseModel):
@@ -151,7 +153,7 @@ def _browsing(api: APIRouter, service: Catalog) -> None:
         """List everything on sale, with prices."""
         return AssetList(items=[_asset(offer) for offer in await service.offers(currency)])
 
-    @api.get("/api/catalog/assets/{asset}", response_model=AssetView, **PUBLIC)
+    @api.get("/api/catalog/assets/{asset}", response_model=AssetView, responses=TAGGED, **OF_ASSET)
     async def asset(asset: AssetPath, request: Request, currency: CurrencyQuery = "") -> Response:
         """Show one asset, with its price."""
         return tagged(request, _asset(await service.offer(asset, currency)))
@@ -169,7 +171,7 @@ def _browsing(api: APIRouter, service: Catalog) -> None:
 
 
 def _pricing(api: APIRouter, service: Catalog) -> None:
-    @api.get("/api/catalog/prices", **PUBLIC)
+    @api.get("/api/catalog/prices", **OF_ASSET)
     async def prices(asset: AssetQuery, page: Paging, currency: CurrencyQuery = "") -> PriceHistory:
         """Show the price of an asset now, and its list prices so far, newest first."""
         now = await service.price(asset, currency)
@@ -179,7 +181,7 @@ def _pricing(api: APIRouter, service: Catalog) -> None:
 
     @api.post(
         "/api/billing/calculate-price",
-        **route(permission="public", audit="catalog:price:calculate"),
+        **route(permission="public", audit="catalog:price:calculate", problems=(UnknownAsset, SoldOut)),
     )
     async def calculate(body: Calculation) -> EstimateView:
         """Say what a quantity would cost now. Needs no account and binds nobody."""

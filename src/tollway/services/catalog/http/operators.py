@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self, get_args
 from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from tollway.contracts.errors import UnknownAsset
 from tollway.fabric.rest import (
     PRINTABLE,
     Answer,
@@ -23,6 +24,7 @@ from tollway.fabric.rest import (
     idempotent,
     route,
 )
+from tollway.kit.errors import Conflict
 from tollway.kit.times import SECOND_US
 from tollway.services.catalog.model import Product
 from tollway.services.catalog.service import Catalog
@@ -190,7 +192,9 @@ def _products(api: APIRouter, service: Catalog, answers: AnswerStore) -> None:
         tags=["operators"],
         status_code=201,
         response_model=ProductView,
-        **route(permission="products:manage", owner="any", audit="catalog:product:create"),
+        **route(
+            permission="products:manage", owner="any", audit="catalog:product:create", problems=(Conflict,)
+        ),
     )
     async def add(body: NewProduct, who: CurrentUser, key: IdempotencyKey) -> Response:
         """Add a product. Put capacity of it up for sale next."""
@@ -217,7 +221,12 @@ def _products(api: APIRouter, service: Catalog, answers: AnswerStore) -> None:
     @api.patch(
         "/api/admin/catalog/products/{asset}",
         tags=["operators"],
-        **route(permission="products:manage", owner="any", audit="catalog:product:change"),
+        **route(
+            permission="products:manage",
+            owner="any",
+            audit="catalog:product:change",
+            problems=(UnknownAsset, Conflict),
+        ),
     )
     async def change(asset: AssetPath, body: ProductChange) -> ProductView:
         """Rename, change or hide a product. Quotes that were given are kept."""
@@ -237,7 +246,12 @@ def _plans(api: APIRouter, service: Catalog, answers: AnswerStore) -> None:
         tags=["operators"],
         status_code=201,
         response_model=PlanDetail,
-        **route(permission="products:manage", owner="any", audit="catalog:plan:create"),
+        **route(
+            permission="products:manage",
+            owner="any",
+            audit="catalog:plan:create",
+            problems=(UnknownAsset, Conflict),
+        ),
     )
     async def add(body: NewPlan, who: CurrentUser, key: IdempotencyKey) -> Response:
         """Add a plan."""
@@ -252,7 +266,7 @@ def _plans(api: APIRouter, service: Catalog, answers: AnswerStore) -> None:
     @api.patch(
         "/api/admin/catalog/plans/{plan_id}",
         tags=["operators"],
-        **route(permission="products:manage", owner="any", audit="catalog:plan:change"),
+        **route(permission="products:manage", owner="any", audit="catalog:plan:change", problems=(Conflict,)),
     )
     async def change(plan_id: PlanPath, body: PlanChange) -> PlanDetail:
         """Hide a plan, or offer it again."""
@@ -263,7 +277,7 @@ def _prices(api: APIRouter, service: Catalog, answers: AnswerStore) -> None:
     @api.patch(
         "/api/admin/prices",
         tags=["operators"],
-        **route(permission="prices:manage", owner="any", audit="catalog:price:set"),
+        **route(permission="prices:manage", owner="any", audit="catalog:price:set", problems=(UnknownAsset,)),
     )
     async def set_price(body: NewPrice, who: CurrentUser) -> NewPriceView:
         """List an asset at another price from now on. Quotes that were given are kept."""
@@ -277,7 +291,12 @@ def _prices(api: APIRouter, service: Catalog, answers: AnswerStore) -> None:
         tags=["operators"],
         status_code=201,
         response_model=CapacityIssueView,
-        **route(permission="capacity:manage", owner="any", audit="catalog:capacity:issue"),
+        **route(
+            permission="capacity:manage",
+            owner="any",
+            audit="catalog:capacity:issue",
+            problems=(UnknownAsset,),
+        ),
     )
     async def add_capacity(body: NewCapacity, who: CurrentUser, key: IdempotencyKey) -> Response:
         """Put more of an asset up for sale."""

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from tollway.contracts.errors import AccountLocked, BadLogin
 from tollway.fabric.rest import Body, CurrentUser, UtcTime, route
 from tollway.services.identity.http.views import Password, UserView, client_info, view_user
 from tollway.services.identity.service import Identity
@@ -41,7 +42,12 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
         "/api/account/security",
         status_code=204,
         tags=["account"],
-        **route(permission="auth:write", limit="login", audit="auth:password:change"),
+        **route(
+            permission="auth:write",
+            limit="login",
+            audit="auth:password:change",
+            problems=(BadLogin, AccountLocked),
+        ),
     )
     async def change_password(body: ChangePassword, who: CurrentUser, request: Request) -> None:
         """Change your password. Every other session ends, and your proxy credentials unless you keep them."""

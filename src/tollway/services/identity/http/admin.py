@@ -14,6 +14,7 @@ from tollway.fabric.rest import (
     id_path,
     route,
 )
+from tollway.kit.errors import Conflict
 from tollway.services.identity.http.views import UserView, view_user
 from tollway.services.identity.model import State
 from tollway.services.identity.service import Identity
@@ -64,7 +65,7 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
     @routes.post(
         "/api/admin/users/{user_id}/suspend",
         tags=["operators"],
-        **route(permission="users:manage", owner="any", audit="auth:user:suspend"),
+        **route(permission="users:manage", owner="any", audit="auth:user:suspend", problems=(Conflict,)),
     )
     async def suspend(user_id: UserId, body: Suspend, who: CurrentUser) -> UserView:
         """Suspend an account: its sessions and its access end at once."""
@@ -73,7 +74,7 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
     @routes.post(
         "/api/admin/users/{user_id}/restore",
         tags=["operators"],
-        **route(permission="users:manage", owner="any", audit="auth:user:restore"),
+        **route(permission="users:manage", owner="any", audit="auth:user:restore", problems=(Conflict,)),
     )
     async def restore(user_id: UserId, who: CurrentUser, body: Restore | None = None) -> UserView:
         """Let a suspended account be used again."""
@@ -83,7 +84,7 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
     @routes.put(
         "/api/admin/users/{user_id}/roles",
         tags=["operators"],
-        **route(permission="users:manage", owner="any", audit="auth:user:roles"),
+        **route(permission="users:manage", owner="any", audit="auth:user:roles", problems=(Conflict,)),
     )
     async def set_roles(user_id: UserId, body: SetRoles, who: CurrentUser) -> UserView:
         """Replace the roles of an account. It has to sign in again; you cannot change your own."""

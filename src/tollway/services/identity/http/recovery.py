@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Request
 
+from tollway.contracts.errors import LinkInvalid
 from tollway.fabric.rest import Body, route
 from tollway.services.identity.http.views import Accepted, AddressOnly, LinkToken, Password, client_info
 from tollway.services.identity.service import Identity
@@ -30,7 +31,7 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
         "/api/auth/password/reset",
         status_code=204,
         tags=["auth"],
-        **route(permission="public", limit="login", audit="auth:password:reset"),
+        **route(permission="public", limit="login", audit="auth:password:reset", problems=(LinkInvalid,)),
     )
     async def reset(body: Reset, request: Request) -> None:
         """Set a new password with the token from the mail. Every session and every proxy credential ends."""

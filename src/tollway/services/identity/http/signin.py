@@ -1,9 +1,19 @@
 """Signing in: a cookie for a browser, tokens for a program."""
 
+from typing import Literal
+
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from tollway.contracts.clients import BROWSER, DEVICE_COOKIE, PROGRAM, SESSION_COOKIE
+from tollway.contracts.errors import (
+    AccountLocked,
+    AccountSuspended,
+    BadLogin,
+    EmailNotVerified,
+    FactorRequired,
+    SignInEnded,
+)
 from tollway.fabric.access_tokens import ACCESS_TTL_S
 from tollway.fabric.rest import browser_session, route
 from tollway.services.identity.http.views import PasswordCredentials, UserView, client_info, view_user
@@ -23,9 +33,12 @@ class TokenView(BaseModel):
     """Tokens as OAuth 2.0 spells them (RFC 6749, section 5.1)."""
 
     access_token: str
-    token_type: str = "Bearer"  # noqa: S105
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105
     expires_in: int
     refresh_token: str
+
+
+SIGN_IN = (BadLogin, AccountLocked, AccountSuspended, EmailNotVerified, FactorRequired, SignInEnded)
 
 
 def add_routes(routes: APIRouter, service: Identity) -> None:
@@ -34,7 +47,12 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
     @routes.post(
         "/api/auth/login",
         tags=["auth"],
-        **route(permission="public", limit="login", audit="auth:session:login"),
+        **route(
+            permission="public",
+            limit="login",
+            audit="auth:session:login",
+            problems=SIGN_IN,
+        ),
     )
     async def login(body: PasswordCredentials, request: Request, response: Response) -> SignedInView:
         """Sign a browser in: it gets a session cookie that no script can read, and its present session ends."""
@@ -62,7 +80,12 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
     @routes.post(
         "/api/auth/token",
         tags=["auth"],
-        **route(permission="public", limit="login", audit="auth:session:token"),
+        **route(
+            permission="public",
+            limit="login",
+            audit="auth:session:token",
+            problems=SIGN_IN,
+        ),
     )
     async def token(body: PasswordCredentials, request: Request, response: Response) -> TokenView:
         """Sign a program in: it gets an access token and a refresh token."""

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request
 from pydantic import Field
 
+from tollway.contracts.errors import LinkInvalid, PasswordNeeded
 from tollway.fabric.rest import Body, route
 from tollway.services.identity.http.views import (
     Accepted,
@@ -42,7 +43,12 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
         "/api/auth/email/verify",
         status_code=204,
         tags=["auth"],
-        **route(permission="public", limit="login", audit="auth:email:verify"),
+        **route(
+            permission="public",
+            limit="login",
+            audit="auth:email:verify",
+            problems=(LinkInvalid, PasswordNeeded),
+        ),
     )
     async def verify(body: Verify, request: Request) -> None:
         """Confirm the address with the token from the mail, and choose the account's password."""

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tollway.contracts.clients import DEVICE_COOKIE
 from tollway.fabric.rest import Body, UtcTime
-from tollway.services.identity.model import MAX_PASSWORD, SignInClient, User, read_client_info
+from tollway.services.identity.model import MAX_PASSWORD, SignInClient, State, User, read_client_info
 
 Email = Annotated[str, Field(min_length=3, max_length=320, examples=["ann@example.com"])]
 Password = Annotated[str, Field(min_length=1, max_length=MAX_PASSWORD, examples=["correct horse battery"])]
@@ -34,7 +34,7 @@ class UserView(BaseModel):
     email: str
     email_verified: bool
     roles: list[str]
-    state: str
+    state: State
     created_at: UtcTime = Field(validation_alias="created_at_us")
 
 

@@ -2,10 +2,11 @@
 
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
 from pydantic import Field, model_validator
 
 from tollway.contracts.books import USER
+from tollway.contracts.errors import AccountSuspended, UnknownAsset
 from tollway.fabric.rest import (
     PRINTABLE,
     Answer,
@@ -18,7 +19,7 @@ from tollway.fabric.rest import (
     idempotent,
     route,
 )
-from tollway.kit.errors import NotFound
+from tollway.kit.errors import Conflict, InsufficientFunds, NotFound
 from tollway.services.ledger.http.views import (
     AccountList,
     GiftView,
@@ -38,6 +39,7 @@ READ_TRANSACTIONS = route(permission="transactions:read")
 
 AccountPath = Annotated[str, id_path("acc", "account")]
 TransactionPath = Annotated[str, id_path("txn", "transaction")]
+Prove = Annotated[bool, Query(description="Show the place in the sealed books too")]
 
 
 class GiftRequest(Body):
@@ -96,7 +98,7 @@ def _transactions(api: APIRouter, service: Ledger) -> None:
 
     @api.get("/api/transactions/{transaction_id}", **READ_TRANSACTIONS)
     async def explain(
-        transaction_id: TransactionPath, who: CurrentUser, *, prove: bool = False
+        transaction_id: TransactionPath, who: CurrentUser, *, prove: Prove = False
     ) -> TransactionView:
         """Explain one of your transactions line by line; with `prove`, show its place in the sealed books."""
         explained = await service.explain(transaction_id, prove=prove)
@@ -115,7 +117,11 @@ def _gifts(api: APIRouter, gifts: Gifts, answers: AnswerStore) -> None:
         "/api/transactions",
         status_code=201,
         response_model=GiftView,
-        **route(permission="transactions:write", audit="ledger:transaction:give"),
+        **route(
+            permission="transactions:write",
+            audit="ledger:transaction:give",
+            problems=(InsufficientFunds, NotFound, UnknownAsset, AccountSuspended, Conflict),
+        ),
     )
     async def give(body: GiftRequest, who: CurrentUser, key: IdempotencyKey) -> Response:
         """Give some of what you hold to another customer, by id or by e-mail address. They get an e-mail."""

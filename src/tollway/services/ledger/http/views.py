@@ -1,15 +1,15 @@
 """What the ledger shows of itself, and how amounts are written: text, never numbers."""
 
-from typing import Annotated
+from typing import Annotated, Literal, cast
 
 import orjson
 from pydantic import BaseModel, Field
 
-from tollway.contracts.books import MONEY, USER
+from tollway.contracts.books import MONEY, USER, AssetKind
 from tollway.fabric.rest import UtcTime
 from tollway.kit.money import FIAT_SCALE, format_units, money_text
-from tollway.services.ledger.model.records import StatementLine
-from tollway.services.ledger.model.values import Account, AccountRef, Asset
+from tollway.services.ledger.model.records import StatementLine, TransactionStatus
+from tollway.services.ledger.model.values import Account, AccountRef, Asset, LegKind
 from tollway.services.ledger.service.gifts import Gift
 from tollway.services.ledger.service.ledger import Explained, Inclusion
 
@@ -26,7 +26,7 @@ class AccountView(BaseModel):
 
     id: str
     asset: str
-    kind: str
+    kind: AssetKind
     unit: str
     purpose: str
     balance: AmountText
@@ -45,9 +45,9 @@ class LineView(BaseModel):
     transaction_id: str
     account_id: str
     asset: str
-    kind: str
+    kind: LegKind
     code: str
-    direction: str
+    direction: Literal["in", "out"]
     amount: AmountText
     balance: AmountText
     with_whom: str
@@ -68,7 +68,7 @@ class GiftView(BaseModel):
 
 
 class LegView(BaseModel):
-    kind: str
+    kind: LegKind
     asset: str
     amount: AmountText
     debit: str
@@ -125,7 +125,7 @@ class TransactionView(BaseModel):
 
     id: str
     code: str
-    status: str
+    status: TransactionStatus
     actor: str
     happened_at: UtcTime
     booked_at: UtcTime
@@ -158,7 +158,7 @@ def account_view(account: Account, asset: Asset) -> AccountView:
     return AccountView(
         id=account.id,
         asset=asset.code,
-        kind=asset.kind,
+        kind=cast("AssetKind", asset.kind),
         unit=asset.unit,
         purpose=account.ref.purpose,
         balance=text_of(account.balance, asset),
@@ -173,7 +173,7 @@ def line_view(line: StatementLine, account_id: str, asset: Asset) -> LineView:
         transaction_id=line.txn_id,
         account_id=account_id,
         asset=asset.code,
-        kind=line.kind,
+        kind=LegKind(line.kind),
         code=line.code,
         direction="out" if line.debit else "in",
         amount=text_of(line.debit or line.credit, asset),
@@ -194,14 +194,14 @@ def transaction_view(explained: Explained, mine: set[str], assets: dict[str, Ass
     return TransactionView(
         id=txn.id,
         code=txn.code,
-        status=txn.status,
+        status=TransactionStatus(txn.status),
         actor=txn.actor,
         happened_at=txn.event_at_us,
         booked_at=txn.created_at_us,
         reverses=txn.reverses or "",
         legs=[
             LegView(
-                kind=leg.kind,
+                kind=LegKind(leg.kind),
                 asset=leg.asset,
                 amount=text_of(leg.amount, assets[leg.asset]),
                 debit=_party(names[leg.debit_id]),

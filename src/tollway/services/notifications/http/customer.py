@@ -1,5 +1,7 @@
 """What a customer sees of their messages, and which they want."""
 
+from typing import Literal
+
 from fastapi import APIRouter
 from pydantic import BaseModel
 
@@ -19,7 +21,7 @@ class MessageView(BaseModel):
     """A message that was sent to the customer, or will be."""
 
     id: str
-    channel: str
+    channel: Literal["email"]
     template: str
     subject: str
     state: State

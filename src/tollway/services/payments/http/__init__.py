@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as PathParam
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from tollway.contracts.errors import BadSignature, CardDeclined, PaymentFailed, ProviderUnavailable
 from tollway.fabric.rest import (
     PRINTABLE,
     Answer,
@@ -24,12 +25,14 @@ from tollway.fabric.rest import (
     idempotent,
     route,
 )
-from tollway.fabric.rest.etag import tagged
+from tollway.fabric.rest.etag import TAGGED, tagged
+from tollway.kit.errors import Conflict, Malformed
 from tollway.services.payments.model import DepositState
 from tollway.services.payments.service import Payments
 from tollway.services.payments.service.charging import RETURN_PATH
 
 DepositId = Annotated[str, id_path("dep", "deposit")]
+StateQuery = Annotated[DepositState, Query(description="In this state only")]
 MethodToken = Annotated[
     str,
     Field(
@@ -77,7 +80,7 @@ class DepositView(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     id: str
-    state: str
+    state: DepositState
     reason: NullableText
     decline_code: NullableText
     amount: MoneyText
@@ -211,7 +214,11 @@ def _deposits(api: APIRouter, service: Payments, answers: AnswerStore) -> None:
         responses={
             202: {"model": DepositView, "description": "The provider has not answered yet; look again"}
         },
-        **route(permission="wallet:write", audit="payments:deposit:create"),
+        **route(
+            permission="wallet:write",
+            audit="payments:deposit:create",
+            problems=(CardDeclined, PaymentFailed, ProviderUnavailable),
+        ),
     )
     async def create_deposit(body: DepositRequest, who: CurrentUser, key: IdempotencyKey) -> Response:
         """Deposit money into the wallet. A declined card is 402 with the bank's `decline_code`."""
@@ -239,7 +246,10 @@ def _deposits(api: APIRouter, service: Payments, answers: AnswerStore) -> None:
         )
 
     @api.get(
-        "/api/wallet/deposits/{deposit_id}", response_model=DepositView, **route(permission="wallet:read")
+        "/api/wallet/deposits/{deposit_id}",
+        response_model=DepositView,
+        responses=TAGGED,
+        **route(permission="wallet:read"),
     )
     async def one_deposit(deposit_id: DepositId, who: CurrentUser, request: Request) -> Response:
         """Show one of your deposits."""
@@ -257,7 +267,11 @@ def _methods(api: APIRouter, service: Payments) -> None:
     @api.post(
         "/api/billing/payment-methods",
         status_code=201,
-        **route(permission="billing:write", audit="payments:method:create"),
+        **route(
+            permission="billing:write",
+            audit="payments:method:create",
+            problems=(CardDeclined, ProviderUnavailable, Conflict),
+        ),
     )
     async def save(body: SaveMethod, who: CurrentUser) -> MethodView:
         """Save a payment method for later; the provider keeps the card number."""
@@ -280,7 +294,12 @@ def _webhooks(api: APIRouter, service: Payments) -> None:
     @api.post(
         "/api/billing/webhooks/{provider}",
         # Its signature says who calls; a provider that catches up after an outage may call often.
-        **route(permission="public", limit="webhooks", audit="payments:webhook:receive"),
+        **route(
+            permission="public",
+            limit="webhooks",
+            audit="payments:webhook:receive",
+            problems=(BadSignature, Malformed, ProviderUnavailable),
+        ),
     )
     async def webhook(
         provider: Annotated[str, PathParam(description="A payment provider by name")], request: Request
@@ -292,7 +311,10 @@ def _webhooks(api: APIRouter, service: Payments) -> None:
 
 def _reviews(api: APIRouter, service: Payments) -> None:
     @api.get("/api/admin/deposits", tags=["operators"], **route(permission="deposits:read", owner="any"))
-    async def in_state(page: Paging, state: DepositState = DepositState.NEEDS_REVIEW) -> ReviewList:
+    async def in_state(
+        page: Paging,
+        state: Annotated[DepositState, Query(description="In this state only")] = DepositState.NEEDS_REVIEW,
+    ) -> ReviewList:
         """List everybody's deposits in a state, newest first; by default those that wait for a review."""
         found = await service.reviews.list(state, page.limit, page.cursor)
         return ReviewList(
@@ -310,7 +332,9 @@ def _reviews(api: APIRouter, service: Payments) -> None:
     @api.post(
         "/api/admin/deposits/{deposit_id}/resolve",
         tags=["operators"],
-        **route(permission="deposits:manage", owner="any", audit="payments:deposit:resolve"),
+        **route(
+            permission="deposits:manage", owner="any", audit="payments:deposit:resolve", problems=(Conflict,)
+        ),
     )
     async def resolve(deposit_id: DepositId, body: Resolve) -> ReviewedView:
         """End a review: credit what the provider took, or dismiss a deposit that brought nothing."""
