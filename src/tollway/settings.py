@@ -39,6 +39,7 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+HostPort = Annotated[str, Field(pattern=r"^[^\s:]+:\d{1,5}$|^\[[0-9a-fA-F:]+\]:\d{1,5}$")]
 PostgresUrl = Annotated[str, Field(pattern=r"^(postgresql://\S+)?$")]
 
 
@@ -61,7 +62,9 @@ class NetworkSettings(Section):
     """Where the parts of the platform find each other."""
 
     public_url: str = Field(
-        "http://127.0.0.1:8000", description="Where customers reach the platform, for links"
+        "http://127.0.0.1:8000",
+        pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$",
+        description="Where customers reach the platform, for links",
     )
     rpc: dict[str, str] = Field(
         {}, description="Where a service serves its service API: service → host:port; `*` for the others"
@@ -83,10 +86,12 @@ class NetworkSettings(Section):
         description="Names and addresses that this machine's certificates are good for",
     )
     redis: str = Field(
-        "", description="redis://host:port where several gateways share limits; empty: each counts for itself"
+        "",
+        pattern=r"^(rediss?://\S+)?$",
+        description="redis://host:port where several gateways share limits; empty: each counts for itself",
     )
-    inbox: str = Field("127.0.0.1:8025", description="The development inbox's page")
-    payments_mock: str = Field("127.0.0.1:8020", description="The payment mock's address")
+    inbox: HostPort = Field("127.0.0.1:8025", description="The development inbox's page")
+    payments_mock: HostPort = Field("127.0.0.1:8020", description="The payment mock's address")
     locations: tuple[Location, ...] = Field(
         DEFAULT_LOCATIONS,
         min_length=1,
@@ -99,7 +104,9 @@ class SecuritySettings(Section):
     """Secrets of the installation."""
 
     master_key: str = Field(
-        "", description="64 hex digits, the same on every machine; empty: made on first start"
+        "",
+        pattern=r"^([0-9a-fA-F]{64})?$",
+        description="64 hex digits, the same on every machine; empty: made on first start",
     )
 
 
@@ -135,7 +142,11 @@ class MailSettings(Section):
     )
     username: str = Field("", description="Empty: no authentication")
     password: str = Field("", description="The SMTP password")
-    sender: str = Field("Tollway <no-reply@tollway.example>", description="The From address")
+    sender: str = Field(
+        "Tollway <no-reply@tollway.example>",
+        pattern=r"^[^<>\r\n]*<[^<>@\s]+@[^<>@\s]+>$|^[^<>@\s]+@[^<>@\s]+$",
+        description="The From address",
+    )
 
 
 class MoneySettings(Section):
@@ -161,6 +172,17 @@ class OperatorSettings(Section):
     """The first operator, made on first start."""
 
     email: str = Field("operator@tollway.example", description="Signs in with this address")
+
+    @field_validator("email")
+    @classmethod
+    def _address(cls, text: str) -> str:
+        from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415  slow; rarely needed
+
+        try:
+            validate_email(text, check_deliverability=False)
+        except EmailNotValidError as error:
+            raise ValueError(f"{text!r} is no e-mail address: {error}") from error
+        return text
 
 
 class Settings(Section):

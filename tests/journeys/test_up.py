@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.eventually import wait_until
-from tests.kit.platform import Platform, children_of, command, gone, platform
+from tests.kit.platform import Platform, children_of, command, gone, platform, serving
 
 
 @pytest.fixture(scope="module")
@@ -118,10 +118,11 @@ def test_an_unknown_target_names_the_cure(tmp_path: Path) -> None:
     assert (ended.returncode, "tollway targets" in ended.stderr) == (2, True)
 
 
-def test_a_service_alone_says_where_it_misses_its_clients(tmp_path: Path) -> None:
-    ended = command("serve", "--target", "orders", "--data", str(tmp_path))
-    assert ended.returncode == 2
-    assert "network.rpc." in ended.stderr
+def test_a_service_alone_runs_and_waits_for_its_neighbours(tmp_path: Path) -> None:
+    with serving(tmp_path, "ledger") as process:
+        wait_until((tmp_path / "run" / "ledger.ready").exists)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
 
 
 @pytest.mark.parametrize("arguments", [[], ["up"], ["serve"], ["demo"], ["verify"], ["export"], ["config"]])

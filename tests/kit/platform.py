@@ -69,6 +69,23 @@ def platform(data: Path, *arguments: str, **environment: str) -> Iterator[Platfo
         process.stdout.close()
 
 
+@contextmanager
+def serving(data: Path, *targets: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    """Run `tollway serve` until the block ends."""
+    arguments = [word for target in targets for word in ("--target", target)]
+    process = subprocess.Popen(
+        [*PROGRAM, "serve", "--data", str(data), *arguments],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **environment},
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def children_of(pid: int) -> list[int]:
     """Every process below this one."""
     found = [int(text) for text in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]

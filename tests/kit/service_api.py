@@ -13,6 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
+from tollway.cli.authority import Authority
 from tollway.fabric import tls
 from tollway.fabric.clock import SystemClock
 from tollway.fabric.rpc import Channel, LocalChannel, LocalServer, Policy
@@ -87,14 +88,19 @@ async def api(
 def certificates() -> Path:
     """One authority for the whole test run."""
     folder = Path(tempfile.mkdtemp(prefix="tollway-certs-"))
-    tls.make_ca(folder, SystemClock())
+    authority_of(folder).make()
     return folder
+
+
+def authority_of(folder: Path) -> Authority:
+    """Give the authority of a folder of certificates."""
+    return Authority(folder / "authority", folder, SystemClock())
 
 
 @cache
 def identity(service: str) -> tls.CertificateIdentity:
     """Issue a certificate for `service`, once."""
-    return tls.ensure(certificates(), service, ["localhost", "127.0.0.1"], SystemClock())
+    return authority_of(certificates()).ensure(service, ["localhost", "127.0.0.1"])
 
 
 class _Paths:

@@ -145,17 +145,20 @@ def config(data: DataOption = Path("data"), config: ConfigOption = None, as_json
 
 @app.command(epilog="Example: tollway certs --service ledger --host ledger.internal")
 def certs(
-    service: Annotated[list[str], typer.Option(help="Who the certificate is for. May be repeated.")],
+    service: Annotated[
+        list[str] | None,
+        typer.Option(help="Who the certificate is for. May be repeated. Default: renew what there is."),
+    ] = None,
     host: Annotated[
         list[str] | None, typer.Option(help="A name or address it listens on. May be repeated.")
     ] = None,
     data: DataOption = Path("data"),
     config: ConfigOption = None,
 ) -> None:
-    """Issue certificates for mutual TLS between processes, and the authority on first use."""
+    """Issue certificates for mutual TLS between processes, or renew them; makes the authority on first use."""
     from tollway.cli.certs import run
 
-    run(service, host or [], data, config)
+    run(service or [], host or [], data, config)
 
 
 @app.command(epilog="Example: tollway targets")

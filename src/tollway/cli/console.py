@@ -1,12 +1,18 @@
 """How the commands talk: tables and colours in a terminal, plain text in a pipe, one clear line for an error."""
 
+import ctypes
 import os
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from tollway.settings import InvalidSettings, Loaded, load
+
+# Names the process with which this one is to end.
+PARENT = "SUPERVISED_BY_TOLLWAY"
+_PR_SET_PDEATHSIG = 1
 
 
 def fail(message: str, code: int = 1) -> NoReturn:
@@ -20,10 +26,23 @@ def say(message: str = "") -> None:
     print(message, flush=True)
 
 
-def read_settings(data: Path, config: Path | None, overrides: dict[str, Any] | None = None) -> Loaded:
-    """Load the settings, or end with the line that says what is wrong with them."""
+def end_with_parent() -> None:
+    """End when the process ends that started this one, if that is what it wants: nothing is left behind."""
+    parent = os.environ.get(PARENT)  # noqa: TID251  not a setting: a word between parent and child
+    if parent is None:
+        return
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != int(parent):  # it ended before this was asked for
+        raise SystemExit(0)
+
+
+def read_settings(data: Path, config: Path | None, environment: Mapping[str, str] | None = None) -> Loaded:
+    """Load the settings, or end with the line that says what is wrong with them.
+
+    `environment` is what a process gets besides the environment of this one.
+    """
     try:
-        return load({**(overrides or {}), "data": str(data)}, os.environ, config)  # noqa: TID251  the one reader
+        return load({"data": str(data)}, {**os.environ, **(environment or {})}, config)  # noqa: TID251  the one reader
     except InvalidSettings as error:
         fail(str(error), 2)
 

@@ -7,29 +7,35 @@ import json
 import logging
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
-from tollway.cli.console import fail, read_settings
+from tollway.cli.certs import make_authority
+from tollway.cli.console import end_with_parent, fail, read_settings
 from tollway.fabric.lifecycle import StartFailed
 from tollway.fabric.secrets import SecretUnusable
 from tollway.fabric.telemetry import configure_logging
-from tollway.fabric.tls import CertificateUnusable
+from tollway.fabric.tls import CertificateUnusable, path_of
 from tollway.kit.descriptors import raise_limit
 from tollway.settings import InvalidSettings, Settings, warnings
+from tollway.topology import members
+from tollway.topology.backends import certificates
+from tollway.topology.certificates import certificates_of
 
 _log = logging.getLogger(__name__)
-_PR_SET_PDEATHSIG = 1
 
 
 def run(targets: list[str], data: Path, config: Path | None, worker: int) -> None:
     """Serve until told to stop. Exits 1 when something cannot start, 2 for a wrong setting."""
+    end_with_parent()
     settings = read_settings(data, config).settings
     configure_logging(settings.log.level, as_json=settings.log.format == "json")
     for warning in warnings(settings, split=False):
         _log.warning("%s", warning)
-    _end_with_parent()
     raise_limit()
     try:
+        _first_certificates(settings, targets, config)
         # uvloop's own runner is what makes its loop the one everything runs on.
         import uvloop
 
@@ -42,6 +48,27 @@ def run(targets: list[str], data: Path, config: Path | None, worker: int) -> Non
         fail(f"cannot start {error}")
     except (OSError, SecretUnusable, CertificateUnusable) as error:
         fail(f"cannot start: {error}")
+
+
+def _first_certificates(settings: Settings, targets: list[str], config: Path | None) -> None:
+    """Have the certificates issued that are missing in this folder, by a command of its own.
+
+    What serves never reads the authority's key: a short-lived process does, and only where the key is or nobody made
+    an authority yet.
+    """
+    folder = certificates(settings)
+    missing = [
+        name for name in certificates_of(settings, members(targets)) if not path_of(folder, name).exists()
+    ]
+    if not missing or not make_authority(settings).is_here:
+        return
+    command = [sys.executable, "-m", "tollway", "certs", "--data", str(settings.data)]
+    command += ["--config", str(config)] if config else []
+    hosts = {host for names in certificates_of(settings, members(targets)).values() for host in names}
+    command += [word for name in missing for word in ("--service", name)]
+    command += [word for host in sorted(hosts) for word in ("--host", host)]
+    if subprocess.run(command, check=False, stdout=subprocess.DEVNULL).returncode:  # noqa: S603
+        raise SystemExit(1)  # its own line says why
 
 
 async def _serve(settings: Settings, targets: list[str], worker: int) -> None:
@@ -83,9 +110,3 @@ def _write(path: Path, text: str) -> None:
     fresh = path.with_suffix(".new")
     fresh.write_text(text)
     fresh.replace(path)
-
-
-def _end_with_parent() -> None:
-    # A supervisor that is killed must not leave its processes behind; alone on a terminal there is none.
-    if os.environ.get("SUPERVISED_BY_TOLLWAY"):  # noqa: TID251  not a setting: a word between parent and child
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

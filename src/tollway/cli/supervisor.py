@@ -8,10 +8,12 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tollway.cli.console import PARENT
 from tollway.cli.plan import Child, Plan
 from tollway.fabric.backoff import Backoff
 from tollway.kit.tasks import cancel, spawn
@@ -19,9 +21,14 @@ from tollway.topology import EDGE
 
 READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 25.0
-# A process that dies this often in this time will not get better by itself.
-RESTARTS, RESTART_WINDOW_S = 6, 60.0
-RESTART_BACKOFF = Backoff(first_s=0.1, limit_s=5.0)
+# A process that ended this often in this time is shown as failed, and tried less and less often.
+FAILED_DEATHS, FAILED_WINDOW_S = 6, 120.0
+RESTART_BACKOFF = Backoff(first_s=0.1, limit_s=60.0)
+STEADY_S = 60.0
+# Exit codes with which a process says itself that it cannot start, so that trying at once is of no use.
+OWN_WORD, STEP_OF_REFUSAL, FAILED_DELAY_S = (1, 2), 6, 5.0
+LAUNCH_FAILED = 1
+STATES_NOTE = "processes.json"
 LOG_LIMIT_BYTES, LOG_LOOK_S = 50_000_000, 30.0
 
 # An edge's reads of 256 KiB would each map and unmap memory with glibc's defaults; see docs/decisions/0004.
@@ -42,30 +49,50 @@ BUSINESS_MALLOC = {
 _log = logging.getLogger(__name__)
 
 
-class RestartLimit(Exception):
-    """A process cannot be kept running; the text is one line with its last words."""
+class StartRefused(Exception):
+    """A process cannot start; the text is one line with its last words."""
+
+
+@dataclass(slots=True)
+class ProcessState:
+    """How a process is: `starting`, `running`, `restarting`, or `failed` while it is held back between tries."""
+
+    state: str = "starting"
+    reason: str = ""  # why it ended last
+    restarts: int = 0
+    deaths: list[float] = field(default_factory=list[float])  # monotonic, of the last minute
 
 
 class Supervisor:
-    """Runs the processes of a plan."""
+    """Runs the processes of a plan. One that keeps dying is held back longer and longer; the others go on."""
 
-    def __init__(self, plan: Plan, config: Path | None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        config: Path | None,
+        report: Callable[[str], None],
+        backoff: Backoff = RESTART_BACKOFF,
+    ) -> None:
         self._plan = plan
         self._config = config
+        self._report = report
+        self._backoff = backoff
         self._running: dict[str, asyncio.subprocess.Process] = {}
+        self._states = {child.name: ProcessState() for child in plan.children}
+        self._tasks: list[asyncio.Task[Any]] = []
         self._stopping = False
-        self.failed: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._refused: asyncio.Future[str]
 
     async def start(self) -> None:
-        """Start everything and wait until it is ready. Raises RestartLimit."""
-        for child in self._plan.children:
-            spawn(self._keep(child), f"keep-{child.name}")
-        spawn(self._keep_logs_short(), "keep-logs-short")
+        """Start everything and wait until it is ready. Raises StartRefused when a process cannot start."""
+        self._refused = asyncio.get_running_loop().create_future()
+        self._tasks = [spawn(self._keep(child), f"keep-{child.name}") for child in self._plan.children]
+        self._tasks.append(spawn(self._keep_logs_short(), "keep-logs-short"))
         ready = spawn(self._until_all_ready(), "ready")
-        await asyncio.wait({ready, self.failed}, return_when=asyncio.FIRST_COMPLETED)
-        if self.failed.done():
+        await asyncio.wait({ready, self._refused}, return_when=asyncio.FIRST_COMPLETED)
+        if self._refused.done():
             await cancel(ready)
-            raise RestartLimit(self.failed.result())
+            raise StartRefused(self._refused.result())
 
     async def _until_all_ready(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -75,6 +102,8 @@ class Supervisor:
     async def stop(self) -> None:
         """End every process, the edges first, so that what they measured is settled."""
         self._stopping = True
+        for task in self._tasks:
+            await cancel(task)
         names = sorted(self._running, key=lambda name: not name.startswith("edge"))
         edges = [name for name in names if name.startswith("edge")]
         for group in (edges, [name for name in names if name == "gateway"], names):
@@ -93,24 +122,72 @@ class Supervisor:
             await process.wait()
 
     async def _keep(self, child: Child) -> None:
-        deaths: list[float] = []
+        state = self._states[child.name]
         while not self._stopping:
-            self._note(child).unlink(missing_ok=True)
-            process = await self._launch(child)
-            self._running[child.name] = process
-            code = await process.wait()
+            code, seconds = await self._run_once(child)
             if self._stopping:
                 return
             now = time.monotonic()
-            deaths = [at for at in deaths if now - at < RESTART_WINDOW_S] + [now]
-            # Exit codes 1 and 2 are the process's own clear word that it cannot start.
-            if len(deaths) >= RESTARTS or (code in (1, 2) and not self._was_ready(child)):
-                if not self.failed.done():
-                    self.failed.set_result(
-                        f"{child.name} ended ({_meaning(code)}): {self._last_words(child)}"
-                    )
+            # One that ran well for a while begins anew.
+            recent = [] if seconds >= STEADY_S else [at for at in state.deaths if now - at < FAILED_WINDOW_S]
+            state.deaths = [*recent, now]
+            state.reason = f"{_meaning(code)}: {self._last_words(child)}"
+            if state.state == "starting" and (code in OWN_WORD or len(state.deaths) >= FAILED_DEATHS):
+                # Nothing ran yet, so a person is there and can mend it.
+                if not self._refused.done():
+                    self._refused.set_result(f"{child.name} ended ({state.reason})")
                 return
-            await asyncio.sleep(RESTART_BACKOFF.delay_s(len(deaths)))
+            state.restarts += 1
+            attempt = len(state.deaths) + (STEP_OF_REFUSAL if code in OWN_WORD else 0)
+            await self._hold_back(child, state, self._backoff.delay_s(attempt))
+
+    async def _hold_back(self, child: Child, state: ProcessState, delay_s: float) -> None:
+        before = state.state
+        if len(state.deaths) >= FAILED_DEATHS or delay_s >= FAILED_DELAY_S:
+            state.state = "failed"
+            if before != "failed":
+                self._report(
+                    f"{child.name} keeps ending ({state.reason}); it is tried again in {delay_s:.0f} s, "
+                    f"then less often; the rest goes on"
+                )
+        elif before != "starting":
+            state.state = "restarting"
+        self._write_states()
+        await asyncio.sleep(delay_s)
+
+    async def _run_once(self, child: Child) -> tuple[int, float]:
+        """Run a process to its end; return its exit code and how long it ran."""
+        began = time.monotonic()
+        try:
+            self._note(child).unlink(missing_ok=True)
+            process = await self._launch(child)
+        except OSError as error:
+            _log.warning("%s cannot be launched: %s", child.name, error)
+            return LAUNCH_FAILED, 0.0
+        self._running[child.name] = process
+        ready = spawn(self._note_ready(child), f"ready-{child.name}")
+        code = await process.wait()
+        await cancel(ready)
+        return code, time.monotonic() - began
+
+    async def _note_ready(self, child: Child) -> None:
+        while read_note(self._note(child)) is None:  # noqa: ASYNC110  another process writes the note
+            await asyncio.sleep(0.05)
+        state = self._states[child.name]
+        if state.state == "failed":
+            self._report(f"{child.name} runs again")
+        state.state = "running"
+        self._write_states()
+
+    def _write_states(self) -> None:
+        now = {
+            name: {"state": state.state, "reason": state.reason, "restarts": state.restarts}
+            for name, state in self._states.items()
+        }
+        try:
+            write_note(self._plan.data / "run" / STATES_NOTE, now)
+        except OSError as error:  # a full disk is no reason to end anything
+            _log.warning("the states of the processes cannot be written: %s", error)
 
     async def _launch(self, child: Child) -> asyncio.subprocess.Process:
         log = self._log(child)
@@ -123,7 +200,7 @@ class Supervisor:
         with log.open("ab") as output:
             return await asyncio.create_subprocess_exec(
                 *arguments,
-                env={**os.environ, **malloc, **self._plan.environment, "SUPERVISED_BY_TOLLWAY": "1"},  # noqa: TID251
+                env={**os.environ, **malloc, **self._plan.environment, PARENT: str(os.getpid())},  # noqa: TID251
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -143,13 +220,11 @@ class Supervisor:
                 while read_note(self._note(child)) is None:  # noqa: ASYNC110  another process writes the note
                     await asyncio.sleep(0.02)
         except TimeoutError:
-            if not self.failed.done():
-                self.failed.set_result(
-                    f"{child.name} is not ready after {READY_TIMEOUT_S:.0f} s; see {self._log(child)}"
+            if not self._refused.done():
+                self._refused.set_result(
+                    f"{child.name} is not ready after {READY_TIMEOUT_S:.0f} s ({self._last_words(child)}); "
+                    f"see {self._log(child)}"
                 )
-
-    def _was_ready(self, child: Child) -> bool:
-        return self._note(child).exists()
 
     def _note(self, child: Child) -> Path:
         return self._plan.data / "run" / f"{child.name}.ready"
@@ -158,7 +233,11 @@ class Supervisor:
         return self._plan.data / "logs" / f"{child.name}.log"
 
     def _last_words(self, child: Child) -> str:
-        lines = self._log(child).read_text(errors="replace").strip().splitlines() or ["it said nothing"]
+        try:
+            text = self._log(child).read_text(errors="replace")
+        except OSError as error:
+            return f"its log cannot be read: {error.strerror}"
+        lines = text.strip().splitlines() or ["it wrote nothing"]
         spoken = [line for line in lines[-50:] if line.startswith("tollway: ")]
         return (spoken or lines)[-1].removeprefix("tollway: ")
 
@@ -183,6 +262,14 @@ def read_note(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return dict(note)
+
+
+def write_note(path: Path, note: Mapping[str, Any]) -> None:
+    """Write what others read, so that they see the old text or the new one."""
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(note))
+    fresh.chmod(0o600)
+    fresh.replace(path)
 
 
 def _meaning(code: int) -> str:

@@ -1,89 +1,156 @@
 """`tollway up`: the whole business on this machine."""
 
 import asyncio
-import fcntl
+import errno
 import json
 import os
-import secrets
-import shutil
 import signal
 import socket
+import sys
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from tollway.cli.console import fail, read_settings, say
+from tollway.cli import first_start
+from tollway.cli.certs import make_authority
+from tollway.cli.console import end_with_parent, fail, read_settings, say
 from tollway.cli.plan import Plan, make_plan
-from tollway.cli.supervisor import RestartLimit, Supervisor
+from tollway.cli.supervisor import StartRefused, Supervisor, write_note
+from tollway.edge.listener import ListenError
+from tollway.edge.protocol_spec import listen_addresses
 from tollway.edge.protocols import PROTOCOLS
+from tollway.fabric.tls import CertificateUnusable
 from tollway.gateway.route.console import console_is_built
-from tollway.settings import Loaded, warnings
+from tollway.kit.tasks import cancel, spawn
+from tollway.settings import Loaded, Settings, warnings
+from tollway.topology import members
+from tollway.topology.certificates import certificates_of
 
 PLATFORM_NOTE = "platform.json"
-# Databases, certificates and logs of a first start, with room for a day's use of a small business.
-NEEDED_BYTES = 64_000_000
 MAX_PORT = 65_535
+# How often certificates are looked at; they are renewed weeks before their end.
+RENEWAL_CHECK_S = 3600.0
 
 
 def run(data: Path, config: Path | None, port_base: int, workers: int, *, split: bool, as_json: bool) -> None:
-    """Start, print where everything is, and stay until Ctrl-C. Exits 1 with one line when it cannot."""
+    """Start, print where everything is, and stay until Ctrl-C. Exits 1 with one line when it cannot.
+
+    Everything that can be checked is checked before anything lasting is written.
+    """
+    end_with_parent()
     loaded = read_settings(data, config)
-    folder = _data_folder(loaded)
-    with _alone(folder):
-        _keep_the_key(folder, loaded)
-        operator = _operator(folder, loaded)
-        plan = make_plan(loaded.settings, loaded.origins, port_base, workers, split=split)
-        _check_ports(plan)
+    plan = make_plan(loaded.settings, loaded.origins, port_base, workers, split=split)
+    _check_protocols(loaded.settings)
+    first_start.check_folder(loaded.settings.data)
+    with first_start.alone(loaded.settings.data):
+        check_listeners(plan)
+        first_start.check_key(loaded)
+        operator = first_start.operator(loaded)
+        running = read_settings(data, config, environment=plan.environment).settings
+        certificates = Certificates(plan, running)
         try:
-            asyncio.run(_run(plan, config, operator, loaded, split=split, as_json=as_json))
-        except RestartLimit as error:
+            certificates.renew()
+            up = _Run(plan, config, loaded, operator, certificates, as_json=as_json)
+            asyncio.run(up.until_stopped())
+        except (StartRefused, CertificateUnusable) as error:
             fail(str(error))
+        except OSError as error:
+            fail(f"cannot start: {error}")
 
 
-async def _run(
-    plan: Plan, config: Path | None, operator: dict[str, str], loaded: Loaded, *, split: bool, as_json: bool
-) -> None:
-    began = time.monotonic()
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    supervisor = Supervisor(plan, config)
-    note = plan.data / "run" / PLATFORM_NOTE
-    stopped = asyncio.ensure_future(stopping.wait())
-    try:
-        if not as_json:
-            say(f"starting {len(plan.children)} processes in {plan.data} …")
-        starting = asyncio.ensure_future(supervisor.start())
-        await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        if stopping.is_set():
-            starting.cancel()
-            return
-        await starting
-        known: dict[str, object] = {
-            **plan.addresses,
-            "data": str(plan.data),
-            "operator": operator,
+class Certificates:
+    """The certificates of all processes of the plan, issued before they start and renewed while they run."""
+
+    def __init__(self, plan: Plan, settings: Settings) -> None:
+        self._authority = make_authority(settings)
+        self._wanted: dict[str, tuple[str, ...]] = {}
+        for child in plan.children:
+            for name, hosts in certificates_of(settings, members(child.targets)).items():
+                self._wanted[name] = (*self._wanted.get(name, ()), *hosts)
+
+    def renew(self) -> None:
+        """Issue what is missing or two thirds through its life. Raises CertificateUnusable, OSError.
+
+        On a machine without the authority's key the certificates come from elsewhere, and each process checks its own.
+        """
+        if self._authority.is_here:
+            for name, hosts in self._wanted.items():
+                self._authority.ensure(name, hosts)
+
+
+class _Run:
+    """One run of the platform, from the start to Ctrl-C."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        config: Path | None,
+        loaded: Loaded,
+        operator: dict[str, str],
+        certificates: Certificates,
+        *,
+        as_json: bool,
+    ) -> None:
+        self._plan, self._loaded, self._operator = plan, loaded, operator
+        self._certificates, self._as_json = certificates, as_json
+        self._stopping = asyncio.Event()
+        self._supervisor = Supervisor(plan, config, self._report)
+
+    async def until_stopped(self) -> None:
+        """Start, announce, and wait until the end is wanted. Raises StartRefused."""
+        began = time.monotonic()
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, self._stopping.set)
+        note = self._plan.data / "run" / PLATFORM_NOTE
+        stopped = spawn(self._stopping.wait(), "stopped")
+        renewing = spawn(self._keep_renewing(), "renewing")
+        try:
+            if not self._as_json:
+                say(f"starting {len(self._plan.children)} processes in {self._plan.data} …")
+            starting = asyncio.ensure_future(self._supervisor.start())
+            await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if not starting.done():
+                await cancel(starting)
+                return
+            await starting
+            known = self._known()
+            write_note(note, known)
+            announce(known, self._loaded, time.monotonic() - began, as_json=self._as_json)
+            await stopped
+        finally:
+            await cancel(stopped)
+            await cancel(renewing)
+            if not self._as_json:
+                say("stopping …")
+            note.unlink(missing_ok=True)
+            await self._supervisor.stop()
+
+    def _known(self) -> dict[str, Any]:
+        return {
+            **self._plan.addresses,
+            "data": str(self._plan.data),
+            "operator": self._operator,
             "pid": os.getpid(),
+            "split": self._plan.split,
+            "environment": dict(self._plan.environment),
         }
-        note.write_text(json.dumps({**known, "split": split}))
-        note.chmod(0o600)
-        _announce(
-            known, operator, warnings(loaded.settings, split=split), time.monotonic() - began, as_json=as_json
-        )
-        await asyncio.wait({stopped, supervisor.failed}, return_when=asyncio.FIRST_COMPLETED)
-        if supervisor.failed.done():
-            raise RestartLimit(supervisor.failed.result())
-    finally:
-        if not as_json:
-            say("stopping …")
-        note.unlink(missing_ok=True)
-        await supervisor.stop()
+
+    async def _keep_renewing(self) -> None:
+        while True:
+            await asyncio.sleep(RENEWAL_CHECK_S)
+            try:
+                await asyncio.to_thread(self._certificates.renew)
+            except (CertificateUnusable, OSError) as error:
+                self._report(f"certificates are not renewed: {error}")
+
+    def _report(self, line: str) -> None:
+        print(f"tollway: {line}", file=sys.stderr, flush=True)
 
 
-def _announce(
-    known: dict[str, object], operator: dict[str, str], unwise: list[str], seconds: float, *, as_json: bool
-) -> None:
+def announce(known: Mapping[str, Any], loaded: Loaded, seconds: float, *, as_json: bool) -> None:
+    """Print where everything is."""
+    operator = known["operator"]
     if as_json:
         say(json.dumps(known))
         return
@@ -92,6 +159,7 @@ def _announce(
         *([("console", "api")] if console_is_built() else []),
         ("status page", "status"),
         ("API", "api"),
+        *((("API over HTTPS", "https"),) if "https" in known else ()),
         ("API documentation", "docs"),
         *((spec.title, spec.name) for spec in PROTOCOLS),
         ("development inbox", "inbox"),
@@ -100,79 +168,37 @@ def _announce(
     ):
         say(f"  {label:<18} {known[key]}")
     say(f"  {'operator':<18} {operator['email']}  {operator['password']}\n")
-    for sentence in unwise:
+    for sentence in warnings(loaded.settings, split=known["split"]):
         say(f"  note: {sentence}")
     if not console_is_built():
         say("  note: the web console is not built; `make console` builds it")
     say("  Try `tollway demo --data …` in another terminal. Ctrl-C stops everything; the data stays.")
 
 
-def _data_folder(loaded: Loaded) -> Path:
-    folder = loaded.settings.data
+def _check_protocols(settings: Settings) -> None:
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (folder / "run").mkdir(exist_ok=True)
-        (folder / "logs").mkdir(exist_ok=True)
-        probe = folder / "run" / f".probe-{os.getpid()}"
-        probe.write_text("x")
-        probe.unlink()
-    except OSError as error:
-        fail(f"cannot write to {folder}: {error.strerror}; choose another folder with --data")
-    free_bytes = shutil.disk_usage(folder).free
-    if free_bytes < NEEDED_BYTES:
-        found = f"only {free_bytes // 1_000_000} MB are free in {folder}, and a start needs {NEEDED_BYTES // 1_000_000}"
-        fail(f"{found}; free some space, or choose another folder with --data")
-    if len(str(folder / "run" / "notifications.sock")) > 100:
-        fail(f"the path {folder} is too long for Unix sockets; choose a shorter one with --data")
-    return folder
+        listen_addresses(settings.edge, PROTOCOLS)
+    except ListenError as error:
+        fail(str(error), 2)
 
 
-@contextmanager
-def _alone(folder: Path) -> Generator[None, None, None]:
-    with (folder / "run" / "lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            fail(
-                f"a platform is already running in {folder}; stop it first, or choose another folder with --data"
-            )
-        yield
-
-
-def _operator(folder: Path, loaded: Loaded) -> dict[str, str]:
-    # Written once; afterwards the password is the operator's to change, and this file only remembers the first one.
-    path = folder / "secrets" / "operator.json"
-    if not path.exists():
-        path.parent.mkdir(exist_ok=True)
-        first = {"email": loaded.settings.operator.email, "password": secrets.token_urlsafe(12)}
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(first, file)
-    try:
-        known = json.loads(path.read_text())
-        return {"email": known["email"], "password": known["password"]}
-    except (ValueError, LookupError, TypeError):
-        fail(
-            f"{path} is damaged; put it back from a copy, or remove it (the operator's password stays as it is)"
-        )
-
-
-def _keep_the_key(folder: Path, loaded: Loaded) -> None:
-    # A new key in the place of a lost one would open nothing that the old one closed.
-    key = folder / "secrets" / "master.key"
-    used = (folder / "secrets" / "operator.json").exists() and (folder / "services" / "tokens.db").exists()
-    if used and not loaded.settings.security.master_key and not key.exists():
-        fail(f"{key} is missing, and without it what is in {folder} cannot be read; put it back from a copy")
-
-
-def _check_ports(plan: Plan) -> None:
+def check_listeners(plan: Plan) -> None:
+    """Exit with one line when a port is taken, or an address is not one of this machine."""
     if (highest := max(plan.ports.values())) > MAX_PORT:
         fail(f"there is no port {highest}; choose a lower --port-base, or 0 for free ones", 2)
-    for name, port in plan.ports.items():
-        with socket.socket() as probe:
+    for name, listener in plan.listeners.items():
+        setting = listener.setting.rpartition(".")[0] + ".host" if listener.setting else name
+        try:
+            found = socket.getaddrinfo(listener.host, listener.port, type=socket.SOCK_STREAM)
+        except (socket.gaierror, UnicodeError):
+            fail(f"{setting}: {listener.host!r} is no address of this machine", 2)
+        with socket.socket(found[0][0]) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind(("127.0.0.1", port))
+                probe.bind(found[0][4])
             except OSError as error:
-                reason = f"port {port} ({name}) is taken: {error.strerror}"
-                fail(f"{reason}; choose others with --port-base, 0 for free ones")
+                if error.errno == errno.EADDRNOTAVAIL:
+                    fail(f"{setting}: {listener.host} is no address of this machine", 2)
+                cure = "choose others with --port-base, 0 for free ones"
+                cure += f", or set {listener.setting}" if listener.setting else ""
+                fail(f"port {listener.port} ({name}) is taken: {error.strerror}; {cure}")

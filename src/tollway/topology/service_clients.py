@@ -1,8 +1,6 @@
 """Finds a service's neighbours: a direct await when they are in this process, gRPC with mutual TLS when not."""
 
-import fcntl
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tollway.contracts import events_pb2_grpc
@@ -10,8 +8,9 @@ from tollway.fabric import tls
 from tollway.fabric.clock import Clock
 from tollway.fabric.rpc import LocalChannel, LocalServer
 from tollway.fabric.service import stub_of
-from tollway.settings import InvalidSettings, Settings
+from tollway.settings import Settings
 from tollway.topology import SERVICES, backends, calls_of
+from tollway.topology.certificates import api_address, certificates_of, server_name, socket_address
 
 if TYPE_CHECKING:
     from tollway.fabric.events import EventSource
@@ -27,18 +26,17 @@ class ServiceClients:
         self._services = [name for name in members if name in SERVICES]
         self._apis = apis
         self._channels: dict[tuple[str, str], Any] = {}
-        self._issue_certificates()
+        self._check_certificates()
 
     @property
     def identity(self) -> str:
         """Whose certificate this process shows to callers."""
-        return self._members[0] if len(self._members) == 1 else "business"
+        return server_name(self._members)
 
     def client(self, caller: str) -> Callable[[str], Any]:
         """Give the function with which `caller` finds its neighbours' stubs.
 
-        It raises InvalidSettings for one that runs elsewhere at an unknown address. An assertion fails for an API
-        that the caller's manifest does not name.
+        An assertion fails for an API that the caller's manifest does not name.
         """
         allowed = calls_of(caller)
 
@@ -58,9 +56,8 @@ class ServiceClients:
         return PulledEvents(source, stub)
 
     def address(self, service: str) -> str:
-        """Say where a service serves its service API to other processes; empty when it does not."""
-        known = self._settings.network.rpc
-        return known.get(service, known.get("*", ""))
+        """Say where a service of this process serves its API to other processes; empty when it does not."""
+        return api_address(self._settings, self._members, service)
 
     async def close(self) -> None:
         """Close the connections to other processes."""
@@ -70,12 +67,7 @@ class ServiceClients:
     def _channel(self, caller: str, service: str) -> Any:
         if service in self._services:
             return LocalChannel(self._apis, caller)
-        address = self.address(service)
-        if not address:
-            raise InvalidSettings(
-                f"{caller} calls {service}, which runs in another process: "
-                f'set its address with network.rpc.{service} = "host:port"'
-            )
+        address = self.address(service) or socket_address(self._settings, service)
         if (caller, service) not in self._channels:
             from tollway.fabric.rpc.remote import RemoteChannel
 
@@ -83,22 +75,15 @@ class ServiceClients:
             self._channels[caller, service] = RemoteChannel(address.split(","), service, folder, caller)
         return self._channels[caller, service]
 
-    def _issue_certificates(self) -> None:
+    def _check_certificates(self) -> None:
+        """Raise CertificateUnusable when one is missing, out of date or not good for a name."""
         folder = backends.certificates(self._settings)
-        folder.mkdir(parents=True, exist_ok=True)
-        # Processes of one machine start together; the first makes the authority, the others use it.
-        with (folder / ".lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            self._ensure_certificates(folder)
-
-    def _ensure_certificates(self, folder: Path) -> None:
-        hosts = list(self._settings.network.hosts)
-        wanted = {name: [*hosts, name] for name in self._members if self._asks_far(name)}
-        if any(self.address(name) for name in self._services):
-            wanted[self.identity] = [*hosts, *self._services]
-        for name, names in sorted(wanted.items()):
-            tls.ensure(folder, name, names, self._clock)
-
-    def _asks_far(self, name: str) -> bool:
-        sources = SERVICES[name].sources if name in SERVICES else ()
-        return any(api not in self._services for api in (*calls_of(name), *sources))
+        for name, hosts in certificates_of(self._settings, self._members).items():
+            identity = tls.load(folder, name)
+            identity.check(self._clock.now_us())
+            if missing := identity.lacks(hosts):
+                hosts_wanted = " ".join(f"--host {host}" for host in missing)
+                raise tls.CertificateUnusable(
+                    f"the certificate of {name} is not good for {', '.join(missing)}; "
+                    f"issue it anew: tollway certs --service {name} {hosts_wanted}"
+                )

@@ -1,44 +1,10 @@
 """What `tollway up` looks at before it starts anything."""
 
-import shutil
-import stat
-from collections import namedtuple
 from pathlib import Path
 
 import pytest
 
 from tests.kit.platform import command
-from tollway.cli.up import _data_folder
-from tollway.settings import load
-
-Usage = namedtuple("Usage", "total used free")
-
-
-def test_a_full_disk_is_one_clear_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**9, 10**9 - 2_000_000, 2_000_000))
-    with pytest.raises(SystemExit) as ended:
-        _data_folder(load({"data": str(tmp_path)}))
-    assert ended.value.code == 1
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1
-    assert "only 2 MB are free" in said
-    assert "--data" in said
-
-
-def test_a_path_too_long_for_sockets_is_one_clear_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    deep = tmp_path / ("d" * 60) / ("e" * 60)
-    with pytest.raises(SystemExit):
-        _data_folder(load({"data": str(deep)}))
-    assert "too long for Unix sockets" in capsys.readouterr().err
-
-
-def test_the_data_folder_is_made_for_the_owner_alone(tmp_path_factory: pytest.TempPathFactory) -> None:
-    folder = _data_folder(load({"data": str(tmp_path_factory.mktemp("up") / "new" / "data")}))
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 def test_ports_that_do_not_exist_are_one_clear_line(tmp_path: Path) -> None:
@@ -47,22 +13,31 @@ def test_ports_that_do_not_exist_are_one_clear_line(tmp_path: Path) -> None:
     assert "--port-base" in ended.stderr
 
 
-def test_a_damaged_operator_file_is_one_clear_line(tmp_path: Path) -> None:
-    (tmp_path / "secrets").mkdir()
-    (tmp_path / "secrets" / "operator.json").write_text("{")
-    ended = command("up", "--data", str(tmp_path), "--port-base", "0")
-    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1), ended.stderr
-    assert "operator.json is damaged" in ended.stderr
+WRONG = {
+    "TOLLWAY_OPERATOR__EMAIL": "operator@",
+    "TOLLWAY_GATEWAY__PORT": "many",
+    "TOLLWAY_GATEWAY__HOST": "gateway.invalid",
+    "TOLLWAY_EDGE__HOST": "203.0.113.77",
+    "TOLLWAY_EDGE__LISTENERS": '{"gopher": {"port": 70}}',
+    "TOLLWAY_NETWORK__PUBLIC_URL": "tollway.example",
+    "TOLLWAY_NETWORK__INBOX": "8025",
+    "TOLLWAY_NETWORK__REDIS": "localhost",
+    "TOLLWAY_SECURITY__MASTER_KEY": "secret",
+    "TOLLWAY_MAIL__SENDER": "nobody",
+    "TOLLWAY_LOG__LEVEL": "LOUD",
+    "TOLLWAY_COLOUR": "red",
+}
 
 
-def test_a_lost_master_key_is_not_made_anew(tmp_path: Path) -> None:
-    for name in ("secrets/operator.json", "services/tokens.db"):
-        (tmp_path / name).parent.mkdir()
-        (tmp_path / name).touch()
-    ended = command("up", "--data", str(tmp_path), "--port-base", "0")
-    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1), ended.stderr
-    assert "master.key is missing" in ended.stderr
-    assert not (tmp_path / "secrets" / "master.key").exists()
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_setting_is_one_clear_line_and_nothing_is_kept_of_it(
+    name: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    data = tmp_path_factory.mktemp("up") / "data"
+    ended = command("up", "--data", str(data), "--port-base", "0", **{name: WRONG[name]})
+    assert (ended.returncode, ended.stderr.count("\n")) == (2, 1), ended.stderr
+    assert name.removeprefix("TOLLWAY_").lower().replace("__", ".").partition(".")[0] in ended.stderr
+    assert not (data / "secrets").exists() or not list((data / "secrets").iterdir())
 
 
 @pytest.mark.parametrize("service", ["", "../ledger", "a b"])

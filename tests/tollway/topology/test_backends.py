@@ -16,5 +16,5 @@ def test_limits_are_of_one_process_unless_there_is_a_server_to_share_them() -> N
 
 @pytest.mark.parametrize("url", ["127.0.0.1:6379", "redis://host:port", "http://host"])
 def test_a_wrong_address_is_named(url: str) -> None:
-    with pytest.raises(InvalidSettings, match=r"^network\.redis: "):
+    with pytest.raises(InvalidSettings, match=r"^network\.redis\b"):
         open_limits(load({"network.redis": url}).settings)

@@ -34,7 +34,9 @@ _OPTIONS = (
 
 
 class RpcServer(grpc.aio.Server):
-    """Serves service APIs on `address` (`host:port`; port 0 picks one). May be started again after a stop.
+    """Serves service APIs on `address`: `host:port`, where port 0 picks one, or `unix:/path`.
+
+    It may be started again after a stop.
 
     `service` is whose certificate in `certificates` it shows; a renewed file is used from the next
     connection on. With `reflect`, tools can list the service APIs.
@@ -83,7 +85,8 @@ class RpcServer(grpc.aio.Server):
             reflection.enable_server_reflection([*self._services, reflection.SERVICE_NAME], server, Default())
         host, _, port = self._address.rpartition(":")
         # After a restart the same port as before, also when the first was chosen by the system.
-        address = f"{host}:{self.port or port}"
+        is_socket = self._address.startswith("unix:")
+        address = self._address if is_socket else f"{host}:{self.port or port}"
         try:
             self.port = server.add_secure_port(address, credentials.grpc())
         except RuntimeError as error:

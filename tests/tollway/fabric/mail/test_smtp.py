@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.kit.clock import FakeClock
+from tests.kit.service_api import authority_of
 from tests.kit.smtp import SmtpSink, body_of
-from tollway.fabric import tls
-from tollway.fabric.clock import SystemClock
 from tollway.fabric.mail import MailRefused
 from tollway.fabric.mail.smtp import SmtpMailer
 from tollway.kit.errors import Problem, Unavailable
@@ -25,7 +24,7 @@ def letter(to: str = "ada@example.com") -> EmailMessage:
 
 @pytest.fixture
 def certificates(tmp_path: Path, clock: FakeClock) -> Path:
-    tls.ensure(tmp_path, "mail", ["127.0.0.1", "localhost"], SystemClock())
+    authority_of(tmp_path).ensure("mail", ["127.0.0.1", "localhost"])
     return tmp_path
 
 

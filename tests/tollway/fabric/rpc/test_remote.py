@@ -7,11 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.service_api import certificates, identity
+from tests.kit.service_api import authority_of, certificates, identity
 from tests.kit.typing import partial
 from tollway.contracts import identity_pb2, identity_pb2_grpc
-from tollway.fabric import tls
-from tollway.fabric.clock import SystemClock
 from tollway.fabric.rpc import current, remote
 from tollway.fabric.rpc.remote import RemoteChannel, target_of
 from tollway.fabric.rpc.server import RpcServer
@@ -72,8 +70,8 @@ async def test_calls_take_turns_and_survive_the_loss_of_a_server(folder: Path) -
 
 
 async def test_a_caller_of_another_authority_is_turned_away(folder: Path, tmp_path: Path) -> None:
-    tls.ensure(tmp_path, "orders", [], SystemClock())
-    tls.ensure(tmp_path, "identity", [], SystemClock())
+    authority_of(tmp_path).ensure("orders", [])
+    authority_of(tmp_path).ensure("identity", [])
     servicer = partial(Users)
     async with serving(servicer, folder) as server, asking(server.port, folder=tmp_path) as users:
         with pytest.raises(Unavailable):
@@ -84,7 +82,7 @@ async def test_a_caller_of_another_authority_is_turned_away(folder: Path, tmp_pa
 async def test_a_caller_that_trusts_us_but_has_a_strange_certificate_is_turned_away(
     folder: Path, tmp_path: Path
 ) -> None:
-    tls.ensure(tmp_path, "orders", [], SystemClock())
+    authority_of(tmp_path).ensure("orders", [])
     (tmp_path / "ca.pem").write_bytes((folder / "ca.pem").read_bytes())
     servicer = partial(Users)
     async with serving(servicer, folder) as server, asking(server.port, folder=tmp_path) as users:
@@ -112,19 +110,19 @@ async def test_renewed_certificates_are_taken_up_without_a_restart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(remote, "RENEWAL_CHECK_S", 0.0)
-    clock = SystemClock()
     for service in ("identity", "orders"):
-        tls.ensure(tmp_path, service, [], clock)
+        authority_of(tmp_path).ensure(service, [])
     async with (
         serving(partial(Users, "same"), tmp_path) as server,
         asking(server.port, folder=tmp_path) as users,
     ):
         assert (await users.GetUser(Get())).email == "same"
         # A new authority: neither the old server's nor the old caller's certificate would pass under it.
-        (tmp_path / "ca.key").unlink()
-        tls.make_ca(tmp_path, clock)
+        (tmp_path / "authority" / "ca.key").unlink()
+        (tmp_path / "ca.pem").unlink()
+        authority_of(tmp_path).make()
         for service in ("identity", "orders"):
-            tls.issue(tmp_path, service, [], clock)
+            authority_of(tmp_path).issue(service, [])
         assert (await users.GetUser(Get())).email == "same"
 
 

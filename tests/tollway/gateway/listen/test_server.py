@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from tests.kit.clock import FakeClock
 from tests.kit.eventually import eventually
 from tests.kit.gateway import ALICE, HOST, PLENTY, Client, Seen, default_routes, running_gateway
-from tollway.fabric import tls
+from tollway.cli.authority import Authority
 from tollway.gateway.route.table import InvalidRoutes
 from tollway.gateway.settings import GatewaySettings, LimitSettings
 
@@ -100,7 +100,7 @@ async def test_health_names_each_component(tmp_path: Path):
 
 
 async def test_https(tmp_path: Path):
-    identity = tls.ensure(tmp_path, "gateway", ["localhost"], FakeClock())
+    identity = Authority(tmp_path / "keys", tmp_path, FakeClock()).ensure("gateway", ["localhost"])
     certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     certificate.write_bytes(identity.certificate)
     key.write_bytes(identity.key)
