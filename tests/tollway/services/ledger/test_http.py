@@ -1,6 +1,7 @@
 """A customer's wallet over REST."""
 
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from tests.kit.clock import FakeClock
 from tests.kit.gifts import gifts_of
 from tests.kit.rest import RestClient, rest
 from tollway.fabric.rest.sql import SqlAnswers
+from tollway.kit.times import to_rfc3339
 from tollway.services.ledger.http import router
 from tollway.services.ledger.model.metering import UsageReading
 from tollway.services.ledger.model.values import account_id
@@ -88,6 +90,93 @@ async def test_a_wrong_page_is_refused(api: RestClient, context: Books, query: s
     for path in (f"/api/accounts/{account_id(user('ann'))}/statement", "/api/transactions"):
         reply = await api.get(f"{path}?{query}", ANN)
         assert (reply.status, reply.json["code"]) == (422, "invalid")
+
+
+async def _fetches(context: Books, number: int) -> None:
+    """Small uses, each with a reservation of its own, that report three times and give the rest back."""
+    for n in range(number):
+        await context.reserve(f"hld_fetch{n}", "ann", 1000)
+        for sequence, cumulative in enumerate((10, 25, 40 + n), 1):
+            await context.use(f"hld_fetch{n}", UsageReading(f"flw_{n}", cumulative, sequence))
+        await context.ledger.release(f"hld_fetch{n}", "access")
+
+
+def _signed(line: dict[str, str]) -> int:
+    return int(line["amount"]) * (1 if line["direction"] == "in" else -1)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7, 200])
+async def test_the_lines_of_a_statement_add_up_and_a_use_is_one_line(
+    api: RestClient, context: Books, limit: int
+) -> None:
+    await context.stock("ann", 10**6, cost=300)
+    await _fetches(context, 10)
+    await context.reserve("hld_open", "ann", 5000)
+    account = next(one for one in (await api.get("/api/accounts", ANN)).json["items"] if one["asset"] == GB)
+    for path in (f"/api/accounts/{account['id']}/statement?", f"/api/transactions?asset={GB}&"):
+        lines: list[dict[str, str]] = []
+        cursor = ""
+        while True:
+            page = (await api.get(f"{path}limit={limit}&cursor={cursor}", ANN)).json
+            lines += page["items"]
+            if not (cursor := page["next_cursor"]):
+                break
+        assert [line["code"] for line in lines] == ["use"] * 10 + ["buy"]
+        assert [line["amount"] for line in lines[:10]] == [str(40 + n) for n in range(9, -1, -1)]
+        assert {line["parts"] for line in lines[:10]} == {3}
+        assert sum(map(_signed, lines)) == int(account["balance"])
+        balances = [int(line["balance"]) for line in lines] + [0]
+        assert balances[0] == int(account["balance"])
+        assert [now - before for now, before in pairwise(balances)] == [*map(_signed, lines)]
+
+
+async def test_details_show_each_posting_and_what_was_held(api: RestClient, context: Books) -> None:
+    await context.stock("ann", 10**6, cost=300)
+    await _fetches(context, 2)
+    path = f"/api/accounts/{account_id(user('ann', GB))}/statement"
+    kinds = [line["kind"] for line in (await api.get(f"{path}?details=true", ANN)).json["items"]]
+    assert kinds == ["release", "capture", "capture", "capture", "hold"] * 2 + ["post"]
+    folded = (await api.get(path, ANN)).json["items"][0]
+    assert (await api.get(f"/api/transactions/{folded['transaction_id']}", ANN)).json["code"] == "use"
+
+
+async def test_two_reservations_that_are_used_in_turn_add_up_too(api: RestClient, context: Books) -> None:
+    await context.stock("ann", 10**6, cost=300)
+    for hold_id in ("hld_one", "hld_two"):
+        await context.reserve(hold_id, "ann", 1000)
+    for n in range(1, 5):
+        for hold_id in ("hld_one", "hld_two"):
+            await context.use(hold_id, UsageReading(f"flw_{hold_id}", 10 * n, n))
+    lines = (await api.get(f"/api/transactions?asset={GB}", ANN)).json["items"]
+    balances = [int(line["balance"]) for line in lines] + [0]
+    assert [now - before for now, before in pairwise(balances)] == [*map(_signed, lines)]
+
+
+async def test_a_statement_is_filtered_by_event_time_and_asset(
+    api: RestClient, context: Books, clock: FakeClock
+) -> None:
+    for dollars in (1, 2, 3):
+        await context.deposit("ann", dollars * DOLLAR)
+        clock.advance(3600)
+    await context.stock("ann", 10**6)
+    path = f"/api/accounts/{account_id(user('ann'))}/statement"
+
+    async def amounts(query: str, at: str = path) -> list[str]:
+        reply = await api.get(f"{at}?{query}", ANN)
+        assert reply.status == 200, reply.body
+        return [line["amount"] for line in reply.json["items"]]
+
+    at = [to_rfc3339(clock.at_us - hours * 3600 * DOLLAR) for hours in (3, 2, 1)]
+    assert await amounts("code=deposit") == ["3.00", "2.00", "1.00"]
+    assert await amounts("code=buy&since=" + at[0]) == await amounts("code=buy")
+    assert await amounts(f"code=deposit&since={at[1]}") == ["3.00", "2.00"]
+    assert await amounts(f"since={at[1]}&until={at[2]}") == ["2.00"]
+    assert await amounts(f"until={at[0]}") == []
+    assert await amounts("code=give") == []
+    assert await amounts(f"asset={GB}", "/api/transactions") == ["1000000"]
+    assert await amounts("code=deposit&limit=2", "/api/transactions") == ["3.00", "2.00"]
+    for wrong in ("since=yesterday", "until=2026-13-01T00:00:00Z", "code=%00", "code=BUY", "details=perhaps"):
+        assert (await api.get(f"{path}?{wrong}", ANN)).status == 422, wrong
 
 
 async def test_access_and_money_are_given_to_somebody_else(api: RestClient, context: Books) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field, model_validator
 
 from tollway.contracts.books import USER
@@ -19,7 +19,8 @@ from tollway.fabric.rest import (
     idempotent,
     route,
 )
-from tollway.kit.errors import Conflict, InsufficientFunds, NotFound
+from tollway.kit.errors import Conflict, InsufficientFunds, Invalid, NotFound
+from tollway.kit.times import from_rfc3339
 from tollway.services.ledger.http.views import (
     AccountList,
     GiftView,
@@ -30,6 +31,7 @@ from tollway.services.ledger.http.views import (
     line_view,
     transaction_view,
 )
+from tollway.services.ledger.model.records import StatementFilter
 from tollway.services.ledger.model.values import Asset
 from tollway.services.ledger.service import Ledger
 from tollway.services.ledger.service.gifts import Gifts
@@ -40,6 +42,10 @@ READ_TRANSACTIONS = route(permission="transactions:read")
 AccountPath = Annotated[str, id_path("acc", "account")]
 TransactionPath = Annotated[str, id_path("txn", "transaction")]
 Prove = Annotated[bool, Query(description="Show the place in the sealed books too")]
+
+
+TimeQuery = Annotated[str, Query(max_length=40, description="RFC 3339; absent: no bound")]
+AssetQuery = Annotated[str, Query(max_length=100, description="An asset's code; absent: all")]
 
 
 class GiftRequest(Body):
@@ -56,6 +62,29 @@ class GiftRequest(Body):
         if (self.to_user_id is None) == (self.to_email is None):
             raise ValueError("send either to_user_id or to_email")
         return self
+
+
+def _wanted(
+    *,
+    details: Annotated[bool, Query(description="Show each posting, and what was held and released")] = False,
+    code: Annotated[
+        str,
+        Query(pattern=r"^[a-z_]{0,40}$", description="Only one kind of event, such as `buy`; absent: all"),
+    ] = "",
+    since: TimeQuery = "",
+    until: TimeQuery = "",
+) -> StatementFilter:
+    return StatementFilter(details, code, _time("since", since), _time("until", until))
+
+
+def _time(name: str, text: str) -> int:
+    try:
+        return from_rfc3339(text) if text else 0
+    except (ValueError, OverflowError) as error:
+        raise Invalid.of(name, "must be a time with its zone, such as 2026-11-01T00:00:00Z") from error
+
+
+Wanted = Annotated[StatementFilter, Depends(_wanted)]
 
 
 def router(service: Ledger, gifts: Gifts, answers: AnswerStore) -> APIRouter:
@@ -76,23 +105,23 @@ def _accounts(api: APIRouter, service: Ledger) -> None:
         return AccountList(items=[account_view(account, assets[account.ref.asset]) for account in found])
 
     @api.get("/api/accounts/{account_id}/statement", **READ)
-    async def statement(account_id: AccountPath, who: CurrentUser, page: Paging) -> LineList:
-        """List what happened on one of your accounts, newest first."""
+    async def statement(account_id: AccountPath, who: CurrentUser, page: Paging, only: Wanted) -> LineList:
+        """List what happened on one of your accounts, newest first. The lines add up to the balance."""
         mine = {one.id: one for one in await service.wallet(who.user_id)}
         if (account := mine.get(account_id)) is None:
             raise NotFound(f"there is no account {account_id}")
         assets = await _assets(service)
-        found = await service.statement(account_id, page.limit, page.cursor)
+        found = await service.statement(account_id, page.limit, page.cursor, only)
         lines = [line_view(one, account.id, assets[account.ref.asset]) for one in found.items]
         return LineList(items=lines, next_cursor=found.next_cursor)
 
 
 def _transactions(api: APIRouter, service: Ledger) -> None:
     @api.get("/api/transactions", **READ_TRANSACTIONS)
-    async def transactions(who: CurrentUser, page: Paging) -> LineList:
-        """List what happened on all your accounts, newest first."""
+    async def transactions(who: CurrentUser, page: Paging, only: Wanted, asset: AssetQuery = "") -> LineList:
+        """List what happened on all your accounts, or on those of one asset, newest first."""
         assets = await _assets(service)
-        found = await service.transactions(USER, who.user_id, page.limit, page.cursor)
+        found = await service.transactions(USER, who.user_id, page.limit, page.cursor, only, asset)
         lines = [line_view(one, id_, assets[one.other.asset]) for id_, one in found.items]
         return LineList(items=lines, next_cursor=found.next_cursor)
 

@@ -40,7 +40,12 @@ class AccountList(BaseModel):
 
 
 class LineView(BaseModel):
-    """A line of a statement: `in` came, `out` went; a `hold` or `release` changes no balance."""
+    """A line of a statement: `in` came, `out` went. `balance` is what was there afterwards.
+
+    What was paid for piece by piece, such as the use of one session, is one line: `parts` is of how many postings, and
+    `transaction_id` names the last. With details each posting has its line, and so has what was held or released, which
+    changes no balance.
+    """
 
     transaction_id: str
     account_id: str
@@ -53,6 +58,7 @@ class LineView(BaseModel):
     with_whom: str
     at: UtcTime
     meta: dict[str, str]
+    parts: int
 
 
 class LineList(BaseModel):
@@ -181,6 +187,7 @@ def line_view(line: StatementLine, account_id: str, asset: Asset) -> LineView:
         with_whom=_party(line.other),
         at=line.at_us,
         meta=orjson.loads(line.meta),
+        parts=line.parts,
     )
 
 

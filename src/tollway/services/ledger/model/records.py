@@ -1,5 +1,6 @@
 """What a transaction leaves behind: rows that are written once and never changed. One tuple is one row."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
@@ -122,8 +123,25 @@ class StatementEntry(NamedTuple):
     accounts: tuple[str, ...]  # ids of those opened
 
 
+class StatementFilter(NamedTuple):
+    """Which lines of a statement are wanted.
+
+    Without `details` they add up to the balance: what is only held or released is left out, and what one hold paid for
+    piece by piece is one line. `code` is the event's name, empty for any; times are from `since_us` to before
+    `until_us`, 0 for no bound.
+    """
+
+    details: bool = True
+    code: str = ""
+    since_us: int = 0
+    until_us: int = 0
+
+
 class StatementLine(NamedTuple):
-    """A leg as the owner of one of its accounts sees it. `balance` is what was there after it."""
+    """A leg as the owner of one of its accounts sees it. `balance` is what was there after it.
+
+    `parts` is how many legs the line sums up, the oldest of which made the version `first_version`.
+    """
 
     txn_id: str
     line: int
@@ -135,7 +153,27 @@ class StatementLine(NamedTuple):
     balance: int
     at_us: int
     meta: str
+    hold_id: str | None
     other: AccountRef
+    parts: int = 1
+    first_version: int = 0
+
+
+def fold(lines: Iterable[StatementLine]) -> list[StatementLine]:
+    """Sum up neighbouring lines that the same hold paid for; newest first, as they come."""
+    folded: list[StatementLine] = []
+    for line in lines:
+        last = folded[-1] if folded else None
+        if last is None or line.hold_id is None or (last.hold_id, last.kind) != (line.hold_id, line.kind):
+            folded.append(line)
+            continue
+        folded[-1] = last._replace(
+            debit=last.debit + line.debit,
+            credit=last.credit + line.credit,
+            parts=last.parts + line.parts,
+            first_version=line.first_version,
+        )
+    return folded
 
 
 class Seal(NamedTuple):

@@ -33,7 +33,13 @@ from tollway.services.ledger.model.posting import (
     check_name,
     check_posting,
 )
-from tollway.services.ledger.model.records import Seal, StatementEntry, StatementLine
+from tollway.services.ledger.model.records import (
+    Seal,
+    StatementEntry,
+    StatementFilter,
+    StatementLine,
+    fold,
+)
 from tollway.services.ledger.model.seals import Signer, leaf_of, path_to
 from tollway.services.ledger.model.values import (
     Account,
@@ -52,6 +58,7 @@ from tollway.services.ledger.settings import LedgerSettings
 from tollway.services.ledger.store import history, reading
 
 EXPIRED_AT_ONCE = 200
+EVERY_LINE = StatementFilter()
 
 
 class Inclusion(NamedTuple):
@@ -196,12 +203,14 @@ class Ledger:
         """Return an account by name. Raises NotFound when nothing was ever booked on it."""
         return await self.account(account_id(ref))
 
-    async def statement(self, id_: str, limit: int, cursor: str) -> Page[StatementLine]:
+    async def statement(
+        self, id_: str, limit: int, cursor: str, only: StatementFilter = EVERY_LINE
+    ) -> Page[StatementLine]:
         """Return an account's lines, newest first."""
         (before,) = decode_cursor(cursor, int) or (MAX_UNITS,)
         async with self.db.snapshot() as tx:
-            lines = await reading.statement(tx, id_, before, limit + 1)
-        return make_page(lines, limit, lambda line: [line.version])
+            lines = await _lines(tx, id_, before, limit + 1, only)
+        return make_page(lines, limit, lambda line: [line.first_version])
 
     async def lots(
         self, owner_kind: str, owner_id: str, asset: str, *, with_empty: bool = False
@@ -211,9 +220,15 @@ class Ledger:
             return await reading.lots(tx, owner_kind, owner_id, asset, with_empty=with_empty)
 
     async def transactions(
-        self, owner_kind: str, owner_id: str, limit: int, cursor: str
+        self,
+        owner_kind: str,
+        owner_id: str,
+        limit: int,
+        cursor: str,
+        only: StatementFilter = EVERY_LINE,
+        asset: str = "",
     ) -> Page[tuple[str, StatementLine]]:
-        """Return the lines of all of an owner's accounts, each with the account's id, newest first.
+        """Return the lines of an owner's accounts (of one asset, if named), each with the account's id, newest first.
 
         Each account has its own order of versions; the cursor holds how far each one was shown.
         """
@@ -221,12 +236,14 @@ class Ledger:
         lines: list[tuple[str, StatementLine]] = []
         async with self.db.snapshot() as tx:
             for account in await reading.accounts_of(tx, owner_kind, owner_id):
+                if asset not in {"", account.ref.asset}:
+                    continue
                 before = shown.get(account.id, MAX_UNITS)
                 lines += [
-                    (account.id, line) for line in await reading.statement(tx, account.id, before, limit + 1)
+                    (account.id, line) for line in await _lines(tx, account.id, before, limit + 1, only)
                 ]
         lines.sort(key=lambda pair: (pair[1].txn_id, pair[1].line), reverse=True)
-        shown.update((id_, line.version) for id_, line in lines[:limit])
+        shown.update((id_, line.first_version) for id_, line in lines[:limit])
         # A later line of the same account overwrites an earlier one, so the lowest version shown stays.
         position = " ".join(f"{id_}:{version}" for id_, version in shown.items())
         next_cursor = encode_cursor([position]) if len(lines) > limit else ""
@@ -261,6 +278,20 @@ class Ledger:
         async with self.db.snapshot() as tx:
             async for slice_ in beancount(tx):
                 yield slice_
+
+
+async def _lines(tx: Tx, id_: str, before: int, limit: int, only: StatementFilter) -> list[StatementLine]:
+    """Return the newest lines below a version, at most `limit` of them, each of them whole but the last."""
+    if only.details:
+        return await reading.statement(tx, id_, before, limit, only)
+    lines: list[StatementLine] = []
+    while len(lines) < limit:
+        batch = await reading.statement(tx, id_, before, limit, only)
+        lines = fold([*lines, *batch])
+        if len(batch) < limit:
+            break
+        before = batch[-1].version
+    return lines[:limit]
 
 
 async def _proof(tx: Tx, txn_id: str) -> Inclusion | None:

@@ -5,8 +5,8 @@ from collections.abc import Collection
 from sqlalchemy import Subquery, literal, select, union_all
 
 from tollway.fabric.db import Tx
-from tollway.services.ledger.model.records import StatementLine
-from tollway.services.ledger.model.values import Account, AccountRef, Asset, Lot
+from tollway.services.ledger.model.records import StatementFilter, StatementLine
+from tollway.services.ledger.model.values import Account, AccountRef, Asset, LegKind, Lot
 from tollway.services.ledger.store import tables as t
 from tollway.services.ledger.store.rows import among, to_account
 
@@ -42,14 +42,16 @@ async def names(tx: Tx, ids: Collection[str]) -> dict[str, AccountRef]:
     return {cells[0]: AccountRef._make(cells[1:]) for cells in rows}
 
 
-async def statement(tx: Tx, id_: str, before_version: int, limit: int) -> list[StatementLine]:
+async def statement(
+    tx: Tx, id_: str, before_version: int, limit: int, only: StatementFilter
+) -> list[StatementLine]:
     """Return an account's lines below a version, newest first.
 
     Each side has its own index by version, so a page costs the same however old it is.
     """
     newest = union_all(
-        select(_side(id_, before_version, limit, debit=True)),
-        select(_side(id_, before_version, limit, debit=False)),
+        select(_side(id_, before_version, limit, only, debit=True)),
+        select(_side(id_, before_version, limit, only, debit=False)),
     ).subquery()
     query = (
         select(
@@ -63,6 +65,7 @@ async def statement(tx: Tx, id_: str, before_version: int, limit: int) -> list[S
             newest.c.balance,
             t.txn.c.created_at_us,
             t.txn.c.meta,
+            newest.c.hold_id,
             t.account.c.owner_kind,
             t.account.c.owner_id,
             t.account.c.asset,
@@ -74,7 +77,9 @@ async def statement(tx: Tx, id_: str, before_version: int, limit: int) -> list[S
         .limit(limit)
     )
     rows = await tx.all(query)
-    return [StatementLine._make((*cells[:10], AccountRef._make(cells[10:]))) for cells in rows]
+    return [
+        StatementLine._make((*cells[:11], AccountRef._make(cells[11:]), 1, cells.version)) for cells in rows
+    ]
 
 
 async def lots(tx: Tx, owner_kind: str, owner_id: str, asset: str, *, with_empty: bool) -> list[Lot]:
@@ -112,15 +117,16 @@ async def due_lots(tx: Tx, now_us: int, limit: int) -> list[str]:
     return [row.id for row in await tx.all(query.order_by(t.lot.c.expires_at_us, t.lot.c.id).limit(limit))]
 
 
-def _side(id_: str, before_version: int, limit: int, *, debit: bool) -> Subquery:
+def _side(id_: str, before_version: int, limit: int, only: StatementFilter, *, debit: bool) -> Subquery:
     leg, nothing = t.leg.c, literal(0)
     mine, other = (leg.debit_id, leg.credit_id) if debit else (leg.credit_id, leg.debit_id)
     version = leg.debit_version if debit else leg.credit_version
-    return (
+    query = (
         select(
             leg.txn_id,
             leg.line,
             leg.kind,
+            leg.hold_id,
             (leg.amount if debit else nothing).label("debit"),
             (nothing if debit else leg.amount).label("credit"),
             version.label("version"),
@@ -130,5 +136,15 @@ def _side(id_: str, before_version: int, limit: int, *, debit: bool) -> Subquery
         .where(mine == id_, version < before_version)
         .order_by(version.desc())
         .limit(limit)
-        .subquery()
     )
+    if not only.details:
+        query = query.where(leg.kind.in_([LegKind.POST, LegKind.CAPTURE]))
+    if only.code or only.since_us or only.until_us:
+        query = query.join(t.txn, t.txn.c.id == leg.txn_id)
+    if only.code:
+        query = query.where(t.txn.c.code == only.code)
+    if only.since_us:
+        query = query.where(t.txn.c.created_at_us >= only.since_us)
+    if only.until_us:
+        query = query.where(t.txn.c.created_at_us < only.until_us)
+    return query.subquery()
