@@ -58,7 +58,7 @@ class LineView(BaseModel):
     with_whom: str
     at: UtcTime
     meta: dict[str, str]
-    parts: int
+    parts: Annotated[int, Field(description="How many postings the line sums up")]
 
 
 class LineList(BaseModel):
