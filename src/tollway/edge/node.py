@@ -115,6 +115,8 @@ class Edge:
         }
         self._tasks: list[asyncio.Task[None]] = []
         self.ready = False
+        self.in_touch = False
+        """Whether the access service answers: without it nobody new can be served."""
 
     @property
     def ports(self) -> dict[str, int]:
@@ -202,6 +204,7 @@ class Edge:
         while True:
             try:
                 async for change in self._access.changes(sequence):
+                    self.in_touch = True
                     backoff, warning = RetryDelay(most_s=1.0), RepeatedWarning(QUIET_S)
                     if change.sequence:
                         sequence = change.sequence
@@ -210,6 +213,7 @@ class Edge:
                 # The service's memory is older than ours: its numbers may be, too.
                 sequence = min(sequence, await self._access.announce())
             except Problem as problem:
+                self.in_touch = False
                 _log.log(warning.level(), "the stream of changes broke, is taken up again: %s", problem)
             await backoff.sleep()
 

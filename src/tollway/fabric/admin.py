@@ -1,8 +1,8 @@
 """A process's own pages: its health and its metrics.
 
 /livez    the process answers
-/readyz   200 when every component is ready, else 503: what a load balancer asks
-/health   the same, with each component by name
+/readyz   200 when this process can serve, else 503: what a load balancer looks at
+/health   200 when every component is well, else 503, with each component by name
 /metrics  Prometheus text; only on an admin address, which nobody outside should reach
 
 The gateway answers the first three for everybody, and all of them in its admin API. A process without the gateway
@@ -17,6 +17,8 @@ from typing import cast
 
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 
+from tollway.fabric.hosts import ANY_HOST, Hosts
+from tollway.kit.errors import Misdirected
 from tollway.wire.http1 import BadMessage, RequestHead, RequestReader, write_response_head
 
 OK = "ok"  # the good state of a component
@@ -28,8 +30,14 @@ _JSON = b"application/json"
 _CLIENT_S = 10.0
 
 
-def health_pages(health: Callable[[], Mapping[str, str]]) -> dict[bytes, Page]:
-    """Return the health pages. `health` tells the state of each component; `ok` is the good one."""
+def health_pages(
+    health: Callable[[], Mapping[str, str]], ready: Callable[[], bool] | None = None
+) -> dict[bytes, Page]:
+    """Return the health pages. `health` returns the state of each component; `ok` is the good one.
+
+    `ready` returns whether this process can serve, where that is not the same as all of them being well: what takes
+    one gateway away from customers must be wrong with that gateway.
+    """
 
     def state() -> tuple[bool, Mapping[str, str]]:
         components = health()
@@ -39,7 +47,7 @@ def health_pages(health: Callable[[], Mapping[str, str]]) -> dict[bytes, Page]:
         return 200, _JSON, b'{"status":"ok"}'
 
     def readyz() -> tuple[int, bytes, bytes]:
-        good, _ = state()
+        good = state()[0] if ready is None else ready()
         return (200, _JSON, b'{"status":"ready"}') if good else (503, _JSON, b'{"status":"not ready"}')
 
     def whole() -> tuple[int, bytes, bytes]:
@@ -56,10 +64,13 @@ def metrics_page(registry: CollectorRegistry) -> Page:
 
 
 class AdminServer:
-    """Serves the pages of a process at `host:port`."""
+    """Serves the pages of a process at `host:port`, for its own `hosts` only."""
 
-    def __init__(self, address: str, health: Callable[[], Mapping[str, str]]) -> None:
+    def __init__(
+        self, address: str, health: Callable[[], Mapping[str, str]], hosts: Hosts = ANY_HOST
+    ) -> None:
         self._address = address
+        self._hosts = hosts
         self._pages = {**health_pages(health), b"/metrics": metrics_page(REGISTRY)}
         self._listener: asyncio.Server | None = None
         self.port = 0
@@ -69,7 +80,7 @@ class AdminServer:
         host, _, port = self._address.rpartition(":")
         try:
             self._listener = await asyncio.get_running_loop().create_server(
-                lambda: AdminConnection(self._pages), host.strip("[]"), int(port)
+                lambda: AdminConnection(self._pages, self._hosts), host.strip("[]"), int(port)
             )
         except OSError as error:
             advice = "free it, or set network.admin to another one"
@@ -88,8 +99,8 @@ class AdminServer:
 class AdminConnection(asyncio.Protocol):
     """One request, one response, closed."""
 
-    def __init__(self, pages: Mapping[bytes, Page]) -> None:
-        self._pages = pages
+    def __init__(self, pages: Mapping[bytes, Page], hosts: Hosts) -> None:
+        self._pages, self._hosts = pages, hosts
         self._reader = RequestReader()
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -122,6 +133,8 @@ class AdminConnection(asyncio.Protocol):
             transport.close()
 
     def _page(self, head: RequestHead) -> bytes:
+        if not self._hosts.answers(head.host):
+            return _answer(Misdirected.status, _JSON, b"{}")
         page = self._pages.get(head.target.partition(b"?")[0])
         if page is None:
             return _answer(

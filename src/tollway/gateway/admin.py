@@ -10,21 +10,26 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request
-from fastapi.responses import Response
+from fastapi.responses import JSONResponse, Response
+from starlette.middleware.base import RequestResponseEndpoint
 
 from tollway.fabric.access_tokens import Verifier
 from tollway.fabric.admin import Page, metrics_page
+from tollway.fabric.hosts import Hosts
 from tollway.fabric.rest import problems
 from tollway.gateway.listen.server import Gateway
 from tollway.gateway.route.table import CompiledRoute, InvalidRoutes
 from tollway.gateway.upstream.cluster import Cluster
-from tollway.kit.errors import Forbidden, Invalid, Unauthenticated
+from tollway.kit.errors import MEDIA_TYPE, Forbidden, Invalid, Misdirected, Unauthenticated, problem_document
 
 OPERATOR = "admin"  # the role that may change things
 
 
-def admin_app(gateway: Gateway, verifier: Verifier, pages: Mapping[str, Page]) -> FastAPI:
-    """Make the application. `pages` are more pages by path, such as the status page."""
+def admin_app(gateway: Gateway, verifier: Verifier, pages: Mapping[str, Page], hosts: Hosts) -> FastAPI:
+    """Make the application. `pages` are more pages by path, such as the status page.
+
+    It answers for its own `hosts` only: a page that leads a name of its own here (DNS rebinding) reads nothing.
+    """
     app = FastAPI(
         title="Tollway gateway", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False
     )
@@ -37,6 +42,15 @@ def admin_app(gateway: Gateway, verifier: Verifier, pages: Mapping[str, Page]) -
         app.add_api_route(path, _show(page), methods=["GET", "HEAD"])
     app.include_router(_router(gateway, verifier))
     problems.install(app)
+
+    @app.middleware("http")
+    async def check_host(request: Request, go_on: RequestResponseEndpoint) -> Response:
+        if hosts.answers(request.headers.get("host", "").encode("latin-1")):
+            return await go_on(request)
+        document = problem_document(Misdirected(), request.url.path, "")
+        return JSONResponse(document, Misdirected.status, media_type=MEDIA_TYPE)
+
+    del check_host  # the application has it
     return app
 
 

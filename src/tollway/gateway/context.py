@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tollway.fabric.admin import OK, Page, health_pages
 from tollway.fabric.clock import Clock
+from tollway.fabric.hosts import Hosts
 from tollway.fabric.limits import Limits
 from tollway.gateway.message.client import Clients
 from tollway.gateway.message.problems import GatewayRefusal
@@ -16,7 +17,6 @@ from tollway.gateway.observe.log import access_log, entry_of
 from tollway.gateway.observe.metrics import Metrics
 from tollway.gateway.policy.cors import Origins
 from tollway.gateway.policy.credentials import Authenticator
-from tollway.gateway.policy.hosts import Hosts
 from tollway.gateway.policy.limits import RateLimit
 from tollway.gateway.route.console import Console
 from tollway.gateway.route.route import Route
@@ -72,7 +72,7 @@ class GatewayContext:
             underscores=True,  # such headers are dropped on the way
         )
         self.pages: dict[bytes, Page] = health_pages(
-            lambda: {"gateway": OK if self.ready else "not ready", **health()}
+            lambda: {"gateway": OK if self.ready else "not ready", **health()}, lambda: self.ready
         )
         self.clients = Clients(
             settings.max_connections, settings.max_connections_per_client, settings.trusted_proxies

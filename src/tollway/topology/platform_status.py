@@ -27,6 +27,7 @@ class PlatformStatus:
         self._settings = settings
         self._addresses = addresses  # service → where it serves REST
         self._states: dict[str, str] = dict.fromkeys(addresses, "not known yet")
+        self._edge_states: dict[str, str] = {}
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -75,16 +76,12 @@ class PlatformStatus:
         }
 
     def _edges(self) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for note in sorted((self._settings.data / "run").glob("edge-*.ready")):
-            try:
-                pid = json.loads(note.read_text())["pid"]
-                os.kill(pid, 0)
-            except (OSError, ValueError, KeyError):
-                found[note.stem] = "down"
-            else:
-                found[note.stem] = OK
-        return found
+        """Return the state of each edge that runs on this machine or has an admin address."""
+        found = dict(self._edge_states)
+        for note in (self._settings.data / "run").glob("edge-*.ready"):
+            if note.stem not in found:
+                found[note.stem] = OK if _is_running(note) else "down"
+        return dict(sorted(found.items()))
 
     async def _repeat(self) -> None:
         while True:
@@ -96,19 +93,47 @@ class PlatformStatus:
         parts = dict(zip(set(self._addresses.values()), answers, strict=True))
         for service, address in self._addresses.items():
             self._states[service] = _state_of(service, parts[address])
+        edges = {name: at for name, at in self._settings.network.admin.items() if name.startswith("edge-")}
+        self._edge_states = dict(
+            zip(edges, await asyncio.gather(*(_health_at(at) for at in edges.values())), strict=True)
+        )
 
 
 async def _states_at(address: str) -> dict[str, str] | None:
     try:
-        async with asyncio.timeout(RESPONSE_TIMEOUT_S):
-            reader, writer = await _connect(address)
-            writer.write(b"GET /readyz HTTP/1.1\r\nHost: status\r\nConnection: close\r\n\r\n")
-            answer = await reader.read()
-            writer.close()
-        parts: dict[str, str] = json.loads(answer.partition(b"\r\n\r\n")[2])["parts"]
-    except (OSError, TimeoutError, ValueError, KeyError):
+        parts: dict[str, str] = (await _get(address, "/readyz"))["parts"]
+    except (OSError, ValueError, KeyError):
         return None
     return parts
+
+
+async def _health_at(address: str) -> str:
+    """Return the state of a process as its own health page says it."""
+    try:
+        components: dict[str, str] = (await _get(address, "/health"))["components"]
+    except (OSError, ValueError, KeyError):
+        return "does not answer"
+    return "; ".join(state for state in components.values() if state != OK) or OK
+
+
+async def _get(address: str, path: str) -> Any:
+    """Fetch a JSON page. Raises OSError (TimeoutError is one) and ValueError."""
+    async with asyncio.timeout(RESPONSE_TIMEOUT_S):
+        reader, writer = await _connect(address)
+        try:
+            writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+            answer = await reader.read()
+        finally:
+            writer.close()
+    return json.loads(answer.partition(b"\r\n\r\n")[2])
+
+
+def _is_running(note: Path) -> bool:
+    try:
+        os.kill(json.loads(note.read_text())["pid"], 0)
+    except (OSError, ValueError, KeyError):
+        return False
+    return True
 
 
 async def _connect(address: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:

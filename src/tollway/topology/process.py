@@ -11,6 +11,7 @@ from tollway.contracts import call_rules
 from tollway.fabric.admin import OK, AdminServer
 from tollway.fabric.backoff import Backoff
 from tollway.fabric.clock import Clock, SystemClock
+from tollway.fabric.hosts import Hosts
 from tollway.fabric.lifecycle import Lifecycle
 from tollway.fabric.rpc import LocalServer
 from tollway.fabric.secrets import load_or_make
@@ -49,6 +50,7 @@ class Process:
         self._prepares: dict[str, Callable[[], Any]] = {}
         self._preparing: list[asyncio.Task[None]] = []
         self._reload: Callable[[], None] = lambda: None
+        self._edge_state: Callable[[], dict[str, str]] = dict
         self._add_services()
         if GATEWAY in self.members:
             limits, local = backends.open_limits(settings), backends.open_local_limits()
@@ -63,13 +65,14 @@ class Process:
             )
             self.life.add(GATEWAY, parts.gateway, after=["status", "limits"])
             self.life.add("gateway admin", parts.admin, after=[GATEWAY])
-            self._reload = parts.gateway.routes.reload
+            self._reload = parts.gateway.reload
         if EDGE in self.members:
             front = wiring_edge.edge(settings, self._clock, self._clients.client(EDGE), worker)
             self.life.add(EDGE, front, after=["service APIs"])
+            self._edge_state = lambda: {} if front.in_touch else {EDGE: "no answer from the access service"}
         address = settings.network.admin.get(process_name(targets, worker), "")
         if address and GATEWAY not in self.members:
-            self.life.add("admin", AdminServer(address, self._health))
+            self.life.add("admin", AdminServer(address, self._health, Hosts(settings.network.hosts)))
 
     async def start(self) -> None:
         """Bring everything up; afterwards the services prepare what they need (`prepared`). Raises StartFailed."""
@@ -90,13 +93,13 @@ class Process:
         await self._clients.close()
 
     def reload(self) -> None:
-        """Read anew what may change while the process runs: the gateway's routes."""
+        """Read anew what may change while the process runs: the gateway's routes and certificate."""
         self._reload()
 
     def states(self) -> dict[str, str]:
         """Return the state of every part, and of what the services prepare."""
         preparing = {task.get_name(): "ready" if task.done() else "starting" for task in self._preparing}
-        return {**self.life.states, **preparing}
+        return {**self.life.states, **preparing, **self._edge_state()}
 
     def _health(self) -> dict[str, str]:
         return {part: OK if state == "ready" else state for part, state in self.states().items()}

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tollway.contracts import tokens_pb2
 from tollway.fabric.clock import Clock
+from tollway.fabric.hosts import Hosts, host_of
 from tollway.settings import Settings
 from tollway.topology import SERVICES
 from tollway.topology.platform_status import PlatformStatus
@@ -56,11 +57,11 @@ def gateway(
     from tollway.fabric.rest.policy import TABLE
     from tollway.gateway.admin import admin_app
     from tollway.gateway.listen.server import Gateway
-    from tollway.gateway.policy.hosts import with_own_hosts
     from tollway.gateway.route.console import CONSOLE_FOLDER, load_console
     from tollway.gateway.route.files import RouteFiles, platform_routes
 
-    wanted = with_own_hosts(settings.gateway, settings.network.public_url)
+    own = (host_of(url) for url in (settings.network.public_url, *settings.gateway.own_origins))
+    wanted = settings.gateway.model_copy(update={"hosts": (*settings.gateway.hosts, *own)})
     addresses = {
         service.name: own_rest_address(settings, service.name)
         for service in SERVICES.values()
@@ -80,5 +81,6 @@ def gateway(
         health=status.components,
         console=load_console(CONSOLE_FOLDER),
     )
-    app = admin_app(front, verifier, {"/": status.page})
+    hosts = Hosts((*wanted.hosts, *settings.network.hosts))
+    app = admin_app(front, verifier, {"/": status.page}, hosts)
     return GatewayParts(front, RestServer(app, f"{wanted.admin_host}:{wanted.admin_port}"), status)

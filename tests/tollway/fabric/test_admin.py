@@ -6,11 +6,12 @@ import json
 import pytest
 
 from tollway.fabric.admin import AdminServer
+from tollway.fabric.hosts import Hosts
 
 
-async def ask(port: int, request: str) -> tuple[int, str]:
+async def ask(port: int, request: str, host: str = "here") -> tuple[int, str]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(f"{request} HTTP/1.1\r\nHost: here\r\n\r\n".encode())
+    writer.write(f"{request} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
     head, _, body = (await reader.read()).decode().partition("\r\n\r\n")
     writer.close()
     return int(head.split()[1]), body
@@ -43,3 +44,14 @@ async def test_a_taken_address_says_what_to_do() -> None:
             await AdminServer(f"127.0.0.1:{first.port}", dict).start()
     finally:
         await first.stop()
+
+
+async def test_it_answers_for_its_own_names_only() -> None:
+    server = AdminServer("127.0.0.1:0", dict, Hosts(["edge-1.internal"]))
+    await server.start()
+    try:
+        for host in ("edge-1.internal:8041", "localhost", "127.0.0.1:8041"):
+            assert (await ask(server.port, "GET /metrics", host))[0] == 200
+        assert (await ask(server.port, "GET /metrics", "evil.test"))[0] == 421
+    finally:
+        await server.stop()

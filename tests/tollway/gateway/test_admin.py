@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.kit.gateway import ALICE, Answer, Client, Setup, running_gateway
+from tollway.fabric.hosts import Hosts
 from tollway.fabric.rest import RestServer
 from tollway.gateway.admin import admin_app
 from tollway.gateway.route.files import RouteFiles
@@ -20,7 +21,8 @@ OPERATOR = b"Authorization: Bearer usr_olga:admin\r\n"
 async def admin(folder: Path, **options: Any) -> AsyncIterator[tuple[Setup, Client]]:
     async with running_gateway(folder, route_files=RouteFiles(folder / "routes.d"), **options) as setup:
         page = (200, b"text/html", b"<h1>All is well</h1>")
-        server = RestServer(admin_app(setup.gateway, setup.verifier, {"/": lambda: page}), "127.0.0.1:0")
+        app = admin_app(setup.gateway, setup.verifier, {"/": lambda: page}, Hosts(["tollway.test"]))
+        server = RestServer(app, "127.0.0.1:0")
         await server.start()
         client = await Client.connect(server.port)
         yield setup, client
@@ -137,3 +139,14 @@ async def test_draining_takes_no_more_and_says_so(tmp_path: Path):
 def problem(answer: Answer) -> tuple[int, str]:
     assert answer.header("Content-Type") == "application/problem+json"
     return answer.status, json.loads(answer.body)["code"]
+
+
+@pytest.mark.parametrize("path", ["/", "/metrics", "/health", "/admin/routes", "/nothing"])
+async def test_it_answers_for_its_own_names_only(tmp_path: Path, path: str):
+    async with admin(tmp_path) as (_, client):
+        for host, misdirected in (("evil.test", True), ("127.0.0.1:8001", False), ("localhost", False)):
+            client.send(f"GET {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            answer = await client.answer()
+            assert (answer.status == 421) is misdirected
+            if misdirected:
+                assert answer.code == "misdirected"

@@ -17,6 +17,7 @@ from tollway.fabric.clock import Clock
 from tollway.fabric.limits import Limits
 from tollway.gateway.capacity import fitted
 from tollway.gateway.context import GatewayContext
+from tollway.gateway.listen.certificate import ServerCertificate
 from tollway.gateway.listen.connection import ClientConnection
 from tollway.gateway.listen.proxied_listener import ProxiedListener, listening_socket
 from tollway.gateway.observe.metrics import Metrics
@@ -77,6 +78,9 @@ class Gateway:
         self.routes = RouteReloader(platform, route_files, self.context.use, settings.routes_poll_s)
         self.connections: set[ClientConnection] = set()
         self.registry = registry
+        self.certificate = (
+            ServerCertificate(settings.tls_cert, settings.tls_key) if settings.tls_cert else None
+        )
         self.port = self.tls_port = 0
         self._settings = settings
         self._monotonic = monotonic
@@ -97,8 +101,8 @@ class Gateway:
         self._on_timer()
         try:
             self.port = await self._listen(settings.port, "port")
-            if settings.tls_cert:
-                self.tls_port = await self._listen(settings.tls_port, "tls_port", _tls_context(settings))
+            if self.certificate is not None:
+                self.tls_port = await self._listen(settings.tls_port, "tls_port", self.certificate.load())
         except OSError:
             await self.stop()
             raise
@@ -135,6 +139,12 @@ class Gateway:
         await asyncio.sleep(0)  # lets the closed connections say so
         context.access_log.close()
         self._listeners.clear()
+
+    def reload(self) -> None:
+        """Read anew what may change while the gateway runs: the routes and the certificate."""
+        self.routes.reload()
+        if self.certificate is not None:
+            self.certificate.reload()
 
     @property
     def requests_under_way(self) -> int:
@@ -193,6 +203,8 @@ class Gateway:
         now = self._monotonic()
         self.context.tick(now)
         self.routes.tick(now)
+        if self.certificate is not None:
+            self.certificate.tick(now)
         for connection in list(self.connections):
             connection.tick(now)
         self._ticks += 1
@@ -213,16 +225,3 @@ class Gateway:
         )
         metrics.endpoints = context.endpoints.states
         self.registry.register(metrics)
-
-
-def _tls_context(settings: GatewaySettings) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.set_alpn_protocols(["http/1.1"])
-    try:
-        context.load_cert_chain(settings.tls_cert, settings.tls_key)
-    except (OSError, ssl.SSLError) as error:
-        raise OSError(
-            f"cannot use gateway.tls_cert {settings.tls_cert}: {error}; it must be PEM with its key"
-        ) from error
-    return context

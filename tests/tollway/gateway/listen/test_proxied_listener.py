@@ -13,8 +13,8 @@ from tests.kit.gateway import ALICE, BY_IP, HOST, Client, Setup, running_gateway
 from tollway.gateway.listen.proxied_listener import ProxiedListener
 from tollway.gateway.settings import LimitSettings
 
-BALANCER = {"trusted_proxies": ["127.0.0.1/32", "10.0.0.0/8", "2001:db8:ffff::/48"]}
-LISTENER = {**BALANCER, "proxy_protocol": True}
+BALANCER: dict[str, Any] = {"trusted_proxies": ["127.0.0.1/32", "10.0.0.0/8", "2001:db8:ffff::/48"]}
+LISTENER: dict[str, Any] = {**BALANCER, "proxy_protocol": True}
 SCARCE = LimitSettings(quota=2, window_s=3_600, by="ip")
 
 
@@ -76,7 +76,7 @@ async def test_the_scheme_that_the_client_used_is_passed_on(tmp_path: Path):
 
 
 async def test_each_customer_behind_a_balancer_has_limits_of_their_own(tmp_path: Path):
-    limits = {"default": BY_IP, "login": SCARCE}
+    limits: Any = {"default": BY_IP, "login": SCARCE}
     async with running_gateway(tmp_path, limits=limits, **BALANCER) as setup:
         balancer = await setup.client()  # one connection for everybody
 

@@ -89,8 +89,9 @@ async def test_health_names_each_component(tmp_path: Path):
         }
         assert (await setup.ask("GET", "/readyz")).status == 200
         states["orders"] = "does not answer"
-        for path in ("/health", "/readyz"):
-            assert (await setup.ask("GET", path)).status == 503
+        assert (await setup.ask("GET", "/health")).status == 503
+        # Another gateway could do no better: this one is not taken away from customers.
+        assert (await setup.ask("GET", "/readyz")).status == 200
         assert (await setup.ask("GET", "/livez")).status == 200
         assert (await setup.ask("HEAD", "/livez")).body == b""
         assert (await setup.ask("POST", "/livez")).status == 405

@@ -1,4 +1,4 @@
-"""The hosts for which this gateway answers.
+"""The hosts for which a server answers.
 
 A name of somebody else that leads here is a page's way around the browser's rules about origins (DNS rebinding), or a
 mistake. An address cannot be either.
@@ -8,8 +8,6 @@ import re
 from collections.abc import Collection, Iterable
 from urllib.parse import urlsplit
 
-from tollway.gateway.settings import GatewaySettings
-
 ANY = "*"
 _REMEMBERED = 1_024
 _ADDRESS = re.compile(rb"[0-9.]+|\[[0-9a-f:.]+\]")
@@ -17,7 +15,7 @@ _LOCAL = re.compile(rb"(?:.*\.)?localhost")
 
 
 class Hosts:
-    """The names by which clients may call the gateway. Without any, every name is good."""
+    """The names by which clients may call a server, besides addresses and localhost. Without any, all are good."""
 
     def __init__(self, names: Collection[str], of_routes: Iterable[str] = ()) -> None:
         self._names = frozenset(name.lower().encode() for name in (*names, *of_routes))
@@ -25,7 +23,7 @@ class Hosts:
         self._good: set[bytes] = set()  # Host headers as they were sent
 
     def answers(self, host: bytes) -> bool:
-        """Return whether a Host header, with or without a port, names this gateway."""
+        """Return whether a Host header, with or without a port, names this server."""
         if self._any or host in self._good:
             return True
         name = host.lower()
@@ -39,13 +37,10 @@ class Hosts:
         return good
 
 
-def with_own_hosts(settings: GatewaySettings, public_url: str) -> GatewaySettings:
-    """Return the settings with the names of the platform's own URL and origins among the hosts."""
-    own = (host_of(url) for url in (public_url, *settings.own_origins))
-    return settings.model_copy(update={"hosts": (*settings.hosts, *own)})
-
-
 def host_of(url: str) -> str:
     """Return the host of a URL or an origin, as a Host header names it."""
     host = urlsplit(url).hostname or ""
     return f"[{host}]" if ":" in host else host
+
+
+ANY_HOST = Hosts(())

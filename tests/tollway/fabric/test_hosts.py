@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from tests.kit.gateway import Answer, Setup, default_routes, running_gateway
-from tollway.gateway.policy.hosts import with_own_hosts
+from tollway.fabric.hosts import Hosts, host_of
 from tollway.gateway.route.route import Route
-from tollway.gateway.settings import GatewaySettings
 
 OWN: dict[str, Any] = {"hosts": ["api.tollway.test"]}
 
@@ -67,5 +66,5 @@ async def test_any_name_is_good_when_the_operator_says_so(tmp_path: Path):
     ],
 )
 def test_the_platform_s_url_names_it(url: str, host: str):
-    settings = GatewaySettings.model_validate({"own_origins": ["https://console.test"]})
-    assert with_own_hosts(settings, url).hosts == (host, "console.test")
+    assert host_of(url) == host
+    assert Hosts([host_of(url)]).answers(host.encode() + b":8000")

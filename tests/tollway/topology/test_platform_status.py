@@ -1,0 +1,53 @@
+"""The state of the platform: as each process says it, and as it is when one says nothing."""
+
+import asyncio
+from pathlib import Path
+
+from tollway.fabric.admin import AdminServer
+from tollway.settings import load
+from tollway.topology.platform_status import PlatformStatus
+
+
+async def test_an_edge_that_lives_but_cannot_serve_is_not_well(tmp_path: Path):
+    states = {"edge": "ok"}
+    server = AdminServer("127.0.0.1:0", lambda: states)
+    await server.start()
+    (tmp_path / "tollway.toml").write_text(f'[network.admin]\n"edge-0" = "127.0.0.1:{server.port}"\n')
+    settings = load({"data": str(tmp_path)}).settings
+    status = PlatformStatus(settings, {})
+    await status.start()
+    try:
+        assert status.components() == {"edge-0": "ok"}
+        states["edge"] = "no answer from the access service"
+        await status._look_at_all()
+        assert status.components() == {"edge-0": "no answer from the access service"}
+    finally:
+        await server.stop()
+    await status._look_at_all()
+    assert status.components() == {"edge-0": "does not answer"}
+    await status.stop()
+
+
+async def test_one_that_takes_the_question_and_says_nothing_does_not_answer(tmp_path: Path):
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    settings = load({"data": str(tmp_path)}).settings
+    status = PlatformStatus(settings, {"orders": address})
+    await status.start()
+    assert status.components() == {"orders": "does not answer"}
+    await status.stop()
+    server.close()
+
+
+async def test_an_edge_of_this_machine_without_an_address_is_known_by_its_note(tmp_path: Path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "edge-0.ready").write_text('{"pid": 1}')
+    (tmp_path / "run" / "edge-1.ready").write_text("{}")
+    status = PlatformStatus(load({"data": str(tmp_path)}).settings, {})
+    found = status.components()
+    assert set(found) == {"edge-0", "edge-1"}
+    assert found["edge-1"] == "down"
