@@ -1,17 +1,19 @@
 """Builds the network edge."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tollway.edge.protocol_spec import listen_addresses
 from tollway.edge.protocols import PROTOCOLS
 from tollway.fabric.clock import Clock
-from tollway.fabric.lifecycle import Component
 from tollway.settings import Settings
 
+if TYPE_CHECKING:
+    from tollway.edge.node import Edge
 
-def edge(settings: Settings, clock: Clock, client: Callable[[str], Any], worker: int) -> Component:
+
+def edge(settings: Settings, clock: Clock, client: Callable[[str], Any], worker: int) -> "Edge":
     """Build one worker of the network edge. It carries nobody to the platform's own services."""
     from prometheus_client import REGISTRY
 
