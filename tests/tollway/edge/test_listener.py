@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.edges import FREE_PORTS, Client, edge_setup, running_edge, until
+from tests.kit import edge_process
+from tests.kit.edges import FREE_PORTS, LOGIN, Client, Origin, edge_setup, running_edge, until, web
 from tests.kit.fake_access import FakeAccess
 from tollway.edge.listener import Listener, ListenError
 from tollway.edge.meter_file import MeterFileError
@@ -201,3 +202,37 @@ async def test_while_no_file_is_left_every_client_is_answered_and_closed(
         good = await here.tunnel()
         await good.close()
         await here.settled()
+
+
+async def test_a_worker_that_is_killed_and_comes_back_costs_the_customers_of_another_nothing(
+    tmp_path: Path,
+) -> None:
+    """Two workers share a port. While one is dead, and while it starts, every client is served by the other."""
+    access = FakeAccess()
+    access.add()
+    target = f"GET http://127.0.0.1:{{}}/bytes/1 HTTP/1.1\r\nHost: x\r\nProxy-Authorization: {LOGIN}\r\n\r\n"
+    async with edge_process.reachable(access) as where, Origin(web).serving() as origin:
+        request = target.format(origin.port).encode()
+        stays = await edge_process.start(where, tmp_path, "edge-1")
+
+        async def fetch() -> int:
+            client = await Client.connect(stays.http_port)
+            await client.send(request)
+            status, _, _ = await client.response()
+            await client.close()
+            return status
+
+        killed = await edge_process.start(where, tmp_path, "edge-2", stays.http_port)
+        assert killed.http_port == stays.http_port
+        await killed.kill()
+        assert {await fetch() for _ in range(30)} == {200}
+        access.delay_s = 0.3  # it starts slowly
+        starting = asyncio.ensure_future(edge_process.start(where, tmp_path, "edge-2", stays.http_port))
+        fetched = 0
+        while not starting.done():
+            assert await fetch() == 200
+            fetched += 1
+        assert fetched > 5
+        assert {await fetch() for _ in range(30)} == {200}
+        for worker in (stays, await starting):
+            assert await worker.end() == 0
