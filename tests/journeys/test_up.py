@@ -41,7 +41,7 @@ def test_the_edge_shows_its_figures(running: Platform) -> None:
     link = re.findall(r'href="(http://[^"]*/metrics)"', page)[0]
     status, body = running.get(link)
     assert status == 200
-    assert "tollway_edge_quarantined_bytes_total 0.0" in body.decode()
+    assert 'tollway_edge_quarantined_bytes_total{node="edge-0"} 0.0' in body.decode()
 
 
 def test_the_api_describes_itself(running: Platform) -> None:

@@ -6,6 +6,7 @@ settled on the leases it held, which are then given back. That goes on beside ne
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Coroutine, Iterator
 from typing import Any
 
@@ -44,6 +45,7 @@ class ChargingRegistry:
     ) -> None:
         self._access, self._meter, self._metrics = access, meter, metrics
         self._reactor, self._settings, self._clock = reactor, settings, clock
+        metrics.live_bytes, metrics.leases_held = self._live_bytes, self._leases_held
         self._quarantine = Quarantine(meter.path.with_suffix(".quarantine.jsonl"), metrics)
         self.flow_log = flow_log(settings.flow_log)
         self._reporters: dict[Quota, UsageReporter] = {}
@@ -105,6 +107,17 @@ class ChargingRegistry:
         if quota is not None:
             quota.recalled = True
             self._reporters[quota].wake()
+
+    def _live_bytes(self) -> Counter[tuple[str, str]]:
+        moved: Counter[tuple[str, str]] = Counter()
+        for flow in self.live_flows():
+            moved[flow.protocol, "in"] += flow.spend.bytes_in
+            moved[flow.protocol, "out"] += flow.spend.bytes_out
+        return moved
+
+    def _leases_held(self) -> tuple[int, int]:
+        held = [lease for quota in self._reporters for lease in quota.leases]
+        return len(held), sum(lease.unsettled for lease in held)
 
     def live_flows(self) -> Iterator[Flow]:
         """Go through the flows under way; ending some on the way is fine."""

@@ -5,7 +5,7 @@ Everything here runs on one event loop, so the edge adds to dictionaries and a c
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -14,9 +14,10 @@ from tollway.edge.terminate_cause import TerminateCause
 
 
 class EdgeMetrics(Collector):
-    """The figures of one edge. Who runs the edge registers them where its process is scraped."""
+    """The figures of one edge, by its node's name. Who runs the edge registers them where its process is scraped."""
 
-    def __init__(self) -> None:
+    def __init__(self, node: str = "") -> None:
+        self._node = node
         self.flows_open: Counter[str] = Counter()  # by protocol
         self.flows: Counter[tuple[str, TerminateCause]] = Counter()  # ended, by protocol and cause
         self.bytes: Counter[tuple[str, str]] = Counter()  # of ended flows, by protocol and direction
@@ -28,56 +29,57 @@ class EdgeMetrics(Collector):
         self.shortfall_bytes = 0
         self.quarantined_flows = 0
         self.quarantined_bytes = 0
+        self.live_bytes: Callable[[], Mapping[tuple[str, str], int]] = dict
+        """What flows under way have moved, by protocol and direction."""
+        self.leases_held: Callable[[], tuple[int, int]] = lambda: (0, 0)
+        """How many leases are held, and how many of their bytes are not settled."""
 
     def collect(self) -> Iterator[Metric]:
         """Render everything."""
-        opened = GaugeMetricFamily("tollway_edge_flows_open", "Flows under way.", labels=["protocol"])
-        for protocol, count in self.flows_open.items():
-            opened.add_metric([protocol], count)
-        yield opened
+        leases, unsettled = self.leases_held()
+        moved = self.bytes + Counter(self.live_bytes())
         ended = {(protocol, cause.label): count for (protocol, cause), count in self.flows.items()}
-        yield _pairs("tollway_edge_flows", "Flows ended, by cause.", ["protocol", "cause"], ended)
-        yield _pairs("tollway_edge_bytes", "Bytes of ended flows.", ["protocol", "direction"], self.bytes)
-        yield _pairs(
-            "tollway_edge_refusals", "Requests refused, by code.", ["protocol", "code"], self.refusals
-        )
-        yield _singles(
-            "tollway_edge_policy_refusals",
+        yield self._gauge("flows_open", "Flows under way.", ["protocol"], _keyed(self.flows_open))
+        yield self._counter("flows", "Flows ended, by cause.", ["protocol", "cause"], ended)
+        yield self._counter("bytes", "Bytes moved, as billed.", ["protocol", "direction"], moved)
+        yield self._counter("refusals", "Requests refused.", ["protocol", "code"], self.refusals)
+        yield self._counter(
+            "policy_refusals",
             "Flows and requests refused by a rule of the policy, the operator's or the customer's.",
-            "rule",
-            self.policy_refusals,
+            ["rule"],
+            _keyed(self.policy_refusals),
         )
-        yield _singles(
-            "tollway_edge_logins", "Logins judged: from the cache or asked for.", "source", self.logins
+        yield self._counter(
+            "logins", "Logins judged: from the cache or asked for.", ["source"], _keyed(self.logins)
         )
-        yield _singles("tollway_edge_leases", "Leases asked for, by outcome.", "outcome", self.leases)
-        yield _singles(
-            "tollway_edge_reports", "Reports delivered, to be repeated, or refused.", "outcome", self.reports
+        yield self._counter("leases", "Leases asked for.", ["outcome"], _keyed(self.leases))
+        yield self._gauge("leases_held", "Leases held.", [], {(): leases})
+        yield self._gauge("lease_bytes", "Bytes reserved by leases and not yet settled.", [], {(): unsettled})
+        yield self._counter("reports", "Reports of use.", ["outcome"], _keyed(self.reports))
+        yield self._counter(
+            "shortfall_bytes", "Bytes settled that nothing covered.", [], {(): self.shortfall_bytes}
         )
-        yield CounterMetricFamily(
-            "tollway_edge_shortfall_bytes", "Bytes settled that nothing covered.", self.shortfall_bytes
-        )
-        yield CounterMetricFamily(
-            "tollway_edge_quarantined_flows",
-            "Flows that cannot be settled and are kept for the operator.",
-            self.quarantined_flows,
-        )
-        yield CounterMetricFamily(
-            "tollway_edge_quarantined_bytes",
-            "Bytes of flows that cannot be settled and are kept for the operator.",
-            self.quarantined_bytes,
+        kept = "that cannot be settled and are kept for the operator."
+        yield self._counter("quarantined_flows", f"Flows {kept}", [], {(): self.quarantined_flows})
+        yield self._counter("quarantined_bytes", f"Bytes of flows {kept}", [], {(): self.quarantined_bytes})
+
+    def _counter(self, name: str, text: str, labels: list[str], values: "_Values") -> Metric:
+        return self._filled(
+            CounterMetricFamily(f"tollway_edge_{name}", text, labels=["node", *labels]), values
         )
 
+    def _gauge(self, name: str, text: str, labels: list[str], values: "_Values") -> Metric:
+        return self._filled(GaugeMetricFamily(f"tollway_edge_{name}", text, labels=["node", *labels]), values)
 
-def _pairs(name: str, text: str, labels: list[str], counts: Mapping[tuple[str, str], int]) -> Metric:
-    family = CounterMetricFamily(name, text, labels=labels)
-    for pair, count in counts.items():
-        family.add_metric(pair, count)
-    return family
+    def _filled(self, family: "_Family", values: "_Values") -> Metric:
+        for key, value in values.items():
+            family.add_metric([self._node, *key], value)
+        return family
 
 
-def _singles(name: str, text: str, label: str, counts: Counter[str]) -> Metric:
-    family = CounterMetricFamily(name, text, labels=[label])
-    for value, count in counts.items():
-        family.add_metric([value], count)
-    return family
+_Values = Mapping[tuple[str, ...], int]
+_Family = CounterMetricFamily | GaugeMetricFamily
+
+
+def _keyed(counts: Mapping[str, int]) -> _Values:
+    return {(key,): count for key, count in counts.items()}

@@ -73,7 +73,7 @@ class Edge:
         registry: CollectorRegistry | None = None,
     ) -> None:
         self._settings, self._clock, self._node = settings, clock, node
-        self._metrics, self._registry = EdgeMetrics(), registry
+        self._metrics, self._registry = EdgeMetrics(node), registry
         self._access = AccessClient(access, node, self._metrics)
         self._access.on_change = self._apply
         self._meter = MeterFile(data / f"{node}.meter")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from tests.kit.clock import FakeClock, FakeMonotonic
 from tests.kit.edges import Client, EdgeSetup, echo, edge_setup, flood, pattern, running_edge, until, web
@@ -452,3 +453,36 @@ async def test_a_jump_of_the_wall_clock_cuts_nothing(tmp_path: Path) -> None:
             await tunnel.close()
         await here.settled()
         assert access.used() == here.on_the_wire
+
+
+async def test_what_an_edge_counts_is_rendered_by_node_while_flows_go_on(tmp_path: Path) -> None:
+    async with edge_setup(tmp_path, echo) as here:
+
+        def value(name: str, **labels: str) -> float | None:
+            registry = CollectorRegistry()
+            registry.register(here.edge._metrics)
+            return registry.get_sample_value(f"tollway_edge_{name}", {"node": "edge-1", **labels})
+
+        client = await here.tunnel()
+        await client.send(b"0123456789")
+        await client.exactly(10)
+        assert value("flows_open", protocol="connect") == 1
+        during = value("bytes_total", protocol="connect", direction="in")
+        assert during is not None
+        assert during > 10
+        assert value("leases_held") == 1
+        assert (value("lease_bytes") or 0) > 0
+        assert value("leases_total", outcome="granted") == 1
+        refused = await here.client()
+        await refused.send(here.connect_head("10.0.0.1:443"))
+        await refused.head()
+        assert value("refusals_total", protocol="connect", code="PROXY_DENIED_ADDRESS") == 1
+        assert value("policy_refusals_total", rule="address") == 1
+        await refused.close()
+        await client.close()
+        await here.settled()
+        assert value("flows_open", protocol="connect") == 0
+        assert value("flows_total", protocol="connect", cause="User-Request") == 2
+        moved = sum(value("bytes_total", protocol="connect", direction=way) or 0 for way in ("in", "out"))
+        assert moved == here.on_the_wire
+        assert (value("leases_held"), value("lease_bytes")) == (0, 0)
