@@ -10,7 +10,7 @@ from tests.kit.clock import FakeClock
 from tollway.fabric.db import Database, tables
 from tollway.fabric.jobs import ATTEMPTS, Timed, Worker
 from tollway.fabric.jobs import worker as worker_module
-from tollway.fabric.jobs.sql import SqlJobQueue
+from tollway.fabric.jobs.sql import LEAST_S, LOOK_S, REPLICA_LOOK_S, SqlJobQueue
 from tollway.kit.errors import Unavailable
 
 
@@ -108,6 +108,44 @@ async def test_two_workers_never_share_a_job(plain_db: Database) -> None:
     for _ in range(3):
         await asyncio.gather(*(worker.run_due() for worker in workers))
     assert sorted(service.done) == list(range(40))
+
+
+async def test_a_queue_knows_when_something_falls_due(plain_db: Database, clock: FakeClock) -> None:
+    queue = SqlJobQueue(plain_db)
+    nothing_s = await queue.idle_s(["work"])
+    assert nothing_s == (REPLICA_LOOK_S if plain_db.is_shared else LOOK_S)
+    await leave(plain_db, 1, due_in_s=0.5)
+    assert await queue.idle_s(["other"]) == nothing_s
+    assert await queue.idle_s(["work"]) == pytest.approx(0.5)
+    clock.advance(0.6)
+    assert await queue.idle_s(["work"]) == LEAST_S
+    await queue.take("killed", ["work"], 1, lease_s=0.7)
+    assert await queue.idle_s(["work"]) == pytest.approx(0.7), "it may be taken when the lease ends"
+    await leave(plain_db, 2, due_in_s=3600)
+    clock.advance(10)
+    [job] = await queue.take("another", ["work"], 1, lease_s=60)
+    await queue.complete(job)
+    assert await queue.idle_s(["work"]) == nothing_s, "an hour is longer than a look may be put off"
+
+
+async def test_an_idle_worker_leaves_the_database_alone(
+    plain_db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 0
+    queue = SqlJobQueue(plain_db)
+    take = queue.take
+
+    async def counted(*args: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        return await take(*args)
+
+    monkeypatch.setattr(queue, "take", counted)
+    worker = Worker(Service(), queue, {"work": work})
+    await worker.start()
+    await asyncio.sleep(0.3)
+    await worker.stop()
+    assert looks == 1
 
 
 async def test_a_running_worker_is_woken_by_the_commit(plain_db: Database) -> None:

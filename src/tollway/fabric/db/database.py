@@ -165,11 +165,17 @@ class Database:
         self.clock = clock
         self._on_events: list[Wake] = []
         self._on_jobs: list[Wake] = []
+        self._on_commit: list[Wake] = []
 
     @property
     def dialect(self) -> Dialect:
         """Which engine this is; for SQL that must differ, never for rules."""
         return self.engine.dialect
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether other processes write to it too, whose commits wake nobody here."""
+        return self.dialect == "postgresql"
 
     async def start(self) -> None:
         """Open the database. Raises DatabaseUnusable."""
@@ -187,6 +193,10 @@ class Database:
         """Call `wake` after each commit that left a job."""
         self._on_jobs.append(wake)
 
+    def when_committed(self, wake: Wake) -> None:
+        """Call `wake` after each commit of a write transaction."""
+        self._on_commit.append(wake)
+
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Tx, None]:
         """Write: everything inside commits together, or nothing does."""
@@ -202,6 +212,8 @@ class Database:
         for wake in self._on_events if tx.published else ():
             wake()
         for wake in self._on_jobs if tx.enqueued else ():
+            wake()
+        for wake in self._on_commit:
             wake()
 
     @asynccontextmanager

@@ -29,7 +29,7 @@ ATTEMPTS = 8
 BACKOFF = Backoff(first_s=0.1, limit_s=10)
 RETRY_BATCH = 100
 # A person puts a parked event back from another process (`tollway dead-letters`), which cannot wake this one.
-RETRY_EVERY_S = 5.0
+RETRY_EVERY_S = 15.0
 
 
 def bind(declared: ModuleType | Subscribers, events: Sequence[type[Event]]) -> Subscribers:

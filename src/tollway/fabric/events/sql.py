@@ -23,7 +23,7 @@ class SqlOutbox:
     def __init__(self, database: Database) -> None:
         self._db = database
         # A SQLite file has one process only; in PostgreSQL another replica of the service may publish.
-        poll_s = POLL_S if database.dialect == "postgresql" else None
+        poll_s = POLL_S if database.is_shared else None
         self._feed = Feed(self._select, lambda event: event.position, poll_s=poll_s)
         self._noted: dict[str, tuple[int, float]] = {}  # reader → position, and when it was noted
         database.on_published(self._feed.wake)

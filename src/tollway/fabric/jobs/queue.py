@@ -31,6 +31,10 @@ class JobQueue(Protocol):
         """Lease up to `limit` due jobs of these kinds, the most overdue first; nobody else is given them meanwhile."""
         ...
 
+    async def idle_s(self, kinds: Collection[str]) -> float:
+        """Return for how many seconds nothing of these kinds falls due, unless `wake` is called before."""
+        ...
+
     async def complete(self, job: Job) -> None:
         """Note that a job is done. One with a unique key is remembered: another under that key is not done again."""
         ...

@@ -3,13 +3,17 @@
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from sqlalchemy import Row, delete, func, select, update
+from sqlalchemy import Row, case, delete, func, select, update
 
 from tollway.fabric.db import Database, tables
 from tollway.fabric.jobs.queue import Job
 from tollway.kit.times import SECOND_US
 
 _job = tables.job
+# A replica that left a job cannot wake this one; a file has one process, besides an operator's command now and then.
+REPLICA_LOOK_S = 1.0
+LOOK_S = 5.0
+LEAST_S = 0.02
 
 
 class SqlJobQueue:
@@ -46,6 +50,18 @@ class SqlJobQueue:
             }
             claim = update(_job).where(_job.c.id.in_(due.scalar_subquery())).values(lease).returning(_job)
             return [_job_of(row) for row in await tx.all(claim)]
+
+    async def idle_s(self, kinds: Collection[str]) -> float:
+        """Return for how many seconds nothing of these kinds falls due, unless `wake` is called before."""
+        at_us = case((_job.c.leased_until_us > _job.c.due_us, _job.c.leased_until_us), else_=_job.c.due_us)
+        waiting = select(func.min(at_us)).where(_job.c.state == "ready", _job.c.kind.in_(list(kinds)))
+        async with self._db.snapshot() as tx:
+            next_us = await tx.scalar(waiting)
+        most_s = REPLICA_LOOK_S if self._db.is_shared else LOOK_S
+        if next_us is None:
+            return most_s
+        # Never at once: what is due and was not given out is in the hands of another worker.
+        return min(max((next_us - self._db.clock.now_us()) / SECOND_US, LEAST_S), most_s)
 
     async def complete(self, job: Job) -> None:
         """Note that a job is done. One with a unique key is remembered: another under that key is not done again."""

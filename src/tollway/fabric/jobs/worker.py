@@ -23,7 +23,7 @@ LEASE_S = 60
 # Inside the lease, so that a hanging job is given up before another worker may take it.
 JOB_TIMEOUT_S = 45
 BATCH = 16
-IDLE_S = 1.0
+UNAVAILABLE_S = 1.0
 BACKOFF = Backoff(first_s=0.5, limit_s=300)
 MAX_REASON_LENGTH = 2000
 
@@ -74,14 +74,14 @@ class Worker:
         while True:
             self._wake.clear()
             try:
-                busy = await self.run_due()
+                if await self.run_due():
+                    continue
+                idle_s = await self._queue.idle_s(list(self._jobs))
             except Problem as problem:
                 _log.warning("jobs wait: %s", problem.detail)
-                busy = 0
-            if busy:
-                continue
+                idle_s = UNAVAILABLE_S
             try:
-                async with asyncio.timeout(IDLE_S):
+                async with asyncio.timeout(idle_s):
                     await self._wake.wait()
             except TimeoutError:
                 continue

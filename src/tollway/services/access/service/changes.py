@@ -5,7 +5,7 @@ from contextlib import aclosing
 
 from tollway.contracts.errors import UnknownNode
 from tollway.fabric.db import Database
-from tollway.fabric.feed import Feed, MonotonicTimer, Timer
+from tollway.fabric.feed import POLL_S, Feed, MonotonicTimer, Timer
 from tollway.services.access import store
 from tollway.services.access.store.changes import Change
 
@@ -18,7 +18,10 @@ class Changes:
     def __init__(self, db: Database, timer: Timer | None = None) -> None:
         self._db = db
         self._timer = timer or MonotonicTimer()
-        self._feed = Feed(self._after, lambda change: change.sequence, timer=self._timer)
+        poll_s = POLL_S if db.is_shared else None
+        self._feed = Feed(self._after, lambda change: change.sequence, poll_s=poll_s, timer=self._timer)
+        # Changes are also left in transactions that begin elsewhere, such as those of consumed events.
+        db.when_committed(self._feed.wake)
 
     def notify(self) -> None:
         """Wake the followers in this process: a change was committed."""

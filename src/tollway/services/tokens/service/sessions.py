@@ -10,7 +10,7 @@ from tollway.contracts.errors import SessionEnded, TokenReused
 from tollway.contracts.events import SessionOpened, SessionRefreshed, SessionRevoked
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database, Tx
-from tollway.fabric.feed import BATCH, Feed
+from tollway.fabric.feed import BATCH, POLL_S, Feed
 from tollway.fabric.retention import delete_in_batches
 from tollway.fabric.secrets import Sealer, Secrets
 from tollway.kit.errors import Invalid, NotFound
@@ -22,8 +22,6 @@ from tollway.services.tokens.model import IssuerNames, RefreshCheck, Revocation,
 from tollway.services.tokens.service.keys import KeyRing
 from tollway.services.tokens.settings import TokensSettings
 
-# What another replica or a command of an operator ended is found by looking, this often.
-POLL_S = 0.5
 # A cookie is exchanged often; that it was used is written down this often.
 TOUCH_EVERY_US = MINUTE_US
 
@@ -53,7 +51,9 @@ class Tokens:
         self._clock = clock
         self._refresh_key = derived.key("refresh tokens")
         self._csrf_key = derived.key("csrf tokens")
-        self._revocations = Feed(self._revoked_after, lambda entry: entry.sequence, poll_s=POLL_S)
+        poll_s = POLL_S if db.is_shared else None
+        self._revocations = Feed(self._revoked_after, lambda entry: entry.sequence, poll_s=poll_s)
+        db.when_committed(self._revocations.wake)
 
     async def start(self) -> None:
         """Make the first keys, or open the present ones. Raises SecretMismatch."""
