@@ -39,17 +39,17 @@ def origin() -> Iterator[str]:
 
 
 @pytest.fixture
-def dora(house: Business) -> Customer:
+def dora(business: Business) -> Customer:
     """A customer of this test alone, who can use a proxy."""
-    one = house.customer()
+    one = business.customer()
     one.pay_in("10.00")
     one.buy()
     return one
 
 
-def live(house: Business, **headers: str) -> ClientConnection:
+def live(business: Business, **headers: str) -> ClientConnection:
     """Open the WebSocket."""
-    url = house.url.replace("http:", "ws:") + "/api/usage/live"
+    url = business.url.replace("http:", "ws:") + "/api/usage/live"
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
     return connect(url, additional_headers=sent, open_timeout=20)
 
@@ -64,10 +64,10 @@ def next_message(socket_: ClientConnection, kind: str) -> dict[str, Any]:
     return message
 
 
-def fetch(house: Business, access: dict[str, Any], authority: str) -> None:
+def fetch(business: Business, access: dict[str, Any], authority: str) -> None:
     """Fetch a page through the proxy."""
     login = base64.b64encode(f"{access['username']}:{access['password']}".encode()).decode()
-    host, _, port = house.addresses["http"].partition(":")
+    host, _, port = business.addresses["http"].partition(":")
     with socket.create_connection((host, int(port)), 10) as tunnel:
         tunnel.sendall(
             f"GET http://{authority}/ HTTP/1.1\r\nHost: {authority}\r\nProxy-Authorization: Basic {login}\r\n"
@@ -79,20 +79,22 @@ def fetch(house: Business, access: dict[str, Any], authority: str) -> None:
     assert received.endswith(PAGE)
 
 
-def test_what_a_customer_uses_appears_while_they_watch(house: Business, dora: Customer, origin: str) -> None:
-    with live(house, Authorization=bearer(dora)) as watching:
+def test_what_a_customer_uses_appears_while_they_watch(
+    business: Business, dora: Customer, origin: str
+) -> None:
+    with live(business, Authorization=bearer(dora)) as watching:
         before = next_message(watching, "snapshot")["usage"]
         assert before["all_time"]["bytes_total"] == "0"
-        fetch(house, dora.connect(), origin)
+        fetch(business, dora.connect(), origin)
         used = 0
         while used < len(PAGE):
             used = int(next_message(watching, "change")["usage"]["all_time"]["bytes_total"])
     assert dora.caller.get("/api/usage/stats").json["all_time"]["bytes_total"] == str(used)
 
 
-def test_without_a_session_nobody_watches(house: Business) -> None:
+def test_without_a_session_nobody_watches(business: Business) -> None:
     for headers in ({}, {"Authorization": "Bearer nonsense"}, {"Cookie": "__Host-sid=nonsense"}):
-        with pytest.raises(InvalidStatus) as refused, live(house, **headers):
+        with pytest.raises(InvalidStatus) as refused, live(business, **headers):
             pass
         assert refused.value.response.status_code == 401
 
@@ -113,10 +115,10 @@ def _by_suspension(dora: Customer, operator: Caller) -> None:
 
 @pytest.mark.parametrize("end", [_by_logout, _by_revocation, _by_suspension])
 def test_the_socket_is_closed_with_a_reason_when_the_session_ends(
-    house: Business, dora: Customer, operator: Caller, end: Callable[[Customer, Caller], None]
+    business: Business, dora: Customer, operator: Caller, end: Callable[[Customer, Caller], None]
 ) -> None:
     """The gateway and the service both learn of it; whichever is first closes, with the same reason."""
-    with live(house, Authorization=bearer(dora)) as watching:
+    with live(business, Authorization=bearer(dora)) as watching:
         next_message(watching, "snapshot")
         end(dora, operator)
         with pytest.raises(ConnectionClosed) as closed:

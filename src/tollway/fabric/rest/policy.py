@@ -29,6 +29,8 @@ RoleTable = Mapping[str, frozenset[str]]
 PUBLIC = "public"
 BODY_LIMIT_BYTES = 1 << 20
 TIME_LIMIT_S = 20.0
+# Where somebody waits at a checkout: with what the gateway adds, a neighbour that does not answer costs them 5 s.
+CHECKOUT_TIME_LIMIT_S = 4.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

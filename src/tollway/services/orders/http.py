@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field, model_validator
 
 from tollway.contracts.errors import PriceExceeded, QuoteStale, SoldOut, UnknownAsset
 from tollway.fabric.rest import (
+    CHECKOUT_TIME_LIMIT_S,
     Answer,
     AnswerStore,
     AssetCode,
@@ -199,7 +200,12 @@ def _placing(api: APIRouter, service: Orders, answers: AnswerStore) -> None:
     @api.post(
         "/api/orders/quote",
         status_code=201,
-        **route(permission="orders:write", audit="orders:quote:create", problems=(UnknownAsset, SoldOut)),
+        **route(
+            permission="orders:write",
+            time_limit_s=CHECKOUT_TIME_LIMIT_S,
+            audit="orders:quote:create",
+            problems=(UnknownAsset, SoldOut),
+        ),
     )
     async def quote(body: QuoteRequest, who: CurrentUser) -> QuoteView:
         """Ask for a price that is kept for a while. Costs nothing and binds only us."""
@@ -211,6 +217,7 @@ def _placing(api: APIRouter, service: Orders, answers: AnswerStore) -> None:
         response_model=OrderView,
         responses={202: {"model": OrderView, "description": "Placed, and not settled yet; look again"}},
         **route(
+            time_limit_s=CHECKOUT_TIME_LIMIT_S,
             permission="orders:write",
             audit="orders:order:create",
             problems=(
@@ -237,7 +244,12 @@ def _placing(api: APIRouter, service: Orders, answers: AnswerStore) -> None:
 
     @api.delete(
         "/api/orders/{order_id}",
-        **route(permission="orders:write", audit="orders:order:cancel", problems=(Conflict,)),
+        **route(
+            permission="orders:write",
+            time_limit_s=CHECKOUT_TIME_LIMIT_S,
+            audit="orders:order:cancel",
+            problems=(Conflict,),
+        ),
     )
     async def cancel(order_id: OrderId, who: CurrentUser) -> OrderView:
         """Cancel an order that is not settled yet; what was held for it comes back."""
@@ -245,8 +257,8 @@ def _placing(api: APIRouter, service: Orders, answers: AnswerStore) -> None:
 
 
 def _looking(api: APIRouter, service: Orders) -> None:
-    @api.get("/api/billing/orders", **route(permission="orders:read"))
-    @api.get("/api/orders", **route(permission="orders:read"))
+    @api.get("/api/billing/orders", **route(permission="orders:read", time_limit_s=CHECKOUT_TIME_LIMIT_S))
+    @api.get("/api/orders", **route(permission="orders:read", time_limit_s=CHECKOUT_TIME_LIMIT_S))
     async def orders(who: CurrentUser, page: Paging) -> OrderList:
         """List your orders, newest first."""
         found = await service.market.list(who.user_id, page.limit, page.cursor)
@@ -256,14 +268,14 @@ def _looking(api: APIRouter, service: Orders) -> None:
         "/api/orders/{order_id}",
         response_model=OrderDetail,
         responses=TAGGED,
-        **route(permission="orders:read"),
+        **route(permission="orders:read", time_limit_s=CHECKOUT_TIME_LIMIT_S),
     )
     async def order(order_id: OrderId, who: CurrentUser, request: Request) -> Response:
         """Show one of your orders, with the steps it took."""
         found, steps = await service.market.get(who.user_id, order_id)
         return tagged(request, _detail(found, steps))
 
-    @api.get("/api/portfolio", **route(permission="orders:read"))
+    @api.get("/api/portfolio", **route(permission="orders:read", time_limit_s=CHECKOUT_TIME_LIMIT_S))
     async def portfolio(who: CurrentUser, currency: CurrencyQuery = "") -> PortfolioView:
         """Show what you hold, by lot, and what it is worth."""
         return _portfolio(await service.portfolio.of(who.user_id, currency))

@@ -16,6 +16,8 @@ from websockets.asyncio.client import connect
 from tests.kit.eventually import eventually
 from tests.kit.gateway import ALICE, HOST, Client, Seen, Upstream, default_routes, running_gateway
 from tollway.fabric.rest import RestServer
+from tollway.fabric.rest.policy import TABLE
+from tollway.gateway.route.files import platform_routes
 from tollway.gateway.route.route import Route
 
 MEGABYTE = 1_000_000
@@ -749,3 +751,38 @@ async def test_before_the_server_of_the_services(tmp_path: Path):
                 assert await socket.recv() == "you said hello"
     finally:
         await server.stop()
+
+
+CHECKOUT = (
+    ("POST", "/api/orders"),
+    ("POST", "/api/orders/quote"),
+    ("POST", "/api/billing/calculate-price"),
+    ("GET", "/api/billing/plans"),
+    ("GET", "/api/catalog/assets"),
+    ("GET", "/api/accounts"),
+    ("POST", "/api/transactions"),
+    ("POST", "/api/proxy/connect"),
+    ("GET", "/api/orders"),
+    ("GET", "/api/portfolio"),
+)
+
+
+async def test_whoever_waits_at_a_checkout_for_a_frozen_service_waits_5_s_at_most(tmp_path: Path):
+    def routes(address: str) -> list[Route]:
+        return platform_routes(TABLE.read_text(), lambda _service: (address,))
+
+    async with running_gateway(tmp_path, routes=routes) as setup:
+
+        async def frozen(_seen: Seen, reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+            await reader.read()
+
+        setup.upstream.script = frozen
+        asking = [asyncio.ensure_future(setup.ask(method, path, ALICE)) for method, path in CHECKOUT]
+        await eventually(lambda: len(setup.upstream.seen) == len(CHECKOUT))
+        setup.advance(4.5)
+        assert not any(
+            one.done() for one in asking
+        )  # the service knows better what it waits for, and says so by now
+        setup.advance(0.6)
+        answers = [await one for one in asking]
+        assert [(one.status, one.code) for one in answers] == [(504, "deadline_exceeded")] * len(CHECKOUT)

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from tollway.contracts.errors import AccountSuspended, NoAllowance, ResourceInactive, UnknownAsset
 from tollway.fabric.rest import (
+    CHECKOUT_TIME_LIMIT_S,
     AssetCode,
     Body,
     CurrentUser,
@@ -116,6 +117,7 @@ def add_routes(api: APIRouter, service: Access) -> None:
         status_code=201,
         tags=["proxy"],
         **route(
+            time_limit_s=CHECKOUT_TIME_LIMIT_S,
             permission="access:write",
             audit="access:proxy:connect",
             problems=(UnknownAsset, NoAllowance, Conflict, AccountSuspended, ResourceInactive, NotFound),
@@ -141,12 +143,20 @@ def add_routes(api: APIRouter, service: Access) -> None:
         stopped = await service.resources.disconnect(who.user_id)
         return Disconnected(resources=[resource_view(one) for one in stopped])
 
-    @api.get("/api/proxy/status", tags=["proxy"], **route(permission="access:read"))
+    @api.get(
+        "/api/proxy/status",
+        tags=["proxy"],
+        **route(permission="access:read", time_limit_s=CHECKOUT_TIME_LIMIT_S),
+    )
     async def status(who: CurrentUser) -> StatusView:
         """Show what is left to use and what is going on."""
         return _status(await service.usage.status(who.user_id))
 
-    @api.get("/api/proxy/config", tags=["proxy"], **route(permission="access:read"))
+    @api.get(
+        "/api/proxy/config",
+        tags=["proxy"],
+        **route(permission="access:read", time_limit_s=CHECKOUT_TIME_LIMIT_S),
+    )
     async def config(who: CurrentUser) -> ConfigView:
         """Show where to connect to and with which usernames."""
         mine = await service.resources.all_of(who.user_id)

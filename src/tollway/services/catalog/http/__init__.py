@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from tollway.contracts.errors import SoldOut, UnknownAsset
 from tollway.fabric.rest import (
+    CHECKOUT_TIME_LIMIT_S,
     AnswerStore,
     AssetCode,
     AssetPath,
@@ -32,8 +33,8 @@ from tollway.services.catalog.http.operators import add_operator_routes
 from tollway.services.catalog.model import Price
 from tollway.services.catalog.service import Catalog, Offer, PlanOffer
 
-PUBLIC = route(permission="public")
-OF_ASSET = route(permission="public", problems=(UnknownAsset,))
+PUBLIC = route(permission="public", time_limit_s=CHECKOUT_TIME_LIMIT_S)
+OF_ASSET = route(permission="public", time_limit_s=CHECKOUT_TIME_LIMIT_S, problems=(UnknownAsset,))
 
 
 class PriceView(BaseModel):
@@ -181,7 +182,12 @@ def _pricing(api: APIRouter, service: Catalog) -> None:
 
     @api.post(
         "/api/billing/calculate-price",
-        **route(permission="public", audit="catalog:price:calculate", problems=(UnknownAsset, SoldOut)),
+        **route(
+            permission="public",
+            time_limit_s=CHECKOUT_TIME_LIMIT_S,
+            audit="catalog:price:calculate",
+            problems=(UnknownAsset, SoldOut),
+        ),
     )
     async def calculate(body: Calculation) -> EstimateView:
         """Say what a quantity would cost now. Needs no account and binds nobody."""

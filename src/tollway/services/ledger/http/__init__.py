@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 from tollway.contracts.books import USER
 from tollway.contracts.errors import AccountSuspended, UnknownAsset
 from tollway.fabric.rest import (
+    CHECKOUT_TIME_LIMIT_S,
     PRINTABLE,
     Answer,
     AnswerStore,
@@ -36,8 +37,8 @@ from tollway.services.ledger.model.values import Asset
 from tollway.services.ledger.service import Ledger
 from tollway.services.ledger.service.gifts import Gifts
 
-READ = route(permission="wallet:read")
-READ_TRANSACTIONS = route(permission="transactions:read")
+READ = route(permission="wallet:read", time_limit_s=CHECKOUT_TIME_LIMIT_S)
+READ_TRANSACTIONS = route(permission="transactions:read", time_limit_s=CHECKOUT_TIME_LIMIT_S)
 
 AccountPath = Annotated[str, id_path("acc", "account")]
 TransactionPath = Annotated[str, id_path("txn", "transaction")]
@@ -147,6 +148,7 @@ def _gifts(api: APIRouter, gifts: Gifts, answers: AnswerStore) -> None:
         status_code=201,
         response_model=GiftView,
         **route(
+            time_limit_s=CHECKOUT_TIME_LIMIT_S,
             permission="transactions:write",
             audit="ledger:transaction:give",
             problems=(InsufficientFunds, NotFound, UnknownAsset, AccountSuspended, Conflict),
