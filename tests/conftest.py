@@ -1,5 +1,6 @@
 """Fixtures that most tests want: a still clock, and a database of each kind."""
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,6 +10,12 @@ from tests.kit.clock import FakeClock
 from tests.kit.databases import KINDS, Kind, database
 from tests.kit.service_api import TRANSPORTS, Transport
 from tollway.fabric.db import Database
+
+
+@pytest.fixture(scope="session", autouse=True)
+def state_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the heads that platforms note outside their data out of the home of whoever runs the tests."""
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ environment (`TOLLWAY_SECTION__NAME=value`), the command line. `tollway config` 
 where each came from.
 """
 
+import hashlib
 import json
 import re
 import tomllib
@@ -107,6 +108,11 @@ class SecuritySettings(Section):
         "",
         pattern=r"^([0-9a-fA-F]{64})?$",
         description="64 hex digits, the same on every machine; empty: made on first start",
+    )
+    heads_folder: str = Field(
+        "",
+        description="Folder outside the data where the newest heads of the ledger and the audit trail are noted; "
+        "not set: tollway/heads in $XDG_STATE_HOME or ~/.local/state; empty: nowhere",
     )
 
 
@@ -253,6 +259,8 @@ def load(
             _set(values, name, value)
             origins[name] = origin
     values["data"] = data.resolve()
+    if "security.heads_folder" not in origins:
+        _set(values, "security.heads_folder", _heads_folder(environment or {}, values["data"]))
     try:
         settings = TREE.model_validate(values)
     except ValidationError as error:
@@ -264,6 +272,14 @@ def load(
         ) from error
     _refuse_in_production(settings)
     return Loaded(settings, origins)
+
+
+def _heads_folder(environment: Mapping[str, str], data: Path) -> str:
+    """Name a folder for this data folder in the user's state folder (XDG Base Directory); empty without one."""
+    home = environment.get("HOME", "")
+    state = environment.get("XDG_STATE_HOME") or (f"{home}/.local/state" if home else "")
+    mark = hashlib.sha256(str(data).encode()).hexdigest()[:8]
+    return str(Path(state) / "tollway" / "heads" / f"{data.name}-{mark}") if state else ""
 
 
 def _refuse_in_production(settings: Settings) -> None:

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from tollway.contracts.events import Event
 from tollway.contracts.permissions import Permission
 from tollway.fabric.clock import Clock
+from tollway.fabric.head_notes import HeadNotes
 from tollway.fabric.lifecycle import Component
 from tollway.fabric.secrets import Secrets
 from tollway.kit.locations import Location
@@ -56,6 +57,8 @@ class ServiceContext:
     answers: "AnswerStore"
     """Where the service's routes keep what they answered under an Idempotency-Key."""
     secrets: Secrets
+    head_notes: HeadNotes
+    """Where the newest heads of the ledger and the audit trail are noted, outside the data."""
     client: Callable[[str], Any]
     """`client("ledger")` gives the ledger's stub, in this process or another. The manifest declares the neighbour."""
     mailer: "Callable[[], Mailer]"

@@ -47,6 +47,15 @@ def id_pattern(prefix: str) -> str:
     return rf"^{prefix}_[{_ALPHABET}]{{{_BODY_LENGTH}}}$"
 
 
+def time_ms_of(id_: str) -> int:
+    """Return the time that an identifier was made at, in milliseconds since 1970; 0 when it is not one.
+
+    Identifiers of `ids_after` never go back, so after a clock that did theirs may be a little later than the clock.
+    """
+    body = id_.rpartition("_")[2]
+    return _decode(body) >> 80 if is_id(id_.rpartition("_")[0], id_) else 0
+
+
 def is_id(prefix: str, text: str) -> bool:
     """Tell whether `text` has the shape of an identifier with this prefix."""
     head, _, body = text.rpartition("_")

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tollway.fabric.clock import Clock
+from tollway.fabric.head_notes import HeadNotes
 from tollway.settings import InvalidSettings, Settings
 from tollway.topology import SERVICES
 
@@ -56,6 +57,12 @@ def open_answers(database: "Database") -> "AnswerStore":
     from tollway.fabric.rest.sql import SqlAnswers
 
     return SqlAnswers(database)
+
+
+def open_head_notes(settings: Settings) -> HeadNotes:
+    """Give the place outside the data in which the heads of the ledger and the audit trail are noted."""
+    folder = settings.security.heads_folder
+    return HeadNotes(Path(folder) if folder else None)
 
 
 def service_migrations(service: str) -> Path | None:

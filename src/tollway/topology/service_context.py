@@ -39,6 +39,7 @@ def make_context(
         ),
         answers=backends.open_answers(database),
         secrets=secrets,
+        head_notes=backends.open_head_notes(settings),
         client=client,
         mailer=partial(backends.open_mailer, settings),
         inbox=partial(backends.open_inbox, settings),

@@ -28,7 +28,7 @@ from tollway.contracts.events.identity import (
     UserRolesChanged,
     UserStateChanged,
 )
-from tollway.contracts.events.ledger import GiftMade, TransactionMade
+from tollway.contracts.events.ledger import BooksSealed, GiftMade, TransactionMade
 from tollway.contracts.events.notifications import (
     EmailSent,
     NotificationSettingsChanged,
@@ -57,6 +57,7 @@ from tollway.contracts.events.users import ProfileChanged
 
 __all__ = [
     "AccountWasLocked",
+    "BooksSealed",
     "CredentialIssued",
     "CredentialRevoked",
     "DebtOpened",

@@ -24,3 +24,12 @@ class GiftMade(Event):
     kind: str
     amount: int
     note: str
+
+
+class BooksSealed(Event):
+    """A seal was put over the newest transactions. `hash` (hex) is that of the seal: the ledger's new head."""
+
+    topic, source = "BOOKS_SEALED", "ledger"
+    last_transaction_id: str
+    number: int
+    hash: str

@@ -1,20 +1,29 @@
 """Records what is published, shows it, and proves that it is whole."""
 
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tollway.fabric.db import Database, Tx
+from tollway.fabric.head_notes import HeadNote, HeadNotes, HeadNoteUnusable
 from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, decode_cursor, make_page
 from tollway.services.audit import store
-from tollway.services.audit.model import AuditEntry, AuditRecord, ChainVerifier, Unreadable, append
+from tollway.services.audit.model import AuditEntry, AuditRecord, ChainVerifier, Head, Signer, Unreadable
+from tollway.services.audit.settings import AuditSettings
+
+_log = logging.getLogger(__name__)
+CHAIN = "audit"
+NOTHING = HeadNotes(None)
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What an verifier found. `head` is the last entry's hash: note it elsewhere to compare later."""
+    """What a verifier found. `head` is the last entry's hash: note it elsewhere to compare later."""
 
     entries: int
     head: str
     findings: tuple[str, ...]
+    last_at_us: int = 0
 
     @property
     def ok(self) -> bool:
@@ -23,17 +32,54 @@ class Verdict:
 
 
 class Audit:
-    """The service."""
+    """The service. `seed` (32 bytes) is that of the key which signs entries."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(
+        self, db: Database, seed: bytes, settings: AuditSettings | None = None, notes: HeadNotes = NOTHING
+    ) -> None:
         self.db = db
+        self.signer = Signer(seed)
+        self._settings = settings or AuditSettings()
+        self._notes = notes
+        self._noted = Head()
+        self._recorded = True  # something may have been, before this process began
 
     async def record(self, tx: Tx, what: AuditRecord) -> None:
         """Add an event to the end of the record; one that is there already is left alone."""
         head = await store.lock_head(tx)
         assert head.sequence >= 0, "the head of the audit record is missing; run `tollway verify`"
         if not await store.knows(tx, what.event_id):
-            await store.add(tx, append(head, what))
+            await store.add(tx, self.signer.append(head, what))
+        self._recorded = True
+
+    async def head(self) -> Head:
+        """Return the number and the hash of the last entry."""
+        async with self.db.snapshot() as tx:
+            return await store.read_head(tx)
+
+    async def note_head(self) -> None:
+        """Note the head in the second place, if what was noted there before is still part of the record."""
+        if not self._recorded:
+            return
+        self._recorded = False
+        try:
+            noted = self._notes.read(CHAIN)
+            async with self.db.snapshot() as tx:
+                head = await store.read_head(tx)
+                if noted is not None and await store.hash_at(tx, noted.number) != noted.hash:
+                    _log.error(
+                        "the audit record does not contain entry %s (%s), which was noted in %s: it was cut, "
+                        "rewritten, or is an older copy; its head is not noted any more. Run `tollway verify`",
+                        noted.number,
+                        noted.hash,
+                        self._notes.folder,
+                    )
+                    return
+            if head.sequence > 0:
+                note = HeadNote(head.sequence, head.hash, self.signer.public.hex(), self.db.clock.now_us())
+                self._notes.write(CHAIN, note)
+        except (OSError, HeadNoteUnusable) as error:
+            _log.error("cannot note the head of the audit record: %s", error)
 
     async def entries(
         self, subject: str = "", topic: str = "", limit: int = DEFAULT_LIMIT, cursor: str = ""
@@ -46,18 +92,34 @@ class Audit:
             rows = await store.newest(tx, subject, topic, before, limit + 1)
         return make_page(rows, limit, lambda entry: [entry.sequence])
 
-    async def verify(self, known_head: str = "") -> Verdict:
+    async def verify(
+        self,
+        known_head: str = "",
+        known: Mapping[int, str] | None = None,
+        look: Callable[[AuditEntry], None] | None = None,
+    ) -> Verdict:
         """Recompute the whole chain, in one consistent view of it, and say where it breaks.
 
-        `known_head` is a head noted earlier, which must still be in it: the one proof against a cut end.
+        `known_head` is a head noted earlier, and `known` are heads (hash by number) that others noted: all must still
+        be in it. `look` is called with each entry. The head in the second place is looked for too.
         """
-        verifier = ChainVerifier(known_head)
+        signers = (self.signer.public, *(bytes.fromhex(one) for one in self._settings.former_signers))
+        noted = self._notes.read(CHAIN)
+        verifier = ChainVerifier(
+            signers, known_head, {**(known or {}), **({noted.number: noted.hash} if noted else {})}
+        )
+        if noted and bytes.fromhex(noted.signer) not in signers:
+            verifier.find(
+                f"the head noted in {self._notes.folder} is signed with another key: {noted.signer}"
+            )
         async with self.db.snapshot() as tx:
             try:
                 async for entry in store.in_order(tx):
                     verifier.follow(entry)
+                    if look is not None:
+                        look(entry)
             except Unreadable as error:
                 verifier.find(f"an entry after {verifier.head.sequence} cannot be read: {error}")
             else:
                 verifier.end(await store.read_head(tx))
-        return Verdict(verifier.entries, verifier.head.hash, tuple(verifier.findings))
+        return Verdict(verifier.entries, verifier.head.hash, tuple(verifier.findings), verifier.last_at_us)

@@ -8,7 +8,19 @@ from collections.abc import AsyncGenerator
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import CheckConstraint, Column, Index, MetaData, Row, Table, Text, or_, select, update
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Index,
+    LargeBinary,
+    MetaData,
+    Row,
+    Table,
+    Text,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.exc import OperationalError
 
 from tollway.fabric.db import NAMING, Int64, Tx
@@ -30,6 +42,8 @@ entry = Table(
     Column("correlation_id", Text, nullable=False),
     Column("data", Text, nullable=False),
     Column("hash", Text, nullable=False),
+    # Of the hash, with the platform's key; null in what an older version wrote.
+    Column("signature", LargeBinary, nullable=True),
     Index("ix_entry_subject", "subject", "sequence"),
     Index("ix_entry_actor", "actor", "sequence"),
     Index("ix_entry_topic", "topic", "sequence"),
@@ -58,6 +72,11 @@ async def lock_head(tx: Tx) -> Head:
 async def read_head(tx: Tx) -> Head:
     """Return the end of the chain."""
     return _head(await tx.first(select(head)))
+
+
+async def hash_at(tx: Tx, sequence: int) -> str:
+    """Return the hash of an entry by its number; empty when there is none."""
+    return await tx.scalar(select(entry.c.hash).where(entry.c.sequence == sequence)) or ""
 
 
 async def knows(tx: Tx, event_id: str) -> bool:

@@ -1,11 +1,16 @@
 """Work of the ledger: opening accounts of new customers, ending what is over, sealing what was committed."""
 
+import logging
 from typing import Any
 
 from tollway.contracts.books import USER
+from tollway.fabric.head_notes import HeadNoteUnusable
 from tollway.fabric.jobs import Jobs, Timed
 from tollway.services.ledger.service import Ledger
 from tollway.services.ledger.service.gifts import ANNOUNCE_GIFT, announce_gift
+from tollway.services.ledger.service.sealing import SealRefused
+
+_log = logging.getLogger(__name__)
 
 
 async def open_accounts(service: Ledger, payload: dict[str, Any]) -> None:
@@ -20,7 +25,10 @@ async def expire(service: Ledger) -> None:
 
 async def seal(service: Ledger) -> None:
     """Chain and sign the transactions since the last seal."""
-    await service.seal()
+    try:
+        await service.seal()
+    except (SealRefused, HeadNoteUnusable, OSError) as reason:
+        _log.error("transactions are not sealed: %s. Run `tollway verify`", reason)
 
 
 JOBS: Jobs = {"open_accounts": open_accounts, ANNOUNCE_GIFT: announce_gift}

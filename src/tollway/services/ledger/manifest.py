@@ -22,6 +22,8 @@ def build(context: ServiceContext) -> ServiceParts:
         context.settings,
         context.secrets.key("ledger.seal"),
         context.shared.currencies,
+        context.head_notes,
+        context.client("audit"),
     )
     return ServiceParts(
         service=service,
@@ -40,7 +42,7 @@ MANIFEST = ServiceManifest(
     durable=True,
     settings=LedgerSettings,
     api=ledger_pb2_grpc,
-    calls={"identity": ("GetUser",)},
+    calls={"audit": ("GetHead",), "identity": ("GetUser",)},
     subscribes=(UserRegistered,),
     permissions=(
         Permission("wallet:read", ROLES),

@@ -13,6 +13,7 @@ from tollway.fabric.db import Database
 from tollway.services.audit.model import AuditRecord, record_of
 from tollway.services.audit.service import Audit
 
+SEED = bytes(range(32))
 Tamper = Callable[[str], Awaitable[None]]
 
 
@@ -38,7 +39,7 @@ async def db(kind: Kind, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Data
 
 @pytest.fixture
 def service(db: Database) -> Audit:
-    return Audit(db)
+    return Audit(db, SEED)
 
 
 @pytest.fixture

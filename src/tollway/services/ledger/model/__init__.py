@@ -8,5 +8,6 @@ working_set the part of the ledger that is in memory, and how a command is execu
 posting     commands: a posting of legs, its reversal
 metering    commands: reserve, report use, release
 maintenance commands: define, open, expire
-seals       how transactions are hashed, chained and signed
+seals       how transactions are hashed, tagged, chained and signed
+chain       whether seals and transactions fit together
 """

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 from tollway.services.ledger.model.values import Account, AccountRef, Asset, Hold, Lot, SessionUsage
 
@@ -121,6 +121,7 @@ class StatementEntry(NamedTuple):
     holds: tuple[Hold, ...]  # made
     usage: tuple[UsageLine, ...]
     accounts: tuple[str, ...]  # ids of those opened
+    tag: bytes | None = None  # what shows that the ledger wrote it; not part of what is hashed
 
 
 class StatementFilter(NamedTuple):
@@ -189,12 +190,17 @@ class Seal(NamedTuple):
     signature: bytes
     signer: bytes
     sealed_at_us: int
+    audit_sequence: int | None = (
+        None  # the last entry of the audit trail at that time; None: an older version's seal
+    )
+    audit_hash: str | None = None
 
 
 @dataclass(slots=True)
 class ChangeSet:
-    """Everything that a batch of transactions changed, ready to be written."""
+    """Everything that a batch of transactions changed, ready to be written once it is tagged."""
 
+    tags: list[bytes] = field(default_factory=list[bytes])  # one for each transaction
     txns: list[Txn] = field(default_factory=list[Txn])
     legs: list[LegRow] = field(default_factory=list[LegRow])
     moves: list[LotMove] = field(default_factory=list[LotMove])
@@ -213,3 +219,49 @@ class ChangeSet:
     def last_txn(self) -> str:
         """The id of the last transaction among them."""
         return self.txns[-1].id if self.txns else ""
+
+    def entries(self) -> list[StatementEntry]:
+        """Return each transaction with all that it wrote, as the journal will show it."""
+        legs, moves, usage = _by_txn(self.legs), _by_txn(self.moves), _by_txn(self.usage)
+        lots, holds = _by_txn(self.lots_opened.values()), _by_txn(self.holds_made.values())
+        opened: dict[str, list[str]] = {}
+        for account in self.accounts_opened.values():
+            opened.setdefault(account.opened_by, []).append(account.id)
+        return [
+            StatementEntry(
+                txn,
+                tuple(legs.get(txn.id, ())),
+                tuple(sorted(lots.get(txn.id, ()))),
+                tuple(sorted(moves.get(txn.id, ()), key=_move_key)),
+                tuple(sorted(holds.get(txn.id, ()))),
+                tuple(sorted(usage.get(txn.id, ()), key=_usage_key)),
+                tuple(sorted(opened.get(txn.id, ()))),
+            )
+            for txn in self.txns
+        ]
+
+
+class _OfTxn(Protocol):
+    @property
+    def txn_id(self) -> str: ...
+
+
+_Row = TypeVar("_Row", bound=_OfTxn)
+
+
+def _by_txn(rows: Iterable[_Row]) -> dict[str, list[_Row]]:
+    found: dict[str, list[_Row]] = {}
+    for row in rows:
+        if (mine := found.get(row.txn_id)) is None:
+            found[row.txn_id] = [row]
+        else:
+            mine.append(row)
+    return found
+
+
+def _move_key(move: LotMove) -> tuple[int, str]:
+    return move.line, move.lot_id
+
+
+def _usage_key(line: UsageLine) -> tuple[str, int]:
+    return line.session_id, line.sequence

@@ -86,7 +86,7 @@ class Replay:
         if txn.id <= self.last_txn:
             self.find(f"{txn.id} is out of order after {self.last_txn}")
         self.last_txn = txn.id
-        if txn.status == TransactionStatus.REJECTED and any(entry[1:]):
+        if txn.status == TransactionStatus.REJECTED and any(entry[1:7]):
             self.find(f"{txn.id} was rejected and yet wrote something")
         if txn.status == TransactionStatus.APPLIED:
             self.applied.add(txn.id)

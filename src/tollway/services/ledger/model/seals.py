@@ -3,25 +3,27 @@
 - A leaf is the hash of one transaction with all that it wrote, in one canonical form.
 - A batch of leaves has a root (the tree of RFC 9162, section 2.1), so that a single transaction can be proved to
   be in it with a handful of hashes.
-- A seal binds the root to the seal before it and is signed (Ed25519), so who can write to the database but
-  doesn't have the key can't change anything that was sealed without being found out.
+- A transaction carries a tag (keyed BLAKE2b) from the moment in which it is written, so that nobody without the key
+  can add or change one before it is sealed either.
+- A seal binds the root to the seal before it, names the head of the audit trail, and is signed (Ed25519), so who can
+  write to the database but doesn't have the key can't change anything that was sealed without being found out.
 
 The last seal's hash is the head: who has noted a head down can later ask whether it is still in the chain.
 """
 
 import hashlib
-from collections import deque
-from collections.abc import Collection, Iterable, Sequence
-from typing import Any
+import hmac
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import orjson
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from tollway.kit.times import MINUTE_US
 from tollway.services.ledger.model.records import Seal, StatementEntry
 
 GENESIS = bytes(32)
+TAG_BYTES = 16
 BATCH = 500  # transactions under one seal, at most
 _LEAF, _NODE = b"\x00", b"\x01"
 
@@ -69,15 +71,33 @@ def root_from(leaf: bytes, path: Sequence[bytes], index: int, size: int) -> byte
     return _node(sibling, root_from(leaf, inner, index - split, size - split))
 
 
+class AuditHead(NamedTuple):
+    """The last entry of the audit trail: how many there are, and its hash."""
+
+    sequence: int = 0
+    hash: str = ""
+
+
 class Signer:
-    """Makes seals with the platform's key, a seed of 32 bytes."""
+    """Makes tags and seals with the platform's key, a seed of 32 bytes."""
 
     def __init__(self, seed: bytes) -> None:
         self._key = Ed25519PrivateKey.from_private_bytes(seed)
         self.public = self._key.public_key().public_bytes_raw()
+        self._tag_key = hashlib.blake2b(b"tollway ledger tag", key=seed, digest_size=32).digest()
 
-    def seal(self, previous: Seal | None, entries: Sequence[StatementEntry], now_us: int) -> Seal:
-        """Make the next link of the chain over some transactions."""
+    def tag(self, leaf: bytes) -> bytes:
+        """Return what shows that a transaction was written by somebody with the key, also before it is sealed."""
+        return hashlib.blake2b(leaf, key=self._tag_key, digest_size=TAG_BYTES).digest()
+
+    def wrote(self, leaf: bytes, tag: bytes | None) -> bool:
+        """Return whether a tag is the one of a transaction."""
+        return tag is not None and hmac.compare_digest(tag, self.tag(leaf))
+
+    def seal(
+        self, previous: Seal | None, entries: Sequence[StatementEntry], now_us: int, audit: AuditHead
+    ) -> Seal:
+        """Make the next link of the chain over some transactions, and over the audit trail up to now."""
         unsigned = Seal(
             number=previous.number + 1 if previous else 1,
             first_txn=entries[0].txn.id,
@@ -89,6 +109,8 @@ class Signer:
             signature=b"",
             signer=self.public,
             sealed_at_us=now_us,
+            audit_sequence=audit.sequence,
+            audit_hash=audit.hash,
         )
         head = hash_of(unsigned)
         return unsigned._replace(hash=head, signature=self._key.sign(head))
@@ -106,6 +128,8 @@ def hash_of(seal: Seal) -> bytes:
         seal.signer.hex(),
         seal.sealed_at_us,
     ]
+    if seal.audit_sequence is not None:
+        said += [seal.audit_sequence, seal.audit_hash]
     return hashlib.sha256(orjson.dumps(said)).digest()
 
 
@@ -121,77 +145,6 @@ def is_signed(seal: Seal) -> bool:
 def _plain(value: Any) -> Any:
     # Tuples of our own are lists, and bytes are hexadecimal digits.
     return value.hex() if isinstance(value, bytes) else tuple(value)
-
-
-# The sealer comes by every few seconds; transactions that stay open to change for longer than this are suspicious.
-SEALED_WITHIN_US = 10 * MINUTE_US
-
-
-class Chain:
-    """Follows the seals and the transactions side by side, and says where they part."""
-
-    def __init__(self, signers: Collection[bytes]) -> None:
-        self.findings: list[str] = []
-        self.head: Seal | None = None
-        self.unsealed = 0
-        self._unsealed_since_us = 0
-        self._newest_us = 0
-        self._signers = signers
-        self._waiting: deque[Seal] = deque()
-        self._ids: list[str] = []
-        self._leaves: list[bytes] = []
-
-    def add_seals(self, seals: Iterable[Seal]) -> None:
-        """Go on by some seals, which lie over transactions that are yet to come."""
-        for seal in seals:
-            self._check_link(seal)
-            self._waiting.append(seal)
-            self.head = seal
-
-    @property
-    def wants_seals(self) -> bool:
-        """Tell whether the next transaction would have no seal to lie under, unless there are more."""
-        return not self._waiting
-
-    def take(self, entry: StatementEntry) -> None:
-        """Go on by one transaction."""
-        self._newest_us = entry.txn.created_at_us
-        if not self._waiting:
-            self.unsealed += 1
-            self._unsealed_since_us = self._unsealed_since_us or entry.txn.created_at_us
-            return
-        self._ids.append(entry.txn.id)
-        self._leaves.append(leaf_of(entry))
-        if len(self._leaves) < self._waiting[0].size:
-            return
-        seal = self._waiting.popleft()
-        if (seal.first_txn, seal.last_txn) != (self._ids[0], self._ids[-1]) or seal.root != root_of(
-            self._leaves
-        ):
-            self.findings.append(
-                f"the transactions under seal {seal.number} are not the ones that were sealed"
-            )
-        self._ids, self._leaves = [], []
-
-    def end(self) -> None:
-        """Say what was sealed and is no more, and what should long have been sealed."""
-        late_us = self._newest_us - self._unsealed_since_us if self.unsealed else 0
-        if late_us > SEALED_WITHIN_US:
-            self.findings.append(
-                f"{self.unsealed} transactions lie under no seal, the oldest {late_us // MINUTE_US} minutes before the "
-                "newest: seals were cut off, or the sealer does not work"
-            )
-        if self._waiting:
-            self.findings.append(f"transactions under seal {self._waiting[0].number} are gone")
-
-    def _check_link(self, seal: Seal) -> None:
-        number, previous = (self.head.number, self.head.hash) if self.head else (0, GENESIS)
-        if seal.number != number + 1 or seal.previous != previous:
-            self.findings.append(f"the chain is broken before seal {seal.number}")
-        if seal.hash != hash_of(seal):
-            self.findings.append(f"seal {seal.number} was altered")
-        if seal.signer not in self._signers or not is_signed(seal):
-            self.findings.append(f"seal {seal.number} is not signed by this platform")
 
 
 def _split(size: int) -> int:

@@ -19,6 +19,7 @@ from tollway.fabric.db import Database
 from tollway.fabric.transactions import open_transaction
 from tollway.kit.errors import Problem, Unavailable
 from tollway.kit.tasks import cancel, spawn
+from tollway.services.ledger.model.seals import Signer
 from tollway.services.ledger.model.working_set import Command
 from tollway.services.ledger.service.execution import (
     ExecutionPlan,
@@ -44,9 +45,9 @@ class PendingRequest(NamedTuple):
 class Batcher:
     """Collects commands and executes them a batch at a time."""
 
-    def __init__(self, db: Database, size: int, wait_s: float) -> None:
+    def __init__(self, db: Database, signer: Signer, size: int, wait_s: float) -> None:
         self._db = db
-        self._planner = Planner()
+        self._planner = Planner(signer)
         self._size = size
         self._wait_s = wait_s
         self._waiting: deque[PendingRequest] = deque()

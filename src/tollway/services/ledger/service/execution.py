@@ -14,6 +14,7 @@ from tollway.fabric.rpc.call import Call, current, enter, leave
 from tollway.fabric.telemetry import correlation_id, traceparent
 from tollway.kit.ids import ids_after
 from tollway.services.ledger.model.records import ChangeSet, PendingEvent
+from tollway.services.ledger.model.seals import Signer, leaf_of
 from tollway.services.ledger.model.working_set import Command, ReadSet, WorkingSet
 from tollway.services.ledger.store.loading import last_written, load
 from tollway.services.ledger.store.writing import write_changes
@@ -77,7 +78,8 @@ class Planner:
     wrote, or a plan was not written after all, the ids disagree; then it is loaded anew.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, signer: Signer) -> None:
+        self._signer = signer
         self._working_set: WorkingSet | None = None
         self._last = ""  # the last transaction that is in it
         self._one_at_a_time = asyncio.Lock()  # another plan would build on what this one has only half done
@@ -105,6 +107,7 @@ class Planner:
                     await asyncio.sleep(0)  # the database may have answered, and waits for the next statement
                 answers.append(state.execute(request.command, request.request_hash, txn_id, tx.now_us))
             changes = state.take_changes()
+            changes.tags = [self._signer.tag(leaf_of(entry)) for entry in changes.entries()]
             asked = dict(zip(ids, requests, strict=True))
             events = [(made, asked[made.txn_id].call) for made in changes.events]
             plan = ExecutionPlan(self._last, changes, answers, events)

@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
+from tollway.contracts.audit_pb2 import GetHeadRequest
 from tollway.contracts.books import AVAILABLE, USER
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database, Tx
-from tollway.kit.errors import NotFound
+from tollway.fabric.head_notes import HeadNotes
+from tollway.kit.errors import NotFound, Problem
 from tollway.kit.ids import is_id
 from tollway.kit.money import MAX_UNITS
 from tollway.kit.paging import Page, decode_cursor, encode_cursor, invalid_cursor, make_page
+from tollway.services.ledger.model.chain import Chain
 from tollway.services.ledger.model.maintenance import (
     AccountsOpening,
     AssetDefinition,
@@ -40,7 +43,7 @@ from tollway.services.ledger.model.records import (
     StatementLine,
     fold,
 )
-from tollway.services.ledger.model.seals import Signer, leaf_of, path_to
+from tollway.services.ledger.model.seals import AuditHead, Signer, leaf_of, path_to
 from tollway.services.ledger.model.values import (
     Account,
     AccountRef,
@@ -53,12 +56,16 @@ from tollway.services.ledger.model.values import (
 from tollway.services.ledger.service.batcher import Batcher
 from tollway.services.ledger.service.export import beancount
 from tollway.services.ledger.service.proof import Progress, ProofResult, prove
-from tollway.services.ledger.service.sealing import seal_all
+from tollway.services.ledger.service.sealing import CHAIN, Sealer
 from tollway.services.ledger.settings import LedgerSettings
 from tollway.services.ledger.store import history, reading
 
+if TYPE_CHECKING:
+    from tollway.contracts.audit_pb2_grpc import AuditAsyncStub
+
 EXPIRED_AT_ONCE = 200
 EVERY_LINE = StatementFilter()
+NOTHING = HeadNotes(None)
 
 
 class Inclusion(NamedTuple):
@@ -92,13 +99,19 @@ class Ledger:
         settings: LedgerSettings,
         seal_key: bytes,
         currencies: Sequence[str] = (),
+        notes: HeadNotes = NOTHING,
+        audit: "AuditAsyncStub | None" = None,
     ) -> None:
         self.db = db
         self.clock = clock
         self.settings = settings
         self.currencies = currencies
         self.signer = Signer(seal_key)
-        self._batcher = Batcher(db, settings.batch_size, settings.batch_wait_s)
+        self._former = [bytes.fromhex(one) for one in settings.former_signers]
+        self._notes = notes
+        self._audit = audit
+        self._batcher = Batcher(db, self.signer, settings.batch_size, settings.batch_wait_s)
+        self._sealer = Sealer(db, self.signer, notes, self._former)
 
     async def start(self) -> None:
         """Begin to take commands."""
@@ -264,14 +277,32 @@ class Ledger:
     # ── proving ─────────────────────────────────────────────────────────────────────────────────────
 
     async def seal(self) -> int:
-        """Seal what was committed since the last seal; return how many transactions that were."""
-        return await seal_all(self.db, self.signer)
+        """Seal what was committed since the last seal; return how many transactions that were.
 
-    async def verify(self, progress: Progress | None = None, known_head: str = "") -> ProofResult:
-        """Recompute the books from the first transaction on and say what does not hold."""
-        signers = {self.signer.public, *(bytes.fromhex(one) for one in self.settings.former_signers)}
+        Raises SealRefused for what this ledger did not write, HeadNoteUnusable and OSError for the second place.
+        """
+        return await self._sealer.seal_all(self._audit_head)
+
+    async def _audit_head(self) -> AuditHead | None:
+        if self._audit is None:
+            return None
+        try:
+            head = await self._audit.GetHead(GetHeadRequest())
+        except Problem:
+            return None  # sealing goes on without it; the next seal names a newer one
+        return AuditHead(head.sequence, head.hash)
+
+    async def verify(
+        self, progress: Progress | None = None, known_head: str = "", seen_us: int = 0
+    ) -> ProofResult:
+        """Recompute the books from the first transaction on and say what does not hold.
+
+        `known_head` is a head noted earlier, to be found again, as is the one in the second place. `seen_us` is a time
+        at which the platform is known to have worked. Raises HeadNoteUnusable.
+        """
+        noted, chain = self._notes.read(CHAIN), Chain(self.signer, self._former)
         async with self.db.snapshot() as tx:
-            return await prove(tx, signers, progress, known_head)
+            return await prove(tx, chain, progress, known_head, noted, seen_us)
 
     async def export(self) -> AsyncIterator[str]:
         """Give the books as text for Beancount, slice_ by slice_."""

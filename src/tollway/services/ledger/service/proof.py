@@ -5,12 +5,14 @@ transactions.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import NamedTuple
 
 from tollway.fabric.db import Tx
+from tollway.fabric.head_notes import HeadNote
+from tollway.kit.times import to_rfc3339
+from tollway.services.ledger.model.chain import Chain
 from tollway.services.ledger.model.replay import Replay
-from tollway.services.ledger.model.seals import Chain
 from tollway.services.ledger.store import history
 
 Progress = Callable[[int, int], None]
@@ -28,10 +30,14 @@ class ProofResult(NamedTuple):
     lots: int
     seals: int
     unsealed: int
+    unsealed_from_us: int  # when the first of them was written; 0: all are sealed
+    unsealed_to_us: int
     head: str  # hash of the last seal
     signature: str
     signer: str
     totals: dict[str, int]  # asset → units moved
+    seal_hashes: dict[int, str]  # number → hash
+    audit_heads: dict[int, str]  # that the seals name: number of the entry → its hash
 
     @property
     def ok(self) -> bool:
@@ -40,13 +46,24 @@ class ProofResult(NamedTuple):
 
 
 async def prove(
-    tx: Tx, signers: Collection[bytes], progress: Progress | None = None, known_head: str = ""
+    tx: Tx,
+    chain: Chain,
+    progress: Progress | None = None,
+    known_head: str = "",
+    noted: HeadNote | None = None,
+    seen_us: int = 0,
 ) -> ProofResult:
-    """Check everything that a snapshot shows. `known_head` is a head noted earlier, to be found again."""
-    replay, chain = Replay(), Chain(signers)
-    heads = await _journal(tx, replay, chain, progress)
-    if known_head and known_head not in heads:
+    """Check everything that a snapshot shows. `known_head` and `noted` are heads of before, to be found again."""
+    replay = Replay()
+    await _journal(tx, replay, chain, progress)
+    chain.end(seen_us)
+    if known_head and known_head not in chain.hashes.values():
         chain.findings.append(f"the head {known_head} is not in the chain: it was cut or rewritten")
+    if noted is not None and chain.hashes.get(noted.number) != noted.hash:
+        chain.findings.append(
+            f"seal {noted.number} ({noted.hash}), noted elsewhere at {to_rfc3339(noted.at_us)}, is not in the chain: "
+            "it was cut or rewritten, or this is an older copy"
+        )
     accounts, holds_open, lots = await _state(tx, replay)
     head = chain.head
     return ProofResult(
@@ -58,33 +75,36 @@ async def prove(
         lots=lots,
         seals=head.number if head else 0,
         unsealed=chain.unsealed,
+        unsealed_from_us=chain.unsealed_from_us,
+        unsealed_to_us=chain.unsealed_to_us,
         head=head.hash.hex() if head else "",
         signature=head.signature.hex() if head else "",
         signer=head.signer.hex() if head else "",
         totals=dict(replay.totals),
+        seal_hashes=chain.hashes,
+        audit_heads=chain.audit_heads,
     )
 
 
-async def _journal(tx: Tx, replay: Replay, chain: Chain, progress: Progress | None) -> set[str]:
-    """Replay every transaction under its seal. Returns the hashes of all seals."""
+async def _journal(tx: Tx, replay: Replay, chain: Chain, progress: Progress | None) -> None:
+    """Replay every transaction under its seal."""
     assets = await history.all_assets(tx)
     replay.know_accounts([account async for account in history.all_accounts(tx)], assets)
-    total, heads = await history.count_txns(tx), set[str]()
+    total = await history.count_txns(tx)
     after, more_seals = "", True
     while entries := await history.entries(tx, after):
         for entry in entries:
             if chain.wants_seals and more_seals:
                 seals = await history.seals(tx, chain.head)
                 more_seals = bool(seals)
-                heads.update(seal.hash.hex() for seal in seals)
                 chain.add_seals(seals)
             replay.take(entry)
             chain.take(entry)
         after = entries[-1].txn.id
         if progress:
             progress(replay.transactions, total)
-    chain.end()
-    return heads
+    while seals := await history.seals(tx, chain.head):  # over what is gone
+        chain.add_seals(seals)
 
 
 async def _state(tx: Tx, replay: Replay) -> tuple[int, int, int]:

@@ -21,10 +21,10 @@ async def entries(tx: Tx, after: str = "", limit: int = CHUNK, upto: str = "") -
     query = select(t.txn).where(t.txn.c.id > after).order_by(t.txn.c.id).limit(limit)
     if upto:
         query = query.where(t.txn.c.id <= upto)
-    heads = [Txn._make(row) for row in await tx.all(query)]
-    if not heads:
+    tagged = [(Txn._make(row[:-1]), row.tag) for row in await tx.all(query)]
+    if not tagged:
         return []
-    first, last = heads[0].id, heads[-1].id
+    first, last = tagged[0][0].id, tagged[-1][0].id
     legs = await _by_txn(tx, t.leg, t.leg.c.txn_id, [t.leg.c.line], first, last)
     lots = await _by_txn(tx, t.lot, t.lot.c.txn_id, [t.lot.c.id], first, last)
     moves = await _by_txn(
@@ -49,8 +49,9 @@ async def entries(tx: Tx, after: str = "", limit: int = CHUNK, upto: str = "") -
             tuple(Hold._make(row) for row in holds[head.id]),
             tuple(UsageLine._make(row) for row in usage[head.id]),
             tuple(row.id for row in opened[head.id]),
+            tag,
         )
-        for head in heads
+        for head, tag in tagged
     ]
 
 
@@ -98,6 +99,12 @@ async def seals(tx: Tx, after: Seal | None, limit: int = CHUNK) -> list[Seal]:
     if after:
         query = query.where(t.seal.c.number > after.number)
     return [Seal._make(row) for row in await tx.all(query)]
+
+
+async def seal_numbered(tx: Tx, number: int) -> Seal | None:
+    """Return the seal with a number."""
+    row = await tx.first(select(t.seal).where(t.seal.c.number == number))
+    return Seal._make(row) if row else None
 
 
 async def seal_over(tx: Tx, txn_id: str) -> Seal | None:

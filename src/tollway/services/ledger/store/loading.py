@@ -143,7 +143,7 @@ async def _original(tx: Tx, txn_id: str) -> Original | None:
         move, lot = LotMove._make(row[:width]), Lot._make(row[width:])
         taken[move.line].append((lot, move))
     return Original(
-        Txn._make(head),
+        Txn._make(head[:-1]),  # without its tag
         reversed_by or "",
         tuple(LegRow._make(row) for row in legs),
         {line: tuple(lots) for line, lots in opened.items()},

@@ -99,6 +99,8 @@ txn = Table(
     Column("created_at_us", Int64, nullable=False),
     Column("reverses", Id, ForeignKey("txn.id"), nullable=True),
     Column("meta", Text, nullable=False),
+    # Made with the platform's key when the transaction was written; null in what an older version wrote.
+    Column("tag", LargeBinary, nullable=True),
     UniqueConstraint("scope", "key"),
     Index(
         "uq_txn_reverses",
@@ -261,6 +263,9 @@ seal = Table(
     Column("signature", LargeBinary, nullable=False),
     Column("signer", LargeBinary, nullable=False),
     Column("sealed_at_us", Int64, nullable=False),
+    # The head of the audit trail at that time; null in the seals of an older version.
+    Column("audit_sequence", Int64, nullable=True),
+    Column("audit_hash", Text, nullable=True),
     CheckConstraint("number > 0 AND size > 0", name="number"),
     sqlite_strict=True,
 )

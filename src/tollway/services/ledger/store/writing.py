@@ -68,7 +68,7 @@ async def write_changes(tx: Tx, changes: ChangeSet) -> None:
 
 def _rows(changes: ChangeSet) -> Iterator[Rows]:
     """Lay the changes out as rows, one list for each step."""
-    yield changes.txns
+    yield [(*txn, tag) for txn, tag in zip(changes.txns, changes.tags, strict=True)]
     yield list(changes.assets.values())
     yield [account_row(account) for account in changes.accounts_opened.values()]
     yield [account_row(account) for account in changes.accounts_changed.values()]

@@ -1,0 +1,12 @@
+"""Timed work of audit: noting the head of the record in a second place."""
+
+from tollway.fabric.jobs import Timed
+from tollway.services.audit.service import Audit
+
+
+async def note_head(service: Audit) -> None:
+    """Note the newest head, when something was recorded since the last one."""
+    await service.note_head()
+
+
+TIMED = {"note_head": Timed(every_s=5, run=note_head)}
