@@ -8,6 +8,7 @@
 """
 
 from tollway.fabric.db.database import Database, DatabaseUnusable, Tx
+from tollway.fabric.db.guards import check_guards
 from tollway.fabric.db.migrate import check_current, migrate
 from tollway.fabric.db.types import NAMING, Flag, Int64, Json
 
@@ -20,5 +21,6 @@ __all__ = [
     "Json",
     "Tx",
     "check_current",
+    "check_guards",
     "migrate",
 ]

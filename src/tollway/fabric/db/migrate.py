@@ -33,6 +33,12 @@ async def migrate(database: Database, service_migrations: Path | None) -> None:
             await conn.run_sync(_upgrade, service_migrations, "alembic_version")
 
 
+def apply_all(connection: Connection, service_migrations: Path) -> None:
+    """Apply every migration, the plumbing's first, to an empty database."""
+    _upgrade(connection, PLUMBING, "alembic_version_plumbing")
+    _upgrade(connection, service_migrations, "alembic_version")
+
+
 async def check_current(database: Database, service_migrations: Path | None) -> None:
     """Raise DatabaseUnusable unless the database is whole and has just the tables that this version works with."""
     assert service_migrations is not None, "a service without tables has nothing to check"

@@ -1,14 +1,23 @@
 """Records what is published, shows it, and proves that it is whole."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from tollway.contracts.events_pb2 import EventEnvelope
 from tollway.fabric.db import Database, Tx
 from tollway.fabric.head_notes import HeadNote, HeadNotes, HeadNoteUnusable
 from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, decode_cursor, make_page
 from tollway.services.audit import store
-from tollway.services.audit.model import AuditEntry, AuditRecord, ChainVerifier, Head, Signer, Unreadable
+from tollway.services.audit.model import (
+    AuditEntry,
+    AuditRecord,
+    ChainVerifier,
+    Head,
+    Signer,
+    Unreadable,
+    record_of,
+)
 from tollway.services.audit.settings import AuditSettings
 
 _log = logging.getLogger(__name__)
@@ -39,7 +48,7 @@ class Audit:
     ) -> None:
         self.db = db
         self.signer = Signer(seed)
-        self._settings = settings or AuditSettings()
+        self._settings = settings or AuditSettings(former_signers=())
         self._notes = notes
         self._noted = Head()
         self._recorded = True  # something may have been, before this process began
@@ -92,11 +101,31 @@ class Audit:
             rows = await store.newest(tx, subject, topic, before, limit + 1)
         return make_page(rows, limit, lambda entry: [entry.sequence])
 
+    async def compare(self, events: Sequence[EventEnvelope]) -> list[str]:
+        """Compare events that were taken in, as their publisher has them, with the record; return what does not fit."""
+        async with self.db.snapshot() as tx:
+            entries = await store.by_event(tx, [event.id for event in events])
+            parked = await store.parked(tx)
+        findings: list[str] = []
+        for event in events:
+            kept, wanted = entries.get(event.id), record_of(event)
+            if kept is None and event.id not in parked:
+                findings.append(
+                    f"{event.id} ({event.type}) of {event.source} was taken in and is not in the record"
+                )
+            elif kept is not None and any(
+                getattr(kept, name) != getattr(wanted, name) for name in AuditRecord.__dataclass_fields__
+            ):
+                findings.append(
+                    f"{event.id} ({event.type}) says something else in the record than at {event.source}"
+                )
+        return findings
+
     async def verify(
         self,
         known_head: str = "",
         known: Mapping[int, str] | None = None,
-        look: Callable[[AuditEntry], None] | None = None,
+        look: Callable[[AuditEntry], Awaitable[None]] | None = None,
     ) -> Verdict:
         """Recompute the whole chain, in one consistent view of it, and say where it breaks.
 
@@ -117,7 +146,7 @@ class Audit:
                 async for entry in store.in_order(tx):
                     verifier.follow(entry)
                     if look is not None:
-                        look(entry)
+                        await look(entry)
             except Unreadable as error:
                 verifier.find(f"an entry after {verifier.head.sequence} cannot be read: {error}")
             else:

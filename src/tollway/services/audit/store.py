@@ -4,7 +4,7 @@ entry  the record; only grows
 head   one row: the number and hash of the last entry; its lock makes the entries queue up
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from dataclasses import asdict
 from typing import Any
 
@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import OperationalError
 
 from tollway.fabric.db import NAMING, Int64, Tx
+from tollway.fabric.db.tables import dead_letter
 from tollway.services.audit.model import AuditEntry, Head, Unreadable
 
 metadata = MetaData(naming_convention=NAMING)
@@ -82,6 +83,17 @@ async def hash_at(tx: Tx, sequence: int) -> str:
 async def knows(tx: Tx, event_id: str) -> bool:
     """Tell whether an event is recorded already."""
     return await tx.scalar(select(entry.c.sequence).where(entry.c.event_id == event_id)) is not None
+
+
+async def by_event(tx: Tx, event_ids: Collection[str]) -> dict[str, AuditEntry]:
+    """Return the entries of some events, by the event's id."""
+    rows = await tx.all(select(entry).where(entry.c.event_id.in_(event_ids)))
+    return {row.event_id: _entry(row) for row in rows}
+
+
+async def parked(tx: Tx) -> set[str]:
+    """Return the ids of events that could not be recorded and wait for a person."""
+    return {row.event_id for row in await tx.all(select(dead_letter.c.event_id))}
 
 
 async def add(tx: Tx, one: AuditEntry) -> None:

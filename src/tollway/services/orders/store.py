@@ -201,6 +201,15 @@ async def stuck_orders(tx: Tx, idle_since_us: int, after_id: str, limit: int) ->
     return [row.id for row in await tx.all(wanted)]
 
 
+async def filled(tx: Tx) -> list[tuple[str, str, dict[str, int]]]:
+    """Return (order, ledger transaction, what it moved by asset) of every order that was filled, for the proof."""
+    rows = await tx.all(select(orders).where(orders.c.transaction_id != "").order_by(orders.c.id))
+    return [
+        (row.id, row.transaction_id, {row.currency: row.price + row.fee, row.asset: row.quantity})
+        for row in rows
+    ]
+
+
 async def _add_step(tx: Tx, order_id: str, state: OrderState) -> None:
     await tx.run(order_step.insert().values(order_id=order_id, state=state, at_us=tx.now_us))
 

@@ -16,21 +16,23 @@ from tollway.services.audit.model import (
     AuditEntry,
     ChainVerifier,
     Head,
-    append,
+    Signer,
     redact,
 )
+
+SIGNER = Signer(bytes(range(32)))
 
 
 def chain(length: int) -> list[AuditEntry]:
     head, entries = Head(), []
     for number in range(length):
-        entries.append(append(head, a_event(number)))
+        entries.append(SIGNER.append(head, a_event(number)))
         head = Head(entries[-1].sequence, entries[-1].hash)
     return entries
 
 
 def inspect(entries: list[AuditEntry], head: Head | None = None) -> list[str]:
-    verifier = ChainVerifier()
+    verifier = ChainVerifier([SIGNER.public])
     for entry in entries:
         verifier.follow(entry)
     verifier.end(head or verifier.head)
@@ -70,7 +72,9 @@ def test_any_flipped_bit_is_found(place: int, name: str, data: st.DataObject) ->
         changed: int | str = value ^ (1 << data.draw(st.integers(0, 40)))
     else:
         position, bit = data.draw(st.integers(0, len(value) - 1)), data.draw(st.integers(0, 6))
-        changed = value[:position] + chr(ord(value[position]) ^ (1 << bit)) + value[position + 1 :]
+        flipped = ord(value[position : position + 1]) ^ (1 << bit)
+        one = bytes([flipped]) if isinstance(value, bytes) else chr(flipped)
+        changed = value[:position] + one + value[position + 1 :]
     entries[place] = replace(entries[place], **{name: changed})
     assert inspect(entries, end)
 
@@ -93,15 +97,15 @@ def test_any_other_order_is_found(order: list[int]) -> None:
 
 def test_an_entry_put_in_between_is_found() -> None:
     entries = chain(5)
-    forged = append(Head(2, entries[1].hash), a_event(99))
+    forged = SIGNER.append(Head(2, entries[1].hash), a_event(99))
     later = [replace(entry, sequence=entry.sequence + 1) for entry in entries[2:]]
     assert inspect([*entries[:2], forged, *later], end_of(entries))
 
 
 def test_an_end_rewritten_without_the_head_is_found() -> None:
     entries = chain(5)
-    forged = append(Head(3, entries[2].hash), a_event(99))
-    rest = append(Head(4, forged.hash), a_event(100))
+    forged = SIGNER.append(Head(3, entries[2].hash), a_event(99))
+    rest = SIGNER.append(Head(4, forged.hash), a_event(100))
     assert inspect([*entries[:3], forged, rest], end_of(entries)) == [
         f"the head says 5 {entries[4].hash}, the last entry says otherwise"
     ]
@@ -146,7 +150,7 @@ json_values = st.recursive(
 
 @given(st.dictionaries(st.text(), json_values))
 def test_whatever_a_event_holds_is_sealed_the_same_after_storage(fields: dict[str, object]) -> None:
-    entry = append(Head(), a_event(1, data_json=json.dumps(fields)))
+    entry = SIGNER.append(Head(), a_event(1, data_json=json.dumps(fields)))
     stored = replace(entry, data=entry.data.encode().decode())
     assert inspect([stored]) == []
     assert json.loads(stored.data) == redact(fields)
@@ -156,8 +160,52 @@ def test_whatever_a_event_holds_is_sealed_the_same_after_storage(fields: dict[st
 def test_a_head_noted_elsewhere_shows_that_the_end_was_cut_off() -> None:
     whole = chain(5)
     for kept, findings in ((5, 0), (3, 1)):
-        verifier = ChainVerifier(known_head=whole[-1].hash)
+        verifier = ChainVerifier([SIGNER.public], known_head=whole[-1].hash)
         for one in whole[:kept]:
             verifier.follow(one)
         verifier.end(end_of(whole[:kept]))
+        assert len(verifier.findings) == findings
+
+
+def rewritten(entries: list[AuditEntry], signer: Signer | None) -> list[AuditEntry]:
+    """Say something else at one place and make all hashes after it fit, as somebody with another key, or none, can."""
+    head, made = Head(), []
+    for number, entry in enumerate(entries):
+        what = a_event(number, actor="usr_9") if number == 2 else a_event(number)
+        one = (signer or SIGNER).append(head, what)
+        made.append(one if signer else replace(one, signature=entry.signature))
+        head = Head(one.sequence, one.hash)
+    return made
+
+
+@pytest.mark.parametrize("signer", [None, Signer(bytes(32))], ids=["no key", "another key"])
+def test_a_rewritten_record_is_not_signed_by_this_platform(signer: Signer | None) -> None:
+    forged = rewritten(chain(5), signer)
+    assert any("not signed by this platform" in finding for finding in inspect(forged, end_of(forged)))
+
+
+def test_what_an_older_version_recorded_is_vouched_for_by_the_first_signature() -> None:
+    entries = chain(5)
+    for number in range(3):
+        entries[number] = replace(entries[number], signature=None)
+    assert inspect(entries) == []
+    assert inspect(entries[:3]) == [
+        "no entry is signed: the record was rewritten, or nothing was recorded since the upgrade"
+    ]
+    entries[4] = replace(entries[4], signature=None)
+    assert inspect(entries) == ["entry 5 (evt_004) is not signed by this platform"]
+
+
+def test_heads_that_others_noted_must_be_there() -> None:
+    entries = chain(5)
+    for known, findings in (
+        ({2: entries[1].hash, 5: entries[4].hash}, 0),
+        ({2: "ab"}, 1),
+        ({6: "cd"}, 1),
+        ({2: "ab", 6: "cd"}, 2),
+    ):
+        verifier = ChainVerifier([SIGNER.public], known=known)
+        for one in entries:
+            verifier.follow(one)
+        verifier.end(end_of(entries))
         assert len(verifier.findings) == findings

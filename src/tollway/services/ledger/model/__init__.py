@@ -10,4 +10,5 @@ metering    commands: reserve, report use, release
 maintenance commands: define, open, expire
 seals       how transactions are hashed, tagged, chained and signed
 chain       whether seals and transactions fit together
+claims      whether what others say about transactions fits
 """

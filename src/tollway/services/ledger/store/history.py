@@ -1,7 +1,7 @@
 """The journal in its one order, and the seals on it: for the sealer, the proof, the export and the curious."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any, TypeVar
 
 from sqlalchemy import Column, Table, func, select
@@ -10,7 +10,7 @@ from tollway.fabric.db import Tx
 from tollway.services.ledger.model.records import LegRow, LotMove, Seal, StatementEntry, Txn, UsageLine
 from tollway.services.ledger.model.values import Account, Asset, Hold, Lot, SessionUsage
 from tollway.services.ledger.store import tables as t
-from tollway.services.ledger.store.rows import to_account
+from tollway.services.ledger.store.rows import among, to_account
 
 CHUNK = 500
 Value = TypeVar("Value")
@@ -61,6 +61,25 @@ async def entry(tx: Tx, txn_id: str) -> StatementEntry | None:
     if head is None:
         return None
     return (await entries(tx, await txn_before(tx, txn_id), 1))[0]
+
+
+async def entries_by_id(tx: Tx, ids: Iterable[str]) -> dict[str, StatementEntry]:
+    """Return transactions by id, each with its head and legs only."""
+    heads = await tx.all(select(t.txn).where(among(tx, t.txn.c.id, set(ids))))
+    legs: defaultdict[str, list[LegRow]] = defaultdict(list)
+    found = {row.id for row in heads}
+    for row in await tx.all(select(t.leg).where(among(tx, t.leg.c.txn_id, found)).order_by(t.leg.c.line)):
+        legs[row.txn_id].append(LegRow._make(row))
+    return {
+        row.id: StatementEntry(Txn._make(row[:-1]), tuple(legs[row.id]), (), (), (), (), (), row.tag)
+        for row in heads
+    }
+
+
+async def ids_of(tx: Tx, scope: str, code: str) -> list[str]:
+    """Return the applied transactions of one kind that a service posted, in order."""
+    of_kind = (t.txn.c.scope == scope) & (t.txn.c.code == code) & (t.txn.c.status == "applied")
+    return [row.id for row in await tx.all(select(t.txn.c.id).where(of_kind).order_by(t.txn.c.id))]
 
 
 async def txn_before(tx: Tx, txn_id: str) -> str:

@@ -92,3 +92,9 @@ def _deposit(row: Row[Any] | None) -> Deposit | None:
     values: dict[str, Any] = {column.name: getattr(row, column.name) for column in deposit.columns}
     values["state"] = DepositState(row.state)
     return Deposit(**values)
+
+
+async def credited(tx: Tx) -> list[tuple[str, str, dict[str, int]]]:
+    """Return (deposit, ledger transaction, what it moved by asset) of every credited deposit, for the proof."""
+    rows = await tx.all(select(deposit).where(deposit.c.transaction_id != "").order_by(deposit.c.id))
+    return [(row.id, row.transaction_id, {row.currency: row.amount}) for row in rows]

@@ -1,19 +1,14 @@
-"""Seals: trees, paths, chains, signatures."""
+"""Seals: trees, paths, leaves, tags."""
 
 import hashlib
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tollway.services.ledger.model.records import LegRow, StatementEntry, Txn, UsageLine
 from tollway.services.ledger.model.seals import (
-    GENESIS,
-    Chain,
     Signer,
-    hash_of,
-    is_signed,
     leaf_of,
     path_to,
     root_from,
@@ -88,71 +83,11 @@ def _other(value: Any) -> Any:
             return f"{value}x"
 
 
-def a_chain(size: int = 3) -> tuple[list[Any], list[StatementEntry]]:
-    entries = [entry(number) for number in range(2 * size)]
-    seals, previous = [], None
-    for start in range(0, len(entries), 2):
-        previous = SIGNER.seal(previous, entries[start : start + 2], 1000 + start)
-        seals.append(previous)
-    return seals, entries
-
-
-def followed(seals: list[Any], entries: list[StatementEntry]) -> list[str]:
-    chain = Chain({SIGNER.public})
-    chain.add_seals(seals)
-    for one in entries:
-        chain.take(one)
-    chain.end()
-    return chain.findings
-
-
-def test_a_true_chain_is_followed_to_its_head() -> None:
-    seals, entries = a_chain()
-    assert followed(seals, entries) == []
-    assert seals[0].previous == GENESIS
-    assert [seal.number for seal in seals] == [1, 2, 3]
-    assert all(is_signed(seal) and seal.hash == hash_of(seal) for seal in seals)
-
-
-def test_transactions_after_the_last_seal_wait_for_the_next() -> None:
-    seals, entries = a_chain()
-    chain = Chain({SIGNER.public})
-    chain.add_seals(seals[:2])
-    for one in entries:
-        chain.take(one)
-    chain.end()
-    assert (chain.findings, chain.unsealed) == ([], 2)
-
-
-@pytest.mark.parametrize(
-    ("forge", "sentence"),
-    [
-        (lambda seals, entries: seals.pop(1), "chain is broken"),
-        (lambda seals, entries: seals.reverse(), "chain is broken"),
-        (lambda seals, entries: entries.pop(), "are gone"),
-        (lambda seals, entries: entries.reverse(), "not the ones"),
-        (lambda seals, entries: entries.__setitem__(0, entry(9)), "not the ones"),
-        (lambda seals, entries: seals.__setitem__(0, seals[0]._replace(root=GENESIS)), "altered"),
-        (lambda seals, entries: seals.__setitem__(0, seals[0]._replace(sealed_at_us=7)), "altered"),
-        (lambda seals, entries: seals.__setitem__(0, seals[0]._replace(signature=bytes(64))), "not signed"),
-        (lambda seals, entries: seals.__setitem__(0, seals[0]._replace(signer=b"short")), "not signed"),
-        (
-            lambda seals, entries: seals.__setitem__(0, Signer(bytes(32)).seal(None, entries[:2], 1000)),
-            "not signed by this platform",
-        ),
-    ],
-)
-def test_a_forged_chain_is_found_out(forge: Any, sentence: str) -> None:
-    seals, entries = a_chain()
-    forge(seals, entries)
-    assert any(sentence in finding for finding in followed(seals, entries))
-
-
-@pytest.mark.parametrize(("apart_s", "found"), [(30, False), (3600, True)])
-def test_seals_that_were_cut_off_are_missed_as_soon_as_they_are_overdue(apart_s: int, found: bool) -> None:
-    chain = Chain([SIGNER.public])
-    for number, at_us in ((1, 10), (2, 10 + apart_s * 1_000_000)):
-        one = entry(number)
-        chain.take(one._replace(txn=one.txn._replace(created_at_us=at_us)))
-    chain.end()
-    assert any("under no seal" in finding for finding in chain.findings) == found
+def test_a_tag_is_of_one_transaction_and_one_key() -> None:
+    leaf = leaf_of(entry(1))
+    tag = SIGNER.tag(leaf)
+    assert SIGNER.wrote(leaf, tag)
+    assert not SIGNER.wrote(leaf_of(entry(2)), tag)
+    assert not SIGNER.wrote(leaf, None)
+    assert not SIGNER.wrote(leaf, b"")
+    assert not Signer(bytes(32)).wrote(leaf, tag)

@@ -18,6 +18,7 @@ from tests.kit.books import (
     GB,
     INVENTORY,
     ISSUANCE,
+    SEED,
     AccountRef,
     Books,
     books,
@@ -38,6 +39,7 @@ from tollway.kit.errors import InsufficientFunds, Problem, Unavailable
 from tollway.kit.tasks import spawn
 from tollway.services.ledger.model.draft import Draft
 from tollway.services.ledger.model.posting import Posting
+from tollway.services.ledger.model.seals import Signer
 from tollway.services.ledger.model.working_set import Command, ReadSet
 from tollway.services.ledger.service import Ledger, batcher, execution
 from tollway.services.ledger.settings import LedgerSettings
@@ -282,7 +284,7 @@ async def two_ledgers(kind: Kind, folder: Path, clock: FakeClock) -> AsyncIterat
 async def test_a_plan_never_builds_on_another_that_is_half_done(context: Books) -> None:
     """A batch that has to be planned again, and the next one, which is planned ahead, come to the planner at once."""
     load = execution.load
-    plans = execution.Planner()
+    plans = execution.Planner(Signer(SEED))
 
     async def slow_at_first(tx: Tx, state: Any, reads: ReadSet) -> None:
         await load(tx, state, reads)
