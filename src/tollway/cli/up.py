@@ -130,6 +130,7 @@ class _Run:
         return {
             **self._plan.addresses,
             "data": str(self._plan.data),
+            "noted_heads": self._loaded.settings.security.heads_folder,
             "operator": self._operator,
             "pid": os.getpid(),
             "split": self._plan.split,
@@ -165,8 +166,9 @@ def announce(known: Mapping[str, Any], loaded: Loaded, seconds: float, *, as_jso
         ("development inbox", "inbox"),
         ("payment mock", "payments_mock"),
         ("data", "data"),
+        ("noted heads", "noted_heads"),
     ):
-        say(f"  {label:<18} {known[key]}")
+        say(f"  {label:<18} {known[key] or 'nowhere'}")
     say(f"  {'operator':<18} {operator['email']}  {operator['password']}\n")
     for sentence in warnings(loaded.settings, split=known["split"]):
         say(f"  note: {sentence}")

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tollway.contracts.events import BooksSealed, TransactionMade
+from tollway.contracts.events import BooksSealed, DepositCredited, OrderFilled, TransactionMade
 from tollway.fabric.clock import SystemClock
 from tollway.fabric.db import Database, DatabaseUnusable, check_current, check_guards
 from tollway.fabric.events.sql import SqlInbox, SqlOutbox
 from tollway.fabric.secrets import load_or_make
-from tollway.kit.times import MINUTE_US, to_rfc3339
+from tollway.kit.times import DAY_US, MINUTE_US, to_rfc3339
 from tollway.services.audit.model import AuditEntry
 from tollway.services.audit.service import Audit
 from tollway.services.ledger.model.claims import Claim
@@ -27,6 +27,8 @@ BATCH = 500
 ON_ITS_WAY_US = 10 * MINUTE_US
 _CODES_WITHOUT_AMOUNTS = {"use"}  # published once a session, with the sum of all its transactions
 _MAX_FINDINGS = 100
+_ENDED = {"payments": DepositCredited.topic, "orders": OrderFilled.topic}
+"""The event that says, by its subject, what a service had the ledger book."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,10 @@ async def check(settings: Settings, known: Heads, progress: Callable[[int, int],
         seen_us = max(record.last_at_us, proof.unsealed_to_us)
         for name, database in opened.items():
             findings += [f"audit: {finding}" for finding in await _published(name, database, audit, seen_us)]
-        findings += await _claims(opened, ledger, seen_us)
+            kept_us = settings.retention.events_days * DAY_US
+            if seen_us - trail.newest_us.get(name, 0) < kept_us and await _is_log_cut(name, database, audit):
+                findings.append(f"audit: events of {name} that were recorded are gone from its log")
+        findings += await _claims(opened, ledger, trail, seen_us)
     figures = {
         "transactions": proof.transactions,
         "legs": proof.legs,
@@ -128,9 +133,14 @@ class _Trail:
         self._ledger = ledger
         self._seals = proof.seal_hashes
         self._claims: list[Claim] = []
+        self.newest_us: dict[str, int] = {}  # by publisher
+        self.recorded: dict[str, set[str]] = {topic: set() for topic in _ENDED.values()}  # deposits, orders
 
     async def look(self, entry: AuditEntry) -> None:
         """Take the next entry of the trail."""
+        self.newest_us[entry.source] = max(entry.at_us, self.newest_us.get(entry.source, 0))
+        if entry.topic in self.recorded:
+            self.recorded[entry.topic].add(entry.subject)
         if entry.topic not in {TransactionMade.topic, BooksSealed.topic}:
             return
         try:
@@ -173,12 +183,15 @@ async def _published(name: str, database: Database, audit: Audit, seen_us: int) 
                 f"{name} published {waiting[0].id} at {to_rfc3339(waiting[0].at_us)}, which was never recorded"
             )
             break
-    if taken > after and after:
-        findings.append(f"{taken - after} events of {name} that were recorded are gone from its log")
     return findings
 
 
-async def _claims(opened: Mapping[str, Database], ledger: Ledger, seen_us: int) -> list[str]:
+async def _is_log_cut(name: str, database: Database, audit: Audit) -> bool:
+    taken = await SqlInbox(audit.db).position(name)
+    return taken > 0 and not await SqlOutbox(database).read(taken - 1, 1, 0)
+
+
+async def _claims(opened: Mapping[str, Database], ledger: Ledger, trail: _Trail, seen_us: int) -> list[str]:
     """Compare what payments and orders say was booked with the ledger, both ways."""
     from tollway.services.orders.store import filled
     from tollway.services.payments.store.deposits import credited
@@ -195,6 +208,10 @@ async def _claims(opened: Mapping[str, Database], ledger: Ledger, seen_us: int) 
         claims = [Claim(txn_id, f"{name}: {thing} {id_}", amounts) for id_, txn_id, amounts in rows]
         for start in range(0, len(claims), BATCH):
             findings += await ledger.compare(claims[start : start + BATCH])
+        recorded = trail.recorded[_ENDED[name]] - {id_ for id_, _, _ in rows}
+        findings += [
+            f"{name} knows no {thing} {id_}, of which the audit trail does" for id_ in sorted(recorded)
+        ]
         known = {claim.txn_id for claim in claims}
         unknown = [txn_id for txn_id in await ledger.posted_by(name, code) if txn_id not in known]
         # The last ones may be on their way: the ledger commits first, and a platform may have been stopped in between.

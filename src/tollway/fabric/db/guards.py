@@ -5,6 +5,7 @@ The migrations are run into an empty database of the same engine, and the two ar
 on SQLite in memory, on PostgreSQL in a schema that is rolled back.
 """
 
+from functools import cache
 from pathlib import Path
 
 from sqlalchemy import Connection, create_engine, text
@@ -36,9 +37,7 @@ async def check_guards(database: Database, migrations: Path) -> list[str]:
     if database.dialect == "sqlite":
         async with database.engine.reading() as conn:
             found = await conn.run_sync(_sqlite)
-        with create_engine("sqlite://").begin() as scratch:
-            apply_all(scratch, migrations)
-            wanted = _sqlite(scratch)
+        wanted = _made_in_memory(migrations)
     else:
         async with database.engine.reading() as conn:
             found = await _postgresql(conn)
@@ -51,6 +50,13 @@ def _differences(wanted: Definitions, found: Definitions) -> list[str]:
     findings += [f"the {kind} {name} was added" for kind, name in sorted(found.keys() - wanted.keys())]
     both = sorted(wanted.keys() & found.keys())
     return findings + [f"the {one[0]} {one[1]} was changed" for one in both if wanted[one] != found[one]]
+
+
+@cache
+def _made_in_memory(migrations: Path) -> Definitions:
+    with create_engine("sqlite://").begin() as scratch:
+        apply_all(scratch, migrations)
+        return _sqlite(scratch)
 
 
 def _sqlite(conn: Connection) -> Definitions:

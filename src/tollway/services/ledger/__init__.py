@@ -10,7 +10,9 @@ Promises
 - Held units are captured in parts, released, or expire; what is held can't be spent by anybody else.
 - Metered use is charged by cumulative counters: reports may be lost, repeated or overtake each other.
 - Access lies in lots with cost and end. However finely a lot is used up, the slices of its cost sum to its cost.
-- What was answered is on disk. What was committed is sealed within seconds, and `verify` finds every altered cell.
+- What was answered is on disk, with a tag that only the platform's key makes, and is sealed within seconds. `verify`
+  finds every altered cell. That the end was cut off, or all is an older copy, is shown by the audit trail, which
+  records each seal, and by the heads noted in a second place.
 
 Invariants
 - Per asset, debits equal credits. An account's counters are what its legs make them; its versions have no gaps.
@@ -25,5 +27,6 @@ lock) is the only writer, so transactions have one order, that of their ids, on 
 Which accounts there may be is declared by the services that keep them, in `contracts/chart`; the ledger checks names
 against it.
 
-Neighbours: asks nobody; publishes TransactionMade; is asked by catalog, orders, payments and access.
+Neighbours: asks audit for its head; publishes TransactionMade and BooksSealed; is asked by catalog,
+orders, payments and access.
 """

@@ -1,16 +1,21 @@
 """The record in its tables: it grows, refuses to be changed, and shows what was."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import DBAPIError
 
-from tests.tollway.services.audit.conftest import Tamper, a_event, record
+from tests.tollway.services.audit.conftest import SEED, Tamper, a_event, record
+from tollway.contracts.events_pb2 import EventEnvelope
 from tollway.fabric.db import Database
+from tollway.fabric.head_notes import HeadNotes
 from tollway.kit.errors import Invalid
 from tollway.services.audit import store
+from tollway.services.audit.jobs import note_head
+from tollway.services.audit.model import record_of
 from tollway.services.audit.service import Audit
 
 
@@ -153,3 +158,33 @@ async def test_even_a_consistent_rewrite_needs_the_triggers_gone(service: Audit,
     with pytest.raises(DBAPIError, match="only grows"):
         async with db.transaction() as tx:
             await tx.run(update(store.entry).values(hash="0" * 64))
+
+
+async def test_the_head_is_noted_until_the_record_does_not_go_on_from_it(
+    db: Database, tamper: Tamper, tmp_path: Path
+) -> None:
+    notes = HeadNotes(tmp_path / "heads")
+    service = Audit(db, SEED, notes=notes)
+    await note_head(service)
+    assert notes.read("audit") is None
+    await record(service, *map(a_event, range(3)))
+    await note_head(service)
+    noted = notes.read("audit")
+    assert noted is not None
+    assert (noted.number, noted.hash) == (3, (await service.verify()).head)
+    await tamper("DELETE FROM entry WHERE sequence = 3")
+    await tamper("UPDATE head SET sequence = 2, hash = (SELECT hash FROM entry WHERE sequence = 2)")
+    await record(service, a_event(7), a_event(8))
+    await note_head(service)
+    assert notes.read("audit") == noted
+    assert any("noted elsewhere" in finding for finding in (await service.verify()).findings)
+
+
+async def test_events_are_compared_with_what_their_publisher_has(service: Audit) -> None:
+    events = [EventEnvelope(id=f"evt_{n}", type="T", source="s", at_us=n, data_json="{}") for n in range(3)]
+    await record(service, *map(record_of, events[:2]))
+    events[1].actor = "usr_x"
+    assert await service.compare(events) == [
+        "evt_1 (T) says something else in the record than at s",
+        "evt_2 (T) of s was taken in and is not in the record",
+    ]

@@ -46,6 +46,11 @@ class Chain:
                 self.audit_heads[seal.audit_sequence] = seal.audit_hash or ""
 
     @property
+    def signers(self) -> set[str]:
+        """The public keys (hex) that may have signed seals."""
+        return {self._signer.public.hex(), *(one.hex() for one in self._former)}
+
+    @property
     def wants_seals(self) -> bool:
         """Tell whether the next transaction would have no seal to lie under, unless there are more."""
         return not self._waiting

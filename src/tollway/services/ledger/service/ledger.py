@@ -1,6 +1,7 @@
 """The ledger: who holds what, what may be spent, and what it cost."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple, cast
 
@@ -8,8 +9,8 @@ from tollway.contracts.audit_pb2 import GetHeadRequest
 from tollway.contracts.books import AVAILABLE, USER
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database, Tx
-from tollway.fabric.head_notes import HeadNotes
-from tollway.kit.errors import NotFound, Problem
+from tollway.fabric.head_notes import HeadNotes, HeadNoteUnusable
+from tollway.kit.errors import NotFound, Problem, Unavailable
 from tollway.kit.ids import is_id
 from tollway.kit.money import MAX_UNITS
 from tollway.kit.paging import Page, decode_cursor, encode_cursor, invalid_cursor, make_page
@@ -57,13 +58,14 @@ from tollway.services.ledger.model.values import (
 from tollway.services.ledger.service.batcher import Batcher
 from tollway.services.ledger.service.export import beancount
 from tollway.services.ledger.service.proof import Progress, ProofResult, prove
-from tollway.services.ledger.service.sealing import CHAIN, Sealer
+from tollway.services.ledger.service.sealing import CHAIN, Sealer, SealRefused
 from tollway.services.ledger.settings import LedgerSettings
 from tollway.services.ledger.store import history, reading
 
 if TYPE_CHECKING:
     from tollway.contracts.audit_pb2_grpc import AuditAsyncStub
 
+_log = logging.getLogger(__name__)
 EXPIRED_AT_ONCE = 200
 EVERY_LINE = StatementFilter()
 NOTHING = HeadNotes(None)
@@ -119,8 +121,12 @@ class Ledger:
         await self._batcher.start()
 
     async def stop(self) -> None:
-        """Finish what was taken."""
+        """Finish what was taken, and seal it."""
         await self._batcher.stop()
+        try:
+            await self._sealer.seal_all(_no_audit_head)  # audit may be gone already
+        except (SealRefused, HeadNoteUnusable, OSError, Unavailable) as reason:
+            _log.error("the last transactions are not sealed: %s", reason)
 
     # ── what there is ───────────────────────────────────────────────────────────────────────────────
 
@@ -336,6 +342,10 @@ async def _lines(tx: Tx, id_: str, before: int, limit: int, only: StatementFilte
             break
         before = batch[-1].version
     return lines[:limit]
+
+
+async def _no_audit_head() -> None:
+    """Have the seal name the head that the one before it named."""
 
 
 async def _proof(tx: Tx, txn_id: str) -> Inclusion | None:

@@ -64,6 +64,8 @@ async def prove(
             f"seal {noted.number} ({noted.hash}), noted elsewhere at {to_rfc3339(noted.at_us)}, is not in the chain: "
             "it was cut or rewritten, or this is an older copy"
         )
+    if noted is not None and noted.signer not in chain.signers:
+        chain.findings.append(f"the head that was noted elsewhere is signed with another key: {noted.signer}")
     accounts, holds_open, lots = await _state(tx, replay)
     head = chain.head
     return ProofResult(

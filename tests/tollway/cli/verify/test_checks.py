@@ -1,0 +1,244 @@
+"""Somebody who can write every file but has no key: whatever they change is found.
+
+A small business really worked: somebody paid in and bought. Then it stopped, and each test changes a copy.
+"""
+
+import asyncio
+import shutil
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.kit.business import running_business, until
+from tollway.cli.verify.checks import Heads, check
+from tollway.fabric.db import DatabaseUnusable
+from tollway.settings import Settings, load
+
+Change = Callable[["Copy"], None]
+
+
+@dataclass
+class Copy:
+    """The files of a platform that has stopped."""
+
+    data: Path
+    notes: Path
+    earlier: Path  # the databases as they were before the last purchase
+
+    def noted(self) -> tuple[str, str]:
+        return (self.notes / "ledger.json").read_text(), (self.notes / "audit.json").read_text()
+
+    def path(self, service: str) -> Path:
+        return self.data / "services" / f"{service}.db"
+
+    def edit(self, service: str, *statements: str) -> None:
+        """Change rows, with the guards taken away and put back as if nothing had happened."""
+        connection = sqlite3.connect(self.path(service), isolation_level=None)
+        guards = connection.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").fetchall()
+        for name, _ in guards:
+            connection.execute(f"DROP TRIGGER {name}")
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        for statement in statements:
+            connection.execute(statement)
+        for _, sql in guards:
+            connection.execute(sql)
+        connection.close()
+
+    def older(self, *services: str) -> None:
+        """Put older copies in the place of some databases."""
+        for service in services:
+            shutil.copy(self.earlier / f"{service}.db", self.path(service))
+
+    def findings(self, *, with_notes: bool) -> list[str]:
+        settings = self._settings(with_notes=with_notes)
+        try:
+            return asyncio.run(check(settings, Heads(), lambda done, total: None)).findings
+        except DatabaseUnusable as error:
+            return [str(error)]
+
+    def _settings(self, *, with_notes: bool) -> Settings:
+        settings = load({"data": str(self.data)}).settings
+        security = settings.security.model_copy(
+            update={"heads_folder": str(self.notes) if with_notes else ""}
+        )
+        return settings.model_copy(update={"security": security})
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory: pytest.TempPathFactory) -> Copy:
+    """A business that worked and stopped."""
+    folder = tmp_path_factory.mktemp("verified")
+    made = Copy(folder / "data", folder / "notes", folder / "earlier")
+    made.data.mkdir()
+    with running_business(made.data, TOLLWAY_SECURITY__HEADS_FOLDER=str(made.notes)) as business:
+        ann = business.customer()
+        ann.pay_in("20.00")
+        ann.buy()
+        until((made.notes / "audit.json").exists)
+        until((made.notes / "ledger.json").exists)
+        made.earlier.mkdir()
+        for database in (made.data / "services").glob("*.db"):
+            copy = sqlite3.connect(made.earlier / database.name)
+            sqlite3.connect(database).backup(copy)
+            copy.close()
+        for _ in range(2):  # the second seal names a head of the trail that is newer than the copies
+            noted = made.noted()
+            ann.pay_in("5.00")
+            ann.buy()
+            until(
+                lambda noted=noted: all(one != other for one, other in zip(noted, made.noted(), strict=True))
+            )
+    return made
+
+
+@pytest.fixture
+def copy(platform: Copy, tmp_path: Path) -> Copy:
+    """A copy of its files, to be changed."""
+    made = Copy(tmp_path / "data", platform.notes, platform.earlier)
+    for folder in ("services", "secrets"):
+        shutil.copytree(platform.data / folder, made.data / folder)
+    return made
+
+
+def edit(service: str, *statements: str) -> Change:
+    return lambda copy: copy.edit(service, *statements)
+
+
+def older(*services: str) -> Change:
+    return lambda copy: copy.older(*services)
+
+
+def drop(service: str, what: str) -> Change:
+    def change(copy: Copy) -> None:
+        with sqlite3.connect(copy.path(service)) as connection:
+            connection.execute(f"DROP {what}")
+
+    return change
+
+
+def empty_file(service: str) -> Change:
+    return lambda copy: copy.path(service).write_bytes(b"") and None
+
+
+def remove(service: str) -> Change:
+    def change(copy: Copy) -> None:
+        copy.path(service).unlink()
+        copy.path(service).with_suffix(".made").unlink(missing_ok=True)
+
+    return change
+
+
+def swap(one: str, other: str) -> Change:
+    def change(copy: Copy) -> None:
+        first, second = copy.path(one).read_bytes(), copy.path(other).read_bytes()
+        copy.path(one).write_bytes(second)
+        copy.path(other).write_bytes(first)
+
+    return change
+
+
+CUT_AUDIT = (
+    "DELETE FROM entry WHERE sequence > (SELECT max(sequence) - 4 FROM entry)",
+    "UPDATE head SET sequence = (SELECT max(sequence) FROM entry), "
+    "hash = (SELECT hash FROM entry ORDER BY sequence DESC LIMIT 1)",
+)
+NOW = "(SELECT max(created_at_us) FROM txn)"
+FOUND: dict[str, Change] = {
+    "seals: the last one deleted": edit(
+        "ledger", "DELETE FROM seal WHERE number = (SELECT max(number) FROM seal)"
+    ),
+    "seals: all deleted": edit("ledger", "DELETE FROM seal"),
+    "seals: all deleted and times squashed": edit(
+        "ledger",
+        "DELETE FROM seal",
+        f"UPDATE txn SET created_at_us = {NOW}",
+        f"UPDATE account SET opened_at_us = {NOW}",
+        f"UPDATE lot SET opened_at_us = {NOW}",
+    ),
+    "a deposit a thousand times larger": edit(
+        "ledger",
+        "DELETE FROM seal",
+        "UPDATE leg SET amount = amount * 1000, debit_balance = debit_balance * 1000, "
+        "credit_balance = credit_balance * 1000 WHERE txn_id = (SELECT min(id) FROM txn WHERE code = 'deposit')",
+    ),
+    "an account richer": edit(
+        "ledger", "UPDATE account SET credits_posted = credits_posted + 1 WHERE owner_kind = 'user'"
+    ),
+    "a transaction renamed": edit("ledger", "UPDATE txn SET actor = 'usr_x' WHERE code = 'buy'"),
+    "a tag taken away": edit("ledger", "UPDATE txn SET tag = NULL WHERE code = 'buy'"),
+    "ledger: no writer lock": edit("ledger", "DELETE FROM writer_lock"),
+    "ledger: log of events emptied": edit("ledger", "DELETE FROM outbox"),
+    "ledger: a trigger dropped": drop("ledger", "TRIGGER txn_no_update"),
+    "ledger: an index dropped": drop("ledger", "INDEX uq_txn_reverses"),
+    "ledger: an older copy": older("ledger"),
+    "ledger: emptied": empty_file("ledger"),
+    "ledger: removed": remove("ledger"),
+    "audit: an entry changed": edit("audit", "UPDATE entry SET actor = 'usr_x' WHERE sequence = 2"),
+    "audit: a signature changed": edit("audit", "UPDATE entry SET signature = x'00' WHERE sequence = 2"),
+    "audit: signatures taken away": edit("audit", "UPDATE entry SET signature = NULL"),
+    "audit: the end cut": edit("audit", *CUT_AUDIT),
+    "audit: emptied by rows": edit(
+        "audit", "DELETE FROM entry", f"UPDATE head SET sequence = 0, hash = '{'0' * 64}'"
+    ),
+    "audit: emptied by rows, to be recorded anew": edit(
+        "audit",
+        "DELETE FROM entry",
+        f"UPDATE head SET sequence = 0, hash = '{'0' * 64}'",
+        "DELETE FROM inbox",
+        "DELETE FROM consumer_offset",
+    ),
+    "audit: a trigger dropped": drop("audit", "TRIGGER entry_no_delete"),
+    "audit: an older copy": older("audit"),
+    "audit: removed": remove("audit"),
+    "ledger and audit swapped": swap("ledger", "audit"),
+    "payments and orders swapped": swap("payments", "orders"),
+    "payments: deposits deleted": edit("payments", "DELETE FROM deposit"),
+    "payments: a deposit larger": edit("payments", "UPDATE deposit SET amount = amount * 10"),
+    "payments: an older copy": older("payments"),
+    "payments: removed": remove("payments"),
+    "orders: cheaper": edit("orders", "UPDATE orders SET price = price - 1"),
+    "orders: an older copy": older("orders"),
+    "identity: log of events emptied": edit("identity", "DELETE FROM outbox"),
+    "identity: an event changed": edit("identity", "UPDATE outbox SET actor = 'usr_x' WHERE position = 1"),
+}
+ALL = (
+    "access",
+    "audit",
+    "catalog",
+    "identity",
+    "ledger",
+    "notifications",
+    "orders",
+    "payments",
+    "tokens",
+    "users",
+)
+
+
+def test_an_honest_platform_has_no_findings(copy: Copy) -> None:
+    assert copy.findings(with_notes=True) == []
+    assert copy.findings(with_notes=False) == []
+
+
+@pytest.mark.parametrize("change", FOUND.values(), ids=FOUND)
+def test_what_was_changed_is_found_without_any_note(copy: Copy, change: Change) -> None:
+    change(copy)
+    assert copy.findings(with_notes=False)
+
+
+def test_that_everything_is_an_older_copy_is_found_by_the_notes_only(copy: Copy) -> None:
+    copy.older(*ALL)
+    assert copy.findings(with_notes=False) == []
+    assert [one for one in copy.findings(with_notes=True) if "noted elsewhere" in one]
+
+
+def test_notes_of_another_key_are_found(copy: Copy, tmp_path: Path) -> None:
+    noted = (copy.notes / "ledger.json").read_text()
+    copy.notes = tmp_path / "notes"
+    copy.notes.mkdir()
+    signer = noted.split('"signer": "')[1][:64]
+    (copy.notes / "ledger.json").write_text(noted.replace(signer, "0" * 64))
+    assert copy.findings(with_notes=True)
