@@ -4,7 +4,7 @@
 tests need to set up and to look at.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any, cast
 
 from tests.kit.clock import FakeClock
@@ -141,7 +141,6 @@ class LedgerInMemory(LedgerRpc):
     """Serves the ledger's API, and does in one word what tests need.
 
     `posts` has the keys of the postings that were new, in order; `looks` counts the looks at accounts.
-    `after_look` is called after an account was read, before its reader knows.
     """
 
     def __init__(self, clock: FakeClock) -> None:
@@ -149,7 +148,6 @@ class LedgerInMemory(LedgerRpc):
         super().__init__(_Service(self.rules))
         self.posts: list[str] = []
         self.looks = 0
-        self.after_look: Callable[[], None] = lambda: None
         self._numbers = 0
 
     async def Post(self, request: pb.PostRequest, context: Any) -> pb.PostResponse:
@@ -160,11 +158,6 @@ class LedgerInMemory(LedgerRpc):
     async def ListAccounts(self, request: pb.ListAccountsRequest, context: Any) -> pb.ListAccountsResponse:
         self.looks += 1
         return await super().ListAccounts(request, context)
-
-    async def GetAccount(self, request: pb.GetAccountRequest, context: Any) -> pb.Account:
-        seen = await super().GetAccount(request, context)
-        self.after_look()
-        return seen
 
     # ── for tests ───────────────────────────────────────────────────────────────────────────────────
 
