@@ -87,7 +87,7 @@ def canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-class Signer:
+class EntrySigner:
     """Signs entries with the platform's key, a seed of 32 bytes (Ed25519)."""
 
     def __init__(self, seed: bytes) -> None:

@@ -13,8 +13,8 @@ from tollway.services.audit.model import (
     AuditEntry,
     AuditRecord,
     ChainVerifier,
+    EntrySigner,
     Head,
-    Signer,
     Unreadable,
     record_of,
 )
@@ -47,7 +47,7 @@ class Audit:
         self, db: Database, seed: bytes, settings: AuditSettings | None = None, notes: HeadNotes = NOTHING
     ) -> None:
         self.db = db
-        self.signer = Signer(seed)
+        self.signer = EntrySigner(seed)
         self._settings = settings or AuditSettings(former_signers=())
         self._notes = notes
         self._noted = Head()

@@ -15,12 +15,12 @@ from tollway.services.audit.model import (
     REDACTED,
     AuditEntry,
     ChainVerifier,
+    EntrySigner,
     Head,
-    Signer,
     redact,
 )
 
-SIGNER = Signer(bytes(range(32)))
+SIGNER = EntrySigner(bytes(range(32)))
 
 
 def chain(length: int) -> list[AuditEntry]:
@@ -167,7 +167,7 @@ def test_a_head_noted_elsewhere_shows_that_the_end_was_cut_off() -> None:
         assert len(verifier.findings) == findings
 
 
-def rewritten(entries: list[AuditEntry], signer: Signer | None) -> list[AuditEntry]:
+def rewritten(entries: list[AuditEntry], signer: EntrySigner | None) -> list[AuditEntry]:
     """Say something else at one place and make all hashes after it fit, as somebody with another key, or none, can."""
     head, made = Head(), []
     for number, entry in enumerate(entries):
@@ -178,8 +178,8 @@ def rewritten(entries: list[AuditEntry], signer: Signer | None) -> list[AuditEnt
     return made
 
 
-@pytest.mark.parametrize("signer", [None, Signer(bytes(32))], ids=["no key", "another key"])
-def test_a_rewritten_record_is_not_signed_by_this_platform(signer: Signer | None) -> None:
+@pytest.mark.parametrize("signer", [None, EntrySigner(bytes(32))], ids=["no key", "another key"])
+def test_a_rewritten_record_is_not_signed_by_this_platform(signer: EntrySigner | None) -> None:
     forged = rewritten(chain(5), signer)
     assert any("not signed by this platform" in finding for finding in inspect(forged, end_of(forged)))
 

@@ -58,7 +58,7 @@ from tollway.services.ledger.model.values import (
 from tollway.services.ledger.service.batcher import Batcher
 from tollway.services.ledger.service.export import beancount
 from tollway.services.ledger.service.proof import Progress, ProofResult, prove
-from tollway.services.ledger.service.sealing import CHAIN, Sealer, SealRefused
+from tollway.services.ledger.service.sealing import CHAIN, JournalSealer, SealRefused
 from tollway.services.ledger.settings import LedgerSettings
 from tollway.services.ledger.store import history, reading
 
@@ -114,7 +114,7 @@ class Ledger:
         self._notes = notes
         self._audit = audit
         self._batcher = Batcher(db, self.signer, settings.batch_size, settings.batch_wait_s)
-        self._sealer = Sealer(db, self.signer, notes, self._former)
+        self._sealer = JournalSealer(db, self.signer, notes, self._former)
 
     async def start(self) -> None:
         """Begin to take commands."""

@@ -24,7 +24,7 @@ class SealRefused(Exception):
     """What is in the database is not what this ledger wrote; the text says what was found."""
 
 
-class Sealer:
+class JournalSealer:
     """Seals what was committed, and notes each new head in a second place."""
 
     def __init__(self, db: Database, signer: Signer, notes: HeadNotes, former: Sequence[bytes] = ()) -> None:

@@ -14,7 +14,7 @@ from tollway.fabric.head_notes import HeadNotes
 from tollway.kit.errors import Unavailable
 from tollway.services.ledger.jobs import seal
 from tollway.services.ledger.model.seals import AuditHead, Signer
-from tollway.services.ledger.service.sealing import Sealer, SealRefused
+from tollway.services.ledger.service.sealing import JournalSealer, SealRefused
 from tollway.services.ledger.store import tables as t
 
 
@@ -31,8 +31,8 @@ def notes(tmp_path: Path) -> HeadNotes:
 
 
 @pytest.fixture
-def sealer(context: Books, notes: HeadNotes) -> Sealer:
-    return Sealer(context.db, Signer(SEED), notes)
+def sealer(context: Books, notes: HeadNotes) -> JournalSealer:
+    return JournalSealer(context.db, Signer(SEED), notes)
 
 
 async def audit_head() -> AuditHead:
@@ -50,7 +50,7 @@ async def forge(context: Books, statement: str) -> None:
 
 
 async def test_a_seal_names_the_audit_trails_head_and_is_noted(
-    context: Books, sealer: Sealer, notes: HeadNotes
+    context: Books, sealer: JournalSealer, notes: HeadNotes
 ) -> None:
     await context.deposit("ann", 5)
     assert await sealer.seal_all(audit_head) > 0
@@ -74,7 +74,7 @@ FORGERIES = [
 
 @pytest.mark.parametrize("forgery", FORGERIES)
 async def test_what_was_changed_before_it_was_sealed_is_not_sealed(
-    context: Books, sealer: Sealer, forgery: str
+    context: Books, sealer: JournalSealer, forgery: str
 ) -> None:
     await sealer.seal_all(audit_head)
     await context.deposit("ann", 5)
@@ -87,7 +87,7 @@ async def test_what_was_changed_before_it_was_sealed_is_not_sealed(
 
 @pytest.mark.parametrize("forgery", ["DELETE FROM seal", "UPDATE seal SET hash = root"])
 async def test_after_what_was_noted_is_gone_nothing_is_sealed(
-    context: Books, sealer: Sealer, notes: HeadNotes, forgery: str
+    context: Books, sealer: JournalSealer, notes: HeadNotes, forgery: str
 ) -> None:
     await sealer.seal_all(audit_head)
     noted = notes.read("ledger")
@@ -107,7 +107,9 @@ async def test_a_ledger_that_stops_seals_what_it_wrote(context: Books) -> None:
         await context.deposit("ann", 5)
 
 
-async def test_seals_of_an_older_version_are_gone_on_from(context: Books, sealer: Sealer, kind: Kind) -> None:
+async def test_seals_of_an_older_version_are_gone_on_from(
+    context: Books, sealer: JournalSealer, kind: Kind
+) -> None:
     """Without tags, and with a seal that names no audit head, as they were."""
     await context.deposit("ann", 5)
     await sealer.seal_all(audit_head)
@@ -119,7 +121,7 @@ async def test_seals_of_an_older_version_are_gone_on_from(context: Books, sealer
 
         await tx.run(t.seal.update().values(older(Seal._make(row), Signer(SEED))._asdict()))
         await tx.run(text("UPDATE txn SET tag = NULL"))
-    context.ledger._sealer = Sealer(context.db, Signer(SEED), HeadNotes(None))
+    context.ledger._sealer = JournalSealer(context.db, Signer(SEED), HeadNotes(None))
     await context.deposit("ann", 6)
     await context.ledger.seal()
     assert (await context.ledger.verify()).findings == ()
