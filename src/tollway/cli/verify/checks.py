@@ -10,7 +10,6 @@ from typing import Any
 from tollway.contracts.events import BooksSealed, DepositCredited, OrderFilled, TransactionMade
 from tollway.fabric.clock import SystemClock
 from tollway.fabric.db import Database, DatabaseUnusable, check_current, check_guards
-from tollway.fabric.events.sql import SqlInbox, SqlOutbox
 from tollway.fabric.secrets import load_or_make
 from tollway.kit.times import DAY_US, MINUTE_US, to_rfc3339
 from tollway.services.audit.model import AuditEntry
@@ -172,8 +171,8 @@ class _Trail:
 
 async def _published(name: str, database: Database, audit: Audit, seen_us: int) -> list[str]:
     """Compare a publisher's log with the record: what was taken in, and what waits for too long."""
-    outbox, findings = SqlOutbox(database), list[str]()
-    taken, after = await SqlInbox(audit.db).position(name), 0
+    outbox, findings = backends.open_outbox(database), list[str]()
+    taken, after = await backends.open_event_inbox(audit.db).position(name), 0
     while events := await outbox.read(after, BATCH, 0):
         after = events[-1].position
         findings += await audit.compare([event for event in events if event.position <= taken])
@@ -187,8 +186,8 @@ async def _published(name: str, database: Database, audit: Audit, seen_us: int) 
 
 
 async def _is_log_cut(name: str, database: Database, audit: Audit) -> bool:
-    taken = await SqlInbox(audit.db).position(name)
-    return taken > 0 and not await SqlOutbox(database).read(taken - 1, 1, 0)
+    taken = await backends.open_event_inbox(audit.db).position(name)
+    return taken > 0 and not await backends.open_outbox(database).read(taken - 1, 1, 0)
 
 
 async def _claims(opened: Mapping[str, Database], ledger: Ledger, trail: _Trail, seen_us: int) -> list[str]:
