@@ -36,6 +36,13 @@ class RequestInProgress(Conflict):
 # ── the gateway ─────────────────────────────────────────────────────────────────────────────────────
 
 
+class HttpsRequired(Forbidden):
+    code, title = "https_required", "HTTPS required"
+    hint = (
+        "passwords are taken over HTTPS only, and browsers keep the session's cookie only then; use https://"
+    )
+
+
 class ForeignOrigin(Forbidden):
     code, title = "foreign_origin", "Foreign origin"
     hint = "this page is of another web origin and may not do that"

@@ -56,6 +56,9 @@ class GatewaySettings(BaseModel):
         2.0, ge=0, description="How often the files in routes.d are looked at; 0: never"
     )
 
+    passwords_over_http: bool = Field(
+        False, description="Whether passwords are taken over plain HTTP from other machines"
+    )
     hosts: tuple[str, ...] = Field(
         (),
         description="Names by which clients call the gateway, besides those of network.public_url, own_origins and "

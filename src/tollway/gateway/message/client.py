@@ -31,6 +31,7 @@ class ClientAddress(NamedTuple):
     ip: str
     limit_key: str | bytes
     network_key: str | bytes
+    is_loopback: bool
 
 
 class ClientShare:
@@ -46,19 +47,31 @@ class ClientInfo:
     """The client of a request. `limit_key` stands for it in limits: its address, or its IPv6 /64.
 
     `network_key` stands for all clients of its network: the IPv4 /24, the IPv6 /48.
-    `is_proxy`: it is a trusted proxy, whose X-Forwarded-For names the client.
+    `is_proxy`: it is a trusted proxy, whose X-Forwarded-For names the client. `is_private`: nobody on the way can read
+    what it sends, because it uses TLS or is on this machine.
 
     `identity` is what the last good bearer token of this client here proved: the next request usually brings the
     same one, and then not even its hash is needed.
     """
 
-    __slots__ = ("forwarded_lines", "identity", "ip", "is_proxy", "limit_key", "network_key", "share", "tls")
+    __slots__ = (
+        "forwarded_lines",
+        "identity",
+        "ip",
+        "is_private",
+        "is_proxy",
+        "limit_key",
+        "network_key",
+        "share",
+        "tls",
+    )
 
     def __init__(self, address: ClientAddress, share: ClientShare, *, is_proxy: bool, tls: bool) -> None:
         self.ip = ip = address.ip
         self.limit_key = address.limit_key
         self.network_key = address.network_key
         self.is_proxy = is_proxy
+        self.is_private = tls or address.is_loopback
         self.share = share
         self.tls = tls
         self.identity: ClientIdentity | None = None
@@ -158,10 +171,10 @@ def client_address(address: str) -> ClientAddress:
     """Return an address in its plain form with its keys: of IPv6 the /64 that one subscriber has."""
     ip = _parsed(address)
     if ip is None:
-        return ClientAddress(address, address, address)
+        return ClientAddress(address, address, address, is_loopback=False)
     if ip.version == 4:
-        return ClientAddress(str(ip), str(ip), ip.packed[:3])
-    return ClientAddress(str(ip), ip.packed[:8], ip.packed[:6])
+        return ClientAddress(str(ip), str(ip), ip.packed[:3], ip.is_loopback)
+    return ClientAddress(str(ip), ip.packed[:8], ip.packed[:6], ip.is_loopback)
 
 
 def _parsed(address: str) -> IPv4Address | IPv6Address | None:

@@ -6,7 +6,7 @@ A refusal is a value, not an exception that is raised: many of them per second m
 import json
 from typing import NamedTuple
 
-from tollway.contracts.errors import CsrfTokenMissing, ForeignOrigin
+from tollway.contracts.errors import CsrfTokenMissing, ForeignOrigin, HttpsRequired
 from tollway.kit import errors
 from tollway.kit.errors import Problem, problem_document
 from tollway.wire.http1 import BadMessage
@@ -83,6 +83,7 @@ TWO_CREDENTIALS = GatewayRefusal(errors.Malformed("there is more than one Author
 NO_WEBSOCKET = GatewayRefusal(errors.Malformed("this address does not accept a WebSocket upgrade"))
 NOT_A_WEBSOCKET = GatewayRefusal(errors.UpgradeRequired(), b"Upgrade: websocket\r\nConnection: Upgrade\r\n")
 CUT_SHORT = GatewayRefusal(errors.Malformed("the request ended before it was complete"), close=True)
+HTTPS_REQUIRED = GatewayRefusal(HttpsRequired())
 MISDIRECTED = GatewayRefusal(errors.Misdirected())
 NOT_FOUND = GatewayRefusal(errors.NotFound())
 UNAUTHENTICATED = GatewayRefusal(errors.Unauthenticated(), CHALLENGE)

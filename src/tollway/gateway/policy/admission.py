@@ -15,6 +15,7 @@ from tollway.fabric.limits import LimitDecision
 from tollway.gateway.context import GatewayContext
 from tollway.gateway.message.problems import (
     FOREIGN_ORIGIN,
+    HTTPS_REQUIRED,
     MISDIRECTED,
     NO_WEBSOCKET,
     NOT_A_WEBSOCKET,
@@ -74,11 +75,18 @@ def admit(context: GatewayContext, request: Request) -> Decision | Later:
     if not isinstance(route, CompiledRoute):
         return _without_route(context, request, route)
     request.route = route
+    fault = _fault(context, request, route)
+    return _authenticate(context, request) if fault is None else _count(context, request, fault)
+
+
+def _fault(context: GatewayContext, request: Request, route: CompiledRoute) -> GatewayRefusal | None:
+    """Return what is wrong with a request on this route, whoever sends it."""
+    head = request.head
+    if route.takes_passwords and not (request.client.is_private or context.settings.passwords_over_http):
+        return HTTPS_REQUIRED
     if route.body_limit_bytes and head.length > route.body_limit_bytes:
-        return _count(context, request, TOO_LARGE)
-    if (head.upgrade == b"websocket" or route.websocket) and (fault := _upgrade_fault(route, head)):
-        return _count(context, request, fault)
-    return _authenticate(context, request)
+        return TOO_LARGE
+    return _upgrade_fault(route, head) if head.upgrade == b"websocket" or route.websocket else None
 
 
 def _without_route(context: GatewayContext, request: Request, allowed: frozenset[bytes]) -> Decision | Later:

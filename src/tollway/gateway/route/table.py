@@ -15,6 +15,7 @@ from tollway.gateway.upstream.cluster import Cluster
 from tollway.gateway.upstream.endpoint import Endpoint
 
 NO_LIMIT = "none"
+PASSWORD_LIMIT = "login"  # noqa: S105  the class of what could be used to guess a password
 Headers = tuple[tuple[bytes, bytes], ...]
 
 
@@ -37,6 +38,7 @@ class CompiledRoute:
     rewrite: Rewrite | None
     headers: Headers  # name in lower case, value
     forward_token: bool
+    takes_passwords: bool
     retries: int
     body_limit_bytes: int
     time_limit_s: float
@@ -212,6 +214,7 @@ def _compile(
         rewrite=rewrite_of(route),
         headers=tuple((name.lower().encode(), value.encode()) for name, value in route.headers.items()),
         forward_token=route.forward_token,
+        takes_passwords=route.limit == PASSWORD_LIMIT,
         retries=route.retries,
         body_limit_bytes=route.body_limit_bytes,
         time_limit_s=route.time_limit_s,

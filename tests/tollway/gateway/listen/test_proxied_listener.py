@@ -18,6 +18,11 @@ LISTENER: dict[str, Any] = {**BALANCER, "proxy_protocol": True}
 SCARCE = LimitSettings(quota=2, window_s=3_600, by="ip")
 
 
+def https(address: str) -> bytes:
+    """What a balancer says of a client that uses HTTPS."""
+    return f"X-Forwarded-For: {address}\r\nX-Forwarded-Proto: https\r\n".encode()
+
+
 async def client_of(setup: Setup, *headers: bytes) -> str | None:
     """The client as a service sees it."""
     assert (await setup.ask("GET", "/api/orders", ALICE, *headers)).status == 200
@@ -81,9 +86,7 @@ async def test_each_customer_behind_a_balancer_has_limits_of_their_own(tmp_path:
         balancer = await setup.client()  # one connection for everybody
 
         async def login(address: str) -> int:
-            return (
-                await balancer.ask("POST", "/api/auth/login", f"X-Forwarded-For: {address}\r\n".encode())
-            ).status
+            return (await balancer.ask("POST", "/api/auth/login", https(address))).status
 
         assert [await login("192.0.2.7") for _ in range(3)] == [200, 200, 429]
         assert [await login("192.0.2.8") for _ in range(3)] == [200, 200, 429]
@@ -183,9 +186,7 @@ async def test_a_network_together_has_some_quotas_of_one_address(tmp_path: Path)
         balancer = await setup.client()
 
         async def login(address: str) -> int:
-            return (
-                await balancer.ask("POST", "/api/auth/login", f"X-Forwarded-For: {address}\r\n".encode())
-            ).status
+            return (await balancer.ask("POST", "/api/auth/login", https(address))).status
 
         of_one_network = [await login(f"192.0.2.{number}") for number in range(1, 41)]
         assert of_one_network == [200] * 32 + [429] * 8

@@ -97,3 +97,42 @@ async def test_who_sends_a_token_keeps_the_other_cookies(tmp_path: Path):
         cookies = b"Cookie: theme=dark; __Host-sid=c-1\r\nCookie: lang=en\r\n"
         assert (await setup.ask("GET", "/api/orders", ALICE, cookies)).status == 200
         assert setup.upstream.seen[0].header("Cookie") == "theme=dark; lang=en"
+
+
+# ── passwords over plain HTTP ───────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("client", "scheme", "taken"),
+    [
+        ("192.0.2.7", "http", False),
+        ("192.0.2.7", "https", True),
+        ("2001:db8::7", "http", False),
+        ("10.0.0.7", "http", False),  # a network of one's own is a network all the same
+        ("172.17.0.1", "http", False),
+        ("127.0.0.1", "http", True),
+        ("::1", "http", True),
+        ("::ffff:127.0.0.1", "http", True),
+        ("::ffff:192.0.2.7", "http", False),
+    ],
+)
+async def test_passwords_come_over_https_or_from_this_machine(
+    tmp_path: Path, client: str, scheme: str, taken: bool
+):
+    headers = f"X-Forwarded-For: {client}\r\nX-Forwarded-Proto: {scheme}\r\n".encode()
+    # A client of this machine reaches the gateway directly: then no proxy says otherwise.
+    async with running_gateway(tmp_path, trusted_proxies=["127.0.0.1/32"]) as setup:
+        answer = await setup.ask("POST", "/api/auth/login", headers, body=b'{"password": "secret"}')
+        if taken:
+            assert answer.status == 200
+        else:
+            assert (answer.status, answer.code) == (403, "https_required")
+            assert "https://" in answer.json["detail"]
+            assert setup.upstream.seen == []
+        assert (await setup.ask("GET", "/api/catalog", headers)).status == 200
+
+
+async def test_an_operator_may_take_passwords_over_plain_http(tmp_path: Path):
+    async with running_gateway(tmp_path, passwords_over_http=True, trusted_proxies=["127.0.0.1/32"]) as setup:
+        answer = await setup.ask("POST", "/api/auth/login", b"X-Forwarded-For: 192.0.2.7\r\n")
+        assert answer.status == 200
