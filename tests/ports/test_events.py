@@ -1,6 +1,7 @@
 """Events reach their subscribers at least once, in order, and survive restarts, repeats and delays."""
 
 import asyncio
+import logging
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import func, select
 
 from tests.kit.clock import FakeClock
@@ -26,6 +28,7 @@ from tollway.fabric.events.sql import SqlInbox, SqlOutbox
 from tollway.fabric.jobs import Worker
 from tollway.fabric.jobs.sql import SqlJobQueue
 from tollway.fabric.rpc import LocalChannel, LocalServer, call_context
+from tollway.fabric.telemetry import correlation_id
 from tollway.kit.errors import Forbidden, NotFound, Unavailable
 
 
@@ -247,6 +250,36 @@ async def test_what_a_service_does_of_its_own_accord_is_in_its_own_name(
     async with publisher.transaction() as tx:
         tx.publish(EmailVerified(user_id="usr_1", email="x@example.com"))
     assert await envelopes(publisher) == [("EMAIL_VERIFIED", "identity", "")]
+
+
+async def test_attempts_are_counted_and_logged_under_the_correlation_of_the_event(
+    services: tuple[Database, Database], caplog: pytest.LogCaptureFixture
+) -> None:
+    def counted(outcome: str) -> float:
+        labels = {"service": "audit", "source": "identity", "type": "USER_REGISTERED", "outcome": outcome}
+        return REGISTRY.get_sample_value("tollway_events_total", labels) or 0.0
+
+    class Noted(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            noted.add(correlation_id.get())
+
+    noted: set[str] = set()
+    publisher, subscriber = services
+    before = {outcome: counted(outcome) for outcome in ("handled", "retried", "parked")}
+    books, handler = Books(), Noted()
+    books.refuse = lambda user_id: user_id == "bad"
+    origins = {"identity": source(publisher)}
+    consumer = EventConsumer(books, SqlInbox(subscriber), {UserRegistered: on_registered}, origins, "audit")
+    with call_context(correlation_id="cor_of_the_request"):
+        await publish(publisher, "bad", "good")
+    logging.getLogger(consumer_module.__name__).addHandler(handler)
+    await consumer.start()
+    await eventually(lambda: counted("handled") > before["handled"])
+    await consumer.stop()
+    logging.getLogger(consumer_module.__name__).removeHandler(handler)
+    after = {outcome: counted(outcome) - before[outcome] for outcome in before}
+    assert after == {"handled": 1, "retried": 2, "parked": 1}
+    assert noted == {"cor_of_the_request"}
 
 
 # ── the two ports by themselves ─────────────────────────────────────────────────────────────────────

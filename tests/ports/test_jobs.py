@@ -1,9 +1,13 @@
 """Durable jobs: they run when committed, survive failures and dead workers, and end up with a person."""
 
 import asyncio
+import io
+import json
+import logging
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import select
 
 from tests.kit.clock import FakeClock
@@ -11,6 +15,8 @@ from tollway.fabric.db import Database, tables
 from tollway.fabric.jobs import ATTEMPTS, Timed, Worker
 from tollway.fabric.jobs import worker as worker_module
 from tollway.fabric.jobs.sql import LEAST_S, LOOK_S, REPLICA_LOOK_S, SqlJobQueue
+from tollway.fabric.rpc import call_context
+from tollway.fabric.telemetry import configure_logging
 from tollway.kit.errors import Unavailable
 
 
@@ -177,3 +183,41 @@ async def test_timed_work_survives_its_own_failure(
             await asyncio.sleep(0.005)
     await worker.stop()
     assert "timed work tick failed" in caplog.text
+
+
+def counted(outcome: str) -> float:
+    return (
+        REGISTRY.get_sample_value(
+            "tollway_jobs_total", {"service": "orders", "kind": "work", "outcome": outcome}
+        )
+        or 0.0
+    )
+
+
+async def test_attempts_are_counted_and_logged_under_the_correlation_of_the_job(
+    plain_db: Database, clock: FakeClock
+) -> None:
+    stream = io.StringIO()
+    root, service = logging.getLogger(), Service()
+    handlers, level = root.handlers[:], root.level
+    before = {outcome: counted(outcome) for outcome in ("done", "retried", "dead")}
+    service.fail = 1
+    worker = Worker(service, SqlJobQueue(plain_db), {"work": work}, None, "orders")
+    with call_context(correlation_id="cor_of_the_request"):
+        await leave(plain_db, 1)
+    try:
+        configure_logging(stream=stream)
+        await worker.run_due()
+    finally:
+        root.handlers[:], root.level = handlers, level
+    clock.advance(60)
+    await worker.run_due()
+    service.fail = 1000
+    await leave(plain_db, 2)
+    for _ in range(ATTEMPTS):
+        await worker.run_due()
+        clock.advance(400)
+    after = {outcome: counted(outcome) - before[outcome] for outcome in before}
+    assert after == {"done": 1, "retried": ATTEMPTS, "dead": 1}
+    (line,) = [json.loads(one) for one in stream.getvalue().splitlines() if "failed" in one]
+    assert line["correlation_id"] == "cor_of_the_request"

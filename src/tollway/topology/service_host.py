@@ -91,7 +91,7 @@ class ServiceHost:
         timed = {**parts.timed, "retention": self._retention(name, database)}
         life.add(
             f"{name}.work",
-            Worker(parts.service, backends.open_jobs(database), parts.jobs, timed),
+            Worker(parts.service, backends.open_jobs(database), parts.jobs, timed, name),
             after=["service APIs"],
         )
         manifest = SERVICES[name]
@@ -99,7 +99,7 @@ class ServiceHost:
             subscribers = bind(parts.subscribers, manifest.subscribes)
             sources = {source: self._clients.event_source(name, source) for source in manifest.sources}
             inbox = backends.open_event_inbox(database)
-            consumer = EventConsumer(parts.service, inbox, subscribers, sources)
+            consumer = EventConsumer(parts.service, inbox, subscribers, sources, name)
             life.add(f"{name}.subscriptions", consumer, after=["service APIs"])
 
     def _retention(self, name: str, database: Database) -> Timed:

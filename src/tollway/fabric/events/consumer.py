@@ -4,7 +4,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing
 from functools import partial
 from types import ModuleType
 from typing import Any
@@ -13,7 +13,9 @@ from tollway.contracts.events import Event
 from tollway.contracts.events_pb2 import EventEnvelope
 from tollway.fabric.backoff import Backoff
 from tollway.fabric.events.ports import EventInbox, EventSource
+from tollway.fabric.metrics import EVENTS
 from tollway.fabric.rpc import call_context
+from tollway.fabric.rpc.call import Call
 from tollway.kit.errors import Problem
 from tollway.kit.tasks import cancel, spawn
 
@@ -52,9 +54,14 @@ class EventConsumer:
     """Consumes events on behalf of one service: one task for each source, each with its own durable position."""
 
     def __init__(
-        self, service: Any, inbox: EventInbox, subscribers: Subscribers, sources: Mapping[str, EventSource]
+        self,
+        service: Any,
+        inbox: EventInbox,
+        subscribers: Subscribers,
+        sources: Mapping[str, EventSource],
+        service_name: str = "",
     ) -> None:
-        self._service = service
+        self._service, self._service_name = service, service_name
         self._inbox = inbox
         self._subscribers = {
             event.topic: handler for event, handler in subscribers.items() if event is not Event
@@ -98,6 +105,10 @@ class EventConsumer:
             await self._inbox.pass_over(source, events[-1].position)
 
     async def _consume_with_retries(self, source: str, event: EventEnvelope) -> None:
+        with _cause(event):
+            await self._try_until_parked(source, event)
+
+    async def _try_until_parked(self, source: str, event: EventEnvelope) -> None:
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 await self._consume(source, event)
@@ -106,8 +117,10 @@ class EventConsumer:
                 if attempt == ATTEMPTS:
                     _log.exception("%s from %s is parked after %d attempts", event.type, source, attempt)
                     await self._inbox.park(source, event, repr(error))
+                    self._count(source, event, "parked")
                     return
                 _log.warning("%s from %s failed (attempt %d): %s", event.type, source, attempt, error)
+                self._count(source, event, "retried")
                 await asyncio.sleep(BACKOFF.delay_s(attempt))
             else:
                 return
@@ -115,15 +128,8 @@ class EventConsumer:
     async def _consume(self, source: str, event: EventEnvelope) -> None:
         handler = self._handler(event)
         assert handler is not None
-        # What follows from an event is done in the name of who caused it.
-        cause = call_context(
-            user_id=event.actor,
-            action=event.action,
-            correlation_id=event.correlation_id,
-            traceparent=event.traceparent,
-        )
-        with cause:
-            await self._inbox.take_in(source, event, partial(self._handle, handler, event))
+        await self._inbox.take_in(source, event, partial(self._handle, handler, event))
+        self._count(source, event, "handled")
 
     async def _handle(self, handler: Handler, event: EventEnvelope, tx: Any) -> None:
         await handler(self._service, tx, self._parse(event))
@@ -134,13 +140,21 @@ class EventConsumer:
         """Consume each parked event once more that a person put back; return how many. A failing one is parked anew."""
         parked = await self._inbox.put_back(RETRY_BATCH)
         for source, event in parked:
-            try:
-                if self._handler(event) is not None:
-                    await self._consume(source, event)
-            except Exception as error:  # noqa: BLE001  as above: whatever it is, the event stays with a person
-                _log.warning("%s from %s failed again: %s", event.type, source, error)
-                await self._inbox.park(source, event, repr(error))
+            with _cause(event):
+                await self._try_once(source, event)
         return len(parked)
+
+    async def _try_once(self, source: str, event: EventEnvelope) -> None:
+        try:
+            if self._handler(event) is not None:
+                await self._consume(source, event)
+        except Exception as error:  # noqa: BLE001  as above: whatever it is, the event stays with a person
+            _log.warning("%s from %s failed again: %s", event.type, source, error)
+            await self._inbox.park(source, event, repr(error))
+            self._count(source, event, "parked")
+
+    def _count(self, source: str, event: EventEnvelope, outcome: str) -> None:
+        EVENTS.labels(self._service_name, source, event.type, outcome).inc()
 
     async def _retry_put_back(self) -> None:
         while True:
@@ -157,3 +171,13 @@ class EventConsumer:
         if event.type not in self._subscribers:
             return event
         return Event.by_topic[event.type].model_validate_json(event.data_json)
+
+
+def _cause(event: EventEnvelope) -> AbstractContextManager[Call]:
+    """Make the context in which an event is consumed: what follows from it is done in the name of who caused it."""
+    return call_context(
+        user_id=event.actor,
+        action=event.action,
+        correlation_id=event.correlation_id,
+        traceparent=event.traceparent,
+    )

@@ -8,6 +8,7 @@ from typing import Any
 
 from tollway.fabric.backoff import Backoff
 from tollway.fabric.jobs.queue import Job, JobQueue
+from tollway.fabric.metrics import JOB_SECONDS, JOBS, TIMED
 from tollway.fabric.rpc import call_context
 from tollway.kit.errors import Problem
 from tollway.kit.ids import new_id
@@ -40,9 +41,14 @@ class Worker:
     """Runs the jobs and the timed work of one service."""
 
     def __init__(
-        self, service: Any, queue: JobQueue, jobs: Jobs, timed: Mapping[str, Timed] | None = None
+        self,
+        service: Any,
+        queue: JobQueue,
+        jobs: Jobs,
+        timed: Mapping[str, Timed] | None = None,
+        service_name: str = "",
     ) -> None:
-        self._service = service
+        self._service, self._service_name = service, service_name
         self._queue = queue
         self._jobs = jobs
         self._timed = timed or {}
@@ -93,25 +99,36 @@ class Worker:
             except Exception:  # noqa: BLE001
                 # Timed work comes round again; its failure must not end it.
                 _log.exception("timed work %s failed", name)
+                TIMED.labels(self._service_name, name, "failed").inc()
+            else:
+                TIMED.labels(self._service_name, name, "done").inc()
             await asyncio.sleep(timed.every_s)
 
     async def _run(self, job: Job) -> None:
-        try:
-            with call_context(user_id=job.actor, action=job.action, correlation_id=job.correlation_id):
-                async with asyncio.timeout(JOB_TIMEOUT_S):
-                    await self._jobs[job.kind](self._service, job.payload)
-        except Exception as error:  # noqa: BLE001
-            # Whatever went wrong, the job stays: later, or for a person.
-            await self._failed(job, error)
-        else:
-            await self._queue.complete(job)
+        # The log lines of a failure belong to whoever left the job, as its work does.
+        with call_context(user_id=job.actor, action=job.action, correlation_id=job.correlation_id):
+            try:
+                with JOB_SECONDS.labels(self._service_name, job.kind).time():
+                    async with asyncio.timeout(JOB_TIMEOUT_S):
+                        await self._jobs[job.kind](self._service, job.payload)
+            except Exception as error:  # noqa: BLE001
+                # Whatever went wrong, the job stays: later, or for a person.
+                await self._failed(job, error)
+            else:
+                await self._queue.complete(job)
+                self._count(job, "done")
 
     async def _failed(self, job: Job, error: Exception) -> None:
         reason = error.detail if isinstance(error, Problem) else repr(error)
         if job.attempts >= ATTEMPTS:
             _log.error("job %s (%s) is dead after %d attempts: %s", job.id, job.kind, job.attempts, reason)
             await self._queue.bury(job, reason[:MAX_REASON_LENGTH])
+            self._count(job, "dead")
             return
         expected = isinstance(error, Problem)
         _log.warning("job %s (%s) failed: %s", job.id, job.kind, reason, exc_info=None if expected else error)
         await self._queue.retry(job, reason[:MAX_REASON_LENGTH], BACKOFF.delay_s(job.attempts))
+        self._count(job, "retried")
+
+    def _count(self, job: Job, outcome: str) -> None:
+        JOBS.labels(self._service_name, job.kind, outcome).inc()

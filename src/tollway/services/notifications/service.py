@@ -10,6 +10,7 @@ from tollway.contracts.errors import IdempotencyKeyReused
 from tollway.contracts.events import EmailSent, NotificationSettingsChanged
 from tollway.fabric.db import Database, Tx
 from tollway.fabric.mail import Mailer, MailRefused
+from tollway.fabric.metrics import MAIL
 from tollway.fabric.retention import delete_in_batches
 from tollway.kit.errors import Invalid, Unavailable
 from tollway.kit.ids import new_id
@@ -80,12 +81,15 @@ class Notifications:
         try:
             await self._mailer.send(self._compose(email))
         except MailRefused as refusal:
+            MAIL.labels("refused").inc()
             await self._end(email, "failed", refusal.detail)
         except Unavailable as problem:
+            MAIL.labels("unavailable").inc()
             async with self.db.transaction() as tx:
                 await store.note_attempt(tx, email.id, problem.detail)
             raise
         else:
+            MAIL.labels("sent").inc()
             await self._end(email, "sent")
 
     async def messages_of(self, user_id: str, limit: int = DEFAULT_LIMIT, cursor: str = "") -> Page[Email]:
