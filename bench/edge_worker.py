@@ -1,6 +1,7 @@
 """One edge worker for benchmarks: the real edge on uvloop, with an access service in memory."""
 
 import asyncio
+import gc
 import json
 import signal
 import sys
@@ -19,6 +20,10 @@ async def main(folder: Path) -> None:
     """Serve until SIGTERM; the ports are written to edge.json."""
     access = FakeAccess()
     access.add("bench", "secret", holding=10**18)
+    # As `tollway serve` does.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
     settings = EdgeSettings(
         listeners=FREE_PORTS, allow_ranges=["127.0.0.0/8"], flow_log=str(folder / "flows.log")
     )

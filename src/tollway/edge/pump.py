@@ -54,10 +54,12 @@ class Pump:
         "is_upload",
         "left",
         "moved",
+        "other",
         "owner",
         "peer_finished",
         "pipe",
         "pipes",
+        "quiet",
         "reactor",
         "readable",
         "rest",
@@ -91,6 +93,10 @@ class Pump:
         self.peer_finished = False  # the source has sent its last byte, so a short read is not the end
         self.eof = self.stopping = self.done = self.waiting = self.splicing = False
         self.armed = False  # whether we are told when the sink can be written
+        self.other: Pump | None = None  # the other direction of the same two sockets, if there is one
+        self.quiet = (
+            False  # we are not told what comes from the source; the next call that would block ends that
+        )
         self.held = 0  # bytes read and not yet written: in `pipe`, `rest` or the shared buffer
         self.moved = 0
         self.rest: bytes | None = None
@@ -173,6 +179,7 @@ class Pump:
             pipe = pipes.acquire()
         except OSError:  # no file left for a pipe: go on with copies
             self.splicing, self.moved = False, 0
+            self._end_quiet()
             return True
         size = self._take(pipe.size)
         if not size:
@@ -184,6 +191,7 @@ class Pump:
             self.spend.unused(size)
             pipes.release(pipe)
             self.readable = False
+            self._end_quiet()
             return False
         except OSError:
             self.spend.unused(size)
@@ -250,6 +258,23 @@ class Pump:
             if not self.armed:
                 self.armed = True
                 self.reactor.arm(self.sink)
+                if self.other is not None:
+                    self.other.quiet = False  # arming tells of input, too
+            if self.splicing:
+                self._begin_quiet()
+
+    def _begin_quiet(self) -> None:
+        """While the sink takes nothing, do not be woken for every segment that reaches the source."""
+        other = self.other
+        if other is not None and not self.quiet:
+            self.quiet = True
+            other.armed = not other.writable
+            self.reactor.quiet(self.source, writing=other.armed)
+
+    def _end_quiet(self) -> None:
+        if self.quiet and self.other is not None:
+            self.quiet = False
+            self.reactor.rearm(self.source, writing=self.other.armed)
 
     # ── what may be moved ───────────────────────────────────────────────────────────────────────────
 

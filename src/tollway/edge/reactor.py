@@ -101,6 +101,14 @@ class Reactor:
         """Tell also when the socket can be written: at once if it can be now."""
         self._epoll.modify(sock.fileno(), _EVERYTHING)
 
+    def quiet(self, sock: socket.socket, *, writing: bool) -> None:
+        """Tell only of errors, and of room to write if asked, until `rearm`."""
+        self._epoll.modify(sock.fileno(), select.EPOLLET | (select.EPOLLOUT if writing else 0))
+
+    def rearm(self, sock: socket.socket, *, writing: bool) -> None:
+        """Tell again what happens, beginning with what there is."""
+        self._epoll.modify(sock.fileno(), _EVERYTHING if writing else _INPUT)
+
     def transfer_and_rearm(self, sock: socket.socket, watcher: Watcher) -> None:
         """Let another watcher be told from now on, beginning with what there is to read already."""
         fd = sock.fileno()

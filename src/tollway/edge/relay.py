@@ -56,6 +56,7 @@ class Tunnel(FlowOwner):
         self.down = Pump(
             self, flow.spend, origin, client, reactor, pipes, is_upload=False, initial_data=early_down
         )
+        self.up.other, self.down.other = self.down, self.up
         self.deadline = reactor.now + self.patience_s
         flow.owner = self
         reactor.transfer(client, self)

@@ -59,7 +59,7 @@ class EdgeSettings(BaseModel):
 
     # Charging
     lease_min_bytes: int = Field(256 * 1024, gt=0)
-    lease_max_bytes: int = Field(64 * 1024 * 1024, gt=0)
+    lease_max_bytes: int = Field(256 * 1024 * 1024, gt=0)
     lease_span_s: float = Field(
         10, gt=0, description="A lease should last about this long at the present rate"
     )

@@ -72,7 +72,7 @@ async def test_a_lease_grows_with_the_rate_and_has_a_limit(tmp_path: Path, acces
         assert abs(list(access.leases.values())[1].granted - 10_000 * KIB) < 100
         quota.take(10**9)
         await until(lambda: len(access.leases) == 3)
-        assert list(access.leases.values())[2].granted == 64 * KIB * KIB
+        assert list(access.leases.values())[2].granted == 256 * KIB * KIB
 
 
 async def test_whole_amounts_are_all_or_nothing(tmp_path: Path, access: FakeAccess) -> None:

@@ -290,3 +290,76 @@ def _files() -> list[str]:
             continue
         found.append(fd)
     return found
+
+
+# ── while a sink takes nothing, its source is not listened to ───────────────────────────────────────
+
+
+@pytest.mark.parametrize("first", ["client", "origin", "both"])
+async def test_both_sides_send_before_either_reads(tmp_path: Path, first: str) -> None:
+    """Both directions are blocked, with both sockets full; whoever reads first lets the other go on."""
+    size = 12_000_000
+    read_now = {"client": asyncio.Event(), "origin": asyncio.Event()}
+    got_by_origin = bytearray()
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(pattern(size))
+        await read_now["origin"].wait()
+        while len(got_by_origin) < size:
+            got_by_origin.extend(await reader.read(1 << 16))
+        await writer.drain()
+        writer.write_eof()
+
+    async with edge_setup(tmp_path, talk) as here:
+        client = await Client.connect(here.edge.ports["http"])
+        await client.send(here.connect_head())
+        await client.head()
+        sending = asyncio.ensure_future(client.send(pattern(size)))
+        (flow,) = here.edge._charging.live_flows()
+        last = -1
+        while last != (last := flow.spend.bytes_in + flow.spend.bytes_out):
+            await asyncio.sleep(0.3)  # until nothing moves any more
+        for side in ("client", "origin"):
+            if first in (side, "both"):
+                read_now[side].set()
+        reading = asyncio.ensure_future(client.exactly(size)) if read_now["client"].is_set() else None
+        await asyncio.sleep(0.1)
+        read_now["origin"].set()
+        assert await (reading or client.exactly(size)) == pattern(size)
+        await sending
+        client.writer.write_eof()
+        assert await client.rest() == b""
+        assert bytes(got_by_origin) == pattern(size)
+        await client.close()
+        await here.settled()
+        (usage,) = here.access.usage.values()
+        assert usage.terminate_cause == "User-Request"
+        assert usage.total > 2 * size
+
+
+@pytest.mark.parametrize("who", ["client", "origin"])
+async def test_a_reset_is_noticed_while_its_socket_is_not_listened_to(tmp_path: Path, who: str) -> None:
+    origins: list[asyncio.StreamWriter] = []
+
+    async def talk(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        origins.append(writer)
+        writer.write(bytes(30_000_000))
+        await asyncio.Event().wait()
+
+    async with edge_setup(tmp_path, talk, idle_timeout_s=60) as here:
+        client = await Client.connect(here.edge.ports["http"])
+        await client.send(here.connect_head())
+        await client.head()
+        (flow,) = here.edge._charging.live_flows()
+        last = -1
+        while last != (last := flow.spend.bytes_out):
+            await asyncio.sleep(0.3)
+        if who == "client":
+            client.reset()
+        else:
+            sock = origins[0].get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            origins[0].transport.abort()
+            await client.rest()  # what had come is delivered, then the end
+            await client.close()
+        await here.settled()

@@ -32,7 +32,7 @@ class AccessSettings(BaseModel):
     )
     grant_cache_s: float = Field(10.0, ge=0, description="How long a node may remember a grant")
     lease_divisor: int = Field(8, ge=1, description="A slice is at most this part of what is left")
-    max_lease_bytes: int = Field(64 * 1024**2, ge=65_536, description="The largest slice a node is granted")
+    max_lease_bytes: int = Field(256 * 1024**2, ge=65_536, description="The largest slice a node is granted")
     lease_floor_bytes: int = Field(65_536, ge=1, description="What is left below this is granted whole")
     max_lease_seconds: int = Field(3600, ge=60, description="The same for what is counted in seconds")
     lease_floor_seconds: int = Field(60, ge=1, description="The same for what is counted in seconds")

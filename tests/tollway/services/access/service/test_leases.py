@@ -157,7 +157,7 @@ async def test_a_lease_is_an_eighth_of_what_is_left_and_the_end_is_given_whole(h
 
 async def test_a_lease_is_never_larger_than_the_operator_allows(here: AccessSetup) -> None:
     issued = await here.customer(10**12)
-    assert (await here.lease(issued.resource.id, 10**11))[1] == 64 * 1024**2
+    assert (await here.lease(issued.resource.id, 10**11))[1] == 256 * 1024**2
 
 
 async def test_asking_again_gets_the_same_answer_and_reserves_once(here: AccessSetup) -> None:
