@@ -102,11 +102,11 @@ class Reactor:
         self._epoll.modify(sock.fileno(), _EVERYTHING)
 
     def quiet(self, sock: socket.socket, *, writing: bool) -> None:
-        """Tell only of errors, and of room to write if asked, until `rearm`."""
+        """Report only errors, and that the socket can be written if asked, until `rearm`."""
         self._epoll.modify(sock.fileno(), select.EPOLLET | (select.EPOLLOUT if writing else 0))
 
     def rearm(self, sock: socket.socket, *, writing: bool) -> None:
-        """Tell again what happens, beginning with what there is."""
+        """Report again what happens, beginning with what there is."""
         self._epoll.modify(sock.fileno(), _EVERYTHING if writing else _INPUT)
 
     def transfer_and_rearm(self, sock: socket.socket, watcher: Watcher) -> None:
