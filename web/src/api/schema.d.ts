@@ -11,7 +11,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Return the public keys that access tokens are checked with (RFC 7517) */
+        /**
+         * Return the public keys that access tokens are checked with (RFC 7517)
+         * @description Return the public keys that access tokens are checked with (RFC 7517).
+         */
         get: operations["get_well_known_jwks_json"];
         put?: never;
         post?: never;
@@ -28,7 +31,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Show the metadata of the authorization server (RFC 8414) */
+        /**
+         * Show the metadata of the authorization server (RFC 8414)
+         * @description Show the metadata of the authorization server (RFC 8414).
+         */
         get: operations["get_well_known_openid_configuration"];
         put?: never;
         post?: never;
@@ -45,7 +51,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List your connections, newest first unless you ask for another order */
+        /**
+         * List your connections, newest first unless you ask for another order
+         * @description List your connections, newest first unless you ask for another order.
+         */
         get: operations["get_access_connections"];
         put?: never;
         post?: never;
@@ -62,10 +71,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List your accesses */
+        /**
+         * List your accesses
+         * @description List your accesses.
+         */
         get: operations["get_access_resources"];
         put?: never;
-        /** Make an access beside those that you have, with limits of its own */
+        /**
+         * Make an access beside those that you have, with limits of its own
+         * @description Make an access beside those that you have, with limits of its own.
+         */
         post: operations["post_access_resources"];
         delete?: never;
         options?: never;
@@ -80,15 +95,24 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Show one access with its credentials */
+        /**
+         * Show one access with its credentials
+         * @description Show one access with its credentials.
+         */
         get: operations["get_access_resources_resource_id"];
         put?: never;
         post?: never;
-        /** Delete an access: its credentials are revoked, its records stay */
+        /**
+         * Delete an access: its credentials are revoked, its records stay
+         * @description Delete an access: its credentials are revoked, its records stay.
+         */
         delete: operations["delete_access_resources_resource_id"];
         options?: never;
         head?: never;
-        /** Change an access; open connections are held to new limits within a second */
+        /**
+         * Change an access; open connections are held to new limits within a second
+         * @description Change an access; open connections are held to new limits within a second.
+         */
         patch: operations["patch_access_resources_resource_id"];
         trace?: never;
     };
@@ -101,7 +125,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Let an access be used again */
+        /**
+         * Let an access be used again
+         * @description Let an access be used again.
+         */
         post: operations["post_access_resources_resource_id_activate"];
         delete?: never;
         options?: never;
@@ -120,7 +147,7 @@ export interface paths {
         put?: never;
         /**
          * Issue a credential
-         * @description Keep its password or token: it is not shown again.
+         * @description Issue a credential. Keep its password or token: it is not shown again.
          */
         post: operations["post_access_resources_resource_id_credentials"];
         delete?: never;
@@ -139,7 +166,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Revoke a credential: its open connections end within a second */
+        /**
+         * Revoke a credential: its open connections end within a second
+         * @description Revoke a credential: its open connections end within a second.
+         */
         delete: operations["delete_access_resources_resource_id_credentials_credential_id"];
         options?: never;
         head?: never;
@@ -155,7 +185,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Stop the use of an access until you activate it: its open connections end within a second */
+        /**
+         * Stop the use of an access until you activate it: its open connections end within a second
+         * @description Stop the use of an access until you activate it: its open connections end within a second.
+         */
         post: operations["post_access_resources_resource_id_deactivate"];
         delete?: never;
         options?: never;
@@ -170,9 +203,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Show the rules of an access */
+        /**
+         * Show the rules of an access
+         * @description Show the rules of an access.
+         */
         get: operations["get_access_resources_resource_id_policy"];
-        /** Replace the rules of an access; open connections are held to them within a second */
+        /**
+         * Replace the rules of an access; open connections are held to them within a second
+         * @description Replace the rules of an access; open connections are held to them within a second.
+         */
         put: operations["put_access_resources_resource_id_policy"];
         post?: never;
         delete?: never;
@@ -188,12 +227,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Show what protects your account */
+        /**
+         * Show what protects your account
+         * @description Show what protects your account.
+         */
         get: operations["get_account_security"];
         put?: never;
         /**
          * Change your password
-         * @description Every other session ends, and your proxy credentials unless you keep them.
+         * @description Change your password. Every other session ends, and your proxy credentials unless you keep them.
          */
         post: operations["post_account_security"];
         delete?: never;
@@ -211,7 +253,7 @@ export interface paths {
         };
         /**
          * List your accounts
-         * @description You have one in every currency, also before anything was booked on it.
+         * @description List your accounts. You have one in every currency, also before anything was booked on it.
          */
         get: operations["get_accounts"];
         put?: never;
@@ -229,7 +271,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List what happened on one of your accounts, newest first */
+        /**
+         * List what happened on one of your accounts, newest first
+         * @description List what happened on one of your accounts, newest first. The lines add up to the balance.
+         */
         get: operations["get_accounts_account_id_statement"];
         put?: never;
         post?: never;
@@ -246,7 +291,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List what happened, newest first */
+        /**
+         * List what happened, newest first
+         * @description List what happened, newest first.
+         */
         get: operations["get_admin_audit"];
         put?: never;
         post?: never;
@@ -263,7 +311,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Recompute the record from its first entry and say where it was altered, if it was */
+        /**
+         * Recompute the record from its first entry and say where it was altered, if it was
+         * @description Recompute the record from its first entry and say where it was altered, if it was.
+         */
         get: operations["get_admin_audit_verify"];
         put?: never;
         post?: never;
@@ -282,7 +333,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Put more of an asset up for sale */
+        /**
+         * Put more of an asset up for sale
+         * @description Put more of an asset up for sale.
+         */
         post: operations["post_admin_capacity"];
         delete?: never;
         options?: never;
@@ -297,10 +351,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List all plans, hidden ones too */
+        /**
+         * List all plans, hidden ones too
+         * @description List all plans, hidden ones too.
+         */
         get: operations["get_admin_catalog_plans"];
         put?: never;
-        /** Add a plan */
+        /**
+         * Add a plan
+         * @description Add a plan.
+         */
         post: operations["post_admin_catalog_plans"];
         delete?: never;
         options?: never;
@@ -321,7 +381,10 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        /** Hide a plan, or offer it again */
+        /**
+         * Hide a plan, or offer it again
+         * @description Hide a plan, or offer it again.
+         */
         patch: operations["patch_admin_catalog_plans_plan_id"];
         trace?: never;
     };
@@ -332,12 +395,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List all products, hidden ones too */
+        /**
+         * List all products, hidden ones too
+         * @description List all products, hidden ones too.
+         */
         get: operations["get_admin_catalog_products"];
         put?: never;
         /**
          * Add a product
-         * @description Put capacity of it up for sale next.
+         * @description Add a product. Put capacity of it up for sale next.
          */
         post: operations["post_admin_catalog_products"];
         delete?: never;
@@ -361,7 +427,7 @@ export interface paths {
         head?: never;
         /**
          * Rename, change or hide a product
-         * @description Quotes that were given are kept.
+         * @description Rename, change or hide a product. Quotes that were given are kept.
          */
         patch: operations["patch_admin_catalog_products_asset"];
         trace?: never;
@@ -373,7 +439,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List what customers owe, newest first: refunded or disputed money that they had spent */
+        /**
+         * List what customers owe, newest first: refunded or disputed money that they had spent
+         * @description List what customers owe, newest first: refunded or disputed money that they had spent.
+         */
         get: operations["get_admin_debts"];
         put?: never;
         post?: never;
@@ -390,7 +459,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List everybody's deposits in a state, newest first; by default those that wait for a review */
+        /**
+         * List everybody's deposits in a state, newest first; by default those that wait for a review
+         * @description List everybody's deposits in a state, newest first; by default those that wait for a review.
+         */
         get: operations["get_admin_deposits"];
         put?: never;
         post?: never;
@@ -409,7 +481,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** End a review: credit what the provider took, or dismiss a deposit that brought nothing */
+        /**
+         * End a review: credit what the provider took, or dismiss a deposit that brought nothing
+         * @description End a review: credit what the provider took, or dismiss a deposit that brought nothing.
+         */
         post: operations["post_admin_deposits_deposit_id_resolve"];
         delete?: never;
         options?: never;
@@ -424,7 +499,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the keys that access tokens are signed and checked with, the oldest first */
+        /**
+         * List the keys that access tokens are signed and checked with, the oldest first
+         * @description List the keys that access tokens are signed and checked with, the oldest first.
+         */
         get: operations["get_admin_keys"];
         put?: never;
         post?: never;
@@ -445,7 +523,7 @@ export interface paths {
         put?: never;
         /**
          * Sign with the next key from now on
-         * @description It happens by itself every month; nobody has to sign in again.
+         * @description Sign with the next key from now on. It happens by itself every month; nobody has to sign in again.
          */
         post: operations["post_admin_keys_rotate"];
         delete?: never;
@@ -466,7 +544,7 @@ export interface paths {
         post?: never;
         /**
          * Publish a key no more, because it was stolen
-         * @description What it signed is refused within five minutes.
+         * @description Publish a key no more, because it was stolen. What it signed is refused within five minutes.
          */
         delete: operations["delete_admin_keys_kid"];
         options?: never;
@@ -481,7 +559,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the edge nodes */
+        /**
+         * List the edge nodes
+         * @description List the edge nodes.
+         */
         get: operations["get_admin_nodes"];
         put?: never;
         post?: never;
@@ -506,7 +587,7 @@ export interface paths {
         head?: never;
         /**
          * List an asset at another price from now on
-         * @description Quotes that were given are kept.
+         * @description List an asset at another price from now on. Quotes that were given are kept.
          */
         patch: operations["patch_admin_prices"];
         trace?: never;
@@ -520,7 +601,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Lift a suspension */
+        /**
+         * Lift a suspension
+         * @description Lift a suspension.
+         */
         post: operations["post_admin_resources_resource_id_resume"];
         delete?: never;
         options?: never;
@@ -537,7 +621,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Suspend anybody's access: its open connections end within a second */
+        /**
+         * Suspend anybody's access: its open connections end within a second
+         * @description Suspend anybody's access: its open connections end within a second.
+         */
         post: operations["post_admin_resources_resource_id_stop"];
         delete?: never;
         options?: never;
@@ -552,7 +639,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List accounts, newest first */
+        /**
+         * List accounts, newest first
+         * @description List accounts, newest first.
+         */
         get: operations["get_admin_users"];
         put?: never;
         post?: never;
@@ -569,7 +659,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Show one account */
+        /**
+         * Show one account
+         * @description Show one account.
+         */
         get: operations["get_admin_users_user_id"];
         put?: never;
         post?: never;
@@ -588,7 +681,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Let a suspended account be used again */
+        /**
+         * Let a suspended account be used again
+         * @description Let a suspended account be used again.
+         */
         post: operations["post_admin_users_user_id_restore"];
         delete?: never;
         options?: never;
@@ -606,7 +702,7 @@ export interface paths {
         get?: never;
         /**
          * Replace the roles of an account
-         * @description It has to sign in again; you cannot change your own.
+         * @description Replace the roles of an account. It has to sign in again; you cannot change your own.
          */
         put: operations["put_admin_users_user_id_roles"];
         post?: never;
@@ -625,7 +721,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Suspend an account: its sessions and its access end at once */
+        /**
+         * Suspend an account: its sessions and its access end at once
+         * @description Suspend an account: its sessions and its access end at once.
+         */
         post: operations["post_admin_users_user_id_suspend"];
         delete?: never;
         options?: never;
@@ -642,7 +741,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Ask for the verification mail again */
+        /**
+         * Ask for the verification mail again
+         * @description Ask for the verification mail again.
+         */
         post: operations["post_auth_email_resend"];
         delete?: never;
         options?: never;
@@ -659,7 +761,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Confirm the address with the token from the mail, and choose the account's password */
+        /**
+         * Confirm the address with the token from the mail, and choose the account's password
+         * @description Confirm the address with the token from the mail, and choose the account's password.
+         */
         post: operations["post_auth_email_verify"];
         delete?: never;
         options?: never;
@@ -676,7 +781,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Sign a browser in: it gets a session cookie that no script can read, and its present session ends */
+        /**
+         * Sign a browser in: it gets a session cookie that no script can read, and its present session ends
+         * @description Sign a browser in: it gets a session cookie that no script can read, and its present session ends.
+         */
         post: operations["post_auth_login"];
         delete?: never;
         options?: never;
@@ -693,7 +801,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** End the session of this request; a browser also deletes its cookie */
+        /**
+         * End the session of this request; a browser also deletes its cookie
+         * @description End the session of this request; a browser also deletes its cookie.
+         */
         post: operations["post_auth_logout"];
         delete?: never;
         options?: never;
@@ -708,7 +819,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Tell who you are */
+        /**
+         * Tell who you are
+         * @description Tell who you are.
+         */
         get: operations["get_auth_me"];
         put?: never;
         post?: never;
@@ -727,7 +841,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Ask for a link to set a new password */
+        /**
+         * Ask for a link to set a new password
+         * @description Ask for a link to set a new password.
+         */
         post: operations["post_auth_password_forgot"];
         delete?: never;
         options?: never;
@@ -746,7 +863,7 @@ export interface paths {
         put?: never;
         /**
          * Set a new password with the token from the mail
-         * @description Every session and every proxy credential ends.
+         * @description Set a new password with the token from the mail. Every session and every proxy credential ends.
          */
         post: operations["post_auth_password_reset"];
         delete?: never;
@@ -764,7 +881,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Exchange a refresh token, which can be used once, for new tokens */
+        /**
+         * Exchange a refresh token, which can be used once, for new tokens
+         * @description Exchange a refresh token, which can be used once, for new tokens.
+         */
         post: operations["post_auth_refresh"];
         delete?: never;
         options?: never;
@@ -783,7 +903,7 @@ export interface paths {
         put?: never;
         /**
          * Ask for an account
-         * @description The answer is the same for every address; the rest comes by mail.
+         * @description Ask for an account. The answer is the same for every address; the rest comes by mail.
          */
         post: operations["post_auth_register"];
         delete?: never;
@@ -799,7 +919,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List where you are signed in, newest first */
+        /**
+         * List where you are signed in, newest first
+         * @description List where you are signed in, newest first.
+         */
         get: operations["get_auth_sessions"];
         put?: never;
         post?: never;
@@ -819,7 +942,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Sign out one of your browsers or programs */
+        /**
+         * Sign out one of your browsers or programs
+         * @description Sign out one of your browsers or programs.
+         */
         delete: operations["delete_auth_sessions_session_id"];
         options?: never;
         head?: never;
@@ -835,7 +961,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Sign a program in: it gets an access token and a refresh token */
+        /**
+         * Sign a program in: it gets an access token and a refresh token
+         * @description Sign a program in: it gets an access token and a refresh token.
+         */
         post: operations["post_auth_token"];
         delete?: never;
         options?: never;
@@ -854,7 +983,7 @@ export interface paths {
         put?: never;
         /**
          * Say what a quantity would cost now
-         * @description Needs no account and binds nobody.
+         * @description Say what a quantity would cost now. Needs no account and binds nobody.
          */
         post: operations["post_billing_calculate_price"];
         delete?: never;
@@ -870,7 +999,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List your orders, newest first */
+        /**
+         * List your orders, newest first
+         * @description List your orders, newest first.
+         */
         get: operations["get_billing_orders"];
         put?: never;
         post?: never;
@@ -887,10 +1019,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List your saved payment methods, newest first */
+        /**
+         * List your saved payment methods, newest first
+         * @description List your saved payment methods, newest first.
+         */
         get: operations["get_billing_payment_methods"];
         put?: never;
-        /** Save a payment method for later; the provider keeps the card number */
+        /**
+         * Save a payment method for later; the provider keeps the card number
+         * @description Save a payment method for later; the provider keeps the card number.
+         */
         post: operations["post_billing_payment_methods"];
         delete?: never;
         options?: never;
@@ -908,7 +1046,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Delete a saved payment method */
+        /**
+         * Delete a saved payment method
+         * @description Delete a saved payment method.
+         */
         delete: operations["delete_billing_payment_methods_method_id"];
         options?: never;
         head?: never;
@@ -922,7 +1063,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the plans on sale at their price now */
+        /**
+         * List the plans on sale at their price now
+         * @description List the plans on sale at their price now.
+         */
         get: operations["get_billing_plans"];
         put?: never;
         post?: never;
@@ -941,7 +1085,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Receive a webhook of a payment provider; its headers and body are verified as the provider signs them */
+        /**
+         * Receive a webhook of a payment provider; its headers and body are verified as the provider signs them
+         * @description Receive a webhook of a payment provider; its headers and body are verified as the provider signs them.
+         */
         post: operations["post_billing_webhooks_provider"];
         delete?: never;
         options?: never;
@@ -956,7 +1103,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List everything on sale, with prices */
+        /**
+         * List everything on sale, with prices
+         * @description List everything on sale, with prices.
+         */
         get: operations["get_catalog_assets"];
         put?: never;
         post?: never;
@@ -973,7 +1123,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Show one asset, with its price */
+        /**
+         * Show one asset, with its price
+         * @description Show one asset, with its price.
+         */
         get: operations["get_catalog_assets_asset"];
         put?: never;
         post?: never;
@@ -990,7 +1143,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List where traffic can leave */
+        /**
+         * List where traffic can leave
+         * @description List where traffic can leave.
+         */
         get: operations["get_catalog_locations"];
         put?: never;
         post?: never;
@@ -1007,7 +1163,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the plans on sale at their price now */
+        /**
+         * List the plans on sale at their price now
+         * @description List the plans on sale at their price now.
+         */
         get: operations["get_catalog_plans"];
         put?: never;
         post?: never;
@@ -1024,7 +1183,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Show the price of an asset now, and its list prices so far, newest first */
+        /**
+         * Show the price of an asset now, and its list prices so far, newest first
+         * @description Show the price of an asset now, and its list prices so far, newest first.
+         */
         get: operations["get_catalog_prices"];
         put?: never;
         post?: never;
@@ -1041,7 +1203,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List your own messages, newest first */
+        /**
+         * List your own messages, newest first
+         * @description List your own messages, newest first.
+         */
         get: operations["get_notifications"];
         put?: never;
         post?: never;
@@ -1058,10 +1223,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Tell which kinds of e-mail you get */
+        /**
+         * Tell which kinds of e-mail you get
+         * @description Tell which kinds of e-mail you get.
+         */
         get: operations["get_notifications_settings"];
         put?: never;
-        /** Change which kinds of e-mail you get; kinds that are left out stay as they are */
+        /**
+         * Change which kinds of e-mail you get; kinds that are left out stay as they are
+         * @description Change which kinds of e-mail you get; kinds that are left out stay as they are.
+         */
         post: operations["post_notifications_settings"];
         delete?: never;
         options?: never;
@@ -1076,10 +1247,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List your orders, newest first */
+        /**
+         * List your orders, newest first
+         * @description List your orders, newest first.
+         */
         get: operations["get_orders"];
         put?: never;
-        /** Buy at a quote, or at the price of the moment */
+        /**
+         * Buy at a quote, or at the price of the moment
+         * @description Buy at a quote, or at the price of the moment.
+         */
         post: operations["post_orders"];
         delete?: never;
         options?: never;
@@ -1098,7 +1275,7 @@ export interface paths {
         put?: never;
         /**
          * Ask for a price that is kept for a while
-         * @description Costs nothing and binds only us.
+         * @description Ask for a price that is kept for a while. Costs nothing and binds only us.
          */
         post: operations["post_orders_quote"];
         delete?: never;
@@ -1114,11 +1291,17 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Show one of your orders, with the steps it took */
+        /**
+         * Show one of your orders, with the steps it took
+         * @description Show one of your orders, with the steps it took.
+         */
         get: operations["get_orders_order_id"];
         put?: never;
         post?: never;
-        /** Cancel an order that is not settled yet; what was held for it comes back */
+        /**
+         * Cancel an order that is not settled yet; what was held for it comes back
+         * @description Cancel an order that is not settled yet; what was held for it comes back.
+         */
         delete: operations["delete_orders_order_id"];
         options?: never;
         head?: never;
@@ -1132,7 +1315,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Show what you hold, by lot, and what it is worth */
+        /**
+         * Show what you hold, by lot, and what it is worth
+         * @description Show what you hold, by lot, and what it is worth.
+         */
         get: operations["get_portfolio"];
         put?: never;
         post?: never;
@@ -1149,7 +1335,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Show where to connect to and with which usernames */
+        /**
+         * Show where to connect to and with which usernames
+         * @description Show where to connect to and with which usernames.
+         */
         get: operations["get_proxy_config"];
         put?: never;
         post?: never;
@@ -1168,7 +1357,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Make or activate your proxy access and get a credential for it, with ready-made commands */
+        /**
+         * Make or activate your proxy access and get a credential for it, with ready-made commands
+         * @description Make or activate your proxy access and get a credential for it, with ready-made commands.
+         */
         post: operations["post_proxy_connect"];
         delete?: never;
         options?: never;
@@ -1185,7 +1377,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Deactivate all of your accesses: open connections end within a second */
+        /**
+         * Deactivate all of your accesses: open connections end within a second
+         * @description Deactivate all of your accesses: open connections end within a second.
+         */
         post: operations["post_proxy_disconnect"];
         delete?: never;
         options?: never;
@@ -1200,7 +1395,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Show what is left to use and what is going on */
+        /**
+         * Show what is left to use and what is going on
+         * @description Show what is left to use and what is going on.
+         */
         get: operations["get_proxy_status"];
         put?: never;
         post?: never;
@@ -1217,10 +1415,16 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List what happened on all your accounts, newest first */
+        /**
+         * List what happened on all your accounts, or on those of one asset, newest first
+         * @description List what happened on all your accounts, or on those of one asset, newest first.
+         */
         get: operations["get_transactions"];
         put?: never;
-        /** Give some of what you hold to another customer */
+        /**
+         * Give some of what you hold to another customer, by id or by e-mail address
+         * @description Give some of what you hold to another customer, by id or by e-mail address. They get an e-mail.
+         */
         post: operations["post_transactions"];
         delete?: never;
         options?: never;
@@ -1235,7 +1439,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Explain one of your transactions line by line; with `prove`, show its place in the sealed books */
+        /**
+         * Explain one of your transactions line by line; with `prove`, show its place in the sealed books
+         * @description Explain one of your transactions line by line; with `prove`, show its place in the sealed books.
+         */
         get: operations["get_transactions_transaction_id"];
         put?: never;
         post?: never;
@@ -1252,7 +1459,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Show what you used in each of the last 24 months with use, newest first */
+        /**
+         * Show what you used in each of the last 24 months with use, newest first
+         * @description Show what you used in each of the last 24 months with use, newest first.
+         */
         get: operations["get_usage_monthly"];
         put?: never;
         post?: never;
@@ -1269,7 +1479,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List the raw records of connections started in [since, until), oldest first: your bill adds up from these */
+        /**
+         * List the raw records of connections started in [since, until), oldest first: your bill adds up from these
+         * @description List the raw records of connections started in [since, until), oldest first: your bill adds up from these.
+         */
         get: operations["get_usage_records"];
         put?: never;
         post?: never;
@@ -1286,7 +1499,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Show what you used: ever, this month, today, and by protocol */
+        /**
+         * Show what you used: ever, this month, today, and by protocol
+         * @description Show what you used: ever, this month, today, and by protocol.
+         */
         get: operations["get_usage_stats"];
         put?: never;
         post?: never;
@@ -1303,14 +1519,20 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Show your profile; it is made on first use */
+        /**
+         * Show your profile; it is made on first use
+         * @description Show your profile; it is made on first use.
+         */
         get: operations["get_users_me"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        /** Change some of your profile */
+        /**
+         * Change some of your profile
+         * @description Change some of your profile.
+         */
         patch: operations["patch_users_me"];
         trace?: never;
     };
@@ -1321,9 +1543,15 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Show your preferences */
+        /**
+         * Show your preferences
+         * @description Show your preferences.
+         */
         get: operations["get_users_me_preferences"];
-        /** Replace your preferences */
+        /**
+         * Replace your preferences
+         * @description Replace your preferences.
+         */
         put: operations["put_users_me_preferences"];
         post?: never;
         delete?: never;
@@ -1343,7 +1571,7 @@ export interface paths {
         put?: never;
         /**
          * Deposit money into the wallet
-         * @description A declined card is 402 with the bank's `decline_code`.
+         * @description Deposit money into the wallet. A declined card is 402 with the bank's `decline_code`.
          */
         post: operations["post_wallet_deposit"];
         delete?: never;
@@ -1359,7 +1587,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** List your deposits, newest first */
+        /**
+         * List your deposits, newest first
+         * @description List your deposits, newest first.
+         */
         get: operations["get_wallet_deposits"];
         put?: never;
         post?: never;
@@ -1376,7 +1607,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Show one of your deposits */
+        /**
+         * Show one of your deposits
+         * @description Show one of your deposits.
+         */
         get: operations["get_wallet_deposits_deposit_id"];
         put?: never;
         post?: never;
@@ -1393,14 +1627,14 @@ export interface components {
         /** Accepted */
         Accepted: {
             /**
-             * Detail
+             * @description What to do next
              * @default If this address can be used, a message is on its way to it.
              */
             detail?: string;
         };
         /** AccountList */
         AccountList: {
-            /** Items */
+            /** @description The items of this page */
             items: components["schemas"]["AccountView"][];
         };
         /**
@@ -1410,38 +1644,32 @@ export interface components {
          *     `opened_at` is null until something was booked on it.
          */
         AccountView: {
-            /** Asset */
+            /** @description What is counted and sold, by its code */
             asset: string;
-            /**
-             * Available
-             * @description Decimal text: whole units of money (20.00), units of access (1000000000)
-             */
+            /** @description Decimal text: whole units of money (20.00), units of access (1000000000) */
             available: string;
-            /**
-             * Balance
-             * @description Decimal text: whole units of money (20.00), units of access (1000000000)
-             */
+            /** @description Decimal text: whole units of money (20.00), units of access (1000000000) */
             balance: string;
-            /**
-             * Held
-             * @description Decimal text: whole units of money (20.00), units of access (1000000000)
-             */
+            /** @description Decimal text: whole units of money (20.00), units of access (1000000000) */
             held: string;
-            /** Id */
+            /** @description The identifier */
             id: string;
-            /** Kind */
-            kind: string;
-            /** Opened At */
+            /**
+             * @description Of which kind it is
+             * @enum {string}
+             */
+            kind: "money" | "access";
+            /** @description When it was opened; null when nothing was booked yet */
             opened_at: string | null;
-            /** Purpose */
+            /** @description What the account is for */
             purpose: string;
-            /** Unit */
+            /** @description In which unit it is counted */
             unit: string;
         };
         /** AddressOnly */
         AddressOnly: {
             /**
-             * Email
+             * @description An e-mail address
              * @example ann@example.com
              */
             email: string;
@@ -1451,22 +1679,22 @@ export interface components {
          * @description What is left of an asset: `balance` to use, of which `reserved` is in the hands of nodes.
          */
         AllowanceView: {
-            /** Asset */
+            /** @description What is counted and sold, by its code */
             asset: string;
             /**
-             * Balance
+             * @description What is there, reserved parts included
              * @example 1000000000
              */
             balance: string;
             /**
-             * Reserved
+             * @description The part that is reserved for what runs now
              * @example 1000000000
              */
             reserved: string;
         };
         /** AssetList */
         AssetList: {
-            /** Items */
+            /** @description The items of this page */
             items: components["schemas"]["AssetView"][];
         };
         /**
@@ -1474,42 +1702,43 @@ export interface components {
          * @description An access asset on sale. `validity_s` is how long a bought lot lasts; 0 is for ever.
          */
         AssetView: {
-            /** Asset */
+            /** @description What is counted and sold, by its code */
             asset: string;
-            /** Available Units */
+            /** @description How much is left to sell; null when nobody knows now */
             available_units: string | null;
             /**
-             * Capacity Units
+             * @description How much of it there is in all
              * @example 1000000000
              */
             capacity_units: string;
-            /** Description */
+            /** @description What it is, in a sentence or two */
             description: string;
             /**
-             * Lot Units
+             * @description How many units one lot has; prices are for a lot
              * @example 1000000000
              */
             lot_units: string;
             /**
-             * Max Units
+             * @description The most that can be bought at a time
              * @example 1000000000
              */
             max_units: string;
             /**
-             * Min Units
+             * @description The least that can be bought at a time
              * @example 1000000000
              */
             min_units: string;
-            /** Name */
+            /** @description Its name */
             name: string;
+            /** @description The price */
             price: components["schemas"]["PriceView"] | null;
-            /** Protocols */
+            /** @description Protocols of the edge */
             protocols: string[];
-            /** Tier */
+            /** @description The class of the provider's network */
             tier: string;
-            /** Unit */
+            /** @description In which unit it is counted */
             unit: string;
-            /** Validity S */
+            /** @description For how many seconds it is good; 0 is for ever */
             validity_s: number;
         };
         /**
@@ -1518,19 +1747,17 @@ export interface components {
          */
         Calculation: {
             /**
-             * Asset
              * @description What is counted and sold, by its code
              * @example bandwidth.datacenter.standard
              */
             asset: string;
             /**
-             * Currency
              * @description A currency of ISO 4217
              * @example USD
              */
             currency: string;
             /**
-             * Quantity
+             * @description How many units
              * @example 1000000000
              */
             quantity: string;
@@ -1540,14 +1767,14 @@ export interface components {
          * @description Capacity that was put up for sale; `done` when the ledger has issued it.
          */
         CapacityIssueView: {
-            /** Asset */
+            /** @description What is counted and sold, by its code */
             asset: string;
-            /** Done */
+            /** @description Whether it is on sale already */
             done: boolean;
-            /** Id */
+            /** @description The identifier */
             id: string;
             /**
-             * Quantity
+             * @description How many units
              * @example 1000000000
              */
             quantity: string;
@@ -1555,33 +1782,32 @@ export interface components {
         /** CashView */
         CashView: {
             /**
-             * Available
+             * @description What can be spent now
              * @example 20.00
              */
             available: string;
             /**
-             * Balance
+             * @description What is there, reserved parts included
              * @example 20.00
              */
             balance: string;
-            /** Currency */
+            /** @description A currency of ISO 4217 */
             currency: string;
         };
         /** ChangePassword */
         ChangePassword: {
             /**
-             * Current Password
+             * @description The password that is in use
              * @example correct horse battery
              */
             current_password: string;
             /**
-             * Keep Credentials
              * @description Keep your proxy credentials, though the old password could have issued them
              * @default false
              */
             keep_credentials?: boolean;
             /**
-             * New Password
+             * @description The password to use from now on
              * @example correct horse battery
              */
             new_password: string;
@@ -1592,17 +1818,17 @@ export interface components {
          */
         ChangeProfile: {
             /**
-             * Display Name
+             * @description How the user is addressed
              * @example Ann
              */
             display_name?: string | null;
             /**
-             * Locale
+             * @description A language tag (BCP 47)
              * @example pt-BR
              */
             locale?: string | null;
             /**
-             * Time Zone
+             * @description A time zone of the IANA database
              * @example Europe/Berlin
              */
             time_zone?: string | null;
@@ -1612,14 +1838,14 @@ export interface components {
          * @description Which kinds of e-mail the customer gets. Those about the account's security are always sent.
          */
         Choices: {
-            /** Email */
+            /** @description Whether each kind of e-mail is sent */
             email: {
                 [key: string]: boolean;
             };
         };
         /** ChoicesWanted */
         ChoicesWanted: {
-            /** Email */
+            /** @description Whether to send each kind of e-mail */
             email: {
                 [key: string]: boolean;
             };
@@ -1629,9 +1855,9 @@ export interface components {
          * @description How to connect, without secrets.
          */
         ConfigView: {
-            /** Endpoints */
+            /** @description Where to connect */
             endpoints: components["schemas"]["EndpointView"][];
-            /** Resources */
+            /** @description The accesses */
             resources: components["schemas"]["ResourceDetail"][];
         };
         /**
@@ -1639,17 +1865,17 @@ export interface components {
          * @description What to connect with; what is left out is the operator's default.
          */
         Connect: {
-            /** Asset */
+            /** @description What is counted and sold, by its code */
             asset?: string | null;
             /**
-             * Label
+             * @description A name that the customer chose
              * @default
              * @example my laptop
              */
             label?: string;
-            /** Location */
+            /** @description Where traffic leaves */
             location?: string | null;
-            /** Protocol */
+            /** @description A protocol of the edge */
             protocol?: ("http" | "https" | "socks5") | null;
         };
         /**
@@ -1657,22 +1883,24 @@ export interface components {
          * @description Everything a client needs. The password is not shown again.
          */
         Connected: {
+            /** @description The credential, without its secret */
             credential: components["schemas"]["CredentialView"];
-            /** Examples */
+            /** @description Command lines that work as they stand */
             examples: components["schemas"]["ExampleView"][];
-            /** Password */
+            /** @description The password */
             password: string;
-            /** Proxies */
+            /** @description The proxies, each with an address that holds the credentials */
             proxies: components["schemas"]["ProxyView"][];
+            /** @description The access */
             resource: components["schemas"]["ResourceView"];
-            /** Username */
+            /** @description The user name */
             username: string;
         };
         /** ConnectionList */
         ConnectionList: {
-            /** Items */
+            /** @description The items of this page */
             items: components["schemas"]["ConnectionView"][];
-            /** Next Cursor */
+            /** @description The `cursor` of the next page; empty on the last */
             next_cursor: string;
         };
         /**
@@ -1681,42 +1909,45 @@ export interface components {
          */
         ConnectionView: {
             /**
-             * Bytes Received
+             * @description Bytes from the target to the customer
              * @example 1000000000
              */
             bytes_received: string;
             /**
-             * Bytes Sent
+             * @description Bytes from the customer to the target
              * @example 1000000000
              */
             bytes_sent: string;
-            /** Client Address */
+            /** @description From where the customer connected */
             client_address: string;
-            /** Duration Ms */
+            /** @description How long the connection was open, in milliseconds */
             duration_ms: number;
-            /** Id */
+            /** @description The identifier */
             id: string;
             /**
-             * Last Report At
              * Format: date-time
+             * @description When the node last reported the connection
              */
             last_report_at: string;
-            /** Protocol */
+            /** @description A protocol of the edge */
             protocol: string;
-            /** Requests */
+            /** @description How many requests */
             requests: number;
-            /** Resource Id */
+            /** @description The access, `res_…` */
             resource_id: string;
             /**
-             * Started At
              * Format: date-time
+             * @description When it began
              */
             started_at: string;
-            /** State */
-            state: string;
-            /** Target */
+            /**
+             * @description In which state it is
+             * @enum {string}
+             */
+            state: "open" | "closed";
+            /** @description Where it went: host and port */
             target: string;
-            /** Terminate Cause */
+            /** @description Why it ended (Acct-Terminate-Cause of RFC 2866); empty while it is open */
             terminate_cause: string;
         };
         /**
@@ -1725,19 +1956,19 @@ export interface components {
          */
         CostView: {
             /**
-             * Average Cost
+             * @description What one lot of them cost on average
              * @example 20.00
              */
             average_cost: string;
             /**
-             * Cost Of Remaining
+             * @description What the rest of it cost
              * @example 20.00
              */
             cost_of_remaining: string;
-            /** Currency */
+            /** @description A currency of ISO 4217 */
             currency: string;
             /**
-             * Units
+             * @description How many units
              * @example 1000000000
              */
             units: string;
@@ -1748,28 +1979,31 @@ export interface components {
          */
         CredentialView: {
             /**
-             * Created At
              * Format: date-time
+             * @description When it was made
              */
             created_at: string;
-            /** Fingerprint */
+            /** @description The fingerprint of the public key */
             fingerprint: string | null;
-            /** Id */
+            /** @description The identifier */
             id: string;
-            /** Kind */
-            kind: string;
-            /** Label */
+            /**
+             * @description Of which kind it is
+             * @enum {string}
+             */
+            kind: "password" | "public_key" | "wireguard_peer" | "token";
+            /** @description A name that the customer chose */
             label: string;
-            /** Public Key */
+            /** @description The public key */
             public_key: string | null;
-            /** Username */
+            /** @description The user name */
             username: string | null;
         };
         /** DebtList */
         DebtList: {
-            /** Items */
+            /** @description The items of this page */
             items: components["schemas"]["DebtView"][];
-            /** Next Cursor */
+            /** @description The `cursor` of the next page; empty on the last */
             next_cursor: string;
         };
         /**
@@ -1778,32 +2012,32 @@ export interface components {
          */
         DebtView: {
             /**
-             * Created At
              * Format: date-time
+             * @description When it was made
              */
             created_at: string;
-            /** Currency */
+            /** @description A currency of ISO 4217 */
             currency: string;
-            /** Id */
+            /** @description The identifier */
             id: string;
             /**
-             * Owed
+             * @description What the customer owes
              * @example 20.00
              */
             owed: string;
             /**
-             * Updated At
              * Format: date-time
+             * @description When it last changed
              */
             updated_at: string;
-            /** User Id */
+            /** @description The account, `usr_…` */
             user_id: string;
         };
         /** DepositList */
         DepositList: {
-            /** Items */
+            /** @description The items of this page */
             items: components["schemas"]["DepositView"][];
-            /** Next Cursor */
+            /** @description The `cursor` of the next page; empty on the last */
             next_cursor: string;
         };
         /**
@@ -1812,25 +2046,24 @@ export interface components {
          */
         DepositRequest: {
             /**
-             * Amount
+             * @description How much
              * @example 20.00
              */
             amount: string;
             /**
-             * Checkout
+             * @description Whether to pay on a page of the provider
              * @default false
              */
             checkout?: boolean;
             /**
-             * Currency
              * @description A currency of ISO 4217
              * @default USD
              * @example USD
              */
             currency?: string;
-            /** Payment Method */
+            /** @description A saved payment method (`pmt_…`), or the provider's token of one */
             payment_method?: string | null;
-            /** Provider */
+            /** @description A payment provider by name */
             provider?: string | null;
         };
         /**
@@ -1848,52 +2081,52 @@ export interface components {
          *     customer pays or confirms.
          */
         DepositView: {
-            /** Action Url */
+            /** @description Where the customer goes on, for example to confirm the payment; null when there is nothing to do */
             action_url: string | null;
             /**
-             * Amount
+             * @description How much
              * @example 20.00
              */
             amount: string;
             /**
-             * Created At
              * Format: date-time
+             * @description When it was made
              */
             created_at: string;
-            /** Currency */
+            /** @description A currency of ISO 4217 */
             currency: string;
             /**
-             * Debt Settled
+             * @description How much of it went to what the customer owed
              * @example 20.00
              */
             debt_settled: string;
-            /** Decline Code */
+            /** @description Why the bank declined; null when it did not */
             decline_code: string | null;
             /**
-             * Disputed
+             * @description What the bank took back
              * @example 20.00
              */
             disputed: string;
-            /** Id */
+            /** @description The identifier */
             id: string;
-            /** Payment */
+            /** @description The payment at the provider; null when there is none */
             payment: string | null;
-            /** Provider */
+            /** @description A payment provider by name */
             provider: string;
-            /** Reason */
+            /** @description Why; null or empty when there is nothing to say */
             reason: string | null;
             /**
-             * Refunded
+             * @description What was paid back
              * @example 20.00
              */
             refunded: string;
-            /** State */
-            state: string;
-            /** Transaction Id */
+            /** @description In which state it is */
+            state: components["schemas"]["DepositState"];
+            /** @description The transaction in the ledger, `txn_…`; null when there is none yet */
             transaction_id: string | null;
             /**
-             * Updated At
              * Format: date-time
+             * @description When it last changed
              */
             updated_at: string;
         };
@@ -1902,7 +2135,7 @@ export interface components {
          * @description The accesses that were active until now.
          */
         Disconnected: {
-            /** Resources */
+            /** @description The accesses */
             resources: components["schemas"]["ResourceView"][];
         };
         /**
@@ -1910,18 +2143,18 @@ export interface components {
          * @description Where a node listens. An `http` proxy carries HTTPS too, by CONNECT.
          */
         EndpointView: {
-            /** Host */
+            /** @description A host name or address */
             host: string;
-            /** Port */
+            /** @description The port */
             port: number;
-            /** Protocol */
+            /** @description A protocol of the edge */
             protocol: string;
         };
         /** EntryList */
         EntryList: {
-            /** Items */
+            /** @description The items of this page */
             items: components["schemas"]["EntryView"][];
-            /** Next Cursor */
+            /** @description The `cursor` of the next page; empty on the last */
             next_cursor: string;
         };
         /**
@@ -1929,30 +2162,30 @@ export interface components {
          * @description One thing that happened. `actor` did it, by a call tagged `action`; `hash` seals it and all before it.
          */
         EntryView: {
-            /** Action */
+            /** @description The audit tag of the route that caused it, empty when nobody called */
             action: string;
-            /** Actor */
+            /** @description Who did it: a user's id, or a service's name */
             actor: string;
             /**
-             * At
              * Format: date-time
+             * @description When it happened
              */
             at: string;
-            /** Correlation Id */
+            /** @description Names the request in the logs */
             correlation_id: string;
-            /** Data */
+            /** @description What the event says; secrets are left out */
             data: unknown;
-            /** Event Id */
+            /** @description The event, `evt_…` */
             event_id: string;
-            /** Hash */
+            /** @description The hash that seals this and everything before it */
             hash: string;
-            /** Sequence */
+            /** @description The number in its order */
             sequence: number;
-            /** Source */
+            /** @description The service that published it */
             source: string;
-            /** Subject */
+            /** @description What it is about */
             subject: string;
-            /** Topic */
+            /** @description The kind of event */
             topic: string;
         };
         /**
@@ -1961,40 +2194,40 @@ export interface components {
          */
         EstimateView: {
             /**
-             * Ask
+             * @description What a customer pays for one lot
              * @example 20.00
              */
             ask: string;
-            /** Asset */
+            /** @description What is counted and sold, by its code */
             asset: string;
-            /** Currency */
+            /** @description A currency of ISO 4217 */
             currency: string;
             /**
-             * Fee
+             * @description The platform's fee
              * @example 20.00
              */
             fee: string;
             /**
-             * Lot Units
+             * @description How many units one lot has; prices are for a lot
              * @example 1000000000
              */
             lot_units: string;
             /**
-             * Price
+             * @description The price
              * @example 20.00
              */
             price: string;
             /**
-             * Quantity
+             * @description How many units
              * @example 1000000000
              */
             quantity: string;
             /**
-             * Total
+             * @description The price and the fee together
              * @example 20.00
              */
             total: string;
-            /** Validity S */
+            /** @description For how many seconds it is good; 0 is for ever */
             validity_s: number;
         };
         /**
@@ -2002,9 +2235,9 @@ export interface components {
          * @description A command to paste.
          */
         ExampleView: {
-            /** Command */
+            /** @description A command line that works as it stands */
             command: string;
-            /** Protocol */
+            /** @description A protocol of the edge */
             protocol: string;
         };
         /**
@@ -2012,10 +2245,11 @@ export interface components {
          * @description The rules from now on; what is left out is not restricted.
          */
         FlowPolicyBody: {
-            /** Blocked Domains */
+            /** @description Domains that are refused, with everything below them */
             blocked_domains?: string[];
-            /** Blocked Ports */
+            /** @description Ports that are refused */
             blocked_ports?: number[];
+            /** @description When connections are allowed; null is always */
             schedule?: components["schemas"]["ScheduleBody"] | null;
         };
         /**
@@ -2023,48 +2257,48 @@ export interface components {
          * @description An access's own rules. A blocked domain stands for itself and all below it; without a schedule: always.
          */
         FlowPolicyView: {
-            /** Blocked Domains */
+            /** @description Domains that are refused, with everything below them */
             blocked_domains: string[];
-            /** Blocked Ports */
+            /** @description Ports that are refused */
             blocked_ports: number[];
+            /** @description When connections are allowed; null is always */
             schedule: components["schemas"]["ScheduleView"] | null;
         };
         /**
          * GiftRequest
-         * @description What to give to whom. The asset must be transferable.
+         * @description What to give to whom: to a customer's id, or to their e-mail address. The asset must be transferable.
          */
         GiftRequest: {
             /**
-             * Amount
+             * @description How much
              * @example 1000000000
              * @example 5.00
              */
             amount: string;
             /**
-             * Asset
+             * @description What is counted and sold, by its code
              * @example bandwidth.datacenter.standard
              */
             asset: string;
             /**
-             * Note
+             * @description A text that both sides see
              * @default
              */
             note?: string;
-            /** To User Id */
-            to_user_id: string;
+            /** @description The receiver's e-mail address, in place of the id */
+            to_email?: string | null;
+            /** @description The receiver, `usr_…` */
+            to_user_id?: string | null;
         };
         /** GiftView */
         GiftView: {
-            /**
-             * Amount
-             * @description Decimal text: whole units of money (20.00), units of access (1000000000)
-             */
+            /** @description Decimal text: whole units of money (20.00), units of access (1000000000) */
             amount: string;
-            /** Asset */
+            /** @description What is counted and sold, by its code */
             asset: string;
-            /** To User Id */
+            /** @description The receiver, `usr_…` */
             to_user_id: string;
-            /** Transaction Id */
+            /** @description The transaction in the ledger, `txn_…`; null when there is none yet */
             transaction_id: string;
         };
         /**
@@ -2073,37 +2307,37 @@ export interface components {
          */
         HoldingLotView: {
             /**
-             * Cost
+             * @description What it cost
              * @example 20.00
              */
             cost: string;
             /**
-             * Cost Of Remaining
+             * @description What the rest of it cost
              * @example 20.00
              */
             cost_of_remaining: string;
-            /** Currency */
+            /** @description A currency of ISO 4217 */
             currency: string | null;
-            /** Expires At */
+            /** @description Until when it is good; null is for ever */
             expires_at: string | null;
-            /** Id */
+            /** @description The identifier */
             id: string;
             /**
-             * Opened At
              * Format: date-time
+             * @description When it was opened; null when nothing was booked yet
              */
             opened_at: string;
             /**
-             * Quantity
+             * @description How many units
              * @example 1000000000
              */
             quantity: string;
             /**
-             * Remaining
+             * @description Units that are left
              * @example 1000000000
              */
             remaining: string;
-            /** Transaction Id */
+            /** @description The transaction in the ledger, `txn_…`; null when there is none yet */
             transaction_id: string;
         };
         /**
@@ -2114,42 +2348,42 @@ export interface components {
          */
         HoldingView: {
             /**
-             * Acquired
+             * @description Units that were bought or received so far
              * @example 1000000000
              */
             acquired: string;
-            /** Asset */
+            /** @description What is counted and sold, by its code */
             asset: string;
             /**
-             * Consumed
+             * @description Units that were used
              * @example 1000000000
              */
             consumed: string;
-            /** Costs */
+            /** @description What the remaining units cost, by currency */
             costs: components["schemas"]["CostView"][];
             /**
-             * Lot Units
+             * @description How many units one lot has; prices are for a lot
              * @example 1000000000
              */
             lot_units: string;
-            /** Lots */
+            /** @description Lot by lot */
             lots: components["schemas"]["HoldingLotView"][];
-            /** Market Value */
+            /** @description What the rest would fetch at the bid; null when there is no price */
             market_value: string | null;
             /**
-             * Remaining
+             * @description Units that are left
              * @example 1000000000
              */
             remaining: string;
             /**
-             * Reserved
+             * @description The part that is reserved for what runs now
              * @example 1000000000
              */
             reserved: string;
         };
         /** KeyList */
         KeyList: {
-            /** Items */
+            /** @description The items of this page */
             items: components["schemas"]["KeyView"][];
         };
         /**
@@ -2158,36 +2392,42 @@ export interface components {
          */
         KeyView: {
             /**
-             * Created At
              * Format: date-time
+             * @description When it was made
              */
             created_at: string;
-            /** Kid */
+            /** @description The key's id (RFC 7517) */
             kid: string;
             /**
-             * Since
              * Format: date-time
+             * @description From when on
              */
             since: string;
-            /** State */
-            state: string;
+            /**
+             * @description In which state it is
+             * @enum {string}
+             */
+            state: "next" | "active" | "retired";
         };
+        /**
+         * LegKind
+         * @description What a leg does to the accounts on its two sides.
+         * @enum {string}
+         */
+        LegKind: "post" | "hold" | "capture" | "release";
         /** LegView */
         LegView: {
-            /**
-             * Amount
-             * @description Decimal text: whole units of money (20.00), units of access (1000000000)
-             */
+            /** @description Decimal text: whole units of money (20.00), units of access (1000000000) */
             amount: string;
-            /** Asset */
+            /** @description What is counted and sold, by its code */
             asset: string;
-            /** Credit */
+            /** @description The account that was credited */
             credit: string;
-            /** Debit */
+            /** @description The account that was debited */
             debit: string;
-            /** Kind */
-            kind: string;
-            /** Purpose */
+            /** @description Of which kind it is */
+            kind: components["schemas"]["LegKind"];
+            /** @description What the account is for */
             purpose: string;
         };
         /**
@@ -2197,58 +2437,61 @@ export interface components {
          *     Each node counts for itself, so over two nodes twice as much is possible. Only what is held is shared by all.
          */
         LimitsView: {
-            /** Max Flows */
+            /** @description How many connections at a time; 0 is no limit */
             max_flows: number;
             /**
-             * Rate Limit Bytes S
+             * @description The most bytes in a second, both directions together; 0 is no limit
              * @example 1000000000
              */
             rate_limit_bytes_s: string;
         };
         /** LineList */
         LineList: {
-            /** Items */
+            /** @description The items of this page */
             items: components["schemas"]["LineView"][];
-            /** Next Cursor */
+            /** @description The `cursor` of the next page; empty on the last */
             next_cursor: string;
         };
         /**
          * LineView
-         * @description A line of a statement: `in` came, `out` went; a `hold` or `release` changes no balance.
+         * @description A line of a statement: `in` came, `out` went. `balance` is what was there afterwards.
+         *
+         *     What was paid for piece by piece, such as the use of one session, is one line: `parts` is of how many postings, and
+         *     `transaction_id` names the last. With details each posting has its line, and so has what was held or released, which
+         *     changes no balance.
          */
         LineView: {
-            /** Account Id */
+            /** @description The account, `acc_…` */
             account_id: string;
-            /**
-             * Amount
-             * @description Decimal text: whole units of money (20.00), units of access (1000000000)
-             */
+            /** @description Decimal text: whole units of money (20.00), units of access (1000000000) */
             amount: string;
-            /** Asset */
+            /** @description What is counted and sold, by its code */
             asset: string;
             /**
-             * At
              * Format: date-time
+             * @description When it happened
              */
             at: string;
-            /**
-             * Balance
-             * @description Decimal text: whole units of money (20.00), units of access (1000000000)
-             */
+            /** @description Decimal text: whole units of money (20.00), units of access (1000000000) */
             balance: string;
-            /** Code */
+            /** @description What kind of business it was, for example `buy` or `use` */
             code: string;
-            /** Direction */
-            direction: string;
-            /** Kind */
-            kind: string;
-            /** Meta */
+            /**
+             * @description Whether it came in or went out
+             * @enum {string}
+             */
+            direction: "in" | "out";
+            /** @description Of which kind it is */
+            kind: components["schemas"]["LegKind"];
+            /** @description More about it, by name */
             meta: {
                 [key: string]: string;
             };
-            /** Transaction Id */
+            /** @description How many postings the line sums up */
+            parts: number;
+            /** @description The transaction in the ledger, `txn_…`; null when there is none yet */
             transaction_id: string;
-            /** With Whom */
+            /** @description The other side */
             with_whom: string;
         };
         /**
@@ -2257,19 +2500,19 @@ export interface components {
          */
         ListPriceView: {
             /**
-             * List Price
+             * @description The list price of one lot
              * @example 20.00
              */
             list_price: string;
             /**
-             * Since
              * Format: date-time
+             * @description From when on
              */
             since: string;
         };
         /** LocationList */
         LocationList: {
-            /** Items */
+            /** @description The items of this page */
             items: components["schemas"]["LocationView"][];
         };
         /**
@@ -2277,15 +2520,15 @@ export interface components {
          * @description A place where traffic can leave; what the operator did not say about it is empty.
          */
         LocationView: {
-            /** City */
+            /** @description The city */
             city: string;
-            /** Country */
+            /** @description The country, ISO 3166-1 alpha-2 */
             country: string;
-            /** Id */
+            /** @description The identifier */
             id: string;
-            /** Name */
+            /** @description Its name */
             name: string;
-            /** Region */
+            /** @description The part of the country */
             region: string;
         };
         /**
@@ -2293,19 +2536,13 @@ export interface components {
          * @description Units that were taken out of a lot, with their part of what the lot had cost.
          */
         LotUseView: {
-            /**
-             * Cost
-             * @description Decimal text: whole units of money (20.00), units of access (1000000000)
-             */
+            /** @description Decimal text: whole units of money (20.00), units of access (1000000000) */
             cost: string;
-            /** Cost Asset */
+            /** @description The currency of the cost; empty when it cost nothing */
             cost_asset: string;
-            /** Lot Id */
+            /** @description The lot, `lot_…` */
             lot_id: string;
-            /**
-             * Quantity
-             * @description Decimal text: whole units of money (20.00), units of access (1000000000)
-             */
+            /** @description Decimal text: whole units of money (20.00), units of access (1000000000) */
             quantity: string;
         };
         /**
@@ -2313,30 +2550,24 @@ export interface components {
          * @description A lot that the transaction brought.
          */
         LotView: {
-            /** Asset */
+            /** @description What is counted and sold, by its code */
             asset: string;
-            /**
-             * Cost
-             * @description Decimal text: whole units of money (20.00), units of access (1000000000)
-             */
+            /** @description Decimal text: whole units of money (20.00), units of access (1000000000) */
             cost: string;
-            /** Cost Asset */
+            /** @description The currency of the cost; empty when it cost nothing */
             cost_asset: string;
-            /** Expires At */
+            /** @description Until when it is good; null is for ever */
             expires_at: string | null;
-            /** Id */
+            /** @description The identifier */
             id: string;
-            /**
-             * Quantity
-             * @description Decimal text: whole units of money (20.00), units of access (1000000000)
-             */
+            /** @description Decimal text: whole units of money (20.00), units of access (1000000000) */
             quantity: string;
         };
         /** MessageList */
         MessageList: {
-            /** Items */
+            /** @description The items of this page */
             items: components["schemas"]["MessageView"][];
-            /** Next Cursor */
+            /** @description The `cursor` of the next page; empty on the last */
             next_cursor: string;
         };
         /**
@@ -2344,30 +2575,33 @@ export interface components {
          * @description A message that was sent to the customer, or will be.
          */
         MessageView: {
-            /** Channel */
-            channel: string;
             /**
-             * Created At
+             * @description How it is sent
+             * @constant
+             */
+            channel: "email";
+            /**
              * Format: date-time
+             * @description When it was made
              */
             created_at: string;
-            /** Id */
+            /** @description The identifier */
             id: string;
-            /** Sent At */
+            /** @description When it was sent; null before that */
             sent_at: string | null;
             /**
-             * State
+             * @description In which state it is
              * @enum {string}
              */
             state: "queued" | "sent" | "failed";
-            /** Subject */
+            /** @description What it is about */
             subject: string;
-            /** Template */
+            /** @description Which message it is */
             template: string;
         };
         /** MethodList */
         MethodList: {
-            /** Items */
+            /** @description The items of this page */
             items: components["schemas"]["MethodView"][];
         };
         /**
@@ -2375,51 +2609,51 @@ export interface components {
          * @description A saved payment method. `id` can be given as `payment_method` of a deposit.
          */
         MethodView: {
-            /** Brand */
+            /** @description The brand of the card */
             brand: string;
             /**
-             * Created At
              * Format: date-time
+             * @description When it was made
              */
             created_at: string;
-            /** Exp Month */
+            /** @description Month in which the card expires */
             exp_month: number;
-            /** Exp Year */
+            /** @description Year in which the card expires */
             exp_year: number;
-            /** Id */
+            /** @description The identifier */
             id: string;
-            /** Last4 */
+            /** @description The last four digits of the card */
             last4: string;
-            /** Provider */
+            /** @description A payment provider by name */
             provider: string;
         };
         /** MonthList */
         MonthList: {
-            /** Items */
+            /** @description The items of this page */
             items: components["schemas"]["MonthView"][];
         };
         /** MonthView */
         MonthView: {
             /**
-             * Bytes Received
+             * @description Bytes from the target to the customer
              * @example 1000000000
              */
             bytes_received: string;
             /**
-             * Bytes Sent
+             * @description Bytes from the customer to the target
              * @example 1000000000
              */
             bytes_sent: string;
             /**
-             * Bytes Total
+             * @description Bytes in both directions
              * @example 1000000000
              */
             bytes_total: string;
-            /** Connections */
+            /** @description How many connections */
             connections: number;
-            /** Month */
+            /** @description The month, YYYY-MM, in UTC */
             month: string;
-            /** Requests */
+            /** @description How many requests */
             requests: number;
         };
         /**
@@ -2428,13 +2662,12 @@ export interface components {
          */
         NewCapacity: {
             /**
-             * Asset
              * @description What is counted and sold, by its code
              * @example bandwidth.datacenter.standard
              */
             asset: string;
             /**
-             * Quantity
+             * @description How many units
              * @example 1000000000
              */
             quantity: string;
@@ -2444,15 +2677,15 @@ export interface components {
          * @description A credential to issue: of the access's own kind when none is given. Some kinds need your public key.
          */
         NewCredential: {
-            /** Kind */
+            /** @description Of which kind it is */
             kind?: ("password" | "public_key" | "wireguard_peer" | "token") | null;
             /**
-             * Label
+             * @description A name that the customer chose
              * @default
              * @example my laptop
              */
             label?: string;
-            /** Public Key */
+            /** @description The public key */
             public_key?: string | null;
         };
         /**
@@ -2461,13 +2694,12 @@ export interface components {
          */
         NewPlan: {
             /**
-             * Asset
              * @description What is counted and sold, by its code
              * @example bandwidth.datacenter.standard
              */
             asset: string;
             /**
-             * Quantity
+             * @description How many units
              * @example 1000000000
              */
             quantity: string;
@@ -2478,37 +2710,35 @@ export interface components {
          */
         NewPrice: {
             /**
-             * Asset
              * @description What is counted and sold, by its code
              * @example bandwidth.datacenter.standard
              */
             asset: string;
             /**
-             * Currency
              * @description A currency of ISO 4217
              * @example USD
              */
             currency: string;
             /**
-             * List Price
+             * @description The list price of one lot
              * @example 20.00
              */
             list_price: string;
         };
         /** NewPriceView */
         NewPriceView: {
-            /** Asset */
+            /** @description What is counted and sold, by its code */
             asset: string;
-            /** Currency */
+            /** @description A currency of ISO 4217 */
             currency: string;
             /**
-             * List Price
+             * @description The list price of one lot
              * @example 20.00
              */
             list_price: string;
             /**
-             * Since
              * Format: date-time
+             * @description From when on
              */
             since: string;
         };
@@ -2520,55 +2750,53 @@ export interface components {
          */
         NewProduct: {
             /**
-             * Active
+             * @description Whether it is on sale
              * @default true
              */
             active?: boolean;
             /**
-             * Asset
              * @description What is counted and sold, by its code
              * @example bandwidth.datacenter.standard
              */
             asset: string;
             /**
-             * Description
+             * @description What it is, in a sentence or two
              * @default
              */
             description?: string;
             /**
-             * Lot Units
+             * @description How many units one lot has; prices are for a lot
              * @default 1000000000
              * @example 1000000000
              */
             lot_units?: string;
             /**
-             * Max Units
+             * @description The most that can be bought at a time
              * @default 10000000000000
              * @example 1000000000
              */
             max_units?: string;
             /**
-             * Min Units
+             * @description The least that can be bought at a time
              * @default 1000000
              * @example 1000000000
              */
             min_units?: string;
-            /** Name */
+            /** @description Its name */
             name: string;
-            /** Prices */
+            /** @description List prices of one lot, by currency */
             prices?: {
                 [key: string]: string;
             };
-            /** Protocols */
+            /** @description Protocols of the edge */
             protocols?: ("http" | "https" | "socks5")[];
             /**
-             * Tier
+             * @description The class of the provider's network
              * @default standard
              * @example standard
              */
             tier?: string;
             /**
-             * Validity S
              * @description How long a bought lot lasts, in seconds; 0: for ever
              * @default 0
              */
@@ -2579,23 +2807,23 @@ export interface components {
          * @description An access to make.
          */
         NewResource: {
-            /** Asset */
+            /** @description What is counted and sold, by its code */
             asset?: string | null;
-            /** Kind */
+            /** @description Of which kind it is */
             kind?: string | null;
             /**
-             * Label
+             * @description A name that the customer chose
              * @default
              * @example my laptop
              */
             label?: string;
             /**
-             * Max Flows
+             * @description How many connections at a time; 0 is no limit
              * @default 0
              */
             max_flows?: number;
             /**
-             * Rate Limit Bytes S
+             * @description The most bytes in a second, both directions together; 0 is no limit
              * @default 0
              * @example 1000000000
              */
@@ -2606,22 +2834,22 @@ export interface components {
          * @description Where a node listens, where it stands and how many flows it is meant for; 0 and empty: it did not say.
          */
         NodeEndpointView: {
-            /** Capacity */
+            /** @description How many connections the endpoint can carry */
             capacity: number;
-            /** Host */
+            /** @description A host name or address */
             host: string;
-            /** Location */
+            /** @description Where traffic leaves */
             location: string;
-            /** Port */
+            /** @description The port */
             port: number;
-            /** Protocol */
+            /** @description A protocol of the edge */
             protocol: string;
-            /** Tags */
+            /** @description The node's tags */
             tags: string[];
         };
         /** NodeList */
         NodeList: {
-            /** Items */
+            /** @description The items of this page */
             items: components["schemas"]["NodeView"][];
         };
         /**
@@ -2629,31 +2857,31 @@ export interface components {
          * @description An edge process: whether it is in touch, and what it carries and holds for customers.
          */
         NodeView: {
-            /** Boot Id */
+            /** @description The node's current run; another value means that it was started anew */
             boot_id: string;
-            /** Endpoints */
+            /** @description Where to connect */
             endpoints: components["schemas"]["NodeEndpointView"][];
-            /** Leases */
+            /** @description How many leases the node holds */
             leases: number;
-            /** Name */
+            /** @description Its name */
             name: string;
-            /** Online */
+            /** @description Whether the node was seen lately */
             online: boolean;
-            /** Open Connections */
+            /** @description Connections that are open now */
             open_connections: number;
             /**
-             * Opened At
              * Format: date-time
+             * @description When it was opened; null when nothing was booked yet
              */
             opened_at: string;
             /**
-             * Reserved Bytes
+             * @description Bytes that the node's leases reserve
              * @example 1000000000
              */
             reserved_bytes: string;
             /**
-             * Seen At
              * Format: date-time
+             * @description When the node was last seen
              */
             seen_at: string;
         };
@@ -2663,130 +2891,136 @@ export interface components {
          */
         OrderDetail: {
             /**
-             * Ask
+             * @description What a customer pays for one lot
              * @example 20.00
              */
             ask: string;
-            /** Asset */
+            /** @description What is counted and sold, by its code */
             asset: string;
             /**
-             * Created At
              * Format: date-time
+             * @description When it was made
              */
             created_at: string;
-            /** Currency */
+            /** @description A currency of ISO 4217 */
             currency: string;
             /**
-             * Fee
+             * @description The platform's fee
              * @example 20.00
              */
             fee: string;
-            /** Id */
+            /** @description The identifier */
             id: string;
-            /** Lot Expires At */
+            /** @description Until when what was bought is good; null is for ever */
             lot_expires_at: string | null;
             /**
-             * Lot Units
+             * @description How many units one lot has; prices are for a lot
              * @example 1000000000
              */
             lot_units: string;
             /**
-             * Price
+             * @description The price
              * @example 20.00
              */
             price: string;
             /**
-             * Quantity
+             * @description How many units
              * @example 1000000000
              */
             quantity: string;
-            /** Quote Id */
+            /** @description The quote, `quo_…`; null without one */
             quote_id: string | null;
-            /** Reason */
+            /** @description Why; null or empty when there is nothing to say */
             reason: string | null;
-            /** State */
-            state: string;
-            /** Steps */
+            /** @description In which state it is */
+            state: components["schemas"]["OrderState"];
+            /** @description The steps that it took */
             steps: components["schemas"]["StepView"][];
             /**
-             * Total
+             * @description The price and the fee together
              * @example 20.00
              */
             total: string;
-            /** Transaction Id */
+            /** @description The transaction in the ledger, `txn_…`; null when there is none yet */
             transaction_id: string | null;
             /**
-             * Updated At
              * Format: date-time
+             * @description When it last changed
              */
             updated_at: string;
         };
         /** OrderList */
         OrderList: {
-            /** Items */
+            /** @description The items of this page */
             items: components["schemas"]["OrderView"][];
-            /** Next Cursor */
+            /** @description The `cursor` of the next page; empty on the last */
             next_cursor: string;
         };
+        /**
+         * OrderState
+         * @description Where an order is; the service's docstring draws how they follow each other.
+         * @enum {string}
+         */
+        OrderState: "placed" | "funds_held" | "allocated" | "filled" | "releasing" | "failed" | "cancelled";
         /**
          * OrderView
          * @description An order. It is settled when `state` is filled, failed or cancelled; `reason` says why it was not filled.
          */
         OrderView: {
             /**
-             * Ask
+             * @description What a customer pays for one lot
              * @example 20.00
              */
             ask: string;
-            /** Asset */
+            /** @description What is counted and sold, by its code */
             asset: string;
             /**
-             * Created At
              * Format: date-time
+             * @description When it was made
              */
             created_at: string;
-            /** Currency */
+            /** @description A currency of ISO 4217 */
             currency: string;
             /**
-             * Fee
+             * @description The platform's fee
              * @example 20.00
              */
             fee: string;
-            /** Id */
+            /** @description The identifier */
             id: string;
-            /** Lot Expires At */
+            /** @description Until when what was bought is good; null is for ever */
             lot_expires_at: string | null;
             /**
-             * Lot Units
+             * @description How many units one lot has; prices are for a lot
              * @example 1000000000
              */
             lot_units: string;
             /**
-             * Price
+             * @description The price
              * @example 20.00
              */
             price: string;
             /**
-             * Quantity
+             * @description How many units
              * @example 1000000000
              */
             quantity: string;
-            /** Quote Id */
+            /** @description The quote, `quo_…`; null without one */
             quote_id: string | null;
-            /** Reason */
+            /** @description Why; null or empty when there is nothing to say */
             reason: string | null;
-            /** State */
-            state: string;
+            /** @description In which state it is */
+            state: components["schemas"]["OrderState"];
             /**
-             * Total
+             * @description The price and the fee together
              * @example 20.00
              */
             total: string;
-            /** Transaction Id */
+            /** @description The transaction in the ledger, `txn_…`; null when there is none yet */
             transaction_id: string | null;
             /**
-             * Updated At
              * Format: date-time
+             * @description When it last changed
              */
             updated_at: string;
         };
@@ -2795,45 +3029,46 @@ export interface components {
          * @description An access and whose it is.
          */
         OwnedResourceView: {
-            /** Asset */
+            /** @description What is counted and sold, by its code */
             asset: string;
             /**
-             * Created At
              * Format: date-time
+             * @description When it was made
              */
             created_at: string;
-            /** Id */
+            /** @description The identifier */
             id: string;
-            /** Kind */
+            /** @description Of which kind it is */
             kind: string;
-            /** Label */
+            /** @description A name that the customer chose */
             label: string;
+            /** @description What all its connections may do together */
             limits: components["schemas"]["LimitsView"];
-            /** Location */
+            /** @description Where traffic leaves */
             location: string;
-            /** Protocols */
+            /** @description Protocols of the edge */
             protocols: string[];
-            /** State */
-            state: string;
-            /** Tier */
+            /** @description In which state it is */
+            state: components["schemas"]["ResourceState"];
+            /** @description The class of the provider's network */
             tier: string;
             /**
-             * Updated At
              * Format: date-time
+             * @description When it last changed
              */
             updated_at: string;
-            /** User Id */
+            /** @description The account, `usr_…` */
             user_id: string;
         };
         /** PasswordCredentials */
         PasswordCredentials: {
             /**
-             * Email
+             * @description An e-mail address
              * @example ann@example.com
              */
             email: string;
             /**
-             * Password
+             * @description The password
              * @example correct horse battery
              */
             password: string;
@@ -2845,15 +3080,15 @@ export interface components {
          *     `max_price` is the most you would pay for the second kind, the fee included.
          */
         PlaceOrder: {
-            /** Asset */
+            /** @description What is counted and sold, by its code */
             asset?: string | null;
-            /** Currency */
+            /** @description A currency of ISO 4217 */
             currency?: string | null;
-            /** Max Price */
+            /** @description The most to pay, the fee included; null is no bound */
             max_price?: string | null;
-            /** Quantity */
+            /** @description How many units */
             quantity?: string | null;
-            /** Quote Id */
+            /** @description The quote, `quo_…`; null without one */
             quote_id?: string | null;
         };
         /**
@@ -2861,7 +3096,7 @@ export interface components {
          * @description Whether a plan is offered.
          */
         PlanChange: {
-            /** Active */
+            /** @description Whether it is on sale */
             active: boolean;
         };
         /**
@@ -2869,26 +3104,26 @@ export interface components {
          * @description A prepaid plan as operators see it.
          */
         PlanDetail: {
-            /** Active */
+            /** @description Whether it is on sale */
             active: boolean;
-            /** Asset */
+            /** @description What is counted and sold, by its code */
             asset: string;
-            /** Id */
+            /** @description The identifier */
             id: string;
             /**
-             * Quantity
+             * @description How many units
              * @example 1000000000
              */
             quantity: string;
         };
         /** PlanDetailList */
         PlanDetailList: {
-            /** Items */
+            /** @description The items of this page */
             items: components["schemas"]["PlanDetail"][];
         };
         /** PlanList */
         PlanList: {
-            /** Items */
+            /** @description The items of this page */
             items: components["schemas"]["PlanView"][];
         };
         /**
@@ -2896,36 +3131,36 @@ export interface components {
          * @description A prepaid plan: a fixed amount of one asset, bought once. Order it with its `asset` and `quantity`.
          */
         PlanView: {
-            /** Asset */
+            /** @description What is counted and sold, by its code */
             asset: string;
-            /** Currency */
+            /** @description A currency of ISO 4217 */
             currency: string;
-            /** Id */
+            /** @description The identifier */
             id: string;
             /**
-             * Kind
+             * @description Of which kind it is
              * @constant
              */
             kind: "prepaid";
-            /** Name */
+            /** @description Its name */
             name: string;
             /**
-             * Price
+             * @description The price
              * @example 20.00
              */
             price: string;
-            /** Protocols */
+            /** @description Protocols of the edge */
             protocols: string[];
             /**
-             * Quantity
+             * @description How many units
              * @example 1000000000
              */
             quantity: string;
-            /** Tier */
+            /** @description The class of the provider's network */
             tier: string;
-            /** Unit */
+            /** @description In which unit it is counted */
             unit: string;
-            /** Validity S */
+            /** @description For how many seconds it is good; 0 is for ever */
             validity_s: number;
         };
         /**
@@ -2934,15 +3169,15 @@ export interface components {
          */
         PortfolioView: {
             /**
-             * At
              * Format: date-time
+             * @description The moment for which this is true
              */
             at: string;
-            /** Cash */
+            /** @description Money, by currency */
             cash: components["schemas"]["CashView"][];
-            /** Currency */
+            /** @description A currency of ISO 4217 */
             currency: string;
-            /** Holdings */
+            /** @description What is held, by asset */
             holdings: components["schemas"]["HoldingView"][];
         };
         /**
@@ -2951,7 +3186,7 @@ export interface components {
          */
         Preferences: {
             /**
-             * Preferences
+             * @description Free settings of client programs, by name
              * @example {
              *       "theme": "dark"
              *     }
@@ -2962,19 +3197,20 @@ export interface components {
         };
         /** PreferencesView */
         PreferencesView: {
-            /** Preferences */
+            /** @description Free settings of client programs, by name */
             preferences: {
                 [key: string]: string;
             };
         };
         /** PriceHistory */
         PriceHistory: {
-            /** Asset */
+            /** @description What is counted and sold, by its code */
             asset: string;
-            /** Items */
+            /** @description The items of this page */
             items: components["schemas"]["ListPriceView"][];
-            /** Next Cursor */
+            /** @description The `cursor` of the next page; empty on the last */
             next_cursor: string;
+            /** @description The price at this moment */
             now: components["schemas"]["PriceView"];
         };
         /**
@@ -2983,41 +3219,56 @@ export interface components {
          */
         PriceView: {
             /**
-             * Ask
+             * @description What a customer pays for one lot
              * @example 20.00
              */
             ask: string;
             /**
-             * Bid
+             * @description What a customer would get back for one lot
              * @example 20.00
              */
             bid: string;
-            /** Currency */
+            /** @description A currency of ISO 4217 */
             currency: string;
             /**
-             * List Price
+             * @description The list price of one lot
              * @example 20.00
              */
             list_price: string;
             /**
-             * Lot Units
+             * @description How many units one lot has; prices are for a lot
              * @example 1000000000
              */
             lot_units: string;
         };
+        /**
+         * Problem
+         * @description Why a request was refused (RFC 9457). A problem may have members of its own beside these.
+         */
         Problem: {
+            /** @description The stable name that programs decide by */
             code: string;
+            /** @description Names the request in the logs */
             correlation_id: string;
+            /** @description What is wrong this time, and what to do */
             detail: string;
             /** @description What is wrong with which field, where the code is `invalid` */
             errors?: {
+                /** @description The field, with a dot before each inner name */
                 field: string;
+                /** @description What is wrong with it */
                 reason: string;
             }[];
+            /** @description The path of the request */
             instance: string;
+            /** @description The HTTP status */
             status: number;
+            /** @description What it is, the same for every problem of this code */
             title: string;
-            /** Format: uri-reference */
+            /**
+             * Format: uri-reference
+             * @description The page about this problem
+             */
             type: string;
         };
         /**
@@ -3025,24 +3276,24 @@ export interface components {
          * @description What to change of a product; what is left out stays as it is, and so does what was bought before.
          */
         ProductChange: {
-            /** Active */
+            /** @description Whether it is on sale */
             active?: boolean | null;
-            /** Description */
+            /** @description What it is, in a sentence or two */
             description?: string | null;
-            /** Max Units */
+            /** @description The most that can be bought at a time */
             max_units?: string | null;
-            /** Min Units */
+            /** @description The least that can be bought at a time */
             min_units?: string | null;
-            /** Name */
+            /** @description Its name */
             name?: string | null;
-            /** Tier */
+            /** @description The class of the provider's network */
             tier?: string | null;
-            /** Validity S */
+            /** @description For how many seconds it is good; 0 is for ever */
             validity_s?: number | null;
         };
         /** ProductList */
         ProductList: {
-            /** Items */
+            /** @description The items of this page */
             items: components["schemas"]["ProductView"][];
         };
         /**
@@ -3050,86 +3301,86 @@ export interface components {
          * @description A product as operators see it. One that is not `active` is hidden and not sold.
          */
         ProductView: {
-            /** Active */
+            /** @description Whether it is on sale */
             active: boolean;
-            /** Asset */
+            /** @description What is counted and sold, by its code */
             asset: string;
             /**
-             * Capacity Units
+             * @description How much of it there is in all
              * @example 1000000000
              */
             capacity_units: string;
-            /** Description */
+            /** @description What it is, in a sentence or two */
             description: string;
             /**
-             * Lot Units
+             * @description How many units one lot has; prices are for a lot
              * @example 1000000000
              */
             lot_units: string;
             /**
-             * Max Units
+             * @description The most that can be bought at a time
              * @example 1000000000
              */
             max_units: string;
             /**
-             * Min Units
+             * @description The least that can be bought at a time
              * @example 1000000000
              */
             min_units: string;
-            /** Name */
+            /** @description Its name */
             name: string;
-            /** Protocols */
+            /** @description Protocols of the edge */
             protocols: string[];
-            /** Tier */
+            /** @description The class of the provider's network */
             tier: string;
-            /** Unit */
+            /** @description In which unit it is counted */
             unit: string;
-            /** Validity S */
+            /** @description For how many seconds it is good; 0 is for ever */
             validity_s: number;
         };
         /** ProfileView */
         ProfileView: {
             /**
-             * Created At
              * Format: date-time
+             * @description When it was made
              */
             created_at: string;
-            /** Display Name */
+            /** @description How the user is addressed */
             display_name: string;
-            /** Locale */
+            /** @description A language tag (BCP 47) */
             locale: string;
-            /** Time Zone */
+            /** @description A time zone of the IANA database */
             time_zone: string;
             /**
-             * Updated At
              * Format: date-time
+             * @description When it last changed
              */
             updated_at: string;
-            /** User Id */
+            /** @description The account, `usr_…` */
             user_id: string;
         };
         /** ProtocolView */
         ProtocolView: {
             /**
-             * Bytes Received
+             * @description Bytes from the target to the customer
              * @example 1000000000
              */
             bytes_received: string;
             /**
-             * Bytes Sent
+             * @description Bytes from the customer to the target
              * @example 1000000000
              */
             bytes_sent: string;
             /**
-             * Bytes Total
+             * @description Bytes in both directions
              * @example 1000000000
              */
             bytes_total: string;
-            /** Connections */
+            /** @description How many connections */
             connections: number;
-            /** Protocol */
+            /** @description A protocol of the edge */
             protocol: string;
-            /** Requests */
+            /** @description How many requests */
             requests: number;
         };
         /**
@@ -3137,13 +3388,13 @@ export interface components {
          * @description An endpoint with the credential in its address, for programs that take a proxy URL.
          */
         ProxyView: {
-            /** Host */
+            /** @description A host name or address */
             host: string;
-            /** Port */
+            /** @description The port */
             port: number;
-            /** Protocol */
+            /** @description A protocol of the edge */
             protocol: string;
-            /** Url */
+            /** @description The address with the credentials in it, as programs take it */
             url: string;
         };
         /**
@@ -3152,23 +3403,24 @@ export interface components {
          */
         QuoteRequest: {
             /**
-             * Asset
              * @description What is counted and sold, by its code
              * @example bandwidth.datacenter.standard
              */
             asset: string;
             /**
-             * Currency
              * @description A currency of ISO 4217
              * @example USD
              */
             currency: string;
             /**
-             * Quantity
+             * @description How many units
              * @example 1000000000
              */
             quantity: string;
-            /** @default buy */
+            /**
+             * @description Buying or selling
+             * @default buy
+             */
             side?: components["schemas"]["Side"];
         };
         /**
@@ -3177,48 +3429,49 @@ export interface components {
          */
         QuoteView: {
             /**
-             * Ask
+             * @description What a customer pays for one lot
              * @example 20.00
              */
             ask: string;
-            /** Asset */
+            /** @description What is counted and sold, by its code */
             asset: string;
-            /** Currency */
+            /** @description A currency of ISO 4217 */
             currency: string;
             /**
-             * Expires At
              * Format: date-time
+             * @description Until when it is good; null is for ever
              */
             expires_at: string;
             /**
-             * Fee
+             * @description The platform's fee
              * @example 20.00
              */
             fee: string;
-            /** Id */
+            /** @description The identifier */
             id: string;
             /**
-             * Lot Units
+             * @description How many units one lot has; prices are for a lot
              * @example 1000000000
              */
             lot_units: string;
             /**
-             * Price
+             * @description The price
              * @example 20.00
              */
             price: string;
             /**
-             * Quantity
+             * @description How many units
              * @example 1000000000
              */
             quantity: string;
+            /** @description Buying or selling */
             side: components["schemas"]["Side"];
             /**
-             * Total
+             * @description The price and the fee together
              * @example 20.00
              */
             total: string;
-            /** Validity S */
+            /** @description For how many seconds it is good; 0 is for ever */
             validity_s: number;
         };
         /**
@@ -3227,7 +3480,7 @@ export interface components {
          */
         Reason: {
             /**
-             * Reason
+             * @description Why; null or empty when there is nothing to say
              * @default
              */
             reason?: string;
@@ -3235,85 +3488,90 @@ export interface components {
         /** Received */
         Received: {
             /**
-             * Received
+             * @description Whether it was received
              * @default true
              */
             received?: boolean;
         };
         /** RecordList */
         RecordList: {
-            /** Items */
+            /** @description The items of this page */
             items: components["schemas"]["RecordView"][];
-            /** Next Cursor */
+            /** @description The `cursor` of the next page; empty on the last */
             next_cursor: string;
         };
         /**
          * RecordView
          * @description An accounting record in the words of RADIUS (RFC 2866). What is charged is counted in `unit`.
          *
-         *     Of bytes it is input plus output octets; of seconds it is the session's time, begun seconds whole.
+         *     Of bytes it is input plus output octets: all that the client sent and was sent after its login, with the heads of
+         *     requests and responses and the proxy's own answers, so also a request that was refused. Of seconds it is the
+         *     session's time, begun seconds whole.
          */
         RecordView: {
-            /** Asset */
+            /** @description What is counted and sold, by its code */
             asset: string;
-            /** Calling Station Id */
+            /** @description The customer's address, as RADIUS names it (RFC 2865) */
             calling_station_id: string;
             /**
-             * Charged Units
+             * @description Units that were charged
              * @example 1000000000
              */
             charged_units: string;
-            /** Credential Id */
+            /** @description The credential that was used, `crd_…` */
             credential_id: string;
             /**
-             * Input Octets
+             * @description Bytes from the customer to the target, as RADIUS names it (RFC 2866)
              * @example 1000000000
              */
             input_octets: string;
-            /** Node */
+            /** @description The node that carried it */
             node: string;
             /**
-             * Output Octets
+             * @description Bytes from the target to the customer, as RADIUS names it (RFC 2866)
              * @example 1000000000
              */
             output_octets: string;
-            /** Protocol */
+            /** @description A protocol of the edge */
             protocol: string;
-            /** Requests */
+            /** @description How many requests */
             requests: number;
-            /** Resource Id */
+            /** @description The access, `res_…` */
             resource_id: string;
-            /** Sequence */
+            /** @description The number in its order */
             sequence: number;
-            /** Session Id */
+            /** @description The session, as the accounting names it */
             session_id: string;
             /**
-             * Session Time Us
+             * @description How long it lasted, in microseconds
              * @example 1000000000
              */
             session_time_us: string;
             /**
-             * Started At
              * Format: date-time
+             * @description When it began
              */
             started_at: string;
-            /** Status */
-            status: string;
-            /** Target */
-            target: string;
-            /** Terminate Cause */
-            terminate_cause: string;
-            /** Unit */
-            unit: string;
             /**
-             * Updated At
+             * @description What became of it
+             * @enum {string}
+             */
+            status: "Interim-Update" | "Stop";
+            /** @description Where it went: host and port */
+            target: string;
+            /** @description Why it ended (Acct-Terminate-Cause of RFC 2866); empty while it is open */
+            terminate_cause: string;
+            /** @description In which unit it is counted */
+            unit: components["schemas"]["Unit"];
+            /**
              * Format: date-time
+             * @description When it last changed
              */
             updated_at: string;
         };
         /** Refresh */
         Refresh: {
-            /** Refresh Token */
+            /** @description The refresh token: good for one use, which gives the next */
             refresh_token: string;
         };
         /**
@@ -3321,26 +3579,27 @@ export interface components {
          * @description Tokens as OAuth 2.0 spells them (RFC 6749, section 5.1).
          */
         RefreshedTokenView: {
-            /** Access Token */
+            /** @description The access token: send it as `Authorization: Bearer …` */
             access_token: string;
-            /** Expires In */
+            /** @description Seconds for which the access token is good */
             expires_in: number;
-            /** Refresh Token */
+            /** @description The refresh token: good for one use, which gives the next */
             refresh_token: string;
             /**
-             * Token Type
+             * @description Always `Bearer` (RFC 6750)
              * @default Bearer
+             * @constant
              */
-            token_type?: string;
+            token_type?: "Bearer";
         };
         /** Reset */
         Reset: {
             /**
-             * New Password
+             * @description The password to use from now on
              * @example correct horse battery
              */
             new_password: string;
-            /** Token */
+            /** @description The token */
             token: string;
         };
         /**
@@ -3349,16 +3608,16 @@ export interface components {
          */
         Resolve: {
             /**
-             * Outcome
+             * @description How to end the review
              * @enum {string}
              */
             outcome: "credit" | "dismiss";
             /**
-             * Payment
+             * @description The payment at the provider; null when there is none
              * @default
              */
             payment?: string;
-            /** Reason */
+            /** @description Why; null or empty when there is nothing to say */
             reason: string;
         };
         /**
@@ -3366,39 +3625,40 @@ export interface components {
          * @description An access with its live credentials.
          */
         ResourceDetail: {
-            /** Asset */
+            /** @description What is counted and sold, by its code */
             asset: string;
             /**
-             * Created At
              * Format: date-time
+             * @description When it was made
              */
             created_at: string;
-            /** Credentials */
+            /** @description Its credentials, without their secrets */
             credentials: components["schemas"]["CredentialView"][];
-            /** Id */
+            /** @description The identifier */
             id: string;
-            /** Kind */
+            /** @description Of which kind it is */
             kind: string;
-            /** Label */
+            /** @description A name that the customer chose */
             label: string;
+            /** @description What all its connections may do together */
             limits: components["schemas"]["LimitsView"];
-            /** Location */
+            /** @description Where traffic leaves */
             location: string;
-            /** Protocols */
+            /** @description Protocols of the edge */
             protocols: string[];
-            /** State */
-            state: string;
-            /** Tier */
+            /** @description In which state it is */
+            state: components["schemas"]["ResourceState"];
+            /** @description The class of the provider's network */
             tier: string;
             /**
-             * Updated At
              * Format: date-time
+             * @description When it last changed
              */
             updated_at: string;
         };
         /** ResourceList */
         ResourceList: {
-            /** Items */
+            /** @description The items of this page */
             items: components["schemas"]["ResourceDetail"][];
         };
         /**
@@ -3406,59 +3666,66 @@ export interface components {
          * @description What to change.
          */
         ResourcePatch: {
-            /** Label */
+            /** @description A name that the customer chose */
             label?: string | null;
-            /** Max Flows */
+            /** @description How many connections at a time; 0 is no limit */
             max_flows?: number | null;
-            /** Rate Limit Bytes S */
+            /** @description The most bytes in a second, both directions together; 0 is no limit */
             rate_limit_bytes_s?: string | null;
         };
+        /**
+         * ResourceState
+         * @description What a resource may do. `suspended` is the operator's doing, `inactive` the customer's own.
+         * @enum {string}
+         */
+        ResourceState: "active" | "inactive" | "suspended" | "deleted";
         /**
          * ResourceView
          * @description An access: what it draws on and what it may do.
          */
         ResourceView: {
-            /** Asset */
+            /** @description What is counted and sold, by its code */
             asset: string;
             /**
-             * Created At
              * Format: date-time
+             * @description When it was made
              */
             created_at: string;
-            /** Id */
+            /** @description The identifier */
             id: string;
-            /** Kind */
+            /** @description Of which kind it is */
             kind: string;
-            /** Label */
+            /** @description A name that the customer chose */
             label: string;
+            /** @description What all its connections may do together */
             limits: components["schemas"]["LimitsView"];
-            /** Location */
+            /** @description Where traffic leaves */
             location: string;
-            /** Protocols */
+            /** @description Protocols of the edge */
             protocols: string[];
-            /** State */
-            state: string;
-            /** Tier */
+            /** @description In which state it is */
+            state: components["schemas"]["ResourceState"];
+            /** @description The class of the provider's network */
             tier: string;
             /**
-             * Updated At
              * Format: date-time
+             * @description When it last changed
              */
             updated_at: string;
         };
         /** Restore */
         Restore: {
             /**
-             * Reason
+             * @description Why; null or empty when there is nothing to say
              * @default
              */
             reason?: string;
         };
         /** ReviewList */
         ReviewList: {
-            /** Items */
+            /** @description The items of this page */
             items: components["schemas"]["ReviewedView"][];
-            /** Next Cursor */
+            /** @description The `cursor` of the next page; empty on the last */
             next_cursor: string;
         };
         /**
@@ -3466,55 +3733,55 @@ export interface components {
          * @description A deposit as an operator sees it.
          */
         ReviewedView: {
-            /** Action Url */
+            /** @description Where the customer goes on, for example to confirm the payment; null when there is nothing to do */
             action_url: string | null;
             /**
-             * Amount
+             * @description How much
              * @example 20.00
              */
             amount: string;
             /**
-             * Created At
              * Format: date-time
+             * @description When it was made
              */
             created_at: string;
-            /** Currency */
+            /** @description A currency of ISO 4217 */
             currency: string;
             /**
-             * Debt Settled
+             * @description How much of it went to what the customer owed
              * @example 20.00
              */
             debt_settled: string;
-            /** Decline Code */
+            /** @description Why the bank declined; null when it did not */
             decline_code: string | null;
             /**
-             * Disputed
+             * @description What the bank took back
              * @example 20.00
              */
             disputed: string;
-            /** Id */
+            /** @description The identifier */
             id: string;
-            /** Payment */
+            /** @description The payment at the provider; null when there is none */
             payment: string | null;
-            /** Provider */
+            /** @description A payment provider by name */
             provider: string;
-            /** Reason */
+            /** @description Why; null or empty when there is nothing to say */
             reason: string | null;
             /**
-             * Refunded
+             * @description What was paid back
              * @example 20.00
              */
             refunded: string;
-            /** State */
-            state: string;
-            /** Transaction Id */
+            /** @description In which state it is */
+            state: components["schemas"]["DepositState"];
+            /** @description The transaction in the ledger, `txn_…`; null when there is none yet */
             transaction_id: string | null;
             /**
-             * Updated At
              * Format: date-time
+             * @description When it last changed
              */
             updated_at: string;
-            /** User Id */
+            /** @description The account, `usr_…` */
             user_id: string;
         };
         /**
@@ -3523,12 +3790,11 @@ export interface components {
          */
         SaveMethod: {
             /**
-             * Payment Method
              * @description A saved payment method (pmt_…), or the provider's token of one (pm_…)
              * @example pm_card_visa
              */
             payment_method: string;
-            /** Provider */
+            /** @description A payment provider by name */
             provider?: string | null;
         };
         /**
@@ -3537,12 +3803,12 @@ export interface components {
          */
         ScheduleBody: {
             /**
-             * Time Zone
+             * @description A time zone of the IANA database
              * @default UTC
              * @example Europe/Berlin
              */
             time_zone?: string;
-            /** Windows */
+            /** @description The windows in which connections are allowed */
             windows: components["schemas"]["WindowBody"][];
         };
         /**
@@ -3550,9 +3816,9 @@ export interface components {
          * @description When connections may run.
          */
         ScheduleView: {
-            /** Time Zone */
+            /** @description A time zone of the IANA database */
             time_zone: string;
-            /** Windows */
+            /** @description The windows in which connections are allowed */
             windows: components["schemas"]["WindowView"][];
         };
         /**
@@ -3560,25 +3826,25 @@ export interface components {
          * @description The proof (hexadecimal) that the transaction is in the sealed books: from `leaf` by `path` to `root`.
          */
         SealView: {
-            /** Hash */
+            /** @description The hash that seals this and everything before it */
             hash: string;
-            /** Leaf */
+            /** @description The hash of this transaction in the sealed books */
             leaf: string;
-            /** Number */
+            /** @description The number of the seal */
             number: number;
-            /** Path */
+            /** @description The hashes from the leaf up to the root */
             path: string[];
-            /** Place */
+            /** @description Which leaf of the seal it is */
             place: number;
-            /** Previous */
+            /** @description The hash of the seal before */
             previous: string;
-            /** Root */
+            /** @description The hash over the whole seal */
             root: string;
-            /** Signature */
+            /** @description The signature of the seal */
             signature: string;
-            /** Signer */
+            /** @description The key that signed */
             signer: string;
-            /** Size */
+            /** @description How many transactions the seal covers */
             size: number;
         };
         /**
@@ -3586,23 +3852,24 @@ export interface components {
          * @description A fresh credential: keep its password or token, it is not shown again. What its kind does not have is null.
          */
         SecretView: {
+            /** @description The credential, without its secret */
             credential: components["schemas"]["CredentialView"];
-            /** Password */
+            /** @description The password */
             password: string | null;
-            /** Token */
+            /** @description The token */
             token: string | null;
-            /** Username */
+            /** @description The user name */
             username: string | null;
         };
         /** SecurityView */
         SecurityView: {
-            /** Email */
+            /** @description An e-mail address */
             email: string;
-            /** Email Verified */
+            /** @description Whether the address was confirmed */
             email_verified: boolean;
             /**
-             * Password Changed At
              * Format: date-time
+             * @description When the password was last changed
              */
             password_changed_at: string;
         };
@@ -3611,26 +3878,26 @@ export interface components {
          * @description The metadata of the authorization server (RFC 8414).
          */
         ServerMetadata: {
-            /** Grant Types Supported */
+            /** @description Grants (RFC 8414) */
             grant_types_supported: string[];
-            /** Id Token Signing Alg Values Supported */
+            /** @description Algorithms of ID tokens (OpenID Connect Discovery) */
             id_token_signing_alg_values_supported: string[];
-            /** Issuer */
+            /** @description Who issues the tokens (RFC 8414) */
             issuer: string;
-            /** Jwks Uri */
+            /** @description Where the public keys are (RFC 8414) */
             jwks_uri: string;
-            /** Response Types Supported */
+            /** @description Response types (RFC 8414) */
             response_types_supported: string[];
-            /** Subject Types Supported */
+            /** @description Subject identifiers (OpenID Connect Discovery) */
             subject_types_supported: string[];
-            /** Token Endpoint */
+            /** @description Where tokens are given (RFC 8414) */
             token_endpoint: string;
         };
         /** SessionList */
         SessionList: {
-            /** Items */
+            /** @description The items of this page */
             items: components["schemas"]["SessionView"][];
-            /** Next Cursor */
+            /** @description The `cursor` of the next page; empty on the last */
             next_cursor: string;
         };
         /**
@@ -3638,42 +3905,39 @@ export interface components {
          * @description What was charged for a metered session: `units` is what `cumulative` had grown by.
          */
         SessionUseView: {
-            /**
-             * Cumulative
-             * @description Decimal text: whole units of money (20.00), units of access (1000000000)
-             */
+            /** @description Decimal text: whole units of money (20.00), units of access (1000000000) */
             cumulative: string;
-            /** Sequence */
+            /** @description The number in its order */
             sequence: number;
-            /** Session Id */
+            /** @description The session, as the accounting names it */
             session_id: string;
-            /**
-             * Units
-             * @description Decimal text: whole units of money (20.00), units of access (1000000000)
-             */
+            /** @description Decimal text: whole units of money (20.00), units of access (1000000000) */
             units: string;
         };
         /** SessionView */
         SessionView: {
-            /** Client */
-            client: string;
             /**
-             * Created At
+             * @description What kind of client is signed in
+             * @enum {string}
+             */
+            client: "browser" | "program";
+            /**
              * Format: date-time
+             * @description When it was made
              */
             created_at: string;
-            /** Current */
+            /** @description Whether it is the session of this request */
             current: boolean;
-            /** Id */
+            /** @description The identifier */
             id: string;
-            /** Ip */
+            /** @description The address it was opened from */
             ip: string;
             /**
-             * Last Used At
              * Format: date-time
+             * @description When it was last used
              */
             last_used_at: string;
-            /** User Agent */
+            /** @description The program, as it names itself */
             user_agent: string;
         };
         /**
@@ -3682,12 +3946,12 @@ export interface components {
          */
         SetRoles: {
             /**
-             * Reason
+             * @description Why; null or empty when there is nothing to say
              * @default
              */
             reason?: string;
             /**
-             * Roles
+             * @description What the account may do
              * @example [
              *       "customer",
              *       "support"
@@ -3703,70 +3967,83 @@ export interface components {
         Side: "buy";
         /** SignedInView */
         SignedInView: {
-            /**
-             * Csrf Token
-             * @description Send it back in X-Tollway-Csrf with every request that changes something
-             */
+            /** @description Send it back in X-Tollway-Csrf with every request that changes something */
             csrf_token: string;
+            /** @description The account */
             user: components["schemas"]["UserView"];
         };
         /**
          * StatsView
          * @description Your sums. Days and months are of UTC, by when the use was reported.
+         *
+         *     Nodes report open connections about every five seconds while something moves; what has moved since is not in the
+         *     sums yet. `as_of` is when the newest report came that they include; null when there was none.
          */
         StatsView: {
+            /** @description Since the account exists */
             all_time: components["schemas"]["TotalView"];
-            /** By Protocol */
+            /** @description The moment up to which reports of the nodes are counted */
+            as_of: string | null;
+            /** @description The same, protocol by protocol */
             by_protocol: components["schemas"]["ProtocolView"][];
-            /** Open Connections */
+            /** @description Connections that are open now */
             open_connections: number;
+            /** @description Since the first of this month, in UTC */
             this_month: components["schemas"]["TotalView"];
+            /** @description Since midnight, in UTC */
             today: components["schemas"]["TotalView"];
         };
         /**
          * StatusView
-         * @description What is going on.
+         * @description What is going on. `as_of` is when the newest report came that the sums and balances include; null: none came.
+         *
+         *     Nodes report open connections about every five seconds while something moves.
          */
         StatusView: {
-            /** Allowances */
+            /** @description What is left of each asset that connections draw on */
             allowances: components["schemas"]["AllowanceView"][];
+            /** @description The moment up to which reports of the nodes are counted */
+            as_of: string | null;
             /**
-             * Bytes Received
+             * @description Bytes from the target to the customer
              * @example 1000000000
              */
             bytes_received: string;
             /**
-             * Bytes Sent
+             * @description Bytes from the customer to the target
              * @example 1000000000
              */
             bytes_sent: string;
             /**
-             * Bytes Total
+             * @description Bytes in both directions
              * @example 1000000000
              */
             bytes_total: string;
-            /** Open Connections */
+            /** @description Connections that are open now */
             open_connections: number;
-            /** Requests */
+            /** @description How many requests */
             requests: number;
-            /** Resources */
+            /** @description The accesses */
             resources: components["schemas"]["ResourceView"][];
-            /** State */
-            state: string;
+            /**
+             * @description In which state it is
+             * @enum {string}
+             */
+            state: "connected" | "disconnected" | "suspended";
         };
         /** StepView */
         StepView: {
             /**
-             * At
              * Format: date-time
+             * @description When it happened
              */
             at: string;
-            /** State */
-            state: string;
+            /** @description In which state it is */
+            state: components["schemas"]["OrderState"];
         };
         /** Suspend */
         Suspend: {
-            /** Reason */
+            /** @description Why; null or empty when there is nothing to say */
             reason: string;
         };
         /**
@@ -3774,17 +4051,18 @@ export interface components {
          * @description Tokens as OAuth 2.0 spells them (RFC 6749, section 5.1).
          */
         TokenView: {
-            /** Access Token */
+            /** @description The access token: send it as `Authorization: Bearer …` */
             access_token: string;
-            /** Expires In */
+            /** @description Seconds for which the access token is good */
             expires_in: number;
-            /** Refresh Token */
+            /** @description The refresh token: good for one use, which gives the next */
             refresh_token: string;
             /**
-             * Token Type
+             * @description Always `Bearer` (RFC 6750)
              * @default Bearer
+             * @constant
              */
-            token_type?: string;
+            token_type?: "Bearer";
         };
         /**
          * TotalView
@@ -3792,111 +4070,124 @@ export interface components {
          */
         TotalView: {
             /**
-             * Bytes Received
+             * @description Bytes from the target to the customer
              * @example 1000000000
              */
             bytes_received: string;
             /**
-             * Bytes Sent
+             * @description Bytes from the customer to the target
              * @example 1000000000
              */
             bytes_sent: string;
             /**
-             * Bytes Total
+             * @description Bytes in both directions
              * @example 1000000000
              */
             bytes_total: string;
-            /** Connections */
+            /** @description How many connections */
             connections: number;
-            /** Requests */
+            /** @description How many requests */
             requests: number;
         };
+        /**
+         * TransactionStatus
+         * @description How a transaction ended. Both are final: a refused name stays refused.
+         * @enum {string}
+         */
+        TransactionStatus: "applied" | "rejected";
         /**
          * TransactionView
          * @description A transaction line by line, as one of its parties may see it.
          */
         TransactionView: {
-            /** Actor */
+            /** @description Who did it: a user's id, or a service's name */
             actor: string;
             /**
-             * Booked At
              * Format: date-time
+             * @description When the ledger booked it
              */
             booked_at: string;
-            /** Code */
+            /** @description What kind of business it was, for example `buy` or `use` */
             code: string;
             /**
-             * Happened At
              * Format: date-time
+             * @description When it happened, as its author says
              */
             happened_at: string;
-            /** Id */
+            /** @description The identifier */
             id: string;
-            /** Legs */
+            /** @description The single movements, each with both sides */
             legs: components["schemas"]["LegView"][];
-            /** Lots Opened */
+            /** @description The lots that came into being */
             lots_opened: components["schemas"]["LotView"][];
-            /** Lots Used */
+            /** @description The lots that were drawn on */
             lots_used: components["schemas"]["LotUseView"][];
-            /** Meta */
+            /** @description More about it, by name */
             meta: {
                 [key: string]: string;
             };
-            /** Reverses */
+            /** @description The transaction that this one undoes; empty for all others */
             reverses: string;
+            /** @description The place in the sealed books; null without `prove`, or before it is sealed */
             seal: components["schemas"]["SealView"] | null;
-            /** Status */
-            status: string;
-            /** Use */
+            /** @description What became of it */
+            status: components["schemas"]["TransactionStatus"];
+            /** @description What was used, connection by connection */
             use: components["schemas"]["SessionUseView"][];
         };
+        /**
+         * Unit
+         * @description What an asset is counted in, in the catalogue's words.
+         * @enum {string}
+         */
+        Unit: "byte" | "second";
         /** UserList */
         UserList: {
-            /** Items */
+            /** @description The items of this page */
             items: components["schemas"]["UserView"][];
-            /** Next Cursor */
+            /** @description The `cursor` of the next page; empty on the last */
             next_cursor: string;
         };
         /** UserView */
         UserView: {
             /**
-             * Created At
              * Format: date-time
+             * @description When it was made
              */
             created_at: string;
-            /** Email */
+            /** @description An e-mail address */
             email: string;
-            /** Email Verified */
+            /** @description Whether the address was confirmed */
             email_verified: boolean;
-            /** Id */
+            /** @description The identifier */
             id: string;
-            /** Roles */
+            /** @description What the account may do */
             roles: string[];
-            /** State */
-            state: string;
+            /**
+             * @description In which state it is
+             * @enum {string}
+             */
+            state: "active" | "suspended";
         };
         /**
          * VerdictView
          * @description Whether the record is whole, and its last hash, to be noted elsewhere and compared later.
          */
         VerdictView: {
-            /** Entries */
+            /** @description How many entries were checked */
             entries: number;
-            /** Findings */
+            /** @description What was found to be wrong */
             findings: string[];
-            /** Head */
+            /** @description The hash of the last entry */
             head: string;
-            /** Ok */
+            /** @description Whether everything is as it was written */
             ok: boolean;
         };
         /** Verify */
         Verify: {
-            /**
-             * Password
-             * @description What the account's password shall be; without it the one of the registration. An address that was registered more than once needs it
-             */
+            /** @description What the account's password shall be; without it the one of the registration. An address that was registered more than once needs it */
             password?: string | null;
-            /** Token */
+            /** @description The token */
             token: string;
         };
         /**
@@ -3905,16 +4196,16 @@ export interface components {
          */
         WindowBody: {
             /**
-             * End
+             * @description The last minute of the window, HH:MM; 24:00 is the end of the day
              * @example 08:00
              */
             end: string;
             /**
-             * Start
+             * @description The first minute of the window, HH:MM
              * @example 08:00
              */
             start: string;
-            /** Weekday */
+            /** @description 1 is Monday, 7 is Sunday */
             weekday: number;
         };
         /**
@@ -3922,18 +4213,426 @@ export interface components {
          * @description From `start` until before `end` on one day of the week; 1 is Monday.
          */
         WindowView: {
-            /** End */
+            /** @description The last minute of the window, HH:MM; 24:00 is the end of the day */
             end: string;
-            /** Start */
+            /** @description The first minute of the window, HH:MM */
             start: string;
-            /** Weekday */
+            /** @description 1 is Monday, 7 is Sunday */
             weekday: number;
         };
     };
-    responses: never;
+    responses: {
+        /** @description [`account_locked`](/problems/account_locked): too many failed sign-ins; wait before the next try; [`too_many_requests`](/problems/too_many_requests): wait as long as Retry-After says, then try again */
+        AccountLockedTooManyRequests: {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Retry-After": components["headers"]["Retry-After"];
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`account_suspended`](/problems/account_suspended): this account is suspended; contact the operator; [`csrf`](/problems/csrf): send the session's csrf_token in the header X-Tollway-Csrf; [`email_not_verified`](/problems/email_not_verified): verify the e-mail address first; the link is in your inbox; [`foreign_origin`](/problems/foreign_origin): this page is of another web origin and may not do that */
+        AccountSuspendedCsrfTokenMissingEmailNotVerifiedForeignOrigin: {
+            headers: {
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`account_suspended`](/problems/account_suspended): this account is suspended; contact the operator; [`csrf`](/problems/csrf): send the session's csrf_token in the header X-Tollway-Csrf; [`forbidden`](/problems/forbidden): this account may not do that; [`foreign_origin`](/problems/foreign_origin): this page is of another web origin and may not do that; [`insufficient_scope`](/problems/insufficient_scope): the token's scope does not cover this; ask for a token with that scope */
+        AccountSuspendedCsrfTokenMissingForbiddenForeignOriginInsufficientScope: {
+            headers: {
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`account_suspended`](/problems/account_suspended): this account is suspended; contact the operator; [`csrf`](/problems/csrf): send the session's csrf_token in the header X-Tollway-Csrf; [`forbidden`](/problems/forbidden): this account may not do that; [`foreign_origin`](/problems/foreign_origin): this page is of another web origin and may not do that; [`insufficient_scope`](/problems/insufficient_scope): the token's scope does not cover this; ask for a token with that scope; [`resource_inactive`](/problems/resource_inactive): this access is not active; activate it first */
+        AccountSuspendedCsrfTokenMissingForbiddenForeignOriginInsufficientScopeResourceInactive: {
+            headers: {
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`bad_gateway`](/problems/bad_gateway): a service gave an answer that cannot be passed on; try again soon */
+        BadGateway: {
+            headers: {
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`bad_login`](/problems/bad_login): the e-mail address or the password is wrong; [`factor_required`](/problems/factor_required): prove a second factor to sign in; [`sign_in_ended`](/problems/sign_in_ended): this sign-in has ended or expired; start again */
+        BadLoginFactorRequiredSignInEnded: {
+            headers: {
+                "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`bad_login`](/problems/bad_login): the e-mail address or the password is wrong; [`session_ended`](/problems/session_ended): the session has ended; sign in again; [`unauthenticated`](/problems/unauthenticated): sign in at /api/auth/login, or send a token of /api/auth/token */
+        BadLoginSessionEndedUnauthenticated: {
+            headers: {
+                "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`bad_signature`](/problems/bad_signature): the signature does not belong to this body; [`malformed`](/problems/malformed): the request cannot be read */
+        BadSignatureMalformed: {
+            headers: {
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`card_declined`](/problems/card_declined): the card was declined; try another one */
+        CardDeclined: {
+            headers: {
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`card_declined`](/problems/card_declined): the card was declined; try another one; [`payment_failed`](/problems/payment_failed): the payment failed; try again with a new Idempotency-Key */
+        CardDeclinedPaymentFailed: {
+            headers: {
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`conflict`](/problems/conflict): the present state does not allow this */
+        Conflict: {
+            headers: {
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`conflict`](/problems/conflict): the present state does not allow this; [`price_exceeded`](/problems/price_exceeded): the price is above the most that you would pay; [`quote_stale`](/problems/quote_stale): the quote has expired or was used; ask for a new one; [`request_in_progress`](/problems/request_in_progress): the first request with this Idempotency-Key is still running; try again soon; [`sold_out`](/problems/sold_out): there is not enough capacity left for this order */
+        ConflictPriceExceededQuoteStaleRequestInProgressSoldOut: {
+            headers: {
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`conflict`](/problems/conflict): the present state does not allow this; [`request_in_progress`](/problems/request_in_progress): the first request with this Idempotency-Key is still running; try again soon */
+        ConflictRequestInProgress: {
+            headers: {
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`csrf`](/problems/csrf): send the session's csrf_token in the header X-Tollway-Csrf; [`forbidden`](/problems/forbidden): this account may not do that; [`foreign_origin`](/problems/foreign_origin): this page is of another web origin and may not do that; [`insufficient_scope`](/problems/insufficient_scope): the token's scope does not cover this; ask for a token with that scope */
+        CsrfTokenMissingForbiddenForeignOriginInsufficientScope: {
+            headers: {
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`csrf`](/problems/csrf): send the session's csrf_token in the header X-Tollway-Csrf; [`forbidden`](/problems/forbidden): this account may not do that; [`foreign_origin`](/problems/foreign_origin): this page is of another web origin and may not do that; [`insufficient_scope`](/problems/insufficient_scope): the token's scope does not cover this; ask for a token with that scope; [`resource_inactive`](/problems/resource_inactive): this access is not active; activate it first */
+        CsrfTokenMissingForbiddenForeignOriginInsufficientScopeResourceInactive: {
+            headers: {
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`csrf`](/problems/csrf): send the session's csrf_token in the header X-Tollway-Csrf; [`foreign_origin`](/problems/foreign_origin): this page is of another web origin and may not do that */
+        CsrfTokenMissingForeignOrigin: {
+            headers: {
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`deadline_exceeded`](/problems/deadline_exceeded): the time allowed for this ran out; try again */
+        DeadlineExceeded: {
+            headers: {
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`idempotency_key_missing`](/problems/idempotency_key_missing): send an Idempotency-Key header with this request; [`malformed`](/problems/malformed): the request cannot be read */
+        IdempotencyKeyMissingMalformed: {
+            headers: {
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`idempotency_key_reused`](/problems/idempotency_key_reused): this Idempotency-Key was used with another request; use a new one; [`invalid`](/problems/invalid): some values are wrong */
+        IdempotencyKeyReusedInvalid: {
+            headers: {
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`insufficient_funds`](/problems/insufficient_funds): the balance does not cover this; make a deposit */
+        InsufficientFunds: {
+            headers: {
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`internal`](/problems/internal): the error is in the server's log under this correlation_id; tell the operator if it stays */
+        Internal: {
+            headers: {
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`invalid`](/problems/invalid): some values are wrong */
+        Invalid: {
+            headers: {
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`invalid`](/problems/invalid): some values are wrong; [`link_invalid`](/problems/link_invalid): this link was used already or has expired; ask for a new one */
+        InvalidLinkInvalid: {
+            headers: {
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`malformed`](/problems/malformed): the request cannot be read */
+        Malformed: {
+            headers: {
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`no_allowance`](/problems/no_allowance): the allowance is used up; buy more to go on */
+        NoAllowance: {
+            headers: {
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`not_found`](/problems/not_found): nothing was found at this address; /api/docs lists the addresses there are */
+        NotFound: {
+            headers: {
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`not_found`](/problems/not_found): nothing was found at this address; /api/docs lists the addresses there are; [`unknown_asset`](/problems/unknown_asset): there is no such asset */
+        NotFoundUnknownAsset: {
+            headers: {
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`password_needed`](/problems/password_needed): this address was registered more than once; send the password that its account shall have */
+        PasswordNeeded: {
+            headers: {
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`provider_unavailable`](/problems/provider_unavailable): the payment provider does not answer; try again soon; [`unavailable`](/problems/unavailable): a part of the platform does not answer; try again soon */
+        ProviderUnavailableUnavailable: {
+            headers: {
+                "Retry-After": components["headers"]["Retry-After"];
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`request_in_progress`](/problems/request_in_progress): the first request with this Idempotency-Key is still running; try again soon */
+        RequestInProgress: {
+            headers: {
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`session_ended`](/problems/session_ended): the session has ended; sign in again; [`token_reused`](/problems/token_reused): this refresh token was used before, so the session was ended; sign in again; [`unauthenticated`](/problems/unauthenticated): sign in at /api/auth/login, or send a token of /api/auth/token */
+        SessionEndedTokenReusedUnauthenticated: {
+            headers: {
+                "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`session_ended`](/problems/session_ended): the session has ended; sign in again; [`unauthenticated`](/problems/unauthenticated): sign in at /api/auth/login, or send a token of /api/auth/token */
+        SessionEndedUnauthenticated: {
+            headers: {
+                "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`sold_out`](/problems/sold_out): there is not enough capacity left for this order */
+        SoldOut: {
+            headers: {
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`too_large`](/problems/too_large): the request is larger than this address takes */
+        TooLarge: {
+            headers: {
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`too_many_requests`](/problems/too_many_requests): wait as long as Retry-After says, then try again */
+        TooManyRequests: {
+            headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Retry-After": components["headers"]["Retry-After"];
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`unavailable`](/problems/unavailable): a part of the platform does not answer; try again soon */
+        Unavailable: {
+            headers: {
+                "Retry-After": components["headers"]["Retry-After"];
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`unknown_asset`](/problems/unknown_asset): there is no such asset */
+        UnknownAsset: {
+            headers: {
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`unsupported_media_type`](/problems/unsupported_media_type): send the body as application/json */
+        UnsupportedMediaType: {
+            headers: {
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+    };
     parameters: never;
     requestBodies: never;
-    headers: never;
+    headers: {
+        /** @description The version of the thing; send it as If-None-Match to be answered 304 while it is current */
+        ETag: string;
+        /** @description `true` when this is the stored answer to an earlier request with this key */
+        "Idempotency-Replayed": string;
+        /** @description What is left of the limit, and in how many seconds it is whole again */
+        RateLimit: string;
+        /** @description The limit that applies: how many requests in how many seconds */
+        "RateLimit-Policy": string;
+        /** @description Seconds after which another try makes sense */
+        "Retry-After": number;
+        /** @description How to prove who one is (RFC 6750) */
+        "WWW-Authenticate": string;
+        /** @description Names this request in the logs and the audit trail */
+        "X-Correlation-Id": string;
+    };
     pathItems: never;
 }
 export type $defs = Record<string, never>;
@@ -3950,21 +4649,20 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": unknown;
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_well_known_openid_configuration: {
@@ -3979,28 +4677,27 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ServerMetadata"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_access_connections: {
         parameters: {
             query?: {
                 /** @description Open or closed ones only */
-                state?: ("open" | "closed") | null;
+                state?: "open" | "closed";
                 /** @description Of one access only */
                 resource_id?: string;
                 /** @description How many items at most */
@@ -4019,21 +4716,23 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ConnectionList"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_access_resources: {
@@ -4048,21 +4747,22 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ResourceList"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     post_access_resources: {
@@ -4081,21 +4781,29 @@ export interface operations {
             /** @description Successful Response */
             201: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ResourceView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            402: components["responses"]["NoAllowance"];
+            403: components["responses"]["AccountSuspendedCsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["UnknownAsset"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_access_resources_resource_id: {
@@ -4113,21 +4821,35 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ResourceDetail"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
+            /** @description The client has the current version already */
+            304: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
+                content?: never;
             };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     delete_access_resources_resource_id: {
@@ -4145,19 +4867,22 @@ export interface operations {
             /** @description Successful Response */
             204: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     patch_access_resources_resource_id: {
@@ -4179,21 +4904,28 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ResourceView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScopeResourceInactive"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     post_access_resources_resource_id_activate: {
@@ -4211,21 +4943,24 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ResourceView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScopeResourceInactive"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     post_access_resources_resource_id_credentials: {
@@ -4247,21 +4982,28 @@ export interface operations {
             /** @description Successful Response */
             201: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["SecretView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScopeResourceInactive"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     delete_access_resources_resource_id_credentials_credential_id: {
@@ -4281,19 +5023,21 @@ export interface operations {
             /** @description Successful Response */
             204: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     post_access_resources_resource_id_deactivate: {
@@ -4311,21 +5055,24 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ResourceView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScopeResourceInactive"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_access_resources_resource_id_policy: {
@@ -4343,21 +5090,35 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["FlowPolicyView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
+            /** @description The client has the current version already */
+            304: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
+                content?: never;
             };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     put_access_resources_resource_id_policy: {
@@ -4379,21 +5140,28 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["FlowPolicyView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_account_security: {
@@ -4408,21 +5176,22 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["SecurityView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     post_account_security: {
@@ -4441,19 +5210,24 @@ export interface operations {
             /** @description Successful Response */
             204: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["BadLoginSessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["AccountLockedTooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_accounts: {
@@ -4468,21 +5242,22 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["AccountList"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_accounts_account_id_statement: {
@@ -4492,6 +5267,14 @@ export interface operations {
                 limit?: number;
                 /** @description The `next_cursor` of the page before, with the other parameters as they were; absent: the start */
                 cursor?: string;
+                /** @description Show each posting, and what was held and released */
+                details?: boolean;
+                /** @description Only one kind of event, such as `buy`; absent: all */
+                code?: string;
+                /** @description RFC 3339; absent: no bound */
+                since?: string;
+                /** @description RFC 3339; absent: no bound */
+                until?: string;
             };
             header?: never;
             path: {
@@ -4505,21 +5288,24 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["LineList"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_admin_audit: {
@@ -4543,21 +5329,23 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["EntryList"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_admin_audit_verify: {
@@ -4572,21 +5360,22 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["VerdictView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     post_admin_capacity: {
@@ -4608,21 +5397,29 @@ export interface operations {
             /** @description Successful Response */
             201: {
                 headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["CapacityIssueView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["IdempotencyKeyMissingMalformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["UnknownAsset"];
+            409: components["responses"]["RequestInProgress"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyKeyReusedInvalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_admin_catalog_plans: {
@@ -4637,21 +5434,22 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["PlanDetailList"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     post_admin_catalog_plans: {
@@ -4673,21 +5471,29 @@ export interface operations {
             /** @description Successful Response */
             201: {
                 headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["PlanDetail"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["IdempotencyKeyMissingMalformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["UnknownAsset"];
+            409: components["responses"]["ConflictRequestInProgress"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyKeyReusedInvalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     patch_admin_catalog_plans_plan_id: {
@@ -4709,21 +5515,28 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["PlanDetail"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_admin_catalog_products: {
@@ -4738,21 +5551,22 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ProductList"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     post_admin_catalog_products: {
@@ -4774,21 +5588,28 @@ export interface operations {
             /** @description Successful Response */
             201: {
                 headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ProductView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["IdempotencyKeyMissingMalformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            409: components["responses"]["ConflictRequestInProgress"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyKeyReusedInvalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     patch_admin_catalog_products_asset: {
@@ -4810,21 +5631,28 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ProductView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFoundUnknownAsset"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_admin_debts: {
@@ -4844,26 +5672,29 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["DebtList"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_admin_deposits: {
         parameters: {
             query?: {
+                /** @description In this state only */
                 state?: components["schemas"]["DepositState"];
                 /** @description How many items at most */
                 limit?: number;
@@ -4879,21 +5710,23 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ReviewList"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     post_admin_deposits_deposit_id_resolve: {
@@ -4915,21 +5748,28 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ReviewedView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_admin_keys: {
@@ -4944,21 +5784,22 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["KeyList"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     post_admin_keys_rotate: {
@@ -4973,21 +5814,23 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["KeyList"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     delete_admin_keys_kid: {
@@ -4995,6 +5838,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
+                /** @description The key's id (RFC 7517) */
                 kid: string;
             };
             cookie?: never;
@@ -5004,21 +5848,24 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["KeyList"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_admin_nodes: {
@@ -5033,21 +5880,22 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["NodeList"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     patch_admin_prices: {
@@ -5066,21 +5914,27 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["NewPriceView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["UnknownAsset"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     post_admin_resources_resource_id_resume: {
@@ -5102,21 +5956,28 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["OwnedResourceView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     post_admin_resources_resource_id_stop: {
@@ -5138,21 +5999,28 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["OwnedResourceView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_admin_users: {
@@ -5161,7 +6029,7 @@ export interface operations {
                 /** @description The one with this address */
                 email?: string;
                 /** @description In this state only */
-                state?: ("active" | "suspended") | null;
+                state?: "active" | "suspended";
                 /** @description How many items at most */
                 limit?: number;
                 /** @description The `next_cursor` of the page before, with the other parameters as they were; absent: the start */
@@ -5176,21 +6044,23 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["UserList"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_admin_users_user_id: {
@@ -5208,21 +6078,23 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["UserView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     post_admin_users_user_id_restore: {
@@ -5244,21 +6116,28 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["UserView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     put_admin_users_user_id_roles: {
@@ -5280,21 +6159,28 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["UserView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     post_admin_users_user_id_suspend: {
@@ -5316,21 +6202,28 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["UserView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     post_auth_email_resend: {
@@ -5349,21 +6242,25 @@ export interface operations {
             /** @description Successful Response */
             202: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Accepted"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            403: components["responses"]["CsrfTokenMissingForeignOrigin"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     post_auth_email_verify: {
@@ -5382,19 +6279,24 @@ export interface operations {
             /** @description Successful Response */
             204: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            403: components["responses"]["CsrfTokenMissingForeignOrigin"];
+            409: components["responses"]["PasswordNeeded"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["InvalidLinkInvalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     post_auth_login: {
@@ -5413,21 +6315,26 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["SignedInView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["BadLoginFactorRequiredSignInEnded"];
+            403: components["responses"]["AccountSuspendedCsrfTokenMissingEmailNotVerifiedForeignOrigin"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["AccountLockedTooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     post_auth_logout: {
@@ -5442,19 +6349,20 @@ export interface operations {
             /** @description Successful Response */
             204: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_auth_me: {
@@ -5469,21 +6377,22 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["UserView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     post_auth_password_forgot: {
@@ -5502,21 +6411,25 @@ export interface operations {
             /** @description Successful Response */
             202: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Accepted"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            403: components["responses"]["CsrfTokenMissingForeignOrigin"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     post_auth_password_reset: {
@@ -5535,19 +6448,23 @@ export interface operations {
             /** @description Successful Response */
             204: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            403: components["responses"]["CsrfTokenMissingForeignOrigin"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["InvalidLinkInvalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     post_auth_refresh: {
@@ -5566,21 +6483,26 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["RefreshedTokenView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SessionEndedTokenReusedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForeignOrigin"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     post_auth_register: {
@@ -5599,21 +6521,25 @@ export interface operations {
             /** @description Successful Response */
             202: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Accepted"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            403: components["responses"]["CsrfTokenMissingForeignOrigin"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_auth_sessions: {
@@ -5633,21 +6559,23 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["SessionList"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     delete_auth_sessions_session_id: {
@@ -5665,19 +6593,21 @@ export interface operations {
             /** @description Successful Response */
             204: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     post_auth_token: {
@@ -5696,21 +6626,26 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["TokenView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["BadLoginFactorRequiredSignInEnded"];
+            403: components["responses"]["AccountSuspendedCsrfTokenMissingEmailNotVerifiedForeignOrigin"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["AccountLockedTooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     post_billing_calculate_price: {
@@ -5729,21 +6664,27 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["EstimateView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            403: components["responses"]["CsrfTokenMissingForeignOrigin"];
+            404: components["responses"]["UnknownAsset"];
+            409: components["responses"]["SoldOut"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_billing_orders: {
@@ -5763,21 +6704,23 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["OrderList"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_billing_payment_methods: {
@@ -5792,21 +6735,22 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["MethodList"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     post_billing_payment_methods: {
@@ -5825,21 +6769,28 @@ export interface operations {
             /** @description Successful Response */
             201: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["MethodView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            402: components["responses"]["CardDeclined"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ProviderUnavailableUnavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     delete_billing_payment_methods_method_id: {
@@ -5857,19 +6808,21 @@ export interface operations {
             /** @description Successful Response */
             204: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content?: never;
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_billing_plans: {
@@ -5887,21 +6840,21 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["PlanList"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     post_billing_webhooks_provider: {
@@ -5919,21 +6872,23 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Received"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["BadSignatureMalformed"];
+            403: components["responses"]["CsrfTokenMissingForeignOrigin"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ProviderUnavailableUnavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_catalog_assets: {
@@ -5951,21 +6906,21 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["AssetList"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_catalog_assets_asset: {
@@ -5986,21 +6941,34 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["AssetView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
+            /** @description The client has the current version already */
+            304: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
+                content?: never;
             };
+            404: components["responses"]["NotFoundUnknownAsset"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_catalog_locations: {
@@ -6015,21 +6983,20 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["LocationList"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_catalog_plans: {
@@ -6047,21 +7014,21 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["PlanList"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_catalog_prices: {
@@ -6085,21 +7052,22 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["PriceHistory"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            404: components["responses"]["UnknownAsset"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_notifications: {
@@ -6119,21 +7087,23 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["MessageList"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_notifications_settings: {
@@ -6148,21 +7118,22 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Choices"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     post_notifications_settings: {
@@ -6181,21 +7152,26 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Choices"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_orders: {
@@ -6215,21 +7191,23 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["OrderList"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     post_orders: {
@@ -6251,6 +7229,10 @@ export interface operations {
             /** @description Successful Response */
             201: {
                 headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6260,21 +7242,30 @@ export interface operations {
             /** @description Placed, and not settled yet; look again */
             202: {
                 headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["OrderView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["IdempotencyKeyMissingMalformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            402: components["responses"]["InsufficientFunds"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFoundUnknownAsset"];
+            409: components["responses"]["ConflictPriceExceededQuoteStaleRequestInProgressSoldOut"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyKeyReusedInvalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     post_orders_quote: {
@@ -6293,21 +7284,28 @@ export interface operations {
             /** @description Successful Response */
             201: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["QuoteView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["UnknownAsset"];
+            409: components["responses"]["SoldOut"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_orders_order_id: {
@@ -6325,21 +7323,35 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["OrderDetail"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
+            /** @description The client has the current version already */
+            304: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
+                content?: never;
             };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     delete_orders_order_id: {
@@ -6357,21 +7369,24 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["OrderView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_portfolio: {
@@ -6389,21 +7404,23 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["PortfolioView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_proxy_config: {
@@ -6418,21 +7435,22 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ConfigView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     post_proxy_connect: {
@@ -6451,21 +7469,29 @@ export interface operations {
             /** @description Successful Response */
             201: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Connected"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            402: components["responses"]["NoAllowance"];
+            403: components["responses"]["AccountSuspendedCsrfTokenMissingForbiddenForeignOriginInsufficientScopeResourceInactive"];
+            404: components["responses"]["NotFoundUnknownAsset"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     post_proxy_disconnect: {
@@ -6480,21 +7506,22 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["Disconnected"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_proxy_status: {
@@ -6509,30 +7536,41 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["StatusView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_transactions: {
         parameters: {
             query?: {
+                /** @description An asset's code; absent: all */
+                asset?: string;
                 /** @description How many items at most */
                 limit?: number;
                 /** @description The `next_cursor` of the page before, with the other parameters as they were; absent: the start */
                 cursor?: string;
+                /** @description Show each posting, and what was held and released */
+                details?: boolean;
+                /** @description Only one kind of event, such as `buy`; absent: all */
+                code?: string;
+                /** @description RFC 3339; absent: no bound */
+                since?: string;
+                /** @description RFC 3339; absent: no bound */
+                until?: string;
             };
             header?: never;
             path?: never;
@@ -6543,21 +7581,23 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["LineList"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     post_transactions: {
@@ -6579,26 +7619,36 @@ export interface operations {
             /** @description Successful Response */
             201: {
                 headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["GiftView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["IdempotencyKeyMissingMalformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            402: components["responses"]["InsufficientFunds"];
+            403: components["responses"]["AccountSuspendedCsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFoundUnknownAsset"];
+            409: components["responses"]["ConflictRequestInProgress"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyKeyReusedInvalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_transactions_transaction_id: {
         parameters: {
             query?: {
+                /** @description Show the place in the sealed books too */
                 prove?: boolean;
             };
             header?: never;
@@ -6613,21 +7663,24 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["TransactionView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_usage_monthly: {
@@ -6645,21 +7698,23 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["MonthList"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_usage_records: {
@@ -6687,21 +7742,23 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["RecordList"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_usage_stats: {
@@ -6716,21 +7773,22 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["StatsView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_users_me: {
@@ -6745,21 +7803,22 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ProfileView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     patch_users_me: {
@@ -6778,21 +7837,27 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["ProfileView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_users_me_preferences: {
@@ -6807,21 +7872,22 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["PreferencesView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     put_users_me_preferences: {
@@ -6840,21 +7906,26 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["PreferencesView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     post_wallet_deposit: {
@@ -6876,6 +7947,10 @@ export interface operations {
             /** @description Successful Response */
             201: {
                 headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -6885,21 +7960,29 @@ export interface operations {
             /** @description The provider has not answered yet; look again */
             202: {
                 headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["DepositView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            400: components["responses"]["IdempotencyKeyMissingMalformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            402: components["responses"]["CardDeclinedPaymentFailed"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            409: components["responses"]["RequestInProgress"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyKeyReusedInvalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ProviderUnavailableUnavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_wallet_deposits: {
@@ -6919,21 +8002,23 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["DepositList"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
     get_wallet_deposits_deposit_id: {
@@ -6951,21 +8036,35 @@ export interface operations {
             /** @description Successful Response */
             200: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["DepositView"];
                 };
             };
-            /** @description A problem document */
-            "4XX": {
+            /** @description The client has the current version already */
+            304: {
                 headers: {
+                    ETag: components["headers"]["ETag"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
+                content?: never;
             };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
         };
     };
 }

@@ -33,15 +33,20 @@ export function Table<Row>({
       <table className="hidden w-full border-collapse text-sm md:table" aria-label={label}>
         <thead>
           <tr className="border-b border-line text-text-3">
-            {columns.map((column) => (
-              <th
-                key={column.key}
-                scope="col"
-                className={`sticky top-0 h-9 bg-surface px-4 font-medium whitespace-nowrap ${column.numeric ? "text-end" : "text-start"}`}
-              >
-                {column.head}
-              </th>
-            ))}
+            {columns.map((column) =>
+              column.head === "" ? (
+                // A column of buttons has no name; an empty header cell would be read as one.
+                <td key={column.key} />
+              ) : (
+                <th
+                  key={column.key}
+                  scope="col"
+                  className={`sticky top-0 h-9 bg-surface px-4 font-medium whitespace-nowrap ${column.numeric ? "text-end" : "text-start"}`}
+                >
+                  {column.head}
+                </th>
+              ),
+            )}
           </tr>
         </thead>
         <tbody>

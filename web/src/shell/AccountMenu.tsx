@@ -1,7 +1,7 @@
 import { Trans, useLingui } from "@lingui/react/macro";
 import { useMutation } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { LogOut, Moon, Settings2, Sun, SunMoon } from "lucide-react";
+import { LogOut, Moon, Settings2, Sun, SunMoon, UserRound } from "lucide-react";
 import { DropdownMenu } from "radix-ui";
 import { type ReactNode, useState } from "react";
 import { api, body } from "@/api/client";
@@ -34,9 +34,9 @@ export function AccountMenu({ email, operator }: { email: string; operator: bool
     <DropdownMenu.Root modal={false}>
       <DropdownMenu.Trigger
         aria-label={t`Your account`}
-        className="grid size-9 place-items-center rounded-full bg-accent-soft text-sm font-semibold text-accent uppercase"
+        className="grid size-9 place-items-center rounded-full bg-accent-soft text-accent"
       >
-        {email.slice(0, 2)}
+        <UserRound className="size-4" aria-hidden="true" />
       </DropdownMenu.Trigger>
       <DropdownMenu.Portal>
         <DropdownMenu.Content

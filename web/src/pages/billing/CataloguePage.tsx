@@ -27,7 +27,7 @@ export function CataloguePage() {
   const navigate = route.useNavigate();
   const currencies = accounts.data?.filter((account) => account.kind === "money").map((account) => account.asset) ?? [];
   const currency = search.currency ?? (accounts.data && cashOf(accounts.data)?.asset) ?? "";
-  const assets = useQuery({ ...assetsQuery(currency), enabled: accounts.isFetched });
+  const assets = useQuery({ ...assetsQuery(currency), enabled: accounts.isFetchedAfterMount });
   const [buying, setBuying] = useState<Asset | null>(null);
   return (
     <>
