@@ -261,6 +261,7 @@ def load(
     values["data"] = data.resolve()
     if "security.heads_folder" not in origins:
         _set(values, "security.heads_folder", _heads_folder(environment or {}, values["data"]))
+    _keep_default_entries(TREE, values)
     try:
         settings = TREE.model_validate(values)
     except ValidationError as error:
@@ -318,6 +319,24 @@ def warnings(settings: Settings, *, split: bool) -> list[str]:
     if production and settings.network.public_url.startswith("http://"):
         found.append("network.public_url is plain http: passwords and tokens travel in the clear; use https")
     return found
+
+
+def _keep_default_entries(section: type[BaseModel], values: dict[str, Any]) -> None:
+    """Add the entries of a table's default that were not given, so that one of them can be changed alone."""
+    for name, field in section.model_fields.items():
+        given = values.get(name)
+        if not isinstance(given, dict):
+            continue
+        chosen = cast("dict[str, Any]", given)
+        default: Any = field.get_default(call_default_factory=True)
+        if isinstance(default, BaseModel):
+            _keep_default_entries(type(default), chosen)
+        elif isinstance(default, dict):
+            for key, value in cast("dict[str, Any]", default).items():
+                entry: Any = value.model_dump() if isinstance(value, BaseModel) else value
+                mine: Any = chosen.get(key, entry)
+                both = isinstance(entry, dict) and isinstance(mine, dict)
+                chosen[key] = {**cast("dict[str, Any]", entry), **mine} if both else mine
 
 
 def _from_file(path: Path, *, required: bool) -> dict[str, Any]:

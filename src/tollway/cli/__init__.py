@@ -1,5 +1,7 @@
 """The command line: one module per command, imported when it is called."""
 
+import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
@@ -63,7 +65,10 @@ def serve(
 def demo(
     data: Annotated[
         Path | None,
-        typer.Option("--data", help="Play against the platform running there; default: a fresh one."),
+        typer.Option(
+            "--data",
+            help="Play against the platform running there; default: the one in ./data, else a fresh one.",
+        ),
     ] = None,
     split: Annotated[
         bool, typer.Option("--split", help="Start it with every service in a process of its own.")
@@ -143,6 +148,14 @@ def config(data: DataOption = Path("data"), config: ConfigOption = None, as_json
     run(data, config, as_json=as_json)
 
 
+@app.command(epilog="Example: tollway status --data ./data")
+def status(data: DataOption = Path("data"), config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Print how the platform is: its processes, the disk, the certificates. Exits 1 when something needs a person."""
+    from tollway.cli.status import run
+
+    run(data, config, as_json=as_json)
+
+
 @app.command(epilog="Example: tollway certs --service ledger --host ledger.internal")
 def certs(
     service: Annotated[
@@ -177,6 +190,10 @@ def version() -> None:
 
 def main() -> None:
     """Run the command line. Refuses to start under `python -O`."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal or a pipe of another encoding gets a substitute for a character that it lacks.
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
     if not __debug__:
         # Assertions are how impossible states stop the platform before they reach the books.
         print("tollway: python -O switches assertions off, which this program relies on; start it without -O")

@@ -16,6 +16,7 @@ from tollway.cli import first_start
 from tollway.cli.certs import make_authority
 from tollway.cli.console import end_with_parent, fail, read_settings, say
 from tollway.cli.plan import Plan, make_plan
+from tollway.cli.running import PLATFORM_NOTE
 from tollway.cli.supervisor import StartRefused, Supervisor, write_note
 from tollway.edge.listener import ListenError
 from tollway.edge.protocol_spec import listen_addresses
@@ -27,7 +28,6 @@ from tollway.settings import Loaded, Settings, warnings
 from tollway.topology import members
 from tollway.topology.certificates import certificates_of
 
-PLATFORM_NOTE = "platform.json"
 MAX_PORT = 65_535
 # How often certificates are looked at; they are renewed weeks before their end.
 RENEWAL_CHECK_S = 3600.0

@@ -4,6 +4,7 @@ import asyncio
 import html
 import json
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,10 @@ from tollway.settings import Settings
 from tollway.topology import SERVICES
 
 LOOK_EVERY_S = 1.0
+PURPOSES = {"disk": "where everything is stored"}
 RESPONSE_TIMEOUT_S = 1.0
+# Databases and logs grow while somebody looks for space; below this nothing is promised.
+LEAST_FREE_BYTES = 8_000_000
 
 
 class PlatformStatus:
@@ -28,6 +32,7 @@ class PlatformStatus:
         self._addresses = addresses  # service → where it serves REST
         self._states: dict[str, str] = dict.fromkeys(addresses, "not known yet")
         self._edge_states: dict[str, str] = {}
+        self._disk = OK
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -40,12 +45,15 @@ class PlatformStatus:
         await cancel(self._task)
 
     def components(self) -> dict[str, str]:
-        """Return each service's state, and that of the edges of this machine; `ok` is the good one."""
-        return {**self._states, **self._edges()}
+        """Return each service's state, that of the edges of this machine and the disk; `ok` is the good one.
+
+        Everybody may read it, so it names no folder; the page does.
+        """
+        return {**self._states, **self._edges(), "disk": OK if self._disk == OK else "full"}
 
     def page(self) -> tuple[int, bytes, bytes]:
         """Draw the page: status, media type, body."""
-        states = self.components()
+        states = {**self.components(), "disk": self._disk}
         good = all(state == OK for state in states.values())
         body = _PAGE.format(
             version=__version__,
@@ -81,6 +89,10 @@ class PlatformStatus:
         for note in (self._settings.data / "run").glob("edge-*.ready"):
             if note.stem not in found:
                 found[note.stem] = OK if _is_running(note) else "down"
+        # One that `tollway up` holds back has no note.
+        found.update(
+            (name, state) for name, state in _failed(self._settings.data).items() if name not in SERVICES
+        )
         return dict(sorted(found.items()))
 
     async def _repeat(self) -> None:
@@ -89,6 +101,7 @@ class PlatformStatus:
             await self._look_at_all()
 
     async def _look_at_all(self) -> None:
+        self._disk = disk_state(self._settings.data)
         answers = await asyncio.gather(*(_states_at(address) for address in set(self._addresses.values())))
         parts = dict(zip(set(self._addresses.values()), answers, strict=True))
         for service, address in self._addresses.items():
@@ -143,6 +156,23 @@ async def _connect(address: str) -> tuple[asyncio.StreamReader, asyncio.StreamWr
     return await asyncio.open_connection(host, int(port))
 
 
+def disk_state(data: Path) -> str:
+    """Return `ok`, or how little is free where the data is: below that, services refuse to store anything."""
+    free_bytes = shutil.disk_usage(data).free
+    if free_bytes >= LEAST_FREE_BYTES:
+        return OK
+    return f"only {free_bytes // 1_000_000} MB are free in {data}; free some space, nothing can be stored"
+
+
+def _failed(data: Path) -> dict[str, str]:
+    """Return the processes that `tollway up` holds back, by name."""
+    try:
+        states: dict[str, dict[str, Any]] = json.loads((data / "run" / "processes.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return {name: "failed" for name, process in states.items() if process["state"] == "failed"}
+
+
 def _state_of(service: str, parts: dict[str, Any] | None) -> str:
     if parts is None:
         return "does not answer"
@@ -151,7 +181,7 @@ def _state_of(service: str, parts: dict[str, Any] | None) -> str:
 
 
 def _row(name: str, state: str) -> str:
-    purpose = SERVICES[name].purpose if name in SERVICES else "proxies, meter, relay"
+    purpose = SERVICES[name].purpose if name in SERVICES else PURPOSES.get(name, "proxies, meter, relay")
     tone = "good" if state == OK else "bad"
     return f'<tr><td><i class="{tone}"></i>{name}</td><td>{purpose}</td><td>{html.escape(state)}</td></tr>'
 

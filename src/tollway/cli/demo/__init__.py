@@ -12,15 +12,16 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
-from tollway.cli.console import fail, say
+from tollway.cli.console import PARENT, fail, say
 from tollway.cli.demo.client import Untrue
 from tollway.cli.demo.story import Story
-from tollway.cli.supervisor import read_note
-from tollway.cli.up import PLATFORM_NOTE
+from tollway.cli.running import running_platform
 
 START_TIMEOUT_S = 60
+STOP_TIMEOUT_S = 90
 
 
 def run(data: Path | None, *, split: bool, store: str) -> None:
@@ -30,6 +31,17 @@ def run(data: Path | None, *, split: bool, store: str) -> None:
         fail("the demo plays a customer who uses curl; install curl and try again")
     if store not in ("sqlite", "postgres"):
         fail(f"--store is sqlite or postgres, not {store!r}", 2)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        # All ends go the same way, through every `finally`.
+        signal.signal(number, _interrupt)
+    try:
+        _play(data, curl, split=split, store=store)
+    except KeyboardInterrupt:
+        say("\ndemo: stopped; nothing is left of it")
+        raise SystemExit(130) from None
+
+
+def _play(data: Path | None, curl: str, *, split: bool, store: str) -> None:
     began = time.monotonic()
     with _platform(data, split=split, store=store) as known:
         story = Story(known, curl)
@@ -47,21 +59,27 @@ def run(data: Path | None, *, split: bool, store: str) -> None:
 
 @contextmanager
 def _platform(data: Path | None, *, split: bool, store: str) -> Generator[dict[str, Any], None, None]:
-    """Give the platform that runs in `data`, else start one: there, or in a folder that goes away again."""
+    """Give the platform that runs in `data`, else start one in a folder that goes away again."""
     folder = data or Path("data")
-    running = read_note(folder / "run" / PLATFORM_NOTE)
-    if running and _alive(running["pid"]) and not split and store == "sqlite":
+    running = running_platform(folder)
+    if running and not split and store == "sqlite":
         say(f"playing against the platform in {folder}")
         yield running
         return
-    scratch = None if data else Path(tempfile.mkdtemp(prefix="tollway-demo-"))
-    folder = data or scratch or folder
+    if data:
+        if running:
+            fail("--split and --store are for a fresh platform; leave --data out", 2)
+        fail(
+            f"no platform runs in {data}; start one with `tollway up --data {data}`, "
+            "or leave --data out for a fresh one"
+        )
+    scratch = Path(tempfile.mkdtemp(prefix="tollway-demo-"))
     try:
-        with _database(folder, store) as environment, _started(folder, environment, split=split) as known:
+        with _database(scratch, store) as environment, _started(scratch, environment, split=split) as known:
             yield known
     finally:
-        if scratch:
-            shutil.rmtree(scratch, ignore_errors=True)
+        _ignore_signals()
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 @contextmanager
@@ -74,7 +92,7 @@ def _started(
     process = subprocess.Popen(  # noqa: S603
         [*command, *(["--split"] if split else [])],
         stdout=subprocess.PIPE,
-        env={**os.environ, **environment},  # noqa: TID251  handed on as it is
+        env={**os.environ, **environment, PARENT: str(os.getpid())},  # noqa: TID251  handed on as it is
         start_new_session=True,
     )
     try:
@@ -89,8 +107,23 @@ def _started(
         os.environ.update(environment)  # noqa: TID251  `tollway verify` must find the same database
         yield known
     finally:
+        _ignore_signals()
         process.send_signal(signal.SIGTERM)
-        process.wait(60)
+        try:
+            process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()  # its processes end with it
+            process.wait()
+
+
+def _interrupt(_number: int, _frame: FrameType | None) -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
+def _ignore_signals() -> None:
+    # Whoever is impatient now would leave processes and keys behind.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
 
 
 @contextmanager
@@ -102,14 +135,6 @@ def _database(folder: Path, store: str) -> Generator[dict[str, str], None, None]
 
     with private_server(folder / "postgres") as url:
         yield {"TOLLWAY_DATABASE__URL": url}
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except OSError:
-        return False
-    return True
 
 
 def _show_logs(data: Path) -> None:

@@ -101,6 +101,7 @@ class Curl:
 
     def __init__(self, program: str, username: str, password: str) -> None:
         self._program = program
+        self._begun: list[asyncio.subprocess.Process] = []
         self.userinfo = f"{urllib.parse.quote(username)}:{urllib.parse.quote(password)}"
 
     async def get(self, proxy: str, url: str, *more: str) -> Fetched:
@@ -118,7 +119,7 @@ class Curl:
             *("--silent", "--max-time", "120", "--proxy", f"{scheme}://{self.userinfo}@{address}"),
             *("--write-out", "%{stderr}%{http_code} %{http_connect}", *more, url),
         )
-        return await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             self._program,
             *arguments,
             stdin=asyncio.subprocess.DEVNULL,
@@ -127,3 +128,13 @@ class Curl:
             # The surroundings may name proxies of their own.
             env={"PATH": "/usr/bin:/bin", "NO_PROXY": ""},
         )
+        self._begun = [one for one in self._begun if one.returncode is None]
+        self._begun.append(process)
+        return process
+
+    async def stop(self) -> None:
+        """End the transfers that still run."""
+        for process in self._begun:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()

@@ -35,7 +35,7 @@ class Story:
         self._origin = Origin(ORIGIN_HOST)
         self._http = CountingRelay(known["http"])
         self._socks = CountingRelay(known["socks5"])
-        self._curl: Curl
+        self._curl = Curl(curl, "", "")
         self._price = ""
         self._ahead_bytes = 0  # counted in the call in which the edge was killed, and not sent
         self.step = 0
@@ -53,6 +53,7 @@ class Story:
                 figure = await tell()
                 _progress(f"{figure} ({time.monotonic() - began:.1f} s)\n")
         finally:
+            await self._curl.stop()
             for part in (self._http, self._socks, self._origin):
                 await part.stop()
 

@@ -22,7 +22,10 @@ PLUMBING = Path(__file__).parent / "migrations"
 
 
 async def migrate(database: Database, service_migrations: Path | None) -> None:
-    """Apply what is missing. Safe to run at every start and from several processes at once."""
+    """Apply what is missing. Safe to run at every start and from several processes at once.
+
+    Raises DatabaseUnusable when a newer version wrote the database.
+    """
     async with database.engine.writing() as conn:
         if database.dialect == "postgresql":
             await conn.exec_driver_sql(
@@ -77,6 +80,14 @@ def _current(connection: Connection) -> str | None:
 
 def _upgrade(connection: Connection, folder: Path, version_table: str) -> None:
     script = ScriptDirectory(str(folder), version_locations=[str(folder)])
+    found = MigrationContext.configure(
+        connection, opts={"version_table": version_table}
+    ).get_current_revision()
+    if found is not None and found not in {known.revision for known in script.walk_revisions()}:
+        raise DatabaseUnusable(
+            f"the database is at {found} ({version_table}), which this version of Tollway does not know: a newer one "
+            "wrote it; start that one, or restore a backup from before"
+        )
 
     def to_head(revision: Any, _context: Any) -> Any:
         # Alembic's own commands do just this; it has no public name.

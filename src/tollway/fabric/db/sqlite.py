@@ -5,6 +5,7 @@ it was made: where it is lost, an empty one in its place would look like a busin
 """
 
 import asyncio
+import logging
 import os
 import sqlite3
 from collections.abc import AsyncGenerator
@@ -20,6 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from tollway.fabric.db.database import DatabaseUnusable, Dialect
 from tollway.kit.errors import Unavailable
 from tollway.kit.tasks import run_to_completion
+
+_log = logging.getLogger(__name__)
 
 READERS = 3
 BUSY_TIMEOUT_MS = 10_000
@@ -66,8 +69,9 @@ class SqliteDatabase:
                     yield conn
             except DBAPIError as error:
                 if _is_about_the_disk(error):
-                    detail = f"the disk refuses to store data ({error.orig}); free some space"
-                    raise Unavailable(detail) from error
+                    # For the operator; a customer can do nothing about it.
+                    _log.error("the disk refuses to store data (%s); free some space", error.orig)
+                    raise Unavailable("nothing can be stored at the moment; try again later") from error
                 raise
 
     @asynccontextmanager

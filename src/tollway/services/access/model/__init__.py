@@ -86,7 +86,7 @@ class CustomerSession:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """A credential of a resource, as its kind made it. `by_connect`: by POST /api/proxy/connect, which may replace it.
+    """A credential of a resource, as its kind made it. `by_connect`: made by POST /api/proxy/connect.
 
     `identifier` is what a client's credential is found by; of a secret only the digest is kept.
     """

@@ -105,11 +105,11 @@ class Credentials:
             raise Invalid.of("kind", f"a {resource.kind} access takes {', '.join(accepted)}")
         live = (await store.credentials.live(tx, [resource.id]))[resource.id]
         if len(live) >= self._settings.max_credentials:
-            oldest = next((one for one in live if one.by_connect), None)
-            if not by_connect or oldest is None:
-                raise Conflict(f"this access has {len(live)} credentials; revoke one first")
-            # Connecting must not fail for having connected often.
-            await revoke(tx, resource.user_id, resource.id, [oldest.id])
+            # Taking the place of an older one would cut off a program that uses it.
+            raise Conflict(
+                f"this access has {len(live)} credentials, which is the most; "
+                f"go on with one of them, or revoke one at /api/proxy/resources/{resource.id}"
+            )
         made = CREDENTIAL_KINDS[name].make(request.public_key, live)
         credential = Credential(
             id=new_id("crd"),

@@ -92,20 +92,23 @@ async def test_connecting_does_not_lift_the_operators_stop(here: AccessSetup) ->
         await here.access.resources.connect(USER, ConnectRequest())
 
 
-async def test_connecting_often_replaces_the_oldest_credential_that_connecting_made(
-    simple: AccessSetup,
-) -> None:
+async def test_connecting_too_often_is_refused_and_takes_no_credential_away(simple: AccessSetup) -> None:
     first = await simple.customer(1)
     by_hand = await simple.access.credentials.issue(
         USER, first.resource.id, CredentialRequest(label="server")
     )
-    for _ in range(19):
+    for _ in range(18):
         last, _ = await simple.access.resources.connect(USER, ConnectRequest())
-    assert not await works(simple, first)
-    assert await works(simple, by_hand)
-    assert await works(simple, last)
+    with pytest.raises(Conflict, match=f"revoke one at /api/proxy/resources/{first.resource.id}"):
+        await simple.access.resources.connect(USER, ConnectRequest())
+    for one in (first, by_hand, last):
+        assert await works(simple, one)
     _, credentials = await simple.access.resources.get(USER, first.resource.id)
     assert len(credentials) == 20
+    await simple.access.credentials.revoke(USER, first.resource.id, by_hand.credential.id)
+    again, _ = await simple.access.resources.connect(USER, ConnectRequest())
+    assert await works(simple, again)
+    assert await works(simple, first)
     with pytest.raises(Conflict, match="revoke one"):
         await simple.access.credentials.issue(USER, first.resource.id, CredentialRequest())
 
