@@ -14,12 +14,12 @@ TEMPLATES: Mapping[str, Template] = {
         "Confirm your e-mail address",
         (
             "Somebody, probably you, registered an account of {brand} with this address.",
-            "Confirm that the address is yours and choose the account's password, and it is ready.",
+            "Confirm that the address is yours and choose a password, and the account is ready.",
         ),
         button="Confirm address",
         link_required=True,
         after=(
-            "The link works once, {expires_at}. A newer message makes it void.",
+            "The link works {expires_at}. A newer message makes it void.",
             "If you did not sign up, ignore this message: the account cannot be used, and goes away by itself.",
         ),
         defaults={"expires_at": "for a limited time"},

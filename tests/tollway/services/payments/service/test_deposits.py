@@ -60,7 +60,7 @@ async def test_a_card_pays_and_the_webhook_credits(payments: RunningPayments) ->
     assert payments.ledger.counters("platform", "payments", "USD", "clearing").debits_posted == 20 * USD
     assert payments.ledger.posts == [f"deposit:stripe:{done.payment_ref}"]
     event = {"deposit_id": done.id, "user_id": "usr_ann", "currency": "USD", "amount": 20 * USD}
-    assert await payments.published() == [("DEPOSIT_CREDITED", event)]
+    assert await payments.published() == [("DEPOSIT_REQUESTED", event), ("DEPOSIT_CREDITED", event)]
 
 
 async def test_the_provider_knows_whose_money_it_is(payments: RunningPayments) -> None:
@@ -85,7 +85,7 @@ async def test_a_declined_card_moves_nothing_and_is_remembered(payments: Running
     failed = await state(payments, await payments.load(raised.value.extra["deposit_id"]))
     assert (failed.state, failed.decline_code) == (DepositState.FAILED, "insufficient_funds")
     assert (payments.ledger.posts, await charges(payments)) == ([], [])
-    assert [topic for topic, _ in await payments.published()] == ["DEPOSIT_FAILED"]
+    assert [topic for topic, _ in await payments.published()] == ["DEPOSIT_REQUESTED", "DEPOSIT_FAILED"]
     with pytest.raises(CardDeclined):
         await deposit(payments, "pm_card_visa_chargeDeclinedInsufficientFunds")
     assert len(await payments.at_provider(lambda client: client.v1.charges.list().data)) == 1

@@ -120,7 +120,7 @@ async def test_a_repeated_webhook_is_accepted_and_changes_nothing(payments: Runn
     await payments.drain()
     assert payments.balance("usr_ann") == 20 * USD
     assert len(payments.ledger.posts) == 1
-    assert [topic for topic, _ in await payments.published()] == ["DEPOSIT_CREDITED"]
+    assert [topic for topic, _ in await payments.published()] == ["DEPOSIT_REQUESTED", "DEPOSIT_CREDITED"]
 
 
 async def test_concurrent_webhooks_and_reconciliations_credit_once(payments: RunningPayments) -> None:
@@ -143,7 +143,7 @@ async def test_concurrent_webhooks_and_reconciliations_credit_once(payments: Run
     await asyncio.gather(*handled, *reconciliations)
     assert (await state(payments, started), payments.balance("usr_ann")) == (DepositState.CREDITED, 20 * USD)
     assert len(payments.ledger.posts) == 1
-    assert [topic for topic, _ in await payments.published()] == ["DEPOSIT_CREDITED"]
+    assert [topic for topic, _ in await payments.published()] == ["DEPOSIT_REQUESTED", "DEPOSIT_CREDITED"]
 
 
 async def test_the_order_of_webhooks_does_not_matter(payments: RunningPayments) -> None:
