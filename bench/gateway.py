@@ -127,7 +127,7 @@ async def serve(port: int, upstream: str, jwks: str, log: str) -> None:
     async def no_revocations(_request: object) -> AsyncIterator[Any]:
         while True:
             await asyncio.sleep(1)
-            yield SimpleNamespace(sequence=0, session_id="", user_id="", at_us=0)
+            yield SimpleNamespace(sequence=0, session_id="", user_id="", at_us=0, kid="")
 
     clock = SystemClock()
     settings = GatewaySettings(

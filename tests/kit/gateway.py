@@ -166,7 +166,7 @@ class FakeTokens:
             yield await self._ended.get()
 
     def end(self, session_id: str = "", user_id: str = "") -> None:
-        entry = SimpleNamespace(sequence=1, session_id=session_id, user_id=user_id, at_us=2**62)
+        entry = SimpleNamespace(sequence=1, session_id=session_id, user_id=user_id, at_us=2**62, kid="")
         self._ended.put_nowait(entry)
 
 

@@ -293,10 +293,13 @@ class Revocation(_message.Message):
     SESSION_ID_FIELD_NUMBER: _builtins.int
     USER_ID_FIELD_NUMBER: _builtins.int
     AT_US_FIELD_NUMBER: _builtins.int
+    KID_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     session_id: _builtins.str
     user_id: _builtins.str
     at_us: _builtins.int
+    kid: _builtins.str
+    """a signing key that was dropped; the other ids are empty"""
     def __init__(
         self,
         *,
@@ -304,10 +307,11 @@ class Revocation(_message.Message):
         session_id: _builtins.str = ...,
         user_id: _builtins.str = ...,
         at_us: _builtins.int = ...,
+        kid: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_us", b"at_us", "sequence", b"sequence", "session_id", b"session_id", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_us", b"at_us", "kid", b"kid", "sequence", b"sequence", "session_id", b"session_id", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

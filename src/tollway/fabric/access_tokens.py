@@ -19,9 +19,9 @@ import json
 import logging
 import re
 import time
-from collections.abc import AsyncIterable, Awaitable, Callable, Generator
+from collections.abc import AsyncIterable, Awaitable, Callable, Generator, Iterable
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, cast, get_args
 
 from joserfc import jws
@@ -58,7 +58,8 @@ class Principal:
     """Who acts with an access token, as its claims say (RFC 9068).
 
     `amr` is how the user proved who they are (RFC 8176) and `auth_time_us` when; `client_id` names the client that
-    holds the token, and `scopes` are the permissions that it is limited to, or `ALL_SCOPES`.
+    holds the token, and `scopes` are the permissions that it is limited to, or `ALL_SCOPES`. `kid` is the key
+    that it is signed with.
     """
 
     user_id: str
@@ -71,6 +72,7 @@ class Principal:
     client_id: str = ""
     kind: PrincipalKind = "user"
     scopes: frozenset[str] = frozenset()
+    kid: str = field(default="", compare=False)
 
     @property
     def second_factor(self) -> bool:
@@ -101,16 +103,17 @@ class Verifier:
 
         Raises Unauthenticated saying what is wrong, and Unavailable when no key set was ever fetched.
         """
-        key = await self._keys.find(_kid(token))
+        kid = _kid(token)
+        key = await self._keys.find(kid)
         try:
             payload = json.loads(jws.deserialize_compact(token, key, algorithms=[ALGORITHM]).payload)
         except (JoseError, ValueError, RecursionError) as error:
             raise Unauthenticated("the access token's signature is not good") from error
         if not isinstance(payload, dict):
             raise Unauthenticated("the access token holds no claims")
-        return self._read(cast("dict[str, Any]", payload))
+        return self._read(cast("dict[str, Any]", payload), kid)
 
-    def _read(self, payload: dict[str, Any]) -> Principal:
+    def _read(self, payload: dict[str, Any], kid: str) -> Principal:
         if payload.get("iss") != self._issuer:
             raise Unauthenticated("the access token is from another issuer")
         if payload.get("aud") != self._audience:
@@ -134,11 +137,12 @@ class Verifier:
             client_id=_text(payload, "client_id"),
             kind=_kind(payload),
             scopes=_scopes(payload),
+            kid=kid,
         )
 
 
 class RevocationEntry(Protocol):
-    """One announcement of the tokens service: an ended session, or every session of a user."""
+    """One announcement of the tokens service: an ended session, every session of a user, or a dropped signing key."""
 
     @property
     def sequence(self) -> int: ...
@@ -148,6 +152,8 @@ class RevocationEntry(Protocol):
     def user_id(self) -> str: ...
     @property
     def at_us(self) -> int: ...
+    @property
+    def kid(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -160,7 +166,8 @@ class Revocations:
     """The sessions that ended while a token of theirs may still be running.
 
     An entry with a session id stands for that session; one with only a user id for every token of the user
-    issued before `at_us`; one with neither is a heartbeat. Entries go when no token can outlive them.
+    issued before `at_us`; one with a key for every token that it signed; one with none of them is a heartbeat. Entries
+    go when no token can outlive them; dropped keys, of which there are few, are remembered.
     """
 
     def __init__(self, clock: Clock, ttl_s: float = ACCESS_TTL_S + 2 * LEEWAY_S) -> None:
@@ -169,6 +176,7 @@ class Revocations:
         self._ttl_us = int(ttl_s * SECOND_US)
         self._sessions: dict[str, int] = {}
         self._users: dict[str, int] = {}
+        self._kids: set[str] = set()
         self._received_at_s: float | None = None
         self._watchers: dict[str, set[_Watcher]] = {}
 
@@ -184,7 +192,15 @@ class Revocations:
         elif user_id:
             self._users[user_id] = max(at_us, self._users.get(user_id, 0))
         self._drop_expired()
-        for watcher in tuple(self._watchers.get(session_id or user_id, ())):
+        self._end_covered(self._watchers.get(session_id or user_id, ()))
+
+    def add_key(self, kid: str) -> None:
+        """Remember that a signing key was dropped: what it signed is good for nothing."""
+        self._kids.add(kid)
+        self._end_covered({watcher for watchers in self._watchers.values() for watcher in watchers})
+
+    def _end_covered(self, watchers: Iterable[_Watcher]) -> None:
+        for watcher in tuple(watchers):
             if self.covers(watcher.principal):
                 watcher.ended()
 
@@ -207,7 +223,7 @@ class Revocations:
 
     def covers(self, principal: Principal) -> bool:
         """Tell whether the token of this principal was revoked."""
-        if principal.session_id in self._sessions:
+        if principal.session_id in self._sessions or principal.kid in self._kids:
             return True
         # A token knows its time of issue to the second. Of the second in question only the sessions that are
         # listed by id count, or a login right after "log out everywhere" would be refused.
@@ -240,10 +256,14 @@ class Revocations:
     def _receive(self, entry: RevocationEntry, on_entry: Callable[[RevocationEntry], None] | None) -> None:
         self._received_at_s = time.monotonic()
         self.sequence = max(self.sequence, entry.sequence)
-        if entry.session_id or entry.user_id:
+        if entry.kid:
+            self.add_key(entry.kid)
+        elif entry.session_id or entry.user_id:
             self.add(entry.session_id, entry.user_id, entry.at_us)
-            if on_entry is not None:
-                on_entry(entry)
+        else:
+            return
+        if on_entry is not None:
+            on_entry(entry)
 
     def _drop_expired(self) -> None:
         # Entries of sessions stand in the order they came, so only the front can be old.

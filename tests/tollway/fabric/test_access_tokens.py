@@ -359,12 +359,14 @@ class Entry:
     session_id: str = ""
     user_id: str = ""
     at_us: int = 0
+    kid: str = ""
 
 
-def claims_of(session_id: str = "ses_1", user_id: str = "usr_1", issued_at_s: int = NOW_S) -> Principal:
-    return Principal(
-        user_id, session_id, frozenset(), 0, issued_at_s * 1_000_000, (issued_at_s + 300) * 1_000_000
-    )
+def claims_of(
+    session_id: str = "ses_1", user_id: str = "usr_1", issued_at_s: int = NOW_S, kid: str = "key-1"
+) -> Principal:
+    issued_at_us, expires_at_us = issued_at_s * 1_000_000, (issued_at_s + 300) * 1_000_000
+    return Principal(user_id, session_id, frozenset(), 0, issued_at_us, expires_at_us, kid=kid)
 
 
 def test_an_ended_session_is_refused_and_others_are_not(clock: FakeClock) -> None:
@@ -382,6 +384,21 @@ def test_ending_all_of_a_user_spares_what_comes_after(clock: FakeClock) -> None:
     assert revoked.covers(claims_of("ses_old", issued_at_s=NOW_S - 1))
     assert not revoked.covers(claims_of("ses_new", issued_at_s=NOW_S)), "a login in the very same second"
     assert not revoked.covers(claims_of("ses_old", user_id="usr_2", issued_at_s=NOW_S - 1))
+
+
+def test_what_a_dropped_key_signed_is_refused_from_then_on(clock: FakeClock) -> None:
+    revoked, ended = Revocations(clock), list[str]()
+    with (
+        revoked.watch(claims_of(kid="stolen"), lambda: ended.append("stolen")),
+        revoked.watch(claims_of(kid="good"), lambda: ended.append("good")),
+    ):
+        revoked.add_key("stolen")
+        assert set(ended) == {"stolen"}, "what is open ends too"
+    clock.advance(10 * ACCESS_TTL_S)
+    revoked.add("ses_9", "usr_9", clock.now_us())
+    with pytest.raises(Unauthenticated):
+        revoked.check(claims_of("ses_2", "usr_2", kid="stolen"))
+    revoked.check(claims_of("ses_2", "usr_2", kid="good"))
 
 
 def test_an_entry_is_forgotten_when_no_token_can_outlive_it(clock: FakeClock) -> None:

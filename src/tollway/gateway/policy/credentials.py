@@ -231,7 +231,12 @@ class Authenticator:
                 self._by_session.pop(result.session_id, None)
 
     def _session_ended(self, entry: RevocationEntry) -> None:
-        """Revoke the identities of a session, or of all of a user's, now."""
+        """Revoke the identities of a session, or of all of a user's, now; of a dropped key check them all anew."""
+        if entry.kid:
+            for identities in self._by_session.values():
+                for identity in identities:
+                    identity.valid_until = 0.0
+            return
         for session_id in [entry.session_id] if entry.session_id else list(self._by_session):
             for identity in self._by_session.get(session_id, ()):
                 if entry.session_id or identity.user_id == entry.user_id:

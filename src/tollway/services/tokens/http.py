@@ -107,7 +107,7 @@ def _keys(routes: APIRouter, service: Tokens) -> None:
     async def revoke_key(
         kid: Annotated[str, Path(max_length=100, description="The key's id (RFC 7517)")],
     ) -> KeyList:
-        """Publish a key no more, because it was stolen. What it signed is refused within five minutes."""
+        """Publish a key no more, because it was stolen. What it signed is refused within a second."""
         await service.keys.revoke(kid)
         return await _key_list(service)
 

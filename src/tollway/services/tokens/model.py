@@ -62,12 +62,13 @@ class UserSession:
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """One entry of the stream: an ended session, or with an empty `session_id` everything of a user."""
+    """One entry of the stream: an ended session, with an empty `session_id` everything of a user, or a dropped key."""
 
     sequence: int
     session_id: str
     user_id: str
     at_us: int
+    kid: str = ""
 
 
 KeyState = Literal["next", "active", "retired"]

@@ -77,6 +77,7 @@ class TokensRpc(tokens_pb2_grpc.TokensServicer):
                 session_id=entry.session_id,
                 user_id=entry.user_id,
                 at_us=entry.at_us,
+                kid=entry.kid,
             )
 
 

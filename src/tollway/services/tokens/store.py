@@ -87,6 +87,7 @@ revocation = Table(
     Column("session_id", Text, nullable=False),
     Column("user_id", Text, nullable=False),
     Column("at_us", Int64, nullable=False),
+    Column("kid", Text, nullable=False, server_default=""),
     sqlite_strict=True,
 )
 
@@ -206,17 +207,23 @@ async def append_revocations(tx: Tx, entries: Sequence[tuple[str, str, int]]) ->
     last = await _advance_counter(tx, "revocation", len(entries))
     first = last - len(entries) + 1
     rows = [
-        {"sequence": first + offset, "session_id": session_id, "user_id": user_id, "at_us": at_us}
+        asdict(Revocation(first + offset, session_id, user_id, at_us))
         for offset, (session_id, user_id, at_us) in enumerate(entries)
     ]
     await tx.run(revocation.insert(), rows)
+
+
+async def append_revoked_key(tx: Tx, kid: str) -> None:
+    """Append a dropped signing key to the stream."""
+    sequence = await _advance_counter(tx, "revocation", 1)
+    await tx.run(revocation.insert(), asdict(Revocation(sequence, "", "", tx.now_us, kid)))
 
 
 async def revocations_after(tx: Tx, after: int, limit: int) -> list[Revocation]:
     """List the stream's entries after a number, in order."""
     query = select(revocation).where(revocation.c.sequence > after).order_by(revocation.c.sequence)
     rows = await tx.all(query.limit(limit))
-    return [Revocation(row.sequence, row.session_id, row.user_id, row.at_us) for row in rows]
+    return [Revocation(row.sequence, row.session_id, row.user_id, row.at_us, row.kid) for row in rows]
 
 
 def old_revocations(now_us: int) -> Select[Any]:

@@ -357,6 +357,18 @@ async def test_with_the_real_tokens_service_a_session_lives_and_ends(tmp_path: P
                 while (await setup.ask("GET", "/api/orders", credential)).status != 401:
                     await asyncio.sleep(0.01)
 
+        signing = next(key.kid for key in await service.keys.list() if key.state == "active")
+        await service.keys.revoke(signing)
+        await refused(bearer)
+        renewed = await service.refresh(program.refresh_token)
+        bearer = f"Authorization: Bearer {renewed.access_token}\r\n".encode()
+        assert (await setup.ask("GET", "/api/orders", cookie)).status == 200
+        passed_on = (setup.upstream.seen[-1].header("Authorization") or "").removeprefix("Bearer ")
+        assert (await verifier_of(service, clock).verify(passed_on)).user_id == USER, (
+            "signed with the next key"
+        )
+        assert (await setup.ask("GET", "/api/orders", bearer)).status == 200
+
         await service.revoke("logout", session_id=opened.session.id, user_id=USER)
         await refused(cookie)
         assert (await setup.ask("GET", "/api/orders", bearer)).status == 200

@@ -10,7 +10,7 @@ from tests.kit.clock import FakeClock
 from tests.kit.tokens import SECRET, USER, tokens_service, verifier_of
 from tests.kit.typing import settings_of
 from tollway.contracts.clients import PROGRAM
-from tollway.fabric.access_tokens import KEYS_MAX_AGE_S, UNKNOWN_KID_PAUSE_S, Verifier
+from tollway.fabric.access_tokens import KEYS_MAX_AGE_S, UNKNOWN_KID_PAUSE_S, Revocations, Verifier
 from tollway.fabric.db import Database
 from tollway.fabric.secrets import SecretUnusable
 from tollway.kit.errors import Conflict, NotFound, Unauthenticated
@@ -133,6 +133,26 @@ async def test_a_replica_signs_with_the_new_key_soon_after_another_rotated(
     await service.keys.revoke(kid(await states(db), "retired"))
     clock.advance(UNKNOWN_KID_PAUSE_S)
     assert await verifier_of(service, clock).verify(await access_token(other))
+
+
+async def test_a_stolen_key_is_good_for_nothing_within_a_second_where_the_stream_is_followed(
+    service: Tokens, db: Database, clock: FakeClock
+) -> None:
+    """A verifier holds on to its key set for minutes; the stream is what it hears at once."""
+    checks, revocations = verifier_of(service, clock), Revocations(clock)
+    announced = asyncio.Event()
+    following = asyncio.ensure_future(
+        revocations.follow(service.follow_revocations, lambda entry: announced.set())
+    )
+    stolen_token = await access_token(service)
+    revocations.check(await checks.verify(stolen_token))
+    await service.keys.revoke(kid(await states(db), "active"))
+    async with asyncio.timeout(10):
+        await announced.wait()
+    with pytest.raises(Unauthenticated):
+        revocations.check(await checks.verify(stolen_token))
+    revocations.check(await checks.verify(await access_token(service)))
+    following.cancel()
 
 
 async def test_a_stolen_key_is_dropped_at_once(service: Tokens, db: Database, clock: FakeClock) -> None:
