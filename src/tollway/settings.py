@@ -11,6 +11,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, cast
 
@@ -74,6 +75,10 @@ class NetworkSettings(Section):
         {},
         description="Where a service serves REST: service → unix:/path or host:port, several separated by commas, "
         "a process's own first; `*` for the others",
+    )
+    gateways: tuple[IPv4Network | IPv6Network, ...] = Field(
+        (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128")),
+        description="Networks of the gateways: what a service's REST side is told about clients is believed from these",
     )
     admin: dict[str, str] = Field(
         {},

@@ -124,7 +124,8 @@ class ServiceHost:
         app = build_app(list(routers.values()), verifier, revocations, states, roles=roles())
         life.add("revocations", _RevocationFollower(revocations, tokens), after=["service APIs"])
         for address in sorted({wiring_gateway.own_rest_address(self._settings, name) for name in routers}):
-            life.add(f"rest at {address}", RestServer(app, address), after=["service APIs"])
+            server = RestServer(app, address, gateways=self._settings.network.gateways)
+            life.add(f"rest at {address}", server, after=["service APIs"])
 
 
 class _MigratedDatabase:

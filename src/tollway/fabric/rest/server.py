@@ -7,6 +7,7 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+from tollway.fabric.rest.forwarded import ForwardedFromGateways, Networks
 from tollway.kit.tasks import spawn
 
 START_TIMEOUT_S = 10.0
@@ -14,10 +15,16 @@ MESSAGE_LIMIT_BYTES = 1 << 20  # of one message of a WebSocket; a route may allo
 
 
 class RestServer:
-    """One listening application. `address` is `unix:/path` or `host:port`; port 0 takes a free one."""
+    """One listening application. `address` is `unix:/path` or `host:port`; port 0 takes a free one.
 
-    def __init__(self, app: ASGIApp, address: str, *, drain_s: float = 5.0) -> None:
+    On a port the headers that name a client are believed of the `gateways` only, on a Unix socket of everybody: nobody
+    but the platform's own user can open it.
+    """
+
+    def __init__(self, app: ASGIApp, address: str, *, gateways: Networks = (), drain_s: float = 5.0) -> None:
         self._address = address
+        if not address.startswith("unix:"):
+            app = ForwardedFromGateways(app, gateways)
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
@@ -28,6 +35,7 @@ class RestServer:
                 log_config=None,
                 access_log=False,
                 server_header=False,
+                proxy_headers=False,  # whom a request is from is decided in one place
                 date_header=False,
                 timeout_graceful_shutdown=int(drain_s),
                 timeout_keep_alive=75,
