@@ -12,7 +12,6 @@ SQUID = shutil.which("squid")
 _PATIENCE_S = 2.0
 _NO_BODY = {"204", "304"}
 _SHOWS_BODY = {"200", "205", "299", "600", "999"}  # of others it is the proxy's own
-_SHOWN = 10
 _CONFIG = """\
 http_port 127.0.0.1:{port}
 http_access allow all
@@ -60,7 +59,7 @@ async def squid(folder: Path) -> AsyncIterator[int]:
         process.wait(10)
 
 
-async def verdict_on(port: int, request: bytes, *, shows_body: bool = True) -> str:
+async def verdict_on(port: int, request: bytes, *, shown: int = 10) -> str:
     """Send a request to a proxy and return its answer as `status body`, `closes` or `waits`."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 20)
     try:
@@ -68,21 +67,21 @@ async def verdict_on(port: int, request: bytes, *, shows_body: bool = True) -> s
         data = b""
         with contextlib.suppress(ConnectionError):
             async with asyncio.timeout(_PATIENCE_S):
-                while (found := _verdict(data, ended=False, shows_body=shows_body)) is None:
+                while (found := _verdict(data, ended=False, shown=shown)) is None:
                     more = await reader.read(65_536)
                     if not more:
                         break
                     data += more
                 else:
                     return found
-        return _verdict(data, ended=True, shows_body=shows_body) or "closes"
+        return _verdict(data, ended=True, shown=shown) or "closes"
     except TimeoutError:
         return "waits"
     finally:
         writer.close()
 
 
-def _verdict(data: bytes, *, ended: bool, shows_body: bool) -> str | None:
+def _verdict(data: bytes, *, ended: bool, shown: int) -> str | None:
     """Return the verdict, or None when more is needed."""
     head, blank_line, body = data.partition(b"\r\n\r\n")
     if not blank_line:
@@ -90,10 +89,12 @@ def _verdict(data: bytes, *, ended: bool, shows_body: bool) -> str | None:
     lines = head.decode("latin-1").split("\r\n")
     status = lines[0].split(" ")[1]
     if status.startswith("1") and status != "101":
-        return _verdict(body, ended=ended, shows_body=shows_body)
+        return _verdict(body, ended=ended, shown=shown)
     fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
     if status in _NO_BODY:
         return status
+    if b"established" in head.lower():
+        return "200 tunnel"
     length: int | None = None
     if fields.get("transfer-encoding", "").lower() == "chunked":
         pieces = list(_chunks(body))
@@ -103,8 +104,8 @@ def _verdict(data: bytes, *, ended: bool, shows_body: bool) -> str | None:
         whole = ended if length is None else len(body) >= length
     if not whole and not ended:
         return None
-    shown = body[:length][:_SHOWN].decode("latin-1") if shows_body and status in _SHOWS_BODY else ""
-    return f"{status} {'' if whole else 'cut '}{shown}".strip()
+    begins = body[:length][:shown].decode("latin-1") if status in _SHOWS_BODY else ""
+    return f"{status} {'' if whole else 'cut '}{begins}".strip()
 
 
 def _chunks(data: bytes) -> Iterator[bytes]:

@@ -48,7 +48,7 @@ class Tunnel(FlowOwner):
         self.closed = False
         self.cause = TerminateCause.USER_REQUEST
         self.client_fd = client.fileno()
-        self.patience_s = gate.settings.idle_timeout_s
+        self.patience_s = gate.settings.tunnel_idle_timeout_s
         reactor, pipes = gate.reactor, gate.pipes
         self.up = Pump(
             self, flow.spend, client, origin, reactor, pipes, is_upload=True, initial_data=early_up
@@ -110,7 +110,7 @@ class Tunnel(FlowOwner):
         with contextlib.suppress(OSError):
             pump.sink.shutdown(socket.SHUT_WR)
         settings = self.gate.settings
-        self.patience_s = min(settings.half_closed_timeout_s, settings.idle_timeout_s)
+        self.patience_s = min(settings.half_closed_timeout_s, settings.tunnel_idle_timeout_s)
         self.deadline = self.gate.reactor.now + self.patience_s
 
     def source_lost(self, pump: Pump) -> None:

@@ -50,7 +50,10 @@ class EdgeSettings(BaseModel):
     head_timeout_s: float = Field(10, gt=0, description="A client's first words, or one request head")
     connect_timeout_s: float = Field(10, gt=0, description="Reaching a target, all of its addresses together")
     lookup_timeout_s: float = Field(5, gt=0, description="Resolving a name")
-    idle_timeout_s: float = Field(300, gt=0, description="A flow without a byte in either direction")
+    idle_timeout_s: float = Field(
+        300, gt=0, description="A client or a request without a byte in either direction"
+    )
+    tunnel_idle_timeout_s: float = Field(900, gt=0, description="A tunnel without a byte in either direction")
     half_closed_timeout_s: float = Field(60, gt=0, description="A flow of which one side has finished")
     linger_timeout_s: float = Field(2, gt=0, description="Reading on after our last word, so that it arrives")
     name_ttl_s: float = Field(30, ge=0, description="How long a resolved name is remembered")

@@ -146,7 +146,7 @@ async def test_what_an_origin_said_before_it_broke_off_arrives(tmp_path: Path) -
 
 
 async def test_a_flow_without_a_byte_ends_after_a_while(tmp_path: Path) -> None:
-    async with edge_setup(tmp_path, echo, idle_timeout_s=0.5) as here:
+    async with edge_setup(tmp_path, echo, tunnel_idle_timeout_s=0.5) as here:
         began = time.monotonic()
         client = await here.tunnel()
         for _ in range(4):

@@ -25,6 +25,7 @@ from tollway.edge.credential import password
 from tollway.edge.gate import Gate
 from tollway.edge.handshake import Handshake
 from tollway.edge.protocol_spec import ProtocolSpec
+from tollway.edge.protocols.other_protocol import answer_in_kind
 from tollway.edge.refusal import BAD_CREDENTIALS, BAD_REQUEST, BAD_USERNAME, Refusal
 from tollway.edge.terminate_cause import TerminateCause
 from tollway.wire import socks5 as wire
@@ -46,7 +47,9 @@ class Socks5(Handshake):
             while self._state():
                 pass
         except wire.BadSocksMessage:
-            self.close(TerminateCause.USER_REQUEST)
+            answer = answer_in_kind(self.buffer, self.gate.settings.realm) if self.flow is None else b""
+            if not answer or self.send(answer):
+                self.close_gracefully(TerminateCause.USER_REQUEST)
 
     # ── the states ──────────────────────────────────────────────────────────────────────────────────
 
@@ -93,7 +96,7 @@ class Socks5(Handshake):
         """Say no in the words of the present state."""
         if self._state != self.login:
             self.send_and_close(wire.write_reply(REFUSALS[why.code]), why)
-        elif why in _LOGIN_FAILURES:
+        elif why.code in _LOGIN_FAILURES:
             self.send_and_close(wire.write_login(accepted=False), why)
         else:
             self._refusal = why
@@ -113,7 +116,7 @@ class Socks5(Handshake):
         self.buffer = self.buffer[size:]
 
 
-_LOGIN_FAILURES = (BAD_CREDENTIALS, BAD_USERNAME)
+_LOGIN_FAILURES = (BAD_CREDENTIALS.code, BAD_USERNAME.code)
 
 REFUSALS: Mapping[str, wire.SocksReply] = {
     refusal.NO_CREDENTIALS.code: wire.SocksReply.NOT_ALLOWED,

@@ -26,6 +26,7 @@ class HeadRules:
         "expect",
         "headers",
         "host",
+        "hosts",
         "line",
         "transfer_encoding",
         "underscore",
@@ -40,6 +41,7 @@ class HeadRules:
         self.headers: list[tuple[bytes, bytes]] = []
         self.line = self.upgrade = self.expect = b""
         self.host: bytes | None = None
+        self.hosts = 0
         self.content_length: bytes | None = None
         self.transfer_encoding: bytes | None = None
         self.connection: tuple[bytes, ...] = ()
@@ -70,7 +72,7 @@ class HeadRules:
             raise BadHead(400, "a header name contains an underscore")
 
     def is_host(self, value: bytes) -> None:
-        self.host = _once(self.host, value, "Host")
+        self.host, self.hosts = value, self.hosts + 1
 
     def is_content_length(self, value: bytes) -> None:
         self.content_length = _once(self.content_length, value, "Content-Length")
@@ -116,8 +118,11 @@ class HeadRules:
         return b"close" not in self.connection and (minor == 1 or b"keep-alive" in self.connection)
 
 
-def check_host(host: bytes | None, minor: int) -> bytes:
+def check_host(rules: HeadRules, minor: int) -> bytes:
     """Return the one valid Host; BadHead otherwise (RFC 9112, section 3.2)."""
+    host = rules.host
+    if rules.hosts > 1:
+        raise BadHead(400, "there is more than one Host header")
     if host is None:
         if minor == 0:
             return b""

@@ -24,13 +24,15 @@ class Framing(Enum):
 class HeadLimits:
     """What a peer may send in one head. Beyond it the request is refused with 414 or 431.
 
-    `underscores` allows them in header names: a forward proxy, which carries other people's requests, must.
+    `underscores` allows them in header names: a forward proxy, which carries other people's requests, must. `forward`
+    reads what programs send to one: any method, URLs with raw UTF-8 or a fragment, and no regard for Host beside a URL.
     """
 
     line_bytes: int = 8_192
     head_bytes: int = 16_384
     headers: int = 100
     underscores: bool = False
+    forward: bool = False
 
 
 class RequestHead(NamedTuple):

@@ -25,6 +25,11 @@ from tollway.wire.http1.heads import (
 Event = RequestHead | Data | End
 
 _METHOD = re.compile(rb"[A-Z][A-Z-]{0,19}(?: |\Z)")
+_ANY_METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}(?: |\Z)")  # RFC 9110, section 9.1
+_REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}) ([^\x00-\x20\x7f]+) (HTTP/1\.[01])")
+_NOT_ASCII = re.compile(rb"[\x80-\xff]")
+_STAND_IN = b"PATCH"  # for methods that llhttp does not know, and we need not
+_WITH_OTHER_TARGETS = (b"CONNECT", b"OPTIONS")
 # What no head may contain, wherever it stands: NUL, a bare LF, a bare CR.
 _FORBIDDEN = re.compile(rb"\x00|(?<!\r)\n|\r(?!\n|\Z)")
 _OTHER_VERSION = re.compile(rb"\S+ \S+ HTTP/[0-9]\.[0-9]")
@@ -118,7 +123,8 @@ class RequestReader:
         if buffer[begin : begin + 2] in {b"", b"\r"}:
             return
         news = max(begin, self._at + self._checked)
-        if not _METHOD.match(buffer, begin) or _FORBIDDEN.search(buffer, news):
+        methods = _ANY_METHOD if self._limits.forward else _METHOD
+        if not methods.match(buffer, begin) or _FORBIDDEN.search(buffer, news):
             raise BadHead(400, "this is not an HTTP/1.1 request")
         # The last byte is looked at again: if it is a CR, what follows decides about it.
         self._checked = len(buffer) - 1 - self._at
@@ -147,6 +153,37 @@ class RequestReader:
 def read_request_head(head: bytes, limits: HeadLimits, size: int) -> RequestHead:
     """Parse one complete head, blank line included. Raises BadHead."""
     check_caps(head, limits)
+    try:
+        return _read_strictly(head, limits, size)
+    except BadHead:
+        plain = _in_plain_form(head) if limits.forward else None
+        if plain is None:
+            raise
+    method, plain_head = plain
+    return _read_strictly(plain_head, limits, size)._replace(method=method)
+
+
+def _in_plain_form(head: bytes) -> tuple[bytes, bytes] | None:
+    """Return the method, and the head with a method that llhttp knows and a target in ASCII; None if that is no help.
+
+    Raw UTF-8 is percent-encoded, as the client should have (RFC 3986, section 2.1); a fragment, which is none of the
+    origin's business (RFC 9110, section 7.1), is left out.
+    """
+    line, line_end, rest = head.partition(b"\r\n")
+    found = _REQUEST_LINE.fullmatch(line)
+    if found is None:
+        return None
+    method, target, version = found.groups()
+    if method == b"CONNECT":
+        target = target.removesuffix(b"/")  # which some programs leave on
+    plain = _NOT_ASCII.sub(lambda byte: b"%%%02X" % ord(byte[0]), target.partition(b"#")[0])
+    known = method if method in _WITH_OTHER_TARGETS else _STAND_IN
+    if not plain:
+        return None
+    return method, b"%b %b %b" % (known, plain, version) + line_end + rest
+
+
+def _read_strictly(head: bytes, limits: HeadLimits, size: int) -> RequestHead:
     rules = HeadRules()
     parser = httptools.HttpRequestParser(rules)
     try:
@@ -170,7 +207,7 @@ def read_request_head(head: bytes, limits: HeadLimits, size: int) -> RequestHead
         target,
         minor,
         tuple(rules.headers),
-        check_host(rules.host, minor),
+        _host(rules, minor, target, limits),
         framing,
         length,
         rules.keep_alive(minor),
@@ -179,6 +216,13 @@ def read_request_head(head: bytes, limits: HeadLimits, size: int) -> RequestHead
         bool(rules.expect) and minor == 1,
         size,
     )
+
+
+def _host(rules: HeadRules, minor: int, target: bytes, limits: HeadLimits) -> bytes:
+    """Return the one valid Host; beside a URL or an authority it is ignored (RFC 9112, section 3.2.2)."""
+    if limits.forward and target[0] != _SLASH and target != b"*":
+        return b""
+    return check_host(rules, minor)
 
 
 def _minor(head: bytes, method: bytes, target: bytes) -> int:

@@ -209,6 +209,8 @@ def _read_strictly(head: bytes, method: bytes, limits: HeadLimits) -> ResponseHe
     if minor is None:
         raise BadHead(502, "the answer is not HTTP/1.1")
     rules.validate(head, limits)
+    if rules.hosts > 1:
+        raise BadHead(502, "there is more than one Host header")
     status = parser.get_status_code()
     framing, length = _framing(rules, status, method, minor)
     return ResponseHead(

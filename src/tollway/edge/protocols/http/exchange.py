@@ -23,7 +23,7 @@ from tollway.edge.session import keep
 from tollway.edge.terminate_cause import TerminateCause
 from tollway.wire.http1 import Framing, RequestHead, RequestReader
 
-_REPEATABLE = frozenset((b"GET", b"HEAD", b"OPTIONS"))
+_SAFE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PROPFIND"))
 
 
 class ExchangeOwner(Protocol):
@@ -64,6 +64,11 @@ class ExchangeOwner(Protocol):
     def close(self, cause: TerminateCause) -> None:
         """Close now."""
         ...
+
+
+def may_be_repeated(head: RequestHead) -> bool:
+    """Return whether a request may be sent once more when a kept connection turns out to be dead (RFC 9110, 9.2.1)."""
+    return head.method in _SAFE and head.framing is Framing.NONE
 
 
 class ProxyExchange:
@@ -275,8 +280,7 @@ class ProxyExchange:
         """Try once more if a kept connection had been closed meanwhile; else say so, or break off."""
         head = self.head
         assert head is not None
-        repeatable = head.method in _REPEATABLE and head.framing is Framing.NONE
-        if self._used and repeatable and self.response.untouched:
+        if self._used and may_be_repeated(head) and self.response.untouched:
             self.proxy.exchange = None
             self.close()
             self.proxy.retry(self.leftover)

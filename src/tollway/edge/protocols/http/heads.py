@@ -3,6 +3,7 @@
 import binascii
 import json
 from http import HTTPStatus
+from ipaddress import IPv6Address
 from typing import NamedTuple
 
 from tollway.contracts.access_pb2 import PasswordCredential
@@ -23,6 +24,7 @@ ESTABLISHED = b"HTTP/1.1 200 Connection established\r\n\r\n"
 PROXY_NAME = b"tollway"
 WEBSOCKET = b"websocket"
 _HTTP_PORT = 80
+_FETCHED = frozenset((b"http", b"ws"))
 _WRITTEN_HERE = frozenset((b"host", b"content-length"))
 _EMPTY_LINE = b"  HTTP/1.1\r\n"
 _PORTS = range(1, 65_536)
@@ -48,8 +50,8 @@ def absolute_target(method: bytes, url: bytes) -> Target | Refusal:
     scheme, each, rest = url.partition(b"://")
     if not each:
         return bad_request(400, "This is a proxy: send the whole URL, or CONNECT")
-    if scheme.lower() != b"http":
-        return bad_request(400, "Only http:// URLs are fetched here; use CONNECT for others")
+    if scheme.lower() not in _FETCHED:
+        return bad_request(400, "Only http:// and ws:// URLs are fetched here; use CONNECT for others")
     terminate = min((at for at in (rest.find(b"/"), rest.find(b"?")) if at >= 0), default=len(rest))
     authority, path = rest[:terminate], rest[terminate:]
     if b"@" in authority:
@@ -76,7 +78,7 @@ def basic_login(authorization: bytes) -> PasswordCredential | None:
     if scheme.lower() != b"basic":
         return None
     try:
-        text = binascii.a2b_base64(encoded, strict_mode=True).decode()
+        text = binascii.a2b_base64(encoded.strip(b" \t"), strict_mode=True).decode()
     except (binascii.Error, UnicodeDecodeError):
         return None
     username, colon, secret = text.partition(":")
@@ -164,18 +166,26 @@ def refusal_response(why: Refusal, realm: str, method: bytes) -> bytes:
     return write_response_head(status, headers) + (b"" if method == b"HEAD" else body)
 
 
+def _is_ipv6(host: bytes) -> bool:
+    try:
+        IPv6Address(host.decode("ascii"))
+    except ValueError:
+        return False
+    return True
+
+
 def _host_port(authority: bytes, default_port: int) -> tuple[str, int] | Refusal:
     if authority.startswith(b"["):
         host, bracket, rest = authority[1:].partition(b"]")
         port = rest[1:] if rest.startswith(b":") else b""
         well_formed = bracket and (not rest or rest.startswith(b":"))
     else:
-        host, _, port = authority.partition(b":")
-        well_formed = b":" not in port
-    number = int(port) if port.isdigit() and len(port) < 6 else (default_port if not port else 0)
+        # An IPv6 address without brackets, as many programs write it, is plain where a port must follow.
+        host, _, port = authority.rpartition(b":") if not default_port else authority.partition(b":")
+        well_formed = b":" not in port and (b":" not in host or _is_ipv6(host))
+    number = int(port) if port.isdigit() and len(port.lstrip(b"0")) < 6 else (default_port if not port else 0)
     if not well_formed or not host or number not in _PORTS:
         return bad_request(400, "The target is not of the form host:port")
-    try:
-        return host.decode("ascii"), number
-    except UnicodeDecodeError:
-        return bad_request(400, "The target's name must be in its ASCII form")
+    if b"%" in host:  # raw UTF-8, as the reader has it
+        return bad_request(400, "The target's name must be in its ASCII form (RFC 5890)")
+    return host.decode("ascii"), number

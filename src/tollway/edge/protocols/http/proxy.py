@@ -10,7 +10,7 @@ import socket
 from tollway.edge.gate import Gate
 from tollway.edge.handshake import Handshake
 from tollway.edge.protocols.http.connect_cache import ConnectCache, KnownConnect
-from tollway.edge.protocols.http.exchange import ProxyExchange
+from tollway.edge.protocols.http.exchange import ProxyExchange, may_be_repeated
 from tollway.edge.protocols.http.heads import (
     ESTABLISHED,
     Target,
@@ -24,11 +24,13 @@ from tollway.edge.protocols.http.heads import (
 )
 from tollway.edge.protocols.http.refusals import bad_request
 from tollway.edge.protocols.http.repeated_headers import RepeatedHeaders
+from tollway.edge.protocols.other_protocol import answer_in_kind
 from tollway.edge.refusal import BAD_CREDENTIALS, NO_CREDENTIALS, Refusal
 from tollway.edge.terminate_cause import TerminateCause
 from tollway.wire.http1 import BadMessage, Framing, HeadLimits, RequestHead, RequestReader
 
-LIMITS = HeadLimits(line_bytes=16_384, head_bytes=65_536, underscores=True)
+LIMITS = HeadLimits(line_bytes=65_536, head_bytes=65_536, headers=1_000, underscores=True, forward=True)
+_NOT_HTTP = (b"\x04", b"\x05", b"\x16")  # SOCKS, TLS
 _METHODS_REFUSED = frozenset((b"TRACE",))  # it would echo what other proxies added
 
 
@@ -89,7 +91,7 @@ class HttpProxy(Handshake):
         try:
             head = self.reader.next_event()
         except BadMessage as bad:
-            self.reject(bad_request(bad.status, bad.reason))
+            self._reject_unread(bad, data)
             return
         if head is not None:
             assert isinstance(head, RequestHead), "between messages only a head can follow"
@@ -97,6 +99,14 @@ class HttpProxy(Handshake):
             self._head_bytes = data if fresh else b""
             self._repeated.remember(self._head_bytes, head)
             self._identify(head)
+
+    def _reject_unread(self, bad: BadMessage, data: bytes) -> None:
+        """Refuse what is not a request; in its own protocol, if the client's first words are of another one."""
+        other = answer_in_kind(data, "") if self.flow is None and data[:1] in _NOT_HTTP else b""
+        if not other:
+            self.reject(bad_request(bad.status, bad.reason))
+        elif self.send(other):
+            self.close_gracefully(TerminateCause.USER_REQUEST)
 
     def refuse(self, why: Refusal) -> None:
         """Say why not, and close: a client must not be left guessing what happened to its next requests."""
@@ -191,7 +201,11 @@ class HttpProxy(Handshake):
         """Carry the request over the connection at hand, a kept one, or a new one."""
         flow, exchange = self.flow, self.exchange
         assert flow is not None
-        if exchange is not None and exchange.port == target.port and exchange.host == target.host:
+        assert self.head is not None
+        # What cannot be sent twice goes over a connection of its own: a kept one may be dead.
+        repeatable = may_be_repeated(self.head)
+        same = exchange is not None and exchange.port == target.port and exchange.host == target.host
+        if exchange is not None and same and repeatable:
             if self._may_go_on(exchange):
                 flow.count_request(flow.target)
                 self._carry(exchange)
@@ -199,7 +213,7 @@ class HttpProxy(Handshake):
         self._drop_exchange()
         self._repeated.remember_target(target)
         self._target = target
-        kept = self.reuse(target.host, target.port)
+        kept = self.reuse(target.host, target.port) if repeatable else None
         if kept is None:
             self.connect(target.host, target.port, self._reached)
             return
