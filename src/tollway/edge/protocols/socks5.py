@@ -24,8 +24,8 @@ from tollway.edge import refusal
 from tollway.edge.credential import password
 from tollway.edge.gate import Gate
 from tollway.edge.handshake import Handshake
+from tollway.edge.other_protocol import answer_in_kind
 from tollway.edge.protocol_spec import ProtocolSpec
-from tollway.edge.protocols.other_protocol import answer_in_kind
 from tollway.edge.refusal import BAD_CREDENTIALS, BAD_REQUEST, BAD_USERNAME, Refusal
 from tollway.edge.terminate_cause import TerminateCause
 from tollway.wire import socks5 as wire
@@ -47,7 +47,7 @@ class Socks5(Handshake):
             while self._state():
                 pass
         except wire.BadSocksMessage:
-            answer = answer_in_kind(self.buffer, self.gate.settings.realm) if self.flow is None else b""
+            answer = answer_in_kind(self.buffer) if self.flow is None else b""
             if not answer or self.send(answer):
                 self.close_gracefully(TerminateCause.USER_REQUEST)
 

@@ -9,6 +9,7 @@ import socket
 
 from tollway.edge.gate import Gate
 from tollway.edge.handshake import Handshake
+from tollway.edge.other_protocol import answer_in_kind
 from tollway.edge.protocols.http.connect_cache import ConnectCache, KnownConnect
 from tollway.edge.protocols.http.exchange import ProxyExchange, may_be_repeated
 from tollway.edge.protocols.http.heads import (
@@ -24,7 +25,6 @@ from tollway.edge.protocols.http.heads import (
 )
 from tollway.edge.protocols.http.refusals import bad_request
 from tollway.edge.protocols.http.repeated_headers import RepeatedHeaders
-from tollway.edge.protocols.other_protocol import answer_in_kind
 from tollway.edge.refusal import BAD_CREDENTIALS, NO_CREDENTIALS, Refusal
 from tollway.edge.terminate_cause import TerminateCause
 from tollway.wire.http1 import BadMessage, Framing, HeadLimits, RequestHead, RequestReader
@@ -102,7 +102,7 @@ class HttpProxy(Handshake):
 
     def _reject_unread(self, bad: BadMessage, data: bytes) -> None:
         """Refuse what is not a request; in its own protocol, if the client's first words are of another one."""
-        other = answer_in_kind(data, "") if self.flow is None and data[:1] in _NOT_HTTP else b""
+        other = answer_in_kind(data) if self.flow is None and data[:1] in _NOT_HTTP else b""
         if not other:
             self.reject(bad_request(bad.status, bad.reason))
         elif self.send(other):

@@ -1,15 +1,26 @@
 """Clients that speak another protocol than the port's: they are refused in their own, so that a person sees why."""
 
-from tollway.edge.protocols.http.heads import refusal_response
-from tollway.edge.protocols.http.refusals import bad_request
 from tollway.wire import socks5
+from tollway.wire.http1 import write_response_head
 
 _TLS_HANDSHAKE = b"\x16\x03"
 _TLS_ALERT = b"\x15\x03\x01\x00\x02\x02\x28"  # fatal, handshake_failure (RFC 8446, section 6)
 _SOCKS4_REJECTED = b"\x00\x5b" + bytes(6)
+_TEXT = b"This port speaks SOCKS 5; the HTTP proxy has another port.\n"
+_HTTP_REFUSED = (
+    write_response_head(
+        400,
+        [
+            (b"Content-Type", b"text/plain"),
+            (b"Content-Length", b"%d" % len(_TEXT)),
+            (b"Connection", b"close"),
+        ],
+    )
+    + _TEXT
+)
 
 
-def answer_in_kind(first_bytes: bytes, realm: str) -> bytes:
+def answer_in_kind(first_bytes: bytes) -> bytes:
     """Return a refusal in the protocol that a client began to speak; empty when it is none that is known."""
     if first_bytes.startswith(b"\x05"):
         return socks5.write_method(socks5.Method.NONE_ACCEPTABLE)
@@ -18,5 +29,5 @@ def answer_in_kind(first_bytes: bytes, realm: str) -> bytes:
     if first_bytes.startswith(_TLS_HANDSHAKE):
         return _TLS_ALERT
     if first_bytes[:1].isalpha():
-        return refusal_response(bad_request(400, "This port speaks SOCKS 5; HTTP has another"), realm, b"")
+        return _HTTP_REFUSED
     return b""
