@@ -3,6 +3,7 @@
 from tollway.contracts.books import MONEY, PLATFORM, USER, AccountType, StatementSection
 
 CLEARING, DEBT, DISPUTE, SHORTFALL = "clearing", "debt", "dispute", "shortfall"
+ADJUSTMENT = "adjustment"
 
 ACCOUNTS = (
     AccountType(
@@ -21,6 +22,13 @@ ACCOUNTS = (
         (MONEY,),
         StatementSection.EXPENSES,
         "reclaimed money that the platform gave up",
+    ),
+    AccountType(
+        PLATFORM,
+        ADJUSTMENT,
+        (MONEY,),
+        StatementSection.EXPENSES,
+        "what operators gave to customers, or took from them, as a correction",
     ),
     AccountType(
         USER,

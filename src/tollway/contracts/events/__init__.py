@@ -35,6 +35,9 @@ from tollway.contracts.events.notifications import (
 )
 from tollway.contracts.events.orders import OrderFailed, OrderFilled, OrderPlaced
 from tollway.contracts.events.payments import (
+    CorrectionPosted,
+    CorrectionRefused,
+    CorrectionRequested,
     DebtOpened,
     DebtSettled,
     DepositCredited,
@@ -45,6 +48,7 @@ from tollway.contracts.events.payments import (
     DepositReviewed,
     PaymentMethodDeleted,
     PaymentMethodSaved,
+    RefundRequested,
 )
 from tollway.contracts.events.tokens import (
     SessionOpened,
@@ -58,6 +62,9 @@ from tollway.contracts.events.users import ProfileChanged
 __all__ = [
     "AccountWasLocked",
     "BooksSealed",
+    "CorrectionPosted",
+    "CorrectionRefused",
+    "CorrectionRequested",
     "CredentialIssued",
     "CredentialRevoked",
     "DebtOpened",
@@ -85,6 +92,7 @@ __all__ = [
     "PriceChanged",
     "ProductChanged",
     "ProfileChanged",
+    "RefundRequested",
     "RegistrationRepeated",
     "ResourceChanged",
     "ResourceProvisioned",

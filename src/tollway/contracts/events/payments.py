@@ -106,3 +106,46 @@ class PaymentMethodDeleted(Event):
     method_id: str
     user_id: str
     provider: str
+
+
+class RefundRequested(Event):
+    """An operator asks the provider to refund a part of a deposit. What becomes of it follows as DEPOSIT_REVERSED."""
+
+    topic, source = "REFUND_REQUESTED", "payments"
+    deposit_id: str
+    user_id: str
+    currency: str
+    amount: int
+    reason: str
+
+
+class CorrectionRequested(Event):
+    """An operator corrects a wallet: `amount` is given to the customer, or taken when it is below zero."""
+
+    topic, source = "CORRECTION_REQUESTED", "payments"
+    correction_id: str
+    user_id: str
+    currency: str
+    amount: int
+    reason: str
+
+
+class CorrectionPosted(Event):
+    """A correction is in the books."""
+
+    topic, source = "CORRECTION_POSTED", "payments"
+    correction_id: str
+    user_id: str
+    currency: str
+    amount: int
+    reason: str
+    transaction_id: str
+
+
+class CorrectionRefused(Event):
+    """The ledger refused a correction; `refusal` is its code."""
+
+    topic, source = "CORRECTION_REFUSED", "payments"
+    correction_id: str
+    user_id: str
+    refusal: str

@@ -4,6 +4,7 @@ from typing import Any
 
 from tollway.fabric.jobs import Jobs, Timed
 from tollway.services.payments.service import Payments
+from tollway.services.payments.service.corrections import POST_CORRECTION
 from tollway.services.payments.service.reversals import ADVANCE_REVERSAL
 from tollway.services.payments.service.settlement import FOLLOW_REVERSALS
 from tollway.services.payments.service.webhooks import HANDLE
@@ -49,7 +50,13 @@ async def collect_debts(service: Payments) -> None:
     await service.debts.collect_due()
 
 
+async def post_correction(service: Payments, payload: dict[str, Any]) -> None:
+    """Drive a correction; nothing to do when the request got that far."""
+    await service.corrections.process.advance(payload["id"])
+
+
 JOBS: Jobs = {
+    POST_CORRECTION: post_correction,
     HANDLE: handle_webhook,
     FOLLOW_REVERSALS: follow_reversals,
     ADVANCE_REVERSAL: advance_reversal,

@@ -46,6 +46,8 @@ MANIFEST = ServiceManifest(
         Permission("billing:write", ROLES),
         Permission("deposits:read", ("support", "admin")),
         Permission("deposits:manage", ("admin",)),
+        Permission("corrections:read", ("support", "admin")),
+        Permission("corrections:manage", ("admin",)),
     ),
     build=build,
 )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from tollway.contracts.events import (
+    CorrectionPosted,
     DebtOpened,
     DebtSettled,
     DepositCredited,
@@ -46,6 +47,20 @@ TEMPLATES: Mapping[str, Template] = {
             ("Deposit", "{deposit_id}"),
         ),
         after=("If you did not ask your bank for this, tell them: it can be withdrawn.",),
+    ),
+    "wallet_credited": Template(
+        "receipts",
+        "{amount} {currency} were added to your wallet",
+        ("The operator of {brand} corrected your wallet.",),
+        button="See your wallet",
+        figures=(("Added", "{amount} {currency}"), ("Reason", "{reason}")),
+    ),
+    "wallet_debited": Template(
+        "receipts",
+        "{amount} {currency} were taken from your wallet",
+        ("The operator of {brand} corrected your wallet.",),
+        button="See your wallet",
+        figures=(("Taken", "{amount} {currency}"), ("Reason", "{reason}")),
     ),
     "debt_opened": Template(
         "security",
@@ -102,7 +117,22 @@ def _owed(event: DebtOpened | DebtSettled, public_url: str) -> dict[str, str]:
     }
 
 
+def _corrected(event: CorrectionPosted, public_url: str) -> dict[str, str]:
+    return {
+        "amount": money_text(abs(event.amount)),
+        "currency": event.currency,
+        "reason": event.reason,
+        "link": f"{public_url}/billing",
+    }
+
+
 EVENT_EMAILS = (
+    EventEmail(
+        CorrectionPosted,
+        template=lambda event: "wallet_credited" if event.amount > 0 else "wallet_debited",
+        key=lambda event: f"correction:{event.correction_id}",
+        params=_corrected,
+    ),
     EventEmail(
         DebtOpened,
         template=lambda _event: "debt_opened",

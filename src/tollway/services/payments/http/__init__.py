@@ -27,6 +27,7 @@ from tollway.fabric.rest import (
 )
 from tollway.fabric.rest.etag import TAGGED, tagged
 from tollway.kit.errors import Conflict, Malformed
+from tollway.services.payments.http.corrections import Reason, add_correction_routes
 from tollway.services.payments.model import DepositState
 from tollway.services.payments.service import Payments
 from tollway.services.payments.service.charging import RETURN_PATH
@@ -138,6 +139,13 @@ class Resolve(Body):
     payment: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]{0,200}$")] = ""
 
 
+class NewRefund(Body):
+    """How much of a deposit goes back to the payer; without an amount all that is left of it."""
+
+    amount: PositiveMoney | None = None
+    reason: Reason
+
+
 class SaveMethod(Body):
     """A payment method to save, by the provider's token."""
 
@@ -191,7 +199,8 @@ def router(service: Payments, answers: AnswerStore) -> APIRouter:
     _deposits(api, service, answers)
     _methods(api, service)
     _webhooks(api, service)
-    _reviews(api, service)
+    _reviews(api, service, answers)
+    add_correction_routes(api, service, answers)
     _pages(api)
     return api
 
@@ -309,7 +318,7 @@ def _webhooks(api: APIRouter, service: Payments) -> None:
         return Received()
 
 
-def _reviews(api: APIRouter, service: Payments) -> None:
+def _reviews(api: APIRouter, service: Payments, answers: AnswerStore) -> None:
     @api.get("/api/admin/deposits", tags=["operators"], **route(permission="deposits:read", owner="any"))
     async def in_state(
         page: Paging,
@@ -340,3 +349,25 @@ def _reviews(api: APIRouter, service: Payments) -> None:
         """End a review: credit what the provider took, or dismiss a deposit that brought nothing."""
         deposit = await service.reviews.resolve(deposit_id, body.outcome, body.reason, body.payment)
         return ReviewedView.model_validate(deposit)
+
+    @api.post(
+        "/api/admin/deposits/{deposit_id}/refund",
+        tags=["operators"],
+        response_model=ReviewedView,
+        **route(
+            permission="corrections:manage",
+            owner="any",
+            audit="payments:deposit:refund",
+            problems=(Conflict, ProviderUnavailable),
+        ),
+    )
+    async def refund(
+        deposit_id: DepositId, body: NewRefund, who: CurrentUser, key: IdempotencyKey
+    ) -> Response:
+        """Refund a deposit, or a part of it, by the provider. What the customer spent of it is owed."""
+
+        async def work() -> Answer:
+            refunded = await service.refunds.refund(deposit_id, body.amount, body.reason, who.user_id, key)
+            return Answer(200, ReviewedView.model_validate(refunded))
+
+        return await idempotent(answers, who, key, body, work)

@@ -25,6 +25,7 @@ class Capabilities:
     hosted_page         has a page on which the customer pays
     confirmations       may ask the customer to confirm a charge (3-D Secure); such a payment can be cancelled
     reversals           payments can be refunded or disputed, and the provider tells of it
+    refunds             refunds a payment when it is asked to
     registers_webhooks  makes the webhook endpoint by itself
     refused_currencies  ISO 4217 codes that the provider does not take, or not in their minor unit
     """
@@ -34,6 +35,7 @@ class Capabilities:
     hosted_page: bool = False
     confirmations: bool = False
     reversals: bool = False
+    refunds: bool = False
     registers_webhooks: bool = False
     refused_currencies: frozenset[str] = frozenset()
 
@@ -208,6 +210,12 @@ class PaymentProvider(Protocol):
 
     async def payments_reversed_since(self, at_us: int) -> Collection[str]:
         """Return the payments of which a part was reversed since a time, or asked to be."""
+        raise NotImplementedError
+
+    # ── refunds ─────────────────────────────────────────────────────────────────────────────────────
+
+    async def refund_payment(self, payment_ref: str, amount: Minor, key: str) -> None:
+        """Refund a part of a payment; the same key again refunds nothing more. Raises Invalid."""
         raise NotImplementedError
 
     # ── registers_webhooks ──────────────────────────────────────────────────────────────────────────

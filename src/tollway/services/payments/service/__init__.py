@@ -6,6 +6,7 @@ charging.py        asking a provider for the money of a deposit
 settlement.py      what a provider says about a payment, and the credit
 reconciliation.py  deposits without progress, reconciled with their provider
 reversals.py       refunds and disputes
+corrections.py     what operators correct and refund
 debts.py           what customers owe of them
 reviews.py         deposits that wait for an operator
 webhooks.py        the providers' webhooks and their registration

@@ -7,6 +7,7 @@ from tollway.fabric.db import Database
 from tollway.kit.times import SECOND_US
 from tollway.services.payments.providers import PaymentProvider
 from tollway.services.payments.service.charging import Charging
+from tollway.services.payments.service.corrections import Corrections, Refunds
 from tollway.services.payments.service.customers import Customers
 from tollway.services.payments.service.debts import Debts
 from tollway.services.payments.service.deposits import Deposits
@@ -56,6 +57,8 @@ class Payments:
         self.reconciliation = Reconciliation(db, settings, enabled, charging, self.settlement)
         self.debts = Debts(db, ledger)
         self.reversals = Reversals(db, enabled, self.settlement, self.debts, ledger)
+        self.corrections = Corrections(db, self.debts, ledger, identity, currencies)
+        self.refunds = Refunds(db, enabled, self.settlement, self.reversals)
         self.reviews = Reviews(db, enabled, self.settlement)
         self.webhooks = Webhooks(
             db,

@@ -4,6 +4,7 @@
     refund        debt → clearing, and of it what is in the wallet: wallet → debt
     chargeback    debt → dispute, and of it what is in the wallet: wallet → debt
     lost          dispute → clearing
+    correct       adjustment → wallet, or back
     settle        wallet → debt, as far as the wallet goes; or back, when a reversal came back after it was settled
 
 `clearing` follows what the provider has of the platform's money, `dispute` holds what is in dispute now. A customer's
@@ -12,8 +13,8 @@ account `debt` is below zero by what they had spent of money that was reversed.
 
 from tollway.contracts import ledger_pb2
 from tollway.contracts.books import customer, platform, post_request, transfer, transfer_up_to
-from tollway.contracts.chart.payments import CLEARING, DEBT, DISPUTE
-from tollway.services.payments.model import Debt, Deposit, Reversal, ReversalKind, deposit_key
+from tollway.contracts.chart.payments import ADJUSTMENT, CLEARING, DEBT, DISPUTE
+from tollway.services.payments.model import Correction, Debt, Deposit, Reversal, ReversalKind, deposit_key
 
 SERVICE = "payments"
 _CREDIT: dict[ReversalKind, str] = {"refund": CLEARING, "chargeback": DISPUTE}
@@ -58,6 +59,22 @@ def lost_posting(reversal: Reversal) -> ledger_pb2.PostRequest:
     dispute, clearing = (platform(SERVICE, reversal.currency, purpose) for purpose in (DISPUTE, CLEARING))
     return _reversal(
         reversal, f"{reversal.business_key}:lost", [transfer(dispute, clearing, reversal.amount)]
+    )
+
+
+def correction_posting(correction: Correction) -> ledger_pb2.PostRequest:
+    """Make the transaction of a correction."""
+    wallet = customer(correction.user_id, correction.currency)
+    adjustment = platform(SERVICE, correction.currency, ADJUSTMENT)
+    given = correction.direction == "credit"
+    debit, credit = (adjustment, wallet) if given else (wallet, adjustment)
+    return post_request(
+        SERVICE,
+        f"correction:{correction.id}",
+        "correct",
+        [transfer(debit, credit, correction.unsigned)],
+        actor=correction.requested_by,
+        meta={"correction": correction.id, "reason": correction.reason},
     )
 
 

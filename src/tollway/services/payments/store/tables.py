@@ -2,6 +2,7 @@
 
 deposit           one row per deposit, moved from state to state by compare-and-set
 reversal          one row per refund or dispute at the provider, moved likewise
+correction        what operators gave to wallets, or took from them
 debt              what a customer owes, one row per currency
 customer          which customer at a provider a user is
 payment_method    saved payment methods, by the provider's token
@@ -109,6 +110,27 @@ debt = Table(
     Column("updated_at_us", Int64, nullable=False),
     UniqueConstraint("user_id", "currency"),
     Index("ix_debt_open", "check_at_us", sqlite_where=_UNSETTLED_ONLY, postgresql_where=_UNSETTLED_ONLY),
+    sqlite_strict=True,
+)
+
+correction = Table(
+    "correction",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("user_id", Text, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("amount", Int64, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("requested_by", Text, nullable=False),
+    Column("request_key", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("refusal", Text, nullable=False),
+    Column("transaction_id", Text, nullable=False),
+    Column("created_at_us", Int64, nullable=False),
+    Column("updated_at_us", Int64, nullable=False),
+    UniqueConstraint("requested_by", "request_key"),
+    CheckConstraint("amount <> 0", name="amount"),
+    Index("ix_correction_by_user", "user_id", "id"),
     sqlite_strict=True,
 )
 

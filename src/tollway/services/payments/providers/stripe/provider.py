@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from tollway.contracts.errors import BadSignature, ProviderUnavailable
+from tollway.kit.currencies import Minor
 from tollway.kit.errors import Invalid, Malformed
 from tollway.kit.times import SECOND_US
 from tollway.services.payments.providers.port import (
@@ -44,6 +45,7 @@ CAPABILITIES = Capabilities(
     hosted_page=True,
     confirmations=True,
     reversals=True,
+    refunds=True,
     registers_webhooks=True,
     # Stripe does not count these in their ISO 4217 minor unit.
     refused_currencies=frozenset({"ISK", "MGA", "UGX"}),
@@ -225,6 +227,16 @@ class StripeProvider(PaymentProvider):
             return reading.payment(client.v1.payment_intents.retrieve(ref).to_dict())
 
         return await self._find(ask)
+
+    async def refund_payment(self, payment_ref: str, amount: Minor, key: str) -> None:
+        """Refund a part of a payment; the same key again refunds nothing more. Raises Invalid."""
+
+        def ask(client: "StripeClient") -> None:
+            client.v1.refunds.create(
+                {"payment_intent": payment_ref, "amount": amount.count}, {"idempotency_key": key}
+            )
+
+        await self._ask(ask)
 
     # ── payment methods ───────────────────────────────────────────────────────────────────────────────────────
 
