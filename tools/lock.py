@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPILE = [
-    *(str(Path(sys.executable).with_name("uv")), "pip", "compile", "pyproject.toml", "--quiet"),
+    *(str(Path(sys.executable).with_name("uv")), "pip", "compile", "--quiet"),
     *("--python-version", "3.11"),
     *("--generate-hashes", "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"),
 ]
@@ -18,11 +18,15 @@ COMPILE = [
 def main() -> None:
     """Lock what runs first, then what tests on top of exactly that."""
     run, dev = "requirements/run.txt", "requirements/dev.txt"
-    subprocess.run([*COMPILE, "-o", run], cwd=ROOT, check=True)
-    subprocess.run([*COMPILE, "--extra", "dev", "-c", run, "-o", dev], cwd=ROOT, check=True)
+    project = [*COMPILE, "pyproject.toml"]
+    subprocess.run([*project, "-o", run], cwd=ROOT, check=True)
+    subprocess.run([*project, "--extra", "dev", "-c", run, "-o", dev], cwd=ROOT, check=True)
     subprocess.run(
-        [*COMPILE, "--extra", "console", "-c", run, "-o", "requirements/console.txt"], cwd=ROOT, check=True
+        [*project, "--extra", "console", "-c", run, "-o", "requirements/console.txt"], cwd=ROOT, check=True
     )
+    # The generators of API clients need versions that the project does not; they have an environment of their own.
+    clients = ROOT / "tests" / "clients"
+    subprocess.run([*COMPILE, "requirements.in", "-o", "requirements.txt"], cwd=clients, check=True)
 
 
 if __name__ == "__main__":
