@@ -1,6 +1,7 @@
 # Each verb does the set-up it needs. `make help` lists them, from the comments after `##`.
 .DEFAULT_GOAL := help
-PYTHON ?= python3.11
+# Empty: the first of python3.11 to python3.14 that is there.
+PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= data
@@ -40,6 +41,15 @@ test: check $(CONSOLE)  ## every check and every test
 	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 	@$(BIN)/python tools/console.py test
 
+coverage: $(VENV)/.dev $(CONSOLE)  ## every test, and the part of the code that they reach, which may only rise
+	@$(BIN)/python -m coverage erase
+	@$(BIN)/python -m coverage run -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m coverage combine --quiet
+	@$(BIN)/python tools/coverage_floor.py
+
+matrix: $(VENV)/.dev  ## the quick tests with every Python from 3.11 to 3.14 that is here
+	@$(BIN)/python tools/matrix.py
+
 console: $(CONSOLE)  ## build the web console
 
 docs: $(VENV)/.dev  ## build the documentation site into build/docs
@@ -53,7 +63,7 @@ bench: $(VENV)/.dev  ## performance beside squid, haproxy and pgbench
 
 # Runtime libraries alone are enough to run; the development ones come on top of them.
 $(VENV)/.run: requirements/run.txt pyproject.toml
-	@test -d $(VENV) || { echo "making $(VENV)"; $(PYTHON) -m venv $(VENV) 2>/dev/null || python3 -m venv $(VENV); }
+	@sh tools/venv.sh $(VENV) $(PYTHON)
 	@echo "installing what Tollway runs on"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
@@ -73,4 +83,4 @@ $(CONSOLE): $(VENV)/.node $(shell find web -name node_modules -prune -o -type f 
 	@echo "building the console"
 	@$(BIN)/python tools/console.py build
 
-.PHONY: help setup up demo test check docs bench console
+.PHONY: help setup up demo test check coverage matrix docs bench console

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, field_validator
 
-from tollway.edge.settings import EdgeSettings
+from tollway.edge.settings import EdgeSettings, is_any_address
 from tollway.gateway.settings import GatewaySettings
 from tollway.kit.currencies import minor_decimals
 from tollway.kit.locations import DEFAULT_LOCATIONS, Location
@@ -323,6 +323,11 @@ def warnings(settings: Settings, *, split: bool) -> list[str]:
         found.append("mail.backend is the development inbox: customers get no mail; set it to smtp")
     if production and settings.network.public_url.startswith("http://"):
         found.append("network.public_url is plain http: passwords and tokens travel in the clear; use https")
+    if is_any_address(settings.edge.host) and not settings.edge.advertise:
+        found.append(
+            f"edge.host is {settings.edge.host}, to which nobody can connect: customers get the host of "
+            "network.public_url as the address of the proxies; set edge.advertise"
+        )
     return found
 
 

@@ -33,7 +33,7 @@ from tollway.edge.listener import Listener
 from tollway.edge.meter_file import MeterFile
 from tollway.edge.metrics import EdgeMetrics
 from tollway.edge.policy import Policy, default_rules
-from tollway.edge.protocol_spec import ProtocolSpec, listen_addresses
+from tollway.edge.protocol_spec import ProtocolSpec, advertised_address, listen_addresses
 from tollway.edge.protocols import PROTOCOLS
 from tollway.edge.reactor import Reactor
 from tollway.edge.settings import EdgeSettings
@@ -181,7 +181,8 @@ class Edge:
                 server_speaks_first=spec.server_speaks_first,
             )
             self._guard.deny_service(host, listener.port)
-            self._access.endpoints.append(Endpoint(protocol=spec.name, host=host, port=listener.port))
+            shown, port = advertised_address(settings, spec.name, host, listener.port)
+            self._access.endpoints.append(Endpoint(protocol=spec.name, host=shown, port=port))
 
     async def _drain(self) -> None:
         until = asyncio.get_running_loop().time() + self._settings.drain_s

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tollway.edge.gate import Gate
 from tollway.edge.listener import ListenError, OnClient
-from tollway.edge.settings import EdgeSettings, ListenerSettings
+from tollway.edge.settings import AdvertiseSettings, EdgeSettings, ListenerSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,21 @@ def listen_addresses(settings: EdgeSettings, protocols: Sequence[ProtocolSpec]) 
     for name in settings.listeners:
         if name not in names:
             raise ListenError(f"edge.listeners: there is no protocol {name}; known are {', '.join(names)}")
+    for name in settings.advertise:
+        if name not in (*names, "*"):
+            raise ListenError(
+                f"edge.advertise: there is no protocol {name}; known are {', '.join(names)} and *"
+            )
     found: dict[str, tuple[str, int]] = {}
     for spec in protocols:
         chosen = settings.listeners.get(spec.name, ListenerSettings())
         port = spec.default_port if chosen.port is None else chosen.port
         found[spec.name] = (chosen.host or settings.host, port)
     return found
+
+
+def advertised_address(settings: EdgeSettings, protocol: str, host: str, port: int) -> tuple[str, int]:
+    """Return what customers get as the address of a protocol that listens on `host` and `port`."""
+    mine = settings.advertise.get(protocol, AdvertiseSettings())
+    common = settings.advertise.get("*", AdvertiseSettings())
+    return mine.host or common.host or host, mine.port or common.port or port

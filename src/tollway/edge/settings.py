@@ -1,6 +1,6 @@
 """The edge's section of the settings. Every default runs on one machine, bound to loopback."""
 
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -16,6 +16,34 @@ class ListenerSettings(BaseModel):
     )
 
 
+class AdvertiseSettings(BaseModel):
+    """What customers get as the address of a protocol, where it differs from where it listens."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    host: str = Field(
+        default="",
+        pattern=r"^[^\s:/@]*$|^[0-9a-fA-F:]+$",
+        description="Name or address; empty: the listener's",
+    )
+    port: int | None = Field(default=None, ge=1, le=65535, description="Unset: the listener's")
+
+    @field_validator("host")
+    @classmethod
+    def _reachable(cls, host: str) -> str:
+        if is_any_address(host):
+            raise ValueError(f"nobody can connect to {host}; give a name or an address that customers reach")
+        return host
+
+
+def is_any_address(host: str) -> bool:
+    """Return whether a host stands for all addresses of a machine, so that nobody can connect to it."""
+    try:
+        return ip_address(host.strip("[]")).is_unspecified
+    except ValueError:
+        return False
+
+
 class EdgeSettings(BaseModel):
     """What an operator may tune; times are in seconds, sizes in bytes."""
 
@@ -24,6 +52,10 @@ class EdgeSettings(BaseModel):
     host: str = Field("127.0.0.1", description="Address the proxies listen on")
     listeners: dict[str, ListenerSettings] = Field(
         {}, description="By protocol (http, socks5), where it listens if not on `host` and its usual port"
+    )
+    advertise: dict[str, AdvertiseSettings] = Field(
+        {},
+        description="By protocol, or `*` for all, the host and port that customers get if not those of the listener",
     )
     share_ports: bool = Field(
         default=False, description="Several workers listen on the same ports (SO_REUSEPORT)"

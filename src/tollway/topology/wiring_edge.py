@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tollway.edge.protocol_spec import listen_addresses
+from tollway.edge.protocol_spec import advertised_address, listen_addresses
 from tollway.edge.protocols import PROTOCOLS
+from tollway.edge.settings import AdvertiseSettings, is_any_address
 from tollway.fabric.clock import Clock
 from tollway.settings import Settings
 
@@ -20,7 +21,9 @@ def edge(settings: Settings, clock: Clock, client: Callable[[str], Any], worker:
     from tollway.edge.node import Edge
 
     denied = [*settings.edge.denied_services, *own_services(settings)]
-    edge_settings = settings.edge.model_copy(update={"denied_services": denied})
+    edge_settings = settings.edge.model_copy(
+        update={"denied_services": denied, "advertise": advertised(settings)}
+    )
     return Edge(
         edge_settings,
         client("access"),
@@ -29,6 +32,21 @@ def edge(settings: Settings, clock: Clock, client: Callable[[str], Any], worker:
         settings.data / "edge",
         registry=REGISTRY,
     )
+
+
+def advertised(settings: Settings) -> dict[str, AdvertiseSettings]:
+    """Return what customers get as the address of each protocol, when it is not where it listens.
+
+    Nobody can connect to "all addresses": where nothing is advertised for such a listener, customers get the host at
+    which they reach the platform itself.
+    """
+    found = dict(settings.edge.advertise)
+    for name, (host, port) in listen_addresses(settings.edge, PROTOCOLS).items():
+        shown, shown_port = advertised_address(settings.edge, name, host, port)
+        if is_any_address(shown):
+            public = urlsplit(settings.network.public_url).hostname or ""
+            found[name] = AdvertiseSettings(host=public, port=shown_port if shown_port != port else None)
+    return found
 
 
 def own_services(settings: Settings) -> list[str]:

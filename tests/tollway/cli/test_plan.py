@@ -7,9 +7,11 @@ import pytest
 
 from tollway.cli.plan import DEMO_RANGE, OFFSETS, make_plan
 from tollway.edge.guard import Guard
-from tollway.settings import load
+from tollway.edge.protocol_spec import advertised_address, listen_addresses
+from tollway.edge.protocols import PROTOCOLS
+from tollway.settings import load, warnings
 from tollway.topology import EDGE, GATEWAY, SERVICES
-from tollway.topology.wiring_edge import own_services
+from tollway.topology.wiring_edge import advertised, own_services
 
 
 def test_one_machine_is_a_business_and_its_edges(tmp_path: Path) -> None:
@@ -99,3 +101,23 @@ def test_what_the_operator_set_is_left_alone(tmp_path: Path) -> None:
     loaded = load({"data": str(tmp_path)}, {"TOLLWAY_NETWORK__PUBLIC_URL": "https://access.example"})
     plan = make_plan(loaded.settings, loaded.origins, 9000, 1, split=False)
     assert "TOLLWAY_NETWORK__PUBLIC_URL" not in plan.environment
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+@pytest.mark.parametrize(
+    ("advertise", "shown"), [({}, "shop.example"), ({"*": {"host": "proxy.example"}}, "proxy.example")]
+)
+def test_customers_never_get_an_address_that_stands_for_all(
+    tmp_path: Path, host: str, advertise: dict[str, dict[str, str]], shown: str
+) -> None:
+    given = {
+        "data": str(tmp_path),
+        "edge.host": host,
+        "edge.advertise": advertise,
+        "network.public_url": "https://shop.example:8443",
+    }
+    settings = load(given).settings
+    edge = settings.edge.model_copy(update={"advertise": advertised(settings)})
+    for name, (listening, port) in listen_addresses(edge, PROTOCOLS).items():
+        assert advertised_address(edge, name, listening, port) == (shown, port)
+    assert ("edge.advertise" in " ".join(warnings(settings, split=False))) is not bool(advertise)
