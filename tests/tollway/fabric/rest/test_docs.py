@@ -1,10 +1,14 @@
 """The description of the API: names for programs, titles for people."""
 
 import json
+import shutil
+import subprocess
+
+import pytest
 
 from tests.kit.rest import rest
 from tollway.fabric.rest.describe import operation_id
-from tollway.fabric.rest.docs import DOCUMENT
+from tollway.fabric.rest.docs import DOCUMENT, PAGE
 from tollway.kit.errors import NotFound
 
 OPERATIONS = [
@@ -56,3 +60,37 @@ async def test_every_problem_is_listed_with_words_of_its_own() -> None:
     titles = [item["title"] for item in items]
     assert len(set(titles)) == len(titles)
     assert all(title == title.strip(".") and title[0].isupper() for title in titles)
+
+
+_DOM = """
+class Node { constructor(tag) { this.tag = tag; this.kids = []; this.dataset = {} }
+  append(...kids) { this.kids.push(...kids) } addEventListener() {}
+  get text() { return (this.textContent || "") + this.kids.map(kid => kid.text ?? kid).join("") } }
+const known = Object.fromEntries(["about", "list", "areas", "find"].map(id => [id, new Node("div")]));
+globalThis.document = {
+  createElement: tag => new Node(tag), getElementById: id => known[id], querySelectorAll: () => [],
+};
+const fs = require("fs");
+globalThis.fetch = async () => ({ json: async () => JSON.parse(fs.readFileSync(process.argv[1])) });
+eval(fs.readFileSync(0, "utf8"));
+setTimeout(() => console.log(JSON.stringify([known.about.text, known.list.text])), 50);
+"""
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed here")
+def test_the_page_draws_the_whole_document_without_marks_of_its_source() -> None:
+    script = PAGE.read_text().partition("<script>")[2].partition("</script>")[0]
+    said = subprocess.run(
+        ["node", "-e", _DOM, str(DOCUMENT)],
+        input=script,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    about, drawn = json.loads(said.stdout)
+    assert "`" not in about + drawn
+    assert "](" not in about + drawn
+    assert all(path in drawn for path in json.loads(DOCUMENT.read_text())["paths"])
+    assert "insufficient_funds" in drawn, "refusals are listed"
+    assert "://" not in script, "no other host is needed"
