@@ -1,4 +1,4 @@
-"""What a service does by itself, counted for Prometheus: its jobs, the events it takes in, the mail it hands over."""
+"""What services do, counted for Prometheus: jobs, events taken in, mail handed over, units moved in the ledger."""
 
 from prometheus_client import Counter, Histogram
 
@@ -25,4 +25,9 @@ MAIL = Counter(
     "tollway_mail_total",
     "Messages handed to the mail server: sent, refused for good, or unavailable (tried again).",
     ["outcome"],
+)
+UNITS = Counter(
+    "tollway_ledger_units_total",
+    "Units moved by transactions that were applied, by business event and asset; money counts in millionths.",
+    ["code", "asset"],
 )

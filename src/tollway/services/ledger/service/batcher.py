@@ -25,6 +25,7 @@ from tollway.services.ledger.service.execution import (
     ExecutionPlan,
     PlannedRequest,
     Planner,
+    count,
     request_for,
     write,
 )
@@ -131,6 +132,7 @@ class Batcher:
             self._planner.clear()
             await self._settle_apart(batch, error)
         else:
+            count(plan)
             for pending, answer in zip(batch, plan.answers, strict=True):
                 if isinstance(answer, Problem):
                     _refuse(pending, answer)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from tollway.contracts.events import TransactionMade
 from tollway.fabric.db import Tx
+from tollway.fabric.metrics import UNITS
 from tollway.fabric.rpc.call import Call, current, enter, leave
 from tollway.fabric.telemetry import correlation_id, traceparent
 from tollway.kit.ids import ids_after
@@ -68,6 +69,13 @@ async def write(tx: Tx, plan: ExecutionPlan) -> None:
         tokens = enter(call)
         tx.publish(event, actor=made.actor)
         leave(tokens)
+
+
+def count(plan: ExecutionPlan) -> None:
+    """Count what a plan moved, once it is committed."""
+    for made, _ in plan.events:
+        for asset, units in made.amounts.items():
+            UNITS.labels(made.code, asset).inc(units)
 
 
 class Planner:

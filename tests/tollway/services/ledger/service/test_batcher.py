@@ -10,6 +10,7 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy.exc import IntegrityError
 
 from tests.kit.books import (
@@ -115,6 +116,18 @@ async def test_those_who_come_together_share_a_commit(context: Books) -> None:
     assert sum(sizes) == 700
     assert max(sizes) == 500
     assert len(sizes) <= 4
+
+
+async def test_what_moved_is_counted_once_it_is_committed(context: Books) -> None:
+    def moved() -> float:
+        labels = {"code": "test", "asset": "USD"}
+        return REGISTRY.get_sample_value("tollway_ledger_units_total", labels) or 0.0
+
+    before = moved()
+    wanted = [posting(f"c{n}", post(CLEARING, user("ann"), 7)) for n in range(3)]
+    await context.post_many(wanted)
+    await context.post_many(wanted)  # repeats move nothing
+    assert moved() - before == 21
 
 
 async def test_a_batch_does_what_its_members_would_have_done_alone(
