@@ -129,7 +129,8 @@ def attacks(caller: str) -> Iterator[tuple[str, Any]]:
         hold = ledger_pb2.Leg(kind=ledger_pb2.LEG_KIND_HOLD, debit=account, credit=ANN, amount=1)
         yield "Post", post(caller, hold)
         for role in ("deferred", "revenue", "breakage"):
-            terms = ledger_pb2.LotTerms(cost=1, **{role: account})
+            accounts: Any = {role: account}
+            terms = ledger_pb2.LotTerms(cost=1, **accounts)
             yield "Post", post(caller, leg(OWN[caller], ANN, lot=terms))
         reserve = ledger_pb2.ReserveRequest(hold_id="hld_1", to=account, want=1)
         getattr(reserve, "from").CopyFrom(ANN)

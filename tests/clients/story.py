@@ -11,7 +11,7 @@ import time
 from typing import Any
 from uuid import uuid4
 
-import httpx
+import httpx  # pyright: ignore[reportMissingImports]  the generated client brings it
 
 api: Any = importlib.import_module("tollway_api")
 models: Any = importlib.import_module("tollway_api.models")

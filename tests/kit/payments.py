@@ -85,7 +85,8 @@ class MockInThread:
 
     def __init__(self, kind: Kind, folder: Path) -> None:
         self.clock = FakeClock()
-        self._kind, self._folder = kind, folder
+        self._kind: Kind = kind
+        self._folder = folder
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="payments-mock")
         self._stack: Any = None

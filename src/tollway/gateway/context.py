@@ -72,7 +72,9 @@ class GatewayContext:
             underscores=True,  # such headers are dropped on the way
         )
         self.pages: dict[bytes, Page] = health_pages(
-            lambda: {"gateway": OK if self.ready else "not ready", **health()}, lambda: self.ready
+            lambda: {"gateway": OK if self.ready else "not ready", **health()},
+            # On a full disk nothing that a customer does here can be kept.
+            lambda: self.ready and health().get("disk", OK) == OK,
         )
         self.clients = Clients(
             settings.max_connections, settings.max_connections_per_client, settings.trusted_proxies

@@ -31,6 +31,8 @@ def run(data: Path | None, *, split: bool, store: str) -> None:
         fail("the demo plays a customer who uses curl; install curl and try again")
     if store not in ("sqlite", "postgres"):
         fail(f"--store is sqlite or postgres, not {store!r}", 2)
+    # In the background of a script it is ignored, and stays so without this.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGTERM, signal.SIGHUP):
         # All ends go the same way, through every `finally`.
         signal.signal(number, _interrupt)

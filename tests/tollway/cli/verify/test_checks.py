@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.business import running_business, until
+from tests.kit.business import running_business
+from tests.kit.eventually import wait_until
 from tollway.cli.verify.checks import Heads, check
 from tollway.fabric.db import DatabaseUnusable
 from tollway.settings import Settings, load
@@ -77,8 +78,8 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Copy:
         ann = business.customer()
         ann.pay_in("20.00")
         ann.buy()
-        until((made.notes / "audit.json").exists)
-        until((made.notes / "ledger.json").exists)
+        wait_until((made.notes / "audit.json").exists)
+        wait_until((made.notes / "ledger.json").exists)
         made.earlier.mkdir()
         for database in (made.data / "services").glob("*.db"):
             copy = sqlite3.connect(made.earlier / database.name)
@@ -88,7 +89,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Copy:
             noted = made.noted()
             ann.pay_in("5.00")
             ann.buy()
-            until(
+            wait_until(
                 lambda noted=noted: all(one != other for one, other in zip(noted, made.noted(), strict=True))
             )
     return made
@@ -120,7 +121,10 @@ def drop(service: str, what: str) -> Change:
 
 
 def empty_file(service: str) -> Change:
-    return lambda copy: copy.path(service).write_bytes(b"") and None
+    def change(copy: Copy) -> None:
+        copy.path(service).write_bytes(b"")
+
+    return change
 
 
 def remove(service: str) -> Change:

@@ -54,7 +54,8 @@ async def test_what_nobody_could_mean_is_refused(client: RestClient, query: str)
 def test_every_list_with_a_cursor_takes_the_same_parameters() -> None:
     found = 0
     for router in routers().values():
-        for one in router.routes:
+        routes: list[Any] = list(router.routes)
+        for one in routes:
             names = [field.name for field in _query_fields(one.dependant)]
             if "cursor" in names:
                 found += 1

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -67,9 +68,9 @@ def test_anybody_can_recompute_an_entry() -> None:
 def test_any_flipped_bit_is_found(place: int, name: str, data: st.DataObject) -> None:
     entries = chain(10)
     end = end_of(entries)
-    value = getattr(entries[place], name)
+    value: Any = getattr(entries[place], name)
     if isinstance(value, int):
-        changed: int | str = value ^ (1 << data.draw(st.integers(0, 40)))
+        changed: Any = value ^ (1 << data.draw(st.integers(0, 40)))
     else:
         position, bit = data.draw(st.integers(0, len(value) - 1)), data.draw(st.integers(0, 6))
         flipped = ord(value[position : position + 1]) ^ (1 << bit)

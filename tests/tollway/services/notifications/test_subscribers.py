@@ -93,7 +93,7 @@ async def test_who_owes_money_is_told_how_much_and_when_it_is_settled(
         DebtSettled(**about, amount=10_000_000, owed=9_000_000, ref="deposit:mock:pi_1"),
     )
     await publisher.work()
-    texts = {message["Subject"]: message.get_body(("plain",)).get_content() for message in mailer.sent}
+    texts = {message["Subject"]: body_of(message, "plain") for message in mailer.sent}
     assert "14.00 USD" in texts["You owe 19.00 USD"]
     assert "You still owe: 9.00 USD" in texts["10.00 USD settled what you owed"]
 
@@ -125,7 +125,7 @@ async def test_who_is_given_something_is_written_to(
     await publisher.publish(REGISTERED, VERIFIED, gift, gift)
     await publisher.work()
     (message,) = [one for one in mailer.sent if one["Subject"] == subject]
-    assert "enjoy" in message.get_body(("plain",)).get_content()
+    assert "enjoy" in body_of(message, "plain")
 
 
 async def test_a_refresh_token_used_twice_is_warned_of(publisher: Publisher, mailer: FakeMailer) -> None:

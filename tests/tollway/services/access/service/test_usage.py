@@ -170,7 +170,7 @@ async def test_no_answer_looks_at_all_of_a_customer_s_flows(here: AccessSetup) -
         for statement, parameters in asked:
             if " flow" in statement or "usage_" in statement:
                 plan = await tx.conn.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
-                steps = [row[3] for row in plan]
+                steps = [tuple(row)[3] for row in plan]
                 assert not any("SCAN" in step or "TEMP B-TREE FOR ORDER" in step for step in steps), steps
                 used += steps
     for index in ("ix_flow_user_open", "ix_flow_resource", "ix_flow_user "):

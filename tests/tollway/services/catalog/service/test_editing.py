@@ -12,6 +12,7 @@ from tests.kit.databases import Kind
 from tests.kit.market import GB, STANDARD, USD, Market, running_market
 from tests.kit.rest import Reply, RestClient, rest
 from tollway.fabric.db import tables
+from tollway.fabric.rest.sql import SqlAnswers
 from tollway.kit.errors import Unavailable
 from tollway.services.catalog.http import router
 
@@ -33,7 +34,7 @@ async def market(kind: Kind, tmp_path: Path, clock: FakeClock) -> AsyncIterator[
 
 @pytest.fixture
 def api(market: Market) -> RestClient:
-    return rest(router(market.catalog))
+    return rest(router(market.catalog, SqlAnswers(market.catalog.db)))
 
 
 async def add(api: RestClient, key: str = "key-1", **changes: Any) -> Reply:

@@ -11,6 +11,7 @@ from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind
 from tests.kit.delays import SlowChannel
 from tests.kit.market import GB, STANDARD, USD, Market, make_orders, running_market
+from tests.kit.typing import settings_of
 from tollway.kit.errors import Unavailable
 from tollway.services.catalog.model import FIRST_CAPACITY_UNITS
 from tollway.services.orders.jobs import TIMED
@@ -133,7 +134,7 @@ async def test_an_order_is_filled_or_given_back_though_every_call_takes_minutes(
         await market.run_jobs()
 
     slow = SlowChannel(market.server, "orders", meanwhile, before=before)
-    orders = make_orders(slow, market.orders_db, market.clock, OrdersSettings(quote_ttl_s=3600))
+    orders = make_orders(slow, market.orders_db, market.clock, settings_of(OrdersSettings, quote_ttl_s=3600))
     quote = await orders.quotes.offer(ANN, STANDARD, 2 * GB, "USD")
     order = await orders.market.place_quoted(ANN, quote.id, "key")
     wallet, held = market.ledger.wallet(ANN, "USD"), market.ledger.wallet(ANN, STANDARD)
