@@ -4,7 +4,7 @@ import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from tollway.fabric.rest import (
     PRINTABLE,
@@ -12,14 +12,23 @@ from tollway.fabric.rest import (
     UtcTime,
     route,
 )
-from tollway.services.audit.model import AuditEntry
 from tollway.services.audit.service import Audit
 
 READ = route(permission="audit:read", owner="any")
 
 
+def _data(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        # Somebody altered it: the operator should see what is there now.
+        return text
+
+
 class EntryView(BaseModel):
     """One thing that happened. `actor` did it, by a call tagged `action`; `hash` seals it and all before it."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     sequence: int
     event_id: str
@@ -28,9 +37,9 @@ class EntryView(BaseModel):
     subject: str
     actor: str
     action: str
-    at: UtcTime
+    at: UtcTime = Field(validation_alias="at_us")
     correlation_id: str
-    data: Any
+    data: Annotated[Any, BeforeValidator(_data)]
     hash: str
 
 
@@ -41,6 +50,8 @@ class EntryList(BaseModel):
 
 class VerdictView(BaseModel):
     """Whether the record is whole, and its last hash, to be noted elsewhere and compared later."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     ok: bool
     entries: int
@@ -70,38 +81,13 @@ def router(service: Audit) -> APIRouter:
     ) -> EntryList:
         """List what happened, newest first."""
         found = await service.entries(subject, topic, page.limit, page.cursor)
-        return EntryList(items=[_view(entry) for entry in found.items], next_cursor=found.next_cursor)
+        return EntryList(
+            items=[EntryView.model_validate(entry) for entry in found.items], next_cursor=found.next_cursor
+        )
 
     @api.get("/api/admin/audit/verify", **READ)
     async def verify() -> VerdictView:
         """Recompute the record from its first entry and say where it was altered, if it was."""
-        verdict = await service.verify()
-        return VerdictView(
-            ok=verdict.ok, entries=verdict.entries, head=verdict.head, findings=verdict.findings
-        )
+        return VerdictView.model_validate(await service.verify())
 
     return api
-
-
-def _view(entry: AuditEntry) -> EntryView:
-    return EntryView(
-        sequence=entry.sequence,
-        event_id=entry.event_id,
-        topic=entry.topic,
-        source=entry.source,
-        subject=entry.subject,
-        actor=entry.actor,
-        action=entry.action,
-        at=entry.at_us,
-        correlation_id=entry.correlation_id,
-        data=_data(entry.data),
-        hash=entry.hash,
-    )
-
-
-def _data(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        # Somebody altered it: the operator should see what is there now.
-        return text

@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from tollway.contracts.clients import SESSION_COOKIE, ClientKind
 from tollway.contracts.errors import SessionEnded, TokenReused
@@ -64,10 +64,12 @@ class ServerMetadata(BaseModel):
 class KeyView(BaseModel):
     """A signing key: `next` is published and waits, `active` signs, `retired` is only checked with."""
 
+    model_config = ConfigDict(from_attributes=True)
+
     kid: str
     state: KeyState
-    created_at: UtcTime
-    since: UtcTime
+    created_at: UtcTime = Field(validation_alias="created_at_us")
+    since: UtcTime = Field(validation_alias="since_us")
 
 
 class KeyList(BaseModel):
@@ -113,13 +115,7 @@ def _keys(routes: APIRouter, service: Tokens) -> None:
 
 
 async def _key_list(service: Tokens) -> KeyList:
-    keys = await service.keys.list()
-    return KeyList(
-        items=[
-            KeyView(kid=key.kid, state=key.state, created_at=key.created_at_us, since=key.since_us)
-            for key in keys
-        ]
-    )
+    return KeyList(items=[KeyView.model_validate(key) for key in await service.keys.list()])
 
 
 def _sessions(routes: APIRouter, service: Tokens) -> None:

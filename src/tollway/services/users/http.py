@@ -3,7 +3,7 @@
 from typing import Any
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from tollway.fabric.rest import Body, CurrentUser, UtcTime, route
 from tollway.kit.errors import Conflict, Invalid
@@ -21,12 +21,14 @@ class ChangeProfile(Body):
 
 
 class ProfileView(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+
     user_id: str
     display_name: str
     locale: str
     time_zone: str
-    created_at: UtcTime
-    updated_at: UtcTime
+    created_at: UtcTime = Field(validation_alias="created_at_us")
+    updated_at: UtcTime = Field(validation_alias="updated_at_us")
 
 
 class Preferences(Body):
@@ -82,11 +84,4 @@ def router(service: Users) -> APIRouter:
 
 def _show(profile: Profile, response: Response) -> ProfileView:
     response.headers["ETag"] = f'"{profile.version}"'
-    return ProfileView(
-        user_id=profile.user_id,
-        display_name=profile.display_name,
-        locale=profile.locale,
-        time_zone=profile.time_zone,
-        created_at=profile.created_at_us,
-        updated_at=profile.updated_at_us,
-    )
+    return ProfileView.model_validate(profile)
