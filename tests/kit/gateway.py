@@ -184,13 +184,18 @@ class CountingVerifier(FakeVerifier):
 
 
 class MovableTime:
-    """A monotonic clock that goes on by itself, and that a test can move on at once."""
+    """A monotonic clock that goes on by itself until `stop`, and that a test can move on at once."""
 
     def __init__(self) -> None:
         self._ahead_s = 0.0
+        self._now: Callable[[], float] = time.monotonic
 
     def __call__(self) -> float:
-        return time.monotonic() + self._ahead_s
+        return self._now() + self._ahead_s
+
+    def stop(self) -> None:
+        stopped_s = time.monotonic()
+        self._now = lambda: stopped_s
 
     def advance(self, seconds: float) -> None:
         self._ahead_s += seconds

@@ -1,11 +1,22 @@
 """The state of the platform: as each process says it, and as it is when one says nothing."""
 
 import asyncio
+import shutil
+from collections import namedtuple
 from pathlib import Path
+
+import pytest
 
 from tollway.fabric.admin import AdminServer
 from tollway.settings import load
 from tollway.topology.platform_status import PlatformStatus
+
+Usage = namedtuple("Usage", "total used free")
+
+
+def parts(status: PlatformStatus) -> dict[str, str]:
+    """Return the state of the processes; the disk of this machine is not theirs."""
+    return {name: state for name, state in status.components().items() if name != "disk"}
 
 
 async def test_an_edge_that_lives_but_cannot_serve_is_not_well(tmp_path: Path):
@@ -17,14 +28,14 @@ async def test_an_edge_that_lives_but_cannot_serve_is_not_well(tmp_path: Path):
     status = PlatformStatus(settings, {})
     await status.start()
     try:
-        assert status.components() == {"edge-0": "ok"}
+        assert parts(status) == {"edge-0": "ok"}
         states["edge"] = "no answer from the access service"
         await status._look_at_all()
-        assert status.components() == {"edge-0": "no answer from the access service"}
+        assert parts(status) == {"edge-0": "no answer from the access service"}
     finally:
         await server.stop()
     await status._look_at_all()
-    assert status.components() == {"edge-0": "does not answer"}
+    assert parts(status) == {"edge-0": "does not answer"}
     await status.stop()
 
 
@@ -38,7 +49,7 @@ async def test_one_that_takes_the_question_and_says_nothing_does_not_answer(tmp_
     settings = load({"data": str(tmp_path)}).settings
     status = PlatformStatus(settings, {"orders": address})
     await status.start()
-    assert status.components() == {"orders": "does not answer"}
+    assert parts(status) == {"orders": "does not answer"}
     await status.stop()
     server.close()
 
@@ -48,6 +59,19 @@ async def test_an_edge_of_this_machine_without_an_address_is_known_by_its_note(t
     (tmp_path / "run" / "edge-0.ready").write_text('{"pid": 1}')
     (tmp_path / "run" / "edge-1.ready").write_text("{}")
     status = PlatformStatus(load({"data": str(tmp_path)}).settings, {})
-    found = status.components()
+    found = parts(status)
     assert set(found) == {"edge-0", "edge-1"}
     assert found["edge-1"] == "down"
+
+
+async def test_a_disk_without_space_is_named_to_everybody_and_the_folder_to_the_operator(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    status = PlatformStatus(load({"data": str(tmp_path)}).settings, {})
+    await status._look_at_all()
+    assert status.components()["disk"] == "ok"
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**9, 10**9 - 10**6, 10**6))
+    await status._look_at_all()
+    assert status.components()["disk"] == "full"
+    assert str(tmp_path) not in "".join(status.components().values())
+    assert f"only 1 MB are free in {tmp_path}" in status.page()[2].decode()
