@@ -74,7 +74,7 @@ def test_any_flipped_bit_is_found(place: int, name: str, data: st.DataObject) ->
     else:
         position, bit = data.draw(st.integers(0, len(value) - 1)), data.draw(st.integers(0, 6))
         flipped = ord(value[position : position + 1]) ^ (1 << bit)
-        one = bytes([flipped]) if isinstance(value, bytes) else chr(flipped)
+        one: Any = bytes([flipped]) if isinstance(value, bytes) else chr(flipped)
         changed = value[:position] + one + value[position + 1 :]
     entries[place] = replace(entries[place], **{name: changed})
     assert inspect(entries, end)
