@@ -31,6 +31,7 @@ TABLE: dict[tuple[str, str], str] = {
         GET /api/catalog/locations
         GET /api/catalog/prices
         GET /api/billing/plans
+        GET /payments/return
         POST /api/billing/calculate-price
         POST /api/billing/webhooks/{provider}
     """,
@@ -130,9 +131,27 @@ TABLE: dict[tuple[str, str], str] = {
     """,
     ("deposits:read", "any"): """
         GET /api/admin/deposits
+        GET /api/admin/debts
     """,
     ("deposits:manage", "any"): """
         POST /api/admin/deposits/{deposit_id}/resolve
+    """,
+    ("corrections:read", "any"): """
+        GET /api/admin/corrections
+    """,
+    ("corrections:manage", "any"): """
+        POST /api/admin/corrections
+        POST /api/admin/deposits/{deposit_id}/refund
+    """,
+    ("products:read", "any"): """
+        GET /api/admin/catalog/products
+        GET /api/admin/catalog/plans
+    """,
+    ("products:manage", "any"): """
+        POST /api/admin/catalog/products
+        PATCH /api/admin/catalog/products/{asset}
+        POST /api/admin/catalog/plans
+        PATCH /api/admin/catalog/plans/{plan_id}
     """,
     ("keys:read", "any"): """
         GET /api/admin/keys
@@ -207,7 +226,9 @@ def test_a_role_may_do_what_the_roles_below_it_may() -> None:
     assert table["customer"] < table["support"] < table["admin"]
     staffs = {route.policy.permission for route in ROUTES if route.policy.owner == "any"}
     assert not table["customer"] & staffs
-    assert table["support"] & staffs == {"users:read", "deposits:read", "nodes:read", "audit:read"}
+    assert table["support"] & staffs == {
+        "users:read", "deposits:read", "corrections:read", "products:read", "nodes:read", "audit:read",
+    }  # fmt: skip
     assert table["admin"] >= staffs
     for route in ROUTES:
         staff_only = route.policy.owner == "any"

@@ -127,7 +127,7 @@ def test_every_body_has_an_example_of_all_its_fields() -> None:
 
 
 def test_every_route_is_described() -> None:
-    assert [route.path for route in ROUTES if not route.described] == []
+    assert [route.path for route in ROUTES if not route.described and route.policy.content == "api"] == []
 
 
 @every(WITH_BODY)
@@ -276,6 +276,7 @@ AMOUNTS: list[Any] = [
 def test_the_amounts_are_found() -> None:
     assert len(AMOUNTS) >= 9
     looks_like_one = {"amount", "quantity", "price", "max_price", "list_price", "rate_limit_bytes_s"}
+    looks_like_one |= {"lot_units", "min_units", "max_units"}
     found = {(route.values[0].name, route.values[1]) for route in AMOUNTS}
     assert {
         (route.name, field) for route in WITH_BODY for field in route.fields if field in looks_like_one

@@ -42,6 +42,38 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "keep_credentials": True,
     },
     "POST /api/admin/capacity": {"asset": ASSET, "quantity": "1000000000"},
+    "PATCH /api/admin/catalog/plans/{plan_id}": {"active": True},
+    "PATCH /api/admin/catalog/products/{asset}": {
+        "name": "Bandwidth",
+        "description": "Traffic",
+        "tier": "standard",
+        "min_units": "1000000",
+        "max_units": "10000000000000",
+        "validity_s": 0,
+        "active": True,
+    },
+    "POST /api/admin/catalog/plans": {"asset": ASSET, "quantity": "3000000000"},
+    "POST /api/admin/catalog/products": {
+        "asset": "bandwidth.datacenter.other",
+        "name": "Another",
+        "description": "Traffic",
+        "tier": "standard",
+        "protocols": ["http"],
+        "prices": {"USD": "3.00"},
+        "validity_s": 0,
+        "active": False,
+        "lot_units": "1000000000",
+        "min_units": "1000000",
+        "max_units": "10000000000000",
+    },
+    "POST /api/admin/corrections": {
+        "user_id": f"usr_{NOBODYS_ID}",
+        "currency": "USD",
+        "direction": "credit",
+        "amount": "1.00",
+        "reason": "a call",
+    },
+    "POST /api/admin/deposits/{deposit_id}/refund": {"amount": "1.00", "reason": "asked for"},
     "POST /api/admin/deposits/{deposit_id}/resolve": {"outcome": "dismiss", "reason": "it never arrived"},
     "PATCH /api/admin/prices": {"asset": ASSET, "currency": "USD", "list_price": "3.00"},
     "POST /api/admin/resources/{resource_id}/resume": {"reason": "it is fine"},
@@ -80,7 +112,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 }
 
 # What excludes another field of the example: a deposit by card and one by page, a password and a public key.
-NOT_IN_EXAMPLE = {"checkout", "quote_id", "kind", "payment", "public_key", "schedule"}
+NOT_IN_EXAMPLE = {"to_email", "checkout", "quote_id", "kind", "payment", "public_key", "schedule"}
 
 
 @dataclass(frozen=True)
@@ -148,7 +180,7 @@ def gap(name: str) -> str:
         "resource_id": "res",
         "credential_id": "crd",
     }
-    plain = {"asset": ASSET, "provider": "stripe", "kid": "nobodys"}
+    plain = {"asset": ASSET, "provider": "stripe", "kid": "nobodys", "plan_id": "nobodys"}
     return plain.get(name) or f"{prefix[name]}_{NOBODYS_ID}"
 
 

@@ -46,7 +46,9 @@ Prove = Annotated[bool, Query(description="Show the place in the sealed books to
 
 
 TimeQuery = Annotated[str, Query(max_length=40, description="RFC 3339; absent: no bound")]
-AssetQuery = Annotated[str, Query(max_length=100, description="An asset's code; absent: all")]
+AssetQuery = Annotated[
+    str, Query(max_length=100, pattern=PRINTABLE, description="An asset's code; absent: all")
+]
 
 
 class GiftRequest(Body):
