@@ -15,7 +15,7 @@ from tollway.fabric.hosts import Hosts
 from tollway.fabric.lifecycle import Lifecycle
 from tollway.fabric.rpc import LocalServer
 from tollway.fabric.secrets import load_or_make
-from tollway.kit.errors import Problem
+from tollway.kit.errors import Problem, Unavailable
 from tollway.kit.tasks import cancel, spawn
 from tollway.settings import InvalidSettings, Settings
 from tollway.topology import (
@@ -142,7 +142,9 @@ async def _until_done(name: str, work: Callable[[], Any]) -> None:
         try:
             await work()
         except Problem as problem:
-            _log.info("%s prepares later: %s", name, problem.detail)
+            # A neighbour that is not up yet is nothing to speak of; what will not pass by itself is.
+            level = logging.INFO if isinstance(problem, Unavailable) else logging.WARNING
+            _log.log(level, "%s is not prepared and is tried again: %s", name, problem.detail)
             await asyncio.sleep(PREPARE_BACKOFF.delay_s(attempt))
         else:
             return
