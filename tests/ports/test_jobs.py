@@ -14,7 +14,7 @@ from tests.kit.clock import FakeClock
 from tollway.fabric.db import Database, tables
 from tollway.fabric.jobs import ATTEMPTS, Timed, Worker
 from tollway.fabric.jobs import worker as worker_module
-from tollway.fabric.jobs.sql import LEAST_S, LOOK_S, REPLICA_LOOK_S, SqlJobQueue
+from tollway.fabric.jobs.sql import LOOK_S, REPLICA_LOOK_S, SqlJobQueue
 from tollway.fabric.rpc import call_context
 from tollway.fabric.telemetry import configure_logging
 from tollway.kit.errors import Unavailable
@@ -124,7 +124,7 @@ async def test_a_queue_knows_when_something_falls_due(plain_db: Database, clock:
     assert await queue.idle_s(["other"]) == nothing_s
     assert await queue.idle_s(["work"]) == pytest.approx(0.5)
     clock.advance(0.6)
-    assert await queue.idle_s(["work"]) == LEAST_S
+    assert await queue.idle_s(["work"]) == 0
     await queue.take("killed", ["work"], 1, lease_s=0.7)
     assert await queue.idle_s(["work"]) == pytest.approx(0.7), "it may be taken when the lease ends"
     await leave(plain_db, 2, due_in_s=3600)
@@ -139,14 +139,14 @@ async def test_an_idle_worker_leaves_the_database_alone(
 ) -> None:
     looks = 0
     queue = SqlJobQueue(plain_db)
-    take = queue.take
+    look = queue.idle_s
 
     async def counted(*args: Any) -> Any:
         nonlocal looks
         looks += 1
-        return await take(*args)
+        return await look(*args)
 
-    monkeypatch.setattr(queue, "take", counted)
+    monkeypatch.setattr(queue, "idle_s", counted)
     worker = Worker(Service(), queue, {"work": work})
     await worker.start()
     await asyncio.sleep(0.3)

@@ -32,7 +32,7 @@ class JobQueue(Protocol):
         ...
 
     async def idle_s(self, kinds: Collection[str]) -> float:
-        """Return for how many seconds nothing of these kinds falls due, unless `wake` is called before."""
+        """Return for how many seconds nothing of these kinds falls due, unless `wake` is called before; 0: it has."""
         ...
 
     async def complete(self, job: Job) -> None:

@@ -12,8 +12,7 @@ from tollway.kit.times import SECOND_US
 _job = tables.job
 # A replica that left a job cannot wake this one; a file has one process, besides an operator's command now and then.
 REPLICA_LOOK_S = 1.0
-LOOK_S = 5.0
-LEAST_S = 0.02
+LOOK_S = 15.0
 
 
 class SqlJobQueue:
@@ -36,10 +35,6 @@ class SqlJobQueue:
             .order_by(_job.c.due_us)
             .limit(limit)
         )
-        async with self._db.snapshot() as tx:
-            # A look without the write lock first: most of the time there is nothing.
-            if await tx.scalar(select(func.count()).select_from(due.subquery())) == 0:
-                return []
         async with self._db.transaction() as tx:
             if self._db.dialect == "postgresql":
                 due = due.with_for_update(skip_locked=True)
@@ -52,7 +47,7 @@ class SqlJobQueue:
             return [_job_of(row) for row in await tx.all(claim)]
 
     async def idle_s(self, kinds: Collection[str]) -> float:
-        """Return for how many seconds nothing of these kinds falls due, unless `wake` is called before."""
+        """Return for how many seconds nothing of these kinds falls due, unless `wake` is called before; 0: it has."""
         at_us = case((_job.c.leased_until_us > _job.c.due_us, _job.c.leased_until_us), else_=_job.c.due_us)
         waiting = select(func.min(at_us)).where(_job.c.state == "ready", _job.c.kind.in_(list(kinds)))
         async with self._db.snapshot() as tx:
@@ -60,8 +55,7 @@ class SqlJobQueue:
         most_s = REPLICA_LOOK_S if self._db.is_shared else LOOK_S
         if next_us is None:
             return most_s
-        # Never at once: what is due and was not given out is in the hands of another worker.
-        return min(max((next_us - self._db.clock.now_us()) / SECOND_US, LEAST_S), most_s)
+        return min(max((next_us - self._db.clock.now_us()) / SECOND_US, 0.0), most_s)
 
     async def complete(self, job: Job) -> None:
         """Note that a job is done. One with a unique key is remembered: another under that key is not done again."""

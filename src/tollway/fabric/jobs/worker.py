@@ -25,6 +25,7 @@ LEASE_S = 60
 JOB_TIMEOUT_S = 45
 BATCH = 16
 UNAVAILABLE_S = 1.0
+LEAST_S = 0.02
 BACKOFF = Backoff(first_s=0.5, limit_s=300)
 MAX_REASON_LENGTH = 2000
 
@@ -80,14 +81,15 @@ class Worker:
         while True:
             self._wake.clear()
             try:
-                if await self.run_due():
-                    continue
                 idle_s = await self._queue.idle_s(list(self._jobs))
+                if idle_s == 0 and await self.run_due():
+                    continue
             except Problem as problem:
                 _log.warning("jobs wait: %s", problem.detail)
                 idle_s = UNAVAILABLE_S
             try:
-                async with asyncio.timeout(idle_s):
+                # What is due and was not given out is in the hands of another worker.
+                async with asyncio.timeout(max(idle_s, LEAST_S)):
                     await self._wake.wait()
             except TimeoutError:
                 continue
