@@ -20,6 +20,7 @@ from tollway.topology import SERVICES
 LOOK_EVERY_S = 1.0
 PURPOSES = {"disk": "where everything is stored"}
 RESPONSE_TIMEOUT_S = 1.0
+SILENT = "does not answer"
 # Databases and logs grow while somebody looks for space; below this nothing is promised.
 LEAST_FREE_BYTES = 8_000_000
 
@@ -107,9 +108,16 @@ class PlatformStatus:
         for service, address in self._addresses.items():
             self._states[service] = _state_of(service, parts[address])
         edges = {name: at for name, at in self._settings.network.admin.items() if name.startswith("edge-")}
-        self._edge_states = dict(
-            zip(edges, await asyncio.gather(*(_health_at(at) for at in edges.values())), strict=True)
-        )
+        states = await asyncio.gather(*(_health_at(at) for at in edges.values()))
+        # An address at which no edge has answered yet, nor runs here, may be meant for a shape that is not this one.
+        self._edge_states = {
+            name: state
+            for name, state in zip(edges, states, strict=True)
+            if state != SILENT or name in self._edge_states or self._note(name).exists()
+        }
+
+    def _note(self, process: str) -> Path:
+        return self._settings.data / "run" / f"{process}.ready"
 
 
 async def _states_at(address: str) -> dict[str, str] | None:
@@ -125,7 +133,7 @@ async def _health_at(address: str) -> str:
     try:
         components: dict[str, str] = (await _get(address, "/health"))["components"]
     except (OSError, ValueError, KeyError):
-        return "does not answer"
+        return SILENT
     return "; ".join(state for state in components.values() if state != OK) or OK
 
 
@@ -175,7 +183,7 @@ def _failed(data: Path) -> dict[str, str]:
 
 def _state_of(service: str, parts: dict[str, Any] | None) -> str:
     if parts is None:
-        return "does not answer"
+        return SILENT
     own = [state for part, state in parts.items() if part.split(".")[0] == service]
     return OK if own and all(state == "ready" for state in own) else "starting"
 
