@@ -1,0 +1,193 @@
+"""Half-open connections: in whatever state a client or an origin falls silent, nothing of it is left."""
+
+import asyncio
+import base64
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from tests.kit.edges import Client, EdgeSetup, edge_setup, until
+from tollway.edge.node import Edge
+
+QUICK = {
+    "head_timeout_s": 0.3,
+    "idle_timeout_s": 0.3,
+    "tunnel_idle_timeout_s": 0.3,
+    "half_closed_timeout_s": 0.2,
+    "linger_timeout_s": 0.1,
+    "connect_timeout_s": 0.3,
+    "origin_idle_s": 0.1,
+}
+BAD_LOGIN = "Basic " + base64.b64encode(b"alice:guess").decode()
+
+
+async def origin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Answer /now, begin to answer /half, and never answer anything else; stay when the other side has finished."""
+    while line := await reader.readline():
+        if b"/now" in line:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        elif b"/half" in line:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf")
+        elif line == b"finish\n":
+            writer.write_eof()
+    await asyncio.sleep(5)
+
+
+async def said(here: EdgeSetup, port: str, *pieces: bytes) -> Client:
+    client = await Client.connect(here.edge.ports[port])
+    for piece in pieces:
+        await client.send(piece)
+    return client
+
+
+async def silent(here: EdgeSetup) -> Client:
+    return await said(here, "http")
+
+
+async def half_a_head(here: EdgeSetup) -> Client:
+    return await said(here, "http", here.get("/now")[:-4])
+
+
+async def unanswered(here: EdgeSetup) -> Client:
+    client = await said(here, "http", here.get("/never"))
+    await until(lambda: here.origin.connections)
+    return client
+
+
+async def half_answered(here: EdgeSetup) -> Client:
+    client = await said(here, "http", here.get("/half"))
+    await client.head()
+    return client
+
+
+async def between_requests(here: EdgeSetup) -> Client:
+    client = await said(here, "http", here.get("/now"))
+    await client.response()
+    return client
+
+
+async def uploading(here: EdgeSetup) -> Client:
+    return await said(here, "http", here.get("/up", "Content-Length: 9", method="POST") + b"half")
+
+
+async def uploading_chunks(here: EdgeSetup) -> Client:
+    return await said(
+        here, "http", here.get("/up", "Transfer-Encoding: chunked", method="POST") + b"9\r\nhalf"
+    )
+
+
+async def refused(here: EdgeSetup) -> Client:
+    client = await said(here, "http", here.get("/now", login=BAD_LOGIN))
+    await client.head()
+    return client
+
+
+async def tunnel(here: EdgeSetup) -> Client:
+    client = await said(here, "http", here.connect_head())
+    await client.head()
+    return client
+
+
+async def tunnel_whose_origin_has_finished(here: EdgeSetup) -> Client:
+    client = await tunnel(here)
+    await client.send(b"finish\n")
+    assert await client.rest() == b""
+    return client
+
+
+async def socks_greeted(here: EdgeSetup) -> Client:
+    return await said(here, "socks5", b"\x05\x01\x02")
+
+
+async def socks_half_a_login(here: EdgeSetup) -> Client:
+    return await said(here, "socks5", b"\x05\x01\x02", b"\x01\x05ali")
+
+
+async def socks_logged_in(here: EdgeSetup) -> Client:
+    client = await said(here, "socks5", b"\x05\x01\x02\x01\x05alice\x06s3cret")
+    await client.exactly(4)
+    return client
+
+
+async def socks_at_the_wrong_port(here: EdgeSetup) -> Client:
+    return await said(here, "http", b"\x05\x01\x02")
+
+
+async def finishes(client: Client) -> None:
+    client.writer.write_eof()
+
+
+async def resets(client: Client) -> None:
+    client.reset()
+
+
+async def says_nothing(client: Client) -> None:
+    pass
+
+
+async def says_one_byte_more(client: Client) -> None:
+    await client.send(b"x")
+
+
+STATES = [
+    silent,
+    half_a_head,
+    unanswered,
+    half_answered,
+    between_requests,
+    uploading,
+    uploading_chunks,
+    refused,
+    tunnel,
+    tunnel_whose_origin_has_finished,
+    socks_greeted,
+    socks_half_a_login,
+    socks_logged_in,
+    socks_at_the_wrong_port,
+]
+EVENTS = [finishes, resets, says_nothing, says_one_byte_more]
+
+
+def connections(edge: Edge) -> int:
+    """Sockets that the edge's reactor watches, listeners included."""
+    return len(edge._reactor._watchers)
+
+
+def nothing_left(here: EdgeSetup, before: int) -> bool:
+    live = list(here.edge._charging.live_flows())
+    return connections(here.edge) == before and not live and not here.access.held()
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.__name__)
+async def test_nothing_is_left_of_a_half_open_client(
+    tmp_path: Path, event: Callable[[Client], Awaitable[None]]
+) -> None:
+    async with edge_setup(tmp_path, origin, **QUICK) as here:
+        before = connections(here.edge)
+        clients: list[Client] = []
+        for state in STATES:
+            client = await state(here)
+            clients.append(client)
+            try:
+                await event(client)
+            except ConnectionError:
+                continue  # the edge was quicker
+        # The clients' ends stay open: it is the edge that lets go.
+        await until(lambda: nothing_left(here, before), 20)
+        for client in clients:
+            await client.close()
+
+
+# A client that has said nothing is not accepted yet (TCP_DEFER_ACCEPT), so there is nothing to end.
+@pytest.mark.parametrize("state", STATES[1:], ids=lambda state: state.__name__)
+async def test_nothing_is_left_of_a_client_when_its_edge_stops(
+    tmp_path: Path, state: Callable[[EdgeSetup], Awaitable[Client]]
+) -> None:
+    async with edge_setup(tmp_path, origin) as here:
+        client = await state(here)
+        await here.edge.stop()
+        await client.rest()
+        await client.close()
+        assert not here.access.held()
