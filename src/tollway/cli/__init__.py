@@ -109,6 +109,42 @@ def verify(
     run(data, config, Heads(known_head, known_audit_head), as_json=as_json)
 
 
+operators = typer.Typer(
+    help="Replace an operator's lost password, or add another operator.", no_args_is_help=True
+)
+app.add_typer(operators, name="operator")
+PasswordOption = Annotated[
+    bool,
+    typer.Option("--password-stdin", help="Read the password from standard input; default: one is made."),
+]
+
+
+@operators.command("reset-password", epilog="Example: tollway operator reset-password --data ./data")
+def operator_reset_password(
+    data: DataOption = Path("data"),
+    config: ConfigOption = None,
+    email: Annotated[str, typer.Option(help="The operator's address; default: operator.email.")] = "",
+    password_stdin: PasswordOption = False,
+) -> None:
+    """Give an operator another password and print it once, in a terminal. The platform must not be running."""
+    from tollway.cli.operator import reset_password
+
+    reset_password(data, config, email, from_stdin=password_stdin)
+
+
+@operators.command("add", epilog="Example: tollway operator add second@example.com --data ./data")
+def operator_add(
+    email: Annotated[str, typer.Argument(help="The address to sign in with.")],
+    data: DataOption = Path("data"),
+    config: ConfigOption = None,
+    password_stdin: PasswordOption = False,
+) -> None:
+    """Make somebody an operator; an account of this address is taken over. The platform must not be running."""
+    from tollway.cli.operator import add
+
+    add(data, config, email, from_stdin=password_stdin)
+
+
 @app.command(epilog="Example: tollway dead-letters --retry job_01kq5d3v8e2m7r4t6y9z1a3c5f")
 def dead_letters(
     data: DataOption = Path("data"),

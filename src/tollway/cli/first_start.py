@@ -25,6 +25,7 @@ def check_folder(folder: Path) -> None:
         )
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.chmod(0o700)  # also one that others could read until now: settings and databases are in it
         for name in (
             "run",
             "logs",
@@ -63,6 +64,11 @@ def check_key(loaded: Loaded) -> None:
     used = (folder / "secrets" / "operator.json").exists() and (folder / "services" / "tokens.db").exists()
     if used and not loaded.settings.security.master_key and not key.exists():
         fail(f"{key} is missing, and without it what is in {folder} cannot be read; put it back from a copy")
+
+
+def is_first(folder: Path) -> bool:
+    """Return whether the operator's password is still to be made here, which is shown once."""
+    return not (folder / "secrets" / "operator.json").exists()
 
 
 def operator(loaded: Loaded) -> dict[str, str]:

@@ -46,12 +46,13 @@ def run(data: Path, config: Path | None, port_base: int, workers: int, *, split:
     with first_start.alone(loaded.settings.data):
         check_listeners(plan)
         first_start.check_key(loaded)
+        first = first_start.is_first(loaded.settings.data)
         operator = first_start.operator(loaded)
         running = read_settings(data, config, environment=plan.environment).settings
         certificates = Certificates(plan, running)
         try:
             certificates.renew()
-            up = _Run(plan, config, loaded, operator, certificates, as_json=as_json)
+            up = _Run(plan, config, loaded, operator, certificates, as_json=as_json, first=first)
             asyncio.run(up.until_stopped())
         except (StartRefused, CertificateUnusable) as error:
             fail(str(error))
@@ -91,8 +92,10 @@ class _Run:
         certificates: Certificates,
         *,
         as_json: bool,
+        first: bool,
     ) -> None:
         self._plan, self._loaded, self._operator = plan, loaded, operator
+        self._first = first
         self._certificates, self._as_json = certificates, as_json
         self._stopping = asyncio.Event()
         self._supervisor = Supervisor(plan, config, self._report)
@@ -116,7 +119,7 @@ class _Run:
             await starting
             known = self._known()
             write_note(note, known)
-            announce(known, self._loaded, time.monotonic() - began, as_json=self._as_json)
+            announce(known, self._loaded, time.monotonic() - began, as_json=self._as_json, first=self._first)
             await stopped
         finally:
             await cancel(stopped)
@@ -149,8 +152,8 @@ class _Run:
         print(f"tollway: {line}", file=sys.stderr, flush=True)
 
 
-def announce(known: Mapping[str, Any], loaded: Loaded, seconds: float, *, as_json: bool) -> None:
-    """Print where everything is."""
+def announce(known: Mapping[str, Any], loaded: Loaded, seconds: float, *, as_json: bool, first: bool) -> None:
+    """Print where everything is; on the `first` start also how the operator signs in."""
     operator = known["operator"]
     if as_json:
         say(json.dumps(known))
@@ -169,7 +172,9 @@ def announce(known: Mapping[str, Any], loaded: Loaded, seconds: float, *, as_jso
         ("noted heads", "noted_heads"),
     ):
         say(f"  {label:<18} {known[key] or 'nowhere'}")
-    say(f"  {'operator':<18} {operator['email']}  {operator['password']}\n")
+    # A password is shown once, to a person: not on later starts, when it may be an old one, and not to a journal.
+    secret = operator["password"] if first and sys.stdout.isatty() else "(`tollway operator reset-password`)"
+    say(f"  {'operator':<18} {operator['email']}  {secret}\n")
     for sentence in warnings(loaded.settings, split=known["split"]):
         say(f"  note: {sentence}")
     if not console_is_built():

@@ -10,6 +10,8 @@ import pytest
 
 from tests.kit.platform import command
 from tollway.cli.first_start import check_folder, operator
+from tollway.cli.plan import make_plan
+from tollway.cli.up import announce
 from tollway.settings import load
 
 Usage = namedtuple("Usage", "total used free")
@@ -74,3 +76,29 @@ def test_a_lost_master_key_is_not_made_anew(tmp_path: Path) -> None:
     assert (ended.returncode, ended.stderr.count("\n")) == (1, 1), ended.stderr
     assert "master.key is missing" in ended.stderr
     assert not (tmp_path / "secrets" / "master.key").exists()
+
+
+def test_a_folder_that_others_could_read_is_closed(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "logs").mkdir(mode=0o755)
+    check_folder(tmp_path)
+    for folder in (tmp_path, *(tmp_path / name for name in ("logs", "run", "secrets"))):
+        assert folder.stat().st_mode & 0o077 == 0, folder
+
+
+def test_the_first_password_is_shown_in_a_terminal_on_the_first_start_only(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = load({"data": str(tmp_path)})
+    plan = make_plan(loaded.settings, {}, port_base=8000, workers=1, split=False)
+    known = {
+        **plan.addresses,
+        "data": str(tmp_path),
+        "noted_heads": "",
+        "split": False,
+        "operator": {"email": "operator@tollway.example", "password": "the first one"},
+    }
+    for first, terminal in ((True, True), (True, False), (False, True), (False, False)):
+        monkeypatch.setattr("sys.stdout.isatty", lambda shown=terminal: shown)
+        announce(known, loaded, 1.0, as_json=False, first=first)
+        assert ("the first one" in capsys.readouterr().out) == (first and terminal)

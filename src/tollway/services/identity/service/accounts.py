@@ -9,14 +9,14 @@ from tollway.contracts.events import (
     UserRolesChanged,
     UserStateChanged,
 )
-from tollway.contracts.permissions import Role
+from tollway.contracts.permissions import OPERATOR_ROLES, Role
 from tollway.fabric.db import Database
 from tollway.kit.errors import Conflict, Invalid, NotFound
 from tollway.kit.ids import is_id
 from tollway.kit.paging import Page, decode_cursor, invalid_cursor, make_page
 from tollway.kit.times import DAY_US
 from tollway.services.identity import store
-from tollway.services.identity.model import State, User, address_key, read_address
+from tollway.services.identity.model import State, User, account_subject, address_key, read_address
 from tollway.services.identity.service.mail import Mail
 from tollway.services.identity.service.passwords import Passwords
 from tollway.services.identity.service.signup import new_user
@@ -123,11 +123,16 @@ class Accounts:
         was somebody's own registration: it is taken over with the given password, and its sessions and credentials end.
         Raises Invalid, Unavailable.
         """
+        await self.add_operator(email, password)
+        return await self.get_by_email(email)
+
+    async def add_operator(self, email: str, password: str) -> bool:
+        """Do what `ensure_operator` does; False when the address is an operator's already. Raises as it does."""
         address = read_address(email)
         async with self._db.snapshot() as tx:
             known = await store.user_by_key(tx, address.key)
         if known is not None and "admin" in known.roles:
-            return known
+            return False
         await self._passwords.check(password, address.email)
         password_hash = await self._passwords.hash(password)
         async with self._db.transaction() as tx:
@@ -137,14 +142,36 @@ class Accounts:
                 tx.publish(EmailVerified(user_id=fresh.id, email=fresh.email))
             operator = await store.user_by_key(tx, address.key)
             assert operator is not None
-            if "admin" not in operator.roles:
-                if operator.id != fresh.id:
-                    await store.set_password(tx, operator, password_hash, verified=True)
-                    await store.void_links(tx, operator.id, "password_reset", "verify_email")
-                    tx.publish(PasswordChanged(user_id=operator.id, at_us=tx.now_us))
-                    self._mail.enqueue_session_end(tx, "roles_changed", user_id=operator.id)
-                await store.set_roles(tx, operator.id, {*operator.roles, "admin"})
-        return await self.get(operator.id)
+            if "admin" in operator.roles:
+                return False
+            if operator.id != fresh.id:
+                await store.set_password(tx, operator, password_hash, verified=True)
+                await store.void_links(tx, operator.id, "password_reset", "verify_email")
+                tx.publish(PasswordChanged(user_id=operator.id, at_us=tx.now_us))
+                self._mail.enqueue_session_end(tx, "roles_changed", user_id=operator.id)
+            roles = sorted({*operator.roles, "admin"})
+            await store.set_roles(tx, operator.id, roles)
+            tx.publish(UserRolesChanged(user_id=operator.id, roles=roles, reason="an operator"))
+        return True
+
+    async def reset_operator(self, email: str, password: str) -> None:
+        """Give an operator another password; the sessions and credentials of the account end, and so does a lock.
+
+        Raises NotFound for an address that is no operator's, Invalid for the password, Conflict, Unavailable.
+        """
+        operator = await self.get_by_email(email)
+        if not OPERATOR_ROLES.intersection(operator.roles):
+            raise NotFound(f"{email} is no operator's address; `tollway operator add` makes one")
+        await self._passwords.check(password, operator.email)
+        password_hash = await self._passwords.hash(password)
+        async with self._db.transaction() as tx:
+            if not await store.set_password(tx, operator, password_hash, verified=True):
+                raise Conflict("the account was changed at the same moment; try again")
+            await store.delete_counters(tx, account_subject(operator.email_key))
+            await store.void_links(tx, operator.id, "password_reset", "verify_email")
+            tx.publish(PasswordChanged(user_id=operator.id, at_us=tx.now_us))
+            self._mail.enqueue_notice(tx, operator.id, "password_changed", tx.now_us)
+            self._mail.enqueue_session_end(tx, "password_reset", user_id=operator.id)
 
 
 def _user_id(part: str) -> str:
