@@ -121,10 +121,7 @@ def drop(service: str, what: str) -> Change:
 
 
 def empty_file(service: str) -> Change:
-    def change(copy: Copy) -> None:
-        copy.path(service).write_bytes(b"")
-
-    return change
+    return lambda copy: copy.path(service).write_bytes(b"") and None
 
 
 def remove(service: str) -> Change:
