@@ -5,9 +5,12 @@ import { CopyButton } from "./Copy";
 export function Code({ text }: { text: string }) {
   const { t } = useLingui();
   return (
-    <div className="relative rounded-control border border-line bg-sunken">
-      <pre className="overflow-x-auto p-3 pe-12 font-mono text-sm">{text}</pre>
-      <div className="absolute end-1 top-1">
+    <div className="flex items-start rounded-control border border-line bg-sunken">
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls can be scrolled with the keyboard */}
+      <pre tabIndex={0} className="min-w-0 grow overflow-x-auto p-3 font-mono text-sm">
+        {text}
+      </pre>
+      <div className="p-1">
         <CopyButton value={text} label={t`Copy the text`} />
       </div>
     </div>

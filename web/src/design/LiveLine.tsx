@@ -61,6 +61,7 @@ export function LiveLine({ samples, label }: { samples: readonly RateSample[]; l
           axes: [
             {
               ...axis,
+              size: 24,
               grid: { show: false },
               values: (_plot, values) => values.map((value) => clock.format(value * 1000)),
             },

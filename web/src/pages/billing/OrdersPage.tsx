@@ -16,6 +16,7 @@ import { Status, type StatusTone } from "@/design/Status";
 import { StepList } from "@/design/StepList";
 import { Table } from "@/design/Table";
 import { Bytes, Money, Time } from "@/design/Values";
+import { AssetName } from "./AssetName";
 import { ordersQuery } from "./queries";
 
 type Order = Schema<"OrderView">;
@@ -41,7 +42,7 @@ export function OrdersPage() {
               onOpen={setShown}
               columns={[
                 { key: "at", head: t`When`, phone: "detail", cell: (one) => <Time at={one.created_at} /> },
-                { key: "asset", head: t`Asset`, phone: "title", cell: (one) => one.asset },
+                { key: "asset", head: t`Asset`, phone: "title", cell: (one) => <AssetName code={one.asset} /> },
                 { key: "quantity", head: t`Quantity`, numeric: true, cell: (one) => <Bytes count={one.quantity} /> },
                 { key: "state", head: t`State`, phone: "end", cell: (one) => <OrderState state={one.state} /> },
                 {
@@ -92,7 +93,7 @@ function OrderDrawer({ order, onClose }: { order: Order; onClose: () => void }) 
           <div className="grid gap-6">
             <Facts
               facts={[
-                [t`Asset`, found.asset],
+                [t`Asset`, <AssetName key="asset" code={found.asset} />],
                 [t`Quantity`, <Bytes key="quantity" count={found.quantity} />],
                 [t`Price`, <Money key="price" amount={found.price} currency={found.currency} />],
                 [t`Fee`, <Money key="fee" amount={found.fee} currency={found.currency} />],

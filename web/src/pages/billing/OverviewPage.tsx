@@ -14,6 +14,7 @@ import { Status, type StatusTone } from "@/design/Status";
 import { Table } from "@/design/Table";
 import { Bytes, Money, Time } from "@/design/Values";
 import { isZero } from "@/format/decimal";
+import { AssetName } from "./AssetName";
 import { depositsQuery, portfolioQuery } from "./queries";
 
 type Holding = Schema<"HoldingView">;
@@ -81,7 +82,9 @@ function HoldingRow({ holding, currency }: { holding: Holding; currency: string 
   return (
     <li className="grid gap-3 px-4 py-4">
       <div className="flex flex-wrap items-baseline justify-between gap-x-6 gap-y-1">
-        <span className="font-medium">{holding.asset}</span>
+        <span className="font-medium">
+          <AssetName code={holding.asset} />
+        </span>
         <span>
           <b className="font-semibold">
             <Bytes count={holding.remaining} />

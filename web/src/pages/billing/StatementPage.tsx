@@ -11,7 +11,7 @@ import { Panel } from "@/design/Panel";
 import { Segmented } from "@/design/Segmented";
 import { Table } from "@/design/Table";
 import { Bytes, Money, Time } from "@/design/Values";
-import { type Account, accountsQuery, statementQuery } from "./queries";
+import { type Account, accountsQuery, cashOf, statementQuery } from "./queries";
 import { TransactionDrawer } from "./TransactionDrawer";
 
 type Line = Schema<"LineView">;
@@ -27,7 +27,7 @@ export function StatementPage() {
     <>
       <Loaded query={accounts}>
         {(all) => {
-          const account = all.find((one) => one.id === search.account) ?? all[0];
+          const account = all.find((one) => one.id === search.account) ?? cashOf(all) ?? all[0];
           if (!account) {
             return (
               <Panel>

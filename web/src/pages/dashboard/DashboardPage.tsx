@@ -1,7 +1,9 @@
 import { Plural, Trans, useLingui } from "@lingui/react/macro";
-import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import { useEffect } from "react";
 import type { Schema } from "@/api/client";
+import { keys } from "@/api/keys";
 import { type LiveState, useLiveUsage } from "@/api/live";
 import { buttonClass } from "@/design/Button";
 import { LiveLine } from "@/design/LiveLine";
@@ -25,6 +27,14 @@ export function DashboardPage() {
   const status = useQuery(proxyStatusQuery);
   const usage = useQuery(usageQuery);
   const recent = useInfiniteQuery(connectionsQuery({}, RECENT));
+  // The live numbers say that something happened; the lists beside them then look what it was.
+  const queries = useQueryClient();
+  const moved = `${usage.data?.open_connections} ${usage.data?.all_time.bytes_total}`;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `moved` is the reason to look
+  useEffect(() => {
+    void queries.invalidateQueries({ queryKey: ["connections"] });
+    void queries.invalidateQueries({ queryKey: keys.portfolio() });
+  }, [moved, queries]);
   const rows = recent.data?.pages[0]?.items.slice(0, RECENT);
   return (
     <>
