@@ -432,6 +432,30 @@ export interface paths {
         patch: operations["patch_admin_catalog_products_asset"];
         trace?: never;
     };
+    "/api/admin/corrections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List corrections, newest first
+         * @description List corrections, newest first.
+         */
+        get: operations["get_admin_corrections"];
+        put?: never;
+        /**
+         * Give a customer money, or take it, as a correction
+         * @description Give a customer money, or take it, as a correction. What is given settles first what the customer owes.
+         */
+        post: operations["post_admin_corrections"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/admin/debts": {
         parameters: {
             query?: never;
@@ -466,6 +490,26 @@ export interface paths {
         get: operations["get_admin_deposits"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/deposits/{deposit_id}/refund": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Refund a deposit, or a part of it, by the provider
+         * @description Refund a deposit, or a part of it, by the provider. What the customer spent of it is owed.
+         */
+        post: operations["post_admin_deposits_deposit_id_refund"];
         delete?: never;
         options?: never;
         head?: never;
@@ -544,7 +588,7 @@ export interface paths {
         post?: never;
         /**
          * Publish a key no more, because it was stolen
-         * @description Publish a key no more, because it was stolen. What it signed is refused within five minutes.
+         * @description Publish a key no more, because it was stolen. What it signed is refused within a second.
          */
         delete: operations["delete_admin_keys_kid"];
         options?: never;
@@ -1950,6 +1994,56 @@ export interface components {
             /** @description Why it ended (Acct-Terminate-Cause of RFC 2866); empty while it is open */
             terminate_cause: string;
         };
+        /** CorrectionList */
+        CorrectionList: {
+            /** @description The items of this page */
+            items: components["schemas"]["CorrectionView"][];
+            /** @description The `cursor` of the next page; empty on the last */
+            next_cursor: string;
+        };
+        /**
+         * CorrectionState
+         * @description Where a correction is: `requested`, then `posted` or `refused`.
+         * @enum {string}
+         */
+        CorrectionState: "requested" | "posted" | "refused";
+        /**
+         * CorrectionView
+         * @description A correction. `refusal` is why the ledger refused it.
+         */
+        CorrectionView: {
+            /**
+             * @description How much
+             * @example 20.00
+             */
+            amount: string;
+            /**
+             * Format: date-time
+             * @description When it was made
+             */
+            created_at: string;
+            /** @description A currency of ISO 4217 */
+            currency: string;
+            /**
+             * @description Whether the customer is given money, or it is taken
+             * @enum {string}
+             */
+            direction: "credit" | "debit";
+            /** @description The identifier */
+            id: string;
+            /** @description Why; null or empty when there is nothing to say */
+            reason: string;
+            /** @description Why the ledger refused it; empty when it did not */
+            refusal: string;
+            /** @description The operator, `usr_…` */
+            requested_by: string;
+            /** @description In which state it is */
+            state: components["schemas"]["CorrectionState"];
+            /** @description The transaction in the ledger, `txn_…`; null when there is none yet */
+            transaction_id: string;
+            /** @description The account, `usr_…` */
+            user_id: string;
+        };
         /**
          * CostView
          * @description What the remaining units that were bought in one currency cost, and the average per `lot_units`.
@@ -2673,6 +2767,31 @@ export interface components {
             quantity: string;
         };
         /**
+         * NewCorrection
+         * @description A correction of a wallet: `credit` gives money to the customer, `debit` takes it.
+         */
+        NewCorrection: {
+            /**
+             * @description How much
+             * @example 20.00
+             */
+            amount: string;
+            /**
+             * @description A currency of ISO 4217
+             * @example USD
+             */
+            currency: string;
+            /**
+             * @description Whether the customer is given money, or it is taken
+             * @enum {string}
+             */
+            direction: "credit" | "debit";
+            /** @description Why; it stands in the audit trail */
+            reason: string;
+            /** @description The customer, `usr_…` */
+            user_id: string;
+        };
+        /**
          * NewCredential
          * @description A credential to issue: of the access's own kind when none is given. Some kinds need your public key.
          */
@@ -2801,6 +2920,16 @@ export interface components {
              * @default 0
              */
             validity_s?: number;
+        };
+        /**
+         * NewRefund
+         * @description How much of a deposit goes back to the payer; without an amount all that is left of it.
+         */
+        NewRefund: {
+            /** @description How much */
+            amount?: string | null;
+            /** @description Why; it stands in the audit trail */
+            reason: string;
         };
         /**
          * NewResource
@@ -5655,6 +5784,88 @@ export interface operations {
             504: components["responses"]["DeadlineExceeded"];
         };
     };
+    get_admin_corrections: {
+        parameters: {
+            query?: {
+                /** @description Of one customer only; absent: of all */
+                user_id?: string;
+                /** @description How many items at most */
+                limit?: number;
+                /** @description The `next_cursor` of the page before, with the other parameters as they were; absent: the start */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CorrectionList"];
+                };
+            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    post_admin_corrections: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Any unique text; a retry sends the same */
+                "idempotency-key": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewCorrection"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CorrectionView"];
+                };
+            };
+            400: components["responses"]["IdempotencyKeyMissingMalformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            402: components["responses"]["InsufficientFunds"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            409: components["responses"]["ConflictRequestInProgress"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyKeyReusedInvalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
     get_admin_debts: {
         parameters: {
             query?: {
@@ -5726,6 +5937,53 @@ export interface operations {
             500: components["responses"]["Internal"];
             502: components["responses"]["BadGateway"];
             503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    post_admin_deposits_deposit_id_refund: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Any unique text; a retry sends the same */
+                "idempotency-key": string;
+            };
+            path: {
+                /** @description The deposit's id, `dep_…` */
+                deposit_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRefund"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewedView"];
+                };
+            };
+            400: components["responses"]["IdempotencyKeyMissingMalformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["ConflictRequestInProgress"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyKeyReusedInvalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["ProviderUnavailableUnavailable"];
             504: components["responses"]["DeadlineExceeded"];
         };
     };
