@@ -7,10 +7,12 @@ A benchmark is a module with `main()` that prints lines such as
 `ratio relay_cpu_vs_haproxy 0.97 bound <=1.1 met`. What is missed is written down as missed.
 """
 
+import argparse
 import datetime
 import os
 import platform
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -36,10 +38,13 @@ NOTES = """## How to read it
 
 def main() -> None:
     """Run what was asked for; exit 1 when a benchmark could not be run."""
-    wanted = [name for name in sys.argv[1:] if not name.startswith("-")] or list(ALL)
-    unknown = sorted(set(wanted) - set(ALL))
-    if unknown:
-        raise SystemExit(f"bench: no benchmark called {unknown[0]}; there are {', '.join(ALL)}")
+    parser = argparse.ArgumentParser(
+        "bench", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("name", nargs="*", help=f"which to run; without one all: {', '.join(ALL)}")
+    wanted: list[str] = parser.parse_args().name or list(ALL)
+    if unknown := sorted(set(wanted) - set(ALL)):
+        parser.error(f"there is no benchmark {unknown[0]}; there are {', '.join(ALL)}")
     results: list[re.Match[str]] = []
     broken: list[str] = []
     for name in wanted:
@@ -61,10 +66,15 @@ def run(name: str) -> tuple[list[str], int]:
     lines: list[str] = []
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        for line in process.stdout:
-            print(line, end="", flush=True)
-            lines.append(line.strip())
-        return lines, process.wait(TIMEOUT_S)
+        try:
+            for line in process.stdout:
+                print(line, end="", flush=True)
+                lines.append(line.strip())
+            return lines, process.wait(TIMEOUT_S)
+        except BaseException:
+            # Whoever reads our output left, or somebody pressed Ctrl-C: the benchmark ends the servers that it started.
+            process.send_signal(signal.SIGINT)
+            raise
 
 
 def page(results: list[re.Match[str]], broken: list[str]) -> str:

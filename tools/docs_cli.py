@@ -41,7 +41,7 @@ def _options(command: Any) -> Iterator[Any]:
 
 
 def _option(one: Any) -> tuple[str, str, str, str]:
-    names = [*one.opts, *one.secondary_opts] if one.param_type_name == "option" else [one.human_readable_name]
+    names = [*one.opts, *one.secondary_opts] if one.param_type_name == "option" else [one.name.upper()]
     variables = one.envvar if isinstance(one.envvar, list | tuple) else [one.envvar] if one.envvar else []
     meaning = sentence(getattr(one, "help", None) or "")
     from_environment = f"Also from {', '.join(code(name) for name in variables)}." if variables else ""
