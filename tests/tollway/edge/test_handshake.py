@@ -4,13 +4,14 @@ import asyncio
 import base64
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.kit.edges import Client, EdgeSetup, edge_setup, until
 from tollway.edge.node import Edge
 
-QUICK = {
+QUICK: dict[str, Any] = {
     "head_timeout_s": 0.3,
     "idle_timeout_s": 0.3,
     "tunnel_idle_timeout_s": 0.3,

@@ -121,7 +121,10 @@ def drop(service: str, what: str) -> Change:
 
 
 def empty_file(service: str) -> Change:
-    return lambda copy: copy.path(service).write_bytes(b"") and None
+    def change(copy: Copy) -> None:
+        copy.path(service).write_bytes(b"")
+
+    return change
 
 
 def remove(service: str) -> Change:
