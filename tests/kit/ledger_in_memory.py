@@ -105,11 +105,18 @@ class _Queue:
         return self._rules.perform(command)
 
 
+class _Nothing:
+    """Stands where the database is."""
+
+    def when_committed(self, wake: Any) -> None:
+        """Nothing is ever committed."""
+
+
 class _Service(Ledger):
     """The service with what it reads from the database read from memory."""
 
     def __init__(self, rules: RulesInMemory) -> None:
-        super().__init__(cast("Any", None), rules.clock, settings_of(LedgerSettings), bytes(32))
+        super().__init__(cast("Any", _Nothing()), rules.clock, settings_of(LedgerSettings), bytes(32))
         self.rules = rules
         self._batcher = cast("Any", _Queue(rules))
 

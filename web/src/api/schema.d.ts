@@ -4476,6 +4476,16 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description [`conflict`](/problems/conflict): the present state does not allow this; [`receiver_unavailable`](/problems/receiver_unavailable): this customer cannot receive anything at present; nothing was given; [`request_in_progress`](/problems/request_in_progress): the first request with this Idempotency-Key is still running; try again soon */
+        ConflictReceiverUnavailableRequestInProgress: {
+            headers: {
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description [`conflict`](/problems/conflict): the present state does not allow this; [`request_in_progress`](/problems/request_in_progress): the first request with this Idempotency-Key is still running; try again soon */
         ConflictRequestInProgress: {
             headers: {
@@ -7892,7 +7902,7 @@ export interface operations {
             402: components["responses"]["InsufficientFunds"];
             403: components["responses"]["AccountSuspendedCsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
             404: components["responses"]["NotFoundUnknownAsset"];
-            409: components["responses"]["ConflictRequestInProgress"];
+            409: components["responses"]["ConflictReceiverUnavailableRequestInProgress"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["IdempotencyKeyReusedInvalid"];

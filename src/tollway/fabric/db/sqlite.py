@@ -151,10 +151,17 @@ async def _begin(conn: AsyncConnection) -> None:
 
 
 def _pragmas(durability: str, *, readonly: bool) -> list[str]:
-    shared = [f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON", "cache_size=-1000", "temp_store=MEMORY"]
+    shared = [f"busy_timeout={BUSY_TIMEOUT_MS}", "foreign_keys=ON", "temp_store=MEMORY"]
     if readonly:
-        return [*shared, "query_only=ON"]
-    return [*shared, "journal_mode=WAL", f"synchronous={durability}", "wal_autocheckpoint=2000"]
+        return [*shared, "cache_size=-1000", "query_only=ON"]
+    # The writer's cache (KiB) is filled by use only: a small business needs little of it, a busy one all.
+    return [
+        *shared,
+        "cache_size=-16000",
+        "journal_mode=WAL",
+        f"synchronous={durability}",
+        "wal_autocheckpoint=2000",
+    ]
 
 
 def _is_about_the_disk(error: DBAPIError) -> bool:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from pydantic import Field, model_validator
 
 from tollway.contracts.books import USER
-from tollway.contracts.errors import AccountSuspended, UnknownAsset
+from tollway.contracts.errors import AccountSuspended, ReceiverUnavailable, UnknownAsset
 from tollway.fabric.rest import (
     CHECKOUT_TIME_LIMIT_S,
     PRINTABLE,
@@ -153,7 +153,14 @@ def _gifts(api: APIRouter, gifts: Gifts, answers: AnswerStore) -> None:
             time_limit_s=CHECKOUT_TIME_LIMIT_S,
             permission="transactions:write",
             audit="ledger:transaction:give",
-            problems=(InsufficientFunds, NotFound, UnknownAsset, AccountSuspended, Conflict),
+            problems=(
+                InsufficientFunds,
+                NotFound,
+                UnknownAsset,
+                AccountSuspended,
+                Conflict,
+                ReceiverUnavailable,
+            ),
         ),
     )
     async def give(body: GiftRequest, who: CurrentUser, key: IdempotencyKey) -> Response:

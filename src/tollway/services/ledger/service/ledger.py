@@ -115,6 +115,10 @@ class Ledger:
         self._audit = audit
         self._batcher = Batcher(db, self.signer, settings.batch_size, settings.batch_wait_s)
         self._sealer = JournalSealer(db, self.signer, notes, self._former)
+        # What the timed work has to look at: something may have been written before this process began.
+        self._may_be_due = self._may_be_unsealed = True
+        self._next_due_us = 0
+        db.when_committed(self._wrote)
 
     async def start(self) -> None:
         """Begin to take commands."""
@@ -184,8 +188,14 @@ class Ledger:
         return charged.released
 
     async def expire(self) -> int:
-        """End holds and lots whose time is over; return how many were looked at."""
+        """End holds and lots whose time is over; return how many were looked at.
+
+        Nobody looks into the database before the time of the next one, unless something was written since.
+        """
         now_us = self.clock.now_us()
+        if not self._may_be_due and not 0 < self._next_due_us <= now_us:
+            return 0
+        self._may_be_due = self.db.is_shared  # others write there too
         async with self.db.snapshot() as tx:
             holds = await reading.due_holds(tx, now_us, EXPIRED_AT_ONCE)
         # Holds first: what they give back may belong to a lot that is over, too.
@@ -193,6 +203,8 @@ class Ledger:
         async with self.db.snapshot() as tx:
             lots = await reading.due_lots(tx, now_us, EXPIRED_AT_ONCE)
         await asyncio.gather(*(self._batcher.submit(LotExpiry(id_)) for id_ in lots))
+        async with self.db.snapshot() as tx:
+            self._next_due_us = await reading.next_due_us(tx)
         return len(holds) + len(lots)
 
     # ── looking ─────────────────────────────────────────────────────────────────────────────────────
@@ -288,7 +300,17 @@ class Ledger:
 
         Raises SealRefused for what this ledger did not write, HeadNoteUnusable and OSError for the second place.
         """
-        return await self._sealer.seal_all(self._audit_head)
+        if not self._may_be_unsealed:
+            return 0
+        self._may_be_unsealed = self.db.is_shared
+        try:
+            return await self._sealer.seal_all(self._audit_head)
+        except BaseException:
+            self._may_be_unsealed = True
+            raise
+
+    def _wrote(self) -> None:
+        self._may_be_due = self._may_be_unsealed = True
 
     async def _audit_head(self) -> AuditHead | None:
         if self._audit is None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from sqlalchemy import Subquery, literal, select, union_all
+from sqlalchemy import Subquery, func, literal, select, union_all
 
 from tollway.fabric.db import Tx
 from tollway.services.ledger.model.records import StatementFilter, StatementLine
@@ -107,6 +107,18 @@ async def due_holds(tx: Tx, now_us: int, limit: int) -> list[str]:
     over = (t.hold.c.state == "open") & (t.hold.c.expires_at_us > 0) & (t.hold.c.expires_at_us <= now_us)
     rows = await tx.all(select(t.hold.c.id).where(over).order_by(t.hold.c.expires_at_us).limit(limit))
     return [row.id for row in rows]
+
+
+async def next_due_us(tx: Tx) -> int:
+    """Return when the next hold or lot is over, which may be past; 0: never."""
+    holds = select(func.min(t.hold.c.expires_at_us)).where(
+        (t.hold.c.state == "open") & (t.hold.c.expires_at_us > 0)
+    )
+    lots = select(func.min(t.lot.c.expires_at_us)).where(
+        (t.lot.c.remaining > 0) & (t.lot.c.expires_at_us > 0)
+    )
+    found = [at_us for query in (holds, lots) if (at_us := await tx.scalar(query))]
+    return min(found, default=0)
 
 
 async def due_lots(tx: Tx, now_us: int, limit: int) -> list[str]:
