@@ -184,6 +184,19 @@ def _operator(record: Recorder, operator: Caller, me: str, ann: Customer, other:
     for verb in ("stop", "resume"):
         path = f"/api/admin/resources/{{resource_id}}/{verb}"
         record(me, operator, "POST", path, {"reason": "abuse"}, resource_id=made["id"])
+    correction = {
+        "user_id": ann.id,
+        "currency": "USD",
+        "direction": "credit",
+        "amount": "2.00",
+        "reason": "goodwill",
+    }
+    record(me, operator, "POST", "/api/admin/corrections", correction, key=fresh_key())
+    deposits = ann.caller.get("/api/wallet/deposits").json["items"]
+    paid = next(one["id"] for one in deposits if one["state"] == "credited")
+    path = "/api/admin/deposits/{deposit_id}/refund"
+    refund = {"amount": "1.00", "reason": "asked for it"}
+    record(me, operator, "POST", path, refund, key=fresh_key(), deposit_id=paid)
     for verb in ("suspend", "restore"):
         path = f"/api/admin/users/{{user_id}}/{verb}"
         record(me, operator, "POST", path, {"reason": "fraud"}, user_id=other)

@@ -42,18 +42,24 @@ def test_whatever_moves_money_takes_a_key() -> None:
         "POST /api/orders",
         "POST /api/transactions",
         "POST /api/admin/capacity",
+        "POST /api/admin/catalog/plans",
+        "POST /api/admin/catalog/products",
+        "POST /api/admin/corrections",
+        "POST /api/admin/deposits/{deposit_id}/refund",
     }
 
 
 @pytest.mark.parametrize("route", KEYED, ids=lambda route: route.name)
 def test_without_a_key_nothing_happens(route: Route, ann: Customer, operator: Caller) -> None:
     caller = operator if route.is_admins else ann.caller
+    deposit = ann.caller.get("/api/wallet/deposits").json["items"][0]
+    path = route.address(deposit_id=deposit["id"])
     before = everything(ann)
     for headers in ({}, {"idempotency_key": ""}, {"idempotency_key": "  "}):
-        reply = caller.post(route.path, route.example, **headers)
+        reply = caller.post(path, route.example, **headers)
         assert (reply.status, reply.code) == (400, "idempotency_key_missing")
     for key in ("x" * 256, "tab\tbed", "\x80"):
-        reply = caller.post(route.path, route.example, idempotency_key=key)
+        reply = caller.post(path, route.example, idempotency_key=key)
         assert (reply.status, reply.fields) == (422, {"idempotency-key"}), key
     assert everything(ann) == before
 
