@@ -14,7 +14,7 @@ from tollway.fabric.clock import SystemClock
 from tollway.fabric.rest import build_app
 from tollway.fabric.rest.describe import describe
 from tollway.fabric.rest.docs import DOCUMENT
-from tollway.topology import roles
+from tollway.topology import SERVICES, roles
 from tollway.topology.routers import routers
 
 WORDS = Path(__file__).parent / "api_words.toml"
@@ -30,7 +30,10 @@ def document() -> str:
     app = build_app(
         [*routers().values()], Verifier(no_keys, "", "", clock), Revocations(clock), roles=roles()
     )
-    return json.dumps(describe(app, tomllib.loads(WORDS.read_text())), indent=1, sort_keys=True) + "\n"
+    words = tomllib.loads(WORDS.read_text())
+    # A tag that is a service's name means what the service is for, unless the words say more.
+    words["services"] = {name: service.purpose.capitalize() for name, service in SERVICES.items()}
+    return json.dumps(describe(app, words), indent=1, sort_keys=True) + "\n"
 
 
 def main() -> None:

@@ -35,13 +35,13 @@ MANIFEST = ServiceManifest(name="notes", purpose="a line of text for everybody",
 from typing import Any
 
 from fastapi import APIRouter
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from tollway.fabric.rest import route
 
 
 class Note(BaseModel):
-    text: str
+    text: str = Field(description="What the note says")
 
 
 def router(service: Any) -> APIRouter:

@@ -26,10 +26,11 @@ _PROBLEM_REF = {"$ref": "#/components/schemas/Problem"}
 
 
 class Words(TypedDict):
-    """Texts that are not in the code: what a property of this name is, and what each tag is about."""
+    """What a property of this name is, and what each tag is about; what a service is for is said by its manifest."""
 
     properties: Mapping[str, str]
     tags: Mapping[str, str]
+    services: Mapping[str, str]
 
 
 def describe(app: FastAPI, words: Words) -> Json:
@@ -58,8 +59,9 @@ def describe(app: FastAPI, words: Words) -> Json:
     used = {
         tag for operations in document["paths"].values() for one in operations.values() for tag in one["tags"]
     }
-    assert used == words["tags"].keys(), f"tags and their texts differ: {sorted(used ^ words['tags'].keys())}"
-    document["tags"] = [{"name": name, "description": words["tags"][name]} for name in sorted(used)]
+    assert words["tags"].keys() <= used, f"no route has the tags {sorted(words['tags'].keys() - used)}"
+    texts = {**words["services"], **words["tags"]}
+    document["tags"] = [{"name": name, "description": texts[name]} for name in sorted(used)]
     return document
 
 
