@@ -34,7 +34,7 @@ def context(
 
 @pytest.fixture
 def metrics() -> EdgeMetrics:
-    return EdgeMetrics()
+    return EdgeMetrics("node-1")
 
 
 @pytest.fixture
@@ -134,7 +134,7 @@ def test_a_refusal_by_a_customer_s_rule_is_counted_under_it(
     assert policy.first_refusal(Stage.CUSTOMER, of_customer(grant, "an.example", 443)) is not None
     assert metrics.policy_refusals == {rule: 1}
     assert any(
-        sample.labels == {"rule": rule} and sample.value == 1
+        sample.labels == {"node": "node-1", "rule": rule} and sample.value == 1
         for family in metrics.collect()
         for sample in family.samples
     )
