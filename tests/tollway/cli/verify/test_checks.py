@@ -7,6 +7,7 @@ import asyncio
 import shutil
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,9 +83,11 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Copy:
         wait_until((made.notes / "ledger.json").exists)
         made.earlier.mkdir()
         for database in (made.data / "services").glob("*.db"):
-            copy = sqlite3.connect(made.earlier / database.name)
-            sqlite3.connect(database).backup(copy)
-            copy.close()
+            with (
+                closing(sqlite3.connect(database)) as source,
+                closing(sqlite3.connect(made.earlier / database.name)) as copy,
+            ):
+                source.backup(copy)
         for _ in range(2):  # the second seal names a head of the trail that is newer than the copies
             noted = made.noted()
             ann.pay_in("5.00")
@@ -92,6 +95,8 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Copy:
             wait_until(
                 lambda noted=noted: all(one != other for one, other in zip(noted, made.noted(), strict=True))
             )
+    # What is in a log beside a database would come on top of whatever is put in the database's place.
+    assert not list((made.data / "services").glob("*-wal"))
     return made
 
 
@@ -114,7 +119,7 @@ def older(*services: str) -> Change:
 
 def drop(service: str, what: str) -> Change:
     def change(copy: Copy) -> None:
-        with sqlite3.connect(copy.path(service)) as connection:
+        with closing(sqlite3.connect(copy.path(service), isolation_level=None)) as connection:
             connection.execute(f"DROP {what}")
 
     return change
