@@ -185,10 +185,9 @@ def test_output_fits_every_terminal(tmp_path: Path, encoding: str) -> None:
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of its own with 96 MB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
+def small_disk() -> Iterator[Path]:
+    """A file system of its own with 96 MB, at a path short enough for Unix sockets."""
+    folder = Path(tempfile.mkdtemp(prefix="disk-"))
     mount = ["mount", "-t", "tmpfs", "-o", "size=96m", "tmpfs", str(folder)]
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
         pytest.skip("making a small file system takes root")
@@ -196,6 +195,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
+        folder.rmdir()
 
 
 def fill(folder: Path) -> Path:

@@ -21,7 +21,11 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
 
 
 def test_every_service_is_up_and_says_so(running: Platform) -> None:
-    status, body = running.get(running.known["api"] + "/health")
+    address = running.known["api"] + "/health"
+    wait_until(
+        lambda: running.get(address)[0] == 200
+    )  # a busy machine may keep a part from answering at once
+    status, body = running.get(address)
     components = json.loads(body)["components"]
     assert (status, set(components.values())) == (200, {"ok"})
     assert {"ledger", "access", "edge-0"} <= set(components)
