@@ -91,6 +91,7 @@ test("the console works with the keyboard alone, and in German", async ({ page }
   const email = await register(page);
   await signIn(page, email);
   await page.keyboard.press("Control+k");
+  await expect(page.getByRole("combobox", { name: "Page" })).toBeFocused();
   await page.keyboard.type("acc");
   await page.keyboard.press("Enter");
   await page.waitForURL("**/account");
