@@ -46,7 +46,7 @@ def _disk(data: Path) -> str:
 
 
 def _certificates(settings: Settings) -> dict[str, str]:
-    """Tell of each certificate until when it is good, or that it was not renewed when it was due."""
+    """Return until when each certificate is good, or that it was not renewed when it was due."""
     folder, now_us = backends.certificates(settings), SystemClock().now_us()
     found: dict[str, str] = {}
     for name in make_authority(settings).issued():

@@ -104,7 +104,7 @@ class EntrySigner:
 
 
 def is_signed(entry: AuditEntry, signers: Collection[bytes]) -> bool:
-    """Tell whether one of the keys (public, 32 bytes) signed an entry's hash."""
+    """Return whether one of the keys (public, 32 bytes) signed an entry's hash."""
     return entry.signature is not None and any(_fits(one, entry.signature, entry.hash) for one in signers)
 
 
