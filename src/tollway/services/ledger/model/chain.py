@@ -97,7 +97,7 @@ class Chain:
         self._find(f"{entry.txn.id} was not written by this ledger, or was altered: its tag is wrong")
 
     def _is_older(self, entry: StatementEntry) -> bool:
-        """Return whether what has no right tag comes from before there were tags, or from before the key was changed."""
+        """Return whether what has no right tag is from before there were tags, or before the key was changed."""
         over = self._waiting[0] if self._waiting else None
         if over is not None and over.signer in self._former:
             return True
