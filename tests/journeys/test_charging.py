@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.kit.charging import Charging, running_charging
 from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind, database
-from tests.kit.edges import until
+from tests.kit.eventually import eventually
 from tests.kit.killing import Fate, Killed
 from tests.kit.metering import ENDPOINTS, STANDARD, USER, report
 from tests.kit.quotas import quota_setup
@@ -230,7 +230,7 @@ async def test_a_node_that_was_away_for_days_is_settled_to_the_byte_and_once(
     async with quota_setup(tmp_path, platform, report_interval_s=60) as here:
         flow, quota = here.flow(issued.resource.id), here.quota(issued.resource.id)
         quota.take(0)
-        await until(lambda: quota.available)
+        await eventually(lambda: quota.available)
         flow.spend.count_out(flow.spend.take(70_000))
     # The edge was killed; its machine comes back after three days.
     clock.advance(3 * 24 * 3600)
@@ -245,7 +245,7 @@ async def test_a_node_that_was_away_for_days_is_settled_to_the_byte_and_once(
         await platform.access.nodes.open("edge-1", f"boot after {found}", ENDPOINTS)
         async with quota_setup(tmp_path, platform) as here:
             assert here.charging.recover(0) == found
-            await until(lambda here=here: list(here.meter.used()) == [])
+            await eventually(lambda here=here: list(here.meter.used()) == [])
     used = 70_000 + (8 * MB if spent_meanwhile else 0)
     assert await platform.used() == used
     assert await platform.holding() == (max(0, 8 * MB - used), 0)

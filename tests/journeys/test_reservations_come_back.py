@@ -17,7 +17,8 @@ import pytest
 from sqlalchemy import func, select
 
 from tests.kit.charging import Charging, running_charging
-from tests.kit.edges import FREE_PORTS, QUICK, Client, until
+from tests.kit.edges import FREE_PORTS, QUICK, Client
+from tests.kit.eventually import eventually
 from tests.kit.typing import settings_of
 from tollway.contracts import access_pb2_grpc
 from tollway.edge.node import Edge
@@ -94,7 +95,7 @@ async def town(tmp_path: Path) -> AsyncIterator[Town]:
             stub = access_pb2_grpc.AccessStub(LocalChannel(platform.server, name))
             edges.append(Edge(settings, stub, clock, name, tmp_path / name))
             await edges[-1].start()
-        await until(lambda: all(edge.ready for edge in edges), 10)
+        await eventually(lambda: all(edge.ready for edge in edges), 10)
         yield Town(platform, edges, server.sockets[0].getsockname()[1])
         for edge in edges:
             await edge.stop()
@@ -178,7 +179,7 @@ async def test_after_a_busy_hour_nothing_is_reserved(town: Town) -> None:
 
     for edge in town.edges:
         try:
-            await until(nothing(edge), 20)
+            await eventually(nothing(edge), 20)
         except AssertionError:
             pytest.fail(f"still reserved: {reserved_by(edge)}")
     balance, held = await platform.holding(USER)
@@ -192,6 +193,6 @@ async def test_after_a_busy_hour_nothing_is_reserved(town: Town) -> None:
     assert (live, still_open) == (0, 0)
     gc.collect()
     pooled = sum(2 * edge._gate.pipes._open for edge in town.edges)  # empty pipes are kept for the next
-    await until(lambda: sockets_and_pipes() <= descriptors + pooled, 10)
+    await eventually(lambda: sockets_and_pipes() <= descriptors + pooled, 10)
     assert (await platform.account("platform", "access", "consumed")).balance == HELD - balance
     await platform.books_hold()

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.edges import Client, EdgeSetup, edge_setup, until, web
+from tests.kit.edges import Client, EdgeSetup, edge_setup, web
+from tests.kit.eventually import eventually
 from tests.kit.fake_access import FakeAccess
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/guide/what-is-billed.md"
@@ -39,7 +40,7 @@ async def plain(here: EdgeSetup) -> None:
 
 async def idle(here: EdgeSetup) -> None:
     client = await here.tunnel()
-    await until(lambda: here.access.used() == here.on_the_wire)
+    await eventually(lambda: here.access.used() == here.on_the_wire)
     before = here.access.used()
     await asyncio.sleep(0.3)  # some reports long
     assert here.access.used() == before
@@ -96,13 +97,13 @@ async def not_active(here: EdgeSetup) -> None:
 async def too_many(here: EdgeSetup) -> None:
     here.access.resources["res_alice"].max_flows = 1
     first = await here.tunnel()
-    await until(lambda: here.access.used() == here.on_the_wire)
+    await eventually(lambda: here.access.used() == here.on_the_wire)
     before = here.access.used()
     client = await here.client()
     await client.send(here.connect_head())
     await answer(client, 429)
     await first.close()
-    await until(lambda: not here.access.held())
+    await eventually(lambda: not here.access.held())
     assert here.access.used() == before
 
 
@@ -158,7 +159,7 @@ async def test_the_row_is_true(tmp_path: Path, what: str) -> None:
     async with edge_setup(tmp_path, web, access) as here:
         await situation(here)
         if billed == NOTHING:
-            await until(lambda: not access.held())
+            await eventually(lambda: not access.held())
             assert access.used() == 0
             return
         await here.settled()

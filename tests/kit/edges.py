@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.kit.eventually import eventually as until
+from tests.kit.eventually import eventually
 from tests.kit.fake_access import FakeAccess
 from tests.kit.typing import settings_of
 from tollway.edge.node import Edge
@@ -287,8 +287,8 @@ class EdgeSetup:
 
     async def settled(self) -> None:
         """Wait until every flow has ended, was reported, and its leases were given back."""
-        await until(lambda: self.access.usage and all(one.stops for one in self.access.usage.values()))
-        await until(lambda: not self.access.held())
+        await eventually(lambda: self.access.usage and all(one.stops for one in self.access.usage.values()))
+        await eventually(lambda: not self.access.held())
 
     def get(self, path: str, *more: str, method: str = "GET", login: str = LOGIN, port: int = 0) -> bytes:
         """A plain request through the proxy."""
@@ -360,7 +360,7 @@ async def running_edge(
     )
     await edge.start()
     try:
-        await until(lambda: edge.ready or access.unavailable)
+        await eventually(lambda: edge.ready or access.unavailable)
         yield edge
     finally:
         await edge.stop()

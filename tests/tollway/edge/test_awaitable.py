@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from tests.kit.clock import FakeMonotonic
-from tests.kit.edges import FREE_PORTS, Client, echo, edge_setup, until
+from tests.kit.edges import FREE_PORTS, Client, echo, edge_setup
+from tests.kit.eventually import eventually
 from tests.kit.fake_access import FakeAccess
 from tollway.edge.awaitable import AwaitableSession, Rejected, serve_with
 from tollway.edge.credential import password
@@ -142,9 +143,10 @@ async def test_it_is_throttled(tmp_path: Path) -> None:
     async with echo_world(tmp_path, access, monotonic=clock) as here:
         client = await enter(here)
         await client.send(b"echo\n" + bytes(60_000))
-        await until(lambda: list(here.edge._charging.live_flows()))
+        await eventually(lambda: list(here.edge._charging.live_flows()))
         (flow,) = here.edge._charging.live_flows()
-        await until(lambda: flow.spend.quota.bucket._line)  # less than a piece may be left: it is saved up
+        # Less than a piece may be left: it is saved up.
+        await eventually(lambda: flow.spend.quota.bucket._line)
         assert flow.spend.bytes_in + flow.spend.bytes_out <= 2_000  # what a fiftieth of a second lets through
         began = clock()
         reading = asyncio.ensure_future(client.exactly(8 + 60_000))

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.edges import FREE_PORTS, Client, edge_setup, until
+from tests.kit.edges import FREE_PORTS, Client, edge_setup
+from tests.kit.eventually import eventually
 from tests.kit.fake_access import FakeAccess
 from tollway.contracts.access_pb2 import (
     PasswordCredential,
@@ -64,7 +65,7 @@ async def test_a_protocol_may_present_any_kind(tmp_path: Path, kind: str) -> Non
     ports = FREE_PORTS | {"toy": ListenerSettings(host="", port=0)}
     async with edge_setup(tmp_path, access=access, protocols=(*PROTOCOLS, spec), listeners=ports) as here:
         client = await Client.connect(here.edge.ports["toy"])
-        await until(lambda: access.presented)
+        await eventually(lambda: access.presented)
         await client.rest()
         await client.close()
     (request,) = access.presented

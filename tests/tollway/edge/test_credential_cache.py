@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.kit.clock import FakeMonotonic
-from tests.kit.edges import edge_setup, until
+from tests.kit.edges import edge_setup
+from tests.kit.eventually import eventually
 from tests.kit.fake_access import FakeAccess
 from tollway.contracts.access_pb2 import Change, Grant
 from tollway.edge import refusal
@@ -40,7 +41,7 @@ async def ask(cache: CredentialCache, login: str = "alice", secret: str = "s3cre
     if cached is not None:
         return cached
     cache.lookup(key, credential, "http", "192.0.2.1:1", results.append)
-    await until(lambda: results)
+    await eventually(lambda: results)
     return results[0]
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.kit.edges import Client, EdgeSetup, edge_setup, until
+from tests.kit.edges import Client, EdgeSetup, edge_setup
+from tests.kit.eventually import eventually
 from tollway.edge.node import Edge
 
 QUICK: dict[str, Any] = {
@@ -53,7 +54,7 @@ async def half_a_head(here: EdgeSetup) -> Client:
 
 async def unanswered(here: EdgeSetup) -> Client:
     client = await said(here, "http", here.get("/never"))
-    await until(lambda: here.origin.connections)
+    await eventually(lambda: here.origin.connections)
     return client
 
 
@@ -176,7 +177,7 @@ async def test_nothing_is_left_of_a_half_open_client(
             except ConnectionError:
                 continue  # the edge was quicker
         # The clients' ends stay open: it is the edge that lets go.
-        await until(lambda: nothing_left(here, before), 20)
+        await eventually(lambda: nothing_left(here, before), 20)
         for client in clients:
             await client.close()
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.kit import edge_process
-from tests.kit.edges import FREE_PORTS, LOGIN, Client, Origin, edge_setup, running_edge, until, web
+from tests.kit.edges import FREE_PORTS, LOGIN, Client, Origin, edge_setup, running_edge, web
+from tests.kit.eventually import eventually
 from tests.kit.fake_access import FakeAccess
 from tollway.edge.listener import Listener, ListenError
 from tollway.edge.meter_file import MeterFileError
@@ -35,7 +36,7 @@ async def test_every_client_is_greeted_with_its_address(reactor: Reactor) -> Non
     clients = [await Client.connect(listener.port) for _ in range(100)]
     for client in clients:
         await client.send(b"hello")  # one is accepted when it has spoken
-    await until(lambda: len(greeted) == 100)
+    await eventually(lambda: len(greeted) == 100)
     for client in clients:
         host, port = client.writer.get_extra_info("sockname")
         assert f"{host}:{port}" in greeted
@@ -72,7 +73,7 @@ async def test_workers_may_share_a_port(reactor: Reactor) -> None:
     clients = [await Client.connect(first.port) for _ in range(64)]
     for client in clients:
         await client.send(b"hello")
-    await until(lambda: sum(greeted) == 64)
+    await eventually(lambda: sum(greeted) == 64)
     assert min(greeted) > 0
     for client in clients:
         await client.close()
@@ -123,7 +124,7 @@ async def test_when_no_file_is_left_clients_wait_and_are_served_later(
         resource.setrlimit(resource.RLIMIT_NOFILE, (fillers[-1].fileno() + 1, hard))
         try:
             await client.send(here.connect_head())
-            await until(lambda: "cannot accept clients" in caplog.text)
+            await eventually(lambda: "cannot accept clients" in caplog.text)
         finally:
             resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
             for filler in fillers:
@@ -148,7 +149,7 @@ async def test_a_worker_that_is_not_ready_takes_no_clients_from_its_siblings(rea
     clients = [await Client.connect(ready.port) for _ in range(64)]
     for client in clients:
         await client.send(b"hello")
-    await until(lambda: greeted == 64)
+    await eventually(lambda: greeted == 64)
     for client in clients:
         await client.close()
     ready.stop()
@@ -163,7 +164,7 @@ async def test_an_edge_listens_when_the_access_service_has_answered(tmp_path: Pa
             with pytest.raises(ConnectionRefusedError):
                 await Client.connect(port)
         access.unavailable = False
-        await until(lambda: edge.ready)
+        await eventually(lambda: edge.ready)
         for port in edge.ports.values():
             await (await Client.connect(port)).close()
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.kit import edge_process
-from tests.kit.edges import Client, Forwarder, Origin, flood, until
+from tests.kit.edges import Client, Forwarder, Origin, flood
+from tests.kit.eventually import eventually
 from tests.kit.fake_access import FakeAccess
 from tollway.edge import meter_file
 from tollway.edge.meter_file import MeterFile, MeterFileError, SlotState
@@ -156,14 +157,16 @@ async def test_kill_9_in_mid_transfer_loses_nothing(tmp_path: Path) -> None:
                 await client.send(_connect(origin))
                 await client.head()
             received = [asyncio.ensure_future(client.rest()) for client in clients]
-            await until(lambda: wire.down > 30_000_000, 20)
+            await eventually(lambda: wire.down > 30_000_000, 20)
             await first.kill()
             await asyncio.gather(*received)
             moved = wire.total
 
         second = await edge_process.start(where, tmp_path)
-        await until(lambda: len(access.usage) == 4 and all(use.stops for use in access.usage.values()), 20)
-        await until(lambda: not access.held())
+        await eventually(
+            lambda: len(access.usage) == 4 and all(use.stops for use in access.usage.values()), 20
+        )
+        await eventually(lambda: not access.held())
         assert {use.terminate_cause for use in access.usage.values()} == {"NAS-Reboot"}
         # Nothing that was sent is missing; in the call that was killed the kernel may have taken less than was offered.
         assert 0 <= access.used() - moved <= CALL_BYTES
@@ -192,18 +195,18 @@ async def test_kill_9_while_the_access_service_is_away_is_settled_later_and_once
             client = await Client.connect(wire.port)
             await client.send(_connect(origin))
             receiving = asyncio.ensure_future(client.rest())
-            await until(lambda: access.reports > 2, 20)
+            await eventually(lambda: access.reports > 2, 20)
             await edge.kill()
             await receiving
             moved = wire.total
         for _ in range(3):  # killed again while it tries to settle
             edge = await edge_process.start(where, tmp_path)
             reports = access.reports
-            await until(lambda before=reports: access.reports > before, 20)
+            await eventually(lambda before=reports: access.reports > before, 20)
             await edge.kill()
         access.lose_answers = 0
         edge = await edge_process.start(where, tmp_path)
-        await until(lambda: all(use.stops for use in access.usage.values()) and not access.held(), 20)
+        await eventually(lambda: all(use.stops for use in access.usage.values()) and not access.held(), 20)
         assert 0 <= access.used() - moved <= CALL_BYTES
         assert access.overdrawn == access.shortfall == 0
         assert await edge.end() == 0

@@ -11,7 +11,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from tests.kit.clock import FakeClock, FakeMonotonic
-from tests.kit.edges import Client, EdgeSetup, echo, edge_setup, flood, pattern, running_edge, until, web
+from tests.kit.edges import Client, EdgeSetup, echo, edge_setup, flood, pattern, running_edge, web
+from tests.kit.eventually import eventually
 from tests.kit.fake_access import FakeAccess
 from tests.tollway.edge.test_guard import own_addresses
 from tollway.edge import access_client
@@ -363,7 +364,7 @@ async def test_an_edge_that_was_stopped_for_too_long_moves_not_a_byte_more(tmp_p
         client = await here.tunnel()
         reading = asyncio.ensure_future(client.rest())
         (flow,) = here.edge._charging.live_flows()
-        await until(lambda: flow.spend.bytes_out > MB)
+        await eventually(lambda: flow.spend.bytes_out > MB)
         moved = flow.spend.bytes_in + flow.spend.bytes_out
         clock.advance(62)  # nothing ran in between, as for a process that stood still
         for lease in access.leases.values():
@@ -380,7 +381,7 @@ async def test_a_service_that_has_forgotten_the_node_is_told_of_it_without_any_u
     access.add()
     async with edge_setup(tmp_path, echo, access) as here:
         access.unknown = True
-        await until(lambda: len(access.nodes) == 2)
+        await eventually(lambda: len(access.nodes) == 2)
         client = await here.tunnel()
         access.announce("user_suspended", user_id="usr_alice")
         assert await client.rest() == b""
@@ -432,7 +433,7 @@ async def test_a_service_that_is_still_starting_is_no_reason_for_a_warning(
     async with running_edge(tmp_path, access) as edge:
         await asyncio.sleep(1.0)
         access.unavailable = False
-        await until(lambda: edge.ready)
+        await eventually(lambda: edge.ready)
     levels = [record.levelno for record in caplog.records if "does not know this node" in record.message]
     assert len(levels) > 2
     assert levels.count(logging.WARNING) == warnings

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.kit.edges import edge_setup, settings, until, web
+from tests.kit.edges import edge_setup, settings, web
+from tests.kit.eventually import eventually
 from tests.kit.fake_access import FakeAccess
 from tollway.contracts.access_pb2 import FlowPolicy, Grant, Schedule, Window
 from tollway.edge import refusal
@@ -191,7 +192,7 @@ async def test_a_changed_policy_holds_from_the_next_request_of_a_kept_connection
             "hours": FlowPolicy(schedule=Schedule(time_zone="UTC")),
         }[blocked]
         access.announce("policy_changed", resource_id=alice.id)
-        await until(lambda: flow.grant.policy == alice.policy)
+        await eventually(lambda: flow.grant.policy == alice.policy)
         await client.send(here.get("/bytes/10"))
         assert (await client.response())[0] == 403
         assert here.origin.connections == 1
@@ -217,7 +218,7 @@ async def test_a_tunnel_to_what_is_blocked_now_ends_within_a_second(
         alice.policy = FlowPolicy(blocked_domains=["elsewhere.example"])
         access.announce("policy_changed", resource_id=alice.id)
         (flow,) = here.edge._charging.live_flows()
-        await until(lambda: flow.grant.policy == alice.policy)
+        await eventually(lambda: flow.grant.policy == alice.policy)
         assert not flow.ended
         alice.policy = rules[blocked]
         access.announce("policy_changed", resource_id=alice.id)
@@ -236,7 +237,7 @@ async def test_a_policy_that_changed_back_lets_a_kept_connection_go_on(tmp_path:
         assert (await client.response())[0] == 200
         (flow,) = here.edge._charging.live_flows()
         access.announce("policy_changed", resource_id=alice.id)
-        await until(lambda: access.grants)
+        await eventually(lambda: access.grants)
         await client.send(here.get("/bytes/10"))
         assert (await client.response())[0] == 200
         assert here.origin.connections == 1
@@ -257,7 +258,7 @@ async def test_rules_are_asked_about_connections_of_the_pool(tmp_path: Path) -> 
         alice.policy = FlowPolicy(blocked_ports=[here.origin.port])
         access.announce("policy_changed", resource_id=alice.id)
         cache = here.edge._credential_cache
-        await until(lambda: cache.cached(cache.key(password("alice", "s3cret"))) is None)
+        await eventually(lambda: cache.cached(cache.key(password("alice", "s3cret"))) is None)
         second = await here.client()
         await second.send(here.get("/bytes/10"))
         assert (await second.response())[0] == 403
@@ -290,7 +291,7 @@ async def test_a_place_without_an_exit_is_refused(tmp_path: Path) -> None:
             alice.location = location
             access.announce("policy_changed", resource_id=alice.id)
             cache = here.edge._credential_cache
-            await until(lambda: cache.cached(cache.key(password("alice", "s3cret"))) is None)  # noqa: B023
+            await eventually(lambda: cache.cached(cache.key(password("alice", "s3cret"))) is None)  # noqa: B023
             client = await here.client()
             login = base64.b64encode(f"{username}:s3cret".encode()).decode()
             await client.send(here.get("/bytes/1", login=f"Basic {login}"))

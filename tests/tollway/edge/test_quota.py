@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.kit.clock import FakeMonotonic
-from tests.kit.edges import until
+from tests.kit.eventually import eventually
 from tests.kit.fake_access import FakeAccess
 from tests.kit.quotas import quota_setup
 from tollway.edge import refusal
@@ -39,7 +39,7 @@ async def test_a_lease_is_never_exceeded(tmp_path: Path, access: FakeAccess) -> 
     async with quota_setup(tmp_path, access) as here:
         quota = here.flow().quota
         quota.take(1)
-        await until(lambda: quota.available)
+        await eventually(lambda: quota.available)
         access.unavailable = True
         assert quota.take(10**9) == 256 * KIB
         assert quota.take(1) == 0
@@ -52,12 +52,12 @@ async def test_more_is_asked_for_at_half(tmp_path: Path, access: FakeAccess) -> 
     async with quota_setup(tmp_path, access) as here:
         quota = here.flow().quota
         quota.take(1)
-        await until(lambda: quota.available)
+        await eventually(lambda: quota.available)
         quota.take(127 * KIB)
         assert not quota.asking
         quota.take(2 * KIB)
-        await until(lambda: len(access.leases) == 2)
-        await until(lambda: quota.available > 256 * KIB)
+        await eventually(lambda: len(access.leases) == 2)
+        await eventually(lambda: quota.available > 256 * KIB)
 
 
 async def test_a_lease_grows_with_the_rate_and_has_a_limit(tmp_path: Path, access: FakeAccess) -> None:
@@ -65,13 +65,13 @@ async def test_a_lease_grows_with_the_rate_and_has_a_limit(tmp_path: Path, acces
     async with quota_setup(tmp_path, access, monotonic=clock, lease_span_s=10) as here:
         quota = here.flow().quota
         quota.take(1)
-        await until(lambda: quota.available)
+        await eventually(lambda: quota.available)
         clock.advance(0.2)
         quota.take(200 * KIB)  # in 0.2 s: 10 s of that are 10,000 KiB
-        await until(lambda: len(access.leases) == 2)
+        await eventually(lambda: len(access.leases) == 2)
         assert abs(list(access.leases.values())[1].granted - 10_000 * KIB) < 100
         quota.take(10**9)
-        await until(lambda: len(access.leases) == 3)
+        await eventually(lambda: len(access.leases) == 3)
         assert list(access.leases.values())[2].granted == 256 * KIB * KIB
 
 
@@ -82,12 +82,12 @@ async def test_whole_amounts_are_all_or_nothing(tmp_path: Path, access: FakeAcce
         answers: list[Refusal | None] = []
         quota.take_or_wait(900, answers.append)
         assert answers == []
-        await until(lambda: answers)
+        await eventually(lambda: answers)
         assert answers == [None]
         assert not quota.take_exactly(101)
         assert quota.available == 100
         quota.take_or_wait(101, answers.append)
-        await until(lambda: len(answers) == 2)
+        await eventually(lambda: len(answers) == 2)
         assert answers[1] is refusal.NO_ALLOWANCE
         assert quota.take_exactly(100)
 
@@ -100,15 +100,15 @@ async def test_an_exhausted_allowance_is_asked_for_again_after_a_while(
     async with quota_setup(tmp_path, access, exhausted_retry_s=0.1) as here:
         quota = here.flow().quota
         quota.take(1)
-        await until(lambda: quota.exhausted)
+        await eventually(lambda: quota.exhausted)
         asked = len(access.leases)
         for _ in range(100):
             quota.take(1)
         assert len(access.leases) == asked
         alice.holding = 10_000
-        await until(lambda: not quota.exhausted)
+        await eventually(lambda: not quota.exhausted)
         quota.take(1)
-        await until(lambda: quota.available == 10_000)
+        await eventually(lambda: quota.available == 10_000)
 
 
 async def test_while_the_access_service_is_away_logins_hear_so_and_flows_wait(
@@ -119,7 +119,7 @@ async def test_while_the_access_service_is_away_logins_hear_so_and_flows_wait(
         quota = here.flow().quota
         logins: list[Refusal | None] = []
         quota.take_or_wait(10, logins.append)
-        await until(lambda: logins)
+        await eventually(lambda: logins)
         assert logins == [refusal.UNAVAILABLE]
         woken = asyncio.Event()
 
@@ -141,7 +141,7 @@ async def test_a_stopped_access_is_granted_nothing(tmp_path: Path, access: FakeA
     async with quota_setup(tmp_path, access) as here:
         quota = here.flow().quota
         quota.take(1)
-        await until(lambda: quota.exhausted)
+        await eventually(lambda: quota.exhausted)
         assert quota.available == 0
 
 
@@ -152,14 +152,14 @@ async def test_leases_that_the_access_service_gave_up_for_lost_are_not_spent(tmp
         flow = here.flow()
         quota = flow.quota
         quota.take(1)
-        await until(lambda: quota.available)
+        await eventually(lambda: quota.available)
         access.unavailable = True
         flow.spend.count_in(quota.take(1_000))
-        await until(lambda: quota.closing)
+        await eventually(lambda: quota.closing)
         assert here.quota() is not quota
         here.charging.end(flow, TerminateCause.NAS_ERROR)
         access.unavailable = False
-        await until(lambda: access.used() == 1_000 and not access.held(), 10)
+        await eventually(lambda: access.used() == 1_000 and not access.held(), 10)
         assert access.overdrawn == 0
 
 
@@ -171,14 +171,14 @@ async def test_short_leases_are_kept_alive_while_nothing_moves(tmp_path: Path) -
         flow = here.flow()
         quota = flow.quota
         quota.take(1)
-        await until(lambda: quota.available)
+        await eventually(lambda: quota.available)
         await asyncio.sleep(3.2)
         access.take_back()
         assert access.held()
         assert not quota.closing
         flow.spend.count_in(quota.take(100))
         here.charging.end(flow, TerminateCause.USER_REQUEST)
-        await until(lambda: access.used() == 100)
+        await eventually(lambda: access.used() == 100)
         assert access.overdrawn == 0
 
 
@@ -190,17 +190,17 @@ async def test_a_lease_that_was_taken_back_is_not_spent_any_further(tmp_path: Pa
         flow = here.flow()
         quota = flow.quota
         quota.take(1)
-        await until(lambda: quota.available)
+        await eventually(lambda: quota.available)
         for lease in access.leases.values():
             lease.released = True
         flow.spend.count_in(quota.take(1_000))
-        await until(lambda: quota.closing)
+        await eventually(lambda: quota.closing)
         assert quota.take(1) == 0
         answers: list[Refusal | None] = []
         quota.take_or_wait(1, answers.append)
         assert answers == [refusal.UNAVAILABLE]
         here.charging.end(flow, TerminateCause.NAS_ERROR)
-        await until(lambda: access.used() == 1_000 and list(here.meter.used()) == [])
+        await eventually(lambda: access.used() == 1_000 and list(here.meter.used()) == [])
 
 
 async def test_who_waits_for_a_lease_of_a_stopped_access_hears_that(
@@ -211,7 +211,7 @@ async def test_who_waits_for_a_lease_of_a_stopped_access_hears_that(
     async with quota_setup(tmp_path, access) as here:
         answers: list[Refusal | None] = []
         here.flow().quota.take_or_wait(1, answers.append)
-        await until(lambda: answers)
+        await eventually(lambda: answers)
         assert answers == [refusal.INACTIVE]
 
 
@@ -223,7 +223,7 @@ async def test_trouble_of_the_moment_is_not_taken_for_an_empty_holding(
     async with quota_setup(tmp_path, access) as here:
         quota = here.flow().quota
         quota.take(1)
-        await until(lambda: quota.available)
+        await eventually(lambda: quota.available)
         assert not quota.exhausted
         assert access.troubles == []
 
@@ -236,7 +236,7 @@ async def test_a_lease_that_can_never_be_granted_is_asked_for_once(
     async with quota_setup(tmp_path, access, exhausted_retry_s=60) as here:
         answers: list[Refusal | None] = []
         here.flow().quota.take_or_wait(1, answers.append)
-        await until(lambda: answers)
+        await eventually(lambda: answers)
         assert answers == [refusal.INACTIVE]
         await asyncio.sleep(0.3)
         assert len(access.troubles) == 8

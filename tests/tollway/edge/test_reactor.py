@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from tests.kit.edges import until
+from tests.kit.eventually import eventually
 from tollway.edge.reactor import ERROR, FINISHED, READABLE, WRITABLE, Reactor
 
 
@@ -61,15 +61,15 @@ async def test_input_is_told_once_per_arrival(
     await asyncio.sleep(0.02)
     assert noted.masks == []
     there.send(b"a")
-    await until(lambda: noted.masks)
+    await eventually(lambda: noted.masks)
     await asyncio.sleep(0.02)
     assert len(noted.masks) == 1
     assert noted.masks[0] & READABLE
     assert not noted.masks[0] & (FINISHED | ERROR)
     there.send(b"b")
-    await until(lambda: len(noted.masks) == 2)
+    await eventually(lambda: len(noted.masks) == 2)
     there.close()
-    await until(lambda: noted.masks[-1] & FINISHED)
+    await eventually(lambda: noted.masks[-1] & FINISHED)
     here.close()
 
 
@@ -80,15 +80,15 @@ async def test_the_next_watcher_is_told_only_what_was_left_to_it(
     first, second, third = Noted(), Noted(), Noted()
     fd = reactor.watch(here, first)
     there.send(b"a")
-    await until(lambda: first.masks)
+    await eventually(lambda: first.masks)
     reactor.transfer(here, second)  # the first has heard it
     await asyncio.sleep(0.02)
     assert second.masks == []
     there.send(b"b")
-    await until(lambda: second.masks)
+    await eventually(lambda: second.masks)
     reactor.mark_pending(fd)
     reactor.transfer(here, third)
-    await until(lambda: third.masks)
+    await eventually(lambda: third.masks)
     assert third.masks[0] & READABLE
     there.close()
     here.close()
@@ -101,7 +101,7 @@ async def test_output_is_told_to_those_who_asked(
     noted = Noted()
     reactor.watch(here, noted)
     reactor.arm(here)
-    await until(lambda: noted.masks)
+    await eventually(lambda: noted.masks)
     assert noted.masks[0] & WRITABLE
     here.close()
     there.close()
@@ -114,9 +114,9 @@ async def test_the_next_watcher_is_told_what_is_there_already(
     first, second = Noted(), Noted()
     reactor.watch(here, first)
     there.send(b"unread")
-    await until(lambda: first.masks)
+    await eventually(lambda: first.masks)
     reactor.transfer_and_rearm(here, second)
-    await until(lambda: second.masks)
+    await eventually(lambda: second.masks)
     assert len(first.masks) == 1
     here.close()
     there.close()
@@ -132,7 +132,7 @@ async def test_a_closed_socket_is_closed_after_the_events_and_its_watcher_left_a
     reactor.close(here)
     assert not reactor.is_open(here)
     assert here.fileno() == fd
-    await until(lambda: here.fileno() == -1)
+    await eventually(lambda: here.fileno() == -1)
     assert noted.masks == []
     there.close()
 
@@ -147,7 +147,7 @@ async def test_a_watcher_that_fails_stops_nobody_else(
     with caplog.at_level(logging.ERROR):
         there.send(b"x")
         here.send(b"y")
-        await until(lambda: bad.failures and good.masks)
+        await eventually(lambda: bad.failures and good.masks)
     assert "a connection failed in Noted" in caplog.text
     here.close()
     there.close()
@@ -160,7 +160,7 @@ async def test_deadlines_are_noticed_and_can_be_forgotten(reactor: Reactor) -> N
         reactor.add_deadline(timed)
     moved.deadline += 1_000
     reactor.remove_deadline(forgotten)
-    await until(lambda: due.expirations)
+    await eventually(lambda: due.expirations)
     await asyncio.sleep(0.6)
     assert (due.expirations, moved.expirations, forgotten.expirations) == (1, 0, 0)
 
@@ -172,5 +172,5 @@ async def test_work_put_off_is_done_soon_and_in_order(reactor: Reactor) -> None:
     reactor.call_soon(cast("Any", lambda: 1 / 0))
     reactor.call_later(0.05, lambda: done.append(5))
     assert done == []
-    await until(lambda: len(done) == 6)
+    await eventually(lambda: len(done) == 6)
     assert done == [0, 1, 2, 3, 4, 5]

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.edges import Client, echo, edge_setup, flood, pattern, until
+from tests.kit.edges import Client, echo, edge_setup, flood, pattern
+from tests.kit.eventually import eventually
 from tests.kit.fake_access import FakeAccess
 from tollway.edge.pipes import Pipe, Pipes
 
@@ -278,7 +279,7 @@ async def test_files_are_closed_when_flows_end(tmp_path: Path) -> None:
                     client.reset()
                 await client.close()
             await here.settled()
-        await until(lambda: len(_files()) <= before + 4)
+        await eventually(lambda: len(_files()) <= before + 4)
 
 
 def _files() -> list[str]:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.kit.clock import FakeMonotonic
-from tests.kit.edges import Client, EdgeSetup, edge_setup, until
+from tests.kit.edges import Client, EdgeSetup, edge_setup
+from tests.kit.eventually import eventually
 from tests.kit.fake_access import FakeAccess
 from tests.kit.quotas import quota_setup
 from tollway.edge.throttle import Share, TokenBucket
@@ -169,7 +170,7 @@ async def test_a_throttle_that_says_no_stops_every_path(
     access.add(rate_limit_bytes_s=RATE)
     async with edge_setup(tmp_path, sink_and_source, access, monotonic=clock) as here:
         client = await path(here)
-        await until(lambda: waiting)
+        await eventually(lambda: waiting)
         assert 0 < moved(here) <= BURST
 
         reading = asyncio.ensure_future(client.rest())
@@ -206,7 +207,7 @@ async def test_waiting_for_more_of_the_throttle(tmp_path: Path) -> None:
     async with quota_setup(tmp_path, access, monotonic=clock) as here:
         spend = here.flow().spend
         spend.quota.take(1)
-        await until(lambda: spend.quota.available)
+        await eventually(lambda: spend.quota.available)
         spend.quota.throttle(RATE)
         assert spend.take(10**6) == BURST
         assert spend.take(10**6) == 0
@@ -228,14 +229,14 @@ async def test_another_rate_reaches_open_flows_within_a_second(
         slow = before == 1
         client = await (path(here) if slow else here.tunnel())
         flows = here.edge._charging.live_flows
-        await until(lambda: any(flows()))
+        await eventually(lambda: any(flows()))
         (flow,) = flows()
         alice.rate_limit_bytes_s = after
         access.announce("policy_changed", resource_id=alice.id)
-        await until(lambda: (flow.quota.bucket.rate_bytes_s if flow.quota.bucket else 0) == after, 1)
+        await eventually(lambda: (flow.quota.bucket.rate_bytes_s if flow.quota.bucket else 0) == after, 1)
         if slow:
             reading = asyncio.ensure_future(client.rest())
-            await until(lambda: b"done" in client.seen, 2)
+            await eventually(lambda: b"done" in client.seen, 2)
             reading.cancel()
         else:
             moved_before = moved(here)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.edges import EdgeSetup, edge_setup, flood, pattern, until, web
+from tests.kit.edges import EdgeSetup, edge_setup, flood, pattern, web
+from tests.kit.eventually import eventually
 from tollway.edge.tcp_send_queue import is_broken, unsent_bytes
 
 MB = 1_000_000
@@ -66,5 +67,5 @@ async def test_the_kernel_tells_what_it_never_sent_also_when_the_connection_brok
         assert held > 0
         assert not is_broken(writer)
         reader.close()  # with bytes unread: a reset
-        await until(lambda: is_broken(writer))
+        await eventually(lambda: is_broken(writer))
         assert unsent_bytes(writer) == held

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.kit.edges import until
+from tests.kit.eventually import eventually as until
 from tests.kit.fake_access import FakeAccess
 from tests.kit.quotas import QuotaSetup, quota_setup
 from tollway.edge import meter_file

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from tests.kit.clock import FakeMonotonic
-from tests.kit.edges import EdgeSetup, edge_setup, until, web
+from tests.kit.edges import EdgeSetup, edge_setup, web
+from tests.kit.eventually import eventually
 from tollway.edge import refusal
 from tollway.edge.exits.direct import Addresses, PreferredAddresses, Resolver
 from tollway.edge.refusal import Refusal
@@ -47,11 +48,11 @@ async def test_one_customer_s_names_that_nobody_answers_hold_up_nobody_else(stuc
         lookup(names, answers, f"{number}.slow.test", "usr_greedy")
     assert list(answers.values()) == [refusal.OVERLOADED] * 4
     lookup(names, answers, "example.test", "usr_other")
-    await until(lambda: "example.test" in answers)
+    await eventually(lambda: "example.test" in answers)
     assert answers["example.test"] == ("192.0.2.1",)
 
     # Given up in time, but the threads are still taken, so nothing more is begun for this customer.
-    await until(lambda: len(answers) == 21)
+    await eventually(lambda: len(answers) == 21)
     assert list(answers.values()).count(refusal.NAME_TIMEOUT) == 16
     lookup(names, answers, "more.slow.test", "usr_greedy")
     assert answers["more.slow.test"] is refusal.OVERLOADED
@@ -63,7 +64,7 @@ async def test_one_customer_s_names_that_nobody_answers_hold_up_nobody_else(stuc
         lookup(names, again, "at-last.test", "usr_greedy")
         return again.pop("at-last.test", refusal.OVERLOADED) == ("192.0.2.1",)
 
-    await until(has_room)
+    await eventually(has_room)
     names.stop()
 
 
@@ -73,7 +74,7 @@ async def test_a_name_is_asked_about_once_and_remembered(stuck: threading.Event)
     for _ in range(3):
         names.lookup("one.slow.test", "usr_a", found.append)
     stuck.set()
-    await until(lambda: len(found) == 3)
+    await eventually(lambda: len(found) == 3)
     assert names.cached("one.slow.test") == ("192.0.2.1",)
     assert names.cached("192.0.2.9") == ("192.0.2.9",)
     names.stop()
@@ -167,7 +168,7 @@ async def test_nobody_answers_and_the_time_is_up(tmp_path: Path, monkeypatch: py
         before = len(os.listdir("/proc/self/fd"))
         assert await asyncio.wait_for(reach(here, "connect"), 5) == 504
         await here.settled()
-        await until(lambda: len(os.listdir("/proc/self/fd")) <= before)
+        await eventually(lambda: len(os.listdir("/proc/self/fd")) <= before)
 
 
 @pytest.mark.parametrize(

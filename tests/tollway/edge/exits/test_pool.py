@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.edges import LOGIN, Origin, edge_setup, until
+from tests.kit.edges import LOGIN, Origin, edge_setup
+from tests.kit.eventually import eventually
 from tests.kit.fake_access import FakeAccess
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -166,4 +167,4 @@ async def test_a_kept_connection_is_closed_after_a_while(tmp_path: Path) -> None
         await client.response()
         await client.close()
         await here.settled()
-        await until(lambda: not here.edge._gate.pool._idle)
+        await eventually(lambda: not here.edge._gate.pool._idle)

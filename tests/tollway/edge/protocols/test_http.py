@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.edges import Client, EdgeSetup, Origin, echo, edge_setup, pattern, until, web
+from tests.kit.edges import Client, EdgeSetup, Origin, echo, edge_setup, pattern, web
+from tests.kit.eventually import eventually
 from tests.kit.fake_access import FakeAccess
 
 
@@ -619,7 +620,7 @@ async def test_a_client_with_its_back_turned_holds_the_origin_up(tmp_path: Path)
         client = await Client.connect(here.edge.ports["http"])
         await client.send(here.get("/"))
         await client.head()
-        await until(lambda: sent > 1_000_000)
+        await eventually(lambda: sent > 1_000_000)
         await asyncio.sleep(0.3)
         before = sent
         await asyncio.sleep(0.2)

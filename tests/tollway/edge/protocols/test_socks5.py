@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.kit.edges import Client, EdgeSetup, echo, edge_setup, until
+from tests.kit.edges import Client, EdgeSetup, echo, edge_setup
+from tests.kit.eventually import eventually
 from tests.kit.fake_access import FakeAccess
 
 LOGIN = b"\x01\x05alice\x06s3cret"
@@ -100,7 +101,7 @@ async def test_a_good_login_without_enough_allowance_hears_it_in_the_reply(
         assert reply == 2
         assert await client.rest() == b""
         await client.close()
-        await until(lambda: not access.held() and all(use.stops for use in access.usage.values()))
+        await eventually(lambda: not access.held() and all(use.stops for use in access.usage.values()))
         assert alice.holding >= 0
         assert access.overdrawn == access.shortfall == 0
 

@@ -33,7 +33,7 @@ class Buy(Body):
     bytes: PositiveUnits = 1
 
 
-class Shop:
+class Purchases:
     """A service whose every purchase can be counted."""
 
     def __init__(self) -> None:
@@ -43,7 +43,7 @@ class Shop:
         self.waiting = False
 
 
-def router(shop: Shop, db: Database | None = None) -> APIRouter:
+def router(purchases: Purchases, db: Database | None = None) -> APIRouter:
     routes = APIRouter()
 
     @routes.get("/open", **route(permission="public"))
@@ -54,7 +54,9 @@ def router(shop: Shop, db: Database | None = None) -> APIRouter:
     async def mine(who: CurrentUser) -> dict[str, str]:
         return {"user_id": who.user_id, "acting": current().user_id}
 
-    @routes.delete("/mine", status_code=204, **route(permission="orders:write", audit="shop:mine:delete"))
+    @routes.delete(
+        "/mine", status_code=204, **route(permission="orders:write", audit="purchases:mine:delete")
+    )
     async def drop(who: CurrentUser) -> None:
         """Nothing to do."""
 
@@ -66,11 +68,11 @@ def router(shop: Shop, db: Database | None = None) -> APIRouter:
     async def admin() -> dict[str, str]:
         return {}
 
-    @routes.post("/admin", **route(permission="admin:write", owner="any", audit="shop:price:set"))
+    @routes.post("/admin", **route(permission="admin:write", owner="any", audit="purchases:price:set"))
     async def set_price(body: Buy) -> dict[str, str]:
         return {"amount": str(body.amount)}
 
-    @routes.post("/say", **route(permission="public", audit="shop:word:say"))
+    @routes.post("/say", **route(permission="public", audit="purchases:word:say"))
     async def say(body: Buy) -> dict[str, str]:
         return {"amount": str(body.amount)}
 
@@ -78,15 +80,15 @@ def router(shop: Shop, db: Database | None = None) -> APIRouter:
     async def bug() -> None:
         raise ZeroDivisionError("secret internals")
 
-    @routes.post("/buy", **route(permission="orders:write", audit="shop:item:buy"))
+    @routes.post("/buy", **route(permission="orders:write", audit="purchases:item:buy"))
     async def buy(body: Buy, who: CurrentUser, key: IdempotencyKey) -> Response:
         async def work() -> Answer:
-            if shop.problem:
-                raise shop.problem
-            if shop.held is not None:
-                shop.waiting = True
-                await shop.held.wait()
-            shop.bought.append(body.amount)
+            if purchases.problem:
+                raise purchases.problem
+            if purchases.held is not None:
+                purchases.waiting = True
+                await purchases.held.wait()
+            purchases.bought.append(body.amount)
             await asyncio.sleep(0)
             return Answer(201, body)
 
@@ -97,13 +99,13 @@ def router(shop: Shop, db: Database | None = None) -> APIRouter:
 
 
 @pytest.fixture
-def shop() -> Shop:
-    return Shop()
+def purchases() -> Purchases:
+    return Purchases()
 
 
 @pytest.fixture
-def client(shop: Shop, plain_db: Database) -> RestClient:
-    return rest(router(shop, plain_db))
+def client(purchases: Purchases, plain_db: Database) -> RestClient:
+    return rest(router(purchases, plain_db))
 
 
 async def test_public_routes_need_no_token_and_carry_the_correlation_id(client: RestClient) -> None:
@@ -158,11 +160,11 @@ async def test_a_slash_at_the_end_is_another_address(client: RestClient) -> None
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "text/json", "", "json"])
-async def test_only_what_says_it_is_json_is_read(client: RestClient, shop: Shop, kind: str) -> None:
+async def test_only_what_says_it_is_json_is_read(client: RestClient, purchases: Purchases, kind: str) -> None:
     body = b'{"amount": "1.00"}'
     reply = await client.call("POST", "/buy", body, "usr_1", {"content-type": kind, "idempotency-key": "k"})
     assert (reply.status, reply.json["code"]) == (415, "unsupported_media_type")
-    assert shop.bought == []
+    assert purchases.bought == []
 
 
 async def test_who_may_not_is_told_so_before_what_is_wrong_with_the_body(client: RestClient) -> None:
@@ -205,87 +207,87 @@ async def test_a_refusal_stays_short_whatever_was_sent(client: RestClient) -> No
     ],
 )
 async def test_bad_bodies_are_refused_by_name_and_change_nothing(
-    client: RestClient, shop: Shop, body: object, status: int, field: str
+    client: RestClient, purchases: Purchases, body: object, status: int, field: str
 ) -> None:
     reply = await client.post("/buy", body, token="usr_1", key="k")
     assert reply.status == status
     assert [error["field"] for error in reply.json.get("errors", ())] == ([field] if field else [])
-    assert shop.bought == []
+    assert purchases.bought == []
 
 
-async def test_a_money_route_demands_an_idempotency_key(client: RestClient, shop: Shop) -> None:
+async def test_a_money_route_demands_an_idempotency_key(client: RestClient, purchases: Purchases) -> None:
     reply = await client.post("/buy", {"amount": "1.00"}, token="usr_1")
     assert (reply.status, reply.json["code"]) == (400, "idempotency_key_missing")
-    assert shop.bought == []
+    assert purchases.bought == []
 
 
-async def test_a_repeated_request_gets_the_first_answer(client: RestClient, shop: Shop) -> None:
+async def test_a_repeated_request_gets_the_first_answer(client: RestClient, purchases: Purchases) -> None:
     first = await client.post("/buy", {"amount": "1.00"}, token="usr_1", key="k")
     again = await client.post("/buy", {"amount": "1.00"}, token="usr_1", key="k")
     assert (first.status, first.body) == (again.status, again.body) == (201, b'{"amount":"1.00","bytes":"1"}')
     assert again.headers["idempotency-replayed"] == "true"
-    assert shop.bought == [1_000_000]
+    assert purchases.bought == [1_000_000]
 
 
-async def test_a_key_reused_with_another_body_is_refused(client: RestClient, shop: Shop) -> None:
+async def test_a_key_reused_with_another_body_is_refused(client: RestClient, purchases: Purchases) -> None:
     await client.post("/buy", {"amount": "1.00"}, token="usr_1", key="k")
     other = await client.post("/buy", {"amount": "2.00"}, token="usr_1", key="k")
     assert (other.status, other.json["code"]) == (422, "idempotency_key_reused")
-    assert shop.bought == [1_000_000]
+    assert purchases.bought == [1_000_000]
 
 
 async def test_a_retry_after_a_crash_carries_the_work_on_within_seconds(
-    client: RestClient, shop: Shop, plain_db: Database, clock: FakeClock
+    client: RestClient, purchases: Purchases, plain_db: Database, clock: FakeClock
 ) -> None:
     """The first holder of the key is dead: nobody renews its claim."""
     request = Buy.model_validate({"amount": "1.00"})
     assert await SqlAnswers(plain_db).claim("usr_1", "k", idempotency._hash(request)) is None
     retry = asyncio.create_task(client.post("/buy", {"amount": "1.00"}, token="usr_1", key="k"))
     await asyncio.sleep(2 * idempotency.LOOK_EVERY_S)
-    assert (retry.done(), shop.bought) == (False, [])
+    assert (retry.done(), purchases.bought) == (False, [])
     clock.advance(LEASE_S + 0.1)
     assert (await retry).status == 201
-    assert len(shop.bought) == 1
+    assert len(purchases.bought) == 1
 
 
 async def test_a_retry_while_the_first_request_runs_waits_for_its_answer(
-    client: RestClient, shop: Shop, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    client: RestClient, purchases: Purchases, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(idempotency, "RENEW_EVERY_S", 0.01)
-    shop.held = asyncio.Event()
+    purchases.held = asyncio.Event()
     first = asyncio.create_task(client.post("/buy", {"amount": "1.00"}, token="usr_1", key="k"))
     retry = asyncio.create_task(client.post("/buy", {"amount": "1.00"}, token="usr_1", key="k"))
     for _ in range(5):
         await asyncio.sleep(0.05)
         clock.advance(LEASE_S - 0.5)  # it is renewed in between
-    shop.held.set()
+    purchases.held.set()
     replies = await asyncio.gather(first, retry)
     assert [reply.status for reply in replies] == [201, 201]
-    assert len(shop.bought) == 1
+    assert len(purchases.bought) == 1
     assert "true" in [reply.headers.get("idempotency-replayed") for reply in replies]
 
 
 async def test_who_waits_too_long_for_the_first_request_is_asked_to_try_again(
-    client: RestClient, shop: Shop, monkeypatch: pytest.MonkeyPatch
+    client: RestClient, purchases: Purchases, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(idempotency, "PATIENCE_S", 0.0)
-    shop.held = asyncio.Event()
+    purchases.held = asyncio.Event()
     first = asyncio.create_task(client.post("/buy", {"amount": "1.00"}, token="usr_1", key="k"))
-    await eventually(lambda: shop.waiting)
+    await eventually(lambda: purchases.waiting)
     reply = await client.post("/buy", {"amount": "1.00"}, token="usr_1", key="k")
     assert (reply.status, reply.json["code"]) == (409, "request_in_progress")
-    shop.held.set()
+    purchases.held.set()
     assert (await first).status == 201
 
 
-async def test_keys_belong_to_their_principal(client: RestClient, shop: Shop) -> None:
+async def test_keys_belong_to_their_principal(client: RestClient, purchases: Purchases) -> None:
     for user in ("usr_1", "usr_2"):
         assert (await client.post("/buy", {"amount": "1.00"}, token=user, key="k")).status == 201
-    assert len(shop.bought) == 2
+    assert len(purchases.bought) == 2
 
 
 async def test_keys_are_forgotten_after_a_day(
-    client: RestClient, shop: Shop, plain_db: Database, clock: FakeClock
+    client: RestClient, purchases: Purchases, plain_db: Database, clock: FakeClock
 ) -> None:
     for key in ("k1", "k2"):
         await client.post("/buy", {"amount": "1.00"}, token="usr_1", key=key)
@@ -297,27 +299,27 @@ async def test_keys_are_forgotten_after_a_day(
     assert sorted(map(tuple, kept)) == [("usr_1", "k1"), ("usr_2", "k1")]
 
 
-async def test_a_refusal_is_remembered(client: RestClient, shop: Shop) -> None:
-    shop.problem = InsufficientFunds("short", missing="1")
+async def test_a_refusal_is_remembered(client: RestClient, purchases: Purchases) -> None:
+    purchases.problem = InsufficientFunds("short", missing="1")
     first = await client.post("/buy", {"amount": "1.00"}, token="usr_1", key="k")
-    shop.problem = None
+    purchases.problem = None
     again = await client.post("/buy", {"amount": "1.00"}, token="usr_1", key="k")
     assert (first.status, again.status, again.json["missing"]) == (402, 402, "1")
-    assert shop.bought == []
+    assert purchases.bought == []
 
 
-async def test_our_own_failure_is_not_remembered(client: RestClient, shop: Shop) -> None:
-    shop.problem = Unavailable("away")
+async def test_our_own_failure_is_not_remembered(client: RestClient, purchases: Purchases) -> None:
+    purchases.problem = Unavailable("away")
     assert (await client.post("/buy", {"amount": "1.00"}, token="usr_1", key="k")).status == 503
-    shop.problem = None
+    purchases.problem = None
     assert (await client.post("/buy", {"amount": "1.00"}, token="usr_1", key="k")).status == 201
 
 
-async def test_parallel_repeats_buy_once(client: RestClient, shop: Shop) -> None:
+async def test_parallel_repeats_buy_once(client: RestClient, purchases: Purchases) -> None:
     replies = await asyncio.gather(
         *(client.post("/buy", {"amount": "1.00"}, token="usr_1", key="k") for _ in range(8))
     )
-    assert shop.bought == [1_000_000]
+    assert purchases.bought == [1_000_000]
     assert {reply.status for reply in replies} <= {201, 409}
 
 
@@ -423,7 +425,7 @@ UNREADABLE = [
 
 @pytest.mark.parametrize("body", UNREADABLE)
 async def test_a_body_that_can_be_read_in_two_ways_is_malformed(body: bytes) -> None:
-    client = rest(router(Shop()))
+    client = rest(router(Purchases()))
     for path, token in (("/say", ""), ("/admin", "usr_boss:admin")):
         reply = await client.call("POST", path, body, token)
         assert (reply.status, reply.json["code"]) == (400, "malformed"), path
@@ -432,7 +434,7 @@ async def test_a_body_that_can_be_read_in_two_ways_is_malformed(body: bytes) -> 
 
 @pytest.mark.parametrize("body", [*UNREADABLE, b"{}", b'{"amount": 7}'])
 async def test_who_may_not_come_in_is_told_that_first(body: bytes) -> None:
-    client = rest(router(Shop()))
+    client = rest(router(Purchases()))
     assert (await client.call("POST", "/admin", body)).status == 401
     assert (await client.call("POST", "/admin", body, "forged")).status == 401
     assert (await client.call("POST", "/admin", body, "usr_ann")).status == 403

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.edges import echo, edge_setup, until, web
+from tests.kit.edges import echo, edge_setup, web
+from tests.kit.eventually import eventually
 
 SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n"
 WEBSOCKET = ("Connection: Upgrade", "Upgrade: websocket")
@@ -195,7 +196,7 @@ async def test_a_request_behind_the_last_piece_of_a_body_is_answered(
     async with edge_setup(tmp_path, web) as here:
         client = await here.client()
         await client.send(here.get("/", framing, method="POST") + wire[:-cut])
-        await until(lambda: here.http.up > 20_000)
+        await eventually(lambda: here.http.up > 20_000)
         await client.send(wire[-cut:] + here.get("/bytes/7") + here.get("/bytes/8"))
         assert (await client.response())[2] == b"100000"
         assert len((await client.response())[2]) == 7
@@ -214,7 +215,7 @@ async def test_a_client_that_finishes_with_its_body_is_answered_and_let_go(
     async with edge_setup(tmp_path, web, idle_timeout_s=60) as here:
         client = await here.client()
         await client.send(here.get("/", framing, method="POST") + wire[:2])
-        await until(lambda: here.origin.connections)
+        await eventually(lambda: here.origin.connections)
         await client.send(wire[2:])
         client.writer.write_eof()
         assert (await client.response())[2] == b"5"
