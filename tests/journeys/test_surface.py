@@ -283,17 +283,26 @@ def test_the_amounts_are_found() -> None:
     } == found
 
 
+@pytest.fixture(scope="module")
+def payer(business: Business) -> Customer:
+    """Somebody with money, of whom no other test starts a payment that is credited later."""
+    one = business.customer()
+    one.pay_in("50.00")
+    one.buy()
+    return one
+
+
 @pytest.mark.parametrize(("route", "field", "kind"), AMOUNTS)
 def test_an_amount_is_a_plain_positive_number_or_nothing_happens(
-    route: Route, field: str, kind: str, business: Business, ann: Customer, operator: Caller
+    route: Route, field: str, kind: str, business: Business, payer: Customer, operator: Caller
 ) -> None:
-    caller = who_may(route, business, ann, operator)
-    before = ann.caller.get("/api/accounts").json
+    caller = who_may(route, business, payer, operator)
+    before = payer.caller.get("/api/accounts").json
     for amount in BAD_AMOUNTS[kind]:
         reply = send(caller, route, {**route.example, field: amount})
         assert (reply.status, reply.code) == (422, "invalid"), amount
         assert field in reply.fields, (amount, reply.body)
-    assert ann.caller.get("/api/accounts").json == before
+    assert payer.caller.get("/api/accounts").json == before
 
 
 # ── which ───────────────────────────────────────────────────────────────────────────────────────────

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.kit.clock import FakeMonotonic
 from tests.kit.eventually import eventually as until
 from tests.kit.fake_access import FakeAccess
 from tests.kit.quotas import QuotaSetup, quota_setup
@@ -73,7 +74,7 @@ def test_every_byte_is_posted_once_on_a_lease_that_covers_it(steps: list[Step]) 
             assert access.used() == moved
             assert access.overdrawn == access.shortfall == 0
             assert access.resources["res_alice"].holding == 40_000 - moved
-            assert list(here.meter.used()) == []
+            await until(lambda: list(here.meter.used()) == [])
 
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(story(Path(folder)))
@@ -456,14 +457,17 @@ async def test_nobody_is_refused_while_an_earlier_quota_gives_back_the_last_byte
     """The last flow has ended and its lease, which holds everything, is on its way back when the next one comes."""
     access = FakeAccess()
     access.add(holding=10_000)
-    async with quota_setup(tmp_path, access, lease_idle_s=0, stop_delay_s=0, exhausted_retry_s=60) as here:
+    # The clock moves only here: on a slow machine neither a login's patience nor the second quota's life ends.
+    clock = FakeMonotonic()
+    times = {"lease_idle_s": 0.05, "stop_delay_s": 0, "exhausted_retry_s": 60}
+    async with quota_setup(tmp_path, access, monotonic=clock, **times) as here:
         flow = here.flow()
         first = flow.quota
         first.take(1)
         await until(lambda: first.available == 10_000)
         access.delay_s = 0.2
         here.charging.end(flow, TerminateCause.USER_REQUEST)
-        await until(lambda: first.closing)
+        await until(lambda: clock.advance(0.1) or first.closing)
         access.delay_s = 0
         second = here.quota()
         assert second is not first
