@@ -103,6 +103,11 @@ class LinkInvalid(Invalid):
     hint = "this link was used already or has expired; ask for a new one"
 
 
+class AddressTaken(Conflict):
+    code, title = "address_taken", "Address taken"
+    hint = "this address has an account of its own; sign in to that one, or choose another address"
+
+
 class PasswordNeeded(Conflict):
     code, title = "password_needed", "Password needed"
     hint = "this address was registered more than once; send the password that its account shall have"

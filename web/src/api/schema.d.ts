@@ -220,6 +220,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/account/email": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask for another e-mail address
+         * @description Ask for another e-mail address. The link in the mail to it completes the change. The present address gets a mail with a link that refuses the change, or undoes it later. The answer is the same whether the new address has an account or not.
+         */
+        post: operations["post_account_email"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/account/security": {
         parameters: {
             query?: never;
@@ -776,6 +796,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/auth/email/change": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give an account its new address with the token of the mail to it
+         * @description Give an account its new address with the token of the mail to it.
+         */
+        post: operations["post_auth_email_change"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/email/refuse": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Refuse a change of the address, or undo it, with the token of the mail to the old address
+         * @description Refuse a change of the address, or undo it, with the token of the mail to the old address. Every session and every proxy credential ends, and the password works no more; a link to choose another is mailed.
+         */
+        post: operations["post_auth_email_refuse"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/auth/email/resend": {
         parameters: {
             query?: never;
@@ -970,6 +1030,26 @@ export interface paths {
         get: operations["get_auth_sessions"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/sessions/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign out everywhere, or everywhere else: access tokens end with their sessions, within a second
+         * @description Sign out everywhere, or everywhere else: access tokens end with their sessions, within a second.
+         */
+        post: operations["post_auth_sessions_end"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1838,6 +1918,19 @@ export interface components {
             /** @description A currency of ISO 4217 */
             currency: string;
         };
+        /** ChangeEmail */
+        ChangeEmail: {
+            /**
+             * @description The password that is in use
+             * @example correct horse battery
+             */
+            current_password: string;
+            /**
+             * @description An e-mail address
+             * @example ann@example.com
+             */
+            email: string;
+        };
         /** ChangePassword */
         ChangePassword: {
             /**
@@ -2232,6 +2325,14 @@ export interface components {
             /** @description The accesses */
             resources: components["schemas"]["ResourceView"][];
         };
+        /** EndSessions */
+        EndSessions: {
+            /**
+             * @description Stay signed in where this request comes from
+             * @default false
+             */
+            keep_current?: boolean;
+        };
         /**
          * EndpointView
          * @description Where a node listens. An `http` proxy carries HTTPS too, by CONNECT.
@@ -2357,6 +2458,11 @@ export interface components {
             blocked_ports: number[];
             /** @description When connections are allowed; null is always */
             schedule: components["schemas"]["ScheduleView"] | null;
+        };
+        /** FollowLink */
+        FollowLink: {
+            /** @description The token */
+            token: string;
         };
         /**
          * GiftRequest
@@ -4001,6 +4107,10 @@ export interface components {
              * @description When the password was last changed
              */
             password_changed_at: string;
+            /** @description The new address that waits to be confirmed; null when no change is under way */
+            pending_email: string | null;
+            /** @description Until when it can be confirmed */
+            pending_email_expires_at: string | null;
         };
         /**
          * ServerMetadata
@@ -4394,6 +4504,16 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
+        /** @description [`address_taken`](/problems/address_taken): this address has an account of its own; sign in to that one, or choose another address */
+        AddressTaken: {
+            headers: {
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
         /** @description [`bad_gateway`](/problems/bad_gateway): a service gave an answer that cannot be passed on; try again soon */
         BadGateway: {
             headers: {
@@ -4680,6 +4800,17 @@ export interface components {
         };
         /** @description [`session_ended`](/problems/session_ended): the session has ended; sign in again; [`unauthenticated`](/problems/unauthenticated): sign in at /api/auth/login, or send a token of /api/auth/token */
         SessionEndedUnauthenticated: {
+            headers: {
+                "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`insufficient_user_authentication`](/problems/insufficient_user_authentication): sign in again to do this; [`session_ended`](/problems/session_ended): the session has ended; sign in again; [`unauthenticated`](/problems/unauthenticated): sign in at /api/auth/login, or send a token of /api/auth/token */
+        SignInTooOldSessionEndedUnauthenticated: {
             headers: {
                 "WWW-Authenticate": components["headers"]["WWW-Authenticate"];
                 "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
@@ -5297,6 +5428,44 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];
             429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    post_account_email: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ChangeEmail"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Accepted"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SignInTooOldSessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["AccountLockedTooManyRequests"];
             500: components["responses"]["Internal"];
             502: components["responses"]["BadGateway"];
             503: components["responses"]["Unavailable"];
@@ -6494,6 +6663,78 @@ export interface operations {
             504: components["responses"]["DeadlineExceeded"];
         };
     };
+    post_auth_email_change: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FollowLink"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Malformed"];
+            403: components["responses"]["CsrfTokenMissingForeignOrigin"];
+            409: components["responses"]["AddressTaken"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["InvalidLinkInvalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    post_auth_email_refuse: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FollowLink"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Malformed"];
+            403: components["responses"]["CsrfTokenMissingForeignOrigin"];
+            409: components["responses"]["AddressTaken"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["InvalidLinkInvalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
     post_auth_email_resend: {
         parameters: {
             query?: never;
@@ -6838,6 +7079,42 @@ export interface operations {
             };
             401: components["responses"]["SessionEndedUnauthenticated"];
             403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    post_auth_sessions_end: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["EndSessions"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Internal"];

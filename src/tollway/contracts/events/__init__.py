@@ -18,6 +18,9 @@ from tollway.contracts.events.catalog import PlanChanged, PriceChanged, ProductC
 from tollway.contracts.events.event import Event
 from tollway.contracts.events.identity import (
     AccountWasLocked,
+    EmailChanged,
+    EmailChangeRefused,
+    EmailChangeRequested,
     EmailVerified,
     LinkRequested,
     LoginFailed,
@@ -75,6 +78,9 @@ __all__ = [
     "DepositRequested",
     "DepositReversed",
     "DepositReviewed",
+    "EmailChangeRefused",
+    "EmailChangeRequested",
+    "EmailChanged",
     "EmailSent",
     "EmailVerified",
     "Event",

@@ -45,6 +45,28 @@ class PasswordChanged(Event):
     keep_credentials: bool = False
 
 
+class EmailChangeRequested(Event):
+    """Somebody who is signed in asked for another address; it waits to be confirmed."""
+
+    topic, source = "EMAIL_CHANGE_REQUESTED", "identity"
+    user_id: str
+
+
+class EmailChanged(Event):
+    """The account has another address, `email`, which its owner confirmed."""
+
+    topic, source = "EMAIL_CHANGED", "identity"
+    user_id: str
+    email: str
+
+
+class EmailChangeRefused(Event):
+    """The owner of the old address refused a change or undid it; the password works no more."""
+
+    topic, source = "EMAIL_CHANGE_REFUSED", "identity"
+    user_id: str
+
+
 class UserStateChanged(Event):
     topic, source = "USER_STATE_CHANGED", "identity"
     user_id: str

@@ -25,13 +25,14 @@ from tollway.fabric.rest.fields import (
 from tollway.fabric.rest.idempotency import Answer, idempotent
 from tollway.fabric.rest.live import send_updates
 from tollway.fabric.rest.paging import PageQuery, Paging, sorted_by
-from tollway.fabric.rest.policy import CHECKOUT_TIME_LIMIT_S, RoutePolicy, route
+from tollway.fabric.rest.policy import CHECKOUT_TIME_LIMIT_S, RECENT_S, RoutePolicy, route
 from tollway.fabric.rest.principal import CurrentUser, IdempotencyKey, Principal, browser_session
 from tollway.fabric.rest.server import RestServer
 
 __all__ = [
     "CHECKOUT_TIME_LIMIT_S",
     "PRINTABLE",
+    "RECENT_S",
     "Answer",
     "AnswerStore",
     "AssetCode",

@@ -29,6 +29,8 @@ RoleTable = Mapping[str, frozenset[str]]
 PUBLIC = "public"
 BODY_LIMIT_BYTES = 1 << 20
 TIME_LIMIT_S = 20.0
+RECENT_S = 600
+"""How long ago somebody may have signed in to change what the account hangs on."""
 # Where somebody waits at a checkout: with what the gateway adds, a neighbour that does not answer costs them 5 s.
 CHECKOUT_TIME_LIMIT_S = 4.0
 

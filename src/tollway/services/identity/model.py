@@ -15,8 +15,13 @@ from tollway.kit.times import DAY_US, HOUR_US, MINUTE_US, SECOND_US
 from tollway.services.identity.settings import IdentitySettings
 
 State = Literal["active", "suspended"]
-Purpose = Literal["verify_email", "password_reset"]
-LINK_PAGES: Mapping[Purpose, str] = {"verify_email": "verify-email", "password_reset": "reset-password"}
+Purpose = Literal["verify_email", "password_reset", "change_email", "refuse_email_change"]
+LINK_PAGES: Mapping[Purpose, str] = {
+    "verify_email": "verify-email",
+    "password_reset": "reset-password",
+    "change_email": "change-email",
+    "refuse_email_change": "refuse-email-change",
+}
 """The page of the platform that a link of this kind leads to."""
 LOGIN_PAGE = "login"
 AttemptState = Literal["open", "proven", "signed_in", "ended"]
@@ -64,7 +69,10 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class EmailLink:
-    """A link that a mail carries, to the account's address or to the new one in `email`."""
+    """A link that a mail carries, to the account's address or to the one in `email`.
+
+    That is the new address of a change, or the one that it had when a change was asked for.
+    """
 
     id: str
     user_id: str

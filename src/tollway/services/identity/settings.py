@@ -38,6 +38,9 @@ class IdentitySettings(BaseModel):
     longest_lock_s: int = Field(900, ge=1, description="No lock lasts longer")
     verify_link_life_s: int = Field(86_400, ge=60, description="How long a link to verify an address works")
     reset_link_life_s: int = Field(3600, ge=60, description="How long a link to reset a password works")
+    refuse_link_life_days: int = Field(
+        7, ge=1, description="How long the owner of the old address can undo a change of the address"
+    )
     mails_per_hour: int = Field(
         5, ge=1, description="Links of one kind that an account may ask for in an hour"
     )

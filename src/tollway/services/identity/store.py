@@ -15,7 +15,15 @@ from sqlalchemy import Column, Index, MetaData, Row, Select, Table, Text, delete
 from tollway.contracts.clients import ClientRef
 from tollway.fabric.db import NAMING, Int64, Json, Tx
 from tollway.kit.times import HOUR_US
-from tollway.services.identity.model import AttemptCounter, EmailLink, Purpose, SignInAttempt, State, User
+from tollway.services.identity.model import (
+    Address,
+    AttemptCounter,
+    EmailLink,
+    Purpose,
+    SignInAttempt,
+    State,
+    User,
+)
 
 metadata = MetaData(naming_convention=NAMING)
 
@@ -165,6 +173,31 @@ async def verify_email(tx: Tx, seen: User, password_hash: str | None) -> bool:
     return bool((await tx.run(update(user).where(same).values(values))).rowcount)
 
 
+async def set_email(tx: Tx, seen: User, address: Address) -> bool:
+    """Give an account another address, which its owner confirmed; this starts an epoch.
+
+    False when the account changed since it was seen. The address must be free.
+    """
+    values: dict[str, Any] = {
+        "email": address.email,
+        "email_key": address.key,
+        "email_verified_at_us": tx.now_us,
+        "epoch": user.c.epoch + 1,
+    }
+    same = (user.c.id == seen.id) & (user.c.epoch == seen.epoch)
+    return bool((await tx.run(update(user).where(same).values(values))).rowcount)
+
+
+async def take_unverified_address(tx: Tx, email_key: str) -> str | None:
+    """Remove the account of an address that nobody confirmed; return its id. A suspended one stays."""
+    plain = (user.c.state == "active") & user.c.email_verified_at_us.is_(None)
+    row = await tx.first(delete(user).where(user.c.email_key == email_key, plain).returning(user.c.id))
+    if row is None:
+        return None
+    await tx.run(delete(email_link).where(email_link.c.user_id == row.id))
+    return str(row.id)
+
+
 async def set_state(tx: Tx, user_id: str, state: State) -> bool:
     """Change an account's state, which starts an epoch; False when it is in that state already."""
     other = (user.c.id == user_id) & (user.c.state != state)
@@ -213,9 +246,22 @@ async def take_link(tx: Tx, token_hash: str, purpose: Purpose) -> EmailLink | No
     return None if row is None else _link(row)
 
 
-async def void_links(tx: Tx, user_id: str, *purposes: Purpose) -> None:
-    """Void every link of some kinds that a user has. They still count as sent in the last hour."""
+async def running_link(tx: Tx, user_id: str, purpose: Purpose) -> EmailLink | None:
+    """Find the newest link of a kind that a user has and that still works."""
+    theirs = (email_link.c.user_id == user_id) & (email_link.c.purpose == purpose)
+    running = email_link.c.expires_at_us > tx.now_us
+    newest = select(email_link).where(theirs, running).order_by(email_link.c.created_at_us.desc()).limit(1)
+    row = await tx.first(newest)
+    return None if row is None else _link(row)
+
+
+async def void_links(tx: Tx, user_id: str, *purposes: Purpose, since_us: int = 0) -> None:
+    """Void the links of some kinds that a user has, or those made since a time.
+
+    They still count as sent in the last hour.
+    """
     theirs = (email_link.c.user_id == user_id) & email_link.c.purpose.in_(purposes)
+    theirs &= email_link.c.created_at_us >= since_us
     running = email_link.c.expires_at_us > tx.now_us
     await tx.run(update(email_link).where(theirs, running).values(expires_at_us=tx.now_us))
 

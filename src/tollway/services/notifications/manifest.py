@@ -1,7 +1,7 @@
 """What the notifications service is, needs and offers."""
 
 from tollway.contracts import notifications_pb2_grpc
-from tollway.contracts.events import EmailVerified, UserRegistered, UserStateChanged
+from tollway.contracts.events import EmailChanged, EmailVerified, UserRegistered, UserStateChanged
 from tollway.contracts.permissions import ROLES, Permission
 from tollway.fabric.service import ServiceContext, ServiceManifest, ServiceParts
 from tollway.services.notifications.settings import NotificationsSettings
@@ -40,7 +40,13 @@ MANIFEST = ServiceManifest(
     api=notifications_pb2_grpc,
     subscribes=tuple(
         dict.fromkeys(
-            (UserRegistered, EmailVerified, UserStateChanged, *(email.event for email in EVENT_EMAILS))
+            (
+                UserRegistered,
+                EmailVerified,
+                EmailChanged,
+                UserStateChanged,
+                *(email.event for email in EVENT_EMAILS),
+            )
         )
     ),
     permissions=(

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from tollway.contracts.events import EmailVerified, Event, UserRegistered, UserStateChanged
+from tollway.contracts.events import EmailChanged, EmailVerified, Event, UserRegistered, UserStateChanged
 from tollway.fabric.db import Tx
 from tollway.services.notifications import store
 from tollway.services.notifications.service import Notifications
@@ -22,6 +22,11 @@ async def on_email_verified(_service: Notifications, tx: Tx, event: EmailVerifie
     await store.set_recipient(tx, event.user_id, event.email, verified=True)
 
 
+async def on_email_changed(_service: Notifications, tx: Tx, event: EmailChanged) -> None:
+    """Write to the new address from now on."""
+    await store.set_recipient(tx, event.user_id, event.email, verified=True)
+
+
 async def on_user_state_changed(_service: Notifications, tx: Tx, event: UserStateChanged) -> None:
     """Delete the address of a user who has left."""
     if event.state == "deleted":
@@ -31,6 +36,7 @@ async def on_user_state_changed(_service: Notifications, tx: Tx, event: UserStat
 _RECORDERS: dict[type[Event], Handler] = {
     UserRegistered: on_user_registered,
     EmailVerified: on_email_verified,
+    EmailChanged: on_email_changed,
     UserStateChanged: on_user_state_changed,
 }
 

@@ -49,6 +49,10 @@ class SessionList(BaseModel):
     next_cursor: str
 
 
+class EndSessions(Body):
+    keep_current: bool = Field(False, description="Stay signed in where this request comes from")
+
+
 class ServerMetadata(BaseModel):
     """The metadata of the authorization server (RFC 8414)."""
 
@@ -138,8 +142,7 @@ def _sessions(routes: APIRouter, service: Tokens) -> None:
     async def logout(who: CurrentUser, response: Response) -> None:
         """End the session of this request; a browser also deletes its cookie."""
         await service.revoke("logout", session_id=who.session_id, user_id=who.user_id)
-        response.delete_cookie(SESSION_COOKIE, path="/", secure=True, httponly=True, samesite="lax")
-        response.headers["Clear-Site-Data"] = '"cookies", "storage"'
+        _forget_session(response)
 
     @routes.get("/api/auth/sessions", **route(permission="auth:read"))
     async def sessions(who: CurrentUser, page: Paging) -> SessionList:
@@ -147,6 +150,18 @@ def _sessions(routes: APIRouter, service: Tokens) -> None:
         found = await service.sessions(who.user_id, page.limit, page.cursor)
         items = [_session(one, who.session_id) for one in found.items]
         return SessionList(items=items, next_cursor=found.next_cursor)
+
+    @routes.post(
+        "/api/auth/sessions/end",
+        status_code=204,
+        **route(permission="auth:write", audit="auth:session:revoke_all"),
+    )
+    async def end_sessions(who: CurrentUser, response: Response, body: EndSessions | None = None) -> None:
+        """Sign out everywhere, or everywhere else: access tokens end with their sessions, within a second."""
+        kept = who.session_id if body is not None and body.keep_current else ""
+        await service.revoke("signed_out_everywhere", user_id=who.user_id, except_session_id=kept)
+        if not kept:
+            _forget_session(response)
 
     @routes.delete(
         "/api/auth/sessions/{session_id}",
@@ -156,6 +171,11 @@ def _sessions(routes: APIRouter, service: Tokens) -> None:
     async def end_session(session_id: Annotated[str, id_path("ses", "session")], who: CurrentUser) -> None:
         """Sign out one of your browsers or programs."""
         await service.end_own(who.user_id, session_id, "ended_by_user")
+
+
+def _forget_session(response: Response) -> None:
+    response.delete_cookie(SESSION_COOKIE, path="/", secure=True, httponly=True, samesite="lax")
+    response.headers["Clear-Site-Data"] = '"cookies", "storage"'
 
 
 def _discovery(routes: APIRouter, service: Tokens) -> None:

@@ -93,7 +93,31 @@ async def test_a_password_is_forgotten_reset_and_changed(identity: IdentityFixtu
         "email": ANN,
         "email_verified": True,
         "password_changed_at": "2026-11-22T00:01:00.000000Z",
+        "pending_email": None,
+        "pending_email_expires_at": None,
     }
+
+
+async def test_an_address_is_changed_by_somebody_who_signed_in_lately(identity: IdentityFixture) -> None:
+    await identity.sign_up(ANN)
+    old = await access_token(identity)
+    identity.clock.advance(601)
+    body = {"email": "ann@new.example", "current_password": PASSWORD}
+    stale = await identity.client.post("/api/account/email", body, old)
+    assert (stale.status, stale.json["code"]) == (401, "insufficient_user_authentication")
+    access = await access_token(identity)
+    wrong = body | {"current_password": OTHER_PASSWORD}
+    assert (await identity.client.post("/api/account/email", wrong, access)).status == 403
+    assert (await identity.client.post("/api/account/email", body, access)).status == 202
+    shown = (await identity.client.get("/api/account/security", access)).json
+    assert (shown["email"], shown["pending_email"]) == (ANN, "ann@new.example")
+    token = {"token": await identity.mail_token("change_email")}
+    assert (await identity.client.post("/api/auth/email/change", token)).status == 204
+    assert (await identity.client.get("/api/auth/me", access)).json["email"] == "ann@new.example"
+    undo = {"token": await identity.mail_token("email_changed", ANN)}
+    assert (await identity.client.post("/api/auth/email/refuse", undo)).status == 204
+    again = await identity.client.post("/api/auth/email/refuse", undo)
+    assert (again.status, again.json["code"]) == (422, "link_invalid")
 
 
 # ── nobody learns who has an account ────────────────────────────────────────────────────────────────

@@ -13,6 +13,7 @@ from tollway.contracts.events import (
     DepositCredited,
     DepositReinstated,
     DepositReversed,
+    EmailChanged,
     EmailVerified,
     Event,
     GiftMade,
@@ -188,6 +189,16 @@ async def test_who_has_left_is_forgotten(publisher: Publisher, service: Notifica
         assert await store.preferences_of(tx, "usr_1") == {}
     (email,) = (await service.messages_of("usr_1")).items
     assert (email.address, email.subject) == ("", "")
+
+
+async def test_who_has_another_address_is_written_to_there(publisher: Publisher, mailer: FakeMailer) -> None:
+    await publisher.publish(
+        REGISTERED, VERIFIED, EmailChanged(user_id="usr_1", email="ada@new.example"), DEPOSIT
+    )
+    await publisher.work()
+    assert {message["To"] for message in mailer.sent if "deposit" in message["Subject"]} == {
+        "ada@new.example"
+    }
 
 
 async def test_an_old_announcement_does_not_unverify(

@@ -9,6 +9,7 @@ from tollway.contracts.clients import BROWSER, PROGRAM, ClientRef
 from tollway.fabric.access_tokens import Revocations, Verifier
 from tollway.fabric.db import Database, tables
 from tollway.fabric.rest import build_app
+from tollway.kit.errors import Unauthenticated
 from tollway.services.tokens.http import router
 from tollway.services.tokens.service import IssuedTokens, Tokens
 
@@ -92,6 +93,31 @@ async def test_a_user_lists_and_ends_their_sessions(service: Tokens, client: Res
     path = f"/api/auth/sessions/{there.session.id}"
     assert (await client.call("DELETE", path, token=here.access_token)).status == 204
     assert (await client.call("DELETE", path, token=here.access_token)).status == 404
+
+
+async def test_a_user_signs_out_everywhere_else_and_then_everywhere(
+    service: Tokens, client: RestClient, clock: FakeClock
+) -> None:
+    here, there = await sign_in(service, client=BROWSER), await sign_in(service)
+    foreign = await sign_in(service, OTHER)
+    kept = await client.post("/api/auth/sessions/end", {"keep_current": True}, token=here.access_token)
+    assert (kept.status, "set-cookie" in kept.headers) == (204, False)
+    assert [one.id for one in (await service.sessions(USER, 10, "")).items] == [here.session.id]
+    gone = await client.post("/api/auth/sessions/end", token=here.access_token)
+    assert (gone.status, gone.headers["clear-site-data"]) == (204, '"cookies", "storage"')
+    assert (await service.sessions(USER, 10, "")).items == []
+    assert [one.id for one in (await service.sessions(OTHER, 10, "")).items] == [foreign.session.id]
+    # What services and gateways follow, so that access tokens end too.
+    revocations = Revocations(clock)
+    async for entry in service.follow_revocations(0):
+        if not entry.session_id and not entry.user_id:
+            break
+        revocations.add(entry.session_id, entry.user_id, entry.at_us)
+    verifier = verifier_of(service, clock)
+    for ended in (here, there):
+        with pytest.raises(Unauthenticated):
+            revocations.check(await verifier.verify(ended.access_token))
+    revocations.check(await verifier.verify(foreign.access_token))
 
 
 async def test_anothers_session_does_not_exist(service: Tokens, client: RestClient) -> None:

@@ -1,11 +1,19 @@
 """A user's own account: who they are, and what protects it."""
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from tollway.contracts.errors import AccountLocked, BadLogin
-from tollway.fabric.rest import Body, CurrentUser, UtcTime, route
-from tollway.services.identity.http.views import Password, UserView, client_info, view_user
+from tollway.fabric.rest import RECENT_S, Body, CurrentUser, UtcTime, route
+from tollway.kit.errors import TooManyRequests
+from tollway.services.identity.http.views import (
+    Accepted,
+    Email,
+    Password,
+    UserView,
+    client_info,
+    view_user,
+)
 from tollway.services.identity.service import Identity
 
 
@@ -17,12 +25,19 @@ class ChangePassword(Body):
     )
 
 
-class SecurityView(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
+class ChangeEmail(Body):
+    email: Email
+    current_password: Password
 
+
+class SecurityView(BaseModel):
     email: str
     email_verified: bool
-    password_changed_at: UtcTime = Field(validation_alias="password_changed_at_us")
+    password_changed_at: UtcTime
+    pending_email: str | None = Field(
+        description="The new address that waits to be confirmed; null when no change is under way"
+    )
+    pending_email_expires_at: UtcTime | None = Field(description="Until when it can be confirmed")
 
 
 def add_routes(routes: APIRouter, service: Identity) -> None:
@@ -36,7 +51,38 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
     @routes.get("/api/account/security", tags=["account"], **route(permission="auth:read"))
     async def security(who: CurrentUser) -> SecurityView:
         """Show what protects your account."""
-        return SecurityView.model_validate(await service.accounts.get(who.user_id))
+        user = await service.accounts.get(who.user_id)
+        pending = await service.email_change.pending(who.user_id)
+        return SecurityView(
+            email=user.email,
+            email_verified=user.email_verified,
+            password_changed_at=user.password_changed_at_us,
+            pending_email=pending.email if pending else None,
+            pending_email_expires_at=pending.expires_at_us if pending else None,
+        )
+
+    @routes.post(
+        "/api/account/email",
+        status_code=202,
+        tags=["account"],
+        **route(
+            permission="auth:write",
+            limit="login",
+            max_auth_age_s=RECENT_S,
+            audit="auth:email:change",
+            problems=(AccountLocked, TooManyRequests),
+        ),
+    )
+    async def change_email(body: ChangeEmail, who: CurrentUser, request: Request) -> Accepted:
+        """Ask for another e-mail address. The link in the mail to it completes the change.
+
+        The present address gets a mail with a link that refuses the change, or undoes it later. The answer is the same
+        whether the new address has an account or not.
+        """
+        await service.email_change.begin(
+            who.user_id, who.session_id, body.current_password, body.email, client_info(request)
+        )
+        return Accepted()
 
     @routes.post(
         "/api/account/security",

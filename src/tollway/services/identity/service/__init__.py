@@ -3,6 +3,7 @@
 signup     register, verify the address
 signin     prove who you are factor by factor, then open a session
 recovery   forgotten, reset and changed passwords
+email_change  another address
 accounts   accounts as operators see them
 mail       the links and notices that the others enqueue as jobs
 passwords  hashing and checking, off the event loop
@@ -19,9 +20,11 @@ from tollway.services.identity.factors import FACTORS, FactorContext, MakeFactor
 from tollway.services.identity.model import lock_rules
 from tollway.services.identity.service.accounts import Accounts
 from tollway.services.identity.service.devices import Devices
+from tollway.services.identity.service.email_change import EmailChange
 from tollway.services.identity.service.lockout import Lockout
 from tollway.services.identity.service.mail import Mail
 from tollway.services.identity.service.passwords import Passwords
+from tollway.services.identity.service.proof import PasswordProof
 from tollway.services.identity.service.recovery import Recovery
 from tollway.services.identity.service.signin import SessionOpener, SignIn
 from tollway.services.identity.service.signup import SignUp
@@ -54,7 +57,9 @@ class Identity:
         context = FactorContext(db, self.passwords)
         self.signin = SignIn(db, [make(context) for make in factors], lockout, self.sessions, self.devices)
         self.signup = SignUp(db, self.passwords, self.mail)
-        self.recovery = Recovery(db, self.passwords, lockout, self.mail)
+        proof = PasswordProof(db, self.passwords, lockout)
+        self.recovery = Recovery(db, self.passwords, proof, self.mail)
+        self.email_change = EmailChange(db, proof, self.mail)
         self.accounts = Accounts(db, self.passwords, self.mail, settings.unverified_kept_days)
 
     async def start(self) -> None:

@@ -10,9 +10,17 @@ from tollway.contracts import notifications_pb2, tokens_pb2
 from tollway.contracts.events import LinkRequested
 from tollway.fabric.db import Database, Tx
 from tollway.kit.ids import new_id
-from tollway.kit.times import MINUTE_US, SECOND_US, to_rfc3339
+from tollway.kit.times import DAY_US, MINUTE_US, SECOND_US, to_rfc3339
 from tollway.services.identity import store
-from tollway.services.identity.model import LINK_PAGES, LOGIN_PAGE, EmailLink, Purpose, User, hash_secret
+from tollway.services.identity.model import (
+    LINK_PAGES,
+    LOGIN_PAGE,
+    EmailLink,
+    Purpose,
+    User,
+    hash_secret,
+    read_address,
+)
 from tollway.services.identity.settings import IdentitySettings
 
 if TYPE_CHECKING:
@@ -42,18 +50,28 @@ class Mail:
 
     # ── enqueueing in a transaction ─────────────────────────────────────────────────────────────────
 
-    async def enqueue_link(self, tx: Tx, user: User, purpose: Purpose) -> bool:
-        """Have a link mailed, which voids the older ones; False when the user was sent enough in the last hour."""
+    async def enqueue_link(self, tx: Tx, user: User, purpose: Purpose, email: str = "") -> bool:
+        """Have a link mailed, which voids the older ones; False when the user was sent enough in the last hour.
+
+        It goes to `email`, or to the account's address.
+        """
         if await store.links_of_the_hour(tx, user.id, purpose) >= self._settings.mails_per_hour:
             return False
-        verifying = purpose == "verify_email"
-        life_s = self._settings.verify_link_life_s if verifying else self._settings.reset_link_life_s
-        expires_at_us = tx.now_us + life_s * SECOND_US
-        link = EmailLink(new_id("lnk"), user.id, purpose, tx.now_us, expires_at_us)
+        resetting = purpose == "password_reset"
+        life_s = self._settings.reset_link_life_s if resetting else self._settings.verify_link_life_s
         await store.void_links(tx, user.id, purpose)
+        await self._add_link(tx, user, purpose, email, life_s * SECOND_US)
+        return True
+
+    async def enqueue_refusal_link(self, tx: Tx, user: User) -> None:
+        """Have a link mailed to the address that an account has now: it refuses a change, or undoes it later."""
+        life_us = self._settings.refuse_link_life_days * DAY_US
+        await self._add_link(tx, user, "refuse_email_change", user.email, life_us)
+
+    async def _add_link(self, tx: Tx, user: User, purpose: Purpose, email: str, life_us: int) -> None:
+        link = EmailLink(new_id("lnk"), user.id, purpose, tx.now_us, tx.now_us + life_us, email)
         await store.add_link(tx, link)
         tx.enqueue("send_link", {"link_id": link.id})
-        return True
 
     def enqueue_notice(self, tx: Tx, user_id: str, template: str, at_us: int, every_us: int = 1) -> None:
         """Have a notice mailed of what happened at `at_us`; one of its kind in each `every_us` microseconds."""
@@ -90,11 +108,18 @@ class Mail:
         async with self._db.transaction() as tx:
             link = await store.issue_link_token(tx, link_id, hash_secret(token))
             user = None if link is None else await store.user_by_id(tx, link.user_id)
+            if link is not None and link.purpose == "change_email":
+                holder = await store.user_by_key(tx, read_address(link.email).key)
+                if holder is not None and holder.email_verified:
+                    # Only whoever has the mailbox learns that the address is taken. The link leads nowhere.
+                    self.enqueue_reminder(tx, holder.id)
+                    return
         if link is None or user is None:
             return
         await self._send(
             user,
-            link.purpose,
+            _template_of(link, user),
+            to=link.email,
             key=f"{link.id}:{hash_secret(token)[:16]}",
             # The fragment is not sent by browsers: the token gets into no log and no Referer.
             link=f"{self._public_url}/{LINK_PAGES[link.purpose]}#token={token}",
@@ -127,9 +152,19 @@ class Mail:
         """End sessions. Raises Problem when tokens does not answer."""
         await self._tokens.Revoke(tokens_pb2.RevokeRequest(**payload))
 
-    async def _send(self, user: User, template: str, *, key: str, **params: str) -> None:
+    async def _send(self, user: User, template: str, *, key: str, to: str = "", **params: str) -> None:
         await self._notifications.SendEmail(
             notifications_pb2.SendEmailRequest(
-                key=f"identity:{key}", to=user.email, template=template, params=params, user_id=user.id
+                key=f"identity:{key}",
+                to=to or user.email,
+                template=template,
+                params=params,
+                user_id=user.id,
             )
         )
+
+
+def _template_of(link: EmailLink, user: User) -> str:
+    """Return the e-mail that carries a link: the old address is written to before a change and after it."""
+    undoes = link.purpose == "refuse_email_change" and link.email != user.email
+    return "email_changed" if undoes else link.purpose

@@ -3,7 +3,7 @@
 from tollway.contracts.errors import LinkInvalid
 from tollway.contracts.events import EmailVerified, PasswordChanged
 from tollway.fabric.db import Database, Tx
-from tollway.kit.errors import Conflict, Forbidden, Invalid, NotFound, Problem
+from tollway.kit.errors import Conflict, Invalid, NotFound
 from tollway.services.identity import store
 from tollway.services.identity.model import (
     SignInClient,
@@ -12,20 +12,19 @@ from tollway.services.identity.model import (
     hash_secret,
     normalize_password,
     read_address,
-    session_subject,
 )
-from tollway.services.identity.service.lockout import Lockout
 from tollway.services.identity.service.mail import Mail
 from tollway.services.identity.service.passwords import Passwords
+from tollway.services.identity.service.proof import PasswordProof
 
 
 class Recovery:
     """How a password is replaced: by the mailbox, or by the old one."""
 
-    def __init__(self, db: Database, passwords: Passwords, lockout: Lockout, mail: Mail) -> None:
+    def __init__(self, db: Database, passwords: Passwords, proof: PasswordProof, mail: Mail) -> None:
         self._db = db
         self._passwords = passwords
-        self._lockout = lockout
+        self._proof = proof
         self._mail = mail
 
     async def forgot(self, email: str) -> None:
@@ -76,7 +75,7 @@ class Recovery:
             user = await store.user_by_id(tx, user_id)
         if user is None:
             raise NotFound("there is no such account")
-        await self._prove(user, current, client, session_subject(user.id, session_id))
+        await self._proof.check(user, session_id, current, client)
         if normalize_password(new_password) == normalize_password(current):
             raise Invalid.of("new_password", "is the old one; choose another")
         await self._passwords.check(new_password, user.email, "new_password", client.ip)
@@ -87,23 +86,6 @@ class Recovery:
             await self._changed(
                 tx, user, "password_changed", session_id=session_id, keep_credentials=keep_credentials
             )
-
-    async def _prove(self, user: User, password: str, client: SignInClient, subject: str) -> None:
-        async with self._db.transaction() as tx:
-            charged = await self._lockout.charge(tx, subject, client.ip)
-        try:
-            good, _ = await self._passwords.verify(password, user.password_hash, client.ip)
-        except Problem:
-            async with self._db.transaction() as tx:
-                await self._lockout.refund(tx, charged)
-            raise
-        async with self._db.transaction() as tx:
-            if good:
-                await self._lockout.succeeded(tx, charged)
-            else:
-                await self._lockout.failed(tx, charged, user, client.ip, "wrong_password")
-        if not good:
-            raise Forbidden("the current password is wrong")
 
     async def _changed(
         self, tx: Tx, user: User, reason: str, *, session_id: str = "", keep_credentials: bool = False

@@ -28,7 +28,7 @@ TEMPLATES: Mapping[str, Template] = {
         "security",
         "You already have an account",
         (
-            "Somebody, perhaps you, tried to sign up with this address.",
+            "Somebody, perhaps you, tried to use this address for an account.",
             "It has an account already: sign in, or ask for a new password if you forgot yours.",
         ),
         button="Sign in",
@@ -45,6 +45,49 @@ TEMPLATES: Mapping[str, Template] = {
             "Your new password ends every session and every proxy credential of your account.",
             "If you did not ask, ignore this message: your password stays as it is.",
         ),
+        defaults={"expires_at": "for a limited time"},
+    ),
+    "change_email": Template(
+        "security",
+        "Confirm your new e-mail address",
+        (
+            "Somebody, probably you, wants to use this address for their account of {brand}.",
+            "Confirm it, and the account is signed in to with this address from then on.",
+        ),
+        button="Confirm the new address",
+        link_required=True,
+        after=(
+            "The link works once, {expires_at}. A newer message makes it void.",
+            "If you did not ask for this, ignore this message: nothing changes.",
+        ),
+        defaults={"expires_at": "for a limited time"},
+    ),
+    "refuse_email_change": Template(
+        "security",
+        "A new e-mail address was asked for",
+        (
+            "Somebody who is signed in to your account and knows its password asked to change its e-mail address.",
+            "If it was you, confirm the change with the message to the new address; here is nothing to do.",
+            "If it was not you, refuse it. That ends every session and every proxy credential, "
+            "and you choose a new password.",
+        ),
+        button="It was not me",
+        link_required=True,
+        after=("The link works once, {expires_at}, also after the address was changed.",),
+        defaults={"expires_at": "for a limited time"},
+    ),
+    "email_changed": Template(
+        "security",
+        "Your e-mail address was changed",
+        (
+            "Your account has another e-mail address now, and this one is no longer used for it.",
+            "If it was you, there is nothing to do.",
+            "If it was not you, undo the change. Your account gets this address back, every session and every proxy "
+            "credential ends, and you choose a new password.",
+        ),
+        button="Undo the change",
+        link_required=True,
+        after=("The link works once, {expires_at}.",),
         defaults={"expires_at": "for a limited time"},
     ),
     "password_changed": Template(
