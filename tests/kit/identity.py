@@ -64,6 +64,7 @@ class IdentityFixture:
                 [identity_http.router(self.service), tokens_http.router(tokens)],
                 self.verifier,
                 self.revocations,
+                clock=clock,
                 roles=ROLES,
             )
         )

@@ -100,8 +100,10 @@ async def test_a_password_is_forgotten_reset_and_changed(identity: IdentityFixtu
 
 async def test_an_address_is_changed_by_somebody_who_signed_in_lately(identity: IdentityFixture) -> None:
     await identity.sign_up(ANN)
-    old = await access_token(identity)
+    signed_in = (await identity.log_in()).json
     identity.clock.advance(601)
+    renewed = {"refresh_token": signed_in["refresh_token"]}
+    old = (await identity.client.post("/api/auth/refresh", renewed)).json["access_token"]
     body = {"email": "ann@new.example", "current_password": PASSWORD}
     stale = await identity.client.post("/api/account/email", body, old)
     assert (stale.status, stale.json["code"]) == (401, "insufficient_user_authentication")
