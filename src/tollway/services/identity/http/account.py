@@ -42,6 +42,7 @@ class SecurityView(BaseModel):
 
 def add_routes(routes: APIRouter, service: Identity) -> None:
     """Add the routes of a user's own account."""
+    _change_of_email(routes, service)
 
     @routes.get("/api/auth/me", tags=["auth"], **route(permission="auth:read"))
     async def me(who: CurrentUser) -> UserView:
@@ -60,29 +61,6 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
             pending_email=pending.email if pending else None,
             pending_email_expires_at=pending.expires_at_us if pending else None,
         )
-
-    @routes.post(
-        "/api/account/email",
-        status_code=202,
-        tags=["account"],
-        **route(
-            permission="auth:write",
-            limit="login",
-            max_auth_age_s=RECENT_S,
-            audit="auth:email:change",
-            problems=(AccountLocked, TooManyRequests),
-        ),
-    )
-    async def change_email(body: ChangeEmail, who: CurrentUser, request: Request) -> Accepted:
-        """Ask for another e-mail address. The link in the mail to it completes the change.
-
-        The present address gets a mail with a link that refuses the change, or undoes it later. The answer is the same
-        whether the new address has an account or not.
-        """
-        await service.email_change.begin(
-            who.user_id, who.session_id, body.current_password, body.email, client_info(request)
-        )
-        return Accepted()
 
     @routes.post(
         "/api/account/security",
@@ -105,3 +83,28 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
             client_info(request),
             keep_credentials=body.keep_credentials,
         )
+
+
+def _change_of_email(routes: APIRouter, service: Identity) -> None:
+    @routes.post(
+        "/api/account/email",
+        status_code=202,
+        tags=["account"],
+        **route(
+            permission="auth:write",
+            limit="login",
+            max_auth_age_s=RECENT_S,
+            audit="auth:email:change",
+            problems=(AccountLocked, TooManyRequests),
+        ),
+    )
+    async def change_email(body: ChangeEmail, who: CurrentUser, request: Request) -> Accepted:
+        """Ask for another e-mail address. The link in the mail to it completes the change.
+
+        The present address gets a mail with a link that refuses the change, or undoes it later. The answer is the same
+        whether the new address has an account or not.
+        """
+        await service.email_change.begin(
+            who.user_id, who.session_id, body.current_password, body.email, client_info(request)
+        )
+        return Accepted()
