@@ -82,7 +82,7 @@ class EmailChange:
         async with self._db.transaction() as tx:
             link = await store.take_link(tx, hash_secret(token), "refuse_email_change")
             user = None if link is None else await store.user_by_id(tx, link.user_id)
-            if link is None or user is None or user.state == "deleted":
+            if link is None or user is None:
                 raise LinkInvalid
             if read_address(link.email).key != user.email_key:
                 user = await self._move(tx, user, link.email)
