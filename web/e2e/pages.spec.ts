@@ -16,7 +16,7 @@ const CUSTOMER = [
   "account",
 ];
 const OPERATOR = ["operate", "operate/customers", "operate/nodes", "operate/prices", "operate/keys", "operate/audit"];
-const ENTRY = ["login", "register", "forgot"];
+const ENTRY = ["login", "register", "forgot", "change-email", "refuse-email-change"];
 const SIZES = [
   { name: "desktop", width: 1440, height: 900 },
   { name: "phone", width: 360, height: 740 },

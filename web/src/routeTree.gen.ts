@@ -19,8 +19,10 @@ import { Route as AppBillingRouteImport } from './routes/_app/billing'
 import { Route as AppConnectionRouteImport } from './routes/_app/connection'
 import { Route as AppDashboardRouteImport } from './routes/_app/dashboard'
 import { Route as AppProxyRouteImport } from './routes/_app/proxy'
+import { Route as EntryChangeEmailRouteImport } from './routes/_entry/change-email'
 import { Route as EntryForgotRouteImport } from './routes/_entry/forgot'
 import { Route as EntryLoginRouteImport } from './routes/_entry/login'
+import { Route as EntryRefuseEmailChangeRouteImport } from './routes/_entry/refuse-email-change'
 import { Route as EntryRegisterRouteImport } from './routes/_entry/register'
 import { Route as EntryResetPasswordRouteImport } from './routes/_entry/reset-password'
 import { Route as EntryVerifyEmailRouteImport } from './routes/_entry/verify-email'
@@ -84,6 +86,11 @@ const AppProxyRoute = AppProxyRouteImport.update({
   path: '/proxy',
   getParentRoute: () => AppRoute,
 } as any)
+const EntryChangeEmailRoute = EntryChangeEmailRouteImport.update({
+  id: '/change-email',
+  path: '/change-email',
+  getParentRoute: () => EntryRoute,
+} as any)
 const EntryForgotRoute = EntryForgotRouteImport.update({
   id: '/forgot',
   path: '/forgot',
@@ -92,6 +99,11 @@ const EntryForgotRoute = EntryForgotRouteImport.update({
 const EntryLoginRoute = EntryLoginRouteImport.update({
   id: '/login',
   path: '/login',
+  getParentRoute: () => EntryRoute,
+} as any)
+const EntryRefuseEmailChangeRoute = EntryRefuseEmailChangeRouteImport.update({
+  id: '/refuse-email-change',
+  path: '/refuse-email-change',
   getParentRoute: () => EntryRoute,
 } as any)
 const EntryRegisterRoute = EntryRegisterRouteImport.update({
@@ -174,8 +186,10 @@ export interface FileRoutesByFullPath {
   '/connection': typeof AppConnectionRoute
   '/dashboard': typeof AppDashboardRoute
   '/proxy': typeof AppProxyRoute
+  '/change-email': typeof EntryChangeEmailRoute
   '/forgot': typeof EntryForgotRoute
   '/login': typeof EntryLoginRoute
+  '/refuse-email-change': typeof EntryRefuseEmailChangeRoute
   '/register': typeof EntryRegisterRoute
   '/reset-password': typeof EntryResetPasswordRoute
   '/verify-email': typeof EntryVerifyEmailRoute
@@ -198,8 +212,10 @@ export interface FileRoutesByTo {
   '/connection': typeof AppConnectionRoute
   '/dashboard': typeof AppDashboardRoute
   '/proxy': typeof AppProxyRoute
+  '/change-email': typeof EntryChangeEmailRoute
   '/forgot': typeof EntryForgotRoute
   '/login': typeof EntryLoginRoute
+  '/refuse-email-change': typeof EntryRefuseEmailChangeRoute
   '/register': typeof EntryRegisterRoute
   '/reset-password': typeof EntryResetPasswordRoute
   '/verify-email': typeof EntryVerifyEmailRoute
@@ -227,8 +243,10 @@ export interface FileRoutesById {
   '/_app/connection': typeof AppConnectionRoute
   '/_app/dashboard': typeof AppDashboardRoute
   '/_app/proxy': typeof AppProxyRoute
+  '/_entry/change-email': typeof EntryChangeEmailRoute
   '/_entry/forgot': typeof EntryForgotRoute
   '/_entry/login': typeof EntryLoginRoute
+  '/_entry/refuse-email-change': typeof EntryRefuseEmailChangeRoute
   '/_entry/register': typeof EntryRegisterRoute
   '/_entry/reset-password': typeof EntryResetPasswordRoute
   '/_entry/verify-email': typeof EntryVerifyEmailRoute
@@ -255,8 +273,10 @@ export interface FileRouteTypes {
     | '/connection'
     | '/dashboard'
     | '/proxy'
+    | '/change-email'
     | '/forgot'
     | '/login'
+    | '/refuse-email-change'
     | '/register'
     | '/reset-password'
     | '/verify-email'
@@ -279,8 +299,10 @@ export interface FileRouteTypes {
     | '/connection'
     | '/dashboard'
     | '/proxy'
+    | '/change-email'
     | '/forgot'
     | '/login'
+    | '/refuse-email-change'
     | '/register'
     | '/reset-password'
     | '/verify-email'
@@ -307,8 +329,10 @@ export interface FileRouteTypes {
     | '/_app/connection'
     | '/_app/dashboard'
     | '/_app/proxy'
+    | '/_entry/change-email'
     | '/_entry/forgot'
     | '/_entry/login'
+    | '/_entry/refuse-email-change'
     | '/_entry/register'
     | '/_entry/reset-password'
     | '/_entry/verify-email'
@@ -404,6 +428,13 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof AppProxyRouteImport
       parentRoute: typeof AppRoute
     }
+    '/_entry/change-email': {
+      id: '/_entry/change-email'
+      path: '/change-email'
+      fullPath: '/change-email'
+      preLoaderRoute: typeof EntryChangeEmailRouteImport
+      parentRoute: typeof EntryRoute
+    }
     '/_entry/forgot': {
       id: '/_entry/forgot'
       path: '/forgot'
@@ -416,6 +447,13 @@ declare module '@tanstack/react-router' {
       path: '/login'
       fullPath: '/login'
       preLoaderRoute: typeof EntryLoginRouteImport
+      parentRoute: typeof EntryRoute
+    }
+    '/_entry/refuse-email-change': {
+      id: '/_entry/refuse-email-change'
+      path: '/refuse-email-change'
+      fullPath: '/refuse-email-change'
+      preLoaderRoute: typeof EntryRefuseEmailChangeRouteImport
       parentRoute: typeof EntryRoute
     }
     '/_entry/register': {
@@ -560,16 +598,20 @@ const AppRouteChildren: AppRouteChildren = {
 const AppRouteWithChildren = AppRoute._addFileChildren(AppRouteChildren)
 
 interface EntryRouteChildren {
+  EntryChangeEmailRoute: typeof EntryChangeEmailRoute
   EntryForgotRoute: typeof EntryForgotRoute
   EntryLoginRoute: typeof EntryLoginRoute
+  EntryRefuseEmailChangeRoute: typeof EntryRefuseEmailChangeRoute
   EntryRegisterRoute: typeof EntryRegisterRoute
   EntryResetPasswordRoute: typeof EntryResetPasswordRoute
   EntryVerifyEmailRoute: typeof EntryVerifyEmailRoute
 }
 
 const EntryRouteChildren: EntryRouteChildren = {
+  EntryChangeEmailRoute: EntryChangeEmailRoute,
   EntryForgotRoute: EntryForgotRoute,
   EntryLoginRoute: EntryLoginRoute,
+  EntryRefuseEmailChangeRoute: EntryRefuseEmailChangeRoute,
   EntryRegisterRoute: EntryRegisterRoute,
   EntryResetPasswordRoute: EntryResetPasswordRoute,
   EntryVerifyEmailRoute: EntryVerifyEmailRoute,

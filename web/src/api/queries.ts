@@ -6,8 +6,17 @@ import { Problem } from "./problem";
 const FRESH_MS = 10_000;
 const MOST_RETRIES = 2;
 
+// Why the form to sign in stands over the page: the session ended, or it is too old for what was wanted.
+let tooOld = false;
+
+/** Whether the session goes on and only the sign-in was too long ago. */
+export function signInTooOld(): boolean {
+  return tooOld;
+}
+
 function signedOut(error: unknown): void {
   if (error instanceof Problem && error.status === 401 && queries.getQueryData(keys.me())) {
+    tooOld = error.code === "insufficient_user_authentication";
     // The session ended elsewhere. The page keeps what was typed; the shell shows how to sign in again.
     queries.setQueryData(keys.me(), null);
   }

@@ -1,5 +1,6 @@
 import { Trans } from "@lingui/react/macro";
 import { PageHead } from "@/design/Panel";
+import { EmailPanel } from "./EmailPanel";
 import { NotificationsPanel } from "./NotificationsPanel";
 import { PasswordPanel } from "./PasswordPanel";
 import { ProfilePanel } from "./ProfilePanel";
@@ -12,6 +13,7 @@ export function AccountPage() {
       <PageHead title={<Trans>Account</Trans>} />
       <div className="grid items-start gap-6 lg:grid-cols-2">
         <ProfilePanel />
+        <EmailPanel />
         <PasswordPanel />
       </div>
       <SessionsPanel />

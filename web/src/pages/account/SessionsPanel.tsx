@@ -1,8 +1,10 @@
 import { Trans, useLingui } from "@lingui/react/macro";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useState } from "react";
 import { api, body, type Schema } from "@/api/client";
 import { keys } from "@/api/keys";
 import { Button } from "@/design/Button";
+import { ConfirmDialog } from "@/design/Dialog";
 import { Loaded } from "@/design/Loaded";
 import { Panel } from "@/design/Panel";
 import { ProblemNotice } from "@/design/ProblemNotice";
@@ -27,11 +29,48 @@ export function SessionsPanel() {
       toast(t`Signed out there.`);
     },
   });
+  const [asking, setAsking] = useState(false);
+  const endAll = useMutation({
+    mutationFn: (keep: boolean) => body(api.POST("/api/auth/sessions/end", { body: { keep_current: keep } })),
+    onSuccess: async (_nothing, keep) => {
+      if (!keep) {
+        queries.clear();
+        window.location.assign("/login");
+        return;
+      }
+      await queries.invalidateQueries({ queryKey: keys.sessions() });
+      toast(t`Signed out everywhere else.`);
+    },
+  });
   return (
-    <Panel flush title={<Trans>Where you are signed in</Trans>}>
-      {end.error && (
+    <Panel
+      flush
+      title={<Trans>Where you are signed in</Trans>}
+      actions={
+        <>
+          <Button small busy={endAll.isPending && endAll.variables} onClick={() => endAll.mutate(true)}>
+            <Trans>Sign out everywhere else</Trans>
+          </Button>
+          <Button small kind="danger" onClick={() => setAsking(true)}>
+            <Trans>Sign out everywhere</Trans>
+          </Button>
+        </>
+      }
+    >
+      {asking && (
+        <ConfirmDialog
+          title={<Trans>Sign out everywhere</Trans>}
+          action={<Trans>Sign out everywhere</Trans>}
+          busy={endAll.isPending}
+          onConfirm={() => endAll.mutate(false)}
+          onClose={() => setAsking(false)}
+        >
+          <Trans>Every session ends within a second, this one too. Proxy credentials go on.</Trans>
+        </ConfirmDialog>
+      )}
+      {(end.error ?? endAll.error) && (
         <div className="p-4">
-          <ProblemNotice error={end.error} />
+          <ProblemNotice error={end.error ?? endAll.error} />
         </div>
       )}
       <Loaded query={sessions}>
