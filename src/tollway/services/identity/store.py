@@ -11,8 +11,10 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from sqlalchemy import Column, Index, MetaData, Row, Select, Table, Text, delete, func, select, text, update
+from sqlalchemy.exc import IntegrityError
 
 from tollway.contracts.clients import ClientRef
+from tollway.contracts.errors import AddressTaken
 from tollway.fabric.db import NAMING, Int64, Json, Tx
 from tollway.kit.times import HOUR_US
 from tollway.services.identity.model import (
@@ -176,7 +178,7 @@ async def verify_email(tx: Tx, seen: User, password_hash: str | None) -> bool:
 async def set_email(tx: Tx, seen: User, address: Address) -> bool:
     """Give an account another address, which its owner confirmed; this starts an epoch.
 
-    False when the account changed since it was seen. The address must be free.
+    False when the account changed since it was seen. Raises AddressTaken when another account has the address.
     """
     values: dict[str, Any] = {
         "email": address.email,
@@ -185,7 +187,11 @@ async def set_email(tx: Tx, seen: User, address: Address) -> bool:
         "epoch": user.c.epoch + 1,
     }
     same = (user.c.id == seen.id) & (user.c.epoch == seen.epoch)
-    return bool((await tx.run(update(user).where(same).values(values))).rowcount)
+    try:
+        return bool((await tx.run(update(user).where(same).values(values))).rowcount)
+    except IntegrityError as error:
+        # Somebody took it since it was looked for.
+        raise AddressTaken from error
 
 
 async def take_unverified_address(tx: Tx, email_key: str) -> str | None:
@@ -255,13 +261,13 @@ async def running_link(tx: Tx, user_id: str, purpose: Purpose) -> EmailLink | No
     return None if row is None else _link(row)
 
 
-async def void_links(tx: Tx, user_id: str, *purposes: Purpose, since_us: int = 0) -> None:
-    """Void the links of some kinds that a user has, or those made since a time.
+async def void_links(tx: Tx, user_id: str, *purposes: Purpose, after_us: int = -1) -> None:
+    """Void the links of some kinds that a user has, or those made after a time.
 
     They still count as sent in the last hour.
     """
     theirs = (email_link.c.user_id == user_id) & email_link.c.purpose.in_(purposes)
-    theirs &= email_link.c.created_at_us >= since_us
+    theirs &= email_link.c.created_at_us > after_us
     running = email_link.c.expires_at_us > tx.now_us
     await tx.run(update(email_link).where(theirs, running).values(expires_at_us=tx.now_us))
 

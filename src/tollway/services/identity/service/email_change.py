@@ -89,7 +89,7 @@ class EmailChange:
             if not await store.set_password(tx, user, ""):
                 raise LinkInvalid
             await store.void_links(tx, user.id, "change_email", "password_reset")
-            await store.void_links(tx, user.id, "refuse_email_change", since_us=link.created_at_us)
+            await store.void_links(tx, user.id, "refuse_email_change", after_us=link.created_at_us)
             tx.publish(EmailChangeRefused(user_id=user.id), actor=user.id)
             tx.publish(PasswordChanged(user_id=user.id, at_us=tx.now_us), actor=user.id)
             self._mail.enqueue_session_end(tx, "email_change_refused", user_id=user.id)

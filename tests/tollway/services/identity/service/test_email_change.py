@@ -20,7 +20,9 @@ async def ask(identity: IdentityFixture, user_id: str, email: str, password: str
 
 
 async def change(identity: IdentityFixture, user_id: str, email: str) -> None:
+    identity.clock.advance(1)
     await ask(identity, user_id, email)
+    identity.clock.advance(1)
     await identity.service.email_change.complete(await identity.mail_token("change_email", email))
 
 
@@ -207,6 +209,7 @@ async def test_a_taken_over_mailbox_cannot_void_the_owners_link(identity: Identi
     user_id = await identity.sign_up(ANN)
     await change(identity, user_id, NEW)
     owners = await identity.mail_token("email_changed", ANN)
+    identity.clock.advance(1)
     await ask(identity, user_id, THIRD)
     thiefs = await identity.mail_token("refuse_email_change", NEW)
     await identity.service.email_change.refuse(thiefs)
