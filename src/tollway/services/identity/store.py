@@ -75,7 +75,6 @@ attempt_counter = Table(
     sqlite_strict=True,
 )
 
-
 sign_in_attempt = Table(
     "sign_in_attempt",
     metadata,
@@ -262,10 +261,7 @@ async def running_link(tx: Tx, user_id: str, purpose: Purpose) -> EmailLink | No
 
 
 async def void_links(tx: Tx, user_id: str, *purposes: Purpose, after_us: int = -1) -> None:
-    """Void the links of some kinds that a user has, or those made after a time.
-
-    They still count as sent in the last hour.
-    """
+    """Void the links of some kinds that a user has, or those made after a time. They still count as sent."""
     theirs = (email_link.c.user_id == user_id) & email_link.c.purpose.in_(purposes)
     theirs &= email_link.c.created_at_us > after_us
     running = email_link.c.expires_at_us > tx.now_us
