@@ -143,9 +143,23 @@ def _account(platform: Business, record: Recorder) -> None:
     record(who, caller, "POST", "/api/auth/refresh", {"refresh_token": fresh["refresh_token"]})
     changed = {"current_password": login["password"], "new_password": secrets.token_urlsafe(18)}
     record(who, caller, "POST", "/api/account/security", changed)
+    login["password"] = changed["new_password"]
     record(who, caller, "PATCH", "/api/users/me", {"display_name": "Ann"})
     record(who, caller, "PUT", "/api/users/me/preferences", {"preferences": {"theme": "dark"}})
     record(who, caller, "POST", "/api/notifications/settings", {"email": {"receipts": False}})
+    caller.post("/api/auth/token", login)  # from another program
+    record(who, caller, "POST", "/api/auth/sessions/end", {"keep_current": True})
+    _address(platform, record, who, caller, login)
+
+
+def _address(platform: Business, record: Recorder, who: str, caller: Caller, login: dict[str, str]) -> None:
+    """They move to another address, and somebody at the old one undoes it."""
+    new = {"email": f"n{secrets.token_hex(6)}@example.com", "current_password": login["password"]}
+    record(who, caller, "POST", "/api/account/email", new)
+    (confirm,) = wait_until(lambda: _tokens(platform, new["email"], "change-email"))
+    (refuse,) = wait_until(lambda: _tokens(platform, login["email"], "refuse-email-change"))
+    record(who, caller, "POST", "/api/auth/email/change", {"token": confirm})
+    record(who, caller, "POST", "/api/auth/email/refuse", {"token": refuse})
 
 
 def _money(record: Recorder, ann: Customer, friend: str) -> None:

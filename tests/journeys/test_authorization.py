@@ -25,6 +25,8 @@ TABLE: dict[tuple[str, str], str] = {
         POST /api/auth/refresh
         POST /api/auth/password/forgot
         POST /api/auth/password/reset
+        POST /api/auth/email/change
+        POST /api/auth/email/refuse
         GET /api/catalog/assets
         GET /api/catalog/assets/{asset}
         GET /api/catalog/plans
@@ -42,7 +44,9 @@ TABLE: dict[tuple[str, str], str] = {
     """,
     ("auth:write", "self"): """
         POST /api/auth/logout
+        POST /api/auth/sessions/end
         DELETE /api/auth/sessions/{session_id}
+        POST /api/account/email
         POST /api/account/security
     """,
     ("profile:read", "self"): """

@@ -36,6 +36,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "blocked_domains": ["ads.example.com"],
         "blocked_ports": [25],
     },
+    "POST /api/account/email": {"email": "ann@new.example", "current_password": "not mine"},
     "POST /api/account/security": {
         "current_password": "not mine",
         "new_password": "battery staple horse",
@@ -81,6 +82,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "POST /api/admin/users/{user_id}/restore": {"reason": "it is fine"},
     "POST /api/admin/users/{user_id}/suspend": {"reason": "fraud"},
     "PUT /api/admin/users/{user_id}/roles": {"roles": ["customer"], "reason": "left the team"},
+    "POST /api/auth/email/change": {"token": "x"},
+    "POST /api/auth/email/refuse": {"token": "x"},
     "POST /api/auth/email/resend": {"email": "nobody@example.com"},
     "POST /api/auth/email/verify": {"token": "x", "password": "battery staple horse"},
     "POST /api/auth/login": {"email": "nobody@example.com", "password": "correct horse battery"},
@@ -88,6 +91,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "POST /api/auth/password/reset": {"token": "x", "new_password": "battery staple horse"},
     "POST /api/auth/refresh": {"refresh_token": "x"},
     "POST /api/auth/register": {"email": "nobody@example.com", "password": "correct horse battery"},
+    "POST /api/auth/sessions/end": {"keep_current": True},
     "POST /api/auth/token": {"email": "nobody@example.com", "password": "correct horse battery"},
     "POST /api/billing/calculate-price": {"asset": ASSET, "quantity": "1000000000", "currency": "USD"},
     "POST /api/billing/payment-methods": {"payment_method": "pm_card_visa", "provider": "mock"},
@@ -110,6 +114,9 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "provider": "mock",
     },
 }
+
+# What ends the session of whoever succeeds: everybody who tries it is somebody of their own.
+ENDS_SESSION = {"POST /api/auth/sessions/end"}
 
 # What excludes another field of the example: a deposit by card and one by page, a password and a public key.
 NOT_IN_EXAMPLE = {"to_email", "checkout", "quote_id", "kind", "payment", "public_key", "schedule"}
