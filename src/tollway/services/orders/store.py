@@ -3,6 +3,7 @@
 quote       terms that were offered; `order_id` is set by the order that used them
 orders      one row per order, moved from state to state by compare-and-set
 order_step  when each state was reached
+promise     how many times units of an asset were promised: by a quote, or by an order without one
 """
 
 from collections.abc import Sequence
@@ -100,6 +101,14 @@ order_step = Table(
     sqlite_strict=True,
 )
 
+promise = Table(
+    "promise",
+    metadata,
+    Column("asset", Text, primary_key=True),
+    Column("number", Int64, nullable=False),
+    sqlite_strict=True,
+)
+
 
 async def add_quote(tx: Tx, one: Quote) -> None:
     """Insert a quote."""
@@ -118,10 +127,21 @@ async def use_quote(tx: Tx, quote_id: str, order_id: str) -> bool:
     return (await tx.run(update(quote).where(fresh).values(order_id=order_id))).rowcount == 1
 
 
-async def lock_asset(tx: Tx, asset: str) -> None:
-    """Let one transaction at a time promise units of an asset."""
-    if tx.dialect == "postgresql":  # SQLite has one writer anyway
-        await tx.run(select(func.pg_advisory_xact_lock(func.hashtext(f"promise:{asset}"))))
+async def promises_made(tx: Tx, asset: str) -> int:
+    """Return how many times units of an asset were promised so far; it only ever grows."""
+    return int(await tx.scalar(select(promise.c.number).where(promise.c.asset == asset)) or 0)
+
+
+async def count_promise(tx: Tx, asset: str, made: int) -> bool:
+    """Count one more promise; False when another was made since `made` were counted, and nothing changes.
+
+    Whoever counts second at the same moment waits for the first to commit.
+    """
+    if made == 0:
+        first = tx.insert(promise).values(asset=asset, number=1).on_conflict_do_nothing()
+        return (await tx.run(first)).rowcount == 1
+    same = (promise.c.asset == asset) & (promise.c.number == made)
+    return (await tx.run(update(promise).where(same).values(number=made + 1))).rowcount == 1
 
 
 async def promised_units(tx: Tx, asset: str) -> int:

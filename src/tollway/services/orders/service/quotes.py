@@ -27,7 +27,9 @@ class Quotes:
     """Quotes prices.
 
     What was promised before counts as sold: the units of open quotes, and of orders that do not hold capacity yet. So
-    a price is asked for with what is promised, and written down only if nobody was promised more meanwhile.
+    a price is asked for with what is promised, and written down only if nobody was promised anything meanwhile.
+    Promises are counted for that. Their sum is not enough: an order leaves it when it holds capacity, and a price that
+    was asked for before the order was placed knows it neither as a promise nor as held.
     """
 
     def __init__(self, db: Database, settings: OrdersSettings, catalog: "CatalogAsyncStub") -> None:
@@ -60,11 +62,11 @@ class Quotes:
         """
         for _ in range(PRICE_TRIES):
             async with self._db.snapshot() as tx:
+                made = await store.promises_made(tx, asset)
                 promised = await store.promised_units(tx, asset)
             terms = await self._price(user_id, asset, quantity, currency, promised)
             async with self._db.transaction() as tx:
-                await store.lock_asset(tx, asset)
-                if await store.promised_units(tx, asset) <= promised:
+                if await store.count_promise(tx, asset, made):
                     return await write(tx, terms)
         raise Unavailable("the price moves too fast at the moment; try again", retry_after_s=1)
 

@@ -15,7 +15,7 @@ from tests.kit.typing import settings_of
 from tollway.kit.errors import Unavailable
 from tollway.services.catalog.model import FIRST_CAPACITY_UNITS
 from tollway.services.orders.jobs import TIMED
-from tollway.services.orders.model import Side
+from tollway.services.orders.model import Order, Side
 from tollway.services.orders.settings import OrdersSettings
 
 ANN = "usr_ann"
@@ -94,6 +94,26 @@ async def test_market_orders_count_what_is_quoted_and_each_other(market: Market)
     prices = sorted(one.terms.ask_per_lot for one in orders)
     assert prices[0] == LIST
     assert prices[-1] > LIST
+
+
+async def test_orders_that_were_placed_and_filled_while_another_was_priced_count(market: Market) -> None:
+    """Nothing is promised before it nor after it: only the inventory, which was read too early, knows of it."""
+    market.ledger.give(ANN, "USD", 1_000_000 * USD)
+    others: list[Order] = []
+
+    async def somebody_buys(name: str) -> None:
+        if name.endswith("/Price") and not others:
+            for n in range(10):
+                others.append(
+                    await market.orders.market.place(ANN, STANDARD, PART, "USD", None, f"other-{n}")
+                )
+
+    slow = SlowChannel(market.server, "orders", somebody_buys, before=False)
+    orders = make_orders(slow, market.orders_db, market.clock)
+    order = await orders.market.place(ANN, STANDARD, GB, "USD", None, "key")
+    assert {one.state for one in others} == {"filled"}
+    expected = await market.catalog.binding_price_line(STANDARD, GB, "USD", -GB)
+    assert order.terms.ask_per_lot == expected.ask_per_lot > LIST
 
 
 async def test_another_product_is_not_dearer(market: Market) -> None:
