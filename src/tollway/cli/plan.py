@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from tollway.edge.protocol_spec import served
 from tollway.edge.protocols import PROTOCOLS
 from tollway.settings import Settings
 from tollway.topology import EDGE, GATEWAY, SERVICES, TARGETS
+from tollway.topology.wiring_edge import edge_section
 
 PROTOCOL_PORTS_FROM = 80
 # Offsets from the port base. Known neighbours keep their usual look: 8000 API, 8025 inbox, 8080 HTTP proxy.
-OFFSETS = {"api": 0, "admin": 1, "payments_mock": 20, "inbox": 25, "https": 43, "rpc": 50}
+OFFSETS = {"api": 0, "admin": 1, "payments_mock": 20, "inbox": 25, "api_https": 43, "rpc": 50}
 OFFSETS.update({spec.name: PROTOCOL_PORTS_FROM + number for number, spec in enumerate(PROTOCOLS)})
 SERVICE_PORTS_FROM, ADMIN_PORTS_FROM = 60, 100
 # Demo origins may live in this corner of loopback, where the platform itself listens to nothing.
@@ -66,18 +68,20 @@ class Plan:
     def addresses(self) -> dict[str, str]:
         """Where a person or a program on this machine finds each thing."""
         at = {name: f"http://{listener.reached_at}" for name, listener in self.listeners.items()}
-        https = (
-            {"https": f"https://{self.listeners['https'].reached_at}"} if "https" in self.listeners else {}
-        )
+        https = self.listeners.get("api_https")
         return {
             "status": f"{at['admin']}/",
             "api": at["api"],
-            **https,
+            **({"api_https": f"https://{https.reached_at}"} if https is not None else {}),
             "docs": f"{at['api']}/api/docs",
             "admin": at["admin"],
             "inbox": f"{at['inbox']}/inbox",
             "payments_mock": at["payments_mock"],
-            **{spec.name: self.listeners[spec.name].reached_at for spec in PROTOCOLS},
+            **{
+                spec.name: self.listeners[spec.name].reached_at
+                for spec in PROTOCOLS
+                if spec.name in self.listeners
+            },
         }
 
 
@@ -107,7 +111,7 @@ def _listeners(
     settings: Settings, ports: Mapping[str, int], origins: Mapping[str, str]
 ) -> dict[str, ListenAddress]:
     """Name where everything listens: on the planned ports, except where the operator's settings say otherwise."""
-    gateway, edge, network = settings.gateway, settings.edge, settings.network
+    gateway, edge, network = settings.gateway, edge_section(settings), settings.network
     found = {name: ListenAddress("127.0.0.1", port) for name, port in ports.items()}
 
     def place(name: str, host: str, setting: str, port: int) -> None:
@@ -116,9 +120,9 @@ def _listeners(
     place("api", gateway.host, "gateway.port", gateway.port)
     place("admin", gateway.admin_host, "gateway.admin_port", gateway.admin_port)
     if gateway.tls_cert:
-        place("https", gateway.host, "gateway.tls_port", gateway.tls_port)
+        place("api_https", gateway.host, "gateway.tls_port", gateway.tls_port)
     else:
-        del found["https"]
+        del found["api_https"]
     for name, setting, address in (
         ("inbox", "network.inbox", network.inbox),
         ("payments_mock", "network.payments_mock", network.payments_mock),
@@ -127,6 +131,9 @@ def _listeners(
             host, _, port = address.rpartition(":")
             found[name] = ListenAddress(host, int(port), setting)
     for spec in PROTOCOLS:
+        if spec not in served(edge, PROTOCOLS):
+            del found[spec.name]
+            continue
         chosen = edge.listeners.get(spec.name)
         host = (chosen.host if chosen else "") or edge.host
         port = chosen.port if chosen and chosen.port is not None else ports[spec.name]
@@ -178,7 +185,7 @@ def _settings_of(
         if _is_set(settings, "network", "public_url")
         else public,
         "gateway.port": str(ports["api"]),
-        "gateway.tls_port": str(ports["https"]),
+        "gateway.tls_port": str(ports["api_https"]),
         "gateway.admin_port": str(ports["admin"]),
         "edge.listeners": {spec.name: {"port": ports[spec.name]} for spec in PROTOCOLS},
         "edge.share_ports": json.dumps(workers > 1),

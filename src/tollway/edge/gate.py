@@ -18,12 +18,13 @@ from tollway.edge.reactor import Reactor
 from tollway.edge.settings import EdgeSettings
 from tollway.edge.terminate_cause import TerminateCause
 from tollway.fabric.clock import Clock
+from tollway.fabric.server_certificate import ServerCertificate
 
 
 class Gate:
     """One edge's way out."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what all sessions share
         self,
         *,
         credential_cache: CredentialCache,
@@ -34,7 +35,9 @@ class Gate:
         metrics: EdgeMetrics,
         settings: EdgeSettings,
         clock: Clock,
+        certificate: ServerCertificate | None = None,
     ) -> None:
+        self.certificate = certificate
         self.credential_cache, self.charging = credential_cache, charging
         self.policy, self.guard = policy, guard
         self.reactor, self.metrics, self.settings, self.clock = reactor, metrics, settings, clock

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from tollway.edge.gate import Gate
 from tollway.edge.reactor import CHUNK_BYTES, ERROR, FINISHED
 from tollway.edge.refusal import UNAVAILABLE, Refusal
-from tollway.edge.relay import Tunnel
+from tollway.edge.relay import Tunnel, say_goodbye
 from tollway.edge.session import Session
 from tollway.edge.spend import Spend
 from tollway.edge.terminate_cause import TerminateCause
@@ -64,6 +64,7 @@ class Handshake(Session):
                 self.close(TerminateCause.LOST_CARRIER)
                 return
             if not got:
+                say_goodbye(self.client)
                 self.close(TerminateCause.USER_REQUEST)
                 return
             self.more_to_read = self.more_to_read or got == CHUNK_BYTES

@@ -29,16 +29,17 @@ from tollway.edge.exits.services import ServiceNames
 from tollway.edge.gate import Gate
 from tollway.edge.grant_refresh import GrantRefresh
 from tollway.edge.guard import Guard
-from tollway.edge.listener import Listener
+from tollway.edge.listener import Listener, ListenError
 from tollway.edge.meter_file import MeterFile
 from tollway.edge.metrics import EdgeMetrics
 from tollway.edge.policy import Policy, default_rules
-from tollway.edge.protocol_spec import ProtocolSpec, advertised_address, listen_addresses
+from tollway.edge.protocol_spec import ProtocolSpec, advertised_address, listen_addresses, served
 from tollway.edge.protocols import PROTOCOLS
 from tollway.edge.reactor import Reactor
 from tollway.edge.settings import EdgeSettings
 from tollway.edge.terminate_cause import TerminateCause
 from tollway.fabric.clock import Clock
+from tollway.fabric.server_certificate import ServerCertificate
 from tollway.kit.errors import Problem
 from tollway.kit.tasks import cancel, spawn
 
@@ -98,6 +99,7 @@ class Edge:
         self._grant_refresh = GrantRefresh(
             access=self._access, charging=self._charging, policy=policy, clock=clock
         )
+        self._certificate = _certificate(settings)
         self._gate = Gate(
             credential_cache=self._credential_cache,
             charging=self._charging,
@@ -107,11 +109,13 @@ class Edge:
             metrics=self._metrics,
             settings=settings,
             clock=clock,
+            certificate=self._certificate,
         )
         self._service_names = ServiceNames(self._guard, settings.lookup_timeout_s)
         self._protocols = protocols
         self._listeners = {
-            spec.name: Listener(self._reactor, spec.offer(self._gate), spec.overloaded) for spec in protocols
+            spec.name: Listener(self._reactor, spec.offer(self._gate), spec.overloaded)
+            for spec in served(settings, protocols)
         }
         self._tasks: list[asyncio.Task[None]] = []
         self.ready = False
@@ -125,6 +129,11 @@ class Edge:
 
     async def start(self) -> None:
         """Open the meter file and the ports. Raises MeterFileError or ListenError with a clear sentence."""
+        if self._certificate is not None:
+            try:
+                self._certificate.load()
+            except OSError as error:
+                raise ListenError(str(error)) from error
         self._charging.flow_log.open()
         alive_us = self._meter.open(self._clock.now_us())
         self._reactor.start()
@@ -172,7 +181,7 @@ class Edge:
     def _bind(self) -> None:
         settings = self._settings
         addresses = listen_addresses(settings, self._protocols)
-        for spec in self._protocols:
+        for spec in served(settings, self._protocols):
             listener, (host, port) = self._listeners[spec.name], addresses[spec.name]
             listener.bind(
                 host,
@@ -241,13 +250,21 @@ class Edge:
                 flow.owner.terminate(TerminateCause.SESSION_TIMEOUT)
 
     async def _keep_book(self) -> None:
-        """Sync the meter file every second: the bound for what a power cut can lose. Write the flow log as often."""
+        """Sync the meter file every second: the bound for what a power cut can lose. What else is due as often, too."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(self._settings.meter_sync_s)
             self._charging.flow_log.flush()
             self._end_flows_out_of_hours()
+            if self._certificate is not None:
+                self._certificate.tick(self._reactor.monotonic())
             try:
                 await loop.run_in_executor(None, self._meter.sync, self._clock.now_us())
             except OSError as error:
                 _log.error("the meter file cannot be synced: %s", error)
+
+
+def _certificate(settings: EdgeSettings) -> ServerCertificate | None:
+    if not settings.tls_cert:
+        return None
+    return ServerCertificate("edge.tls_cert", settings.tls_cert, settings.tls_key)

@@ -15,7 +15,7 @@ class ProtocolSpec:
     `offer` makes what is called with each client that an edge accepts; it may keep state for that edge. `refusals` has
     the protocol's answer for every code of `refusal.REFUSALS`. A protocol in which the server speaks first, such as
     FTP, is accepted at once; others when the client has said something. `overloaded` is what is sent to a client for
-    whom this process has no file left.
+    whom this process has no file left. One with `tls` is served only where the edge has a certificate.
     """
 
     name: str
@@ -25,10 +25,16 @@ class ProtocolSpec:
     refusals: Mapping[str, object]
     server_speaks_first: bool = False
     overloaded: bytes = b""
+    tls: bool = False
+
+
+def served(settings: EdgeSettings, protocols: Sequence[ProtocolSpec]) -> tuple[ProtocolSpec, ...]:
+    """Return the protocols that an edge with these settings serves."""
+    return tuple(spec for spec in protocols if settings.tls_cert or not spec.tls)
 
 
 def listen_addresses(settings: EdgeSettings, protocols: Sequence[ProtocolSpec]) -> dict[str, tuple[str, int]]:
-    """Return by protocol on which host and port it listens. Raises ListenError for one that is not known."""
+    """Return by protocol that is served on which host and port. Raises ListenError for one that is not known."""
     names = [spec.name for spec in protocols]
     for name in settings.listeners:
         if name not in names:
@@ -39,7 +45,7 @@ def listen_addresses(settings: EdgeSettings, protocols: Sequence[ProtocolSpec]) 
                 f"edge.advertise: there is no protocol {name}; known are {', '.join(names)} and *"
             )
     found: dict[str, tuple[str, int]] = {}
-    for spec in protocols:
+    for spec in served(settings, protocols):
         chosen = settings.listeners.get(spec.name, ListenerSettings())
         port = spec.default_port if chosen.port is None else chosen.port
         found[spec.name] = (chosen.host or settings.host, port)

@@ -14,7 +14,7 @@ import socket
 from typing import Protocol
 
 from tollway.edge.pipes import Pipe, Pipes
-from tollway.edge.reactor import CHUNK_BYTES, Reactor
+from tollway.edge.reactor import CHUNK_BYTES, BufferedSocket, Reactor
 from tollway.edge.spend import Spend
 
 _SPLICE_AFTER_BYTES = 64 * 1024
@@ -53,6 +53,7 @@ class Pump:
         "initial_data",
         "is_upload",
         "left",
+        "may_splice",
         "moved",
         "other",
         "owner",
@@ -90,6 +91,7 @@ class Pump:
         self.initial_data = initial_data  # bytes that were read before the pump began; not counted yet
         self.left = left  # how many more to move; -1: until the source ends
         self.readable = self.writable = True  # the first call that would block tells
+        self.may_splice = not isinstance(source, BufferedSocket) and not isinstance(sink, BufferedSocket)
         self.peer_finished = False  # the source has sent its last byte, so a short read is not the end
         self.eof = self.stopping = self.done = self.waiting = self.splicing = False
         self.armed = False  # whether we are told when the sink can be written
@@ -243,7 +245,7 @@ class Pump:
         if pipe is not None:
             self.pipe = None
             self.pipes.release(pipe)
-        elif self.moved >= _SPLICE_AFTER_BYTES:
+        elif self.moved >= _SPLICE_AFTER_BYTES and self.may_splice:
             self.splicing = True
         return True
 

@@ -45,6 +45,18 @@ class Watcher(Protocol):
         ...
 
 
+class BufferedSocket(socket.socket):
+    """A socket that keeps bytes of its own, so that epoll does not know of all that can be read.
+
+    It is not spliced. When it keeps something back from a reader that asked for more, it has the reactor `tell` so.
+    """
+
+    @property
+    def has_input(self) -> bool:
+        """Whether there is something to read of which the kernel does not know."""
+        raise NotImplementedError
+
+
 class HasDeadline(Protocol):
     """Something that must have moved by `deadline` (a moment of the reactor's monotonic clock)."""
 
@@ -114,6 +126,7 @@ class Reactor:
         fd = sock.fileno()
         self._watchers[fd] = watcher
         self._epoll.modify(fd, _INPUT)
+        self._tell_of_buffered(sock)
 
     def transfer(self, sock: socket.socket, watcher: Watcher) -> None:
         """Let another watcher be told what happens from now on: everything before was handled, or is `pending`."""
@@ -122,6 +135,25 @@ class Reactor:
         if fd in self._pending:
             self._pending.discard(fd)
             self._epoll.modify(fd, _EVERYTHING)
+        self._tell_of_buffered(sock)
+
+    def tell(self, sock: socket.socket, mask: int) -> None:
+        """Tell the watcher of a socket something that epoll does not know, after the events at hand."""
+
+        def call() -> None:
+            if sock.fileno() >= 0 and (watcher := self._watchers.get(sock.fileno())) is not None:
+                watcher.ready(sock.fileno(), mask)
+
+        self.call_soon(call)
+
+    def forget(self, sock: socket.socket) -> None:
+        """Watch a socket no longer; it stays open."""
+        self._watchers.pop(sock.fileno(), None)
+        self._epoll.unregister(sock.fileno())
+
+    def _tell_of_buffered(self, sock: socket.socket) -> None:
+        if isinstance(sock, BufferedSocket) and sock.has_input:
+            self.tell(sock, select.EPOLLIN)
 
     def mark_pending(self, fd: int) -> None:
         """Note that a watcher was told of something that it leaves to the next one."""

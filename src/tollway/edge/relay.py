@@ -12,7 +12,7 @@ import socket
 from tollway.edge.flow import Flow, FlowOwner
 from tollway.edge.gate import Gate
 from tollway.edge.pump import Pump
-from tollway.edge.reactor import CHUNK_BYTES, ERROR, FINISHED, READABLE, WRITABLE, Reactor
+from tollway.edge.reactor import CHUNK_BYTES, ERROR, FINISHED, READABLE, WRITABLE, BufferedSocket, Reactor
 from tollway.edge.terminate_cause import TerminateCause
 
 _TURN_READS = 16
@@ -146,6 +146,7 @@ class Tunnel(FlowOwner):
         """Everything was delivered: close the origin, and the client without cutting off our last bytes."""
         if self._end(self.cause):
             if self.up.eof:
+                say_goodbye(self.client)
                 self.gate.reactor.close(self.client)
             else:
                 LingeringClose(self.gate, self.client)
@@ -161,6 +162,13 @@ class Tunnel(FlowOwner):
         reactor.close(self.origin)
         self.gate.close(self.flow, cause)
         return True
+
+
+def say_goodbye(client: socket.socket) -> None:
+    """Before a client that has finished is closed: within TLS it is told that nothing was cut off."""
+    if isinstance(client, BufferedSocket):
+        with contextlib.suppress(OSError):
+            client.shutdown(socket.SHUT_WR)
 
 
 class LingeringClose:

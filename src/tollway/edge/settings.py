@@ -51,7 +51,8 @@ class EdgeSettings(BaseModel):
 
     host: str = Field("127.0.0.1", description="Address the proxies listen on")
     listeners: dict[str, ListenerSettings] = Field(
-        {}, description="By protocol (http, socks5), where it listens if not on `host` and its usual port"
+        {},
+        description="By protocol (http, socks5, https), where it listens if not on `host` and its usual port",
     )
     advertise: dict[str, AdvertiseSettings] = Field(
         {},
@@ -60,6 +61,12 @@ class EdgeSettings(BaseModel):
     share_ports: bool = Field(
         default=False, description="Several workers listen on the same ports (SO_REUSEPORT)"
     )
+    tls_cert: str = Field(
+        "",
+        description="PEM file with the certificate chain of the proxy over TLS (https); empty: there is none, but in "
+        "development one is made",
+    )
+    tls_key: str = Field("", description="PEM file with its private key; empty: it is in the same file")
     realm: str = Field(
         "tollway", pattern=r"^[A-Za-z0-9 ._-]{1,64}$", description="Shown with a demand for credentials"
     )

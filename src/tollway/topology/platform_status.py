@@ -16,6 +16,7 @@ from tollway.fabric.admin import OK
 from tollway.kit.tasks import cancel, spawn
 from tollway.settings import Settings
 from tollway.topology import SERVICES
+from tollway.topology.wiring_edge import edge_section
 
 LOOK_EVERY_S = 1.0
 PURPOSES = {"disk": "where everything is stored"}
@@ -69,6 +70,7 @@ class PlatformStatus:
     def _links(self) -> dict[str, str]:
         settings = self._settings
         public = settings.network.public_url.rstrip("/")
+        listening = listen_addresses(edge_section(settings), PROTOCOLS)
         links = {"API": public, "API documentation": f"{public}/api/docs"}
         if settings.mail.backend == "inbox":
             links["Development inbox"] = f"http://{settings.network.inbox}/inbox"
@@ -79,8 +81,9 @@ class PlatformStatus:
             "Metrics": "/metrics",
             **{f"Metrics of {name}": f"http://{at}/metrics" for name, at in settings.network.admin.items()},
             **{
-                spec.title: "{}:{}".format(*listen_addresses(settings.edge, PROTOCOLS)[spec.name])
+                spec.title: "{}:{}".format(*listening[spec.name])
                 for spec in PROTOCOLS
+                if spec.name in listening
             },
         }
 

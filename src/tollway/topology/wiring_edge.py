@@ -1,14 +1,16 @@
 """Builds the network edge."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from tollway.edge.protocol_spec import advertised_address, listen_addresses
 from tollway.edge.protocols import PROTOCOLS
-from tollway.edge.settings import AdvertiseSettings, is_any_address
+from tollway.edge.settings import AdvertiseSettings, EdgeSettings, is_any_address
 from tollway.fabric.clock import Clock
 from tollway.settings import Settings
+from tollway.topology.development_certificate import ensure_certificate
 
 if TYPE_CHECKING:
     from tollway.edge.node import Edge
@@ -20,10 +22,12 @@ def edge(settings: Settings, clock: Clock, client: Callable[[str], Any], worker:
 
     from tollway.edge.node import Edge
 
-    denied = [*settings.edge.denied_services, *own_services(settings)]
-    edge_settings = settings.edge.model_copy(
-        update={"denied_services": denied, "advertise": advertised(settings)}
-    )
+    section, shown = edge_section(settings), advertised(settings)
+    denied = [*section.denied_services, *own_services(settings)]
+    edge_settings = section.model_copy(update={"denied_services": denied, "advertise": shown})
+    if edge_settings.tls_cert != settings.edge.tls_cert:
+        hosts = [settings.edge.host, *(one.host for one in shown.values())]
+        ensure_certificate(Path(edge_settings.tls_cert), ["localhost", "127.0.0.1", "::1", *hosts], clock)
     return Edge(
         edge_settings,
         client("access"),
@@ -34,6 +38,13 @@ def edge(settings: Settings, clock: Clock, client: Callable[[str], Any], worker:
     )
 
 
+def edge_section(settings: Settings) -> EdgeSettings:
+    """Return the edge's section, in development with the certificate that is made when there is none."""
+    if settings.edge.tls_cert or settings.environment != "development":
+        return settings.edge
+    return settings.edge.model_copy(update={"tls_cert": str(settings.data / "edge" / "https-proxy.pem")})
+
+
 def advertised(settings: Settings) -> dict[str, AdvertiseSettings]:
     """Return what customers get as the address of each protocol, when it is not where it listens.
 
@@ -41,7 +52,7 @@ def advertised(settings: Settings) -> dict[str, AdvertiseSettings]:
     which they reach the platform itself.
     """
     found = dict(settings.edge.advertise)
-    for name, (host, port) in listen_addresses(settings.edge, PROTOCOLS).items():
+    for name, (host, port) in listen_addresses(edge_section(settings), PROTOCOLS).items():
         shown, shown_port = advertised_address(settings.edge, name, host, port)
         if is_any_address(shown):
             public = urlsplit(settings.network.public_url).hostname or ""
@@ -55,7 +66,7 @@ def own_services(settings: Settings) -> list[str]:
     Read from the settings that tell the processes of each other, so it is right in every shape: one process,
     one machine, a process for each service, many machines. Unix sockets are out of a customer's reach anyway.
     """
-    gateway, network, edge = settings.gateway, settings.network, settings.edge
+    gateway, network, edge = settings.gateway, settings.network, edge_section(settings)
     found = [
         f"{gateway.host}:{gateway.port}",
         f"{gateway.host}:{gateway.tls_port}",

@@ -20,7 +20,7 @@ def test_one_machine_is_a_business_and_its_edges(tmp_path: Path) -> None:
     assert [child.name for child in plan.children] == ["business", "edge-0", "edge-1"]
     edges = {"admin.edge-0": 9100, "admin.edge-1": 9101}
     assert plan.ports == {
-        **{name: 9000 + offset for name, offset in OFFSETS.items() if name != "https"},
+        **{name: 9000 + offset for name, offset in OFFSETS.items() if name != "api_https"},
         **edges,
     }
     assert json.loads(plan.environment["TOLLWAY_NETWORK__ADMIN"]) == {

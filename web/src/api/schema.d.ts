@@ -2335,7 +2335,7 @@ export interface components {
         };
         /**
          * EndpointView
-         * @description Where a node listens. An `http` proxy carries HTTPS too, by CONNECT.
+         * @description Where a node listens. An `http` proxy carries HTTPS too, by CONNECT; `https` is the same proxy within TLS.
          */
         EndpointView: {
             /** @description A host name or address */

@@ -8,5 +8,5 @@ here.
 from tollway.edge.protocol_spec import ProtocolSpec
 from tollway.edge.protocols import http, socks5
 
-PROTOCOLS: tuple[ProtocolSpec, ...] = (http.SPEC, socks5.SPEC)
-"""What every node offers; listeners, ports, the announcement to the access service and the status page follow."""
+PROTOCOLS: tuple[ProtocolSpec, ...] = (http.SPEC, socks5.SPEC, http.TLS_SPEC)
+"""What a node may offer; listeners, ports, the announcement to the access service and the status page follow."""

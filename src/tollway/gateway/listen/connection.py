@@ -298,6 +298,8 @@ class ClientConnection(PausableProtocol):
     def _was_reset(self) -> bool:
         """Return whether the client has reset the connection; the loop does not notice while it does not read."""
         sock = self.transport.get_extra_info("socket")
+        if sock is None:  # TLS has let go of it, and says so in a moment
+            return True
         return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _TCP_CLOSE
 
     def update_reading(self) -> None:

@@ -15,9 +15,9 @@ from prometheus_client import REGISTRY, CollectorRegistry
 from tollway.fabric.access_tokens import RevocationEntry, Verifier
 from tollway.fabric.clock import Clock
 from tollway.fabric.limits import Limits
+from tollway.fabric.server_certificate import ServerCertificate
 from tollway.gateway.capacity import fitted
 from tollway.gateway.context import GatewayContext
-from tollway.gateway.listen.certificate import ServerCertificate
 from tollway.gateway.listen.connection import ClientConnection
 from tollway.gateway.listen.proxied_listener import ProxiedListener, listening_socket
 from tollway.gateway.observe.metrics import Metrics
@@ -79,7 +79,9 @@ class Gateway:
         self.connections: set[ClientConnection] = set()
         self.registry = registry
         self.certificate = (
-            ServerCertificate(settings.tls_cert, settings.tls_key) if settings.tls_cert else None
+            ServerCertificate("gateway.tls_cert", settings.tls_cert, settings.tls_key)
+            if settings.tls_cert
+            else None
         )
         self.port = self.tls_port = 0
         self._settings = settings

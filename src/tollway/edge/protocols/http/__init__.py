@@ -19,6 +19,7 @@ from tollway.edge.protocols.http.connect_cache import ConnectCache
 from tollway.edge.protocols.http.heads import refusal_response
 from tollway.edge.protocols.http.proxy import HttpProxy
 from tollway.edge.protocols.http.refusals import REFUSALS
+from tollway.edge.tls import over_tls
 
 
 def _offer(gate: Gate) -> OnClient:
@@ -33,3 +34,6 @@ SPEC = ProtocolSpec(
     REFUSALS,
     overloaded=refusal_response(refusal.OVERLOADED, "", b"GET"),
 )
+
+TLS_SPEC = ProtocolSpec("https", "HTTP proxy over TLS", 3129, over_tls(_offer), REFUSALS, tls=True)
+"""The same within TLS, so that nobody reads on the way what a client says to the proxy, its password included."""

@@ -183,7 +183,8 @@ def _connected(issued: Issued, endpoints: list[NodeEndpoint]) -> Connected:
         if (url := PROXY.url(one.protocol, one.host, one.port, username, issued.secret)) is not None
     ]
     examples: dict[str, ExampleView] = {}
-    for proxy in proxies:
+    # Where there is a choice, the example is one that needs no trust in a certificate.
+    for proxy in sorted(proxies, key=lambda one: one.protocol == "https"):
         for example in PROXY.examples(proxy.protocol, proxy.url, issued.resource.protocols):
             examples.setdefault(example.protocol, ExampleView.model_validate(example, from_attributes=True))
     return Connected(

@@ -69,7 +69,7 @@ class ResourceDetail(ResourceView):
 
 
 class EndpointView(BaseModel):
-    """Where a node listens. An `http` proxy carries HTTPS too, by CONNECT."""
+    """Where a node listens. An `http` proxy carries HTTPS too, by CONNECT; `https` is the same proxy within TLS."""
 
     protocol: str
     host: str

@@ -6,9 +6,9 @@ from tollway.services.access.kinds.kind import Example, ResourceKind
 from tollway.services.access.model.units import Unit
 
 # curl's names; the h asks the proxy to resolve names, so that no DNS query leaks past it.
-_SCHEMES = {"http": "http", "socks5": "socks5h"}
-# What an endpoint carries: HTTPS goes through an HTTP proxy by CONNECT.
-_CARRIED = {"http": ("http", "https"), "socks5": ("socks5",)}
+_SCHEMES = {"http": "http", "socks5": "socks5h", "https": "https"}
+# What an endpoint carries: HTTPS goes through an HTTP proxy by CONNECT. An `https` endpoint is that proxy within TLS.
+_CARRIED = {"http": ("http", "https"), "socks5": ("socks5",), "https": ("http", "https")}
 
 
 def _url(protocol: str, host: str, port: int, username: str, password: str) -> str | None:

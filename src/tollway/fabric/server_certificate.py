@@ -1,4 +1,4 @@
-"""The certificate of the HTTPS listener: read at the start, and again when its files change."""
+"""The certificate of a listener that speaks TLS: read at the start, and again when its files change."""
 
 import logging
 import ssl
@@ -9,11 +9,15 @@ _log = logging.getLogger(__name__)
 
 
 class ServerCertificate:
-    """A chain and its key in PEM files. What comes later serves new connections; those that are open keep theirs."""
+    """A chain and its key in PEM files. What comes later serves new connections; those that are open keep theirs.
 
-    def __init__(self, chain: str, key: str) -> None:
-        self._chain, self._key = chain, key
-        self._context = _context()
+    `setting` is what an operator calls it, for messages.
+    """
+
+    def __init__(self, setting: str, chain: str, key: str) -> None:
+        self._setting, self._chain, self._key = setting, chain, key or chain
+        self.context = _context()
+        """What new connections are served with; always the same object."""
         self._seen = self._stamp()
         self._next_look = 0.0
 
@@ -21,12 +25,12 @@ class ServerCertificate:
         """Read the files. Raises OSError with advice when they cannot be used."""
         self._seen = self._stamp()
         try:
-            self._context.load_cert_chain(self._chain, self._key)
+            self.context.load_cert_chain(self._chain, self._key)
         except (OSError, ssl.SSLError) as error:
             raise OSError(
-                f"cannot use gateway.tls_cert {self._chain}: {error}; it must be PEM with its key"
+                f"cannot use {self._setting} {self._chain}: {error}; it must be PEM with its key"
             ) from error
-        return self._context
+        return self.context
 
     def tick(self, now: float) -> None:
         """Read the files again when they have changed; the old certificate serves on while the new one is unusable."""
@@ -42,11 +46,11 @@ class ServerCertificate:
         stamp, trial = self._stamp(), _context()
         try:
             trial.load_cert_chain(self._chain, self._key)
-            self._context.load_cert_chain(self._chain, self._key)
+            self.context.load_cert_chain(self._chain, self._key)
         except (OSError, ssl.SSLError) as error:
-            _log.error("gateway.tls_cert %s cannot be used: %s; the old one serves on", self._chain, error)
+            _log.error("%s %s cannot be used: %s; the old one serves on", self._setting, self._chain, error)
         else:
-            _log.info("gateway.tls_cert %s was read again", self._chain)
+            _log.info("%s %s was read again", self._setting, self._chain)
         self._seen = stamp
 
     def _stamp(self) -> tuple[tuple[int, int, int], ...]:
@@ -65,5 +69,6 @@ class ServerCertificate:
 def _context() -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION
     context.set_alpn_protocols(["http/1.1"])
     return context

@@ -2,22 +2,11 @@
 
 import asyncio
 import ssl
-import subprocess
 from pathlib import Path
 from typing import Any
 
 from tests.kit.gateway import HOST, Client, Setup, running_gateway
-
-
-def write_certificate(folder: Path, name: str) -> None:
-    """Put a new self-signed certificate in the place of the one that is there, as certbot does: by renaming."""
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1",
-         "-subj", f"/CN={name}", "-keyout", folder / "key.new", "-out", folder / "cert.new"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    (folder / "key.new").rename(folder / "key.pem")
-    (folder / "cert.new").rename(folder / "cert.pem")
+from tests.kit.tls import write_certificate
 
 
 def paths(folder: Path) -> dict[str, Any]:
@@ -40,6 +29,7 @@ async def test_a_new_certificate_serves_new_connections_and_open_ones_go_on(tmp_
     write_certificate(tmp_path, "first")
     async with running_gateway(tmp_path, **paths(tmp_path)) as setup:
         before = await connect(setup)
+        await before.ask("GET", "/api/catalog")  # one that is silent from the start is closed meanwhile
         write_certificate(tmp_path, "second")
         setup.advance(11)
         after = await connect(setup)
