@@ -133,6 +133,15 @@ TABLE: dict[tuple[str, str], str] = {
         POST /api/admin/users/{user_id}/restore
         PUT /api/admin/users/{user_id}/roles
     """,
+    ("wallets:read", "any"): """
+        GET /api/admin/users/{user_id}/accounts
+        GET /api/admin/users/{user_id}/transactions
+        GET /api/admin/transactions/{transaction_id}
+    """,
+    ("sales:read", "any"): """
+        GET /api/admin/orders
+        GET /api/admin/orders/{order_id}
+    """,
     ("deposits:read", "any"): """
         GET /api/admin/deposits
         GET /api/admin/debts
@@ -231,7 +240,8 @@ def test_a_role_may_do_what_the_roles_below_it_may() -> None:
     staffs = {route.policy.permission for route in ROUTES if route.policy.owner == "any"}
     assert not table["customer"] & staffs
     assert table["support"] & staffs == {
-        "users:read", "deposits:read", "corrections:read", "products:read", "nodes:read", "audit:read",
+        "users:read", "wallets:read", "sales:read", "deposits:read", "corrections:read", "products:read",
+        "nodes:read", "audit:read",
     }  # fmt: skip
     assert table["admin"] >= staffs
     for route in ROUTES:

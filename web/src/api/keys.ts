@@ -28,6 +28,11 @@ export const keys = {
   admin: {
     users: (search: object) => ["admin", "users", search] as const,
     user: (id: string) => ["admin", "users", id] as const,
+    accounts: (id: string) => ["admin", "users", id, "accounts"] as const,
+    lines: (id: string, asset: string) => ["admin", "users", id, "transactions", asset] as const,
+    orders: (search: object) => ["admin", "orders", search] as const,
+    order: (id: string) => ["admin", "orders", id] as const,
+    transaction: (id: string) => ["admin", "transactions", id] as const,
     deposits: (state: string) => ["admin", "deposits", state] as const,
     nodes: () => ["admin", "nodes"] as const,
     keys: () => ["admin", "keys"] as const,

@@ -636,6 +636,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/admin/orders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List orders of all customers or of one, newest first unless you ask for another order
+         * @description List orders of all customers or of one, newest first unless you ask for another order.
+         */
+        get: operations["get_admin_orders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/orders/{order_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show anybody's order, with the steps it took
+         * @description Show anybody's order, with the steps it took.
+         */
+        get: operations["get_admin_orders_order_id"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/admin/prices": {
         parameters: {
             query?: never;
@@ -696,6 +736,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/admin/transactions/{transaction_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Explain anybody's transaction line by line; with `prove`, show its place in the sealed books
+         * @description Explain anybody's transaction line by line; with `prove`, show its place in the sealed books.
+         */
+        get: operations["get_admin_transactions_transaction_id"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/admin/users": {
         parameters: {
             query?: never;
@@ -728,6 +788,26 @@ export interface paths {
          * @description Show one account.
          */
         get: operations["get_admin_users_user_id"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/users/{user_id}/accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what a customer holds, with one account in every currency
+         * @description List what a customer holds, with one account in every currency.
+         */
+        get: operations["get_admin_users_user_id_accounts"];
         put?: never;
         post?: never;
         delete?: never;
@@ -790,6 +870,26 @@ export interface paths {
          * @description Suspend an account: its sessions and its access end at once.
          */
         post: operations["post_admin_users_user_id_suspend"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/users/{user_id}/transactions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what happened on all accounts of a customer, or on those of one asset, newest first
+         * @description List what happened on all accounts of a customer, or on those of one asset, newest first.
+         */
+        get: operations["get_admin_users_user_id_transactions"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2185,6 +2285,143 @@ export interface components {
             public_key: string | null;
             /** @description The user name */
             username: string | null;
+        };
+        /**
+         * CustomerOrderDetail
+         * @description An order with the steps it took, and whose it is.
+         */
+        CustomerOrderDetail: {
+            /**
+             * @description What a customer pays for one lot
+             * @example 20.00
+             */
+            ask: string;
+            /** @description What is counted and sold, by its code */
+            asset: string;
+            /**
+             * Format: date-time
+             * @description When it was made
+             */
+            created_at: string;
+            /** @description A currency of ISO 4217 */
+            currency: string;
+            /**
+             * @description The platform's fee
+             * @example 20.00
+             */
+            fee: string;
+            /** @description The identifier */
+            id: string;
+            /** @description Until when what was bought is good; null is for ever */
+            lot_expires_at: string | null;
+            /**
+             * @description How many units one lot has; prices are for a lot
+             * @example 1000000000
+             */
+            lot_units: string;
+            /**
+             * @description The price
+             * @example 20.00
+             */
+            price: string;
+            /**
+             * @description How many units
+             * @example 1000000000
+             */
+            quantity: string;
+            /** @description The quote, `quo_…`; null without one */
+            quote_id: string | null;
+            /** @description Why; null or empty when there is nothing to say */
+            reason: string | null;
+            /** @description In which state it is */
+            state: components["schemas"]["OrderState"];
+            /** @description The steps that it took */
+            steps: components["schemas"]["StepView"][];
+            /**
+             * @description The price and the fee together
+             * @example 20.00
+             */
+            total: string;
+            /** @description The transaction in the ledger, `txn_…`; null when there is none yet */
+            transaction_id: string | null;
+            /**
+             * Format: date-time
+             * @description When it last changed
+             */
+            updated_at: string;
+            /** @description The account, `usr_…` */
+            user_id: string;
+        };
+        /** CustomerOrderList */
+        CustomerOrderList: {
+            /** @description The items of this page */
+            items: components["schemas"]["CustomerOrderView"][];
+            /** @description The `cursor` of the next page; empty on the last */
+            next_cursor: string;
+        };
+        /**
+         * CustomerOrderView
+         * @description An order and whose it is.
+         */
+        CustomerOrderView: {
+            /**
+             * @description What a customer pays for one lot
+             * @example 20.00
+             */
+            ask: string;
+            /** @description What is counted and sold, by its code */
+            asset: string;
+            /**
+             * Format: date-time
+             * @description When it was made
+             */
+            created_at: string;
+            /** @description A currency of ISO 4217 */
+            currency: string;
+            /**
+             * @description The platform's fee
+             * @example 20.00
+             */
+            fee: string;
+            /** @description The identifier */
+            id: string;
+            /** @description Until when what was bought is good; null is for ever */
+            lot_expires_at: string | null;
+            /**
+             * @description How many units one lot has; prices are for a lot
+             * @example 1000000000
+             */
+            lot_units: string;
+            /**
+             * @description The price
+             * @example 20.00
+             */
+            price: string;
+            /**
+             * @description How many units
+             * @example 1000000000
+             */
+            quantity: string;
+            /** @description The quote, `quo_…`; null without one */
+            quote_id: string | null;
+            /** @description Why; null or empty when there is nothing to say */
+            reason: string | null;
+            /** @description In which state it is */
+            state: components["schemas"]["OrderState"];
+            /**
+             * @description The price and the fee together
+             * @example 20.00
+             */
+            total: string;
+            /** @description The transaction in the ledger, `txn_…`; null when there is none yet */
+            transaction_id: string | null;
+            /**
+             * Format: date-time
+             * @description When it last changed
+             */
+            updated_at: string;
+            /** @description The account, `usr_…` */
+            user_id: string;
         };
         /** DebtList */
         DebtList: {
@@ -6335,6 +6572,82 @@ export interface operations {
             504: components["responses"]["DeadlineExceeded"];
         };
     };
+    get_admin_orders: {
+        parameters: {
+            query?: {
+                /** @description Of one customer only */
+                user_id?: string;
+                /** @description In this state only */
+                state?: components["schemas"]["OrderState"];
+                /** @description How many items at most */
+                limit?: number;
+                /** @description The `next_cursor` of the page before, with the other parameters as they were; absent: the start */
+                cursor?: string;
+                /** @description By which field; `-` before it: the highest first */
+                sort?: "-created_at" | "created_at";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerOrderList"];
+                };
+            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    get_admin_orders_order_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The order's id, `ord_…` */
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerOrderDetail"];
+                };
+            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
     patch_admin_prices: {
         parameters: {
             query?: never;
@@ -6460,6 +6773,44 @@ export interface operations {
             504: components["responses"]["DeadlineExceeded"];
         };
     };
+    get_admin_transactions_transaction_id: {
+        parameters: {
+            query?: {
+                /** @description Show the place in the sealed books too */
+                prove?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The transaction's id, `txn_…` */
+                transaction_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TransactionView"];
+                };
+            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
     get_admin_users: {
         parameters: {
             query?: {
@@ -6522,6 +6873,40 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["UserView"];
+                };
+            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    get_admin_users_user_id_accounts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The account's id, `usr_…` */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountList"];
                 };
             };
             401: components["responses"]["SessionEndedUnauthenticated"];
@@ -6655,6 +7040,56 @@ export interface operations {
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    get_admin_users_user_id_transactions: {
+        parameters: {
+            query?: {
+                /** @description An asset's code; absent: all */
+                asset?: string;
+                /** @description How many items at most */
+                limit?: number;
+                /** @description The `next_cursor` of the page before, with the other parameters as they were; absent: the start */
+                cursor?: string;
+                /** @description Show each posting, and what was held and released */
+                details?: boolean;
+                /** @description Only one kind of event, such as `buy`; absent: all */
+                code?: string;
+                /** @description RFC 3339; absent: no bound */
+                since?: string;
+                /** @description RFC 3339; absent: no bound */
+                until?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The account's id, `usr_…` */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LineList"];
+                };
+            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
             422: components["responses"]["Invalid"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Internal"];

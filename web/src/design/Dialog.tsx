@@ -13,6 +13,7 @@ export function Dialog({
   children,
   footer,
   side = false,
+  wide = false,
   locked = false,
 }: {
   title: ReactNode;
@@ -20,6 +21,8 @@ export function Dialog({
   children: ReactNode;
   footer?: ReactNode;
   side?: boolean;
+  /** A drawer with room for tables. */
+  wide?: boolean;
   locked?: boolean;
 }) {
   const { t } = useLingui();
@@ -42,7 +45,7 @@ export function Dialog({
   }, []);
 
   const shape = side
-    ? "enter-drawer ms-auto me-0 my-0 h-dvh max-h-dvh w-full max-w-lg rounded-none md:rounded-s-dialog"
+    ? `enter-drawer ms-auto me-0 my-0 h-dvh max-h-dvh w-full ${wide ? "max-w-4xl" : "max-w-lg"} rounded-none md:rounded-s-dialog`
     : "enter-dialog m-auto max-md:mb-0 w-full max-w-md max-md:max-w-full rounded-dialog max-md:rounded-b-none";
 
   return (

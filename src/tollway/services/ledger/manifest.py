@@ -48,6 +48,7 @@ MANIFEST = ServiceManifest(
         Permission("wallet:read", ROLES),
         Permission("transactions:read", ROLES),
         Permission("transactions:write", ROLES),
+        Permission("wallets:read", ("support", "admin")),
     ),
     build=build,
 )

@@ -34,6 +34,7 @@ MANIFEST = ServiceManifest(
     permissions=(
         Permission("orders:read", ROLES),
         Permission("orders:write", ROLES),
+        Permission("sales:read", ("support", "admin")),
     ),
     build=build,
 )

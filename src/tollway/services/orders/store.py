@@ -7,7 +7,7 @@ promise     how many times units of an asset were promised: by a quote, or by an
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from sqlalchemy import (
@@ -182,11 +182,25 @@ async def find_order(tx: Tx, order_id: str) -> Order | None:
     return _order(await tx.first(select(orders).where(orders.c.id == order_id)))
 
 
-async def list_orders(tx: Tx, user_id: str, before_id: str, limit: int) -> Sequence[Order]:
-    """Return a user's orders, newest first, from before an id on."""
-    wanted = select(orders).where(orders.c.user_id == user_id).order_by(orders.c.id.desc()).limit(limit)
-    if before_id:
-        wanted = wanted.where(orders.c.id < before_id)
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which orders: of one customer, in one state; empty and None: any."""
+
+    user_id: str = ""
+    state: OrderState | None = None
+
+
+async def list_orders(
+    tx: Tx, only: Filter, after_id: str, limit: int, *, newest_first: bool = True
+) -> Sequence[Order]:
+    """Return orders by when they were placed, from after an id on."""
+    wanted = select(orders).order_by(orders.c.id.desc() if newest_first else orders.c.id).limit(limit)
+    if only.user_id:
+        wanted = wanted.where(orders.c.user_id == only.user_id)
+    if only.state is not None:
+        wanted = wanted.where(orders.c.state == only.state)
+    if after_id:
+        wanted = wanted.where(orders.c.id < after_id if newest_first else orders.c.id > after_id)
     return [one for row in await tx.all(wanted) if (one := _order(row))]
 
 

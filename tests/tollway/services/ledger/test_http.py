@@ -11,6 +11,7 @@ from tests.kit.clock import FakeClock
 from tests.kit.gifts import gifts_of
 from tests.kit.rest import RestClient, rest
 from tollway.fabric.rest.sql import SqlAnswers
+from tollway.kit.ids import new_id
 from tollway.kit.times import to_rfc3339
 from tollway.services.ledger.http import router
 from tollway.services.ledger.model.metering import UsageReading
@@ -304,3 +305,28 @@ async def test_a_gift_that_no_account_can_hold_names_the_field(api: RestClient, 
         reply = await api.post("/api/transactions", {**gift, "amount": amount}, ANN, key)
         assert (reply.status, reply.json["code"]) == (422, "invalid"), amount
         assert [one["field"] for one in reply.json["errors"]] == ["amount"], amount
+
+
+async def test_an_operator_reads_a_customers_books(api: RestClient, context: Books) -> None:
+    operator, ann = "usr_op:support", new_id("usr")
+    await context.deposit(ann.removeprefix("usr_"), 20 * DOLLAR)
+    accounts = (await api.get(f"/api/admin/users/{ann}/accounts", operator)).json["items"]
+    assert {one["asset"]: one["balance"] for one in accounts} == {"EUR": "0.00", "USD": "20.00"}
+
+    lines = (await api.get(f"/api/admin/users/{ann}/transactions?asset=USD", operator)).json["items"]
+    assert [(line["code"], line["amount"], line["balance"]) for line in lines] == [
+        ("deposit", "20.00", "20.00")
+    ]
+    assert (await api.get(f"/api/admin/users/{ann}/transactions?asset=EUR", operator)).json["items"] == []
+    assert (await api.get(f"/api/admin/users/{ann}/transactions?code=buy", operator)).json["items"] == []
+
+    found = await api.get(f"/api/admin/transactions/{lines[0]['transaction_id']}", operator)
+    assert (found.status, found.json["legs"][0]["credit"]) == (200, ann)
+    nobody = new_id("usr")
+    assert (await api.get(f"/api/admin/users/{nobody}/transactions", operator)).json["items"] == []
+    for path in (
+        f"users/{ann}/accounts",
+        f"users/{ann}/transactions",
+        f"transactions/{lines[0]['transaction_id']}",
+    ):
+        assert (await api.get(f"/api/admin/{path}", ANN)).status == 403

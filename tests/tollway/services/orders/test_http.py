@@ -202,6 +202,30 @@ async def test_lists_are_paged(api: RestClient) -> None:
         assert (await api.get(f"/api/orders?{query}", ANN)).status == 422
 
 
+async def test_an_operator_finds_the_orders_of_everybody(api: RestClient, market: Market) -> None:
+    ann, ben, operator = new_id("usr"), new_id("usr"), "usr_op:support"
+    market.ledger.give(ann, "USD", 20 * USD)
+    anns = [(await api.post("/api/orders", WANTED, ann, f"key-{n}")).json["id"] for n in range(2)]
+    await api.post("/api/orders", WANTED, ben, "key-1")  # ben has no money: the order fails
+
+    listed = (await api.get("/api/admin/orders", operator)).json["items"]
+    assert [(one["user_id"], one["state"]) for one in listed] == [
+        (ben, "failed"), (ann, "filled"), (ann, "filled"),
+    ]  # fmt: skip
+    of_ann = (await api.get(f"/api/admin/orders?user_id={ann}&sort=created_at&limit=1", operator)).json
+    assert [one["id"] for one in of_ann["items"]] == anns[:1]
+    rest_of = f"/api/admin/orders?user_id={ann}&sort=created_at&cursor={of_ann['next_cursor']}"
+    assert [one["id"] for one in (await api.get(rest_of, operator)).json["items"]] == anns[1:]
+    failed = (await api.get("/api/admin/orders?state=failed", operator)).json["items"]
+    assert [one["user_id"] for one in failed] == [ben]
+
+    shown = (await api.get(f"/api/admin/orders/{anns[0]}", operator)).json
+    assert (shown["user_id"], shown["steps"][-1]["state"]) == (ann, "filled")
+    assert (await api.get(f"/api/admin/orders/{new_id('ord')}", operator)).status == 404
+    for query in ("user_id=x", "state=lost", "sort=total", "cursor=x"):
+        assert (await api.get(f"/api/admin/orders?{query}", operator)).status == 422
+
+
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(fee_ppm=st.integers(0, 999_999), quantity=st.integers(10**6, 2 * 10**9))
 async def test_the_calculator_the_quote_and_the_ledger_agree(

@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { PackageOpen } from "lucide-react";
 import { useState } from "react";
+import { assetsQuery } from "@/api/catalog";
 import type { Schema } from "@/api/client";
 import { Button } from "@/design/Button";
 import { EmptyState } from "@/design/EmptyState";
@@ -14,7 +15,7 @@ import { Bytes, Money } from "@/design/Values";
 import { formatDuration } from "@/format/time";
 import { BuyDialog } from "./BuyDialog";
 import { PriceLine } from "./PriceLine";
-import { accountsQuery, assetsQuery, cashOf } from "./queries";
+import { accountsQuery, cashOf } from "./queries";
 
 const route = getRouteApi("/_app/billing/catalogue");
 type Asset = Schema<"AssetView">;

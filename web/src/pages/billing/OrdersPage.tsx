@@ -12,11 +12,11 @@ import { Loaded } from "@/design/Loaded";
 import { MoreButton } from "@/design/MoreButton";
 import { Panel } from "@/design/Panel";
 import { ProblemNotice } from "@/design/ProblemNotice";
-import { Status, type StatusTone } from "@/design/Status";
 import { StepList } from "@/design/StepList";
 import { Table } from "@/design/Table";
 import { Bytes, Money, Time } from "@/design/Values";
-import { AssetName } from "./AssetName";
+import { AssetName } from "@/parts/AssetName";
+import { OrderState } from "@/parts/OrderState";
 import { ordersQuery } from "./queries";
 
 type Order = Schema<"OrderView">;
@@ -124,15 +124,4 @@ function OrderDrawer({ order, onClose }: { order: Order; onClose: () => void }) 
       </Loaded>
     </Dialog>
   );
-}
-
-export function OrderState({ state }: { state: string }) {
-  const { t } = useLingui();
-  const known: Record<string, readonly [StatusTone, string]> = {
-    filled: ["ok", t`Delivered`],
-    failed: ["bad", t`Failed`],
-    cancelled: ["off", t`Cancelled`],
-  };
-  const [tone, word] = known[state] ?? (["wait", t`In progress`] as const);
-  return <Status tone={tone}>{word}</Status>;
 }

@@ -14,7 +14,7 @@ import { Status, type StatusTone } from "@/design/Status";
 import { Table } from "@/design/Table";
 import { Bytes, Money, Time } from "@/design/Values";
 import { isZero } from "@/format/decimal";
-import { AssetName } from "./AssetName";
+import { AssetName } from "@/parts/AssetName";
 import { depositsQuery, portfolioQuery } from "./queries";
 
 type Holding = Schema<"HoldingView">;

@@ -10,7 +10,9 @@ import { MoreButton } from "@/design/MoreButton";
 import { Panel } from "@/design/Panel";
 import { Segmented } from "@/design/Segmented";
 import { Table } from "@/design/Table";
-import { Bytes, Money, Time } from "@/design/Values";
+import { Time } from "@/design/Values";
+import { Amount } from "@/parts/Amount";
+import { useCodeName } from "@/parts/codeName";
 import { type Account, accountsQuery, cashOf, statementQuery } from "./queries";
 import { TransactionDrawer } from "./TransactionDrawer";
 
@@ -74,25 +76,7 @@ function Lines({ account, onOpen }: { account: Account; onOpen: (line: Line) => 
   const { t } = useLingui();
   const lines = useInfiniteQuery(statementQuery(account.id));
   const rows = useMemo(() => lines.data?.pages.flatMap((page) => page.items) ?? [], [lines.data]);
-  const names: Record<string, string> = {
-    deposit: t`Deposit`,
-    buy: t`Purchase`,
-    use: t`Use`,
-    hold: t`Reserved`,
-    give: t`Gift`,
-    expire: t`Expired`,
-    refund: t`Refund`,
-    settle: t`Debt settled`,
-  };
-  const amount = (line: Line, text: string, sign = false) =>
-    account.kind === "money" ? (
-      <Money amount={line.direction === "out" && sign ? `-${text}` : text} currency={line.asset} metered sign={sign} />
-    ) : (
-      <>
-        {sign && (line.direction === "out" ? "−" : "+")}
-        <Bytes count={text} />
-      </>
-    );
+  const codeName = useCodeName();
   return (
     <>
       <Loaded query={lines}>
@@ -112,7 +96,7 @@ function Lines({ account, onOpen }: { account: Account; onOpen: (line: Line) => 
                   key: "what",
                   head: t`What`,
                   phone: "title",
-                  cell: (line) => names[line.code] ?? line.code.replaceAll("_", " "),
+                  cell: (line) => codeName(line.code),
                 },
                 { key: "at", head: t`When`, cell: (line) => <Time at={line.at} /> },
                 { key: "kind", head: t`Step`, phone: "hidden", cell: (line) => line.kind.replaceAll("_", " ") },
@@ -122,7 +106,9 @@ function Lines({ account, onOpen }: { account: Account; onOpen: (line: Line) => 
                   numeric: true,
                   phone: "end",
                   cell: (line) => (
-                    <span className={line.direction === "in" ? "text-ok" : ""}>{amount(line, line.amount, true)}</span>
+                    <span className={line.direction === "in" ? "text-ok" : ""}>
+                      <Amount kind={account.kind} asset={line.asset} amount={line.amount} sign={line.direction} />
+                    </span>
                   ),
                 },
                 {
@@ -130,7 +116,11 @@ function Lines({ account, onOpen }: { account: Account; onOpen: (line: Line) => 
                   head: t`Balance`,
                   numeric: true,
                   phone: "end",
-                  cell: (line) => <span className="text-text-3">{amount(line, line.balance)}</span>,
+                  cell: (line) => (
+                    <span className="text-text-3">
+                      <Amount kind={account.kind} asset={line.asset} amount={line.balance} />
+                    </span>
+                  ),
                 },
               ]}
             />

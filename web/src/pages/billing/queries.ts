@@ -22,13 +22,6 @@ export const portfolioQuery = queryOptions({
   queryFn: () => body(api.GET("/api/portfolio")),
 });
 
-export const assetsQuery = (currency: string) =>
-  queryOptions({
-    queryKey: keys.assets(currency),
-    queryFn: async () =>
-      (await body(api.GET("/api/catalog/assets", { params: { query: currency ? { currency } : {} } }))).items,
-  });
-
 export const pricesQuery = (asset: string, currency: string) =>
   queryOptions({
     queryKey: keys.prices(asset, currency),

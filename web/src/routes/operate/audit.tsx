@@ -1,6 +1,6 @@
 import { createFileRoute } from "@tanstack/react-router";
 import { z } from "zod/mini";
-import { AuditPage } from "@/pages/operate/AuditPage";
+import { AuditPage } from "@/pages/operate/audit/AuditPage";
 
 export const Route = createFileRoute("/operate/audit")({
   validateSearch: z.object({ subject: z.optional(z.string()), topic: z.optional(z.string()) }),

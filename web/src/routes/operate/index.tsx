@@ -1,4 +1,4 @@
 import { createFileRoute } from "@tanstack/react-router";
-import { AttentionPage } from "@/pages/operate/AttentionPage";
+import { AttentionPage } from "@/pages/operate/attention/AttentionPage";
 
 export const Route = createFileRoute("/operate/")({ component: AttentionPage });

@@ -1,4 +1,4 @@
 import { createFileRoute } from "@tanstack/react-router";
-import { KeysPage } from "@/pages/operate/KeysPage";
+import { KeysPage } from "@/pages/operate/keys/KeysPage";
 
 export const Route = createFileRoute("/operate/keys")({ component: KeysPage });

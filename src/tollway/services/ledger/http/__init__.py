@@ -2,7 +2,7 @@
 
 from typing import Annotated, Self
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Response
 from pydantic import Field, model_validator
 
 from tollway.contracts.books import USER
@@ -20,8 +20,9 @@ from tollway.fabric.rest import (
     idempotent,
     route,
 )
-from tollway.kit.errors import Conflict, InsufficientFunds, Invalid, NotFound
-from tollway.kit.times import from_rfc3339
+from tollway.kit.errors import Conflict, InsufficientFunds, NotFound
+from tollway.services.ledger.http.filters import AssetQuery, Prove, TransactionPath, Wanted
+from tollway.services.ledger.http.operators import add_routes
 from tollway.services.ledger.http.views import (
     AccountList,
     GiftView,
@@ -32,7 +33,6 @@ from tollway.services.ledger.http.views import (
     line_view,
     transaction_view,
 )
-from tollway.services.ledger.model.records import StatementFilter
 from tollway.services.ledger.model.values import Asset
 from tollway.services.ledger.service import Ledger
 from tollway.services.ledger.service.gifts import Gifts
@@ -41,14 +41,6 @@ READ = route(permission="wallet:read", time_limit_s=CHECKOUT_TIME_LIMIT_S)
 READ_TRANSACTIONS = route(permission="transactions:read", time_limit_s=CHECKOUT_TIME_LIMIT_S)
 
 AccountPath = Annotated[str, id_path("acc", "account")]
-TransactionPath = Annotated[str, id_path("txn", "transaction")]
-Prove = Annotated[bool, Query(description="Show the place in the sealed books too")]
-
-
-TimeQuery = Annotated[str, Query(max_length=40, description="RFC 3339; absent: no bound")]
-AssetQuery = Annotated[
-    str, Query(max_length=100, pattern=PRINTABLE, description="An asset's code; absent: all")
-]
 
 
 class GiftRequest(Body):
@@ -67,35 +59,13 @@ class GiftRequest(Body):
         return self
 
 
-def _wanted(
-    *,
-    details: Annotated[bool, Query(description="Show each posting, and what was held and released")] = False,
-    code: Annotated[
-        str,
-        Query(pattern=r"^[a-z_]{0,40}$", description="Only one kind of event, such as `buy`; absent: all"),
-    ] = "",
-    since: TimeQuery = "",
-    until: TimeQuery = "",
-) -> StatementFilter:
-    return StatementFilter(details, code, _time("since", since), _time("until", until))
-
-
-def _time(name: str, text: str) -> int:
-    try:
-        return from_rfc3339(text) if text else 0
-    except (ValueError, OverflowError) as error:
-        raise Invalid.of(name, "must be a time with its zone, such as 2026-11-01T00:00:00Z") from error
-
-
-Wanted = Annotated[StatementFilter, Depends(_wanted)]
-
-
 def router(service: Ledger, gifts: Gifts, answers: AnswerStore) -> APIRouter:
     """Make the routes of the ledger."""
     api = APIRouter(tags=["wallet"])
     _accounts(api, service)
     _transactions(api, service)
     _gifts(api, gifts, answers)
+    add_routes(api, service)
     return api
 
 

@@ -1,5 +1,7 @@
 """Orders: placing, looking, cancelling."""
 
+from collections.abc import Sequence
+
 from tollway.contracts.errors import IdempotencyKeyReused, PriceExceeded, QuoteStale, RequestInProgress
 from tollway.contracts.events import OrderPlaced
 from tollway.fabric.db import Database, Tx
@@ -93,12 +95,27 @@ class Market:
 
     async def list(self, user_id: str, limit: int, cursor: str) -> Page[Order]:
         """Return a user's orders, newest first."""
-        (before_id,) = decode_cursor(cursor, str) or ("",)
-        if before_id and not is_id("ord", before_id):
+        return await self.search(user_id, None, limit, cursor, newest_first=True)
+
+    async def search(
+        self, user_id: str, state: OrderState | None, limit: int, cursor: str, *, newest_first: bool
+    ) -> Page[Order]:
+        """Return the orders of a user, or of all when empty, in one state or any, by when they were placed."""
+        (after_id,) = decode_cursor(cursor, str) or ("",)
+        if after_id and not is_id("ord", after_id):
             raise invalid_cursor()
+        only = store.Filter(user_id, state)
         async with self._db.snapshot() as tx:
-            rows = await store.list_orders(tx, user_id, before_id, limit + 1)
+            rows = await store.list_orders(tx, only, after_id, limit + 1, newest_first=newest_first)
         return make_page(rows, limit, lambda order: [order.id])
+
+    async def look_up(self, order_id: str) -> tuple[Order, Sequence[Step]]:
+        """Return anybody's order and the steps it took. Raises NotFound."""
+        async with self._db.snapshot() as tx:
+            order = await store.find_order(tx, order_id)
+            if order is None:
+                raise NotFound(f"there is no order {order_id}")
+            return order, await store.steps_of(tx, order_id)
 
     # ── stopping, settling ──────────────────────────────────────────────────────────────────────────
 

@@ -2,7 +2,7 @@ import { Trans } from "@lingui/react/macro";
 import { useQuery } from "@tanstack/react-query";
 import { Loaded } from "@/design/Loaded";
 import { PageHead, Panel } from "@/design/Panel";
-import { NodeTable } from "./AttentionPage";
+import { NodeTable } from "./NodeTable";
 import { nodesQuery } from "./queries";
 
 export function NodesPage() {

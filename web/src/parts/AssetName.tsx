@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { assetsQuery } from "./queries";
+import { assetsQuery } from "@/api/catalog";
 
 /** What an asset is called in the catalogue; its code until that is known, and for what is no longer on sale. */
 export function AssetName({ code }: { code: string }) {

@@ -9,9 +9,11 @@ import { EmptyState } from "@/design/EmptyState";
 import { Loaded } from "@/design/Loaded";
 import { PageHead, Panel } from "@/design/Panel";
 import { Status } from "@/design/Status";
-import { Table } from "@/design/Table";
-import { Bytes, Money, Time } from "@/design/Values";
-import { auditVerdictQuery, nodesQuery, reviewsQuery } from "./queries";
+import { Money, Time } from "@/design/Values";
+import { auditVerdictQuery } from "../audit/queries";
+import { NodeTable } from "../nodes/NodeTable";
+import { nodesQuery } from "../nodes/queries";
+import { reviewsQuery } from "./queries";
 import { ReviewDialog } from "./ReviewDialog";
 
 type Review = Schema<"ReviewedView">;
@@ -122,54 +124,5 @@ function Row({
       <span className="min-w-0 grow">{children}</span>
       {action}
     </div>
-  );
-}
-
-export function NodeTable({ nodes }: { nodes: readonly Schema<"NodeView">[] }) {
-  const { t, i18n } = useLingui();
-  if (nodes.length === 0) {
-    return (
-      <EmptyState>
-        <Trans>No edge node has reported yet.</Trans>
-      </EmptyState>
-    );
-  }
-  return (
-    <Table
-      label={t`Nodes`}
-      rows={nodes}
-      rowKey={(node) => node.name}
-      columns={[
-        { key: "name", head: t`Node`, phone: "title", cell: (node) => node.name },
-        {
-          key: "state",
-          head: t`State`,
-          phone: "end",
-          cell: (node) =>
-            node.online ? <Status tone="ok">{t`Online`}</Status> : <Status tone="bad">{t`Silent`}</Status>,
-        },
-        {
-          key: "open",
-          head: t`Connections`,
-          numeric: true,
-          cell: (node) => new Intl.NumberFormat(i18n.locale).format(node.open_connections),
-        },
-        {
-          key: "leases",
-          head: t`Leases`,
-          numeric: true,
-          phone: "hidden",
-          cell: (node) => new Intl.NumberFormat(i18n.locale).format(node.leases),
-        },
-        {
-          key: "reserved",
-          head: t`Reserved`,
-          numeric: true,
-          phone: "end",
-          cell: (node) => <Bytes count={node.reserved_bytes} />,
-        },
-        { key: "seen", head: t`Last report`, numeric: true, cell: (node) => <Time at={node.seen_at} /> },
-      ]}
-    />
   );
 }

@@ -2,6 +2,7 @@ import { Trans, useLingui } from "@lingui/react/macro";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { useForm } from "react-hook-form";
+import { assetsQuery } from "@/api/catalog";
 import { api, body, newIdempotencyKey, type Schema } from "@/api/client";
 import { Problem } from "@/api/problem";
 import { Button } from "@/design/Button";
@@ -14,7 +15,6 @@ import { ProblemNotice } from "@/design/ProblemNotice";
 import { Table } from "@/design/Table";
 import { toast } from "@/design/toast";
 import { Bytes, Money } from "@/design/Values";
-import { assetsQuery } from "@/pages/billing/queries";
 import { fieldProblem } from "@/pages/entry/fieldProblem";
 
 type Asset = Schema<"AssetView">;

@@ -2,18 +2,15 @@ import { Trans, useLingui } from "@lingui/react/macro";
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { UserSearch as UserSearchIcon } from "lucide-react";
-import { useEffect, useMemo, useState } from "react";
-import { EmptyState } from "@/design/EmptyState";
+import { useEffect, useState } from "react";
 import { TextField } from "@/design/Field";
-import { Loaded } from "@/design/Loaded";
-import { MoreButton } from "@/design/MoreButton";
+import { List } from "@/design/List";
 import { PageHead, Panel } from "@/design/Panel";
 import { Segmented } from "@/design/Segmented";
-import { Status } from "@/design/Status";
-import { Table } from "@/design/Table";
 import { Time } from "@/design/Values";
 import { CustomerDrawer } from "./CustomerDrawer";
 import { usersQuery } from "./queries";
+import { UserState } from "./UserState";
 
 const route = getRouteApi("/operate/customers");
 const TYPED_MS = 250;
@@ -33,7 +30,6 @@ export function CustomersPage() {
     ...usersQuery({ email: search.email, state: search.state }),
     placeholderData: (before) => before,
   });
-  const rows = useMemo(() => users.data?.pages.flatMap((page) => page.items) ?? [], [users.data]);
   return (
     <>
       <PageHead title={<Trans>Customers</Trans>} />
@@ -60,44 +56,29 @@ export function CustomersPage() {
             ]}
           />
         </div>
-        <Loaded query={users}>
-          {() =>
-            rows.length === 0 ? (
-              <EmptyState icon={<UserSearchIcon />}>
-                <Trans>No customer matches.</Trans>
-              </EmptyState>
-            ) : (
-              <Table
-                label={t`Customers`}
-                rows={rows}
-                dimmed={users.isPlaceholderData}
-                rowKey={(one) => one.id}
-                onOpen={(one) => void navigate({ search: (before) => ({ ...before, customer: one.id }) })}
-                columns={[
-                  { key: "email", head: t`E-mail`, phone: "title", cell: (one) => one.email },
-                  { key: "state", head: t`State`, phone: "end", cell: (one) => <UserState state={one.state} /> },
-                  { key: "roles", head: t`Roles`, cell: (one) => one.roles.join(", ") },
-                  { key: "since", head: t`Since`, numeric: true, cell: (one) => <Time at={one.created_at} /> },
-                ]}
-              />
-            )
-          }
-        </Loaded>
-        <MoreButton query={users} />
+        <List
+          query={users}
+          label={t`Customers`}
+          icon={<UserSearchIcon />}
+          empty={<Trans>No customer matches.</Trans>}
+          rowKey={(one) => one.id}
+          onOpen={(one) => void navigate({ search: (before) => ({ ...before, customer: one.id }) })}
+          columns={[
+            { key: "email", head: t`E-mail`, phone: "title", cell: (one) => one.email },
+            { key: "state", head: t`State`, phone: "end", cell: (one) => <UserState state={one.state} /> },
+            { key: "roles", head: t`Roles`, cell: (one) => one.roles.join(", ") },
+            { key: "since", head: t`Since`, numeric: true, cell: (one) => <Time at={one.created_at} /> },
+          ]}
+        />
       </Panel>
       {search.customer && (
         <CustomerDrawer
           id={search.customer}
-          onClose={() => void navigate({ search: (before) => ({ ...before, customer: undefined }) })}
+          part={search.part ?? "overview"}
+          onPart={(part) => void navigate({ search: (before) => ({ ...before, part }), replace: true })}
+          onClose={() => void navigate({ search: (before) => ({ ...before, customer: undefined, part: undefined }) })}
         />
       )}
     </>
   );
-}
-
-export function UserState({ state }: { state: string }) {
-  const { t } = useLingui();
-  if (state === "active") return <Status tone="ok">{t`Active`}</Status>;
-  if (state === "suspended") return <Status tone="bad">{t`Suspended`}</Status>;
-  return <Status tone="off">{state}</Status>;
 }

@@ -1,0 +1,52 @@
+"""The books of every customer, for operators."""
+
+from typing import Annotated
+
+from fastapi import APIRouter
+
+from tollway.contracts.books import USER
+from tollway.fabric.rest import Paging, id_path, route
+from tollway.services.ledger.http.filters import AssetQuery, Prove, TransactionPath, Wanted
+from tollway.services.ledger.http.views import (
+    AccountList,
+    LineList,
+    TransactionView,
+    account_view,
+    line_view,
+    transaction_view,
+)
+from tollway.services.ledger.model.values import Asset
+from tollway.services.ledger.service import Ledger
+
+READ = route(permission="wallets:read", owner="any")
+UserId = Annotated[str, id_path("usr", "account")]
+
+
+def add_routes(api: APIRouter, service: Ledger) -> None:
+    """Add the operators' routes."""
+
+    async def known_assets() -> dict[str, Asset]:
+        return {asset.code: asset for asset in await service.assets()}
+
+    @api.get("/api/admin/users/{user_id}/accounts", tags=["operators"], **READ)
+    async def customers_accounts(user_id: UserId) -> AccountList:
+        """List what a customer holds, with one account in every currency."""
+        assets = await known_assets()
+        found = await service.wallet(user_id)
+        return AccountList(items=[account_view(one, assets[one.ref.asset]) for one in found])
+
+    @api.get("/api/admin/users/{user_id}/transactions", tags=["operators"], **READ)
+    async def customers_transactions(
+        user_id: UserId, page: Paging, only: Wanted, asset: AssetQuery = ""
+    ) -> LineList:
+        """List what happened on all accounts of a customer, or on those of one asset, newest first."""
+        assets = await known_assets()
+        found = await service.transactions(USER, user_id, page.limit, page.cursor, only, asset)
+        lines = [line_view(one, id_, assets[one.other.asset]) for id_, one in found.items]
+        return LineList(items=lines, next_cursor=found.next_cursor)
+
+    @api.get("/api/admin/transactions/{transaction_id}", tags=["operators"], **READ)
+    async def explain_any(transaction_id: TransactionPath, *, prove: Prove = False) -> TransactionView:
+        """Explain anybody's transaction line by line; with `prove`, show its place in the sealed books."""
+        explained = await service.explain(transaction_id, prove=prove)
+        return transaction_view(explained, set(explained.names), await known_assets())

@@ -1,0 +1,49 @@
+import { AxeBuilder } from "@axe-core/playwright";
+import { expect, type Page, test } from "@playwright/test";
+import { deposit, errorsOf, program, register, signIn } from "./customer";
+import { platform } from "./platform";
+
+/** Somebody with money and an order, and an operator's page. */
+async function customerAndOperator(page: Page): Promise<{ email: string; id: string }> {
+  const email = await register(page);
+  const call = await program(email);
+  await deposit(email, "20");
+  const order = { asset: "bandwidth.datacenter.standard", quantity: "1000000000", currency: "USD" };
+  await expect(async () => call("POST", "/api/orders", order, `order-${email}-${Date.now()}`)).toPass();
+  const { id } = (await call("GET", "/api/users/me")) as { id: string };
+  const { operator } = platform();
+  await signIn(page, operator.email, operator.password);
+  return { email, id };
+}
+
+async function accessible(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(" ")).join(", ")}`)).toEqual(
+    [],
+  );
+}
+
+test("an operator follows a customer's money from the account to the transaction, and sees the order", async ({
+  page,
+}) => {
+  const errors = errorsOf(page);
+  const { id } = await customerAndOperator(page);
+  await page.goto(`${platform().api}/operate/customers?customer=${id}&part=money`);
+  const drawer = page.getByRole("dialog");
+  await expect(drawer.getByRole("table", { name: "Accounts" }).getByText("USD")).toBeVisible();
+  await accessible(page);
+  await drawer.getByRole("table", { name: "Statement" }).getByText("Purchase").first().click();
+  await expect(drawer.getByRole("heading", { name: "Lines" })).toBeVisible();
+  await drawer.getByRole("button", { name: "Back to the statement" }).click();
+
+  await drawer.getByRole("tab", { name: "Money" }).focus();
+  await page.keyboard.press("ArrowRight");
+  await expect(page).toHaveURL(/part=orders/);
+  await drawer.getByRole("table", { name: "Orders" }).getByText("Delivered").first().click();
+  await expect(drawer.getByText("filled", { exact: false })).toBeVisible();
+  await accessible(page);
+  await drawer.getByRole("tab", { name: "History" }).click();
+  await expect(drawer.getByRole("table", { name: "What happened" }).getByText("DEPOSIT_CREDITED")).toBeVisible();
+  await accessible(page);
+  expect(errors).toEqual([]);
+});

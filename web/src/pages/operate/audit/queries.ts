@@ -1,0 +1,19 @@
+import { queryOptions } from "@tanstack/react-query";
+import { api, body } from "@/api/client";
+import { keys } from "@/api/keys";
+import { listOptions, only, PAGE_LIMIT } from "@/api/lists";
+
+export interface AuditSearch {
+  subject?: string | undefined;
+  topic?: string | undefined;
+}
+
+export const auditQuery = (search: AuditSearch) =>
+  listOptions(keys.admin.audit(search), (cursor) =>
+    body(api.GET("/api/admin/audit", { params: { query: { limit: PAGE_LIMIT, cursor, ...only(search) } } })),
+  );
+
+export const auditVerdictQuery = queryOptions({
+  queryKey: keys.admin.auditVerdict(),
+  queryFn: () => body(api.GET("/api/admin/audit/verify")),
+});

@@ -1,0 +1,43 @@
+import { Trans, useLingui } from "@lingui/react/macro";
+import { useInfiniteQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import { BookOpenCheck } from "lucide-react";
+import { List } from "@/design/List";
+import { Panel } from "@/design/Panel";
+import { Time } from "@/design/Values";
+import { auditQuery } from "../audit/queries";
+
+/** Everything that a customer did, and all that was done to them, from the audit trail. */
+export function HistoryPart({ userId }: { userId: string }) {
+  const { t } = useLingui();
+  const trail = useInfiniteQuery(auditQuery({ subject: userId }));
+  return (
+    <Panel
+      flush
+      title={<Trans>What happened</Trans>}
+      actions={
+        <Link to="/operate/audit" search={{ subject: userId }} className="text-sm text-accent hover:underline">
+          <Trans>Open in the audit trail</Trans>
+        </Link>
+      }
+    >
+      <List
+        query={trail}
+        label={t`What happened`}
+        icon={<BookOpenCheck />}
+        empty={<Trans>Nothing has happened yet.</Trans>}
+        rowKey={(entry) => String(entry.sequence)}
+        columns={[
+          { key: "topic", head: t`What`, phone: "title", cell: (entry) => entry.topic },
+          { key: "action", head: t`Action`, phone: "hidden", cell: (entry) => entry.action || "–" },
+          {
+            key: "actor",
+            head: t`Who`,
+            cell: (entry) => (entry.actor === userId ? t`The customer` : <code>{entry.actor}</code>),
+          },
+          { key: "at", head: t`When`, numeric: true, phone: "end", cell: (entry) => <Time at={entry.at} /> },
+        ]}
+      />
+    </Panel>
+  );
+}

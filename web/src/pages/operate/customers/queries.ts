@@ -1,0 +1,64 @@
+import { queryOptions } from "@tanstack/react-query";
+import { api, body, type Schema } from "@/api/client";
+import { keys } from "@/api/keys";
+import { listOptions, only, PAGE_LIMIT } from "@/api/lists";
+
+export interface UserSearch {
+  email?: string | undefined;
+  state?: "active" | "suspended" | undefined;
+}
+
+export const usersQuery = (search: UserSearch) =>
+  listOptions(keys.admin.users(search), (cursor) =>
+    body(api.GET("/api/admin/users", { params: { query: { limit: PAGE_LIMIT, cursor, ...only(search) } } })),
+  );
+
+export const userQuery = (id: string) =>
+  queryOptions({
+    queryKey: keys.admin.user(id),
+    queryFn: () => body(api.GET("/api/admin/users/{user_id}", { params: { path: { user_id: id } } })),
+  });
+
+export const accountsQuery = (id: string) =>
+  queryOptions({
+    queryKey: keys.admin.accounts(id),
+    queryFn: async () =>
+      (await body(api.GET("/api/admin/users/{user_id}/accounts", { params: { path: { user_id: id } } }))).items,
+  });
+
+export const linesQuery = (id: string, asset: string) =>
+  listOptions(keys.admin.lines(id, asset), (cursor) =>
+    body(
+      api.GET("/api/admin/users/{user_id}/transactions", {
+        params: { path: { user_id: id }, query: { limit: PAGE_LIMIT, cursor, ...only({ asset }) } },
+      }),
+    ),
+  );
+
+export const transactionQuery = (id: string) =>
+  queryOptions({
+    queryKey: keys.admin.transaction(id),
+    queryFn: () =>
+      body(
+        api.GET("/api/admin/transactions/{transaction_id}", {
+          params: { path: { transaction_id: id }, query: { prove: true } },
+        }),
+      ),
+  });
+
+export interface OrderSearch {
+  user_id: string;
+  state?: Schema<"OrderState"> | undefined;
+  sort?: "-created_at" | "created_at" | undefined;
+}
+
+export const ordersQuery = (search: OrderSearch) =>
+  listOptions(keys.admin.orders(search), (cursor) =>
+    body(api.GET("/api/admin/orders", { params: { query: { limit: PAGE_LIMIT, cursor, ...only(search) } } })),
+  );
+
+export const orderQuery = (id: string) =>
+  queryOptions({
+    queryKey: keys.admin.order(id),
+    queryFn: () => body(api.GET("/api/admin/orders/{order_id}", { params: { path: { order_id: id } } })),
+  });

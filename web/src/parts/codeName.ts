@@ -1,0 +1,18 @@
+import { useLingui } from "@lingui/react/macro";
+
+/** Give what names the kind of a transaction: "buy" is a purchase. An unknown kind keeps its own word. */
+export function useCodeName(): (code: string) => string {
+  const { t } = useLingui();
+  const names: Record<string, string> = {
+    deposit: t`Deposit`,
+    buy: t`Purchase`,
+    use: t`Use`,
+    hold: t`Reserved`,
+    give: t`Gift`,
+    expire: t`Expired`,
+    refund: t`Refund`,
+    settle: t`Debt settled`,
+    correct: t`Correction`,
+  };
+  return (code) => names[code] ?? code.replaceAll("_", " ");
+}
