@@ -10,7 +10,7 @@ async function customerAndOperator(page: Page): Promise<{ email: string; id: str
   await deposit(email, "20");
   const order = { asset: "bandwidth.datacenter.standard", quantity: "1000000000", currency: "USD" };
   await expect(async () => call("POST", "/api/orders", order, `order-${email}-${Date.now()}`)).toPass();
-  const { id } = (await call("GET", "/api/users/me")) as { id: string };
+  const { id } = (await call("GET", "/api/auth/me")) as { id: string };
   const { operator } = platform();
   await signIn(page, operator.email, operator.password);
   return { email, id };
@@ -43,7 +43,7 @@ test("an operator follows a customer's money from the account to the transaction
   await expect(drawer.getByText("filled", { exact: false })).toBeVisible();
   await accessible(page);
   await drawer.getByRole("tab", { name: "History" }).click();
-  await expect(drawer.getByRole("table", { name: "What happened" }).getByText("DEPOSIT_CREDITED")).toBeVisible();
+  await expect(drawer.getByRole("table", { name: "What happened" }).getByText("USER_REGISTERED")).toBeVisible();
   await accessible(page);
   expect(errors).toEqual([]);
 });

@@ -183,7 +183,7 @@ async def find_order(tx: Tx, order_id: str) -> Order | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Filter:
+class OrderFilter:
     """Which orders: of one customer, in one state; empty and None: any."""
 
     user_id: str = ""
@@ -191,7 +191,7 @@ class Filter:
 
 
 async def list_orders(
-    tx: Tx, only: Filter, after_id: str, limit: int, *, newest_first: bool = True
+    tx: Tx, only: OrderFilter, after_id: str, limit: int, *, newest_first: bool = True
 ) -> Sequence[Order]:
     """Return orders by when they were placed, from after an id on."""
     wanted = select(orders).order_by(orders.c.id.desc() if newest_first else orders.c.id).limit(limit)

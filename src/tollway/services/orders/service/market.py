@@ -104,7 +104,7 @@ class Market:
         (after_id,) = decode_cursor(cursor, str) or ("",)
         if after_id and not is_id("ord", after_id):
             raise invalid_cursor()
-        only = store.Filter(user_id, state)
+        only = store.OrderFilter(user_id, state)
         async with self._db.snapshot() as tx:
             rows = await store.list_orders(tx, only, after_id, limit + 1, newest_first=newest_first)
         return make_page(rows, limit, lambda order: [order.id])
