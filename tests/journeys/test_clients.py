@@ -1,6 +1,7 @@
 """Clients that generators make of the API document compile, and take a customer from signing in to a working proxy.
 
-The generators are pinned in `tests/clients`, with all that they need, and run in an environment of their own.
+Linters that others check such documents with find nothing in it. Generators and linters are pinned in `tests/clients`,
+with all that they need, and run in an environment of their own.
 """
 
 import json
@@ -74,7 +75,18 @@ def test_the_python_clients_take_a_customer_to_a_working_proxy(folder: Path, bus
     assert played(business, str(python), "story.py", cwd=folder) == STORY
 
 
-@pytest.mark.skipif(shutil.which("npm") is None, reason="node is not installed here")
+NODE = pytest.mark.skipif(shutil.which("npm") is None, reason="node is not installed here")
+
+
+@NODE
+def test_redocly_and_spectral_find_nothing_in_the_document(folder: Path) -> None:
+    run("npm", "ci", "--ignore-scripts", "--prefer-offline", cwd=folder)
+    assert run("node", "lint.js", str(DOCUMENT), cwd=folder) == "[]\n"
+    said = run("npx", "spectral", "lint", str(DOCUMENT), "--fail-severity", "hint", cwd=folder)
+    assert "No results" in said
+
+
+@NODE
 def test_the_typescript_clients_compile_and_take_a_customer_to_a_working_proxy(
     folder: Path, business: Business
 ) -> None:

@@ -119,7 +119,10 @@ class _Run:
             await starting
             known = self._known()
             write_note(note, known)
-            announce(known, self._loaded, time.monotonic() - began, as_json=self._as_json, first=self._first)
+            password = self._operator["password"] if self._first else ""
+            announce(
+                known, self._loaded, time.monotonic() - began, as_json=self._as_json, first_password=password
+            )
             await stopped
         finally:
             await cancel(stopped)
@@ -134,7 +137,7 @@ class _Run:
             **self._plan.addresses,
             "data": str(self._plan.data),
             "noted_heads": self._loaded.settings.security.heads_folder,
-            "operator": self._operator,
+            "operator": {"email": self._operator["email"]},
             "pid": os.getpid(),
             "split": self._plan.split,
             "environment": dict(self._plan.environment),
@@ -152,9 +155,10 @@ class _Run:
         print(f"tollway: {line}", file=sys.stderr, flush=True)
 
 
-def announce(known: Mapping[str, Any], loaded: Loaded, seconds: float, *, as_json: bool, first: bool) -> None:
-    """Print where everything is; on the `first` start also how the operator signs in."""
-    operator = known["operator"]
+def announce(
+    known: Mapping[str, Any], loaded: Loaded, seconds: float, *, as_json: bool, first_password: str
+) -> None:
+    """Print where everything is. `first_password` is how the operator signs in; empty on every later start."""
     if as_json:
         say(json.dumps(known))
         return
@@ -173,8 +177,9 @@ def announce(known: Mapping[str, Any], loaded: Loaded, seconds: float, *, as_jso
     ):
         say(f"  {label:<18} {known[key] or 'nowhere'}")
     # A password is shown once, to a person: not on later starts, when it may be an old one, and not to a journal.
-    secret = operator["password"] if first and sys.stdout.isatty() else "(`tollway operator reset-password`)"
-    say(f"  {'operator':<18} {operator['email']}  {secret}\n")
+    secret = first_password if sys.stdout.isatty() else ""
+    shown = secret or "(`tollway operator reset-password`)"
+    say(f"  {'operator':<18} {known['operator']['email']}  {shown}\n")
     for sentence in warnings(loaded.settings, split=known["split"]):
         say(f"  note: {sentence}")
     if not console_is_built():

@@ -1,6 +1,9 @@
 """Why a flow ended: the terminate causes of RFC 2866, section 5.10, and Quota."""
 
 from enum import IntEnum
+from typing import get_args
+
+from tollway.contracts.terminate_causes import TerminateCauseName
 
 
 class TerminateCause(IntEnum):
@@ -19,18 +22,9 @@ class TerminateCause(IntEnum):
     """Nothing is left of what the customer holds."""
 
     @property
-    def label(self) -> str:
+    def label(self) -> TerminateCauseName:
         """The name in reports, e.g. `User-Request`."""
-        return _LABELS[self]
+        return _NAMES[self - 1]
 
 
-_LABELS = {
-    TerminateCause.USER_REQUEST: "User-Request",
-    TerminateCause.LOST_CARRIER: "Lost-Carrier",
-    TerminateCause.IDLE_TIMEOUT: "Idle-Timeout",
-    TerminateCause.SESSION_TIMEOUT: "Session-Timeout",
-    TerminateCause.ADMIN_RESET: "Admin-Reset",
-    TerminateCause.NAS_REBOOT: "NAS-Reboot",
-    TerminateCause.NAS_ERROR: "NAS-Error",
-    TerminateCause.QUOTA: "Quota",
-}
+_NAMES: tuple[TerminateCauseName, ...] = get_args(TerminateCauseName)

@@ -96,9 +96,12 @@ def test_the_first_password_is_shown_in_a_terminal_on_the_first_start_only(
         "data": str(tmp_path),
         "noted_heads": "",
         "split": False,
-        "operator": {"email": "operator@tollway.example", "password": "the first one"},
+        "operator": {"email": "operator@tollway.example"},
     }
     for first, terminal in ((True, True), (True, False), (False, True), (False, False)):
         monkeypatch.setattr("sys.stdout.isatty", lambda shown=terminal: shown)
-        announce(known, loaded, 1.0, as_json=False, first=first)
+        password = "the first one" if first else ""
+        announce(known, loaded, 1.0, as_json=False, first_password=password)
         assert ("the first one" in capsys.readouterr().out) == (first and terminal)
+        announce(known, loaded, 1.0, as_json=True, first_password=password)
+        assert "the first one" not in capsys.readouterr().out, "a program reads secrets/operator.json"

@@ -2185,7 +2185,7 @@ export interface components {
             /** @description Where it went: host and port */
             target: string;
             /** @description Why it ended (Acct-Terminate-Cause of RFC 2866); empty while it is open */
-            terminate_cause: string;
+            terminate_cause: ("User-Request" | "Lost-Carrier" | "Idle-Timeout" | "Session-Timeout" | "Admin-Reset" | "NAS-Reboot" | "NAS-Error" | "Quota") | "";
         };
         /** CorrectionList */
         CorrectionList: {
@@ -4032,7 +4032,7 @@ export interface components {
             /** @description Where it went: host and port */
             target: string;
             /** @description Why it ended (Acct-Terminate-Cause of RFC 2866); empty while it is open */
-            terminate_cause: string;
+            terminate_cause: ("User-Request" | "Lost-Carrier" | "Idle-Timeout" | "Session-Timeout" | "Admin-Reset" | "NAS-Reboot" | "NAS-Error" | "Quota") | "";
             /** @description In which unit it is counted */
             unit: components["schemas"]["Unit"];
             /**
@@ -4638,7 +4638,7 @@ export interface components {
             /** @description The identifier */
             id: string;
             /** @description What the account may do */
-            roles: string[];
+            roles: ("customer" | "support" | "admin")[];
             /**
              * @description In which state it is
              * @enum {string}

@@ -54,7 +54,7 @@ def describe(app: FastAPI, words: Words) -> Json:
     document["servers"] = [{"url": "/", "description": "The gateway that serves this document"}]
     document["info"] |= {
         "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
-        "contact": {"name": "The operator of this platform", "url": "/"},
+        "contact": {"name": "The operator of this platform"},
     }
     used = {
         tag for operations in document["paths"].values() for one in operations.values() for tag in one["tags"]

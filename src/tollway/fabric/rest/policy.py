@@ -111,9 +111,11 @@ def route(  # noqa: PLR0913  every argument is named and has a default
     _check(declared)
     if kind == "websocket":
         return {"dependencies": [Depends(declared)]}
-    described: dict[str, Any] = {KEY: asdict(declared), PROBLEMS: [one.code for one in problems]}
-    if not public:
-        described["security"] = [{"bearer": []}, {"session": []}]
+    described: dict[str, Any] = {
+        KEY: asdict(declared),
+        PROBLEMS: [one.code for one in problems],
+        "security": [] if public else [{"bearer": []}, {"session": []}],
+    }
     return {"openapi_extra": described}
 
 

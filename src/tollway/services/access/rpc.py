@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from tollway.contracts import access_pb2, access_pb2_grpc
+from tollway.contracts.terminate_causes import ended_by
 from tollway.kit.errors import Invalid
 from tollway.services.access.credentials import CREDENTIAL_KINDS
 from tollway.services.access.model import FlowRecord, Grant
@@ -118,5 +119,5 @@ def _flow(record: access_pb2.AccountingRecord) -> FlowRecord:
         requests=record.requests,
         sequence=record.sequence,
         stopped=record.status == access_pb2.STATUS_TYPE_STOP,
-        terminate_cause=record.terminate_cause,
+        terminate_cause=ended_by(record.terminate_cause),
     )

@@ -24,6 +24,7 @@ async def refused(client: Client) -> tuple[int, str, dict[str, str]]:
     assert document["status"] == status
     assert headers["proxy-status"].startswith("tollway; error=")
     assert f'details="{document["code"]}"' in headers["proxy-status"]
+    assert document["type"] == "about:blank", "a path would lead into the site that was asked for"
     assert headers["connection"] == "close"
     assert await client.rest() == b""
     await client.close()

@@ -94,3 +94,10 @@ def test_the_page_draws_the_whole_document_without_marks_of_its_source() -> None
     assert all(path in drawn for path in json.loads(DOCUMENT.read_text())["paths"])
     assert "insufficient_funds" in drawn, "refusals are listed"
     assert "://" not in script, "no other host is needed"
+
+
+def test_every_operation_says_whether_it_needs_credentials() -> None:
+    needs = [{"bearer": []}, {"session": []}]
+    for method, path, operation in OPERATIONS:
+        public = operation["x-tollway"]["permission"] == "public"
+        assert operation["security"] == ([] if public else needs), f"{method} {path}"

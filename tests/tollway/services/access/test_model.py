@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from tests.kit.metering import report
 from tollway.contracts.errors import ResourceInactive
+from tollway.contracts.terminate_causes import ended_by
 from tollway.kit.errors import Conflict, Invalid, NotFound
 from tollway.services.access.model import (
     FlowRecord,
@@ -136,3 +137,7 @@ def test_a_flow_is_admitted_by_state_customer_and_protocol() -> None:
         RESOURCE.admit("http", "http", user_stopped=True)
     with pytest.raises(ResourceInactive, match="inactive"):
         RESOURCE.transition(ResourceState.INACTIVE).admit("http", "http", user_stopped=False)
+
+
+def test_a_cause_that_only_a_newer_node_knows_is_an_error_of_the_node() -> None:
+    assert [ended_by(said) for said in ("Quota", "", "Port-Preempted")] == ["Quota", "", "NAS-Error"]

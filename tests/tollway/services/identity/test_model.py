@@ -1,5 +1,7 @@
 """The lock_rules of addresses, passwords and locks."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,8 @@ from hypothesis import strategies as st
 from tollway.kit.errors import Invalid
 from tollway.kit.times import HOUR_US, SECOND_US
 from tollway.services.identity.model import (
+    LINK_PAGES,
+    LOGIN_PAGE,
     AttemptCounter,
     LockRule,
     SignInClient,
@@ -129,3 +133,9 @@ def test_a_source_is_cleaned() -> None:
         "2001:db8::1", "curl/8" + "x" * 194
     )
     assert read_client_info("nonsense", "") == SignInClient("", "")
+
+
+def test_the_links_of_mails_lead_to_pages_of_the_console() -> None:
+    entry = Path(__file__).parents[4] / "web" / "src" / "routes" / "_entry"
+    pages = {page.stem for page in entry.glob("*.tsx")}
+    assert {LOGIN_PAGE, *LINK_PAGES.values()} <= pages

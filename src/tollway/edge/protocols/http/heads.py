@@ -142,7 +142,8 @@ def refusal_response(why: Refusal, realm: str, method: bytes) -> bytes:
     """Return our own answer: problem document (RFC 9457), Proxy-Status (RFC 9209), and the connection's end."""
     status, error = answer_for(why)
     document = {
-        "type": f"/problems/{why.code.lower()}",
+        # A path would lead into the site that was asked for: the answer stands at its address (RFC 9457, 3.1.1).
+        "type": "about:blank",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "detail": why.detail,

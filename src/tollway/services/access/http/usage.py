@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, WebSocket
 from pydantic import BaseModel
 
+from tollway.contracts.terminate_causes import EndedBy
 from tollway.fabric.rest import (
     AssetQuery,
     CurrentUser,
@@ -92,7 +93,7 @@ class ConnectionView(BaseModel):
     started_at: UtcTime
     last_report_at: UtcTime
     duration_ms: int
-    terminate_cause: str
+    terminate_cause: EndedBy
 
 
 class ConnectionList(BaseModel):
@@ -126,7 +127,7 @@ class RecordView(BaseModel):
     started_at: UtcTime
     updated_at: UtcTime
     session_time_us: UnitsText
-    terminate_cause: str
+    terminate_cause: EndedBy
 
 
 class RecordList(BaseModel):

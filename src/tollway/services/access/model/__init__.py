@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tollway.contracts.errors import ResourceInactive
+from tollway.contracts.terminate_causes import EndedBy
 from tollway.kit.errors import Conflict, Invalid, NotFound
 from tollway.kit.money import MAX_UNITS
 from tollway.services.access.model.flow_policy import FlowPolicy
@@ -125,7 +126,7 @@ class FlowRecord:
     requests: int
     sequence: int
     stopped: bool
-    terminate_cause: str
+    terminate_cause: EndedBy
 
     def __post_init__(self) -> None:
         counters = (self.input_octets, self.output_octets, self.session_time_us, self.requests)

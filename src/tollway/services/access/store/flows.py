@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Row, select, update
 
+from tollway.contracts.terminate_causes import TerminateCauseName
 from tollway.fabric.db import Tx
 from tollway.services.access.model import FlowRecord
 from tollway.services.access.store.leases import LeaseWithOwner, Timeouts, abandoned
@@ -81,7 +82,9 @@ async def orphans(tx: Tx, timeouts: Timeouts, limit: int) -> list[Orphan]:
     ]
 
 
-async def close_flows(tx: Tx, session_ids: Sequence[str], cause: str) -> list[tuple[str, FlowRecord]]:
+async def close_flows(
+    tx: Tx, session_ids: Sequence[str], cause: TerminateCauseName
+) -> list[tuple[str, FlowRecord]]:
     """Stop flows at their last counters; return those that were open, with whose they are."""
     closed = (
         update(flow)

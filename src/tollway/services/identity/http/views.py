@@ -6,6 +6,7 @@ from fastapi import Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from tollway.contracts.clients import DEVICE_COOKIE
+from tollway.contracts.permissions import Role
 from tollway.fabric.rest import Body, UtcTime
 from tollway.services.identity.model import MAX_PASSWORD, SignInClient, State, User, read_client_info
 
@@ -33,7 +34,7 @@ class UserView(BaseModel):
     id: str
     email: str
     email_verified: bool
-    roles: list[str]
+    roles: list[Role]
     state: State
     created_at: UtcTime = Field(validation_alias="created_at_us")
 
