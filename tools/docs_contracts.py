@@ -1,4 +1,4 @@
-"""The references of events and errors, read from the classes that declare them."""
+"""The references of events, errors and personal data, read from the classes that declare them."""
 
 import importlib
 import pkgutil
@@ -65,6 +65,32 @@ def _fields(event: type[Any]) -> list[str]:
         for name, field in fields
     )
     return table(("Field", "Type", *(["Meaning"] if meant else [])), rows)
+
+
+def personal_data() -> str:
+    """Write the tables of what is kept of people, by service."""
+    lines: list[str] = []
+    for name, service in importlib.import_module("tollway.topology").SERVICES.items():
+        if service.development:
+            continue
+        tables = importlib.import_module(f"tollway.services.{name}.user_data").USER_TABLES
+        rows = (
+            (
+                code(one.table.name),
+                prose(sentence(one.purpose)),
+                prose(sentence(_after_leaving(one))),
+            )
+            for one in tables
+        )
+        lines += [*heading(3, name, name), *table(("Table", "What for", "When the person has left"), rows)]
+    return "\n".join(lines)
+
+
+def _after_leaving(one: Any) -> str:
+    if not one.keeps:
+        return "deleted"
+    blanked = f"; blanked: {', '.join(one.blanks)}" if one.blanks else ""
+    return f"stays {one.keeps}{blanked}"
 
 
 def refusals() -> str:

@@ -39,6 +39,7 @@ REFERENCES: dict[str, Callable[[], str]] = {
     "events": docs_contracts.events,
     "errors": docs_contracts.errors,
     "refusals": docs_contracts.refusals,
+    "personal-data": docs_contracts.personal_data,
     "changelog": changelog,
 }
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tollway.fabric.jobs import Jobs, Timed
     from tollway.fabric.mail import Inbox, Mailer
     from tollway.fabric.rest import AnswerStore
+    from tollway.fabric.user_data import UserData
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +82,8 @@ class ServiceParts:
     timed: "Mapping[str, Timed]" = field(default_factory=dict[Any, Any])
     components: Sequence[tuple[str, Component]] = ()
     """What else of this service has a beginning and an end, such as a page of its own."""
+    user_data: "UserData | None" = None
+    """What the service keeps of people."""
     prepare: Callable[[], Awaitable[object]] | None = None
     """Done after every part of the process is up; repeated until it succeeds."""
 
@@ -91,7 +94,8 @@ class ServiceManifest:
 
     `durable`: its commits survive a power cut, not only a crash. `development`: it belongs to no target and is refused
     in production. `api`: the module generated from its contract; None when it serves no API. `calls`: the methods of
-    its neighbours' APIs that it calls. `subscribes`: the event classes that it consumes; `Event` itself for every one.
+    its neighbours' APIs that it calls. `asks_user_data`: the methods of the UserData API that it calls at every
+    service. `subscribes`: the event classes that it consumes; `Event` itself for every one.
     `rest`: it serves REST behind the gateway. `permissions`: what its routes may demand.
     """
 
@@ -104,6 +108,7 @@ class ServiceManifest:
     settings: type[BaseModel] | None = None
     api: ModuleType | None = None
     calls: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    asks_user_data: tuple[str, ...] = ()
     subscribes: tuple[type[Event], ...] = ()
     permissions: tuple[Permission, ...] = ()
 

@@ -87,6 +87,10 @@ def call_policy() -> dict[str, dict[str, frozenset[str]]]:
         }
         for name, service in SERVICES.items()
     }
+    policy["user_data"] = {
+        method: frozenset(name for name, service in SERVICES.items() if method in service.asks_user_data)
+        for method in ("ListObstacles", "Export")
+    }
     policy["events"] = {"Read": frozenset(name for name, service in SERVICES.items() if service.subscribes)}
     return policy
 

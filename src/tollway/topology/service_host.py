@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tollway.contracts import call_rules, events_pb2_grpc, tokens_pb2
+from tollway.contracts import call_rules, events_pb2_grpc, tokens_pb2, user_data_pb2_grpc
 from tollway.fabric import retention
 from tollway.fabric.access_tokens import Revocations
 from tollway.fabric.clock import Clock
@@ -18,6 +18,7 @@ from tollway.fabric.retention import RetentionPolicy
 from tollway.fabric.rpc import LocalServer
 from tollway.fabric.secrets import Secrets
 from tollway.fabric.service import ServiceParts, serve
+from tollway.fabric.user_data import UserDataServer
 from tollway.kit.tasks import cancel, spawn
 from tollway.settings import Settings
 from tollway.topology import SERVICES, backends, call_policy, roles, subscribers_of, wiring_gateway
@@ -78,7 +79,12 @@ class ServiceHost:
         events = OutboxServer({name: subscribers_of(name) for name in self._databases})
         for name, database in self._databases.items():
             events.add(name, backends.open_outbox(database))
+        user_data = UserDataServer()
+        for name, parts in self._built.items():
+            if parts.user_data is not None:
+                user_data.add(name, parts.user_data)
         for server in servers:
+            user_data_pb2_grpc.add_UserDataServicer_to_server(user_data, server)
             events_pb2_grpc.add_EventsServicer_to_server(events, server)
             for name, parts in self._built.items():
                 if (api := SERVICES[name].api) is not None:

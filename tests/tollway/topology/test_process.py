@@ -60,7 +60,7 @@ def test_a_method_is_open_to_its_declared_callers_only() -> None:
     assert policy["tokens"]["OpenSession"] == {"identity"}
     assert policy["identity"]["EnsureOperator"] == {OPERATOR}
     assert set(policy["access"]["Lease"]) == {EDGE}
-    assert policy["events"]["Read"] == {"notifications", "access", "audit", "ledger"}
+    assert policy["events"]["Read"] == set(SERVICES) - {"catalog", "identity", "payments_mock"}
 
 
 @pytest.mark.parametrize(

@@ -74,6 +74,18 @@ class UserStateChanged(Event):
     reason: str
 
 
+class UserDeleted(Event):
+    """Somebody has left for good: whoever keeps something of them erases it.
+
+    `reason` is `asked` or `never_confirmed`. `forfeit`: they gave up what they still hold.
+    """
+
+    topic, source = "USER_DELETED", "identity"
+    user_id: str
+    reason: str
+    forfeit: bool = False
+
+
 class UserRolesChanged(Event):
     """An operator gave somebody other roles; `roles` are those from now on."""
 

@@ -1,7 +1,11 @@
-"""Timed work of access: tidying up after nodes that vanished. There are no durable jobs."""
+"""Work of access: erasing what is kept of those who left, tidying up after nodes that vanished."""
 
-from tollway.fabric.jobs import Timed
+from typing import Any
+
+from tollway.fabric.jobs import Jobs, Timed
+from tollway.fabric.user_data import ERASE, erase
 from tollway.services.access.service import Access
+from tollway.services.access.user_data import USER_TABLES
 
 
 async def close_abandoned(service: Access) -> None:
@@ -14,4 +18,12 @@ async def delete_ended(service: Access) -> None:
     await service.cleanup.delete_ended()
 
 
+async def erase_user(service: Access, payload: dict[str, Any]) -> None:
+    """Delete every access of somebody who has left, which revokes the credentials; erase what is kept of them."""
+    for resource, _ in await service.resources.all_of(payload["user_id"]):
+        await service.resources.delete(resource.user_id, resource.id)
+    await erase(service.db, USER_TABLES, payload["user_id"])
+
+
+JOBS: Jobs = {ERASE: erase_user}
 TIMED = {"close_abandoned": Timed(15.0, close_abandoned), "delete_ended": Timed(3600.0, delete_ended)}

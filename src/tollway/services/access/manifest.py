@@ -3,7 +3,7 @@
 import time
 
 from tollway.contracts import access_pb2_grpc
-from tollway.contracts.events import PasswordChanged, UserStateChanged
+from tollway.contracts.events import PasswordChanged, UserDeleted, UserStateChanged
 from tollway.contracts.permissions import ROLES, Permission
 from tollway.fabric.service import ServiceContext, ServiceManifest, ServiceParts
 from tollway.services.access.settings import AccessSettings
@@ -11,11 +11,13 @@ from tollway.services.access.settings import AccessSettings
 
 def build(context: ServiceContext) -> ServiceParts:
     """Build the service."""
+    from tollway.fabric.user_data import UserData
     from tollway.services.access import subscribers
     from tollway.services.access.http import router
-    from tollway.services.access.jobs import TIMED
+    from tollway.services.access.jobs import JOBS, TIMED
     from tollway.services.access.rpc import AccessRpc
     from tollway.services.access.service import Access
+    from tollway.services.access.user_data import USER_TABLES
 
     service = Access(
         context.db,
@@ -31,7 +33,9 @@ def build(context: ServiceContext) -> ServiceParts:
         rpc=AccessRpc(service),
         router=router(service),
         subscribers=subscribers,
+        jobs=JOBS,
         timed=TIMED,
+        user_data=UserData(context.db, USER_TABLES),
     )
 
 
@@ -42,7 +46,7 @@ MANIFEST = ServiceManifest(
     settings=AccessSettings,
     api=access_pb2_grpc,
     calls={"ledger": ("GetAccount", "RecordUse", "Release", "Reserve"), "catalog": ("GetProduct",)},
-    subscribes=(PasswordChanged, UserStateChanged),
+    subscribes=(PasswordChanged, UserDeleted, UserStateChanged),
     permissions=(
         Permission("access:read", ROLES),
         Permission("access:write", ROLES),

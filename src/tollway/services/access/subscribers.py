@@ -1,7 +1,8 @@
 """What access subscribes to from others."""
 
-from tollway.contracts.events import PasswordChanged, UserStateChanged
+from tollway.contracts.events import PasswordChanged, UserDeleted, UserStateChanged
 from tollway.fabric.db import Tx
+from tollway.fabric.user_data import enqueue_erasure
 from tollway.services.access.model import CustomerSession
 from tollway.services.access.service import Access
 
@@ -10,6 +11,12 @@ async def on_user_state_changed(service: Access, tx: Tx, event: UserStateChanged
     """Cut a suspended customer's flows; let them begin again when the account is active."""
     stopped = event.state != "active"
     await service.suspensions.customer_changed(tx, event.user_id, stopped=stopped, reason=event.reason)
+
+
+async def on_user_deleted(service: Access, tx: Tx, event: UserDeleted) -> None:
+    """Cut the flows of somebody who has left, at once and for good, and erase what is kept of them."""
+    await service.suspensions.customer_changed(tx, event.user_id, stopped=True, reason="deleted")
+    enqueue_erasure(tx, event.user_id)
 
 
 async def on_password_changed(service: Access, tx: Tx, event: PasswordChanged) -> None:

@@ -8,10 +8,12 @@ from tollway.services.catalog.settings import CatalogSettings
 
 def build(context: ServiceContext) -> ServiceParts:
     """Build the service; it writes its first products as soon as the ledger answers."""
+    from tollway.fabric.user_data import UserData
     from tollway.services.catalog.http import router
     from tollway.services.catalog.jobs import JOBS, TIMED
     from tollway.services.catalog.rpc import CatalogRpc
     from tollway.services.catalog.service import Catalog
+    from tollway.services.catalog.user_data import USER_TABLES
 
     service = Catalog(
         context.db,
@@ -27,6 +29,7 @@ def build(context: ServiceContext) -> ServiceParts:
         router=router(service, context.answers),
         jobs=JOBS,
         timed=TIMED,
+        user_data=UserData(context.db, USER_TABLES),
         prepare=service.prepare,
     )
 

@@ -8,10 +8,12 @@ from tollway.services.identity.settings import IdentitySettings
 
 def build(context: ServiceContext) -> ServiceParts:
     """Build the service."""
+    from tollway.fabric.user_data import UserData
     from tollway.services.identity.http import router
     from tollway.services.identity.jobs import JOBS, TIMED
     from tollway.services.identity.rpc import IdentityRpc
     from tollway.services.identity.service import Identity
+    from tollway.services.identity.user_data import USER_TABLES
 
     service = Identity(
         context.db,
@@ -28,6 +30,7 @@ def build(context: ServiceContext) -> ServiceParts:
         jobs=JOBS,
         timed=TIMED,
         components=[("passwords", service)],
+        user_data=UserData(context.db, USER_TABLES),
     )
 
 

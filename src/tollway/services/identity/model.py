@@ -133,6 +133,11 @@ def address_key(text: str) -> str:
         return ""
 
 
+def tombstone(user_id: str) -> str:
+    """Return what stands in the place of the address of somebody who has left; nobody can register it (RFC 6761)."""
+    return f"{user_id}@deleted.invalid"
+
+
 def normalize_password(password: str) -> str:
     """Return a password as it is hashed, the same on every system: OpaqueString (RFC 8265, 4.2.2).
 

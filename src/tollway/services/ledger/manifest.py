@@ -9,12 +9,14 @@ from tollway.services.ledger.settings import LedgerSettings
 
 def build(context: ServiceContext) -> ServiceParts:
     """Build the service."""
+    from tollway.fabric.user_data import UserData
     from tollway.services.ledger import subscribers
     from tollway.services.ledger.http import router
     from tollway.services.ledger.jobs import JOBS, TIMED
     from tollway.services.ledger.rpc import LedgerRpc
     from tollway.services.ledger.service import Ledger
     from tollway.services.ledger.service.gifts import Gifts
+    from tollway.services.ledger.user_data import USER_TABLES
 
     service = Ledger(
         context.db,
@@ -33,6 +35,7 @@ def build(context: ServiceContext) -> ServiceParts:
         jobs=JOBS,
         timed=TIMED,
         components=[("batcher", service)],
+        user_data=UserData(context.db, USER_TABLES),
     )
 
 

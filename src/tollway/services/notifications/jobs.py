@@ -3,7 +3,9 @@
 from typing import Any
 
 from tollway.fabric.jobs import Timed
+from tollway.fabric.user_data import ERASE, erase
 from tollway.services.notifications.service import EmailRequest, Notifications
+from tollway.services.notifications.user_data import USER_TABLES
 
 
 async def write_to_user(service: Notifications, payload: dict[str, Any]) -> None:
@@ -23,5 +25,10 @@ async def delete_expired(service: Notifications) -> None:
     await service.delete_expired()
 
 
-JOBS = {"write_to_user": write_to_user, "deliver_email": deliver_email}
+async def erase_user(service: Notifications, payload: dict[str, Any]) -> None:
+    """Erase what is kept of somebody who has left. What waits to be sent goes when it was sent."""
+    await erase(service.db, USER_TABLES, payload["user_id"])
+
+
+JOBS = {"write_to_user": write_to_user, "deliver_email": deliver_email, ERASE: erase_user}
 TIMED = {"delete_expired": Timed(every_s=3600, run=delete_expired)}

@@ -62,9 +62,12 @@ class Notifications:
     async def write_to(self, request: EmailRequest) -> None:
         """Send a message to a person by id, unless they do not want its kind.
 
-        Raises Unavailable while their address is not known: identity's announcement may be on its way.
+        Nobody is written to who has left. Raises Unavailable while their address is not known: identity's announcement
+        may be on its way.
         """
         async with self.db.transaction() as tx:
+            if await store.has_left(tx, request.user_id):
+                return
             address = await store.address_of(tx, request.user_id)
             if not address:
                 raise Unavailable(f"the address of {request.user_id} is not known yet")
@@ -147,6 +150,8 @@ class Notifications:
         async with self.db.transaction() as tx:
             if await store.end_email(tx, email.id, state, error) and state == "sent":
                 tx.publish(EmailSent(message_id=email.id, user_id=email.user_id, template=email.template))
+            if await store.has_left(tx, email.user_id):
+                await store.delete_email(tx, email.id)
 
     def _compose(self, email: Email) -> EmailMessage:
         settings = self._settings

@@ -103,6 +103,11 @@ async def note_attempt(tx: Tx, email_id: str, error: str) -> None:
     await tx.run(_queued(email_id).values(attempts=email.c.attempts + 1, error=error))
 
 
+async def delete_email(tx: Tx, email_id: str) -> None:
+    """Delete a message."""
+    await tx.run(delete(email).where(email.c.id == email_id))
+
+
 async def end_email(tx: Tx, email_id: str, state: str, error: str = "") -> bool:
     """Close a queued message and delete what it was filled with; False when it was closed before."""
     values: dict[str, Any] = {"state": state, "error": error, "ended_us": tx.now_us, "params": {}}
@@ -125,12 +130,15 @@ async def address_of(tx: Tx, user_id: str) -> str:
     return await tx.scalar(select(recipient.c.address).where(recipient.c.user_id == user_id)) or ""
 
 
-async def delete_person(tx: Tx, user_id: str) -> None:
-    """Remove a person's address everywhere, and their preferences."""
-    await tx.run(delete(recipient).where(recipient.c.user_id == user_id))
-    await tx.run(delete(preference).where(preference.c.user_id == user_id))
-    gone = update(email).where(email.c.user_id == user_id, email.c.state != "queued")
-    await tx.run(gone.values(address="", subject="", error=""))
+async def forget_address(tx: Tx, user_id: str) -> None:
+    """Remove the address of a person who has left. The row stays and says that they did."""
+    row = tx.insert(recipient).values(user_id=user_id, address="", verified=True)
+    await tx.run(row.on_conflict_do_update(index_elements=["user_id"], set_={"address": ""}))
+
+
+async def has_left(tx: Tx, user_id: str) -> bool:
+    """Tell whether a person has left."""
+    return await tx.scalar(select(recipient.c.address).where(recipient.c.user_id == user_id)) == ""
 
 
 async def preferences_of(tx: Tx, user_id: str) -> dict[str, bool]:

@@ -3,8 +3,9 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from tollway.contracts.events import EmailChanged, EmailVerified, Event, UserRegistered, UserStateChanged
+from tollway.contracts.events import EmailChanged, EmailVerified, Event, UserDeleted, UserRegistered
 from tollway.fabric.db import Tx
+from tollway.fabric.user_data import enqueue_erasure
 from tollway.services.notifications import store
 from tollway.services.notifications.service import Notifications
 from tollway.services.notifications.templates import EVENT_EMAILS, EventEmail
@@ -27,17 +28,17 @@ async def on_email_changed(_service: Notifications, tx: Tx, event: EmailChanged)
     await store.set_recipient(tx, event.user_id, event.email, verified=True)
 
 
-async def on_user_state_changed(_service: Notifications, tx: Tx, event: UserStateChanged) -> None:
-    """Delete the address of a user who has left."""
-    if event.state == "deleted":
-        await store.delete_person(tx, event.user_id)
+async def on_user_deleted(_service: Notifications, tx: Tx, event: UserDeleted) -> None:
+    """Write no more to somebody who has left, and erase what they were written."""
+    await store.forget_address(tx, event.user_id)
+    enqueue_erasure(tx, event.user_id)
 
 
 _RECORDERS: dict[type[Event], Handler] = {
     UserRegistered: on_user_registered,
     EmailVerified: on_email_verified,
     EmailChanged: on_email_changed,
-    UserStateChanged: on_user_state_changed,
+    UserDeleted: on_user_deleted,
 }
 
 

@@ -3,7 +3,9 @@
 from typing import Any
 
 from tollway.fabric.jobs import Timed
+from tollway.fabric.user_data import ERASE, erase
 from tollway.services.orders.service import Orders
+from tollway.services.orders.user_data import USER_TABLES
 
 
 async def advance_order(service: Orders, payload: dict[str, Any]) -> None:
@@ -21,7 +23,12 @@ async def sweep_quotes(service: Orders) -> None:
     await service.quotes.delete_old()
 
 
-JOBS = {"advance_order": advance_order}
+async def erase_user(service: Orders, payload: dict[str, Any]) -> None:
+    """Erase what is kept of somebody who has left."""
+    await erase(service.db, USER_TABLES, payload["user_id"])
+
+
+JOBS = {"advance_order": advance_order, ERASE: erase_user}
 TIMED = {
     "janitor": Timed(every_s=5, run=janitor),
     "sweep_quotes": Timed(every_s=600, run=sweep_quotes),

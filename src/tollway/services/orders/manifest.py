@@ -1,5 +1,6 @@
 """What the orders service is, needs and offers."""
 
+from tollway.contracts.events import UserDeleted
 from tollway.contracts.permissions import ROLES, Permission
 from tollway.fabric.service import ServiceContext, ServiceManifest, ServiceParts
 from tollway.services.orders.settings import OrdersSettings
@@ -7,9 +8,12 @@ from tollway.services.orders.settings import OrdersSettings
 
 def build(context: ServiceContext) -> ServiceParts:
     """Build the service."""
+    from tollway.fabric.user_data import UserData
+    from tollway.services.orders import subscribers
     from tollway.services.orders.http import router
     from tollway.services.orders.jobs import JOBS, TIMED
     from tollway.services.orders.service import Orders
+    from tollway.services.orders.user_data import USER_TABLES
 
     service = Orders(
         context.db,
@@ -19,7 +23,14 @@ def build(context: ServiceContext) -> ServiceParts:
         context.client("ledger"),
         currency=context.shared.currencies[0],
     )
-    return ServiceParts(service=service, router=router(service, context.answers), jobs=JOBS, timed=TIMED)
+    return ServiceParts(
+        service=service,
+        router=router(service, context.answers),
+        subscribers=subscribers,
+        jobs=JOBS,
+        timed=TIMED,
+        user_data=UserData(context.db, USER_TABLES),
+    )
 
 
 MANIFEST = ServiceManifest(
@@ -31,6 +42,7 @@ MANIFEST = ServiceManifest(
         "catalog": ("GetPrice", "Price"),
         "ledger": ("ListAccounts", "ListAssets", "ListLots", "Post"),
     },
+    subscribes=(UserDeleted,),
     permissions=(
         Permission("orders:read", ROLES),
         Permission("orders:write", ROLES),

@@ -3,11 +3,13 @@
 from typing import Any
 
 from tollway.fabric.jobs import Jobs, Timed
+from tollway.fabric.user_data import ERASE, erase
 from tollway.services.payments.service import Payments
 from tollway.services.payments.service.corrections import POST_CORRECTION
 from tollway.services.payments.service.reversals import ADVANCE_REVERSAL
 from tollway.services.payments.service.settlement import FOLLOW_REVERSALS
 from tollway.services.payments.service.webhooks import HANDLE
+from tollway.services.payments.user_data import USER_TABLES
 
 
 async def handle_webhook(service: Payments, payload: dict[str, Any]) -> None:
@@ -55,7 +57,14 @@ async def post_correction(service: Payments, payload: dict[str, Any]) -> None:
     await service.corrections.process.advance(payload["id"])
 
 
+async def erase_user(service: Payments, payload: dict[str, Any]) -> None:
+    """Detach the saved cards of somebody who has left at their providers, then erase what is kept here."""
+    await service.methods.delete_all(payload["user_id"])
+    await erase(service.db, USER_TABLES, payload["user_id"])
+
+
 JOBS: Jobs = {
+    ERASE: erase_user,
     POST_CORRECTION: post_correction,
     HANDLE: handle_webhook,
     FOLLOW_REVERSALS: follow_reversals,

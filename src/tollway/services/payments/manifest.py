@@ -1,5 +1,6 @@
 """What the payments service is, needs and offers."""
 
+from tollway.contracts.events import UserDeleted
 from tollway.contracts.permissions import ROLES, Permission
 from tollway.fabric.service import ServiceContext, ServiceManifest, ServiceParts
 from tollway.services.payments.settings import PaymentsSettings
@@ -7,10 +8,13 @@ from tollway.services.payments.settings import PaymentsSettings
 
 def build(context: ServiceContext) -> ServiceParts:
     """Build the service on the providers that are enabled."""
+    from tollway.fabric.user_data import UserData
+    from tollway.services.payments import subscribers
     from tollway.services.payments.http import router
     from tollway.services.payments.jobs import JOBS, TIMED
     from tollway.services.payments.providers import ProviderContext, open_providers
     from tollway.services.payments.service import Payments
+    from tollway.services.payments.user_data import USER_TABLES
 
     settings: PaymentsSettings = context.settings
     surroundings = ProviderContext(mock_url=f"http://{context.shared.payments_mock_address}")
@@ -27,8 +31,10 @@ def build(context: ServiceContext) -> ServiceParts:
     return ServiceParts(
         service=service,
         router=router(service, context.answers),
+        subscribers=subscribers,
         jobs=JOBS,
         timed=TIMED,
+        user_data=UserData(context.db, USER_TABLES),
         components=[("providers", service)],
         prepare=service.webhooks.register,
     )
@@ -40,6 +46,7 @@ MANIFEST = ServiceManifest(
     durable=True,
     settings=PaymentsSettings,
     calls={"ledger": ("GetAccount", "Post", "Reverse"), "identity": ("GetUser",)},
+    subscribes=(UserDeleted,),
     permissions=(
         Permission("wallet:write", ROLES),
         Permission("billing:read", ROLES),

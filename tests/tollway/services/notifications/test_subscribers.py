@@ -20,8 +20,8 @@ from tollway.contracts.events import (
     OrderFilled,
     ProfileChanged,
     SessionRevoked,
+    UserDeleted,
     UserRegistered,
-    UserStateChanged,
 )
 from tollway.fabric.db import Database
 from tollway.fabric.jobs import Worker
@@ -32,6 +32,7 @@ from tollway.services.notifications.subscribers import SUBSCRIBERS, make_subscri
 from tollway.services.notifications.templates import EVENT_EMAILS, EventEmail
 
 REGISTERED = UserRegistered(user_id="usr_1", email="ada@example.com")
+GONE = UserDeleted(user_id="usr_1", reason="asked")
 VERIFIED = EmailVerified(user_id="usr_1", email="ada@example.com")
 DEPOSIT = DepositCredited(deposit_id="dep_1", user_id="usr_1", currency="USD", amount=20_000_000)
 FILLED = OrderFilled(
@@ -179,16 +180,25 @@ async def test_who_has_left_is_forgotten(publisher: Publisher, service: Notifica
     await publisher.publish(VERIFIED)
     await publisher.work()
     await service.change_preferences("usr_1", {"product": False})
-    gone = UserStateChanged(user_id="usr_1", state="deleted", reason="asked")
-    await publisher.publish(gone.model_copy(update={"state": "suspended"}))
-    async with db.snapshot() as tx:
-        assert await store.address_of(tx, "usr_1") == "ada@example.com"
-    await publisher.publish(gone)
+    await publisher.publish(GONE)
+    await publisher.work()
     async with db.snapshot() as tx:
         assert await store.address_of(tx, "usr_1") == ""
         assert await store.preferences_of(tx, "usr_1") == {}
-    (email,) = (await service.messages_of("usr_1")).items
-    assert (email.address, email.subject) == ("", "")
+    assert list((await service.messages_of("usr_1")).items) == []
+
+
+async def test_nobody_writes_to_who_has_left_and_the_last_message_goes_with_its_delivery(
+    publisher: Publisher, service: Notifications, mailer: FakeMailer
+) -> None:
+    await publisher.publish(VERIFIED)
+    await publisher.work()
+    mailer.sent.clear()
+    await service.send_email(EmailRequest("bye", "account_exists", {}, "usr_1"), "ada@example.com")
+    await publisher.publish(GONE, DEPOSIT)
+    await publisher.work()
+    assert [message["To"] for message in mailer.sent] == ["ada@example.com"]
+    assert list((await service.messages_of("usr_1")).items) == []
 
 
 async def test_who_has_another_address_is_written_to_there(publisher: Publisher, mailer: FakeMailer) -> None:

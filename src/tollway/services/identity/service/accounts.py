@@ -5,6 +5,7 @@ from collections.abc import Collection
 from tollway.contracts.events import (
     EmailVerified,
     PasswordChanged,
+    UserDeleted,
     UserRegistered,
     UserRolesChanged,
     UserStateChanged,
@@ -114,7 +115,7 @@ class Accounts:
             async with self._db.transaction() as tx:
                 gone = await store.take_unverified(tx, before_us, BATCH)
                 for user_id in gone:
-                    tx.publish(UserStateChanged(user_id=user_id, state="deleted", reason="never_confirmed"))
+                    tx.publish(UserDeleted(user_id=user_id, reason="never_confirmed"))
 
     async def ensure_operator(self, email: str, password: str) -> User:
         """Make sure that an address belongs to an operator, and return the account.

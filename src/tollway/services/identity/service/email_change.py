@@ -6,7 +6,7 @@ from tollway.contracts.events import (
     EmailChangeRefused,
     EmailChangeRequested,
     PasswordChanged,
-    UserStateChanged,
+    UserDeleted,
 )
 from tollway.fabric.db import Database, Tx
 from tollway.kit.errors import Conflict, Invalid, NotFound, TooManyRequests
@@ -100,7 +100,7 @@ class EmailChange:
         address = read_address(email)
         removed = await store.take_unverified_address(tx, address.key)
         if removed is not None:
-            tx.publish(UserStateChanged(user_id=removed, state="deleted", reason="never_confirmed"))
+            tx.publish(UserDeleted(user_id=removed, reason="never_confirmed"))
         if await store.user_by_key(tx, address.key) is not None:
             raise AddressTaken
         if not await store.set_email(tx, user, address):

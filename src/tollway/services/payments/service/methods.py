@@ -68,6 +68,11 @@ class SavedMethods:
             if await store.delete_method(tx, own.id):
                 tx.publish(PaymentMethodDeleted(method_id=own.id, user_id=user_id, provider=own.provider))
 
+    async def delete_all(self, user_id: str) -> None:
+        """Delete every saved payment method of a user. Raises ProviderUnavailable; a repeat goes on with the rest."""
+        for one in await self.list(user_id):
+            await self.delete(user_id, one.id)
+
     def _limit_reached(self) -> Conflict:
         return Conflict(f"you have {self._limit} saved payment methods, which is the most; delete one first")
 

@@ -7,7 +7,7 @@ import pytest
 from tests.kit.identity import OTHER_PASSWORD, PASSWORD, IdentityFixture
 from tests.kit.killing import Fate, Killed, MortalDatabase
 from tollway.contracts.errors import AddressTaken, LinkInvalid
-from tollway.contracts.events import EmailChanged, EmailChangeRefused, PasswordChanged, UserStateChanged
+from tollway.contracts.events import EmailChanged, EmailChangeRefused, PasswordChanged, UserDeleted
 from tollway.kit.errors import Forbidden, Invalid, TooManyRequests
 from tollway.services.identity.model import SignInClient
 
@@ -147,8 +147,8 @@ async def test_a_strangers_unconfirmed_registration_does_not_keep_the_address(
     stranger = (await identity.service.accounts.get_by_email(NEW)).id
     await change(identity, user_id, NEW)
     assert await email_of(identity, user_id) == NEW
-    gone = await identity.published(UserStateChanged)
-    assert [(one.user_id, one.state) for one in gone] == [(stranger, "deleted")]
+    gone = await identity.published(UserDeleted)
+    assert [(one.user_id, one.reason) for one in gone] == [(stranger, "never_confirmed")]
 
 
 async def test_two_accounts_that_confirm_the_same_address_at_once_leave_it_to_one(

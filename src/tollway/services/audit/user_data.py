@@ -1,0 +1,15 @@
+"""What audit keeps of people."""
+
+from tollway.fabric.user_data import UserTable
+from tollway.services.audit import store
+
+USER_TABLES = (
+    UserTable(
+        table=store.entry,
+        purpose="the record of everything that happened, with network addresses of sign-ins as evidence",
+        theirs=lambda user_id: (store.entry.c.subject == user_id) | (store.entry.c.actor == user_id),
+        keeps="for good: an entry cannot be changed without breaking the chain; people are named by id",
+        exports=("topic", "at_us", "action", "data"),
+    ),
+)
+IMPERSONAL = (store.head,)

@@ -1,0 +1,11 @@
+"""What payments subscribes to from others."""
+
+from tollway.contracts.events import UserDeleted
+from tollway.fabric.db import Tx
+from tollway.fabric.user_data import enqueue_erasure
+from tollway.services.payments.service import Payments
+
+
+async def on_user_deleted(_service: Payments, tx: Tx, event: UserDeleted) -> None:
+    """Detach the saved cards of somebody who has left, and erase who they are at the provider."""
+    enqueue_erasure(tx, event.user_id)
