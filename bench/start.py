@@ -6,6 +6,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 READY_BOUND_S = 5.0
@@ -28,16 +30,25 @@ def first_start() -> tuple[float, float]:
     """Return (seconds until ready, megabytes resident) of one fresh platform."""
     with tempfile.TemporaryDirectory(prefix="tollway-bench-") as folder:
         began = time.monotonic()
-        command = [sys.executable, "-m", "tollway", "up", "--data", folder, "--port-base", "0", "--json"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as process:
-            assert process.stdout is not None
-            json.loads(process.stdout.readline())
+        with platform(Path(folder)) as pid:
             seconds = time.monotonic() - began
             time.sleep(2)
-            memory = sum(proportional_mb(pid) for pid in family(process.pid))
+            memory = sum(proportional_mb(one) for one in family(pid))
+    return seconds, memory
+
+
+@contextmanager
+def platform(data: Path) -> Iterator[int]:
+    """Run a platform in a folder until the block ends; yield the id of its first process once it is ready."""
+    command = [sys.executable, "-m", "tollway", "up", "--data", str(data), "--port-base", "0", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as process:
+        try:
+            assert process.stdout is not None
+            json.loads(process.stdout.readline())
+            yield process.pid
+        finally:
             process.send_signal(signal.SIGTERM)
             process.wait(60)
-    return seconds, memory
 
 
 def family(pid: int) -> list[int]:

@@ -268,6 +268,7 @@ async def running_gateway(
     verifier_of_service: Verifier | None = None,
     shared_limits: Limits | None = None,
     health: Callable[[], Mapping[str, str]] = dict[str, str],
+    refresh_health: Callable[[], Awaitable[None]] | None = None,
     **settings: Any,
 ) -> AsyncIterator[Setup]:
     """Start an upstream and a gateway before it; limits are high unless a test sets them.
@@ -297,6 +298,7 @@ async def running_gateway(
         local_limits=MemoryLimits(),
         route_files=route_files,
         health=health,
+        refresh_health=refresh_health,
         registry=CollectorRegistry(),
         monotonic=now,
     )

@@ -24,6 +24,7 @@ from tollway.wire.http1 import BadMessage, RequestHead, RequestReader, write_res
 OK = "ok"  # the good state of a component
 # Makes status, media type and body when asked.
 Page = Callable[[], tuple[int, bytes, bytes]]
+HEALTH = b"/health"
 PAGE_METHODS = frozenset((b"GET", b"HEAD"))
 
 _JSON = b"application/json"
@@ -55,7 +56,7 @@ def health_pages(
         page = {"status": "ok" if good else "degraded", "components": components}
         return 200 if good else 503, _JSON, json.dumps(page).encode()
 
-    return {b"/livez": livez, b"/readyz": readyz, b"/health": whole}
+    return {b"/livez": livez, b"/readyz": readyz, HEALTH: whole}
 
 
 def metrics_page(registry: CollectorRegistry) -> Page:

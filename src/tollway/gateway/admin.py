@@ -6,7 +6,7 @@ token of an operator, checked as any service would. No second secret is kept for
 SIGHUP reloads the routes and SIGTERM drains, and who may send those may do everything already.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI, Request
@@ -14,7 +14,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.middleware.base import RequestResponseEndpoint
 
 from tollway.fabric.access_tokens import Verifier
-from tollway.fabric.admin import Page, metrics_page
+from tollway.fabric.admin import HEALTH, Page, metrics_page
 from tollway.fabric.hosts import Hosts
 from tollway.fabric.rest import problems
 from tollway.gateway.listen.server import Gateway
@@ -38,8 +38,10 @@ def admin_app(gateway: Gateway, verifier: Verifier, pages: Mapping[str, Page], h
         "/metrics": metrics_page(gateway.registry),
         **pages,
     }
+    asked = {HEALTH.decode(), *pages}
     for path, page in shown.items():
-        app.add_api_route(path, _show(page), methods=["GET", "HEAD"])
+        refresh = gateway.context.refresh_health if path in asked else None
+        app.add_api_route(path, _show(page, refresh), methods=["GET", "HEAD"])
     app.include_router(_router(gateway, verifier))
     problems.install(app)
 
@@ -54,8 +56,10 @@ def admin_app(gateway: Gateway, verifier: Verifier, pages: Mapping[str, Page], h
     return app
 
 
-def _show(page: Page):
+def _show(page: Page, refresh: Callable[[], Awaitable[None]] | None):
     async def show() -> Response:
+        if refresh is not None:
+            await refresh()
         status, media_type, body = page()
         return Response(body, status, {"Cache-Control": "no-store"}, media_type.decode())
 

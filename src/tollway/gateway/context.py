@@ -1,7 +1,7 @@
 """What all connections of one gateway share: the routing table, limits, authenticator, log, metrics."""
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -30,10 +30,15 @@ if TYPE_CHECKING:
     from tollway.gateway.proxy.websocket import WebSocketTunnel
 
 
+async def _nothing_to_ask() -> None:
+    """The states of all components are known here."""
+
+
 class GatewayContext:
     """Made by the server, read by every connection. `ready` and `draining` say where in its life it is.
 
-    `local_limits` count for this process alone: what they protect is its own time.
+    `local_limits` count for this process alone: what they protect is its own time. `refresh_health` has the states that
+    `health` returns asked for anew.
     """
 
     table: RoutingTable
@@ -52,6 +57,7 @@ class GatewayContext:
         self.ready = False
         self.console = Console({})
         self.draining = False
+        self.refresh_health: Callable[[], Awaitable[None]] = _nothing_to_ask
         self.settings = settings
         self.monotonic = monotonic
         self.authenticator = authenticator

@@ -3,9 +3,11 @@
 import asyncio
 import html
 import json
+import math
 import os
 import shutil
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from tollway.settings import Settings
 from tollway.topology import SERVICES
 from tollway.topology.wiring_edge import edge_section
 
-LOOK_EVERY_S = 1.0
+FRESH_S = 1.0
 PURPOSES = {"disk": "where everything is stored"}
 RESPONSE_TIMEOUT_S = 1.0
 SILENT = "does not answer"
@@ -27,35 +29,52 @@ LEAST_FREE_BYTES = 8_000_000
 
 
 class PlatformStatus:
-    """Requests the state of its parts from each process that serves REST, and keeps the answers."""
+    """Requests the state of its parts from each process that serves REST when somebody wants to know, and keeps it.
 
-    def __init__(self, settings: Settings, addresses: Mapping[str, str]) -> None:
+    So a platform at which nobody looks does nothing for it, and who looks often is answered from the last second.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        addresses: Mapping[str, str],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._settings = settings
         self._addresses = addresses  # service → where it serves REST
         self._states: dict[str, str] = dict.fromkeys(addresses, "not known yet")
         self._edge_states: dict[str, str] = {}
-        self._disk = OK
-        self._task: asyncio.Task[None] | None = None
+        self._monotonic = monotonic
+        self._looked_at_s = -math.inf
+        self._look: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begin."""
-        await self._look_at_all()
-        self._task = spawn(self._repeat(), "status")
+        """Look for the first time."""
+        await self.refresh()
 
     async def stop(self) -> None:
-        """Stop."""
-        await cancel(self._task)
+        """Stop looking."""
+        await cancel(self._look)
+
+    async def refresh(self) -> None:
+        """Have states that are at most `FRESH_S` old: everybody who asks meanwhile waits for the same look."""
+        if self._monotonic() - self._looked_at_s < FRESH_S:
+            return
+        if self._look is None or self._look.done():
+            self._look = spawn(self._look_at_all(), "status")
+        await asyncio.shield(self._look)
 
     def components(self) -> dict[str, str]:
-        """Return each service's state, that of the edges of this machine and the disk; `ok` is the good one.
+        """Return each service's state and that of the edges, as of the last look, and the disk's; `ok` is the good one.
 
         Everybody may read it, so it names no folder; the page does.
         """
-        return {**self._states, **self._edges(), "disk": OK if self._disk == OK else "full"}
+        disk = disk_state(self._settings.data)
+        return {**self._states, **self._edges(), "disk": OK if disk == OK else "full"}
 
     def page(self) -> tuple[int, bytes, bytes]:
         """Draw the page: status, media type, body."""
-        states = {**self.components(), "disk": self._disk}
+        states = {**self.components(), "disk": disk_state(self._settings.data)}
         good = all(state == OK for state in states.values())
         body = _PAGE.format(
             version=__version__,
@@ -99,25 +118,22 @@ class PlatformStatus:
         )
         return dict(sorted(found.items()))
 
-    async def _repeat(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK_EVERY_S)
-            await self._look_at_all()
-
     async def _look_at_all(self) -> None:
-        self._disk = disk_state(self._settings.data)
-        answers = await asyncio.gather(*(_states_at(address) for address in set(self._addresses.values())))
-        parts = dict(zip(set(self._addresses.values()), answers, strict=True))
+        addresses = sorted(set(self._addresses.values()))
+        edges = {name: at for name, at in self._settings.network.admin.items() if name.startswith("edge-")}
+        answers, states = await asyncio.gather(
+            asyncio.gather(*map(_states_at, addresses)), asyncio.gather(*map(_health_at, edges.values()))
+        )
+        parts = dict(zip(addresses, answers, strict=True))
         for service, address in self._addresses.items():
             self._states[service] = _state_of(service, parts[address])
-        edges = {name: at for name, at in self._settings.network.admin.items() if name.startswith("edge-")}
-        states = await asyncio.gather(*(_health_at(at) for at in edges.values()))
         # An address at which no edge has answered yet, nor runs here, may be meant for a shape that is not this one.
         self._edge_states = {
             name: state
             for name, state in zip(edges, states, strict=True)
             if state != SILENT or name in self._edge_states or self._note(name).exists()
         }
+        self._looked_at_s = self._monotonic()
 
     def _note(self, process: str) -> Path:
         return self._settings.data / "run" / f"{process}.ready"

@@ -79,6 +79,7 @@ def gateway(
         local_limits=local_limits,
         route_files=RouteFiles(settings.data / "routes.d"),
         health=status.components,
+        refresh_health=status.refresh,
         console=load_console(CONSOLE_FOLDER),
     )
     hosts = Hosts((*wanted.hosts, *settings.network.hosts))

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.clock import FakeMonotonic
 from tollway.fabric.admin import AdminServer
 from tollway.settings import load
-from tollway.topology.platform_status import PlatformStatus
+from tollway.topology.platform_status import FRESH_S, PlatformStatus
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -25,16 +26,21 @@ async def test_an_edge_that_lives_but_cannot_serve_is_not_well(tmp_path: Path):
     await server.start()
     (tmp_path / "tollway.toml").write_text(f'[network.admin]\n"edge-0" = "127.0.0.1:{server.port}"\n')
     settings = load({"data": str(tmp_path)}).settings
-    status = PlatformStatus(settings, {})
+    time = FakeMonotonic()
+    status = PlatformStatus(settings, {}, time)
     await status.start()
     try:
         assert parts(status) == {"edge-0": "ok"}
         states["edge"] = "no answer from the access service"
-        await status._look_at_all()
+        await status.refresh()
+        assert parts(status) == {"edge-0": "ok"}, "asked again within the second"
+        time.advance(FRESH_S)
+        await status.refresh()
         assert parts(status) == {"edge-0": "no answer from the access service"}
     finally:
         await server.stop()
-    await status._look_at_all()
+    time.advance(FRESH_S)
+    await status.refresh()
     assert parts(status) == {"edge-0": "does not answer"}
     await status.stop()
 
@@ -68,10 +74,34 @@ async def test_a_disk_without_space_is_named_to_everybody_and_the_folder_to_the_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     status = PlatformStatus(load({"data": str(tmp_path)}).settings, {})
-    await status._look_at_all()
     assert status.components()["disk"] == "ok"
     monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(10**9, 10**9 - 10**6, 10**6))
-    await status._look_at_all()
     assert status.components()["disk"] == "full"
     assert str(tmp_path) not in "".join(status.components().values())
     assert f"only 1 MB are free in {tmp_path}" in status.page()[2].decode()
+
+
+async def test_nobody_is_asked_while_nobody_looks_and_once_for_all_who_look_together(tmp_path: Path):
+    asked = 0
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal asked
+        await reader.readuntil(b"\r\n\r\n")
+        asked += 1
+        writer.write(b'HTTP/1.1 200 OK\r\n\r\n{"parts": {"orders.work": "ready"}}')
+        writer.close()
+
+    server = await asyncio.start_server(answer, "127.0.0.1", 0)
+    address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    time = FakeMonotonic()
+    status = PlatformStatus(
+        load({"data": str(tmp_path)}).settings, {"orders": address, "payments": address}, time
+    )
+    await status.start()
+    assert asked == 1
+    time.advance(3600)
+    await asyncio.gather(*(status.refresh() for _ in range(10)))
+    assert asked == 2
+    assert parts(status) == {"orders": "ok", "payments": "starting"}
+    await status.stop()
+    server.close()

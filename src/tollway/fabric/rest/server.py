@@ -1,6 +1,5 @@
 """Serves an application with uvicorn, on a Unix socket or a port, as a component of the process."""
 
-import asyncio
 import socket
 from pathlib import Path
 
@@ -8,9 +7,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from tollway.fabric.rest.forwarded import ForwardedFromGateways, Networks
-from tollway.kit.tasks import spawn
 
-START_TIMEOUT_S = 10.0
 MESSAGE_LIMIT_BYTES = 1 << 20  # of one message of a WebSocket; a route may allow less
 
 
@@ -41,22 +38,23 @@ class RestServer:
                 timeout_keep_alive=75,
             )
         )
-        self._task: asyncio.Task[None] | None = None
+        self._listening: socket.socket | None = None
         self.port = 0
 
     async def start(self) -> None:
         """Listen. Raises OSError when the address is taken."""
-        listening = self._listen()
-        self._task = spawn(self._server.serve(sockets=[listening]), f"rest-{self._address}")
-        async with asyncio.timeout(START_TIMEOUT_S):
-            while not self._server.started and not self._task.done():  # noqa: ASYNC110  uvicorn offers no event
-                await asyncio.sleep(0.005)
+        self._listening = self._listen()
+        server = self._server
+        # The parts of `serve` without its loop, which looks ten times a second whether it should end and renews headers
+        # that are switched off here, and without its signal handlers, which are the process's.
+        server.config.load()
+        server.lifespan = server.config.lifespan_class(server.config)
+        await server.startup(sockets=[self._listening])
 
     async def stop(self) -> None:
         """Finish the requests in hand, then close."""
-        self._server.should_exit = True
-        if self._task is not None:
-            await asyncio.wait({self._task})
+        if self._server.started:
+            await self._server.shutdown(sockets=[self._listening] if self._listening else [])
         self._unlink()
 
     def _unlink(self) -> None:

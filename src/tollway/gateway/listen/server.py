@@ -7,7 +7,7 @@ of what a timer per request would, and a deadline that is a quarter of a second 
 import asyncio
 import ssl
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from prometheus_client import REGISTRY, CollectorRegistry
@@ -44,7 +44,8 @@ class Gateway:
     `routes` are the platform's own, `route_files` the operator's. `verifier` checks access tokens, `tokens` exchanges
     cookies and announces ended sessions. `limits` makes the buckets of the limit classes, `local_limits` those that
     protect this process alone; whoever gives them starts and stops them. `health` returns the state of each component
-    of the platform (`ok` is the good one). `console` is the web console. `monotonic` is the clock of every deadline.
+    of the platform (`ok` is the good one), as they were at the last `refresh_health`. `console` is the web console.
+    `monotonic` is the clock of every deadline.
     """
 
     def __init__(  # noqa: PLR0913  made in one place
@@ -59,6 +60,7 @@ class Gateway:
         local_limits: Limits,
         route_files: RouteFiles | None = None,
         health: Callable[[], Mapping[str, str]] = dict,
+        refresh_health: Callable[[], Awaitable[None]] | None = None,
         console: Console | None = None,
         registry: CollectorRegistry = REGISTRY,
         monotonic: Callable[[], float] = time.monotonic,
@@ -73,6 +75,8 @@ class Gateway:
         self.context = GatewayContext(
             settings, limits, local_limits, self.authenticator, clock, monotonic, metrics, health
         )
+        if refresh_health is not None:
+            self.context.refresh_health = refresh_health
         if console is not None:
             self.context.console = console
         self.routes = RouteReloader(platform, route_files, self.context.use, settings.routes_poll_s)

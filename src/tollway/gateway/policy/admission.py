@@ -10,7 +10,7 @@ Nearly every request is decided at once. A decision that has to wait for a servi
 from collections.abc import Coroutine
 from typing import Any, NamedTuple
 
-from tollway.fabric.admin import PAGE_METHODS, Page
+from tollway.fabric.admin import HEALTH, PAGE_METHODS, Page
 from tollway.fabric.limits import LimitDecision
 from tollway.gateway.context import GatewayContext
 from tollway.gateway.message.problems import (
@@ -66,7 +66,10 @@ def admit(context: GatewayContext, request: Request) -> Decision | Later:
     if fault is not None:
         return _count(context, request, fault)
     if page is not None:
-        return _show(context, request, page)
+        # The states of the other processes are asked for when somebody wants to know them.
+        return (
+            _show_fresh(context, request, page) if request.path == HEALTH else _show(context, request, page)
+        )
     if method == b"OPTIONS" and is_preflight(request):
         lines = context.origins.preflight_lines(request)
         return AdmissionReply(204, context.responses.no_content(request, lines)) if lines else FOREIGN_ORIGIN
@@ -105,6 +108,11 @@ def _show(context: GatewayContext, request: Request, page: Page) -> Decision:
         return method_not_allowed(PAGE_METHODS)
     status, media_type, body = page()
     return AdmissionReply(status, context.responses.page(request, status, media_type, body))
+
+
+async def _show_fresh(context: GatewayContext, request: Request, page: Page) -> Decision:
+    await context.refresh_health()
+    return _show(context, request, page)
 
 
 def _upgrade_fault(route: CompiledRoute, head: RequestHead) -> GatewayRefusal | None:

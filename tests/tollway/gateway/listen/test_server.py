@@ -80,6 +80,18 @@ async def test_health_has_no_limit_and_webhooks_have_one_of_their_own(tmp_path: 
 # ── health and metrics ──────────────────────────────────────────────────────────────────────────────
 
 
+async def test_the_states_of_others_are_asked_for_when_health_is(tmp_path: Path):
+    states = {"orders": "not known yet"}
+
+    async def refresh() -> None:
+        states["orders"] = "ok"
+
+    async with running_gateway(tmp_path, health=lambda: states, refresh_health=refresh) as setup:
+        assert (await setup.ask("GET", "/livez")).status == 200
+        assert states == {"orders": "not known yet"}, "only /health speaks of others"
+        assert (await setup.ask("GET", "/health")).json["components"] == {"gateway": "ok", "orders": "ok"}
+
+
 async def test_health_names_each_component(tmp_path: Path):
     states = {"ledger": "ok", "orders": "ok"}
     async with running_gateway(tmp_path, health=lambda: states) as setup:
