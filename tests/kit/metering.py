@@ -19,6 +19,7 @@ from tests.kit.databases import Kind, database, service_migrations
 from tests.kit.typing import partial, settings_of
 from tollway.contracts import catalog_pb2, catalog_pb2_grpc, ledger_pb2_grpc
 from tollway.contracts import ledger_pb2 as pb
+from tollway.contracts.books import customer
 from tollway.contracts.errors import UnknownAsset, UnknownHold
 from tollway.contracts.events import Event
 from tollway.fabric.db import Database, tables
@@ -82,6 +83,16 @@ class MeteredLedger(ledger_pb2_grpc.LedgerServicer):
         held = self.reserved(owner)
         balance = self.balances[owner]
         return pb.Account(balance=balance, debits_pending=held, available=balance - held)
+
+    async def ListAccounts(self, request: pb.ListAccountsRequest, context: Any) -> pb.ListAccountsResponse:
+        self.calls.append("ListAccounts")
+        return pb.ListAccountsResponse(
+            accounts=[
+                pb.Account(ref=customer(user_id, asset), balance=balance)
+                for (user_id, asset), balance in self.balances.items()
+                if user_id == request.owner_id
+            ]
+        )
 
     async def Reserve(self, request: pb.ReserveRequest, context: Any) -> pb.ReserveResponse:
         self.calls.append("Reserve")

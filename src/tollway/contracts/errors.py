@@ -176,6 +176,11 @@ class QuoteStale(Conflict):
     hint = "the quote has expired or was used; ask for a new one"
 
 
+class TooManyQuotes(TooManyRequests):
+    code, title = "too_many_quotes", "Too many open quotes"
+    hint = "use one of your quotes, or wait until they expire"
+
+
 class SoldOut(Conflict):
     code, title = "sold_out", "Sold out"
     hint = "there is not enough capacity left for this order"

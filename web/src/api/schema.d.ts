@@ -2099,7 +2099,7 @@ export interface components {
         };
         /**
          * Connect
-         * @description What to connect with; what is left out is the operator's default.
+         * @description What to connect with. Without an asset it is one that you hold; the rest is the operator's default.
          */
         Connect: {
             /** @description What is counted and sold, by its code */
@@ -5057,8 +5057,8 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description [`sold_out`](/problems/sold_out): there is not enough capacity left for this order */
-        SoldOut: {
+        /** @description [`too_large`](/problems/too_large): the request is larger than this address takes */
+        TooLarge: {
             headers: {
                 "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                 [name: string]: unknown;
@@ -5067,9 +5067,12 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description [`too_large`](/problems/too_large): the request is larger than this address takes */
-        TooLarge: {
+        /** @description [`too_many_quotes`](/problems/too_many_quotes): use one of your quotes, or wait until they expire; [`too_many_requests`](/problems/too_many_requests): wait as long as Retry-After says, then try again */
+        TooManyQuotesTooManyRequests: {
             headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Retry-After": components["headers"]["Retry-After"];
                 "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                 [name: string]: unknown;
             };
@@ -7656,7 +7659,6 @@ export interface operations {
             400: components["responses"]["Malformed"];
             403: components["responses"]["CsrfTokenMissingForeignOrigin"];
             404: components["responses"]["UnknownAsset"];
-            409: components["responses"]["SoldOut"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];
@@ -8277,11 +8279,10 @@ export interface operations {
             401: components["responses"]["SessionEndedUnauthenticated"];
             403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
             404: components["responses"]["UnknownAsset"];
-            409: components["responses"]["SoldOut"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];
-            429: components["responses"]["TooManyRequests"];
+            429: components["responses"]["TooManyQuotesTooManyRequests"];
             500: components["responses"]["Internal"];
             502: components["responses"]["BadGateway"];
             503: components["responses"]["Unavailable"];

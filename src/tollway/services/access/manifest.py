@@ -45,7 +45,10 @@ MANIFEST = ServiceManifest(
     durable=True,
     settings=AccessSettings,
     api=access_pb2_grpc,
-    calls={"ledger": ("GetAccount", "RecordUse", "Release", "Reserve"), "catalog": ("GetProduct",)},
+    calls={
+        "ledger": ("GetAccount", "ListAccounts", "RecordUse", "Release", "Reserve"),
+        "catalog": ("GetProduct",),
+    },
     subscribes=(PasswordChanged, UserDeleted, UserStateChanged),
     permissions=(
         Permission("access:read", ROLES),

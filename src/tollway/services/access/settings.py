@@ -20,7 +20,8 @@ class AccessSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     default_asset: str = Field(
-        "bandwidth.datacenter.standard", description="What a new access draws on when nobody said"
+        "bandwidth.datacenter.standard",
+        description="What a new access draws on when nobody said, and its customer holds nothing else",
     )
     max_resources: int = Field(20, ge=1, description="Accesses a customer may have at once")
     max_credentials: int = Field(20, ge=1, description="Credentials an access may have at once")

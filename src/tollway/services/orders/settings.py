@@ -9,6 +9,9 @@ class OrdersSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     quote_ttl_s: float = Field(30, gt=0, description="How long a quoted price is kept, in seconds")
+    max_open_quotes: int = Field(
+        50, ge=1, description="Quotes a customer may have at once; each counts as sold while it is kept"
+    )
     settle_within_s: float = Field(
         60, gt=0, description="An order that has not reached its pivot after this many seconds is undone"
     )

@@ -61,6 +61,7 @@ quote = Table(
     CheckConstraint("quantity > 0 AND price > 0 AND fee >= 0", name="amounts"),
     Index("ix_quote_expires_at_us", "expires_at_us"),
     Index("ix_quote_asset", "asset", "expires_at_us"),
+    Index("ix_quote_by_user", "user_id", "expires_at_us"),
     sqlite_strict=True,
 )
 
@@ -119,6 +120,12 @@ async def find_quote(tx: Tx, quote_id: str, user_id: str) -> Quote | None:
     """Return a user's own quote."""
     row = await tx.first(select(quote).where(quote.c.id == quote_id, quote.c.user_id == user_id))
     return None if row is None else Quote(**_nested(quote, row))
+
+
+async def open_quotes(tx: Tx, user_id: str) -> list[int]:
+    """Return until when each quote of a user is kept that is neither used nor past its time."""
+    kept = (quote.c.user_id == user_id) & (quote.c.order_id == "") & (quote.c.expires_at_us > tx.now_us)
+    return [row.expires_at_us for row in await tx.all(select(quote.c.expires_at_us).where(kept))]
 
 
 async def use_quote(tx: Tx, quote_id: str, order_id: str) -> bool:

@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Self
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
+from tollway.kit.currencies import MINOR_DECIMALS
+from tollway.kit.money import FIAT_SCALE, parse_units
 from tollway.services.payments.providers import PROVIDERS
 
 if TYPE_CHECKING:
@@ -17,6 +19,15 @@ else:
     )
 
 
+class DepositLimits(BaseModel):
+    """The least and the most of one currency that can be deposited at once, in whole units."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    min: str
+    max: str
+
+
 class PaymentsSettings(BaseModel):
     """Section `payments`; each provider has a section of its own in `payments.providers`."""
 
@@ -28,6 +39,10 @@ class PaymentsSettings(BaseModel):
     providers: ProviderSections = Field(default_factory=ProviderSections)
     deposit_min: str = Field("1.00", description="The least that can be deposited, in whole units")
     deposit_max: str = Field("10000.00", description="The most that can be deposited at once, in whole units")
+    deposit_limits: dict[str, DepositLimits] = Field(
+        default_factory=dict,
+        description="The least and the most by currency, `{min, max}`; the two above are for currencies without",
+    )
     max_methods: int = Field(20, ge=1, description="Saved payment methods a customer may have at once")
     success_url: str = Field(
         "",
@@ -65,6 +80,25 @@ class PaymentsSettings(BaseModel):
                 if not getattr(section, setting):
                     raise ValueError(f"providers.{name}.{setting} is empty, and {name} is enabled; set it")
         return self
+
+    @model_validator(mode="after")
+    def _limits_hold(self) -> Self:
+        for currency, limits in {"": self.limits_of(""), **self.deposit_limits}.items():
+            if currency and currency not in MINOR_DECIMALS:
+                raise ValueError(f"deposit_limits: {currency} is no currency of ISO 4217")
+            name = f"deposit_limits.{currency}" if currency else "deposit_min, deposit_max"
+            try:
+                least, most = (parse_units(text, FIAT_SCALE) for text in (limits.min, limits.max))
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from error
+            if not 0 < least <= most:
+                raise ValueError(f"{name}: the least must be above 0 and at most the most")
+        return self
+
+    def limits_of(self, currency: str) -> DepositLimits:
+        """Return the limits of deposits in a currency."""
+        common = DepositLimits(min=self.deposit_min, max=self.deposit_max)
+        return self.deposit_limits.get(currency, common)
 
     @property
     def development_only(self) -> str:

@@ -39,7 +39,7 @@ from tollway.services.access.store.nodes import NodeEndpoint
 
 
 class Connect(Body):
-    """What to connect with; what is left out is the operator's default."""
+    """What to connect with. Without an asset it is one that you hold; the rest is the operator's default."""
 
     asset: AssetCode | None = None
     location: Word | None = None

@@ -68,6 +68,7 @@ class Access:
             self.changes,
             self.nodes,
             self.credentials,
+            holdings,
         )
         self.suspensions = Suspensions(db, self.changes)
         self.authentication = Authentication(db, clock, settings, self.kinds, holdings)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tollway.contracts import ledger_pb2
-from tollway.contracts.books import customer, platform
+from tollway.contracts.books import AVAILABLE, USER, customer, platform
 from tollway.contracts.chart.access import CONSUMED
 from tollway.contracts.errors import UnknownHold
 from tollway.kit.errors import NotFound
@@ -48,6 +48,14 @@ class Holdings:
         except NotFound:  # nothing was ever bought of it
             return Allowance(asset, 0, 0)
         return Allowance(asset, account.balance, account.debits_pending)
+
+    async def held(self, user_id: str) -> list[str]:
+        """Name what a customer has something left of, money too; that of which most is left first."""
+        answer = await self._ledger.ListAccounts(
+            ledger_pb2.ListAccountsRequest(owner_kind=USER, owner_id=user_id)
+        )
+        left = [one for one in answer.accounts if one.ref.purpose == AVAILABLE and one.balance > 0]
+        return [one.ref.asset for one in sorted(left, key=lambda one: (-one.balance, one.ref.asset))]
 
     async def reserve(
         self, lease: ResourceLease, user_id: str, asset: str, unit: Unit, *, contested: bool = False

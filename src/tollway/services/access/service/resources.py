@@ -1,10 +1,12 @@
 """Resources: what customers may use, with which limits and rules."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tollway.contracts import catalog_pb2
+from tollway.contracts.errors import UnknownAsset
 from tollway.contracts.events import ResourceChanged
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database, Tx
@@ -16,6 +18,7 @@ from tollway.services.access.model import Credential, CustomerSession, Resource,
 from tollway.services.access.model.flow_policy import FlowPolicy
 from tollway.services.access.service.changes import Changes
 from tollway.services.access.service.credentials import NO_SESSION, CredentialRequest, Credentials, Issued
+from tollway.services.access.service.holdings import Holdings
 from tollway.services.access.service.nodes import Nodes
 from tollway.services.access.service.steps import (
     check_active,
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ConnectRequest:
-    """What a customer asks to connect with; empty: the operator's default."""
+    """What a customer asks to connect with. Without an asset it is one that the customer holds."""
 
     asset: str = ""
     location: str = ""
@@ -66,10 +69,12 @@ class Resources:
         changes: Changes,
         nodes: Nodes,
         credentials: Credentials,
+        holdings: Holdings,
     ) -> None:
         self._db, self._clock, self._settings, self._kinds = db, clock, settings, kinds
         self._locations = locations
         self._catalog, self._changes, self._nodes, self._credentials = catalog, changes, nodes, credentials
+        self._holdings = holdings
 
     # ── connecting ──────────────────────────────────────────────────────────────────────────────────
 
@@ -81,7 +86,7 @@ class Resources:
         Raises UnknownAsset, Invalid, AccountSuspended, SessionEnded as `Credentials.issue`, Conflict when the operator
         has stopped the access, or Unavailable when no node is up.
         """
-        asset = request.asset or self._settings.default_asset
+        asset = request.asset or await self._held_asset(user_id, request.protocol)
         slot = f"{PROXY.name}:{asset}"
         endpoints = await self._nodes.endpoints()
         async with self._db.snapshot() as tx:
@@ -206,6 +211,20 @@ class Resources:
 
     # ── inside ──────────────────────────────────────────────────────────────────────────────────────
 
+    async def _held_asset(self, user_id: str, protocol: str) -> str:
+        """Name an asset that a customer holds and a proxy can draw on; the operator's default if there is none.
+
+        The default itself comes first, then that of which most is left. Raises Unavailable.
+        """
+        default = self._settings.default_asset
+        held = await self._holdings.held(user_id)
+        for asset in () if default in held else held:
+            with suppress(UnknownAsset):  # money, or nothing that the catalogue has
+                product = await self._catalog.GetProduct(catalog_pb2.GetProductRequest(asset=asset))
+                if _suits(PROXY, product) and protocol in ("", *product.protocols):
+                    return asset
+        return default
+
     async def _draft(self, user_id: str, request: ResourceRequest, location: str = "") -> Resource:
         kind = self._kinds.get(request.kind or next(iter(self._kinds)))
         if kind is None:
@@ -213,7 +232,7 @@ class Resources:
         asset = request.asset or self._settings.default_asset
         limits = self._checked(request.limits)
         product = await self._catalog.GetProduct(catalog_pb2.GetProductRequest(asset=asset))
-        if product.unit != kind.unit or not set(kind.protocols.values()).intersection(product.protocols):
+        if not _suits(kind, product):
             raise Invalid.of("asset", f"{asset} is not sold for a {kind.name} access")
         now_us = self._clock.now_us()
         return Resource(
@@ -259,3 +278,8 @@ class Resources:
     async def _check_count(self, tx: Tx, user_id: str) -> None:
         if await store.resources.count_all_of(tx, user_id) >= self._settings.max_resources:
             raise Conflict(f"you have {self._settings.max_resources} accesses, which is the most; delete one")
+
+
+def _suits(kind: ResourceKind, product: catalog_pb2.Product) -> bool:
+    """Tell whether accesses of a kind can draw on a product."""
+    return product.unit == kind.unit and not set(kind.protocols.values()).isdisjoint(product.protocols)

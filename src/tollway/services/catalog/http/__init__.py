@@ -9,7 +9,7 @@ from typing import Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
-from tollway.contracts.errors import SoldOut, UnknownAsset
+from tollway.contracts.errors import UnknownAsset
 from tollway.fabric.rest import (
     CHECKOUT_TIME_LIMIT_S,
     AnswerStore,
@@ -186,7 +186,7 @@ def _pricing(api: APIRouter, service: Catalog) -> None:
             permission="public",
             time_limit_s=CHECKOUT_TIME_LIMIT_S,
             audit="catalog:price:calculate",
-            problems=(UnknownAsset, SoldOut),
+            problems=(UnknownAsset,),
         ),
     )
     async def calculate(body: Calculation) -> EstimateView:

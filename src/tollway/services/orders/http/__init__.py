@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from fastapi import APIRouter, Request, Response
 from pydantic import Field, model_validator
 
-from tollway.contracts.errors import PriceExceeded, QuoteStale, SoldOut, UnknownAsset
+from tollway.contracts.errors import PriceExceeded, QuoteStale, SoldOut, TooManyQuotes, UnknownAsset
 from tollway.fabric.rest import (
     CHECKOUT_TIME_LIMIT_S,
     Answer,
@@ -92,7 +92,7 @@ def _placing(api: APIRouter, service: Orders, answers: AnswerStore) -> None:
             permission="orders:write",
             time_limit_s=CHECKOUT_TIME_LIMIT_S,
             audit="orders:quote:create",
-            problems=(UnknownAsset, SoldOut),
+            problems=(UnknownAsset, TooManyQuotes),
         ),
     )
     async def quote(body: QuoteRequest, who: CurrentUser) -> QuoteView:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from tollway.contracts import catalog_pb2
+from tollway.contracts.errors import TooManyQuotes
 from tollway.fabric.db import Database, Tx
 from tollway.kit.errors import Unavailable
 from tollway.kit.ids import new_id
@@ -38,9 +39,13 @@ class Quotes:
         self._catalog = catalog
 
     async def offer(self, user_id: str, asset: str, quantity: int, currency: str) -> Quote:
-        """Quote a price and keep it for a while. Raises UnknownAsset, Invalid, Unavailable."""
+        """Quote a price and keep it for a while. Raises UnknownAsset, Invalid, TooManyQuotes, Unavailable."""
 
         async def keep(tx: Tx, terms: Terms) -> Quote:
+            open_until_us = await store.open_quotes(tx, user_id)
+            if len(open_until_us) >= self._settings.max_open_quotes:
+                wait_s = -((tx.now_us - min(open_until_us)) // SECOND_US)
+                raise TooManyQuotes(retry_after_s=max(1, wait_s))
             expires_us = tx.now_us + int(self._settings.quote_ttl_s * SECOND_US)
             quote = Quote(new_id("quo"), user_id, terms, tx.now_us, expires_us)
             await store.add_quote(tx, quote)

@@ -96,7 +96,8 @@ class Deposits:
         if currency in self._providers.of(provider).capabilities.refused_currencies:
             raise Invalid.of("currency", f"{provider} does not take {currency}; choose another provider")
         minor(amount, currency)
-        check_range(amount, self._settings.deposit_min, self._settings.deposit_max)
+        limits = self._settings.limits_of(currency)
+        check_range(amount, limits.min, limits.max)
 
     def _new(self, user_id: str, key: str, currency: str, amount: int, token: str, provider: str) -> Deposit:
         now_us = self._db.clock.now_us()

@@ -57,6 +57,26 @@ async def test_the_secret_is_kept_nowhere(here: AccessSetup) -> None:
     assert all(issued.secret not in str(event) for event in await here.events("CREDENTIAL_ISSUED"))
 
 
+async def test_connecting_without_an_asset_uses_what_the_customer_holds(here: AccessSetup) -> None:
+    await here.node()
+    here.ledger.give(USER, "USD", 5_000_000_000)
+    here.ledger.give(USER, HTTP_ONLY, 1_000)
+    issued, _ = await here.access.resources.connect(USER, ConnectRequest())
+    assert issued.resource.asset == HTTP_ONLY
+    over_socks, _ = await here.access.resources.connect(USER, ConnectRequest(protocol="socks5"))
+    assert over_socks.resource.asset == STANDARD, "what is held does not carry it: the operator's default"
+    here.ledger.give(USER, STANDARD, 1)
+    both, _ = await here.access.resources.connect(USER, ConnectRequest())
+    assert both.resource.asset == STANDARD, "the default comes first when it is held"
+
+
+async def test_without_a_ledger_nobody_knows_what_is_held(here: AccessSetup) -> None:
+    await here.node()
+    here.faults.add("ledger")
+    with pytest.raises(Unavailable):
+        await here.access.resources.connect(USER, ConnectRequest())
+
+
 async def test_connecting_again_keeps_the_access_and_adds_a_credential(here: AccessSetup) -> None:
     first = await here.customer(1)
     second, _ = await here.access.resources.connect(USER, ConnectRequest())

@@ -10,8 +10,9 @@ import pytest
 from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind
 from tests.kit.delays import SlowChannel
-from tests.kit.market import GB, STANDARD, USD, Market, make_orders, running_market
+from tests.kit.market import BUDGET, GB, STANDARD, USD, Market, make_orders, running_market
 from tests.kit.typing import settings_of
+from tollway.contracts.errors import TooManyQuotes
 from tollway.kit.errors import Unavailable
 from tollway.services.catalog.model import FIRST_CAPACITY_UNITS
 from tollway.services.orders.jobs import TIMED
@@ -58,6 +59,26 @@ async def _expected(market: Market) -> list[int]:
     """What twelve quotes, one after another, are priced at."""
     binding = market.catalog.binding_price_line
     return [(await binding(STANDARD, PART, "USD", n * PART)).ask_per_lot for n in range(12)]
+
+
+async def test_a_customer_has_so_many_quotes_open_and_no_more(market: Market) -> None:
+    """Or one who buys nothing would make it dear for everybody."""
+    market.ledger.give(ANN, "USD", 20 * USD)
+    orders = market.another_orders(settings=settings_of(OrdersSettings, max_open_quotes=2))
+    quotes = []
+    for _ in range(2):
+        quotes.append(await orders.quotes.offer(ANN, STANDARD, GB, "USD"))
+        market.clock.advance(10)
+    with pytest.raises(TooManyQuotes) as refused:
+        await orders.quotes.offer(ANN, BUDGET, GB, "USD")
+    assert refused.value.extra == {"retry_after_s": 10}
+    await orders.quotes.offer("usr_bob", STANDARD, GB, "USD")
+    await orders.market.place_quoted(ANN, quotes[0].id, "key")
+    quotes.append(await orders.quotes.offer(ANN, BUDGET, GB, "USD"))
+    with pytest.raises(TooManyQuotes):
+        await orders.quotes.offer(ANN, STANDARD, GB, "USD")
+    market.clock.advance(21)
+    await orders.quotes.offer(ANN, STANDARD, GB, "USD")
 
 
 async def test_what_expires_or_is_cancelled_is_not_promised_any_more(market: Market) -> None:
