@@ -116,6 +116,9 @@ TABLE: dict[tuple[str, str], str] = {
         GET /api/usage/monthly
         GET /api/usage/records
         GET /api/usage/live
+        GET /api/analytics/usage-trends
+        GET /api/analytics/targets
+        GET /api/analytics/export
     """,
     ("notifications:read", "self"): """
         GET /api/notifications

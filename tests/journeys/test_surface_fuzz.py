@@ -30,7 +30,7 @@ bounded = settings(
     suppress_health_check=ALL_HEALTH_CHECKS,
 )
 NOT_FOR_US: Any = [CHECKS.get_one("positive_data_acceptance")]
-ENDS_THE_SESSION = {"/api/auth/logout"}
+ENDS_THE_SESSION = {"/api/auth/logout", "/api/auth/sessions/end"}
 
 
 class From(HTTPAdapter):

@@ -4,6 +4,7 @@ Tokens are faked at the verifier only: `Bearer usr_1` is user usr_1 with the rol
 an admin.
 """
 
+import asyncio
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -94,14 +95,20 @@ class RestClient:
             "client": ("127.0.0.1", 1),
             "server": ("test", 80),
         }
-        incoming = [{"type": "http.request", "body": raw, "more_body": False}, {"type": "http.disconnect"}]
+        incoming = [{"type": "http.request", "body": raw, "more_body": False}]
         outgoing: list[Any] = []
+        answered = asyncio.Event()
 
         async def receive() -> Any:
-            return incoming.pop(0) if incoming else {"type": "http.disconnect"}
+            if incoming:
+                return incoming.pop(0)
+            await answered.wait()
+            return {"type": "http.disconnect"}
 
         async def send(message: Any) -> None:
             outgoing.append(message)
+            if message["type"] == "http.response.body" and not message.get("more_body"):
+                answered.set()
 
         await self.app(scope, receive, send)
         start = next(message for message in outgoing if message["type"] == "http.response.start")

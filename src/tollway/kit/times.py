@@ -1,6 +1,8 @@
 """Points in time are integers: microseconds since the Unix epoch, UTC (`at_us`). Text is RFC 3339."""
 
 from datetime import UTC, datetime
+from functools import cache
+from zoneinfo import available_timezones
 
 SECOND_US = 1_000_000
 MINUTE_US = 60 * SECOND_US
@@ -21,3 +23,12 @@ def from_rfc3339(text: str) -> int:
         raise ValueError(f"{text!r} has no time zone; write it as {text}Z or with an offset")
     whole = moment.astimezone(UTC).replace(microsecond=0)
     return int(whole.timestamp()) * SECOND_US + moment.microsecond
+
+
+@cache
+def time_zones() -> frozenset[str]:
+    """Return the names of the time zones (IANA) that mean the same on every machine.
+
+    Reading them takes long, so it is done once.
+    """
+    return frozenset(available_timezones() - {"localtime", "Factory"})

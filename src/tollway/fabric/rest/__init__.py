@@ -6,6 +6,7 @@ with a route that does not is refused at start. Errors are problem documents (RF
 
 from tollway.fabric.rest.answers import AnswerStore
 from tollway.fabric.rest.app import build_app
+from tollway.fabric.rest.export import FILES, Column, FormatQuery, send_table
 from tollway.fabric.rest.fields import (
     PRINTABLE,
     AssetCode,
@@ -31,6 +32,7 @@ from tollway.fabric.rest.server import RestServer
 
 __all__ = [
     "CHECKOUT_TIME_LIMIT_S",
+    "FILES",
     "PRINTABLE",
     "RECENT_S",
     "Answer",
@@ -39,9 +41,11 @@ __all__ = [
     "AssetPath",
     "AssetQuery",
     "Body",
+    "Column",
     "CurrencyCode",
     "CurrencyQuery",
     "CurrentUser",
+    "FormatQuery",
     "IdempotencyKey",
     "MoneyText",
     "NaturalUnits",
@@ -59,6 +63,7 @@ __all__ = [
     "id_path",
     "idempotent",
     "route",
+    "send_table",
     "send_updates",
     "sorted_by",
 ]

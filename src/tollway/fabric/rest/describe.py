@@ -94,7 +94,7 @@ def problems_of(policy: RoutePolicy, operation: Mapping[str, Any]) -> set[str]:
     if ("header", "idempotency-key") in places:
         found.update((*_WITH_KEY, "invalid"))
     if any(place == "query" for place, _ in places):
-        found.add("invalid")
+        found.update(("invalid", "uri_too_long"))
     if any(place == "path" for place, _ in places):
         found.add("not_found")
     return found

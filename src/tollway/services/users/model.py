@@ -3,10 +3,9 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from zoneinfo import available_timezones
 
 from tollway.kit.errors import Invalid
+from tollway.kit.times import time_zones
 
 MAX_NAME = 100
 MAX_PREFERENCES = 50
@@ -48,7 +47,7 @@ def check_locale(locale: str) -> str:
 def check_time_zone(zone: str) -> str:
     """Check the name of a time zone such as `Europe/Berlin`. Raises Invalid."""
     # A machine without the zone database can only judge the form.
-    known = _zones()
+    known = time_zones()
     if zone != "UTC" and (not _ZONE.fullmatch(zone) or (known and zone not in known)):
         raise Invalid.of("time_zone", "must be a name of the IANA database such as Europe/Berlin")
     return zone
@@ -66,8 +65,3 @@ def check_preferences(preferences: Mapping[str, str]) -> dict[str, str]:
             reason = f"must be at most {MAX_PREFERENCE_VALUE} printable characters"
             raise Invalid.of(f"preferences.{name}", reason)
     return dict(preferences)
-
-
-@cache
-def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())

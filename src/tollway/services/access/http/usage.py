@@ -152,7 +152,7 @@ def _sums(api: APIRouter, service: Access) -> None:
     async def monthly(who: CurrentUser, asset: AssetQuery = "") -> MonthList:
         """Show what you used in each of the last 24 months with use, newest first."""
         months = await service.usage.monthly(who.user_id, asset)
-        return MonthList(items=[MonthView(month=one.key, **_total(one)) for one in months])
+        return MonthList(items=[MonthView(month=one.key, **total_fields(one)) for one in months])
 
 
 def _live(api: APIRouter, service: Access) -> None:
@@ -193,7 +193,7 @@ def _records(api: APIRouter, service: Access) -> None:
         until: TimeQuery = "",
     ) -> RecordList:
         """List the raw records of connections started in [since, until), oldest first: your bill adds up from these."""
-        only = Filter(resource_id, None, _time("since", since), _time("until", until))
+        only = Filter(resource_id, None, read_time("since", since), read_time("until", until))
         found = await service.usage.records(
             who.user_id, only, page.limit, page.cursor, newest_first=page.descending
         )
@@ -203,7 +203,8 @@ def _records(api: APIRouter, service: Access) -> None:
         )
 
 
-def _time(name: str, text: str) -> int:
+def read_time(name: str, text: str) -> int:
+    """Read a parameter that is a time, as microseconds; 0 when it is empty. Raises Invalid."""
     try:
         return from_rfc3339(text) if text else 0
     except (ValueError, OverflowError) as error:
@@ -212,16 +213,17 @@ def _time(name: str, text: str) -> int:
 
 def _stats(found: Stats) -> StatsView:
     return StatsView(
-        all_time=TotalView(**_total(found.all_time)),
-        this_month=TotalView(**_total(found.this_month)),
-        today=TotalView(**_total(found.today)),
-        by_protocol=[ProtocolView(protocol=one.key, **_total(one)) for one in found.by_protocol],
+        all_time=TotalView(**total_fields(found.all_time)),
+        this_month=TotalView(**total_fields(found.this_month)),
+        today=TotalView(**total_fields(found.today)),
+        by_protocol=[ProtocolView(protocol=one.key, **total_fields(one)) for one in found.by_protocol],
         open_connections=found.open_flows,
         as_of=found.as_of_us or None,
     )
 
 
-def _total(one: Total) -> dict[str, int]:
+def total_fields(one: Total) -> dict[str, int]:
+    """Return the fields of a TotalView."""
     return {
         "bytes_sent": one.input_octets,
         "bytes_received": one.output_octets,

@@ -140,6 +140,12 @@ class FlowRecord:
         """What is charged: both directions."""
         return self.input_octets + self.output_octets
 
+    @property
+    def host(self) -> str:
+        """The target without its port; empty before there is one."""
+        host, _, port = self.target.rpartition(":")
+        return (host if port.isdecimal() else self.target).strip("[]").lower()
+
 
 def merge(one: FlowRecord, other: FlowRecord) -> FlowRecord:
     """Return what two reports of a flow say together.

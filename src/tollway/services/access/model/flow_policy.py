@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Self
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from tollway.kit.errors import Invalid
+from tollway.kit.times import time_zones
 
 MAX_DOMAINS = 500
 MAX_PORTS = 100
@@ -61,16 +61,10 @@ class FlowPolicy:
                 raise Invalid.of(name, f"has {len(given)} entries; {most} are the most")
         if any(not 1 <= port <= 65_535 for port in ports):
             raise Invalid.of("blocked_ports", "a port is a number from 1 to 65535")
-        if time_zone not in _time_zones():
+        if time_zone not in time_zones():
             raise Invalid.of("schedule", "time_zone must be a name such as Europe/Berlin or UTC")
         assert ZoneInfo(time_zone), "a zone that is available can be read"
         return cls(domains, ports, time_zone, ordered)
-
-
-@cache
-def _time_zones() -> frozenset[str]:
-    """Return the zones that are the same on every machine; reading their names takes long, so it is done once."""
-    return frozenset(available_timezones() - {"localtime", "Factory"})
 
 
 def normal_domain(text: str) -> str:

@@ -8,6 +8,7 @@ leases, reports             nodes: reserving what flows will use, and settling w
 changes                     nodes: what must reach live flows at once
 cleanup                     timed: what vanished nodes left behind
 usage, live                 customers: what was used, and what is left
+trends                      customers: what was used over time and with whom
 """
 
 from collections.abc import Callable, Iterable
@@ -28,6 +29,7 @@ from tollway.services.access.service.nodes import Nodes
 from tollway.services.access.service.reports import Reports
 from tollway.services.access.service.resources import Resources
 from tollway.services.access.service.suspensions import Suspensions
+from tollway.services.access.service.trends import Trends
 from tollway.services.access.service.usage import Usage
 from tollway.services.access.settings import AccessSettings
 
@@ -52,7 +54,7 @@ class Access:
         locations: tuple[Location, ...] = DEFAULT_LOCATIONS,
         monotonic: Callable[[], float] | None = None,
     ) -> None:
-        self.db = db
+        self.db, self.clock = db, clock
         self.kinds = {kind.name: kind for kind in kinds}
         holdings = Holdings(ledger, settings)
         self.changes = Changes(db)
@@ -74,6 +76,7 @@ class Access:
         self.authentication = Authentication(db, clock, settings, self.kinds, holdings)
         self.leases = Leases(db, settings, self.kinds, holdings, self.changes)
         self.usage = Usage(db, clock, settings, holdings)
+        self.trends = Trends(db)
         self.live = UsageFeeds(self.usage, clock)
         self.reports = Reports(db, self.kinds, holdings, self.leases, self.live.notify)
         self.cleanup = Cleanup(db, clock, settings, holdings, monotonic)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database
-from tollway.kit.times import SECOND_US
+from tollway.kit.times import DAY_US, SECOND_US
 from tollway.services.access import store
 from tollway.services.access.service.holdings import Holdings
 from tollway.services.access.service.leases import TOUCH_EVERY_US
@@ -13,12 +13,15 @@ from tollway.services.access.service.reports import session_accounted
 from tollway.services.access.settings import AccessSettings
 from tollway.services.access.store.flows import Orphan
 from tollway.services.access.store.leases import Timeouts
+from tollway.services.access.store.usage import day_of
 
 BATCH = 200
 JUMP_US = 10 * SECOND_US
 _log = logging.getLogger(__name__)
 # Long enough that no node asks for the same lease again.
 KEEP_ENDED_US = 2 * 24 * 3600 * SECOND_US
+# A year, and the year before it to compare the last months with.
+KEEP_TRENDS_US = 760 * DAY_US
 
 
 class Cleanup:
@@ -71,6 +74,9 @@ class Cleanup:
         async with self._db.transaction() as tx:
             await store.changes.delete_recalls(tx, tx.now_us - self._lease_us)
             await store.leases.delete_leases(tx, tx.now_us - KEEP_ENDED_US)
+            await store.trends.fold_targets(tx, day_of(tx.now_us))
+            before_us = tx.now_us - KEEP_TRENDS_US
+            await store.trends.delete_before(tx, before_us, day_of(before_us))
 
     def _measure_ahead(self, now_us: int) -> int:
         return 0 if self._monotonic is None else now_us - int(self._monotonic() * SECOND_US)

@@ -109,7 +109,9 @@ async def _keep(tx: Tx, owned: LeaseWithOwner, reports: dict[str, FlowRecord]) -
     if not changed:
         return
     await store.flows.save_flows(tx, changed, owned)
-    await store.usage.count(tx, [_delta(known.get(flow.session_id), flow, owned) for flow in changed])
+    deltas = [_delta(known.get(flow.session_id), flow, owned) for flow in changed]
+    await store.usage.count(tx, deltas)
+    await store.trends.count(tx, deltas)
     for flow in changed:
         before = known.get(flow.session_id)
         if flow.stopped and not (before is not None and before.stopped):
@@ -119,8 +121,10 @@ async def _keep(tx: Tx, owned: LeaseWithOwner, reports: dict[str, FlowRecord]) -
 def _delta(before: FlowRecord | None, after: FlowRecord, owned: LeaseWithOwner) -> UsageDelta:
     return UsageDelta(
         user_id=owned.user_id,
+        resource_id=owned.lease.resource_id,
         asset=owned.asset,
         protocol=after.protocol,
+        target=after.host,
         input_octets=after.input_octets - (before.input_octets if before else 0),
         output_octets=after.output_octets - (before.output_octets if before else 0),
         requests=after.requests - (before.requests if before else 0),

@@ -8,6 +8,8 @@ lease         slices of customers' holdings: which node holds them, until when, 
 flow          one row per flow, its counters cumulative; the record a bill can be recomputed from
 usage_day     sums of the flows' counters by customer, day, asset and protocol
 usage_total   the same since ever, and when the newest report came that they include
+usage_quarter the same by quarter of an hour and resource
+usage_target  the same by day and target; what the bound on targets leaves out shares one without a name
 change        what must reach the nodes at once, numbered without gaps
 change_head   the number of the last change; its row lock makes the numbers appear in order of commit
 """
@@ -202,6 +204,36 @@ usage_total = Table(
     Column("requests", Int64, nullable=False),
     Column("flows", Int64, nullable=False),
     Column("updated_at_us", Int64, nullable=False),
+    sqlite_strict=True,
+)
+
+usage_quarter = Table(
+    "usage_quarter",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("start_us", Int64, primary_key=True, autoincrement=False),
+    Column("resource_id", Text, primary_key=True),
+    Column("asset", Text, primary_key=True),
+    Column("protocol", Text, primary_key=True),
+    Column("input_octets", Int64, nullable=False),
+    Column("output_octets", Int64, nullable=False),
+    Column("requests", Int64, nullable=False),
+    Column("flows", Int64, nullable=False),
+    Index("ix_usage_quarter_start", "start_us"),
+    sqlite_strict=True,
+)
+
+usage_target = Table(
+    "usage_target",
+    metadata,
+    Column("user_id", Text, primary_key=True),
+    Column("day", Text, primary_key=True),
+    Column("target", Text, primary_key=True),
+    Column("input_octets", Int64, nullable=False),
+    Column("output_octets", Int64, nullable=False),
+    Column("requests", Int64, nullable=False),
+    Column("flows", Int64, nullable=False),
+    Index("ix_usage_target_day", "day"),
     sqlite_strict=True,
 )
 

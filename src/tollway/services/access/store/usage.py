@@ -18,8 +18,10 @@ class UsageDelta:
     """By how much one flow's counters went up; `flows` is 1 when it was not known before."""
 
     user_id: str
+    resource_id: str
     asset: str
     protocol: str
+    target: str
     input_octets: int
     output_octets: int
     requests: int
@@ -57,7 +59,7 @@ class Record:
     updated_at_us: int
 
 
-_SUMS = ("input_octets", "output_octets", "requests", "flows")
+SUMS = ("input_octets", "output_octets", "requests", "flows")
 
 
 def day_of(at_us: int) -> str:
@@ -70,11 +72,11 @@ async def count(tx: Tx, deltas: Sequence[UsageDelta]) -> None:
     sums: dict[tuple[str, str, str], list[int]] = {}
     for one in deltas:
         into = sums.setdefault((one.user_id, one.asset, one.protocol), [0, 0, 0, 0])
-        for place, name in enumerate(_SUMS):
+        for place, name in enumerate(SUMS):
             into[place] += getattr(one, name)
     # In order of key, or two transactions could wait for each other.
     rows = [
-        {"user_id": user_id, "asset": asset, "protocol": protocol} | dict(zip(_SUMS, added, strict=True))
+        {"user_id": user_id, "asset": asset, "protocol": protocol} | dict(zip(SUMS, added, strict=True))
         for (user_id, asset, protocol), added in sorted(sums.items())
         if any(added)
     ]
@@ -82,14 +84,14 @@ async def count(tx: Tx, deltas: Sequence[UsageDelta]) -> None:
         return
     keys = ["user_id", "asset", "protocol"]
     insert = tx.insert(usage_day)
-    grown = {name: usage_day.c[name] + insert.excluded[name] for name in _SUMS}
+    grown = {name: usage_day.c[name] + insert.excluded[name] for name in SUMS}
     day = day_of(tx.now_us)
     await tx.run(
         insert.on_conflict_do_update(index_elements=["day", *keys], set_=grown),
         [row | {"day": day} for row in rows],
     )
     insert = tx.insert(usage_total)
-    grown = {name: usage_total.c[name] + insert.excluded[name] for name in _SUMS}
+    grown = {name: usage_total.c[name] + insert.excluded[name] for name in SUMS}
     grown["updated_at_us"] = insert.excluded.updated_at_us
     await tx.run(
         insert.on_conflict_do_update(index_elements=keys, set_=grown),
@@ -103,7 +105,7 @@ async def total_since(tx: Tx, user_id: str, day: str) -> Total:
     wanted = _summed(usage_day, everything).where(usage_day.c.user_id == user_id, usage_day.c.day >= day)
     row = await tx.first(wanted)
     assert row is not None
-    return _total("", row)
+    return as_total("", row)
 
 
 async def running_totals(tx: Tx, user_id: str) -> RunningTotals:
@@ -112,8 +114,8 @@ async def running_totals(tx: Tx, user_id: str) -> RunningTotals:
     newest = func.max(usage_total.c.updated_at_us).label("newest")
     wanted = _summed(usage_total, by).add_columns(newest).where(usage_total.c.user_id == user_id)
     rows = await tx.all(wanted.group_by(by).order_by(by))
-    by_protocol = [_total(row.key, row) for row in rows]
-    sums = {name: sum(getattr(one, name) for one in by_protocol) for name in _SUMS}
+    by_protocol = [as_total(row.key, row) for row in rows]
+    sums = {name: sum(getattr(one, name) for one in by_protocol) for name in SUMS}
     return RunningTotals(Total("", **sums), by_protocol, max((row.newest for row in rows), default=0))
 
 
@@ -126,7 +128,7 @@ async def totals_by_month(tx: Tx, user_id: str, asset: str, months: int) -> list
     # By its name: with bound parameters the engines would not see that the expressions are the same.
     key = literal_column("key", Text)
     wanted = wanted.group_by(key).order_by(key.desc()).limit(months)
-    return [_total(row.key, row) for row in await tx.all(wanted)]
+    return [as_total(row.key, row) for row in await tx.all(wanted)]
 
 
 async def open_flows(tx: Tx, user_id: str) -> int:
@@ -202,10 +204,11 @@ def _filtered(wanted: Select[Any], only: Filter) -> Select[Any]:
 
 
 def _summed(table: Table, by: ColumnElement[str]) -> Select[Any]:
-    sums = [func.coalesce(func.sum(table.c[name]), 0).label(name) for name in _SUMS]
+    sums = [func.coalesce(func.sum(table.c[name]), 0).label(name) for name in SUMS]
     return select(by.label("key"), *sums)
 
 
-def _total(key: str, row: Row[Any]) -> Total:
+def as_total(key: str, row: Row[Any]) -> Total:
+    """Read sums from a row that has a column for each."""
     # PostgreSQL sums into NUMERIC.
-    return Total(key, *(int(getattr(row, name)) for name in _SUMS))
+    return Total(key, *(int(getattr(row, name)) for name in SUMS))
