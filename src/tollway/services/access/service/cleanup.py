@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 
+from tollway.contracts.terminate_causes import TerminateCauseName
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database
 from tollway.kit.times import DAY_US, SECOND_US
@@ -88,7 +89,11 @@ class Cleanup:
     async def _close(self, orphans: Sequence[Orphan]) -> None:
         async with self._db.transaction() as tx:
             await store.resources.lock(tx, {orphan.resource_id for orphan in orphans})
-            for cause, rebooted in (("Lost-Carrier", False), ("NAS-Reboot", True)):
+            causes: tuple[tuple[TerminateCauseName, bool], ...] = (
+                ("Lost-Carrier", False),
+                ("NAS-Reboot", True),
+            )
+            for cause, rebooted in causes:
                 ids = [orphan.session_id for orphan in orphans if orphan.rebooted is rebooted]
                 for user_id, flow in await store.flows.close_flows(tx, ids, cause):
                     tx.publish(session_accounted(user_id, flow))
