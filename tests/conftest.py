@@ -5,11 +5,16 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.kit.clock import FakeClock
 from tests.kit.databases import KINDS, Kind, database
 from tests.kit.service_api import TRANSPORTS, Transport
 from tollway.fabric.db import Database
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+settings.register_profile("tollway", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tollway")
 
 
 @pytest.fixture(scope="session", autouse=True)
