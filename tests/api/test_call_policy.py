@@ -11,6 +11,7 @@ from tests.kit.service_api import TRANSPORTS, Transport, api
 from tollway.contracts import events_pb2, events_pb2_grpc, ledger_pb2
 from tollway.contracts.books import customer, platform
 from tollway.contracts.call_rules import RULES
+from tollway.contracts.chart import KIND_OWNERS
 from tollway.fabric.events.pull import OutboxServer
 from tollway.fabric.rpc.policy import service_of
 from tollway.fabric.service import methods_of
@@ -105,8 +106,15 @@ OWN = {
 ANN = customer("usr_ann", "USD")
 
 
-def post(scope: str, *legs: ledger_pb2.Leg) -> ledger_pb2.PostRequest:
-    return ledger_pb2.PostRequest(scope=scope, key="k", code="give", legs=legs)
+KINDS = {
+    caller: next(kind for kind, owner in KIND_OWNERS.items() if owner == caller)
+    for caller in OWN
+    if caller in KIND_OWNERS.values()
+}
+
+
+def post(scope: str, *legs: ledger_pb2.Leg, code: str = "") -> ledger_pb2.PostRequest:
+    return ledger_pb2.PostRequest(scope=scope, key="k", code=code or KINDS.get(scope, "issue"), legs=legs)
 
 
 def leg(debit: ledger_pb2.AccountRef, credit: ledger_pb2.AccountRef, **more: Any) -> ledger_pb2.Leg:
@@ -154,6 +162,24 @@ async def test_a_service_books_in_its_own_name_and_on_its_own_accounts(
                 await getattr(stub, method)(request)
         if caller in policy["ledger"]["Post"]:
             await stub.Post(post(caller, leg(OWN[caller], ANN), leg(ANN, OWN[caller])))
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_a_kind_of_transaction_is_posted_by_the_service_that_declares_it_and_by_no_other(
+    transport: Transport,
+) -> None:
+    """A catalogue that is taken over cannot say that a customer has paid."""
+    generated, policy = APIS["ledger"], call_policy()
+    async with api(transport, generated, Answers(generated), policy=policy, rules=RULES) as mounted:
+        for caller in policy["ledger"]["Post"]:
+            stub = mounted.asked_by(caller)
+            for kind in (*KIND_OWNERS, "", "gift", "deposit ", "DEPOSIT"):
+                request = post(caller, leg(OWN[caller], ANN), code=kind or "\t")
+                if KIND_OWNERS.get(kind) == caller:
+                    await stub.Post(request)
+                    continue
+                with pytest.raises(Forbidden, match="posts no transactions of the kind"):
+                    await stub.Post(request)
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)

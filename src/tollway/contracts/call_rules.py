@@ -1,4 +1,4 @@
-"""What a service may send to a method that it may call: it books in its own name, on accounts that it keeps."""
+"""What a service may send to a method that it may call: it books in its own name, of its own kinds, on its accounts."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -10,8 +10,10 @@ from tollway.kit.errors import Forbidden
 
 
 def check_post(request: PostRequest, caller: str) -> None:
-    """Raise Forbidden for a transaction in another's name, or on platform accounts that are none of the caller's."""
+    """Raise Forbidden for a transaction in another's name, of another's kind, or on accounts of another service."""
     _check_scope(request.scope, caller)
+    if chart.KIND_OWNERS.get(request.code) != caller:
+        raise Forbidden(f"{caller} posts no transactions of the kind {request.code!r}")
     for ref in _accounts(request):
         _check_account(ref, caller)
 

@@ -18,3 +18,5 @@ ACCOUNTS = (
         shared_with=("orders",),
     ),
 )
+
+KINDS = ("issue",)

@@ -22,3 +22,5 @@ ACCOUNTS = (
         "access that was used and that no holding covered",
     ),
 )
+
+KINDS = ("define", "give", "use", "expire", "hold_expired", "reverse")

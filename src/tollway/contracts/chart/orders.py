@@ -18,3 +18,5 @@ ACCOUNTS = (
     ),
     AccountType(PLATFORM, FEE, (MONEY,), StatementSection.INCOME, "the operator's fee on purchases"),
 )
+
+KINDS = ("hold", "buy", "release")

@@ -38,3 +38,5 @@ ACCOUNTS = (
         "reclaimed money that a customer no longer had, and owes",
     ),
 )
+
+KINDS = ("deposit", "refund", "chargeback", "settle", "correct")
