@@ -25,6 +25,7 @@ LEAVES_NOTHING = {
 }
 # What a fresh and healthy platform has no occasion for, and the test that looks at the event.
 ELSEWHERE = {
+    "access:connection:end": "tests/tollway/services/access/test_http.py",
     "auth:key:rotate": "tests/tollway/services/tokens/service/test_keys.py",
     "orders:order:cancel": "tests/tollway/services/orders/service/test_orders.py",
     "payments:deposit:resolve": "tests/journeys/test_money_back.py",
@@ -198,6 +199,10 @@ def _operator(record: Recorder, operator: Caller, me: str, ann: Customer, other:
     for verb in ("stop", "resume"):
         path = f"/api/admin/resources/{{resource_id}}/{verb}"
         record(me, operator, "POST", path, {"reason": "abuse"}, resource_id=made["id"])
+    issued = ann.caller.post(f"/api/access/resources/{made['id']}/credentials", {"label": "desk"}).json
+    path = "/api/admin/credentials/{credential_id}/revoke"
+    leaked = {"credential_id": issued["credential"]["id"]}
+    record(me, operator, "POST", path, {"reason": "it was published"}, **leaked)
     correction = {
         "user_id": ann.id,
         "currency": "USD",

@@ -179,6 +179,20 @@ TABLE: dict[tuple[str, str], str] = {
     ("nodes:read", "any"): """
         GET /api/admin/nodes
     """,
+    ("resources:read", "any"): """
+        GET /api/admin/users/{user_id}/resources
+    """,
+    ("traffic:read", "any"): """
+        GET /api/admin/users/{user_id}/usage
+        GET /api/admin/users/{user_id}/connections
+        GET /api/admin/connections
+    """,
+    ("connections:manage", "any"): """
+        POST /api/admin/connections/{connection_id}/end
+    """,
+    ("credentials:manage", "any"): """
+        POST /api/admin/credentials/{credential_id}/revoke
+    """,
     ("resources:manage", "any"): """
         POST /api/admin/resources/{resource_id}/stop
         POST /api/admin/resources/{resource_id}/resume
@@ -244,7 +258,7 @@ def test_a_role_may_do_what_the_roles_below_it_may() -> None:
     assert not table["customer"] & staffs
     assert table["support"] & staffs == {
         "users:read", "wallets:read", "sales:read", "deposits:read", "corrections:read", "products:read",
-        "nodes:read", "audit:read",
+        "nodes:read", "audit:read", "resources:read", "traffic:read", "connections:manage", "credentials:manage",
     }  # fmt: skip
     assert table["admin"] >= staffs
     for route in ROUTES:

@@ -116,7 +116,13 @@ class FakeAccess(access_pb2_grpc.AccessServicer):
         return resource
 
     def announce(
-        self, kind: str, *, resource_id: str = "", credential_id: str = "", user_id: str = ""
+        self,
+        kind: str,
+        *,
+        resource_id: str = "",
+        credential_id: str = "",
+        user_id: str = "",
+        session_id: str = "",
     ) -> None:
         sequence = len(self.changes) + 1
         self.changes.append(
@@ -126,6 +132,7 @@ class FakeAccess(access_pb2_grpc.AccessServicer):
                 resource_id=resource_id,
                 credential_id=credential_id,
                 user_id=user_id,
+                session_id=session_id,
                 at_us=time.time_ns() // 1000,
             )
         )

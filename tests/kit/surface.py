@@ -67,6 +67,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "min_units": "1000000",
         "max_units": "10000000000000",
     },
+    "POST /api/admin/connections/{connection_id}/end": {"reason": "a scan of ports"},
+    "POST /api/admin/credentials/{credential_id}/revoke": {"reason": "it was published"},
     "POST /api/admin/corrections": {
         "user_id": f"usr_{NOBODYS_ID}",
         "currency": "USD",
@@ -186,6 +188,7 @@ def gap(name: str) -> str:
         "method_id": "pmt",
         "resource_id": "res",
         "credential_id": "crd",
+        "connection_id": "flw",
     }
     plain = {"asset": ASSET, "provider": "stripe", "kid": "nobodys", "plan_id": "nobodys"}
     return plain.get(name) or f"{prefix[name]}_{NOBODYS_ID}"

@@ -15,7 +15,15 @@ const CUSTOMER = [
   "analytics",
   "account",
 ];
-const OPERATOR = ["operate", "operate/customers", "operate/nodes", "operate/prices", "operate/keys", "operate/audit"];
+const OPERATOR = [
+  "operate",
+  "operate/customers",
+  "operate/live",
+  "operate/nodes",
+  "operate/prices",
+  "operate/keys",
+  "operate/audit",
+];
 const ENTRY = ["login", "register", "forgot", "change-email", "refuse-email-change"];
 const SIZES = [
   { name: "desktop", width: 1440, height: 900 },

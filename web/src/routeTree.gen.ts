@@ -30,6 +30,7 @@ import { Route as OperateIndexRouteImport } from './routes/operate/index'
 import { Route as OperateAuditRouteImport } from './routes/operate/audit'
 import { Route as OperateCustomersRouteImport } from './routes/operate/customers'
 import { Route as OperateKeysRouteImport } from './routes/operate/keys'
+import { Route as OperateLiveRouteImport } from './routes/operate/live'
 import { Route as OperateNodesRouteImport } from './routes/operate/nodes'
 import { Route as OperatePricesRouteImport } from './routes/operate/prices'
 import { Route as AppBillingIndexRouteImport } from './routes/_app/billing/index'
@@ -141,6 +142,11 @@ const OperateKeysRoute = OperateKeysRouteImport.update({
   path: '/keys',
   getParentRoute: () => OperateRoute,
 } as any)
+const OperateLiveRoute = OperateLiveRouteImport.update({
+  id: '/live',
+  path: '/live',
+  getParentRoute: () => OperateRoute,
+} as any)
 const OperateNodesRoute = OperateNodesRouteImport.update({
   id: '/nodes',
   path: '/nodes',
@@ -196,6 +202,7 @@ export interface FileRoutesByFullPath {
   '/operate/audit': typeof OperateAuditRoute
   '/operate/customers': typeof OperateCustomersRoute
   '/operate/keys': typeof OperateKeysRoute
+  '/operate/live': typeof OperateLiveRoute
   '/operate/nodes': typeof OperateNodesRoute
   '/operate/prices': typeof OperatePricesRoute
   '/operate/': typeof OperateIndexRoute
@@ -222,6 +229,7 @@ export interface FileRoutesByTo {
   '/operate/audit': typeof OperateAuditRoute
   '/operate/customers': typeof OperateCustomersRoute
   '/operate/keys': typeof OperateKeysRoute
+  '/operate/live': typeof OperateLiveRoute
   '/operate/nodes': typeof OperateNodesRoute
   '/operate/prices': typeof OperatePricesRoute
   '/operate': typeof OperateIndexRoute
@@ -253,6 +261,7 @@ export interface FileRoutesById {
   '/operate/audit': typeof OperateAuditRoute
   '/operate/customers': typeof OperateCustomersRoute
   '/operate/keys': typeof OperateKeysRoute
+  '/operate/live': typeof OperateLiveRoute
   '/operate/nodes': typeof OperateNodesRoute
   '/operate/prices': typeof OperatePricesRoute
   '/operate/': typeof OperateIndexRoute
@@ -283,6 +292,7 @@ export interface FileRouteTypes {
     | '/operate/audit'
     | '/operate/customers'
     | '/operate/keys'
+    | '/operate/live'
     | '/operate/nodes'
     | '/operate/prices'
     | '/operate/'
@@ -309,6 +319,7 @@ export interface FileRouteTypes {
     | '/operate/audit'
     | '/operate/customers'
     | '/operate/keys'
+    | '/operate/live'
     | '/operate/nodes'
     | '/operate/prices'
     | '/operate'
@@ -339,6 +350,7 @@ export interface FileRouteTypes {
     | '/operate/audit'
     | '/operate/customers'
     | '/operate/keys'
+    | '/operate/live'
     | '/operate/nodes'
     | '/operate/prices'
     | '/operate/'
@@ -505,6 +517,13 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof OperateKeysRouteImport
       parentRoute: typeof OperateRoute
     }
+    '/operate/live': {
+      id: '/operate/live'
+      path: '/live'
+      fullPath: '/operate/live'
+      preLoaderRoute: typeof OperateLiveRouteImport
+      parentRoute: typeof OperateRoute
+    }
     '/operate/nodes': {
       id: '/operate/nodes'
       path: '/nodes'
@@ -623,6 +642,7 @@ interface OperateRouteChildren {
   OperateAuditRoute: typeof OperateAuditRoute
   OperateCustomersRoute: typeof OperateCustomersRoute
   OperateKeysRoute: typeof OperateKeysRoute
+  OperateLiveRoute: typeof OperateLiveRoute
   OperateNodesRoute: typeof OperateNodesRoute
   OperatePricesRoute: typeof OperatePricesRoute
   OperateIndexRoute: typeof OperateIndexRoute
@@ -632,6 +652,7 @@ const OperateRouteChildren: OperateRouteChildren = {
   OperateAuditRoute: OperateAuditRoute,
   OperateCustomersRoute: OperateCustomersRoute,
   OperateKeysRoute: OperateKeysRoute,
+  OperateLiveRoute: OperateLiveRoute,
   OperateNodesRoute: OperateNodesRoute,
   OperatePricesRoute: OperatePricesRoute,
   OperateIndexRoute: OperateIndexRoute,

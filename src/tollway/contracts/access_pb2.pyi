@@ -687,12 +687,13 @@ class Change(_message.Message):
     USER_ID_FIELD_NUMBER: _builtins.int
     AT_US_FIELD_NUMBER: _builtins.int
     NODE_FIELD_NUMBER: _builtins.int
+    SESSION_ID_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """0: a heartbeat"""
     kind: _builtins.str
     """resource_stopped, credential_revoked, user_suspended: flows end with Admin-Reset;
     resource_left: the customer has disconnected, flows end with User-Request; policy_changed: flows go on;
-    lease_recalled: the node that is named gives back what its flows do not have in their hands, flows go on
+    flow_ended: an operator ends one flow; lease_recalled: the node that is named gives back what its flows do not have in their hands, flows go on
     """
     resource_id: _builtins.str
     credential_id: _builtins.str
@@ -700,6 +701,8 @@ class Change(_message.Message):
     at_us: _builtins.int
     node: _builtins.str
     """for this node alone; empty: for every node"""
+    session_id: _builtins.str
+    """flow_ended: the one flow that ends, with Admin-Reset"""
     def __init__(
         self,
         *,
@@ -710,10 +713,11 @@ class Change(_message.Message):
         user_id: _builtins.str = ...,
         at_us: _builtins.int = ...,
         node: _builtins.str = ...,
+        session_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_us", b"at_us", "credential_id", b"credential_id", "kind", b"kind", "node", b"node", "resource_id", b"resource_id", "sequence", b"sequence", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_us", b"at_us", "credential_id", b"credential_id", "kind", b"kind", "node", b"node", "resource_id", b"resource_id", "sequence", b"sequence", "session_id", b"session_id", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -232,6 +232,9 @@ class Edge:
         if change.kind == "lease_recalled":
             self._charging.recall(change.resource_id)
             return
+        if change.kind == "flow_ended":
+            self._end_flow(change.session_id)
+            return
         self._credential_cache.invalidate(change)
         cause = _CUTS.get(change.kind)
         if change.kind == "policy_changed":
@@ -241,6 +244,11 @@ class Edge:
         for flow in self._charging.live_flows():
             if affects(change, flow.grant) and flow.owner is not None:
                 flow.owner.terminate(cause)
+
+    def _end_flow(self, session_id: str) -> None:
+        for flow in self._charging.live_flows():
+            if flow.session_id == session_id and flow.owner is not None:
+                flow.owner.terminate(TerminateCause.ADMIN_RESET)
 
     def _end_flows_out_of_hours(self) -> None:
         now_us = self._clock.now_us()

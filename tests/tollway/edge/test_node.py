@@ -255,6 +255,31 @@ async def test_a_change_cuts_its_flows_within_a_second_and_no_others(
             await client.close()
 
 
+async def test_an_operator_ends_one_flow_and_the_login_goes_on(tmp_path: Path) -> None:
+    access = FakeAccess()
+    access.add()
+    async with edge_setup(tmp_path, echo, access) as here:
+        first, second = await here.tunnel(), await here.tunnel()
+        for client in (first, second):
+            await client.send(b"hello")
+            assert await client.exactly(5) == b"hello"
+        await eventually(lambda: len(access.usage) == 2)
+        ended = next(iter(access.usage))
+        access.announce("flow_ended", resource_id="res_alice", user_id="usr_alice", session_id=ended)
+        reads = [asyncio.ensure_future(client.rest()) for client in (first, second)]
+        done, waiting = await asyncio.wait(reads, return_when=asyncio.FIRST_COMPLETED, timeout=10)
+        assert (len(done), len(waiting)) == (1, 1)
+        await (await here.tunnel()).close()  # the same login opens another
+        for read in waiting:
+            read.cancel()
+        for client in (first, second):
+            await client.close()
+        await here.settled()
+        causes = {id_: use.terminate_cause for id_, use in access.usage.items()}
+        assert causes.pop(ended) == "Admin-Reset"
+        assert set(causes.values()) == {"User-Request"}
+
+
 async def test_without_the_access_service_flows_go_on_from_their_lease_and_logins_wait_for_nobody(
     tmp_path: Path,
 ) -> None:

@@ -452,6 +452,46 @@ export interface paths {
         patch: operations["patch_admin_catalog_products_asset"];
         trace?: never;
     };
+    "/api/admin/connections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what is open now, of all customers, newest first unless you ask for another order
+         * @description List what is open now, of all customers, newest first unless you ask for another order.
+         */
+        get: operations["get_admin_connections"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/connections/{connection_id}/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End one connection of anybody within a second
+         * @description End one connection of anybody within a second. The customer can connect again.
+         */
+        post: operations["post_admin_connections_connection_id_end"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/admin/corrections": {
         parameters: {
             query?: never;
@@ -470,6 +510,26 @@ export interface paths {
          * @description Give a customer money, or take it, as a correction. What is given settles first what the customer owes.
          */
         post: operations["post_admin_corrections"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/credentials/{credential_id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Revoke anybody's credential: its open connections end within a second
+         * @description Revoke anybody's credential: its open connections end within a second. The customer can issue another.
+         */
+        post: operations["post_admin_credentials_credential_id_revoke"];
         delete?: never;
         options?: never;
         head?: never;
@@ -816,6 +876,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/admin/users/{user_id}/connections": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List a customer's connections, newest first unless you ask for another order
+         * @description List a customer's connections, newest first unless you ask for another order.
+         */
+        get: operations["get_admin_users_user_id_connections"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/users/{user_id}/resources": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List a customer's accesses with their credentials, of which no secret is kept
+         * @description List a customer's accesses with their credentials, of which no secret is kept.
+         */
+        get: operations["get_admin_users_user_id_resources"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/admin/users/{user_id}/restore": {
         parameters: {
             query?: never;
@@ -888,6 +988,26 @@ export interface paths {
          * @description List what happened on all accounts of a customer, or on those of one asset, newest first.
          */
         get: operations["get_admin_users_user_id_transactions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/users/{user_id}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what a customer used: ever, this month, today, by protocol and by month
+         * @description Show what a customer used: ever, this month, today, by protocol and by month.
+         */
+        get: operations["get_admin_users_user_id_usage"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2347,6 +2467,66 @@ export interface components {
             username: string | null;
         };
         /**
+         * CustomerConnection
+         * @description A connection, whose it is and through which edge node.
+         */
+        CustomerConnection: {
+            /**
+             * @description Bytes from the target to the customer
+             * @example 1000000000
+             */
+            bytes_received: string;
+            /**
+             * @description Bytes from the customer to the target
+             * @example 1000000000
+             */
+            bytes_sent: string;
+            /** @description From where the customer connected */
+            client_address: string;
+            /** @description The credential that was used, `crd_…` */
+            credential_id: string;
+            /** @description How long the connection was open, in milliseconds */
+            duration_ms: number;
+            /** @description The identifier */
+            id: string;
+            /**
+             * Format: date-time
+             * @description When the node last reported the connection
+             */
+            last_report_at: string;
+            /** @description The node that carried it */
+            node: string;
+            /** @description A protocol of the edge */
+            protocol: string;
+            /** @description How many requests */
+            requests: number;
+            /** @description The access, `res_…` */
+            resource_id: string;
+            /**
+             * Format: date-time
+             * @description When it began
+             */
+            started_at: string;
+            /**
+             * @description In which state it is
+             * @enum {string}
+             */
+            state: "open" | "closed";
+            /** @description Where it went: host and port */
+            target: string;
+            /** @description Why it ended (Acct-Terminate-Cause of RFC 2866); empty while it is open */
+            terminate_cause: ("User-Request" | "Lost-Carrier" | "Idle-Timeout" | "Session-Timeout" | "Admin-Reset" | "NAS-Reboot" | "NAS-Error" | "Quota") | "";
+            /** @description The account, `usr_…` */
+            user_id: string;
+        };
+        /** CustomerConnectionList */
+        CustomerConnectionList: {
+            /** @description The items of this page */
+            items: components["schemas"]["CustomerConnection"][];
+            /** @description The `cursor` of the next page; empty on the last */
+            next_cursor: string;
+        };
+        /**
          * CustomerOrderDetail
          * @description An order with the steps it took, and whose it is.
          */
@@ -2482,6 +2662,26 @@ export interface components {
             updated_at: string;
             /** @description The account, `usr_…` */
             user_id: string;
+        };
+        /**
+         * CustomerUsage
+         * @description A customer's sums, and what was used in each of the last 24 months with use, newest first.
+         */
+        CustomerUsage: {
+            /** @description Since the account exists */
+            all_time: components["schemas"]["TotalView"];
+            /** @description The moment up to which reports of the nodes are counted */
+            as_of: string | null;
+            /** @description The same, protocol by protocol */
+            by_protocol: components["schemas"]["ProtocolView"][];
+            /** @description Month by month, newest first */
+            months: components["schemas"]["MonthView"][];
+            /** @description Connections that are open now */
+            open_connections: number;
+            /** @description Since the first of this month, in UTC */
+            this_month: components["schemas"]["TotalView"];
+            /** @description Since midnight, in UTC */
+            today: components["schemas"]["TotalView"];
         };
         /** DebtList */
         DebtList: {
@@ -4793,6 +4993,14 @@ export interface components {
             token: string;
         };
         /**
+         * Why
+         * @description Why; it is kept in the audit trail.
+         */
+        Why: {
+            /** @description Why; null or empty when there is nothing to say */
+            reason: string;
+        };
+        /**
          * WindowBody
          * @description From `start` until before `end` on one day of the week; 1 is Monday.
          */
@@ -6342,6 +6550,87 @@ export interface operations {
             504: components["responses"]["DeadlineExceeded"];
         };
     };
+    get_admin_connections: {
+        parameters: {
+            query?: {
+                /** @description On one edge node only */
+                node?: string;
+                /** @description How many items at most */
+                limit?: number;
+                /** @description The `next_cursor` of the page before, with the other parameters as they were; absent: the start */
+                cursor?: string;
+                /** @description By which field; `-` before it: the highest first */
+                sort?: "-started_at" | "started_at";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerConnectionList"];
+                };
+            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    post_admin_connections_connection_id_end: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The connection's id, `flw_…` */
+                connection_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Why"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
     get_admin_corrections: {
         parameters: {
             query?: {
@@ -6418,6 +6707,46 @@ export interface operations {
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["IdempotencyKeyReusedInvalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    post_admin_credentials_credential_id_revoke: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The credential's id, `crd_…` */
+                credential_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Why"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Internal"];
             502: components["responses"]["BadGateway"];
@@ -7067,6 +7396,87 @@ export interface operations {
             504: components["responses"]["DeadlineExceeded"];
         };
     };
+    get_admin_users_user_id_connections: {
+        parameters: {
+            query?: {
+                /** @description Open or closed ones only */
+                state?: "open" | "closed";
+                /** @description Of one access only */
+                resource_id?: string;
+                /** @description How many items at most */
+                limit?: number;
+                /** @description The `next_cursor` of the page before, with the other parameters as they were; absent: the start */
+                cursor?: string;
+                /** @description By which field; `-` before it: the highest first */
+                sort?: "-started_at" | "started_at";
+            };
+            header?: never;
+            path: {
+                /** @description The account's id, `usr_…` */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerConnectionList"];
+                };
+            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    get_admin_users_user_id_resources: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The account's id, `usr_…` */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ResourceList"];
+                };
+            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
     post_admin_users_user_id_restore: {
         parameters: {
             query?: never;
@@ -7240,6 +7650,40 @@ export interface operations {
             404: components["responses"]["NotFound"];
             414: components["responses"]["UriTooLong"];
             422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    get_admin_users_user_id_usage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The account's id, `usr_…` */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomerUsage"];
+                };
+            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Internal"];
             502: components["responses"]["BadGateway"];

@@ -39,6 +39,7 @@ export function PartTabs<Part extends string>({
             }}
             type="button"
             role="tab"
+            data-autofocus={selected || undefined}
             aria-selected={selected}
             tabIndex={selected ? 0 : -1}
             onClick={() => onChange(part.value)}

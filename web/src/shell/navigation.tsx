@@ -1,6 +1,7 @@
 import type { MessageDescriptor } from "@lingui/core";
 import { msg } from "@lingui/core/macro";
 import {
+  Activity,
   BarChart3,
   BellRing,
   BookOpenCheck,
@@ -40,6 +41,7 @@ export const CUSTOMER_PLACES: readonly Place[] = [
 export const OPERATOR_PLACES: readonly Place[] = [
   { to: "/operate", name: msg`Attention`, Icon: BellRing, key: "t", exact: true },
   { to: "/operate/customers", name: msg`Customers`, Icon: Users, key: "c" },
+  { to: "/operate/live", name: msg`Live`, Icon: Activity, key: "l" },
   { to: "/operate/nodes", name: msg`Nodes`, Icon: Server, key: "n" },
   { to: "/operate/prices", name: msg`Prices`, Icon: Tags, key: "p" },
   { to: "/operate/keys", name: msg`Keys`, Icon: KeyRound, key: "k" },

@@ -7,6 +7,7 @@ One file for each service that publishes: a new event is a class there.
 """
 
 from tollway.contracts.events.access import (
+    ConnectionEnded,
     CredentialIssued,
     CredentialRevoked,
     ResourceChanged,
@@ -66,6 +67,7 @@ from tollway.contracts.events.users import ProfileChanged
 __all__ = [
     "AccountWasLocked",
     "BooksSealed",
+    "ConnectionEnded",
     "CorrectionPosted",
     "CorrectionRefused",
     "CorrectionRequested",

@@ -30,6 +30,17 @@ class CredentialRevoked(Event):
     credential_id: str
     resource_id: str
     user_id: str
+    reason: str = ""
+
+
+class ConnectionEnded(Event):
+    """An operator ended one connection of a customer, and why."""
+
+    topic, source = "CONNECTION_ENDED", "access"
+    session_id: str
+    resource_id: str
+    user_id: str
+    reason: str
 
 
 class SessionAccounted(Event):

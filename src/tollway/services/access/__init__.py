@@ -27,6 +27,6 @@ Invariants
 - Changes are numbered without gaps, in the order in which they were committed.
 
 Neighbours: asks `ledger` (Reserve, RecordUse, Release, GetAccount) and `catalog` (GetProduct); subscribes to
-PasswordChanged and UserStateChanged from `identity`; publishes ResourceProvisioned, ResourceChanged,
+PasswordChanged and UserStateChanged from `identity`; publishes ResourceProvisioned, ResourceChanged, ConnectionEnded,
 ResourceStateChanged, CredentialIssued, CredentialRevoked, SessionAccounted; is asked by the edge.
 """

@@ -55,7 +55,11 @@ MANIFEST = ServiceManifest(
         Permission("access:write", ROLES),
         Permission("usage:read", ROLES),
         Permission("nodes:read", ("support", "admin")),
+        Permission("resources:read", ("support", "admin")),
         Permission("resources:manage", ("admin",)),
+        Permission("traffic:read", ("support", "admin")),
+        Permission("connections:manage", ("support", "admin")),
+        Permission("credentials:manage", ("support", "admin")),
     ),
     build=build,
 )

@@ -81,6 +81,7 @@ class AccessRpc(access_pb2_grpc.AccessServicer):
                     user_id=change.user_id,
                     at_us=change.at_us,
                     node=change.node,
+                    session_id=change.session_id,
                 )
 
 

@@ -10,6 +10,7 @@ from tests.kit.clock import FakeClock
 from tests.kit.metering import HTTP_ONLY, STANDARD, USER, AccessSetup, access_setup, report
 from tests.kit.rest import RestClient, rest
 from tollway.kit.ids import new_id
+from tollway.services.access import store
 from tollway.services.access.credentials import Presented
 from tollway.services.access.http import router
 from tollway.services.access.store.nodes import NodeEndpoint
@@ -216,6 +217,59 @@ async def test_an_operators_stop_is_a_conflict_for_the_customer(api: Api) -> Non
     assert (reply.status, reply.json["code"]) == (409, "conflict")
     resumed = await client.post(f"/api/admin/resources/{resource_id}/resume", token=ADMIN)
     assert resumed.json["state"] == "active"
+
+
+async def test_an_operator_looks_into_a_customers_accesses_and_ends_what_is_open(api: Api) -> None:
+    here, client = api
+    support, ann = "usr_op:support", new_id("usr")
+    here.ledger.give(ann, STANDARD, 10**6)
+    reply = await client.post("/api/proxy/connect", None, ann)
+    resource_id, username = reply.json["resource"]["id"], reply.json["username"]
+    flow, old = new_id("flw"), new_id("flw")
+    await use(here, resource_id, 10, flow)
+    await use(here, resource_id, 20, old, stopped=True)
+
+    (access,) = (await client.get(f"/api/admin/users/{ann}/resources", support)).json["items"]
+    (credential,) = access["credentials"]
+    assert (access["id"], credential["username"]) == (resource_id, username)
+    assert reply.json["password"] not in str(access)
+    usage = (await client.get(f"/api/admin/users/{ann}/usage", support)).json
+    assert (usage["all_time"]["bytes_total"], usage["months"][0]["bytes_total"]) == ("30", "30")
+    path = f"/api/admin/users/{ann}/connections"
+    assert {one["id"] for one in (await client.get(path, support)).json["items"]} == {flow, old}
+    (closed,) = (await client.get(f"{path}?state=closed", support)).json["items"]
+    assert closed["id"] == old
+    (one,) = (await client.get("/api/admin/connections?node=edge-1", support)).json["items"]
+    assert (one["id"], one["user_id"], one["node"], one["credential_id"]) == (flow, ann, "edge-1", "crd_1")
+    assert (await client.get("/api/admin/connections?node=edge-2", support)).json["items"] == []
+
+    end, why = f"/api/admin/connections/{flow}/end", {"reason": "a scan of ports"}
+    assert (await client.post(end, {}, support)).status == 422
+    assert (await client.post(end, why, support)).status == 204
+    revoke = f"/api/admin/credentials/{credential['id']}/revoke"
+    for _ in range(2):
+        assert (await client.post(revoke, why, support)).status == 204
+    (access,) = (await client.get(f"/api/admin/users/{ann}/resources", support)).json["items"]
+    assert access["credentials"] == []
+    async with here.db.snapshot() as tx:
+        changes = [
+            (one.kind, one.node, one.session_id, one.credential_id)
+            for one in await store.changes.after(tx, 0, 9)
+        ]
+    assert changes == [
+        ("flow_ended", "edge-1", flow, ""), ("credential_revoked", "", "", credential["id"]),
+    ]  # fmt: skip
+    (ended,) = await here.events("CONNECTION_ENDED")
+    (revoked,) = await here.events("CREDENTIAL_REVOKED")
+    assert (ended.session_id, ended.user_id, ended.reason, revoked.reason) == (
+        flow, ann, "a scan of ports", "a scan of ports",
+    )  # fmt: skip
+    for gone in (f"connections/{new_id('flw')}/end", f"credentials/{new_id('crd')}/revoke"):
+        assert (await client.post(f"/api/admin/{gone}", why, support)).status == 404
+    # What has stopped already stays as it is.
+    assert (await client.post(f"/api/admin/connections/{old}/end", why, support)).status == 204
+    for refused in (path, "/api/admin/connections", f"/api/admin/users/{ann}/resources"):
+        assert (await client.get(refused, ann)).status == 403
 
 
 # ── usage ───────────────────────────────────────────────────────────────────────────────────────────

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, WebSocket
 from pydantic import BaseModel
@@ -152,7 +152,7 @@ def _sums(api: APIRouter, service: Access) -> None:
     async def monthly(who: CurrentUser, asset: AssetQuery = "") -> MonthList:
         """Show what you used in each of the last 24 months with use, newest first."""
         months = await service.usage.monthly(who.user_id, asset)
-        return MonthList(items=[MonthView(month=one.key, **total_fields(one)) for one in months])
+        return MonthList(items=[month_view(one) for one in months])
 
 
 def _live(api: APIRouter, service: Access) -> None:
@@ -182,7 +182,10 @@ def _records(api: APIRouter, service: Access) -> None:
         found = await service.usage.records(
             who.user_id, only, page.limit, page.cursor, newest_first=page.descending
         )
-        return ConnectionList(items=[_connection(one) for one in found.items], next_cursor=found.next_cursor)
+        return ConnectionList(
+            items=[ConnectionView(**connection_fields(one)) for one in found.items],
+            next_cursor=found.next_cursor,
+        )
 
     @api.get("/api/usage/records", tags=["usage"], **READ)
     async def records(
@@ -212,14 +215,24 @@ def read_time(name: str, text: str) -> int:
 
 
 def _stats(found: Stats) -> StatsView:
-    return StatsView(
-        all_time=TotalView(**total_fields(found.all_time)),
-        this_month=TotalView(**total_fields(found.this_month)),
-        today=TotalView(**total_fields(found.today)),
-        by_protocol=[ProtocolView(protocol=one.key, **total_fields(one)) for one in found.by_protocol],
-        open_connections=found.open_flows,
-        as_of=found.as_of_us or None,
-    )
+    return StatsView(**stats_fields(found))
+
+
+def stats_fields(found: Stats) -> dict[str, Any]:
+    """Return what every view of sums shows."""
+    return {
+        "all_time": TotalView(**total_fields(found.all_time)),
+        "this_month": TotalView(**total_fields(found.this_month)),
+        "today": TotalView(**total_fields(found.today)),
+        "by_protocol": [ProtocolView(protocol=one.key, **total_fields(one)) for one in found.by_protocol],
+        "open_connections": found.open_flows,
+        "as_of": found.as_of_us or None,
+    }
+
+
+def month_view(one: Total) -> MonthView:
+    """Show the sums of a month."""
+    return MonthView(month=one.key, **total_fields(one))
 
 
 def total_fields(one: Total) -> dict[str, int]:
@@ -233,23 +246,24 @@ def total_fields(one: Total) -> dict[str, int]:
     }
 
 
-def _connection(one: Record) -> ConnectionView:
+def connection_fields(one: Record) -> dict[str, Any]:
+    """Return what every view of a connection shows."""
     flow = one.flow
-    return ConnectionView(
-        id=flow.session_id,
-        resource_id=flow.resource_id,
-        state="closed" if flow.stopped else "open",
-        protocol=flow.protocol,
-        target=flow.target,
-        client_address=flow.client_address,
-        bytes_sent=flow.input_octets,
-        bytes_received=flow.output_octets,
-        requests=flow.requests,
-        started_at=flow.started_at_us,
-        last_report_at=one.updated_at_us,
-        duration_ms=flow.session_time_us // 1000,
-        terminate_cause=flow.terminate_cause,
-    )
+    return {
+        "id": flow.session_id,
+        "resource_id": flow.resource_id,
+        "state": "closed" if flow.stopped else "open",
+        "protocol": flow.protocol,
+        "target": flow.target,
+        "client_address": flow.client_address,
+        "bytes_sent": flow.input_octets,
+        "bytes_received": flow.output_octets,
+        "requests": flow.requests,
+        "started_at": flow.started_at_us,
+        "last_report_at": one.updated_at_us,
+        "duration_ms": flow.session_time_us // 1000,
+        "terminate_cause": flow.terminate_cause,
+    }
 
 
 def _record(one: Record, unit: Unit) -> RecordView:

@@ -45,13 +45,19 @@ async def transition(
     return await store.resources.save(tx, after)
 
 
-async def revoke(tx: Tx, user_id: str, resource_id: str, credential_ids: Sequence[str]) -> None:
+async def revoke(
+    tx: Tx, user_id: str, resource_id: str, credential_ids: Sequence[str], reason: str = ""
+) -> None:
     """Revoke credentials of an access; those that are revoked already are left alone."""
     revoked = await store.credentials.revoke(tx, resource_id, credential_ids)
     changes = [Change(CREDENTIAL_REVOKED, resource_id, credential_id, user_id) for credential_id in revoked]
     await store.changes.add(tx, *changes)
     for credential_id in revoked:
-        tx.publish(CredentialRevoked(credential_id=credential_id, resource_id=resource_id, user_id=user_id))
+        tx.publish(
+            CredentialRevoked(
+                credential_id=credential_id, resource_id=resource_id, user_id=user_id, reason=reason
+            )
+        )
 
 
 def provisioned(resource: Resource) -> ResourceProvisioned:

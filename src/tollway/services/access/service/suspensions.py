@@ -1,14 +1,15 @@
-"""Suspensions: what an operator stops, one access or everything of a customer."""
+"""Suspensions: what an operator stops, one connection, credential or access, or everything of a customer."""
 
 from dataclasses import replace
 
+from tollway.contracts.events import ConnectionEnded
 from tollway.fabric.db import Database, Tx
 from tollway.kit.errors import Conflict, NotFound
 from tollway.services.access import store
 from tollway.services.access.model import Resource, ResourceState
 from tollway.services.access.service.changes import Changes
-from tollway.services.access.service.steps import state_changed, transition
-from tollway.services.access.store.changes import POLICY_CHANGED, USER_SUSPENDED, Change
+from tollway.services.access.service.steps import revoke, state_changed, transition
+from tollway.services.access.store.changes import FLOW_ENDED, POLICY_CHANGED, USER_SUSPENDED, Change
 
 
 class Suspensions:
@@ -26,6 +27,34 @@ class Suspensions:
     async def resume(self, resource_id: str, reason: str) -> Resource:
         """Lift a suspension. Raises NotFound, Conflict when the access is not suspended."""
         return await self._transition(resource_id, ResourceState.ACTIVE, reason or "resumed by the operator")
+
+    async def end_flow(self, session_id: str, reason: str) -> None:
+        """End anybody's flow within a second; one that has stopped is left alone. Raises NotFound."""
+        async with self._db.transaction() as tx:
+            found = await store.usage.find_record(tx, session_id)
+            if found is None:
+                raise NotFound(f"there is no connection {session_id}")
+            if found.flow.stopped:
+                return
+            resource_id, user_id = found.flow.resource_id, found.user_id
+            ended = Change(FLOW_ENDED, resource_id, user_id=user_id, node=found.node, session_id=session_id)
+            await store.changes.add(tx, ended)
+            tx.publish(
+                ConnectionEnded(
+                    session_id=session_id, resource_id=resource_id, user_id=user_id, reason=reason
+                )
+            )
+        self._changes.notify()
+
+    async def revoke_credential(self, credential_id: str, reason: str) -> None:
+        """Revoke anybody's credential: its live flows end within a second. Repeating is harmless. Raises NotFound."""
+        async with self._db.transaction() as tx:
+            resource = await store.credentials.resource_of(tx, credential_id)
+            if resource is None:
+                raise NotFound(f"there is no credential {credential_id}")
+            await store.resources.find(tx, resource.id, lock=True)
+            await revoke(tx, resource.user_id, resource.id, [credential_id], reason)
+        self._changes.notify()
 
     async def customer_changed(self, tx: Tx, user_id: str, *, stopped: bool, reason: str) -> None:
         """Stop or free everything of a customer, as part of the transaction of the event that says so."""

@@ -90,7 +90,7 @@ class Usage:
     async def records(
         self, user_id: str, only: Filter, limit: int, cursor: str, *, newest_first: bool = False
     ) -> Page[Record]:
-        """Return a customer's flows by when they started, a page at a time. Raises Invalid for the cursor."""
+        """Return the flows of a customer, or of all when empty, by when they started. Raises Invalid for the cursor."""
         after = decode_cursor(cursor, int, str)
         async with self._db.snapshot() as tx:
             rows = await store.usage.records(tx, user_id, only, after, limit + 1, newest_first=newest_first)

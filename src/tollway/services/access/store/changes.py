@@ -14,6 +14,7 @@ CREDENTIAL_REVOKED = "credential_revoked"
 USER_SUSPENDED = "user_suspended"
 POLICY_CHANGED = "policy_changed"
 LEASE_RECALLED = "lease_recalled"
+FLOW_ENDED = "flow_ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,8 @@ class Change:
     """One entry: flows of what it names must end, or (`policy_changed`) grants on it must be asked for again.
 
     `lease_recalled`: `node` gives back what the flows of the resource do not have in their hands.
-    `resource_left`: the customer disconnected; `resource_stopped`: the operator suspended it.
+    `flow_ended`: `node` ends the flow
+    `session_id`. `resource_left`: the customer disconnected; `resource_stopped`: the operator suspended it.
     """
 
     kind: str
@@ -31,6 +33,7 @@ class Change:
     sequence: int = 0
     at_us: int = 0
     node: str = ""
+    session_id: str = ""
 
 
 async def add(tx: Tx, *entries: Change) -> None:
@@ -51,6 +54,7 @@ async def add(tx: Tx, *entries: Change) -> None:
             "credential_id": entry.credential_id,
             "user_id": entry.user_id,
             "node": entry.node,
+            "session_id": entry.session_id,
             "at_us": tx.now_us,
         }
         for sequence, entry in enumerate(entries, last - len(entries) + 1)
@@ -74,6 +78,15 @@ async def after(tx: Tx, sequence: int, limit: int) -> Sequence[Change]:
         select(change).where(change.c.sequence > sequence).order_by(change.c.sequence).limit(limit)
     )
     return [
-        Change(row.kind, row.resource_id, row.credential_id, row.user_id, row.sequence, row.at_us, row.node)
+        Change(
+            row.kind,
+            row.resource_id,
+            row.credential_id,
+            row.user_id,
+            row.sequence,
+            row.at_us,
+            row.node,
+            row.session_id,
+        )
         for row in rows
     ]

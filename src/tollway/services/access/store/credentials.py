@@ -39,6 +39,13 @@ async def candidates(tx: Tx, kind: str, identifier: str) -> list[Candidate]:
     return [_candidate(row) for row in await tx.all(_LIVE.where(found).order_by(credential.c.id))]
 
 
+async def resource_of(tx: Tx, credential_id: str) -> Resource | None:
+    """Return the resource of a credential, which may be revoked already."""
+    joined = select(resource).join(credential, credential.c.resource_id == resource.c.id)
+    row = await tx.first(joined.where(credential.c.id == credential_id))
+    return None if row is None else as_resource(row)
+
+
 async def find_live(tx: Tx, credential_id: str) -> Candidate | None:
     """Return a live credential by its id."""
     row = await tx.first(_LIVE.where(credential.c.id == credential_id))

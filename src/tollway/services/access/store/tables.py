@@ -248,6 +248,7 @@ change = Table(
     # Empty: for every node.
     Column("node", Text, nullable=False, server_default=""),
     Column("at_us", Int64, nullable=False),
+    Column("session_id", Text, nullable=False, server_default=""),
     sqlite_strict=True,
 )
 

@@ -57,6 +57,7 @@ class Record:
     kind: str
     node: str
     updated_at_us: int
+    user_id: str
 
 
 SUMS = ("input_octets", "output_octets", "requests", "flows")
@@ -166,21 +167,36 @@ async def loads(tx: Tx, byte_kinds: Collection[str]) -> dict[str, Load]:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which of a customer's flows: of one resource, open or closed ones, started in [since, until)."""
+    """Which flows: of one resource or node, open or closed ones, started in [since, until)."""
 
     resource_id: str = ""
     stopped: bool | None = None
     since_us: int = 0
     until_us: int = 0
+    node: str = ""
+
+
+async def find_record(tx: Tx, session_id: str) -> Record | None:
+    """Return a flow, whosever it is."""
+    row = await tx.first(_RECORDS.where(flow.c.session_id == session_id))
+    return None if row is None else _record(row)
+
+
+_RECORDS = select(flow, resource.c.kind).join(resource, resource.c.id == flow.c.resource_id)
+
+
+def _record(row: Row[Any]) -> Record:
+    return Record(as_flow(row), row.asset, row.kind, row.node, row.updated_at_us, row.user_id)
 
 
 async def records(
     tx: Tx, user_id: str, only: Filter, after: tuple[int, str] | None, limit: int, *, newest_first: bool
 ) -> list[Record]:
-    """Return a customer's flows by when they started, from after a position on; at most `limit`."""
+    """Return the flows of a customer, or of all when empty, by when they started, from after a position on."""
     position = tuple_(flow.c.started_at_us, flow.c.session_id)
-    everything = select(flow, resource.c.kind).join(resource, resource.c.id == flow.c.resource_id)
-    wanted = _filtered(everything.where(flow.c.user_id == user_id), only).limit(limit)
+    wanted = _filtered(_RECORDS, only).limit(limit)
+    if user_id:
+        wanted = wanted.where(flow.c.user_id == user_id)
     if newest_first:
         wanted = wanted.order_by(flow.c.started_at_us.desc(), flow.c.session_id.desc())
     else:
@@ -188,12 +204,14 @@ async def records(
     if after is not None:
         wanted = wanted.where(position < after if newest_first else position > after)
     rows = await tx.all(wanted)
-    return [Record(as_flow(row), row.asset, row.kind, row.node, row.updated_at_us) for row in rows]
+    return [_record(row) for row in rows]
 
 
 def _filtered(wanted: Select[Any], only: Filter) -> Select[Any]:
     if only.resource_id:
         wanted = wanted.where(flow.c.resource_id == only.resource_id)
+    if only.node:
+        wanted = wanted.where(flow.c.node == only.node)
     if only.stopped is not None:
         wanted = wanted.where(flow.c.stopped if only.stopped else ~flow.c.stopped)
     if only.since_us:

@@ -6,6 +6,7 @@ import { Facts } from "@/design/Facts";
 import { Loaded } from "@/design/Loaded";
 import { PartTabs } from "@/design/PartTabs";
 import { Time } from "@/design/Values";
+import { AccessPart } from "./AccessPart";
 import { HistoryPart } from "./HistoryPart";
 import { MoneyPart } from "./MoneyPart";
 import { OrdersPart } from "./OrdersPart";
@@ -39,12 +40,14 @@ export function CustomerDrawer({
             { value: "overview", label: t`Account` },
             { value: "money", label: t`Money` },
             { value: "orders", label: t`Orders` },
+            { value: "access", label: t`Access` },
             { value: "history", label: t`History` },
           ]}
         />
         {part === "overview" && <Loaded query={user}>{(found) => <AccountPart user={found} />}</Loaded>}
         {part === "money" && <MoneyPart userId={id} />}
         {part === "orders" && <OrdersPart userId={id} />}
+        {part === "access" && <AccessPart userId={id} />}
         {part === "history" && <HistoryPart userId={id} />}
       </div>
     </Dialog>

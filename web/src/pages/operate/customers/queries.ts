@@ -62,3 +62,29 @@ export const orderQuery = (id: string) =>
     queryKey: keys.admin.order(id),
     queryFn: () => body(api.GET("/api/admin/orders/{order_id}", { params: { path: { order_id: id } } })),
   });
+
+export const usageQuery = (id: string) =>
+  queryOptions({
+    queryKey: keys.admin.usage(id),
+    queryFn: () => body(api.GET("/api/admin/users/{user_id}/usage", { params: { path: { user_id: id } } })),
+  });
+
+export const resourcesQuery = (id: string) =>
+  queryOptions({
+    queryKey: keys.admin.resources(id),
+    queryFn: async () =>
+      (await body(api.GET("/api/admin/users/{user_id}/resources", { params: { path: { user_id: id } } }))).items,
+  });
+
+const LIVE_MS = 5_000;
+
+export const connectionsQuery = (id: string, state: "open" | "closed" | undefined) => ({
+  ...listOptions(keys.admin.connections(id, { state }), (cursor) =>
+    body(
+      api.GET("/api/admin/users/{user_id}/connections", {
+        params: { path: { user_id: id }, query: { limit: PAGE_LIMIT, cursor, ...only({ state }) } },
+      }),
+    ),
+  ),
+  refetchInterval: LIVE_MS,
+});
