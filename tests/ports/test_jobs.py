@@ -4,6 +4,9 @@ import asyncio
 import io
 import json
 import logging
+from collections.abc import AsyncIterator
+from math import inf
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,13 +14,22 @@ from prometheus_client import REGISTRY
 from sqlalchemy import select
 
 from tests.kit.clock import FakeClock
-from tollway.fabric.db import Database, tables
+from tests.kit.databases import database
+from tests.kit.eventually import eventually
+from tollway.fabric.db import Database, sqlite, tables
 from tollway.fabric.jobs import ATTEMPTS, Timed, Worker
 from tollway.fabric.jobs import worker as worker_module
 from tollway.fabric.jobs.sql import LOOK_S, REPLICA_LOOK_S, SqlJobQueue
 from tollway.fabric.rpc import call_context
 from tollway.fabric.telemetry import configure_logging
 from tollway.kit.errors import Unavailable
+
+
+@pytest.fixture
+async def sqlite_db(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Database]:
+    """A file, which has one process: what is written to it can be seen without a query."""
+    async with database("sqlite", tmp_path, clock) as db:
+        yield db
 
 
 class Service:
@@ -183,6 +195,66 @@ async def test_timed_work_survives_its_own_failure(
             await asyncio.sleep(0.005)
     await worker.stop()
     assert "timed work tick failed" in caplog.text
+
+
+async def test_timed_work_rests_until_something_is_committed(plain_db: Database) -> None:
+    ticks: list[int] = []
+
+    async def tick(service: Service) -> float:
+        ticks.append(1)
+        return inf
+
+    worker = Worker(Service(), SqlJobQueue(plain_db), {}, {"tick": Timed(0.01, tick)})
+    await worker.start()
+    await eventually(lambda: ticks)
+    await asyncio.sleep(0.2)
+    # Another replica of the service may commit to PostgreSQL without a word to this one: there the clock alone counts.
+    assert (len(ticks) > 1) is plain_db.is_shared
+    before = len(ticks)
+    await leave(plain_db, 1)
+    await eventually(lambda: len(ticks) > before)
+    await worker.stop()
+
+
+async def test_timed_work_goes_on_when_the_next_falls_due(plain_db: Database) -> None:
+    ticks: list[int] = []
+
+    async def tick(service: Service) -> float:
+        ticks.append(1)
+        return 0.1
+
+    worker = Worker(Service(), SqlJobQueue(plain_db), {}, {"tick": Timed(0.01, tick)})
+    await worker.start()
+    await eventually(lambda: len(ticks) >= 3)
+    await worker.stop()
+
+
+async def test_a_queue_is_looked_into_again_only_when_something_was_written(
+    sqlite_db: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue, looks = SqlJobQueue(sqlite_db), 0
+    look = queue._next_due_us
+
+    async def counted(kinds: Any) -> Any:
+        nonlocal looks
+        looks += 1
+        return await look(kinds)
+
+    monkeypatch.setattr(queue, "_next_due_us", counted)
+    monkeypatch.setattr(sqlite, "STAMP_TICK_NS", 0)
+    await leave(sqlite_db, 1, due_in_s=10)
+    assert [await queue.idle_s(["work"]) for _ in range(3)] == [10.0, 10.0, 10.0]
+    clock.advance(4)
+    assert await queue.idle_s(["work"]) == 6.0, "time passes without a look"
+    assert looks == 1
+    await leave(sqlite_db, 2)
+    assert await queue.idle_s(["work"]) == 0
+    assert looks == 2
+
+
+async def test_a_log_that_was_written_a_moment_ago_is_not_trusted(sqlite_db: Database) -> None:
+    await leave(sqlite_db, 1)
+    assert sqlite_db.stamp() is None, "a write in the same tick of the file system's clock would not show"
 
 
 def counted(outcome: str) -> float:

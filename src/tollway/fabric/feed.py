@@ -12,9 +12,8 @@ from typing import Generic, Protocol, TypeVar
 
 BATCH = 500
 POLL_S = 0.3
-HEARTBEAT_S = 2.0
+HEARTBEAT_S = 5.0
 
-_NEVER_LOOKED = asyncio.Event()
 Entry = TypeVar("Entry")
 
 
@@ -63,6 +62,8 @@ class Feed(Generic[Entry]):
         self._poll_s, self._heartbeat_s = poll_s, heartbeat_s
         self._timer = timer or MonotonicTimer()
         self._appended = asyncio.Event()
+        # Nothing comes after this number until the event is set.
+        self._end: tuple[int, asyncio.Event] | None = None
 
     def wake(self) -> None:
         """Let readers look now: something was appended and committed."""
@@ -72,8 +73,19 @@ class Feed(Generic[Entry]):
 
     async def read(self, after: int, limit: int, wait_s: float) -> Sequence[Entry]:
         """Return up to `limit` entries after a number as soon as there is one, or none after `wait_s`."""
-        entries, _ = await self._next(after, limit, wait_s, _NEVER_LOOKED)
-        return entries
+        deadline = self._timer.now() + wait_s
+        while True:
+            # Taken before the look, so that what is appended meanwhile is not missed.
+            appended = self._appended
+            if not self._is_at_end(after):
+                entries = await self._select(after, limit)
+                if entries:
+                    return entries
+                self._end = after, appended
+            left_s = deadline - self._timer.now()
+            if left_s <= 0:
+                return []
+            await self._timer.wait(appended, left_s if self._poll_s is None else min(left_s, self._poll_s))
 
     async def follow(self, after: int) -> AsyncGenerator[Sequence[Entry]]:
         """Yield everything after a number in batches, then what is new as it comes, without end.
@@ -81,27 +93,15 @@ class Feed(Generic[Entry]):
         An empty batch is a heartbeat: the first that is yielded, and one whenever nothing came for `heartbeat_s`.
         """
         yield ()
-        looked = _NEVER_LOOKED
         while True:
-            entries, looked = await self._next(after, BATCH, self._heartbeat_s, looked)
+            entries = await self.read(after, BATCH, self._heartbeat_s)
             if entries:
                 after = self._number(entries[-1])
             yield entries
 
-    async def _next(
-        self, after: int, limit: int, wait_s: float, looked: asyncio.Event
-    ) -> tuple[Sequence[Entry], asyncio.Event]:
-        """Return entries, and the event as of the last look that found none: the log is empty until it is set."""
-        deadline = self._timer.now() + wait_s
-        while True:
-            # Who alone appends to this log need not look again before something was appended.
-            if self._poll_s is not None or looked is not self._appended:
-                # Taken before the look, so that what is appended meanwhile is not missed.
-                looked = self._appended
-                entries = await self._select(after, limit)
-                if entries:
-                    return entries, _NEVER_LOOKED
-            left_s = deadline - self._timer.now()
-            if left_s <= 0:
-                return [], looked
-            await self._timer.wait(looked, left_s if self._poll_s is None else min(left_s, self._poll_s))
+    def _is_at_end(self, after: int) -> bool:
+        """Tell whether nothing can be there: who alone appends to this log need not look before something was."""
+        if self._poll_s is not None or self._end is None:
+            return False
+        number, appended = self._end
+        return after >= number and appended is self._appended

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from functools import cache
+from math import inf
 from zoneinfo import available_timezones
 
 SECOND_US = 1_000_000
@@ -32,3 +33,8 @@ def time_zones() -> frozenset[str]:
     Reading them takes long, so it is done once.
     """
     return frozenset(available_timezones() - {"localtime", "Factory"})
+
+
+def seconds_until(at_us: int | None, now_us: int) -> float:
+    """Return the seconds from now until a moment: 0 when it has passed, infinity when there is none."""
+    return inf if at_us is None else max(at_us - now_us, 0) / SECOND_US

@@ -79,6 +79,18 @@ async def test_a_log_of_one_process_is_looked_at_once_however_many_heartbeats_pa
         assert await anext(batches) == [1]
 
 
+async def test_whoever_asks_again_at_the_end_of_a_log_of_one_process_costs_no_look() -> None:
+    timer = RushingTimer()
+    log = Log(timer, poll_s=None)
+    log.add(1)
+    assert await log.feed.read(1, 10, 5.0) == []
+    assert [await log.feed.read(after, 10, 5.0) for after in (1, 2)] == [[], []]
+    assert log.looks == 1
+    assert await log.feed.read(0, 10, 5.0) == [1], "one who is not there yet gets what there is"
+    log.add(2)
+    assert await log.feed.read(1, 10, 5.0) == [2]
+
+
 async def test_silence_is_filled_with_heartbeats() -> None:
     timer = RushingTimer()
     log = Log(timer, poll_s=1.0, heartbeat_s=10.0)

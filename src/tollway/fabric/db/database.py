@@ -43,6 +43,10 @@ class Engine(Protocol):
         """Give a connection inside a read-only transaction."""
         ...
 
+    def stamp(self) -> object | None:
+        """Return what is another after each commit, by whatever process; None when only a query can tell."""
+        ...
+
 
 _OUTBOX = "outbox (id, type, source, subject, at_us, data, correlation_id, traceparent, actor, action)"
 _PUBLISH_BY_ROW = f"INSERT INTO {_OUTBOX} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608  our own table
@@ -176,6 +180,10 @@ class Database:
     def is_shared(self) -> bool:
         """Whether other processes write to it too, whose commits wake nobody here."""
         return self.dialect == "postgresql"
+
+    def stamp(self) -> object | None:
+        """Return what is another after each commit, by whatever process; None when only a query can tell."""
+        return self.engine.stamp()
 
     async def start(self) -> None:
         """Open the database. Raises DatabaseUnusable."""

@@ -84,6 +84,10 @@ class PostgresDatabase:
         except OSError as error:
             raise Unavailable("the database does not answer; try again soon") from error
 
+    def stamp(self) -> None:
+        """Only a query can tell what others committed."""
+        return
+
     def _on_checkin(self, _connection: Any, record: Any) -> None:
         record.info["idle_since"] = time.monotonic()
 

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import os
 import sqlite3
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -26,6 +27,7 @@ _log = logging.getLogger(__name__)
 
 READERS = 3
 BUSY_TIMEOUT_MS = 10_000
+STAMP_TICK_NS = 1_000_000_000
 
 
 class SqliteDatabase:
@@ -79,6 +81,15 @@ class SqliteDatabase:
         """Read a snapshot."""
         async with _whole(self._readers) as conn:
             yield conn
+
+    def stamp(self) -> object | None:
+        """Return the state of the write-ahead log, to which every commit writes; None while it is too fresh to tell."""
+        try:
+            log = self._path.with_name(f"{self._path.name}-wal").stat()
+        except OSError:
+            return None
+        # Another write in the same tick of the file system's clock would not show.
+        return None if time.time_ns() - log.st_mtime_ns < STAMP_TICK_NS else (log.st_mtime_ns, log.st_size)
 
     @property
     def _made(self) -> Path:

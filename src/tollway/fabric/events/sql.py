@@ -71,6 +71,7 @@ class SqlInbox:
 
     def __init__(self, database: Database) -> None:
         self._db = database
+        self._nothing_at: object | None = None  # the stamp of a database in which nothing was put back
 
     async def position(self, source: str) -> int:
         """Return the position in a source's log up to which everything was taken in, parked or passed over."""
@@ -114,9 +115,12 @@ class SqlInbox:
 
     async def put_back(self, limit: int) -> Sequence[ParkedEvent]:
         """Return up to `limit` parked events that a person put back, in the order in which they were published."""
-        letter = tables.dead_letter
+        letter, stamp = tables.dead_letter, self._db.stamp()
+        if stamp is not None and stamp == self._nothing_at:
+            return []
         async with self._db.snapshot() as tx:
             rows = await tx.all(select(letter).where(letter.c.again).order_by(letter.c.event_id).limit(limit))
+        self._nothing_at = None if rows else stamp
         return [_parked(row) for row in rows]
 
 

@@ -27,6 +27,10 @@ class JobQueue(Protocol):
         """Call `wake` after each commit in this process that left a job."""
         ...
 
+    def when_committed(self, wake: Callable[[], None]) -> bool:
+        """Call `wake` after each commit in this process; return whether that is every commit that matters here."""
+        ...
+
     async def take(self, worker: str, kinds: Collection[str], limit: int, lease_s: float) -> Sequence[Job]:
         """Lease up to `limit` due jobs of these kinds, the most overdue first; nobody else is given them meanwhile."""
         ...

@@ -20,10 +20,18 @@ class SqlJobQueue:
 
     def __init__(self, database: Database) -> None:
         self._db = database
+        # When the next falls due, and what that holds for: the stamp of the database and the kinds.
+        self._next_us: int | None = None
+        self._seen: tuple[object, ...] = ()
 
     def when_enqueued(self, wake: Callable[[], None]) -> None:
         """Call `wake` after each commit in this process that left a job."""
         self._db.when_enqueued(wake)
+
+    def when_committed(self, wake: Callable[[], None]) -> bool:
+        """Call `wake` after each commit in this process; return whether that is every commit."""
+        self._db.when_committed(wake)
+        return not self._db.is_shared
 
     async def take(self, worker: str, kinds: Collection[str], limit: int, lease_s: float) -> Sequence[Job]:
         """Lease up to `limit` due jobs of these kinds, the most overdue first; nobody else is given them meanwhile."""
@@ -48,14 +56,20 @@ class SqlJobQueue:
 
     async def idle_s(self, kinds: Collection[str]) -> float:
         """Return for how many seconds nothing of these kinds falls due, unless `wake` is called before; 0: it has."""
+        stamp = self._db.stamp()
+        seen = (stamp, *sorted(kinds))
+        if stamp is None or seen != self._seen:
+            self._next_us, self._seen = await self._next_due_us(kinds), seen
+        most_s = REPLICA_LOOK_S if self._db.is_shared else LOOK_S
+        if self._next_us is None:
+            return most_s
+        return min(max((self._next_us - self._db.clock.now_us()) / SECOND_US, 0.0), most_s)
+
+    async def _next_due_us(self, kinds: Collection[str]) -> int | None:
         at_us = case((_job.c.leased_until_us > _job.c.due_us, _job.c.leased_until_us), else_=_job.c.due_us)
         waiting = select(func.min(at_us)).where(_job.c.state == "ready", _job.c.kind.in_(list(kinds)))
         async with self._db.snapshot() as tx:
-            next_us = await tx.scalar(waiting)
-        most_s = REPLICA_LOOK_S if self._db.is_shared else LOOK_S
-        if next_us is None:
-            return most_s
-        return min(max((next_us - self._db.clock.now_us()) / SECOND_US, 0.0), most_s)
+            return await tx.scalar(waiting)
 
     async def complete(self, job: Job) -> None:
         """Note that a job is done. One with a unique key is remembered: another under that key is not done again."""

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,16 +27,22 @@ JOB_TIMEOUT_S = 45
 BATCH = 16
 UNAVAILABLE_S = 1.0
 LEAST_S = 0.02
+# A clock that was put right, or an operator's command in another process, wakes nobody here.
+LONGEST_REST_S = 60.0
 BACKOFF = Backoff(first_s=0.5, limit_s=300)
 MAX_REASON_LENGTH = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """Work that is done every `every_s` seconds, first at start."""
+    """Work that is done every `every_s` seconds, first at start.
+
+    Work on what is in the service's database may return for how many seconds nothing falls due by the time alone
+    (`inf`: never). It then rests until that is over or something is committed, and still keeps `every_s` between.
+    """
 
     every_s: float
-    run: Callable[[Any], Awaitable[None]]
+    run: Callable[[Any], Awaitable[float | None]]
 
 
 class Worker:
@@ -57,6 +64,8 @@ class Worker:
         self._name = new_id("wrk")
         self._tasks: list[asyncio.Task[None]] = []
         queue.when_enqueued(self._wake.set)
+        self._committed = asyncio.Event()
+        self._sees_every_commit = queue.when_committed(self._on_commit)
 
     async def start(self) -> None:
         """Begin to work."""
@@ -96,8 +105,10 @@ class Worker:
 
     async def _repeat(self, name: str, timed: Timed) -> None:
         while True:
+            # Taken before, so that what is committed meanwhile is looked at.
+            committed, rest_s = self._committed, None
             try:
-                await timed.run(self._service)
+                rest_s = await timed.run(self._service)
             except Exception:  # noqa: BLE001
                 # Timed work comes round again; its failure must not end it.
                 _log.exception("timed work %s failed", name)
@@ -105,6 +116,15 @@ class Worker:
             else:
                 TIMED.labels(self._service_name, name, "done").inc()
             await asyncio.sleep(timed.every_s)
+            if rest_s is not None and self._sees_every_commit:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(max(min(rest_s, LONGEST_REST_S) - timed.every_s, 0)):
+                        await committed.wait()
+
+    def _on_commit(self) -> None:
+        # An event for each time, so that nobody can reset another's.
+        committed, self._committed = self._committed, asyncio.Event()
+        committed.set()
 
     async def _run(self, job: Job) -> None:
         # The log lines of a failure belong to whoever left the job, as its work does.

@@ -1,6 +1,7 @@
 """Work of the ledger: opening accounts of new customers, ending what is over, sealing what was committed."""
 
 import logging
+from math import inf
 from typing import Any
 
 from tollway.contracts.books import USER
@@ -18,17 +19,20 @@ async def open_accounts(service: Ledger, payload: dict[str, Any]) -> None:
     await service.open_accounts(USER, payload["user_id"], ())
 
 
-async def expire(service: Ledger) -> None:
+async def expire(service: Ledger) -> float:
     """End holds and lots whose time is over."""
     await service.expire()
+    return service.due_in_s
 
 
-async def seal(service: Ledger) -> None:
+async def seal(service: Ledger) -> float | None:
     """Chain and sign the transactions since the last seal."""
     try:
         await service.seal()
     except (SealRefused, HeadNoteUnusable, OSError) as reason:
         _log.error("transactions are not sealed: %s. Run `tollway verify`", reason)
+        return None
+    return inf
 
 
 JOBS: Jobs = {"open_accounts": open_accounts, ANNOUNCE_GIFT: announce_gift}

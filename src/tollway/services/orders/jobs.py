@@ -13,9 +13,9 @@ async def advance_order(service: Orders, payload: dict[str, Any]) -> None:
     await service.market.process.advance(payload["id"])
 
 
-async def janitor(service: Orders) -> None:
+async def janitor(service: Orders) -> float:
     """Take up orders that stood still."""
-    await service.market.resume_stuck()
+    return await service.market.resume_stuck()
 
 
 async def sweep_quotes(service: Orders) -> None:

@@ -242,6 +242,12 @@ async def stuck_orders(tx: Tx, idle_since_us: int, after_id: str, limit: int) ->
     return [row.id for row in await tx.all(wanted)]
 
 
+async def oldest_move_us(tx: Tx) -> int | None:
+    """Return when the open order moved that has stood still for longest; None when none is open."""
+    is_open = orders.c.state.in_([state.value for state in OPEN])
+    return await tx.scalar(select(func.min(orders.c.updated_at_us)).where(is_open))
+
+
 async def filled(tx: Tx) -> list[tuple[str, str, dict[str, int]]]:
     """Return (order, ledger transaction, what it moved by asset) of every order that was filled, for the proof."""
     rows = await tx.all(select(orders).where(orders.c.transaction_id != "").order_by(orders.c.id))

@@ -22,9 +22,9 @@ async def follow_reversals(service: Payments, payload: dict[str, Any]) -> None:
     await service.reversals.follow(payload["provider"], payload["payment_ref"])
 
 
-async def reconcile_stale(service: Payments) -> None:
+async def reconcile_stale(service: Payments) -> float:
     """Ask the providers about deposits without progress."""
-    await service.reconciliation.reconcile_stale()
+    return await service.reconciliation.reconcile_stale()
 
 
 async def reconcile_recent(service: Payments) -> None:
@@ -47,9 +47,9 @@ async def resume_reversals(service: Payments) -> None:
     await service.reversals.resume_stuck()
 
 
-async def collect_debts(service: Payments) -> None:
+async def collect_debts(service: Payments) -> float:
     """Collect what customers owe."""
-    await service.debts.collect_due()
+    return await service.debts.collect_due()
 
 
 async def post_correction(service: Payments, payload: dict[str, Any]) -> None:

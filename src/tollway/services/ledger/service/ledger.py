@@ -14,6 +14,7 @@ from tollway.kit.errors import NotFound, Problem, Unavailable
 from tollway.kit.ids import is_id
 from tollway.kit.money import MAX_UNITS
 from tollway.kit.paging import Page, decode_cursor, encode_cursor, invalid_cursor, make_page
+from tollway.kit.times import seconds_until
 from tollway.services.ledger.model.chain import Chain
 from tollway.services.ledger.model.claims import Claim, check_claim
 from tollway.services.ledger.model.maintenance import (
@@ -206,6 +207,11 @@ class Ledger:
         async with self.db.snapshot() as tx:
             self._next_due_us = await reading.next_due_us(tx)
         return len(holds) + len(lots)
+
+    @property
+    def due_in_s(self) -> float:
+        """For how many seconds no hold or lot ends, as of the last `expire`."""
+        return seconds_until(self._next_due_us or None, self.clock.now_us())
 
     # ── looking ─────────────────────────────────────────────────────────────────────────────────────
 

@@ -10,7 +10,7 @@ from tollway.kit.errors import Conflict, NotFound
 from tollway.kit.ids import is_id, new_id
 from tollway.kit.money import money_text
 from tollway.kit.paging import Page, decode_cursor, invalid_cursor, make_page
-from tollway.kit.times import SECOND_US
+from tollway.kit.times import SECOND_US, seconds_until
 from tollway.services.orders import store
 from tollway.services.orders.model import (
     STOPPABLE,
@@ -133,12 +133,19 @@ class Market:
                 raise Conflict(f"the order is {order.state} and cannot be cancelled any more")
         return await self.process.drive(order_id)
 
-    async def resume_stuck(self) -> None:
-        """Drive every order that stood still for a while; what a lost job or a crash left behind."""
-        idle_since_us = self._db.clock.now_us() - int(self._settings.stuck_after_s * SECOND_US)
+    async def resume_stuck(self) -> float:
+        """Drive every order that stood still for a while; what a lost job or a crash left behind.
+
+        Returns for how many seconds none will have stood still for so long.
+        """
+        patience_us = int(self._settings.stuck_after_s * SECOND_US)
+        idle_since_us = self._db.clock.now_us() - patience_us
         await self.process.resume(
             lambda tx, after_id, limit: store.stuck_orders(tx, idle_since_us, after_id, limit)
         )
+        async with self._db.snapshot() as tx:
+            oldest_us = await store.oldest_move_us(tx)
+        return seconds_until(None if oldest_us is None else oldest_us + patience_us, self._db.clock.now_us())
 
     # ── inside ──────────────────────────────────────────────────────────────────────────────────────
 

@@ -13,7 +13,7 @@ from tollway.fabric.db import Database, Tx
 from tollway.fabric.jobs import DurableProcess
 from tollway.kit.errors import NotFound
 from tollway.kit.paging import Page, decode_cursor, make_page
-from tollway.kit.times import SECOND_US
+from tollway.kit.times import SECOND_US, seconds_until
 from tollway.services.payments.model import Debt, DebtMove
 from tollway.services.payments.service.postings import debt_posting
 from tollway.services.payments.store import debts as store
@@ -49,9 +49,11 @@ class Debts:
         if debt is not None:
             await self.process.drive(debt.id)
 
-    async def collect_due(self) -> None:
-        """Collect every debt that is due to be looked at."""
+    async def collect_due(self) -> float:
+        """Collect every debt that is due to be looked at; return for how many seconds no other is."""
         await self.process.resume(store.due_debts)
+        async with self._db.snapshot() as tx:
+            return seconds_until(await store.next_due_us(tx), tx.now_us)
 
     async def list(self, limit: int, cursor: str) -> Page[Debt]:
         """Return the debts that stand open, newest first. Raises Invalid for a cursor that is not ours."""

@@ -3,7 +3,7 @@
 from tollway.fabric.db import Database
 from tollway.fabric.jobs import DurableProcess
 from tollway.kit.errors import Invalid
-from tollway.kit.times import SECOND_US
+from tollway.kit.times import SECOND_US, seconds_until
 from tollway.services.payments.model import Deposit, DepositMove, DepositState
 from tollway.services.payments.service.charging import Charging
 from tollway.services.payments.service.selection import Providers
@@ -48,9 +48,11 @@ class Reconciliation:
             move=settlement.apply,
         )
 
-    async def reconcile_stale(self) -> None:
-        """Reconcile every deposit that had no progress for too long."""
+    async def reconcile_stale(self) -> float:
+        """Reconcile every deposit that had no progress for too long; return for how many seconds no other is due."""
         await self.process.resume(store.due_deposits)
+        async with self._db.snapshot() as tx:
+            return seconds_until(await store.next_due_us(tx), tx.now_us)
 
     async def _interrupted(self, _deposit: Deposit) -> DepositMove:
         # The provider was never asked: nothing can have been taken.

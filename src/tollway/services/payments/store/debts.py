@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, or_, select, update
 
 from tollway.fabric.db import Tx
 from tollway.kit.ids import new_id
@@ -50,6 +50,12 @@ async def due_debts(tx: Tx, after_id: str, limit: int) -> Sequence[str]:
     due = or_(debt.c.owed != 0, debt.c.claimed != 0) & (debt.c.check_at_us <= tx.now_us)
     wanted = select(debt.c.id).where(due, debt.c.id > after_id).order_by(debt.c.id).limit(limit)
     return [row.id for row in await tx.all(wanted)]
+
+
+async def next_due_us(tx: Tx) -> int | None:
+    """Return when the next debt is due to be collected, which may be past; None when nobody owes."""
+    owes = or_(debt.c.owed != 0, debt.c.claimed != 0)
+    return await tx.scalar(select(func.min(debt.c.check_at_us)).where(owes))
 
 
 async def list_unsettled(tx: Tx, before_id: str, limit: int) -> Sequence[Debt]:

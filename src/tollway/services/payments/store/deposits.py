@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, func, select, update
 
 from tollway.fabric.db import Tx
 from tollway.services.payments.model import FROM, OPEN, Deposit, DepositState
@@ -62,6 +62,12 @@ async def due_deposits(tx: Tx, after_id: str, limit: int) -> Sequence[str]:
     due = deposit.c.state.in_([state.value for state in OPEN]) & (deposit.c.check_at_us <= tx.now_us)
     wanted = select(deposit.c.id).where(due, deposit.c.id > after_id).order_by(deposit.c.id).limit(limit)
     return [row.id for row in await tx.all(wanted)]
+
+
+async def next_due_us(tx: Tx) -> int | None:
+    """Return when the next open deposit is due to be reconciled, which may be past; None when none is open."""
+    is_open = deposit.c.state.in_([state.value for state in OPEN])
+    return await tx.scalar(select(func.min(deposit.c.check_at_us)).where(is_open))
 
 
 async def move_deposit(tx: Tx, seen: Deposit, to: DepositState, **values: Any) -> bool:
