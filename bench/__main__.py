@@ -18,7 +18,18 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-ALL = ("relay", "tunnels", "plain_http", "idle", "gateway", "ledger", "overspend", "start", "idle_platform")
+ALL = (
+    "relay",
+    "tunnels",
+    "plain_http",
+    "idle",
+    "gateway",
+    "ledger",
+    "ledger_callers",
+    "overspend",
+    "start",
+    "idle_platform",
+)
 LINE = re.compile(r"^(ratio|figure) (\S+) (\S+) bound (.+) (met|missed)$")
 TIMEOUT_S = 900
 PAGE = ROOT / "docs" / "benchmarks.md"
