@@ -59,6 +59,7 @@ TABLE: dict[tuple[str, str], str] = {
     """,
     ("wallet:read", "self"): """
         GET /api/accounts
+        GET /api/analytics/cost-analysis
         GET /api/accounts/{account_id}/statement
         GET /api/wallet/deposits
         GET /api/wallet/deposits/{deposit_id}

@@ -35,5 +35,15 @@ async def seal(service: Ledger) -> float | None:
     return inf
 
 
+async def add_costs(service: Ledger) -> None:
+    """Bring the sums of what used access had cost up to date."""
+    await service.costs.catch_up()
+
+
 JOBS: Jobs = {"open_accounts": open_accounts, ANNOUNCE_GIFT: announce_gift}
-TIMED = {"expire": Timed(every_s=1, run=expire), "seal": Timed(every_s=2, run=seal)}
+TIMED = {
+    "expire": Timed(every_s=1, run=expire),
+    "seal": Timed(every_s=2, run=seal),
+    # Nobody waits for it: whoever asks for costs brings them up to date. It keeps what is to be added then short.
+    "add_costs": Timed(every_s=60, run=add_costs),
+}

@@ -74,9 +74,17 @@ USER_TABLES = (
             "opened_at_us",
         ),
     ),
+    UserTable(
+        table=tables.cost_day,
+        purpose="what the access that was used had cost, by day",
+        theirs=lambda user_id: tables.cost_day.c.owner_id == user_id,
+        keeps="for good: sums over the books, which can be made anew from them",
+        exports=("day", "asset", "code", "cost_asset", "units", "cost"),
+    ),
 )
 IMPERSONAL = (
     tables.asset,
+    tables.cost_position,
     tables.lot_move,
     tables.usage_line,
     tables.session_usage,

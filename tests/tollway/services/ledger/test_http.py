@@ -330,3 +330,34 @@ async def test_an_operator_reads_a_customers_books(api: RestClient, context: Boo
         f"transactions/{lines[0]['transaction_id']}",
     ):
         assert (await api.get(f"/api/admin/{path}", ANN)).status == 403
+
+
+# ── costs ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_customer_reads_what_the_used_access_had_cost(api: RestClient, context: Books) -> None:
+    await context.stock("ann", 100, cost=3 * DOLLAR)
+    await context.reserve("hld_1", "ann", 50)
+    await context.use("hld_1", UsageReading("flw_1", 50, 1, final=True), release=True)
+    found = (await api.get("/api/analytics/cost-analysis", ANN)).json
+    assert (found["until"], len(found["series"][0]["points"])) == ("2026-11-22", 30)
+    assert found["series"][0]["points"][-1] == {"day": "2026-11-22", "used_units": "50", "used_cost": "1.50"}
+    assert found["totals"] == [
+        {"currency": "USD", "used_cost": "1.50", "expired_cost": "0.00", "previous_used_cost": "0.00"}
+    ]
+    assert (await api.get("/api/analytics/cost-analysis", BOB)).json["series"] == []
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("since=yesterday", "since"),
+        ("since=2026-11-31", "since"),
+        ("until=2026-02-30", "until"),
+        ("since=2026-11-02&until=2026-11-01", "until"),
+        ("since=2020-01-01", "until"),
+    ],
+)
+async def test_days_that_are_none_are_refused_by_name(api: RestClient, query: str, field: str) -> None:
+    reply = await api.get(f"/api/analytics/cost-analysis?{query}", ANN)
+    assert (reply.status, [one["field"] for one in reply.json["errors"]]) == (422, [field])

@@ -21,6 +21,7 @@ from tollway.fabric.rest import (
     route,
 )
 from tollway.kit.errors import Conflict, InsufficientFunds, NotFound
+from tollway.services.ledger.http import analytics
 from tollway.services.ledger.http.filters import AssetQuery, Prove, TransactionPath, Wanted
 from tollway.services.ledger.http.operators import add_routes
 from tollway.services.ledger.http.views import (
@@ -66,6 +67,7 @@ def router(service: Ledger, gifts: Gifts, answers: AnswerStore) -> APIRouter:
     _transactions(api, service)
     _gifts(api, gifts, answers)
     add_routes(api, service)
+    analytics.add_routes(api, service)
     return api
 
 

@@ -5,6 +5,7 @@ execution    how commands become rows, inside one transaction
 batcher      how many callers share one transaction
 sealing      how committed transactions are chained and signed
 proof        how the books are proved, from the first transaction on
+costs        what the access that a customer used had cost, by day
 export       the books as text, for an auditor from outside
 """
 

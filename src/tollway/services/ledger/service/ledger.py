@@ -57,6 +57,7 @@ from tollway.services.ledger.model.values import (
     is_limited,
 )
 from tollway.services.ledger.service.batcher import Batcher
+from tollway.services.ledger.service.costs import Costs
 from tollway.services.ledger.service.export import beancount
 from tollway.services.ledger.service.proof import Progress, ProofResult, prove
 from tollway.services.ledger.service.sealing import CHAIN, JournalSealer, SealRefused
@@ -119,6 +120,7 @@ class Ledger:
         # What the timed work has to look at: something may have been written before this process began.
         self._may_be_due = self._may_be_unsealed = True
         self._next_due_us = 0
+        self.costs = Costs(db)
         db.when_committed(self._wrote)
 
     async def start(self) -> None:
@@ -317,6 +319,7 @@ class Ledger:
 
     def _wrote(self) -> None:
         self._may_be_due = self._may_be_unsealed = True
+        self.costs.notify()
 
     async def _audit_head(self) -> AuditHead | None:
         if self._audit is None:

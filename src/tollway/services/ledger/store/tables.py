@@ -9,6 +9,8 @@ hold         units set aside
 lot          access that came in together, with its cost and end; lot_move is what legs took from it
 session_usage  how far a metered session was charged; usage_line is what each transaction charged
 seal         the signed chain over all transactions
+cost_day     what access that ended had cost, by owner, day (UTC), asset and currency: sums over lot_move
+cost_position  one row; the last transaction that these sums know
 writer_lock  one row; who has it locked may write. So transactions have one total order, that of their ids
 
 By triggers txn, leg, lot_move, usage_line and seal are append-only, nothing is ever deleted from the others, and
@@ -276,6 +278,28 @@ writer_lock = Table(
     Column("id", Int64, primary_key=True, autoincrement=False),
     Column("last_txn", Id, nullable=False),
     Column("version", Int64, nullable=False),
+    CheckConstraint("id = 1", name="one"),
+    sqlite_strict=True,
+)
+
+cost_day = Table(
+    "cost_day",
+    metadata,
+    Column("owner_id", Id, primary_key=True),
+    Column("day", Text, primary_key=True),
+    Column("asset", Id, primary_key=True),
+    Column("code", Text, primary_key=True),
+    Column("cost_asset", Text, primary_key=True),
+    Column("units", Int64, nullable=False),
+    Column("cost", Int64, nullable=False),
+    sqlite_strict=True,
+)
+
+cost_position = Table(
+    "cost_position",
+    metadata,
+    Column("id", Int64, primary_key=True, autoincrement=False),
+    Column("last_txn", Id, nullable=False),
     CheckConstraint("id = 1", name="one"),
     sqlite_strict=True,
 )
