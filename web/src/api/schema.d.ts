@@ -1016,6 +1016,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/analytics/cost-analysis": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what the access that you used had cost, of the last 30 days unless you ask for others
+         * @description Show what the access that you used had cost, of the last 30 days unless you ask for others.
+         */
+        get: operations["get_analytics_cost_analysis"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/analytics/export": {
         parameters: {
             query?: never;
@@ -2416,6 +2436,90 @@ export interface components {
             transaction_id: string;
             /** @description The account, `usr_…` */
             user_id: string;
+        };
+        /**
+         * CostAnalysisView
+         * @description What the access that you used had cost, lot by lot as the books have it, to the last unit.
+         */
+        CostAnalysisView: {
+            /** @description One by asset and currency, the dearest first */
+            series: components["schemas"]["CostSeriesView"][];
+            /** @description The first day, in UTC */
+            since: string;
+            /** @description One by currency */
+            totals: components["schemas"]["CostTotal"][];
+            /** @description The last day, itself included */
+            until: string;
+        };
+        /** CostPoint */
+        CostPoint: {
+            /** @description The day, in UTC */
+            day: string;
+            /**
+             * @description What these units had cost when they were bought
+             * @example 20.00
+             */
+            used_cost: string;
+            /**
+             * @description Units that were used
+             * @example 1000000000
+             */
+            used_units: string;
+        };
+        /**
+         * CostSeriesView
+         * @description One asset paid in one currency.
+         */
+        CostSeriesView: {
+            /** @description What is counted and sold, by its code */
+            asset: string;
+            /** @description What they were paid in; null for units that cost nothing */
+            currency: string | null;
+            /**
+             * @description What the expired units had cost
+             * @example 20.00
+             */
+            expired_cost: string;
+            /**
+             * @description Units whose time ran out before they were used
+             * @example 1000000000
+             */
+            expired_units: string;
+            /** @description What was used day by day */
+            points: components["schemas"]["CostPoint"][];
+            /**
+             * @description What these units had cost when they were bought
+             * @example 20.00
+             */
+            used_cost: string;
+            /**
+             * @description Units that were used, in all
+             * @example 1000000000
+             */
+            used_units: string;
+        };
+        /**
+         * CostTotal
+         * @description One currency.
+         */
+        CostTotal: {
+            /** @description A currency of ISO 4217 */
+            currency: string;
+            /**
+             * @description What the expired units had cost
+             * @example 20.00
+             */
+            expired_cost: string;
+            /**
+             * @description What the units had cost that were used in the period before, which is as long
+             * @example 20.00
+             */
+            previous_used_cost: string;
+            /**
+             * @description What the used units had cost
+             * @example 20.00
+             */
+            used_cost: string;
         };
         /**
          * CostView
@@ -7684,6 +7788,43 @@ export interface operations {
             401: components["responses"]["SessionEndedUnauthenticated"];
             403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
             404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    get_analytics_cost_analysis: {
+        parameters: {
+            query?: {
+                /** @description A day of UTC, itself included */
+                since?: string;
+                /** @description A day of UTC, itself included */
+                until?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CostAnalysisView"];
+                };
+            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Internal"];
             502: components["responses"]["BadGateway"];

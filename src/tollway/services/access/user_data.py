@@ -66,6 +66,27 @@ USER_TABLES = (
         exports=("day", "asset", "protocol", "input_octets", "output_octets", "requests", "flows"),
     ),
     UserTable(
+        table=tables.usage_quarter,
+        purpose="sums of usage by quarter of an hour and access, of the last 760 days",
+        theirs=own(tables.usage_quarter),
+        exports=(
+            "start_us",
+            "resource_id",
+            "asset",
+            "protocol",
+            "input_octets",
+            "output_octets",
+            "requests",
+            "flows",
+        ),
+    ),
+    UserTable(
+        table=tables.usage_target,
+        purpose="sums of usage by day and host, of the last 760 days",
+        theirs=own(tables.usage_target),
+        exports=("day", "target", "input_octets", "output_octets", "requests", "flows"),
+    ),
+    UserTable(
         table=tables.usage_total,
         purpose="sums of usage",
         theirs=own(tables.usage_total),

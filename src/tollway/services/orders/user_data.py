@@ -54,4 +54,4 @@ USER_TABLES = (
         ),
     ),
 )
-IMPERSONAL = ()
+IMPERSONAL = (store.promise,)
