@@ -31,10 +31,9 @@ async def add_next(tx: Tx, batch: int) -> int:
     await tx.run(t.cost_position.update().values(last_txn=t.cost_position.c.last_txn))
     after = await tx.scalar(select(t.cost_position.c.last_txn))
     next_ids = select(t.txn.c.id).where(t.txn.c.id > after).order_by(t.txn.c.id).limit(batch).subquery()
-    row = await tx.first(select(func.count(), func.max(next_ids.c.id)))
+    row = await tx.first(select(func.count().label("n"), func.max(next_ids.c.id).label("last")))
     assert row is not None, "a count is one row"
-    count, last = row
-    if not count:
+    if not row.n:
         return 0
     rows = await tx.all(
         select(
@@ -44,14 +43,15 @@ async def add_next(tx: Tx, batch: int) -> int:
         .join_from(t.lot_move, t.txn, t.txn.c.id == t.lot_move.c.txn_id)
         .join(t.lot, t.lot.c.id == t.lot_move.c.lot_id)
         .join(t.account, t.account.c.id == t.lot.c.account_id)
-        .where(t.lot_move.c.txn_id > after, t.lot_move.c.txn_id <= last)
+        .where(t.lot_move.c.txn_id > after, t.lot_move.c.txn_id <= row.last)
         .where(t.txn.c.code.in_(ENDS), t.account.c.owner_kind == USER)
     )
     sums: dict[tuple[str, ...], list[int]] = {}
-    for owner_id, at_us, code, asset, cost_asset, quantity, cost in rows:
-        into = sums.setdefault((owner_id, to_rfc3339(at_us)[:10], asset, code, cost_asset), [0, 0])
-        into[0] += quantity
-        into[1] += cost
+    for one in rows:
+        day = to_rfc3339(one.created_at_us)[:10]
+        into = sums.setdefault((one.owner_id, day, one.asset, one.code, one.cost_asset), [0, 0])
+        into[0] += one.quantity
+        into[1] += one.cost
     keys = ("owner_id", "day", "asset", "code", "cost_asset")
     added = [
         dict(zip(keys, key, strict=True)) | {"units": units, "cost": cost}
@@ -61,8 +61,8 @@ async def add_next(tx: Tx, batch: int) -> int:
         insert = tx.insert(t.cost_day)
         grown = {name: t.cost_day.c[name] + insert.excluded[name] for name in ("units", "cost")}
         await tx.run(insert.on_conflict_do_update(index_elements=list(keys), set_=grown), added)
-    await tx.run(t.cost_position.update().values(last_txn=last))
-    return int(count)
+    await tx.run(t.cost_position.update().values(last_txn=row.last))
+    return int(row.n)
 
 
 async def is_behind(tx: Tx) -> bool:
