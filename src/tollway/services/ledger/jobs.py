@@ -35,9 +35,10 @@ async def seal(service: Ledger) -> float | None:
     return inf
 
 
-async def add_costs(service: Ledger) -> None:
+async def add_costs(service: Ledger) -> float:
     """Bring the sums of what used access had cost up to date."""
     await service.costs.catch_up()
+    return inf
 
 
 JOBS: Jobs = {"open_accounts": open_accounts, ANNOUNCE_GIFT: announce_gift}

@@ -42,24 +42,9 @@ class Costs:
 
     def __init__(self, db: Database) -> None:
         self._db = db
-        self._may_be_behind = True  # something may have been written before this process began
-
-    def notify(self) -> None:
-        """Say that something was committed."""
-        self._may_be_behind = True
 
     async def catch_up(self) -> int:
         """Add what was committed since the last time; return how many transactions that were."""
-        if not self._may_be_behind:
-            return 0
-        self._may_be_behind = self._db.is_shared  # others write there too
-        try:
-            return await self._add_all()
-        except BaseException:
-            self._may_be_behind = True
-            raise
-
-    async def _add_all(self) -> int:
         total = 0
         while True:
             async with self._db.snapshot() as tx:

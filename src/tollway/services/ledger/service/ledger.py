@@ -318,7 +318,6 @@ class Ledger:
 
     def _wrote(self) -> None:
         self._may_be_due = self._may_be_unsealed = True
-        self.costs.notify()
 
     async def _audit_head(self) -> AuditHead | None:
         if self._audit is None:
