@@ -5,6 +5,8 @@ PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= data
+# The tests of a file share what is costly to start, so they stay in one process.
+PYTEST := -n 2 --dist loadfile
 CONSOLE := src/tollway/gateway/console/index.html
 
 help:  ## list the verbs
@@ -37,13 +39,16 @@ check: $(VENV)/.dev $(VENV)/.node  ## style, types, imports, generated files
 	@$(BIN)/pyright
 	@$(BIN)/python tools/console.py check
 
-test: check $(CONSOLE)  ## every check and every test
-	@$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+test: check $(CONSOLE)  ## every check and every test that is not slow
+	@$(BIN)/python -m pytest $(PYTEST) -m "not slow" $(ARGS)
 	@$(BIN)/python tools/console.py test
 
-coverage: $(VENV)/.dev $(CONSOLE)  ## every test, and the part of the code that they reach, which may only rise
+slow: $(VENV)/.dev $(CONSOLE)  ## the tests that take long and seldom fail, which `make test` leaves out
+	@$(BIN)/python -m pytest $(PYTEST) -m slow $(ARGS)
+
+coverage: $(VENV)/.dev $(CONSOLE)  ## all tests, and the part of the code that they reach, which may only rise
 	@$(BIN)/python -m coverage erase
-	@$(BIN)/python -m coverage run -m pytest -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m coverage run -m pytest $(PYTEST) $(ARGS)
 	@$(BIN)/python -m coverage combine --quiet
 	@$(BIN)/python tools/coverage_floor.py
 
@@ -83,4 +88,4 @@ $(CONSOLE): $(VENV)/.node $(shell find web -name node_modules -prune -o -type f 
 	@echo "building the console"
 	@$(BIN)/python tools/console.py build
 
-.PHONY: help setup up demo test check coverage matrix docs bench console
+.PHONY: help setup up demo test slow check coverage matrix docs bench console

@@ -12,6 +12,8 @@ import pytest
 from tests.kit.eventually import wait_until
 from tests.kit.platform import platform
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 NOTES = {

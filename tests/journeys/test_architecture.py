@@ -18,6 +18,8 @@ import pytest
 from tests.kit.business import Business, fresh_key, running_business
 from tests.kit.eventually import wait_until
 
+pytestmark = pytest.mark.slow
+
 # A corner of loopback in which the platform itself listens to nothing.
 HOST = "127.77.0.9"
 ROOT = Path(__file__).resolve().parent.parent.parent

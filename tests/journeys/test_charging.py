@@ -107,6 +107,7 @@ async def test_use_earns_what_it_had_cost(platform: Charging) -> None:
 # ── what may go wrong ───────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", ["killed", "unheard"])
 async def test_access_may_die_or_not_be_heard_at_any_point(
     kind: Kind, tmp_path: Path, clock: FakeClock, harm: str

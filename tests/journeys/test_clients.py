@@ -27,7 +27,7 @@ STORY = {
     "open_connections": 0,
     "signed_out": 204,
 }
-pytestmark = pytest.mark.timeout(2 * STEP_TIMEOUT_S)
+pytestmark = [pytest.mark.timeout(2 * STEP_TIMEOUT_S), pytest.mark.slow]
 
 
 def run(*command: str, cwd: Path) -> str:

@@ -16,6 +16,8 @@ import pytest
 from tests.kit.eventually import wait_until
 from tests.kit.platform import PROGRAM, children_of, command, gone, platform
 
+pytestmark = pytest.mark.slow
+
 
 def one_line(ended: subprocess.CompletedProcess[str], code: int, *parts: str) -> None:
     """The command failed with this code, and says why in one line without a traceback."""

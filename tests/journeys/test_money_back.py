@@ -5,9 +5,13 @@ import urllib.request
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tests.kit.business import Business, Caller, Customer, fresh_key
 from tests.kit.eventually import wait_until
 from tests.kit.platform import command
+
+pytestmark = pytest.mark.slow
 
 
 def at_bank(business: Business, path: str, **body: Any) -> Any:

@@ -38,6 +38,8 @@ from tollway.services.orders.service import market as market_module
 from tollway.services.orders.service import saga as saga_module
 from tollway.services.orders.service.saga import Saga
 
+pytestmark = pytest.mark.slow
+
 Story = Literal["enough", "too poor", "sold out"]
 STORIES: tuple[Story, ...] = ("enough", "too poor", "sold out")
 EXPECTED = {

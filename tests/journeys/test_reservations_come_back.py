@@ -31,6 +31,8 @@ from tollway.services.access.service.resources import ConnectRequest, ResourceRe
 from tollway.services.access.store.tables import flow as flow_table
 from tollway.services.access.store.tables import lease as lease_table
 
+pytestmark = pytest.mark.slow
+
 HELD = 60_000_000
 USER = "usr_1"
 

@@ -23,6 +23,8 @@ from tollway.services.access.service.credentials import CredentialRequest, Issue
 from tollway.services.access.service.resources import ConnectRequest, ResourceRequest
 from tollway.services.access.store.usage import Filter
 
+pytestmark = pytest.mark.slow
+
 REQUEST = b"GET / HTTP/1.1\r\nHost: origin\r\n\r\n"
 
 

@@ -81,6 +81,7 @@ def test_a_second_platform_in_the_same_folder_is_refused(running: Platform) -> N
     assert second.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_no_process_and_a_second_start_keeps_the_data(tmp_path: Path) -> None:
     with platform(tmp_path) as first:
         processes = children_of(first.process.pid)
@@ -92,6 +93,7 @@ def test_ctrl_c_leaves_no_process_and_a_second_start_keeps_the_data(tmp_path: Pa
         assert (tmp_path / "secrets" / "operator.json").read_text() == operator
 
 
+@pytest.mark.slow
 def test_children_do_not_outlive_a_killed_supervisor(tmp_path: Path) -> None:
     with platform(tmp_path) as one:
         processes = children_of(one.process.pid)
@@ -126,6 +128,7 @@ def test_an_unknown_target_names_the_cure(tmp_path: Path) -> None:
     assert (ended.returncode, "tollway targets" in ended.stderr) == (2, True)
 
 
+@pytest.mark.slow
 def test_a_service_alone_runs_and_waits_for_its_neighbours(tmp_path: Path) -> None:
     with serving(tmp_path, "ledger") as process:
         wait_until((tmp_path / "run" / "ledger.ready").exists)
@@ -133,6 +136,7 @@ def test_a_service_alone_runs_and_waits_for_its_neighbours(tmp_path: Path) -> No
         assert process.wait(20) == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [[], ["up"], ["serve"], ["demo"], ["verify"], ["export"], ["config"]])
 def test_every_command_explains_itself(arguments: list[str]) -> None:
     helped = command(*arguments, "--help")

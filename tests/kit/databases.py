@@ -19,6 +19,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal
 
+import pytest
 from sqlalchemy import event
 
 import tollway
@@ -31,6 +32,8 @@ from tollway.kit.ids import new_id
 Kind = Literal["sqlite", "postgresql"]
 _PACKAGE = Path(tollway.__file__).parent
 KINDS: tuple[Kind, ...] = ("sqlite", "postgresql")
+# For what is a twin: the same story on SQLite tells of nearly every mistake.
+TWINS = ("sqlite", pytest.param("postgresql", marks=pytest.mark.slow))
 MakeDatabase = Callable[..., "Database"]
 
 

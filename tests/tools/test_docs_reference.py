@@ -157,6 +157,7 @@ def test_text_cannot_break_a_table() -> None:
     assert json.loads(docs_markdown.value({"a": [1]}).strip("`")) == {"a": [1]}
 
 
+@pytest.mark.slow
 def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

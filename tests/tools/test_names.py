@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from tools import names
 
 
@@ -61,5 +63,6 @@ def test_an_ordinary_sense_of_a_word_is_let_through(tmp_path: Path) -> None:
     assert list(names.findings(tmp_path)) == []
 
 
+@pytest.mark.slow
 def test_the_sources_say_what_they_mean() -> None:
     assert list(names.findings()) == []

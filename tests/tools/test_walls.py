@@ -78,6 +78,7 @@ def test_where_it_is_allowed_nothing_is_found(tmp_path: Path) -> None:
     assert list(walls.findings(tmp_path)) == []
 
 
+@pytest.mark.slow
 def test_the_sources_hold_every_wall() -> None:
     assert list(walls.findings()) == []
 

@@ -4,6 +4,8 @@ import asyncio
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.kit.platform import command
 from tollway.fabric.clock import SystemClock
 from tollway.fabric.db import Database, migrate
@@ -11,6 +13,7 @@ from tollway.fabric.db.sqlite import SqliteDatabase
 from tollway.fabric.db.tables import job
 
 
+@pytest.mark.slow
 def test_a_dead_job_is_listed_and_put_back(tmp_path: Path) -> None:
     asyncio.run(_leave_a_dead_job(tmp_path / "services" / "payments.db"))
     at = ("--data", str(tmp_path))

@@ -86,6 +86,7 @@ def test_a_lost_password_is_replaced_and_what_relied_on_it_ends(data: Path) -> N
     assert FIRST not in (data / "secrets" / "operator.json").read_text(), "no start prints the old one"
 
 
+@pytest.mark.slow
 def test_a_second_operator_is_added_and_takes_an_account_over(data: Path) -> None:
     for email in ("second@example.com", "ann@example.com"):
         assert run(data, "add", email, stdin="another long password\n").returncode == 0
@@ -96,6 +97,7 @@ def test_a_second_operator_is_added_and_takes_an_account_over(data: Path) -> Non
     assert ("USER_ROLES_CHANGED", "operator", "auth:operator:add") in published(data)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "stdin", "reason"),
     [
@@ -129,6 +131,7 @@ def test_a_running_platform_is_stopped_first_and_a_missing_one_named(data: Path,
     assert (done.returncode, "there is no platform" in done.stderr) == (2, True)
 
 
+@pytest.mark.slow
 def test_a_password_is_printed_in_a_terminal_only(data: Path) -> None:
     piped = command("operator", "reset-password", "--data", str(data), **QUICK)
     assert (piped.returncode, piped.stdout) == (1, "")

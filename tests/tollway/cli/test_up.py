@@ -36,6 +36,7 @@ WRONG = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_setting_is_one_clear_line_and_nothing_is_kept_of_it(
     name: str, tmp_path_factory: pytest.TempPathFactory

@@ -44,6 +44,7 @@ def test_what_are_no_books_is_said_in_one_line(
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.slow
 def test_books_of_another_version_are_not_read(tmp_path: Path) -> None:
     assert command("migrate", "--data", str(tmp_path)).returncode == 0
     (tmp_path / "secrets").mkdir()
@@ -57,6 +58,7 @@ def test_books_of_another_version_are_not_read(tmp_path: Path) -> None:
     assert (ended.returncode, "ledger_9999" in ended.stderr) == (2, True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command_name", ["verify", "export"])
 @pytest.mark.parametrize("table", ["leg", "outbox"])
 def test_a_damaged_file_is_one_clear_line(tmp_path: Path, command_name: str, table: str) -> None:
@@ -76,6 +78,7 @@ def test_a_damaged_file_is_one_clear_line(tmp_path: Path, command_name: str, tab
     assert "the database of ledger is damaged" in ended.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("key", "configured"), [("too short", ""), ("ab" * 32, "not hex"), ("ab" * 32, "abcd")]
 )

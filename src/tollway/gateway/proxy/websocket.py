@@ -131,7 +131,11 @@ class WebSocketTunnel:
         code = _CODES.get(reason)
         if code is not None and self._frames.between_frames and not self._frames.closed:
             self._client.write(close_frame(code, reason))
-        self._upstream.transport.close()
+        if self._upstream.full:
+            # It takes nothing, and what waits for it would keep the connection open for as long as it likes.
+            self._upstream.transport.abort()
+        else:
+            self._upstream.transport.close()
         self._client.tunnel_ended()
         self._request.reason = reason
         self._context.tunnels.discard(self)

@@ -37,6 +37,8 @@ async def live_gateway(folder: Path, **settings: Any) -> AsyncIterator[Setup]:
         address = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
         async with running_gateway(folder, routes=lambda _: default_routes(address), **settings) as setup:
             yield setup
+            # Whatever happened to the client, nothing is left of it at the upstream.
+            await eventually(lambda: not server.connections)
 
 
 def url(setup: Setup, path: str = "/live/usage") -> str:
@@ -248,6 +250,7 @@ async def test_a_switch_is_not_said_to_be_an_end(tmp_path: Path):
         assert head.startswith(b"HTTP/1.1 101 ")
         assert head.count(b"\r\nConnection: ") == 1
         assert b"\r\nConnection: Upgrade\r\n" in head
+        client.close()
 
 
 async def test_after_a_refused_upgrade_the_bytes_that_follow_are_requests_like_any(tmp_path: Path):

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from tests.kit.databases import KINDS
+from tests.kit.databases import TWINS
 from tests.kit.payments import MockInThread
 
 
-@pytest.fixture(scope="module", params=KINDS)
+@pytest.fixture(scope="module", params=TWINS)
 def served(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[MockInThread]:

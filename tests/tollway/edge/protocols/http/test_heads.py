@@ -42,6 +42,7 @@ async def test_what_is_plain_is_carried_and_the_rest_is_refused(tmp_path: Path) 
         await here.settled()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(SQUID is None, reason="squid is not installed")
 async def test_squid_does_as_recorded(tmp_path: Path) -> None:
     async with Origin(repeats_the_line).serving() as origin, squid(tmp_path) as port:

@@ -38,6 +38,7 @@ async def test_what_is_plain_is_delivered_and_each_byte_is_charged(tmp_path: Pat
         assert here.access.used() == here.on_the_wire
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(SQUID is None, reason="squid is not installed")
 async def test_squid_does_as_recorded(tmp_path: Path) -> None:
     origin = OddOrigin()

@@ -71,6 +71,7 @@ def test_the_rules_do_what_the_model_says() -> None:
     run_state_machine_as_test(machine_on(Rules), settings=settings(USUAL, max_examples=100))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bug", BUGS)
 def test_a_seeded_bug_is_found(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
     sabotage(monkeypatch, *BUGS[bug])

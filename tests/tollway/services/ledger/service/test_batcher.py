@@ -444,6 +444,7 @@ def open_again(kind: Kind, folder: Path, name: str) -> Database:
     return Database(engine, FakeClock())
 
 
+@pytest.mark.slow
 def test_killed_between_any_two_statements_nothing_is_lost_or_done_twice(kind: Kind, tmp_path: Path) -> None:
     if kind == "postgresql":
         postgres_url()

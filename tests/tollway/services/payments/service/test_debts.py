@@ -216,6 +216,7 @@ async def _life(payments: RunningPayments, service: Any, user_id: str) -> None:
     await service.debts.collect(user_id, "USD")
 
 
+@pytest.mark.slow
 async def test_killed_anywhere_a_debt_is_settled_once(tmp_path: Path, clock: FakeClock) -> None:
     async with running_payments("sqlite", tmp_path, clock) as payments:
 

@@ -100,6 +100,7 @@ async def points(payments: RunningPayments, user_id: str) -> list[str]:
     return fate.passed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("retries", [False, True])
 async def test_killed_anywhere_what_was_charged_is_credited_and_only_that(
     payments: RunningPayments, *, retries: bool

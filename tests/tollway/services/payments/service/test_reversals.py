@@ -274,6 +274,7 @@ async def live(payments: RunningPayments, service: Payments, deposit: Deposit, e
     await service.reversals.follow("stripe", deposit.payment_ref)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("ending", "left"),
     [
