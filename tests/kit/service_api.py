@@ -17,6 +17,7 @@ from tollway.cli.authority import Authority
 from tollway.fabric import tls
 from tollway.fabric.clock import SystemClock
 from tollway.fabric.rpc import Channel, LocalChannel, LocalServer, Policy
+from tollway.fabric.rpc.acting import Acting
 from tollway.fabric.rpc.policy import Rules, service_of
 from tollway.fabric.rpc.remote import RemoteChannel
 from tollway.fabric.rpc.server import RpcServer
@@ -62,6 +63,7 @@ async def api(
     caller: str = "tester",
     policy: Policy | None = None,
     rules: Rules | None = None,
+    acting: Acting | None = None,
 ) -> AsyncIterator[ServiceApi]:
     """Mount `servicer` of the `x_pb2_grpc` module `generated` and give it, started."""
     name = next(n for n in vars(generated) if n.startswith("add_")).removeprefix("add_")
@@ -71,10 +73,10 @@ async def api(
     service = service_of(paths.first)[0]
     server: LocalServer | RpcServer
     if transport == "local":
-        server = LocalServer(policy, rules)
+        server = LocalServer(policy, rules, acting)
     else:
         identity(service)
-        server = RpcServer("127.0.0.1:0", certificates(), service, policy, rules)
+        server = RpcServer("127.0.0.1:0", certificates(), service, policy, rules, acting=acting)
     getattr(generated, f"add_{name}Servicer_to_server")(servicer, server)
     await server.start()
     mounted = ServiceApi(server, service, getattr(generated, f"{name}Stub"), caller)

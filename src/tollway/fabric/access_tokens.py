@@ -41,6 +41,8 @@ LEEWAY_S = 30
 KEYS_MAX_AGE_S = 300  # a key set older than this is fetched anew, in the background
 UNKNOWN_KID_PAUSE_S = 30  # how often an unknown `kid` may cause a fetch
 LIMIT_BYTES = 4096
+INSIDE_GRACE_S = 60  # a token that was good at the door stays good for the calls that follow from its request
+KNOWN_TOKENS = 10_000
 
 _FAILED_FETCH_PAUSE_S = 1
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
@@ -89,11 +91,19 @@ class Verifier:
 
     `keys` returns the issuer's JWKS as JSON text; it is asked on first use, when the set has grown old, and
     at most every `UNKNOWN_KID_PAUSE_S` for an unknown `kid`. While the issuer is down the last good set
-    serves.
+    serves. `grace_s` seconds more than elsewhere pass before a token counts as expired.
     """
 
-    def __init__(self, keys: Callable[[], Awaitable[str]], issuer: str, audience: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        keys: Callable[[], Awaitable[str]],
+        issuer: str,
+        audience: str,
+        clock: Clock,
+        grace_s: int = 0,
+    ) -> None:
         self._keys = _PublishedKeys(keys, clock)
+        self._leeway_s = LEEWAY_S + grace_s
         self._issuer = issuer
         self._audience = audience
         self._clock = clock
@@ -122,7 +132,7 @@ class Verifier:
         now_us = self._clock.now_us()
         if not 0 < expires_at - issued_at <= ACCESS_TTL_S:
             raise Unauthenticated("the access token claims a life longer than allowed")
-        if now_us >= (expires_at + LEEWAY_S) * SECOND_US:
+        if now_us >= (expires_at + self._leeway_s) * SECOND_US:
             raise Unauthenticated("the access token has expired; refresh it")
         if now_us < (issued_at - LEEWAY_S) * SECOND_US:
             raise Unauthenticated("the access token is from the future; check the clocks")
@@ -139,6 +149,39 @@ class Verifier:
             scopes=_scopes(payload),
             kid=kid,
         )
+
+
+class CheckedTokens:
+    """Access tokens that came with calls between services: each is verified once, and known until it expires.
+
+    Sessions that ended are not looked up: the request that a call follows from was admitted before, where they are.
+    What a dropped key has signed is refused.
+    """
+
+    def __init__(self, verifier: Verifier, clock: Clock, revocations: "Revocations") -> None:
+        self._verifier, self._clock, self._revocations = verifier, clock, revocations
+        self._known: dict[str, Principal] = {}
+
+    def known(self, token: str) -> Principal | None:
+        """Return whose token this is, if it was verified before and is still good."""
+        found = self._known.get(token)
+        if found is None:
+            return None
+        expired = self._clock.now_us() >= found.expires_at_us + (LEEWAY_S + INSIDE_GRACE_S) * SECOND_US
+        if expired or self._revocations.is_dropped(found.kid):
+            del self._known[token]
+            return None
+        return found
+
+    async def check(self, token: str) -> Principal:
+        """Verify a token and remember it. Raises Unauthenticated, Unavailable."""
+        found = await self._verifier.verify(token)
+        if self._revocations.is_dropped(found.kid):
+            raise Unauthenticated("the access token is signed with a key that was dropped")
+        while len(self._known) >= KNOWN_TOKENS:
+            del self._known[next(iter(self._known))]
+        self._known[token] = found
+        return found
 
 
 class RevocationEntry(Protocol):
@@ -198,6 +241,10 @@ class Revocations:
         """Remember that a signing key was dropped: what it signed is good for nothing."""
         self._kids.add(kid)
         self._end_covered({watcher for watchers in self._watchers.values() for watcher in watchers})
+
+    def is_dropped(self, kid: str) -> bool:
+        """Tell whether a signing key was dropped."""
+        return kid in self._kids
 
     def _end_covered(self, watchers: Iterable[_Watcher]) -> None:
         for watcher in tuple(watchers):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tollway.contracts import call_rules, events_pb2_grpc, tokens_pb2, user_data_pb2_grpc
 from tollway.fabric import retention
-from tollway.fabric.access_tokens import Revocations
+from tollway.fabric.access_tokens import INSIDE_GRACE_S, CheckedTokens, Revocations
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database, migrate
 from tollway.fabric.events import EventConsumer, bind
@@ -16,6 +16,7 @@ from tollway.fabric.lifecycle import Lifecycle
 from tollway.fabric.rest import RestServer, build_app
 from tollway.fabric.retention import RetentionPolicy
 from tollway.fabric.rpc import LocalServer
+from tollway.fabric.rpc.acting import Acting
 from tollway.fabric.secrets import Secrets
 from tollway.fabric.service import ServiceParts, serve
 from tollway.fabric.user_data import UserDataServer
@@ -51,6 +52,7 @@ class ServiceHost:
         for name, database in self._databases.items():
             context = make_context(settings, name, database, clock, secrets, clients.client(name))
             self._built[name] = SERVICES[name].build(context)
+        self._revocations = Revocations(clock)
 
     @property
     def prepares(self) -> dict[str, Callable[[], Any]]:
@@ -61,6 +63,7 @@ class ServiceHost:
         """Add every part, each after what it needs."""
         for name, database in self._databases.items():
             life.add(f"{name}.data", _MigratedDatabase(database, name))
+        apis.acting = self._acting()
         life.add("service APIs", apis, after=[f"{name}.data" for name in self._databases])
         self._serve_apis(life, apis)
         for name, parts in self._built.items():
@@ -73,7 +76,14 @@ class ServiceHost:
             from tollway.fabric.rpc.server import RpcServer
 
             folder = backends.certificates(self._settings)
-            server = RpcServer(address, folder, self._clients.identity, call_policy(), call_rules.RULES)
+            server = RpcServer(
+                address,
+                folder,
+                self._clients.identity,
+                call_policy(),
+                call_rules.RULES,
+                acting=apis.acting,
+            )
             servers.append(server)
             life.add(f"service APIs at {address}", server, after=["service APIs"])
         events = OutboxServer({name: subscribers_of(name) for name in self._databases})
@@ -89,6 +99,16 @@ class ServiceHost:
             for name, parts in self._built.items():
                 if (api := SERVICES[name].api) is not None:
                     serve(api, parts.rpc, server)
+
+    def _acting(self) -> Acting | None:
+        """Prove for whom calls to the services of this process are made; None when none is a part of the business."""
+        caller = next((name for name in self._built if SERVICES[name].rest), "")
+        if not caller:
+            return None
+        verifier = wiring_gateway.make_verifier(
+            self._settings, self._clock, self._clients.client(caller)("tokens"), INSIDE_GRACE_S
+        )
+        return Acting(CheckedTokens(verifier, self._clock, self._revocations), call_rules.ACTING_RULES)
 
     def _add_work(self, life: Lifecycle, name: str, parts: ServiceParts) -> None:
         database = self._databases[name]
@@ -125,7 +145,7 @@ class ServiceHost:
         if not routers:
             return
         tokens: TokensAsyncStub = self._clients.client(next(iter(routers)))("tokens")
-        revocations = Revocations(self._clock)
+        revocations = self._revocations
         verifier = wiring_gateway.make_verifier(self._settings, self._clock, tokens)
         app = build_app(list(routers.values()), verifier, revocations, states, roles=roles())
         life.add("revocations", _RevocationFollower(revocations, tokens), after=["service APIs"])

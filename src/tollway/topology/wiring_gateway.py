@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tollway.contracts import tokens_pb2
 from tollway.fabric.clock import Clock
 from tollway.fabric.hosts import Hosts, host_of
+from tollway.fabric.rpc import call_context
 from tollway.settings import Settings
 from tollway.topology import SERVICES
 from tollway.topology.platform_status import PlatformStatus
@@ -30,15 +31,20 @@ def own_rest_address(settings: Settings, service: str) -> str:
     return rest_addresses(settings, service)[0]
 
 
-def make_verifier(settings: Settings, clock: Clock, tokens: "TokensAsyncStub") -> "Verifier":
+def make_verifier(
+    settings: Settings, clock: Clock, tokens: "TokensAsyncStub", grace_s: int = 0
+) -> "Verifier":
     """Make the checker of access tokens that fetches its keys through the tokens service API."""
     from tollway.fabric.access_tokens import Verifier
 
     async def keys() -> str:
-        return (await tokens.GetKeys(tokens_pb2.GetKeysRequest())).jwks_json
+        with call_context(
+            user_id=""
+        ):  # whoever is first needs the keys for everybody, and goes without a token
+            return (await tokens.GetKeys(tokens_pb2.GetKeysRequest())).jwks_json
 
     section = settings.section("tokens")
-    return Verifier(keys, section.issuer, section.audience, clock)
+    return Verifier(keys, section.issuer, section.audience, clock, grace_s)
 
 
 class GatewayParts(NamedTuple):

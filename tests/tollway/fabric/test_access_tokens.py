@@ -18,9 +18,11 @@ from joserfc.jwk import ECKey, KeySet
 from tests.kit.clock import FakeClock
 from tollway.fabric.access_tokens import (
     ACCESS_TTL_S,
+    INSIDE_GRACE_S,
     KEYS_MAX_AGE_S,
     LEEWAY_S,
     UNKNOWN_KID_PAUSE_S,
+    CheckedTokens,
     Principal,
     Revocations,
     Verifier,
@@ -443,3 +445,70 @@ async def test_following_goes_on_where_a_broken_stream_ended(clock: FakeClock) -
     assert revoked.covers(claims_of("ses_1"))
     assert revoked.covers(claims_of("ses_3"))
     assert revoked.silent_s < 5
+
+
+# ── tokens that come with calls between services ────────────────────────────────────────────────────────
+
+
+class Counting(Verifier):
+    """A verifier that counts what it verifies."""
+
+    verified = 0
+
+    async def verify(self, token: str) -> Principal:
+        self.verified += 1
+        return await super().verify(token)
+
+
+@pytest.fixture
+def counting(issuer: Issuer, clock: FakeClock) -> Counting:
+    return Counting(issuer.publish, ISSUER, AUDIENCE, clock, INSIDE_GRACE_S)
+
+
+async def test_a_token_is_verified_once_and_known_until_it_has_expired(
+    issuer: Issuer, counting: Counting, clock: FakeClock
+) -> None:
+    checked, token = CheckedTokens(counting, clock, Revocations(clock)), issuer.sign()
+    assert checked.known(token) is None
+    assert (await checked.check(token)).user_id == "usr_1"
+    found = checked.known(token)
+    assert found is not None
+    assert (found.user_id, found.roles, counting.verified) == ("usr_1", frozenset({"customer"}), 1)
+    clock.advance(ACCESS_TTL_S + LEEWAY_S + INSIDE_GRACE_S - 1)
+    assert checked.known(token) is found, "the request was admitted before it expired"
+    clock.advance(1)
+    assert checked.known(token) is None
+    with pytest.raises(Unauthenticated, match="expired"):
+        await checked.check(token)
+
+
+async def test_what_a_dropped_key_signed_is_not_known_any_more(
+    issuer: Issuer, counting: Counting, clock: FakeClock
+) -> None:
+    revocations = Revocations(clock)
+    checked, token = CheckedTokens(counting, clock, revocations), issuer.sign()
+    await checked.check(token)
+    revocations.add_key(issuer.keys[-1].kid or "")
+    assert checked.known(token) is None
+    with pytest.raises(Unauthenticated, match="dropped"):
+        await checked.check(token)
+
+
+async def test_a_forged_token_is_not_remembered(issuer: Issuer, counting: Counting, clock: FakeClock) -> None:
+    checked, token = CheckedTokens(counting, clock, Revocations(clock)), issuer.sign()
+    forged = ".".join((*token.split(".")[:2], issuer.sign(sub="usr_2").split(".")[2]))
+    for _ in range(2):
+        with pytest.raises(Unauthenticated, match="signature"):
+            await checked.check(forged)
+    assert checked.known(forged) is None
+
+
+async def test_known_tokens_do_not_pile_up(
+    issuer: Issuer, counting: Counting, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tollway.fabric.access_tokens.KNOWN_TOKENS", 2)
+    checked = CheckedTokens(counting, clock, Revocations(clock))
+    tokens = [issuer.sign(sub=f"usr_{n}") for n in range(3)]
+    for token in tokens:
+        await checked.check(token)
+    assert [checked.known(token) is not None for token in tokens] == [False, True, True]

@@ -1,7 +1,8 @@
 """The chart of accounts: every kind of account and of transaction, one module for each service that declares some.
 
-A module here is named after its service and has `ACCOUNTS`, and `KINDS` when the service posts. It is found by its
-place: to declare another account or kind, add it to the service's own module; nothing else has to be changed.
+A module here is named after its service and has `ACCOUNTS`; `KINDS` when the service posts, and `OPERATOR_KINDS` for
+those of them that only operators cause. It is found by its place: to declare another account or kind, add it to the
+service's own module; nothing else has to be changed.
 """
 
 import importlib
@@ -45,6 +46,10 @@ def _kinds() -> Mapping[str, str]:
 CHART = _accounts()
 KIND_OWNERS = _kinds()
 """Kind of transaction, its `code`, → the only service that posts it."""
+OPERATOR_KINDS: frozenset[str] = frozenset(
+    kind for module in _modules().values() for kind in getattr(module, "OPERATOR_KINDS", ())
+)
+"""Kinds that only operators cause: no customer's token comes with them."""
 
 
 def find(owner_kind: str, owner_id: str, purpose: str) -> AccountType | None:

@@ -20,3 +20,4 @@ ACCOUNTS = (
 )
 
 KINDS = ("issue",)
+OPERATOR_KINDS = ("issue",)

@@ -40,3 +40,4 @@ ACCOUNTS = (
 )
 
 KINDS = ("deposit", "refund", "chargeback", "settle", "correct")
+OPERATOR_KINDS = ("correct",)

@@ -45,6 +45,8 @@ async def authorize(connection: HTTPConnection):
     with call_context(
         action=declared.audit,
         user_id=principal.user_id if principal else None,
+        token=_bearer(connection) if principal else "",
+        principal=principal,
         timeout_s=declared.time_limit_s or None,
     ):
         if principal is None or declared.kind == "http":
@@ -88,9 +90,14 @@ async def browser_session(request: Request) -> Principal | None:
     return principal if principal.client_id == BROWSER.client_id else None
 
 
-async def _principal(connection: HTTPConnection) -> Principal:
+def _bearer(connection: HTTPConnection) -> str:
     scheme, _, token = connection.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token:
+    return token if scheme.lower() == "bearer" else ""
+
+
+async def _principal(connection: HTTPConnection) -> Principal:
+    token = _bearer(connection)
+    if not token:
         raise Unauthenticated("send an access token: sign in at /api/auth/login or /api/auth/token")
     verifier = cast("Verifier", connection.app.state.verifier)
     principal = await verifier.verify(token)

@@ -17,7 +17,10 @@ On both:
   happened and arrives as `Internal`, without its text.
 - A neighbour that cannot be reached raises `Unavailable`. A call is repeated only if it had not left yet;
   whether to call again after that is for the calling service, as methods are idempotent by their keys.
-- The policy says which service may call which service API; others get `Forbidden`.
+- The policy says which service may call which method of which service API; others get `Forbidden`.
+- For whom a call is made is proved: the access token of a request travels with the calls that follow from it, the
+  service that is called checks it and finds the person in `current().principal`. Work without a request (a job, an
+  event) acts as the service itself (`acting`).
 - No call may be made while a write transaction is open in the same task.
 - Calls are counted and timed; `channel.faults` plans failures for tests.
 

@@ -7,10 +7,13 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from time import monotonic
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from tollway.fabric import telemetry
 from tollway.kit.ids import new_id
+
+if TYPE_CHECKING:
+    from tollway.fabric.access_tokens import Principal
 
 DEFAULT_TIMEOUT_S = 5.0
 
@@ -22,6 +25,9 @@ class Call(NamedTuple):
     person it acts for, or the service that began the work when no person did; `action` is the audit tag of the route
     that it began with (`access:resource:stop`). After `deadline`, a moment of `time.monotonic()`, nobody waits for the
     answer any more (None: no limit).
+
+    `token` is the access token of the person it acts for; it travels with every call that follows. `principal` is what
+    a service read out of it after it had checked it: who has a principal is proved, who has only a `user_id` is named.
     """
 
     caller_service: str = ""
@@ -30,6 +36,13 @@ class Call(NamedTuple):
     traceparent: str = ""
     deadline: float | None = None
     action: str = ""
+    token: str = ""
+    principal: "Principal | None" = None
+
+    def __repr__(self) -> str:
+        """Show everything but the token, which is good for whoever reads it."""
+        shown = self._replace(token="…" * bool(self.token))
+        return f"Call{tuple(shown)}"
 
     def left_s(self) -> float | None:
         """Return the seconds left until the deadline (negative when it has passed), or None without one."""
@@ -53,9 +66,12 @@ def call_context(
     traceparent: str | None = None,
     timeout_s: float | None = None,
     action: str | None = None,
+    token: str = "",
+    principal: "Principal | None" = None,
 ) -> Generator[Call]:
     """Work inside the block on behalf of somebody; what is not given stays as it is.
 
+    Whoever names a `user_id` says with whose `token`; without one nobody's goes with the calls made inside.
     `timeout_s` may shorten the deadline in force, never lengthen it.
     """
     here = _current.get()
@@ -66,6 +82,8 @@ def call_context(
         telemetry.traceparent.get() if traceparent is None else traceparent,
         _sooner(here.deadline, timeout_s),
         here.action if action is None else action,
+        here.token if user_id is None else token,
+        here.principal if user_id is None else principal,
     )
     tokens = enter(call)
     try:
@@ -84,6 +102,7 @@ def outgoing(caller: str, timeout_s: float | None) -> Call:
         telemetry.traceparent.get(),
         _sooner(here.deadline, timeout_s),
         here.action,
+        here.token,
     )
 
 
@@ -97,6 +116,11 @@ def enter(call: Call) -> Tokens:
         telemetry.correlation_id.set(call.correlation_id),
         telemetry.traceparent.set(call.traceparent),
     )
+
+
+def replace(call: Call) -> None:
+    """Put `call` in the place of the one that was entered; what `leave` restores stays."""
+    _current.set(call)
 
 
 def leave(tokens: Tokens) -> None:

@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import grpc
 import grpc.aio
 
+from tollway.fabric.rpc.acting import Acting
 from tollway.fabric.rpc.call import Call
 from tollway.fabric.rpc.channel import Channel, Codec
 from tollway.fabric.rpc.policy import Policy, Rules
@@ -25,8 +26,10 @@ from tollway.kit.errors import DeadlineExceeded, Unavailable
 class LocalServer(grpc.aio.Server):
     """The service APIs that are served in this process. Open from the start; `stop` closes them."""
 
-    def __init__(self, policy: Policy | None = None, rules: Rules | None = None) -> None:
-        self._policy, self._rules = policy, rules
+    def __init__(
+        self, policy: Policy | None = None, rules: Rules | None = None, acting: Acting | None = None
+    ) -> None:
+        self._policy, self._rules, self.acting = policy, rules, acting
         self._methods: dict[str, Served] = {}
         self._open = True
 
@@ -34,7 +37,7 @@ class LocalServer(grpc.aio.Server):
         self, service_name: str, method_handlers: Mapping[str, grpc.RpcMethodHandler[Any, Any]]
     ) -> None:
         """Serve a servicer's methods; the generated `add_XServicer_to_server` calls this."""
-        self._methods |= served(service_name, method_handlers, self._policy, self._rules)
+        self._methods |= served(service_name, method_handlers, self._policy, self._rules, self.acting)
 
     def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]) -> None:
         """Do nothing: the generated code registers the same methods by name as well."""

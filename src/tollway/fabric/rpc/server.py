@@ -17,6 +17,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from tollway.fabric import tls
+from tollway.fabric.rpc.acting import Acting
 from tollway.fabric.rpc.policy import Policy, Rules
 from tollway.fabric.rpc.serving import Served, served
 from tollway.fabric.rpc.trailers import PROBLEM, read_call, status_of, write_problem
@@ -50,11 +51,12 @@ class RpcServer(grpc.aio.Server):
         policy: Policy | None = None,
         rules: Rules | None = None,
         *,
+        acting: Acting | None = None,
         reflect: bool = False,
     ) -> None:
         self.port = 0
         self._address, self._certificates, self._service = address, certificates, service
-        self._policy, self._rules, self._reflect = policy, rules, reflect
+        self._policy, self._rules, self._acting, self._reflect = policy, rules, acting, reflect
         self._services: dict[str, Mapping[str, grpc.RpcMethodHandler[Any, Any]]] = {}
         self._health: Any = None
         self._server: grpc.aio.Server | None = None
@@ -63,7 +65,7 @@ class RpcServer(grpc.aio.Server):
         self, service_name: str, method_handlers: Mapping[str, grpc.RpcMethodHandler[Any, Any]]
     ) -> None:
         """Serve a servicer's methods; the generated `add_XServicer_to_server` calls this, before the start."""
-        methods = served(service_name, method_handlers, self._policy, self._rules)
+        methods = served(service_name, method_handlers, self._policy, self._rules, self._acting)
         self._services[service_name] = {
             name: _remote_handler(methods[f"/{service_name}/{name}"], handler)
             for name, handler in method_handlers.items()

@@ -10,7 +10,8 @@ from typing import Any
 
 import grpc
 
-from tollway.fabric.rpc.call import Call, enter, leave
+from tollway.fabric.rpc.acting import Acting
+from tollway.fabric.rpc.call import Call, enter, leave, replace
 from tollway.fabric.rpc.metrics import Meter
 from tollway.fabric.rpc.policy import Policy, Rules, check, service_of
 from tollway.kit.errors import Internal, Problem
@@ -22,9 +23,16 @@ class Served:
     """One method of a servicer: checks the caller, sets the context, turns surprises into `Internal`."""
 
     def __init__(
-        self, path: str, handler: grpc.RpcMethodHandler[Any, Any], policy: Policy | None, rules: Rules | None
+        self,
+        path: str,
+        handler: grpc.RpcMethodHandler[Any, Any],
+        policy: Policy | None,
+        rules: Rules | None,
+        acting: Acting | None = None,
     ) -> None:
         self.api, self.method = service_of(path)
+        self._acting = acting
+        self._acting_rule = acting.rule(self.api, self.method) if acting is not None else None
         self._rule = (rules or {}).get(self.api, {}).get(self.method)
         self._policy = policy
         self._unary: Callable[[Any, Any], Awaitable[Any]] | None = handler.unary_unary  # pyright: ignore[reportAttributeAccessIssue]
@@ -39,7 +47,7 @@ class Served:
         code = "ok"
         tokens = enter(call)
         try:
-            self._admit(request, call.caller_service)
+            await self._admit(request, call)
             return await self._unary(request, None)
         except Exception as error:
             problem = self._problem(error)
@@ -61,7 +69,7 @@ class Served:
         code = "ok"
         enter(call)
         try:
-            self._admit(request, call.caller_service)
+            await self._admit(request, call)
             async for answer in self._stream(request, None):
                 yield answer
         except Exception as error:
@@ -76,10 +84,17 @@ class Served:
         finally:
             self._meter.count(code, perf_counter() - began)
 
-    def _admit(self, request: Any, caller: str) -> None:
+    async def _admit(self, request: Any, call: Call) -> None:
+        caller = call.caller_service
         check(self._policy, self.api, self.method, caller)
         if self._rule is not None:
             self._rule(request, caller)
+        if self._acting is None:
+            return  # nobody is proved: the caller's word stands, as in tests of one service
+        proved = await self._acting.prove(call)
+        replace(proved)
+        if self._acting_rule is not None:
+            self._acting_rule(request, caller, proved.principal)
 
     def _problem(self, error: Exception) -> Problem:
         if isinstance(error, Problem):
@@ -93,9 +108,10 @@ def served(
     handlers: Mapping[str, grpc.RpcMethodHandler[Any, Any]],
     policy: Policy | None,
     rules: Rules | None = None,
+    acting: Acting | None = None,
 ) -> dict[str, Served]:
     """Make the served methods of one service, by their path `/package.Service/Method`."""
     return {
-        path: Served(path, handler, policy, rules)
+        path: Served(path, handler, policy, rules, acting)
         for path, handler in ((f"/{service}/{method}", handler) for method, handler in handlers.items())
     }

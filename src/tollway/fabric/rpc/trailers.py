@@ -11,6 +11,7 @@ from tollway.kit.errors import DeadlineExceeded, Internal, Problem, Unavailable
 
 PROBLEM = "tollway-problem-bin"
 USER, CORRELATION, TRACE, ACTION = "tollway-user", "tollway-correlation", "traceparent", "tollway-action"
+TOKEN = "tollway-access-token"  # noqa: S105  the name of the metadata
 # Peers refuse more than 8 KiB of trailers altogether; base64 adds a third.
 PROBLEM_LIMIT_BYTES = 4096
 
@@ -69,6 +70,7 @@ def write_call(call: Call) -> list[tuple[str, str]]:
         (CORRELATION, call.correlation_id),
         (TRACE, call.traceparent),
         (ACTION, call.action),
+        (TOKEN, call.token),
     )
     return [(name, value) for name, value in pairs if value]
 
@@ -76,7 +78,7 @@ def write_call(call: Call) -> list[tuple[str, str]]:
 def read_call(metadata: Iterable[tuple[str, str | bytes]], caller: str, deadline: float | None) -> Call:
     """Rebuild the context of a call from its metadata."""
     fields = {name: value for name, value in metadata if isinstance(value, str)}
-    user_id, correlation_id, traceparent, action = (
-        fields.get(name, "") for name in (USER, CORRELATION, TRACE, ACTION)
+    user_id, correlation_id, traceparent, action, token = (
+        fields.get(name, "") for name in (USER, CORRELATION, TRACE, ACTION, TOKEN)
     )
-    return Call(caller, user_id, correlation_id, traceparent, deadline, action)
+    return Call(caller, user_id, correlation_id, traceparent, deadline, action, token)

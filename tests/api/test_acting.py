@@ -1,0 +1,246 @@
+"""For whom a call is made: proved by the access token that comes with it, on both transports, at every method."""
+
+import importlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from tests.api.test_call_policy import APIS, Answers, call, leg, post
+from tests.kit.service_api import TRANSPORTS, Transport, api
+from tollway.contracts import catalog_pb2, identity_pb2, ledger_pb2, tokens_pb2
+from tollway.contracts.books import customer, platform
+from tollway.contracts.call_rules import ACTING_RULES
+from tollway.contracts.clients import ALL_SCOPES
+from tollway.fabric.access_tokens import Principal
+from tollway.fabric.rpc import Call, LocalChannel, LocalServer, call_context, current
+from tollway.fabric.rpc.acting import Acting
+from tollway.fabric.service import methods_of, serve, stub_of
+from tollway.kit.errors import Forbidden, Unauthenticated
+from tollway.topology import SERVICES, call_policy
+
+ANN, BOB, EVE, OLGA = "usr_ann", "usr_bob", "usr_eve", "usr_olga"
+ROLES = {ANN: "customer", BOB: "customer", OLGA: "admin"}
+
+
+class Issued:
+    """Stands for checked tokens: `token of usr_ann` is Ann's, and nothing else is good."""
+
+    def __init__(self) -> None:
+        self.checked = 0
+
+    def known(self, token: str) -> Principal | None:
+        return None
+
+    async def check(self, token: str) -> Principal:
+        self.checked += 1
+        user_id = token.removeprefix("token of ")
+        if user_id not in ROLES:
+            raise Unauthenticated("the access token's signature is not good")
+        return Principal(
+            user_id, "ses_1", frozenset({ROLES[user_id]}), 0, 0, 2**60, scopes=frozenset({ALL_SCOPES})
+        )
+
+
+def acting() -> Acting:
+    return Acting(Issued(), ACTING_RULES)
+
+
+class Watched(Answers):
+    """Answers every method, and notes the call."""
+
+    def __init__(self, generated: Any) -> None:
+        super().__init__(generated)
+        self.seen: list[Call] = []
+
+    def __getattr__(self, method: str) -> Any:
+        answers = super().__getattr__(method)
+        streams = self.messages.answers[method][1]
+
+        async def one(request: Any, context: Any) -> Any:
+            self.seen.append(current())
+            return await answers(request, context)
+
+        async def several(request: Any, context: Any) -> Any:
+            self.seen.append(current())
+            async for answer in answers(request, context):
+                yield answer
+
+        return several if streams else one
+
+
+@asynccontextmanager
+async def mounted(name: str, transport: Transport) -> AsyncIterator[tuple[Any, Watched]]:
+    watched = Watched(APIS[name])
+    async with api(transport, APIS[name], watched, policy=call_policy(), acting=acting()) as found:
+        yield found, watched
+
+
+# ── every method, every caller ──────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("name", APIS)
+async def test_who_is_named_without_a_token_is_the_service_that_names_them(
+    name: str, transport: Transport
+) -> None:
+    async with mounted(name, transport) as (found, watched):
+        for method in methods_of(APIS[name]):
+            for caller in call_policy()[name][method]:
+                ask = call(found.asked_by(caller), watched.messages, method)
+                with call_context(user_id=OLGA):
+                    if (name, method) == ("catalog", "Price"):
+                        with pytest.raises(Forbidden, match="with the access token"):
+                            await ask
+                        continue
+                    await ask
+                assert (watched.seen[-1].user_id, watched.seen[-1].principal) == (caller, None), method
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("name", APIS)
+async def test_a_token_proves_its_person_whoever_is_named(name: str, transport: Transport) -> None:
+    async with mounted(name, transport) as (found, watched):
+        for method in methods_of(APIS[name]):
+            for caller in call_policy()[name][method]:
+                with call_context(user_id=BOB, token=f"token of {OLGA}"):
+                    await call(found.asked_by(caller), watched.messages, method)
+                seen = watched.seen[-1]
+                assert seen.principal is not None
+                assert (seen.user_id, seen.principal.roles, seen.caller_service) == (
+                    OLGA,
+                    frozenset({"admin"}),
+                    caller,
+                )
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("name", APIS)
+async def test_a_token_that_is_not_good_is_refused_by_every_method(name: str, transport: Transport) -> None:
+    async with mounted(name, transport) as (found, watched):
+        for method in methods_of(APIS[name]):
+            for caller in call_policy()[name][method]:
+                with (
+                    call_context(user_id=EVE, token=f"token of {EVE}"),
+                    pytest.raises(Unauthenticated, match="signature"),
+                ):
+                    await call(found.asked_by(caller), watched.messages, method)
+        assert watched.seen == []
+
+
+# ── whose things are asked for ──────────────────────────────────────────────────────────────────────────
+
+ASKED_FOR_ANN: list[tuple[str, str, str, Any]] = [
+    ("catalog", "Price", "orders", catalog_pb2.PriceRequest(buyer=ANN)),
+    ("ledger", "ListAccounts", "orders", ledger_pb2.ListAccountsRequest(owner_kind="user", owner_id=ANN)),
+    ("ledger", "ListAccounts", "access", ledger_pb2.ListAccountsRequest(owner_kind="user", owner_id=ANN)),
+    ("ledger", "ListLots", "orders", ledger_pb2.ListLotsRequest(owner_kind="user", owner_id=ANN)),
+    ("identity", "GetUser", "payments", identity_pb2.GetUserRequest(user_id=ANN)),
+    ("tokens", "OpenSession", "identity", tokens_pb2.OpenSessionRequest(user_id=ANN)),
+    ("tokens", "Revoke", "identity", tokens_pb2.RevokeRequest(user_id=ANN)),
+]
+NEEDS_A_TOKEN = {"Price", "ListAccounts", "ListLots"}
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize(("name", "method", "caller", "request_"), ASKED_FOR_ANN)
+async def test_what_is_anns_is_asked_for_with_her_token_or_an_operators(
+    name: str, method: str, caller: str, request_: Any, transport: Transport
+) -> None:
+    async with mounted(name, transport) as (found, _):
+        ask = getattr(found.asked_by(caller), method)
+        for user_id in (ANN, OLGA):
+            with call_context(user_id=user_id, token=f"token of {user_id}"):
+                await ask(request_)
+        with call_context(user_id=ANN, token=f"token of {BOB}"), pytest.raises(Forbidden, match="operator's"):
+            await ask(request_)
+        with call_context(user_id=ANN):
+            if method in NEEDS_A_TOKEN:
+                with pytest.raises(Forbidden, match="access token of the person"):
+                    await ask(request_)
+            else:
+                await ask(request_)
+
+
+OF_OPERATORS: list[tuple[str, str, Any]] = [
+    ("DefineAsset", "catalog", ledger_pb2.DefineAssetRequest()),
+    (
+        "Post",
+        "catalog",
+        post("catalog", leg(platform("catalog", "b", "issuance"), platform("catalog", "b", "inventory"))),
+    ),
+    (
+        "Post",
+        "payments",
+        post(
+            "payments", leg(platform("payments", "USD", "adjustment"), customer(ANN, "USD")), code="correct"
+        ),
+    ),
+]
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize(("method", "caller", "request_"), OF_OPERATORS)
+async def test_what_operators_do_takes_no_customers_token(
+    method: str, caller: str, request_: Any, transport: Transport
+) -> None:
+    """Without any, the service goes on with what an operator began: a job after a crash."""
+    async with mounted("ledger", transport) as (found, _):
+        ask = getattr(found.asked_by(caller), method)
+        for token in (f"token of {OLGA}", ""):
+            with call_context(user_id=OLGA, token=token):
+                await ask(request_)
+        with (
+            call_context(user_id=OLGA, token=f"token of {ANN}"),
+            pytest.raises(Forbidden, match="operator's"),
+        ):
+            await ask(request_)
+
+
+async def test_the_ledger_looks_up_whom_somebody_gives_to() -> None:
+    async with mounted("identity", "local") as (found, _):
+        with call_context(user_id=ANN, token=f"token of {ANN}"):
+            await found.asked_by("ledger").GetUser(identity_pb2.GetUserRequest(user_id=BOB))
+
+
+def test_every_rule_is_of_a_method_that_there_is() -> None:
+    methods = {name: set(SERVICES[name].methods) for name in ACTING_RULES}
+    assert all(rules.keys() <= methods[name] for name, rules in ACTING_RULES.items())
+
+
+# ── through every hop ───────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_the_token_goes_through_every_hop_and_ends_with_the_request() -> None:
+    """Orders asks the catalogue, and the catalogue the ledger: the ledger knows for whom."""
+    server = LocalServer(acting=acting())
+    ledger = Watched(importlib.import_module("tollway.contracts.ledger_pb2_grpc"))
+    asks = stub_of(APIS["ledger"], LocalChannel(server, "catalog"))
+
+    class Catalogue(Watched):
+        def __getattr__(self, method: str) -> Any:
+            async def one(request: Any, context: Any) -> Any:
+                await asks.ListAccounts(
+                    ledger_pb2.ListAccountsRequest(owner_kind="user", owner_id=request.buyer)
+                )
+                return catalog_pb2.PriceLine()
+
+            return one
+
+    serve(APIS["ledger"], ledger, server)
+    serve(APIS["catalog"], Catalogue(APIS["catalog"]), server)
+    catalogue = stub_of(APIS["catalog"], LocalChannel(server, "orders"))
+    with call_context(user_id=ANN, token=f"token of {ANN}"):
+        await catalogue.Price(catalog_pb2.PriceRequest(buyer=ANN))
+        seen = ledger.seen[-1]
+        assert (seen.user_id, seen.caller_service) == (ANN, "catalog")
+        with call_context(user_id=ANN), pytest.raises(Forbidden):  # as a job does that Ann has caused
+            await catalogue.Price(catalog_pb2.PriceRequest(buyer=ANN))
+    assert current().token == ""
+
+
+def test_a_call_does_not_show_its_token() -> None:
+    shown = repr(Call("orders", ANN, token="a secret"))
+    assert "a secret" not in shown
+    assert ANN in shown
