@@ -3,6 +3,7 @@
 import json
 import urllib.request
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -65,12 +66,12 @@ def test_refunds_and_disputes_reach_the_wallet_the_mail_and_the_books(
     at_bank(business, f"/mock/refunds/{refund['id']}/fail")
     wait_until(lambda: look("refunded") == "0.00")
     # What comes back settles first what she owes of the dispute, and is hers again when she wins it.
-    owed = 15 - float(left)
+    owed = 15 - Decimal(left)
     assert 0 < owed < 5
-    wait_until(lambda: float(eve.balance()) == 5 - owed)
+    wait_until(lambda: Decimal(eve.balance()) == 5 - owed)
     stripe(business, f"/v1/disputes/{dispute['id']}", "evidence[uncategorized_text]=winning_evidence")
     wait_until(lambda: look("disputed") == "0.00")
-    wait_until(lambda: float(eve.balance()) == float(left) + 5)
+    wait_until(lambda: Decimal(eve.balance()) == Decimal(left) + 5)
     wanted = {
         "Your refund of 5.00 USD",
         "Your bank has taken back 15.00 USD",
