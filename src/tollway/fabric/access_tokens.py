@@ -41,7 +41,7 @@ LEEWAY_S = 30
 KEYS_MAX_AGE_S = 300  # a key set older than this is fetched anew, in the background
 UNKNOWN_KID_PAUSE_S = 30  # how often an unknown `kid` may cause a fetch
 LIMIT_BYTES = 4096
-INSIDE_GRACE_S = 60  # a token that was good at the door stays good for the calls that follow from its request
+INSIDE_GRACE_S = 60  # a token that admitted a request is good for the calls that follow from it
 KNOWN_TOKENS = 10_000
 
 _FAILED_FETCH_PAUSE_S = 1
