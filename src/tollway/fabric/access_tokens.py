@@ -41,8 +41,6 @@ LEEWAY_S = 30
 KEYS_MAX_AGE_S = 300  # a key set older than this is fetched anew, in the background
 UNKNOWN_KID_PAUSE_S = 30  # how often an unknown `kid` may cause a fetch
 LIMIT_BYTES = 4096
-INSIDE_GRACE_S = 60  # a token that admitted a request is good for the calls that follow from it
-KNOWN_TOKENS = 10_000
 
 _FAILED_FETCH_PAUSE_S = 1
 _COMPACT = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
@@ -149,39 +147,6 @@ class Verifier:
             scopes=_scopes(payload),
             kid=kid,
         )
-
-
-class CheckedTokens:
-    """Access tokens that came with calls between services: each is verified once, and known until it expires.
-
-    Sessions that ended are not looked up: the request that a call follows from was admitted before, where they are.
-    What a dropped key has signed is refused.
-    """
-
-    def __init__(self, verifier: Verifier, clock: Clock, revocations: "Revocations") -> None:
-        self._verifier, self._clock, self._revocations = verifier, clock, revocations
-        self._known: dict[str, Principal] = {}
-
-    def known(self, token: str) -> Principal | None:
-        """Return whose token this is, if it was verified before and is still good."""
-        found = self._known.get(token)
-        if found is None:
-            return None
-        expired = self._clock.now_us() >= found.expires_at_us + (LEEWAY_S + INSIDE_GRACE_S) * SECOND_US
-        if expired or self._revocations.is_dropped(found.kid):
-            del self._known[token]
-            return None
-        return found
-
-    async def check(self, token: str) -> Principal:
-        """Verify a token and remember it. Raises Unauthenticated, Unavailable."""
-        found = await self._verifier.verify(token)
-        if self._revocations.is_dropped(found.kid):
-            raise Unauthenticated("the access token is signed with a key that was dropped")
-        while len(self._known) >= KNOWN_TOKENS:
-            del self._known[next(iter(self._known))]
-        self._known[token] = found
-        return found
 
 
 class RevocationEntry(Protocol):

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from tollway.contracts import call_rules, events_pb2_grpc, tokens_pb2, user_data_pb2_grpc
 from tollway.fabric import retention
-from tollway.fabric.access_tokens import INSIDE_GRACE_S, CheckedTokens, Revocations
+from tollway.fabric.access_tokens import Revocations
+from tollway.fabric.checked_tokens import INSIDE_GRACE_S, CheckedTokens
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database, migrate
 from tollway.fabric.events import EventConsumer, bind

@@ -18,15 +18,14 @@ from joserfc.jwk import ECKey, KeySet
 from tests.kit.clock import FakeClock
 from tollway.fabric.access_tokens import (
     ACCESS_TTL_S,
-    INSIDE_GRACE_S,
     KEYS_MAX_AGE_S,
     LEEWAY_S,
     UNKNOWN_KID_PAUSE_S,
-    CheckedTokens,
     Principal,
     Revocations,
     Verifier,
 )
+from tollway.fabric.checked_tokens import INSIDE_GRACE_S, CheckedTokens
 from tollway.kit import tasks
 from tollway.kit.errors import Problem, Unauthenticated, Unavailable
 
@@ -506,7 +505,7 @@ async def test_a_forged_token_is_not_remembered(issuer: Issuer, counting: Counti
 async def test_known_tokens_do_not_pile_up(
     issuer: Issuer, counting: Counting, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tollway.fabric.access_tokens.KNOWN_TOKENS", 2)
+    monkeypatch.setattr("tollway.fabric.checked_tokens.KNOWN_TOKENS", 2)
     checked = CheckedTokens(counting, clock, Revocations(clock))
     tokens = [issuer.sign(sub=f"usr_{n}") for n in range(3)]
     for token in tokens:

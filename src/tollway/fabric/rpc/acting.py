@@ -21,7 +21,7 @@ ActingRules = Mapping[str, Mapping[str, ActingRule]]
 
 
 class TokenChecker(Protocol):
-    """Checks access tokens; `access_tokens.CheckedTokens` is one."""
+    """Checks access tokens; `fabric.checked_tokens.CheckedTokens` is one."""
 
     def known(self, token: str) -> "Principal | None":
         """Return whose token this is, if it was checked before and is still good."""
