@@ -18,14 +18,13 @@ from joserfc.jwk import ECKey, KeySet
 from tests.kit.clock import FakeClock
 from tollway.fabric.access_tokens import (
     ACCESS_TTL_S,
-    KEYS_MAX_AGE_S,
     LEEWAY_S,
-    UNKNOWN_KID_PAUSE_S,
     Principal,
     Revocations,
     Verifier,
 )
 from tollway.fabric.checked_tokens import INSIDE_GRACE_S, CheckedTokens
+from tollway.fabric.published_keys import KEYS_MAX_AGE_S, UNKNOWN_KID_PAUSE_S
 from tollway.kit import tasks
 from tollway.kit.errors import Problem, Unauthenticated, Unavailable
 

@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from tollway.contracts.clients import SESSION_COOKIE, ClientKind
 from tollway.contracts.errors import SessionEnded, TokenReused
-from tollway.fabric.access_tokens import ACCESS_TTL_S, ALGORITHM, KEYS_MAX_AGE_S
+from tollway.fabric.access_tokens import ACCESS_TTL_S
+from tollway.fabric.published_keys import ALGORITHM, KEYS_MAX_AGE_S
 from tollway.fabric.rest import (
     Body,
     CurrentUser,

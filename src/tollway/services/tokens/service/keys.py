@@ -13,9 +13,10 @@ from joserfc import jws
 from joserfc.jwk import ECKey
 
 from tollway.contracts.events import SigningKeyRevoked, SigningKeyRotated
-from tollway.fabric.access_tokens import ACCESS_TTL_S, ALGORITHM, KEYS_MAX_AGE_S, LEEWAY_S, TOKEN_TYPE
+from tollway.fabric.access_tokens import ACCESS_TTL_S, LEEWAY_S, TOKEN_TYPE
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database, Tx
+from tollway.fabric.published_keys import ALGORITHM, KEYS_MAX_AGE_S
 from tollway.fabric.secrets import SealBroken, Sealer
 from tollway.kit.errors import Conflict, NotFound
 from tollway.kit.times import MINUTE_US, SECOND_US

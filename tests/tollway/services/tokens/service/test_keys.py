@@ -10,8 +10,9 @@ from tests.kit.clock import FakeClock
 from tests.kit.tokens import SECRET, USER, tokens_service, verifier_of
 from tests.kit.typing import settings_of
 from tollway.contracts.clients import PROGRAM
-from tollway.fabric.access_tokens import KEYS_MAX_AGE_S, UNKNOWN_KID_PAUSE_S, Revocations, Verifier
+from tollway.fabric.access_tokens import Revocations, Verifier
 from tollway.fabric.db import Database
+from tollway.fabric.published_keys import KEYS_MAX_AGE_S, UNKNOWN_KID_PAUSE_S
 from tollway.fabric.secrets import SecretUnusable
 from tollway.kit.errors import Conflict, NotFound, Unauthenticated
 from tollway.services.tokens import store
