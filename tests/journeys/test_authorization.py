@@ -325,7 +325,10 @@ def test_a_list_shows_only_ones_own(route: Route, ann: Customer, bob: Customer, 
     for parameter in route.described.get("parameters", ()):
         if parameter["name"].endswith("_id"):
             filtered = bob.caller.get(f"{route.address()}?{parameter['name']}={anns[parameter['name']]}")
-            assert filtered.json["items"] == []
+            if route.policy.kind == "stream":
+                assert filtered.body.count(b"\n") == 1, "a file of nothing has its heading alone"
+            else:
+                assert filtered.json["items"] == []
     assert bob.caller.get(f"{route.address()}?user_id={ann.id}").body.decode().find(ann.id) < 0
 
 

@@ -14,7 +14,7 @@ MAX_LIMIT = 200
 Item = TypeVar("Item")
 First = TypeVar("First", str, int)
 Second = TypeVar("Second", str, int)
-MAX_CURSOR_LENGTH = 8_192
+MAX_CURSOR_LENGTH = 7_168
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 export const keys = {
   me: () => ["me"] as const,
   usage: () => ["usage"] as const,
-  months: () => ["usage", "months"] as const,
+  trends: (period: string, split: string) => ["usage", "trends", period, split] as const,
+  targets: (period: string) => ["usage", "targets", period] as const,
+  costs: (period: string) => ["usage", "costs", period] as const,
   records: (search: object) => ["usage", "records", search] as const,
   proxyStatus: () => ["proxy", "status"] as const,
   proxyConfig: () => ["proxy", "config"] as const,

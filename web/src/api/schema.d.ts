@@ -5801,6 +5801,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["Malformed"];
             401: components["responses"]["SessionEndedUnauthenticated"];
             403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
             404: components["responses"]["NotFound"];
@@ -5833,6 +5834,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["Malformed"];
             401: components["responses"]["SessionEndedUnauthenticated"];
             403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
             404: components["responses"]["NotFound"];
@@ -5911,6 +5913,7 @@ export interface operations {
                     "application/json": components["schemas"]["ResourceView"];
                 };
             };
+            400: components["responses"]["Malformed"];
             401: components["responses"]["SessionEndedUnauthenticated"];
             403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScopeResourceInactive"];
             404: components["responses"]["NotFound"];
@@ -5989,6 +5992,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["Malformed"];
             401: components["responses"]["SessionEndedUnauthenticated"];
             403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
             404: components["responses"]["NotFound"];
@@ -6023,6 +6027,7 @@ export interface operations {
                     "application/json": components["schemas"]["ResourceView"];
                 };
             };
+            400: components["responses"]["Malformed"];
             401: components["responses"]["SessionEndedUnauthenticated"];
             403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScopeResourceInactive"];
             404: components["responses"]["NotFound"];
@@ -6070,6 +6075,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["Malformed"];
             401: components["responses"]["SessionEndedUnauthenticated"];
             403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
             404: components["responses"]["NotFound"];
@@ -6294,6 +6300,7 @@ export interface operations {
                     "application/json": components["schemas"]["LineList"];
                 };
             };
+            400: components["responses"]["Malformed"];
             401: components["responses"]["SessionEndedUnauthenticated"];
             403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
             404: components["responses"]["NotFound"];
@@ -7109,6 +7116,7 @@ export interface operations {
                     "application/json": components["schemas"]["KeyList"];
                 };
             };
+            400: components["responses"]["Malformed"];
             401: components["responses"]["SessionEndedUnauthenticated"];
             403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
             404: components["responses"]["NotFound"];
@@ -7217,6 +7225,7 @@ export interface operations {
                     "application/json": components["schemas"]["CustomerOrderDetail"];
                 };
             };
+            400: components["responses"]["Malformed"];
             401: components["responses"]["SessionEndedUnauthenticated"];
             403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
             404: components["responses"]["NotFound"];
@@ -7379,6 +7388,7 @@ export interface operations {
                     "application/json": components["schemas"]["TransactionView"];
                 };
             };
+            400: components["responses"]["Malformed"];
             401: components["responses"]["SessionEndedUnauthenticated"];
             403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
             404: components["responses"]["NotFound"];
@@ -7456,6 +7466,7 @@ export interface operations {
                     "application/json": components["schemas"]["UserView"];
                 };
             };
+            400: components["responses"]["Malformed"];
             401: components["responses"]["SessionEndedUnauthenticated"];
             403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
             404: components["responses"]["NotFound"];
@@ -7490,6 +7501,7 @@ export interface operations {
                     "application/json": components["schemas"]["AccountList"];
                 };
             };
+            400: components["responses"]["Malformed"];
             401: components["responses"]["SessionEndedUnauthenticated"];
             403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
             404: components["responses"]["NotFound"];
@@ -7535,6 +7547,7 @@ export interface operations {
                     "application/json": components["schemas"]["CustomerConnectionList"];
                 };
             };
+            400: components["responses"]["Malformed"];
             401: components["responses"]["SessionEndedUnauthenticated"];
             403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
             404: components["responses"]["NotFound"];
@@ -7571,6 +7584,7 @@ export interface operations {
                     "application/json": components["schemas"]["ResourceList"];
                 };
             };
+            400: components["responses"]["Malformed"];
             401: components["responses"]["SessionEndedUnauthenticated"];
             403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
             404: components["responses"]["NotFound"];
@@ -7749,6 +7763,7 @@ export interface operations {
                     "application/json": components["schemas"]["LineList"];
                 };
             };
+            400: components["responses"]["Malformed"];
             401: components["responses"]["SessionEndedUnauthenticated"];
             403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
             404: components["responses"]["NotFound"];
@@ -7785,6 +7800,7 @@ export interface operations {
                     "application/json": components["schemas"]["CustomerUsage"];
                 };
             };
+            400: components["responses"]["Malformed"];
             401: components["responses"]["SessionEndedUnauthenticated"];
             403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
             404: components["responses"]["NotFound"];
@@ -8440,6 +8456,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["Malformed"];
             401: components["responses"]["SessionEndedUnauthenticated"];
             403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
             404: components["responses"]["NotFound"];
@@ -8655,6 +8672,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["Malformed"];
             401: components["responses"]["SessionEndedUnauthenticated"];
             403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
             404: components["responses"]["NotFound"];
@@ -8804,6 +8822,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["Malformed"];
             404: components["responses"]["NotFoundUnknownAsset"];
             414: components["responses"]["UriTooLong"];
             422: components["responses"]["Invalid"];
@@ -9190,6 +9209,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["Malformed"];
             401: components["responses"]["SessionEndedUnauthenticated"];
             403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
             404: components["responses"]["NotFound"];
@@ -9224,6 +9244,7 @@ export interface operations {
                     "application/json": components["schemas"]["OrderView"];
                 };
             };
+            400: components["responses"]["Malformed"];
             401: components["responses"]["SessionEndedUnauthenticated"];
             403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
             404: components["responses"]["NotFound"];
@@ -9520,6 +9541,7 @@ export interface operations {
                     "application/json": components["schemas"]["TransactionView"];
                 };
             };
+            400: components["responses"]["Malformed"];
             401: components["responses"]["SessionEndedUnauthenticated"];
             403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
             404: components["responses"]["NotFound"];
@@ -9909,6 +9931,7 @@ export interface operations {
                 };
                 content?: never;
             };
+            400: components["responses"]["Malformed"];
             401: components["responses"]["SessionEndedUnauthenticated"];
             403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
             404: components["responses"]["NotFound"];

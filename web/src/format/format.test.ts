@@ -1,6 +1,5 @@
 import { describe, expect, test } from "vitest";
 import { formatBytes, formatExactBytes, formatRate } from "./bytes";
-import { csv, csvCell } from "./csv";
 import { add, compare, isZero, parseDecimal, subtract } from "./decimal";
 import { formatMeteredMoney, formatMoney } from "./money";
 import { formatCountdown, formatDuration, formatRelative } from "./time";
@@ -84,20 +83,5 @@ describe("time", () => {
       "3 h",
       "90 d",
     ]);
-  });
-});
-
-describe("CSV", () => {
-  test.each([
-    ["=1+1", "'=1+1"],
-    ["-5", "'-5"],
-    ['a "b"', '"a ""b"""'],
-    ["a,b", '"a,b"'],
-    ["plain", "plain"],
-  ])("%j is written %j", (text, cell) => {
-    expect(csvCell(text)).toBe(cell);
-  });
-  test("rows end as RFC 4180 says", () => {
-    expect(csv(["a", "b"], [["1", "2"]])).toBe("a,b\r\n1,2\r\n");
   });
 });

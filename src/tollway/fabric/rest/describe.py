@@ -96,7 +96,7 @@ def problems_of(policy: RoutePolicy, operation: Mapping[str, Any]) -> set[str]:
     if any(place == "query" for place, _ in places):
         found.update(("invalid", "uri_too_long"))
     if any(place == "path" for place, _ in places):
-        found.add("not_found")
+        found.update(("malformed", "not_found"))
     return found
 
 

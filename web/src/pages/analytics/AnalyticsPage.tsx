@@ -1,138 +1,145 @@
 import { Trans, useLingui } from "@lingui/react/macro";
 import { useQuery } from "@tanstack/react-query";
-import { BarChart3, Download } from "lucide-react";
-import { api, body, type Schema } from "@/api/client";
-import { keys } from "@/api/keys";
+import { getRouteApi } from "@tanstack/react-router";
+import { BarChart3 } from "lucide-react";
+import { assetsQuery } from "@/api/catalog";
+import type { Schema } from "@/api/client";
 import { Bars } from "@/design/Bars";
-import { Button } from "@/design/Button";
 import { EmptyState } from "@/design/EmptyState";
 import { Loaded } from "@/design/Loaded";
 import { PageHead, Panel } from "@/design/Panel";
-import { Table } from "@/design/Table";
+import { Segmented } from "@/design/Segmented";
 import { Bytes } from "@/design/Values";
 import { formatBytes } from "@/format/bytes";
-import { downloadCsv } from "@/format/csv";
-import { usageQuery } from "@/pages/proxy/queries";
+import { proxyStatusQuery } from "@/pages/proxy/queries";
+import { CostPanel } from "./CostPanel";
+import { DownloadMenu } from "./DownloadMenu";
+import { Figure } from "./Figure";
+import { changeOf, nameOf, spanOf } from "./period";
+import { trendsQuery } from "./queries";
+import { TargetsPanel } from "./TargetsPanel";
 
-type Month = Schema<"MonthView">;
+type Total = Schema<"TotalView">;
 
-/** What was used: by month and by protocol. */
+const route = getRouteApi("/_app/analytics");
+
+/** What was used over time, with whom, and what it cost. */
 export function AnalyticsPage() {
   const { t, i18n } = useLingui();
-  const usage = useQuery(usageQuery);
-  const months = useQuery({
-    queryKey: keys.months(),
-    queryFn: async () => (await body(api.GET("/api/usage/monthly"))).items,
-  });
+  const { period, split } = route.useSearch();
+  const navigate = route.useNavigate();
+  const trends = useQuery(trendsQuery(period, split));
+  const names = useNames();
+  const zone = trends.data?.time_zone ?? "";
   return (
     <>
       <PageHead
         title={<Trans>Analytics</Trans>}
         lead={<Trans>Every byte that was metered; what is billed adds up from the same records.</Trans>}
         actions={
-          <Button
-            icon={<Download className="size-4" />}
-            disabled={!months.data?.length}
-            onClick={() => months.data && saveMonths(months.data)}
-          >
-            <Trans>Download as CSV</Trans>
-          </Button>
+          <>
+            <Segmented
+              label={t`Period`}
+              value={period}
+              onChange={(value) => void navigate({ search: { period: value, split }, replace: true })}
+              options={[
+                { value: "1", label: t`24 hours` },
+                { value: "7", label: t`7 days` },
+                { value: "30", label: t`30 days` },
+                { value: "90", label: t`90 days` },
+                { value: "365", label: t`12 months` },
+              ]}
+            />
+            <DownloadMenu period={period} />
+          </>
         }
       />
-      <Panel title={<Trans>By month</Trans>}>
-        <Loaded query={months}>
-          {(all) =>
-            all.length === 0 ? (
+      <Loaded query={trends}>{({ total, previous }) => <Figures total={total} previous={previous} />}</Loaded>
+      <Panel
+        title={<Trans>Usage over time</Trans>}
+        actions={
+          <Segmented
+            label={t`Split by`}
+            value={split}
+            onChange={(value) => void navigate({ search: { period, split: value }, replace: true })}
+            options={[
+              { value: "protocol", label: t`By protocol` },
+              { value: "resource", label: t`By access` },
+              { value: "asset", label: t`By product` },
+            ]}
+          />
+        }
+      >
+        <Loaded query={trends}>
+          {(data) =>
+            data.series.length === 0 ? (
               <EmptyState icon={<BarChart3 />}>
-                <Trans>No usage yet.</Trans>
+                <Trans>No usage in this period.</Trans>
               </EmptyState>
             ) : (
-              <Bars
-                title={t`Data by month`}
-                bars={[...all].reverse().map((one) => ({
-                  key: one.month,
-                  label: monthName(one.month, i18n.locale),
-                  value: BigInt(one.bytes_total),
-                }))}
-                format={(value) => formatBytes(value, i18n.locale)}
-              />
+              <div className="grid gap-2">
+                <Bars
+                  title={t`Usage over time`}
+                  points={data.starts_at.map((at) =>
+                    nameOf(new Date(at), spanOf(period, new Date()).interval, i18n.locale),
+                  )}
+                  series={data.series.map((one) => ({
+                    key: one.group ?? "",
+                    label: one.group === null ? t`Others` : names[split](one.group),
+                    values: one.points.map((point) => BigInt(point.bytes_total)),
+                  }))}
+                  format={(value) => formatBytes(value, i18n.locale)}
+                />
+                <p className="text-xs text-text-3">
+                  <Trans>Times are of {zone}.</Trans>
+                </p>
+              </div>
             )
           }
         </Loaded>
       </Panel>
-      <Panel flush title={<Trans>By protocol</Trans>}>
-        <Loaded query={usage}>
-          {(stats) =>
-            stats.by_protocol.length === 0 ? (
-              <EmptyState>
-                <Trans>No usage yet.</Trans>
-              </EmptyState>
-            ) : (
-              <Table
-                label={t`Data by protocol`}
-                rows={stats.by_protocol}
-                rowKey={(one) => one.protocol}
-                columns={[
-                  { key: "protocol", head: t`Protocol`, phone: "title", cell: (one) => one.protocol.toUpperCase() },
-                  {
-                    key: "connections",
-                    head: t`Connections`,
-                    numeric: true,
-                    cell: (one) => new Intl.NumberFormat(i18n.locale).format(one.connections),
-                  },
-                  {
-                    key: "requests",
-                    head: t`Requests`,
-                    numeric: true,
-                    phone: "hidden",
-                    cell: (one) => new Intl.NumberFormat(i18n.locale).format(one.requests),
-                  },
-                  {
-                    key: "sent",
-                    head: t`Sent`,
-                    numeric: true,
-                    phone: "hidden",
-                    cell: (one) => <Bytes count={one.bytes_sent} />,
-                  },
-                  {
-                    key: "received",
-                    head: t`Received`,
-                    numeric: true,
-                    phone: "hidden",
-                    cell: (one) => <Bytes count={one.bytes_received} />,
-                  },
-                  {
-                    key: "total",
-                    head: t`Total`,
-                    numeric: true,
-                    phone: "end",
-                    cell: (one) => (
-                      <b className="font-semibold">
-                        <Bytes count={one.bytes_total} />
-                      </b>
-                    ),
-                  },
-                ]}
-              />
-            )
-          }
-        </Loaded>
-      </Panel>
+      <CostPanel period={period} nameOfAsset={names.asset} />
+      <TargetsPanel period={period} total={BigInt(trends.data?.total.bytes_total ?? 0)} />
     </>
   );
 }
 
-function monthName(month: string, locale: string): string {
-  return new Intl.DateTimeFormat(locale, { month: "short", year: "numeric", timeZone: "UTC" }).format(
-    new Date(`${month.slice(0, 7)}-01T00:00:00Z`),
+function Figures({ total, previous }: { total: Total; previous: Total }) {
+  const { i18n } = useLingui();
+  const number = new Intl.NumberFormat(i18n.locale);
+  return (
+    <dl className="grid grid-cols-2 gap-3 lg:grid-cols-4">
+      <Figure
+        name={<Trans>Data</Trans>}
+        value={<Bytes count={total.bytes_total} />}
+        change={changeOf(BigInt(total.bytes_total), BigInt(previous.bytes_total))}
+      />
+      <Figure
+        name={<Trans>Received</Trans>}
+        value={<Bytes count={total.bytes_received} />}
+        change={changeOf(BigInt(total.bytes_received), BigInt(previous.bytes_received))}
+      />
+      <Figure
+        name={<Trans>Connections</Trans>}
+        value={number.format(total.connections)}
+        change={changeOf(BigInt(total.connections), BigInt(previous.connections))}
+      />
+      <Figure
+        name={<Trans>Requests</Trans>}
+        value={number.format(total.requests)}
+        change={changeOf(BigInt(total.requests), BigInt(previous.requests))}
+      />
+    </dl>
   );
 }
 
-function saveMonths(months: readonly Month[]): void {
-  const columns = ["month", "bytes_sent", "bytes_received", "bytes_total", "connections", "requests"] as const;
-  downloadCsv(
-    "usage-by-month.csv",
-    columns,
-    months.map((month) => columns.map((column) => String(month[column]))),
-  );
+/** How groups are called: protocols in capitals, accesses by their label, products by their name. */
+function useNames() {
+  const status = useQuery(proxyStatusQuery);
+  const assets = useQuery(assetsQuery(""));
+  return {
+    protocol: (one: string) => one.toUpperCase(),
+    resource: (id: string) => status.data?.resources.find((one) => one.id === id)?.label || id,
+    asset: (code: string) => assets.data?.find((one) => one.asset === code)?.name ?? code,
+  };
 }

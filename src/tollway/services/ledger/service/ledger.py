@@ -119,7 +119,8 @@ class Ledger:
         self._sealer = JournalSealer(db, self.signer, notes, self._former)
         # What the timed work has to look at: something may have been written before this process began.
         self._may_be_due = self._may_be_unsealed = True
-        self._next_due_us, self.costs = 0, Costs(db)
+        self._next_due_us = 0
+        self.costs = Costs(db)
         db.when_committed(self._wrote)
 
     async def start(self) -> None:
