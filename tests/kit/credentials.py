@@ -54,9 +54,9 @@ class CredentialStage:
         return await self.access_setup.access.resources.create(user_id, ResourceRequest(ANY_CREDENTIAL.name))
 
     async def issue(
-        self, resource_id: str, kind: str, public_key: str = "", *, user_id: str = USER
+        self, resource_id: str, kind: str, public_key: str = "", *, user_id: str = USER, **more: str
     ) -> Issued:
-        request = CredentialRequest(kind, public_key)
+        request = CredentialRequest(kind, public_key, **more)
         return await self.access_setup.access.credentials.issue(user_id, resource_id, request)
 
     async def issue_over_rest(self, resource_id: str, **body: Any) -> Any:

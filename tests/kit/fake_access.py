@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 from tollway.contracts import access_pb2 as pb
@@ -48,6 +49,7 @@ class Resource:
     policy: pb.FlowPolicy | None = None
     location: str = ""
     unit: str = "byte"
+    sources: list[str] = field(default_factory=list)  # networks that are let in without a password
 
     @property
     def credential_id(self) -> str:
@@ -164,8 +166,12 @@ class FakeAccess(access_pb2_grpc.AccessServicer):
         await self._answerable()
         self.authentications += 1
         self.presented.append(request)
+        source = request.source_address.address
         for resource in self.resources.values():
-            if (resource.username, resource.secret) == (request.password.username, request.password.secret):
+            if source and any(ip_address(source) in ip_network(one) for one in resource.sources):
+                break
+            given = (request.password.username, request.password.secret)
+            if request.HasField("password") and (resource.username, resource.secret) == given:
                 break
         else:
             raise BadCredentials

@@ -134,6 +134,7 @@ class AuthenticateRequest(_message.Message):
     PUBLIC_KEY_FIELD_NUMBER: _builtins.int
     WIREGUARD_PEER_FIELD_NUMBER: _builtins.int
     TOKEN_FIELD_NUMBER: _builtins.int
+    SOURCE_ADDRESS_FIELD_NUMBER: _builtins.int
     PROTOCOL_FIELD_NUMBER: _builtins.int
     CLIENT_ADDRESS_FIELD_NUMBER: _builtins.int
     NODE_FIELD_NUMBER: _builtins.int
@@ -148,6 +149,8 @@ class AuthenticateRequest(_message.Message):
     def wireguard_peer(self) -> Global___WireGuardPeerCredential: ...
     @_builtins.property
     def token(self) -> Global___TokenCredential: ...
+    @_builtins.property
+    def source_address(self) -> Global___SourceAddressCredential: ...
     def __init__(
         self,
         *,
@@ -155,15 +158,16 @@ class AuthenticateRequest(_message.Message):
         public_key: Global___PublicKeyCredential | None = ...,
         wireguard_peer: Global___WireGuardPeerCredential | None = ...,
         token: Global___TokenCredential | None = ...,
+        source_address: Global___SourceAddressCredential | None = ...,
         protocol: _builtins.str = ...,
         client_address: _builtins.str = ...,
         node: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["credential", b"credential", "password", b"password", "public_key", b"public_key", "token", b"token", "wireguard_peer", b"wireguard_peer"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["credential", b"credential", "password", b"password", "public_key", b"public_key", "source_address", b"source_address", "token", b"token", "wireguard_peer", b"wireguard_peer"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_address", b"client_address", "credential", b"credential", "node", b"node", "password", b"password", "protocol", b"protocol", "public_key", b"public_key", "token", b"token", "wireguard_peer", b"wireguard_peer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["client_address", b"client_address", "credential", b"credential", "node", b"node", "password", b"password", "protocol", b"protocol", "public_key", b"public_key", "source_address", b"source_address", "token", b"token", "wireguard_peer", b"wireguard_peer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_credential: _TypeAlias = _typing.Literal["password", "public_key", "wireguard_peer", "token"]  # noqa: Y015
+    _WhichOneofReturnType_credential: _TypeAlias = _typing.Literal["password", "public_key", "wireguard_peer", "token", "source_address"]  # noqa: Y015
     _WhichOneofArgType_credential: _TypeAlias = _typing.Literal["credential", b"credential"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_credential) -> _WhichOneofReturnType_credential | None: ...
 
@@ -259,6 +263,29 @@ class TokenCredential(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TokenCredential: _TypeAlias = TokenCredential  # noqa: Y015
+
+@_typing.final
+class SourceAddressCredential(_message.Message):
+    """From where a client comes that said nothing of itself: the address of its end of the TCP connection, or what a trusted
+    balancer says it is. The node vouches for it.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    address: _builtins.str
+    def __init__(
+        self,
+        *,
+        address: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SourceAddressCredential: _TypeAlias = SourceAddressCredential  # noqa: Y015
 
 @_typing.final
 class GetGrantRequest(_message.Message):
@@ -693,6 +720,7 @@ class Change(_message.Message):
     kind: _builtins.str
     """resource_stopped, credential_revoked, user_suspended: flows end with Admin-Reset;
     resource_left: the customer has disconnected, flows end with User-Request; policy_changed: flows go on;
+    source_address_added: clients from there were refused until now, which is to be forgotten;
     flow_ended: an operator ends one flow; lease_recalled: the node that is named gives back what its flows do not have in their hands, flows go on
     """
     resource_id: _builtins.str

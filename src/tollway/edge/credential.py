@@ -7,11 +7,18 @@ from tollway.contracts.access_pb2 import (
     AuthenticateRequest,
     PasswordCredential,
     PublicKeyCredential,
+    SourceAddressCredential,
     TokenCredential,
     WireGuardPeerCredential,
 )
 
-Credential = PasswordCredential | PublicKeyCredential | TokenCredential | WireGuardPeerCredential
+Credential = (
+    PasswordCredential
+    | PublicKeyCredential
+    | SourceAddressCredential
+    | TokenCredential
+    | WireGuardPeerCredential
+)
 
 _FIELDS = {
     field.message_type.name: field.name

@@ -80,6 +80,11 @@ class CredentialCache:
     def invalidate(self, change: Change) -> None:
         """Drop the verdicts that a change touches."""
         self._changes += 1
+        if change.kind == "source_address_added":
+            self._cached = {
+                key: cached for key, cached in self._cached.items() if not isinstance(cached[1], Refusal)
+            }
+            return
         self._cached = {
             key: cached
             for key, cached in self._cached.items()
@@ -104,7 +109,11 @@ class CredentialCache:
                 grant = await lookup()
             except Problem as problem:
                 result = refusal.of_problem(problem)
-                return result, 0 if result is refusal.UNAVAILABLE else self._failed_ttl_s
+                if result is refusal.UNAVAILABLE:
+                    return result, 0
+                if before == self._changes:
+                    return result, self._failed_ttl_s
+                continue
             if before == self._changes:
                 keep_s = (grant.cache_until_us - self._clock.now_us()) / 1_000_000
                 return grant, min(keep_s, _MOST_S)

@@ -3,8 +3,7 @@
 A name is resolved once, every address of the answer is checked, and a checked address is dialled; so a name
 that changes its mind between check and dial (DNS rebinding) gains nothing. `ipaddress.is_global` is no
 guard: it passes multicast, and IPv6 addresses that carry a private IPv4 address inside them. So the
-refused networks are written out here, from the IANA special-purpose registries (RFC 6890 and its heirs),
-and all embeddings of IPv4 in IPv6 are refused as such.
+refused networks are written out (`kit/networks.py`), and all embeddings of IPv4 in IPv6 are refused as such.
 
 The platform's own services are refused before everything else, whatever an operator allows. One that listens
 everywhere (0.0.0.0, ::) is reached by any address of this machine; which ones these are is asked of the kernel
@@ -14,49 +13,10 @@ when somebody dials such a port, so addresses that come and go need no attention
 import errno
 import socket
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 
-Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
+from tollway.kit.networks import SPECIAL_PURPOSE, Address, Network
 
-DENIED = {
-    "0.0.0.0/8": "this network, unspecified",
-    "10.0.0.0/8": "private",
-    "100.64.0.0/10": "carrier-grade NAT, and the metadata service of some clouds",
-    "127.0.0.0/8": "loopback",
-    "168.63.129.16/32": "cloud metadata",
-    "169.254.0.0/16": "link-local, and the metadata service of most clouds",
-    "172.16.0.0/12": "private",
-    "192.0.0.0/24": "protocol assignments, and the metadata service of one cloud",
-    "192.0.2.0/24": "documentation",
-    "192.31.196.0/24": "AS112",
-    "192.52.193.0/24": "automatic multicast tunnelling",
-    "192.88.99.0/24": "6to4 relays",
-    "192.168.0.0/16": "private",
-    "192.175.48.0/24": "AS112",
-    "198.18.0.0/15": "benchmarks",
-    "198.51.100.0/24": "documentation",
-    "203.0.113.0/24": "documentation",
-    "224.0.0.0/4": "multicast",
-    "240.0.0.0/4": "reserved, broadcast",
-    "::/96": "unspecified, loopback, IPv4-compatible",
-    "::ffff:0:0/96": "IPv4-mapped",
-    "::ffff:0:0:0/96": "IPv4-translated",
-    "64:ff9b::/96": "NAT64",
-    "64:ff9b:1::/48": "local NAT64",
-    "100::/64": "discard",
-    "100:0:0:1::/64": "dummy prefix",
-    "2001::/23": "protocol assignments, Teredo, benchmarks, ORCHID",
-    "2001:db8::/32": "documentation",
-    "2002::/16": "6to4",
-    "2620:4f:8000::/48": "AS112",
-    "3fff::/20": "documentation",
-    "5f00::/16": "segment routing",
-    "fc00::/7": "unique local, and metadata services",
-    "fe80::/10": "link-local",
-    "fec0::/10": "site-local",
-    "ff00::/8": "multicast",
-}
 _JUDGED = 50_000
 _GLOBAL_UNICAST = ip_network("2000::/3")
 
@@ -66,7 +26,7 @@ class Guard:
 
     def __init__(self, allow: Iterable[str] = (), services: Iterable[str] = ()) -> None:
         self._denied: dict[int, list[tuple[Network, str]]] = {4: [], 6: []}
-        for text, why in DENIED.items():
+        for text, why in SPECIAL_PURPOSE.items():
             network = ip_network(text)
             self._denied[network.version].append((network, why))
         self._allowed = [ip_network(text) for text in allow]

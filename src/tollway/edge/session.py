@@ -18,7 +18,7 @@ import socket
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tollway.contracts.access_pb2 import Grant
+from tollway.contracts.access_pb2 import Grant, SourceAddressCredential
 from tollway.edge import meter_file, refusal
 from tollway.edge.credential import Credential
 from tollway.edge.credential_cache import AuthResult
@@ -34,6 +34,7 @@ from tollway.edge.spend import Spend
 from tollway.edge.terminate_cause import TerminateCause
 from tollway.edge.username import separate_wishes
 
+_NOBODY = (refusal.BAD_CREDENTIALS, refusal.UNAVAILABLE)
 _log = logging.getLogger(__name__)
 
 
@@ -94,7 +95,9 @@ class Session(FlowOwner):
                 return
             if isinstance(result, Refusal):
                 self._waiting = False
-                self.reject(result)
+                # A client at an address of nobody is one that has not said yet who it is.
+                nobody = isinstance(credential, SourceAddressCredential) and result in _NOBODY
+                self.reject(refusal.NO_CREDENTIALS if nobody else result)
             else:
                 self._admit(result, wishes, then)
 

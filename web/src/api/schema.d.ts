@@ -147,7 +147,7 @@ export interface paths {
         put?: never;
         /**
          * Issue a credential
-         * @description Issue a credential. Keep its password or token: it is not shown again.
+         * @description Issue a credential. Keep its password or token: it is not shown again. One of the kind `source_address` has none: within a second programs at that address use the proxies without a username.
          */
         post: operations["post_access_resources_resource_id_credentials"];
         delete?: never;
@@ -2549,6 +2549,8 @@ export interface components {
          * @description A credential without its secret, which was shown once. What its kind does not have is null.
          */
         CredentialView: {
+            /** @description The network from which clients are let in without a password, `source_address` only */
+            address: string | null;
             /**
              * Format: date-time
              * @description When it was made
@@ -2562,7 +2564,7 @@ export interface components {
              * @description Of which kind it is
              * @enum {string}
              */
-            kind: "password" | "public_key" | "wireguard_peer" | "token";
+            kind: "password" | "public_key" | "wireguard_peer" | "token" | "source_address";
             /** @description A name that the customer chose */
             label: string;
             /** @description The public key */
@@ -3503,8 +3505,10 @@ export interface components {
          * @description A credential to issue: of the access's own kind when none is given. Some kinds need your public key.
          */
         NewCredential: {
+            /** @description For `source_address`: the address or network from which clients are let in without a password. It must contain the address that this request comes from, and is that address when it is left out */
+            address?: string | null;
             /** @description Of which kind it is */
-            kind?: ("password" | "public_key" | "wireguard_peer" | "token") | null;
+            kind?: ("password" | "public_key" | "wireguard_peer" | "token" | "source_address") | null;
             /**
              * @description A name that the customer chose
              * @default

@@ -19,10 +19,14 @@ class ResourceStateChanged(Event):
 
 
 class CredentialIssued(Event):
+    """`network` is from where clients are let in without a secret, of the kind `source_address`; else empty."""
+
     topic, source = "CREDENTIAL_ISSUED", "access"
     credential_id: str
     resource_id: str
     user_id: str
+    kind: str = ""
+    network: str = ""
 
 
 class CredentialRevoked(Event):

@@ -1,9 +1,9 @@
-"""SOCKS5 with a username and a password (RFC 1928, RFC 1929), CONNECT only.
+"""SOCKS5 with a username and a password, or from an address that needs none (RFC 1928, RFC 1929), CONNECT only.
 
 The story is the one that every protocol tells: handshake → session → relay. `on_data` is called when the client has
 said more; each state is a method of the same name and reads one message:
 
-    greeting   the methods it can do         → password, or goodbye
+    greeting   the methods it can do         → password; none, if its address is let in; or goodbye
     login      who it is                     → the session begins a flow, or does not
     request    where it wants to go          → the session connects to the target
                and from then on the tunnel relays
@@ -26,7 +26,15 @@ from tollway.edge.gate import Gate
 from tollway.edge.handshake import Handshake
 from tollway.edge.other_protocol import answer_in_kind
 from tollway.edge.protocol_spec import ProtocolSpec
-from tollway.edge.refusal import BAD_CREDENTIALS, BAD_REQUEST, BAD_USERNAME, Refusal
+from tollway.edge.refusal import (
+    BAD_CREDENTIALS,
+    BAD_REQUEST,
+    BAD_USERNAME,
+    NO_CREDENTIALS,
+    UNAVAILABLE,
+    Refusal,
+)
+from tollway.edge.source_address import source_address
 from tollway.edge.terminate_cause import TerminateCause
 from tollway.wire import socks5 as wire
 
@@ -54,13 +62,15 @@ class Socks5(Handshake):
     # ── the states ──────────────────────────────────────────────────────────────────────────────────
 
     def greeting(self) -> bool:
-        """The client lists the methods it can do: it must know passwords."""
+        """The client lists the methods it can do: it must know passwords, or come from an address that is let in."""
         greeting = wire.read_greeting(self.buffer)
         if greeting is None:
             return False
         self._consume(greeting.size)
         if wire.Method.PASSWORD not in greeting.methods:
-            if self.send(wire.write_method(wire.Method.NONE_ACCEPTABLE)):
+            if wire.Method.NO_AUTHENTICATION in greeting.methods:
+                self.authenticate(source_address(self.client_address), self._known)
+            elif self.send(wire.write_method(wire.Method.NONE_ACCEPTABLE)):
                 self.close_gracefully(TerminateCause.USER_REQUEST)
             return False
         self._state = self.login
@@ -94,15 +104,28 @@ class Socks5(Handshake):
 
     def refuse(self, why: Refusal) -> None:
         """Say no in the words of the present state."""
-        if self._state != self.login:
+        if self._state == self.greeting:
+            if why is NO_CREDENTIALS or why is UNAVAILABLE:
+                self.send_and_close(wire.write_method(wire.Method.NONE_ACCEPTABLE), why)
+            else:
+                self._keep(why, wire.write_method(wire.Method.NO_AUTHENTICATION))
+        elif self._state != self.login:
             self.send_and_close(wire.write_reply(REFUSALS[why.code]), why)
         elif why.code in _LOGIN_FAILURES:
             self.send_and_close(wire.write_login(accepted=False), why)
         else:
-            self._refusal = why
-            self._state = self.request
-            if self.send(wire.write_login(accepted=True)):
-                self.resume()
+            self._keep(why, wire.write_login(accepted=True))
+
+    def _keep(self, why: Refusal, welcome: bytes) -> None:
+        """Let the client in, to tell it why not when it asks for a target."""
+        self._refusal = why
+        self._state = self.request
+        if self.send(welcome):
+            self.resume()
+
+    def _known(self) -> None:
+        self._state = self.request
+        self.charge_and_send(wire.write_method(wire.Method.NO_AUTHENTICATION), self.resume)
 
     def _welcome(self) -> None:
         self._state = self.request

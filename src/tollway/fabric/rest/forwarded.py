@@ -3,10 +3,17 @@
 from collections.abc import Collection
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 Networks = Collection[IPv4Network | IPv6Network]
 _FORWARDED = (b"x-forwarded-", b"forwarded", b"x-real-ip")
+
+
+def caller_address(request: HTTPConnection) -> str:
+    """Return where a request came from; empty: not known. The gateway, a service's only client, appends it last."""
+    forwarded = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+    return forwarded or (request.client.host if request.client else "")
 
 
 class ForwardedFromGateways:

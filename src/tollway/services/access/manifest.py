@@ -27,6 +27,7 @@ def build(context: ServiceContext) -> ServiceParts:
         context.client("catalog"),
         locations=context.shared.locations,
         monotonic=time.monotonic,
+        public_sources_only=context.shared.production,
     )
     return ServiceParts(
         service=service,

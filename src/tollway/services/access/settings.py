@@ -25,6 +25,15 @@ class AccessSettings(BaseModel):
     )
     max_resources: int = Field(20, ge=1, description="Accesses a customer may have at once")
     max_credentials: int = Field(20, ge=1, description="Credentials an access may have at once")
+    source_prefix_v4: int = Field(
+        32,
+        ge=24,
+        le=32,
+        description="The largest IPv4 network that may be let in without a password (32: one address)",
+    )
+    source_prefix_v6: int = Field(
+        64, ge=48, le=128, description="The same for IPv6; a household or a machine often has a /64"
+    )
     max_flows: int = Field(
         1_000,
         ge=1,

@@ -222,7 +222,7 @@ async def test_a_kind_takes_its_own_credentials_and_protocols_only(charging: Cha
 
 def test_the_proxy_is_what_is_made_when_nobody_says_otherwise() -> None:
     assert KINDS[0] is PROXY
-    assert (PROXY.unit, PROXY.credentials) == (Unit.BYTE, ("password",))
+    assert (PROXY.unit, PROXY.credentials) == (Unit.BYTE, ("password", "source_address"))
 
 
 def test_the_proxys_protocols_have_the_catalogues_names() -> None:

@@ -66,9 +66,11 @@ def absolute_target(method: bytes, url: bytes) -> Target | Refusal:
     return Target(*found, authority, path)
 
 
-def credentials(headers: Headers) -> bytes:
-    """Return what Proxy-Authorization says, empty when it is missing or there are several."""
+def credentials(headers: Headers) -> bytes | None:
+    """Return what Proxy-Authorization says, empty when there are several; None when it is missing."""
     found = [value for name, value in headers if name.lower() == b"proxy-authorization"]
+    if not found:
+        return None
     return found[0] if len(found) == 1 else b""
 
 

@@ -7,6 +7,7 @@ opens a tunnel or an exchange, and after an exchange the next head is awaited.
 
 import socket
 
+from tollway.edge.credential import Credential
 from tollway.edge.gate import Gate
 from tollway.edge.handshake import Handshake
 from tollway.edge.other_protocol import answer_in_kind
@@ -26,6 +27,7 @@ from tollway.edge.protocols.http.heads import (
 from tollway.edge.protocols.http.refusals import bad_request
 from tollway.edge.protocols.http.repeated_headers import RepeatedHeaders
 from tollway.edge.refusal import BAD_CREDENTIALS, NO_CREDENTIALS, Refusal
+from tollway.edge.source_address import source_address
 from tollway.edge.terminate_cause import TerminateCause
 from tollway.wire.http1 import BadMessage, Framing, HeadLimits, RequestHead, RequestReader
 
@@ -40,6 +42,7 @@ class HttpProxy(Handshake):
     __slots__ = (
         "_authorization",
         "_connect_cache",
+        "_credential",
         "_head_bytes",
         "_outgoing",
         "_repeated",
@@ -56,7 +59,8 @@ class HttpProxy(Handshake):
         self.reader = RequestReader(LIMITS)
         self.head: RequestHead | None = None
         self.exchange: ProxyExchange | None = None
-        self._authorization = b""
+        self._authorization: bytes | None = None
+        self._credential: Credential | None = None  # what the flow began with
         self._head_bytes = b""  # begins with the head, if that came in one piece
         self._repeated = RepeatedHeaders()
         self._target = Target("", 0, b"", b"")
@@ -132,20 +136,22 @@ class HttpProxy(Handshake):
             self._drop_exchange()
             self.end_flow(TerminateCause.USER_REQUEST)
         self.protocol = "connect" if head.method == b"CONNECT" else "http"
-        login = basic_login(authorization)
-        if login is None:
+        credential = (
+            source_address(self.client_address) if authorization is None else basic_login(authorization)
+        )
+        if credential is None:
             self.reject(BAD_CREDENTIALS if authorization else NO_CREDENTIALS)
             return
-        self._authorization = authorization
+        self._authorization, self._credential = authorization, credential
         self.bytes_in = head.size
-        self.authenticate(login, self._route)
+        self.authenticate(credential, self._route)
 
     def _route(self) -> None:
         head = self.head
         assert head is not None
         assert self.flow is not None
-        if self.flow.grant_changed and (login := basic_login(self._authorization)) is not None:
-            self.refresh(login, self._route)
+        if self.flow.grant_changed and self._credential is not None:
+            self.refresh(self._credential, self._route)
             return
         if head.method == b"CONNECT":
             self._connect(head)
@@ -172,7 +178,8 @@ class HttpProxy(Handshake):
             self.reject(bad_request(400, "CONNECT has no body"))
         else:
             if head.size == len(self._head_bytes):
-                login = basic_login(self._authorization)
+                # A head without a password is the same from every address: it must not be known by its bytes.
+                login = self._credential if self._authorization is not None else None
                 known = self.known(login) if login is not None else None
                 if known is not None:
                     cached = KnownConnect(target.host, target.port, known)

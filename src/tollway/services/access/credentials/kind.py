@@ -15,10 +15,14 @@ _UNAMBIGUOUS = "abcdefghijkmnpqrstuvwxyz23456789"
 
 @dataclass(frozen=True, slots=True)
 class Presented:
-    """What a client presents: what it is found by, and what is compared then (empty when nothing is)."""
+    """What a client presents: what it is found by, and what is compared then (empty when nothing is).
+
+    `within`: found by the network in which this address is, in the form of `source_networks.sortable`.
+    """
 
     identifier: str
     proof: bytes | str = ""
+    within: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class Public:
     username: str = ""
     public_key: str = ""
     fingerprint: str = ""
+    network: str = ""
 
 
 class CredentialKind(Protocol):
@@ -45,8 +50,11 @@ class CredentialKind(Protocol):
 
     name: str
 
-    def make(self, public_key: str, live: Sequence[Credential]) -> Made:
-        """Make a credential for an access that has these live ones. Raises Invalid for the public key."""
+    def make(self, given: str, live: Sequence[Credential]) -> Made:
+        """Make a credential for an access that has these live ones. `given` is the customer's public key or network.
+
+        Raises Invalid for what is given.
+        """
         ...
 
     def parse(self, message: Any) -> Presented:

@@ -21,9 +21,9 @@ class Password:
 
     name = "password"
 
-    def make(self, public_key: str, live: Sequence[Credential]) -> Made:  # noqa: ARG002
+    def make(self, given: str, live: Sequence[Credential]) -> Made:  # noqa: ARG002
         """Make a username and a secret."""
-        refuse_public_key(public_key, self.name)
+        refuse_public_key(given, self.name)
         secret = new_secret()
         return Made(new_username(), digest(secret), secret=secret)
 

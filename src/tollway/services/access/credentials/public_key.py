@@ -29,9 +29,9 @@ class PublicKey:
 
     name = "public_key"
 
-    def make(self, public_key: str, live: Sequence[Credential]) -> Made:
+    def make(self, given: str, live: Sequence[Credential]) -> Made:
         """Keep a key in OpenSSH's format. Raises Invalid when it is not one, or of a type that is not accepted."""
-        words = public_key.split()
+        words = given.split()
         if len(words) < 2 or words[0] not in _ACCEPTED:
             raise Invalid.of("public_key", f"{_EXPECTED}; accepted types: {', '.join(_ACCEPTED)}")
         key_type, encoded = words[:2]

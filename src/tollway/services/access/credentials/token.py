@@ -19,9 +19,9 @@ class Token:
 
     name = "token"
 
-    def make(self, public_key: str, live: Sequence[Credential]) -> Made:  # noqa: ARG002
+    def make(self, given: str, live: Sequence[Credential]) -> Made:  # noqa: ARG002
         """Make a secret."""
-        refuse_public_key(public_key, self.name)
+        refuse_public_key(given, self.name)
         secret = new_secret()
         return Made(digest(secret), digest(secret), secret=secret)
 

@@ -16,10 +16,10 @@ class WireGuardPeer:
 
     name = "wireguard_peer"
 
-    def make(self, public_key: str, live: Sequence[Credential]) -> Made:  # noqa: ARG002
+    def make(self, given: str, live: Sequence[Credential]) -> Made:  # noqa: ARG002
         """Keep a public key as `wg pubkey` prints it. Raises Invalid."""
         try:
-            key = base64.b64decode(public_key.strip(), validate=True)
+            key = base64.b64decode(given.strip(), validate=True)
         except ValueError:
             key = b""
         if len(key) != _KEY_BYTES or not any(key):

@@ -15,6 +15,7 @@ from tollway.fabric.rest import (
     route,
 )
 from tollway.fabric.rest.etag import TAGGED, tagged
+from tollway.fabric.rest.forwarded import caller_address
 from tollway.kit.errors import Conflict
 from tollway.services.access.http.views import (
     Count,
@@ -70,11 +71,21 @@ PublicKey = Annotated[
 ]
 
 
+SourceNetwork = Annotated[
+    str, Field(max_length=50, pattern=r"^[0-9A-Fa-f:./]+$", examples=["198.51.100.7", "2001:db8:1:2::/64"])
+]
+
+
 class NewCredential(Body):
     """A credential to issue: of the access's own kind when none is given. Some kinds need your public key."""
 
     kind: CredentialKindName | None = None
     public_key: PublicKey | None = None
+    address: SourceNetwork | None = Field(
+        default=None,
+        description="For `source_address`: the address or network from which clients are let in without a password. It "
+        "must contain the address that this request comes from, and is that address when it is left out",
+    )
     label: Label = ""
 
 
@@ -188,14 +199,24 @@ def _credentials(api: APIRouter, service: Access) -> None:
         ),
     )
     async def issue(
-        resource_id: ResourceId, who: CurrentUser, body: NewCredential | None = None
+        resource_id: ResourceId, who: CurrentUser, request: Request, body: NewCredential | None = None
     ) -> SecretView:
-        """Issue a credential. Keep its password or token: it is not shown again."""
+        """Issue a credential. Keep its password or token: it is not shown again.
+
+        One of the kind `source_address` has none: within a second programs at that address use the proxies without
+        a username.
+        """
         given = body or NewCredential()
-        request = CredentialRequest(given.kind or "", given.public_key or "", given.label)
+        wanted = CredentialRequest(
+            given.kind or "",
+            given.public_key or "",
+            given.label,
+            given.address or "",
+            caller_address(request),
+        )
         return secret_view(
             await service.credentials.issue(
-                who.user_id, resource_id, request, CustomerSession(who.session_id, who.auth_time_us)
+                who.user_id, resource_id, wanted, CustomerSession(who.session_id, who.auth_time_us)
             )
         )
 

@@ -21,7 +21,7 @@ Count = Annotated[int, Field(ge=0, le=1_000_000)]
 ResourceId = Annotated[str, id_path("res", "access")]
 CredentialId = Annotated[str, id_path("crd", "credential")]
 
-CredentialKindName = Literal["password", "public_key", "wireguard_peer", "token"]
+CredentialKindName = Literal["password", "public_key", "wireguard_peer", "token", "source_address"]
 
 
 class LimitsView(BaseModel):
@@ -42,6 +42,9 @@ class CredentialView(BaseModel):
     username: str | None
     public_key: str | None
     fingerprint: str | None
+    address: str | None = Field(
+        description="The network from which clients are let in without a password, `source_address` only"
+    )
     label: str
     created_at: UtcTime
 
@@ -94,6 +97,7 @@ def credential_view(one: Credential) -> CredentialView:
         username=public.username or None,
         public_key=public.public_key or None,
         fingerprint=public.fingerprint or None,
+        address=public.network or None,
         label=one.label,
         created_at=one.created_at_us,
     )

@@ -30,7 +30,7 @@ def _examples(protocol: str, url: str, sold: Sequence[str]) -> list[Example]:
 PROXY = ResourceKind(
     name="proxy",
     protocols={"http": "http", "connect": "https", "socks5": "socks5"},
-    credentials=("password",),
+    credentials=("password", "source_address"),
     unit=Unit.BYTE,
     url=_url,
     examples=_examples,

@@ -18,6 +18,7 @@ from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database
 from tollway.kit.locations import DEFAULT_LOCATIONS, Location
 from tollway.services.access.kinds import KINDS, ResourceKind
+from tollway.services.access.model.source_networks import SourceRules
 from tollway.services.access.service.authentication import Authentication
 from tollway.services.access.service.changes import Changes
 from tollway.services.access.service.cleanup import Cleanup
@@ -43,7 +44,7 @@ __all__ = ["Access"]
 class Access:
     """The service. See the package docstring for what it promises."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what the operations of access stand on
         self,
         db: Database,
         clock: Clock,
@@ -53,13 +54,18 @@ class Access:
         kinds: Iterable[ResourceKind] = KINDS,
         locations: tuple[Location, ...] = DEFAULT_LOCATIONS,
         monotonic: Callable[[], float] | None = None,
+        *,
+        public_sources_only: bool = False,
     ) -> None:
         self.db, self.clock = db, clock
         self.kinds = {kind.name: kind for kind in kinds}
         holdings = Holdings(ledger, settings)
         self.changes = Changes(db)
         self.nodes = Nodes(db, clock, settings, self.kinds)
-        self.credentials = Credentials(db, settings, self.kinds, self.changes)
+        sources = SourceRules(
+            settings.source_prefix_v4, settings.source_prefix_v6, public_only=public_sources_only
+        )
+        self.credentials = Credentials(db, settings, self.kinds, self.changes, sources)
         self.resources = Resources(
             db,
             clock,

@@ -32,7 +32,7 @@ class Authentication:
     async def authenticate(self, kind: str, presented: Presented, protocol: str) -> Grant:
         """Return what a credential of a kind may do. Raises BadCredentials, ResourceInactive, NoAllowance."""
         async with self._db.snapshot() as tx:
-            candidates = await store.credentials.candidates(tx, kind, presented.identifier)
+            candidates = await store.credentials.candidates(tx, kind, presented.identifier, presented.within)
         credential = CREDENTIAL_KINDS[kind].verify(presented, [one.credential for one in candidates])
         if credential is None:
             raise BadCredentials

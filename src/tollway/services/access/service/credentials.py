@@ -10,22 +10,31 @@ from tollway.kit.ids import new_id
 from tollway.kit.times import SECOND_US
 from tollway.services.access import store
 from tollway.services.access.credentials import CREDENTIAL_KINDS
+from tollway.services.access.credentials.kind import refuse_public_key
+from tollway.services.access.credentials.source_address import SOURCE_ADDRESS
 from tollway.services.access.kinds import ResourceKind
 from tollway.services.access.model import Credential, CustomerSession, Resource
+from tollway.services.access.model.source_networks import SourceRules
 from tollway.services.access.service.changes import Changes
 from tollway.services.access.service.steps import check_active, owned_resource, revoke
 from tollway.services.access.settings import AccessSettings
+from tollway.services.access.store.changes import SOURCE_ADDRESS_ADDED, Change
 
 NO_SESSION = CustomerSession()
 
 
 @dataclass(frozen=True, slots=True)
 class CredentialRequest:
-    """What a customer asks for; no kind: the first that the access takes. Some kinds need a public key."""
+    """What a customer asks for; no kind: the first that the access takes. Some kinds need a public key.
+
+    `address`: the network to let in, for `source_address`; empty: the address of the `caller`, who asks for it.
+    """
 
     kind: str = ""
     public_key: str = ""
     label: str = ""
+    address: str = ""
+    caller: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +50,15 @@ class Credentials:
     """The credentials of customers' accesses."""
 
     def __init__(
-        self, db: Database, settings: AccessSettings, kinds: dict[str, ResourceKind], changes: Changes
+        self,
+        db: Database,
+        settings: AccessSettings,
+        kinds: dict[str, ResourceKind],
+        changes: Changes,
+        sources: SourceRules,
     ) -> None:
         self._db, self._settings = db, settings
-        self._kinds, self._changes = kinds, changes
+        self._kinds, self._changes, self._sources = kinds, changes, sources
 
     async def issue(
         self,
@@ -55,14 +69,16 @@ class Credentials:
     ) -> Issued:
         """Issue a credential to a customer who acts with this sign-in.
 
-        Raises NotFound, Invalid for a kind that the access does not take or a bad public key, AccountSuspended,
-        SessionEnded when the password was replaced since the sign-in, and Conflict when there are too many, or the
-        key is in use.
+        Raises NotFound, Invalid for a kind that the access does not take or a bad public key or network,
+        AccountSuspended, SessionEnded when the password was replaced since the sign-in, and Conflict when there are
+        too many, or the key or the network is in use.
         """
         async with self._db.transaction() as tx:
             await check_active(tx, user_id)
             resource = await owned_resource(tx, user_id, resource_id, lock=True)
-            return await self.add(tx, resource, request, sign_in, by_connect=False)
+            issued = await self.add(tx, resource, request, sign_in, by_connect=False)
+        self._changes.notify()
+        return issued
 
     async def revoke(self, user_id: str, resource_id: str, credential_id: str) -> None:
         """Revoke a credential: its live flows end within a second. Raises NotFound; repeating is harmless."""
@@ -110,7 +126,7 @@ class Credentials:
                 f"this access has {len(live)} credentials, which is the most; "
                 f"go on with one of them, or revoke one at /api/proxy/resources/{resource.id}"
             )
-        made = CREDENTIAL_KINDS[name].make(request.public_key, live)
+        made = CREDENTIAL_KINDS[name].make(self._given(name, request), live)
         credential = Credential(
             id=new_id("crd"),
             resource_id=resource.id,
@@ -122,9 +138,31 @@ class Credentials:
             by_connect=by_connect,
             created_at_us=tx.now_us,
         )
+        if name == SOURCE_ADDRESS.name:
+            # Its number is taken under a lock until the commit, so of two networks that overlap one sees the other.
+            await store.changes.add(
+                tx, Change(SOURCE_ADDRESS_ADDED, resource.id, credential.id, resource.user_id)
+            )
+            if await store.credentials.overlaps(tx, credential.identifier):
+                raise Conflict(f"{credential.identifier} is registered for an access, or a part of it is")
         if not await store.credentials.add(tx, credential, sign_in):
             raise Conflict("this public key is in use; make another key pair")
         tx.publish(
-            CredentialIssued(credential_id=credential.id, resource_id=resource.id, user_id=resource.user_id)
+            CredentialIssued(
+                credential_id=credential.id,
+                resource_id=resource.id,
+                user_id=resource.user_id,
+                kind=name,
+                network=CREDENTIAL_KINDS[name].public(credential).network,
+            )
         )
         return Issued(resource, credential, made.secret)
+
+    def _given(self, kind: str, request: CredentialRequest) -> str:
+        """Return what the customer brings to a credential of this kind. Raises Invalid."""
+        if kind != SOURCE_ADDRESS.name:
+            if request.address:
+                raise Invalid.of("address", f"a {kind} credential has no address; leave it out")
+            return request.public_key
+        refuse_public_key(request.public_key, kind)
+        return self._sources.check(request.address, request.caller)

@@ -8,9 +8,11 @@ from sqlalchemy import Row, select, update
 
 from tollway.fabric.db import Tx
 from tollway.services.access.model import Credential, CustomerSession, Resource
+from tollway.services.access.model.source_networks import bounds
 from tollway.services.access.store.resources import as_resource
 from tollway.services.access.store.tables import credential, customer, resource
 
+SOURCE_ADDRESS = "source_address"
 _COLUMNS = (
     "id",
     "resource_id",
@@ -33,9 +35,13 @@ class Candidate:
     user_stopped: bool
 
 
-async def candidates(tx: Tx, kind: str, identifier: str) -> list[Candidate]:
-    """Return the live credentials of a kind that an identifier finds, oldest first."""
-    found = (credential.c.kind == kind) & (credential.c.identifier == identifier)
+async def candidates(tx: Tx, kind: str, identifier: str, within: str = "") -> list[Candidate]:
+    """Return the live credentials of a kind that an identifier finds, or the network of an address, oldest first."""
+    found = credential.c.kind == kind
+    if within:
+        found &= (credential.c.source_first <= within) & (credential.c.source_last >= within)
+    else:
+        found &= credential.c.identifier == identifier
     return [_candidate(row) for row in await tx.all(_LIVE.where(found).order_by(credential.c.id))]
 
 
@@ -71,8 +77,22 @@ def _candidate(row: Row[Any]) -> Candidate:
 async def add(tx: Tx, one: Credential, sign_in: CustomerSession) -> bool:
     """Add a credential; False when a live one of its kind has the same identifier and key."""
     row = {**asdict(one), "signed_in_at_us": sign_in.at_us, "session_id": sign_in.session_id}
+    if one.kind == SOURCE_ADDRESS:
+        row["source_first"], row["source_last"] = bounds(one.identifier)
     insert = tx.insert(credential).values(row).on_conflict_do_nothing()
     return (await tx.run(insert)).rowcount == 1
+
+
+async def overlaps(tx: Tx, network: str) -> bool:
+    """Tell whether a live credential lets in a part of this network, or all of it."""
+    first, last = bounds(network)
+    query = (
+        select(credential.c.id)
+        .where(credential.c.kind == SOURCE_ADDRESS, credential.c.revoked_at_us.is_(None))
+        .where(credential.c.source_first <= last, credential.c.source_last >= first)
+        .limit(1)
+    )
+    return await tx.first(query) is not None
 
 
 async def live(tx: Tx, resource_ids: Sequence[str]) -> dict[str, list[Credential]]:

@@ -71,7 +71,16 @@ credential = Table(
     Column("revoked_at_us", Int64, nullable=True),
     Column("signed_in_at_us", Int64, nullable=False, server_default="0"),
     Column("session_id", Text, nullable=False, server_default=""),
+    # Of `source_address`: the first and the last address of its network, as text that sorts as addresses do.
+    Column("source_first", Text, nullable=False, server_default=""),
+    Column("source_last", Text, nullable=False, server_default=""),
     Index("ix_credential_resource_id", "resource_id"),
+    Index(
+        "ix_credential_source",
+        "source_first",
+        sqlite_where=text("kind = 'source_address' AND revoked_at_us IS NULL"),
+        postgresql_where=text("kind = 'source_address' AND revoked_at_us IS NULL"),
+    ),
     Index(
         "uq_credential_live",
         "kind",

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from tollway.contracts.clients import DEVICE_COOKIE
 from tollway.contracts.permissions import Role
 from tollway.fabric.rest import Body, UtcTime
+from tollway.fabric.rest.forwarded import caller_address
 from tollway.services.identity.model import MAX_PASSWORD, SignInClient, State, User, read_client_info
 
 Email = Annotated[str, Field(min_length=3, max_length=320, examples=["ann@example.com"])]
@@ -45,11 +46,9 @@ def view_user(user: User) -> UserView:
 
 
 def client_info(request: Request) -> SignInClient:
-    """Return where a request came from: the gateway, the only client of this service, appends it last."""
-    forwarded = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
-    direct = request.client.host if request.client else ""
+    """Return where a request came from, and with what."""
     return read_client_info(
-        forwarded or direct,
+        caller_address(request),
         request.headers.get("user-agent", ""),
         request.cookies.get(DEVICE_COOKIE, ""),
     )
