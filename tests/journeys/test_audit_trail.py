@@ -150,7 +150,17 @@ def _account(platform: Business, record: Recorder) -> None:
     record(who, caller, "POST", "/api/notifications/settings", {"email": {"receipts": False}})
     caller.post("/api/auth/token", login)  # from another program
     record(who, caller, "POST", "/api/auth/sessions/end", {"keep_current": True})
+    _leaving(platform, record, who, caller, login)
     _address(platform, record, who, caller, login)
+
+
+def _leaving(platform: Business, record: Recorder, who: str, caller: Caller, login: dict[str, str]) -> None:
+    """They have their account deleted, and think better of it."""
+    record(who, caller, "POST", "/api/account/deletion", {"current_password": login["password"]})
+    (keep,) = wait_until(lambda: _tokens(platform, login["email"], "keep-account"))
+    caller.token = ""
+    record(who, caller, "POST", "/api/auth/deletion/undo", {"token": keep})
+    caller.token = caller.post("/api/auth/token", login).json["access_token"]
 
 
 def _address(platform: Business, record: Recorder, who: str, caller: Caller, login: dict[str, str]) -> None:

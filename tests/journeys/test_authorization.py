@@ -27,6 +27,7 @@ TABLE: dict[tuple[str, str], str] = {
         POST /api/auth/password/reset
         POST /api/auth/email/change
         POST /api/auth/email/refuse
+        POST /api/auth/deletion/undo
         GET /api/catalog/assets
         GET /api/catalog/assets/{asset}
         GET /api/catalog/plans
@@ -41,12 +42,14 @@ TABLE: dict[tuple[str, str], str] = {
         GET /api/auth/me
         GET /api/auth/sessions
         GET /api/account/security
+        GET /api/account/deletion
     """,
     ("auth:write", "self"): """
         POST /api/auth/logout
         POST /api/auth/sessions/end
         DELETE /api/auth/sessions/{session_id}
         POST /api/account/email
+        POST /api/account/deletion
         POST /api/account/security
     """,
     ("profile:read", "self"): """

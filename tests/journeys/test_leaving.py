@@ -7,17 +7,22 @@ import pytest
 
 from tests.kit.clock import FakeClock
 from tests.kit.services import AllServices, all_services
+from tollway.contracts.books import AVAILABLE, PLATFORM, USER
 from tollway.contracts.clients import PROGRAM
-from tollway.contracts.events import UserDeleted
-from tollway.fabric.user_data import erase
+from tollway.contracts.errors import DeletionBlocked
 from tollway.services.access.service.resources import ConnectRequest
 from tollway.services.access.store import tables as access_tables
 from tollway.services.identity.model import SignInClient
-from tollway.services.identity.user_data import USER_TABLES
+from tollway.services.ledger.model.posting import Leg, Posting
+from tollway.services.ledger.model.values import AccountRef, LegKind
+from tollway.services.ledger.service.leaving import forfeit
+from tollway.services.payments.model import DepositState
+from tollway.services.payments.store import debts, deposits
 from tollway.services.payments.store import tables as payment_tables
 
 PASSWORD = "correct horse battery"
 DAY_S = 86_400
+STANDARD = "bandwidth.datacenter.standard"
 
 
 @dataclass(frozen=True)
@@ -57,9 +62,7 @@ async def use_everything(services: AllServices, person: Person) -> str:
         user_id, "USD", 50_000_000, "hello", "usr_operator", f"c{user_id}"
     )
     await services.settle()
-    await services.orders.market.place(
-        user_id, "bandwidth.datacenter.standard", 1_000_000_000, "USD", None, person.key
-    )
+    await services.orders.market.place(user_id, STANDARD, 1_000_000_000, "USD", None, person.key)
     await services.payments.methods.save(user_id, "pm_card_visa")
     (issued, _) = await services.access.resources.connect(user_id, ConnectRequest(label=person.label))
     async with services.databases["access"].transaction() as tx:
@@ -99,10 +102,16 @@ async def use_everything(services: AllServices, person: Person) -> str:
     return user_id
 
 
+async def ask(services: AllServices, user_id: str, *, forfeit: bool = False) -> None:
+    await services.identity.leaving.begin(user_id, "ses_1", PASSWORD, SignInClient(), forfeit=forfeit)
+    await services.settle()
+
+
 async def leave(services: AllServices, user_id: str) -> None:
-    """Leave for good, and let the time pass after which the plumbing is pruned."""
-    await services.publish(UserDeleted(user_id=user_id, reason="asked"))
-    await erase(services.databases["identity"], USER_TABLES, user_id)
+    """Leave, giving up what is left, and let the time pass after which the plumbing is pruned."""
+    await ask(services, user_id, forfeit=True)
+    assert (await services.access.usage.status(user_id)).suspended, "accesses end at once"
+    services.clock.advance(14 * DAY_S)
     await services.settle()
     services.clock.advance(100 * DAY_S)
     await services.prune()
@@ -123,8 +132,80 @@ async def test_when_somebody_has_left_no_table_knows_who_they_were(tmp_path: Pat
             "ledger.account.owner_id", "orders.orders.user_id", "access.flow.user_id", "audit.entry.subject",
         }  # fmt: skip
         assert await services.payments.methods.list(ann) == []
+        assert (await services.identity.accounts.get(ann)).state == "deleted"
         # Time has passed for bob too, but nothing of his was erased.
         assert len(await services.payments.methods.list(bob)) == 1
         for trace in (BOB.address, BOB.name, BOB.away, BOB.target, BOB.label, BOB.key):
             lost = {place for place in of_bob[trace] - services.places_of(trace) if ".outbox." not in place}
             assert lost <= {"payments.webhook_event.body"}, trace
+
+
+async def what_blocks(services: AllServices, user_id: str, *, forfeit: bool = False) -> dict[str, str]:
+    """Ask to leave, be refused, and return what stands in the way, by kind."""
+    with pytest.raises(DeletionBlocked) as refused:
+        await ask(services, user_id, forfeit=forfeit)
+    return {one["kind"]: one["asset"] for one in refused.value.extra["obstacles"]}
+
+
+async def hold(services: AllServices, user_id: str, *legs: Leg) -> None:
+    key = f"{legs[0].kind}:{user_id}"
+    await services.ledger.submit(Posting("test", key, "hold", legs, actor=user_id))
+
+
+@pytest.mark.timeout(240)
+async def test_what_somebody_holds_or_owes_stands_in_their_way(tmp_path: Path, clock: FakeClock) -> None:
+    async with all_services(tmp_path, clock) as services:
+        ann = await services.customer(ANN.address)
+        await services.payments.corrections.correct(ann, "USD", 50_000_000, "hello", "usr_operator", "c1")
+        assert await what_blocks(services, ann) == {"balance": "USD"}
+        await services.orders.quotes.offer(ann, STANDARD, 1_000_000_000, "USD")
+        assert await what_blocks(services, ann, forfeit=True) == {"quote": ""}
+        clock.advance(DAY_S)
+        wallet, deferred = (
+            AccountRef(USER, ann, "USD", AVAILABLE),
+            AccountRef(PLATFORM, "orders", "USD", "deferred"),
+        )
+        await hold(services, ann, Leg(LegKind.HOLD, wallet, deferred, 7, "hld_1"))
+        assert await what_blocks(services, ann, forfeit=True) == {"hold": "USD"}
+        await hold(services, ann, Leg(LegKind.RELEASE, None, None, 0, "hld_1"))
+        deposit = await services.payments.deposits.start(ann, "d1", "USD", 20_000_000, "")
+        assert await what_blocks(services, ann, forfeit=True) == {"deposit": "USD"}
+        payments = services.databases["payments"]
+        async with payments.transaction() as tx:
+            await deposits.move_deposit(tx, deposit, DepositState.FAILED)
+            await debts.add_owed(tx, ann, "USD", 3_000_000)
+        assert await what_blocks(services, ann, forfeit=True) == {"debt": "USD"}
+        async with payments.transaction() as tx:
+            await debts.take_owed(tx, ann, "USD", 3_000_000)
+        await ask(services, ann, forfeit=True)
+
+
+@pytest.mark.timeout(240)
+async def test_what_was_given_up_is_booked_by_a_transaction_of_its_own_kind(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async with all_services(tmp_path, clock) as services:
+        ann = await services.customer(ANN.address)
+        await services.payments.corrections.correct(ann, "USD", 50_000_000, "hello", "usr_operator", "c1")
+        order = await services.orders.market.place(ann, STANDARD, 1_000_000_000, "USD", None, "k")
+        paid = order.terms.price + order.terms.fee
+        await ask(services, ann, forfeit=True)
+        clock.advance(14 * DAY_S)
+        await services.settle()
+        left = {account.ref.asset: account.balance for account in await services.ledger.accounts(USER, ann)}
+        assert {"USD", STANDARD} <= left.keys()
+        assert set(left.values()) == {0}
+
+        async def platform(service: str, purpose: str, asset: str = "USD") -> int:
+            return (
+                await services.ledger.account_named(AccountRef(PLATFORM, service, asset, purpose))
+            ).balance
+
+        assert await platform("ledger", "forfeited") == 50_000_000 - paid
+        assert await platform("ledger", "expired", STANDARD) == 1_000_000_000
+        assert await platform("orders", "breakage") == order.terms.price
+        assert await platform("orders", "deferred") == 0
+        await forfeit(services.ledger, ann)
+        assert await platform("ledger", "forfeited") == 50_000_000 - paid, "a repeat takes nothing"
+        await services.ledger.seal()
+        assert (await services.ledger.verify()).findings == ()

@@ -121,9 +121,9 @@ async def _postgres(folder: Path, clock: Clock, migrations: Path | None, name: s
         return db
     statements: list[tuple[str, tuple[Any, ...]]] = []
 
-    def note(_conn: Any, _cursor: Any, statement: str, values: tuple[Any, ...], *_rest: Any) -> None:
+    def note(_conn: Any, _cursor: Any, statement: str, values: Any, _context: Any, many: bool) -> None:
         if not statement.lstrip().startswith("SELECT"):
-            statements.append((statement, values))
+            statements.extend((statement, one) for one in (values if many else [values]))
 
     event.listen(engine._engine.sync_engine, "before_cursor_execute", note)
     await migrate(db, migrations)

@@ -1,6 +1,6 @@
 """The identity service with a real tokens service beside it and a mailbox that keeps what is sent."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,13 @@ from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind, database, service_migrations
 from tests.kit.rest import ROLES, Reply, RestClient
 from tests.kit.tokens import tokens_service, verifier_of
-from tollway.contracts import notifications_pb2, notifications_pb2_grpc, tokens_pb2_grpc
+from tollway.contracts import (
+    notifications_pb2,
+    notifications_pb2_grpc,
+    tokens_pb2_grpc,
+    user_data_pb2,
+    user_data_pb2_grpc,
+)
 from tollway.contracts.events import Event
 from tollway.fabric.access_tokens import Revocations, Verifier
 from tollway.fabric.db import Database, tables
@@ -45,15 +51,30 @@ class Mailbox(notifications_pb2_grpc.NotificationsServicer):
         return notifications_pb2.SendEmailResponse(message_id=request.key, replayed=replayed)
 
 
+class Neighbour(user_data_pb2_grpc.UserDataServicer):
+    """A service that has something against somebody's leaving, or nothing."""
+
+    def __init__(self) -> None:
+        self.obstacles: list[user_data_pb2.Obstacle] = []
+
+    async def ListObstacles(self, request: Any, context: Any) -> user_data_pb2.ListObstaclesResponse:
+        return user_data_pb2.ListObstaclesResponse(obstacles=self.obstacles)
+
+    async def Export(self, request: Any, context: Any) -> AsyncGenerator[user_data_pb2.ExportPage]:
+        yield user_data_pb2.ExportPage()
+
+
 class IdentityFixture:
     """Everything a test of identity needs, and the short ways through it."""
 
     def __init__(self, db: Database, tokens: Tokens, clock: FakeClock, settings: dict[str, Any]) -> None:
         self.db, self.tokens, self.clock = db, tokens, clock
-        self.mailbox = Mailbox()
+        self.mailbox, self.neighbour = Mailbox(), Neighbour()
         server = LocalServer()
         tokens_pb2_grpc.add_TokensServicer_to_server(TokensRpc(tokens), server)
         notifications_pb2_grpc.add_NotificationsServicer_to_server(self.mailbox, server)
+        user_data_pb2_grpc.add_UserDataServicer_to_server(self.neighbour, server)
+        self.server = server
         self.channel = LocalChannel(server, "identity")
         self._settings = IdentitySettings.model_validate({"hash_memory_kib": 64} | settings)
         self.service = self.replica()
@@ -70,16 +91,23 @@ class IdentityFixture:
         )
         self._worker = Worker(self.service, SqlJobQueue(db), JOBS)
 
-    def replica(self, factors: Sequence[MakeFactor] = FACTORS) -> Identity:
-        """Make another identity service on the same database, perhaps with other factors."""
+    def replica(
+        self,
+        factors: Sequence[MakeFactor] = FACTORS,
+        db: Database | None = None,
+        channel: LocalChannel | None = None,
+    ) -> Identity:
+        """Make another identity service on the same database, perhaps with other factors, or mortal."""
+        asks = channel or self.channel
         return Identity(
-            self.db,
+            db or self.db,
             self._settings,
             "https://tollway.test/",
-            tokens_pb2_grpc.TokensStub(self.channel),
-            notifications_pb2_grpc.NotificationsStub(self.channel),
+            tokens_pb2_grpc.TokensStub(asks),
+            notifications_pb2_grpc.NotificationsStub(asks),
             b"a key of the tests for known browsers",
             factors,
+            {"books": user_data_pb2_grpc.UserDataStub(asks)},
         )
 
     async def work(self) -> None:

@@ -118,7 +118,7 @@ class _Service(Ledger):
     def __init__(self, rules: RulesInMemory) -> None:
         super().__init__(cast("Any", _Nothing()), rules.clock, settings_of(LedgerSettings), bytes(32))
         self.rules = rules
-        self._batcher = cast("Any", _Queue(rules))
+        self.batcher = cast("Any", _Queue(rules))
 
     async def assets(self) -> list[Asset]:
         return sorted(self.rules.state.assets)

@@ -98,7 +98,7 @@ class ServiceOnDatabase:
         self.states: Books = self._runner.run(self._context.__aenter__())
 
     def perform(self, command: Command) -> Any:
-        return self._runner.run(self.states.ledger._batcher.submit(command))
+        return self._runner.run(self.states.ledger.batcher.submit(command))
 
     def expire(self) -> None:
         self._runner.run(self.states.ledger.expire())

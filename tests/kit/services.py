@@ -11,6 +11,7 @@ import re
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,15 @@ class AllServices:
         secrets = Secrets(b"a master key of the tests, 32 byt")
         self.parts: dict[str, ServiceParts] = {
             name: SERVICES[name].build(
-                make_context(self.settings, name, database, clock, secrets, self._clients.client(name))
+                make_context(
+                    self.settings,
+                    name,
+                    database,
+                    clock,
+                    secrets,
+                    self._clients.client(name),
+                    partial(self._clients.user_data, name),
+                )
             )
             for name, database in self.databases.items()
         }

@@ -63,3 +63,27 @@ test("signing out everywhere else leaves this browser alone", async ({ page, bro
   await page.getByRole("dialog").getByRole("button", { name: "Sign out everywhere" }).click();
   await page.waitForURL(/\/login/);
 });
+
+test("an account is deleted by typing its address, and kept by signing in again", async ({ page }) => {
+  const email = await register(page);
+  await signIn(page, email);
+  await page.goto(`${platform().api}/account`);
+  await page.getByRole("button", { name: "Delete the account" }).click();
+  const dialog = page.getByRole("dialog");
+  await accessible(page);
+  const confirm = dialog.getByRole("button", { name: "Delete the account" });
+  await dialog.getByLabel("Type your e-mail address").fill("somebody@example.com");
+  await expect(confirm).toBeDisabled();
+  await dialog.getByLabel("Type your e-mail address").fill(email);
+  await dialog.getByLabel("Your password", { exact: true }).fill(PASSWORD);
+  await confirm.click();
+  await page.waitForURL(/\/login/);
+  await expect.poll(() => mailedLink(email)).toContain("/keep-account");
+  await page.getByLabel("E-mail").fill(email);
+  await page.getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await expect(page.getByText("This account is going to be deleted.")).toBeVisible();
+  await accessible(page);
+  await page.getByRole("button", { name: "Keep my account and sign in" }).click();
+  await page.waitForURL("**/dashboard");
+});

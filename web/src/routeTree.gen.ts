@@ -21,6 +21,7 @@ import { Route as AppDashboardRouteImport } from './routes/_app/dashboard'
 import { Route as AppProxyRouteImport } from './routes/_app/proxy'
 import { Route as EntryChangeEmailRouteImport } from './routes/_entry/change-email'
 import { Route as EntryForgotRouteImport } from './routes/_entry/forgot'
+import { Route as EntryKeepAccountRouteImport } from './routes/_entry/keep-account'
 import { Route as EntryLoginRouteImport } from './routes/_entry/login'
 import { Route as EntryRefuseEmailChangeRouteImport } from './routes/_entry/refuse-email-change'
 import { Route as EntryRegisterRouteImport } from './routes/_entry/register'
@@ -95,6 +96,11 @@ const EntryChangeEmailRoute = EntryChangeEmailRouteImport.update({
 const EntryForgotRoute = EntryForgotRouteImport.update({
   id: '/forgot',
   path: '/forgot',
+  getParentRoute: () => EntryRoute,
+} as any)
+const EntryKeepAccountRoute = EntryKeepAccountRouteImport.update({
+  id: '/keep-account',
+  path: '/keep-account',
   getParentRoute: () => EntryRoute,
 } as any)
 const EntryLoginRoute = EntryLoginRouteImport.update({
@@ -194,6 +200,7 @@ export interface FileRoutesByFullPath {
   '/proxy': typeof AppProxyRoute
   '/change-email': typeof EntryChangeEmailRoute
   '/forgot': typeof EntryForgotRoute
+  '/keep-account': typeof EntryKeepAccountRoute
   '/login': typeof EntryLoginRoute
   '/refuse-email-change': typeof EntryRefuseEmailChangeRoute
   '/register': typeof EntryRegisterRoute
@@ -221,6 +228,7 @@ export interface FileRoutesByTo {
   '/proxy': typeof AppProxyRoute
   '/change-email': typeof EntryChangeEmailRoute
   '/forgot': typeof EntryForgotRoute
+  '/keep-account': typeof EntryKeepAccountRoute
   '/login': typeof EntryLoginRoute
   '/refuse-email-change': typeof EntryRefuseEmailChangeRoute
   '/register': typeof EntryRegisterRoute
@@ -253,6 +261,7 @@ export interface FileRoutesById {
   '/_app/proxy': typeof AppProxyRoute
   '/_entry/change-email': typeof EntryChangeEmailRoute
   '/_entry/forgot': typeof EntryForgotRoute
+  '/_entry/keep-account': typeof EntryKeepAccountRoute
   '/_entry/login': typeof EntryLoginRoute
   '/_entry/refuse-email-change': typeof EntryRefuseEmailChangeRoute
   '/_entry/register': typeof EntryRegisterRoute
@@ -284,6 +293,7 @@ export interface FileRouteTypes {
     | '/proxy'
     | '/change-email'
     | '/forgot'
+    | '/keep-account'
     | '/login'
     | '/refuse-email-change'
     | '/register'
@@ -311,6 +321,7 @@ export interface FileRouteTypes {
     | '/proxy'
     | '/change-email'
     | '/forgot'
+    | '/keep-account'
     | '/login'
     | '/refuse-email-change'
     | '/register'
@@ -342,6 +353,7 @@ export interface FileRouteTypes {
     | '/_app/proxy'
     | '/_entry/change-email'
     | '/_entry/forgot'
+    | '/_entry/keep-account'
     | '/_entry/login'
     | '/_entry/refuse-email-change'
     | '/_entry/register'
@@ -452,6 +464,13 @@ declare module '@tanstack/react-router' {
       path: '/forgot'
       fullPath: '/forgot'
       preLoaderRoute: typeof EntryForgotRouteImport
+      parentRoute: typeof EntryRoute
+    }
+    '/_entry/keep-account': {
+      id: '/_entry/keep-account'
+      path: '/keep-account'
+      fullPath: '/keep-account'
+      preLoaderRoute: typeof EntryKeepAccountRouteImport
       parentRoute: typeof EntryRoute
     }
     '/_entry/login': {
@@ -619,6 +638,7 @@ const AppRouteWithChildren = AppRoute._addFileChildren(AppRouteChildren)
 interface EntryRouteChildren {
   EntryChangeEmailRoute: typeof EntryChangeEmailRoute
   EntryForgotRoute: typeof EntryForgotRoute
+  EntryKeepAccountRoute: typeof EntryKeepAccountRoute
   EntryLoginRoute: typeof EntryLoginRoute
   EntryRefuseEmailChangeRoute: typeof EntryRefuseEmailChangeRoute
   EntryRegisterRoute: typeof EntryRegisterRoute
@@ -629,6 +649,7 @@ interface EntryRouteChildren {
 const EntryRouteChildren: EntryRouteChildren = {
   EntryChangeEmailRoute: EntryChangeEmailRoute,
   EntryForgotRoute: EntryForgotRoute,
+  EntryKeepAccountRoute: EntryKeepAccountRoute,
   EntryLoginRoute: EntryLoginRoute,
   EntryRefuseEmailChangeRoute: EntryRefuseEmailChangeRoute,
   EntryRegisterRoute: EntryRegisterRoute,

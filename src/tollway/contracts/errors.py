@@ -76,6 +76,20 @@ class AccountSuspended(Forbidden):
     hint = "this account is suspended; contact the operator"
 
 
+class AccountDeleting(Forbidden):
+    """The account is going to be erased at `erase_at`. Signing in with `keep_account` undoes that."""
+
+    code, title = "account_deleting", "Account about to be deleted"
+    hint = "this account is going to be deleted; sign in with keep_account to keep it"
+
+
+class DeletionBlocked(Conflict):
+    """`obstacles` lists what stands in the way: kind, detail, asset, amount, and whether it can be given up."""
+
+    code, title = "deletion_blocked", "Account cannot be deleted yet"
+    hint = "something stands in the way of deleting this account"
+
+
 class FactorRequired(Unauthenticated):
     """One factor is proven and another is needed: `attempt_id` names the attempt, `factors` what may answer it."""
 

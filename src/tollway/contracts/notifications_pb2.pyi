@@ -55,6 +55,7 @@ class SendEmailRequest(_message.Message):
     verify_email (link, expires_at?), account_exists (link?), password_reset (link, expires_at?),
     password_changed (at?, link?), account_locked (at?, link?), welcome (link?),
     change_email (link, expires_at?), refuse_email_change (link, expires_at?), email_changed (link, expires_at?),
+    keep_account (link, expires_at?), deletion_kept (at?, link?), deletion_stopped (link?), account_deleted (),
     deposit_credited (amount, currency, deposit_id, link?), receipt (item, amount, currency, order_id, link?).
     """
     user_id: _builtins.str

@@ -62,6 +62,8 @@ class ServiceContext:
     """Where the newest heads of the ledger and the audit trail are noted, outside the data."""
     client: Callable[[str], Any]
     """`client("ledger")` gives the ledger's stub, in this process or another. The manifest declares the neighbour."""
+    user_data: Callable[[], Mapping[str, Any]]
+    """Gives the stub of the UserData API of every service, by its name. The manifest declares what is asked."""
     mailer: "Callable[[], Mailer]"
     inbox: "Callable[[], Inbox | None]"
     """The development inbox, or None where mail leaves by SMTP."""

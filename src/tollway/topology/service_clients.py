@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tollway.contracts import events_pb2_grpc
+from tollway.contracts import events_pb2_grpc, user_data_pb2_grpc
 from tollway.fabric import tls
 from tollway.fabric.clock import Clock
 from tollway.fabric.rpc import LocalChannel, LocalServer
@@ -54,6 +54,15 @@ class ServiceClients:
 
         stub: Any = events_pb2_grpc.EventsStub(self._channel(caller, source))
         return PulledEvents(source, stub)
+
+    def user_data(self, caller: str) -> dict[str, Any]:
+        """Give the stub of the UserData API of every service, by its name.
+
+        An assertion fails for a caller whose manifest declares nothing of it.
+        """
+        assert SERVICES[caller].asks_user_data, f"{caller} does not declare that it asks for user data"
+        services = (name for name, service in SERVICES.items() if not service.development)
+        return {name: user_data_pb2_grpc.UserDataStub(self._channel(caller, name)) for name in services}
 
     def address(self, service: str) -> str:
         """Say where a service of this process serves its API to other processes; empty when it does not."""

@@ -1,6 +1,6 @@
 """Gives each service what it is built from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +21,12 @@ def make_context(
     clock: Clock,
     secrets: Secrets,
     client: Callable[[str], Any],
+    user_data: Callable[[], Mapping[str, Any]],
 ) -> ServiceContext:
-    """Gather the surroundings of a service. `client` gives the stubs of the neighbours that it declares."""
+    """Gather the surroundings of a service.
+
+    `client` gives the stubs of the neighbours that it declares, `user_data` those of every service's UserData API.
+    """
     network = settings.network
     return ServiceContext(
         db=database,
@@ -41,6 +45,7 @@ def make_context(
         secrets=secrets,
         head_notes=backends.open_head_notes(settings),
         client=client,
+        user_data=user_data,
         mailer=partial(backends.open_mailer, settings),
         inbox=partial(backends.open_inbox, settings),
     )

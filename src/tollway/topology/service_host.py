@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from tollway.contracts import call_rules, events_pb2_grpc, tokens_pb2, user_data_pb2_grpc
@@ -51,7 +52,15 @@ class ServiceHost:
         self._databases = {name: backends.open_database(settings, name, clock) for name in services}
         self._built: dict[str, ServiceParts] = {}
         for name, database in self._databases.items():
-            context = make_context(settings, name, database, clock, secrets, clients.client(name))
+            context = make_context(
+                settings,
+                name,
+                database,
+                clock,
+                secrets,
+                clients.client(name),
+                partial(clients.user_data, name),
+            )
             self._built[name] = SERVICES[name].build(context)
         self._revocations = Revocations(clock)
 

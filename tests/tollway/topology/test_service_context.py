@@ -14,7 +14,7 @@ def test_the_catalogue_and_access_offer_the_same_locations(tmp_path: Path) -> No
     given = [{"id": "fra", "name": "Frankfurt", "country": "DE"}, {"id": "direct", "name": "Here"}]
     settings = load({"data": str(tmp_path), "network.locations": given}).settings
     catalog, access = (
-        make_context(settings, service, NOWHERE, SystemClock(), NOWHERE, NOWHERE).shared.locations
+        make_context(settings, service, NOWHERE, SystemClock(), NOWHERE, NOWHERE, NOWHERE).shared.locations
         for service in ("catalog", "access")
     )
     assert catalog == access

@@ -25,6 +25,7 @@ export const keys = {
   profile: () => ["profile"] as const,
   preferences: () => ["preferences"] as const,
   security: () => ["security"] as const,
+  deletion: () => ["deletion"] as const,
   notificationSettings: () => ["notifications", "settings"] as const,
   messages: () => ["notifications"] as const,
   admin: {

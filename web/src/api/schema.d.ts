@@ -220,6 +220,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/account/deletion": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what stands in the way of deleting your account
+         * @description Show what stands in the way of deleting your account.
+         */
+        get: operations["get_account_deletion"];
+        put?: never;
+        /**
+         * Have your account deleted
+         * @description Have your account deleted. Your sessions and accesses end at once; everything is erased some days later. Until then it can be kept: by the link in the mail, or by signing in with `keep_account`. What you hold, have ordered or owe stands in the way; a balance can be given up with `forfeit`.
+         */
+        post: operations["post_account_deletion"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/account/email": {
         parameters: {
             query?: never;
@@ -1090,6 +1114,26 @@ export interface paths {
         get: operations["get_analytics_usage_trends"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/auth/deletion/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Keep an account that is going to be deleted, with the token of the mail about it
+         * @description Keep an account that is going to be deleted, with the token of the mail about it.
+         */
+        post: operations["post_auth_deletion_undo"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2823,6 +2867,34 @@ export interface components {
             /** @description The account, `usr_…` */
             user_id: string;
         };
+        /** DeleteAccount */
+        DeleteAccount: {
+            /**
+             * @description The password that is in use
+             * @example correct horse battery
+             */
+            current_password: string;
+            /**
+             * @description Give up what is left in the wallet and of bought access; without it, that is refused
+             * @default false
+             */
+            forfeit?: boolean;
+        };
+        /** DeletionAccepted */
+        DeletionAccepted: {
+            /**
+             * Format: date-time
+             * @description When everything is erased; until then the account can be kept
+             */
+            erase_at: string;
+        };
+        /** DeletionView */
+        DeletionView: {
+            /** @description For how long a deletion can be undone */
+            grace_days: number;
+            /** @description What stands in the way now; empty when nothing does */
+            obstacles: components["schemas"]["ObstacleView"][];
+        };
         /** DepositList */
         DepositList: {
             /** @description The items of this page */
@@ -3724,6 +3796,19 @@ export interface components {
              * @description When the node was last seen
              */
             seen_at: string;
+        };
+        /** ObstacleView */
+        ObstacleView: {
+            /** @description In the smallest unit of the asset; 0 where it is no amount */
+            amount: string;
+            /** @description What is counted and sold, by its code */
+            asset: string;
+            /** @description What it is, and what to do about it */
+            detail: string;
+            /** @description Whether it can be given up with `forfeit` */
+            forfeitable: boolean;
+            /** @description balance, hold, quote, order, deposit, debt or operator */
+            kind: string;
         };
         /**
          * OrderDetail
@@ -4818,6 +4903,24 @@ export interface components {
          * @enum {string}
          */
         Side: "buy";
+        /** SignInBody */
+        SignInBody: {
+            /**
+             * @description An e-mail address
+             * @example ann@example.com
+             */
+            email: string;
+            /**
+             * @description Undo the deletion of the account, when it is going to be deleted
+             * @default false
+             */
+            keep_account?: boolean;
+            /**
+             * @description The password
+             * @example correct horse battery
+             */
+            password: string;
+        };
         /** SignedInView */
         SignedInView: {
             /** @description Send it back in X-Tollway-Csrf with every request that changes something */
@@ -5077,7 +5180,7 @@ export interface components {
              * @description In which state it is
              * @enum {string}
              */
-            state: "active" | "suspended";
+            state: "active" | "suspended" | "deleting" | "deleted";
         };
         /**
          * VerdictView
@@ -5140,12 +5243,9 @@ export interface components {
         };
     };
     responses: {
-        /** @description [`account_locked`](/problems/account_locked): too many failed sign-ins; wait before the next try; [`too_many_requests`](/problems/too_many_requests): wait as long as Retry-After says, then try again */
-        AccountLockedTooManyRequests: {
+        /** @description [`account_deleting`](/problems/account_deleting): this account is going to be deleted; sign in with keep_account to keep it; [`account_suspended`](/problems/account_suspended): this account is suspended; contact the operator; [`csrf`](/problems/csrf): send the session's csrf_token in the header X-Tollway-Csrf; [`email_not_verified`](/problems/email_not_verified): verify the e-mail address first; the link is in your inbox; [`foreign_origin`](/problems/foreign_origin): this page is of another web origin and may not do that */
+        AccountDeletingAccountSuspendedCsrfTokenMissingEmailNotVerifiedForeignOrigin: {
             headers: {
-                RateLimit: components["headers"]["RateLimit"];
-                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
-                "Retry-After": components["headers"]["Retry-After"];
                 "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                 [name: string]: unknown;
             };
@@ -5153,9 +5253,12 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description [`account_suspended`](/problems/account_suspended): this account is suspended; contact the operator; [`csrf`](/problems/csrf): send the session's csrf_token in the header X-Tollway-Csrf; [`email_not_verified`](/problems/email_not_verified): verify the e-mail address first; the link is in your inbox; [`foreign_origin`](/problems/foreign_origin): this page is of another web origin and may not do that */
-        AccountSuspendedCsrfTokenMissingEmailNotVerifiedForeignOrigin: {
+        /** @description [`account_locked`](/problems/account_locked): too many failed sign-ins; wait before the next try; [`too_many_requests`](/problems/too_many_requests): wait as long as Retry-After says, then try again */
+        AccountLockedTooManyRequests: {
             headers: {
+                RateLimit: components["headers"]["RateLimit"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Retry-After": components["headers"]["Retry-After"];
                 "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                 [name: string]: unknown;
             };
@@ -5257,6 +5360,16 @@ export interface components {
         };
         /** @description [`conflict`](/problems/conflict): the present state does not allow this */
         Conflict: {
+            headers: {
+                "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"];
+            };
+        };
+        /** @description [`conflict`](/problems/conflict): the present state does not allow this; [`deletion_blocked`](/problems/deletion_blocked): something stands in the way of deleting this account */
+        ConflictDeletionBlocked: {
             headers: {
                 "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
                 [name: string]: unknown;
@@ -6127,6 +6240,75 @@ export interface operations {
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];
             429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    get_account_deletion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletionView"];
+                };
+            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    post_account_deletion: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeleteAccount"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletionAccepted"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SignInTooOldSessionEndedUnauthenticated"];
+            403: components["responses"]["AccountSuspendedCsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            409: components["responses"]["ConflictDeletionBlocked"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["AccountLockedTooManyRequests"];
             500: components["responses"]["Internal"];
             502: components["responses"]["BadGateway"];
             503: components["responses"]["Unavailable"];
@@ -7411,7 +7593,7 @@ export interface operations {
                 /** @description The one with this address */
                 email?: string;
                 /** @description In this state only */
-                state?: "active" | "suspended";
+                state?: "active" | "suspended" | "deleting" | "deleted";
                 /** @description How many items at most */
                 limit?: number;
                 /** @description The `next_cursor` of the page before, with the other parameters as they were; absent: the start */
@@ -7977,6 +8159,41 @@ export interface operations {
             504: components["responses"]["DeadlineExceeded"];
         };
     };
+    post_auth_deletion_undo: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FollowLink"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Malformed"];
+            403: components["responses"]["CsrfTokenMissingForeignOrigin"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["InvalidLinkInvalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
     post_auth_email_change: {
         parameters: {
             query?: never;
@@ -8131,7 +8348,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["PasswordCredentials"];
+                "application/json": components["schemas"]["SignInBody"];
             };
         };
         responses: {
@@ -8149,7 +8366,7 @@ export interface operations {
             };
             400: components["responses"]["Malformed"];
             401: components["responses"]["BadLoginFactorRequiredSignInEnded"];
-            403: components["responses"]["AccountSuspendedCsrfTokenMissingEmailNotVerifiedForeignOrigin"];
+            403: components["responses"]["AccountDeletingAccountSuspendedCsrfTokenMissingEmailNotVerifiedForeignOrigin"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];
@@ -8480,7 +8697,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["PasswordCredentials"];
+                "application/json": components["schemas"]["SignInBody"];
             };
         };
         responses: {
@@ -8498,7 +8715,7 @@ export interface operations {
             };
             400: components["responses"]["Malformed"];
             401: components["responses"]["BadLoginFactorRequiredSignInEnded"];
-            403: components["responses"]["AccountSuspendedCsrfTokenMissingEmailNotVerifiedForeignOrigin"];
+            403: components["responses"]["AccountDeletingAccountSuspendedCsrfTokenMissingEmailNotVerifiedForeignOrigin"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];

@@ -2,7 +2,7 @@
 
 from tollway.contracts.books import ACCESS, AVAILABLE, MONEY, PLATFORM, USER, AccountType, StatementSection
 
-EXPIRED, SHORTFALL = "expired", "shortfall"
+EXPIRED, FORFEITED, SHORTFALL = "expired", "forfeited", "shortfall"
 
 ACCOUNTS = (
     AccountType(
@@ -12,6 +12,13 @@ ACCOUNTS = (
         StatementSection.LIABILITIES,
         "what a customer holds and may spend",
         may_overdraw=False,
+    ),
+    AccountType(
+        PLATFORM,
+        FORFEITED,
+        (MONEY,),
+        StatementSection.INCOME,
+        "money that customers gave up when they had their account deleted",
     ),
     AccountType(PLATFORM, EXPIRED, (ACCESS,), StatementSection.EQUITY, "access that was not used in time"),
     AccountType(
@@ -23,4 +30,4 @@ ACCOUNTS = (
     ),
 )
 
-KINDS = ("define", "give", "use", "expire", "hold_expired", "reverse")
+KINDS = ("define", "give", "use", "expire", "hold_expired", "forfeit", "reverse")

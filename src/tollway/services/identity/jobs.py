@@ -4,10 +4,13 @@ from typing import Any
 
 from tollway.fabric.jobs import Timed
 from tollway.fabric.retention import delete_in_batches
+from tollway.fabric.user_data import ERASE, erase
 from tollway.kit.times import HOUR_US
 from tollway.services.identity import store
 from tollway.services.identity.model import FAILURES_KEPT_US, SUCCESSES_KEPT_US
 from tollway.services.identity.service import Identity
+from tollway.services.identity.service.leaving import ERASE_ACCOUNT
+from tollway.services.identity.user_data import USER_TABLES
 
 
 async def send_link(service: Identity, payload: dict[str, Any]) -> None:
@@ -32,6 +35,21 @@ async def end_sessions(service: Identity, payload: dict[str, Any]) -> None:
     await service.mail.end_sessions(payload)
 
 
+async def erase_account(service: Identity, payload: dict[str, Any]) -> None:
+    """Take the deletion of an account to its end, when its days are over; nothing to do when it was undone."""
+    await service.leaving.process.advance(payload["id"])
+
+
+async def erase_user(service: Identity, payload: dict[str, Any]) -> None:
+    """Erase what is kept of somebody whose account was deleted."""
+    await erase(service.db, USER_TABLES, payload["user_id"])
+
+
+async def resume_deletions(service: Identity) -> None:
+    """Take up deletions that are due and that no job took to their end."""
+    await service.leaving.resume()
+
+
 async def delete_expired(service: Identity) -> None:
     """Delete expired links and attempts, failures that no longer count, and accounts that nobody confirmed."""
     now_us = service.db.clock.now_us()
@@ -50,5 +68,10 @@ JOBS = {
     "send_notice": send_notice,
     "find_and_link": find_and_link,
     "end_sessions": end_sessions,
+    ERASE_ACCOUNT: erase_account,
+    ERASE: erase_user,
 }
-TIMED = {"delete_expired": Timed(every_s=3600, run=delete_expired)}
+TIMED = {
+    "delete_expired": Timed(every_s=3600, run=delete_expired),
+    "resume_deletions": Timed(every_s=600, run=resume_deletions),
+}

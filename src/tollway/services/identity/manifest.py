@@ -22,6 +22,7 @@ def build(context: ServiceContext) -> ServiceParts:
         context.client("tokens"),
         context.client("notifications"),
         context.secrets.key("identity devices"),
+        neighbours=context.user_data(),
     )
     return ServiceParts(
         service=service,
@@ -40,6 +41,7 @@ MANIFEST = ServiceManifest(
     settings=IdentitySettings,
     api=identity_pb2_grpc,
     calls={"tokens": ("OpenSession", "Revoke"), "notifications": ("SendEmail",)},
+    asks_user_data=("ListObstacles",),
     permissions=(
         Permission("auth:read", ROLES),
         Permission("auth:write", ROLES),

@@ -14,13 +14,15 @@ from tollway.kit.errors import Invalid
 from tollway.kit.times import DAY_US, HOUR_US, MINUTE_US, SECOND_US
 from tollway.services.identity.settings import IdentitySettings
 
-State = Literal["active", "suspended"]
-Purpose = Literal["verify_email", "password_reset", "change_email", "refuse_email_change"]
+State = Literal["active", "suspended", "deleting", "deleted"]
+Purpose = Literal["verify_email", "password_reset", "change_email", "refuse_email_change", "keep_account"]
+DeletionState = Literal["waiting", "erasing", "erased", "kept", "stopped"]
 LINK_PAGES: Mapping[Purpose, str] = {
     "verify_email": "verify-email",
     "password_reset": "reset-password",
     "change_email": "change-email",
     "refuse_email_change": "refuse-email-change",
+    "keep_account": "keep-account",
 }
 """The page of the platform that a link of this kind leads to."""
 LOGIN_PAGE = "login"
@@ -80,6 +82,23 @@ class EmailLink:
     created_at_us: int
     expires_at_us: int
     email: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """An account that its owner asked to have deleted: waiting → erasing → erased.
+
+    Until `erase_at_us` it waits, and its owner may say that the account is `kept`. It is `stopped` when something
+    stands in the way by then, or an operator suspends the account. `forfeit`: what is still held is given up.
+    """
+
+    id: str
+    user_id: str
+    forfeit: bool
+    state: DeletionState
+    requested_at_us: int
+    erase_at_us: int
+    updated_at_us: int
 
 
 @dataclass(frozen=True, slots=True)

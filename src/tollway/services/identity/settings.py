@@ -41,6 +41,9 @@ class IdentitySettings(BaseModel):
     refuse_link_life_days: int = Field(
         7, ge=1, description="How long the owner of the old address can undo a change of the address"
     )
+    deletion_grace_days: int = Field(
+        14, ge=1, description="How long the owner of an account can undo its deletion; then it is erased"
+    )
     mails_per_hour: int = Field(
         5, ge=1, description="Links of one kind that an account may ask for in an hour"
     )

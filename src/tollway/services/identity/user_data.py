@@ -3,6 +3,7 @@
 from tollway.fabric.user_data import UserTable, own
 from tollway.services.identity import store
 from tollway.services.identity.model import session_subject, tombstone
+from tollway.services.identity.store import tables
 
 USER_TABLES = (
     UserTable(
@@ -20,6 +21,13 @@ USER_TABLES = (
             "password_changed_at_us",
             "created_at_us",
         ),
+    ),
+    UserTable(
+        table=tables.deletion,
+        purpose="that the account is to be deleted, and when",
+        theirs=own(tables.deletion),
+        keeps="for good: it says when the account was erased, and whether what was held was given up; ids only",
+        exports=("id", "forfeit", "state", "requested_at_us", "erase_at_us"),
     ),
     UserTable(
         table=store.email_link,

@@ -9,6 +9,7 @@ from tollway.fabric.head_notes import HeadNoteUnusable
 from tollway.fabric.jobs import Jobs, Timed
 from tollway.services.ledger.service import Ledger
 from tollway.services.ledger.service.gifts import ANNOUNCE_GIFT, announce_gift
+from tollway.services.ledger.service.leaving import forfeit
 from tollway.services.ledger.service.sealing import SealRefused
 
 _log = logging.getLogger(__name__)
@@ -17,6 +18,11 @@ _log = logging.getLogger(__name__)
 async def open_accounts(service: Ledger, payload: dict[str, Any]) -> None:
     """Open the accounts that every customer has. Raises UnknownAsset while a currency is not defined."""
     await service.open_accounts(USER, payload["user_id"], ())
+
+
+async def forfeit_all(service: Ledger, payload: dict[str, Any]) -> None:
+    """Take what a customer gave up when they left."""
+    await forfeit(service, payload["user_id"])
 
 
 async def expire(service: Ledger) -> float:
@@ -41,7 +47,7 @@ async def add_costs(service: Ledger) -> float:
     return inf
 
 
-JOBS: Jobs = {"open_accounts": open_accounts, ANNOUNCE_GIFT: announce_gift}
+JOBS: Jobs = {"open_accounts": open_accounts, "forfeit": forfeit_all, ANNOUNCE_GIFT: announce_gift}
 TIMED = {
     "expire": Timed(every_s=1, run=expire),
     "seal": Timed(every_s=2, run=seal),

@@ -1,7 +1,9 @@
 """What the ledger service is, needs and offers."""
 
+from functools import partial
+
 from tollway.contracts import ledger_pb2_grpc
-from tollway.contracts.events import UserRegistered
+from tollway.contracts.events import UserDeleted, UserRegistered
 from tollway.contracts.permissions import ROLES, Permission
 from tollway.fabric.service import ServiceContext, ServiceManifest, ServiceParts
 from tollway.services.ledger.settings import LedgerSettings
@@ -16,6 +18,7 @@ def build(context: ServiceContext) -> ServiceParts:
     from tollway.services.ledger.rpc import LedgerRpc
     from tollway.services.ledger.service import Ledger
     from tollway.services.ledger.service.gifts import Gifts
+    from tollway.services.ledger.service.leaving import obstacles
     from tollway.services.ledger.user_data import USER_TABLES
 
     service = Ledger(
@@ -35,7 +38,7 @@ def build(context: ServiceContext) -> ServiceParts:
         jobs=JOBS,
         timed=TIMED,
         components=[("batcher", service)],
-        user_data=UserData(context.db, USER_TABLES),
+        user_data=UserData(context.db, USER_TABLES, partial(obstacles, service)),
     )
 
 
@@ -46,7 +49,7 @@ MANIFEST = ServiceManifest(
     settings=LedgerSettings,
     api=ledger_pb2_grpc,
     calls={"audit": ("GetHead",), "identity": ("GetUser",)},
-    subscribes=(UserRegistered,),
+    subscribes=(UserDeleted, UserRegistered),
     permissions=(
         Permission("wallet:read", ROLES),
         Permission("transactions:read", ROLES),

@@ -29,7 +29,7 @@ def build(context: ServiceContext) -> ServiceParts:
         subscribers=subscribers,
         jobs=JOBS,
         timed=TIMED,
-        user_data=UserData(context.db, USER_TABLES),
+        user_data=UserData(context.db, USER_TABLES, service.obstacles),
     )
 
 

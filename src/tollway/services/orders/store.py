@@ -184,6 +184,17 @@ async def find_by_request(tx: Tx, user_id: str, request_key: str) -> Order | Non
     )
 
 
+async def open_of(tx: Tx, user_id: str) -> tuple[int, int]:
+    """Return how many orders of a user are under way, and how many of their quotes are still good."""
+    going = (orders.c.user_id == user_id) & orders.c.state.in_([state.value for state in OPEN])
+    good = (quote.c.user_id == user_id) & (quote.c.order_id == "") & (quote.c.expires_at_us > tx.now_us)
+    counts = [
+        int(await tx.scalar(select(func.count()).select_from(table).where(chosen)))
+        for table, chosen in ((orders, going), (quote, good))
+    ]
+    return counts[0], counts[1]
+
+
 async def find_order(tx: Tx, order_id: str) -> Order | None:
     """Return an order, whoever placed it."""
     return _order(await tx.first(select(orders).where(orders.c.id == order_id)))

@@ -1,5 +1,7 @@
 """What the payments service is, needs and offers."""
 
+from functools import partial
+
 from tollway.contracts.events import UserDeleted
 from tollway.contracts.permissions import ROLES, Permission
 from tollway.fabric.service import ServiceContext, ServiceManifest, ServiceParts
@@ -14,6 +16,7 @@ def build(context: ServiceContext) -> ServiceParts:
     from tollway.services.payments.jobs import JOBS, TIMED
     from tollway.services.payments.providers import ProviderContext, open_providers
     from tollway.services.payments.service import Payments
+    from tollway.services.payments.service.leaving import obstacles
     from tollway.services.payments.user_data import USER_TABLES
 
     settings: PaymentsSettings = context.settings
@@ -34,7 +37,7 @@ def build(context: ServiceContext) -> ServiceParts:
         subscribers=subscribers,
         jobs=JOBS,
         timed=TIMED,
-        user_data=UserData(context.db, USER_TABLES),
+        user_data=UserData(context.db, USER_TABLES, partial(obstacles, context.db)),
         components=[("providers", service)],
         prepare=service.webhooks.register,
     )

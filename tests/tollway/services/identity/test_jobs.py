@@ -18,7 +18,7 @@ async def test_every_job_that_is_left_is_known(identity: IdentityFixture) -> Non
     async with identity.db.snapshot() as tx:
         left = {row.kind for row in await tx.all(select(tables.job))}
     assert left == {"send_notice", "find_and_link", "end_sessions"}
-    assert left | {"send_link"} == set(JOBS)
+    assert left | {"send_link", "erase_account", "erase_user"} == set(JOBS)
     await identity.work()
     async with identity.db.snapshot() as tx:
         assert await tx.all(select(tables.job)) == []
@@ -60,7 +60,7 @@ async def test_an_account_that_nobody_confirmed_is_removed_and_its_address_free_
     async with identity.db.snapshot() as tx:
         assert await tx.all(select(store.email_link)) == []
         events = [(row.type, row.subject) for row in await tx.all(select(tables.outbox))]
-    assert ("USER_STATE_CHANGED", ann.id) in events
+    assert ("USER_DELETED", ann.id) in events
     assert ("USER_STATE_CHANGED", kept) not in events
     await identity.service.signup.register(ANN, PASSWORD)
     assert (await identity.service.accounts.list(10, "", email=ANN)).items[0].id != ann.id

@@ -1,5 +1,6 @@
 import { Trans } from "@lingui/react/macro";
 import { PageHead } from "@/design/Panel";
+import { DeletePanel } from "./DeletePanel";
 import { EmailPanel } from "./EmailPanel";
 import { NotificationsPanel } from "./NotificationsPanel";
 import { PasswordPanel } from "./PasswordPanel";
@@ -18,6 +19,7 @@ export function AccountPage() {
       </div>
       <SessionsPanel />
       <NotificationsPanel />
+      <DeletePanel />
     </>
   );
 }

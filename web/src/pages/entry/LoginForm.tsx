@@ -14,6 +14,8 @@ import { PasswordField } from "./PasswordField";
 interface Credentials {
   email: string;
   password: string;
+  /** Undo the deletion of the account. */
+  keep_account?: boolean;
 }
 
 /** E-mail and password. Unknown address and wrong password look the same; a wait that the platform asks for counts down on the button. */
@@ -29,6 +31,7 @@ export function LoginForm({ onDone }: { onDone?: () => void }) {
     },
   });
   const waitS = useWait(login.error);
+  const leaving = login.error instanceof Problem && login.error.code === "account_deleting";
   return (
     <form noValidate className="grid gap-4" onSubmit={form.handleSubmit((credentials) => login.mutate(credentials))}>
       <TextField
@@ -44,7 +47,18 @@ export function LoginForm({ onDone }: { onDone?: () => void }) {
         error={form.formState.errors.password?.message}
         {...form.register("password", { required: t`Enter your password.` })}
       />
-      {login.error && <LoginError error={login.error} />}
+      {login.error && !leaving && <LoginError error={login.error} />}
+      {leaving && (
+        <div role="alert" className="grid gap-3 text-sm text-text-2">
+          <Trans>This account is going to be deleted. Sign in to keep it; everything in it stays as it was.</Trans>
+          <Button
+            busy={login.isPending}
+            onClick={form.handleSubmit((credentials) => login.mutate({ ...credentials, keep_account: true }))}
+          >
+            <Trans>Keep my account and sign in</Trans>
+          </Button>
+        </div>
+      )}
       <Button type="submit" kind="primary" busy={login.isPending} disabled={waitS > 0}>
         {waitS > 0 ? <Trans>Again in {formatCountdown(waitS)}</Trans> : <Trans>Sign in</Trans>}
       </Button>

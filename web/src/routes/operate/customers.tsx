@@ -6,7 +6,7 @@ import { PARTS } from "@/pages/operate/customers/parts";
 export const Route = createFileRoute("/operate/customers")({
   validateSearch: z.object({
     email: z.optional(z.string()),
-    state: z.catch(z.optional(z.enum(["active", "suspended"])), undefined),
+    state: z.catch(z.optional(z.enum(["active", "suspended", "deleting", "deleted"])), undefined),
     customer: z.optional(z.string()),
     part: z.catch(z.optional(z.enum(PARTS)), undefined),
   }),

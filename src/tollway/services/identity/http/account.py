@@ -3,9 +3,10 @@
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
-from tollway.contracts.errors import AccountLocked, BadLogin
+from tollway.contracts.errors import AccountLocked, AccountSuspended, BadLogin, DeletionBlocked
 from tollway.fabric.rest import RECENT_S, Body, CurrentUser, UtcTime, route
-from tollway.kit.errors import TooManyRequests
+from tollway.kit.errors import Conflict, TooManyRequests
+from tollway.kit.times import DAY_US
 from tollway.services.identity.http.views import (
     Accepted,
     Email,
@@ -15,6 +16,7 @@ from tollway.services.identity.http.views import (
     view_user,
 )
 from tollway.services.identity.service import Identity
+from tollway.services.identity.service.leaving import render_obstacle
 
 
 class ChangePassword(Body):
@@ -30,6 +32,31 @@ class ChangeEmail(Body):
     current_password: Password
 
 
+class DeleteAccount(Body):
+    current_password: Password
+    forfeit: bool = Field(
+        False,
+        description="Give up what is left in the wallet and of bought access; without it, that is refused",
+    )
+
+
+class DeletionAccepted(BaseModel):
+    erase_at: UtcTime = Field(description="When everything is erased; until then the account can be kept")
+
+
+class ObstacleView(BaseModel):
+    kind: str = Field(description="balance, hold, quote, order, deposit, debt or operator")
+    detail: str = Field(description="What it is, and what to do about it")
+    asset: str
+    amount: str = Field(description="In the smallest unit of the asset; 0 where it is no amount")
+    forfeitable: bool = Field(description="Whether it can be given up with `forfeit`")
+
+
+class DeletionView(BaseModel):
+    obstacles: list[ObstacleView] = Field(description="What stands in the way now; empty when nothing does")
+    grace_days: int = Field(description="For how long a deletion can be undone")
+
+
 class SecurityView(BaseModel):
     email: str
     email_verified: bool
@@ -43,6 +70,7 @@ class SecurityView(BaseModel):
 def add_routes(routes: APIRouter, service: Identity) -> None:
     """Add the routes of a user's own account."""
     _change_of_email(routes, service)
+    _deletion(routes, service)
 
     @routes.get("/api/auth/me", tags=["auth"], **route(permission="auth:read"))
     async def me(who: CurrentUser) -> UserView:
@@ -108,3 +136,35 @@ def _change_of_email(routes: APIRouter, service: Identity) -> None:
             who.user_id, who.session_id, body.current_password, body.email, client_info(request)
         )
         return Accepted()
+
+
+def _deletion(routes: APIRouter, service: Identity) -> None:
+    @routes.get("/api/account/deletion", tags=["account"], **route(permission="auth:read"))
+    async def deletion(who: CurrentUser) -> DeletionView:
+        """Show what stands in the way of deleting your account."""
+        found = await service.leaving.obstacles(who.user_id)
+        obstacles = [ObstacleView(**render_obstacle(one)) for one in found]
+        return DeletionView(obstacles=obstacles, grace_days=service.leaving.grace_us // DAY_US)
+
+    @routes.post(
+        "/api/account/deletion",
+        status_code=202,
+        tags=["account"],
+        **route(
+            permission="auth:write",
+            limit="login",
+            max_auth_age_s=RECENT_S,
+            audit="auth:user:delete",
+            problems=(AccountLocked, AccountSuspended, DeletionBlocked, Conflict),
+        ),
+    )
+    async def delete_account(body: DeleteAccount, who: CurrentUser, request: Request) -> DeletionAccepted:
+        """Have your account deleted. Your sessions and accesses end at once; everything is erased some days later.
+
+        Until then it can be kept: by the link in the mail, or by signing in with `keep_account`. What you hold, have
+        ordered or owe stands in the way; a balance can be given up with `forfeit`.
+        """
+        erase_at_us = await service.leaving.begin(
+            who.user_id, who.session_id, body.current_password, client_info(request), forfeit=body.forfeit
+        )
+        return DeletionAccepted(erase_at=erase_at_us)

@@ -1,4 +1,4 @@
-"""What a link from a mail completes: a new password, a new address, or the refusal of one."""
+"""What a link from a mail completes: a new password, a new address or its refusal, an account that is kept."""
 
 from fastapi import APIRouter, Request
 
@@ -41,6 +41,10 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
         """Set a new password with the token from the mail. Every session and every proxy credential ends."""
         await service.recovery.reset(body.token, body.new_password, client_info(request).ip)
 
+    _add_links(routes, service)
+
+
+def _add_links(routes: APIRouter, service: Identity) -> None:
     @routes.post(
         "/api/auth/email/change",
         status_code=204,
@@ -74,3 +78,13 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
         mailed.
         """
         await service.email_change.refuse(body.token)
+
+    @routes.post(
+        "/api/auth/deletion/undo",
+        status_code=204,
+        tags=["auth"],
+        **route(permission="public", limit="login", audit="auth:user:keep", problems=(LinkInvalid,)),
+    )
+    async def keep_account(body: FollowLink) -> None:
+        """Keep an account that is going to be deleted, with the token of the mail about it."""
+        await service.leaving.keep(body.token)

@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from tollway.contracts.clients import BROWSER, DEVICE_COOKIE, PROGRAM, SESSION_COOKIE
 from tollway.contracts.errors import (
+    AccountDeleting,
     AccountLocked,
     AccountSuspended,
     BadLogin,
@@ -20,6 +21,12 @@ from tollway.services.identity.http.views import PasswordCredentials, UserView, 
 from tollway.services.identity.service import Identity
 
 DEVICE_LIFE_S = 400 * 86_400  # browsers keep no cookie for longer
+
+
+class SignInBody(PasswordCredentials):
+    keep_account: bool = Field(
+        False, description="Undo the deletion of the account, when it is going to be deleted"
+    )
 
 
 class SignedInView(BaseModel):
@@ -38,7 +45,15 @@ class TokenView(BaseModel):
     refresh_token: str
 
 
-SIGN_IN = (BadLogin, AccountLocked, AccountSuspended, EmailNotVerified, FactorRequired, SignInEnded)
+SIGN_IN = (
+    BadLogin,
+    AccountDeleting,
+    AccountLocked,
+    AccountSuspended,
+    EmailNotVerified,
+    FactorRequired,
+    SignInEnded,
+)
 
 
 def add_routes(routes: APIRouter, service: Identity) -> None:
@@ -54,11 +69,11 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
             problems=SIGN_IN,
         ),
     )
-    async def login(body: PasswordCredentials, request: Request, response: Response) -> SignedInView:
+    async def login(body: SignInBody, request: Request, response: Response) -> SignedInView:
         """Sign a browser in: it gets a session cookie that no script can read, and its present session ends."""
         before = await browser_session(request)
         signed_in = await service.signin.with_password(
-            body.email, body.password, BROWSER, client_info(request)
+            body.email, body.password, BROWSER, client_info(request), keep_account=body.keep_account
         )
         if before is not None:
             await service.sessions.replace(before.user_id, before.session_id)
@@ -87,10 +102,10 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
             problems=SIGN_IN,
         ),
     )
-    async def token(body: PasswordCredentials, request: Request, response: Response) -> TokenView:
+    async def token(body: SignInBody, request: Request, response: Response) -> TokenView:
         """Sign a program in: it gets an access token and a refresh token."""
         signed_in = await service.signin.with_password(
-            body.email, body.password, PROGRAM, client_info(request)
+            body.email, body.password, PROGRAM, client_info(request), keep_account=body.keep_account
         )
         response.headers["Cache-Control"] = "no-store"
         return TokenView(

@@ -4,6 +4,7 @@ signup     register, verify the address
 signin     prove who you are factor by factor, then open a session
 recovery   forgotten, reset and changed passwords
 email_change  another address
+leaving    deleting an account, and keeping it after all
 accounts   accounts as operators see them
 mail       the links and notices that the others enqueue as jobs
 passwords  hashing and checking, off the event loop
@@ -12,7 +13,7 @@ lockout    counting failed attempts
 devices    browsers that signed in before
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tollway.fabric.db import Database
@@ -21,6 +22,7 @@ from tollway.services.identity.model import lock_rules
 from tollway.services.identity.service.accounts import Accounts
 from tollway.services.identity.service.devices import Devices
 from tollway.services.identity.service.email_change import EmailChange
+from tollway.services.identity.service.leaving import Leaving
 from tollway.services.identity.service.lockout import Lockout
 from tollway.services.identity.service.mail import Mail
 from tollway.services.identity.service.passwords import Passwords
@@ -33,6 +35,7 @@ from tollway.services.identity.settings import IdentitySettings
 if TYPE_CHECKING:
     from tollway.contracts.notifications_pb2_grpc import NotificationsAsyncStub
     from tollway.contracts.tokens_pb2_grpc import TokensAsyncStub
+    from tollway.contracts.user_data_pb2_grpc import UserDataAsyncStub
 
 
 class Identity:
@@ -47,7 +50,9 @@ class Identity:
         notifications: "NotificationsAsyncStub",
         device_key: bytes,
         factors: Sequence[MakeFactor] = FACTORS,
+        neighbours: "Mapping[str, UserDataAsyncStub] | None" = None,
     ) -> None:
+        """`neighbours` are the services that may have something against somebody's leaving."""
         self.db = db
         self.passwords = Passwords(settings)
         self.mail = Mail(db, settings, public_url, tokens, notifications)
@@ -55,12 +60,17 @@ class Identity:
         self.devices = Devices(device_key)
         self.sessions = SessionOpener(db, self.mail, tokens)
         context = FactorContext(db, self.passwords)
-        self.signin = SignIn(db, [make(context) for make in factors], lockout, self.sessions, self.devices)
-        self.signup = SignUp(db, self.passwords, self.mail)
         proof = PasswordProof(db, self.passwords, lockout)
+        self.leaving = Leaving(
+            db, proof, self.mail, notifications, neighbours or {}, settings.deletion_grace_days
+        )
+        self.signin = SignIn(
+            db, [make(context) for make in factors], lockout, self.sessions, self.devices, self.leaving
+        )
+        self.signup = SignUp(db, self.passwords, self.mail)
         self.recovery = Recovery(db, self.passwords, proof, self.mail)
-        self.email_change = EmailChange(db, proof, self.mail)
-        self.accounts = Accounts(db, self.passwords, self.mail, settings.unverified_kept_days)
+        self.email_change = EmailChange(db, proof, self.mail, self.leaving)
+        self.accounts = Accounts(db, self.passwords, self.mail, self.leaving, settings.unverified_kept_days)
 
     async def start(self) -> None:
         """Get ready to check passwords."""

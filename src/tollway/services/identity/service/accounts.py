@@ -18,6 +18,7 @@ from tollway.kit.paging import Page, decode_cursor, invalid_cursor, make_page
 from tollway.kit.times import DAY_US
 from tollway.services.identity import store
 from tollway.services.identity.model import State, User, account_subject, address_key, read_address
+from tollway.services.identity.service.leaving import Leaving
 from tollway.services.identity.service.mail import Mail
 from tollway.services.identity.service.passwords import Passwords
 from tollway.services.identity.service.signup import new_user
@@ -29,11 +30,14 @@ _STATES: dict[str, State] = {"active": "active", "suspended": "suspended"}
 class Accounts:
     """Find, list, suspend and restore accounts; give them roles; make the first operator's."""
 
-    def __init__(self, db: Database, passwords: Passwords, mail: Mail, unverified_kept_days: int) -> None:
+    def __init__(
+        self, db: Database, passwords: Passwords, mail: Mail, leaving: Leaving, unverified_kept_days: int
+    ) -> None:
         self._db = db
         self._unverified_kept_us = unverified_kept_days * DAY_US
         self._passwords = passwords
         self._mail = mail
+        self._leaving = leaving
 
     async def get(self, user_id: str) -> User:
         """Find an account. Raises NotFound."""
@@ -70,7 +74,8 @@ class Accounts:
     async def set_state(self, user_id: str, state: str, reason: str, actor: str) -> User:
         """Suspend or restore an account; a suspension ends its sessions. Repeating changes nothing.
 
-        Raises NotFound, Invalid for an unknown state, Conflict when somebody would suspend themselves.
+        Either stops a deletion that waits. Raises NotFound, Invalid for an unknown state, Conflict when somebody would
+        suspend themselves, or the account is erased or about to be.
         """
         wanted = _STATES.get(state)
         if wanted is None:
@@ -78,7 +83,11 @@ class Accounts:
         user = await self.get(user_id)
         if wanted == "suspended" and actor == user_id:
             raise Conflict("you cannot suspend your own account; ask another operator")
+        if user.state == "deleted":
+            raise Conflict("this account was deleted")
         async with self._db.transaction() as tx:
+            if user.state == "deleting" and not await self._leaving.stop(tx, user, "stopped"):
+                raise Conflict("this account is being erased")
             if await store.set_state(tx, user.id, wanted):
                 tx.publish(UserStateChanged(user_id=user.id, state=wanted, reason=reason))
                 if wanted == "suspended":

@@ -12,6 +12,7 @@ from tollway.fabric.db import Database, Tx
 from tollway.kit.errors import Conflict, Invalid, NotFound, TooManyRequests
 from tollway.services.identity import store
 from tollway.services.identity.model import EmailLink, SignInClient, User, hash_secret, read_address
+from tollway.services.identity.service.leaving import Leaving
 from tollway.services.identity.service.mail import Mail
 from tollway.services.identity.service.proof import PasswordProof
 
@@ -21,10 +22,11 @@ _HOUR_S = 3600
 class EmailChange:
     """How an account gets another address."""
 
-    def __init__(self, db: Database, proof: PasswordProof, mail: Mail) -> None:
+    def __init__(self, db: Database, proof: PasswordProof, mail: Mail, leaving: Leaving) -> None:
         self._db = db
         self._proof = proof
         self._mail = mail
+        self._leaving = leaving
 
     async def begin(
         self, user_id: str, session_id: str, password: str, email: str, client: SignInClient
@@ -76,13 +78,18 @@ class EmailChange:
         """Refuse a change, or undo it: the account has again the address that the token was mailed to.
 
         Whoever asked for the change knew the password, so it works no more: every session and every credential ends,
-        and a link to choose another password is mailed. Links of later changes are void; those of earlier ones work
-        on, so that a taken-over mailbox cannot void them. Raises LinkInvalid, AddressTaken.
+        and a link to choose another password is mailed. A deletion that was asked for is undone. Links of later changes
+        are void; those of earlier ones work on, so that a taken-over mailbox cannot void them. Raises LinkInvalid,
+        AddressTaken.
         """
         async with self._db.transaction() as tx:
             link = await store.take_link(tx, hash_secret(token), "refuse_email_change")
             user = None if link is None else await store.user_by_id(tx, link.user_id)
             if link is None or user is None:
+                raise LinkInvalid
+            if user.state == "deleting" and await self._leaving.stop(tx, user, "kept"):
+                user = await store.user_by_id(tx, user.id)
+            if user is None or user.state in {"deleting", "deleted"}:
                 raise LinkInvalid
             if read_address(link.email).key != user.email_key:
                 user = await self._move(tx, user, link.email)

@@ -63,6 +63,10 @@ class Mail:
         await self._add_link(tx, user, purpose, email, life_s * SECOND_US)
         return True
 
+    async def enqueue_keep_link(self, tx: Tx, user: User, until_us: int) -> None:
+        """Have a link mailed that undoes the deletion of an account, until it is erased."""
+        await self._add_link(tx, user, "keep_account", "", until_us - tx.now_us)
+
     async def enqueue_refusal_link(self, tx: Tx, user: User) -> None:
         """Have a link mailed to the address that an account has now: it refuses a change, or undoes it later."""
         life_us = self._settings.refuse_link_life_days * DAY_US

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from tollway.contracts.books import ACCESS, MONEY
-from tollway.contracts.chart.ledger import EXPIRED
+from tollway.contracts.chart.ledger import EXPIRED, FORFEITED
 from tollway.kit.errors import Conflict, Invalid
 from tollway.services.ledger.model.draft import Draft, TxnHeader
 from tollway.services.ledger.model.posting import meta_text
@@ -116,6 +116,43 @@ class LotExpiry(Command):
         if expired.cost:
             deferred, breakage = draft.account_by_id(lot.deferred_id), draft.account_by_id(lot.breakage_id)
             draft.move(deferred, breakage, expired.cost)
+        draft.publish()
+        return amount
+
+
+@dataclass(frozen=True, slots=True)
+class Forfeiture(Command):
+    """Takes what a customer who has left gave up of one account.
+
+    Money becomes income. Access expires, and what was paid for it is breakage. What is held stays until the hold ends.
+    """
+
+    ref: AccountRef
+    kind: str  # of the asset
+
+    @property
+    def _taker(self) -> AccountRef:
+        return own_account(self.ref.asset, EXPIRED if self.kind == ACCESS else FORFEITED)
+
+    def add_reads(self, reads: ReadSet) -> None:
+        """Name both accounts."""
+        reads.accounts.update((self.ref, self._taker))
+
+    def apply(self, draft: Draft) -> int:
+        """Take what is available. Returns how much: nothing when it was done before."""
+        owner = draft.account(self.ref)
+        amount = owner.available
+        if amount <= 0:
+            return 0
+        draft.header = TxnHeader(OWN_SCOPE, f"forfeit:{owner.id}:{owner.version}", "forfeit", OWN_SCOPE)
+        line = draft.move(owner, draft.account(self._taker), amount)
+        if self.kind == ACCESS:
+            for taken in draft.consume(line, owner, amount):
+                if taken.cost:
+                    deferred, breakage = (
+                        draft.account_by_id(id_) for id_ in (taken.lot.deferred_id, taken.lot.breakage_id)
+                    )
+                    draft.move(deferred, breakage, taken.cost)
         draft.publish()
         return amount
 

@@ -115,7 +115,7 @@ class Ledger:
         self._former = [bytes.fromhex(one) for one in settings.former_signers]
         self._notes = notes
         self._audit = audit
-        self._batcher = Batcher(db, self.signer, settings.batch_size, settings.batch_wait_s)
+        self.batcher = Batcher(db, self.signer, settings.batch_size, settings.batch_wait_s)
         self._sealer = JournalSealer(db, self.signer, notes, self._former)
         # What the timed work has to look at: something may have been written before this process began.
         self._may_be_due = self._may_be_unsealed = True
@@ -125,11 +125,11 @@ class Ledger:
 
     async def start(self) -> None:
         """Begin to take commands."""
-        await self._batcher.start()
+        await self.batcher.start()
 
     async def stop(self) -> None:
         """Finish what was taken, and seal it."""
-        await self._batcher.stop()
+        await self.batcher.stop()
         try:
             await self._sealer.seal_all(_no_audit_head)  # audit may be gone already
         except (SealRefused, HeadNoteUnusable, OSError, Unavailable) as reason:
@@ -140,7 +140,7 @@ class Ledger:
     async def define_asset(self, asset: Asset) -> Asset:
         """Make an asset known. Raises Conflict when it is known as something else."""
         check_asset(asset)
-        return cast("Asset", await self._batcher.submit(AssetDefinition(asset)))
+        return cast("Asset", await self.batcher.submit(AssetDefinition(asset)))
 
     async def assets(self) -> list[Asset]:
         """Return every asset."""
@@ -154,7 +154,7 @@ class Ledger:
         )
         for ref in refs:
             check_ref(ref)
-        await self._batcher.submit(AccountsOpening(refs, owner_id))
+        await self.batcher.submit(AccountsOpening(refs, owner_id))
         return await self.accounts(owner_kind, owner_id)
 
     # ── moving ──────────────────────────────────────────────────────────────────────────────────────
@@ -166,24 +166,24 @@ class Ledger:
         for another transaction.
         """
         check_posting(posting)
-        return cast("Receipt", await self._batcher.submit(posting))
+        return cast("Receipt", await self.batcher.submit(posting))
 
     async def reverse(self, txn_id: str, scope: str, key: str, actor: str, reason: str) -> Receipt:
         """Correct a transaction by its mirror image, at most once. Raises AlreadyReversed, Conflict, NotFound."""
         check_name(scope, key)
-        return cast("Receipt", await self._batcher.submit(PostingReversal(txn_id, scope, key, actor, reason)))
+        return cast("Receipt", await self.batcher.submit(PostingReversal(txn_id, scope, key, actor, reason)))
 
     # ── metering ────────────────────────────────────────────────────────────────────────────────────
 
     async def reserve(self, asked: Reservation) -> ReservedSlice:
         """Set a slice aside for metered use: as little as what is left, never more."""
         check_reservation(asked)
-        return cast("ReservedSlice", await self._batcher.submit(asked))
+        return cast("ReservedSlice", await self.batcher.submit(asked))
 
     async def record_use(self, report: UseReport) -> Charged:
         """Charge what sessions used; repeats and reordering are harmless. Raises UnknownHold."""
         check_report(report)
-        return cast("Charged", await self._batcher.submit(report))
+        return cast("Charged", await self.batcher.submit(report))
 
     async def release(self, hold_id: str, actor: str) -> int:
         """Give back what a reservation still holds; 0 when nothing. Raises UnknownHold."""
@@ -202,10 +202,10 @@ class Ledger:
         async with self.db.snapshot() as tx:
             holds = await reading.due_holds(tx, now_us, EXPIRED_AT_ONCE)
         # Holds first: what they give back may belong to a lot that is over, too.
-        await asyncio.gather(*(self._batcher.submit(HoldExpiry(id_)) for id_ in holds))
+        await asyncio.gather(*(self.batcher.submit(HoldExpiry(id_)) for id_ in holds))
         async with self.db.snapshot() as tx:
             lots = await reading.due_lots(tx, now_us, EXPIRED_AT_ONCE)
-        await asyncio.gather(*(self._batcher.submit(LotExpiry(id_)) for id_ in lots))
+        await asyncio.gather(*(self.batcher.submit(LotExpiry(id_)) for id_ in lots))
         async with self.db.snapshot() as tx:
             self._next_due_us = await reading.next_due_us(tx)
         return len(holds) + len(lots)

@@ -90,6 +90,48 @@ TEMPLATES: Mapping[str, Template] = {
         after=("The link works once, {expires_at}.",),
         defaults={"expires_at": "for a limited time"},
     ),
+    "keep_account": Template(
+        "security",
+        "Your account is going to be deleted",
+        (
+            "You asked to delete your account of {brand}. Its sessions and accesses have ended already.",
+            "Everything is erased {expires_at}. Until then you can keep the account, with this link or by signing in.",
+        ),
+        button="Keep my account",
+        link_required=True,
+        after=(
+            "If you do want to leave, there is nothing to do.",
+            "If it was not you, keep the account and choose a new password at once.",
+        ),
+        defaults={"expires_at": "in some days"},
+    ),
+    "deletion_kept": Template(
+        "security",
+        "Your account is kept",
+        ("The deletion of your account was undone {at}. Everything is as it was; sign in to use it.",),
+        button="Sign in",
+        after=("If it was not you, choose a new password at once.",),
+        defaults={"at": "just now"},
+    ),
+    "deletion_stopped": Template(
+        "security",
+        "Your account was not deleted",
+        (
+            "Your account was to be deleted, and something stood in the way, so it was not.",
+            "That may be money that came in or went back, or the operator. The page of your account says what.",
+        ),
+        button="Go to your account",
+        after=("Ask for the deletion again when that is settled.",),
+    ),
+    "account_deleted": Template(
+        "security",
+        "Your account is deleted",
+        (
+            "Your account of {brand} was deleted, as you asked, and what we knew of you is being erased.",
+            "What the books need stays without your name and address. This is the last message.",
+        ),
+        button="Come back",
+    ),
     "password_changed": Template(
         "security",
         "Your password was changed",

@@ -1,9 +1,12 @@
 """`Orders`: the service, made of its parts."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database
+from tollway.fabric.user_data import UserObstacle
+from tollway.services.orders import store
 from tollway.services.orders.service.market import Market
 from tollway.services.orders.service.portfolio import PortfolioReader
 from tollway.services.orders.service.quotes import Quotes
@@ -32,3 +35,16 @@ class Orders:
         self.quotes = Quotes(db, settings, catalog)
         self.market = Market(db, settings, self.quotes, Saga(db, ledger).process)
         self.portfolio = PortfolioReader(clock, catalog, ledger, currency)
+
+    async def obstacles(self, user_id: str) -> Sequence[UserObstacle]:
+        """Return what stands in the way of a customer's leaving: orders under way, quotes that are still good."""
+        async with self.db.snapshot() as tx:
+            going, quotes = await store.open_of(tx, user_id)
+        found: list[UserObstacle] = []
+        if going:
+            detail = f"{going} of your orders are under way: wait until they are filled, or cancel them"
+            found.append(UserObstacle(kind="order", detail=detail))
+        if quotes:
+            detail = f"{quotes} prices are kept for you: wait until they have expired"
+            found.append(UserObstacle(kind="quote", detail=detail))
+        return found

@@ -45,6 +45,13 @@ async def find_debt_of(tx: Tx, user_id: str, currency: str) -> Debt | None:
     return None if row is None else Debt(*row)
 
 
+async def unsettled_of(tx: Tx, user_id: str) -> Sequence[Debt]:
+    """Return what a customer owes, in each currency."""
+    open_ = or_(debt.c.owed != 0, debt.c.claimed != 0)
+    rows = await tx.all(select(debt).where(debt.c.user_id == user_id, open_).order_by(debt.c.currency))
+    return [Debt(*row) for row in rows]
+
+
 async def due_debts(tx: Tx, after_id: str, limit: int) -> Sequence[str]:
     """Name the debts that are due to be collected, from after an id on."""
     due = or_(debt.c.owed != 0, debt.c.claimed != 0) & (debt.c.check_at_us <= tx.now_us)

@@ -43,6 +43,14 @@ async def list_deposits(tx: Tx, user_id: str, before_id: str, limit: int) -> Seq
     return [one for row in await tx.all(query) if (one := _deposit(row))]
 
 
+async def pending_of(tx: Tx, user_id: str) -> Sequence[Deposit]:
+    """Return a user's deposits that are neither credited nor failed, oldest first."""
+    states = [state.value for state in (*OPEN, DepositState.NEEDS_REVIEW)]
+    theirs = (deposit.c.user_id == user_id) & deposit.c.state.in_(states)
+    rows = await tx.all(select(deposit).where(theirs).order_by(deposit.c.id))
+    return [one for row in rows if (one := _deposit(row))]
+
+
 async def list_in_state(tx: Tx, state: DepositState, before_id: str, limit: int) -> Sequence[Deposit]:
     """Return everybody's deposits in a state, newest first, from before an id on."""
     query = select(deposit).where(deposit.c.state == state.value).order_by(deposit.c.id.desc()).limit(limit)

@@ -172,7 +172,7 @@ class Broken(Command):
 
 @pytest.mark.filterwarnings("ignore")
 async def test_who_breaks_the_batch_suffers_alone(context: Books, caplog: pytest.LogCaptureFixture) -> None:
-    many = context.ledger._batcher
+    many = context.ledger.batcher
     work = [many.submit(posting(f"d{n}", post(CLEARING, user("ann"), 1))) for n in range(20)]
     work.insert(7, many.submit(Broken()))
     outcomes = await asyncio.gather(*work, return_exceptions=True)

@@ -55,7 +55,7 @@ def test_without_a_link_there_is_no_button() -> None:
 
 
 def test_an_unknown_template_names_those_that_exist() -> None:
-    with pytest.raises(Invalid, match="'nonsense'; there are account_exists, "):
+    with pytest.raises(Invalid, match="'nonsense'; there are account_deleted, "):
         render("nonsense", {}, "Tollway")
 
 

@@ -72,7 +72,7 @@ function AccountPart({ user }: { user: Schema<"UserView"> }) {
           ],
         ]}
       />
-      <StateChange user={user} />
+      {user.state !== "deleted" && <StateChange user={user} />}
     </div>
   );
 }

@@ -53,6 +53,8 @@ export function CustomersPage() {
               { value: "all", label: t`All` },
               { value: "active", label: t`Active` },
               { value: "suspended", label: t`Suspended` },
+              { value: "deleting", label: t`Leaving` },
+              { value: "deleted", label: t`Deleted` },
             ]}
           />
         </div>

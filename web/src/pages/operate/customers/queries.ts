@@ -5,7 +5,7 @@ import { listOptions, only, PAGE_LIMIT } from "@/api/lists";
 
 export interface UserSearch {
   email?: string | undefined;
-  state?: "active" | "suspended" | undefined;
+  state?: "active" | "suspended" | "deleting" | "deleted" | undefined;
 }
 
 export const usersQuery = (search: UserSearch) =>

@@ -11,10 +11,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tollway.contracts.clients import ClientRef
-from tollway.contracts.errors import AccountSuspended, BadLogin, EmailNotVerified, FactorRequired, SignInEnded
+from tollway.contracts.errors import (
+    AccountDeleting,
+    AccountSuspended,
+    BadLogin,
+    EmailNotVerified,
+    FactorRequired,
+    SignInEnded,
+)
 from tollway.fabric.access_tokens import MULTI_FACTOR
 from tollway.fabric.db import Database
 from tollway.kit.errors import Invalid, Problem
+from tollway.kit.times import to_rfc3339
 from tollway.services.identity import store
 from tollway.services.identity.factors import Details, Factor
 from tollway.services.identity.model import (
@@ -26,6 +34,7 @@ from tollway.services.identity.model import (
     hash_secret,
 )
 from tollway.services.identity.service.devices import Devices
+from tollway.services.identity.service.leaving import Leaving
 from tollway.services.identity.service.lockout import AttemptToken, Lockout
 from tollway.services.identity.service.signin.session import SessionOpener, SignedIn
 
@@ -49,12 +58,14 @@ class SignIn:
         lockout: Lockout,
         sessions: SessionOpener,
         devices: Devices,
+        leaving: Leaving,
     ) -> None:
         self._db = db
         self._factors = {factor.name: factor for factor in factors}
         self._lockout = lockout
         self._sessions = sessions
         self._devices = devices
+        self._leaving = leaving
 
     async def begin(self, identifier: str, client: ClientRef, info: SignInClient) -> Challenge:
         """Begin an attempt for an e-mail address. It says nothing about whether there is an account."""
@@ -83,11 +94,14 @@ class SignIn:
             await store.add_attempt(tx, attempt)
         return Challenge(token, challenges, attempt.expires_at_us)
 
-    async def answer(self, attempt_id: str, factor: str, response: str) -> Challenge | SignedIn:
+    async def answer(
+        self, attempt_id: str, factor: str, response: str, *, keep_account: bool = False
+    ) -> Challenge | SignedIn:
         """Answer a challenge; return the next one, or the session when nothing more is needed.
 
         Raises SignInEnded, AccountLocked, BadLogin for a wrong response, Invalid for a factor that was not offered;
-        only after a right response AccountSuspended and EmailNotVerified; Unavailable.
+        only after a right response AccountSuspended and EmailNotVerified, and AccountDeleting unless `keep_account`,
+        which undoes the deletion; Unavailable.
         """
         attempt, user, charged = await self._charge(attempt_id, factor)
         try:
@@ -102,23 +116,39 @@ class SignIn:
                 await self._lockout.failed(tx, charged, user, attempt.ip, reason)
             raise BadLogin
         attempt = await self._advance(attempt, user, factor, amr, charged)
-        if user.state != "active":
+        if user.state not in {"active", "deleting"}:
             raise AccountSuspended
         if not user.email_verified:
             raise EmailNotVerified
         if attempt.state == "open":
             return Challenge(attempt_id, attempt.challenges, attempt.expires_at_us)
+        if user.state == "deleting":
+            user = await self._kept(user, wanted=keep_account)
         return await self._sessions.open(user, attempt)
 
     async def with_password(
-        self, email: str, password: str, client: ClientRef, info: SignInClient
+        self,
+        email: str,
+        password: str,
+        client: ClientRef,
+        info: SignInClient,
+        *,
+        keep_account: bool = False,
     ) -> SignedIn:
         """Begin and answer in one call. Raises what `answer` does, and FactorRequired when that is not enough."""
         challenge = await self.begin(email, client, info)
-        result = await self.answer(challenge.attempt_id, "password", password)
+        result = await self.answer(challenge.attempt_id, "password", password, keep_account=keep_account)
         if isinstance(result, Challenge):
             raise FactorRequired(attempt_id=result.attempt_id, factors=sorted(result.factors))
         return result
+
+    async def _kept(self, user: User, *, wanted: bool) -> User:
+        """Keep the account of somebody who wants that. Raises AccountDeleting when they don't, or it is too late."""
+        kept = await self._leaving.keep_by_sign_in(user) if wanted else user
+        if kept.state != "active":
+            erase_at_us = await self._leaving.erase_at_us(user.id)
+            raise AccountDeleting(erase_at=to_rfc3339(erase_at_us))
+        return kept
 
     async def _charge(self, attempt_id: str, factor: str) -> tuple[SignInAttempt, User | None, AttemptToken]:
         """Find an attempt that goes on and its user, and count the try before the response is looked at."""

@@ -1,21 +1,15 @@
-"""Tables and queries of the identity service.
-
-user             accounts, one per e-mail address
-email_link       links sent by mail: single use, found by the hash of their token
-sign_in_attempt  attempts to sign in, by the hash of what the client holds
-attempt_counter  failed sign-in attempts by account, network, both, device and session
-"""
+"""Queries of the identity service: accounts, links, attempts to sign in, counters. Deletions are in `deletions`."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import Column, Index, MetaData, Row, Select, Table, Text, delete, func, select, text, update
+from sqlalchemy import Row, Select, delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tollway.contracts.clients import ClientRef
 from tollway.contracts.errors import AddressTaken
-from tollway.fabric.db import NAMING, Int64, Json, Tx
+from tollway.fabric.db import Tx
 from tollway.kit.times import HOUR_US
 from tollway.services.identity.model import (
     Address,
@@ -25,77 +19,15 @@ from tollway.services.identity.model import (
     SignInAttempt,
     State,
     User,
+    tombstone,
 )
-
-metadata = MetaData(naming_convention=NAMING)
-
-_UNVERIFIED = text("email_verified_at_us IS NULL")
-
-user = Table(
-    "user",
+from tollway.services.identity.store.tables import (
+    attempt_counter,
+    email_link,
     metadata,
-    Column("id", Text, primary_key=True),
-    Column("email", Text, nullable=False),
-    Column("email_key", Text, nullable=False, unique=True),
-    Column("password_hash", Text, nullable=False),
-    Column("roles", Json, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("email_verified_at_us", Int64, nullable=True),
-    Column("password_changed_at_us", Int64, nullable=False),
-    Column("created_at_us", Int64, nullable=False),
-    Column("epoch", Int64, nullable=False),
-    Index("ix_user_unverified", "created_at_us", sqlite_where=_UNVERIFIED, postgresql_where=_UNVERIFIED),
-    sqlite_strict=True,
+    sign_in_attempt,
+    user,
 )
-
-email_link = Table(
-    "email_link",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("user_id", Text, nullable=False),
-    Column("purpose", Text, nullable=False),
-    Column("token_hash", Text, nullable=True, unique=True),
-    Column("created_at_us", Int64, nullable=False),
-    Column("expires_at_us", Int64, nullable=False),
-    Column("email", Text, nullable=False, server_default=""),
-    Index("ix_email_link_user", "user_id", "purpose", "created_at_us"),
-    Index("ix_email_link_expires_at", "expires_at_us"),
-    sqlite_strict=True,
-)
-
-attempt_counter = Table(
-    "attempt_counter",
-    metadata,
-    Column("subject", Text, primary_key=True),
-    Column("failures", Int64, nullable=False),
-    Column("last_failed_at_us", Int64, nullable=False),
-    Column("locked_until_us", Int64, nullable=False),
-    Column("succeeded_at_us", Int64, nullable=False, server_default="0"),
-    Index("ix_attempt_counter_last_failed_at", "last_failed_at_us"),
-    sqlite_strict=True,
-)
-
-sign_in_attempt = Table(
-    "sign_in_attempt",
-    metadata,
-    Column("id", Text, primary_key=True),
-    Column("subject", Text, nullable=False),
-    Column("user_id", Text, nullable=False),
-    Column("user_epoch", Int64, nullable=False),
-    Column("client", Json, nullable=False),
-    Column("ip", Text, nullable=False),
-    Column("user_agent", Text, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("challenges", Json, nullable=False),
-    Column("proven", Json, nullable=False),
-    Column("amr", Json, nullable=False),
-    Column("version", Int64, nullable=False),
-    Column("created_at_us", Int64, nullable=False),
-    Column("expires_at_us", Int64, nullable=False),
-    Index("ix_sign_in_attempt_expires_at", "expires_at_us"),
-    sqlite_strict=True,
-)
-
 
 # ── accounts ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -208,6 +140,20 @@ async def set_state(tx: Tx, user_id: str, state: State) -> bool:
     other = (user.c.id == user_id) & (user.c.state != state)
     values = {"state": state, "epoch": user.c.epoch + 1}
     return bool((await tx.run(update(user).where(other).values(values))).rowcount)
+
+
+async def bury(tx: Tx, seen: User) -> bool:
+    """Erase who somebody was, which frees their address; False when the account changed since it was seen."""
+    values: dict[str, Any] = {
+        "email": tombstone(seen.id),
+        "email_key": tombstone(seen.id),
+        "password_hash": "",
+        "roles": [],
+        "state": "deleted",
+        "epoch": user.c.epoch + 1,
+    }
+    same = (user.c.id == seen.id) & (user.c.epoch == seen.epoch)
+    return bool((await tx.run(update(user).where(same).values(values))).rowcount)
 
 
 async def set_roles(tx: Tx, user_id: str, roles: Iterable[str]) -> None:
@@ -397,3 +343,6 @@ async def take_unverified(tx: Tx, before_us: int, limit: int) -> list[str]:
     gone = [row.id for row in await tx.all(removed)]
     await tx.run(delete(email_link).where(email_link.c.user_id.in_(gone)))
     return gone
+
+
+__all__ = ["attempt_counter", "email_link", "metadata", "sign_in_attempt", "user"]
