@@ -19,6 +19,7 @@ def main() -> None:
     """Lock what runs first, then what tests on top of exactly that."""
     run, dev = "requirements/run.txt", "requirements/dev.txt"
     project = [*COMPILE, "pyproject.toml"]
+    project += ["--extra", "build"]
     subprocess.run([*project, "-o", run], cwd=ROOT, check=True)
     subprocess.run([*project, "--extra", "dev", "-c", run, "-o", dev], cwd=ROOT, check=True)
     subprocess.run(

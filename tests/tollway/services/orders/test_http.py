@@ -9,11 +9,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.kit.clock import FakeClock
-from tests.kit.market import GB, STANDARD, USD, Market, running_market
+from tests.kit.market import CURRENCIES, GB, STANDARD, USD, Market, running_market
 from tests.kit.rest import RestClient, rest
 from tollway.fabric.rest.sql import SqlAnswers
 from tollway.kit.ids import new_id
 from tollway.kit.money import money_text
+from tollway.services.catalog.http import router as catalog_router
+from tollway.services.catalog.model import FIRST_CAPACITY_UNITS, FIRST_CATALOGUE
 from tollway.services.orders.http import router
 
 ANN, BEN = "usr_ann", "usr_ben"
@@ -240,3 +242,39 @@ async def test_the_calculator_the_quote_and_the_ledger_agree(
     order = (await api.post("/api/orders", {"quote_id": quote["id"]}, user_id, "key")).json
     assert (order["state"], order["total"]) == ("filled", quote["total"])
     assert market.ledger.counters("user", user_id, "USD", "available").balance == 20 * USD - line.total
+
+
+FIRST = [product for product, _ in FIRST_CATALOGUE]
+
+
+@pytest.mark.parametrize("sold_tenths", [0, 7, 8, 9, 10])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(drawn=st.data(), fee_ppm=st.integers(0, 999_999), currency=st.sampled_from(CURRENCIES))
+async def test_the_calculator_and_the_quote_say_the_same_of_every_asset_currency_quantity_and_load(
+    sold_tenths: int, drawn: st.DataObject, fee_ppm: int, currency: str, api: RestClient, market: Market
+) -> None:
+    product = drawn.draw(st.sampled_from(FIRST))
+    quantity = drawn.draw(st.integers(product.min_units, product.max_units))
+    market.set_fee(fee_ppm)
+    await sell_tenths(market, product.asset, sold_tenths)
+    market.clock.advance(60)  # quotes of earlier examples are over, and the inventory is read anew
+    calculator = rest(catalog_router(market.catalog, SqlAnswers(market.catalog.db)))
+    wanted = {"asset": product.asset, "quantity": str(quantity), "currency": currency}
+    said = await calculator.post("/api/billing/calculate-price", wanted)
+    quoted = await api.post("/api/orders/quote", wanted, new_id("usr"))
+    assert (said.status, quoted.status) == (200, 201)
+    assert {name: quoted.json[name] for name in SAID} == {name: said.json[name] for name in SAID}
+
+
+SAID = ("asset", "quantity", "currency", "price", "fee", "total")
+
+
+async def sell_tenths(market: Market, asset: str, tenths: int) -> None:
+    """Have so much of the capacity sold."""
+    inventory = market.ledger.counters("platform", "catalog", asset, "inventory")
+    part = FIRST_CAPACITY_UNITS // 10
+    for n in range(tenths - (FIRST_CAPACITY_UNITS - inventory.balance) // part):
+        buyer = new_id("usr")
+        market.ledger.give(buyer, "USD", 10**12)
+        order = await market.orders.market.place(buyer, asset, part, "USD", None, f"key-{n}")
+        assert order.state == "filled", order.reason
