@@ -9,6 +9,7 @@ What a byte meets on its way, file by file:
     awaitable        the same five verbs for protocols that are coroutines
     credential       how a client may prove who it is, one typed value for each kind
     source_address   the address of one that said nothing of itself
+    proxied          what a balancer in front says of its clients
     tls              TLS on the client's side, before any protocol
     gate             what the sessions of one edge share
     policy/          small named rules in one ordered list, the operator's and the customer's own

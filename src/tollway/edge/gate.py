@@ -16,6 +16,7 @@ from tollway.edge.pipes import Pipes
 from tollway.edge.policy import Policy
 from tollway.edge.reactor import Reactor
 from tollway.edge.settings import EdgeSettings
+from tollway.edge.source_address import SourceAddresses
 from tollway.edge.terminate_cause import TerminateCause
 from tollway.fabric.clock import Clock
 from tollway.fabric.server_certificate import ServerCertificate
@@ -41,6 +42,7 @@ class Gate:
         self.credential_cache, self.charging = credential_cache, charging
         self.policy, self.guard = policy, guard
         self.reactor, self.metrics, self.settings, self.clock = reactor, metrics, settings, clock
+        self.sources = SourceAddresses(settings.trusted_proxies)
         self.pipes = Pipes()
         self.pool = OriginPool(reactor, settings.origin_idle_s, settings.origin_idle_limit)
         self._direct = Direct(

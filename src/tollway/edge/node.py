@@ -35,6 +35,7 @@ from tollway.edge.metrics import EdgeMetrics
 from tollway.edge.policy import Policy, default_rules
 from tollway.edge.protocol_spec import ProtocolSpec, advertised_address, listen_addresses, served
 from tollway.edge.protocols import PROTOCOLS
+from tollway.edge.proxied import behind_balancers
 from tollway.edge.reactor import Reactor
 from tollway.edge.settings import EdgeSettings
 from tollway.edge.terminate_cause import TerminateCause
@@ -114,7 +115,7 @@ class Edge:
         self._service_names = ServiceNames(self._guard, settings.lookup_timeout_s)
         self._protocols = protocols
         self._listeners = {
-            spec.name: Listener(self._reactor, spec.offer(self._gate), spec.overloaded)
+            spec.name: Listener(self._reactor, behind_balancers(spec.offer)(self._gate), spec.overloaded)
             for spec in served(settings, protocols)
         }
         self._tasks: list[asyncio.Task[None]] = []

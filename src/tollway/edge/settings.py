@@ -1,8 +1,9 @@
 """The edge's section of the settings. Every default runs on one machine, bound to loopback."""
 
 from ipaddress import ip_address, ip_network
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 
 class ListenerSettings(BaseModel):
@@ -67,6 +68,14 @@ class EdgeSettings(BaseModel):
         "development one is made",
     )
     tls_key: str = Field("", description="PEM file with its private key; empty: it is in the same file")
+    trusted_proxies: list[str] = Field(
+        [],
+        description="Networks (CIDR) of balancers in front of the proxies; their own addresses let nobody in",
+    )
+    proxy_protocol: bool = Field(
+        default=False,
+        description="Whether connections from trusted proxies begin with a PROXY header (version 1 or 2)",
+    )
     realm: str = Field(
         "tollway", pattern=r"^[A-Za-z0-9 ._-]{1,64}$", description="Shown with a demand for credentials"
     )
@@ -121,7 +130,13 @@ class EdgeSettings(BaseModel):
     )
     drain_s: float = Field(0, ge=0, description="How long live flows may go on after a stop was asked for")
 
-    @field_validator("allow_ranges")
+    @model_validator(mode="after")
+    def _balancers(self) -> Self:
+        if self.proxy_protocol and not self.trusted_proxies:
+            raise ValueError("proxy_protocol needs trusted_proxies: anybody could give any address otherwise")
+        return self
+
+    @field_validator("allow_ranges", "trusted_proxies")
     @classmethod
     def _networks(cls, ranges: list[str]) -> list[str]:
         for text in ranges:

@@ -10,7 +10,7 @@ import pytest
 from tests.kit.edges import LOGIN, Client, EdgeSetup, edge_setup, pattern, web
 from tests.kit.eventually import eventually
 from tests.kit.fake_access import FakeAccess
-from tollway.edge.source_address import source_address
+from tollway.edge.source_address import SourceAddresses
 
 HERE = "127.0.0.1/32"
 
@@ -175,4 +175,14 @@ async def test_a_changed_grant_reaches_a_connection_without_a_password(tmp_path:
     ],
 )
 def test_the_address_is_the_one_of_the_connection(client: str, address: str):
-    assert source_address(client).address == address
+    credential = SourceAddresses().credential(client)
+    assert credential is not None
+    assert credential.address == address
+
+
+def test_a_balancers_own_address_lets_nobody_in():
+    addresses = SourceAddresses(["192.0.2.0/24", "2001:db8::/32"])
+    assert addresses.credential("192.0.2.7:1") is None
+    assert addresses.credential("::ffff:192.0.2.7:1") is None
+    assert addresses.credential("2001:db8::7:1") is None
+    assert addresses.credential("198.51.100.7:1") is not None

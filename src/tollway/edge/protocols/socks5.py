@@ -34,7 +34,6 @@ from tollway.edge.refusal import (
     UNAVAILABLE,
     Refusal,
 )
-from tollway.edge.source_address import source_address
 from tollway.edge.terminate_cause import TerminateCause
 from tollway.wire import socks5 as wire
 
@@ -68,8 +67,9 @@ class Socks5(Handshake):
             return False
         self._consume(greeting.size)
         if wire.Method.PASSWORD not in greeting.methods:
-            if wire.Method.NO_AUTHENTICATION in greeting.methods:
-                self.authenticate(source_address(self.client_address), self._known)
+            credential = self.gate.sources.credential(self.client_address)
+            if wire.Method.NO_AUTHENTICATION in greeting.methods and credential is not None:
+                self.authenticate(credential, self._known)
             elif self.send(wire.write_method(wire.Method.NONE_ACCEPTABLE)):
                 self.close_gracefully(TerminateCause.USER_REQUEST)
             return False

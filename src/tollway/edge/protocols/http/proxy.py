@@ -27,7 +27,6 @@ from tollway.edge.protocols.http.heads import (
 from tollway.edge.protocols.http.refusals import bad_request
 from tollway.edge.protocols.http.repeated_headers import RepeatedHeaders
 from tollway.edge.refusal import BAD_CREDENTIALS, NO_CREDENTIALS, Refusal
-from tollway.edge.source_address import source_address
 from tollway.edge.terminate_cause import TerminateCause
 from tollway.wire.http1 import BadMessage, Framing, HeadLimits, RequestHead, RequestReader
 
@@ -137,7 +136,9 @@ class HttpProxy(Handshake):
             self.end_flow(TerminateCause.USER_REQUEST)
         self.protocol = "connect" if head.method == b"CONNECT" else "http"
         credential = (
-            source_address(self.client_address) if authorization is None else basic_login(authorization)
+            self.gate.sources.credential(self.client_address)
+            if authorization is None
+            else basic_login(authorization)
         )
         if credential is None:
             self.reject(BAD_CREDENTIALS if authorization else NO_CREDENTIALS)
