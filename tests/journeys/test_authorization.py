@@ -149,6 +149,15 @@ TABLE: dict[tuple[str, str], str] = {
         GET /api/admin/orders
         GET /api/admin/orders/{order_id}
     """,
+    ("sessions:read", "any"): """
+        GET /api/admin/users/{user_id}/sessions
+    """,
+    ("sessions:manage", "any"): """
+        POST /api/admin/users/{user_id}/sign-out
+    """,
+    ("messages:read", "any"): """
+        GET /api/admin/users/{user_id}/messages
+    """,
     ("deposits:read", "any"): """
         GET /api/admin/deposits
         GET /api/admin/debts
@@ -263,6 +272,7 @@ def test_a_role_may_do_what_the_roles_below_it_may() -> None:
     assert table["support"] & staffs == {
         "users:read", "wallets:read", "sales:read", "deposits:read", "corrections:read", "products:read",
         "nodes:read", "audit:read", "resources:read", "traffic:read", "connections:manage", "credentials:manage",
+        "sessions:read", "sessions:manage", "messages:read",
     }  # fmt: skip
     assert table["admin"] >= staffs
     for route in ROUTES:

@@ -84,6 +84,10 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "POST /api/admin/resources/{resource_id}/stop": {"reason": "abuse"},
     "POST /api/admin/users/{user_id}/restore": {"reason": "it is fine"},
     "POST /api/admin/users/{user_id}/suspend": {"reason": "fraud"},
+    "POST /api/admin/users/{user_id}/sign-out": {
+        "reason": "a stolen laptop",
+        "session_id": f"ses_{NOBODYS_ID}",
+    },
     "PUT /api/admin/users/{user_id}/roles": {"roles": ["customer"], "reason": "left the team"},
     "POST /api/auth/deletion/undo": {"token": "x"},
     "POST /api/auth/email/change": {"token": "x"},

@@ -38,6 +38,8 @@ test("an operator follows a customer's money from the account to the transaction
 
   await drawer.getByRole("tab", { name: "Money" }).focus();
   await page.keyboard.press("ArrowRight");
+  await expect(page).toHaveURL(/part=payments/);
+  await page.keyboard.press("ArrowRight");
   await expect(page).toHaveURL(/part=orders/);
   await drawer.getByRole("table", { name: "Orders" }).getByText("Delivered").first().click();
   await expect(drawer.getByText("filled", { exact: false })).toBeVisible();
@@ -45,8 +47,25 @@ test("an operator follows a customer's money from the account to the transaction
   await drawer.getByRole("tab", { name: "Access" }).click();
   await expect(drawer.getByText("Nothing is open now.").or(drawer.getByText("No connection matches."))).toBeVisible();
   await accessible(page);
+  await drawer.getByRole("tab", { name: "Payments" }).click();
+  await drawer.getByRole("button", { name: "Correct the wallet" }).click();
+  const dialog = page.getByRole("dialog", { name: "Correct the wallet" });
+  await accessible(page);
+  await dialog.getByLabel("Amount").fill("2.50");
+  await dialog.getByLabel("Why").fill("goodwill");
+  await dialog.getByRole("button", { name: "Give it" }).click();
+  await expect(drawer.getByRole("table", { name: "Corrections" }).getByText("goodwill")).toBeVisible();
+  await drawer.getByRole("tab", { name: "E-mails" }).click();
+  await expect(drawer.getByRole("table", { name: "E-mails" }).getByText("Sent").first()).toBeVisible();
+  await drawer.getByRole("tab", { name: "Sign-ins" }).click();
+  await drawer.getByRole("button", { name: "Sign out everywhere" }).click();
+  const leaving = page.getByRole("dialog", { name: "Sign out everywhere" });
+  await leaving.getByLabel("Why").fill("a stolen laptop");
+  await leaving.getByRole("button", { name: "Sign out" }).click();
+  await expect(drawer.getByText("Not signed in anywhere.")).toBeVisible();
+  await accessible(page);
   await drawer.getByRole("tab", { name: "History" }).click();
-  await expect(drawer.getByRole("table", { name: "What happened" }).getByText("USER_REGISTERED")).toBeVisible();
+  await expect(drawer.getByRole("table", { name: "What happened" }).getByText("CORRECTION_POSTED")).toBeVisible();
   await accessible(page);
   expect(errors).toEqual([]);
 });

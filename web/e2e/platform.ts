@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -28,7 +28,9 @@ export default async function start(): Promise<() => Promise<void>> {
   };
   for await (const line of createInterface({ input: process_.stdout })) {
     if (!line.startsWith("{")) continue;
-    process.env.TOLLWAY_PLATFORM = line;
+    // What is printed for programs holds no password.
+    const operator = JSON.parse(await readFile(join(data, "secrets", "operator.json"), "utf8")) as object;
+    process.env.TOLLWAY_PLATFORM = JSON.stringify({ ...(JSON.parse(line) as object), operator });
     return stop;
   }
   await stop();

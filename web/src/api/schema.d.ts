@@ -336,8 +336,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List what happened, newest first
-         * @description List what happened, newest first.
+         * List what happened in [since, until), newest first
+         * @description List what happened in [since, until), newest first.
          */
         get: operations["get_admin_audit"];
         put?: never;
@@ -588,8 +588,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List everybody's deposits in a state, newest first; by default those that wait for a review
-         * @description List everybody's deposits in a state, newest first; by default those that wait for a review.
+         * List everybody's deposits in a state, or one customer's; without either, those that wait for a review
+         * @description List everybody's deposits in a state, or one customer's; without either, those that wait for a review.
          */
         get: operations["get_admin_deposits"];
         put?: never;
@@ -920,6 +920,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/admin/users/{user_id}/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the e-mails to a customer, newest first, with what became of each
+         * @description List the e-mails to a customer, newest first, with what became of each.
+         */
+        get: operations["get_admin_users_user_id_messages"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/admin/users/{user_id}/resources": {
         parameters: {
             query?: never;
@@ -974,6 +994,46 @@ export interface paths {
          */
         put: operations["put_admin_users_user_id_roles"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/users/{user_id}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List where a customer is signed in, newest first
+         * @description List where a customer is signed in, newest first.
+         */
+        get: operations["get_admin_users_user_id_sessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/users/{user_id}/sign-out": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sign a customer out, of one session or everywhere, within a second
+         * @description Sign a customer out, of one session or everywhere, within a second. Their credentials go on working.
+         */
+        post: operations["post_admin_users_user_id_sign_out"];
         delete?: never;
         options?: never;
         head?: never;
@@ -4802,6 +4862,48 @@ export interface components {
             /** @description Until when it can be confirmed */
             pending_email_expires_at: string | null;
         };
+        /** SentMessageList */
+        SentMessageList: {
+            /** @description The items of this page */
+            items: components["schemas"]["SentMessageView"][];
+            /** @description The `cursor` of the next page; empty on the last */
+            next_cursor: string;
+        };
+        /**
+         * SentMessageView
+         * @description A message, how often it was tried to send it, and why it failed.
+         */
+        SentMessageView: {
+            /** @description To which address it was, or will be, sent */
+            address: string;
+            /** @description How often it was handed to the mail server */
+            attempts: number;
+            /**
+             * @description How it is sent
+             * @constant
+             */
+            channel: "email";
+            /**
+             * Format: date-time
+             * @description When it was made
+             */
+            created_at: string;
+            /** @description What the mail server last said; null when nothing failed */
+            error: string | null;
+            /** @description The identifier */
+            id: string;
+            /** @description When it was sent; null before that */
+            sent_at: string | null;
+            /**
+             * @description In which state it is
+             * @enum {string}
+             */
+            state: "queued" | "sent" | "failed";
+            /** @description What it is about */
+            subject: string;
+            /** @description Which message it is */
+            template: string;
+        };
         /** SeriesView */
         SeriesView: {
             /** @description The protocol, asset or access; null for all that have no series of their own */
@@ -4920,6 +5022,16 @@ export interface components {
              * @example correct horse battery
              */
             password: string;
+        };
+        /**
+         * SignOut
+         * @description Whom an operator signs out: of one session, or of all when none is named.
+         */
+        SignOut: {
+            /** @description Why; it stands in the audit trail */
+            reason: string;
+            /** @description One session only, `ses_…` */
+            session_id?: string | null;
         };
         /** SignedInView */
         SignedInView: {
@@ -6506,6 +6618,12 @@ export interface operations {
                 subject?: string;
                 /** @description Only this kind of event, e.g. USER_LOGGED_IN */
                 topic?: string;
+                /** @description Only what this customer did, or what concerns them */
+                user_id?: string;
+                /** @description RFC 3339; absent: no bound */
+                since?: string;
+                /** @description RFC 3339; absent: no bound */
+                until?: string;
                 /** @description How many items at most */
                 limit?: number;
                 /** @description The `next_cursor` of the page before, with the other parameters as they were; absent: the start */
@@ -7054,6 +7172,8 @@ export interface operations {
     get_admin_debts: {
         parameters: {
             query?: {
+                /** @description Of one customer only; absent: of all */
+                user_id?: string;
                 /** @description How many items at most */
                 limit?: number;
                 /** @description The `next_cursor` of the page before, with the other parameters as they were; absent: the start */
@@ -7091,12 +7211,16 @@ export interface operations {
     get_admin_deposits: {
         parameters: {
             query?: {
-                /** @description In this state only */
+                /** @description In this state only; absent: those that need a review, or all of the customer */
                 state?: components["schemas"]["DepositState"];
+                /** @description Of one customer only; absent: of all */
+                user_id?: string;
                 /** @description How many items at most */
                 limit?: number;
                 /** @description The `next_cursor` of the page before, with the other parameters as they were; absent: the start */
                 cursor?: string;
+                /** @description By which field; `-` before it: the highest first */
+                sort?: "-created_at" | "created_at";
             };
             header?: never;
             path?: never;
@@ -7746,6 +7870,50 @@ export interface operations {
             504: components["responses"]["DeadlineExceeded"];
         };
     };
+    get_admin_users_user_id_messages: {
+        parameters: {
+            query?: {
+                /** @description In this state only */
+                state?: "queued" | "sent" | "failed";
+                /** @description How many items at most */
+                limit?: number;
+                /** @description The `next_cursor` of the page before, with the other parameters as they were; absent: the start */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The account's id, `usr_…` */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SentMessageList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
     get_admin_users_user_id_resources: {
         parameters: {
             query?: never;
@@ -7857,6 +8025,88 @@ export interface operations {
             403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    get_admin_users_user_id_sessions: {
+        parameters: {
+            query?: {
+                /** @description How many items at most */
+                limit?: number;
+                /** @description The `next_cursor` of the page before, with the other parameters as they were; absent: the start */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The account's id, `usr_…` */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    post_admin_users_user_id_sign_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The account's id, `usr_…` */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignOut"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];
@@ -8041,9 +8291,9 @@ export interface operations {
                 format?: "csv" | "json" | "parquet";
                 /** @description Of one access only */
                 resource_id?: string;
-                /** @description RFC 3339 */
+                /** @description RFC 3339; absent: no bound */
                 since?: string;
-                /** @description RFC 3339 */
+                /** @description RFC 3339; absent: no bound */
                 until?: string;
             };
             header?: never;
@@ -8080,9 +8330,9 @@ export interface operations {
     get_analytics_targets: {
         parameters: {
             query?: {
-                /** @description RFC 3339 */
+                /** @description RFC 3339; absent: no bound */
                 since?: string;
-                /** @description RFC 3339 */
+                /** @description RFC 3339; absent: no bound */
                 until?: string;
                 /** @description How many items at most */
                 limit?: number;
@@ -8119,9 +8369,9 @@ export interface operations {
     get_analytics_usage_trends: {
         parameters: {
             query?: {
-                /** @description RFC 3339 */
+                /** @description RFC 3339; absent: no bound */
                 since?: string;
-                /** @description RFC 3339 */
+                /** @description RFC 3339; absent: no bound */
                 until?: string;
                 /** @description How long each point is */
                 interval?: "hour" | "day" | "month";
@@ -9815,9 +10065,9 @@ export interface operations {
             query?: {
                 /** @description Of one access only */
                 resource_id?: string;
-                /** @description RFC 3339 */
+                /** @description RFC 3339; absent: no bound */
                 since?: string;
-                /** @description RFC 3339 */
+                /** @description RFC 3339; absent: no bound */
                 until?: string;
                 /** @description How many items at most */
                 limit?: number;

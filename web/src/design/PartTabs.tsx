@@ -43,7 +43,7 @@ export function PartTabs<Part extends string>({
             aria-selected={selected}
             tabIndex={selected ? 0 : -1}
             onClick={() => onChange(part.value)}
-            className="-mb-px border-b-2 border-transparent px-2.5 py-2 text-sm font-medium whitespace-nowrap text-text-2 transition-colors duration-90 hover:text-text aria-selected:border-accent aria-selected:text-text"
+            className="-mb-px border-b-2 border-transparent px-2.5 py-2 text-sm font-medium whitespace-nowrap text-text-2 transition-colors duration-90 hover:text-text focus-visible:-outline-offset-2 aria-selected:border-accent aria-selected:text-text"
           >
             {part.label}
           </button>

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
-import { deviceName } from "./account/device";
+import { deviceName } from "@/parts/device";
 import { snippets } from "./dashboard/snippets";
 import { strength } from "./entry/strength";
+import { isAmount } from "./operate/customers/amount";
 
 describe("snippets", () => {
   const url = "http://login:p%27a%24s%22s@127.0.0.1:8080";
@@ -21,6 +22,26 @@ describe("password strength", () => {
     ["Correct horse 4 battery!", 4],
   ])("%s is %i", (password, score) => {
     expect(strength(password)).toBe(score);
+  });
+});
+
+describe("an amount of money that an operator types", () => {
+  test.each([
+    ["2", true],
+    ["2.20", true],
+    ["0.000001", true],
+    ["123456789.123456", true],
+    ["0", false],
+    ["0.00", false],
+    ["-2", false],
+    ["+2", false],
+    ["2,20", false],
+    ["1e3", false],
+    ["2.1234567", false],
+    ["", false],
+    [" 2", false],
+  ])("%s: %s", (text, good) => {
+    expect(isAmount(text)).toBe(good);
   });
 });
 

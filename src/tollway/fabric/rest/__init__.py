@@ -19,9 +19,12 @@ from tollway.fabric.rest.fields import (
     NaturalUnits,
     PositiveMoney,
     PositiveUnits,
+    TimeQuery,
     UnitsText,
+    UserPath,
     UtcTime,
     id_path,
+    read_time,
 )
 from tollway.fabric.rest.idempotency import Answer, idempotent
 from tollway.fabric.rest.live import send_updates
@@ -56,12 +59,15 @@ __all__ = [
     "Principal",
     "RestServer",
     "RoutePolicy",
+    "TimeQuery",
     "UnitsText",
+    "UserPath",
     "UtcTime",
     "browser_session",
     "build_app",
     "id_path",
     "idempotent",
+    "read_time",
     "route",
     "send_table",
     "send_updates",

@@ -18,9 +18,10 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from tollway.kit.errors import Invalid
 from tollway.kit.ids import id_pattern
 from tollway.kit.money import FIAT_SCALE, MAX_UNITS, money_text, parse_units
-from tollway.kit.times import to_rfc3339
+from tollway.kit.times import from_rfc3339, to_rfc3339
 
 # Text without control characters, for names, labels and reasons; NUL would not even be stored.
 PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
@@ -50,6 +51,24 @@ def id_path(prefix: str, what: str) -> Any:
     What no identifier can look like is answered as an unknown one is, with 404.
     """
     return Path(pattern=id_pattern(prefix), description=f"The {what}'s id, `{prefix}_…`")
+
+
+UserPath = Annotated[str, id_path("usr", "account")]
+"""A customer in a path."""
+
+
+TimeQuery = Annotated[
+    str,
+    Query(max_length=40, description="RFC 3339; absent: no bound", examples=["2026-11-01T00:00:00Z"]),
+]
+
+
+def read_time(name: str, text: str) -> int:
+    """Read the time of a parameter in microseconds; 0 when it is absent. Raises Invalid, which names it."""
+    try:
+        return from_rfc3339(text) if text else 0
+    except (ValueError, OverflowError) as error:
+        raise Invalid.of(name, "must be a time with its zone, such as 2026-11-01T00:00:00Z") from error
 
 
 class Body(BaseModel):

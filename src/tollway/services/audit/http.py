@@ -9,12 +9,21 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from tollway.fabric.rest import (
     PRINTABLE,
     Paging,
+    TimeQuery,
     UtcTime,
+    read_time,
     route,
 )
+from tollway.kit.ids import id_pattern
 from tollway.services.audit.service import Audit
+from tollway.services.audit.store import EntryFilter
 
 READ = route(permission="audit:read", owner="any")
+
+
+UserQuery = Annotated[
+    str, Query(pattern=id_pattern("usr"), description="Only what this customer did, or what concerns them")
+]
 
 
 def _data(text: str) -> Any:
@@ -78,9 +87,13 @@ def router(service: Audit) -> APIRouter:
                 max_length=100, pattern=PRINTABLE, description="Only this kind of event, e.g. USER_LOGGED_IN"
             ),
         ] = "",
+        user_id: UserQuery = "",
+        since: TimeQuery = "",
+        until: TimeQuery = "",
     ) -> EntryList:
-        """List what happened, newest first."""
-        found = await service.entries(subject, topic, page.limit, page.cursor)
+        """List what happened in [since, until), newest first."""
+        only = EntryFilter(subject, topic, user_id, read_time("since", since), read_time("until", until))
+        found = await service.entries(only, page.limit, page.cursor)
         return EntryList(
             items=[EntryView.model_validate(entry) for entry in found.items], next_cursor=found.next_cursor
         )

@@ -70,6 +70,13 @@ def record_of(event: EventEnvelope) -> AuditRecord:
     )
 
 
+def concerned(data: str) -> str:
+    """Return whom an event concerns: the `user_id` of its data; empty when it names nobody."""
+    fields = json.loads(data)
+    found = cast("Mapping[str, Any]", fields).get("user_id") if isinstance(fields, Mapping) else None
+    return found if isinstance(found, str) else ""
+
+
 def redact(value: Any) -> Any:
     """Replace every e-mail address in a JSON value, however deep, by a note that there was one."""
     if isinstance(value, str):

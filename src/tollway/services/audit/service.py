@@ -40,6 +40,9 @@ class Verdict:
         return not self.findings
 
 
+EVERY_ENTRY = store.EntryFilter()
+
+
 class Audit:
     """The service. `seed` (32 bytes) is that of the key which signs entries."""
 
@@ -91,14 +94,14 @@ class Audit:
             _log.error("cannot note the head of the audit record: %s", error)
 
     async def entries(
-        self, subject: str = "", topic: str = "", limit: int = DEFAULT_LIMIT, cursor: str = ""
+        self, only: store.EntryFilter = EVERY_ENTRY, limit: int = DEFAULT_LIMIT, cursor: str = ""
     ) -> Page[AuditEntry]:
-        """Return entries, newest first; of one subject or actor, or one topic, if given. Raises Invalid."""
+        """Return entries, newest first. Raises Invalid for a cursor that is not ours."""
         position = decode_cursor(cursor, int)
         before = position[0] if position else None
         limit = max(1, min(limit, MAX_LIMIT))
         async with self.db.snapshot() as tx:
-            rows = await store.newest(tx, subject, topic, before, limit + 1)
+            rows = await store.newest(tx, only, before, limit + 1)
         return make_page(rows, limit, lambda entry: [entry.sequence])
 
     async def compare(self, events: Sequence[EventEnvelope]) -> list[str]:

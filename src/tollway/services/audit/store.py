@@ -5,7 +5,7 @@ head   one row: the number and hash of the last entry; its lock makes the entrie
 """
 
 from collections.abc import AsyncGenerator, Collection
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sqlalchemy import (
@@ -25,7 +25,7 @@ from sqlalchemy.exc import OperationalError
 
 from tollway.fabric.db import NAMING, Int64, Tx
 from tollway.fabric.db.tables import dead_letter
-from tollway.services.audit.model import AuditEntry, Head, Unreadable
+from tollway.services.audit.model import AuditEntry, Head, Unreadable, concerned
 
 metadata = MetaData(naming_convention=NAMING)
 
@@ -45,9 +45,12 @@ entry = Table(
     Column("hash", Text, nullable=False),
     # Of the hash, with the platform's key; null in what an older version wrote.
     Column("signature", LargeBinary, nullable=True),
+    # Whom the event concerns, found in `data` so that it can be looked up; no part of the chain.
+    Column("user_id", Text, nullable=False, server_default=""),
     Index("ix_entry_subject", "subject", "sequence"),
     Index("ix_entry_actor", "actor", "sequence"),
     Index("ix_entry_topic", "topic", "sequence"),
+    Index("ix_entry_user", "user_id", "sequence"),
     sqlite_strict=True,
 )
 
@@ -98,13 +101,32 @@ async def parked(tx: Tx) -> set[str]:
 
 async def add(tx: Tx, one: AuditEntry) -> None:
     """Write the next entry and move the head to it."""
-    await tx.run(entry.insert().values(asdict(one)))
+    await tx.run(entry.insert().values(asdict(one) | {"user_id": concerned(one.data)}))
     await tx.run(update(head).values(sequence=one.sequence, hash=one.hash))
 
 
-async def newest(tx: Tx, subject: str, topic: str, before: int | None, limit: int) -> list[AuditEntry]:
-    """Return entries, newest first, from below a number on; `subject` matches the actor as well."""
+@dataclass(frozen=True, slots=True)
+class EntryFilter:
+    """Which entries: about or by `subject`, of one `topic`, concerning `user_id` in any way, in [since, until)."""
+
+    subject: str = ""
+    topic: str = ""
+    user_id: str = ""
+    since_us: int = 0
+    until_us: int = 0
+
+
+async def newest(tx: Tx, only: EntryFilter, before: int | None, limit: int) -> list[AuditEntry]:
+    """Return entries, newest first, from below a number on."""
     wanted = select(entry).order_by(entry.c.sequence.desc()).limit(limit)
+    subject, topic, user_id = only.subject, only.topic, only.user_id
+    if user_id:
+        by_or_about = (entry.c.subject == user_id) | (entry.c.actor == user_id)
+        wanted = wanted.where(by_or_about | (entry.c.user_id == user_id))
+    if only.since_us:
+        wanted = wanted.where(entry.c.at_us >= only.since_us)
+    if only.until_us:
+        wanted = wanted.where(entry.c.at_us < only.until_us)
     if subject:
         wanted = wanted.where(or_(entry.c.subject == subject, entry.c.actor == subject))
     if topic:

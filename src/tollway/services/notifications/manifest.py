@@ -55,6 +55,7 @@ MANIFEST = ServiceManifest(
     permissions=(
         Permission("notifications:read", ROLES),
         Permission("notifications:write", ROLES),
+        Permission("messages:read", ("support", "admin")),
     ),
     build=build,
 )

@@ -17,7 +17,7 @@ from tollway.kit.ids import new_id
 from tollway.kit.paging import DEFAULT_LIMIT, Page, decode_cursor, make_page
 from tollway.kit.times import DAY_US, SECOND_US
 from tollway.services.notifications import store
-from tollway.services.notifications.model import Email, check_address
+from tollway.services.notifications.model import Email, State, check_address
 from tollway.services.notifications.settings import NotificationsSettings
 from tollway.services.notifications.templates import CATEGORIES, TEMPLATES
 from tollway.services.notifications.templates.rendering import check, render, subject_of
@@ -95,11 +95,13 @@ class Notifications:
             MAIL.labels("sent").inc()
             await self._end(email, "sent")
 
-    async def messages_of(self, user_id: str, limit: int = DEFAULT_LIMIT, cursor: str = "") -> Page[Email]:
-        """Return a person's messages, newest first. Raises Invalid for a strange cursor."""
+    async def messages_of(
+        self, user_id: str, limit: int = DEFAULT_LIMIT, cursor: str = "", *, state: State | None = None
+    ) -> Page[Email]:
+        """Return a person's messages, in one state or any, newest first. Raises Invalid for a strange cursor."""
         (before_id,) = decode_cursor(cursor, str) or ("",)
         async with self.db.snapshot() as tx:
-            rows = await store.emails_of(tx, user_id, before_id, limit + 1)
+            rows = await store.emails_of(tx, user_id, before_id, limit + 1, state=state)
         return make_page(rows, limit, lambda email: [email.id])
 
     async def delete_expired(self) -> None:

@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from tollway.fabric.db import NAMING, Flag, Int64, Json, Tx
 from tollway.fabric.retention import expired_rows
-from tollway.services.notifications.model import Email
+from tollway.services.notifications.model import Email, State
 
 metadata = MetaData(naming_convention=NAMING)
 
@@ -84,9 +84,13 @@ async def email_by_key(tx: Tx, request_key: str) -> Email | None:
     return _email(await tx.first(select(email).where(email.c.request_key == request_key)))
 
 
-async def emails_of(tx: Tx, user_id: str, before: str, limit: int) -> list[Email]:
-    """Return a person's messages, newest first, from below an id on (empty: from the newest)."""
+async def emails_of(
+    tx: Tx, user_id: str, before: str, limit: int, *, state: State | None = None
+) -> list[Email]:
+    """Return a person's messages, in one state or any, newest first, from below an id on (empty: the newest)."""
     wanted = select(email).where(email.c.user_id == user_id).order_by(email.c.id.desc()).limit(limit)
+    if state is not None:
+        wanted = wanted.where(email.c.state == state)
     if before:
         wanted = wanted.where(email.c.id < before)
     return [found for row in await tx.all(wanted) if (found := _email(row))]

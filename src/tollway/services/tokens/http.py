@@ -10,14 +10,17 @@ from tollway.contracts.errors import SessionEnded, TokenReused
 from tollway.fabric.access_tokens import ACCESS_TTL_S
 from tollway.fabric.published_keys import ALGORITHM, KEYS_MAX_AGE_S
 from tollway.fabric.rest import (
+    PRINTABLE,
     Body,
     CurrentUser,
     Paging,
+    UserPath,
     UtcTime,
     id_path,
     route,
 )
-from tollway.kit.errors import Conflict, Unauthenticated
+from tollway.kit.errors import Conflict, NotFound, Unauthenticated
+from tollway.kit.ids import id_pattern
 from tollway.services.tokens.model import KeyState, UserSession
 from tollway.services.tokens.service import IssuedTokens, Tokens
 
@@ -54,6 +57,15 @@ class EndSessions(Body):
     keep_current: bool = Field(False, description="Stay signed in where this request comes from")
 
 
+class SignOut(Body):
+    """Whom an operator signs out: of one session, or of all when none is named."""
+
+    reason: str = Field(
+        min_length=1, max_length=500, pattern=PRINTABLE, description="Why; it stands in the audit trail"
+    )
+    session_id: str | None = Field(None, pattern=id_pattern("ses"), description="One session only, `ses_…`")
+
+
 class ServerMetadata(BaseModel):
     """The metadata of the authorization server (RFC 8414)."""
 
@@ -87,6 +99,7 @@ def router(service: Tokens) -> APIRouter:
     _sessions(routes, service)
     _discovery(routes, service)
     _keys(routes, service)
+    _customers(routes, service)
     return routes
 
 
@@ -117,6 +130,34 @@ def _keys(routes: APIRouter, service: Tokens) -> None:
         """Publish a key no more, because it was stolen. What it signed is refused within a second."""
         await service.keys.revoke(kid)
         return await _key_list(service)
+
+
+def _customers(routes: APIRouter, service: Tokens) -> None:
+    @routes.get(
+        "/api/admin/users/{user_id}/sessions",
+        tags=["operators"],
+        **route(permission="sessions:read", owner="any"),
+    )
+    async def customers_sessions(user_id: UserPath, page: Paging) -> SessionList:
+        """List where a customer is signed in, newest first."""
+        found = await service.sessions(user_id, page.limit, page.cursor)
+        return SessionList(items=[_session(one, "") for one in found.items], next_cursor=found.next_cursor)
+
+    @routes.post(
+        "/api/admin/users/{user_id}/sign-out",
+        status_code=204,
+        tags=["operators"],
+        **route(
+            permission="sessions:manage", owner="any", audit="auth:session:sign_out", problems=(NotFound,)
+        ),
+    )
+    async def sign_out(user_id: UserPath, body: SignOut) -> None:
+        """Sign a customer out, of one session or everywhere, within a second. Their credentials go on working."""
+        reason = f"an operator: {body.reason}"
+        if body.session_id is None:
+            await service.revoke(reason, user_id=user_id)
+        else:
+            await service.end_own(user_id, body.session_id, reason)
 
 
 async def _key_list(service: Tokens) -> KeyList:

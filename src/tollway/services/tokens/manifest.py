@@ -37,6 +37,8 @@ MANIFEST = ServiceManifest(
     api=tokens_pb2_grpc,
     subscribes=(UserDeleted,),
     permissions=(
+        Permission("sessions:read", ("support", "admin")),
+        Permission("sessions:manage", ("support", "admin")),
         Permission("keys:read", ("admin",)),
         Permission("keys:manage", ("admin",)),
     ),

@@ -4,6 +4,7 @@ import pytest
 
 from tests.kit.rest import RestClient, rest
 from tests.tollway.services.audit.conftest import Tamper, a_event, record
+from tollway.kit.ids import new_id
 from tollway.services.audit.http import router
 from tollway.services.audit.service import Audit
 
@@ -36,6 +37,12 @@ async def test_an_operator_reads_the_record(client: RestClient, service: Audit) 
     assert [item["sequence"] for item in rest_of_it.json["items"]] == [3, 2, 1]
     found = await client.get("/api/admin/audit?subject=usr_1&topic=USER_LOGGED_IN", ADMIN)
     assert [item["event_id"] for item in found.json["items"]] == ["evt_001"]
+    late = await client.get("/api/admin/audit?since=1970-01-01T00:00:03Z&until=1970-01-01T00:00:04Z", ADMIN)
+    assert [item["event_id"] for item in late.json["items"]] == ["evt_003"]
+    nobody = await client.get(f"/api/admin/audit?user_id={new_id('usr')}", ADMIN)
+    assert (nobody.status, nobody.json["items"]) == (200, [])
+    for query in ("user_id=x", "since=yesterday"):
+        assert (await client.get(f"/api/admin/audit?{query}", ADMIN)).status == 422
 
 
 async def test_an_operator_has_it_verified(client: RestClient, service: Audit, tamper: Tamper) -> None:

@@ -125,12 +125,34 @@ async def test_entries_are_found_by_subject_actor_and_topic(service: Audit) -> N
     await record(service, *map(a_event, range(6)), a_event(6, subject="ord_1", actor="usr_1"))
 
     async def found(**wanted: Any) -> list[str]:
-        return [entry.event_id for entry in (await service.entries(**wanted)).items]
+        return [entry.event_id for entry in (await service.entries(store.EntryFilter(**wanted))).items]
 
     assert await found(subject="usr_1") == ["evt_006", "evt_004", "evt_001"]
     assert await found(topic="USER_LOGGED_IN") == ["evt_005", "evt_003", "evt_001"]
     assert await found(subject="usr_1", topic="USER_LOGGED_IN") == ["evt_001"]
     assert await found(subject="nobody") == []
+
+
+async def test_a_customers_history_holds_what_they_did_and_what_concerns_them(service: Audit) -> None:
+    concerning = a_event(
+        7, subject="dep_1", actor="payments", data_json='{"deposit_id": "dep_1", "user_id": "usr_2"}'
+    )
+    await record(
+        service,
+        a_event(5, subject="usr_2", actor="usr_operator", data_json='{"user_id": "usr_2"}'),
+        a_event(6, subject="ord_1", actor="usr_2", data_json='{"order_id": "ord_1"}'),
+        concerning,
+        a_event(8, subject="dep_2", actor="payments", data_json='{"user_id": "usr_3"}'),
+    )
+
+    async def found(**wanted: Any) -> list[str]:
+        return [entry.event_id for entry in (await service.entries(store.EntryFilter(**wanted))).items]
+
+    assert await found(user_id="usr_2") == ["evt_007", "evt_006", "evt_005"]
+    assert await found(user_id="usr_2", topic=concerning.topic) == ["evt_007", "evt_005"]
+    assert await found(user_id="usr_2", since_us=concerning.at_us) == ["evt_007"]
+    assert await found(user_id="usr_2", until_us=concerning.at_us) == ["evt_006", "evt_005"]
+    assert (await service.verify()).ok
 
 
 async def test_pages_follow_each_other_while_the_record_grows(service: Audit) -> None:

@@ -10,6 +10,7 @@ from tollway.fabric.access_tokens import Revocations, Verifier
 from tollway.fabric.db import Database, tables
 from tollway.fabric.rest import build_app
 from tollway.kit.errors import Unauthenticated
+from tollway.kit.ids import new_id
 from tollway.services.tokens.http import router
 from tollway.services.tokens.service import IssuedTokens, Tokens
 
@@ -198,3 +199,27 @@ async def test_a_scope_gives_nothing_that_the_role_does_not(service: Tokens, cli
     held = await sign_in(service, client=greedy)
     refused = await client.get("/api/admin/keys", held.access_token)
     assert (refused.status, refused.json["code"]) == (403, "forbidden")
+
+
+async def test_an_operator_signs_a_customer_out_of_one_session_or_of_all(
+    service: Tokens, clock: FakeClock
+) -> None:
+    api, ann, support = rest(router(service)), new_id("usr"), "usr_op:support"
+    first, second, third = [await sign_in(service, ann) for _ in range(3)]
+    path, out = f"/api/admin/users/{ann}/sessions", f"/api/admin/users/{ann}/sign-out"
+    listed = (await api.get(path, support)).json["items"]
+    assert {(one["id"], one["current"]) for one in listed} == {
+        (one.session.id, False) for one in (first, second, third)
+    }
+    reason = {"reason": "a stolen laptop"}
+    assert (await api.post(out, reason | {"session_id": first.session.id}, support)).status == 204
+    assert (await api.post(out, reason | {"session_id": first.session.id}, support)).status == 404
+    assert {one["id"] for one in (await api.get(path, support)).json["items"]} == {
+        second.session.id, third.session.id,
+    }  # fmt: skip
+    assert (await api.post(out, reason, support)).status == 204
+    assert (await api.post(out, reason, support)).status == 204  # a repeat ends nothing
+    assert (await api.get(path, support)).json["items"] == []
+    for bad in ({}, {"reason": ""}, reason | {"session_id": "x"}):
+        assert (await api.post(out, bad, support)).status == 422
+    assert (await api.post(out, reason, ann)).status == 403

@@ -12,7 +12,7 @@ import { Status } from "@/design/Status";
 import { Table } from "@/design/Table";
 import { toast } from "@/design/toast";
 import { Time } from "@/design/Values";
-import { deviceName } from "./device";
+import { deviceName } from "@/parts/device";
 
 export function SessionsPanel() {
   const { t } = useLingui();

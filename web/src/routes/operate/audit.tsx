@@ -3,6 +3,10 @@ import { z } from "zod/mini";
 import { AuditPage } from "@/pages/operate/audit/AuditPage";
 
 export const Route = createFileRoute("/operate/audit")({
-  validateSearch: z.object({ subject: z.optional(z.string()), topic: z.optional(z.string()) }),
+  validateSearch: z.object({
+    subject: z.optional(z.string()),
+    topic: z.optional(z.string()),
+    user_id: z.optional(z.string()),
+  }),
   component: AuditPage,
 });

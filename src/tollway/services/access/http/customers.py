@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from tollway.fabric.rest import PRINTABLE, Body, id_path, route
+from tollway.fabric.rest import PRINTABLE, Body, UserPath, id_path, route
 from tollway.services.access.http.resources import ResourceList
 from tollway.services.access.http.usage import (
     ConnectionView,
@@ -23,7 +23,6 @@ from tollway.services.access.http.views import CredentialId, resource_detail
 from tollway.services.access.service import Access
 from tollway.services.access.store.usage import Filter, Record
 
-UserId = Annotated[str, id_path("usr", "account")]
 ConnectionId = Annotated[str, id_path("flw", "connection")]
 NodeQuery = Annotated[str, Query(max_length=200, pattern=PRINTABLE, description="On one edge node only")]
 SEE_TRAFFIC = route(permission="traffic:read", owner="any")
@@ -66,13 +65,13 @@ def _looking(api: APIRouter, service: Access) -> None:
         tags=["operators"],
         **route(permission="resources:read", owner="any"),
     )
-    async def customers_resources(user_id: UserId) -> ResourceList:
+    async def customers_resources(user_id: UserPath) -> ResourceList:
         """List a customer's accesses with their credentials, of which no secret is kept."""
         found = await service.resources.all_of(user_id)
         return ResourceList(items=[resource_detail(one, credentials) for one, credentials in found])
 
     @api.get("/api/admin/users/{user_id}/usage", tags=["operators"], **SEE_TRAFFIC)
-    async def customers_usage(user_id: UserId) -> CustomerUsage:
+    async def customers_usage(user_id: UserPath) -> CustomerUsage:
         """Show what a customer used: ever, this month, today, by protocol and by month."""
         stats = await service.usage.stats(user_id)
         months = await service.usage.monthly(user_id, "")
@@ -80,7 +79,7 @@ def _looking(api: APIRouter, service: Access) -> None:
 
     @api.get("/api/admin/users/{user_id}/connections", tags=["operators"], **SEE_TRAFFIC)
     async def customers_connections(
-        user_id: UserId, page: NewestFirst, state: StateQuery = None, resource_id: ResourceQuery = ""
+        user_id: UserPath, page: NewestFirst, state: StateQuery = None, resource_id: ResourceQuery = ""
     ) -> CustomerConnectionList:
         """List a customer's connections, newest first unless you ask for another order."""
         only = Filter(resource_id, None if state is None else state == "closed")

@@ -12,15 +12,15 @@ from tollway.fabric.rest import (
     AssetQuery,
     CurrentUser,
     PageQuery,
+    TimeQuery,
     UnitsText,
     UtcTime,
+    read_time,
     route,
     send_updates,
     sorted_by,
 )
-from tollway.kit.errors import Invalid
 from tollway.kit.ids import id_pattern
-from tollway.kit.times import from_rfc3339
 from tollway.services.access.model.units import Unit, used_units
 from tollway.services.access.service import Access
 from tollway.services.access.service.usage import Stats
@@ -30,7 +30,6 @@ READ = route(permission="usage:read")
 ResourceQuery = Annotated[str, Query(pattern=id_pattern("res"), description="Of one access only")]
 NewestFirst = Annotated[PageQuery, sorted_by("-started_at", "started_at")]
 OldestFirst = Annotated[PageQuery, sorted_by("started_at", "-started_at")]
-TimeQuery = Annotated[str, Query(max_length=40, description="RFC 3339", examples=["2026-11-01T00:00:00Z"])]
 StateQuery = Annotated[Literal["open", "closed"] | None, Query(description="Open or closed ones only")]
 
 
@@ -204,14 +203,6 @@ def _records(api: APIRouter, service: Access) -> None:
             items=[_record(one, service.kinds[one.kind].unit) for one in found.items],
             next_cursor=found.next_cursor,
         )
-
-
-def read_time(name: str, text: str) -> int:
-    """Read a parameter that is a time, as microseconds; 0 when it is empty. Raises Invalid."""
-    try:
-        return from_rfc3339(text) if text else 0
-    except (ValueError, OverflowError) as error:
-        raise Invalid.of(name, "must be a time with its zone, such as 2026-11-01T00:00:00Z") from error
 
 
 def _stats(found: Stats) -> StatsView:

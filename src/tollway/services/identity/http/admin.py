@@ -11,15 +11,13 @@ from tollway.fabric.rest import (
     Body,
     CurrentUser,
     Paging,
-    id_path,
+    UserPath,
     route,
 )
 from tollway.kit.errors import Conflict
 from tollway.services.identity.http.views import UserView, view_user
 from tollway.services.identity.model import State
 from tollway.services.identity.service import Identity
-
-UserId = Annotated[str, id_path("usr", "account")]
 
 
 class Suspend(Body):
@@ -58,7 +56,7 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
     @routes.get(
         "/api/admin/users/{user_id}", tags=["operators"], **route(permission="users:read", owner="any")
     )
-    async def user(user_id: UserId) -> UserView:
+    async def user(user_id: UserPath) -> UserView:
         """Show one account."""
         return view_user(await service.accounts.get(user_id))
 
@@ -67,7 +65,7 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
         tags=["operators"],
         **route(permission="users:manage", owner="any", audit="auth:user:suspend", problems=(Conflict,)),
     )
-    async def suspend(user_id: UserId, body: Suspend, who: CurrentUser) -> UserView:
+    async def suspend(user_id: UserPath, body: Suspend, who: CurrentUser) -> UserView:
         """Suspend an account: its sessions and its access end at once."""
         return view_user(await service.accounts.set_state(user_id, "suspended", body.reason, who.user_id))
 
@@ -76,7 +74,7 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
         tags=["operators"],
         **route(permission="users:manage", owner="any", audit="auth:user:restore", problems=(Conflict,)),
     )
-    async def restore(user_id: UserId, who: CurrentUser, body: Restore | None = None) -> UserView:
+    async def restore(user_id: UserPath, who: CurrentUser, body: Restore | None = None) -> UserView:
         """Let a suspended account be used again."""
         reason = body.reason if body else ""
         return view_user(await service.accounts.set_state(user_id, "active", reason, who.user_id))
@@ -86,6 +84,6 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
         tags=["operators"],
         **route(permission="users:manage", owner="any", audit="auth:user:roles", problems=(Conflict,)),
     )
-    async def set_roles(user_id: UserId, body: SetRoles, who: CurrentUser) -> UserView:
+    async def set_roles(user_id: UserPath, body: SetRoles, who: CurrentUser) -> UserView:
         """Replace the roles of an account. It has to sign in again; you cannot change your own."""
         return view_user(await service.accounts.set_roles(user_id, body.roles, body.reason, who.user_id))

@@ -4,14 +4,11 @@ from typing import Annotated
 
 from fastapi import Depends, Query
 
-from tollway.fabric.rest import PRINTABLE, id_path
-from tollway.kit.errors import Invalid
-from tollway.kit.times import from_rfc3339
+from tollway.fabric.rest import PRINTABLE, TimeQuery, id_path, read_time
 from tollway.services.ledger.model.records import StatementFilter
 
 TransactionPath = Annotated[str, id_path("txn", "transaction")]
 Prove = Annotated[bool, Query(description="Show the place in the sealed books too")]
-TimeQuery = Annotated[str, Query(max_length=40, description="RFC 3339; absent: no bound")]
 AssetQuery = Annotated[
     str, Query(max_length=100, pattern=PRINTABLE, description="An asset's code; absent: all")
 ]
@@ -27,14 +24,7 @@ def _wanted(
     since: TimeQuery = "",
     until: TimeQuery = "",
 ) -> StatementFilter:
-    return StatementFilter(details, code, _time("since", since), _time("until", until))
-
-
-def _time(name: str, text: str) -> int:
-    try:
-        return from_rfc3339(text) if text else 0
-    except (ValueError, OverflowError) as error:
-        raise Invalid.of(name, "must be a time with its zone, such as 2026-11-01T00:00:00Z") from error
+    return StatementFilter(details, code, read_time("since", since), read_time("until", until))
 
 
 Wanted = Annotated[StatementFilter, Depends(_wanted)]

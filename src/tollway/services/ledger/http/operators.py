@@ -1,11 +1,9 @@
 """The books of every customer, for operators."""
 
-from typing import Annotated
-
 from fastapi import APIRouter
 
 from tollway.contracts.books import USER
-from tollway.fabric.rest import Paging, id_path, route
+from tollway.fabric.rest import Paging, UserPath, route
 from tollway.services.ledger.http.filters import AssetQuery, Prove, TransactionPath, Wanted
 from tollway.services.ledger.http.views import (
     AccountList,
@@ -19,7 +17,6 @@ from tollway.services.ledger.model.values import Asset
 from tollway.services.ledger.service import Ledger
 
 READ = route(permission="wallets:read", owner="any")
-UserId = Annotated[str, id_path("usr", "account")]
 
 
 def add_routes(api: APIRouter, service: Ledger) -> None:
@@ -29,7 +26,7 @@ def add_routes(api: APIRouter, service: Ledger) -> None:
         return {asset.code: asset for asset in await service.assets()}
 
     @api.get("/api/admin/users/{user_id}/accounts", tags=["operators"], **READ)
-    async def customers_accounts(user_id: UserId) -> AccountList:
+    async def customers_accounts(user_id: UserPath) -> AccountList:
         """List what a customer holds, with one account in every currency."""
         assets = await known_assets()
         found = await service.wallet(user_id)
@@ -37,7 +34,7 @@ def add_routes(api: APIRouter, service: Ledger) -> None:
 
     @api.get("/api/admin/users/{user_id}/transactions", tags=["operators"], **READ)
     async def customers_transactions(
-        user_id: UserId, page: Paging, only: Wanted, asset: AssetQuery = ""
+        user_id: UserPath, page: Paging, only: Wanted, asset: AssetQuery = ""
     ) -> LineList:
         """List what happened on all accounts of a customer, or on those of one asset, newest first."""
         assets = await known_assets()

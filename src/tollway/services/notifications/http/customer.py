@@ -1,6 +1,6 @@
 """What a customer sees of their messages, and which they want."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel
@@ -44,23 +44,26 @@ class ChoicesWanted(Body):
     email: dict[Category, bool]
 
 
-def router(service: Notifications) -> APIRouter:
-    """Make the routes under /api/notifications."""
-    api = APIRouter(tags=["notifications"])
+def add_routes(api: APIRouter, service: Notifications) -> None:
+    """Add the routes under /api/notifications."""
 
-    @api.get("/api/notifications", **route(permission="notifications:read"))
+    @api.get("/api/notifications", tags=["notifications"], **route(permission="notifications:read"))
     async def messages(who: CurrentUser, page: Paging) -> MessageList:
         """List your own messages, newest first."""
         found = await service.messages_of(who.user_id, page.limit, page.cursor)
-        return MessageList(items=[_view(email) for email in found.items], next_cursor=found.next_cursor)
+        return MessageList(
+            items=[MessageView(**message_fields(email)) for email in found.items],
+            next_cursor=found.next_cursor,
+        )
 
-    @api.get("/api/notifications/settings", **route(permission="notifications:read"))
+    @api.get("/api/notifications/settings", tags=["notifications"], **route(permission="notifications:read"))
     async def settings(who: CurrentUser) -> Choices:
         """Tell which kinds of e-mail you get."""
         return Choices.model_validate({"email": await service.preferences_of(who.user_id)})
 
     @api.post(
         "/api/notifications/settings",
+        tags=["notifications"],
         **route(permission="notifications:write", audit="notifications:settings:change"),
     )
     async def change(body: ChoicesWanted, who: CurrentUser) -> Choices:
@@ -70,16 +73,15 @@ def router(service: Notifications) -> APIRouter:
         )
         return Choices.model_validate({"email": changed})
 
-    return api
 
-
-def _view(email: Email) -> MessageView:
-    return MessageView(
-        id=email.id,
-        channel="email",
-        template=email.template,
-        subject=email.subject,
-        state=email.state,
-        created_at=email.created_at_us,
-        sent_at=email.ended_us if email.state == "sent" else None,
-    )
+def message_fields(email: Email) -> dict[str, Any]:
+    """Return what every view of a message shows."""
+    return {
+        "id": email.id,
+        "channel": "email",
+        "template": email.template,
+        "subject": email.subject,
+        "state": email.state,
+        "created_at": email.created_at_us,
+        "sent_at": email.ended_us if email.state == "sent" else None,
+    }

@@ -18,16 +18,18 @@ from tollway.fabric.rest import (
     CurrentUser,
     IdempotencyKey,
     MoneyText,
+    PageQuery,
     Paging,
     PositiveMoney,
     UtcTime,
     id_path,
     idempotent,
     route,
+    sorted_by,
 )
 from tollway.fabric.rest.etag import TAGGED, tagged
 from tollway.kit.errors import Conflict, Malformed
-from tollway.services.payments.http.corrections import Reason, add_correction_routes
+from tollway.services.payments.http.corrections import CustomerQuery, Reason, add_correction_routes
 from tollway.services.payments.model import DepositState
 from tollway.services.payments.service import Payments
 from tollway.services.payments.service.charging import RETURN_PATH
@@ -50,6 +52,7 @@ ProviderName = Annotated[
         examples=["stripe"],
     ),
 ]
+NewestFirst = Annotated[PageQuery, sorted_by("-created_at", "created_at")]
 # What is stored as an empty text is null in answers.
 NullableText = Annotated[str | None, BeforeValidator(lambda text: text or None)]
 
@@ -321,19 +324,26 @@ def _webhooks(api: APIRouter, service: Payments) -> None:
 def _reviews(api: APIRouter, service: Payments, answers: AnswerStore) -> None:
     @api.get("/api/admin/deposits", tags=["operators"], **route(permission="deposits:read", owner="any"))
     async def in_state(
-        page: Paging,
-        state: Annotated[DepositState, Query(description="In this state only")] = DepositState.NEEDS_REVIEW,
+        page: NewestFirst,
+        state: Annotated[
+            DepositState | None,
+            Query(description="In this state only; absent: those that need a review, or all of the customer"),
+        ] = None,
+        user_id: CustomerQuery = "",
     ) -> ReviewList:
-        """List everybody's deposits in a state, newest first; by default those that wait for a review."""
-        found = await service.reviews.list(state, page.limit, page.cursor)
+        """List everybody's deposits in a state, or one customer's; without either, those that wait for a review."""
+        wanted = state if state or user_id else DepositState.NEEDS_REVIEW
+        found = await service.reviews.list(
+            wanted, page.limit, page.cursor, user_id=user_id, newest_first=page.descending
+        )
         return ReviewList(
             items=[ReviewedView.model_validate(one) for one in found.items], next_cursor=found.next_cursor
         )
 
     @api.get("/api/admin/debts", tags=["operators"], **route(permission="deposits:read", owner="any"))
-    async def debts(page: Paging) -> DebtList:
+    async def debts(page: Paging, user_id: CustomerQuery = "") -> DebtList:
         """List what customers owe, newest first: refunded or disputed money that they had spent."""
-        found = await service.debts.list(page.limit, page.cursor)
+        found = await service.debts.list(page.limit, page.cursor, user_id=user_id)
         return DebtList(
             items=[DebtView.model_validate(one) for one in found.items], next_cursor=found.next_cursor
         )

@@ -55,11 +55,14 @@ class Debts:
         async with self._db.snapshot() as tx:
             return seconds_until(await store.next_due_us(tx), tx.now_us)
 
-    async def list(self, limit: int, cursor: str) -> Page[Debt]:
-        """Return the debts that stand open, newest first. Raises Invalid for a cursor that is not ours."""
+    async def list(self, limit: int, cursor: str, *, user_id: str = "") -> Page[Debt]:
+        """Return the debts that stand open, of one customer or all, newest first.
+
+        Raises Invalid for a cursor that is not ours.
+        """
         (before_id,) = decode_cursor(cursor, str) or ("",)
         async with self._db.snapshot() as tx:
-            rows = await store.list_unsettled(tx, before_id, limit + 1)
+            rows = await store.list_unsettled(tx, before_id, limit + 1, user_id=user_id)
         return make_page(rows, limit, lambda debt: [debt.id])
 
     async def _claim(self, debt: Debt) -> DebtMove | None:

@@ -27,11 +27,24 @@ class Reviews:
         self._providers = providers
         self._settlement = settlement
 
-    async def list(self, state: DepositState, limit: int, cursor: str) -> Page[Deposit]:
-        """Return everybody's deposits in a state, newest first. Raises Invalid for a cursor that is not ours."""
-        (before_id,) = decode_cursor(cursor, str) or ("",)
+    async def list(
+        self,
+        state: DepositState | None,
+        limit: int,
+        cursor: str,
+        *,
+        user_id: str = "",
+        newest_first: bool = True,
+    ) -> Page[Deposit]:
+        """Return deposits in a state or any, of one customer or all, by when they were made.
+
+        Raises Invalid for a cursor that is not ours.
+        """
+        (after_id,) = decode_cursor(cursor, str) or ("",)
         async with self._db.snapshot() as tx:
-            rows = await store.list_in_state(tx, state, before_id, limit + 1)
+            rows = await store.list_deposits(
+                tx, user_id, after_id, limit + 1, state=state, newest_first=newest_first
+            )
         return make_page(rows, limit, lambda deposit: [deposit.id])
 
     async def resolve(self, deposit_id: str, outcome: Outcome, reason: str, payment_ref: str = "") -> Deposit:

@@ -65,9 +65,11 @@ async def next_due_us(tx: Tx) -> int | None:
     return await tx.scalar(select(func.min(debt.c.check_at_us)).where(owes))
 
 
-async def list_unsettled(tx: Tx, before_id: str, limit: int) -> Sequence[Debt]:
-    """Return the debts that stand open, newest first, from before an id on."""
+async def list_unsettled(tx: Tx, before_id: str, limit: int, *, user_id: str = "") -> Sequence[Debt]:
+    """Return the debts that stand open, of one customer or all, newest first, from before an id on."""
     wanted = select(debt).where(or_(debt.c.owed != 0, debt.c.claimed != 0)).order_by(debt.c.id.desc())
+    if user_id:
+        wanted = wanted.where(debt.c.user_id == user_id)
     if before_id:
         wanted = wanted.where(debt.c.id < before_id)
     return [Debt(*row) for row in await tx.all(wanted.limit(limit))]

@@ -35,11 +35,23 @@ async def find_by_payment(tx: Tx, provider: str, payment_ref: str) -> Deposit | 
     return _deposit(await tx.first(select(deposit).where(paid, deposit.c.payment_ref != "")))
 
 
-async def list_deposits(tx: Tx, user_id: str, before_id: str, limit: int) -> Sequence[Deposit]:
-    """Return a user's deposits, newest first, from before an id on."""
-    query = select(deposit).where(deposit.c.user_id == user_id).order_by(deposit.c.id.desc()).limit(limit)
-    if before_id:
-        query = query.where(deposit.c.id < before_id)
+async def list_deposits(
+    tx: Tx,
+    user_id: str,
+    after_id: str,
+    limit: int,
+    *,
+    state: DepositState | None = None,
+    newest_first: bool = True,
+) -> Sequence[Deposit]:
+    """Return the deposits of a user, or of all when empty, in one state or any, from after an id on."""
+    query = select(deposit).order_by(deposit.c.id.desc() if newest_first else deposit.c.id).limit(limit)
+    if user_id:
+        query = query.where(deposit.c.user_id == user_id)
+    if state is not None:
+        query = query.where(deposit.c.state == state.value)
+    if after_id:
+        query = query.where(deposit.c.id < after_id if newest_first else deposit.c.id > after_id)
     return [one for row in await tx.all(query) if (one := _deposit(row))]
 
 
@@ -49,14 +61,6 @@ async def pending_of(tx: Tx, user_id: str) -> Sequence[Deposit]:
     theirs = (deposit.c.user_id == user_id) & deposit.c.state.in_(states)
     rows = await tx.all(select(deposit).where(theirs).order_by(deposit.c.id))
     return [one for row in rows if (one := _deposit(row))]
-
-
-async def list_in_state(tx: Tx, state: DepositState, before_id: str, limit: int) -> Sequence[Deposit]:
-    """Return everybody's deposits in a state, newest first, from before an id on."""
-    query = select(deposit).where(deposit.c.state == state.value).order_by(deposit.c.id.desc()).limit(limit)
-    if before_id:
-        query = query.where(deposit.c.id < before_id)
-    return [one for row in await tx.all(query) if (one := _deposit(row))]
 
 
 async def has_credited(tx: Tx, provider: str) -> bool:

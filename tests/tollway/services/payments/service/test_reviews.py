@@ -8,6 +8,7 @@ import pytest
 from tests.kit.clock import FakeClock
 from tests.kit.payments import RunningPayments, running_payments
 from tollway.kit.errors import Conflict, Invalid, NotFound
+from tollway.kit.ids import new_id
 from tollway.services.payments.model import Deposit, DepositState
 from tollway.services.payments.store import tables
 
@@ -93,3 +94,30 @@ async def test_an_operator_does_it_over_http(tmp_path: Path, clock: FakeClock) -
         done = await payments.rest.post(address, body, f"{OPERATOR}:admin")
         assert (done.status, done.json["state"]) == (200, "credited")
         assert (await payments.rest.post(address, body, f"{OPERATOR}:admin")).status == 409
+
+
+async def test_an_operator_sees_the_deposits_and_debts_of_one_customer(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async with running_payments("sqlite", tmp_path, clock) as payments:
+        support, ann, ben = f"{OPERATOR}:support", new_id("usr"), new_id("usr")
+        made = [
+            (await payments.service.deposits.start(user_id, f"key-{n}", "USD", 20 * USD, "pm_card_visa")).id
+            for n, user_id in enumerate((ann, ann, ben))
+        ]
+        await payments.drain()
+        api = payments.rest
+        of_ann = (await api.get(f"/api/admin/deposits?user_id={ann}", support)).json["items"]
+        assert [(one["id"], one["state"]) for one in of_ann] == [(made[1], "credited"), (made[0], "credited")]
+        first = f"/api/admin/deposits?user_id={ann}&sort=created_at&limit=1"
+        page = (await api.get(first, support)).json
+        assert [one["id"] for one in page["items"]] == made[:1]
+        second = (await api.get(f"{first}&cursor={page['next_cursor']}", support)).json
+        assert [one["id"] for one in second["items"]] == made[1:2]
+        failed = await api.get(f"/api/admin/deposits?user_id={ann}&state=failed", support)
+        assert failed.json["items"] == []
+        assert (await api.get("/api/admin/deposits", support)).json[
+            "items"
+        ] == []  # nothing waits for a review
+        assert (await api.get(f"/api/admin/debts?user_id={ann}", support)).json["items"] == []
+        assert (await api.get("/api/admin/debts?user_id=x", support)).status == 422

@@ -54,11 +54,16 @@ export function AuditPage() {
             event.preventDefault();
             const form = new FormData(event.currentTarget);
             const value = (name: string) => String(form.get(name) ?? "").trim() || undefined;
-            void navigate({ search: { subject: value("subject"), topic: value("topic") } });
+            void navigate({
+              search: { subject: value("subject"), topic: value("topic"), user_id: value("user_id") },
+            });
           }}
         >
           <div className="w-full sm:w-72">
             <TextField label={t`Subject`} name="subject" placeholder="usr_…" defaultValue={search.subject ?? ""} />
+          </div>
+          <div className="w-full sm:w-72">
+            <TextField label={t`Customer`} name="user_id" placeholder="usr_…" defaultValue={search.user_id ?? ""} />
           </div>
           <div className="w-full sm:w-56">
             <TextField label={t`Topic`} name="topic" defaultValue={search.topic ?? ""} />

@@ -6,6 +6,7 @@ import { listOptions, only, PAGE_LIMIT } from "@/api/lists";
 export interface AuditSearch {
   subject?: string | undefined;
   topic?: string | undefined;
+  user_id?: string | undefined;
 }
 
 export const auditQuery = (search: AuditSearch) =>

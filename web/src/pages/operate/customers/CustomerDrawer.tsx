@@ -1,6 +1,8 @@
 import { Trans, useLingui } from "@lingui/react/macro";
 import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
 import type { Schema } from "@/api/client";
+import { Button } from "@/design/Button";
 import { Dialog } from "@/design/Dialog";
 import { Facts } from "@/design/Facts";
 import { Loaded } from "@/design/Loaded";
@@ -8,10 +10,14 @@ import { PartTabs } from "@/design/PartTabs";
 import { Time } from "@/design/Values";
 import { AccessPart } from "./AccessPart";
 import { HistoryPart } from "./HistoryPart";
+import { MailsPart } from "./MailsPart";
 import { MoneyPart } from "./MoneyPart";
 import { OrdersPart } from "./OrdersPart";
+import { PaymentsPart } from "./PaymentsPart";
 import type { Part } from "./parts";
 import { userQuery } from "./queries";
+import { RolesDialog } from "./RolesDialog";
+import { SignInsPart } from "./SignInsPart";
 import { StateChange } from "./StateChange";
 import { UserState } from "./UserState";
 
@@ -39,15 +45,23 @@ export function CustomerDrawer({
           parts={[
             { value: "overview", label: t`Account` },
             { value: "money", label: t`Money` },
+            { value: "payments", label: t`Payments` },
             { value: "orders", label: t`Orders` },
             { value: "access", label: t`Access` },
+            { value: "signins", label: t`Sign-ins` },
+            { value: "mails", label: t`E-mails` },
             { value: "history", label: t`History` },
           ]}
         />
         {part === "overview" && <Loaded query={user}>{(found) => <AccountPart user={found} />}</Loaded>}
         {part === "money" && <MoneyPart userId={id} />}
+        {part === "payments" && (
+          <Loaded query={user}>{(found) => <PaymentsPart userId={id} email={found.email} />}</Loaded>
+        )}
         {part === "orders" && <OrdersPart userId={id} />}
         {part === "access" && <AccessPart userId={id} />}
+        {part === "signins" && <SignInsPart userId={id} />}
+        {part === "mails" && <MailsPart userId={id} />}
         {part === "history" && <HistoryPart userId={id} />}
       </div>
     </Dialog>
@@ -56,12 +70,21 @@ export function CustomerDrawer({
 
 function AccountPart({ user }: { user: Schema<"UserView"> }) {
   const { t } = useLingui();
+  const [changing, setChanging] = useState(false);
   return (
     <div className="grid gap-6">
       <Facts
         facts={[
           [t`State`, <UserState key="state" state={user.state} />],
-          [t`Roles`, user.roles.join(", ")],
+          [
+            t`Roles`,
+            <span key="roles" className="inline-flex flex-wrap items-center gap-3">
+              {user.roles.join(", ")}
+              <Button small kind="quiet" onClick={() => setChanging(true)}>
+                <Trans>Change</Trans>
+              </Button>
+            </span>,
+          ],
           [t`E-mail confirmed`, user.email_verified ? t`Yes` : t`No`],
           [t`Since`, <Time key="since" at={user.created_at} />],
           [
@@ -73,6 +96,7 @@ function AccountPart({ user }: { user: Schema<"UserView"> }) {
         ]}
       />
       {user.state !== "deleted" && <StateChange user={user} />}
+      {changing && <RolesDialog user={user} onClose={() => setChanging(false)} />}
     </div>
   );
 }

@@ -10,13 +10,13 @@ import { auditQuery } from "../audit/queries";
 /** Everything that a customer did, and all that was done to them, from the audit trail. */
 export function HistoryPart({ userId }: { userId: string }) {
   const { t } = useLingui();
-  const trail = useInfiniteQuery(auditQuery({ subject: userId }));
+  const trail = useInfiniteQuery(auditQuery({ user_id: userId }));
   return (
     <Panel
       flush
       title={<Trans>What happened</Trans>}
       actions={
-        <Link to="/operate/audit" search={{ subject: userId }} className="text-sm text-accent hover:underline">
+        <Link to="/operate/audit" search={{ user_id: userId }} className="text-sm text-accent hover:underline">
           <Trans>Open in the audit trail</Trans>
         </Link>
       }

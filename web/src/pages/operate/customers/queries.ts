@@ -88,3 +88,38 @@ export const connectionsQuery = (id: string, state: "open" | "closed" | undefine
   ),
   refetchInterval: LIVE_MS,
 });
+
+const ofUser = (id: string, cursor: string) => ({ user_id: id, limit: PAGE_LIMIT, cursor });
+
+export const depositsQuery = (id: string) =>
+  listOptions(keys.admin.depositsOf(id), (cursor) =>
+    body(api.GET("/api/admin/deposits", { params: { query: ofUser(id, cursor) } })),
+  );
+
+export const debtsQuery = (id: string) =>
+  listOptions(keys.admin.debtsOf(id), (cursor) =>
+    body(api.GET("/api/admin/debts", { params: { query: ofUser(id, cursor) } })),
+  );
+
+export const correctionsQuery = (id: string) =>
+  listOptions(keys.admin.corrections(id), (cursor) =>
+    body(api.GET("/api/admin/corrections", { params: { query: ofUser(id, cursor) } })),
+  );
+
+export const sessionsQuery = (id: string) =>
+  listOptions(keys.admin.sessions(id), (cursor) =>
+    body(
+      api.GET("/api/admin/users/{user_id}/sessions", {
+        params: { path: { user_id: id }, query: { limit: PAGE_LIMIT, cursor } },
+      }),
+    ),
+  );
+
+export const messagesQuery = (id: string, state: Schema<"MessageView">["state"] | undefined) =>
+  listOptions(keys.admin.messages(id, { state }), (cursor) =>
+    body(
+      api.GET("/api/admin/users/{user_id}/messages", {
+        params: { path: { user_id: id }, query: { limit: PAGE_LIMIT, cursor, ...only({ state }) } },
+      }),
+    ),
+  );
