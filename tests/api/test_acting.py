@@ -3,22 +3,29 @@
 import importlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
+from fastapi import APIRouter
 
 from tests.api.test_call_policy import APIS, Answers, call, leg, post
+from tests.kit.rest import FakeVerifier, rest
 from tests.kit.service_api import TRANSPORTS, Transport, api
 from tollway.contracts import catalog_pb2, identity_pb2, ledger_pb2, tokens_pb2
 from tollway.contracts.books import customer, platform
 from tollway.contracts.call_rules import ACTING_RULES
 from tollway.contracts.clients import ALL_SCOPES
 from tollway.fabric.access_tokens import Principal
+from tollway.fabric.rest import CurrentUser, route
 from tollway.fabric.rpc import Call, LocalChannel, LocalServer, call_context, current
 from tollway.fabric.rpc.acting import Acting
 from tollway.fabric.service import methods_of, serve, stub_of
 from tollway.kit.errors import Forbidden, Unauthenticated
+from tollway.settings import load
 from tollway.topology import SERVICES, call_policy
+from tollway.topology.process import Process
+from tollway.topology.service_clients import ServiceClients
 
 ANN, BOB, EVE, OLGA = "usr_ann", "usr_bob", "usr_eve", "usr_olga"
 ROLES = {ANN: "customer", BOB: "customer", OLGA: "admin"}
@@ -244,3 +251,48 @@ def test_a_call_does_not_show_its_token() -> None:
     shown = repr(Call("orders", ANN, token="a secret"))
     assert "a secret" not in shown
     assert ANN in shown
+
+
+async def test_a_route_acts_with_the_token_that_it_was_asked_with() -> None:
+    server = LocalServer(acting=Acting(BelievedTokens(), {}))
+    ledger = Watched(APIS["ledger"])
+    serve(APIS["ledger"], ledger, server)
+    asks = stub_of(APIS["ledger"], LocalChannel(server, "orders"))
+    routes = APIRouter()
+
+    @routes.get("/mine", **route(permission="orders:read"))
+    async def mine(who: CurrentUser) -> None:
+        await asks.ListAssets(ledger_pb2.ListAssetsRequest())
+
+    @routes.get("/open", **route(permission="public"))
+    async def everybodys() -> None:
+        await asks.ListAssets(ledger_pb2.ListAssetsRequest())
+
+    client = rest(routes)
+    for path in ("/mine", "/open"):
+        assert (await client.get(path, f"{OLGA}:admin")).status == 200
+    asked, public = ledger.seen
+    assert asked.principal is not None
+    assert (asked.user_id, asked.principal.roles) == (OLGA, frozenset({"admin"}))
+    assert (public.user_id, public.principal, public.token) == ("", None, "")
+
+
+class BelievedTokens:
+    """Checks tokens as the REST side of tests does."""
+
+    def known(self, token: str) -> Principal | None:
+        return None
+
+    async def check(self, token: str) -> Principal:
+        return await FakeVerifier().verify(token)
+
+
+def test_every_process_with_services_proves_for_whom_it_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ServiceClients, "_check_certificates", lambda _: None)
+    settings = load({"data": str(tmp_path)}).settings
+    for targets in (["business"], ["ledger"], ["tokens", "identity"]):
+        apis = Process(settings, targets)._apis
+        assert isinstance(apis.acting, Acting), targets
+        assert apis.acting.rule("catalog", "Price") is not None

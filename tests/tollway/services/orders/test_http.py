@@ -1,6 +1,8 @@
 """Orders as a customer sees them."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.kit import virtual_time
 from tests.kit.clock import FakeClock
+from tests.kit.ledger_in_memory import LedgerInMemory
 from tests.kit.market import CURRENCIES, GB, STANDARD, USD, Market, running_market
-from tests.kit.rest import RestClient, rest
+from tests.kit.rest import Reply, RestClient, rest
 from tollway.fabric.rest.sql import SqlAnswers
 from tollway.kit.ids import new_id
 from tollway.kit.money import money_text
@@ -278,3 +282,74 @@ async def sell_tenths(market: Market, asset: str, tenths: int) -> None:
         market.ledger.give(buyer, "USD", 10**12)
         order = await market.orders.market.place(buyer, asset, part, "USD", None, f"key-{n}")
         assert order.state == "filled", order.reason
+
+
+# ── a ledger that does not answer ───────────────────────────────────────────────────────────────────────
+
+
+class Freezing:
+    """A ledger that from some moment on takes calls and never answers, as a stopped process does."""
+
+    def __init__(self, ledger: LedgerInMemory) -> None:
+        self.ledger, self.frozen = ledger, False
+
+    def __getattr__(self, method: str) -> Any:
+        answer = getattr(self.ledger, method)
+
+        async def answers_if_it_can(request: Any, context: Any) -> Any:
+            if self.frozen:
+                await asyncio.sleep(3600)
+            return await answer(request, context)
+
+        return answers_if_it_can
+
+
+def test_with_a_frozen_ledger_whoever_is_at_a_checkout_is_answered_within_five_seconds(
+    tmp_path: Path,
+) -> None:
+    virtual_time.run(partial(buy_while_the_ledger_is_frozen, tmp_path))
+
+
+async def buy_while_the_ledger_is_frozen(folder: Path) -> None:
+    clock = FakeClock()
+    ledger: Any = Freezing(LedgerInMemory(clock))
+    async with running_market("sqlite", folder, clock, ledger_api=ledger) as market:
+        ledger.ledger.give(ANN, "USD", 20 * USD)
+        store = SqlAnswers(market.orders.db)
+        api = rest(router(market.orders, store), catalog_router(market.catalog, store))
+        quote_id = (await api.post("/api/orders/quote", WANTED, ANN)).json["id"]
+        ledger.frozen = True
+        clock.advance(20)
+        taken: dict[str, tuple[int, float]] = {}
+
+        async def timed(name: str, asked: Awaitable[Reply]) -> Reply:
+            began = asyncio.get_running_loop().time()
+            reply = await asked
+            taken[name] = (reply.status, asyncio.get_running_loop().time() - began)
+            return reply
+
+        await timed("assets", api.get("/api/catalog/assets"))
+        await timed("price", api.post("/api/billing/calculate-price", WANTED))
+        await timed("quote", api.post("/api/orders/quote", WANTED, ANN))
+        await timed("orders", api.get("/api/orders", ANN))
+        await timed("portfolio", api.get("/api/portfolio", ANN))
+        placed = await timed("place", api.post("/api/orders", {"quote_id": quote_id}, ANN, "key-1"))
+        await timed("place again", api.post("/api/orders", {"quote_id": quote_id}, ANN, "key-1"))
+        assert max(seconds for _, seconds in taken.values()) < 5, taken
+        # Prices rest on the last known inventory, and an order waits; what one holds only the ledger knows.
+        assert {name: status for name, (status, _) in taken.items()} == {
+            "assets": 200,
+            "price": 200,
+            "quote": 201,
+            "orders": 200,
+            "portfolio": 504,
+            "place": 202,
+            "place again": 202,
+        }
+
+        ledger.frozen = False
+        clock.advance(15)  # the job that was left with the order lets its request go first
+        await market.run_jobs()
+        (order,) = (await api.get("/api/orders", ANN)).json["items"]
+        assert (order["id"], order["state"]) == (placed.json["id"], "filled")
+        assert ledger.ledger.counters("user", ANN, "USD", "available").balance == 17 * USD
