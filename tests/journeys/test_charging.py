@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.kit.charging import Charging, running_charging
 from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind, database
-from tests.kit.eventually import eventually
+from tests.kit.eventually import A_SECOND_S, eventually
 from tests.kit.killing import Fate, Killed
 from tests.kit.metering import ENDPOINTS, STANDARD, USER, report
 from tests.kit.quotas import quota_setup
@@ -293,8 +293,8 @@ async def test_a_suspension_by_identity_reaches_the_nodes_within_a_second(
             began = monotonic()
             async with identity_db.transaction() as tx:
                 tx.publish(UserStateChanged(user_id=USER, state="suspended", reason="fraud"))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 change = await waiting
-            assert monotonic() - began < 1
+            assert monotonic() - began < A_SECOND_S
         await listener.stop()
     assert (change.kind, change.user_id) == ("user_suspended", USER)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.kit.business import OPERATOR, Business, Caller, Customer, Reply
-from tests.kit.eventually import wait_until
+from tests.kit.eventually import A_SECOND_S, wait_until
 
 COOKIE = "__Host-sid"
 
@@ -329,9 +329,9 @@ def test_a_suspended_customer_is_out_within_a_second(
     at = monotonic()
     for ask in (lambda: dora.caller.get("/api/auth/me"), lambda: page.get("/api/auth/me")):
         ended_after_s(ask)
-        assert monotonic() - at < 1
-    assert cut.wait(5)
-    assert cut_at[0] - at < 1
+        assert monotonic() - at < A_SECOND_S
+    assert cut.wait(20)
+    assert cut_at[0] - at < A_SECOND_S
     tunnel.close()
     refused, closed = connect(business, access, origin)
     closed.close()

@@ -44,7 +44,7 @@ class Client:
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
-    seen: bytes = b""  # what `rest` has read so far
+    seen: bytearray = field(default_factory=bytearray)  # what `rest` has read so far
 
     @classmethod
     async def connect(cls, port: int) -> "Client":
@@ -55,10 +55,10 @@ class Client:
         await self.writer.drain()
 
     async def exactly(self, size: int) -> bytes:
-        return await asyncio.wait_for(self.reader.readexactly(size), 10)
+        return await asyncio.wait_for(self.reader.readexactly(size), 30)
 
     async def head(self) -> bytes:
-        return await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 10)
+        return await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 30)
 
     async def response(self) -> tuple[int, dict[str, str], bytes]:
         """Read one response with a length or chunks; tests of other shapes read for themselves."""
@@ -80,9 +80,9 @@ class Client:
     async def rest(self) -> bytes:
         """Read until the other side closes, however it does."""
         with contextlib.suppress(ConnectionError):
-            while piece := await asyncio.wait_for(self.reader.read(1 << 20), 10):
+            while piece := await asyncio.wait_for(self.reader.read(1 << 20), 30):
                 self.seen += piece
-        return self.seen
+        return bytes(self.seen)
 
     def reset(self) -> None:
         """Vanish without a word: RST."""

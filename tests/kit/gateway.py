@@ -361,7 +361,7 @@ class Client:
         )
         return await self.answer(method)
 
-    async def answer(self, method: str = "GET", timeout_s: float = 10) -> Answer:
+    async def answer(self, method: str = "GET", timeout_s: float = 30) -> Answer:
         """Read one whole answer; interim ones are passed over."""
         responses = ResponseReader(method.encode())
         head: ResponseHead | None = None
@@ -388,14 +388,14 @@ class Client:
                     assert head is not None
                     return Answer(head, b"".join(body))
 
-    async def rest(self, timeout_s: float = 5) -> bytes:
+    async def rest(self, timeout_s: float = 30) -> bytes:
         """Read until the gateway closes."""
-        data = self._spare
+        pieces = [self._spare]
         async with asyncio.timeout(timeout_s):
             with suppress(ConnectionResetError):
                 while piece := await self.reader.read(65_536):
-                    data += piece
-        return data
+                    pieces.append(piece)
+        return b"".join(pieces)
 
     def close(self) -> None:
         self.writer.transport.abort()

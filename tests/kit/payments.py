@@ -115,7 +115,7 @@ class MockInThread:
             key,
             base_addresses={"api": self.url},
             max_network_retries=options.pop("max_network_retries", 0),
-            http_client=stripe.RequestsClient(timeout=options.pop("timeout", 10)),
+            http_client=stripe.RequestsClient(timeout=options.pop("timeout", 30)),
             **options,
         )
 
@@ -288,7 +288,7 @@ async def running_payments(
     folder: Path,
     clock: FakeClock,
     *,
-    timeout_s: float = 5,
+    timeout_s: float = 30,
     registers: bool = True,
     webhook_secret: str = "",
     others: Mapping[str, PaymentProvider] | None = None,

@@ -142,7 +142,7 @@ async def test_a_restarted_subscriber_goes_on_where_it_left_off(services: tuple[
     await publish(publisher, "u1", "u2")
     first = consume(books, subscriber, origin)
     await first.start()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while await position(subscriber) < 2:
             await asyncio.sleep(0.005)
     await first.stop()
@@ -162,7 +162,7 @@ async def test_a_poisonous_event_is_parked_and_the_rest_goes_on(services: tuple[
     await consumer.start()
     await publish(publisher, "u1", "bad", "u2")
     await eventually(lambda: books.received == ["u1", "u2"])
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while await position(subscriber) < 3:  # stopped earlier, the last one would be consumed again
             await asyncio.sleep(0.005)
     await consumer.stop()
@@ -298,7 +298,7 @@ async def test_an_outbox_waits_for_the_next_event_and_no_longer_than_it_may(
     assert not await outbox.read(0, 10, 0.01)
     waiting = asyncio.ensure_future(outbox.read(0, 10, 30))
     await publish(publisher, "u1")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert [event.subject for event in await waiting] == ["u1"]
     await publish(publisher, "u2", "u3")
     assert [event.subject for event in await outbox.read(1, 1, 0)] == ["u2"]

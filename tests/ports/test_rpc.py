@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.kit.eventually import eventually
+from tests.kit.eventually import eventually, stands_still
 from tests.kit.service_api import ServiceApi, Transport, api
 from tests.kit.typing import partial
 from tollway.contracts import tokens_pb2, tokens_pb2_grpc
@@ -239,11 +239,7 @@ async def test_a_slow_reader_holds_the_stream_back(neighbour: ServiceApi, tokens
     tokens.padding = "x" * 100_000  # enough to fill what a connection buffers
     stream = neighbour.stub.FollowRevocations(Follow())
     await anext(stream)
-    before = -1
-    while before != len(made):
-        before = len(made)
-        await asyncio.sleep(0.2)
-    assert before < 1000
+    assert await stands_still(lambda: len(made)) < 1000
     stream.cancel()
 
 

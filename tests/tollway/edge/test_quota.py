@@ -30,7 +30,7 @@ async def test_the_first_byte_waits_for_the_first_lease(tmp_path: Path, access: 
         assert quota.take(100) == 0
         called = asyncio.Event()
         quota.wait(called.set)
-        await asyncio.wait_for(called.wait(), 5)
+        await asyncio.wait_for(called.wait(), 20)
         assert quota.take(100) == 100
         assert quota.available == 256 * KIB - 100
 
@@ -133,7 +133,7 @@ async def test_while_the_access_service_is_away_logins_hear_so_and_flows_wait(
         await asyncio.sleep(0.2)
         assert not woken.is_set()
         access.unavailable = False
-        await asyncio.wait_for(woken.wait(), 5)
+        await asyncio.wait_for(woken.wait(), 20)
 
 
 async def test_a_stopped_access_is_granted_nothing(tmp_path: Path, access: FakeAccess) -> None:

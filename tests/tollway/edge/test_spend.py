@@ -8,7 +8,7 @@ import pytest
 
 from tests.kit.clock import FakeMonotonic
 from tests.kit.edges import Client, EdgeSetup, edge_setup
-from tests.kit.eventually import eventually
+from tests.kit.eventually import A_SECOND_S, eventually
 from tests.kit.fake_access import FakeAccess
 from tests.kit.quotas import quota_setup
 from tollway.edge.throttle import Share, TokenBucket
@@ -233,10 +233,12 @@ async def test_another_rate_reaches_open_flows_within_a_second(
         (flow,) = flows()
         alice.rate_limit_bytes_s = after
         access.announce("policy_changed", resource_id=alice.id)
-        await eventually(lambda: (flow.quota.bucket.rate_bytes_s if flow.quota.bucket else 0) == after, 1)
+        await eventually(
+            lambda: (flow.quota.bucket.rate_bytes_s if flow.quota.bucket else 0) == after, A_SECOND_S
+        )
         if slow:
             reading = asyncio.ensure_future(client.rest())
-            await eventually(lambda: b"done" in client.seen, 2)
+            await eventually(lambda: b"done" in client.seen)
             reading.cancel()
         else:
             moved_before = moved(here)

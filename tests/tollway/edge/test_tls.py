@@ -313,7 +313,7 @@ async def test_who_does_not_finish_the_handshake_is_closed(tmp_path: Path, say: 
         client = await Client.connect(it.port)
         await client.send(say(it))
         await client.rest()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             assert (await (await it.tunnel()).exactly(0)) == b""
 
 

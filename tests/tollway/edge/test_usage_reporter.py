@@ -410,7 +410,7 @@ async def test_flows_of_a_recalled_lease_go_on_with_a_new_one(tmp_path: Path) ->
         again = asyncio.Event()
         assert quota.take(100) == 0
         quota.wait(again.set)
-        await asyncio.wait_for(again.wait(), 5)
+        await asyncio.wait_for(again.wait(), 20)
         assert not quota.exhausted
         assert quota.take(100) == 100
         flow.spend.count_in(100)

@@ -434,7 +434,7 @@ async def test_following_goes_on_where_a_broken_stream_ended(clock: FakeClock) -
     revoked, heard = Revocations(clock), []
     assert revoked.silent_s == float("inf")
     following = tasks.spawn(revoked.follow(stream.open, lambda entry: heard.append(entry.sequence)), "follow")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while revoked.sequence < 3:
             await asyncio.sleep(0.01)
     await tasks.cancel(following)

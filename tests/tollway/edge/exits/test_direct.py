@@ -155,10 +155,10 @@ async def test_addresses_that_do_not_answer_cost_a_fraction_of_a_second_once(
 ) -> None:
     async with edge_setup(tmp_path, web, connect_timeout_s=30) as here, silent(here.origin.port):
         resolves_to(monkeypatch, *addresses)
-        assert await asyncio.wait_for(reach(here, protocol), 5) == 200
+        assert await asyncio.wait_for(reach(here, protocol), 20) == 200
         preferred = here.edge._gate._direct._preferred
         assert preferred.order(addresses, here.origin.port)[0] == GOOD
-        assert await asyncio.wait_for(reach(here, protocol), 5) == 200
+        assert await asyncio.wait_for(reach(here, protocol), 20) == 200
         await here.settled()
 
 

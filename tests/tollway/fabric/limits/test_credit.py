@@ -184,8 +184,8 @@ async def test_who_waits_goes_on_when_the_store_has_answered_or_was_given_up() -
         await asyncio.sleep(0)
         assert not waiter.done()
         end()
-        await asyncio.wait_for(waiter, 1)
-    await asyncio.wait_for(shared.limits[0].synced(), 1)  # alone: nobody to hear
+        await asyncio.wait_for(waiter, 20)
+    await asyncio.wait_for(shared.limits[0].synced(), 20)  # alone: nobody to hear
 
 
 @given(steps, st.lists(st.sampled_from(["join", "leave"]), max_size=6), st.integers(1, 8))

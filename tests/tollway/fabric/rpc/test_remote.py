@@ -62,7 +62,7 @@ async def test_calls_take_turns_and_survive_the_loss_of_a_server(folder: Path) -
     async with serving(partial(Users, "a"), folder) as a, serving(partial(Users, "b"), folder) as b:
         async with asking(a.port, b.port, folder=folder) as users:
             seen: set[str] = set()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(20):
                 while seen != {"a", "b"}:
                     seen.add((await users.GetUser(Get())).email)
             await a.stop(0)

@@ -169,7 +169,7 @@ async def test_stopping_does_not_wait_for_ever(tmp_path: Path):
         client = await setup.client()
         client.send(b"GET /api/catalog HTTP/1.1\r\n" + HOST + b"\r\n")
         await eventually(lambda: len(setup.upstream.seen) == 1)
-        await asyncio.wait_for(setup.gateway.stop(), 2)
+        await asyncio.wait_for(setup.gateway.stop(), 20)
         assert await client.rest() == b""
         assert setup.gateway.connections == set()
 

@@ -6,6 +6,7 @@ from time import monotonic
 
 import pytest
 
+from tests.kit.eventually import A_SECOND_S
 from tests.kit.metering import USER, AccessSetup
 from tollway.contracts.errors import BadCredentials, ResourceInactive, SessionEnded
 from tollway.contracts.events import PasswordChanged, UserStateChanged
@@ -33,9 +34,9 @@ async def test_a_suspension_reaches_live_flows_within_a_second_and_closes_the_ap
         await anext(following)
         began = monotonic()
         await hear(here, "suspended")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             change = await anext(following)
-        assert monotonic() - began < 1
+        assert monotonic() - began < A_SECOND_S
     assert (change.kind, change.user_id) == ("user_suspended", USER)
     with pytest.raises(ResourceInactive, match="suspended"):
         await here.access.authentication.authenticate(
@@ -115,7 +116,7 @@ async def test_a_replaced_password_ends_what_the_old_one_had_issued(here: Access
     async with aclosing(here.access.changes.follow("edge-1", 0)) as following:
         await anext(following)
         await replace_password(here)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             ended = {(await anext(following)).credential_id for _ in range(2)}
     assert ended == {issued.credential.id, by_hand.credential.id}
     assert not await works(here, issued)

@@ -29,7 +29,7 @@ async def test_the_worker_acts_on_webhooks_and_reconciliation_on_what_is_left(
     payments.clock.advance(31)
     worker = Worker(payments.service, SqlJobQueue(payments.db), JOBS, TIMED)
     await worker.start()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while (await payments.load(undelivered.id)).state != DepositState.CREDITED:
             await asyncio.sleep(0.01)
     await worker.stop()

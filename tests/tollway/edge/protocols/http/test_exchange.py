@@ -54,7 +54,7 @@ async def test_a_switch_that_was_not_asked_for_ends_the_connection(
         assert head.startswith((b"HTTP/1.1 502 ",)) or b"103" in answer
         await client.rest()
         assert client.reader.at_eof()
-        await asyncio.wait_for(closed.wait(), 5)
+        await asyncio.wait_for(closed.wait(), 20)
         assert b"Proxy-Authorization" not in received
         assert bytes(received).count(b"HTTP/1.1\r\n") == 1
         await client.close()

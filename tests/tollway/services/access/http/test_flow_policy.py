@@ -109,7 +109,7 @@ async def test_a_change_reaches_the_nodes_that_follow(ruled: Ruled) -> None:
         access_pb2.FollowChangesRequest(node="edge-1", after=await ruled.head())
     )
     changes: AsyncIterator[access_pb2.Change] = aiter(following)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert (await anext(changes)).sequence == 0
         await ruled.put({"blocked_ports": [25]})
         change = await anext(one async for one in changes if one.sequence)

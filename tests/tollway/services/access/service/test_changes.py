@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.kit.clock import RushingTimer
+from tests.kit.eventually import A_SECOND_S
 from tests.kit.metering import USER, AccessSetup
 from tollway.contracts.errors import UnknownNode
 from tollway.services.access import store
@@ -26,7 +27,7 @@ async def write(here: AccessSetup, *names: str) -> None:
 async def read(following: AsyncGenerator[Change, Any], count: int) -> list[Change]:
     """Take `count` changes, without heartbeats."""
     taken: list[Change] = []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         async for change in following:
             if change.sequence:
                 taken.append(change)
@@ -74,7 +75,7 @@ async def test_stopping_wakes_a_follower_at_once(here: AccessSetup) -> None:
         waiting = asyncio.ensure_future(read(following, 1))
         await here.access.resources.deactivate(USER, issued.resource.id)
         (change,) = await waiting
-        assert monotonic() - began < 1
+        assert monotonic() - began < A_SECOND_S
     assert (change.kind, change.resource_id) == ("resource_left", issued.resource.id)
 
 
@@ -88,7 +89,7 @@ async def test_a_change_on_one_replica_reaches_the_followers_of_another_within_a
         began = monotonic()
         await here.another().suspensions.stop(issued.resource.id, "abuse")
         await waiting
-        assert monotonic() - began < 1
+        assert monotonic() - began < A_SECOND_S
 
 
 async def test_silence_is_filled_with_heartbeats_and_the_node_stays_online(here: AccessSetup) -> None:

@@ -219,7 +219,7 @@ async def test_control_characters_are_refused_and_fit_nothing(passwords: Passwor
 
 
 async def test_a_very_long_password_is_judged_quickly(passwords: Passwords) -> None:
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(10):
         await passwords.check("aB3$xY9!" * 128, "ann@example.com")
 
 

@@ -188,7 +188,7 @@ async def test_what_was_not_credited_cannot_be_refunded(payments: RunningPayment
 async def test_a_provider_that_does_not_answer_is_asked_again_under_the_same_key(
     tmp_path: Path, clock: FakeClock
 ) -> None:
-    async with running_payments("sqlite", tmp_path, clock, timeout_s=0.5) as payments:
+    async with running_payments("sqlite", tmp_path, clock, timeout_s=1) as payments:
         deposit = await paid(payments)
         await payments.plan_fault("timeout", "/v1/refunds", delay_s=2)
         first = await take_back(payments, deposit.id, amount="5.00")

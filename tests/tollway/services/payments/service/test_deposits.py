@@ -230,14 +230,14 @@ async def test_a_page_whose_address_was_lost_is_given_up(payments: RunningPaymen
 
 @pytest.fixture
 async def impatient(tmp_path: Path, clock: FakeClock) -> Any:
-    async with running_payments("sqlite", tmp_path, clock, timeout_s=0.4) as opened:
+    async with running_payments("sqlite", tmp_path, clock, timeout_s=1) as opened:
         yield opened
 
 
 async def test_a_time_out_after_success_is_a_state_that_the_webhook_resolves(
     impatient: RunningPayments,
 ) -> None:
-    await impatient.plan_fault("timeout", "/v1/payment_intents", delay_s=0.8)
+    await impatient.plan_fault("timeout", "/v1/payment_intents", delay_s=2)
     started = await deposit(impatient)
     assert (started.state, started.payment_ref) == (DepositState.PROCESSING, "")
     await impatient.drain()
@@ -246,7 +246,7 @@ async def test_a_time_out_after_success_is_a_state_that_the_webhook_resolves(
 
 
 async def test_a_time_out_and_a_lost_webhook_are_resolved_by_the_same_key(impatient: RunningPayments) -> None:
-    await impatient.plan_fault("timeout", "/v1/payment_intents", delay_s=0.8)
+    await impatient.plan_fault("timeout", "/v1/payment_intents", delay_s=2)
     await impatient.plan_fault("webhook_drop", times=100)
     started = await deposit(impatient)
     await impatient.drain()
@@ -257,7 +257,7 @@ async def test_a_time_out_and_a_lost_webhook_are_resolved_by_the_same_key(impati
 
 
 async def test_a_customer_who_asks_again_after_a_time_out_pays_once(impatient: RunningPayments) -> None:
-    await impatient.plan_fault("timeout", "/v1/payment_intents", delay_s=0.8)
+    await impatient.plan_fault("timeout", "/v1/payment_intents", delay_s=2)
     first = await deposit(impatient)
     again = await deposit(impatient)
     assert (again.id, again.state) == (first.id, DepositState.SUCCEEDED)

@@ -342,7 +342,7 @@ async def test_parallel_ends_are_numbered_in_the_order_of_commit(service: Tokens
 
 async def test_a_quiet_stream_beats(service: Tokens) -> None:
     stream = service.follow_revocations(0)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         first, second = await anext(stream), await anext(stream)
     assert [(e.sequence, e.session_id, e.user_id) for e in (first, second)] == [(0, "", "")] * 2
     await stream.aclose()
