@@ -34,7 +34,7 @@ export function PageHead({ title, lead, actions }: { title: ReactNode; lead?: Re
         <h1 className="text-lg font-semibold tracking-tight">{title}</h1>
         {lead && <p className="mt-0.5 max-w-prose text-text-2">{lead}</p>}
       </div>
-      {actions && <div className="flex flex-wrap items-center gap-2">{actions}</div>}
+      {actions && <div className="flex max-w-full flex-wrap items-center gap-2">{actions}</div>}
     </div>
   );
 }

@@ -11,7 +11,7 @@ export function Segmented<Value extends string>({
   onChange: (value: Value) => void;
 }) {
   return (
-    <fieldset className="inline-flex max-w-full gap-0.5 overflow-x-auto rounded-control bg-sunken p-0.5">
+    <fieldset className="inline-flex max-w-full min-w-0 gap-0.5 overflow-x-auto rounded-control bg-sunken p-0.5">
       <legend className="sr-only">{label}</legend>
       {options.map((option) => (
         <label

@@ -43,11 +43,11 @@ export function AnalyticsPage() {
               value={period}
               onChange={(value) => void navigate({ search: { period: value, split }, replace: true })}
               options={[
-                { value: "1", label: t`24 hours` },
-                { value: "7", label: t`7 days` },
-                { value: "30", label: t`30 days` },
-                { value: "90", label: t`90 days` },
-                { value: "365", label: t`12 months` },
+                { value: "24h", label: t`24 hours` },
+                { value: "7d", label: t`7 days` },
+                { value: "30d", label: t`30 days` },
+                { value: "90d", label: t`90 days` },
+                { value: "12m", label: t`12 months` },
               ]}
             />
             <DownloadMenu period={period} />

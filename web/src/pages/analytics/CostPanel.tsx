@@ -58,13 +58,14 @@ export function CostPanel({ period, nameOfAsset }: { period: Period; nameOfAsset
                     key: "used",
                     head: t`Used`,
                     numeric: true,
+                    phone: "end",
                     cell: (one) => <Cost amount={one.used_cost} series={one} />,
                   },
                   {
                     key: "expired",
                     head: t`Expired unused`,
                     numeric: true,
-                    phone: "end",
+                    phone: "hidden",
                     cell: (one) => <Cost amount={one.expired_cost} series={one} />,
                   },
                 ]}

@@ -1,5 +1,5 @@
-/** The periods to choose from, in days, and how long each point of them is. */
-export const PERIODS = ["1", "7", "30", "90", "365"] as const;
+/** The periods to choose from. */
+export const PERIODS = ["24h", "7d", "30d", "90d", "12m"] as const;
 export type Period = (typeof PERIODS)[number];
 export type Interval = "hour" | "day" | "month";
 
@@ -12,18 +12,20 @@ export interface Span {
   interval: Interval;
 }
 
-const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+const DAYS = { "7d": 7, "30d": 30, "90d": 90 } as const;
 
-/** The last days up to the end of today, from a midnight of the browser's own time zone on; one day is the last 24 hours. */
+/** The last hours, days or months, the present one included, cut in the browser's own time zone. */
 export function spanOf(period: Period, now: Date): Span {
-  const days = Number(period);
-  if (days === 1) {
-    const until = new Date(Math.ceil((now.getTime() + 1) / 3_600_000) * 3_600_000);
+  if (period === "24h") {
+    const until = new Date(Math.ceil((now.getTime() + 1) / HOUR_MS) * HOUR_MS);
     return { since: new Date(until.getTime() - DAY_MS), until, interval: "hour" };
   }
-  const until = new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1);
-  if (days === 365) return { since: new Date(now.getFullYear(), now.getMonth() - 11, 1), until, interval: "month" };
-  return { since: new Date(now.getFullYear(), now.getMonth(), now.getDate() + 1 - days), until, interval: "day" };
+  const [year, month, day] = [now.getFullYear(), now.getMonth(), now.getDate()];
+  const until = new Date(year, month, day + 1);
+  if (period === "12m") return { since: new Date(year, month - 11, 1), until, interval: "month" };
+  return { since: new Date(year, month, day + 1 - DAYS[period]), until, interval: "day" };
 }
 
 /** By how much something changed, in per cent; null when there was nothing before. */

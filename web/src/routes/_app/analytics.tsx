@@ -5,7 +5,7 @@ import { PERIODS, SPLITS } from "@/pages/analytics/period";
 
 export const Route = createFileRoute("/_app/analytics")({
   validateSearch: z.object({
-    period: z.catch(z._default(z.enum(PERIODS), "30"), "30"),
+    period: z.catch(z._default(z.enum(PERIODS), "30d"), "30d"),
     split: z.catch(z._default(z.enum(SPLITS), "protocol"), "protocol"),
   }),
   component: AnalyticsPage,
