@@ -1,6 +1,6 @@
 import { Plural, Trans, useLingui } from "@lingui/react/macro";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { Pause, Play, Plus, Trash2 } from "lucide-react";
+import { MapPin, Pause, Play, Plus, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { api, body, type Schema } from "@/api/client";
 import { keys } from "@/api/keys";
@@ -14,6 +14,7 @@ import { Table } from "@/design/Table";
 import { toast } from "@/design/toast";
 import { Time } from "@/design/Values";
 import { formatRate } from "@/format/bytes";
+import { NewAddressDialog } from "./NewAddressDialog";
 import { SecretDialog } from "./SecretDialog";
 
 type Resource = Schema<"ResourceDetail">;
@@ -25,6 +26,7 @@ export function ResourcePanel({ resource }: { resource: Resource }) {
   const queries = useQueryClient();
   const [revoking, setRevoking] = useState<Credential | null>(null);
   const [deleting, setDeleting] = useState(false);
+  const [adding, setAdding] = useState(false);
   const [secret, setSecret] = useState<Schema<"SecretView"> | null>(null);
   const refresh = () =>
     Promise.all([
@@ -102,6 +104,9 @@ export function ResourcePanel({ resource }: { resource: Resource }) {
           <Button small icon={<Plus className="size-4" />} busy={issue.isPending} onClick={() => issue.mutate()}>
             <Trans>New credential</Trans>
           </Button>
+          <Button small icon={<MapPin className="size-4" />} onClick={() => setAdding(true)}>
+            <Trans>Let in an address</Trans>
+          </Button>
           <IconButton label={t`Delete the access`} onClick={() => setDeleting(true)}>
             <Trash2 className="size-4" />
           </IconButton>
@@ -137,9 +142,9 @@ export function ResourcePanel({ resource }: { resource: Resource }) {
           columns={[
             {
               key: "name",
-              head: t`User name`,
+              head: t`User name or address`,
               phone: "title",
-              cell: (one) => <code>{one.username ?? one.fingerprint ?? one.id}</code>,
+              cell: (one) => <code>{nameOf(one)}</code>,
             },
             { key: "kind", head: t`Kind`, cell: (one) => one.kind.replaceAll("_", " ") },
             { key: "label", head: t`Name`, cell: (one) => one.label || "–" },
@@ -158,6 +163,7 @@ export function ResourcePanel({ resource }: { resource: Resource }) {
           ]}
         />
       )}
+      {adding && <NewAddressDialog resourceId={resource.id} onClose={() => setAdding(false)} />}
       {secret && <SecretDialog secret={secret} onClose={() => setSecret(null)} />}
       {revoking && (
         <ConfirmDialog
@@ -169,8 +175,8 @@ export function ResourcePanel({ resource }: { resource: Resource }) {
         >
           <p>
             <Trans>
-              Clients that use <code className="text-text">{revoking.username ?? revoking.id}</code> are disconnected
-              within a second. This cannot be undone.
+              Clients that use <code className="text-text">{nameOf(revoking)}</code> are disconnected within a second.
+              This cannot be undone.
             </Trans>
           </p>
         </ConfirmDialog>
@@ -195,6 +201,9 @@ export function ResourcePanel({ resource }: { resource: Resource }) {
     </Panel>
   );
 }
+
+/** What a person knows a credential by. */
+const nameOf = (one: Credential) => one.address ?? one.username ?? one.fingerprint ?? one.id;
 
 function ResourceState({ state }: { state: string }) {
   const { t } = useLingui();
