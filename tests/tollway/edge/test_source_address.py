@@ -1,6 +1,7 @@
 """Clients that say nothing of themselves are let in from a registered address, and from no other."""
 
 import asyncio
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from tests.kit.eventually import eventually
 from tests.kit.fake_access import FakeAccess
 from tollway.edge.source_address import SourceAddresses
 
+CHROMIUM = shutil.which("chromium")
 HERE = "127.0.0.1/32"
 
 
@@ -52,6 +54,21 @@ async def test_curl_needs_no_password_from_there(tmp_path: Path, scheme: str, tu
         assert presented.source_address.address == "127.0.0.1"
         assert presented.client_address.startswith("127.0.0.1:")
         assert here.access.used() > 5_000
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+async def test_a_browser_uses_socks5_from_there(tmp_path: Path):
+    async with edge_setup(tmp_path, web, access_for(HERE)) as here:
+        command = [
+            str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking",
+            f"--user-data-dir={tmp_path / 'profile'}", "--proxy-bypass-list=<-loopback>",
+            f"--proxy-server=socks5://127.0.0.1:{here.edge.ports['socks5']}", "--dump-dom",
+            f"http://127.0.0.1:{here.origin.port}/headers",
+        ]  # fmt: skip
+        done = await asyncio.to_thread(subprocess.run, command, capture_output=True, timeout=90)
+        assert b"GET /headers HTTP/1.1" in done.stdout, done.stderr[-2_000:]
+        await eventually(here.access.used)
+        assert {one.protocol for one in here.access.usage.values()} == {"socks5"}
 
 
 async def test_from_elsewhere_a_password_is_asked_for_and_nothing_is_billed(tmp_path: Path):
