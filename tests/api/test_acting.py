@@ -12,7 +12,14 @@ from fastapi import APIRouter
 from tests.api.test_call_policy import APIS, Answers, call, leg, post
 from tests.kit.rest import FakeVerifier, rest
 from tests.kit.service_api import TRANSPORTS, Transport, api
-from tollway.contracts import catalog_pb2, identity_pb2, ledger_pb2, tokens_pb2
+from tollway.contracts import (
+    catalog_pb2,
+    identity_pb2,
+    ledger_pb2,
+    tokens_pb2,
+    user_data_pb2,
+    user_data_pb2_grpc,
+)
 from tollway.contracts.books import customer, platform
 from tollway.contracts.call_rules import ACTING_RULES
 from tollway.contracts.clients import ALL_SCOPES
@@ -211,8 +218,35 @@ async def test_the_ledger_looks_up_whom_somebody_gives_to() -> None:
             await found.asked_by("ledger").GetUser(identity_pb2.GetUserRequest(user_id=BOB))
 
 
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_what_is_kept_of_somebody_is_shown_to_them_and_to_operators(transport: Transport) -> None:
+    answers = Watched(user_data_pb2_grpc)
+    async with api(transport, user_data_pb2_grpc, answers, caller="users", acting=acting()) as found:
+
+        async def export() -> None:
+            await anext(found.stub.Export(user_data_pb2.ExportRequest(service="orders", user_id=ANN)))
+
+        async def look() -> None:
+            await found.stub.ListObstacles(user_data_pb2.ListObstaclesRequest(service="orders", user_id=ANN))
+
+        for ask in (export, look):
+            for user_id in (ANN, OLGA):
+                with call_context(user_id=user_id, token=f"token of {user_id}"):
+                    await ask()
+            with (
+                call_context(user_id=ANN, token=f"token of {BOB}"),
+                pytest.raises(Forbidden, match="operator"),
+            ):
+                await ask()
+        with call_context(user_id=ANN), pytest.raises(Forbidden, match="access token of the person"):
+            await export()
+        with call_context(user_id=ANN):  # the job that lets somebody go looks once more
+            await look()
+
+
 def test_every_rule_is_of_a_method_that_there_is() -> None:
-    methods = {name: set(SERVICES[name].methods) for name in ACTING_RULES}
+    methods = {name: set(service.methods) for name, service in SERVICES.items()}
+    methods["user_data"] = set(methods_of(user_data_pb2_grpc))
     assert all(rules.keys() <= methods[name] for name, rules in ACTING_RULES.items())
 
 

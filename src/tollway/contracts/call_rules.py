@@ -22,6 +22,7 @@ from tollway.contracts.ledger_pb2 import (
 )
 from tollway.contracts.permissions import OPERATOR_ROLES
 from tollway.contracts.tokens_pb2 import OpenSessionRequest, RevokeRequest
+from tollway.contracts.user_data_pb2 import ExportRequest, ListObstaclesRequest
 from tollway.kit.errors import Forbidden
 
 
@@ -110,6 +111,17 @@ def session_for(request: OpenSessionRequest | RevokeRequest, _caller: str, perso
     _own(request.user_id, person)
 
 
+def obstacles_for(request: ListObstaclesRequest, _caller: str, person: Person | None) -> None:
+    """Raise Forbidden when somebody asks what stands in the way of another's leaving."""
+    _own(request.user_id, person)
+
+
+def export_for(request: ExportRequest, _caller: str, person: Person | None) -> None:
+    """Raise Forbidden unless what is kept of somebody is shown to them, or to an operator."""
+    _needed(person)
+    _own(request.user_id, person)
+
+
 def asset_for(_request: DefineAssetRequest, _caller: str, person: Person | None) -> None:
     """Raise Forbidden when somebody who is no operator makes an asset known."""
     _operator(person)
@@ -131,6 +143,7 @@ ACTING_RULES: Mapping[str, Mapping[str, Callable[[Any, str, Any], None]]] = {
         "Post": post_for,
     },
     "tokens": {"OpenSession": session_for, "Revoke": session_for},
+    "user_data": {"Export": export_for, "ListObstacles": obstacles_for},
 }
 """API → method → what is checked of a request, its caller, and the person whose token came with it."""
 
