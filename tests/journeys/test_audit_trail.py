@@ -150,6 +150,7 @@ def _account(platform: Business, record: Recorder) -> None:
     record(who, caller, "POST", "/api/notifications/settings", {"email": {"receipts": False}})
     caller.post("/api/auth/token", login)  # from another program
     record(who, caller, "POST", "/api/auth/sessions/end", {"keep_current": True})
+    record(who, caller, "POST", "/api/account/export")
     _leaving(platform, record, who, caller, login)
     _address(platform, record, who, caller, login)
 

@@ -56,6 +56,11 @@ TABLE: dict[tuple[str, str], str] = {
         GET /api/users/me
         GET /api/users/me/preferences
     """,
+    ("profile:export", "self"): """
+        POST /api/account/export
+        GET /api/account/exports
+        GET /api/account/exports/{export_id}
+    """,
     ("profile:write", "self"): """
         PATCH /api/users/me
         PUT /api/users/me/preferences

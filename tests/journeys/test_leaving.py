@@ -1,5 +1,7 @@
 """Somebody uses everything and leaves: what services need stays under their id, and nothing that says who they were."""
 
+import io
+import zipfile
 from dataclasses import astuple, dataclass
 from pathlib import Path
 
@@ -138,6 +140,34 @@ async def test_when_somebody_has_left_no_table_knows_who_they_were(tmp_path: Pat
         for trace in (BOB.address, BOB.name, BOB.away, BOB.target, BOB.label, BOB.key):
             lost = {place for place in of_bob[trace] - services.places_of(trace) if ".outbox." not in place}
             assert lost <= {"payments.webhook_event.body"}, trace
+
+
+@pytest.mark.timeout(240)
+async def test_the_export_of_ones_data_holds_what_each_service_knows_and_nothing_of_anybody_else(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async with all_services(tmp_path, clock) as services:
+        ann, bob = await use_everything(services, ANN), await use_everything(services, BOB)
+        asked = await services.users.exports.request(ann)
+        await services.settle()
+        with zipfile.ZipFile(io.BytesIO(await services.users.exports.read(ann, asked.id))) as archive:
+            files = {name: archive.read(name).decode() for name in archive.namelist()}
+        assert "Your data is ready" in services.mails(ANN.address)[-1]
+        everything = "\n".join(files.values())
+        for trace in (ANN.address, ANN.name, ANN.home, ANN.browser, ANN.away, ANN.target, ANN.label):
+            assert trace in everything, trace
+        for trace in (*astuple(BOB), bob):
+            assert trace not in everything, trace
+        folders = {name.partition("/")[0] for name in files} - {"README.txt"}
+        assert folders == {
+            "access", "audit", "identity", "ledger", "notifications", "orders", "payments", "tokens", "users",
+        }  # fmt: skip
+        for secret in ("password_hash", "secret_sha256", "cookie_hash", "$argon2"):
+            assert secret not in everything, secret
+        assert "50000000" in files["ledger/received.json"]
+        assert all(
+            f"{name.removesuffix('.csv')}:" in files["README.txt"] for name in files if name.endswith(".csv")
+        )
 
 
 async def what_blocks(services: AllServices, user_id: str, *, forfeit: bool = False) -> dict[str, str]:

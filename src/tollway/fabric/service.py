@@ -23,6 +23,7 @@ from tollway.kit.locations import Location
 if TYPE_CHECKING:
     from fastapi import APIRouter
 
+    from tollway.fabric.blobs import Blobs
     from tollway.fabric.db import Database
     from tollway.fabric.events import Subscribers
     from tollway.fabric.jobs import Jobs, Timed
@@ -64,6 +65,7 @@ class ServiceContext:
     """`client("ledger")` gives the ledger's stub, in this process or another. The manifest declares the neighbour."""
     user_data: Callable[[], Mapping[str, Any]]
     """Gives the stub of the UserData API of every service, by its name. The manifest declares what is asked."""
+    blobs: "Callable[[], Blobs]"
     mailer: "Callable[[], Mailer]"
     inbox: "Callable[[], Inbox | None]"
     """The development inbox, or None where mail leaves by SMTP."""

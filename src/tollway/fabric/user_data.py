@@ -208,8 +208,11 @@ class UserDataServer(user_data_pb2_grpc.UserDataServicer):
     ) -> AsyncGenerator[user_data_pb2.ExportPage]:
         """Stream what a service keeps of a person. Raises NotFound for a service that is not here."""
         data = self._of(request.service)
+        purposes = {one.name or one.table.name: one.purpose for one in data.tables}
         async for table, rows in pages(data.db, data.tables, request.user_id):
-            yield user_data_pb2.ExportPage(table=table, rows_json=json.dumps(rows, ensure_ascii=False))
+            yield user_data_pb2.ExportPage(
+                table=table, rows_json=json.dumps(rows, ensure_ascii=False), purpose=purposes[table]
+            )
 
     def _of(self, service: str) -> UserData:
         data = self._services.get(service)

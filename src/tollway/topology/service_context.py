@@ -46,6 +46,7 @@ def make_context(
         head_notes=backends.open_head_notes(settings),
         client=client,
         user_data=user_data,
+        blobs=partial(backends.open_blobs, settings),
         mailer=partial(backends.open_mailer, settings),
         inbox=partial(backends.open_inbox, settings),
     )

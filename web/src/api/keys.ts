@@ -26,6 +26,7 @@ export const keys = {
   preferences: () => ["preferences"] as const,
   security: () => ["security"] as const,
   deletion: () => ["deletion"] as const,
+  exports: () => ["exports"] as const,
   notificationSettings: () => ["notifications", "settings"] as const,
   messages: () => ["notifications"] as const,
   admin: {

@@ -62,7 +62,7 @@ from tollway.contracts.events.tokens import (
     SigningKeyRevoked,
     SigningKeyRotated,
 )
-from tollway.contracts.events.users import ProfileChanged
+from tollway.contracts.events.users import ExportReady, ExportRequested, ProfileChanged
 
 __all__ = [
     "AccountWasLocked",
@@ -87,6 +87,8 @@ __all__ = [
     "EmailSent",
     "EmailVerified",
     "Event",
+    "ExportReady",
+    "ExportRequested",
     "GiftMade",
     "LinkRequested",
     "LoginFailed",

@@ -7,7 +7,6 @@ A route takes `format: FormatQuery` and returns `send_table(name, format, column
 import csv
 import importlib
 import io
-import re
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -16,6 +15,7 @@ import orjson
 from fastapi import Query
 from fastapi.responses import StreamingResponse
 
+from tollway.kit.spreadsheets import harmless
 from tollway.kit.times import to_rfc3339
 
 Format = Literal["csv", "json", "parquet"]
@@ -43,8 +43,6 @@ FILES: dict[int | str, dict[str, Any]] = {
 # Rows of one piece of the answer; of Parquet one row group.
 PIECE_ROWS = 1_000
 GROUP_ROWS = 50_000
-# What a spreadsheet would run as a formula (OWASP, CSV injection).
-_FORMULA = re.compile(r"^[=+\-@\t\r]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +86,7 @@ async def _csv(columns: Sequence[Column], rows: AsyncIterable[Row]) -> AsyncIter
 
 def _text_cell(column: Column, cell: Cell) -> str:
     if column.type == "text":
-        text = str(cell)
-        return f"'{text}" if _FORMULA.match(text) else text
+        return harmless(str(cell))
     return _plain(column, cell)
 
 

@@ -1,15 +1,25 @@
 """The REST side of profiles and preferences."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from tollway.fabric.rest import Body, CurrentUser, UtcTime, route
+from tollway.fabric.rest import RECENT_S, Body, CurrentUser, UtcTime, id_path, route
 from tollway.kit.errors import Conflict, Invalid
 from tollway.services.users import model
-from tollway.services.users.model import Profile
+from tollway.services.users.model import Export, ExportState, Profile
 from tollway.services.users.service import Users
+
+PIECE_BYTES = 1 << 16
+# For the API description.
+ZIP: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The file",
+        "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
 
 
 class ChangeProfile(Body):
@@ -39,6 +49,22 @@ class Preferences(Body):
 
 class PreferencesView(BaseModel):
     preferences: dict[str, str]
+
+
+class ExportView(BaseModel):
+    """A file with all that the platform keeps of you."""
+
+    id: str
+    state: ExportState = Field(description="working: it is being made; ready: it can be downloaded")
+    requested_at: UtcTime = Field(description="When it was asked for")
+    expires_at: UtcTime | None = Field(
+        description="Until when it can be downloaded; null while it is being made"
+    )
+    size_bytes: int = Field(description="Of the file; 0 while it is being made")
+
+
+class ExportList(BaseModel):
+    items: list[ExportView]
 
 
 _CHECKS = {"display_name": model.check_name, "locale": model.check_locale, "time_zone": model.check_time_zone}
@@ -79,7 +105,61 @@ def router(service: Users) -> APIRouter:
         changed = await service.change(who.user_id, {"preferences": checked})
         return PreferencesView(preferences=dict(changed.preferences))
 
+    _exports(routes, service)
     return routes
+
+
+def _exports(routes: APIRouter, service: Users) -> None:
+    @routes.post(
+        "/api/account/export",
+        status_code=202,
+        tags=["account"],
+        **route(
+            permission="profile:export",
+            limit="login",
+            max_auth_age_s=RECENT_S,
+            audit="users:export:request",
+            problems=(Conflict,),
+        ),
+    )
+    async def request_export(who: CurrentUser) -> ExportView:
+        """Ask for a file with all that the platform keeps of you. You get a mail when it is ready."""
+        return _view(await service.exports.request(who.user_id))
+
+    @routes.get("/api/account/exports", tags=["account"], **route(permission="profile:export"))
+    async def exports(who: CurrentUser) -> ExportList:
+        """List the exports of your data that can be downloaded or are being made, newest first."""
+        return ExportList(items=[_view(one) for one in await service.exports.list(who.user_id)])
+
+    @routes.get(
+        "/api/account/exports/{export_id}",
+        tags=["account"],
+        responses=ZIP,
+        response_class=StreamingResponse,
+        **route(permission="profile:export", kind="stream", max_auth_age_s=RECENT_S),
+    )
+    async def download(
+        export_id: Annotated[str, id_path("exp", "export")], who: CurrentUser
+    ) -> StreamingResponse:
+        """Download an export of your data: a zip with each table as JSON and as CSV. It needs a fresh sign-in."""
+        data = await service.exports.read(who.user_id, export_id)
+        headers = {
+            "Content-Disposition": 'attachment; filename="tollway-export.zip"',
+            "Content-Length": str(len(data)),
+            "Cache-Control": "no-store",
+        }
+        pieces = (data[start : start + PIECE_BYTES] for start in range(0, len(data), PIECE_BYTES))
+        return StreamingResponse(pieces, headers=headers, media_type="application/zip")
+
+
+def _view(one: Export) -> ExportView:
+    return ExportView(
+        id=one.id,
+        state=one.state,
+        requested_at=one.requested_at_us,
+        expires_at=one.expires_at_us or None,
+        size_bytes=one.size_bytes,
+    )
 
 
 def _show(profile: Profile, response: Response) -> ProfileView:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from tollway.kit.errors import Invalid
 from tollway.kit.times import time_zones
@@ -27,6 +28,22 @@ class Profile:
     created_at_us: int = 0
     updated_at_us: int = 0
     version: int = 1
+
+
+ExportState = Literal["working", "ready"]
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A file with all that the platform keeps of a user. One that is over has no row any more."""
+
+    id: str
+    user_id: str
+    state: ExportState
+    requested_at_us: int
+    ready_at_us: int
+    expires_at_us: int
+    size_bytes: int
 
 
 def check_name(name: str) -> str:

@@ -1,12 +1,13 @@
-"""Tables and queries of the users service: one row per profile."""
+"""Tables and queries of the users service: one row per profile, one per export."""
 
-from dataclasses import fields
+from collections.abc import Sequence
+from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import Column, MetaData, Table, Text, select, update
+from sqlalchemy import Column, Index, MetaData, Row, Table, Text, delete, or_, select, text, update
 
 from tollway.fabric.db import NAMING, Int64, Json, Tx
-from tollway.services.users.model import Profile
+from tollway.services.users.model import Export, Profile
 
 metadata = MetaData(naming_convention=NAMING)
 
@@ -21,6 +22,28 @@ profile = Table(
     Column("created_at_us", Int64, nullable=False),
     Column("updated_at_us", Int64, nullable=False),
     Column("version", Int64, nullable=False),
+    sqlite_strict=True,
+)
+
+
+export = Table(
+    "export",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("user_id", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("requested_at_us", Int64, nullable=False),
+    Column("ready_at_us", Int64, nullable=False),
+    Column("expires_at_us", Int64, nullable=False),
+    Column("size_bytes", Int64, nullable=False),
+    Index("ix_export_user", "user_id", "id"),
+    Index(
+        "uq_export_working",
+        "user_id",
+        unique=True,
+        sqlite_where=text("state = 'working'"),
+        postgresql_where=text("state = 'working'"),
+    ),
     sqlite_strict=True,
 )
 
@@ -45,3 +68,51 @@ async def change(tx: Tx, seen: Profile, changes: dict[str, Any]) -> bool:
     same = (profile.c.user_id == seen.user_id) & (profile.c.version == seen.version)
     values = {**changes, "updated_at_us": tx.now_us, "version": seen.version + 1}
     return bool((await tx.run(update(profile).where(same).values(values))).rowcount)
+
+
+# ── exports ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def add_export(tx: Tx, new: Export) -> bool:
+    """Add an export that is to be made; False while another one of the user is."""
+    return bool((await tx.run(tx.insert(export).on_conflict_do_nothing(), asdict(new))).rowcount)
+
+
+async def find_export(tx: Tx, export_id: str) -> Export | None:
+    """Find an export."""
+    row = await tx.first(select(export).where(export.c.id == export_id))
+    return None if row is None else _export(row)
+
+
+async def exports_of(tx: Tx, user_id: str) -> Sequence[Export]:
+    """Return a user's exports, newest first."""
+    rows = await tx.all(select(export).where(export.c.user_id == user_id).order_by(export.c.id.desc()))
+    return [_export(row) for row in rows]
+
+
+async def finish_export(tx: Tx, export_id: str, size_bytes: int, expires_at_us: int) -> bool:
+    """Note that an export is ready; False when it was already, or is gone."""
+    working = (export.c.id == export_id) & (export.c.state == "working")
+    values = {
+        "state": "ready",
+        "ready_at_us": tx.now_us,
+        "expires_at_us": expires_at_us,
+        "size_bytes": size_bytes,
+    }
+    return bool((await tx.run(update(export).where(working).values(values))).rowcount)
+
+
+async def exports_over(tx: Tx, asked_before_us: int) -> Sequence[Export]:
+    """Return exports whose days are over, and those that were asked for before a time and are not ready."""
+    over = (export.c.state == "ready") & (export.c.expires_at_us <= tx.now_us)
+    stuck = (export.c.state == "working") & (export.c.requested_at_us < asked_before_us)
+    return [_export(row) for row in await tx.all(select(export).where(or_(over, stuck)).limit(100))]
+
+
+async def delete_export(tx: Tx, export_id: str) -> None:
+    """Delete an export's row."""
+    await tx.run(delete(export).where(export.c.id == export_id))
+
+
+def _export(row: Row[Any]) -> Export:
+    return Export(**{field.name: getattr(row, field.name) for field in fields(Export)})

@@ -18,5 +18,11 @@ USER_TABLES = (
             "updated_at_us",
         ),
     ),
+    UserTable(
+        table=store.export,
+        purpose="exports of the customer's own data, for some days (`users.export_kept_days`); the file lies sealed",
+        theirs=own(store.export),
+        exports=("id", "state", "requested_at_us", "ready_at_us", "expires_at_us", "size_bytes"),
+    ),
 )
 IMPERSONAL = ()

@@ -1,17 +1,65 @@
-"""A users service on each engine."""
+"""A users service on each engine, and a neighbour that keeps something of people."""
 
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncGenerator, AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind, database, service_migrations
+from tests.kit.killing import Fate, MortalChannel, MortalDatabase
 from tests.kit.typing import partial
+from tollway.contracts import user_data_pb2, user_data_pb2_grpc
+from tollway.fabric.blobs.folder import FolderBlobs
+from tollway.fabric.db import Database
+from tollway.fabric.rpc import LocalServer
+from tollway.fabric.secrets import Sealer
 from tollway.services.users.service import Users
+from tollway.services.users.service.exports import Exports
+from tollway.services.users.settings import UsersSettings
+
+
+class Neighbour(user_data_pb2_grpc.UserDataServicer):
+    """Keeps two tables of everybody, one of them in two pages."""
+
+    async def ListObstacles(self, request: Any, context: Any) -> user_data_pb2.ListObstaclesResponse:
+        return user_data_pb2.ListObstaclesResponse()
+
+    async def Export(self, request: Any, context: Any) -> AsyncGenerator[user_data_pb2.ExportPage]:
+        for rows in ([{"note": "=1+1"}], [{"note": request.user_id}]):
+            yield user_data_pb2.ExportPage(table="notes", rows_json=json.dumps(rows), purpose="notes")
+        yield user_data_pb2.ExportPage(table="bills", rows_json='[{"id": "b1"}]', purpose="bills")
+
+
+@dataclass
+class UsersSetup:
+    """What replicas of the service share."""
+
+    db: Database
+    blobs: FolderBlobs
+    server: LocalServer
+
+    def replica(self, fate: Fate | None = None) -> Users:
+        """Another replica, perhaps one that `fate` ends."""
+        fate = fate or Fate()
+        db: Any = MortalDatabase(self.db, fate)
+        stub: Any = user_data_pb2_grpc.UserDataStub(MortalChannel(self.server, "users", fate))
+        settings = UsersSettings.model_validate({})
+        exports = Exports(db, settings, {"books": stub}, lambda: self.blobs, Sealer(b"k" * 32))
+        return partial(Users, db, exports)
 
 
 @pytest.fixture
-async def service(kind: Kind, tmp_path: Path, clock: FakeClock) -> AsyncIterator[Users]:
+async def setup(kind: Kind, tmp_path: Path, clock: FakeClock) -> AsyncIterator[UsersSetup]:
+    server = LocalServer()
+    user_data_pb2_grpc.add_UserDataServicer_to_server(Neighbour(), server)
     async with database(kind, tmp_path, clock, service_migrations("users"), "users") as db:
-        yield partial(Users, db)
+        yield UsersSetup(db, FolderBlobs(tmp_path / "blobs"), server)
+
+
+@pytest.fixture
+def service(setup: UsersSetup) -> Users:
+    return setup.replica()

@@ -2,6 +2,7 @@ import { Trans } from "@lingui/react/macro";
 import { PageHead } from "@/design/Panel";
 import { DeletePanel } from "./DeletePanel";
 import { EmailPanel } from "./EmailPanel";
+import { ExportPanel } from "./ExportPanel";
 import { NotificationsPanel } from "./NotificationsPanel";
 import { PasswordPanel } from "./PasswordPanel";
 import { ProfilePanel } from "./ProfilePanel";
@@ -19,6 +20,7 @@ export function AccountPage() {
       </div>
       <SessionsPanel />
       <NotificationsPanel />
+      <ExportPanel />
       <DeletePanel />
     </>
   );

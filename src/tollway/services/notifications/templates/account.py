@@ -5,7 +5,8 @@ Those with a link that carries a token are asked for by the identity service, wh
 
 from collections.abc import Mapping
 
-from tollway.contracts.events import EmailVerified, SessionRevoked
+from tollway.contracts.events import EmailVerified, ExportReady, SessionRevoked
+from tollway.kit.times import to_rfc3339
 from tollway.services.notifications.templates.template import EventEmail, Template
 
 TEMPLATES: Mapping[str, Template] = {
@@ -132,6 +133,17 @@ TEMPLATES: Mapping[str, Template] = {
         ),
         button="Come back",
     ),
+    "export_ready": Template(
+        "security",
+        "Your data is ready",
+        (
+            "You asked for a file with all that {brand} keeps of you. It can be downloaded on the page of your account "
+            "{expires_at}, after signing in.",
+        ),
+        button="Go to your account",
+        after=("If you did not ask for it, choose a new password.",),
+        defaults={"expires_at": "for some days"},
+    ),
     "password_changed": Template(
         "security",
         "Your password was changed",
@@ -189,6 +201,15 @@ EVENT_EMAILS = (
         template=lambda _event: "welcome",
         key=lambda event: f"welcome:{event.user_id}",
         params=lambda _event, public_url: {"link": public_url},
+    ),
+    EventEmail(
+        ExportReady,
+        template=lambda _event: "export_ready",
+        key=lambda event: f"export-ready:{event.export_id}",
+        params=lambda event, public_url: {
+            "link": f"{public_url}/account",
+            "expires_at": to_rfc3339(event.expires_at_us),
+        },
     ),
     EventEmail(
         SessionRevoked,

@@ -8,13 +8,15 @@ from tollway.kit.errors import Conflict, NotFound
 from tollway.kit.ids import is_id
 from tollway.services.users import store
 from tollway.services.users.model import Profile
+from tollway.services.users.service.exports import Exports
 
 
 class Users:
     """See the package docstring for what the service promises."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, exports: Exports) -> None:
         self.db = db
+        self.exports = exports
 
     async def profile(self, user_id: str) -> Profile:
         """Return a user's profile; it is created on first use. Raises NotFound for anything but a user's id."""
