@@ -24,7 +24,7 @@ const OPERATOR = [
   "operate/keys",
   "operate/audit",
 ];
-const ENTRY = ["login", "register", "forgot", "change-email", "refuse-email-change"];
+const ENTRY = ["design", "login", "register", "forgot", "change-email", "refuse-email-change"];
 const SIZES = [
   { name: "desktop", width: 1440, height: 900 },
   { name: "phone", width: 360, height: 740 },

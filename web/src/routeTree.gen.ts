@@ -12,6 +12,7 @@ import { Route as rootRouteImport } from './routes/__root'
 import { Route as IndexRouteImport } from './routes/index'
 import { Route as AppRouteImport } from './routes/_app'
 import { Route as EntryRouteImport } from './routes/_entry'
+import { Route as DesignRouteImport } from './routes/design'
 import { Route as OperateRouteImport } from './routes/operate'
 import { Route as AppAccountRouteImport } from './routes/_app/account'
 import { Route as AppAnalyticsRouteImport } from './routes/_app/analytics'
@@ -51,6 +52,11 @@ const AppRoute = AppRouteImport.update({
 } as any)
 const EntryRoute = EntryRouteImport.update({
   id: '/_entry',
+  getParentRoute: () => rootRouteImport,
+} as any)
+const DesignRoute = DesignRouteImport.update({
+  id: '/design',
+  path: '/design',
   getParentRoute: () => rootRouteImport,
 } as any)
 const OperateRoute = OperateRouteImport.update({
@@ -191,6 +197,7 @@ const AppBillingStatementRoute = AppBillingStatementRouteImport.update({
 
 export interface FileRoutesByFullPath {
   '/': typeof IndexRoute
+  '/design': typeof DesignRoute
   '/operate': typeof OperateRouteWithChildren
   '/account': typeof AppAccountRoute
   '/analytics': typeof AppAnalyticsRoute
@@ -221,6 +228,7 @@ export interface FileRoutesByFullPath {
 }
 export interface FileRoutesByTo {
   '/': typeof IndexRoute
+  '/design': typeof DesignRoute
   '/account': typeof AppAccountRoute
   '/analytics': typeof AppAnalyticsRoute
   '/connection': typeof AppConnectionRoute
@@ -252,6 +260,7 @@ export interface FileRoutesById {
   '/': typeof IndexRoute
   '/_app': typeof AppRouteWithChildren
   '/_entry': typeof EntryRouteWithChildren
+  '/design': typeof DesignRoute
   '/operate': typeof OperateRouteWithChildren
   '/_app/account': typeof AppAccountRoute
   '/_app/analytics': typeof AppAnalyticsRoute
@@ -284,6 +293,7 @@ export interface FileRouteTypes {
   fileRoutesByFullPath: FileRoutesByFullPath
   fullPaths:
     | '/'
+    | '/design'
     | '/operate'
     | '/account'
     | '/analytics'
@@ -314,6 +324,7 @@ export interface FileRouteTypes {
   fileRoutesByTo: FileRoutesByTo
   to:
     | '/'
+    | '/design'
     | '/account'
     | '/analytics'
     | '/connection'
@@ -344,6 +355,7 @@ export interface FileRouteTypes {
     | '/'
     | '/_app'
     | '/_entry'
+    | '/design'
     | '/operate'
     | '/_app/account'
     | '/_app/analytics'
@@ -377,6 +389,7 @@ export interface RootRouteChildren {
   IndexRoute: typeof IndexRoute
   AppRoute: typeof AppRouteWithChildren
   EntryRoute: typeof EntryRouteWithChildren
+  DesignRoute: typeof DesignRoute
   OperateRoute: typeof OperateRouteWithChildren
 }
 
@@ -401,6 +414,13 @@ declare module '@tanstack/react-router' {
       path: ''
       fullPath: '/'
       preLoaderRoute: typeof EntryRouteImport
+      parentRoute: typeof rootRouteImport
+    }
+    '/design': {
+      id: '/design'
+      path: '/design'
+      fullPath: '/design'
+      preLoaderRoute: typeof DesignRouteImport
       parentRoute: typeof rootRouteImport
     }
     '/operate': {
@@ -686,6 +706,7 @@ const rootRouteChildren: RootRouteChildren = {
   IndexRoute: IndexRoute,
   AppRoute: AppRouteWithChildren,
   EntryRoute: EntryRouteWithChildren,
+  DesignRoute: DesignRoute,
   OperateRoute: OperateRouteWithChildren,
 }
 export const routeTree = rootRouteImport
