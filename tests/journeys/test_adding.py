@@ -176,7 +176,7 @@ def test_a_protocol_is_a_file_of_its_own_a_line_and_its_test(sources: Path) -> N
     table.write_text(
         table.read_text()
         .replace("import http, socks5", "import echo, http, socks5")
-        .replace("socks5.SPEC)", "socks5.SPEC, echo.SPEC)")
+        .replace("socks5.SPEC,", "socks5.SPEC, echo.SPEC,")
     )
     test = copy / "tests" / "tollway" / "edge" / "protocols" / "test_echo.py"
     test.write_text(TEST_OF_ECHO)
