@@ -47,7 +47,7 @@ def test_every_file_named_exists(page: Path) -> None:
 
 def test_the_verbs_are_these() -> None:
     assert VERBS - {"help"} == {
-        *("setup", "up", "demo", "test", "check", "coverage", "matrix", "docs", "bench", "console")
+        *("setup", "up", "demo", "test", "slow", "check", "coverage", "matrix", "docs", "bench", "console")
     }
 
 

@@ -135,7 +135,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 ENDS_SESSION = {"POST /api/auth/sessions/end"}
 
 # What excludes another field of the example: a deposit by card and one by page, a password and a public key.
-NOT_IN_EXAMPLE = {"to_email", "checkout", "quote_id", "kind", "payment", "public_key", "schedule"}
+NOT_IN_EXAMPLE = {"to_email", "address", "checkout", "quote_id", "kind", "payment", "public_key", "schedule"}
 
 
 @dataclass(frozen=True)
