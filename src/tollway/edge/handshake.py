@@ -34,6 +34,11 @@ class Handshake(Session):
         """More has arrived in `buffer`."""
         raise NotImplementedError
 
+    def on_end(self) -> None:
+        """The client has said its last word, and nothing waits for an answer."""
+        say_goodbye(self.client)
+        self.close(TerminateCause.USER_REQUEST)
+
     # ── what happens to the client ──────────────────────────────────────────────────────────────────
 
     def ready(self, fd: int, mask: int) -> None:  # noqa: ARG002
@@ -64,8 +69,7 @@ class Handshake(Session):
                 self.close(TerminateCause.LOST_CARRIER)
                 return
             if not got:
-                say_goodbye(self.client)
-                self.close(TerminateCause.USER_REQUEST)
+                self.on_end()
                 return
             self.more_to_read = self.more_to_read or got == CHUNK_BYTES
             self.buffer = self.buffer + scratch[:got].tobytes() if self.buffer else scratch[:got].tobytes()

@@ -149,7 +149,41 @@ STATES = [
     socks_logged_in,
     socks_at_the_wrong_port,
 ]
-EVENTS = [finishes, resets, says_nothing, says_one_byte_more]
+EVENTS: list[Callable[[Client], Awaitable[None]]] = [finishes, says_nothing, says_one_byte_more, resets]
+
+# What a client in each state is told after each event, until the edge lets go of it: the status of an HTTP answer, or
+# the bytes. An empty text is an end without a word. After a reset nobody is there to be told anything.
+HALF, AGAIN = "half", "05 02"
+TOLD: dict[str, tuple[str, str, str]] = {
+    #                                   finishes  nothing  one byte more
+    "silent": ("", "", "408"),
+    "half_a_head": ("400", "408", "408"),
+    "unanswered": ("504", "504", "504"),
+    "half_answered": (HALF, HALF, HALF),
+    "between_requests": ("", "", "408"),
+    "uploading": ("", "504", "504"),  # a body that is cut short is no request, and its origin is told so
+    "uploading_chunks": ("", "504", "504"),
+    "refused": ("problem", "problem", "problem"),
+    "tunnel": ("", "", ""),
+    "tunnel_whose_origin_has_finished": ("", "", ""),
+    "socks_greeted": (AGAIN, AGAIN, f"{AGAIN} 01 01"),  # "x" is the version of no login
+    "socks_half_a_login": (AGAIN, AGAIN, AGAIN),
+    "socks_logged_in": ("", "", ""),
+    "socks_at_the_wrong_port": ("05 ff", "05 ff", "05 ff"),
+}
+
+
+def told(data: bytes) -> str:
+    """Return what a client has read, in a word."""
+    if data.startswith(b"HTTP/1.1 "):
+        return data[9:12].decode()
+    if data.startswith(b'{"type"'):
+        return "problem"
+    return data.decode() if data.isalpha() else data.hex(" ")
+
+
+def test_every_state_is_in_the_table() -> None:
+    assert list(TOLD) == [state.__name__ for state in STATES]
 
 
 def connections(edge: Edge) -> int:
@@ -178,6 +212,11 @@ async def test_nothing_is_left_of_a_half_open_client(
                 continue  # the edge was quicker
         # The clients' ends stay open: it is the edge that lets go.
         await eventually(lambda: nothing_left(here, before), 20)
+        if event is not resets:
+            heard = {
+                state.__name__: told(await one.rest()) for state, one in zip(STATES, clients, strict=True)
+            }
+            assert heard == {name: row[EVENTS.index(event)] for name, row in TOLD.items()}
         for client in clients:
             await client.close()
 
@@ -193,3 +232,19 @@ async def test_nothing_is_left_of_a_client_when_its_edge_stops(
         await client.rest()
         await client.close()
         assert not here.access.held()
+
+
+async def test_a_client_that_has_finished_is_not_waited_for_as_long_as_one_that_listens(
+    tmp_path: Path,
+) -> None:
+    """Its origin never answers: the flow, its lease and the connection are given back after the shorter time."""
+    patient: dict[str, Any] = QUICK | {"idle_timeout_s": 300}
+    async with edge_setup(tmp_path, origin, **patient) as here:
+        before = connections(here.edge)
+        client = await unanswered(here)
+        await finishes(client)
+        await eventually(lambda: nothing_left(here, before), 10)
+        assert told(await client.rest()) == "504"
+        together = await said(here, "http", here.get("/never"))
+        together.writer.write_eof()  # mostly in the packet of the request
+        assert told(await together.rest()) == "504"

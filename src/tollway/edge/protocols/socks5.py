@@ -54,7 +54,10 @@ class Socks5(Handshake):
             while self._state():
                 pass
         except wire.BadSocksMessage:
-            answer = answer_in_kind(self.buffer) if self.flow is None else b""
+            if self._state == self.greeting:
+                answer = answer_in_kind(self.buffer)
+            else:
+                answer = wire.write_login(accepted=False) if self._state == self.login else b""
             if not answer or self.send(answer):
                 self.close_gracefully(TerminateCause.USER_REQUEST)
 

@@ -35,6 +35,7 @@ class ExchangeOwner(Protocol):
     reader: RequestReader  # holds the chunks of a request's body
     exchange: "ProxyExchange | None"
     more_to_read: bool
+    client_finished: bool
     deadline: float
 
     def next_request(self, leftover: bytes) -> None:
@@ -324,5 +325,8 @@ class ProxyExchange:
             self._up = None
 
     def _touch(self) -> None:
-        gate = self.gate
-        self.proxy.deadline = gate.reactor.now + gate.settings.idle_timeout_s
+        settings = self.gate.settings
+        patience_s = settings.idle_timeout_s
+        if self.proxy.client_finished:  # mostly it is gone, and does not say so
+            patience_s = min(patience_s, settings.half_closed_timeout_s)
+        self.proxy.deadline = self.gate.reactor.now + patience_s

@@ -26,12 +26,15 @@ from tollway.edge.protocols.http.heads import (
 )
 from tollway.edge.protocols.http.refusals import bad_request
 from tollway.edge.protocols.http.repeated_headers import RepeatedHeaders
+from tollway.edge.reactor import FINISHED
 from tollway.edge.refusal import BAD_CREDENTIALS, NO_CREDENTIALS, Refusal
 from tollway.edge.terminate_cause import TerminateCause
 from tollway.wire.http1 import BadMessage, Framing, HeadLimits, RequestHead, RequestReader
 
 LIMITS = HeadLimits(line_bytes=65_536, head_bytes=65_536, headers=1_000, underscores=True, forward=True)
 _NOT_HTTP = (b"\x04", b"\x05", b"\x16")  # SOCKS, TLS
+SLOW_HEAD = bad_request(408, "The head of the request took too long", TerminateCause.IDLE_TIMEOUT)
+CUT_SHORT = bad_request(400, "The request was cut short")
 _METHODS_REFUSED = frozenset((b"TRACE",))  # it would echo what other proxies added
 
 
@@ -46,6 +49,7 @@ class HttpProxy(Handshake):
         "_outgoing",
         "_repeated",
         "_target",
+        "client_finished",
         "exchange",
         "head",
         "reader",
@@ -58,6 +62,7 @@ class HttpProxy(Handshake):
         self.reader = RequestReader(LIMITS)
         self.head: RequestHead | None = None
         self.exchange: ProxyExchange | None = None
+        self.client_finished = False  # it sends no more, and may still listen
         self._authorization: bytes | None = None
         self._credential: Credential | None = None  # what the flow began with
         self._head_bytes = b""  # begins with the head, if that came in one piece
@@ -68,6 +73,8 @@ class HttpProxy(Handshake):
 
     def ready(self, fd: int, mask: int) -> None:
         """The client can be read or written: while a request is carried, that is the exchange's affair."""
+        if mask & FINISHED:
+            self.client_finished = True
         exchange = self.exchange
         if exchange is not None and exchange.busy:
             exchange.client_ready(mask)
@@ -103,6 +110,13 @@ class HttpProxy(Handshake):
             self._repeated.remember(self._head_bytes, head)
             self._identify(head)
 
+    def on_end(self) -> None:
+        """A client that ends within a head may still listen, and is told that it cannot be understood any more."""
+        if self.reader.waiting:
+            self.reject(CUT_SHORT)
+        else:
+            super().on_end()
+
     def _reject_unread(self, bad: BadMessage, data: bytes) -> None:
         """Refuse what is not a request; in its own protocol, if the client's first words are of another one."""
         other = answer_in_kind(data) if self.flow is None and data[:1] in _NOT_HTTP else b""
@@ -121,6 +135,8 @@ class HttpProxy(Handshake):
         """The client, the origin or we were too slow."""
         if self.exchange is not None and self.exchange.busy:
             self.exchange.expired()
+        elif self.reader.waiting and not self._waiting:
+            self.reject(SLOW_HEAD)
         else:
             super().expired()
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from tollway.edge import refusal
 from tollway.edge.refusal import Refusal
+from tollway.edge.terminate_cause import TerminateCause
 
 
 class RefusalAnswer(NamedTuple):
@@ -55,9 +56,9 @@ REFUSALS: Mapping[str, RefusalAnswer] = {
 }
 
 
-def bad_request(status: int, reason: str) -> BadRequest:
+def bad_request(status: int, reason: str, cause: TerminateCause = TerminateCause.USER_REQUEST) -> BadRequest:
     """Make the refusal of a request that cannot be read; `reason` says which rule it breaks."""
-    return BadRequest(refusal.BAD_REQUEST.code, reason, status=status)
+    return BadRequest(refusal.BAD_REQUEST.code, reason, cause=cause, status=status)
 
 
 def origin_malformed(reason: str) -> Refusal:
