@@ -42,10 +42,12 @@ async def authorize(connection: HTTPConnection):
         await _check_body(connection, route)
     connection.state.principal = principal
     declared = policy_of(route)
+    # A WebSocket outlives its token: what it asks of other services it asks as the service, from its first moment on.
+    acts_with = _bearer(connection) if principal and declared.kind != "websocket" else ""
     with call_context(
         action=declared.audit,
         user_id=principal.user_id if principal else None,
-        token=_bearer(connection) if principal else "",
+        token=acts_with,
         principal=principal,
         timeout_s=declared.time_limit_s or None,
     ):

@@ -49,7 +49,9 @@ def router(words: Words) -> APIRouter:
 
     @api.websocket("/live", **route(permission="usage:read", kind="websocket"))
     async def live(websocket: WebSocket, who: CurrentUser) -> None:
-        words.say(who.user_id, f"{who.user_id} {current().user_id} {current().left_s()}")
+        call = current()
+        acting = "with a token" if call.token else "as itself"
+        words.say(who.user_id, f"{who.user_id} {call.user_id} {call.left_s()} {acting}")
         await send_updates(websocket, words.follow(who.user_id))
 
     @api.websocket("/refused", **route(permission="usage:read", kind="websocket"))
@@ -134,7 +136,7 @@ async def refusal(live: LiveSetup, path: str, token: str = "usr_1") -> tuple[int
 
 async def test_a_websocket_knows_who_asks_and_has_no_deadline(live: LiveSetup) -> None:
     async with live.open("/live") as client:
-        assert await receive(client) == '{"word":"usr_1 usr_1 None"}'
+        assert await receive(client) == '{"word":"usr_1 usr_1 None as itself"}'
         live.words.say("usr_1", "next")
         assert await receive(client) == '{"word":"next"}'
 
