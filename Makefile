@@ -5,8 +5,10 @@ PYTHON ?=
 VENV := .venv
 BIN := $(VENV)/bin
 DATA ?= data
-# The tests of a file share what is costly to start, so they stay in one process.
-PYTEST := -n 2 --dist loadfile
+# Each process gets half of the files, whose tests share what is costly to start; who has finished takes from the other.
+PYTEST := -n 2 --dist worksteal
+# Tests start many processes: each would compile every module anew where this is set.
+unexport PYTHONDONTWRITEBYTECODE
 CONSOLE := src/tollway/gateway/console/index.html
 
 help:  ## list the verbs

@@ -22,7 +22,7 @@ def at_bank(business: Business, path: str, **body: Any) -> Any:
         json.dumps(body).encode(),
         {"Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=5) as answer:
+    with urllib.request.urlopen(request, timeout=30) as answer:
         return json.load(answer)
 
 
@@ -30,13 +30,13 @@ def stripe(business: Business, path: str, form: str) -> Any:
     """Ask the payment mock through its API, as the operator's dashboard would."""
     headers = {"Authorization": "Bearer sk_test_operator"}
     request = urllib.request.Request(business.addresses["payments_mock"] + path, form.encode(), headers)
-    with urllib.request.urlopen(request, timeout=5) as answer:
+    with urllib.request.urlopen(request, timeout=30) as answer:
         return json.load(answer)
 
 
 def subjects(business: Business, customer: Customer) -> set[str]:
     inbox = f"{business.addresses['inbox']}/api/messages?to={customer.email}"
-    with urllib.request.urlopen(inbox, timeout=5) as answer:
+    with urllib.request.urlopen(inbox, timeout=30) as answer:
         return {message["subject"] for message in json.load(answer)["messages"]}
 
 

@@ -255,7 +255,7 @@ class Business:
 
     def _link_for(self, email: str) -> str | None:
         inbox = f"{self.addresses['inbox']}/api/messages?to={email}"
-        with urllib.request.urlopen(inbox, timeout=5) as answer:
+        with urllib.request.urlopen(inbox, timeout=30) as answer:
             messages = json.load(answer)["messages"]
         return next((link for message in messages for link in message["links"]), None)
 

@@ -32,7 +32,7 @@ class Platform:
     def get(self, url: str) -> tuple[int, bytes]:
         """Fetch a page; the status and the body."""
         try:
-            with urllib.request.urlopen(url, timeout=5) as answer:
+            with urllib.request.urlopen(url, timeout=30) as answer:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
             with error:

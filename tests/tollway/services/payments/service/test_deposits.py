@@ -39,7 +39,7 @@ async def click(url: str, **form: str) -> None:
 
     def send() -> None:
         try:
-            urllib.request.urlopen(url, urllib.parse.urlencode(form).encode(), timeout=5).close()
+            urllib.request.urlopen(url, urllib.parse.urlencode(form).encode(), timeout=30).close()
         except urllib.error.HTTPError as led_back:
             led_back.close()
 

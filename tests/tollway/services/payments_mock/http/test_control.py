@@ -15,7 +15,7 @@ def post(mock: MockInThread, path: str, **body: Any) -> Any:
     request = urllib.request.Request(
         mock.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"}, method="POST"
     )
-    with urllib.request.urlopen(request, timeout=5) as answer:
+    with urllib.request.urlopen(request, timeout=30) as answer:
         return json.load(answer)
 
 
@@ -28,7 +28,7 @@ def test_a_planned_fault_strikes_as_often_as_it_was_planned_and_where(
         with pytest.raises(stripe.RateLimitError):
             client.v1.customers.create()
     assert client.v1.customers.create().id
-    with urllib.request.urlopen(f"{mock.url}/mock/faults", timeout=5) as answer:
+    with urllib.request.urlopen(f"{mock.url}/mock/faults", timeout=30) as answer:
         assert json.load(answer) == {"planned": []}
 
 

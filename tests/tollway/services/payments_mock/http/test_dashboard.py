@@ -10,7 +10,7 @@ from tests.kit.payments import MockInThread
 
 
 def text(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=5) as answer:
+    with urllib.request.urlopen(url, timeout=30) as answer:
         return answer.read().decode()
 
 

@@ -15,7 +15,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 def ask(mock: MockInThread, method: str, path: str, headers: dict[str, str], body: str = "{}") -> int:
-    link = http.client.HTTPConnection(urlsplit(mock.url).netloc, timeout=5)
+    link = http.client.HTTPConnection(urlsplit(mock.url).netloc, timeout=30)
     try:
         link.request(method, path, body, headers)
         return link.getresponse().status

@@ -26,7 +26,7 @@ def visit(url: str, **form: str) -> tuple[int, str, str]:
     data = urllib.parse.urlencode(form).encode() if form else None
     answer: HTTPResponse | urllib.error.HTTPError
     try:
-        answer = browser.open(url, data, timeout=5)
+        answer = browser.open(url, data, timeout=30)
     except urllib.error.HTTPError as error:
         answer = error
     with answer:

@@ -31,7 +31,7 @@ def test_a_key_may_come_by_basic_authentication_as_curl_sends_it(mock: MockInThr
     request = urllib.request.Request(
         f"{mock.url}/v1/customers", headers={"Authorization": "Basic c2tfdGVzdF94Og=="}
     )
-    with urllib.request.urlopen(request, timeout=5) as answer:
+    with urllib.request.urlopen(request, timeout=30) as answer:
         assert answer.status == 200
 
 
@@ -190,7 +190,7 @@ def test_rubbish_is_refused_as_an_error_body(mock: MockInThread, body: bytes) ->
         f"{mock.url}/v1/customers", data=body, headers={"Authorization": "Bearer sk_test_x"}, method="POST"
     )
     with pytest.raises(urllib.error.HTTPError) as raised:
-        urllib.request.urlopen(request, timeout=5)
+        urllib.request.urlopen(request, timeout=30)
     assert raised.value.code == 400
     assert b'"invalid_request_error"' in raised.value.read()
 
@@ -203,7 +203,7 @@ def test_a_body_beyond_all_bounds_is_413(mock: MockInThread) -> None:
         method="POST",
     )
     with pytest.raises(urllib.error.HTTPError) as raised:
-        urllib.request.urlopen(request, timeout=5)
+        urllib.request.urlopen(request, timeout=30)
     assert raised.value.code == 413
 
 

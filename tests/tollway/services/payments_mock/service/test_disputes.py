@@ -27,7 +27,7 @@ def control(mock: MockInThread, path: str, **body: Any) -> Any:
     request = urllib.request.Request(
         mock.url + path, json.dumps(body).encode(), {"Content-Type": "application/json"}, method="POST"
     )
-    with urllib.request.urlopen(request, timeout=5) as answer:
+    with urllib.request.urlopen(request, timeout=30) as answer:
         return json.load(answer)
 
 

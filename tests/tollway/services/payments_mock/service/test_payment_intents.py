@@ -26,7 +26,7 @@ def pay(client: Any, **params: Any) -> Any:
 
 def press(url: str, button: str) -> str:
     """Press a button on a page as a browser would; return where it led."""
-    with urllib.request.urlopen(url, urllib.parse.urlencode({button: "1"}).encode(), timeout=5) as answer:
+    with urllib.request.urlopen(url, urllib.parse.urlencode({button: "1"}).encode(), timeout=30) as answer:
         return answer.url
 
 

@@ -36,7 +36,7 @@ def test_a_card_proved_at_setup_needs_no_proof_later(client: Any) -> None:
     )
     assert setup.status == "requires_action"
     form = urllib.parse.urlencode({"passed": "1"}).encode()
-    urllib.request.urlopen(setup.next_action.redirect_to_url.url, form, timeout=5).close()
+    urllib.request.urlopen(setup.next_action.redirect_to_url.url, form, timeout=30).close()
     done = client.v1.setup_intents.retrieve(setup.id)
     assert done.status == "succeeded"
     payment = client.v1.payment_intents.create(
