@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.kit.business import Business, Caller, Customer, fresh_key
+from tests.kit.eventually import wait_until
 from tests.kit.surface import EXAMPLES, ROUTES, WEBSOCKETS, Route
 from tollway.topology import roles
 
@@ -55,15 +56,13 @@ TABLE: dict[tuple[str, str], str] = {
     ("profile:read", "self"): """
         GET /api/users/me
         GET /api/users/me/preferences
-    """,
-    ("profile:export", "self"): """
-        POST /api/account/export
         GET /api/account/exports
         GET /api/account/exports/{export_id}
     """,
     ("profile:write", "self"): """
         PATCH /api/users/me
         PUT /api/users/me/preferences
+        POST /api/account/export
     """,
     ("wallet:read", "self"): """
         GET /api/accounts
@@ -232,6 +231,15 @@ def _first(path: str, field: str = "id") -> Callable[[Caller], str]:
     return lambda owner: str(owner.get(path).json["items"][0][field])
 
 
+def _export(owner: Caller) -> str:
+    """Have a file of one's own data made, and wait until it is."""
+    asked = str(owner.post("/api/account/export").json["id"])
+    wait_until(
+        lambda: all(one["state"] == "ready" for one in owner.get("/api/account/exports").json["items"])
+    )
+    return asked
+
+
 # How somebody's own id for each gap is found.
 THINGS: dict[str, Callable[[Caller], str]] = {
     "session_id": _first("/api/auth/sessions"),
@@ -241,6 +249,7 @@ THINGS: dict[str, Callable[[Caller], str]] = {
     "deposit_id": _first("/api/wallet/deposits"),
     "method_id": _first("/api/billing/payment-methods"),
     "resource_id": _first("/api/access/resources"),
+    "export_id": _export,
     "credential_id": lambda owner: str(
         owner.get("/api/access/resources").json["items"][0]["credentials"][0]["id"]
     ),

@@ -203,6 +203,7 @@ def gap(name: str) -> str:
         "resource_id": "res",
         "credential_id": "crd",
         "connection_id": "flw",
+        "export_id": "exp",
     }
     plain = {"asset": ASSET, "provider": "stripe", "kid": "nobodys", "plan_id": "nobodys"}
     return plain.get(name) or f"{prefix[name]}_{NOBODYS_ID}"

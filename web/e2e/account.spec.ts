@@ -87,3 +87,15 @@ test("an account is deleted by typing its address, and kept by signing in again"
   await page.getByRole("button", { name: "Keep my account and sign in" }).click();
   await page.waitForURL("**/dashboard");
 });
+
+test("a file with one's data is asked for and downloaded", async ({ page }) => {
+  const email = await register(page);
+  await signIn(page, email);
+  await page.goto(`${platform().api}/account`);
+  await page.getByRole("button", { name: "Make a file" }).click();
+  const download = page.getByRole("button", { name: "Download" });
+  await expect(download).toBeVisible({ timeout: 20_000 });
+  await accessible(page);
+  const [file] = await Promise.all([page.waitForEvent("download"), download.click()]);
+  expect(file.suggestedFilename()).toBe("tollway-export.zip");
+});

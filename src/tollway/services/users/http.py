@@ -115,7 +115,7 @@ def _exports(routes: APIRouter, service: Users) -> None:
         status_code=202,
         tags=["account"],
         **route(
-            permission="profile:export",
+            permission="profile:write",
             limit="login",
             max_auth_age_s=RECENT_S,
             audit="users:export:request",
@@ -126,7 +126,7 @@ def _exports(routes: APIRouter, service: Users) -> None:
         """Ask for a file with all that the platform keeps of you. You get a mail when it is ready."""
         return _view(await service.exports.request(who.user_id))
 
-    @routes.get("/api/account/exports", tags=["account"], **route(permission="profile:export"))
+    @routes.get("/api/account/exports", tags=["account"], **route(permission="profile:read"))
     async def exports(who: CurrentUser) -> ExportList:
         """List the exports of your data that can be downloaded or are being made, newest first."""
         return ExportList(items=[_view(one) for one in await service.exports.list(who.user_id)])
@@ -136,7 +136,7 @@ def _exports(routes: APIRouter, service: Users) -> None:
         tags=["account"],
         responses=ZIP,
         response_class=StreamingResponse,
-        **route(permission="profile:export", kind="stream", max_auth_age_s=RECENT_S),
+        **route(permission="profile:read", kind="stream", max_auth_age_s=RECENT_S),
     )
     async def download(
         export_id: Annotated[str, id_path("exp", "export")], who: CurrentUser

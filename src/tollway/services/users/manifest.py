@@ -44,7 +44,6 @@ MANIFEST = ServiceManifest(
     permissions=(
         Permission("profile:read", ROLES),
         Permission("profile:write", ROLES),
-        Permission("profile:export", ROLES),
     ),
     build=build,
 )
