@@ -137,12 +137,16 @@ TABLE: dict[tuple[str, str], str] = {
     """,
     ("users:read", "any"): """
         GET /api/admin/users
+        GET /api/admin/overview/customers
         GET /api/admin/users/{user_id}
     """,
     ("users:manage", "any"): """
         POST /api/admin/users/{user_id}/suspend
         POST /api/admin/users/{user_id}/restore
         PUT /api/admin/users/{user_id}/roles
+    """,
+    ("books:read", "any"): """
+        GET /api/admin/overview/books
     """,
     ("wallets:read", "any"): """
         GET /api/admin/users/{user_id}/accounts
@@ -151,6 +155,7 @@ TABLE: dict[tuple[str, str], str] = {
     """,
     ("sales:read", "any"): """
         GET /api/admin/orders
+        GET /api/admin/overview/sales
         GET /api/admin/orders/{order_id}
     """,
     ("sessions:read", "any"): """
@@ -164,6 +169,7 @@ TABLE: dict[tuple[str, str], str] = {
     """,
     ("deposits:read", "any"): """
         GET /api/admin/deposits
+        GET /api/admin/overview/payments
         GET /api/admin/debts
     """,
     ("deposits:manage", "any"): """
@@ -286,7 +292,7 @@ def test_a_role_may_do_what_the_roles_below_it_may() -> None:
     assert table["support"] & staffs == {
         "users:read", "wallets:read", "sales:read", "deposits:read", "corrections:read", "products:read",
         "nodes:read", "audit:read", "resources:read", "traffic:read", "connections:manage", "credentials:manage",
-        "sessions:read", "sessions:manage", "messages:read",
+        "sessions:read", "sessions:manage", "messages:read", "books:read",
     }  # fmt: skip
     assert table["admin"] >= staffs
     for route in ROUTES:

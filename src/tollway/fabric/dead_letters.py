@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from tollway.fabric.db import Tx, tables
 
@@ -38,6 +38,13 @@ async def dead_letters(tx: Tx) -> Sequence[DeadLetter]:
             for row in await tx.all(waiting)
         ),
     ]
+
+
+async def count(tx: Tx) -> int:
+    """Return how much waits in a service for a person."""
+    dead = select(func.count()).select_from(tables.job).where(tables.job.c.state == "dead")
+    parked = select(func.count()).select_from(tables.dead_letter).where(~tables.dead_letter.c.again)
+    return sum([int(await tx.scalar(query)) for query in (dead, parked)])
 
 
 async def retry(tx: Tx, id_: str) -> bool:

@@ -820,6 +820,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/admin/overview/books": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show how many transactions the books hold, and up to where they are sealed
+         * @description Show how many transactions the books hold, and up to where they are sealed.
+         */
+        get: operations["get_admin_overview_books"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/overview/customers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Count the accounts, those that are suspended, and those that are new
+         * @description Count the accounts, those that are suspended, and those that are new.
+         */
+        get: operations["get_admin_overview_customers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/overview/payments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Count the deposits that need a decision, and the debts that stand open
+         * @description Count the deposits that need a decision, and the debts that stand open.
+         */
+        get: operations["get_admin_overview_payments"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/overview/sales": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what was sold today (UTC), in 7 and in 30 days, and orders that stand still
+         * @description Show what was sold today (UTC), in 7 and in 30 days, and orders that stand still.
+         */
+        get: operations["get_admin_overview_sales"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/admin/prices": {
         parameters: {
             query?: never;
@@ -2330,6 +2410,22 @@ export interface components {
             validity_s: number;
         };
         /**
+         * BooksOverview
+         * @description How the books stand. Each transaction is sealed within seconds; one that stays unsealed needs a person.
+         */
+        BooksOverview: {
+            /** @description Jobs and events that were tried too often and wait for a person */
+            gave_up: number;
+            /** @description The number of the last seal; 0 when there is none */
+            seal: number;
+            /** @description When it was made; null when there is none */
+            sealed_at: string | null;
+            /** @description How many transactions the books hold */
+            transactions: number;
+            /** @description Whether there are transactions after the last seal */
+            unsealed: boolean;
+        };
+        /**
          * Calculation
          * @description What to price.
          */
@@ -2952,6 +3048,22 @@ export interface components {
             this_month: components["schemas"]["TotalView"];
             /** @description Since midnight, in UTC */
             today: components["schemas"]["TotalView"];
+        };
+        /**
+         * CustomersOverview
+         * @description How many accounts there are.
+         */
+        CustomersOverview: {
+            /** @description Accounts that are not deleted, operators' ones included */
+            accounts: number;
+            /** @description Jobs and events that were tried too often and wait for a person */
+            gave_up: number;
+            /** @description Accounts made in the last 7 times 24 hours */
+            new_7_days: number;
+            /** @description Accounts made since midnight, UTC */
+            new_today: number;
+            /** @description Accounts that are suspended */
+            suspended: number;
         };
         /** DebtList */
         DebtList: {
@@ -4146,6 +4258,20 @@ export interface components {
             password: string;
         };
         /**
+         * PaymentsOverview
+         * @description What of payments waits for a person.
+         */
+        PaymentsOverview: {
+            /** @description Jobs and events that were tried too often and wait for a person */
+            gave_up: number;
+            /** @description Deposits that need a decision */
+            in_review: number;
+            /** @description When the oldest of them was made; null when there is none */
+            oldest_review_at: string | null;
+            /** @description Debts that stand open */
+            owing: number;
+        };
+        /**
          * PlaceOrder
          * @description Either `quote_id` alone, or `asset`, `quantity` and `currency` to buy at the price of the moment.
          *
@@ -4793,6 +4919,31 @@ export interface components {
              */
             reason?: string;
         };
+        /**
+         * RevenueView
+         * @description What filled orders brought in one currency, fees included.
+         */
+        RevenueView: {
+            /** @description A currency of ISO 4217 */
+            currency: string;
+            /**
+             * @description In the last 30 times 24 hours
+             * @example 20.00
+             */
+            last_30_days: string;
+            /**
+             * @description In the last 7 times 24 hours
+             * @example 20.00
+             */
+            last_7_days: string;
+            /** @description How many orders were filled since midnight, UTC */
+            orders_today: number;
+            /**
+             * @description Since midnight, UTC
+             * @example 20.00
+             */
+            today: string;
+        };
         /** ReviewList */
         ReviewList: {
             /** @description The items of this page */
@@ -4855,6 +5006,20 @@ export interface components {
             updated_at: string;
             /** @description The account, `usr_…` */
             user_id: string;
+        };
+        /**
+         * SalesView
+         * @description How sales go, and what of them needs a person.
+         */
+        SalesView: {
+            /** @description Jobs and events that were tried too often and wait for a person */
+            gave_up: number;
+            /** @description Open orders that have not moved for long */
+            idle_orders: number;
+            /** @description Orders that are not settled yet */
+            open_orders: number;
+            /** @description By currency */
+            revenue: components["schemas"]["RevenueView"][];
         };
         /**
          * SaveMethod
@@ -7722,6 +7887,126 @@ export interface operations {
             401: components["responses"]["SessionEndedUnauthenticated"];
             403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
             404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    get_admin_overview_books: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BooksOverview"];
+                };
+            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    get_admin_overview_customers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CustomersOverview"];
+                };
+            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    get_admin_overview_payments: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PaymentsOverview"];
+                };
+            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    get_admin_overview_sales: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SalesView"];
+                };
+            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Internal"];
             502: components["responses"]["BadGateway"];

@@ -54,6 +54,7 @@ MANIFEST = ServiceManifest(
         Permission("wallet:read", ROLES),
         Permission("transactions:read", ROLES),
         Permission("transactions:write", ROLES),
+        Permission("books:read", ("support", "admin")),
         Permission("wallets:read", ("support", "admin")),
     ),
     build=build,

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    case,
     func,
     select,
     text,
@@ -31,6 +32,7 @@ from tollway.services.orders.model import OPEN, Move, Order, OrderState, Quote, 
 metadata = MetaData(naming_convention=NAMING)
 
 _WAITING_ONLY = text("state IN ('placed', 'funds_held')")
+_FILLED_ONLY = text("state = 'filled'")
 _OPEN_ONLY = text("state IN ('placed', 'funds_held', 'allocated', 'releasing')")
 
 
@@ -89,6 +91,7 @@ orders = Table(
     CheckConstraint("quantity > 0 AND price > 0 AND fee >= 0", name="amounts"),
     Index("ix_orders_by_user", "user_id", "id"),
     Index("ix_orders_open", "id", sqlite_where=_OPEN_ONLY, postgresql_where=_OPEN_ONLY),
+    Index("ix_orders_filled", "updated_at_us", sqlite_where=_FILLED_ONLY, postgresql_where=_FILLED_ONLY),
     Index("ix_orders_not_allocated", "asset", sqlite_where=_WAITING_ONLY, postgresql_where=_WAITING_ONLY),
     sqlite_strict=True,
 )
@@ -220,6 +223,44 @@ async def list_orders(
     if after_id:
         wanted = wanted.where(orders.c.id < after_id if newest_first else orders.c.id > after_id)
     return [one for row in await tx.all(wanted) if (one := _order(row))]
+
+
+@dataclass(frozen=True, slots=True)
+class Revenue:
+    """What was sold in one currency, fees included, since three moments."""
+
+    currency: str
+    sums: tuple[int, ...]
+    counts: tuple[int, ...]
+
+
+async def revenue(tx: Tx, since_us: Sequence[int]) -> list[Revenue]:
+    """Return what filled orders brought since each of some moments, by currency."""
+    since = [orders.c.updated_at_us >= moment for moment in since_us]
+    total = orders.c.price + orders.c.fee
+    sums = [func.coalesce(func.sum(case((later, total), else_=0)), 0) for later in since]
+    counts = [func.coalesce(func.sum(case((later, 1), else_=0)), 0) for later in since]
+    wanted = (
+        select(orders.c.currency, *sums, *counts)
+        # Spelled as the index spells it.
+        .where(text("state = 'filled'"), orders.c.updated_at_us >= min(since_us))
+        .group_by(orders.c.currency)
+        .order_by(orders.c.currency)
+    )
+    found: list[Revenue] = []
+    for row in await tx.all(wanted):
+        # PostgreSQL sums into NUMERIC.
+        numbers = [int(value) for value in tuple(row)[1:]]
+        found.append(Revenue(row.currency, tuple(numbers[: len(since)]), tuple(numbers[len(since) :])))
+    return found
+
+
+async def count_open(tx: Tx, idle_since_us: int) -> tuple[int, int]:
+    """Return how many orders are open, and how many of them did not move since a moment."""
+    is_open = orders.c.state.in_([state.value for state in OPEN])
+    idle = func.coalesce(func.sum(case((orders.c.updated_at_us <= idle_since_us, 1), else_=0)), 0)
+    row = await tx.first(select(func.count().label("total"), idle.label("idle")).where(is_open))
+    return (int(row.total), int(row.idle)) if row else (0, 0)
 
 
 async def steps_of(tx: Tx, order_id: str) -> Sequence[Step]:

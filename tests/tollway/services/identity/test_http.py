@@ -289,6 +289,9 @@ async def test_an_operator_finds_suspends_and_restores_an_account(identity: Iden
     customer = await access_token(identity)
     listed = (await identity.client.get("/api/admin/users?limit=1&email=ANN@example.com", operator)).json
     assert [item["id"] for item in listed["items"]] == [user_id]
+    counted = (await identity.client.get("/api/admin/overview/customers", operator)).json
+    assert counted["accounts"] == counted["new_today"] == counted["new_7_days"] > 0
+    assert (counted["suspended"], counted["gave_up"]) == (0, 0)
     path = f"/api/admin/users/{user_id}"
     assert (await identity.client.post(f"{path}/suspend", {"reason": "abuse"}, operator)).json[
         "state"

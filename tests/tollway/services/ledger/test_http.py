@@ -361,3 +361,16 @@ async def test_a_customer_reads_what_the_used_access_had_cost(api: RestClient, c
 async def test_days_that_are_none_are_refused_by_name(api: RestClient, query: str, field: str) -> None:
     reply = await api.get(f"/api/analytics/cost-analysis?{query}", ANN)
     assert (reply.status, [one["field"] for one in reply.json["errors"]]) == (422, [field])
+
+
+async def test_an_operator_sees_up_to_where_the_books_are_sealed(api: RestClient, context: Books) -> None:
+    path, support = "/api/admin/overview/books", "usr_op:support"
+    await context.deposit("ann", 20 * DOLLAR)
+    before = (await api.get(path, support)).json
+    assert (before["unsealed"], before["gave_up"]) == (True, 0)
+    await context.ledger.seal()
+    after = (await api.get(path, support)).json
+    assert (after["transactions"], after["unsealed"]) == (before["transactions"], False)
+    assert after["seal"] >= 1
+    assert after["sealed_at"]
+    assert (await api.get(path, ANN)).status == 403

@@ -232,6 +232,21 @@ async def test_an_operator_finds_the_orders_of_everybody(api: RestClient, market
         assert (await api.get(f"/api/admin/orders?{query}", operator)).status == 422
 
 
+async def test_an_operator_sees_how_sales_go(api: RestClient, market: Market) -> None:
+    support = "usr_op:support"
+    empty = (await api.get("/api/admin/overview/sales", support)).json
+    assert empty == {"revenue": [], "open_orders": 0, "idle_orders": 0, "gave_up": 0}
+    await api.post("/api/orders", WANTED, ANN, "key-1")
+    market.clock.advance(8 * 86_400)
+    await api.post("/api/orders", WANTED, ANN, "key-2")
+    await api.post("/api/orders", WANTED, BEN, "key-3")  # fails: no money
+    (dollars,) = (await api.get("/api/admin/overview/sales", support)).json["revenue"]
+    assert dollars == {
+        "currency": "USD", "today": "3.00", "last_7_days": "3.00", "last_30_days": "6.00", "orders_today": 1,
+    }  # fmt: skip
+    assert (await api.get("/api/admin/overview/sales", ANN)).status == 403
+
+
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(fee_ppm=st.integers(0, 999_999), quantity=st.integers(10**6, 2 * 10**9))
 async def test_the_calculator_the_quote_and_the_ledger_agree(

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from tollway.contracts.permissions import Role
 from tollway.fabric.rest import (
@@ -40,6 +40,20 @@ class UserList(BaseModel):
     next_cursor: str
 
 
+class CustomersOverview(BaseModel):
+    """How many accounts there are."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    accounts: Annotated[int, Field(description="Accounts that are not deleted, operators' ones included")]
+    suspended: Annotated[int, Field(description="Accounts that are suspended")]
+    new_today: Annotated[int, Field(description="Accounts made since midnight, UTC")]
+    new_7_days: Annotated[int, Field(description="Accounts made in the last 7 times 24 hours")]
+    gave_up: Annotated[
+        int, Field(description="Jobs and events that were tried too often and wait for a person")
+    ]
+
+
 def add_routes(routes: APIRouter, service: Identity) -> None:
     """Add the operators' routes."""
 
@@ -52,6 +66,15 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
         """List accounts, newest first."""
         found = await service.accounts.list(page.limit, page.cursor, email=email, state=state)
         return UserList(items=[view_user(one) for one in found.items], next_cursor=found.next_cursor)
+
+    @routes.get(
+        "/api/admin/overview/customers",
+        tags=["operators"],
+        **route(permission="users:read", owner="any"),
+    )
+    async def overview() -> CustomersOverview:
+        """Count the accounts, those that are suspended, and those that are new."""
+        return CustomersOverview.model_validate(await service.accounts.overview())
 
     @routes.get(
         "/api/admin/users/{user_id}", tags=["operators"], **route(permission="users:read", owner="any")

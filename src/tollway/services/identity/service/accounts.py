@@ -1,6 +1,7 @@
 """Accounts as the platform and its operators see them."""
 
 from collections.abc import Collection
+from typing import NamedTuple
 
 from tollway.contracts.events import (
     EmailVerified,
@@ -11,6 +12,7 @@ from tollway.contracts.events import (
     UserStateChanged,
 )
 from tollway.contracts.permissions import OPERATOR_ROLES, Role
+from tollway.fabric import dead_letters
 from tollway.fabric.db import Database
 from tollway.kit.errors import Conflict, Invalid, NotFound
 from tollway.kit.ids import is_id
@@ -25,6 +27,16 @@ from tollway.services.identity.service.signup import new_user
 
 BATCH = 100
 _STATES: dict[str, State] = {"active": "active", "suspended": "suspended"}
+
+
+class AccountCounts(NamedTuple):
+    """How many accounts there are, and how much of identity's work gave up."""
+
+    accounts: int
+    suspended: int
+    new_today: int
+    new_7_days: int
+    gave_up: int
 
 
 class Accounts:
@@ -70,6 +82,18 @@ class Accounts:
                 limit=limit + 1,
             )
         return make_page(rows, limit, lambda user: [user.id])
+
+    async def overview(self) -> AccountCounts:
+        """Count the accounts, those suspended, and those made today (UTC) and in 7 days."""
+        now_us = self._db.clock.now_us()
+        async with self._db.snapshot() as tx:
+            return AccountCounts(
+                accounts=await store.count_accounts(tx),
+                suspended=await store.count_suspended(tx),
+                new_today=await store.count_made(tx, now_us - now_us % DAY_US),
+                new_7_days=await store.count_made(tx, now_us - 7 * DAY_US),
+                gave_up=await dead_letters.count(tx),
+            )
 
     async def set_state(self, user_id: str, state: str, reason: str, actor: str) -> User:
         """Suspend or restore an account; a suspension ends its sessions. Repeating changes nothing.

@@ -63,6 +63,22 @@ async def users(
     return [_user(row) for row in await tx.all(query)]
 
 
+async def count_accounts(tx: Tx, *only: Any) -> int:
+    """Return how many accounts there are that all of these conditions hold for, without those that are deleted."""
+    here = select(func.count()).select_from(user).where(user.c.state != "deleted", *only)
+    return int(await tx.scalar(here))
+
+
+async def count_suspended(tx: Tx) -> int:
+    """Return how many accounts are suspended."""
+    return await count_accounts(tx, user.c.state == "suspended")
+
+
+async def count_made(tx: Tx, since_us: int) -> int:
+    """Return how many accounts were made since a moment."""
+    return await count_accounts(tx, user.c.created_at_us >= since_us)
+
+
 async def is_unchanged(tx: Tx, seen: User) -> bool:
     """Tell whether an account is still what a login saw, and keep it so until the commit."""
     same = (user.c.id == seen.id) & (user.c.epoch == seen.epoch) & (user.c.state == seen.state)

@@ -1,9 +1,12 @@
 """The books of every customer, for operators."""
 
+from typing import Annotated
+
 from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
 
 from tollway.contracts.books import USER
-from tollway.fabric.rest import Paging, UserPath, route
+from tollway.fabric.rest import Paging, UserPath, UtcTime, route
 from tollway.services.ledger.http.filters import AssetQuery, Prove, TransactionPath, Wanted
 from tollway.services.ledger.http.views import (
     AccountList,
@@ -15,6 +18,22 @@ from tollway.services.ledger.http.views import (
 )
 from tollway.services.ledger.model.values import Asset
 from tollway.services.ledger.service import Ledger
+from tollway.services.ledger.service.standing import standing
+
+
+class BooksOverview(BaseModel):
+    """How the books stand. Each transaction is sealed within seconds; one that stays unsealed needs a person."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    transactions: Annotated[int, Field(description="How many transactions the books hold")]
+    seal: Annotated[int, Field(description="The number of the last seal; 0 when there is none")]
+    sealed_at: Annotated[UtcTime | None, Field(description="When it was made; null when there is none")]
+    unsealed: Annotated[bool, Field(description="Whether there are transactions after the last seal")]
+    gave_up: Annotated[
+        int, Field(description="Jobs and events that were tried too often and wait for a person")
+    ]
+
 
 READ = route(permission="wallets:read", owner="any")
 
@@ -41,6 +60,11 @@ def add_routes(api: APIRouter, service: Ledger) -> None:
         found = await service.transactions(USER, user_id, page.limit, page.cursor, only, asset)
         lines = [line_view(one, id_, assets[one.other.asset]) for id_, one in found.items]
         return LineList(items=lines, next_cursor=found.next_cursor)
+
+    @api.get("/api/admin/overview/books", tags=["operators"], **route(permission="books:read", owner="any"))
+    async def books() -> BooksOverview:
+        """Show how many transactions the books hold, and up to where they are sealed."""
+        return BooksOverview.model_validate(await standing(service.db))
 
     @api.get("/api/admin/transactions/{transaction_id}", tags=["operators"], **READ)
     async def explain_any(transaction_id: TransactionPath, *, prove: Prove = False) -> TransactionView:

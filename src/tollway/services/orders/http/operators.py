@@ -3,13 +3,14 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
-from tollway.fabric.rest import PageQuery, route, sorted_by
+from tollway.fabric.rest import MoneyText, PageQuery, route, sorted_by
 from tollway.kit.ids import id_pattern
 from tollway.services.orders.http.views import OrderDetail, OrderId, OrderView, detail_view, order_view
 from tollway.services.orders.model import Order, OrderState
 from tollway.services.orders.service import Orders
+from tollway.services.orders.store import Revenue
 
 READ = route(permission="sales:read", owner="any")
 UserQuery = Annotated[str, Query(pattern=id_pattern("usr"), description="Of one customer only")]
@@ -34,6 +35,27 @@ class CustomerOrderDetail(OrderDetail):
     user_id: str
 
 
+class RevenueView(BaseModel):
+    """What filled orders brought in one currency, fees included."""
+
+    currency: str
+    today: Annotated[MoneyText, Field(description="Since midnight, UTC")]
+    last_7_days: Annotated[MoneyText, Field(description="In the last 7 times 24 hours")]
+    last_30_days: Annotated[MoneyText, Field(description="In the last 30 times 24 hours")]
+    orders_today: Annotated[int, Field(description="How many orders were filled since midnight, UTC")]
+
+
+class SalesView(BaseModel):
+    """How sales go, and what of them needs a person."""
+
+    revenue: Annotated[list[RevenueView], Field(description="By currency")]
+    open_orders: Annotated[int, Field(description="Orders that are not settled yet")]
+    idle_orders: Annotated[int, Field(description="Open orders that have not moved for long")]
+    gave_up: Annotated[
+        int, Field(description="Jobs and events that were tried too often and wait for a person")
+    ]
+
+
 def add_routes(api: APIRouter, service: Orders) -> None:
     """Add the operators' routes."""
 
@@ -52,6 +74,28 @@ def add_routes(api: APIRouter, service: Orders) -> None:
         """Show anybody's order, with the steps it took."""
         order, steps = await service.market.look_up(order_id)
         return CustomerOrderDetail(**dict(detail_view(order, steps)), user_id=order.user_id)
+
+    @api.get("/api/admin/overview/sales", tags=["operators"], **READ)
+    async def sales() -> SalesView:
+        """Show what was sold today (UTC), in 7 and in 30 days, and orders that stand still."""
+        found = await service.market.sales()
+        return SalesView(
+            revenue=[_revenue(one) for one in found.revenue],
+            open_orders=found.open_orders,
+            idle_orders=found.idle_orders,
+            gave_up=found.gave_up,
+        )
+
+
+def _revenue(one: Revenue) -> RevenueView:
+    today, week, month = one.sums
+    return RevenueView(
+        currency=one.currency,
+        today=today,
+        last_7_days=week,
+        last_30_days=month,
+        orders_today=one.counts[0],
+    )
 
 
 def _order(one: Order) -> CustomerOrderView:

@@ -1,16 +1,18 @@
 """Orders: placing, looking, cancelling."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from tollway.contracts.errors import IdempotencyKeyReused, PriceExceeded, QuoteStale, RequestInProgress
 from tollway.contracts.events import OrderPlaced
+from tollway.fabric import dead_letters
 from tollway.fabric.db import Database, Tx
 from tollway.fabric.jobs import DurableProcess
 from tollway.kit.errors import Conflict, NotFound
 from tollway.kit.ids import is_id, new_id
 from tollway.kit.money import money_text
 from tollway.kit.paging import Page, decode_cursor, invalid_cursor, make_page
-from tollway.kit.times import SECOND_US, seconds_until
+from tollway.kit.times import DAY_US, SECOND_US, seconds_until
 from tollway.services.orders import store
 from tollway.services.orders.model import (
     STOPPABLE,
@@ -23,6 +25,15 @@ from tollway.services.orders.model import (
 )
 from tollway.services.orders.service.quotes import Quotes
 from tollway.services.orders.settings import OrdersSettings
+
+
+class Sales(NamedTuple):
+    """How the market does: revenue by currency, open orders, those that stand still, and work that gave up."""
+
+    revenue: list[store.Revenue]
+    open_orders: int
+    idle_orders: int
+    gave_up: int
 
 
 class Market:
@@ -116,6 +127,16 @@ class Market:
             if order is None:
                 raise NotFound(f"there is no order {order_id}")
             return order, await store.steps_of(tx, order_id)
+
+    async def sales(self) -> Sales:
+        """Return what was sold today (UTC), in 7 and in 30 days, and which orders do not go on."""
+        now_us = self._db.clock.now_us()
+        today_us = now_us - now_us % DAY_US
+        since_us = (today_us, now_us - 7 * DAY_US, now_us - 30 * DAY_US)
+        idle_since_us = now_us - int(self._settings.stuck_after_s * SECOND_US)
+        async with self._db.snapshot() as tx:
+            is_open, idle = await store.count_open(tx, idle_since_us)
+            return Sales(await store.revenue(tx, since_us), is_open, idle, await dead_letters.count(tx))
 
     # ── stopping, settling ──────────────────────────────────────────────────────────────────────────
 

@@ -30,6 +30,7 @@ from tollway.fabric.rest import (
 from tollway.fabric.rest.etag import TAGGED, tagged
 from tollway.kit.errors import Conflict, Malformed
 from tollway.services.payments.http.corrections import CustomerQuery, Reason, add_correction_routes
+from tollway.services.payments.http.overview import add_overview_route
 from tollway.services.payments.model import DepositState
 from tollway.services.payments.service import Payments
 from tollway.services.payments.service.charging import RETURN_PATH
@@ -204,6 +205,7 @@ def router(service: Payments, answers: AnswerStore) -> APIRouter:
     _webhooks(api, service)
     _reviews(api, service, answers)
     add_correction_routes(api, service, answers)
+    add_overview_route(api, service)
     _pages(api)
     return api
 

@@ -4,9 +4,10 @@ credit     what the provider took is credited; the provider is asked, never beli
 dismiss    nothing is credited; refused while the provider still has the customer's money
 """
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from tollway.contracts.events import DepositReviewed
+from tollway.fabric import dead_letters
 from tollway.fabric.db import Database
 from tollway.kit.errors import Conflict, Invalid
 from tollway.kit.paging import Page, decode_cursor, make_page
@@ -15,8 +16,18 @@ from tollway.services.payments.providers import Payment
 from tollway.services.payments.service.selection import Providers
 from tollway.services.payments.service.settlement import Settlement, failed
 from tollway.services.payments.store import deposits as store
+from tollway.services.payments.store.debts import count_unsettled
 
 Outcome = Literal["credit", "dismiss"]
+
+
+class Waiting(NamedTuple):
+    """How many deposits wait for a decision, since when (0: none does), debts, and work that gave up."""
+
+    in_review: int
+    oldest_us: int
+    owing: int
+    gave_up: int
 
 
 class Reviews:
@@ -46,6 +57,12 @@ class Reviews:
                 tx, user_id, after_id, limit + 1, state=state, newest_first=newest_first
             )
         return make_page(rows, limit, lambda deposit: [deposit.id])
+
+    async def overview(self) -> Waiting:
+        """Return what of payments waits for a person."""
+        async with self._db.snapshot() as tx:
+            in_review, oldest_us = await store.count_in_review(tx)
+            return Waiting(in_review, oldest_us, await count_unsettled(tx), await dead_letters.count(tx))
 
     async def resolve(self, deposit_id: str, outcome: Outcome, reason: str, payment_ref: str = "") -> Deposit:
         """End a review. `payment_ref` names the provider's payment where the deposit does not know it.

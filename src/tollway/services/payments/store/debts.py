@@ -65,6 +65,12 @@ async def next_due_us(tx: Tx) -> int | None:
     return await tx.scalar(select(func.min(debt.c.check_at_us)).where(owes))
 
 
+async def count_unsettled(tx: Tx) -> int:
+    """Return how many debts stand open."""
+    open_ones = or_(debt.c.owed != 0, debt.c.claimed != 0)
+    return int(await tx.scalar(select(func.count()).select_from(debt).where(open_ones)))
+
+
 async def list_unsettled(tx: Tx, before_id: str, limit: int, *, user_id: str = "") -> Sequence[Debt]:
     """Return the debts that stand open, of one customer or all, newest first, from before an id on."""
     wanted = select(debt).where(or_(debt.c.owed != 0, debt.c.claimed != 0)).order_by(debt.c.id.desc())

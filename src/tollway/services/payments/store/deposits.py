@@ -63,6 +63,14 @@ async def pending_of(tx: Tx, user_id: str) -> Sequence[Deposit]:
     return [one for row in rows if (one := _deposit(row))]
 
 
+async def count_in_review(tx: Tx) -> tuple[int, int]:
+    """Return how many deposits need a review, and when the oldest was made; 0 when there is none."""
+    waits = deposit.c.state == DepositState.NEEDS_REVIEW.value
+    oldest = func.min(deposit.c.created_at_us).label("oldest")
+    row = await tx.first(select(func.count().label("total"), oldest).where(waits))
+    return (int(row.total), int(row.oldest or 0)) if row else (0, 0)
+
+
 async def has_credited(tx: Tx, provider: str) -> bool:
     """Tell whether any deposit was ever credited through a provider."""
     paid = (deposit.c.provider == provider) & (deposit.c.state == DepositState.CREDITED.value)

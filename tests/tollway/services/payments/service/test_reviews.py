@@ -121,3 +121,14 @@ async def test_an_operator_sees_the_deposits_and_debts_of_one_customer(
         ] == []  # nothing waits for a review
         assert (await api.get(f"/api/admin/debts?user_id={ann}", support)).json["items"] == []
         assert (await api.get("/api/admin/debts?user_id=x", support)).status == 422
+
+
+async def test_an_operator_sees_what_waits_for_a_decision(tmp_path: Path, clock: FakeClock) -> None:
+    async with running_payments("sqlite", tmp_path, clock) as payments:
+        path, support = "/api/admin/overview/payments", f"{OPERATOR}:support"
+        nothing = (await payments.rest.get(path, support)).json
+        assert nothing == {"in_review": 0, "oldest_review_at": None, "owing": 0, "gave_up": 0}
+        await in_review(payments)
+        waits = (await payments.rest.get(path, support)).json
+        assert waits["in_review"] == 1
+        assert waits["oldest_review_at"]

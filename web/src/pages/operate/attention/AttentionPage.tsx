@@ -9,26 +9,36 @@ import { EmptyState } from "@/design/EmptyState";
 import { Loaded } from "@/design/Loaded";
 import { PageHead, Panel } from "@/design/Panel";
 import { Status } from "@/design/Status";
-import { Money, Time } from "@/design/Values";
+import { Money, Time, useNow } from "@/design/Values";
 import { auditVerdictQuery } from "../audit/queries";
 import { NodeTable } from "../nodes/NodeTable";
 import { nodesQuery } from "../nodes/queries";
-import { reviewsQuery } from "./queries";
+import { Figures } from "./Figures";
+import { booksQuery, customersQuery, paymentsQuery, reviewsQuery, salesQuery } from "./queries";
 import { ReviewDialog } from "./ReviewDialog";
+import { type Worry, worriesOf } from "./worries";
 
 type Review = Schema<"ReviewedView">;
 
-/** What needs a person first, by harm; then the state of the edge. */
+/** What needs a person first, by harm; how the business goes; then the state of the edge. */
 export function AttentionPage() {
   const { t } = useLingui();
   const reviews = useQuery(reviewsQuery);
   const nodes = useQuery(nodesQuery);
   const verdict = useQuery(auditVerdictQuery);
+  const sales = useQuery(salesQuery);
+  const payments = useQuery(paymentsQuery);
+  const customers = useQuery(customersQuery);
+  const books = useQuery(booksQuery);
+  const now = useNow(15_000);
   const [reviewing, setReviewing] = useState<Review | null>(null);
   const silent = nodes.data?.filter((node) => !node.online) ?? [];
   const waiting = reviews.data?.items ?? [];
   const broken = verdict.data && !verdict.data.ok;
-  const quiet = reviews.data && nodes.data && verdict.data && waiting.length === 0 && silent.length === 0 && !broken;
+  const counted = { sales: sales.data, payments: payments.data, customers: customers.data, books: books.data };
+  const worries = worriesOf(counted, now);
+  const answered = [reviews, nodes, verdict, sales, payments, customers, books].every((query) => query.data);
+  const quiet = answered && waiting.length + silent.length + worries.length === 0 && !broken;
   return (
     <>
       <PageHead title={<Trans>Attention</Trans>} lead={<Trans>What needs a person, the most harmful first.</Trans>} />
@@ -55,6 +65,9 @@ export function AttentionPage() {
             )
           }
         </Loaded>
+        {worries.map((worry) => (
+          <WorryRow key={worry.kind === "gave_up" ? worry.service : worry.kind} worry={worry} />
+        ))}
         <Loaded query={reviews}>
           {() =>
             waiting.map((one) => (
@@ -90,6 +103,7 @@ export function AttentionPage() {
           </Row>
         ))}
       </Panel>
+      <Figures sales={sales} payments={payments} customers={customers} nodes={nodes} books={books} />
       <Panel flush title={<Trans>Nodes</Trans>}>
         <Loaded query={nodes}>{(all) => <NodeTable nodes={all} />}</Loaded>
       </Panel>
@@ -107,6 +121,41 @@ export function AttentionPage() {
   );
 }
 
+function WorryRow({ worry }: { worry: Worry }) {
+  const { t } = useLingui();
+  if (worry.kind === "unsealed") {
+    return (
+      <Row tone="bad" word={t`Books`}>
+        {worry.since ? (
+          <Trans>
+            Nothing was sealed since <Time at={worry.since} />, and there are newer transactions.
+          </Trans>
+        ) : (
+          <Trans>Nothing was ever sealed, and there are transactions.</Trans>
+        )}
+      </Row>
+    );
+  }
+  if (worry.kind === "idle_orders") {
+    return (
+      <Row tone="warn" word={t`Orders`}>
+        <Plural value={worry.count} one="# order stands still." other="# orders stand still." />
+      </Row>
+    );
+  }
+  const { service, count } = worry;
+  return (
+    <Row tone="warn" word={t`Work`}>
+      <Plural
+        value={count}
+        one={`# piece of work of ${service} was tried too often and waits for a person.`}
+        other={`# pieces of work of ${service} were tried too often and wait for a person.`}
+      />{" "}
+      <code>tollway dead-letters</code>
+    </Row>
+  );
+}
+
 function Row({
   tone,
   word,
@@ -115,7 +164,7 @@ function Row({
 }: {
   tone: "bad" | "warn";
   word: string;
-  action: ReactNode;
+  action?: ReactNode;
   children: ReactNode;
 }) {
   return (

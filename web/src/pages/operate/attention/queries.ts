@@ -3,9 +3,35 @@ import { api, body } from "@/api/client";
 import { keys } from "@/api/keys";
 
 const LIVE_MS = 5_000;
+const SLOW_MS = 15_000;
 
 export const reviewsQuery = queryOptions({
   queryKey: keys.admin.deposits("needs_review"),
   queryFn: () => body(api.GET("/api/admin/deposits", { params: { query: { limit: 50 } } })),
   refetchInterval: LIVE_MS,
+});
+
+// Each service counts its own.
+export const salesQuery = queryOptions({
+  queryKey: keys.admin.overview("sales"),
+  queryFn: () => body(api.GET("/api/admin/overview/sales")),
+  refetchInterval: SLOW_MS,
+});
+
+export const paymentsQuery = queryOptions({
+  queryKey: keys.admin.overview("payments"),
+  queryFn: () => body(api.GET("/api/admin/overview/payments")),
+  refetchInterval: SLOW_MS,
+});
+
+export const customersQuery = queryOptions({
+  queryKey: keys.admin.overview("customers"),
+  queryFn: () => body(api.GET("/api/admin/overview/customers")),
+  refetchInterval: SLOW_MS,
+});
+
+export const booksQuery = queryOptions({
+  queryKey: keys.admin.overview("books"),
+  queryFn: () => body(api.GET("/api/admin/overview/books")),
+  refetchInterval: SLOW_MS,
 });
