@@ -139,7 +139,9 @@ class _Origin(http.server.BaseHTTPRequestHandler):
 
 
 def _mails(running: Business, email: str) -> list[dict[str, str]]:
-    with urllib.request.urlopen(f"{running.addresses['inbox']}/api/messages?to={email}", timeout=5) as answer:
+    with urllib.request.urlopen(
+        f"{running.addresses['inbox']}/api/messages?to={email}", timeout=30
+    ) as answer:
         return json.load(answer)["messages"]
 
 
