@@ -2,6 +2,9 @@
 
 import asyncio
 import base64
+import re
+import socket
+import struct
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -248,3 +251,95 @@ async def test_a_client_that_has_finished_is_not_waited_for_as_long_as_one_that_
         together = await said(here, "http", here.get("/never"))
         together.writer.write_eof()  # mostly in the packet of the request
         assert told(await together.rest()) == "504"
+
+
+# ── the origin's side ───────────────────────────────────────────────────────────────────────────────
+
+ORIGIN_SAYS = {
+    "unanswered": b"",
+    "half_a_head": b"HTTP/1.1 200 OK\r\nContent-Le",
+    "half_a_body": b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf",
+    "half_a_chunk": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nhalf",
+    "between_chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+    "without_an_end": b"HTTP/1.1 200 OK\r\n\r\nhalf",
+    "interim": b"HTTP/1.1 103 Early Hints\r\n\r\n",
+    "whole": b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nhalf",
+    "tunnel": b"half",
+}
+ORIGIN_EVENTS = ("finishes", "resets", "says_nothing", "says_one_byte_more")
+
+
+def origin_that(
+    says: bytes, event: str
+) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+    """Say so much, then let the event happen, and stay as long as the other side does."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1 << 16)
+        writer.write(says)
+        await writer.drain()
+        await asyncio.sleep(0.05)  # what was said arrives apart from the event
+        if event == "finishes":
+            writer.write_eof()
+        elif event == "resets":
+            sock = writer.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.transport.abort()
+            return
+        elif event == "says_one_byte_more":
+            writer.write(b"x")
+        while await reader.read(1 << 16):
+            pass
+
+    return talk
+
+
+# What the client is told of each, by the same words, and whether it ends as it should.
+CUT, END = "cut", "end"
+OF_ORIGINS: dict[str, tuple[str, str, str, str]] = {
+    #                  finishes   resets     nothing    one byte more
+    "unanswered": ("502", "502", "504", "502"),  # "x" begins no status line
+    "half_a_head": ("502", "502", "504", "504"),
+    "half_a_body": ("200 cut", "200 cut", "200 cut", "200 cut"),
+    "half_a_chunk": ("200 cut", "200 cut", "200 cut", "200 cut"),
+    "between_chunks": ("200 cut", "200 cut", "200 cut", "200 cut"),
+    "without_an_end": ("200 end", "200 end", "200 end", "200 end"),  # the close is all there is to tell
+    "interim": ("103 502", "103 502", "103 504", "103 502"),
+    "whole": ("200 end", "200 end", "200 end", "200 end"),
+    "tunnel": (HALF, HALF, HALF, "halfx"),
+}
+
+
+def told_of_origin(data: bytes) -> str:
+    """Return what a client has read of an answer, in a word."""
+    head, _, body = data.partition(b"\r\n\r\n")
+    if not head.startswith(b"HTTP/1.1 "):
+        return data.decode()
+    status = told(data)
+    if status == "103":
+        return f"103 {told_of_origin(body)}"
+    if status != "200":
+        return status
+    chunked = b"chunked" in head
+    length = re.search(rb"Content-Length: (\d+)", head)
+    whole = body.endswith(b"0\r\n\r\n") if chunked else length is None or len(body) == int(length[1])
+    return f"200 {END if whole else CUT}"
+
+
+@pytest.mark.parametrize("state", OF_ORIGINS)
+async def test_what_an_origin_leaves_open_is_told_and_nothing_is_left(tmp_path: Path, state: str) -> None:
+    heard: list[str] = []
+    for event in ORIGIN_EVENTS:
+        folder = tmp_path / event
+        folder.mkdir()
+        async with edge_setup(folder, origin_that(ORIGIN_SAYS[state], event), **QUICK) as here:
+            before = connections(here.edge)
+            if state == "tunnel":
+                client = await tunnel(here)
+                await client.send(b"hello")
+            else:
+                client = await said(here, "http", here.get("/"))
+            heard.append(told_of_origin(await client.rest()))
+            await eventually(lambda here=here, before=before: nothing_left(here, before), 20)
+            await client.close()
+    assert tuple(heard) == OF_ORIGINS[state]

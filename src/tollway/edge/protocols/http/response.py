@@ -68,6 +68,7 @@ class Response:
         "_down",
         "_exchange",
         "_finished",
+        "_head_known",
         "_is_last",
         "_keep_origin",
         "_output_before",
@@ -87,6 +88,7 @@ class Response:
         self._reader = ResponseReader(request.method, tolerant=True)
         self._raw = b""  # the head as it came, when it came in one piece
         self._output_before = self._exchange.flow.spend.bytes_out
+        self._head_known = False  # of the response itself
         self._is_last = False  # what is being written is the end
         self._client_ends = not request.keep_alive
         self._keep_origin = False
@@ -98,8 +100,10 @@ class Response:
 
     @property
     def started(self) -> bool:
-        """Whether the client has received some of it."""
-        return self._exchange.flow.spend.bytes_out != self._output_before
+        """Whether the client has received some of it; interim responses (1xx) are none of it, unless one is cut off."""
+        if self._down is not None:
+            return True
+        return self._head_known and self._exchange.flow.spend.bytes_out != self._output_before
 
     # ── events ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -195,6 +199,8 @@ class Response:
             self._pump(out + body, len(out) + head.length, last=True)
 
     def _rewritten(self, head: ResponseHead) -> bytes:
+        self._head_known = True
+        self._output_before = self._exchange.flow.spend.bytes_out
         self._keep_origin = head.keep_alive
         self._client_ends = self._client_ends or not self._exchange.uploaded
         via = self._exchange.gate.settings.via
