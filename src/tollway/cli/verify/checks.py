@@ -117,7 +117,8 @@ def _is_there(settings: Settings, name: str) -> bool:
 def _build(settings: Settings, name: str, database: Database) -> Any:
     clock = SystemClock()
     secrets = load_or_make(master_key(settings), settings.security.master_key)
-    return SERVICES[name].build(make_context(settings, name, database, clock, secrets, _no_neighbour)).service
+    context = make_context(settings, name, database, clock, secrets, _no_neighbour, dict)
+    return SERVICES[name].build(context).service
 
 
 def _no_neighbour(api: str) -> None:
