@@ -94,7 +94,7 @@ test("a file with one's data is asked for and downloaded", async ({ page }) => {
   await page.goto(`${platform().api}/account`);
   await page.getByRole("button", { name: "Make a file" }).click();
   const download = page.getByRole("button", { name: "Download" });
-  await expect(download).toBeVisible({ timeout: 20_000 });
+  await expect(download).toBeVisible({ timeout: 40_000 });
   await accessible(page);
   const [file] = await Promise.all([page.waitForEvent("download"), download.click()]);
   expect(file.suggestedFilename()).toBe("tollway-export.zip");

@@ -3,7 +3,6 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
-from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from tollway.fabric.rest import RECENT_S, Body, CurrentUser, UtcTime, id_path, route
@@ -12,7 +11,6 @@ from tollway.services.users import model
 from tollway.services.users.model import Export, ExportState, Profile
 from tollway.services.users.service import Users
 
-PIECE_BYTES = 1 << 16
 # For the API description.
 ZIP: dict[int | str, dict[str, Any]] = {
     200: {
@@ -135,21 +133,17 @@ def _exports(routes: APIRouter, service: Users) -> None:
         "/api/account/exports/{export_id}",
         tags=["account"],
         responses=ZIP,
-        response_class=StreamingResponse,
-        **route(permission="profile:read", kind="stream", max_auth_age_s=RECENT_S),
+        response_class=Response,
+        **route(permission="profile:read", max_auth_age_s=RECENT_S),
     )
-    async def download(
-        export_id: Annotated[str, id_path("exp", "export")], who: CurrentUser
-    ) -> StreamingResponse:
+    async def download(export_id: Annotated[str, id_path("exp", "export")], who: CurrentUser) -> Response:
         """Download an export of your data: a zip with each table as JSON and as CSV. It needs a fresh sign-in."""
         data = await service.exports.read(who.user_id, export_id)
         headers = {
             "Content-Disposition": 'attachment; filename="tollway-export.zip"',
-            "Content-Length": str(len(data)),
             "Cache-Control": "no-store",
         }
-        pieces = (data[start : start + PIECE_BYTES] for start in range(0, len(data), PIECE_BYTES))
-        return StreamingResponse(pieces, headers=headers, media_type="application/zip")
+        return Response(data, headers=headers, media_type="application/zip")
 
 
 def _view(one: Export) -> ExportView:
