@@ -47,6 +47,7 @@ export const keys = {
     connections: (id: string, search: object) => ["admin", "users", id, "connections", search] as const,
     open: (search: object) => ["admin", "connections", search] as const,
     deposits: (state: string) => ["admin", "deposits", state] as const,
+    catalog: (part: string) => ["admin", "catalog", part] as const,
     overview: (part: string) => ["admin", "overview", part] as const,
     nodes: () => ["admin", "nodes"] as const,
     keys: () => ["admin", "keys"] as const,

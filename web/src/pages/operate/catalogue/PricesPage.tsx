@@ -16,6 +16,7 @@ import { Table } from "@/design/Table";
 import { toast } from "@/design/toast";
 import { Bytes, Money } from "@/design/Values";
 import { fieldProblem } from "@/pages/entry/fieldProblem";
+import { OnSalePanels } from "./OnSalePanels";
 
 type Asset = Schema<"AssetView">;
 
@@ -94,6 +95,7 @@ export function PricesPage() {
           }
         </Loaded>
       </Panel>
+      <OnSalePanels />
       {pricing?.price && <PriceDialog asset={pricing} price={pricing.price} onClose={() => setPricing(null)} />}
       {adding && <CapacityDialog asset={adding} onClose={() => setAdding(null)} />}
     </>
