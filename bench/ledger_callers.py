@@ -2,8 +2,8 @@
 
 A ledger runs in a process of its own, on PostgreSQL and on SQLite, and seals every two seconds, as in the product.
 1, 8, 64 and 1,000 callers pay, one transfer after the other each: once inside that process, once through gRPC with
-mutual TLS from another. What is compared on a shared machine is the CPU a transfer costs: of the ledger process, and of
-database server. pgbench runs its tpcb-like script beside it with 8 and with 64 clients. Medians of three rounds.
+mutual TLS from another. What is compared on a shared machine is the CPU a transfer costs: of the ledger process, and
+of the database server. pgbench runs its tpcb-like script beside it with 8 and with 64 clients. Medians of three rounds.
 
     python -m bench.ledger_callers            about two minutes
     python -m bench.ledger_callers --quick    one short round

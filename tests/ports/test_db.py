@@ -1,6 +1,7 @@
 """The database port: one body on SQLite and on PostgreSQL."""
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 from unittest.mock import patch
 
@@ -10,9 +11,10 @@ from sqlalchemy.exc import DBAPIError
 
 from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind, database
-from tollway.contracts.events import UserRegistered
+from tollway.contracts.events import TransactionMade, UserRegistered
 from tollway.fabric.db import Database, migrate, tables
 from tollway.fabric.db.sqlite import SqliteDatabase
+from tollway.kit.errors import Unavailable
 
 HELLO = UserRegistered(user_id="usr_1", email="a@example.com")
 
@@ -137,3 +139,74 @@ async def test_a_connection_that_died_while_it_lay_idle_is_replaced_unnoticed(
         assert len(dead) >= 3
         with patch("tollway.fabric.db.postgres.ALIVE_S", 0.0):
             assert await asyncio.gather(*(count(db) for _ in range(4))) == [0] * 4
+
+
+async def test_a_connection_that_dies_in_a_transaction_is_unavailable_and_leaves_nothing(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async with database("postgresql", tmp_path, clock) as db:
+        with pytest.raises(Unavailable):
+            async with db.transaction() as tx:
+                tx.publish(HELLO)
+                await tx.flush()
+                mine = await tx.scalar(text("SELECT pg_backend_pid()"))
+                async with db.snapshot() as other:
+                    await other.run(text(f"SELECT pg_terminate_backend({mine})"))
+                await (await tx.driver()).fetchval("SELECT 1")
+        assert await count(db) == 0
+
+
+async def test_a_swallowed_failure_commits_nothing_and_says_so(tmp_path: Path, clock: FakeClock) -> None:
+    """After a failed statement PostgreSQL answers COMMIT with ROLLBACK, and without an error."""
+    async with database("postgresql", tmp_path, clock) as db:
+        with pytest.raises(AssertionError, match="nothing was committed"):
+            async with db.transaction() as tx:
+                await tx.run(tables.subscription.insert().values(name="audit", position=1))
+                with suppress(DBAPIError):
+                    await tx.run(text("SELECT * FROM nothing"))
+        async with db.snapshot() as tx:
+            assert await tx.first(tables.subscription.select()) is None
+
+
+async def test_the_drivers_own_statements_are_part_of_the_transaction(plain_db: Database) -> None:
+    statement = "INSERT INTO subscription (name, position) VALUES ('audit', 1)"
+    with pytest.raises(RuntimeError):
+        async with plain_db.transaction() as tx:
+            await (await tx.driver()).execute(statement)
+            raise RuntimeError
+    async with plain_db.snapshot() as tx:
+        assert await tx.first(tables.subscription.select()) is None
+    async with plain_db.transaction() as tx:
+        await (await tx.driver()).execute(statement)
+    async with plain_db.snapshot() as tx:
+        assert (await tx.scalar(select(tables.subscription.c.position))) == 1
+
+
+async def test_a_snapshot_is_one_state_from_its_first_statement_on_whoever_makes_it(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    read = asyncio.Event()
+
+    async def publish(db: Database) -> None:
+        await read.wait()
+        async with db.transaction() as tx:
+            tx.publish(HELLO)
+
+    async with database("postgresql", tmp_path, clock) as db:
+        publishing = asyncio.ensure_future(publish(db))
+        async with db.snapshot() as tx:
+            assert await (await tx.driver()).fetchval("SELECT count(*) FROM outbox") == 0
+            read.set()
+            await publishing
+            assert await tx.scalar(select(func.count()).select_from(tables.outbox)) == 0
+        assert await count(db) == 1
+
+
+def test_an_event_is_rendered_as_pydantic_renders_it() -> None:
+    made = TransactionMade(
+        transaction_id="txn_1", code="give", owners=["usr_ü"], amounts={"USD": 2**63, "B": -1}
+    )
+    huge = made.model_copy(update={"amounts": {"USD": 2**80}})
+    assert [one.to_json() for one in (HELLO, made, huge)] == [
+        one.model_dump_json() for one in (HELLO, made, huge)
+    ]

@@ -70,8 +70,18 @@ class Tx:
         self.conn = conn
         self.dialect = dialect
         self.now_us = now_us
+        self._driver: Any = None
         self.published: list[tuple[Any, ...]] = []
         self.enqueued: list[dict[str, Any]] = []
+
+    async def driver(self) -> Any:
+        """Return the driver's own connection, inside this transaction: for the few statements that must cost little.
+
+        What goes wrong there is raised by the driver. On SQLite nothing else may run before such a statement has ended.
+        """
+        if self._driver is None:
+            self._driver = (await self.conn.get_raw_connection()).driver_connection
+        return self._driver
 
     async def run(self, statement: Executable, params: Params | None = None) -> CursorResult[Any]:
         """Execute a statement; a list of parameter sets executes it once for each."""
@@ -100,7 +110,7 @@ class Tx:
         Its envelope names who did it: the user of the call at hand, or the service itself when it acts of its own
         accord. `actor` is for a writer that serves several callers at once.
         """
-        data = event.model_dump_json()
+        data = event.to_json()
         call = current()
         self.published.append(
             (
@@ -148,10 +158,11 @@ class Tx:
         if self.published:
             ids = ids_after("evt", "", len(self.published), self.now_us)
             rows = [(id_, *event) for id_, event in zip(ids, self.published, strict=True)]
+            driver = await self.driver()
             if self.dialect == "postgresql":
-                await self.conn.exec_driver_sql(_PUBLISH_AT_ONCE, tuple(zip(*rows, strict=True)))
+                await driver.execute(_PUBLISH_AT_ONCE, *zip(*rows, strict=True))
             else:
-                await run_to_completion(self.conn.exec_driver_sql(_PUBLISH_BY_ROW, rows))
+                await run_to_completion(driver.executemany(_PUBLISH_BY_ROW, rows))
 
     async def _execute(self, statement: Executable, params: Params | None) -> CursorResult[Any]:
         work = self.conn.execute(statement, params)

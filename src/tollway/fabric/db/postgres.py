@@ -5,15 +5,24 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from tollway.fabric.db.database import DatabaseUnusable, Dialect
 from tollway.kit.errors import Unavailable
+from tollway.kit.tasks import run_to_completion
 
 # A connection that was used a moment ago is taken to be alive: to ask takes three journeys to the server.
 ALIVE_S = 1.0
+# What the driver raises for a connection that has ended or was ended; the last when the end comes between two answers.
+_CONNECTION_LOST = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.AdminShutdownError,
+    asyncpg.InternalClientError,
+)
 
 
 class PostgresDatabase:
@@ -28,6 +37,7 @@ class PostgresDatabase:
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=30,
+            isolation_level="AUTOCOMMIT",  # transactions are begun and ended below
             hide_parameters=True,  # errors are logged, and values may be secrets
             connect_args={
                 "timeout": 10,
@@ -46,11 +56,11 @@ class PostgresDatabase:
     async def start(self) -> None:
         """Connect and make the schema. Raises DatabaseUnusable."""
         try:
-            async with self._engine.begin() as conn:
+            async with self._transaction("BEGIN") as conn:
                 # Two processes may start at once; CREATE SCHEMA IF NOT EXISTS alone can collide.
                 await conn.exec_driver_sql("SELECT pg_advisory_xact_lock(hashtext('tollway.schema'))")
                 await conn.exec_driver_sql(f'CREATE SCHEMA IF NOT EXISTS "{self._schema}"')
-        except (OSError, DBAPIError) as error:
+        except (OSError, DBAPIError, asyncpg.PostgresError, Unavailable) as error:
             raise DatabaseUnusable(
                 f"cannot use PostgreSQL for {self._schema}: {error.__cause__ or error}; check database.url, that "
                 "the server is up and that the role may create schemas"
@@ -63,26 +73,42 @@ class PostgresDatabase:
     @asynccontextmanager
     async def writing(self) -> AsyncGenerator[AsyncConnection, None]:
         """Write in a READ COMMITTED transaction. Raises Unavailable when the server cannot be reached."""
+        async with self._transaction("BEGIN") as conn:
+            yield conn
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncGenerator[AsyncConnection, None]:
+        """Read one snapshot. Raises Unavailable when the server cannot be reached."""
+        async with self._transaction("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY") as conn:
+            yield conn
+
+    @asynccontextmanager
+    async def _transaction(self, begin: str) -> AsyncGenerator[AsyncConnection, None]:
+        """Give a connection on which a transaction is open from the first moment, also for the driver's own statements.
+
+        The driver begins and ends it: through SQLAlchemy both cost several times as much, and it would begin with the
+        first statement that it sees itself.
+        """
         try:
-            async with self._engine.begin() as conn:
-                yield conn
-        except OSError as error:
+            async with self._engine.connect() as conn:
+                raw: Any = (await conn.get_raw_connection()).driver_connection
+                try:
+                    await raw.execute(begin)
+                    yield conn
+                    status = await raw.execute("COMMIT")
+                except BaseException:
+                    await run_to_completion(_roll_back(conn, raw))
+                    raise
+                # The server says ROLLBACK when a statement had failed, whatever became of its error here.
+                assert status == "COMMIT", "a statement of the transaction failed, so nothing was committed"
+        except (OSError, asyncpg.CannotConnectNowError) as error:
             raise Unavailable("the database does not answer; try again soon") from error
+        except _CONNECTION_LOST as error:
+            raise Unavailable("the database closed the connection; try again soon") from error
         except DBAPIError as error:
             if error.connection_invalidated:
                 raise Unavailable("the database closed the connection; try again soon") from error
             raise
-
-    @asynccontextmanager
-    async def reading(self) -> AsyncGenerator[AsyncConnection, None]:
-        """Read one snapshot (REPEATABLE READ, READ ONLY)."""
-        try:
-            async with self._engine.connect() as conn:
-                await conn.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-                async with conn.begin():
-                    yield conn
-        except OSError as error:
-            raise Unavailable("the database does not answer; try again soon") from error
 
     def stamp(self) -> None:
         """Only a query can tell what others committed."""
@@ -100,3 +126,12 @@ class PostgresDatabase:
         except dialect.loaded_dbapi.Error as error:
             # The pool then makes new connections, and does not offer the others of the same age.
             raise InvalidatePoolError from error
+
+
+async def _roll_back(conn: AsyncConnection, raw: Any) -> None:
+    """Undo what was done; a connection of which that is not certain is used by nobody again."""
+    try:
+        if raw.is_in_transaction():
+            await raw.execute("ROLLBACK")
+    except (OSError, asyncpg.PostgresError, *_CONNECTION_LOST):
+        await conn.invalidate()

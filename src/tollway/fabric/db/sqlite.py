@@ -69,10 +69,10 @@ class SqliteDatabase:
             try:
                 async with _whole(self._writer) as conn:
                     yield conn
-            except DBAPIError as error:
+            except (DBAPIError, sqlite3.Error) as error:
                 if _is_about_the_disk(error):
                     # For the operator; a customer can do nothing about it.
-                    _log.error("the disk refuses to store data (%s); free some space", error.orig)
+                    _log.error("the disk refuses to store data (%s); free some space", _cause(error))
                     raise Unavailable("nothing can be stored at the moment; try again later") from error
                 raise
 
@@ -175,8 +175,13 @@ def _pragmas(durability: str, *, readonly: bool) -> list[str]:
     ]
 
 
-def _is_about_the_disk(error: DBAPIError) -> bool:
-    text = str(error.orig)
+def _cause(error: DBAPIError | sqlite3.Error) -> BaseException | None:
+    """Return what the driver raised; statements that are given to it directly raise it themselves."""
+    return error.orig if isinstance(error, DBAPIError) else error
+
+
+def _is_about_the_disk(error: DBAPIError | sqlite3.Error) -> bool:
+    text = str(_cause(error))
     return any(
         sign in text for sign in ("disk is full", "disk I/O error", "readonly database", "unable to open")
     )

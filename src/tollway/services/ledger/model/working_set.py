@@ -110,6 +110,11 @@ class WorkingSet:
             transactions={id_ for id_ in reads.transactions if id_ not in self._originals},
         )
 
+    def known(self, reads: ReadSet) -> tuple[list[Hold], list[Lot]]:
+        """Return the holds and lots of `reads` that are loaded."""
+        holds = [self._holds[id_] for id_ in reads.holds if id_ in self._holds]
+        return holds, [lot for id_ in reads.lots if (lot := self.lot(id_)) is not None]
+
     def add_assets(self, assets: Iterable[Asset]) -> None:
         """Add every asset that the ledger has."""
         self._assets.update((asset.code, asset) for asset in assets)

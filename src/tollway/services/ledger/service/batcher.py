@@ -5,7 +5,9 @@ a batch is being written make up the next one, and each caller is answered after
 batch, with its own result: that one was refused says nothing about its neighbours.
 
 While the database writes one batch, the next is planned already, on the state as it will be then. A plan is written
-only if the ledger is in the state that it was made for; otherwise it is made again.
+only if the ledger is in the state that it was made for; otherwise it is made again. A small batch that finds the
+database idle has nothing to be planned beside: it is planned in the transaction that writes it, which spares a reading
+one.
 """
 
 import asyncio
@@ -34,6 +36,7 @@ from tollway.services.ledger.store.loading import acquire_writer
 _log = logging.getLogger(__name__)
 STOP_WAIT_S = 10.0
 MAX_WAITING = 20_000
+SMALL_BATCH = 32  # planned in about a millisecond, while the writer lock is held
 
 
 class PendingRequest(NamedTuple):
@@ -92,11 +95,13 @@ class Batcher:
                 continue
             await self._fill(busy=writing is not None and not writing.done())
             batch = [self._waiting.popleft() for _ in range(min(self._size, len(self._waiting)))]
-            plan = await self._plan(batch)
-            if writing is not None:
-                await writing
-            if plan is None or not self._planner.ends_with(plan):
-                plan = await self._plan(batch)  # the batch before was written otherwise than planned
+            plan = None
+            if len(batch) > SMALL_BATCH or (writing is not None and not writing.done()):
+                plan = await self._plan(batch)
+                if writing is not None:
+                    await writing
+                if plan is None or not self._planner.ends_with(plan):
+                    plan = await self._plan(batch)  # the batch before was written otherwise than planned
             writing = spawn(self._settle(batch, plan), "ledger-writer")
         if writing is not None:
             await writing

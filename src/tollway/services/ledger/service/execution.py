@@ -97,11 +97,11 @@ class Planner:
     ) -> ExecutionPlan:
         """Execute commands in order, each whole or not at all; an answer that is a Problem is a refusal.
 
-        With `last`, begin with an empty working set, of the state after that transaction.
+        With `last`, plan on the state after that transaction and no other: `tx` is the one that will write.
         """
         async with self._one_at_a_time:
             state = self._working_set
-            if state is None or state.size > MAX_WORKING_SET or last is not None:
+            if state is None or state.size > MAX_WORKING_SET or last not in (None, self._last):
                 state, self._last = WorkingSet(), await last_written(tx) if last is None else last
             self._working_set = None  # until the batch is complete
             reads = ReadSet()

@@ -28,30 +28,28 @@ from tollway.services.ledger.store.rows import Cells, among, to_account
 # A lock on one row: who has it is the only writer, and sees everything that was written before. The
 # settings keep PostgreSQL from choosing scans in plans that it makes while the tables are still small, and from
 # compiling those plans, which takes longer than running them.
-_ACQUIRE_WRITER = {
-    "sqlite": text("SELECT last_txn FROM writer_lock WHERE id = 1"),
-    "postgresql": text(
-        "SELECT last_txn, set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), "
-        "set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true) "
-        "FROM writer_lock WHERE id = 1 FOR UPDATE"
-    ),
-}
-_OUTCOMES = {
-    "sqlite": text(
-        "SELECT t.scope, t.key, t.id, t.request_hash, t.status, t.reason, t.detail FROM json_each(:names) AS n "
-        "JOIN txn AS t ON t.scope = json_extract(n.value, '$[0]') AND t.key = json_extract(n.value, '$[1]')"
-    ),
-    "postgresql": text(
-        "SELECT t.scope, t.key, t.id, t.request_hash, t.status, t.reason, t.detail "
-        "FROM unnest(CAST(:scopes AS text[]), CAST(:keys AS text[])) AS n (scope, key) CROSS JOIN LATERAL "
-        "(SELECT * FROM txn WHERE txn.scope = n.scope AND txn.key = n.key LIMIT 1) AS t"
-    ),
-}
+_ACQUIRE_SQLITE_WRITER = text("SELECT last_txn FROM writer_lock WHERE id = 1")
+_ACQUIRE_POSTGRES_WRITER = (
+    "SELECT last_txn, set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), "
+    "set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true) "
+    "FROM writer_lock WHERE id = 1 FOR UPDATE"
+)
+_SQLITE_OUTCOMES = text(
+    "SELECT t.scope, t.key, t.id, t.request_hash, t.status, t.reason, t.detail FROM json_each(:names) AS n "
+    "JOIN txn AS t ON t.scope = json_extract(n.value, '$[0]') AND t.key = json_extract(n.value, '$[1]')"
+)
+_POSTGRES_OUTCOMES = (
+    "SELECT t.scope, t.key, t.id, t.request_hash, t.status, t.reason, t.detail "
+    "FROM unnest($1::text[], $2::text[]) AS n (scope, key) CROSS JOIN LATERAL "
+    "(SELECT * FROM txn WHERE txn.scope = n.scope AND txn.key = n.key LIMIT 1) AS t"
+)
 
 
 async def acquire_writer(tx: Tx) -> str:
     """Become the writer until this transaction ends. Returns the id of the last transaction written."""
-    return await tx.scalar(_ACQUIRE_WRITER[tx.dialect])
+    if tx.dialect == "sqlite":
+        return await tx.scalar(_ACQUIRE_SQLITE_WRITER)
+    return await (await tx.driver()).fetchval(_ACQUIRE_POSTGRES_WRITER)
 
 
 async def last_written(tx: Tx) -> str:
@@ -63,13 +61,15 @@ async def load(tx: Tx, state: WorkingSet, reads: ReadSet) -> None:
     """Load what commands will read and the working set does not have yet."""
     if not state.assets:
         state.add_assets([Asset._make(row) for row in await tx.all(select(t.asset))])
+    # What a command has made is here already, and has not brought the accounts that the ledger books on by itself.
+    refs = _own_refs(*state.known(reads))
     reads = state.missing(reads)
     if reads.names:
         state.add_outcomes(await _stored_outcomes(tx, reads.names))
     originals = await _originals(tx, reads.transactions)
     holds = await _holds(tx, reads.holds | _holds_of(originals))
     lots = await _lots_by_id(tx, reads.lots)
-    refs = reads.accounts | _own_refs(holds, lots)
+    refs |= reads.accounts | _own_refs(holds, lots)
     ids = _sides(holds, originals, lots)
     accounts = await _accounts(tx, state, refs, ids)
     state.add_accounts(accounts)
@@ -107,11 +107,10 @@ def _own_refs(holds: Iterable[Hold], lots: Iterable[Lot]) -> set[AccountRef]:
 
 async def _stored_outcomes(tx: Tx, names: Collection[Name]) -> list[tuple[Name, StoredOutcome]]:
     if tx.dialect == "sqlite":
-        asked = {"names": orjson.dumps(list(names)).decode()}
+        found = await tx.all(_SQLITE_OUTCOMES, {"names": orjson.dumps(list(names)).decode()})
     else:
-        scopes, keys = zip(*names, strict=True)
-        asked = {"scopes": list(scopes), "keys": list(keys)}
-    rows: Sequence[Cells] = [tuple(row) for row in await tx.all(_OUTCOMES[tx.dialect], asked)]
+        found = await (await tx.driver()).fetch(_POSTGRES_OUTCOMES, *zip(*names, strict=True))
+    rows: Sequence[Cells] = [tuple(row) for row in found]
     return [((cells[0], cells[1]), StoredOutcome._make(cells[2:])) for cells in rows]
 
 

@@ -2,13 +2,14 @@
 
 On PostgreSQL that is one statement, which takes the rows of each table as an array: the server works through the
 whole set by itself while the next one is planned here, and a lone caller waits for one answer, not for a dozen.
-On SQLite one prepared statement runs for all rows of a table.
+On SQLite one prepared statement runs for all rows of a table, and its thread is given all of them at once.
 
 Rows that are there already are changed by the conflict of their key, which no planner can get wrong: PostgreSQL
 keeps the plan that it made when the tables were small. They only ever go forward, and a row that would not is noticed.
 """
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import Awaitable, Iterator, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -51,6 +52,8 @@ _STEPS = (
     ),
 )
 
+_MOVE_LAST = "UPDATE writer_lock SET last_txn = ?, version = version + 1 WHERE id = 1"
+
 
 async def write_changes(tx: Tx, changes: ChangeSet) -> None:
     """Write a change set and note its last transaction. The writer lock must be held."""
@@ -60,9 +63,7 @@ async def write_changes(tx: Tx, changes: ChangeSet) -> None:
     if tx.dialect == "postgresql":
         written = await _write_at_once(tx, rows, changes.last_txn)
     else:
-        written = [await _write_rows(tx, step, some) for step, some in zip(_STEPS, rows, strict=True)]
-        moved = t.writer_lock.update().where(t.writer_lock.c.id == 1)
-        await tx.run(moved.values(last_txn=changes.last_txn, version=t.writer_lock.c.version + 1))
+        written = await _write_in_a_row(tx, rows, changes.last_txn)
     assert written == [len(some) for some in rows], f"the books are further on than the change set: {written}"
 
 
@@ -83,17 +84,36 @@ def _rows(changes: ChangeSet) -> Iterator[Rows]:
 
 
 async def _write_at_once(tx: Tx, rows: Sequence[Rows], last_txn: str) -> list[int]:
-    # The driver's own connection: it is inside the transaction since the writer lock was acquired.
-    raw: Any = (await tx.conn.get_raw_connection()).driver_connection
-    return list(await raw.fetchrow(_write_all(), *rows, last_txn))
+    driver = await tx.driver()
+    return list(await driver.fetchrow(_write_all(), *rows, last_txn))
 
 
-async def _write_rows(tx: Tx, step: _Step, rows: Rows) -> int:
+async def _write_in_a_row(tx: Tx, rows: Sequence[Rows], last_txn: str) -> list[int]:
+    # The driver's thread takes the statements one after the other, and nobody here waits between them.
+    driver = await tx.driver()
+    puts = [_put_rows(driver, step, some) for step, some in zip(_STEPS, rows, strict=True)]
+    *written, _ = await run_to_completion(_all(*puts, driver.execute(_MOVE_LAST, (last_txn,))))
+    return written
+
+
+async def _put_rows(driver: Any, step: _Step, rows: Rows) -> int:
     if not rows:
         return 0
-    reads = ", ".join("?" * len(step.table.c))
-    written = await run_to_completion(tx.conn.exec_driver_sql(_put(step, f"VALUES ({reads})"), list(rows)))
-    return written.rowcount
+    return (await driver.executemany(_put_values(step), rows)).rowcount
+
+
+async def _all(*statements: Awaitable[Any]) -> list[Any]:
+    """Begin the statements in this order, wait until each has ended, and only then raise what one of them raised."""
+    done = await asyncio.gather(*statements, return_exceptions=True)
+    for one in done:
+        if isinstance(one, BaseException):
+            raise one
+    return done
+
+
+@cache
+def _put_values(step: _Step) -> str:
+    return _put(step, f"VALUES ({', '.join('?' * len(step.table.c))})")
 
 
 @cache
