@@ -13,8 +13,8 @@ cost_day     what access that ended had cost, by owner, day (UTC), asset and cur
 cost_position  one row; the last transaction that these sums know
 writer_lock  one row; who has it locked may write. So transactions have one total order, that of their ids
 
-By triggers txn, leg, lot_move, usage_line and seal are append-only, nothing is ever deleted from the others, and
-what an asset, an account, a hold or a lot is cannot be changed, only how much there is.
+By triggers txn, leg, lot_move, usage_line and seal are append-only, nothing is ever deleted from the others but the
+sums, and what an asset, an account, a hold or a lot is cannot be changed, only how much there is.
 """
 
 from sqlalchemy import (
