@@ -1,14 +1,14 @@
 """Fixtures that most tests want: a still clock, and a database of each kind."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.kit.clock import FakeClock
-from tests.kit.databases import TWINS, Kind, database
+from tests.kit.databases import TWINS, Kind, database, stop_postgres
 from tests.kit.service_api import TRANSPORTS, Transport
 from tollway.fabric.db import Database
 
@@ -18,9 +18,11 @@ settings.load_profile("tollway")
 
 
 @pytest.fixture(scope="session", autouse=True)
-def state_folder(tmp_path_factory: pytest.TempPathFactory) -> None:
+def state_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep the heads that platforms note outside their data out of the home of whoever runs the tests."""
     os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+    yield
+    stop_postgres()
 
 
 @pytest.fixture

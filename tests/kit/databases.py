@@ -53,12 +53,23 @@ def postgres_url() -> str:
             config.write(_POSTGRES_SETTINGS)
         server.start()
 
+    @cache
     def end() -> None:
         server.cleanup()
         shutil.rmtree(folder, ignore_errors=True)
 
+    _ends.append(end)
     atexit.register(end)
     return server.get_uri()
+
+
+_ends: list[Callable[[], None]] = []
+
+
+def stop_postgres() -> None:
+    """End the private server, if there is one: a process of pytest-xdist may be killed before it exits by itself."""
+    for end in _ends:
+        end()
 
 
 # Thousands of schemas live for a moment each: to sync and vacuum them costs more than the tests do.
