@@ -12,7 +12,6 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 # Found by name by the library that uses them: what names them in the sources.
 BY_NAME = {
     "aiosqlite": "sqlite+aiosqlite",
-    "asyncpg": "postgresql+asyncpg",
     "websockets": "websockets-sansio",
 }
 
