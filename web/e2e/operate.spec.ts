@@ -17,6 +17,13 @@ async function customerAndOperator(page: Page): Promise<{ email: string; id: str
 }
 
 async function accessible(page: Page): Promise<void> {
+  // What is still fading in has less contrast for a moment.
+  await page.evaluate(async () => {
+    const ending = document
+      .getAnimations()
+      .filter((one) => one.effect?.getComputedTiming().iterations !== Number.POSITIVE_INFINITY);
+    await Promise.allSettled(ending.map((one) => one.finished));
+  });
   const { violations } = await new AxeBuilder({ page }).analyze();
   expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(" ")).join(", ")}`)).toEqual(
     [],
