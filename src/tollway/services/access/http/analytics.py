@@ -163,8 +163,8 @@ def _export(api: APIRouter, service: Access) -> None:
 
 def _period(now_us: int, since: str, until: str) -> tuple[int, int]:
     """Return the period in whole quarters of an hour; until now includes the present one. Raises Invalid."""
-    until_us = read_time("until", until) or now_us + 1
-    since_us = read_time("since", since) or until_us - DEFAULT_PERIOD_US
+    until_us = read_time("until", until) if until else now_us + 1
+    since_us = read_time("since", since) if since else until_us - DEFAULT_PERIOD_US
     return since_us - since_us % QUARTER_US, until_us + -until_us % QUARTER_US
 
 

@@ -1,7 +1,8 @@
 """Trends: what a customer used over time, beside the period before, and with which targets."""
 
+from bisect import bisect_right
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -10,7 +11,7 @@ from tollway.fabric.db import Database
 from tollway.kit.errors import Invalid
 from tollway.kit.times import DAY_US, HOUR_US, SECOND_US
 from tollway.services.access import store
-from tollway.services.access.store.trends import QUARTER_US, Bucket, GroupBy
+from tollway.services.access.store.trends import QUARTER_US, GroupBy
 from tollway.services.access.store.usage import SUMS, Total, day_of
 
 Interval = Literal["hour", "day", "month"]
@@ -35,11 +36,7 @@ class TrendQuery:
     group_by: GroupBy | None = None
 
     def __post_init__(self) -> None:
-        if not 0 < self.until_us - self.since_us <= MAX_PERIOD_US:
-            days = MAX_PERIOD_US // DAY_US
-            raise Invalid.of("until", f"must be after since, and not more than {days} days after it")
-        if not MIN_SINCE_US <= self.since_us <= MAX_SINCE_US:
-            raise Invalid.of("since", "must be between the years 2000 and 2100")
+        _check_period(self.since_us, self.until_us)
         assert self.since_us % QUARTER_US == 0 == self.until_us % QUARTER_US, "sums are kept by quarter"
 
 
@@ -75,19 +72,22 @@ class Trends:
         """
         starts_us = bucket_starts(query)
         length_us = HOUR_US if query.interval == "hour" else DAY_US
-        found: list[Bucket] = []
+        found: list[tuple[int, Total]] = []
         async with self._db.snapshot() as tx:
             for since_us, until_us, offset_us in _segments(query):
-                found += await store.trends.buckets(
+                # Whole hours of it would give the hour that is repeated in autumn the same number twice.
+                ahead_us = offset_us % HOUR_US if query.interval == "hour" else offset_us
+                buckets = await store.trends.buckets(
                     tx,
                     user_id,
                     since_us,
                     until_us,
-                    # Whole hours of it would give the hour that is repeated in autumn the same number twice.
-                    offset_us=offset_us % HOUR_US if query.interval == "hour" else offset_us,
+                    offset_us=ahead_us,
                     length_us=length_us,
                     by=query.group_by,
                 )
+                # A bucket begins with its hour or day, or where the clocks change within that.
+                found += [(max(one.number * length_us - ahead_us, since_us), one.total) for one in buckets]
             before_us = query.since_us - (query.until_us - query.since_us)
             previous = await store.trends.total_between(tx, user_id, before_us, query.since_us)
         series = _series(query, starts_us, found)
@@ -95,11 +95,20 @@ class Trends:
         return Trend(starts_us, series, total, previous)
 
     async def targets(self, user_id: str, since_us: int, until_us: int, limit: int) -> list[Total]:
-        """Return the targets a customer used most on the days (UTC) of [since, until)."""
+        """Return the targets a customer used most on the days (UTC) of [since, until). Raises Invalid."""
+        _check_period(since_us, until_us)
         async with self._db.snapshot() as tx:
             return await store.trends.targets_between(
                 tx, user_id, day_of(since_us), day_of(until_us - 1), limit
             )
+
+
+def _check_period(since_us: int, until_us: int) -> None:
+    if not 0 < until_us - since_us <= MAX_PERIOD_US:
+        days = MAX_PERIOD_US // DAY_US
+        raise Invalid.of("until", f"must be after since, and not more than {days} days after it")
+    if not MIN_SINCE_US <= since_us <= MAX_SINCE_US:
+        raise Invalid.of("since", "must be between the years 2000 and 2100")
 
 
 def bucket_starts(query: TrendQuery) -> list[int]:
@@ -149,15 +158,15 @@ def _segments(query: TrendQuery) -> list[tuple[int, int, int]]:
     return [(since_us, until_us, _offset_us(since_us, zone)) for since_us, until_us in pairwise(edges_us)]
 
 
-def _series(query: TrendQuery, starts_us: list[int], found: list[Bucket]) -> list[Series]:
-    place = {_number(query, start_us): place for place, start_us in enumerate(starts_us)}
+def _series(query: TrendQuery, starts_us: list[int], found: list[tuple[int, Total]]) -> list[Series]:
+    """Add up what was found, each with when it begins, to the point that this moment belongs to."""
     groups: dict[str | None, list[list[Total]]] = {}
     if query.group_by is None:
         groups[None] = [[] for _ in starts_us]
-    for bucket in found:
-        group = bucket.total.key if query.group_by else None
+    for start_us, total in found:
+        group = total.key if query.group_by else None
         points = groups.setdefault(group, [[] for _ in starts_us])
-        points[place[_of_interval(query, bucket.number)]].append(bucket.total)
+        points[bisect_right(starts_us, start_us) - 1].append(total)
     series = [_summed(group, points) for group, points in groups.items()]
     series.sort(key=lambda one: (-(one.total.input_octets + one.total.output_octets), one.group or ""))
     if len(series) <= MAX_SERIES:
@@ -169,22 +178,6 @@ def _series(query: TrendQuery, starts_us: list[int], found: list[Bucket]) -> lis
 def _summed(group: str | None, points: list[list[Total]]) -> Series:
     sums = [_sum(point) for point in points]
     return Series(group, _sum(sums), sums)
-
-
-def _number(query: TrendQuery, start_us: int) -> int:
-    """Return the number of the bucket that a moment is in, as the store counts hours and days, or of its month."""
-    offset_us = _offset_us(start_us, ZoneInfo(query.time_zone))
-    if query.interval == "hour":
-        return (start_us + offset_us % HOUR_US) // HOUR_US
-    return _of_interval(query, (start_us + offset_us) // DAY_US)
-
-
-def _of_interval(query: TrendQuery, number: int) -> int:
-    """Return the month of a day, counted from year 0; anything else as it is."""
-    if query.interval != "month":
-        return number
-    day = datetime.fromtimestamp(number * 86_400, UTC)
-    return day.year * 12 + day.month - 1
 
 
 def _sum(totals: list[Total]) -> Total:

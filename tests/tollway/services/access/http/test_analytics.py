@@ -85,6 +85,26 @@ async def test_what_cannot_be_asked_is_refused_by_name(api: Api, query: str, fie
     assert field in [one["field"] for one in reply.json["errors"]]
 
 
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("until=9999-12-31T23:59:59Z", "since"),
+        ("since=9999-12-31T23:59:59Z&until=9999-12-31T23:59:59Z", "since"),
+        ("since=1970-01-01T00:00:00Z&until=1970-01-02T00:00:00Z", "since"),
+        ("until=1970-01-01T00:00:00Z", "since"),
+        ("since=2026-11-02T00:00:00Z&until=2026-11-01T00:00:00Z", "until"),
+        ("since=2020-11-02T00:00:00Z", "until"),
+        ("since=2026-11-01", "since"),
+        ("limit=0", "limit"),
+    ],
+)
+async def test_targets_of_no_period_are_refused_by_name(api: Api, query: str, field: str) -> None:
+    _, client = api
+    reply = await client.get(f"{TARGETS}?{query}", USER)
+    assert reply.status == 422, reply.json
+    assert field in [one["field"] for one in reply.json["errors"]]
+
+
 async def test_targets_come_largest_first(api: Api) -> None:
     _, client = api
     found = await get(client, f"{TARGETS}?limit=1")

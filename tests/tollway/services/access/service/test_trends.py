@@ -1,5 +1,6 @@
 """What was used over time, beside the period before, and with which targets."""
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -138,6 +139,34 @@ async def test_a_day_on_which_clocks_change_has_an_hour_more_or_less(
     assert octets(found.series[0].points) == [4 * hours, 4 * 24]
     found = await trend(here, day, until, "hour", zone)
     assert octets(found.series[0].points) == [4] * (hours + 24)
+
+
+@pytest.mark.parametrize(
+    ("zone", "since"),
+    [
+        ("Australia/Lord_Howe", "2026-10-02T14:30:00Z"),  # clocks change by half an hour
+        ("Australia/Lord_Howe", "2026-04-03T13:15:00Z"),
+        ("America/Havana", "2026-10-31T00:00:00Z"),  # 00:00 to 01:00 comes twice
+        ("America/Sao_Paulo", "2018-11-03T00:45:00Z"),  # 00:00 to 01:00 is left out
+        ("Pacific/Apia", "2011-12-29T00:00:00Z"),  # 30 December is left out
+    ],
+)
+@pytest.mark.parametrize("interval", ["hour", "day", "month"])
+async def test_each_point_has_what_was_used_in_its_time(
+    here: AccessSetup, zone: str, since: str, interval: Interval
+) -> None:
+    """Every quarter of an hour has one octet."""
+    until = to_rfc3339(at(since) + 4 * DAY_US)
+    async with here.access.db.transaction() as tx:
+        insert = tx.insert(stored.usage_quarter)
+        quarter = {"user_id": USER, "resource_id": "res_1", "asset": "a", "protocol": "http"}
+        quarter |= {"input_octets": 1, "output_octets": 0, "requests": 0, "flows": 0}
+        starts = range(at(since), at(until), stored.QUARTER_US)
+        await tx.run(insert, [quarter | {"start_us": start} for start in starts])
+    found = await trend(here, since, until, interval, zone)
+    edges = [*found.starts_us, at(until)]
+    lengths = [(end - start) // stored.QUARTER_US for start, end in pairwise(edges)]
+    assert octets(found.series[0].points) == lengths
 
 
 @pytest.mark.parametrize(
