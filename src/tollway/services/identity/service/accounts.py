@@ -13,7 +13,7 @@ from tollway.contracts.events import (
 )
 from tollway.contracts.permissions import OPERATOR_ROLES, Role
 from tollway.fabric import dead_letters
-from tollway.fabric.db import Database
+from tollway.fabric.db import Database, Tx
 from tollway.kit.errors import Conflict, Invalid, NotFound
 from tollway.kit.ids import is_id
 from tollway.kit.paging import Page, decode_cursor, invalid_cursor, make_page
@@ -99,7 +99,7 @@ class Accounts:
         """Suspend or restore an account; a suspension ends its sessions. Repeating changes nothing.
 
         Either stops a deletion that waits. Raises NotFound, Invalid for an unknown state, Conflict when somebody would
-        suspend themselves, or the account is erased or about to be.
+        suspend themselves, the account is erased or about to be, or whoever asks is no admin any more.
         """
         wanted = _STATES.get(state)
         if wanted is None:
@@ -110,6 +110,7 @@ class Accounts:
         if user.state == "deleted":
             raise Conflict("this account was deleted")
         async with self._db.transaction() as tx:
+            await _check_actor(tx, actor, user_id)
             if user.state == "deleting" and not await self._leaving.stop(tx, user, "stopped"):
                 raise Conflict("this account is being erased")
             if await store.set_state(tx, user.id, wanted):
@@ -121,18 +122,21 @@ class Accounts:
     async def set_roles(self, user_id: str, roles: Collection[Role], reason: str, actor: str) -> User:
         """Give an account other roles. Its sessions end, as they carry the old ones. Repeating changes nothing.
 
-        Raises NotFound, Invalid without any role, Conflict when an operator would change their own: so there is
-        always another admin to undo it.
+        Raises NotFound, Invalid without any role, Conflict for an account that is deleted, when an operator would
+        change their own, and when whoever asks is no admin any more: so there is always another admin to undo it.
         """
         if not roles:
             raise Invalid.of("roles", "an account needs at least one role")
         user = await self.get(user_id)
         if actor == user_id:
             raise Conflict("you cannot change your own roles; ask another operator")
+        if user.state == "deleted":
+            raise Conflict("this account was deleted")
         wanted = tuple(sorted(set(roles)))
         if user.roles == wanted:
             return user
         async with self._db.transaction() as tx:
+            await _check_actor(tx, actor, user_id)
             if not await store.is_unchanged(tx, user):
                 raise Conflict("the account was changed at the same moment; try again")
             await store.set_roles(tx, user.id, wanted)
@@ -206,6 +210,16 @@ class Accounts:
             tx.publish(PasswordChanged(user_id=operator.id, at_us=tx.now_us))
             self._mail.enqueue_notice(tx, operator.id, "password_changed", tx.now_us)
             self._mail.enqueue_session_end(tx, "password_reset", user_id=operator.id)
+
+
+async def _check_actor(tx: Tx, actor: str, other: str) -> None:
+    """Keep two accounts as they are until the commit. Raises Conflict when the first is an admin's no more.
+
+    Their token says that they are, but two admins may take each other's role at the same moment.
+    """
+    for found in await store.lock_users(tx, {actor, other}):
+        if found.id == actor and (found.state != "active" or "admin" not in found.roles):
+            raise Conflict("you are not an admin any more")
 
 
 def _user_id(part: str) -> str:

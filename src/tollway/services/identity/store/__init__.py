@@ -1,6 +1,6 @@
 """Queries of the identity service: accounts, links, attempts to sign in, counters. Deletions are in `deletions`."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -47,6 +47,13 @@ async def user_by_key(tx: Tx, email_key: str) -> User | None:
     """Find an account by its address."""
     row = await tx.first(select(user).where(user.c.email_key == email_key))
     return None if row is None else _user(row)
+
+
+async def lock_users(tx: Tx, user_ids: Collection[str]) -> list[User]:
+    """Return accounts, which stay as they are until the commit."""
+    # In order of id, or two transactions could wait for each other.
+    query = select(user).where(user.c.id.in_(user_ids)).order_by(user.c.id).with_for_update()
+    return [_user(row) for row in await tx.all(query)]
 
 
 async def users(

@@ -9,6 +9,7 @@ from tollway.contracts.errors import SessionEnded
 from tollway.contracts.events import UserRegistered, UserRolesChanged, UserStateChanged
 from tollway.kit.errors import Conflict, Invalid, NotFound
 from tollway.kit.paging import encode_cursor
+from tollway.services.identity import store
 from tollway.services.identity.service import Identity
 
 ANN, OPERATOR = "ann@example.com", "operator@tollway.test"
@@ -137,6 +138,32 @@ async def test_ones_own_roles_and_no_role_at_all_are_refused(identity: IdentityF
         await identity.service.accounts.set_roles(user_id, [], "", "usr_operator")
     with pytest.raises(NotFound):
         await identity.service.accounts.set_roles("usr_gone", ["admin"], "", "usr_operator")
+
+
+@pytest.mark.parametrize("act", ["roles", "suspend"])
+async def test_two_admins_who_turn_on_each_other_leave_one(identity: IdentityFixture, act: str) -> None:
+    accounts = identity.service.accounts
+    one, two = [(await accounts.ensure_operator(f"{n}@example.com", PASSWORD)).id for n in ("one", "two")]
+
+    async def turn_on(other: str, actor: str) -> None:
+        if act == "roles":
+            await accounts.set_roles(other, ["customer"], "", actor)
+        else:
+            await accounts.set_state(other, "suspended", "", actor)
+
+    said = await asyncio.gather(turn_on(one, two), turn_on(two, one), return_exceptions=True)
+    assert sorted(type(each).__name__ for each in said) == ["Conflict", "NoneType"]
+    left = [user for user in [await accounts.get(one), await accounts.get(two)] if user.state == "active"]
+    assert ["admin" in user.roles for user in left].count(True) == 1
+
+
+async def test_a_deleted_account_is_given_no_roles(identity: IdentityFixture) -> None:
+    user_id = await identity.sign_up(ANN)
+    user = await identity.service.accounts.get(user_id)
+    async with identity.db.transaction() as tx:
+        assert await store.bury(tx, user)
+    with pytest.raises(Conflict, match="deleted"):
+        await identity.service.accounts.set_roles(user_id, ["admin"], "", "usr_operator")
 
 
 # ── the operator ────────────────────────────────────────────────────────────────────────────────────
