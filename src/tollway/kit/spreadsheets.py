@@ -2,8 +2,8 @@
 
 import re
 
-# What a spreadsheet would run as a formula (OWASP, CSV injection).
-_FORMULA = re.compile(r"^[=+\-@\t\r]")
+# What a spreadsheet would run as a formula (OWASP, CSV injection): some take the wide forms for the plain ones.
+_FORMULA = re.compile(r"^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
 
 
 def harmless(text: str) -> str:

@@ -104,15 +104,16 @@ class Accounts:
         wanted = _STATES.get(state)
         if wanted is None:
             raise Invalid.of("state", f"must be one of {', '.join(_STATES)}")
-        user = await self.get(user_id)
+        await self.get(user_id)
         if wanted == "suspended" and actor == user_id:
             raise Conflict("you cannot suspend your own account; ask another operator")
-        if user.state == "deleted":
-            raise Conflict("this account was deleted")
         async with self._db.transaction() as tx:
             await _check_actor(tx, actor, user_id)
-            if user.state == "deleting" and not await self._leaving.stop(tx, user, "stopped"):
-                raise Conflict("this account is being erased")
+            # As it is now: a deletion that was asked for just now would wait on behind the suspension, and end it.
+            user = await store.user_by_id(tx, user_id, lock=True)
+            if user is None or user.state == "deleted":
+                raise Conflict("this account was deleted")
+            await self._stop_deletion(tx, user)
             if await store.set_state(tx, user.id, wanted):
                 tx.publish(UserStateChanged(user_id=user.id, state=wanted, reason=reason))
                 if wanted == "suspended":
@@ -122,16 +123,17 @@ class Accounts:
     async def set_roles(self, user_id: str, roles: Collection[Role], reason: str, actor: str) -> User:
         """Give an account other roles. Its sessions end, as they carry the old ones. Repeating changes nothing.
 
-        Raises NotFound, Invalid without any role, Conflict for an account that is deleted, when an operator would
-        change their own, and when whoever asks is no admin any more: so there is always another admin to undo it.
+        Raises NotFound, Invalid without any role, Conflict for an account that is being deleted or was, when an
+        operator would change their own, and when whoever asks is no admin any more: so there is always another admin
+        to undo it.
         """
         if not roles:
             raise Invalid.of("roles", "an account needs at least one role")
         user = await self.get(user_id)
         if actor == user_id:
             raise Conflict("you cannot change your own roles; ask another operator")
-        if user.state == "deleted":
-            raise Conflict("this account was deleted")
+        if user.state in {"deleting", "deleted"}:
+            raise Conflict("this account is being deleted, or was")
         wanted = tuple(sorted(set(roles)))
         if user.roles == wanted:
             return user
@@ -158,8 +160,8 @@ class Accounts:
         """Make sure that an address belongs to an operator, and return the account.
 
         An account that is an admin's already stays as it is, password included. Any other account of this address
-        was somebody's own registration: it is taken over with the given password, and its sessions and credentials end.
-        Raises Invalid, Unavailable.
+        was somebody's own registration: it is taken over with the given password, its sessions and credentials end, and
+        a deletion that waits is stopped. Raises Invalid, Unavailable, Conflict while the account is erased.
         """
         await self.add_operator(email, password)
         return await self.get_by_email(email)
@@ -183,6 +185,9 @@ class Accounts:
             if "admin" in operator.roles:
                 return False
             if operator.id != fresh.id:
+                await self._stop_deletion(tx, operator)
+                operator = await store.user_by_id(tx, operator.id, lock=True)
+                assert operator is not None, "it was found in this transaction"
                 await store.set_password(tx, operator, password_hash, verified=True)
                 await store.void_links(tx, operator.id, "password_reset", "verify_email")
                 tx.publish(PasswordChanged(user_id=operator.id, at_us=tx.now_us))
@@ -210,6 +215,11 @@ class Accounts:
             tx.publish(PasswordChanged(user_id=operator.id, at_us=tx.now_us))
             self._mail.enqueue_notice(tx, operator.id, "password_changed", tx.now_us)
             self._mail.enqueue_session_end(tx, "password_reset", user_id=operator.id)
+
+    async def _stop_deletion(self, tx: Tx, user: User) -> None:
+        """Stop the deletion of an account, if it is being deleted. Raises Conflict once it is being erased."""
+        if user.state == "deleting" and not await self._leaving.stop(tx, user, "stopped"):
+            raise Conflict("this account is being erased")
 
 
 async def _check_actor(tx: Tx, actor: str, other: str) -> None:

@@ -135,6 +135,10 @@ class Leaving:
 
     async def stop(self, tx: Tx, user: User, to: Literal["kept", "stopped"]) -> bool:
         """Undo a deletion that still waits: the account is active again. False when there is none to undo."""
+        # The account is locked before its deletion, here and in `_move`, and what is no deletion's is not undone by it.
+        found = await store.user_by_id(tx, user.id, lock=True)
+        if found is None or found.state != "deleting":
+            return False
         asked = await deletions.of_user(tx, user.id)
         if asked is None or asked.state != "waiting" or not await deletions.move(tx, asked, to):
             return False
@@ -173,7 +177,7 @@ class Leaving:
         return "erased"
 
     async def _move(self, tx: Tx, asked: Deletion, to: DeletionMove) -> bool:
-        user = await store.user_by_id(tx, asked.user_id)
+        user = await store.user_by_id(tx, asked.user_id, lock=True)
         assert user is not None, "accounts are never removed once they were confirmed"
         if to == "stopped":
             return await self.stop(tx, user, "stopped")

@@ -37,9 +37,10 @@ async def add_user(tx: Tx, new: User) -> bool:
     return bool((await tx.run(tx.insert(user).on_conflict_do_nothing(), asdict(new))).rowcount)
 
 
-async def user_by_id(tx: Tx, user_id: str) -> User | None:
-    """Find an account."""
-    row = await tx.first(select(user).where(user.c.id == user_id))
+async def user_by_id(tx: Tx, user_id: str, *, lock: bool = False) -> User | None:
+    """Find an account; `lock` keeps it as it is until the commit."""
+    wanted = select(user).where(user.c.id == user_id)
+    row = await tx.first(wanted.with_for_update() if lock else wanted)
     return None if row is None else _user(row)
 
 

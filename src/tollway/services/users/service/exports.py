@@ -62,7 +62,11 @@ class Exports:
         """Make an export; nothing to do when it was made. Raises Problem when a service does not answer."""
         async with self._db.snapshot() as tx:
             asked = await store.find_export(tx, export_id)
-        if asked is None or asked.state != "working":
+        if asked is None:
+            # Its owner has left, or it was given up: an attempt that was interrupted may have written the file.
+            await self._blobs().delete(_key(export_id))
+            return
+        if asked.state != "working":
             return
         archive = Archive()
         for service, stub in self._neighbours.items():
@@ -76,6 +80,9 @@ class Exports:
                 tx.publish(
                     ExportReady(user_id=asked.user_id, export_id=asked.id, expires_at_us=expires_at_us)
                 )
+            is_gone = await store.find_export(tx, asked.id) is None
+        if is_gone:
+            await self._blobs().delete(_key(asked.id))
 
     async def list(self, user_id: str) -> Sequence[Export]:
         """Return a user's exports, newest first."""

@@ -8,7 +8,7 @@ from tollway.contracts.errors import AccountSuspended, DeletionBlocked, LinkInva
 from tollway.contracts.events import UserDeleted, UserStateChanged
 from tollway.contracts.user_data_pb2 import Obstacle
 from tollway.kit.errors import Conflict, Forbidden, NotFound, Unavailable
-from tollway.services.identity.model import SignInClient
+from tollway.services.identity.model import SignInClient, User
 
 ANN = "ann@example.com"
 HOME = SignInClient("192.0.2.1")
@@ -137,6 +137,64 @@ async def test_a_suspended_customer_cannot_leave_and_a_suspension_stops_the_leav
     await identity.work()
     assert (await identity.service.accounts.get(user_id)).state == "suspended"
     assert (await identity.log_in()).json["code"] == "account_suspended"
+
+
+async def test_a_suspension_at_the_moment_of_the_asking_is_not_undone_by_the_mail(
+    identity: IdentityFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The operator's request has read the account when its owner asks for the deletion."""
+    user_id = await identity.sign_up(ANN)
+    accounts = identity.service.accounts
+    read = accounts.get
+
+    async def read_and_wait(user_id: str) -> User:
+        seen = await read(user_id)
+        if seen.state == "active":
+            await ask(identity, user_id)
+        return seen
+
+    with monkeypatch.context() as patched:
+        patched.setattr(accounts, "get", read_and_wait)
+        await accounts.set_state(user_id, "suspended", "fraud", "usr_operator")
+    await identity.work()
+    assert await identity.mailed("keep_account") == [], "the link leads nowhere any more"
+    identity.clock.advance(14 * DAY_S)
+    await identity.work()
+    await identity.service.leaving.resume()
+    assert (await accounts.get(user_id)).state == "suspended"
+    assert await states(identity) == ["deleting", "active", "suspended"]
+
+
+async def test_who_is_leaving_gets_no_roles_unless_the_leaving_is_stopped(identity: IdentityFixture) -> None:
+    user_id = await identity.sign_up(ANN)
+    await ask(identity, user_id)
+    with pytest.raises(Conflict, match="being deleted"):
+        await identity.service.accounts.set_roles(user_id, ["support"], "", "usr_operator")
+    operator = await identity.service.accounts.ensure_operator(ANN, OTHER_PASSWORD)
+    assert (operator.id, operator.state) == (user_id, "active")
+    identity.clock.advance(14 * DAY_S)
+    await identity.work()
+    assert (await identity.log_in(password=OTHER_PASSWORD)).status == 200
+    await identity.service.accounts.set_roles(user_id, ["customer"], "", "usr_operator")
+    await ask(identity, user_id, OTHER_PASSWORD)
+    identity.clock.advance(14 * DAY_S)
+    await identity.work()
+    with pytest.raises(Conflict, match="deleted"):
+        await identity.service.accounts.set_roles(user_id, ["admin"], "", "usr_operator")
+
+
+async def test_an_address_becomes_no_operators_while_its_account_is_erased(identity: IdentityFixture) -> None:
+    user_id = await identity.sign_up(ANN)
+    await ask(identity, user_id)
+    identity.clock.advance(14 * DAY_S)
+    identity.channel.faults.add("notifications.SendEmail")
+    await identity.service.leaving.resume()
+    with pytest.raises(Conflict, match="being erased"):
+        await identity.service.accounts.ensure_operator(ANN, OTHER_PASSWORD)
+    identity.channel.faults.clear()
+    await identity.service.leaving.resume()
+    assert (await identity.service.accounts.get(user_id)).state == "deleted"
+    assert (await identity.service.accounts.ensure_operator(ANN, OTHER_PASSWORD)).id != user_id
 
 
 async def test_an_operator_cannot_leave_and_nobody_restores_who_has_left(identity: IdentityFixture) -> None:

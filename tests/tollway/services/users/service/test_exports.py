@@ -13,6 +13,7 @@ from tests.kit.rest import rest
 from tests.kit.tokens import OTHER, USER
 from tests.tollway.services.users.conftest import UsersSetup
 from tollway.contracts.events import ExportReady
+from tollway.fabric.blobs.folder import FolderBlobs
 from tollway.fabric.db import tables
 from tollway.kit.errors import Conflict, NotFound
 from tollway.services.users.http import router
@@ -95,6 +96,27 @@ async def test_who_has_left_leaves_no_file(service: Users, setup: UsersSetup) ->
     asked = await service.exports.request(USER)
     await service.exports.make(asked.id)
     await erase_user(service, {"user_id": USER})
+    assert await setup.blobs.keys("exports/") == []
+
+
+async def test_who_leaves_while_their_file_is_made_leaves_none(setup: UsersSetup, tmp_path: Path) -> None:
+    """The row goes between the file's writing and its note, at once and after the process was killed there."""
+    service = setup.replica()
+
+    class ErasedMeanwhile(FolderBlobs):
+        async def put(self, key: str, data: bytes) -> None:
+            await erase_user(service, {"user_id": USER})
+            await super().put(key, data)
+
+    setup.blobs = ErasedMeanwhile(tmp_path / "blobs")
+    asked = await service.exports.request(USER)
+    await service.exports.make(asked.id)
+    assert await setup.blobs.keys("exports/") == []
+    asked = await service.exports.request(USER)
+    with pytest.raises(Killed):
+        await setup.replica(Fate(1)).exports.make(asked.id)
+    assert len(await setup.blobs.keys("exports/")) == 1
+    await service.exports.make(asked.id)
     assert await setup.blobs.keys("exports/") == []
 
 
