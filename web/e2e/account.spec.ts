@@ -99,3 +99,16 @@ test("a file with one's data is asked for and downloaded", async ({ page }) => {
   const [file] = await Promise.all([page.waitForEvent("download"), download.click()]);
   expect(file.suggestedFilename()).toBe("tollway-export.zip");
 });
+
+test("e-mails about security cannot be switched off, others can", async ({ page }) => {
+  const email = await register(page);
+  await signIn(page, email);
+  await page.goto(`${platform().api}/account`);
+  await expect(page.getByRole("switch", { name: "Security" })).toBeDisabled();
+  const receipts = page.getByRole("switch", { name: "Receipts" });
+  await receipts.focus();
+  await page.keyboard.press("Space");
+  await expect(receipts).not.toBeChecked();
+  await page.reload();
+  await expect(receipts).not.toBeChecked();
+});

@@ -50,6 +50,7 @@ export async function signIn(page: Page, email: string, password = PASSWORD): Pr
 /** Call the API as a program of the customer. */
 export async function program(
   email: string,
+  password = PASSWORD,
 ): Promise<(method: string, path: string, body?: object, key?: string) => Promise<unknown>> {
   const { api } = platform();
   const send = async (method: string, path: string, headers: Record<string, string>, body?: object) => {
@@ -62,7 +63,7 @@ export async function program(
     if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
     return text ? (JSON.parse(text) as unknown) : null;
   };
-  const { access_token: token } = (await send("POST", "/api/auth/token", {}, { email, password: PASSWORD })) as {
+  const { access_token: token } = (await send("POST", "/api/auth/token", {}, { email, password })) as {
     access_token: string;
   };
   return (method, path, body, key) =>

@@ -76,3 +76,37 @@ test("an operator follows a customer's money from the account to the transaction
   await accessible(page);
   expect(errors).toEqual([]);
 });
+
+test("support sees what operators see, and is offered only what it may do", async ({ page }) => {
+  const errors = errorsOf(page);
+  const { api, operator } = platform();
+  const { email, id } = await customerAndOperator(page);
+  const support = await register(page);
+  const { id: supportId } = (await (await program(support))("GET", "/api/auth/me")) as { id: string };
+  const admin = await program(operator.email, operator.password);
+  await admin("PUT", `/api/admin/users/${supportId}/roles`, { roles: ["customer", "support"], reason: "hired" });
+  await signIn(page, support);
+
+  await page.goto(`${api}/operate/prices`);
+  const places = page.getByRole("navigation", { name: "Pages" }).first();
+  await expect(places.getByRole("link", { name: "Audit" })).toBeVisible();
+  await expect(places.getByRole("link", { name: "Keys" })).toHaveCount(0);
+  await expect(page.getByRole("table", { name: "Assets" })).toBeVisible();
+  await expect(page.getByRole("table", { name: "Products" })).toBeVisible();
+  await expect(page.getByRole("button", { name: /^(Price|Capacity|Take off sale)$/ })).toHaveCount(0);
+  await accessible(page);
+
+  await page.goto(`${api}/operate/customers?customer=${id}&part=overview`);
+  const drawer = page.getByRole("dialog", { name: email });
+  await expect(drawer.getByText(id)).toBeVisible();
+  await expect(drawer.getByRole("button", { name: /^(Change|Suspend the account)$/ })).toHaveCount(0);
+  await drawer.getByRole("tab", { name: "Payments" }).click();
+  await expect(drawer.getByRole("table", { name: "Deposits" })).toBeVisible();
+  await expect(drawer.getByRole("button", { name: /^(Refund|Correct the wallet)$/ })).toHaveCount(0);
+  await drawer.getByRole("tab", { name: "Sign-ins" }).click();
+  await expect(drawer.getByRole("button", { name: "Sign out everywhere" })).toBeVisible();
+
+  await page.goto(`${api}/operate/keys`);
+  await expect(page).toHaveURL(/\/operate$/);
+  expect(errors).toEqual([]);
+});

@@ -29,7 +29,8 @@ export function Table<Row>({
 }) {
   const at = (place: Column<Row>["phone"]) => columns.filter((column) => (column.phone ?? "detail") === place);
   return (
-    <div className={dimmed ? "opacity-60 transition-opacity" : "transition-opacity"}>
+    // Where the columns need more room than the page has, the table is scrolled sideways.
+    <div className={`overflow-x-auto transition-opacity ${dimmed ? "opacity-60" : ""}`}>
       <table className="hidden w-full border-collapse text-sm md:table" aria-label={label}>
         <thead>
           <tr className="border-b border-line text-text-3">
@@ -41,7 +42,7 @@ export function Table<Row>({
                 <th
                   key={column.key}
                   scope="col"
-                  className={`sticky top-0 h-9 bg-surface px-4 font-medium whitespace-nowrap ${column.numeric ? "text-end" : "text-start"}`}
+                  className={`h-9 px-4 font-medium whitespace-nowrap ${column.numeric ? "text-end" : "text-start"}`}
                 >
                   {column.head}
                 </th>

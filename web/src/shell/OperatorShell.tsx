@@ -1,14 +1,18 @@
 import { Trans } from "@lingui/react/macro";
 import { Link } from "@tanstack/react-router";
 import { ArrowLeft } from "lucide-react";
+import { useMemo } from "react";
+import { useAdmin } from "@/parts/AdminOnly";
 import { OPERATOR_PLACES } from "./navigation";
 import { Shell } from "./Shell";
 
 export function OperatorShell() {
+  const admin = useAdmin();
+  const places = useMemo(() => OPERATOR_PLACES.filter((place) => admin || !place.admin), [admin]);
   return (
     <Shell
       operating
-      places={OPERATOR_PLACES}
+      places={places}
       foot={
         <Link
           to="/dashboard"

@@ -23,6 +23,8 @@ export interface Place {
   Icon: LucideIcon;
   /** It is marked only on its own page, not on the pages below it. */
   exact?: boolean;
+  /** Other operators than admins may not see it. */
+  admin?: boolean;
   /** The second key of its shortcut: "g d". */
   key: string;
 }
@@ -44,6 +46,6 @@ export const OPERATOR_PLACES: readonly Place[] = [
   { to: "/operate/live", name: msg`Live`, Icon: Activity, key: "l" },
   { to: "/operate/nodes", name: msg`Nodes`, Icon: Server, key: "n" },
   { to: "/operate/prices", name: msg`Prices`, Icon: Tags, key: "p" },
-  { to: "/operate/keys", name: msg`Keys`, Icon: KeyRound, key: "k" },
+  { to: "/operate/keys", name: msg`Keys`, Icon: KeyRound, key: "k", admin: true },
   { to: "/operate/audit", name: msg`Audit`, Icon: BookOpenCheck, key: "a" },
 ];

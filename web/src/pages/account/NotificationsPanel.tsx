@@ -7,6 +7,9 @@ import { Panel } from "@/design/Panel";
 import { ProblemNotice } from "@/design/ProblemNotice";
 import { Switch } from "@/design/Switch";
 
+// The platform refuses to leave these out.
+const ALWAYS_SENT = "security";
+
 export function NotificationsPanel() {
   const { t } = useLingui();
   const queries = useQueryClient();
@@ -27,8 +30,7 @@ export function NotificationsPanel() {
   });
   const names: Record<string, string> = {
     security: t`Security`,
-    billing: t`Payments and orders`,
-    usage: t`Data runs low`,
+    receipts: t`Receipts`,
     product: t`News`,
   };
   return (
@@ -40,7 +42,9 @@ export function NotificationsPanel() {
               <Switch
                 key={kind}
                 label={names[kind] ?? kind.replaceAll("_", " ").replace(/^./, (first) => first.toLocaleUpperCase())}
+                hint={kind === ALWAYS_SENT ? t`Always sent.` : undefined}
                 checked={on}
+                disabled={kind === ALWAYS_SENT}
                 onChange={(checked) => choose.mutate({ [kind]: checked })}
               />
             ))}

@@ -10,6 +10,7 @@ import { Loaded } from "@/design/Loaded";
 import { PageHead, Panel } from "@/design/Panel";
 import { Status } from "@/design/Status";
 import { Money, Time, useNow } from "@/design/Values";
+import { AdminOnly } from "@/parts/AdminOnly";
 import { auditVerdictQuery } from "../audit/queries";
 import { NodeTable } from "../nodes/NodeTable";
 import { nodesQuery } from "../nodes/queries";
@@ -76,9 +77,11 @@ export function AttentionPage() {
                 tone="warn"
                 word={t`Deposit`}
                 action={
-                  <Button small onClick={() => setReviewing(one)}>
-                    <Trans>Review</Trans>
-                  </Button>
+                  <AdminOnly>
+                    <Button small onClick={() => setReviewing(one)}>
+                      <Trans>Review</Trans>
+                    </Button>
+                  </AdminOnly>
                 }
               >
                 <Money amount={one.amount} currency={one.currency} /> · <Time at={one.created_at} /> · {one.reason}

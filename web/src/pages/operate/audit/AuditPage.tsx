@@ -86,8 +86,13 @@ export function AuditPage() {
                 onOpen={setShown}
                 columns={[
                   { key: "topic", head: t`What`, phone: "title", cell: (entry) => entry.topic },
-                  { key: "actor", head: t`Who`, cell: (entry) => <code>{entry.actor}</code> },
-                  { key: "subject", head: t`Subject`, phone: "hidden", cell: (entry) => <code>{entry.subject}</code> },
+                  { key: "actor", head: t`Who`, cell: (entry) => <ShortId id={entry.actor} /> },
+                  {
+                    key: "subject",
+                    head: t`Subject`,
+                    phone: "hidden",
+                    cell: (entry) => <ShortId id={entry.subject} />,
+                  },
                   { key: "action", head: t`Action`, phone: "hidden", cell: (entry) => entry.action },
                   { key: "at", head: t`When`, numeric: true, phone: "end", cell: (entry) => <Time at={entry.at} /> },
                 ]}
@@ -122,5 +127,14 @@ export function AuditPage() {
         </Dialog>
       )}
     </>
+  );
+}
+
+/** An id in a row, cut where there is little room; the whole one is in the details. */
+function ShortId({ id }: { id: string }) {
+  return (
+    <code title={id} className="inline-block max-w-52 truncate align-bottom">
+      {id}
+    </code>
   );
 }

@@ -16,6 +16,7 @@ import { Table } from "@/design/Table";
 import { toast } from "@/design/toast";
 import { Bytes, Money } from "@/design/Values";
 import { fieldProblem } from "@/pages/entry/fieldProblem";
+import { AdminOnly } from "@/parts/AdminOnly";
 import { OnSalePanels } from "./OnSalePanels";
 
 type Asset = Schema<"AssetView">;
@@ -79,14 +80,16 @@ export function PricesPage() {
                     numeric: true,
                     phone: "end",
                     cell: (one) => (
-                      <span className="inline-flex gap-1">
-                        <Button small kind="quiet" onClick={() => setPricing(one)}>
-                          <Trans>Price</Trans>
-                        </Button>
-                        <Button small kind="quiet" onClick={() => setAdding(one)}>
-                          <Trans>Capacity</Trans>
-                        </Button>
-                      </span>
+                      <AdminOnly>
+                        <span className="inline-flex gap-1">
+                          <Button small kind="quiet" onClick={() => setPricing(one)}>
+                            <Trans>Price</Trans>
+                          </Button>
+                          <Button small kind="quiet" onClick={() => setAdding(one)}>
+                            <Trans>Capacity</Trans>
+                          </Button>
+                        </span>
+                      </AdminOnly>
                     ),
                   },
                 ]}

@@ -14,6 +14,7 @@ import { Status, type StatusTone } from "@/design/Status";
 import { Table } from "@/design/Table";
 import { toast } from "@/design/toast";
 import { Bytes, Time } from "@/design/Values";
+import { AdminOnly } from "@/parts/AdminOnly";
 import { ConnectionList } from "../live/ConnectionList";
 import { connectionsQuery, resourcesQuery, usageQuery } from "./queries";
 
@@ -97,9 +98,11 @@ function Access({ resource }: { resource: Resource }) {
         </span>
       }
       actions={
-        <Button small kind={suspended ? "plain" : "quiet"} onClick={() => setSwitching(true)}>
-          {suspended ? <Trans>Resume</Trans> : <Trans>Stop</Trans>}
-        </Button>
+        <AdminOnly>
+          <Button small kind={suspended ? "plain" : "quiet"} onClick={() => setSwitching(true)}>
+            {suspended ? <Trans>Resume</Trans> : <Trans>Stop</Trans>}
+          </Button>
+        </AdminOnly>
       }
     >
       {resource.credentials.length === 0 ? (

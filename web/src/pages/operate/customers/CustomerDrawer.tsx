@@ -8,6 +8,7 @@ import { Facts } from "@/design/Facts";
 import { Loaded } from "@/design/Loaded";
 import { PartTabs } from "@/design/PartTabs";
 import { Time } from "@/design/Values";
+import { AdminOnly } from "@/parts/AdminOnly";
 import { AccessPart } from "./AccessPart";
 import { HistoryPart } from "./HistoryPart";
 import { MailsPart } from "./MailsPart";
@@ -80,9 +81,11 @@ function AccountPart({ user }: { user: Schema<"UserView"> }) {
             t`Roles`,
             <span key="roles" className="inline-flex flex-wrap items-center gap-3">
               {user.roles.join(", ")}
-              <Button small kind="quiet" onClick={() => setChanging(true)}>
-                <Trans>Change</Trans>
-              </Button>
+              <AdminOnly>
+                <Button small kind="quiet" onClick={() => setChanging(true)}>
+                  <Trans>Change</Trans>
+                </Button>
+              </AdminOnly>
             </span>,
           ],
           [t`E-mail confirmed`, user.email_verified ? t`Yes` : t`No`],
@@ -95,7 +98,7 @@ function AccountPart({ user }: { user: Schema<"UserView"> }) {
           ],
         ]}
       />
-      {user.state !== "deleted" && <StateChange user={user} />}
+      <AdminOnly>{user.state !== "deleted" && <StateChange user={user} />}</AdminOnly>
       {changing && <RolesDialog user={user} onClose={() => setChanging(false)} />}
     </div>
   );

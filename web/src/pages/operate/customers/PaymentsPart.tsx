@@ -9,6 +9,7 @@ import { Panel } from "@/design/Panel";
 import { Status, type StatusTone } from "@/design/Status";
 import { Money, Time } from "@/design/Values";
 import { isZero } from "@/format/decimal";
+import { AdminOnly, useAdmin } from "@/parts/AdminOnly";
 import { CorrectionDialog } from "./CorrectionDialog";
 import { correctionsQuery, debtsQuery, depositsQuery } from "./queries";
 import { RefundDialog } from "./RefundDialog";
@@ -21,6 +22,7 @@ export function PaymentsPart({ userId, email }: { userId: string; email: string 
   const deposits = useInfiniteQuery(depositsQuery(userId));
   const debts = useInfiniteQuery(debtsQuery(userId));
   const corrections = useInfiniteQuery(correctionsQuery(userId));
+  const admin = useAdmin();
   const [correcting, setCorrecting] = useState(false);
   const [refunding, setRefunding] = useState<Deposit | null>(null);
   const owes = debts.data?.pages.some((page) => page.items.length > 0);
@@ -70,6 +72,7 @@ export function PaymentsPart({ userId, email }: { userId: string; email: string 
               numeric: true,
               phone: "end",
               cell: (one) =>
+                admin &&
                 one.state === "credited" && (
                   <Button small kind="quiet" onClick={() => setRefunding(one)}>
                     <Trans>Refund</Trans>
@@ -104,9 +107,11 @@ export function PaymentsPart({ userId, email }: { userId: string; email: string 
         flush
         title={<Trans>Corrections</Trans>}
         actions={
-          <Button small onClick={() => setCorrecting(true)}>
-            <Trans>Correct the wallet</Trans>
-          </Button>
+          <AdminOnly>
+            <Button small onClick={() => setCorrecting(true)}>
+              <Trans>Correct the wallet</Trans>
+            </Button>
+          </AdminOnly>
         }
       >
         <List
