@@ -33,7 +33,6 @@ metadata = MetaData(naming_convention=NAMING)
 
 _WAITING_ONLY = text("state IN ('placed', 'funds_held')")
 _FILLED_ONLY = text("state = 'filled'")
-_OPEN_ONLY = text("state IN ('placed', 'funds_held', 'allocated', 'releasing')")
 
 
 def _terms_columns() -> list[Column[Any]]:
@@ -90,7 +89,7 @@ orders = Table(
     UniqueConstraint("user_id", "request_key"),
     CheckConstraint("quantity > 0 AND price > 0 AND fee >= 0", name="amounts"),
     Index("ix_orders_by_user", "user_id", "id"),
-    Index("ix_orders_open", "id", sqlite_where=_OPEN_ONLY, postgresql_where=_OPEN_ONLY),
+    Index("ix_orders_by_state", "state", "id"),
     Index("ix_orders_filled", "updated_at_us", sqlite_where=_FILLED_ONLY, postgresql_where=_FILLED_ONLY),
     Index("ix_orders_not_allocated", "asset", sqlite_where=_WAITING_ONLY, postgresql_where=_WAITING_ONLY),
     sqlite_strict=True,
