@@ -35,6 +35,11 @@ test("an operator follows a customer's money from the account to the transaction
 }) => {
   const errors = errorsOf(page);
   const { id } = await customerAndOperator(page);
+  // The statement's lines arrive before the accounts, which say what they are of.
+  await page.route("**/accounts", async (route) => {
+    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await route.continue();
+  });
   await page.goto(`${platform().api}/operate/customers?customer=${id}&part=money`);
   const drawer = page.getByRole("dialog");
   await expect(drawer.getByRole("table", { name: "Accounts" }).getByText("USD")).toBeVisible();

@@ -1,13 +1,13 @@
 import { Bytes, Money } from "@/design/Values";
 
-/** An amount of an account: money with its currency, or bytes. `sign` says which way it went. */
+/** An amount of an account: money with its currency, or bytes; as it is while the kind is not known. `sign` says which way it went. */
 export function Amount({
   kind,
   asset,
   amount,
   sign,
 }: {
-  kind: string;
+  kind: string | undefined;
   asset: string;
   amount: string;
   sign?: "in" | "out";
@@ -15,9 +15,18 @@ export function Amount({
   if (kind === "money") {
     return <Money amount={sign === "out" ? `-${amount}` : amount} currency={asset} metered sign={sign !== undefined} />;
   }
+  const direction = sign && (sign === "out" ? "−" : "+");
+  if (kind === undefined) {
+    return (
+      <span className="whitespace-nowrap">
+        {direction}
+        {amount} {asset}
+      </span>
+    );
+  }
   return (
     <>
-      {sign && (sign === "out" ? "−" : "+")}
+      {direction}
       <Bytes count={amount} />
     </>
   );

@@ -22,12 +22,17 @@ export function MoneyPart({ userId }: { userId: string }) {
   const [shown, setShown] = useState("");
   if (shown) return <OneTransaction id={shown} onBack={() => setShown("")} />;
   return (
-    <>
-      <Panel flush title={<Trans>Accounts</Trans>}>
-        <Loaded query={accounts}>{(all) => <Accounts all={all} />}</Loaded>
-      </Panel>
-      <Lines userId={userId} accounts={accounts.data ?? []} onOpen={setShown} />
-    </>
+    // The accounts say whether a line is of money or of access: there is no line before they are known.
+    <Loaded query={accounts}>
+      {(all) => (
+        <>
+          <Panel flush title={<Trans>Accounts</Trans>}>
+            <Accounts all={all} />
+          </Panel>
+          <Lines userId={userId} accounts={all} onOpen={setShown} />
+        </>
+      )}
+    </Loaded>
   );
 }
 
@@ -118,12 +123,7 @@ function Lines({
             numeric: true,
             phone: "end",
             cell: (line) => (
-              <Amount
-                kind={kinds.get(line.asset) ?? "access"}
-                asset={line.asset}
-                amount={line.amount}
-                sign={line.direction}
-              />
+              <Amount kind={kinds.get(line.asset)} asset={line.asset} amount={line.amount} sign={line.direction} />
             ),
           },
           {
@@ -131,9 +131,7 @@ function Lines({
             head: t`Balance`,
             numeric: true,
             phone: "hidden",
-            cell: (line) => (
-              <Amount kind={kinds.get(line.asset) ?? "access"} asset={line.asset} amount={line.balance} />
-            ),
+            cell: (line) => <Amount kind={kinds.get(line.asset)} asset={line.asset} amount={line.balance} />,
           },
         ]}
       />
