@@ -8,6 +8,7 @@ import pytest
 
 from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind, database, service_migrations
+from tests.kit.plans import plans
 from tests.kit.schema import drift
 from tollway.fabric.db import Database
 from tollway.services.payments.model import FROM, Deposit, DepositState
@@ -93,3 +94,21 @@ async def test_a_webhook_is_stored_once(db: Database) -> None:
         assert await webhook_store.add_event(tx, "stripe", "evt_1", "kind", "{}")
         assert not await webhook_store.add_event(tx, "stripe", "evt_1", "kind", "{}")
         assert await webhook_store.add_event(tx, "other", "evt_1", "kind", "{}")
+
+
+async def test_deposits_in_a_state_are_found_without_reading_every_deposit(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    """By the engine's plans: what was credited long ago is never walked over."""
+    async with database("sqlite", tmp_path, clock, service_migrations("payments")) as db, db.snapshot() as tx:
+        async with plans(tx) as found:
+            await deposit_store.count_in_review(tx)
+            await deposit_store.due_deposits(tx, "", 10)
+            await deposit_store.next_due_us(tx)
+            for state in DepositState:
+                for newest_first in (True, False):
+                    await deposit_store.list_deposits(
+                        tx, "", "dep_1", 10, state=state, newest_first=newest_first
+                    )
+        for statement, steps in found:
+            assert any("ix_deposit_" in step for step in steps), (statement, steps)

@@ -28,6 +28,8 @@ user = Table(
     Column("password_changed_at_us", Int64, nullable=False),
     Column("created_at_us", Int64, nullable=False),
     Column("epoch", Int64, nullable=False),
+    Index("ix_user_by_state", "state", "id"),
+    Index("ix_user_created", "created_at_us"),
     Index("ix_user_unverified", "created_at_us", sqlite_where=_UNVERIFIED, postgresql_where=_UNVERIFIED),
     sqlite_strict=True,
 )

@@ -26,7 +26,6 @@ from tollway.fabric.db import NAMING, Flag, Int64
 
 metadata = MetaData(naming_convention=NAMING)
 
-_OPEN_ONLY = text("state IN ('created', 'processing', 'succeeded')")
 _PAID_ONLY = text("payment_ref <> ''")
 _UNSETTLED_ONLY = text("owed <> 0 OR claimed <> 0")
 
@@ -58,7 +57,7 @@ deposit = Table(
     UniqueConstraint("user_id", "request_key"),
     CheckConstraint("amount > 0", name="amount"),
     Index("ix_deposit_by_user", "user_id", "id"),
-    Index("ix_deposit_open", "check_at_us", sqlite_where=_OPEN_ONLY, postgresql_where=_OPEN_ONLY),
+    Index("ix_deposit_by_state", "state", "id"),
     Index(
         "uq_deposit_payment",
         "provider",
