@@ -72,6 +72,11 @@ class Deposit:
     disputed: int = 0
     settles: int = 0
 
+    @property
+    def customer_left(self) -> bool:
+        """Whether its customer's account was erased: that put the id in the place of the key (`user_data.py`)."""
+        return self.request_key == self.id
+
     def asks_the_same(self, other: "Deposit") -> bool:
         """Tell whether another request asks for the same thing."""
         mine = (self.provider, self.currency, self.amount, self.method, self.checkout)

@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 FOLLOW_REVERSALS = "follow_reversals"
+_CLOSED = {
+    DepositState.FAILED,
+    DepositState.NEEDS_REVIEW,
+}  # only an operator goes on from here once the customer left
 
 
 class Settlement:
@@ -121,6 +125,9 @@ class Settlement:
                 taken = (payment.amount.count, payment.amount.currency)
                 _log.error("for deposit %s the provider took %s %s", deposit.id, *taken)
                 return review("amount_differs", payment_ref=payment.ref, action_url="")
+            case "succeeded" if deposit.customer_left and deposit.state in _CLOSED:
+                # Paid on a page that had been given up. In the wallet nobody could use it.
+                return review("customer_left", payment_ref=payment.ref, action_url="")
             case "succeeded":
                 values = {"payment_ref": payment.ref, "action_url": "", "reason": "", "decline_code": ""}
                 return DepositMove(DepositState.SUCCEEDED, values)

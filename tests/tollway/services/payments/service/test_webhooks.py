@@ -13,6 +13,7 @@ from tests.kit.payments import Receiver, RunningPayments, running_payments
 from tollway.contracts.errors import BadSignature
 from tollway.fabric.secrets import Sealer
 from tollway.kit.errors import Malformed, NotFound, Unavailable
+from tollway.services.payments.jobs import erase_user
 from tollway.services.payments.model import Deposit, DepositState
 from tollway.services.payments.store import tables
 from tollway.services.payments.store import webhooks as webhook_store
@@ -171,6 +172,25 @@ async def test_news_of_success_outweighs_news_of_failure_in_either_order(payment
         await post(payments, news, await signed(payments, news))
         await payments.worker.run_due()
     assert (await state(payments, started), payments.balance("usr_ann")) == (DepositState.CREDITED, 20 * USD)
+
+
+async def test_money_that_comes_when_its_customer_has_left_waits_for_an_operator(
+    payments: RunningPayments,
+) -> None:
+    """It would lie in a wallet of nobody; the operator gives it back at the provider, or credits it after all."""
+    started = await deposit(payments)
+    async with payments.db.transaction() as tx:
+        failed = {"state": DepositState.FAILED.value, "reason": "expired"}
+        await tx.run(tables.deposit.update().where(tables.deposit.c.id == started.id).values(failed))
+    await erase_user(payments.service, {"user_id": "usr_ann"})
+    await payments.drain()
+    waiting = await payments.load(started.id)
+    assert (waiting.state, waiting.reason) == (DepositState.NEEDS_REVIEW, "customer_left")
+    assert (waiting.payment_ref, payments.balance("usr_ann")) == (started.payment_ref, 0)
+    asked: Any = {"payment_intent": started.payment_ref}
+    await payments.at_provider(lambda client: client.v1.refunds.create(asked))
+    await payments.service.reviews.resolve(started.id, "dismiss", "refunded")
+    assert await state(payments, started) == DepositState.FAILED
 
 
 async def test_a_lost_webhook_is_replaced_by_reconciliation(payments: RunningPayments) -> None:
