@@ -130,11 +130,11 @@ class Exports:
         async for page in stub.Export(request, timeout=EXPORT_TIMEOUT_S):
             if page.table != name:
                 if name:
-                    archive.add(service, name, purpose, rows)
+                    await asyncio.to_thread(archive.add, service, name, purpose, rows)
                 name, purpose, rows = page.table, page.purpose, []
             rows += json.loads(page.rows_json)
         if name:
-            archive.add(service, name, purpose, rows)
+            await asyncio.to_thread(archive.add, service, name, purpose, rows)
 
 
 def _key(export_id: str) -> str:

@@ -1,7 +1,9 @@
 """Exports of people's own data: one at a time, made once whatever interrupts, sealed, and over after some days."""
 
 import io
+import threading
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,7 @@ from tollway.kit.errors import Conflict, NotFound
 from tollway.services.users.http import router
 from tollway.services.users.jobs import delete_expired, erase_user
 from tollway.services.users.service import Users
+from tollway.services.users.service.archive import Archive
 
 DAY_S = 86_400
 
@@ -54,6 +57,24 @@ async def test_a_zip_holds_every_table_twice_and_says_what_is_what(service: User
     assert '"note": "=1+1"' in text(data, "books/notes.json")
     assert "books/notes: 2 rows. Notes." in text(data, "README.txt")
     assert USER in text(data, "README.txt")
+
+
+async def test_others_are_served_while_a_table_is_packed(
+    service: Users, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table of years of connections takes seconds to pack: not on the thread that serves everybody."""
+    threads = list[int]()
+    pack = Archive.add
+
+    def add(self: Archive, service: str, table: str, purpose: str, rows: Sequence[dict[str, str]]) -> None:
+        threads.append(threading.get_ident())
+        pack(self, service, table, purpose, rows)
+
+    monkeypatch.setattr(Archive, "add", add)
+    asked = await service.exports.request(USER)
+    await service.exports.make(asked.id)
+    assert len(threads) == 2
+    assert threading.get_ident() not in threads
 
 
 async def test_one_at_a_time_for_each_and_nobody_gets_anothers(service: Users) -> None:
