@@ -145,7 +145,7 @@ async def _postgres(folder: Path, clock: Clock, migrations: Path | None, name: s
 
 
 def _is_ours(migrations: Path | None) -> bool:
-    """Tell whether these migrations stay as they are: a test may write some and change them."""
+    """Return whether these migrations stay as they are: a test may write some and change them."""
     return migrations is None or migrations.is_relative_to(_PACKAGE)
 
 

@@ -120,7 +120,7 @@ class CredentialCache:
 
 
 def affects(change: Change, grant: Grant) -> bool:
-    """Tell whether a change is about this grant: the most particular id it names decides."""
+    """Return whether a change is about this grant: the most particular id it names decides."""
     if change.credential_id:
         return change.credential_id == grant.credential_id
     if change.resource_id:

@@ -112,7 +112,7 @@ class Guard:
 
 
 def is_local(address: Address) -> bool:
-    """Tell whether this machine answers to an address: only then the kernel lets a socket have it.
+    """Return whether this machine answers to an address: only then the kernel lets a socket have it.
 
     Where `ip_nonlocal_bind` is set the kernel lets any, and everything passes for local: too much is refused then.
     """

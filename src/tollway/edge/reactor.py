@@ -48,7 +48,7 @@ class Watcher(Protocol):
 class BufferedSocket(socket.socket):
     """A socket that keeps bytes of its own, so that epoll does not know of all that can be read.
 
-    It is not spliced. When it keeps something back from a reader that asked for more, it has the reactor `tell` so.
+    It is not spliced. When it keeps something back from a reader that asked for more, it calls `notify` of the reactor.
     """
 
     @property
@@ -137,8 +137,8 @@ class Reactor:
             self._epoll.modify(fd, _EVERYTHING)
         self._tell_of_buffered(sock)
 
-    def tell(self, sock: socket.socket, mask: int) -> None:
-        """Tell the watcher of a socket something that epoll does not know, after the events at hand."""
+    def notify(self, sock: socket.socket, mask: int) -> None:
+        """Notify the watcher of a socket of something that epoll does not know, after the events at hand."""
 
         def call() -> None:
             if sock.fileno() >= 0 and (watcher := self._watchers.get(sock.fileno())) is not None:
@@ -153,7 +153,7 @@ class Reactor:
 
     def _tell_of_buffered(self, sock: socket.socket) -> None:
         if isinstance(sock, BufferedSocket) and sock.has_input:
-            self.tell(sock, select.EPOLLIN)
+            self.notify(sock, select.EPOLLIN)
 
     def mark_pending(self, fd: int) -> None:
         """Note that a watcher was told of something that it leaves to the next one."""
@@ -169,7 +169,7 @@ class Reactor:
             self._schedule()
 
     def is_open(self, sock: socket.socket) -> bool:
-        """Tell whether the socket still has a watcher."""
+        """Return whether the socket still has a watcher."""
         return sock.fileno() in self._watchers
 
     def call_soon(self, call: Callable[[], None]) -> None:

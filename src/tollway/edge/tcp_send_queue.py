@@ -28,7 +28,7 @@ def unsent_bytes(sock: socket.socket) -> int:
 
 
 def is_broken(sock: socket.socket) -> bool:
-    """Tell whether a TCP connection can deliver nothing any more."""
+    """Return whether a TCP connection can deliver nothing any more."""
     try:
         return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _CLOSED
     except OSError:

@@ -105,7 +105,7 @@ class TlsSocket(BufferedSocket):
             got += size
         if got:
             if got < len(view) and (self._ended or self._lost is not None):
-                self._reactor.tell(self, EPOLLIN | EPOLLRDHUP)
+                self._reactor.notify(self, EPOLLIN | EPOLLRDHUP)
             return got
         if self._lost is not None:
             raise self._lost

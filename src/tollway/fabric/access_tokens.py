@@ -71,11 +71,11 @@ class Principal:
 
     @property
     def second_factor(self) -> bool:
-        """Tell whether more than one factor was used to sign in."""
+        """Return whether more than one factor was used to sign in."""
         return MULTI_FACTOR in self.amr
 
     def has_scope(self, scope: str) -> bool:
-        """Tell whether the token may be used for what needs this scope."""
+        """Return whether the token may be used for what needs this scope."""
         return scope in self.scopes or ALL_SCOPES in self.scopes
 
 
@@ -203,7 +203,7 @@ class Revocations:
         self._end_covered({watcher for watchers in self._watchers.values() for watcher in watchers})
 
     def is_dropped(self, kid: str) -> bool:
-        """Tell whether a signing key was dropped."""
+        """Return whether a signing key was dropped."""
         return kid in self._kids
 
     def _end_covered(self, watchers: Iterable[_Watcher]) -> None:
@@ -229,7 +229,7 @@ class Revocations:
                     del self._watchers[key]
 
     def covers(self, principal: Principal) -> bool:
-        """Tell whether the token of this principal was revoked."""
+        """Return whether the token of this principal was revoked."""
         if principal.session_id in self._sessions or principal.kid in self._kids:
             return True
         # A token knows its time of issue to the second. Of the second in question only the sessions that are

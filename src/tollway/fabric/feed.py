@@ -100,7 +100,7 @@ class Feed(Generic[Entry]):
             yield entries
 
     def _is_at_end(self, after: int) -> bool:
-        """Tell whether nothing can be there: who alone appends to this log need not look before something was."""
+        """Return whether nothing can be there: who alone appends to this log need not look before something was."""
         if self._poll_s is not None or self._end is None:
             return False
         number, appended = self._end

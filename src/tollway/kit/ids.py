@@ -57,7 +57,7 @@ def time_ms_of(id_: str) -> int:
 
 
 def is_id(prefix: str, text: str) -> bool:
-    """Tell whether `text` has the shape of an identifier with this prefix."""
+    """Return whether `text` has the shape of an identifier with this prefix."""
     head, _, body = text.rpartition("_")
     return head == prefix and len(body) == _BODY_LENGTH and all(c in _ALPHABET for c in body)
 

@@ -154,17 +154,17 @@ STATES = [
 ]
 EVENTS: list[Callable[[Client], Awaitable[None]]] = [finishes, says_nothing, says_one_byte_more, resets]
 
-# What a client in each state is told after each event, until the edge lets go of it: the status of an HTTP answer, or
-# the bytes. An empty text is an end without a word. After a reset nobody is there to be told anything.
+# What a client in each state gets after each event, until the edge lets go of it: the status of an HTTP answer, or
+# the bytes. An empty text is an end without a word. After a reset nobody is there to get an answer.
 HALF, AGAIN = "half", "05 02"
-TOLD: dict[str, tuple[str, str, str]] = {
+ANSWERS: dict[str, tuple[str, str, str]] = {
     #                                   finishes  nothing  one byte more
     "silent": ("", "", "408"),
     "half_a_head": ("400", "408", "408"),
     "unanswered": ("504", "504", "504"),
     "half_answered": (HALF, HALF, HALF),
     "between_requests": ("", "", "408"),
-    "uploading": ("", "504", "504"),  # a body that is cut short is no request, and its origin is told so
+    "uploading": ("", "504", "504"),  # a body that is cut short is no request, and its origin learns so
     "uploading_chunks": ("", "504", "504"),
     "refused": ("problem", "problem", "problem"),
     "tunnel": ("", "", ""),
@@ -176,7 +176,7 @@ TOLD: dict[str, tuple[str, str, str]] = {
 }
 
 
-def told(data: bytes) -> str:
+def answer_of(data: bytes) -> str:
     """Return what a client has read, in a word."""
     if data.startswith(b"HTTP/1.1 "):
         return data[9:12].decode()
@@ -186,7 +186,7 @@ def told(data: bytes) -> str:
 
 
 def test_every_state_is_in_the_table() -> None:
-    assert list(TOLD) == [state.__name__ for state in STATES]
+    assert list(ANSWERS) == [state.__name__ for state in STATES]
 
 
 def connections(edge: Edge) -> int:
@@ -216,10 +216,11 @@ async def test_nothing_is_left_of_a_half_open_client(
         # The clients' ends stay open: it is the edge that lets go.
         await eventually(lambda: nothing_left(here, before), 20)
         if event is not resets:
-            heard = {
-                state.__name__: told(await one.rest()) for state, one in zip(STATES, clients, strict=True)
+            answers = {
+                state.__name__: answer_of(await one.rest())
+                for state, one in zip(STATES, clients, strict=True)
             }
-            assert heard == {name: row[EVENTS.index(event)] for name, row in TOLD.items()}
+            assert answers == {name: row[EVENTS.index(event)] for name, row in ANSWERS.items()}
         for client in clients:
             await client.close()
 
@@ -247,10 +248,10 @@ async def test_a_client_that_has_finished_is_not_waited_for_as_long_as_one_that_
         client = await unanswered(here)
         await finishes(client)
         await eventually(lambda: nothing_left(here, before), 10)
-        assert told(await client.rest()) == "504"
+        assert answer_of(await client.rest()) == "504"
         together = await said(here, "http", here.get("/never"))
         together.writer.write_eof()  # mostly in the packet of the request
-        assert told(await together.rest()) == "504"
+        assert answer_of(await together.rest()) == "504"
 
 
 # ── the origin's side ───────────────────────────────────────────────────────────────────────────────
@@ -294,7 +295,7 @@ def origin_that(
     return talk
 
 
-# What the client is told of each, by the same words, and whether it ends as it should.
+# What the client gets for each, in the same words, and whether it ends as it should.
 CUT, END = "cut", "end"
 OF_ORIGINS: dict[str, tuple[str, str, str, str]] = {
     #                  finishes   resets     nothing    one byte more
@@ -310,14 +311,14 @@ OF_ORIGINS: dict[str, tuple[str, str, str, str]] = {
 }
 
 
-def told_of_origin(data: bytes) -> str:
+def answer_after_origin(data: bytes) -> str:
     """Return what a client has read of an answer, in a word."""
     head, _, body = data.partition(b"\r\n\r\n")
     if not head.startswith(b"HTTP/1.1 "):
         return data.decode()
-    status = told(data)
+    status = answer_of(data)
     if status == "103":
-        return f"103 {told_of_origin(body)}"
+        return f"103 {answer_after_origin(body)}"
     if status != "200":
         return status
     chunked = b"chunked" in head
@@ -328,7 +329,7 @@ def told_of_origin(data: bytes) -> str:
 
 @pytest.mark.parametrize("state", OF_ORIGINS)
 async def test_what_an_origin_leaves_open_is_told_and_nothing_is_left(tmp_path: Path, state: str) -> None:
-    heard: list[str] = []
+    answers: list[str] = []
     for event in ORIGIN_EVENTS:
         folder = tmp_path / event
         folder.mkdir()
@@ -339,7 +340,7 @@ async def test_what_an_origin_leaves_open_is_told_and_nothing_is_left(tmp_path: 
                 await client.send(b"hello")
             else:
                 client = await said(here, "http", here.get("/"))
-            heard.append(told_of_origin(await client.rest()))
+            answers.append(answer_after_origin(await client.rest()))
             await eventually(lambda here=here, before=before: nothing_left(here, before), 20)
             await client.close()
-    assert tuple(heard) == OF_ORIGINS[state]
+    assert tuple(answers) == OF_ORIGINS[state]

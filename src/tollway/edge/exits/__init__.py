@@ -64,7 +64,7 @@ class Exit:
     places: frozenset[tuple[str, str]] = field(default_factory=frozenset[tuple[str, str]])
 
     def serves(self, wishes: Wishes) -> bool:
-        """Tell whether it is where the customer wants to leave."""
+        """Return whether it is where the customer wants to leave."""
         places, _, location = wishes
         at_location = not location or location == self.location
         return at_location and (not places or self.places.issuperset(places))

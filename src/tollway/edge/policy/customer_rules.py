@@ -20,7 +20,7 @@ class OpeningHours:
             self._zone = ZoneInfo(schedule.time_zone or "UTC")
 
     def contains(self, now_us: int) -> bool:
-        """Tell whether a moment is in any of the windows."""
+        """Return whether a moment is in any of the windows."""
         now = datetime.fromtimestamp(now_us / 1_000_000, self._zone)
         day, minute = now.isoweekday(), now.hour * 60 + now.minute
         return any(on == day and start <= minute < end for on, start, end in self._windows)

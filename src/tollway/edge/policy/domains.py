@@ -20,7 +20,7 @@ class DomainRule:
 
 
 def is_listed(host: str, domains: frozenset[str]) -> bool:
-    """Tell whether a name or one above it is in a set of domains."""
+    """Return whether a name or one above it is in a set of domains."""
     name = host.rstrip(".").lower()
     while name:
         if name in domains:

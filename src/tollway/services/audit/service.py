@@ -36,7 +36,7 @@ class Verdict:
 
     @property
     def ok(self) -> bool:
-        """Tell whether the record is whole."""
+        """Return whether the record is whole."""
         return not self.findings
 
 

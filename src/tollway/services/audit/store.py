@@ -84,7 +84,7 @@ async def hash_at(tx: Tx, sequence: int) -> str:
 
 
 async def knows(tx: Tx, event_id: str) -> bool:
-    """Tell whether an event is recorded already."""
+    """Return whether an event is recorded already."""
     return await tx.scalar(select(entry.c.sequence).where(entry.c.event_id == event_id)) is not None
 
 

@@ -65,7 +65,7 @@ class User:
 
     @property
     def email_verified(self) -> bool:
-        """Tell whether the owner of the address has confirmed the account."""
+        """Return whether the owner of the address has confirmed the account."""
         return self.email_verified_at_us is not None
 
 

@@ -141,7 +141,7 @@ async def forget_address(tx: Tx, user_id: str) -> None:
 
 
 async def has_left(tx: Tx, user_id: str) -> bool:
-    """Tell whether a person has left."""
+    """Return whether a person has left."""
     return await tx.scalar(select(recipient.c.address).where(recipient.c.user_id == user_id)) == ""
 
 

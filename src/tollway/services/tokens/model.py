@@ -56,7 +56,7 @@ class UserSession:
     ended_reason: str = ""
 
     def is_active(self, now_us: int) -> bool:
-        """Tell whether the session is neither ended nor past one of its limits."""
+        """Return whether the session is neither ended nor past one of its limits."""
         return self.ended_at_us is None and now_us < min(self.idle_end_us, self.absolute_end_us)
 
 

@@ -112,7 +112,7 @@ class HeadRules:
         return (_LENGTH if size else _NONE), size
 
     def keep_alive(self, minor: int) -> bool:
-        """Tell whether the connection may carry another message (RFC 9112, section 9.3)."""
+        """Return whether the connection may carry another message (RFC 9112, section 9.3)."""
         if not self.connection:
             return minor == 1
         return b"close" not in self.connection and (minor == 1 or b"keep-alive" in self.connection)

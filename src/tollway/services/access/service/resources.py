@@ -281,5 +281,5 @@ class Resources:
 
 
 def _suits(kind: ResourceKind, product: catalog_pb2.Product) -> bool:
-    """Tell whether accesses of a kind can draw on a product."""
+    """Return whether accesses of a kind can draw on a product."""
     return product.unit == kind.unit and not set(kind.protocols.values()).isdisjoint(product.protocols)

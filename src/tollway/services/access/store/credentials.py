@@ -84,7 +84,7 @@ async def add(tx: Tx, one: Credential, sign_in: CustomerSession) -> bool:
 
 
 async def overlaps(tx: Tx, network: str) -> bool:
-    """Tell whether a live credential lets in a part of this network, or all of it."""
+    """Return whether a live credential lets in a part of this network, or all of it."""
     first, last = bounds(network)
     query = (
         select(credential.c.id)
@@ -128,7 +128,7 @@ async def issued_before(tx: Tx, user_id: str, kept: CustomerSession, at_us: int)
 
 
 async def exists(tx: Tx, resource_id: str, credential_id: str) -> bool:
-    """Tell whether a resource has this credential, live or revoked."""
+    """Return whether a resource has this credential, live or revoked."""
     here = (credential.c.id == credential_id) & (credential.c.resource_id == resource_id)
     return await tx.first(select(credential.c.id).where(here)) is not None
 

@@ -13,7 +13,7 @@ from tollway.services.access.store.tables import customer, resource
 
 
 async def is_stopped(tx: Tx, user_id: str) -> bool:
-    """Tell whether the operator has stopped this customer."""
+    """Return whether the operator has stopped this customer."""
     return bool(await tx.scalar(select(customer.c.stopped).where(customer.c.user_id == user_id)))
 
 

@@ -23,7 +23,7 @@ class Factor(Protocol):
 
     @property
     def primary(self) -> bool:
-        """Tell whether a sign-in can start with the factor."""
+        """Return whether a sign-in can start with the factor."""
         ...
 
     async def challenge(self, user: User | None) -> Details | None:

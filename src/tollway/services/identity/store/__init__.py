@@ -88,7 +88,7 @@ async def count_made(tx: Tx, since_us: int) -> int:
 
 
 async def is_unchanged(tx: Tx, seen: User) -> bool:
-    """Tell whether an account is still what a login saw, and keep it so until the commit."""
+    """Return whether an account is still what a login saw, and keep it so until the commit."""
     same = (user.c.id == seen.id) & (user.c.epoch == seen.epoch) & (user.c.state == seen.state)
     return bool((await tx.run(update(user).where(same).values(epoch=user.c.epoch))).rowcount)
 

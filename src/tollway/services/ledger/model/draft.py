@@ -267,7 +267,7 @@ class Draft:
 
     @property
     def is_empty(self) -> bool:
-        """Tell whether there is nothing to write."""
+        """Return whether there is nothing to write."""
         return not (self.legs or self.usage or self.assets or self.accounts or self.outcome)
 
     def applied(self, request_hash: bytes) -> Txn:

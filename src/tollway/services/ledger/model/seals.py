@@ -134,7 +134,7 @@ def hash_of(seal: Seal) -> bytes:
 
 
 def is_signed(seal: Seal) -> bool:
-    """Tell whether the signature on a seal is the signer's."""
+    """Return whether the signature on a seal is the signer's."""
     try:
         Ed25519PublicKey.from_public_bytes(seal.signer).verify(seal.signature, seal.hash)
     except (InvalidSignature, ValueError):

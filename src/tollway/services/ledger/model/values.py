@@ -107,7 +107,7 @@ def account_id(ref: AccountRef) -> str:
 
 
 def is_limited(ref: AccountRef) -> bool:
-    """Tell whether the account may not be overdrawn, by its declaration in the chart of accounts."""
+    """Return whether the account may not be overdrawn, by its declaration in the chart of accounts."""
     declared = chart.find(ref.owner_kind, ref.owner_id, ref.purpose)
     return declared is None or not declared.may_overdraw
 
@@ -160,7 +160,7 @@ class Hold(NamedTuple):
     txn_id: str  # the transaction that made it
 
     def has_expired(self, now_us: int) -> bool:
-        """Tell whether its time is over, whether or not that was booked yet."""
+        """Return whether its time is over, whether or not that was booked yet."""
         return 0 < self.expires_at_us <= now_us
 
     def less(self, amount: int, ended_as: str) -> "Hold":

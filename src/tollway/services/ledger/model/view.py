@@ -23,7 +23,7 @@ class View(Protocol):
         ...
 
     def has_hold(self, hold_id: str) -> bool:
-        """Tell whether this id was used for a hold."""
+        """Return whether this id was used for a hold."""
         ...
 
     def hold(self, hold_id: str) -> Hold:

@@ -153,7 +153,7 @@ class WorkingSet:
                 self.add_lots(lots)
 
     def has_account(self, id_: str) -> bool:
-        """Tell whether an account is loaded."""
+        """Return whether an account is loaded."""
         return id_ in self._accounts
 
     def take_changes(self) -> ChangeSet:
@@ -185,7 +185,7 @@ class WorkingSet:
         return self._accounts[id_]
 
     def has_hold(self, hold_id: str) -> bool:
-        """Tell whether this id was used for a hold."""
+        """Return whether this id was used for a hold."""
         return hold_id in self._holds
 
     def hold(self, hold_id: str) -> Hold:

@@ -123,7 +123,7 @@ class Planner:
             return plan
 
     def ends_with(self, plan: ExecutionPlan) -> bool:
-        """Tell whether this plan is the last in the working set, so that both are good or neither is."""
+        """Return whether this plan is the last in the working set, so that both are good or neither is."""
         return self._working_set is not None and self._last == plan.last
 
     def clear(self) -> None:

@@ -41,7 +41,7 @@ class ProofResult(NamedTuple):
 
     @property
     def ok(self) -> bool:
-        """Tell whether everything holds."""
+        """Return whether everything holds."""
         return not self.findings
 
 

@@ -78,7 +78,7 @@ class Deposit:
         return self.request_key == self.id
 
     def asks_the_same(self, other: "Deposit") -> bool:
-        """Tell whether another request asks for the same thing."""
+        """Return whether another request asks for the same thing."""
         mine = (self.provider, self.currency, self.amount, self.method, self.checkout)
         return mine == (other.provider, other.currency, other.amount, other.method, other.checkout)
 

@@ -72,7 +72,7 @@ async def count_in_review(tx: Tx) -> tuple[int, int]:
 
 
 async def has_credited(tx: Tx, provider: str) -> bool:
-    """Tell whether any deposit was ever credited through a provider."""
+    """Return whether any deposit was ever credited through a provider."""
     paid = (deposit.c.provider == provider) & (deposit.c.state == DepositState.CREDITED.value)
     return await tx.first(select(deposit.c.id).where(paid).limit(1)) is not None
 

@@ -35,7 +35,7 @@ class InjectedFault:
     match: str = ""
 
     def strikes(self, what: str) -> bool:
-        """Tell whether the fault is meant for this path or event type."""
+        """Return whether the fault is meant for this path or event type."""
         return what.startswith(self.match)
 
 

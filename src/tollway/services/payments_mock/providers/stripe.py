@@ -81,7 +81,7 @@ def _one_of(kinds: tuple[Any, ...], value: Any, path: str) -> Any:
 
 
 def _shaped(kind: Any, value: Any) -> bool:
-    """Tell whether a form value of this shape (single or nested) can be meant for the type."""
+    """Return whether a form value of this shape (single or nested) can be meant for the type."""
     nested = _has_members(kind) or get_origin(kind) in (list, dict)
     simple = kind in _SCALARS or kind is str
     return nested if is_group(value) else simple
