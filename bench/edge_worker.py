@@ -24,8 +24,8 @@ async def main(folder: Path) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
-    settings = EdgeSettings(
-        listeners=FREE_PORTS, allow_ranges=["127.0.0.0/8"], flow_log=str(folder / "flows.log")
+    settings = EdgeSettings.model_validate(
+        {"listeners": FREE_PORTS, "allow_ranges": ["127.0.0.0/8"], "flow_log": str(folder / "flows.log")}
     )
     edge = Edge(settings, access.stub(), SystemClock(), "bench", folder)
     await edge.start()

