@@ -310,7 +310,7 @@ def measure(rounds: int, seconds: float) -> list[str]:
             for _ in range(2 * rounds):
                 for found, at in ((direct_ms, bench.upstream), (ours_ms, port), (theirs_ms, peer_port)):
                     found.append(uvloop.run(median_ms(at, token, 500, seconds / 2)))
-    # Other work on the machine only ever adds to a latency, so the quietest round tells most.
+    # Other work on the machine only ever adds to a latency, so the quietest round counts.
     direct, mine, peer = map(min, (direct_ms, ours_ms, theirs_ms))
     print(f"median latency at 500 rps: direct {direct:.3f} ms, gateway {mine:.3f} ms, haproxy {peer:.3f} ms")
     return [

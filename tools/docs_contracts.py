@@ -111,7 +111,7 @@ def _reply(reply: Any) -> str:
 
 
 def topic_of(event: type[Any]) -> str:
-    """Tell the topic of an event; a class between others has none of its own."""
+    """Return the topic of an event; a class between others has none of its own."""
     return str(event.__dict__.get("topic", ""))
 
 

@@ -124,7 +124,7 @@ def _shown(default: Any) -> str:
 
 
 def _nested(annotation: Any) -> tuple[type[BaseModel] | None, bool]:
-    """Tell the section that a field is made of, and whether there are several of it by name."""
+    """Return the section that a field is made of, and whether there are several of it by name."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation, False
     if typing.get_origin(annotation) in (dict, Mapping):

@@ -26,6 +26,10 @@ RETIRED = {
     "hearer": "subscriber",
     "heard": "received",
     "teller": "publisher",
+    "tell": "notify, return, or report",
+    "tells": "notifies, returns, or reports",
+    "told": "notified, or sent",
+    "untold": "unsent",
     "resident": "service",
     "residents": "services",
     "farewell": "lingering close",
@@ -41,7 +45,7 @@ RETIRED = {
 # Where an ordinary sense of the word is meant.
 ORDINARY = re.compile(
     r"\broom for\b|\bhas room\b|\b(?:is|was|no|more|make|makes|made|leave|leaves) room\b|\bchat[ _]rooms?\b|"
-    r"open[ _-]house|\"PEN\"|\bPEN\b|\bhello[ ,!]|\bhello\"|'hello'|client[ _]hello|b\"hello",
+    r"open[ _-]house|^tell$|\"PEN\"|\bPEN\b|\bhello[ ,!]|\bhello\"|'hello'|client[ _]hello|b\"hello",
     re.IGNORECASE,
 )
 # What means two things on purpose, with the reason.

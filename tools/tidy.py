@@ -99,7 +99,7 @@ def mirrors() -> Iterator[str]:
 
 
 def _mirrored(path: Path) -> bool:
-    """Tell whether a source has a test of its own, or its folder has, or it has nothing to test."""
+    """Return whether a source has a test of its own, or its folder has, or it has nothing to test."""
     if (
         path.name == "user_data.py" and path.parent.parent.name == "services"
     ):  # tables; the fabric acts on them

@@ -78,7 +78,7 @@ class NetworkSettings(Section):
     )
     gateways: tuple[IPv4Network | IPv6Network, ...] = Field(
         (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128")),
-        description="Networks of the gateways: what a service's REST side is told about clients is believed from these",
+        description="Networks of the gateways: what a service's REST side gets about clients is believed from these",
     )
     admin: dict[str, str] = Field(
         {},

@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 
 def run(targets: list[str], data: Path, config: Path | None, worker: int) -> None:
-    """Serve until told to stop. Exits 1 when something cannot start, 2 for a wrong setting."""
+    """Serve until a signal asks to stop. Exits 1 when something cannot start, 2 for a wrong setting."""
     end_with_parent()
     settings = read_settings(data, config).settings
     configure_logging(settings.log.level, as_json=settings.log.format == "json")

@@ -62,7 +62,7 @@ class AccessClient:
         self._boot_id = new_id("boot")
         self.endpoints: list[Endpoint] = []
         self.on_change: Callable[[Change], None] = lambda _: None
-        """Is told when an answer says in passing that an access was stopped."""
+        """Is called when an answer says in passing that an access was stopped."""
 
     async def announce(self) -> int:
         """Say that this node is up; return the number of the last change, from which to follow."""

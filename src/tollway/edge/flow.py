@@ -95,7 +95,7 @@ class Flow:
 
     @property
     def sent_octets(self) -> int:
-        """Bytes to the customer that have left this machine: what a report may tell. It never falls."""
+        """Bytes to the customer that have left this machine: what a report may contain. It never falls."""
         counted = self.spend.bytes_out
         if self.client is None:
             return counted
@@ -103,7 +103,7 @@ class Flow:
         return max(reported, counted - unsent_bytes(self.client))
 
     def take_back_unsent(self) -> None:
-        """When the client's connection broke: uncount what it was never sent. No report has told of that."""
+        """When the client's connection broke: uncount what it was never sent. No report has contained it."""
         if self.client is not None and is_broken(self.client):
             self.spend.uncount_out(self.spend.bytes_out - self.sent_octets)
 

@@ -22,7 +22,7 @@ _GLOBAL_UNICAST = ip_network("2000::/3")
 
 
 class Guard:
-    """Tells which addresses may be dialled. `allow` are networks that an operator trusts all the same."""
+    """Decides which addresses may be dialled. `allow` are networks that an operator trusts all the same."""
 
     def __init__(self, allow: Iterable[str] = (), services: Iterable[str] = ()) -> None:
         self._denied: dict[int, list[tuple[Network, str]]] = {4: [], 6: []}

@@ -89,7 +89,7 @@ class Handshake(Session):
     # ── the steps that protocols are made of ────────────────────────────────────────────────────────
 
     def send(self, reply: bytes) -> bool:
-        """Send a short reply; tell whether it is on its way. Who pays is the caller's affair."""
+        """Send a short reply; return whether it is on its way. Who pays is the caller's affair."""
         try:
             sent = self.client.send(reply)
         except OSError:

@@ -1,7 +1,7 @@
 """The node: one edge process's listeners, gate and book, and its line to the access service.
 
 Start: the meter file is opened and what the process before left in it is settled, in the background; the ports
-are taken; the access service is told that the node is up. When it has answered the node listens, so that clients of a
+are taken; the node is registered with the access service. When it has answered the node listens, so that clients of a
 port that several workers share reach one that is ready. Then its stream of changes is followed, and a change ends the
 flows it is about.
 

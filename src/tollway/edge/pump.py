@@ -23,7 +23,7 @@ _FLAGS = os.SPLICE_F_MOVE | os.SPLICE_F_NONBLOCK
 
 
 class PumpOwner(Protocol):
-    """What a pump is part of, and tells what happens to it."""
+    """What a pump is part of, and reports events to."""
 
     def ended(self, pump: "Pump") -> None:
         """The source has ended (or the length is reached) and everything was written."""
@@ -43,7 +43,7 @@ class PumpOwner(Protocol):
 
 
 class Pump:
-    """One direction. Its owner sets `readable` and `writable` when told so, and calls `run`."""
+    """One direction. Its owner sets `readable` and `writable` when notified, and calls `run`."""
 
     __slots__ = (
         "armed",
@@ -90,15 +90,13 @@ class Pump:
         self.source, self.sink, self.is_upload = source, sink, is_upload
         self.initial_data = initial_data  # bytes that were read before the pump began; not counted yet
         self.left = left  # how many more to move; -1: until the source ends
-        self.readable = self.writable = True  # the first call that would block tells
+        self.readable = self.writable = True  # the first call that would block corrects it
         self.may_splice = not isinstance(source, BufferedSocket) and not isinstance(sink, BufferedSocket)
         self.peer_finished = False  # the source has sent its last byte, so a short read is not the end
         self.eof = self.stopping = self.done = self.waiting = self.splicing = False
-        self.armed = False  # whether we are told when the sink can be written
+        self.armed = False  # whether we are notified when the sink can be written
         self.other: Pump | None = None  # the other direction of the same two sockets, if there is one
-        self.quiet = (
-            False  # we are not told what comes from the source; the next call that would block ends that
-        )
+        self.quiet = False  # the source is not watched, until the next call that would block
         self.held = 0  # bytes read and not yet written: in `pipe`, `rest` or the shared buffer
         self.moved = 0
         self.rest: bytes | None = None
@@ -141,7 +139,7 @@ class Pump:
         self.held, self.rest, self.initial_data = 0, None, b""
 
     def _recv(self) -> bool:
-        """Read what was taken into the shared buffer; tell whether to go on."""
+        """Read what was taken into the shared buffer; return whether to go on."""
         size = self._take(len(self.initial_data) or CHUNK_BYTES)
         if not size:
             return False
@@ -175,7 +173,7 @@ class Pump:
         return True
 
     def _splice(self) -> bool:
-        """Move what was taken into a pipe; tell whether to go on."""
+        """Move what was taken into a pipe; return whether to go on."""
         pipes = self.pipes
         try:
             pipe = pipes.acquire()
@@ -219,7 +217,7 @@ class Pump:
             self.spend.count_in(got)
 
     def _write(self) -> bool:
-        """Write what is held; tell whether to go on."""
+        """Write what is held; return whether to go on."""
         pipe, held = self.pipe, self.held
         if not self.is_upload:
             self.spend.count_out(held)  # before the call, so that a kill hides nothing that was sent
@@ -250,7 +248,7 @@ class Pump:
         return True
 
     def _keep(self, put: int) -> None:
-        """Keep what the sink did not take, and see to it that we are told when it will."""
+        """Keep what the sink did not take, and ask to be notified when it will."""
         if self.pipe is None:
             self.rest = (
                 bytes(self.reactor.scratch[put : put + self.held]) if self.rest is None else self.rest[put:]
@@ -261,7 +259,7 @@ class Pump:
                 self.armed = True
                 self.reactor.arm(self.sink)
                 if self.other is not None:
-                    self.other.quiet = False  # arming tells of input, too
+                    self.other.quiet = False  # arming notifies of input, too
             if self.splicing:
                 self._begin_quiet()
 

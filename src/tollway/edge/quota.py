@@ -179,7 +179,7 @@ class Quota:
         await cancel(self._request)
 
     def revoke(self) -> None:
-        """Let nothing more be taken, for good, and tell those who wait. A lease on its way may still come."""
+        """Let nothing more be taken, for good, and notify those who wait. A lease on its way may still come."""
         self.closing = True
         self.available = 0
         self._wake()

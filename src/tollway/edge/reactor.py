@@ -1,6 +1,6 @@
 """Readiness of many sockets by one epoll set inside the event loop: no Task and no handle per connection.
 
-Every socket is registered once, edge-triggered, for input and half-close; a watcher that was told "readable"
+Every socket is registered once, edge-triggered, for input and half-close; a watcher that was notified of "readable"
 keeps that in mind until a call would block. Interest in output is added when a write first blocks. This is
 why a tunnel costs two `epoll_ctl` calls in its life, and an idle one nothing but its own state.
 
@@ -37,7 +37,7 @@ class Watcher(Protocol):
     """Something that waits for a socket."""
 
     def ready(self, fd: int, mask: int) -> None:
-        """The file may be read, written, or is broken: `mask` is a hint, the next call tells."""
+        """The file may be read, written, or is broken: `mask` is a hint, the next call decides."""
         ...
 
     def failed(self) -> None:
@@ -103,14 +103,14 @@ class Reactor:
         self._epoll.close()
 
     def watch(self, sock: socket.socket, watcher: Watcher, *, writing: bool = False) -> int:
-        """Tell `watcher` when the socket can be read, and written if asked; return the socket's number."""
+        """Notify `watcher` when the socket can be read, and written if asked; return the socket's number."""
         fd = sock.fileno()
         self._watchers[fd] = watcher
         self._epoll.register(fd, _EVERYTHING if writing else _INPUT)
         return fd
 
     def arm(self, sock: socket.socket) -> None:
-        """Tell also when the socket can be written: at once if it can be now."""
+        """Notify also when the socket can be written: at once if it can be now."""
         self._epoll.modify(sock.fileno(), _EVERYTHING)
 
     def quiet(self, sock: socket.socket, *, writing: bool) -> None:
@@ -122,20 +122,20 @@ class Reactor:
         self._epoll.modify(sock.fileno(), _EVERYTHING if writing else _INPUT)
 
     def transfer_and_rearm(self, sock: socket.socket, watcher: Watcher) -> None:
-        """Let another watcher be told from now on, beginning with what there is to read already."""
+        """Notify another watcher from now on, beginning with what there is to read already."""
         fd = sock.fileno()
         self._watchers[fd] = watcher
         self._epoll.modify(fd, _INPUT)
-        self._tell_of_buffered(sock)
+        self._notify_of_buffered(sock)
 
     def transfer(self, sock: socket.socket, watcher: Watcher) -> None:
-        """Let another watcher be told what happens from now on: everything before was handled, or is `pending`."""
+        """Notify another watcher of what happens from now on: everything before was handled, or is `pending`."""
         fd = sock.fileno()
         self._watchers[fd] = watcher
         if fd in self._pending:
             self._pending.discard(fd)
             self._epoll.modify(fd, _EVERYTHING)
-        self._tell_of_buffered(sock)
+        self._notify_of_buffered(sock)
 
     def notify(self, sock: socket.socket, mask: int) -> None:
         """Notify the watcher of a socket of something that epoll does not know, after the events at hand."""
@@ -151,16 +151,16 @@ class Reactor:
         self._watchers.pop(sock.fileno(), None)
         self._epoll.unregister(sock.fileno())
 
-    def _tell_of_buffered(self, sock: socket.socket) -> None:
+    def _notify_of_buffered(self, sock: socket.socket) -> None:
         if isinstance(sock, BufferedSocket) and sock.has_input:
             self.notify(sock, select.EPOLLIN)
 
     def mark_pending(self, fd: int) -> None:
-        """Note that a watcher was told of something that it leaves to the next one."""
+        """Note that a watcher was notified of something that it leaves to the next one."""
         self._pending.add(fd)
 
     def close(self, sock: socket.socket) -> None:
-        """Close a socket after the events at hand; nobody is told of it any more."""
+        """Close a socket after the events at hand; nobody is notified of it any more."""
         fd = sock.fileno()
         self._watchers.pop(fd, None)
         self._pending.discard(fd)

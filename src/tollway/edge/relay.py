@@ -1,6 +1,6 @@
 """The relay: a client and an origin joined, until both have said their last word or something ends it.
 
-A tunnel is two pumps and two sockets. Half-close is passed on: when one side has finished, the other is told
+A tunnel is two pumps and two sockets. Half-close is passed on: when one side has finished, the other is notified
 and may still talk. Losing the client ends the flow at once (Lost-Carrier); losing the origin ends it after
 what the origin sent was delivered. A used-up quota stops both pumps, and what they hold, which was paid
 for, still arrives.
@@ -65,7 +65,7 @@ class Tunnel(FlowOwner):
         self.up.readable = self.down.readable = False
 
     def start(self) -> None:
-        """Move what was read already; the reactor tells the rest."""
+        """Move what was read already; the reactor notifies of the rest."""
         if self.up.initial_data:
             self.up.run()
         if self.down.initial_data and not self.closed:
@@ -99,7 +99,7 @@ class Tunnel(FlowOwner):
         """End it now."""
         self.close(cause)
 
-    # ── what the pumps tell ─────────────────────────────────────────────────────────────────────────
+    # ── callbacks of the pumps ─────────────────────────────────────────────────────────────────────────
 
     def ended(self, pump: Pump) -> None:
         """Pass a half-close on; when both directions are done, so is the tunnel."""
@@ -165,7 +165,7 @@ class Tunnel(FlowOwner):
 
 
 def say_goodbye(client: socket.socket) -> None:
-    """Before a client that has finished is closed: within TLS it is told that nothing was cut off."""
+    """Before a client that has finished is closed: within TLS a close_notify says that nothing was cut off."""
     if isinstance(client, BufferedSocket):
         with contextlib.suppress(OSError):
             client.shutdown(socket.SHUT_WR)

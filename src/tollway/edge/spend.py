@@ -132,7 +132,7 @@ class Spend:
         self._words[self._bytes_out] -= size
 
     def uncount_out(self, size: int) -> None:
-        """Take back bytes that were counted and never left this machine; no report has told of them."""
+        """Take back bytes that were counted and never left this machine; no report has contained them."""
         self._words[self._bytes_out] -= size
         self.quota.return_unused(size)
 
@@ -166,7 +166,7 @@ def _pass_on(
     size: int,
     why_not: Refusal | None,
 ) -> None:
-    """Tell the answer of the quota; without its bytes the tokens are not needed."""
+    """Return the answer of the quota; without its bytes the tokens are not needed."""
     if why_not is not None:
         bucket.return_unused(share, size)
     then(why_not)

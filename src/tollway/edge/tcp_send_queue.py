@@ -1,7 +1,7 @@
 """What the kernel took for a client and has not sent yet: the client does not have it, so nobody pays for it.
 
 The kernel takes bytes faster than a client does, up to some megabytes, and they are counted when it takes them. But
-a report tells only what was sent, and when the connection breaks the flow takes back the rest before it ends. So
+a report contains only what was sent, and when the connection breaks the flow takes back the rest before it ends. So
 an aborted download costs exactly what was sent.
 
 In whose favour it falls

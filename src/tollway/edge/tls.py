@@ -4,7 +4,7 @@
 would get the bare one. What a flow counts are the bytes within TLS, the same as without it; records, certificates
 and handshakes are nobody's.
 
-Ends are told apart as TCP tells them: a close_notify or a FIN ends what the client says and it may still listen,
+Ends are distinguished as in TCP: a close_notify or a FIN ends what the client says and it may still listen,
 a reset means that it is gone. Our last word is a close_notify before the FIN, except where a connection is cut off.
 """
 

@@ -45,7 +45,7 @@ class SealBroken(ValueError):
 class Sealer:
     """Encrypts and authenticates secrets at rest: AES-256-GCM (NIST SP 800-38D) with a random nonce for each.
 
-    A sealed secret is the key's id, the nonce, and the ciphertext with its tag. The key's id tells a secret of
+    A sealed secret is the key's id, the nonce, and the ciphertext with its tag. The key's id distinguishes a secret of
     another key from a damaged one. `context` says what the secret belongs to, such as a row's id: it is the
     associated data, so a secret that was moved to another row does not open.
     """

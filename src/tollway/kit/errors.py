@@ -174,7 +174,7 @@ class HeadersTooLarge(Problem):
 
 class Internal(Problem):
     code, status, title = "internal", 500, "Internal server error"
-    hint = "the error is in the server's log under this correlation_id; tell the operator if it stays"
+    hint = "the error is in the server's log under this correlation_id; report it to the operator if it stays"
 
 
 class NotImplementedHere(Problem):

@@ -78,7 +78,7 @@ def calls_of(caller: str) -> dict[str, tuple[str, ...]]:
 def call_policy() -> dict[str, dict[str, frozenset[str]]]:
     """Say who may call which method of which API; `contracts.call_rules` says with what.
 
-    The events API is open to all subscribers here; it tells each one the events of its own sources only.
+    The events API is open to all subscribers here; each one gets the events of its own sources only.
     """
     policy: dict[str, dict[str, frozenset[str]]] = {
         name: {

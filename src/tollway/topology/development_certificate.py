@@ -1,6 +1,6 @@
 """A self-signed certificate for the proxy over TLS in development, made when there is none; nobody trusts it by itself.
 
-A client is told to trust the file: `curl --proxy-cacert <data>/edge/https-proxy.pem`.
+A client has to trust the file: `curl --proxy-cacert <data>/edge/https-proxy.pem`.
 """
 
 import contextlib

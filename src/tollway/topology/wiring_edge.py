@@ -63,7 +63,7 @@ def advertised(settings: Settings) -> dict[str, AdvertiseSettings]:
 def own_services(settings: Settings) -> list[str]:
     """List where the platform listens, and where its databases do, as host:port.
 
-    Read from the settings that tell the processes of each other, so it is right in every shape: one process,
+    Read from the settings by which the processes find each other, so it is right in every shape: one process,
     one machine, a process for each service, many machines. Unix sockets are out of a customer's reach anyway.
     """
     gateway, network, edge = settings.gateway, settings.network, edge_section(settings)

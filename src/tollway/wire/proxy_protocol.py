@@ -2,7 +2,7 @@
 
 https://www.haproxy.org/download/3.0/doc/proxy-protocol.txt. The header stands before everything else, TLS included, so
 whoever reads it takes not a byte more: `missing_bytes` says how many surely belong to it, over and over, and when none
-is missing `read_source` tells what it says.
+is missing `read_source` returns what it says.
 """
 
 import ipaddress

@@ -7,7 +7,7 @@ A client says three things, and the server answers each:
     request    05 command 00 type address port     → 05 reply 00 01 0.0.0.0 0
 
 Each `read_` function takes all that has arrived so far and returns the message, or None when it is not
-complete yet. `size` tells how many of the bytes it took; what follows belongs to the next message. A client
+complete yet. `size` is how many of the bytes it took; what follows belongs to the next message. A client
 that speaks another protocol raises BadMessage as soon as that is certain.
 """
 
@@ -144,7 +144,7 @@ def write_login(*, accepted: bool) -> bytes:
 
 
 def write_reply(reply: SocksReply) -> bytes:
-    """Return the answer to a request. The bound address stays empty: it would tell where the exit is."""
+    """Return the answer to a request. The bound address stays empty: it would reveal where the exit is."""
     return bytes((VERSION, reply, 0, AddressType.IPV4)) + bytes(6)
 
 

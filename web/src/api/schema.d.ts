@@ -1468,8 +1468,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Tell who you are
-         * @description Tell who you are.
+         * Return who you are
+         * @description Return who you are.
          */
         get: operations["get_auth_me"];
         put?: never;
@@ -1892,8 +1892,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Tell which kinds of e-mail you get
-         * @description Tell which kinds of e-mail you get.
+         * Return which kinds of e-mail you get
+         * @description Return which kinds of e-mail you get.
          */
         get: operations["get_notifications_settings"];
         put?: never;
@@ -5842,7 +5842,7 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"];
             };
         };
-        /** @description [`internal`](/problems/internal): the error is in the server's log under this correlation_id; tell the operator if it stays */
+        /** @description [`internal`](/problems/internal): the error is in the server's log under this correlation_id; report it to the operator if it stays */
         Internal: {
             headers: {
                 "X-Correlation-Id": components["headers"]["X-Correlation-Id"];

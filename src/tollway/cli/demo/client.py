@@ -54,7 +54,7 @@ class Api:
         request = urllib.request.Request(self._base_url + path, data, headers, method=method)  # noqa: S310
         reply = await asyncio.to_thread(_send, request)
         while reply.status == 429 and reply.retry_after_s:
-            # A polite program waits as long as it is told to.
+            # A polite program waits as long as the answer asks.
             await asyncio.sleep(reply.retry_after_s)
             reply = await asyncio.to_thread(_send, request)
         return reply

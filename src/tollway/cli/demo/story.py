@@ -46,11 +46,11 @@ class Story:
         for part in (self._origin, self._http, self._socks):
             await part.start()
         try:
-            for number, (title, tell) in enumerate(self._steps(), 1):
+            for number, (title, play) in enumerate(self._steps(), 1):
                 self.step = number
                 began = time.monotonic()
                 _progress(f"{self.step:>2}. {title} … ")
-                figure = await tell()
+                figure = await play()
                 _progress(f"{figure} ({time.monotonic() - began:.1f} s)\n")
         finally:
             await self._curl.stop()
@@ -165,7 +165,7 @@ class Story:
         process = await self._curl.begin(proxy, url, "--proxytunnel")
         drained = asyncio.ensure_future(_drain(process))
         async with asyncio.timeout(30):
-            while self._http.down_bytes - before < size // 20:  # noqa: ASYNC110  curl tells nobody how far it is
+            while self._http.down_bytes - before < size // 20:  # noqa: ASYNC110  curl does not report its progress
                 await asyncio.sleep(0.01)
         process.kill()
         await drained

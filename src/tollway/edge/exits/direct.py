@@ -127,7 +127,7 @@ class Resolver:
     async def _ask(self, host: str, customer: str) -> tuple[Addresses | Refusal, float]:
         loop = asyncio.get_running_loop()
         asked = self._threads.submit(socket.getaddrinfo, host, None, type=socket.SOCK_STREAM)
-        asked.add_done_callback(lambda _: _tell(loop, self._has_run, customer))
+        asked.add_done_callback(lambda _: _notify(loop, self._has_run, customer))
         try:
             async with asyncio.timeout(self._timeout_s):
                 found = await asyncio.wrap_future(asked)
@@ -148,7 +148,7 @@ class Resolver:
         self._cached[host] = (self._monotonic() + ttl_s, answer)
 
 
-def _tell(loop: asyncio.AbstractEventLoop, call: Callable[[str], None], customer: str) -> None:
+def _notify(loop: asyncio.AbstractEventLoop, call: Callable[[str], None], customer: str) -> None:
     # From the thread of a lookup, which may outlive the edge.
     with contextlib.suppress(RuntimeError):
         loop.call_soon_threadsafe(call, customer)

@@ -17,7 +17,7 @@ class ServiceNames:
         self._guard, self._timeout_s = guard, timeout_s
 
     async def resolve(self) -> None:
-        """Tell the guard where they are now; one that cannot be resolved stays where it was."""
+        """Give the guard their addresses of now; one that cannot be resolved stays where it was."""
         await asyncio.gather(*(self._resolve(host, port) for host, port in self._guard.named_services))
 
     async def keep_resolving(self) -> None:

@@ -1,6 +1,6 @@
 """SOCKS5 with a username and a password, or from an address that needs none (RFC 1928, RFC 1929), CONNECT only.
 
-The story is the one that every protocol tells: handshake → session → relay. `on_data` is called when the client has
+The order is that of every protocol: handshake → session → relay. `on_data` is called when the client has
 said more; each state is a method of the same name and reads one message:
 
     greeting   the methods it can do         → password; none, if its address is let in; or goodbye
@@ -9,7 +9,7 @@ said more; each state is a method of the same name and reads one message:
                and from then on the tunnel relays
 
 A login fails only for wrong credentials. Any other refusal (nothing left, too many connections) is kept until
-the request can be answered with the reply that says so, because a client that is told "login failed" asks
+the request can be answered with the reply that says so, because a client that gets "login failed" asks
 its user for another password.
 
 What is charged: all messages of the client and all answers to it, from the greeting on, once the login is
@@ -120,7 +120,7 @@ class Socks5(Handshake):
             self._keep(why, wire.write_login(accepted=True))
 
     def _keep(self, why: Refusal, welcome: bytes) -> None:
-        """Let the client in, to tell it why not when it asks for a target."""
+        """Let the client in, to answer why not when it asks for a target."""
         self._refusal = why
         self._state = self.request
         if self.send(welcome):

@@ -44,7 +44,7 @@ class Engine(Protocol):
         ...
 
     def stamp(self) -> object | None:
-        """Return what is another after each commit, by whatever process; None when only a query can tell."""
+        """Return what is another after each commit, by whatever process; None when only a query can find out."""
         ...
 
 
@@ -193,7 +193,7 @@ class Database:
         return self.dialect == "postgresql"
 
     def stamp(self) -> object | None:
-        """Return what is another after each commit, by whatever process; None when only a query can tell."""
+        """Return what is another after each commit, by whatever process; None when only a query can find out."""
         return self.engine.stamp()
 
     async def start(self) -> None:

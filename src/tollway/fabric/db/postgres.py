@@ -111,7 +111,7 @@ class PostgresDatabase:
             raise
 
     def stamp(self) -> None:
-        """Only a query can tell what others committed."""
+        """Only a query shows what others committed."""
         return
 
     def _on_checkin(self, _connection: Any, record: Any) -> None:

@@ -83,7 +83,7 @@ class SqliteDatabase:
             yield conn
 
     def stamp(self) -> object | None:
-        """Return the state of the write-ahead log, to which every commit writes; None while it is too fresh to tell."""
+        """Return the state of the write-ahead log, to which every commit writes; None while it is too fresh."""
         try:
             log = self._path.with_name(f"{self._path.name}-wal").stat()
         except OSError:

@@ -1,6 +1,6 @@
 """Carries what processes admitted to a Redis-compatible server, and what all of them did back.
 
-One task per process. It sends everything that is untold in one script call, at most fifty times a second unless
+One task per process. It sends everything that is unsent in one script call, at most fifty times a second unless
 somebody waits for the answer. The script alone reads and writes the buckets, by the server's clock, so the
 clocks of the machines do not matter. A bucket is one key, gone from the server when it is full again.
 
@@ -53,7 +53,7 @@ class RedisLimits(Collector):
     """Makes limits that are shared by all processes that use the server at `url` (`redis://`, `rediss://`, `unix://`).
 
     `credit` is the part of a quota that a process may admit ahead of the server (at least one request).
-    `monotonic` is the clock by which `take` is told the time.
+    `monotonic` is the clock that `take` gets its time from.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class RedisLimits(Collector):
         self._task = None
         self._registry.unregister(self)
         if self.reached:
-            await self._settle()
+            await self._synchronize()
         self._part()
         with suppress(RedisError, OSError):
             await self._client.aclose()
@@ -131,26 +131,26 @@ class RedisLimits(Collector):
                 await self._knock()
                 continue
             await self._news.wait()
-            await self._settle()
+            await self._synchronize()
             with suppress(TimeoutError):
                 async with asyncio.timeout(_PAUSE_S):
                     await self._urgent.wait()
 
-    async def _settle(self) -> None:
+    async def _synchronize(self) -> None:
         """Report everything to the server and take over its answer, or go on alone."""
         self._news.clear()
         self._urgent.clear()
-        told = [(limit, limit.collect_untold()) for limit in self._limits.values()]
+        sent = [(limit, limit.collect_unsent()) for limit in self._limits.values()]
         answer = await self._ask(
-            [f"{_PREFIX}{limit.name}:{_text(key)}" for limit, keys in told for key in keys],
-            [math.ceil(n * limit.interval_us) for limit, keys in told for n in keys.values()],
+            [f"{_PREFIX}{limit.name}:{_text(key)}" for limit, keys in sent for key in keys],
+            [math.ceil(n * limit.interval_us) for limit, keys in sent for n in keys.values()],
         )
         if answer is None:
             self._part()
             return
         now, at = self._monotonic(), 0
-        for limit, keys in told:
-            limit.settle(answer[at : at + len(keys)], now)
+        for limit, keys in sent:
+            limit.synchronize(answer[at : at + len(keys)], now)
             at += len(keys)
 
     async def _knock(self) -> None:
@@ -165,7 +165,7 @@ class RedisLimits(Collector):
     def _part(self) -> None:
         self.reached = False
         for limit in self._limits.values():
-            limit.leave()
+            limit.disconnect()
 
     async def _ask(self, keys: list[str], costs_us: list[int]) -> list[int] | None:
         """Make one call; None when it fails, for whatever reason: nobody must depend on it."""

@@ -3,7 +3,7 @@
 They get the same admission as every request, and end within a second when the session that opened them ends. What is
 refused before a WebSocket is accepted is answered with a problem document over HTTP; afterwards the connection is
 closed with the code `CLOSE_CODE_BASE` + the problem's status, and the problem's code as the reason. A stream that has
-begun just ends; the client's next request is told why.
+begun just ends; the answer to the client's next request says why.
 """
 
 import asyncio

@@ -22,7 +22,7 @@ def may_be_repeated(request: Request) -> bool:
 def can_skip_body(request: Request) -> bool:
     """Return whether what is left of a refused request is small enough to read and throw away."""
     head = request.head
-    # Who waits for `100 Continue` may or may not send the body after another response: then nobody can tell.
+    # Who waits for `100 Continue` may or may not send the body after another response: then nobody knows.
     return request.body_ended or (
         head.framing is Framing.LENGTH and head.length <= _SKIP_BYTES and not head.expect_continue
     )

@@ -18,7 +18,7 @@ Promises
   returns, however late, what it has used is settled: out of what the customer has left, else as shortfall.
 - A replaced password ends every credential that the old one could have issued, also one that is being issued at the
   same moment.
-- A lease lives at least as long as its node was told, counted from the last answer about its resource.
+- A lease lives at least as long as the answer to its node said, counted from the last answer about its resource.
 
 Invariants
 - A flow's counters never go down, and once it has stopped it stays stopped.

@@ -5,7 +5,7 @@ Promises
 - Each entry carries the SHA-256 of the entry before it and of itself, and a signature of that (see `model.seal`), so
   whoever has no key can't change, add, move or take out an entry unseen.
 - The tables refuse to be changed: triggers stop UPDATE and DELETE on both engines.
-- Nothing is ever pruned: the record is kept for good, whatever the retention of what it tells of.
+- Nothing is ever pruned: the record is kept for good, whatever the retention of what it records.
 - Each entry names who did it and the audit tag of the route, as the event's envelope says: the person, or the service
   that acted of its own accord.
 - E-mail addresses are redacted before an entry is sealed: a person is named by id only, so that somebody who leaves

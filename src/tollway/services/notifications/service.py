@@ -110,7 +110,7 @@ class Notifications:
         await delete_in_batches(self.db, store.email, store.old_emails(before_us))
 
     async def preferences_of(self, user_id: str) -> dict[str, bool]:
-        """Tell which kinds of e-mail a person gets."""
+        """Return which kinds of e-mail a person gets."""
         async with self.db.snapshot() as tx:
             chosen = await store.preferences_of(tx, user_id)
         return {category: chosen.get(category, True) for category in CATEGORIES}

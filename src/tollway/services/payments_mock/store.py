@@ -1,6 +1,6 @@
 """Tables and queries of the mock. An object is kept as the JSON that the API answers with.
 
-object       every customer, payment, event …, with `hidden` for what the API does not tell
+object       every customer, payment, event …, with `hidden` for what the API does not show
 answer       what was answered under an Idempotency-Key
 delivery     one event for one webhook endpoint: attempts and how the last one ended
 fault        failures planned for requests to come
@@ -105,7 +105,7 @@ request_log = Table(
 
 @dataclass(slots=True)
 class Stored:
-    """An object, and what the API does not tell about it."""
+    """An object, and what the API does not show of it."""
 
     body: Body
     hidden: Body = field(default_factory=dict[str, Any])

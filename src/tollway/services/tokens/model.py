@@ -2,7 +2,7 @@
 
 A program's refresh token is `twr.<session>.<counter>.<mac>`: it names its session and how many times that
 session was refreshed before. The server keeps the counter only, so there is nothing to steal from the database,
-and one comparison tells a first use from a repeat.
+and one comparison distinguishes a first use from a repeat.
 """
 
 import base64

@@ -274,7 +274,7 @@ async def set_key_state(tx: Tx, kid: str, state: KeyState) -> None:
 
 
 async def delete_key(tx: Tx, kid: str) -> bool:
-    """Delete a key; tell whether there was one."""
+    """Delete a key; return whether there was one."""
     return bool((await tx.run(delete(signing_key).where(signing_key.c.kid == kid))).rowcount)
 
 

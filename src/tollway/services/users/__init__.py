@@ -1,4 +1,4 @@
-"""What a user tells about themselves: a profile and preferences; and what the platform keeps of them, as a file.
+"""What a user enters about themselves: a profile and preferences; and what the platform keeps of them, as a file.
 
 Promises
 - Whoever signs in has a profile: it is made on first use, once, however many ask at the same moment. Nothing

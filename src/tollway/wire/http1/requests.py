@@ -61,7 +61,7 @@ class RequestReader:
             self._at = 0
 
     def __iter__(self) -> Iterator[Event]:
-        """Go through the events that can be told from what was fed so far."""
+        """Go through the events that follow from what was fed so far."""
         return iter(self.next_event, None)
 
     def next_event(self) -> Event | None:
@@ -226,7 +226,7 @@ def _host(rules: HeadRules, minor: int, target: bytes, limits: HeadLimits) -> by
 
 
 def _minor(head: bytes, method: bytes, target: bytes) -> int:
-    """Tell the version from a request line that is exactly method, space, target, space, version."""
+    """Read the version of a request line that is exactly method, space, target, space, version."""
     line = head[: head.find(b"\r")]
     if line == b"%b %b HTTP/1.1" % (method, target):
         return 1

@@ -72,7 +72,7 @@ class ResponseReader:
         self._at = 0
 
     def __iter__(self) -> Iterator[Event]:
-        """Go through the events that can be told from what was fed so far."""
+        """Go through the events that follow from what was fed so far."""
         return iter(self.next_event, None)
 
     def next_event(self) -> Event | None:
@@ -233,9 +233,9 @@ def _has_length(head: ResponseHead) -> bool:
 
 def _framing(rules: HeadRules, status: int, method: bytes, minor: int) -> tuple[Framing, int]:
     """RFC 9112, section 6.3: some responses never have a body, whatever their headers say."""
-    told = rules.body(minor)
-    if status == 200 and told is not None and method not in {b"HEAD", b"CONNECT"}:
-        return told
+    framing = rules.body(minor)
+    if status == 200 and framing is not None and method not in {b"HEAD", b"CONNECT"}:
+        return framing
     if method == b"HEAD" or status < 200 or status in {204, 304} or (method == b"CONNECT" and status < 300):
         return Framing.NONE, 0
-    return told or (Framing.UNTIL_CLOSE, 0)
+    return framing or (Framing.UNTIL_CLOSE, 0)

@@ -19,7 +19,7 @@ class SharedQuota:
         self.now = 0.0
         self.admitted: list[float] = []
         self.full_at = 0.0
-        self.news = [0] * processes
+        self.unsent = [0] * processes
         self.limits = [
             CreditLimit("default", quota, float(quota), credit, outage, lambda: None, lambda: None)
             for _ in range(processes)
@@ -38,7 +38,7 @@ class SharedQuota:
 
     def send(self, process: int) -> None:
         if process not in self.asked:
-            self.asked[process] = self.limits[process].collect_untold()
+            self.asked[process] = self.limits[process].collect_unsent()
 
     def execute(self, process: int) -> None:
         if process in self.asked and process not in self.answers:
@@ -50,7 +50,7 @@ class SharedQuota:
     def deliver(self, process: int) -> None:
         if process in self.answers:
             del self.asked[process]
-            self.limits[process].settle(self.answers.pop(process), self.now)
+            self.limits[process].synchronize(self.answers.pop(process), self.now)
 
     def settle(self, process: int) -> None:
         for step in (self.send, self.execute, self.deliver):
@@ -179,7 +179,7 @@ def test_clients_do_not_share_a_credit() -> None:
 
 async def test_who_waits_goes_on_when_the_store_has_answered_or_was_given_up() -> None:
     shared = SharedQuota(processes=1, quota=10, credit=1)
-    for end in (lambda: shared.settle(0), shared.limits[0].leave):
+    for end in (lambda: shared.settle(0), shared.limits[0].disconnect):
         waiter = asyncio.ensure_future(shared.limits[0].synced())
         await asyncio.sleep(0)
         assert not waiter.done()
@@ -205,7 +205,7 @@ def test_alone_or_back_again_a_process_keeps_to_its_own_quota(
 
 def test_back_again_a_process_remembers_what_it_admitted_alone() -> None:
     shared = SharedQuota(processes=1, quota=6, credit=2)
-    shared.limits[0].leave()
+    shared.limits[0].disconnect()
     assert shared.take(0, 9) == 6
     shared.limits[0].join()
     shared.now = 1.0
@@ -217,7 +217,7 @@ def test_back_again_a_process_remembers_what_it_admitted_alone() -> None:
 def test_alone_and_told_to_refuse_it_refuses() -> None:
     shared = SharedQuota(processes=1, quota=6, credit=2, outage="refuse")
     assert shared.take(0) == 1
-    shared.limits[0].leave()
+    shared.limits[0].disconnect()
     grant = shared.limits[0].take(KEY, shared.now)
     assert (grant.admitted, grant.remaining) == (False, 0)
     assert grant.retry_in_s > 0

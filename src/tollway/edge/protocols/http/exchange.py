@@ -229,7 +229,7 @@ class ProxyExchange:
         if client_lost:
             self.end(TerminateCause.LOST_CARRIER)
 
-    # ── what the pump upwards tells ─────────────────────────────────────────────────────────────────
+    # ── callbacks of the pump upwards ─────────────────────────────────────────────────────────────────
 
     def ended(self, pump: Pump) -> None:
         """The body was moved, or the client ended before it."""

@@ -97,7 +97,7 @@ def asks_for_websocket(head: RequestHead) -> bool:
 
 
 def request_fields(head: RequestHead, via: str) -> bytes | Refusal:
-    """Return the headers for the origin, all but Host: nothing meant for us, nothing that tells of the client."""
+    """Return the headers for the origin, all but Host: nothing meant for us, nothing that identifies the client."""
     kept = strip_hop_by_hop(head.headers, head.connection)
     fields = [pair for pair in kept if pair[0].lower() not in _WRITTEN_HERE]
     if head.framing is Framing.CHUNKED:

@@ -111,7 +111,7 @@ class HttpProxy(Handshake):
             self._identify(head)
 
     def on_end(self) -> None:
-        """A client that ends within a head may still listen, and is told that it cannot be understood any more."""
+        """A client that ends within a head may still listen: it is answered that its request was cut short."""
         if self.reader.waiting:
             self.reject(CUT_SHORT)
         else:
@@ -204,7 +204,7 @@ class HttpProxy(Handshake):
             self.connect(target.host, target.port, self._tunnel)
 
     def _connect_cached(self, data: bytes, cached: KnownConnect) -> bool:
-        """Open the tunnel that a known head asks for; tell whether that went without another look."""
+        """Open the tunnel that a known head asks for; return whether that went without another look."""
         self.protocol, self.bytes_in = "connect", len(data)
         if not self.authenticate_known(cached.credential):
             return False

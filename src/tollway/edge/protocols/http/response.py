@@ -30,7 +30,7 @@ from tollway.wire.http1 import (
 
 
 class ResponseOwner(Protocol):
-    """What a response answers, and tells what happens to it: the exchange."""
+    """What a response answers, and reports events to: the exchange."""
 
     gate: Gate
     flow: Flow
@@ -152,7 +152,7 @@ class Response:
                 return
 
     def _translate(self) -> None:
-        """Turn what was read into what the client is told."""
+        """Turn what was read into what the client is sent."""
         out = b""
         chunked = self._request.minor > 0  # a client of HTTP/1.0 gets the body plain
         while (event := self._reader.next_event()) is not None:
@@ -241,7 +241,7 @@ class Response:
         self._down = down
         down.run()
 
-    # ── what the pump tells ─────────────────────────────────────────────────────────────────────────
+    # ── callbacks of the pump ─────────────────────────────────────────────────────────────────────────
 
     def ended(self, pump: Pump) -> None:
         """The pump has moved all it should, or was stopped, or the origin ended before that."""

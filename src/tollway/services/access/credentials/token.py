@@ -15,7 +15,7 @@ from tollway.services.access.model import Credential
 
 
 class Token:
-    """Found by the digest of the secret, so the lookup's timing tells nothing of the secret itself."""
+    """Found by the digest of the secret, so the lookup's timing reveals nothing of the secret itself."""
 
     name = "token"
 

@@ -29,5 +29,5 @@ _USED: Mapping[Unit, Callable[[FlowRecord], int]] = {
 
 
 def used_units(flow: FlowRecord, unit: Unit) -> int:
-    """Return what a flow has used since it began: the figure that the ledger is told."""
+    """Return what a flow has used since it began: the figure that the ledger gets."""
     return _USED[unit](flow)

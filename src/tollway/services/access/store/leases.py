@@ -192,6 +192,6 @@ async def abandoned_leases(tx: Tx, timeouts: Timeouts, limit: int) -> list[str]:
 
 
 def abandoned(boot_id: ColumnElement[str], timeouts: Timeouts) -> ColumnElement[bool]:
-    """Tell of a row with this boot id, joined with its node, that nobody will come back for it."""
+    """Select, for a row with this boot id, joined with its node, whether nobody will come back for it."""
     rebooted = and_(node.c.boot_id != boot_id, node.c.opened_at_us < timeouts.grace_since_us)
     return or_(node.c.seen_at_us < timeouts.silent_since_us, rebooted)

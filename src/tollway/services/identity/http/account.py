@@ -74,7 +74,7 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
 
     @routes.get("/api/auth/me", tags=["auth"], **route(permission="auth:read"))
     async def me(who: CurrentUser) -> UserView:
-        """Tell who you are."""
+        """Return who you are."""
         return view_user(await service.accounts.get(who.user_id))
 
     @routes.get("/api/account/security", tags=["account"], **route(permission="auth:read"))

@@ -2,7 +2,7 @@
 
 What somebody holds or owes is never guessed about: each service says what stands in the way (`ListObstacles`), when the
 deletion is asked for and again when the days are over. Then the account is closed (`erasing`), which nobody can undo,
-its owner is told, and the address becomes free; UserDeleted makes every service erase its own.
+its owner is notified, and the address becomes free; UserDeleted makes every service erase its own.
 """
 
 import asyncio

@@ -27,7 +27,7 @@ class SignUp:
         """
         address = read_address(email)
         await self._passwords.check(password, address.email, ip=ip)
-        # Hashed whether needed or not: the time it takes must not tell whether the address is known.
+        # Hashed whether needed or not: the time it takes must not reveal whether the address is known.
         password_hash = await self._passwords.hash(password, ip)
         async with self._db.transaction() as tx:
             fresh = new_user(tx, address, password_hash)

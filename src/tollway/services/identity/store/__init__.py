@@ -33,7 +33,7 @@ from tollway.services.identity.store.tables import (
 
 
 async def add_user(tx: Tx, new: User) -> bool:
-    """Store a new account; tell whether its address was free."""
+    """Store a new account; return whether its address was free."""
     return bool((await tx.run(tx.insert(user).on_conflict_do_nothing(), asdict(new))).rowcount)
 
 

@@ -172,7 +172,7 @@ def check_posting(posting: Posting) -> None:
 
 
 def check_name(scope: str, key: str) -> None:
-    """Refuse a name that can't be told from another, or that the ledger keeps for itself. Raises Invalid."""
+    """Refuse a name that looks like another, or that the ledger keeps for itself. Raises Invalid."""
     if not 0 < len(scope) <= MAX_NAME or not 0 < len(key) <= MAX_KEY:
         raise Invalid(f"scope has 1 to {MAX_NAME} characters and key 1 to {MAX_KEY}")
     if scope == OWN_SCOPE:

@@ -1,7 +1,7 @@
 """The proof's own arithmetic: replays the journal from the first transaction on and says what does not hold.
 
 It shares nothing with the code that posts but the values, so a mistake there is found here. What it finds is
-told in sentences; the books are proved when there are none.
+described in sentences; the books are proved when there are none.
 """
 
 from collections import defaultdict

@@ -16,7 +16,7 @@ from tollway.services.ledger.model.replay import Replay
 from tollway.services.ledger.store import history
 
 Progress = Callable[[int, int], None]
-"""Told how many transactions were checked, of how many."""
+"""Called with how many transactions were checked, of how many."""
 
 
 class ProofResult(NamedTuple):

@@ -58,7 +58,7 @@ def add_routes(api: APIRouter, service: Notifications) -> None:
 
     @api.get("/api/notifications/settings", tags=["notifications"], **route(permission="notifications:read"))
     async def settings(who: CurrentUser) -> Choices:
-        """Tell which kinds of e-mail you get."""
+        """Return which kinds of e-mail you get."""
         return Choices.model_validate({"email": await service.preferences_of(who.user_id)})
 
     @api.post(

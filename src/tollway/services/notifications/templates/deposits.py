@@ -46,7 +46,7 @@ TEMPLATES: Mapping[str, Template] = {
             ("From your wallet", "{recovered} {currency}"),
             ("Deposit", "{deposit_id}"),
         ),
-        after=("If you did not ask your bank for this, tell them: it can be withdrawn.",),
+        after=("If you did not ask your bank for this, contact your bank: it can be withdrawn.",),
     ),
     "wallet_credited": Template(
         "receipts",

@@ -34,7 +34,7 @@ class FailureReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order as it stands. All that the ledger is told of it was fixed when it was placed."""
+    """An order as it stands. All that the ledger gets of it was fixed when it was placed."""
 
     id: str
     user_id: str

@@ -16,7 +16,7 @@ from tollway.services.orders.settings import OrdersSettings
 if TYPE_CHECKING:
     from tollway.contracts.catalog_pb2_grpc import CatalogAsyncStub
 
-# Expired quotes are kept this long, so that "used or expired" can still be told from "never existed".
+# Expired quotes are kept this long, so that "used or expired" can still be distinguished from "never existed".
 KEEP_QUOTES_US = 24 * 3600 * SECOND_US
 # How often a price is asked for anew because others were promised units meanwhile.
 PRICE_TRIES = 20

@@ -116,7 +116,7 @@ async def _move(tx: Tx, order: Order, move: Move) -> bool:
 
 
 def _is_refusal(problem: Problem) -> bool:
-    """Tell a decision of the ledger's, which stands, from a call that may or may not have been carried out.
+    """Distinguish a decision of the ledger's, which stands, from a call that may or may not have been carried out.
 
     A reused key is neither: it would mean that our own request changed between two attempts.
     """

@@ -18,13 +18,13 @@ from tollway.kit.currencies import Minor
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a provider can do; the service asks for nothing else, and tells a customer who wants more.
+    """What a provider can do; the service asks for nothing else, and refuses a customer who wants more.
 
     charges_methods     takes money from a payment method by the provider's token of it
     saves_methods       keeps payment methods with a customer
     hosted_page         has a page on which the customer pays
     confirmations       may ask the customer to confirm a charge (3-D Secure); such a payment can be cancelled
-    reversals           payments can be refunded or disputed, and the provider tells of it
+    reversals           payments can be refunded or disputed, and the provider reports it
     refunds             refunds a payment when it is asked to
     registers_webhooks  makes the webhook endpoint by itself
     refused_currencies  ISO 4217 codes that the provider does not take, or not in their minor unit

@@ -1,6 +1,6 @@
 """What a provider says about a deposit's payment, from wherever it comes, and the credit.
 
-    settle   records what the provider says: its answer, its webhook, or what reconciliation was told
+    settle   records what the provider says: its answer, its webhook, or what reconciliation was answered
     credit   posts to the ledger under the payment's key, then publishes it; safe to repeat at any point
 
 No transaction is open while the ledger is asked. Every move is a compare-and-set on the state that it was decided on.

@@ -10,7 +10,7 @@ from tollway.services.payments_mock.model.refusals import Refused
 
 MAX_DELAY_S = 120.0
 
-# What each fault does, and how long it waits unless told otherwise (seconds).
+# What each fault does, and how long it waits unless the request says otherwise (seconds).
 REQUEST_FAULTS = {
     "delay": 1.0,  # the request waits before it is carried out
     "timeout": 30.0,  # it is carried out, and then the answer waits

@@ -32,7 +32,7 @@ def decode(text: str) -> Form:
 
 
 def is_group(value: Any) -> TypeGuard[Form]:
-    """Tell a group of parameters from a single value."""
+    """Distinguish a group of parameters from a single value."""
     return isinstance(value, dict)
 
 

@@ -92,7 +92,7 @@ def _billing(details: Json) -> Json:
 
 def payment_intent(ref: str, secret: str, now_s: int, params: Json) -> Json:
     """Make a payment that waits for its card."""
-    # A payment takes whatever methods the account has enabled, unless told otherwise.
+    # A payment takes whatever methods the account has enabled, unless the request says otherwise.
     automatic: Json = params.get("automatic_payment_methods") or {"enabled": True}
     return {
         **_head("payment_intent", ref, now_s, params),
@@ -334,7 +334,7 @@ def checkout_session(ref: str, now_s: int, params: Json, total: int, currency: s
 
 
 def webhook_endpoint(ref: str, now_s: int, params: Json) -> Json:
-    """Make a webhook endpoint. Its secret is told once, in the answer to its creation."""
+    """Make a webhook endpoint. Its secret is shown once, in the answer to its creation."""
     return {
         **_head("webhook_endpoint", ref, now_s, params),
         "api_version": params.get("api_version") or None,

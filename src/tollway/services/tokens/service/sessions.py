@@ -201,7 +201,7 @@ class Tokens:
         return ended
 
     async def end_all(self, tx: Tx, user_id: str, reason: str) -> None:
-        """End every session of a user, in the transaction that says why; the stream is told at its commit."""
+        """End every session of a user, in the transaction that says why; the stream is notified at its commit."""
         await self._end(tx, reason, user_id=user_id)
 
     async def _end(
