@@ -2,7 +2,7 @@
 
 It keeps the promises of the real one that the edge relies on, and notes what the edge must never do: a
 report beyond the lease it names (`overdrawn`), use beyond the holding (`shortfall`). Leases of which nothing
-is heard for `valid_us` and a moment more are taken back, when `take_back` is called or a lease is touched.
+is received for `valid_us` and a moment more are taken back, when `take_back` is called or a lease is touched.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from tollway.contracts import access_pb2 as pb
 from tollway.contracts import access_pb2_grpc
 from tollway.contracts.errors import BadCredentials, NoAllowance, ResourceInactive, UnknownNode
 from tollway.fabric.rpc import LocalChannel, LocalServer
-from tollway.kit.errors import NotFound, Problem, Unavailable
+from tollway.kit.errors import Invalid, NotFound, Problem, Unavailable
 
 FLOOR = 65_536
 GRACE_S = 0.6  # an edge looks at its clock twice a second
@@ -27,6 +27,7 @@ class Held:
     resource_id: str
     granted: int
     posted: int = 0
+    node: str = ""
     released: bool = False
     taken_up: bool = False  # never granted: made of a report
     heard: float = field(default_factory=time.monotonic)
@@ -95,7 +96,7 @@ class FakeAccess(access_pb2_grpc.AccessServicer):
     delay_s: float = 0.0
     valid_us: int = 900_000_000
     unknown: bool = False  # the node's name is not known until it opens itself
-    stopped: str = ""  # how leases for an inactive resource are refused
+    stopped: str = "resource_stopped"  # how leases for an inactive resource are refused
     refusals: dict[str, Problem] = field(default_factory=dict)  # sessions that are never accepted
     recalling: int = 0  # so many leases are answered with: others have been recalled, ask again
     troubles: list[Problem] = field(default_factory=list)  # what the next leases are answered with
@@ -186,6 +187,8 @@ class FakeAccess(access_pb2_grpc.AccessServicer):
         self.grants += 1
         for resource in self.resources.values():
             if resource.credential_id == request.credential_id:
+                if not resource.active:
+                    raise ResourceInactive
                 return self._grant(resource)
         raise BadCredentials
 
@@ -208,21 +211,25 @@ class FakeAccess(access_pb2_grpc.AccessServicer):
         self._check_node()
         if self.troubles:
             raise self.troubles.pop()
+        if request.want_units <= 0:
+            raise Invalid("ask for more than 0 units")
         known = self.leases.get(request.lease_id)
+        if known is not None and known.node != request.node:
+            raise Invalid(f"{request.lease_id} was asked for by another node")
         if request.resource_id not in self.resources:
             raise NotFound(f"no access {request.resource_id}")
         resource = self.resources[request.resource_id]
         if self.recalling and known is None:
             self.recalling -= 1
             return pb.LeaseResponse(recalling=True)
-        if self.stopped and not resource.active:
+        if not resource.active:
             return pb.LeaseResponse(stopped=self.stopped)
         self._hear(resource.id)
         free = resource.holding - self._held(resource.id)
         if known is None:
             slice_ = free if free <= self.floor else max(free // 8, self.floor)
-            granted = max(0, min(request.want_units, slice_)) if resource.active else 0
-            known = self.leases[request.lease_id] = Held(resource.id, granted)
+            granted = max(0, min(request.want_units, slice_))
+            known = self.leases[request.lease_id] = Held(resource.id, granted, node=request.node)
             free -= granted
         return pb.LeaseResponse(granted_units=known.granted, left_units=free, valid_us=self.valid_us)
 
@@ -233,11 +240,15 @@ class FakeAccess(access_pb2_grpc.AccessServicer):
         for record in request.records:
             if record.session_id in self.refusals:
                 raise self.refusals[record.session_id]
+            if record.input_octets < 0 or record.output_octets < 0:
+                raise Invalid("a counter is negative")
         lease = self.leases.get(request.lease_id)
         if lease is None and request.records and request.records[0].resource_id in self.resources:
-            lease = self.leases[request.lease_id] = Held(request.records[0].resource_id, 0, released=True)
+            lease = self.leases[request.lease_id] = Held(
+                request.records[0].resource_id, 0, node=request.node, released=True
+            )
             lease.taken_up = True
-        if lease is None:
+        if lease is None or lease.node != request.node:
             raise NotFound(f"no lease {request.lease_id}")
         self._hear(lease.resource_id)
         short = sum(self._post(lease, record) for record in request.records)

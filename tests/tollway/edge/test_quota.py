@@ -203,11 +203,10 @@ async def test_a_lease_that_was_taken_back_is_not_spent_any_further(tmp_path: Pa
         await eventually(lambda: access.used() == 1_000 and list(here.meter.used()) == [])
 
 
-async def test_who_waits_for_a_lease_of_a_stopped_access_hears_that(
+async def test_who_waits_for_a_lease_of_a_stopped_access_is_answered_so(
     tmp_path: Path, access: FakeAccess
 ) -> None:
     access.resources["res_alice"].active = False
-    access.stopped = "resource_stopped"
     async with quota_setup(tmp_path, access) as here:
         answers: list[Refusal | None] = []
         here.flow().quota.take_or_wait(1, answers.append)
