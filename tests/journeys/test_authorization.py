@@ -76,6 +76,7 @@ TABLE: dict[tuple[str, str], str] = {
     """,
     ("transactions:read", "self"): """
         GET /api/transactions
+        GET /api/transactions/export
         GET /api/transactions/{transaction_id}
     """,
     ("transactions:write", "self"): """

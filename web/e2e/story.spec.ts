@@ -57,7 +57,6 @@ test("from the registration to the first byte, seen live, to the statement", asy
   await expect(page.getByRole("table").getByText(`127.0.0.2:${address.port}`)).toBeVisible();
 
   await page.goto(`${platform().api}/billing/statement`);
-  await page.getByText("bandwidth", { exact: false }).first().click();
   await expect(page.getByRole("table").getByText("Use", { exact: true }).first()).toBeVisible();
   await page.getByRole("table").getByText("Purchase").first().click();
   await expect(page.getByRole("dialog").getByRole("heading", { name: "Lines" })).toBeVisible();

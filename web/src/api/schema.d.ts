@@ -2100,6 +2100,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/transactions/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Return the lines of your statement as a file, newest first, of any length
+         * @description Return the lines of your statement as a file, newest first, of any length.
+         */
+        get: operations["get_transactions_export"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/transactions/{transaction_id}": {
         parameters: {
             query?: never;
@@ -2149,7 +2169,7 @@ export interface paths {
         };
         /**
          * List the raw records of connections started in [since, until), oldest first: your bill adds up from these
-         * @description List the raw records of connections started in [since, until), oldest first: your bill adds up from these.
+         * @description List the raw records of connections started in [since, until), oldest first: your bill adds up from these. `use` of a transaction names the sessions that it charges: `session_id`, as often as there are some, finds them.
          */
         get: operations["get_usage_records"];
         put?: never;
@@ -6924,6 +6944,8 @@ export interface operations {
                 since?: string;
                 /** @description RFC 3339; absent: no bound */
                 until?: string;
+                /** @description Only a transaction with this id, or those with this text in their notes; absent: all */
+                q?: string;
             };
             header?: never;
             path: {
@@ -8645,6 +8667,8 @@ export interface operations {
                 since?: string;
                 /** @description RFC 3339; absent: no bound */
                 until?: string;
+                /** @description Only a transaction with this id, or those with this text in their notes; absent: all */
+                q?: string;
             };
             header?: never;
             path: {
@@ -10378,6 +10402,8 @@ export interface operations {
                 since?: string;
                 /** @description RFC 3339; absent: no bound */
                 until?: string;
+                /** @description Only a transaction with this id, or those with this text in their notes; absent: all */
+                q?: string;
             };
             header?: never;
             path?: never;
@@ -10446,6 +10472,55 @@ export interface operations {
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["IdempotencyKeyReusedInvalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    get_transactions_export: {
+        parameters: {
+            query?: {
+                /** @description The format of the file */
+                format?: "csv" | "json" | "parquet";
+                /** @description An asset's code; absent: all */
+                asset?: string;
+                /** @description Show each posting, and what was held and released */
+                details?: boolean;
+                /** @description Only one kind of event, such as `buy`; absent: all */
+                code?: string;
+                /** @description RFC 3339; absent: no bound */
+                since?: string;
+                /** @description RFC 3339; absent: no bound */
+                until?: string;
+                /** @description Only a transaction with this id, or those with this text in their notes; absent: all */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>[];
+                    "application/vnd.apache.parquet": string;
+                    "text/csv": string;
+                };
+            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Internal"];
             502: components["responses"]["BadGateway"];
@@ -10533,6 +10608,8 @@ export interface operations {
             query?: {
                 /** @description Of one access only */
                 resource_id?: string;
+                /** @description Of these sessions only */
+                session_id?: string[];
                 /** @description RFC 3339; absent: no bound */
                 since?: string;
                 /** @description RFC 3339; absent: no bound */

@@ -18,6 +18,7 @@ export function List<Row>({
   onOpen,
   icon,
   empty,
+  nothing,
 }: {
   query: UseInfiniteQueryResult<Pages<Row>>;
   label: string;
@@ -25,8 +26,9 @@ export function List<Row>({
   rowKey: (row: Row) => string;
   onOpen?: (row: Row) => void;
   icon?: ReactNode;
-  /** The sentence that stands in place of an empty table. */
-  empty: ReactNode;
+  /** The sentence that stands in place of an empty table, or `nothing` as a whole. */
+  empty?: ReactNode;
+  nothing?: ReactNode;
 }) {
   const rows = useMemo(() => query.data?.pages.flatMap((page) => page.items) ?? [], [query.data]);
   return (
@@ -34,7 +36,7 @@ export function List<Row>({
       <Loaded query={query}>
         {() =>
           rows.length === 0 ? (
-            <EmptyState icon={icon}>{empty}</EmptyState>
+            (nothing ?? <EmptyState icon={icon}>{empty}</EmptyState>)
           ) : (
             <Table
               label={label}

@@ -1,5 +1,10 @@
 import { Bytes, Money } from "@/design/Values";
 
+/** What an asset is, by its code: currencies are written in capitals, products in small letters. */
+export function kindOf(asset: string): "money" | "access" {
+  return /^[A-Z]{3,10}$/.test(asset) ? "money" : "access";
+}
+
 /** An amount of an account: money with its currency, or bytes; as it is while the kind is not known. `sign` says which way it went. */
 export function Amount({
   kind,

@@ -1,21 +1,28 @@
 import { Trans, useLingui } from "@lingui/react/macro";
+import { useQuery } from "@tanstack/react-query";
 import { ShieldCheck } from "lucide-react";
+import type { ReactNode } from "react";
 import type { Schema } from "@/api/client";
+import { meQuery } from "@/api/queries";
 import { Facts } from "@/design/Facts";
 import { Time } from "@/design/Values";
+import { Amount, kindOf } from "./Amount";
 import { useCodeName } from "./codeName";
 
-/** A transaction with all its lines, what it used, and its place in the sealed books. */
-export function TransactionDetails({ found }: { found: Schema<"TransactionView"> }) {
+/** A transaction with all its lines, what it used, and its place in the sealed books. `use` shows the records of what it used. */
+export function TransactionDetails({ found, use }: { found: Schema<"TransactionView">; use?: ReactNode }) {
   const { t } = useLingui();
   const codeName = useCodeName();
+  const party = useParty();
+  const note = found.meta.note ?? found.meta.reason;
   return (
     <div className="grid gap-6">
       <Facts
         facts={[
           [t`What`, codeName(found.code)],
           [t`When`, <Time key="at" at={found.happened_at} />],
-          [t`State`, found.status],
+          [t`State`, found.status === "applied" ? t`Booked` : t`Refused`],
+          ...(note ? ([[t`Note`, note]] as const) : []),
           [
             t`Id`,
             <code key="id" className="select-all">
@@ -35,10 +42,15 @@ export function TransactionDetails({ found }: { found: Schema<"TransactionView">
               className="flex flex-wrap justify-between gap-x-4 px-3 py-2"
             >
               <span className="text-text-2">
-                {leg.debit} → {leg.credit}
+                {party(leg.debit)} <span aria-hidden="true">→</span>
+                <span className="sr-only">
+                  <Trans>to</Trans>
+                </span>{" "}
+                {party(leg.credit)}
               </span>
-              <span>
-                {leg.amount} {leg.asset}
+              <span className="flex flex-wrap gap-x-2">
+                <Amount kind={kindOf(leg.asset)} asset={leg.asset} amount={leg.amount} />
+                {kindOf(leg.asset) === "access" && <span className="text-text-3">{leg.asset}</span>}
               </span>
             </li>
           ))}
@@ -49,14 +61,19 @@ export function TransactionDetails({ found }: { found: Schema<"TransactionView">
           <h3 className="font-medium">
             <Trans>Use</Trans>
           </h3>
-          <ul className="divide-y divide-line rounded-control border border-line">
-            {found.use.map((use) => (
-              <li key={use.session_id} className="flex flex-wrap justify-between gap-x-4 px-3 py-2">
-                <code>{use.session_id}</code>
-                <span>{use.units}</span>
-              </li>
-            ))}
-          </ul>
+          {use ?? (
+            <ul className="divide-y divide-line rounded-control border border-line">
+              {found.use.map((one) => (
+                <li
+                  key={`${one.session_id}${one.sequence}`}
+                  className="flex flex-wrap justify-between gap-x-4 px-3 py-2"
+                >
+                  <code>{one.session_id}</code>
+                  <span>{one.units}</span>
+                </li>
+              ))}
+            </ul>
+          )}
         </section>
       )}
       {found.seal ? (
@@ -71,4 +88,11 @@ export function TransactionDetails({ found }: { found: Schema<"TransactionView">
       )}
     </div>
   );
+}
+
+/** Name who is on a side of a line: whoever reads it, the platform, or somebody else by id. */
+function useParty(): (party: string) => string {
+  const { t } = useLingui();
+  const me = useQuery(meQuery);
+  return (party) => (party === "platform" ? "Tollway" : party === me.data?.id ? t`You` : party);
 }

@@ -1,5 +1,8 @@
 import { useLingui } from "@lingui/react/macro";
 
+/** The kinds of transactions that a statement shows. */
+export const CODES = ["deposit", "buy", "use", "give", "expire", "refund", "settle", "correct"] as const;
+
 /** Give what names the kind of a transaction: "buy" is a purchase. An unknown kind keeps its own word. */
 export function useCodeName(): (code: string) => string {
   const { t } = useLingui();

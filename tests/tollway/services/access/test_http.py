@@ -329,6 +329,22 @@ async def test_connections_can_be_narrowed_and_belong_to_their_customer(api: Api
     assert since["items"] == []
 
 
+async def test_the_records_of_the_sessions_that_a_transaction_charged_are_found(api: Api) -> None:
+    here, client = api
+    here.ledger.give(USER, STANDARD, 10**6)
+    given = await connect(client)
+    for name in ("flw_1", "flw_2", "flw_3"):
+        await use(here, given["resource"]["id"], 10, name)
+
+    async def found(query: str, user: str = USER) -> list[str]:
+        reply = await client.get(f"/api/usage/records?{query}", user)
+        return [one["session_id"] for one in reply.json["items"]]
+
+    assert await found("session_id=flw_1&session_id=flw_3&session_id=flw_other") == ["flw_1", "flw_3"]
+    assert await found("session_id=flw_1", "usr_2") == []
+    assert (await client.get("/api/usage/records?" + "&".join(["session_id=x"] * 101), USER)).status == 422
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -1,8 +1,11 @@
 """A customer's wallet over REST."""
 
+import csv
+import io
 from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
@@ -13,6 +16,7 @@ from tests.kit.rest import RestClient, rest
 from tollway.fabric.rest.sql import SqlAnswers
 from tollway.kit.ids import new_id
 from tollway.kit.times import to_rfc3339
+from tollway.services.ledger import http
 from tollway.services.ledger.http import router
 from tollway.services.ledger.model.metering import UsageReading
 from tollway.services.ledger.model.values import account_id
@@ -178,6 +182,64 @@ async def test_a_statement_is_filtered_by_event_time_and_asset(
     assert await amounts("code=deposit&limit=2", "/api/transactions") == ["3.00", "2.00"]
     for wrong in ("since=yesterday", "until=2026-13-01T00:00:00Z", "code=%00", "code=BUY", "details=perhaps"):
         assert (await api.get(f"{path}?{wrong}", ANN)).status == 422, wrong
+
+
+async def _gifts(api: RestClient, context: Books, *notes: str) -> None:
+    await context.deposit("ann", 20 * DOLLAR)
+    await context.ledger.open_accounts("user", BOB, ())
+    for number, note in enumerate(notes):
+        gift = {"to_user_id": BOB, "asset": "USD", "amount": f"{number + 1}.00", "note": note}
+        assert (await api.post("/api/transactions", gift, ANN, key=f"gift {number}")).status == 201
+
+
+@pytest.mark.parametrize(
+    ("text", "amounts"),
+    [
+        ("LUNCH", ["1.00"]),
+        ("l", ["3.00", "1.00"]),
+        ('a "quoted\\ word', ["2.00"]),
+        ("100%", ["3.00"]),
+        ("1%l", []),
+        ("_", []),
+        ("Käse", ["1.00"]),
+    ],
+)
+async def test_a_statement_is_searched_for_what_was_noted(
+    api: RestClient, context: Books, text: str, amounts: list[str]
+) -> None:
+    await _gifts(api, context, "lunch with Käse", 'a "quoted\\ word"', "100% rebate, all of it")
+    found = (await api.get(f"/api/transactions?code=give&q={quote(text)}", ANN)).json["items"]
+    assert [line["amount"] for line in found] == amounts
+
+
+async def test_a_statement_is_searched_for_a_transaction(api: RestClient, context: Books) -> None:
+    await _gifts(api, context, "lunch", "")
+    wanted = (await api.get("/api/transactions", ANN)).json["items"][1]
+    found = (await api.get(f"/api/transactions?q={wanted['transaction_id']}", ANN)).json["items"]
+    assert [line["transaction_id"] for line in found] == [wanted["transaction_id"]]
+    assert (await api.get(f"/api/transactions?q={wanted['transaction_id']}", "usr_carol")).json["items"] == []
+    assert (await api.get(f"/api/transactions?q={'x' * 101}", ANN)).status == 422
+
+
+async def test_a_statement_is_a_file_of_any_length_whose_formulas_do_nothing(
+    api: RestClient, context: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "EXPORT_PAGE", 2)
+    await _gifts(api, context, "one", "two", "=HYPERLINK(1)", "@SUM(1)")
+    reply = await api.get("/api/transactions/export?asset=USD", ANN)
+    assert reply.headers["content-disposition"] == 'attachment; filename="tollway-statement.csv"'
+    first, *rows = csv.reader(io.StringIO(reply.body.decode()))
+    assert first == [column.name for column in http.COLUMNS]
+    shown = (await api.get("/api/transactions?asset=USD", ANN)).json["items"]
+    assert [(row[0], row[1], row[4], row[9]) for row in rows] == [
+        (line["at"], line["code"], line["amount"], line["transaction_id"]) for line in shown
+    ]
+    assert len(rows) == 5
+    some = (await api.get("/api/transactions/export?format=json&code=give&q=two", ANN)).json
+    assert [(one["amount"], one["meta"]) for one in some] == [("2.00", '{"note":"two"}')]
+    assert (await api.get("/api/transactions/export", BOB)).body.count(b"give") == 4
+    assert (await api.get("/api/transactions/export?format=pdf", ANN)).status == 422
+    assert [row[7] for row in rows] == ["'@SUM(1)", "'=HYPERLINK(1)", "two", "one", ""]
 
 
 async def test_access_and_money_are_given_to_somebody_else(api: RestClient, context: Books) -> None:

@@ -42,7 +42,7 @@ export function OrdersPage() {
               onOpen={setShown}
               columns={[
                 { key: "at", head: t`When`, phone: "detail", cell: (one) => <Time at={one.created_at} /> },
-                { key: "asset", head: t`Asset`, phone: "title", cell: (one) => <AssetName code={one.asset} /> },
+                { key: "asset", head: t`Product`, phone: "title", cell: (one) => <AssetName code={one.asset} /> },
                 { key: "quantity", head: t`Quantity`, numeric: true, cell: (one) => <Bytes count={one.quantity} /> },
                 { key: "state", head: t`State`, phone: "end", cell: (one) => <OrderState state={one.state} /> },
                 {
@@ -93,7 +93,7 @@ function OrderDrawer({ order, onClose }: { order: Order; onClose: () => void }) 
           <div className="grid gap-6">
             <Facts
               facts={[
-                [t`Asset`, <AssetName key="asset" code={found.asset} />],
+                [t`Product`, <AssetName key="asset" code={found.asset} />],
                 [t`Quantity`, <Bytes key="quantity" count={found.quantity} />],
                 [t`Price`, <Money key="price" amount={found.price} currency={found.currency} />],
                 [t`Fee`, <Money key="fee" amount={found.fee} currency={found.currency} />],

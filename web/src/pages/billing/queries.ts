@@ -1,7 +1,9 @@
-import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { queryOptions } from "@tanstack/react-query";
 import { api, body, type Schema } from "@/api/client";
 import { keys } from "@/api/keys";
+import { listOptions, PAGE_LIMIT } from "@/api/lists";
 import { isZero } from "@/format/decimal";
+import { lineQuery, type StatementSearch } from "./statement";
 
 export type Account = Schema<"AccountView">;
 
@@ -28,32 +30,28 @@ export const pricesQuery = (asset: string, currency: string) =>
     queryFn: () => body(api.GET("/api/catalog/prices", { params: { query: { asset, currency } } })),
   });
 
-export const ordersQuery = infiniteQueryOptions({
-  queryKey: keys.orders(),
-  initialPageParam: "",
-  queryFn: ({ pageParam }) => body(api.GET("/api/orders", { params: { query: { cursor: pageParam, limit: 50 } } })),
-  getNextPageParam: (page) => page.next_cursor || undefined,
-});
+export const ordersQuery = listOptions(keys.orders(), (cursor) =>
+  body(api.GET("/api/orders", { params: { query: { cursor, limit: PAGE_LIMIT } } })),
+);
 
-export const depositsQuery = infiniteQueryOptions({
-  queryKey: keys.deposits(),
-  initialPageParam: "",
-  queryFn: ({ pageParam }) =>
-    body(api.GET("/api/wallet/deposits", { params: { query: { cursor: pageParam, limit: 50 } } })),
-  getNextPageParam: (page) => page.next_cursor || undefined,
-});
+export const depositsQuery = listOptions(keys.deposits(), (cursor) =>
+  body(api.GET("/api/wallet/deposits", { params: { query: { cursor, limit: PAGE_LIMIT } } })),
+);
 
-export const statementQuery = (accountId: string) =>
-  infiniteQueryOptions({
-    queryKey: keys.statement(accountId),
-    initialPageParam: "",
-    queryFn: ({ pageParam }) =>
-      body(
-        api.GET("/api/accounts/{account_id}/statement", {
-          params: { path: { account_id: accountId }, query: { cursor: pageParam, limit: 50 } },
-        }),
-      ),
-    getNextPageParam: (page) => page.next_cursor || undefined,
+export const linesQuery = (search: StatementSearch) =>
+  listOptions(keys.lines(search), (cursor) =>
+    body(api.GET("/api/transactions", { params: { query: { ...lineQuery(search), cursor, limit: PAGE_LIMIT } } })),
+  );
+
+const MOST_SESSIONS = 100;
+
+export const recordsQuery = (sessions: readonly string[]) =>
+  queryOptions({
+    queryKey: keys.recordsOf(sessions),
+    queryFn: async () => {
+      const query = { session_id: [...new Set(sessions)].slice(0, MOST_SESSIONS), limit: MOST_SESSIONS };
+      return (await body(api.GET("/api/usage/records", { params: { query } }))).items;
+    },
   });
 
 export const transactionQuery = (id: string) =>

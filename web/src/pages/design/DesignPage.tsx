@@ -17,6 +17,7 @@ import { PartTabs } from "@/design/PartTabs";
 import { ProblemNotice } from "@/design/ProblemNotice";
 import { Qr } from "@/design/Qr";
 import { ReasonDialog } from "@/design/ReasonDialog";
+import { SearchField } from "@/design/SearchField";
 import { Segmented } from "@/design/Segmented";
 import { Skeleton, SkeletonRows } from "@/design/Skeleton";
 import { Spinner } from "@/design/Spinner";
@@ -153,6 +154,7 @@ export function DesignPage() {
 function Controls() {
   const [on, setOn] = useState(true);
   const [choice, setChoice] = useState<"one" | "two">("one");
+  const [sought, setSought] = useState("");
   return (
     <Panel title="Controls">
       <div className="grid gap-4">
@@ -174,6 +176,7 @@ function Controls() {
           </Button>
         </Row>
         <TextField label="Text" hint="What it is for" defaultValue="value" />
+        <SearchField label="Search" value={sought} onChange={setSought} />
         <TextField label="Text with an error" error="Say what is wrong and what to do." defaultValue="value" />
         <SelectField label="Choice" options={[{ value: "one", label: "One" }]} />
         <Switch label="Switch" hint="What it does" checked={on} onChange={setOn} />

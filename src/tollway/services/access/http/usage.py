@@ -5,10 +5,11 @@ from contextlib import aclosing
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, WebSocket
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from tollway.contracts.terminate_causes import EndedBy
 from tollway.fabric.rest import (
+    PRINTABLE,
     AssetQuery,
     CurrentUser,
     PageQuery,
@@ -26,10 +27,15 @@ from tollway.services.access.service import Access
 from tollway.services.access.service.usage import Stats
 from tollway.services.access.store.usage import Filter, Record, Total
 
+MAX_SESSIONS = 100
 READ = route(permission="usage:read")
 ResourceQuery = Annotated[str, Query(pattern=id_pattern("res"), description="Of one access only")]
 NewestFirst = Annotated[PageQuery, sorted_by("-started_at", "started_at")]
 OldestFirst = Annotated[PageQuery, sorted_by("started_at", "-started_at")]
+SessionQuery = Annotated[
+    list[Annotated[str, Field(pattern=PRINTABLE, max_length=100)]] | None,
+    Query(max_length=MAX_SESSIONS, description="Of these sessions only"),
+]
 StateQuery = Annotated[Literal["open", "closed"] | None, Query(description="Open or closed ones only")]
 
 
@@ -191,11 +197,21 @@ def _records(api: APIRouter, service: Access) -> None:
         who: CurrentUser,
         page: OldestFirst,
         resource_id: ResourceQuery = "",
+        session_id: SessionQuery = None,
         since: TimeQuery = "",
         until: TimeQuery = "",
     ) -> RecordList:
-        """List the raw records of connections started in [since, until), oldest first: your bill adds up from these."""
-        only = Filter(resource_id, None, read_time("since", since), read_time("until", until))
+        """List the raw records of connections started in [since, until), oldest first: your bill adds up from these.
+
+        `use` of a transaction names the sessions that it charges: `session_id`, as often as there are some, finds them.
+        """
+        only = Filter(
+            resource_id,
+            None,
+            read_time("since", since),
+            read_time("until", until),
+            session_ids=tuple(session_id or ()),
+        )
         found = await service.usage.records(
             who.user_id, only, page.limit, page.cursor, newest_first=page.descending
         )

@@ -167,13 +167,14 @@ async def loads(tx: Tx, byte_kinds: Collection[str]) -> dict[str, Load]:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which flows: of one resource or node, open or closed ones, started in [since, until)."""
+    """Which flows: of one resource or node, open or closed ones, started in [since, until), of some sessions."""
 
     resource_id: str = ""
     stopped: bool | None = None
     since_us: int = 0
     until_us: int = 0
     node: str = ""
+    session_ids: tuple[str, ...] = ()
 
 
 async def find_record(tx: Tx, session_id: str) -> Record | None:
@@ -218,6 +219,8 @@ def _filtered(wanted: Select[Any], only: Filter) -> Select[Any]:
         wanted = wanted.where(flow.c.started_at_us >= only.since_us)
     if only.until_us:
         wanted = wanted.where(flow.c.started_at_us < only.until_us)
+    if only.session_ids:
+        wanted = wanted.where(flow.c.session_id.in_(only.session_ids))
     return wanted
 
 

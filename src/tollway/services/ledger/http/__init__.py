@@ -1,24 +1,31 @@
 """The ledger's REST side: a customer's accounts, statements and transactions, and giving to somebody else."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated, Self
 
+import orjson
 from fastapi import APIRouter, Response
+from fastapi.responses import StreamingResponse
 from pydantic import Field, model_validator
 
 from tollway.contracts.books import USER
 from tollway.contracts.errors import AccountSuspended, ReceiverUnavailable, UnknownAsset
 from tollway.fabric.rest import (
     CHECKOUT_TIME_LIMIT_S,
+    FILES,
     PRINTABLE,
     Answer,
     AnswerStore,
     Body,
+    Column,
     CurrentUser,
+    FormatQuery,
     IdempotencyKey,
     Paging,
     id_path,
     idempotent,
     route,
+    send_table,
 )
 from tollway.kit.errors import Conflict, InsufficientFunds, NotFound
 from tollway.services.ledger.http import analytics
@@ -32,14 +39,25 @@ from tollway.services.ledger.http.views import (
     account_view,
     gift_view,
     line_view,
+    party,
+    text_of,
     transaction_view,
 )
+from tollway.services.ledger.model.records import StatementFilter, StatementLine
 from tollway.services.ledger.model.values import Asset
 from tollway.services.ledger.service import Ledger
 from tollway.services.ledger.service.gifts import Gifts
 
 READ = route(permission="wallet:read", time_limit_s=CHECKOUT_TIME_LIMIT_S)
 READ_TRANSACTIONS = route(permission="transactions:read", time_limit_s=CHECKOUT_TIME_LIMIT_S)
+
+EXPORT_PAGE = 1_000
+COLUMNS = (
+    Column("at", "time"),
+    *(Column(name) for name in ("code", "asset", "direction", "amount", "balance", "with_whom", "note")),
+    Column("parts", "integer"),
+    *(Column(name) for name in ("transaction_id", "account_id", "meta")),
+)
 
 AccountPath = Annotated[str, id_path("acc", "account")]
 
@@ -100,6 +118,30 @@ def _transactions(api: APIRouter, service: Ledger) -> None:
         lines = [line_view(one, id_, assets[one.other.asset]) for id_, one in found.items]
         return LineList(items=lines, next_cursor=found.next_cursor)
 
+    async def rows(user_id: str, only: StatementFilter, asset: str) -> AsyncIterator[tuple[str | int, ...]]:
+        assets, cursor = await _assets(service), ""
+        while True:
+            found = await service.transactions(USER, user_id, EXPORT_PAGE, cursor, only, asset)
+            for account_id, line in found.items:
+                yield _row(line, account_id, assets[line.other.asset])
+            if not (cursor := found.next_cursor):
+                return
+
+    @api.get(
+        "/api/transactions/export",
+        responses=FILES,
+        response_class=StreamingResponse,
+        **route(permission="transactions:read", kind="stream"),
+    )
+    async def export(
+        who: CurrentUser,
+        only: Wanted,
+        format: FormatQuery = "csv",  # noqa: A002  the name of the parameter
+        asset: AssetQuery = "",
+    ) -> StreamingResponse:
+        """Return the lines of your statement as a file, newest first, of any length."""
+        return send_table("tollway-statement", format, COLUMNS, rows(who.user_id, only, asset))
+
     @api.get("/api/transactions/{transaction_id}", **READ_TRANSACTIONS)
     async def explain(
         transaction_id: TransactionPath, who: CurrentUser, *, prove: Prove = False
@@ -144,6 +186,24 @@ def _gifts(api: APIRouter, gifts: Gifts, answers: AnswerStore) -> None:
             return Answer(201, gift_view(made))
 
         return await idempotent(answers, who, key, body, work)
+
+
+def _row(line: StatementLine, account_id: str, asset: Asset) -> tuple[str | int, ...]:
+    meta: dict[str, str] = orjson.loads(line.meta)
+    return (
+        line.at_us,
+        line.code,
+        asset.code,
+        "out" if line.debit else "in",
+        text_of(line.debit or line.credit, asset),
+        text_of(line.balance, asset),
+        party(line.other),
+        meta.get("note") or meta.get("reason", ""),
+        line.parts,
+        line.txn_id,
+        account_id,
+        line.meta,
+    )
 
 
 async def _assets(service: Ledger) -> dict[str, Asset]:

@@ -23,8 +23,16 @@ def _wanted(
     ] = "",
     since: TimeQuery = "",
     until: TimeQuery = "",
+    q: Annotated[
+        str,
+        Query(
+            max_length=100,
+            pattern=PRINTABLE,
+            description="Only a transaction with this id, or those with this text in their notes; absent: all",
+        ),
+    ] = "",
 ) -> StatementFilter:
-    return StatementFilter(details, code, read_time("since", since), read_time("until", until))
+    return StatementFilter(details, code, read_time("since", since), read_time("until", until), q.strip())
 
 
 Wanted = Annotated[StatementFilter, Depends(_wanted)]

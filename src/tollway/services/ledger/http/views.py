@@ -184,14 +184,15 @@ def line_view(line: StatementLine, account_id: str, asset: Asset) -> LineView:
         direction="out" if line.debit else "in",
         amount=text_of(line.debit or line.credit, asset),
         balance=text_of(line.balance, asset),
-        with_whom=_party(line.other),
+        with_whom=party(line.other),
         at=line.at_us,
         meta=orjson.loads(line.meta),
         parts=line.parts,
     )
 
 
-def _party(ref: AccountRef) -> str:
+def party(ref: AccountRef) -> str:
+    """Name who is on the other side: a customer by id; what is the platform's has no name of its own."""
     return ref.owner_id if ref.owner_kind == USER else "platform"
 
 
@@ -211,8 +212,8 @@ def transaction_view(explained: Explained, mine: set[str], assets: dict[str, Ass
                 kind=LegKind(leg.kind),
                 asset=leg.asset,
                 amount=text_of(leg.amount, assets[leg.asset]),
-                debit=_party(names[leg.debit_id]),
-                credit=_party(names[leg.credit_id]),
+                debit=party(names[leg.debit_id]),
+                credit=party(names[leg.credit_id]),
                 purpose=names[leg.credit_id].purpose,
             )
             for leg in entry.legs

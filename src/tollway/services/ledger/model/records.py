@@ -129,13 +129,14 @@ class StatementFilter(NamedTuple):
 
     Without `details` they add up to the balance: what is only held or released is left out, and what one hold paid for
     piece by piece is one line. `code` is the event's name, empty for any; times are from `since_us` to before
-    `until_us`, 0 for no bound.
+    `until_us`, 0 for no bound. `text` is a transaction's id, or part of what was noted with it, in either case.
     """
 
     details: bool = True
     code: str = ""
     since_us: int = 0
     until_us: int = 0
+    text: str = ""
 
 
 class StatementLine(NamedTuple):

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 
+import orjson
 from sqlalchemy import Subquery, func, literal, select, union_all
 
 from tollway.fabric.db import Tx
@@ -151,7 +152,7 @@ def _side(id_: str, before_version: int, limit: int, only: StatementFilter, *, d
     )
     if not only.details:
         query = query.where(leg.kind.in_([LegKind.POST, LegKind.CAPTURE]))
-    if only.code or only.since_us or only.until_us:
+    if only.code or only.since_us or only.until_us or only.text:
         query = query.join(t.txn, t.txn.c.id == leg.txn_id)
     if only.code:
         query = query.where(t.txn.c.code == only.code)
@@ -159,4 +160,12 @@ def _side(id_: str, before_version: int, limit: int, only: StatementFilter, *, d
         query = query.where(t.txn.c.created_at_us >= only.since_us)
     if only.until_us:
         query = query.where(t.txn.c.created_at_us < only.until_us)
+    if only.text:
+        noted = t.txn.c.meta.icontains(_json_inner(only.text), autoescape=True)
+        query = query.where((t.txn.c.id == only.text) | noted)
     return query.subquery()
+
+
+def _json_inner(text: str) -> str:
+    """Write a text as it stands inside of a JSON string."""
+    return orjson.dumps(text).decode()[1:-1]
