@@ -5,7 +5,8 @@ stubs and serves its own service API by a generated servicer. There are two tran
 
     LocalServer · LocalChannel     within a process: a direct await, about ten microseconds, no bytes made
     RpcServer · RemoteChannel      between processes: gRPC with mutual TLS, below a millisecond; in `rpc.server` and
-                                   `rpc.remote`, so that one process alone does not load them
+                                   `rpc.remote`, so that one process alone does not load them. Calls with one answer
+                                   that begin at the same time share a message (`rpc.call_stream`)
 
 On both:
 - Every call has a deadline: `timeout=` seconds at the call (5 unless given), never later than the deadline of

@@ -8,29 +8,30 @@ import ipaddress
 from collections.abc import AsyncGenerator, Sequence
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, cast
 
 import grpc
 import grpc.aio
 
 from tollway.fabric import tls
 from tollway.fabric.rpc.call import Call
+from tollway.fabric.rpc.call_stream import MESSAGE_LIMIT_BYTES, SHARED_LIMIT_BYTES, ClientStream, NotSent
 from tollway.fabric.rpc.channel import Channel, Codec
-from tollway.fabric.rpc.server import MESSAGE_LIMIT_BYTES
 from tollway.fabric.rpc.trailers import read_problem, write_call
 from tollway.kit.errors import Unavailable
 from tollway.kit.tasks import spawn
 
 CONNECT_WAIT_S = 2.0
 RENEWAL_CHECK_S = 30.0
+TURN_S = 1.0  # of several servers each has the calls of a caller for so long
 _SERVICE_CONFIG = '{"loadBalancingConfig": [{"round_robin": {}}]}'
 
 
 class RemoteChannel(Channel):
     """Reaches `service` at `addresses` as the service `caller`, with that service's certificate.
 
-    Several addresses (`host:port`, all numeric or one name that resolves to several) share the calls in
-    turn. A call waits up to `connect_wait_s` for a connection before it raises Unavailable, since nothing
+    Several addresses (`host:port`, all numeric or one name that resolves to several) have the calls in turn, a
+    second's each. A call waits up to `connect_wait_s` for a connection before it raises Unavailable, since nothing
     has been sent by then; after that it is sent once. A renewed certificate is picked up within 30 s.
     """
 
@@ -49,15 +50,41 @@ class RemoteChannel(Channel):
         self._version: tuple[int, ...] = ()
         self._look_again = 0.0
         self._channel: grpc.aio.Channel | None = None
+        several = len(addresses) > 1 or self._target.startswith("dns:")
+        self._lifetime_s = TURN_S if several else RENEWAL_CHECK_S
+        self._stream: ClientStream | None = None
+        self._alone_until = 0.0
 
     async def unary(self, path: str, request: Any, call: Call, codec: Codec) -> Any:
-        """Send the request and return the answer."""
+        """Send the request, with what others call at the same time, and return the answer."""
+        data = codec.write(request)
+        if len(data) > SHARED_LIMIT_BYTES:
+            return await self._alone(path, data, call, codec)
+        while monotonic() >= self._alone_until:
+            stream = self._stream
+            if stream is None or stream.retired:
+                stream = await self._new_stream(call)
+            try:
+                return codec.read(await stream.answer(path, data, call))
+            except NotSent as error:
+                if error.unknown:  # a server of an earlier version, as during an upgrade
+                    self._alone_until = monotonic() + RENEWAL_CHECK_S
+        return await self._alone(path, data, call, codec)
+
+    async def _alone(self, path: str, data: bytes, call: Call, codec: Codec) -> Any:
+        """Send a request as a gRPC call of its own."""
         channel = await self._connected(call)
-        method = channel.unary_unary(path, codec.write, codec.read)
+        method = cast("Any", channel).unary_unary(path, None, codec.read)
         try:
-            return await method(request, timeout=call.left_s(), metadata=write_call(call))
+            return await method(data, timeout=call.left_s(), metadata=write_call(call))
         except grpc.aio.AioRpcError as error:
             raise read_problem(error) from None
+
+    async def _new_stream(self, call: Call) -> ClientStream:
+        channel = await self._connected(call)
+        if self._stream is None or self._stream.retired:  # else another call has opened one meanwhile
+            self._stream = ClientStream(channel, self._service, self._lifetime_s)
+        return self._stream
 
     async def stream(self, path: str, request: Any, call: Call, codec: Codec) -> AsyncGenerator[Any]:
         """Send the request and yield the answers as they come."""
@@ -83,6 +110,9 @@ class RemoteChannel(Channel):
     async def close(self, grace: float | None = None) -> None:
         """Close the connections."""
         channel, self._channel = self._channel, None
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            await stream.close()
         if channel is not None:
             await channel.close(grace)
 

@@ -17,13 +17,14 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from tollway.fabric import tls
+from tollway.fabric.rpc import call_stream
 from tollway.fabric.rpc.acting import Acting
+from tollway.fabric.rpc.call_stream import MESSAGE_LIMIT_BYTES, Answerer, ServerStreams
 from tollway.fabric.rpc.policy import Policy, Rules
 from tollway.fabric.rpc.serving import Served, served
 from tollway.fabric.rpc.trailers import PROBLEM, read_call, status_of, write_problem
 from tollway.kit.errors import Problem
 
-MESSAGE_LIMIT_BYTES = 16 * 1024 * 1024
 _health = cast("Any", health).aio  # the published types leave the asynchronous servicer out
 _SPIFFE = f"spiffe://{tls.TRUST_DOMAIN}/"
 _OPTIONS = (
@@ -58,6 +59,7 @@ class RpcServer(grpc.aio.Server):
         self._address, self._certificates, self._service = address, certificates, service
         self._policy, self._rules, self._acting, self._reflect = policy, rules, acting, reflect
         self._services: dict[str, Mapping[str, grpc.RpcMethodHandler[Any, Any]]] = {}
+        self._streams = ServerStreams()
         self._health: Any = None
         self._server: grpc.aio.Server | None = None
 
@@ -70,6 +72,11 @@ class RpcServer(grpc.aio.Server):
             name: _remote_handler(methods[f"/{service_name}/{name}"], handler)
             for name, handler in method_handlers.items()
         }
+        for name, handler in method_handlers.items():
+            if handler.unary_unary is not None:
+                path = f"/{service_name}/{name}"
+                codec: Any = (handler.request_deserializer, handler.response_serializer)
+                self._streams.methods[path] = Answerer(methods[path], *codec)
 
     def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]) -> None:
         """Do nothing: the generated code registers the same methods by name as well."""
@@ -81,6 +88,8 @@ class RpcServer(grpc.aio.Server):
         for name, handlers in self._services.items():
             server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(name, dict(handlers)),))
             server.add_registered_method_handlers(name, handlers)
+        exchange: dict[str, Any] = {call_stream.METHOD: grpc.stream_stream_rpc_method_handler(self._exchange)}
+        server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(call_stream.API, exchange),))
         self._health = _health.HealthServicer()
         cast("Any", health_pb2_grpc).add_HealthServicer_to_server(self._health, server)
         if self._reflect:
@@ -105,7 +114,11 @@ class RpcServer(grpc.aio.Server):
         server, self._server = self._server, None
         if server is not None:
             await self._health.enter_graceful_shutdown()
+            self._streams.stop()
             await server.stop(grace)
+
+    async def _exchange(self, _requests: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
+        await self._streams.exchange(context, _caller(context))
 
     def add_insecure_port(self, address: str) -> NoReturn:
         """Refuse: service APIs are never open without TLS."""

@@ -45,12 +45,17 @@ def write_problem(problem: Problem) -> bytes:
     return text
 
 
+def revive_problem(value: str | bytes) -> Problem:
+    """Rebuild the problem that `write_problem` has written."""
+    body = json.loads(value)
+    return Problem.revive(body["code"], body["detail"], body["extra"])
+
+
 def read_problem(error: grpc.aio.AioRpcError) -> Problem:
     """Turn what gRPC raised into the problem it stands for."""
     for name, value in error.trailing_metadata() or ():
         if name == PROBLEM:
-            body = json.loads(value)
-            return Problem.revive(body["code"], body["detail"], body["extra"])
+            return revive_problem(value)
     code = error.code()
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return DeadlineExceeded()
