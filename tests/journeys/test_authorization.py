@@ -120,6 +120,9 @@ TABLE: dict[tuple[str, str], str] = {
         POST /api/access/resources/{resource_id}/credentials
         DELETE /api/access/resources/{resource_id}/credentials/{credential_id}
     """,
+    ("dashboard:read", "self"): """
+        GET /api/dashboard
+    """,
     ("usage:read", "self"): """
         GET /api/usage/stats
         GET /api/usage/monthly

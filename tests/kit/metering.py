@@ -61,6 +61,7 @@ class MeteredLedger(ledger_pb2_grpc.LedgerServicer):
 
     def __init__(self) -> None:
         self.balances: dict[tuple[str, str], int] = {}
+        self.lots: list[tuple[str, pb.Lot]] = []
         self.holds: dict[str, Hold] = {}
         self.posted: dict[str, int] = {}
         self.sequences: dict[str, int] = {}
@@ -88,11 +89,33 @@ class MeteredLedger(ledger_pb2_grpc.LedgerServicer):
         self.calls.append("ListAccounts")
         return pb.ListAccountsResponse(
             accounts=[
-                pb.Account(ref=customer(user_id, asset), balance=balance)
+                pb.Account(
+                    ref=customer(user_id, asset),
+                    balance=balance,
+                    credits_posted=balance,
+                    debits_pending=self.reserved((user_id, asset)),
+                    available=balance - self.reserved((user_id, asset)),
+                )
                 for (user_id, asset), balance in self.balances.items()
                 if user_id == request.owner_id
             ]
         )
+
+    async def ListAssets(self, request: pb.ListAssetsRequest, context: Any) -> pb.ListAssetsResponse:
+        self.calls.append("ListAssets")
+        return pb.ListAssetsResponse(
+            assets=[
+                pb.Asset(code="USD", kind=pb.ASSET_KIND_MONEY, scale=6, unit="USD"),
+                *(
+                    pb.Asset(code=one, kind=pb.ASSET_KIND_ACCESS, unit="byte")
+                    for one in (STANDARD, HTTP_ONLY)
+                ),
+            ]
+        )
+
+    async def ListLots(self, request: pb.ListLotsRequest, context: Any) -> pb.ListLotsResponse:
+        self.calls.append("ListLots")
+        return pb.ListLotsResponse(lots=[lot for user_id, lot in self.lots if user_id == request.owner_id])
 
     async def Reserve(self, request: pb.ReserveRequest, context: Any) -> pb.ReserveResponse:
         self.calls.append("Reserve")

@@ -1,6 +1,7 @@
 /** The keys of the query cache. What changes something names here what it makes stale. */
 export const keys = {
   me: () => ["me"] as const,
+  dashboard: () => ["dashboard"] as const,
   usage: () => ["usage"] as const,
   trends: (period: string, split: string) => ["usage", "trends", period, split] as const,
   targets: (period: string) => ["usage", "targets", period] as const,

@@ -1864,6 +1864,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/dashboard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show in one answer whether you can connect, what is left and what goes on
+         * @description Show in one answer whether you can connect, what is left and what goes on.
+         */
+        get: operations["get_dashboard"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/notifications": {
         parameters: {
             query?: never;
@@ -3084,6 +3104,93 @@ export interface components {
             new_today: number;
             /** @description Accounts that are suspended */
             suspended: number;
+        };
+        /**
+         * DashboardAllowance
+         * @description What is left of an asset: `left` to use, of which `reserved` is in the hands of nodes.
+         */
+        DashboardAllowance: {
+            /** @description What is counted and sold, by its code */
+            asset: string;
+            /** @description When something of it expires next; null: never */
+            expires_at: string | null;
+            /**
+             * @description Units that are lost at `expires_at` unless they are used before
+             * @example 1000000000
+             */
+            expiring: string;
+            /**
+             * @description Units that can be used, reserved ones included
+             * @example 1000000000
+             */
+            left: string;
+            /**
+             * @description The part that is reserved for what runs now
+             * @example 1000000000
+             */
+            reserved: string;
+            /** @description What it is counted in: `byte`, `second` */
+            unit: string;
+        };
+        /**
+         * DashboardCash
+         * @description Money in one currency.
+         */
+        DashboardCash: {
+            /**
+             * @description What can be spent now
+             * @example 20.00
+             */
+            available: string;
+            /**
+             * @description What is there, reserved parts included
+             * @example 20.00
+             */
+            balance: string;
+            /** @description A currency of ISO 4217 */
+            currency: string;
+        };
+        /**
+         * DashboardStep
+         * @description A step on the way to the first connection.
+         */
+        DashboardStep: {
+            /** @description Whether it was done once */
+            done: boolean;
+            /**
+             * @description `top_up` the wallet, `buy` data, `connect` a client
+             * @enum {string}
+             */
+            name: "top_up" | "buy" | "connect";
+        };
+        /**
+         * DashboardView
+         * @description What you see first. A part that is null could not be had now, and is named in `unavailable`.
+         */
+        DashboardView: {
+            /** @description What is left of each asset that connections draw on */
+            allowances: components["schemas"]["DashboardAllowance"][] | null;
+            /** @description Money, by currency */
+            cash: components["schemas"]["DashboardCash"][] | null;
+            /** @description Your five newest connections, newest first */
+            connections: components["schemas"]["ConnectionView"][];
+            /** @description Where to connect */
+            endpoints: components["schemas"]["EndpointView"][];
+            /** @description What you used on the day before today (UTC) */
+            previous_day: components["schemas"]["TotalView"];
+            /** @description Why it is not working; null when it is */
+            reason: ("account_suspended" | "access_suspended" | "no_data" | "no_access" | "disconnected" | "access_used_up" | "no_node" | "balance_unknown") | null;
+            /**
+             * @description Whether clients can connect now: `working`; `stopped`, which you can mend yourself or wait for; `suspended`, which only the operator can lift; `unknown`
+             * @enum {string}
+             */
+            state: "working" | "stopped" | "suspended" | "unknown";
+            /** @description The steps to a first connection, in their order */
+            steps: components["schemas"]["DashboardStep"][] | null;
+            /** @description The parts that are missing because their service does not answer */
+            unavailable: ("allowances" | "cash" | "steps")[];
+            /** @description What you used: ever, this month, today and by protocol */
+            usage: components["schemas"]["StatsView"];
         };
         /** DebtList */
         DebtList: {
@@ -9890,6 +9997,36 @@ export interface operations {
             404: components["responses"]["UnknownAsset"];
             414: components["responses"]["UriTooLong"];
             422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    get_dashboard: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DashboardView"];
+                };
+            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Internal"];
             502: components["responses"]["BadGateway"];

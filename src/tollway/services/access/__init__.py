@@ -26,7 +26,8 @@ Invariants
 - The daily totals are the sum of the flows' counters.
 - Changes are numbered without gaps, in the order in which they were committed.
 
-Neighbours: asks `ledger` (Reserve, RecordUse, Release, GetAccount) and `catalog` (GetProduct); subscribes to
-PasswordChanged and UserStateChanged from `identity`; publishes ResourceProvisioned, ResourceChanged, ConnectionEnded,
-ResourceStateChanged, CredentialIssued, CredentialRevoked, SessionAccounted; is asked by the edge.
+Neighbours: asks `ledger` (Reserve, RecordUse, Release, GetAccount, and what a customer holds) and `catalog`
+(GetProduct); subscribes to PasswordChanged and UserStateChanged from `identity`; publishes ResourceProvisioned,
+ResourceChanged, ConnectionEnded, ResourceStateChanged, CredentialIssued, CredentialRevoked, SessionAccounted; is asked
+by the edge.
 """

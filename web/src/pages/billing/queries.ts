@@ -15,8 +15,12 @@ export const accountsQuery = queryOptions({
 
 /** The account that money is paid from: the one with money on it, else the first. */
 export function cashOf(accounts: readonly Account[]): Account | undefined {
-  const cash = accounts.filter((account) => account.kind === "money");
-  return cash.find((account) => !isZero(account.balance)) ?? cash[0];
+  return payingOf(accounts.filter((account) => account.kind === "money"));
+}
+
+/** The money that is paid with: where there is some, else the first. */
+export function payingOf<Cash extends { balance: string }>(cash: readonly Cash[]): Cash | undefined {
+  return cash.find(({ balance }) => !isZero(balance)) ?? cash[0];
 }
 
 export const portfolioQuery = queryOptions({

@@ -1,37 +1,31 @@
 import { Trans, useLingui } from "@lingui/react/macro";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { PlugZap } from "lucide-react";
 import { useState } from "react";
-import { api, body } from "@/api/client";
+import { api, body, type Schema } from "@/api/client";
 import { keys } from "@/api/keys";
 import { Problem } from "@/api/problem";
 import { Button, buttonClass } from "@/design/Button";
 import { Code } from "@/design/Code";
 import { CopyField } from "@/design/Copy";
 import { EmptyState } from "@/design/EmptyState";
-import { Loaded } from "@/design/Loaded";
 import { Panel } from "@/design/Panel";
 import { ProblemNotice } from "@/design/ProblemNotice";
 import { Qr } from "@/design/Qr";
 import { Segmented } from "@/design/Segmented";
-import { portfolioQuery } from "@/pages/billing/queries";
-import { type Connected, proxyConfigQuery } from "@/pages/proxy/queries";
+import type { Connected } from "@/pages/proxy/queries";
 import { snippets } from "./snippets";
 
 /** Connect in one click: a fresh credential with its address, a QR code and code for the usual clients. */
-export function ConnectPanel() {
+export function ConnectPanel({ endpoints }: { endpoints: readonly Schema<"EndpointView">[] }) {
   const { t } = useLingui();
   const queries = useQueryClient();
-  const config = useQuery(proxyConfigQuery);
-  const portfolio = useQuery(portfolioQuery);
-  // An access draws on one asset; the one that is held is meant, not the platform's usual one.
-  const asset = portfolio.data?.holdings.find((holding) => holding.remaining !== "0")?.asset;
   const connect = useMutation({
-    mutationFn: () =>
-      body(api.POST("/api/proxy/connect", { body: { label: t`Console`, ...(asset ? { asset } : {}) } })),
+    mutationFn: () => body(api.POST("/api/proxy/connect", { body: { label: t`Console` } })),
     onSuccess: () =>
       Promise.all([
+        queries.invalidateQueries({ queryKey: keys.dashboard() }),
         queries.invalidateQueries({ queryKey: keys.proxyConfig() }),
         queries.invalidateQueries({ queryKey: keys.proxyStatus() }),
       ]),
@@ -50,40 +44,34 @@ export function ConnectPanel() {
       {connect.data ? (
         <Ready connected={connect.data} />
       ) : (
-        <Loaded query={config}>
-          {({ endpoints }) => (
-            <>
-              <dl className="grid gap-3 sm:grid-cols-2">
-                {endpoints.map((endpoint) => (
-                  <div key={`${endpoint.protocol}:${endpoint.host}:${endpoint.port}`} className="grid min-w-0 gap-1">
-                    <dt className="text-sm text-text-3">{endpoint.protocol.toUpperCase()}</dt>
-                    <dd>
-                      <CopyField value={`${endpoint.host}:${endpoint.port}`} label={t`Copy the endpoint`} />
-                    </dd>
-                  </div>
-                ))}
-              </dl>
-              {connect.error ? (
-                <div className="mt-4">
-                  <NotConnected error={connect.error} />
-                </div>
-              ) : (
-                <EmptyState
-                  icon={<PlugZap />}
-                  action={
-                    <Button kind="primary" busy={connect.isPending} onClick={() => connect.mutate()}>
-                      <Trans>Connect</Trans>
-                    </Button>
-                  }
-                >
-                  <Trans>
-                    You get a user name and a password, with code for your client. The password is shown once.
-                  </Trans>
-                </EmptyState>
-              )}
-            </>
+        <>
+          <dl className="grid gap-3 sm:grid-cols-2">
+            {endpoints.map((endpoint) => (
+              <div key={`${endpoint.protocol}:${endpoint.host}:${endpoint.port}`} className="grid min-w-0 gap-1">
+                <dt className="text-sm text-text-3">{endpoint.protocol.toUpperCase()}</dt>
+                <dd>
+                  <CopyField value={`${endpoint.host}:${endpoint.port}`} label={t`Copy the endpoint`} />
+                </dd>
+              </div>
+            ))}
+          </dl>
+          {connect.error ? (
+            <div className="mt-4">
+              <NotConnected error={connect.error} />
+            </div>
+          ) : (
+            <EmptyState
+              icon={<PlugZap />}
+              action={
+                <Button kind="primary" busy={connect.isPending} onClick={() => connect.mutate()}>
+                  <Trans>Connect</Trans>
+                </Button>
+              }
+            >
+              <Trans>You get a user name and a password, with code for your client. The password is shown once.</Trans>
+            </EmptyState>
           )}
-        </Loaded>
+        </>
       )}
     </Panel>
   );

@@ -1,5 +1,5 @@
-import { Plural, Trans, useLingui } from "@lingui/react/macro";
-import { useInfiniteQuery, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Trans, useLingui } from "@lingui/react/macro";
+import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useEffect } from "react";
 import type { Schema } from "@/api/client";
@@ -11,52 +11,68 @@ import { Loaded } from "@/design/Loaded";
 import { Panel } from "@/design/Panel";
 import { Skeleton } from "@/design/Skeleton";
 import { Status } from "@/design/Status";
-import { Bytes, Money, Time } from "@/design/Values";
-import { accountsQuery, cashOf, portfolioQuery } from "@/pages/billing/queries";
+import { Bytes, Time } from "@/design/Values";
 import { ConnectionTable } from "@/pages/connection/ConnectionTable";
-import { connectionsQuery, proxyStatusQuery, usageQuery } from "@/pages/proxy/queries";
+import { usageQuery } from "@/pages/proxy/queries";
+import { type Dashboard, dashboardQuery } from "@/parts/dashboard";
 import { ConnectPanel } from "./ConnectPanel";
 import { FirstSteps } from "./FirstSteps";
+import { StateLine } from "./StateLine";
 
-const RECENT = 5;
+type Stats = Schema<"StatsView">;
 
-/** What works now, what is left, and how to connect. */
+/** What works now, what is left, and how to connect: one request, then the live numbers. */
 export function DashboardPage() {
-  const { t } = useLingui();
   const live = useLiveUsage();
-  const status = useQuery(proxyStatusQuery);
-  const usage = useQuery(usageQuery);
-  const recent = useInfiniteQuery(connectionsQuery({}, RECENT));
-  // The live numbers say that something happened; the lists beside them then look what it was.
+  const dashboard = useQuery(dashboardQuery);
+  // The socket writes this; nobody asks for it here.
+  const newest = useQuery({ ...usageQuery, enabled: false }).data;
+  useLookAgain(newest, dashboard.data?.usage);
+  return (
+    <Loaded query={dashboard} skeleton={<Loading />}>
+      {(found) => <Parts dashboard={found} stats={newest ?? found.usage} live={live} />}
+    </Loaded>
+  );
+}
+
+/** The live numbers say that something happened; the rest of the page then looks what it was. */
+function useLookAgain(newest: Stats | undefined, shown: Stats | undefined): void {
   const queries = useQueryClient();
-  const moved = `${usage.data?.open_connections} ${usage.data?.all_time.bytes_total}`;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `moved` is the reason to look
+  const moved = newest && signature(newest);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: what is shown changes because of this, and is no reason
   useEffect(() => {
-    void queries.invalidateQueries({ queryKey: ["connections"] });
-    void queries.invalidateQueries({ queryKey: keys.portfolio() });
+    if (moved && shown && moved !== signature(shown)) void queries.invalidateQueries({ queryKey: keys.dashboard() });
   }, [moved, queries]);
-  const rows = recent.data?.pages[0]?.items.slice(0, RECENT);
+}
+
+const signature = (stats: Stats) =>
+  `${stats.open_connections} ${stats.all_time.connections} ${stats.all_time.bytes_total}`;
+
+function Parts({
+  dashboard,
+  stats,
+  live,
+}: {
+  dashboard: Dashboard;
+  stats: Stats;
+  live: ReturnType<typeof useLiveUsage>;
+}) {
+  const { t } = useLingui();
   return (
     <>
-      <Loaded query={status} skeleton={<Skeleton className="h-20" />}>
-        {(found) => <StateLine status={found} open={usage.data?.open_connections ?? found.open_connections} />}
-      </Loaded>
-      <Loaded query={status} skeleton={null}>
-        {() => <FirstSteps used={BigInt(usage.data?.all_time.bytes_total ?? "0") > 0n} />}
-      </Loaded>
+      <StateLine dashboard={dashboard} open={stats.open_connections} />
+      {dashboard.unavailable.length > 0 && <Missing />}
+      {dashboard.steps && <FirstSteps steps={dashboard.steps} />}
       <div className="grid items-start gap-6 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
-        <ConnectPanel />
+        <ConnectPanel endpoints={dashboard.endpoints} />
         <Panel title={<Trans>Throughput</Trans>} actions={<LiveMark state={live.state} lastAt={live.lastAt} />}>
           <LiveLine samples={live.samples} label={t`Throughput of the last five minutes`} />
-          <Loaded query={usage} skeleton={<Skeleton className="mt-4 h-10" />}>
-            {(stats) => (
-              <dl className="mt-4 grid grid-cols-3 gap-4 border-t border-line pt-4">
-                <Figure name={t`Today`} bytes={stats.today.bytes_total} />
-                <Figure name={t`This month`} bytes={stats.this_month.bytes_total} />
-                <Figure name={t`Ever`} bytes={stats.all_time.bytes_total} />
-              </dl>
-            )}
-          </Loaded>
+          <dl className="mt-4 grid grid-cols-2 gap-4 border-t border-line pt-4 sm:grid-cols-4">
+            <Figure name={t`Today`} bytes={stats.today.bytes_total} />
+            <Figure name={t`Yesterday`} bytes={dashboard.previous_day.bytes_total} />
+            <Figure name={t`This month`} bytes={stats.this_month.bytes_total} />
+            <Figure name={t`Ever`} bytes={stats.all_time.bytes_total} />
+          </dl>
         </Panel>
       </div>
       <Panel
@@ -68,59 +84,35 @@ export function DashboardPage() {
           </Link>
         }
       >
-        <Loaded query={recent}>{() => <ConnectionTable rows={rows ?? []} />}</Loaded>
+        <ConnectionTable rows={dashboard.connections} />
       </Panel>
     </>
   );
 }
 
-function StateLine({ status, open }: { status: Schema<"StatusView">; open: number }) {
-  const { t } = useLingui();
-  const accounts = useQuery(accountsQuery);
-  const cash = accounts.data ? cashOf(accounts.data) : undefined;
-  const portfolio = useQuery(portfolioQuery);
-  const left = portfolio.data?.holdings.reduce((sum, holding) => sum + BigInt(holding.remaining), 0n) ?? 0n;
-  const working = status.state === "connected" && left > 0n;
-  const tone = working ? "ok" : status.state === "suspended" ? "bad" : "warn";
-  const word = working
-    ? t`Working`
-    : status.state === "suspended"
-      ? t`Suspended`
-      : left > 0n
-        ? t`Not connected`
-        : t`No data left`;
+/** What the page looks like until the answer is there. */
+function Loading() {
   return (
-    <div className="flex flex-wrap items-center justify-between gap-4">
-      <div>
-        <h1 className="flex flex-wrap items-center gap-x-3 gap-y-1 text-lg font-semibold tracking-tight">
-          <Status tone={tone}>{word}</Status>
-          <span>
-            <Trans>
-              <Bytes count={left} /> left
-            </Trans>
-          </span>
-        </h1>
-        <p className="mt-1 text-text-2">
-          {open === 0 ? (
-            <Trans>No connection is open.</Trans>
-          ) : (
-            <Plural value={open} one="# connection is open." other="# connections are open." />
-          )}
-        </p>
+    <>
+      <Skeleton className="h-20" />
+      <div className="grid items-start gap-6 lg:grid-cols-[minmax(0,3fr)_minmax(0,2fr)]">
+        <Skeleton className="h-72" />
+        <Skeleton className="h-72" />
       </div>
-      <div className="flex items-center gap-3">
-        {cash && (
-          <span className="text-text-2">
-            <Trans>
-              Wallet <Money amount={cash.available} currency={cash.asset} />
-            </Trans>
-          </span>
-        )}
-        <Link to="/billing" className={buttonClass("plain")}>
-          <Trans>Top up</Trans>
-        </Link>
-      </div>
-    </div>
+      <Skeleton className="h-60" />
+    </>
+  );
+}
+
+/** Says that a part of the page is left out, and why. */
+function Missing() {
+  return (
+    <p role="status" className="rounded-card border border-line bg-sunken px-4 py-3 text-text-2">
+      <Trans>
+        The wallet and what is left are not shown: that part of the platform does not answer now. Everything else on
+        this page is up to date.
+      </Trans>
+    </p>
   );
 }
 

@@ -1,42 +1,47 @@
 import { Trans } from "@lingui/react/macro";
-import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Check } from "lucide-react";
 import type { ReactNode } from "react";
+import type { Schema } from "@/api/client";
 import { Panel } from "@/design/Panel";
-import { isZero } from "@/format/decimal";
-import { accountsQuery, cashOf, portfolioQuery } from "@/pages/billing/queries";
+
+type Step = Schema<"DashboardStep">;
 
 /** The way to the first byte: top up, buy, connect. It goes when the first byte went through. */
-export function FirstSteps({ used }: { used: boolean }) {
-  const accounts = useQuery(accountsQuery);
-  const portfolio = useQuery(portfolioQuery);
-  if (used || !accounts.data || !portfolio.data) return null;
-  const cash = cashOf(accounts.data);
-  const holds = portfolio.data.holdings.length > 0;
-  const paid = holds || (cash !== undefined && !isZero(cash.balance));
+export function FirstSteps({ steps }: { steps: readonly Step[] }) {
+  if (steps.every(({ done }) => done)) return null;
   return (
     <Panel title={<Trans>Three steps to your first connection</Trans>}>
       <ol className="grid gap-4 md:grid-cols-3">
-        <Step number={1} done={paid} name={<Trans>Top up the wallet</Trans>}>
-          <Link to="/billing" className="text-accent hover:underline">
-            <Trans>Pay by card</Trans>
-          </Link>
-        </Step>
-        <Step number={2} done={holds} name={<Trans>Buy data</Trans>}>
-          <Link to="/billing/catalogue" className="text-accent hover:underline">
-            <Trans>See the catalogue</Trans>
-          </Link>
-        </Step>
-        <Step number={3} done={false} name={<Trans>Connect</Trans>}>
-          <Trans>Press Connect below and run the snippet.</Trans>
-        </Step>
+        {steps.map((step, index) => (
+          <StepItem key={step.name} number={index + 1} done={step.done} {...WORDS[step.name]} />
+        ))}
       </ol>
     </Panel>
   );
 }
 
-function Step({
+const WORDS: Record<Step["name"], { name: ReactNode; children: ReactNode }> = {
+  top_up: {
+    name: <Trans>Top up the wallet</Trans>,
+    children: (
+      <Link to="/billing" className="text-accent hover:underline">
+        <Trans>Pay by card</Trans>
+      </Link>
+    ),
+  },
+  buy: {
+    name: <Trans>Buy data</Trans>,
+    children: (
+      <Link to="/billing/catalogue" className="text-accent hover:underline">
+        <Trans>See the catalogue</Trans>
+      </Link>
+    ),
+  },
+  connect: { name: <Trans>Connect</Trans>, children: <Trans>Press Connect below and run the snippet.</Trans> },
+};
+
+function StepItem({
   number,
   done,
   name,

@@ -2,7 +2,16 @@
 
 from fastapi import APIRouter
 
-from tollway.services.access.http import admin, analytics, customers, flow_policy, proxy, resources, usage
+from tollway.services.access.http import (
+    admin,
+    analytics,
+    customers,
+    dashboard,
+    flow_policy,
+    proxy,
+    resources,
+    usage,
+)
 from tollway.services.access.service import Access
 
 __all__ = ["router"]
@@ -11,6 +20,6 @@ __all__ = ["router"]
 def router(service: Access) -> APIRouter:
     """Make the routes of access."""
     api = APIRouter()
-    for part in (proxy, resources, flow_policy, usage, analytics, admin, customers):
+    for part in (dashboard, proxy, resources, flow_policy, usage, analytics, admin, customers):
         part.add_routes(api, service)
     return api

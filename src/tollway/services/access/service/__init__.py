@@ -8,6 +8,7 @@ leases, reports             nodes: reserving what flows will use, and settling w
 changes                     nodes: what must reach live flows at once
 cleanup                     timed: what vanished nodes left behind
 usage, live                 customers: what was used, and what is left
+dashboard                   customers: what they see first, in one answer
 trends                      customers: what was used over time and with whom
 """
 
@@ -23,6 +24,7 @@ from tollway.services.access.service.authentication import Authentication
 from tollway.services.access.service.changes import Changes
 from tollway.services.access.service.cleanup import Cleanup
 from tollway.services.access.service.credentials import Credentials
+from tollway.services.access.service.dashboard import Dashboards
 from tollway.services.access.service.holdings import Holdings
 from tollway.services.access.service.leases import Leases
 from tollway.services.access.service.live import UsageFeeds
@@ -82,6 +84,7 @@ class Access:
         self.authentication = Authentication(db, clock, settings, self.kinds, holdings)
         self.leases = Leases(db, settings, self.kinds, holdings, self.changes)
         self.usage = Usage(db, clock, settings, holdings)
+        self.dashboards = Dashboards(db, clock, holdings, self.nodes, self.usage)
         self.trends = Trends(db)
         self.live = UsageFeeds(self.usage, clock)
         self.reports = Reports(db, self.kinds, holdings, self.leases, self.live.notify)

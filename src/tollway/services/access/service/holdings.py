@@ -1,8 +1,9 @@
 """What customers hold, in the ledger: reading it, reserving slices of it, recording use."""
 
+import asyncio
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,8 @@ _log = logging.getLogger(__name__)
 
 ACTOR = "access"
 CONTESTED_PARTS = 16
+# So that a page which can do without the ledger still comes soon.
+READ_TIMEOUT_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,37 @@ class Allowance:
     asset: str
     balance: int
     reserved: int
+
+
+@dataclass(frozen=True, slots=True)
+class DatedAllowance:
+    """An allowance and what of it expires first: so many units at this moment; 0 and 0 when nothing does."""
+
+    asset: str
+    unit: str
+    balance: int
+    reserved: int
+    expiring: int
+    expires_at_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeldCash:
+    """Money of a customer; what orders hold of it is not available."""
+
+    currency: str
+    balance: int
+    available: int
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """All that a customer holds, and whether there ever was any money or access."""
+
+    allowances: list[DatedAllowance]
+    cash: list[HeldCash]
+    had_cash: bool
+    had_access: bool
 
 
 class Holdings:
@@ -56,6 +90,31 @@ class Holdings:
         )
         left = [one for one in answer.accounts if one.ref.purpose == AVAILABLE and one.balance > 0]
         return [one.ref.asset for one in sorted(left, key=lambda one: (-one.balance, one.ref.asset))]
+
+    async def everything(self, user_id: str) -> Held:
+        """Return all that a customer holds, by asset."""
+        assets, accounts, lots = await asyncio.gather(
+            self._ledger.ListAssets(ledger_pb2.ListAssetsRequest(), timeout=READ_TIMEOUT_S),
+            self._ledger.ListAccounts(
+                ledger_pb2.ListAccountsRequest(owner_kind=USER, owner_id=user_id), timeout=READ_TIMEOUT_S
+            ),
+            self._ledger.ListLots(
+                ledger_pb2.ListLotsRequest(owner_kind=USER, owner_id=user_id), timeout=READ_TIMEOUT_S
+            ),
+        )
+        known = {one.code: one for one in assets.assets}
+        mine = sorted(
+            (one for one in accounts.accounts if one.ref.purpose == AVAILABLE and one.ref.asset in known),
+            key=lambda one: one.ref.asset,
+        )
+        money = [one for one in mine if known[one.ref.asset].kind == ledger_pb2.ASSET_KIND_MONEY]
+        access = [one for one in mine if known[one.ref.asset].kind == ledger_pb2.ASSET_KIND_ACCESS]
+        return Held(
+            allowances=[_dated(one, known[one.ref.asset].unit, lots.lots) for one in access],
+            cash=[HeldCash(one.ref.asset, one.balance, one.available) for one in money],
+            had_cash=any(one.credits_posted for one in money),
+            had_access=any(one.credits_posted for one in access),
+        )
 
     async def reserve(
         self, lease: ResourceLease, user_id: str, asset: str, unit: Unit, *, contested: bool = False
@@ -108,3 +167,14 @@ class Holdings:
         """Give back what a lease holds. One that was asked for and never answered may have no hold."""
         with contextlib.suppress(UnknownHold):
             await self._ledger.Release(ledger_pb2.ReleaseRequest(hold_id=lease_id, actor=ACTOR))
+
+
+def _dated(account: ledger_pb2.Account, unit: str, lots: Iterable[ledger_pb2.Lot]) -> DatedAllowance:
+    ends = [
+        one for one in lots if one.asset == account.ref.asset and one.remaining > 0 and one.expires_at_us > 0
+    ]
+    first_us = min((one.expires_at_us for one in ends), default=0)
+    expiring = sum(one.remaining for one in ends if one.expires_at_us == first_us)
+    return DatedAllowance(
+        account.ref.asset, unit, account.balance, account.debits_pending, expiring, first_us
+    )

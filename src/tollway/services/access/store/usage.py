@@ -109,6 +109,15 @@ async def total_since(tx: Tx, user_id: str, day: str) -> Total:
     return as_total("", row)
 
 
+async def total_of_day(tx: Tx, user_id: str, day: str) -> Total:
+    """Return a customer's sums of one day."""
+    everything = literal_column("''", Text)
+    wanted = _summed(usage_day, everything).where(usage_day.c.user_id == user_id, usage_day.c.day == day)
+    row = await tx.first(wanted)
+    assert row is not None
+    return as_total(day, row)
+
+
 async def running_totals(tx: Tx, user_id: str) -> RunningTotals:
     """Return a customer's sums since ever."""
     by = usage_total.c.protocol

@@ -1,0 +1,12 @@
+import { queryOptions } from "@tanstack/react-query";
+import { api, body, type Schema } from "@/api/client";
+import { keys } from "@/api/keys";
+
+export type Dashboard = Schema<"DashboardView">;
+
+/** All that the first page shows, in one request. */
+export const dashboardQuery = queryOptions({
+  queryKey: keys.dashboard(),
+  queryFn: () => body(api.GET("/api/dashboard")),
+  staleTime: 0, // what was bought or stopped elsewhere is looked for whenever the page opens
+});
