@@ -111,7 +111,31 @@ test("support sees what operators see, and is offered only what it may do", asyn
   await drawer.getByRole("tab", { name: "Sign-ins" }).click();
   await expect(drawer.getByRole("button", { name: "Sign out everywhere" })).toBeVisible();
 
-  await page.goto(`${api}/operate/keys`);
-  await expect(page).toHaveURL(/\/operate$/);
+  for (const closed of ["keys"]) {
+    await page.goto(`${api}/operate/${closed}`);
+    await expect(page).toHaveURL(/\/operate$/);
+  }
+  expect(errors).toEqual([]);
+});
+
+test("customers are found by how their address begins, and sorted at the heads of the table", async ({ page }) => {
+  const errors = errorsOf(page);
+  const { api, operator } = platform();
+  const { email, id } = await customerAndOperator(page);
+  await page.goto(`${api}/operate/customers`);
+  const table = page.getByRole("table", { name: "Customers" });
+  await page.getByLabel("E-mail or id").fill(email.slice(0, -12));
+  await expect(table.getByRole("row")).toHaveCount(2);
+  await page.getByLabel("E-mail or id").fill(id);
+  await expect(page).toHaveURL(new RegExp(`q=${id}`));
+  await expect(table.getByText(email)).toBeVisible();
+  await page.getByLabel("E-mail or id").fill("");
+  await table.getByRole("button", { name: "E-mail" }).click();
+  await expect(page).toHaveURL(/sort=email/);
+  await expect(table.getByRole("columnheader", { name: "E-mail" })).toHaveAttribute("aria-sort", "ascending");
+  await table.getByRole("button", { name: "E-mail" }).click();
+  await expect(page).toHaveURL(/sort=-email/);
+  await expect(table.getByRole("row").nth(1)).toContainText(operator.email);
+  await accessible(page);
   expect(errors).toEqual([]);
 });

@@ -125,7 +125,7 @@ test("an operator suspends a customer, who sees it at once", async ({ page, brow
   await signIn(page, email);
   const theirs = await (await browser.newContext({ viewport: { width: 1440, height: 900 } })).newPage();
   await signIn(theirs, operator.email, operator.password);
-  await theirs.goto(`${api}/operate/customers?email=${encodeURIComponent(email)}`);
+  await theirs.goto(`${api}/operate/customers?q=${encodeURIComponent(email)}`);
   await theirs.getByRole("table").getByText(email).click();
   await theirs.getByLabel("Why is it suspended?").fill("card fraud check");
   await theirs.getByRole("button", { name: "Suspend the account" }).click();

@@ -13,7 +13,7 @@ from tollway.cli.console import fail, read_settings, say
 from tollway.fabric.clock import SystemClock
 from tollway.fabric.db import DatabaseUnusable, migrate
 from tollway.fabric.rpc import call_context
-from tollway.kit.errors import Problem
+from tollway.kit.errors import Conflict, Problem
 from tollway.services.identity.service import Identity
 from tollway.settings import Settings
 from tollway.topology import OPERATOR, backends
@@ -44,7 +44,11 @@ def add(data: Path, config: Path | None, email: str, *, from_stdin: bool) -> Non
     settings = read_settings(data, config).settings
 
     async def work(identity: Identity, password: str) -> bool:
-        return await identity.accounts.add_operator(email, password)
+        if await identity.accounts.add_operator(email, password):
+            return True
+        if (await identity.accounts.get_by_email(email)).state == "suspended":
+            raise Conflict(f"{email} is an operator already, and suspended; another operator can restore it")
+        return False
 
     password = _password(from_stdin=from_stdin)
     if not _run(settings, work, password, "auth:operator:add"):

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 
 Role = Literal["customer", "support", "admin"]
 ROLES: tuple[Role, ...] = get_args(Role)
+"""In order: a role may do what the ones before it may."""
 OPERATOR_ROLES: frozenset[str] = frozenset({"support", "admin"})
 """Roles of people who see more than what is their own."""
 
@@ -19,6 +20,12 @@ class Permission:
 
     name: str
     roles: tuple[Role, ...]
+
+
+def rank(roles: Iterable[str]) -> int:
+    """Return the place of the highest of these roles in the order of the roles; -1 without any."""
+    held = frozenset(roles)
+    return max((place for place, role in enumerate(ROLES) if role in held), default=-1)
 
 
 def role_table(permissions: Iterable[Permission]) -> Mapping[str, frozenset[str]]:

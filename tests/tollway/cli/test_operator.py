@@ -86,6 +86,17 @@ def test_a_lost_password_is_replaced_and_what_relied_on_it_ends(data: Path) -> N
     assert FIRST not in (data / "secrets" / "operator.json").read_text(), "no start prints the old one"
 
 
+def test_an_operator_who_is_suspended_is_not_added_without_a_word(data: Path) -> None:
+    async def suspend(identity: Identity) -> None:
+        operator = await identity.accounts.get_by_email(EMAIL)
+        await identity.accounts.set_state(operator.id, "suspended", "left", "operator")
+
+    asyncio.run(_with_identity(data, suspend))
+    done = run(data, "add", EMAIL, stdin="another long password\n")
+    assert done.returncode == 1
+    assert "suspended; another operator can restore it" in done.stderr
+
+
 @pytest.mark.slow
 def test_a_second_operator_is_added_and_takes_an_account_over(data: Path) -> None:
     for email in ("second@example.com", "ann@example.com"):

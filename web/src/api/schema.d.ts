@@ -988,8 +988,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List accounts, newest first
-         * @description List accounts, newest first.
+         * List accounts, newest first or in another order
+         * @description List accounts, newest first or in another order.
          */
         get: operations["get_admin_users"];
         put?: never;
@@ -1171,7 +1171,7 @@ export interface paths {
         put?: never;
         /**
          * Sign a customer out, of one session or everywhere, within a second
-         * @description Sign a customer out, of one session or everywhere, within a second. Their credentials go on working.
+         * @description Sign a customer out, of one session or everywhere, within a second. Their credentials go on working. Support signs out no admin.
          */
         post: operations["post_admin_users_user_id_sign_out"];
         delete?: never;
@@ -1468,8 +1468,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Return who you are
-         * @description Return who you are.
+         * Return who you are, and what you may ask for with what you sent
+         * @description Return who you are, and what you may ask for with what you sent.
          */
         get: operations["get_auth_me"];
         put?: never;
@@ -4336,6 +4336,32 @@ export interface components {
             updated_at: string;
         };
         /**
+         * OwnAccountView
+         * @description An account as its owner sees it.
+         */
+        OwnAccountView: {
+            /**
+             * Format: date-time
+             * @description When it was made
+             */
+            created_at: string;
+            /** @description An e-mail address */
+            email: string;
+            /** @description Whether the address was confirmed */
+            email_verified: boolean;
+            /** @description The identifier */
+            id: string;
+            /** @description What may be asked of the API, such as `orders:read` */
+            permissions: string[];
+            /** @description What the account may do */
+            roles: ("customer" | "support" | "admin")[];
+            /**
+             * @description In which state it is
+             * @enum {string}
+             */
+            state: "active" | "suspended" | "deleting" | "deleted";
+        };
+        /**
          * OwnedResourceView
          * @description An access and whose it is.
          */
@@ -5417,7 +5443,7 @@ export interface components {
             /** @description Send it back in X-Tollway-Csrf with every request that changes something */
             csrf_token: string;
             /** @description The account */
-            user: components["schemas"]["UserView"];
+            user: components["schemas"]["OwnAccountView"];
         };
         /**
          * StatsView
@@ -8313,12 +8339,16 @@ export interface operations {
             query?: {
                 /** @description The one with this address */
                 email?: string;
+                /** @description An account's id, or how its address begins */
+                q?: string;
                 /** @description In this state only */
                 state?: "active" | "suspended" | "deleting" | "deleted";
                 /** @description How many items at most */
                 limit?: number;
                 /** @description The `next_cursor` of the page before, with the other parameters as they were; absent: the start */
                 cursor?: string;
+                /** @description By which field; `-` before it: the highest first */
+                sort?: "-created_at" | "created_at" | "email" | "-email" | "state" | "-state";
             };
             header?: never;
             path?: never;
@@ -9272,7 +9302,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["UserView"];
+                    "application/json": components["schemas"]["OwnAccountView"];
                 };
             };
             401: components["responses"]["SessionEndedUnauthenticated"];

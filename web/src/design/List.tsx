@@ -3,7 +3,7 @@ import { type ReactNode, useMemo } from "react";
 import { EmptyState } from "./EmptyState";
 import { Loaded } from "./Loaded";
 import { MoreButton } from "./MoreButton";
-import { type Column, Table } from "./Table";
+import { type Column, type Sorting, Table } from "./Table";
 
 interface Pages<Row> {
   pages: { items: Row[] }[];
@@ -19,6 +19,7 @@ export function List<Row>({
   icon,
   empty,
   nothing,
+  sorting,
 }: {
   query: UseInfiniteQueryResult<Pages<Row>>;
   label: string;
@@ -29,6 +30,7 @@ export function List<Row>({
   /** The sentence that stands in place of an empty table, or `nothing` as a whole. */
   empty?: ReactNode;
   nothing?: ReactNode;
+  sorting?: Sorting;
 }) {
   const rows = useMemo(() => query.data?.pages.flatMap((page) => page.items) ?? [], [query.data]);
   return (
@@ -45,6 +47,7 @@ export function List<Row>({
               rowKey={rowKey}
               columns={columns}
               {...(onOpen ? { onOpen } : {})}
+              {...(sorting ? { sorting } : {})}
             />
           )
         }

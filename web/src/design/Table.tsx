@@ -1,3 +1,4 @@
+import { ArrowDown, ArrowUp } from "lucide-react";
 import type { ReactNode } from "react";
 
 export interface Column<Row> {
@@ -8,6 +9,14 @@ export interface Column<Row> {
   numeric?: boolean;
   /** On a phone: the first line of the row's card, its second line, or not shown. */
   phone?: "title" | "detail" | "end" | "hidden";
+  /** The field by which the list can be sorted at the head of this column. */
+  sort?: string;
+}
+
+/** In which order the rows come, as the API names it ("-created_at": the newest first), and how another is chosen. */
+export interface Sorting {
+  value: string;
+  onChange: (value: string) => void;
 }
 
 /** A list. On a phone each row is a card of two lines; `onOpen` makes the whole row open its details. */
@@ -18,6 +27,7 @@ export function Table<Row>({
   rowKey,
   onOpen,
   dimmed = false,
+  sorting,
 }: {
   label: string;
   columns: readonly Column<Row>[];
@@ -26,6 +36,7 @@ export function Table<Row>({
   onOpen?: (row: Row) => void;
   /** Newer rows are on their way: these stay, but less bright. */
   dimmed?: boolean;
+  sorting?: Sorting;
 }) {
   const at = (place: Column<Row>["phone"]) => columns.filter((column) => (column.phone ?? "detail") === place);
   return (
@@ -42,9 +53,16 @@ export function Table<Row>({
                 <th
                   key={column.key}
                   scope="col"
+                  aria-sort={sorting && column.sort ? directionOf(sorting.value, column.sort) : undefined}
                   className={`h-9 px-4 font-medium whitespace-nowrap ${column.numeric ? "text-end" : "text-start"}`}
                 >
-                  {column.head}
+                  {sorting && column.sort ? (
+                    <SortButton field={column.sort} sorting={sorting}>
+                      {column.head}
+                    </SortButton>
+                  ) : (
+                    column.head
+                  )}
                 </th>
               ),
             )}
@@ -116,5 +134,26 @@ export function Table<Row>({
         })}
       </ul>
     </div>
+  );
+}
+
+function directionOf(value: string, field: string): "ascending" | "descending" | "none" {
+  if (value === field) return "ascending";
+  return value === `-${field}` ? "descending" : "none";
+}
+
+/** The name of a column that sorts by it; pressed again, the other way round. */
+function SortButton({ field, sorting, children }: { field: string; sorting: Sorting; children: ReactNode }) {
+  const direction = directionOf(sorting.value, field);
+  const Icon = direction === "descending" ? ArrowDown : ArrowUp;
+  return (
+    <button
+      type="button"
+      className="inline-flex items-center gap-1 rounded-chip hover:text-text"
+      onClick={() => sorting.onChange(direction === "ascending" ? `-${field}` : field)}
+    >
+      {children}
+      <Icon className={`size-3.5 ${direction === "none" ? "opacity-0" : ""}`} aria-hidden="true" />
+    </button>
   );
 }

@@ -1,4 +1,5 @@
 import { createFileRoute, redirect } from "@tanstack/react-router";
+import { mayOperate } from "@/api/permissions";
 import { meQuery } from "@/api/queries";
 import { OperatorShell } from "@/shell/OperatorShell";
 
@@ -6,7 +7,7 @@ export const Route = createFileRoute("/operate")({
   beforeLoad: async ({ context, location }) => {
     const me = await context.queries.ensureQueryData(meQuery);
     if (!me) throw redirect({ to: "/login", search: { next: location.href } });
-    if (me.roles.every((role) => role === "customer")) throw redirect({ to: "/dashboard" });
+    if (!mayOperate(me)) throw redirect({ to: "/dashboard" });
   },
   component: OperatorShell,
 });

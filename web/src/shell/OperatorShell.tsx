@@ -1,14 +1,16 @@
 import { Trans } from "@lingui/react/macro";
+import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { ArrowLeft } from "lucide-react";
 import { useMemo } from "react";
-import { useAdmin } from "@/parts/AdminOnly";
+import { may } from "@/api/permissions";
+import { meQuery } from "@/api/queries";
 import { OPERATOR_PLACES } from "./navigation";
 import { Shell } from "./Shell";
 
 export function OperatorShell() {
-  const admin = useAdmin();
-  const places = useMemo(() => OPERATOR_PLACES.filter((place) => admin || !place.admin), [admin]);
+  const { data: me } = useQuery(meQuery);
+  const places = useMemo(() => OPERATOR_PLACES.filter(({ needs }) => !needs || may(me, needs)), [me]);
   return (
     <Shell
       operating

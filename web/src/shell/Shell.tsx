@@ -2,6 +2,7 @@ import { Trans, useLingui } from "@lingui/react/macro";
 import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet } from "@tanstack/react-router";
 import type { ReactNode } from "react";
+import { mayOperate } from "@/api/permissions";
 import { meQuery } from "@/api/queries";
 import { AccountMenu } from "./AccountMenu";
 import { Logo } from "./Logo";
@@ -21,7 +22,6 @@ export function Shell({
 }) {
   const { t, i18n } = useLingui();
   const me = useQuery(meQuery);
-  const operator = me.data?.roles.some((role) => role !== "customer") ?? false;
   return (
     <div
       className={`grid min-h-dvh md:grid-cols-[232px_minmax(0,1fr)] ${operating ? "border-t-3 border-operate" : ""}`}
@@ -60,7 +60,7 @@ export function Shell({
             <Logo />
           </Link>
           <PaletteButton />
-          <AccountMenu email={me.data?.email ?? ""} operator={operator} />
+          <AccountMenu email={me.data?.email ?? ""} operator={mayOperate(me.data)} />
         </header>
         <main
           id="page"

@@ -16,6 +16,7 @@ import {
   Users,
   Wallet,
 } from "lucide-react";
+import type { Permission } from "@/api/permissions";
 
 export interface Place {
   to: string;
@@ -23,8 +24,8 @@ export interface Place {
   Icon: LucideIcon;
   /** It is marked only on its own page, not on the pages below it. */
   exact?: boolean;
-  /** Other operators than admins may not see it. */
-  admin?: boolean;
+  /** What somebody must be allowed to see it. */
+  needs?: Permission;
   /** The second key of its shortcut: "g d". */
   key: string;
 }
@@ -42,10 +43,10 @@ export const CUSTOMER_PLACES: readonly Place[] = [
 /** Where an operator can go. */
 export const OPERATOR_PLACES: readonly Place[] = [
   { to: "/operate", name: msg`Attention`, Icon: BellRing, key: "t", exact: true },
-  { to: "/operate/customers", name: msg`Customers`, Icon: Users, key: "c" },
-  { to: "/operate/live", name: msg`Live`, Icon: Activity, key: "l" },
-  { to: "/operate/nodes", name: msg`Nodes`, Icon: Server, key: "n" },
-  { to: "/operate/prices", name: msg`Prices`, Icon: Tags, key: "p" },
-  { to: "/operate/keys", name: msg`Keys`, Icon: KeyRound, key: "k", admin: true },
-  { to: "/operate/audit", name: msg`Audit`, Icon: BookOpenCheck, key: "a" },
+  { to: "/operate/customers", name: msg`Customers`, Icon: Users, key: "c", needs: "users:read" },
+  { to: "/operate/live", name: msg`Live`, Icon: Activity, key: "l", needs: "traffic:read" },
+  { to: "/operate/nodes", name: msg`Nodes`, Icon: Server, key: "n", needs: "nodes:read" },
+  { to: "/operate/prices", name: msg`Prices`, Icon: Tags, key: "p", needs: "products:read" },
+  { to: "/operate/keys", name: msg`Keys`, Icon: KeyRound, key: "k", needs: "keys:read" },
+  { to: "/operate/audit", name: msg`Audit`, Icon: BookOpenCheck, key: "a", needs: "audit:read" },
 ];

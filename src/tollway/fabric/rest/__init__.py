@@ -30,7 +30,13 @@ from tollway.fabric.rest.idempotency import Answer, idempotent
 from tollway.fabric.rest.live import send_updates
 from tollway.fabric.rest.paging import PageQuery, Paging, sorted_by
 from tollway.fabric.rest.policy import CHECKOUT_TIME_LIMIT_S, RECENT_S, RoutePolicy, route
-from tollway.fabric.rest.principal import CurrentUser, IdempotencyKey, Principal, browser_session
+from tollway.fabric.rest.principal import (
+    CurrentUser,
+    IdempotencyKey,
+    Principal,
+    browser_session,
+    permissions_of,
+)
 from tollway.fabric.rest.server import RestServer
 
 __all__ = [
@@ -67,6 +73,7 @@ __all__ = [
     "build_app",
     "id_path",
     "idempotent",
+    "permissions_of",
     "read_time",
     "route",
     "send_table",

@@ -1,5 +1,6 @@
 """Who sends a request: established once, before the route runs."""
 
+from collections.abc import Iterable
 from typing import Annotated, cast
 
 from fastapi import Depends, Header, Request
@@ -17,7 +18,7 @@ from tollway.fabric.access_tokens import Principal, Revocations, Verifier
 from tollway.fabric.clock import Clock
 from tollway.fabric.rest.json_strictness import check_json
 from tollway.fabric.rest.live import while_session_lasts
-from tollway.fabric.rest.policy import PUBLIC, policy_of
+from tollway.fabric.rest.policy import PUBLIC, RoleTable, policy_of
 from tollway.fabric.rpc import call_context
 from tollway.kit.errors import Forbidden, Invalid, Problem, Unauthenticated, UnsupportedMediaType
 from tollway.kit.times import SECOND_US
@@ -90,6 +91,12 @@ async def browser_session(request: Request) -> Principal | None:
     except Problem:
         return None
     return principal if principal.client_id == BROWSER.client_id else None
+
+
+def permissions_of(connection: HTTPConnection, roles: Iterable[str]) -> list[str]:
+    """List what these roles grant on the whole platform, in order."""
+    table = cast("RoleTable", connection.app.state.roles)
+    return sorted(frozenset[str]().union(*(table.get(role, frozenset()) for role in roles)))
 
 
 def _bearer(connection: HTTPConnection) -> str:

@@ -47,6 +47,7 @@ MANIFEST = ServiceManifest(
         Permission("auth:write", ROLES),
         Permission("users:read", ("support", "admin")),
         Permission("users:manage", ("admin",)),
+        Permission("sessions:manage", ("support", "admin")),
     ),
     build=build,
 )

@@ -70,6 +70,41 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
+class UserFilter:
+    """Which accounts are wanted: of this address, whose address begins so, of this id, in this state."""
+
+    email_key: str = ""
+    begins: str = ""
+    user_id: str = ""
+    state: State | None = None
+
+
+# By which columns accounts are listed; the last differs between any two. Ids are in the order of registration.
+_ORDERS: Mapping[str, tuple[str, ...]] = {
+    "created_at": ("id",),
+    "email": ("email_key",),
+    "state": ("state", "id"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class UserOrder:
+    """In which order accounts are listed: by `created_at`, `email` or `state`."""
+
+    by: str = "created_at"
+    descending: bool = True
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Return the columns that make the order."""
+        return _ORDERS[self.by]
+
+    def key(self, user: User) -> list[str]:
+        """Return what the columns hold of an account."""
+        return [str(getattr(user, column)) for column in self.columns]
+
+
+@dataclass(frozen=True, slots=True)
 class EmailLink:
     """A link that a mail carries, to the account's address or to the one in `email`.
 

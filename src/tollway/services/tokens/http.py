@@ -10,7 +10,6 @@ from tollway.contracts.errors import SessionEnded, TokenReused
 from tollway.fabric.access_tokens import ACCESS_TTL_S
 from tollway.fabric.published_keys import ALGORITHM, KEYS_MAX_AGE_S
 from tollway.fabric.rest import (
-    PRINTABLE,
     Body,
     CurrentUser,
     Paging,
@@ -19,8 +18,7 @@ from tollway.fabric.rest import (
     id_path,
     route,
 )
-from tollway.kit.errors import Conflict, NotFound, Unauthenticated
-from tollway.kit.ids import id_pattern
+from tollway.kit.errors import Conflict, Unauthenticated
 from tollway.services.tokens.model import KeyState, UserSession
 from tollway.services.tokens.service import IssuedTokens, Tokens
 
@@ -55,15 +53,6 @@ class SessionList(BaseModel):
 
 class EndSessions(Body):
     keep_current: bool = Field(False, description="Stay signed in where this request comes from")
-
-
-class SignOut(Body):
-    """Whom an operator signs out: of one session, or of all when none is named."""
-
-    reason: str = Field(
-        min_length=1, max_length=500, pattern=PRINTABLE, description="Why; it stands in the audit trail"
-    )
-    session_id: str | None = Field(None, pattern=id_pattern("ses"), description="One session only, `ses_…`")
 
 
 class ServerMetadata(BaseModel):
@@ -142,22 +131,6 @@ def _customers(routes: APIRouter, service: Tokens) -> None:
         """List where a customer is signed in, newest first."""
         found = await service.sessions(user_id, page.limit, page.cursor)
         return SessionList(items=[_session(one, "") for one in found.items], next_cursor=found.next_cursor)
-
-    @routes.post(
-        "/api/admin/users/{user_id}/sign-out",
-        status_code=204,
-        tags=["operators"],
-        **route(
-            permission="sessions:manage", owner="any", audit="auth:session:sign_out", problems=(NotFound,)
-        ),
-    )
-    async def sign_out(user_id: UserPath, body: SignOut) -> None:
-        """Sign a customer out, of one session or everywhere, within a second. Their credentials go on working."""
-        reason = f"an operator: {body.reason}"
-        if body.session_id is None:
-            await service.revoke(reason, user_id=user_id)
-        else:
-            await service.end_own(user_id, body.session_id, reason)
 
 
 async def _key_list(service: Tokens) -> KeyList:

@@ -38,7 +38,6 @@ MANIFEST = ServiceManifest(
     subscribes=(UserDeleted,),
     permissions=(
         Permission("sessions:read", ("support", "admin")),
-        Permission("sessions:manage", ("support", "admin")),
         Permission("keys:read", ("admin",)),
         Permission("keys:manage", ("admin",)),
     ),

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from tests.kit.identity import OTHER_PASSWORD, PASSWORD, IdentityFixture
-from tests.kit.rest import Reply
+from tests.kit.rest import ROLES, Reply
+from tollway.contracts.clients import ClientRef
 from tollway.contracts.errors import SessionEnded
+from tollway.kit.ids import new_id
 from tollway.services.identity.service.passwords import Passwords
 
 ANN = "ann@example.com"
@@ -323,6 +325,87 @@ async def test_an_operator_gives_and_takes_roles(identity: IdentityFixture) -> N
     me = (await identity.client.get("/api/auth/me", operator)).json["id"]
     own = await identity.client.call("PUT", f"/api/admin/users/{me}/roles", {"roles": ["customer"]}, operator)
     assert (own.status, own.json["code"]) == (409, "conflict")
+
+
+async def test_everybody_is_told_what_they_may_ask_for(identity: IdentityFixture) -> None:
+    user_id, operator = await identity.sign_up(ANN), await operator_token(identity)
+    signed_in = (await identity.log_in(path="login")).json["user"]
+    mine = (await identity.client.get("/api/auth/me", await access_token(identity))).json["permissions"]
+    assert mine == signed_in["permissions"] == sorted(ROLES["customer"])
+    everything = (await identity.client.get("/api/auth/me", operator)).json["permissions"]
+    assert set(everything) == ROLES["admin"]
+    narrow = await identity.tokens.open_session(
+        user_id, ClientRef("program", "script", ("auth:read", "keys:read")), roles=["customer"], amr=["pwd"]
+    )
+    told = (await identity.client.get("/api/auth/me", narrow.access_token)).json
+    assert told["permissions"] == ["auth:read"], "neither more than the role, nor more than the token"
+
+
+async def test_an_operator_signs_a_customer_out_of_one_session_or_of_all(identity: IdentityFixture) -> None:
+    ann, operator = await identity.sign_up(ANN), await operator_token(identity)
+    for _ in range(3):
+        await access_token(identity)
+    path, out = f"/api/admin/users/{ann}/sessions", f"/api/admin/users/{ann}/sign-out"
+    first, *others = [one["id"] for one in (await identity.client.get(path, operator)).json["items"]]
+    reason = {"reason": "a stolen laptop"}
+    one = reason | {"session_id": first}
+    assert (await identity.client.post(out, one, operator)).status == 204
+    assert (await identity.client.post(out, one, operator)).status == 404
+    left = [one["id"] for one in (await identity.client.get(path, operator)).json["items"]]
+    assert left == others
+    assert (await identity.client.post(out, reason, operator)).status == 204
+    assert (await identity.client.post(out, reason, operator)).status == 204  # a repeat ends nothing
+    assert (await identity.client.get(path, operator)).json["items"] == []
+    for bad in ({}, {"reason": ""}, reason | {"session_id": "x"}):
+        assert (await identity.client.post(out, bad, operator)).status == 422
+    nobody = f"/api/admin/users/{new_id('usr')}/sign-out"
+    assert (await identity.client.post(nobody, reason, operator)).status == 404
+
+
+async def test_support_signs_no_admin_out(identity: IdentityFixture) -> None:
+    ann, operator = await identity.sign_up(ANN), await operator_token(identity)
+    await identity.service.accounts.set_roles(ann, ["support"], "hired", "usr_operator")
+    support = await access_token(identity)
+    me = (await identity.client.get("/api/auth/me", operator)).json["id"]
+    reason = {"reason": "a joke"}
+    refused = await identity.client.post(f"/api/admin/users/{me}/sign-out", reason, support)
+    assert (refused.status, refused.json["code"]) == (403, "forbidden")
+    await identity.apply_revocations()
+    assert (await identity.client.get("/api/auth/me", operator)).status == 200
+    # But themselves, and who may do as much or less.
+    assert (await identity.client.post(f"/api/admin/users/{ann}/sign-out", reason, support)).status == 204
+
+
+async def test_accounts_are_listed_in_the_order_that_is_asked_for(identity: IdentityFixture) -> None:
+    operator = await operator_token(identity)
+    for email in ("zoe@example.com", "ann@example.com", "Anna@example.com"):
+        await identity.sign_up(email)
+
+    async def listed(query: str) -> list[str]:
+        found, cursor = list[str](), ""
+        while True:
+            path = f"/api/admin/users?limit=2&{query}&cursor={cursor}"
+            page = (await identity.client.get(path, operator)).json
+            found += [one["email"].partition("@")[0] for one in page["items"]]
+            if not (cursor := page["next_cursor"]):
+                return found
+
+    assert await listed("") == ["Anna", "ann", "zoe", "operator"]
+    assert await listed("sort=created_at") == ["operator", "zoe", "ann", "Anna"]
+    assert await listed("sort=email") == ["ann", "Anna", "operator", "zoe"]
+    assert await listed("sort=-email") == ["zoe", "operator", "Anna", "ann"]
+    suspended = (await identity.client.get("/api/admin/users?q=zoe@", operator)).json["items"][0]["id"]
+    await identity.service.accounts.set_state(suspended, "suspended", "abuse", "operator")
+    assert (await listed("sort=-state"))[0] == "zoe"
+    assert await listed("sort=state&state=active") == ["operator", "ann", "Anna"]
+    assert await listed("q=ANN") == ["Anna", "ann"]
+    assert await listed(f"q={suspended}") == ["zoe"]
+    assert await listed("q=nn") == []
+    assert (await identity.client.get("/api/admin/users?sort=password_hash", operator)).status == 422
+    foreign = (await identity.client.get("/api/admin/users?limit=1&sort=email", operator)).json["next_cursor"]
+    for sort in ("created_at", "state"):
+        path = f"/api/admin/users?sort={sort}&cursor={foreign}"
+        assert (await identity.client.get(path, operator)).status == 422
 
 
 async def test_operators_routes_are_closed_to_customers(identity: IdentityFixture) -> None:

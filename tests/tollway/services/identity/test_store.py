@@ -7,6 +7,7 @@ from tests.kit.databases import Kind, database, service_migrations
 from tests.kit.plans import plans
 from tests.kit.schema import drift
 from tollway.services.identity import store
+from tollway.services.identity.model import UserFilter, UserOrder
 from tollway.services.identity.store.tables import metadata
 
 
@@ -22,8 +23,20 @@ async def test_accounts_in_a_state_and_new_ones_are_found_without_reading_every_
 ) -> None:
     async with database("sqlite", tmp_path, clock, service_migrations("identity")) as db, db.snapshot() as tx:
         async with plans(tx) as found:
-            await store.users(tx, email_key=None, state="suspended", before="usr_1", limit=10)
+            await store.users(tx, UserFilter(state="suspended"), UserOrder(), ["usr_1"], 10)
             await store.count_suspended(tx)
             await store.count_made(tx, clock.now_us())
         for statement, steps in found:
             assert any("SEARCH" in step and "ix_user_" in step for step in steps), (statement, steps)
+
+
+async def test_every_order_of_the_accounts_has_an_index(tmp_path: Path, clock: FakeClock) -> None:
+    async with database("sqlite", tmp_path, clock, service_migrations("identity")) as db, db.snapshot() as tx:
+        async with plans(tx) as found:
+            for by in ("created_at", "email", "state"):
+                order = UserOrder(by)
+                await store.users(tx, UserFilter(), order, ["usr_1"] * len(order.columns), 10)
+            await store.users(tx, UserFilter(begins="ann"), UserOrder("email"), (), 10)
+        for statement, steps in found:
+            assert all("TEMP B-TREE" not in step for step in steps), (statement, steps)
+            assert any("SEARCH" in step for step in steps), (statement, steps)

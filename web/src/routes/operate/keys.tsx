@@ -1,11 +1,5 @@
-import { createFileRoute, redirect } from "@tanstack/react-router";
-import { meQuery } from "@/api/queries";
+import { createFileRoute } from "@tanstack/react-router";
 import { KeysPage } from "@/pages/operate/keys/KeysPage";
+import { onlyWith } from "@/shell/onlyWith";
 
-export const Route = createFileRoute("/operate/keys")({
-  beforeLoad: async ({ context }) => {
-    const me = await context.queries.ensureQueryData(meQuery);
-    if (!me?.roles.includes("admin")) throw redirect({ to: "/operate" });
-  },
-  component: KeysPage,
-});
+export const Route = createFileRoute("/operate/keys")({ beforeLoad: onlyWith("keys:read"), component: KeysPage });

@@ -4,16 +4,16 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from tollway.contracts.errors import AccountLocked, AccountSuspended, BadLogin, DeletionBlocked
-from tollway.fabric.rest import RECENT_S, Body, CurrentUser, UtcTime, route
+from tollway.fabric.rest import RECENT_S, Body, CurrentUser, UtcTime, permissions_of, route
 from tollway.kit.errors import Conflict, TooManyRequests
 from tollway.kit.times import DAY_US
 from tollway.services.identity.http.views import (
     Accepted,
     Email,
+    OwnAccountView,
     Password,
-    UserView,
     client_info,
-    view_user,
+    view_own,
 )
 from tollway.services.identity.service import Identity
 from tollway.services.identity.service.leaving import render_obstacle
@@ -73,9 +73,10 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
     _deletion(routes, service)
 
     @routes.get("/api/auth/me", tags=["auth"], **route(permission="auth:read"))
-    async def me(who: CurrentUser) -> UserView:
-        """Return who you are."""
-        return view_user(await service.accounts.get(who.user_id))
+    async def me(who: CurrentUser, request: Request) -> OwnAccountView:
+        """Return who you are, and what you may ask for with what you sent."""
+        user = await service.accounts.get(who.user_id)
+        return view_own(user, [one for one in permissions_of(request, who.roles) if who.has_scope(one)])
 
     @routes.get("/api/account/security", tags=["account"], **route(permission="auth:read"))
     async def security(who: CurrentUser) -> SecurityView:

@@ -10,13 +10,15 @@ from tollway.fabric.rest import (
     PRINTABLE,
     Body,
     CurrentUser,
-    Paging,
+    PageQuery,
     UserPath,
     route,
+    sorted_by,
 )
-from tollway.kit.errors import Conflict
+from tollway.kit.errors import Conflict, Forbidden, NotFound
+from tollway.kit.ids import id_pattern
 from tollway.services.identity.http.views import UserView, view_user
-from tollway.services.identity.model import State
+from tollway.services.identity.model import State, UserOrder
 from tollway.services.identity.service import Identity
 
 
@@ -33,6 +35,15 @@ class SetRoles(Body):
 
     roles: list[Role] = Field(min_length=1, max_length=10, examples=[["customer", "support"]])
     reason: str = Field("", max_length=500, pattern=PRINTABLE)
+
+
+class SignOut(Body):
+    """Whom an operator signs out: of one session, or of all when none is named."""
+
+    reason: str = Field(
+        min_length=1, max_length=500, pattern=PRINTABLE, description="Why; it stands in the audit trail"
+    )
+    session_id: str | None = Field(None, pattern=id_pattern("ses"), description="One session only, `ses_…`")
 
 
 class UserList(BaseModel):
@@ -54,17 +65,30 @@ class CustomersOverview(BaseModel):
     ]
 
 
+UserPage = Annotated[PageQuery, sorted_by("-created_at", "created_at", "email", "-email", "state", "-state")]
+
+
 def add_routes(routes: APIRouter, service: Identity) -> None:
     """Add the operators' routes."""
+    _changes(routes, service)
 
     @routes.get("/api/admin/users", tags=["operators"], **route(permission="users:read", owner="any"))
     async def users(
-        page: Paging,
+        page: UserPage,
         email: Annotated[str, Query(max_length=320, description="The one with this address")] = "",
+        q: Annotated[
+            str,
+            Query(
+                max_length=320, pattern=PRINTABLE, description="An account's id, or how its address begins"
+            ),
+        ] = "",
         state: Annotated[State | None, Query(description="In this state only")] = None,
     ) -> UserList:
-        """List accounts, newest first."""
-        found = await service.accounts.list(page.limit, page.cursor, email=email, state=state)
+        """List accounts, newest first or in another order."""
+        order = UserOrder(page.sort.removeprefix("-"), page.descending)
+        found = await service.accounts.list(
+            page.limit, page.cursor, email=email, query=q, state=state, order=order
+        )
         return UserList(items=[view_user(one) for one in found.items], next_cursor=found.next_cursor)
 
     @routes.get(
@@ -83,6 +107,8 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
         """Show one account."""
         return view_user(await service.accounts.get(user_id))
 
+
+def _changes(routes: APIRouter, service: Identity) -> None:
     @routes.post(
         "/api/admin/users/{user_id}/suspend",
         tags=["operators"],
@@ -101,6 +127,24 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
         """Let a suspended account be used again."""
         reason = body.reason if body else ""
         return view_user(await service.accounts.set_state(user_id, "active", reason, who.user_id))
+
+    @routes.post(
+        "/api/admin/users/{user_id}/sign-out",
+        status_code=204,
+        tags=["operators"],
+        **route(
+            permission="sessions:manage",
+            owner="any",
+            audit="auth:session:sign_out",
+            problems=(Forbidden, NotFound),
+        ),
+    )
+    async def sign_out(user_id: UserPath, body: SignOut, who: CurrentUser) -> None:
+        """Sign a customer out, of one session or everywhere, within a second. Their credentials go on working.
+
+        Support signs out no admin.
+        """
+        await service.accounts.sign_out(user_id, body.session_id or "", body.reason, who.roles)
 
     @routes.put(
         "/api/admin/users/{user_id}/roles",

@@ -16,8 +16,8 @@ from tollway.contracts.errors import (
     SignInEnded,
 )
 from tollway.fabric.access_tokens import ACCESS_TTL_S
-from tollway.fabric.rest import browser_session, route
-from tollway.services.identity.http.views import PasswordCredentials, UserView, client_info, view_user
+from tollway.fabric.rest import browser_session, permissions_of, route
+from tollway.services.identity.http.views import OwnAccountView, PasswordCredentials, client_info, view_own
 from tollway.services.identity.service import Identity
 
 DEVICE_LIFE_S = 400 * 86_400  # browsers keep no cookie for longer
@@ -30,7 +30,7 @@ class SignInBody(PasswordCredentials):
 
 
 class SignedInView(BaseModel):
-    user: UserView
+    user: OwnAccountView
     csrf_token: str = Field(
         description="Send it back in X-Tollway-Csrf with every request that changes something"
     )
@@ -90,7 +90,9 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
             samesite="lax",
         )
         response.headers["Cache-Control"] = "no-store"
-        return SignedInView(user=view_user(signed_in.user), csrf_token=signed_in.session.csrf_token)
+        user = signed_in.user
+        shown = view_own(user, permissions_of(request, user.roles))
+        return SignedInView(user=shown, csrf_token=signed_in.session.csrf_token)
 
     @routes.post(
         "/api/auth/token",

@@ -1,5 +1,6 @@
 """What several subjects share: fields of request bodies, the view of an account, and who the client is."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import Request
@@ -38,6 +39,17 @@ class UserView(BaseModel):
     roles: list[Role]
     state: State
     created_at: UtcTime = Field(validation_alias="created_at_us")
+
+
+class OwnAccountView(UserView):
+    """An account as its owner sees it."""
+
+    permissions: list[str] = Field(description="What may be asked of the API, such as `orders:read`")
+
+
+def view_own(user: User, permissions: Sequence[str]) -> OwnAccountView:
+    """Return an account as the API shows it to its owner."""
+    return OwnAccountView(**dict(view_user(user)), permissions=list(permissions))
 
 
 def view_user(user: User) -> UserView:

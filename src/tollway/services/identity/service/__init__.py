@@ -70,7 +70,9 @@ class Identity:
         self.signup = SignUp(db, self.passwords, self.mail)
         self.recovery = Recovery(db, self.passwords, proof, self.mail)
         self.email_change = EmailChange(db, proof, self.mail, self.leaving)
-        self.accounts = Accounts(db, self.passwords, self.mail, self.leaving, settings.unverified_kept_days)
+        self.accounts = Accounts(
+            db, self.passwords, self.mail, self.leaving, tokens, settings.unverified_kept_days
+        )
 
     async def start(self) -> None:
         """Get ready to check passwords."""

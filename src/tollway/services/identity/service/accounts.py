@@ -1,8 +1,9 @@
 """Accounts as the platform and its operators see them."""
 
-from collections.abc import Collection
-from typing import NamedTuple
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
+from tollway.contracts import tokens_pb2
 from tollway.contracts.events import (
     EmailVerified,
     PasswordChanged,
@@ -11,21 +12,33 @@ from tollway.contracts.events import (
     UserRolesChanged,
     UserStateChanged,
 )
-from tollway.contracts.permissions import OPERATOR_ROLES, Role
+from tollway.contracts.permissions import OPERATOR_ROLES, Role, rank
 from tollway.fabric import dead_letters
 from tollway.fabric.db import Database, Tx
-from tollway.kit.errors import Conflict, Invalid, NotFound
+from tollway.kit.errors import Conflict, Forbidden, Invalid, NotFound
 from tollway.kit.ids import is_id
 from tollway.kit.paging import Page, decode_cursor, invalid_cursor, make_page
 from tollway.kit.times import DAY_US
 from tollway.services.identity import store
-from tollway.services.identity.model import State, User, account_subject, address_key, read_address
+from tollway.services.identity.model import (
+    State,
+    User,
+    UserFilter,
+    UserOrder,
+    account_subject,
+    address_key,
+    read_address,
+)
 from tollway.services.identity.service.leaving import Leaving
 from tollway.services.identity.service.mail import Mail
 from tollway.services.identity.service.passwords import Passwords
 from tollway.services.identity.service.signup import new_user
 
+if TYPE_CHECKING:
+    from tollway.contracts.tokens_pb2_grpc import TokensAsyncStub
+
 BATCH = 100
+NEWEST_FIRST = UserOrder()
 _STATES: dict[str, State] = {"active": "active", "suspended": "suspended"}
 
 
@@ -40,12 +53,19 @@ class AccountCounts(NamedTuple):
 
 
 class Accounts:
-    """Find, list, suspend and restore accounts; give them roles; make the first operator's."""
+    """Find, list, sign out, suspend and restore accounts; give them roles; make the first operator's."""
 
     def __init__(
-        self, db: Database, passwords: Passwords, mail: Mail, leaving: Leaving, unverified_kept_days: int
+        self,
+        db: Database,
+        passwords: Passwords,
+        mail: Mail,
+        leaving: Leaving,
+        tokens: "TokensAsyncStub",
+        unverified_kept_days: int,
     ) -> None:
         self._db = db
+        self._tokens = tokens
         self._unverified_kept_us = unverified_kept_days * DAY_US
         self._passwords = passwords
         self._mail = mail
@@ -68,20 +88,53 @@ class Accounts:
         raise NotFound("there is no such account")
 
     async def list(
-        self, limit: int, cursor: str, *, email: str = "", state: State | None = None
+        self,
+        limit: int,
+        cursor: str,
+        *,
+        email: str = "",
+        query: str = "",
+        state: State | None = None,
+        order: UserOrder = NEWEST_FIRST,
     ) -> Page[User]:
-        """List accounts, newest first, perhaps of one address or one state. Raises Invalid."""
-        before = decode_cursor(cursor, str)
-        email_key = read_address(email).key if email else None
+        """List accounts, newest first or in another order, perhaps of one address or one state. Raises Invalid.
+
+        `query` is an account's id, or what its address begins with.
+        """
+        several = len(order.columns) > 1
+        after: Sequence[str] = (
+            decode_cursor(cursor, str, str) if several else decode_cursor(cursor, str)
+        ) or ()
+        if after and order.columns[-1] == "id":
+            _user_id(after[-1])
+        wanted = query.strip()
+        only = UserFilter(
+            email_key=read_address(email).key if email else "",
+            begins="" if is_id("usr", wanted) else wanted.casefold(),
+            user_id=wanted if is_id("usr", wanted) else "",
+            state=state,
+        )
         async with self._db.snapshot() as tx:
-            rows = await store.users(
-                tx,
-                email_key=email_key,
-                state=state,
-                before=_user_id(before[0]) if before else None,
-                limit=limit + 1,
-            )
-        return make_page(rows, limit, lambda user: [user.id])
+            rows = await store.users(tx, only, order, after, limit + 1)
+        return make_page(rows, limit, order.key)
+
+    async def sign_out(
+        self, user_id: str, session_id: str, reason: str, actor_roles: Collection[str]
+    ) -> None:
+        """End a session of an account, or all when none is named. Repeating the latter ends none.
+
+        Raises NotFound for an unknown account, and a session that is not theirs or has ended; Forbidden when the
+        account may do more than whoever asks; Unavailable.
+        """
+        user = await self.get(user_id)
+        if rank(user.roles) > rank(actor_roles):
+            raise Forbidden("this account may do more than yours: ask an admin")
+        request = tokens_pb2.RevokeRequest(
+            user_id=user.id, session_id=session_id, reason=f"an operator: {reason}"
+        )
+        ended = await self._tokens.Revoke(request)
+        if session_id and not ended.sessions:
+            raise NotFound("there is no such session")
 
     async def overview(self) -> AccountCounts:
         """Count the accounts, those suspended, and those made today (UTC) and in 7 days."""
@@ -160,8 +213,9 @@ class Accounts:
         """Make sure that an address belongs to an operator, and return the account.
 
         An account that is an admin's already stays as it is, password included. Any other account of this address
-        was somebody's own registration: it is taken over with the given password, its sessions and credentials end, and
-        a deletion that waits is stopped. Raises Invalid, Unavailable, Conflict while the account is erased.
+        was somebody's own registration: it is taken over with the given password, its sessions and credentials end,
+        a deletion that waits is stopped, and a suspension is lifted. Raises Invalid, Unavailable, Conflict while the
+        account is erased.
         """
         await self.add_operator(email, password)
         return await self.get_by_email(email)
@@ -195,6 +249,9 @@ class Accounts:
             roles = sorted({*operator.roles, "admin"})
             await store.set_roles(tx, operator.id, roles)
             tx.publish(UserRolesChanged(user_id=operator.id, roles=roles, reason="an operator"))
+            if operator.state == "suspended":
+                await store.set_state(tx, operator.id, "active")
+                tx.publish(UserStateChanged(user_id=operator.id, state="active", reason="an operator"))
         return True
 
     async def reset_operator(self, email: str, password: str) -> None:

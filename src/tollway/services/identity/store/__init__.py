@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import Row, Select, delete, func, select, update
+from sqlalchemy import Row, Select, delete, func, literal, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from tollway.contracts.clients import ClientRef
@@ -19,6 +19,8 @@ from tollway.services.identity.model import (
     SignInAttempt,
     State,
     User,
+    UserFilter,
+    UserOrder,
     tombstone,
 )
 from tollway.services.identity.store.tables import (
@@ -28,6 +30,8 @@ from tollway.services.identity.store.tables import (
     sign_in_attempt,
     user,
 )
+
+LAST_CHARACTER = "\U0010ffff"
 
 # ── accounts ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -57,17 +61,21 @@ async def lock_users(tx: Tx, user_ids: Collection[str]) -> list[User]:
     return [_user(row) for row in await tx.all(query)]
 
 
-async def users(
-    tx: Tx, *, email_key: str | None, state: State | None, before: str | None, limit: int
-) -> list[User]:
-    """List accounts, newest first."""
-    query = select(user).order_by(user.c.id.desc()).limit(limit)
-    if email_key is not None:
-        query = query.where(user.c.email_key == email_key)
-    if state is not None:
-        query = query.where(user.c.state == state)
-    if before is not None:
-        query = query.where(user.c.id < before)
+async def users(tx: Tx, only: UserFilter, order: UserOrder, after: Sequence[str], limit: int) -> list[User]:
+    """List accounts in an order. `after` is what the order's columns hold of the last one shown; empty at the start."""
+    columns = [user.c[name] for name in order.columns]
+    query = select(user).order_by(*(one.desc() if order.descending else one for one in columns)).limit(limit)
+    if only.email_key:
+        query = query.where(user.c.email_key == only.email_key)
+    if only.begins:
+        query = query.where(user.c.email_key >= only.begins, user.c.email_key < only.begins + LAST_CHARACTER)
+    if only.user_id:
+        query = query.where(user.c.id == only.user_id)
+    if only.state is not None:
+        query = query.where(user.c.state == only.state)
+    if after:
+        mine, theirs = tuple_(*columns), tuple_(*map(literal, after))
+        query = query.where(mine < theirs if order.descending else mine > theirs)
     return [_user(row) for row in await tx.all(query)]
 
 

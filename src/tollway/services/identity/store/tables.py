@@ -13,6 +13,8 @@ from tollway.fabric.db import NAMING, Flag, Int64, Json
 
 metadata = MetaData(naming_convention=NAMING)
 
+# Compared byte by byte, so that the order of addresses and what begins like one are the same on both engines.
+_ADDRESS = Text().with_variant(Text(collation="C"), "postgresql")
 _UNVERIFIED = text("email_verified_at_us IS NULL")
 
 user = Table(
@@ -20,7 +22,7 @@ user = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("email", Text, nullable=False),
-    Column("email_key", Text, nullable=False, unique=True),
+    Column("email_key", _ADDRESS, nullable=False, unique=True),
     Column("password_hash", Text, nullable=False),
     Column("roles", Json, nullable=False),
     Column("state", Text, nullable=False),

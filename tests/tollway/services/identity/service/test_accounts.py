@@ -200,6 +200,18 @@ async def test_an_address_that_a_stranger_registered_is_taken_over(identity: Ide
     assert (await identity.log_in(OPERATOR)).status == 200
 
 
+async def test_a_suspended_account_that_is_made_an_operators_can_be_used(identity: IdentityFixture) -> None:
+    accounts = identity.service.accounts
+    user_id = await identity.sign_up(OPERATOR)
+    await accounts.set_state(user_id, "suspended", "abuse", "usr_operator")
+    assert (await accounts.ensure_operator(OPERATOR, PASSWORD)).state == "active"
+    assert [one.state for one in await identity.published(UserStateChanged)] == ["suspended", "active"]
+    assert (await identity.log_in(OPERATOR)).status == 200
+    # But one whom another admin suspended stays so: this is done at every start.
+    await accounts.set_state(user_id, "suspended", "left", "usr_operator")
+    assert (await accounts.ensure_operator(OPERATOR, PASSWORD)).state == "suspended"
+
+
 async def test_an_operator_with_a_weak_password_is_refused(identity: IdentityFixture) -> None:
     with pytest.raises(Invalid):
         await identity.service.accounts.ensure_operator(OPERATOR, "admin")

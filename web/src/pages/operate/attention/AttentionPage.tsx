@@ -10,7 +10,7 @@ import { Loaded } from "@/design/Loaded";
 import { PageHead, Panel } from "@/design/Panel";
 import { Status } from "@/design/Status";
 import { Money, Time, useNow } from "@/design/Values";
-import { AdminOnly } from "@/parts/AdminOnly";
+import { Allowed } from "@/parts/Allowed";
 import { auditVerdictQuery } from "../audit/queries";
 import { NodeTable } from "../nodes/NodeTable";
 import { nodesQuery } from "../nodes/queries";
@@ -77,11 +77,11 @@ export function AttentionPage() {
                 tone="warn"
                 word={t`Deposit`}
                 action={
-                  <AdminOnly>
+                  <Allowed to="deposits:manage">
                     <Button small onClick={() => setReviewing(one)}>
                       <Trans>Review</Trans>
                     </Button>
-                  </AdminOnly>
+                  </Allowed>
                 }
               >
                 <Money amount={one.amount} currency={one.currency} /> · <Time at={one.created_at} /> · {one.reason}

@@ -12,7 +12,7 @@ import { Status } from "@/design/Status";
 import { Table } from "@/design/Table";
 import { toast } from "@/design/toast";
 import { Bytes } from "@/design/Values";
-import { AdminOnly } from "@/parts/AdminOnly";
+import { Allowed } from "@/parts/Allowed";
 import { plansQuery, productsQuery } from "./queries";
 
 /** Something that is on sale or not: a product by its asset, a plan by its id. */
@@ -32,11 +32,11 @@ export function OnSalePanels() {
   const state = (active: boolean) =>
     active ? <Status tone="ok">{t`On sale`}</Status> : <Status tone="off">{t`Not on sale`}</Status>;
   const button = (one: OnSale) => (
-    <AdminOnly>
+    <Allowed to="products:manage">
       <Button small kind="quiet" onClick={() => setChanging(one)}>
         {one.active ? <Trans>Take off sale</Trans> : <Trans>Put on sale</Trans>}
       </Button>
-    </AdminOnly>
+    </Allowed>
   );
   return (
     <>

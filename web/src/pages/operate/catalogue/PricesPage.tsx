@@ -16,7 +16,7 @@ import { Table } from "@/design/Table";
 import { toast } from "@/design/toast";
 import { Bytes, Money } from "@/design/Values";
 import { fieldProblem } from "@/pages/entry/fieldProblem";
-import { AdminOnly } from "@/parts/AdminOnly";
+import { Allowed } from "@/parts/Allowed";
 import { OnSalePanels } from "./OnSalePanels";
 
 type Asset = Schema<"AssetView">;
@@ -80,16 +80,18 @@ export function PricesPage() {
                     numeric: true,
                     phone: "end",
                     cell: (one) => (
-                      <AdminOnly>
-                        <span className="inline-flex gap-1">
+                      <span className="inline-flex gap-1">
+                        <Allowed to="prices:manage">
                           <Button small kind="quiet" onClick={() => setPricing(one)}>
                             <Trans>Price</Trans>
                           </Button>
+                        </Allowed>
+                        <Allowed to="capacity:manage">
                           <Button small kind="quiet" onClick={() => setAdding(one)}>
                             <Trans>Capacity</Trans>
                           </Button>
-                        </span>
-                      </AdminOnly>
+                        </Allowed>
+                      </span>
                     ),
                   },
                 ]}

@@ -14,7 +14,7 @@ import { Status, type StatusTone } from "@/design/Status";
 import { Table } from "@/design/Table";
 import { toast } from "@/design/toast";
 import { Bytes, Time } from "@/design/Values";
-import { AdminOnly } from "@/parts/AdminOnly";
+import { Allowed } from "@/parts/Allowed";
 import { ConnectionList } from "../live/ConnectionList";
 import { connectionsQuery, resourcesQuery, usageQuery } from "./queries";
 
@@ -98,11 +98,11 @@ function Access({ resource }: { resource: Resource }) {
         </span>
       }
       actions={
-        <AdminOnly>
+        <Allowed to="resources:manage">
           <Button small kind={suspended ? "plain" : "quiet"} onClick={() => setSwitching(true)}>
             {suspended ? <Trans>Resume</Trans> : <Trans>Stop</Trans>}
           </Button>
-        </AdminOnly>
+        </Allowed>
       }
     >
       {resource.credentials.length === 0 ? (
@@ -130,9 +130,11 @@ function Access({ resource }: { resource: Resource }) {
               numeric: true,
               phone: "end",
               cell: (one) => (
-                <Button small kind="quiet" onClick={() => setRevoking(one)}>
-                  <Trans>Revoke</Trans>
-                </Button>
+                <Allowed to="credentials:manage">
+                  <Button small kind="quiet" onClick={() => setRevoking(one)}>
+                    <Trans>Revoke</Trans>
+                  </Button>
+                </Allowed>
               ),
             },
           ]}

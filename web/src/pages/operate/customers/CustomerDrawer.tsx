@@ -8,14 +8,14 @@ import { Facts } from "@/design/Facts";
 import { Loaded } from "@/design/Loaded";
 import { PartTabs } from "@/design/PartTabs";
 import { Time } from "@/design/Values";
-import { AdminOnly } from "@/parts/AdminOnly";
+import { Allowed, useMay } from "@/parts/Allowed";
 import { AccessPart } from "./AccessPart";
 import { HistoryPart } from "./HistoryPart";
 import { MailsPart } from "./MailsPart";
 import { MoneyPart } from "./MoneyPart";
 import { OrdersPart } from "./OrdersPart";
 import { PaymentsPart } from "./PaymentsPart";
-import type { Part } from "./parts";
+import { NEEDS, PARTS, type Part } from "./parts";
 import { userQuery } from "./queries";
 import { RolesDialog } from "./RolesDialog";
 import { SignInsPart } from "./SignInsPart";
@@ -36,6 +36,17 @@ export function CustomerDrawer({
 }) {
   const { t } = useLingui();
   const user = useQuery(userQuery(id));
+  const may = useMay();
+  const labels: Record<Part, string> = {
+    overview: t`Account`,
+    money: t`Money`,
+    payments: t`Payments`,
+    orders: t`Orders`,
+    access: t`Access`,
+    signins: t`Sign-ins`,
+    mails: t`E-mails`,
+    history: t`History`,
+  };
   return (
     <Dialog side wide title={user.data?.email ?? <Trans>Customer</Trans>} onClose={onClose}>
       <div className="grid gap-5">
@@ -43,16 +54,7 @@ export function CustomerDrawer({
           label={t`About this customer`}
           value={part}
           onChange={onPart}
-          parts={[
-            { value: "overview", label: t`Account` },
-            { value: "money", label: t`Money` },
-            { value: "payments", label: t`Payments` },
-            { value: "orders", label: t`Orders` },
-            { value: "access", label: t`Access` },
-            { value: "signins", label: t`Sign-ins` },
-            { value: "mails", label: t`E-mails` },
-            { value: "history", label: t`History` },
-          ]}
+          parts={PARTS.filter((one) => may(NEEDS[one])).map((value) => ({ value, label: labels[value] }))}
         />
         {part === "overview" && <Loaded query={user}>{(found) => <AccountPart user={found} />}</Loaded>}
         {part === "money" && <MoneyPart userId={id} />}
@@ -81,11 +83,11 @@ function AccountPart({ user }: { user: Schema<"UserView"> }) {
             t`Roles`,
             <span key="roles" className="inline-flex flex-wrap items-center gap-3">
               {user.roles.join(", ")}
-              <AdminOnly>
+              <Allowed to="users:manage">
                 <Button small kind="quiet" onClick={() => setChanging(true)}>
                   <Trans>Change</Trans>
                 </Button>
-              </AdminOnly>
+              </Allowed>
             </span>,
           ],
           [t`E-mail confirmed`, user.email_verified ? t`Yes` : t`No`],
@@ -98,7 +100,7 @@ function AccountPart({ user }: { user: Schema<"UserView"> }) {
           ],
         ]}
       />
-      <AdminOnly>{user.state !== "deleted" && <StateChange user={user} />}</AdminOnly>
+      <Allowed to="users:manage">{user.state !== "deleted" && <StateChange user={user} />}</Allowed>
       {changing && <RolesDialog user={user} onClose={() => setChanging(false)} />}
     </div>
   );

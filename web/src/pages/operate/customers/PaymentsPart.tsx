@@ -9,7 +9,7 @@ import { Panel } from "@/design/Panel";
 import { Status, type StatusTone } from "@/design/Status";
 import { Money, Time } from "@/design/Values";
 import { isZero } from "@/format/decimal";
-import { AdminOnly, useAdmin } from "@/parts/AdminOnly";
+import { Allowed, useMay } from "@/parts/Allowed";
 import { CorrectionDialog } from "./CorrectionDialog";
 import { correctionsQuery, debtsQuery, depositsQuery } from "./queries";
 import { RefundDialog } from "./RefundDialog";
@@ -22,7 +22,7 @@ export function PaymentsPart({ userId, email }: { userId: string; email: string 
   const deposits = useInfiniteQuery(depositsQuery(userId));
   const debts = useInfiniteQuery(debtsQuery(userId));
   const corrections = useInfiniteQuery(correctionsQuery(userId));
-  const admin = useAdmin();
+  const may = useMay();
   const [correcting, setCorrecting] = useState(false);
   const [refunding, setRefunding] = useState<Deposit | null>(null);
   const owes = debts.data?.pages.some((page) => page.items.length > 0);
@@ -72,7 +72,7 @@ export function PaymentsPart({ userId, email }: { userId: string; email: string 
               numeric: true,
               phone: "end",
               cell: (one) =>
-                admin &&
+                may("corrections:manage") &&
                 one.state === "credited" && (
                   <Button small kind="quiet" onClick={() => setRefunding(one)}>
                     <Trans>Refund</Trans>
@@ -107,11 +107,11 @@ export function PaymentsPart({ userId, email }: { userId: string; email: string 
         flush
         title={<Trans>Corrections</Trans>}
         actions={
-          <AdminOnly>
+          <Allowed to="corrections:manage">
             <Button small onClick={() => setCorrecting(true)}>
               <Trans>Correct the wallet</Trans>
             </Button>
-          </AdminOnly>
+          </Allowed>
         }
       >
         <List

@@ -10,6 +10,7 @@ import { Panel } from "@/design/Panel";
 import { ReasonDialog } from "@/design/ReasonDialog";
 import { toast } from "@/design/toast";
 import { Time } from "@/design/Values";
+import { Allowed } from "@/parts/Allowed";
 import { deviceName } from "@/parts/device";
 import { sessionsQuery } from "./queries";
 
@@ -27,9 +28,11 @@ export function SignInsPart({ userId }: { userId: string }) {
       title={<Trans>Signed in</Trans>}
       actions={
         some && (
-          <Button small onClick={() => setEnding("all")}>
-            <Trans>Sign out everywhere</Trans>
-          </Button>
+          <Allowed to="sessions:manage">
+            <Button small onClick={() => setEnding("all")}>
+              <Trans>Sign out everywhere</Trans>
+            </Button>
+          </Allowed>
         )
       }
     >
@@ -61,9 +64,11 @@ export function SignInsPart({ userId }: { userId: string }) {
             numeric: true,
             phone: "end",
             cell: (one) => (
-              <Button small kind="quiet" onClick={() => setEnding(one)}>
-                <Trans>Sign out</Trans>
-              </Button>
+              <Allowed to="sessions:manage">
+                <Button small kind="quiet" onClick={() => setEnding(one)}>
+                  <Trans>Sign out</Trans>
+                </Button>
+              </Allowed>
             ),
           },
         ]}

@@ -3,8 +3,11 @@ import { api, body, type Schema } from "@/api/client";
 import { keys } from "@/api/keys";
 import { listOptions, only, PAGE_LIMIT } from "@/api/lists";
 
+export const USER_SORTS = ["-created_at", "created_at", "email", "-email", "state", "-state"] as const;
+
 export interface UserSearch {
-  email?: string | undefined;
+  q?: string | undefined;
+  sort?: (typeof USER_SORTS)[number] | undefined;
   state?: "active" | "suspended" | "deleting" | "deleted" | undefined;
 }
 

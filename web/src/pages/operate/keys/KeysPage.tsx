@@ -13,6 +13,7 @@ import { Status } from "@/design/Status";
 import { Table } from "@/design/Table";
 import { toast } from "@/design/toast";
 import { Time } from "@/design/Values";
+import { Allowed } from "@/parts/Allowed";
 import { keysQuery } from "./queries";
 
 type Key = Schema<"KeyView">;
@@ -44,9 +45,11 @@ export function KeysPage() {
         title={<Trans>Keys</Trans>}
         lead={<Trans>Access tokens are signed with the active key and checked with every key here.</Trans>}
         actions={
-          <Button icon={<RefreshCw className="size-4" />} busy={rotate.isPending} onClick={() => rotate.mutate()}>
-            <Trans>Rotate</Trans>
-          </Button>
+          <Allowed to="keys:manage">
+            <Button icon={<RefreshCw className="size-4" />} busy={rotate.isPending} onClick={() => rotate.mutate()}>
+              <Trans>Rotate</Trans>
+            </Button>
+          </Allowed>
         }
       />
       {(rotate.error ?? drop.error) && <ProblemNotice error={rotate.error ?? drop.error} />}
@@ -72,9 +75,11 @@ export function KeysPage() {
                   numeric: true,
                   phone: "end",
                   cell: (key) => (
-                    <Button small kind="quiet" onClick={() => setDropping(key)}>
-                      <Trans>Drop</Trans>
-                    </Button>
+                    <Allowed to="keys:manage">
+                      <Button small kind="quiet" onClick={() => setDropping(key)}>
+                        <Trans>Drop</Trans>
+                      </Button>
+                    </Allowed>
                   ),
                 },
               ]}

@@ -10,6 +10,7 @@ import { Status } from "@/design/Status";
 import type { Column } from "@/design/Table";
 import { toast } from "@/design/toast";
 import { Bytes, Time } from "@/design/Values";
+import { Allowed } from "@/parts/Allowed";
 
 type Connection = Schema<"CustomerConnection">;
 
@@ -66,9 +67,11 @@ export function ConnectionList({
             phone: "end",
             cell: (one) =>
               one.state === "open" && (
-                <Button small kind="quiet" onClick={() => setEnding(one)}>
-                  <Trans>End</Trans>
-                </Button>
+                <Allowed to="connections:manage">
+                  <Button small kind="quiet" onClick={() => setEnding(one)}>
+                    <Trans>End</Trans>
+                  </Button>
+                </Allowed>
               ),
           },
         ]}
