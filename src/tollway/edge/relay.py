@@ -4,18 +4,25 @@ A tunnel is two pumps and two sockets. Half-close is passed on: when one side ha
 and may still talk. Losing the client ends the flow at once (Lost-Carrier); losing the origin ends it after
 what the origin sent was delivered. A used-up quota stops both pumps, and what they hold, which was paid
 for, still arrives.
+
+Who waits for the end of the connection to know that all has come must not take a broken one for that: when the origin
+resets, or we end the flow, the client gets a reset behind what was sent to it.
 """
 
 import contextlib
 import socket
+import struct
 
 from tollway.edge.flow import Flow, FlowOwner
 from tollway.edge.gate import Gate
 from tollway.edge.pump import Pump
 from tollway.edge.reactor import CHUNK_BYTES, ERROR, FINISHED, READABLE, WRITABLE, BufferedSocket, Reactor
+from tollway.edge.tcp_send_queue import unacknowledged_bytes
 from tollway.edge.terminate_cause import TerminateCause
 
 _TURN_READS = 16
+_LOOK_S = 0.02  # how often it is looked whether a client has everything
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class Tunnel(FlowOwner):
@@ -117,9 +124,8 @@ class Tunnel(FlowOwner):
         """A lost client ends everything; a lost origin has nothing more to say."""
         if pump is self.up:
             self.close(TerminateCause.LOST_CARRIER)
-        else:
-            pump.done = True
-            self._finish()
+        elif self._end(self.cause):
+            LingeringReset(self.gate, self.client)
 
     def sink_lost(self, pump: Pump) -> None:
         """A lost client ends everything; an origin that does not listen may still be talking."""
@@ -138,9 +144,13 @@ class Tunnel(FlowOwner):
             self.gate.reactor.call_soon(each.resume)
 
     def close(self, cause: TerminateCause) -> None:
-        """Close both sockets now."""
-        if self._end(cause):
+        """Close both sockets now, and let the client see that it was not the origin that ended."""
+        if not self._end(cause):
+            return
+        if cause is TerminateCause.LOST_CARRIER:
             self.gate.reactor.close(self.client)
+        else:
+            LingeringReset(self.gate, self.client)
 
     def _finish(self) -> None:
         """Everything was delivered: close the origin, and the client without cutting off our last bytes."""
@@ -149,7 +159,7 @@ class Tunnel(FlowOwner):
                 say_goodbye(self.client)
                 self.gate.reactor.close(self.client)
             else:
-                LingeringClose(self.gate, self.client)
+                LingeringClose(self.gate, self.client, whole=self.cause is TerminateCause.USER_REQUEST)
 
     def _end(self, cause: TerminateCause) -> bool:
         if self.closed:
@@ -174,17 +184,21 @@ def say_goodbye(client: socket.socket) -> None:
 class LingeringClose:
     """Says that we are done and reads on for a moment, uncharged, until the client is done too.
 
-    Closing a socket with unread bytes makes the kernel send a reset, which may overtake our last words.
+    Closing a socket with unread bytes makes the kernel send a reset, which may overtake our last words. Within TLS a
+    close_notify says that what came is `whole`.
     """
 
     __slots__ = ("_reactor", "_sock", "deadline")
 
-    def __init__(self, gate: Gate, sock: socket.socket) -> None:
+    def __init__(self, gate: Gate, sock: socket.socket, *, whole: bool = True) -> None:
         self._reactor: Reactor = gate.reactor
         self._sock = sock
         self.deadline = self._reactor.now + gate.settings.linger_timeout_s
         try:
-            sock.shutdown(socket.SHUT_WR)
+            if whole:
+                sock.shutdown(socket.SHUT_WR)
+            else:
+                socket.socket.shutdown(sock, socket.SHUT_WR)
         except OSError:
             self._reactor.close(sock)
             return
@@ -218,3 +232,36 @@ class LingeringClose:
             self.expired()
             return
         self._reactor.call_soon(self._read_on)
+
+
+class LingeringReset:
+    """Breaks a connection off when the client has what was sent to it: a reset overtakes what the kernel holds."""
+
+    __slots__ = ("_deadline", "_reactor", "_sock")
+
+    def __init__(self, gate: Gate, sock: socket.socket) -> None:
+        self._reactor: Reactor = gate.reactor
+        self._sock = sock
+        self._deadline = self._reactor.now + gate.settings.linger_timeout_s
+        self._reactor.transfer_and_rearm(sock, self)
+        self._look()
+
+    def ready(self, fd: int, mask: int) -> None:  # noqa: ARG002
+        """What the client still says is of no interest; that it is gone is."""
+        if mask & ERROR:
+            self.failed()
+
+    def failed(self) -> None:
+        """End it now."""
+        if self._reactor.is_open(self._sock):
+            with contextlib.suppress(OSError):
+                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+            self._reactor.close(self._sock)
+
+    def _look(self) -> None:
+        if not self._reactor.is_open(self._sock):
+            return
+        if unacknowledged_bytes(self._sock) and self._reactor.monotonic() < self._deadline:
+            self._reactor.call_later(_LOOK_S, self._look)
+        else:
+            self.failed()

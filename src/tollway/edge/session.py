@@ -29,7 +29,7 @@ from tollway.edge.gate import Gate
 from tollway.edge.policy import RequestContext, Stage
 from tollway.edge.policy.customer_rules import customer_rules
 from tollway.edge.refusal import Refusal
-from tollway.edge.relay import LingeringClose
+from tollway.edge.relay import LingeringClose, LingeringReset
 from tollway.edge.spend import Spend
 from tollway.edge.terminate_cause import TerminateCause
 from tollway.edge.username import separate_wishes
@@ -326,6 +326,11 @@ class Session(FlowOwner):
         """Close after a last word, so that it arrives."""
         if self._end(cause):
             LingeringClose(self.gate, self.client)
+
+    def break_off(self, cause: TerminateCause) -> None:
+        """Reset the connection behind what was sent: the client must not take it for all."""
+        if self._end(cause):
+            LingeringReset(self.gate, self.client)
 
     def _end(self, cause: TerminateCause) -> bool:
         if self.closed:

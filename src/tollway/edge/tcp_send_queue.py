@@ -16,13 +16,23 @@ import socket
 import struct
 
 _SIOCOUTQNSD = 0x894B  # Linux, sockios.h: bytes in the send queue that were not sent even once
+_SIOCOUTQ = 0x5411  # the same header: bytes in the send queue that were not acknowledged
 _CLOSED = 7  # Linux, tcp_states.h: the connection broke, or was reset
 
 
 def unsent_bytes(sock: socket.socket) -> int:
     """Return how many bytes the kernel holds for this TCP connection and has not sent even once."""
+    return _queued(sock, _SIOCOUTQNSD)
+
+
+def unacknowledged_bytes(sock: socket.socket) -> int:
+    """Return how many bytes the kernel holds for this TCP connection because their arrival was not confirmed."""
+    return _queued(sock, _SIOCOUTQ)
+
+
+def _queued(sock: socket.socket, which: int) -> int:
     try:
-        return max(0, struct.unpack("i", fcntl.ioctl(sock, _SIOCOUTQNSD, bytes(4)))[0])
+        return max(0, struct.unpack("i", fcntl.ioctl(sock, which, bytes(4)))[0])
     except OSError:
         return 0
 

@@ -49,6 +49,7 @@ class TlsSocket(BufferedSocket):
         self._early = b""  # decrypted before we said our last word, and not read yet
         self._written_ahead = 0  # of the bytes that the caller will write next, so many are in `_out` already
         self._short = False  # the last read of this call has emptied the kernel's buffer
+        self._finished = False  # the client has sent a FIN: OpenSSL would take that for a fault
         self._ended = False  # the client has said its last word
         self._lost: OSError | None = None
         self._closing = False  # our last word is said
@@ -161,9 +162,11 @@ class TlsSocket(BufferedSocket):
                 # With a buffer it is a count that comes back, whatever the stub says.
                 size = cast("int", self._tls.read(len(view), view))
             except ssl.SSLWantReadError:
-                if (any_yet and self._short) or not self._receive():
+                if self._finished:
+                    self._ended = True
+                elif (any_yet and self._short) or not self._receive():
                     return 0
-            except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+            except ssl.SSLZeroReturnError:
                 self._ended = True
             except ssl.SSLError as error:
                 self._lost = error
@@ -186,7 +189,7 @@ class TlsSocket(BufferedSocket):
         if received:
             self._in.write(received)
         else:
-            self._in.write_eof()
+            self._finished = True
         with contextlib.suppress(OSError):
             self._flush()  # what TLS itself has to answer
         return True

@@ -22,7 +22,7 @@ class PausableProtocol(asyncio.Protocol):
             self.transport.write(data)
 
     def write_eof(self) -> None:
-        """Send no more, where the transport can say so (TLS here cannot)."""
+        """Send no more, where the transport can say so."""
         if not self.transport.is_closing() and self.transport.can_write_eof():
             self.transport.write_eof()
 

@@ -366,3 +366,13 @@ async def test_a_certificate_that_cannot_be_used_is_said_at_the_start(tmp_path: 
     with pytest.raises(ListenError, match=r"cannot use edge\.tls_cert"):
         async with edge_setup(tmp_path, tls_cert=str(tmp_path / "none.pem")):
             pass
+
+
+async def test_a_fin_without_a_close_notify_is_a_last_word_too(tmp_path: Path):
+    async with here(tmp_path, web) as it:
+        client = await it.client()
+        await client.send(it.edges.get("/bytes/100000", "Connection: close"))
+        client.writer.write_eof()
+        await client.until(b"\r\n\r\n")
+        assert await client.rest() == pattern(100_000)
+        assert client.ended == "close_notify"

@@ -5,12 +5,14 @@ responses; while anything waits there the client is not read further than `_AHEA
 is read as a request: the response goes out, then the connection lingers a moment, so that the client sees the
 response and not a reset.
 
-A client that half-closes (FIN) sends no more requests and waits for the responses to those that it sent completely. One
-that resets (RST) is gone, and what it asked for is given up.
+A client that half-closes (FIN, within TLS close_notify) sends no more requests and waits for the responses to those
+that it sent completely. One that resets (RST) is gone, and what it asked for is given up.
 """
 
 import asyncio
+import contextlib
 import socket
+import struct
 from typing import Any
 
 from tollway.gateway.context import GatewayContext
@@ -25,6 +27,7 @@ from tollway.wire.http1 import BadMessage, Data, End, Framing, RequestHead, Requ
 _AHEAD_BYTES = 65_536
 _LINGER_S = 2.0
 _TURNED_AWAY = 64  # connections without a place that linger
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _TCP_CLOSE = 7  # the state of a connection after a reset (TCP_INFO, see tcp(7))
 
 
@@ -75,16 +78,13 @@ class ClientConnection(PausableProtocol):
             self.proceed()
 
     def eof_received(self) -> bool:
-        """Take a FIN for what it says: the client sends no more. True keeps the connection for what is due to it.
-
-        Under TLS it ends the connection: asyncio cannot write after the peer's close_notify.
-        """
+        """Take a FIN for what it says: the client sends no more. True keeps the connection for what is due to it."""
         self._finished = True
-        if self._tunnel is not None and not self._tls:
+        if self._tunnel is not None:
             self._tunnel.client_finished()
         elif not self._lingering:
             self.proceed()
-        return not self._tls and not self._lingering
+        return not self._lingering
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's signature
         """End what was under way: the client is gone."""
@@ -246,8 +246,11 @@ class ClientConnection(PausableProtocol):
         self._deadline = self._context.monotonic() + _LINGER_S
 
     def abort(self) -> None:
-        """Close at once, so that the client sees that its response is not whole."""
+        """Reset the connection, so that the client sees that its response is not whole: a FIN may be the end of one."""
         self._lingering = True
+        with contextlib.suppress(OSError):
+            sock = self.transport.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self.transport.abort()
 
     def drain(self) -> None:
@@ -298,8 +301,6 @@ class ClientConnection(PausableProtocol):
     def _was_reset(self) -> bool:
         """Return whether the client has reset the connection; the loop does not notice while it does not read."""
         sock = self.transport.get_extra_info("socket")
-        if sock is None:  # TLS has let go of it, and says so in a moment
-            return True
         return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _TCP_CLOSE
 
     def update_reading(self) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import socket
-import ssl
 from collections.abc import Callable
 
 from tollway.gateway.listen.proxy_protocol import NotProxied, read_source
@@ -32,13 +31,11 @@ class ProxiedListener:
         sock: socket.socket,
         protocol: Callable[[str], asyncio.Protocol],
         is_trusted: Callable[[str], bool],
-        tls: ssl.SSLContext | None,
         header_timeout_s: float,
     ) -> None:
         self.sockets = (sock,)
         self._protocol = protocol
         self._is_trusted = is_trusted
-        self._tls = tls
         self._header_timeout_s = header_timeout_s
         self._beginning: set[asyncio.Task[None]] = set()
         self._accepting = tasks.spawn(self._accept(sock), "gateway: accept")
@@ -65,16 +62,13 @@ class ProxiedListener:
 
     async def _begin(self, sock: socket.socket, peer: str) -> None:
         loop = asyncio.get_running_loop()
-        handshake_s = self._header_timeout_s if self._tls else None
         began = False
         try:
             if self._is_trusted(peer):
                 async with asyncio.timeout(self._header_timeout_s):
                     peer = await read_source(sock) or peer
             began = True  # from here on the socket belongs to the transport
-            await loop.connect_accepted_socket(
-                lambda: self._protocol(peer), sock, ssl=self._tls, ssl_handshake_timeout=handshake_s
-            )
+            await loop.connect_accepted_socket(lambda: self._protocol(peer), sock)
         except NotProxied as error:
             _log.warning("a connection from %s was closed: %s", peer, error)
         except OSError as error:  # it ended, or took too long; TimeoutError is one

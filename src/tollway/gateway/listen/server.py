@@ -20,6 +20,8 @@ from tollway.gateway.capacity import fitted
 from tollway.gateway.context import GatewayContext
 from tollway.gateway.listen.connection import ClientConnection
 from tollway.gateway.listen.proxied_listener import ProxiedListener, listening_socket
+from tollway.gateway.listen.tls import TlsConnection
+from tollway.gateway.message.problems import NOT_TLS
 from tollway.gateway.observe.metrics import Metrics
 from tollway.gateway.policy.credentials import Authenticator
 from tollway.gateway.route.console import Console
@@ -163,26 +165,19 @@ class Gateway:
 
     async def _listen(self, port: int, setting: str, tls: ssl.SSLContext | None = None) -> int:
         loop, settings = asyncio.get_running_loop(), self._settings
-        host, handshake_s = settings.host, settings.head_timeout_s
+        host = settings.host
 
-        def connection(source: str = "") -> ClientConnection:
-            return ClientConnection(self.context, self.connections, source, tls=tls is not None)
+        def connection(source: str = "") -> asyncio.Protocol:
+            client = ClientConnection(self.context, self.connections, source, tls=tls is not None)
+            return TlsConnection(tls, client, self._not_tls) if tls is not None else client
 
         try:
             if settings.proxy_protocol:
                 sock = listening_socket(host, port, _BACKLOG)
-                listener = ProxiedListener(
-                    sock, connection, self.context.clients.is_trusted, tls, handshake_s
-                )
+                trusted, header_timeout_s = self.context.clients.is_trusted, settings.head_timeout_s
+                listener = ProxiedListener(sock, connection, trusted, header_timeout_s)
             else:
-                listener = await loop.create_server(
-                    connection,
-                    host,
-                    port,
-                    ssl=tls,
-                    backlog=_BACKLOG,
-                    ssl_handshake_timeout=handshake_s if tls else None,
-                )
+                listener = await loop.create_server(connection, host, port, backlog=_BACKLOG)
         except OSError as error:
             advice = f"free it, or set gateway.{setting} to another one (0 takes a free one)"
             raise OSError(
@@ -190,6 +185,10 @@ class Gateway:
             ) from error
         self._listeners.append(listener)
         return int(listener.sockets[0].getsockname()[1])
+
+    def _not_tls(self, data: bytes) -> bytes:
+        """Return the response to a client that speaks plain HTTP where TLS is spoken."""
+        return self.context.reject_bytes(NOT_TLS, data, tls=False)
 
     def _session_ended(self, entry: RevocationEntry) -> None:
         """Cut the tunnels of a session that ended."""

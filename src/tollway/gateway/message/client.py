@@ -35,12 +35,12 @@ class ClientAddress(NamedTuple):
 
 
 class ClientShare:
-    """What one client has of what all share: connections, requests that upstreams work on, and unfinished uploads."""
+    """What one client has of what all share: connections, requests that upstreams work on, uploads, kept bodies."""
 
-    __slots__ = ("__weakref__", "connections", "requests", "uploads")
+    __slots__ = ("__weakref__", "connections", "kept_bytes", "requests", "uploads")
 
     def __init__(self) -> None:
-        self.connections = self.requests = self.uploads = 0
+        self.connections = self.requests = self.uploads = self.kept_bytes = 0
 
 
 class ClientInfo:

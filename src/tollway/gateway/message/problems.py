@@ -85,6 +85,7 @@ NOT_A_WEBSOCKET = GatewayRefusal(errors.UpgradeRequired(), b"Upgrade: websocket\
 CUT_SHORT = GatewayRefusal(errors.Malformed("the request ended before it was complete"), close=True)
 HTTPS_REQUIRED = GatewayRefusal(HttpsRequired())
 MISDIRECTED = GatewayRefusal(errors.Misdirected())
+NOT_TLS = GatewayRefusal(errors.Malformed("this port speaks HTTPS; ask for https://"), close=True)
 NOT_FOUND = GatewayRefusal(errors.NotFound())
 UNAUTHENTICATED = GatewayRefusal(errors.Unauthenticated(), CHALLENGE)
 FOREIGN_ORIGIN = GatewayRefusal(ForeignOrigin())

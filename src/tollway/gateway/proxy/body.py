@@ -1,9 +1,11 @@
 """The body of a request: whether it is complete yet, what of it is kept, whether it comes fast enough.
 
 A small body is complete before the request takes a connection to an upstream, so that a slow client holds none. What is
-kept also serves a second try, when that is safe.
+kept also serves a second try, when that is safe. How much all requests keep at once has a limit, and so has what those
+of one client keep; beyond it a body is passed on as it comes, like a large one.
 """
 
+from tollway.gateway.message.client import ClientShare
 from tollway.gateway.message.request import Request
 from tollway.gateway.settings import GatewaySettings
 from tollway.wire.http1 import Framing
@@ -11,6 +13,8 @@ from tollway.wire.http1 import Framing
 # RFC 9110, section 9.2.2, less those that are not passed on.
 _IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE"))
 _KEPT_BYTES = 65_536
+_KEPT_BYTES_OF_ALL = 67_108_864
+_KEPT_BYTES_OF_CLIENT = 8_388_608
 _SKIP_BYTES = 65_536  # of an unwanted body that is read and thrown away to keep the connection
 
 
@@ -28,15 +32,39 @@ def can_skip_body(request: Request) -> bool:
     )
 
 
+class KeptBodies:
+    """How much of their bodies all requests of a gateway keep now, in all and by client."""
+
+    __slots__ = ("size",)
+
+    def __init__(self) -> None:
+        self.size = 0
+
+    def add(self, share: ClientShare, size: int) -> bool:
+        """Count what is kept in addition; return whether more may be kept."""
+        self.size += size
+        share.kept_bytes += size
+        return self.size < _KEPT_BYTES_OF_ALL and share.kept_bytes < _KEPT_BYTES_OF_CLIENT
+
+    def remove(self, share: ClientShare, size: int) -> None:
+        """Count what is kept no more."""
+        self.size -= size
+        share.kept_bytes -= size
+
+
 class RequestBody:
     """One body on its way. While `collecting` it is kept, until it is complete or turns out to be large.
 
-    `kept` is all that has arrived, as it goes to the upstream; None once something was not kept.
+    `kept` is all that has arrived, as it goes to the upstream; None once something was not kept. `is_large`: it is not
+    waited for, because it is large or no more may be kept.
     """
 
-    __slots__ = ("_again", "_pace_bytes", "_pace_since", "collecting", "is_large", "kept")
+    __slots__ = (
+        "_again", "_bodies", "_pace_bytes", "_pace_since", "_share", "collecting", "is_large", "kept",
+    )  # fmt: skip
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: Request, bodies: KeptBodies) -> None:
+        self._bodies, self._share = bodies, request.client.share
         self.kept: bytearray | None = bytearray()
         self.collecting = request.head.length <= _KEPT_BYTES
         self._again = bool(request.route.retries) and may_be_repeated(request)
@@ -48,16 +76,19 @@ class RequestBody:
         self._pace_bytes += size
         if self.kept is not None:
             self.kept += piece
-            self.is_large = len(self.kept) > _KEPT_BYTES
+            fits = self._bodies.add(self._share, len(piece))
+            self.is_large = not fits or len(self.kept) > _KEPT_BYTES
 
     def sent(self) -> None:
         """Drop what was sent and is not needed again."""
         if not self._again or self.is_large:
-            self.kept = None
+            self.forget()
 
     def forget(self) -> None:
-        """Keep nothing: a response has begun."""
-        self.kept = None
+        """Keep nothing: a response has begun, or nobody waits for one."""
+        if self.kept is not None:
+            self._bodies.remove(self._share, len(self.kept))
+            self.kept = None
 
     def is_slow(self, now: float, settings: GatewaySettings, *, waits_for_client: bool) -> bool:
         """Return whether the client sends more slowly than it may, as seen over `body_grace_s`."""

@@ -68,7 +68,7 @@ class Exchange:
         if decision is None:
             self.request.route.cluster.count_request()
             if self.request.head.framing is not _NONE:
-                self._body = RequestBody(self.request)
+                self._body = RequestBody(self.request, self._context.kept_bodies)
             if self._body is None or not self._body.collecting:
                 self._forward(NO_UPSTREAM)
             elif self.request.head.expect_continue and not self._client.has_more:
@@ -363,7 +363,7 @@ class Exchange:
         if not self.request.answered:
             self._refuse(refusal)
             return
-        # The status is out already: only an unclean end shows the client that the response is not whole.
+        # The status is out: only an unclean end shows that the response is not whole.
         self.request.reason, self.request.closing = "cut_off", True
         self._client.abort()
         self._cancel()
@@ -386,14 +386,15 @@ class Exchange:
 
     def _cancel(self) -> None:
         """End, whatever the upstream may still have to say."""
-        attempt, self._attempt = self._attempt, None
         now = self._context.monotonic()
-        if attempt is not None:
-            attempt.cancel(now)
+        if self._attempt is not None:
+            self._attempt.cancel(now)
         self._complete(now)
 
     def _complete(self, now: float) -> None:
         self.ended = True
         self._attempt = self.upstream = None
+        if self._body is not None:
+            self._body.forget()
         self._context.record(self.request, now)
         self._client.exchange_ended(now)

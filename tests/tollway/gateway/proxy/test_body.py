@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.kit.eventually import eventually
-from tests.kit.gateway import HOST, Seen, Setup, Upstream, running_gateway
+from tests.kit.eventually import eventually, stands_still
+from tests.kit.gateway import ALICE, HOST, Seen, Setup, Upstream, running_gateway
+from tollway.gateway.proxy import body
 from tollway.gateway.route.route import Route
 
 
@@ -133,3 +134,69 @@ async def test_no_request_is_counted_as_active_when_all_are_over(tmp_path: Path)
         await eventually(lambda: sum(one.active for one in cluster.endpoints) == 1)
         client.reset()
         await eventually(lambda: sum(one.active for one in cluster.endpoints) == 0)
+
+
+# ── what is kept ────────────────────────────────────────────────────────────────────────────────────
+
+SMALL = 60_000
+HALF_OF_IT = (
+    b"POST /api/catalog HTTP/1.1\r\n" + HOST + b"Content-Length: %d\r\n\r\n" % SMALL + bytes(SMALL // 2)
+)
+
+
+async def test_what_all_requests_keep_of_their_bodies_has_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(body, "_KEPT_BYTES_OF_ALL", 200_000)
+    async with running_gateway(tmp_path) as setup:
+        slow = [await setup.client() for _ in range(20)]
+        for client in slow:
+            client.send(HALF_OF_IT)
+        kept = setup.gateway.context.kept_bodies
+        await eventually(lambda: sum(one.exchange is not None for one in setup.gateway.connections) == 20)
+        await stands_still(lambda: (kept.size, setup.endpoint().pool.uploads))
+        assert 0 < kept.size <= 200_000 + SMALL
+        # Those that are not kept are passed on as they come, and nobody else is kept out.
+        assert (await setup.ask("POST", "/api/orders", ALICE, body=b"small")).json["body"] == "small"
+        for client in slow:
+            client.send(bytes(SMALL // 2))
+        assert [(await client.answer()).status for client in slow] == [200] * 20
+        assert kept.size == 0
+
+
+async def test_one_client_cannot_take_all_the_room_for_bodies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(body, "_KEPT_BYTES_OF_CLIENT", 100_000)
+    async with running_gateway(tmp_path) as setup:
+        slow = [await setup.client() for _ in range(10)]
+        for client in slow:
+            client.send(HALF_OF_IT)
+        kept = setup.gateway.context.kept_bodies
+        await eventually(lambda: sum(one.exchange is not None for one in setup.gateway.connections) == 10)
+        await stands_still(lambda: kept.size)
+        assert kept.size <= 100_000 + SMALL
+        for client in slow:
+            client.close()
+        await eventually(lambda: not setup.gateway.connections)
+        assert kept.size == 0
+
+
+@pytest.mark.parametrize("end", ["answered", "refused", "client left", "upstream died", "repeated"])
+async def test_whatever_ends_a_request_what_was_kept_of_it_is_released(tmp_path: Path, end: str):
+    async with two_endpoints(tmp_path) as (setup, first, _):
+        kept = setup.gateway.context.kept_bodies
+        if end in {"upstream died", "repeated"}:
+            first.script = die
+        client = await setup.client()
+        method = "PUT" if end == "repeated" else "POST"
+        head = f"{method} /both/x HTTP/1.1\r\n".encode() + HOST + b"Content-Length: 20000\r\n\r\n"
+        client.send(head + bytes(10_000))
+        await eventually(lambda: kept.size == 10_000)
+        if end == "client left":
+            client.reset()
+        elif end == "refused":
+            setup.advance(60)
+        else:
+            client.send(bytes(10_000))
+        await eventually(lambda: kept.size == 0)

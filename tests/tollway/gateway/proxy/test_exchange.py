@@ -782,3 +782,20 @@ async def test_whoever_waits_at_a_checkout_for_a_frozen_service_waits_5_s_at_mos
         setup.advance(0.6)
         answers = [await one for one in asking]
         assert [(one.status, one.code) for one in answers] == [(504, "deadline_exceeded")] * len(CHECKOUT)
+
+
+async def test_an_old_client_is_not_told_that_a_response_which_just_stops_is_all(tmp_path: Path):
+    """Of HTTP/1.0 the end of the connection is the end of a body, so that must not look as if it were whole."""
+    async with running_gateway(tmp_path) as setup:
+
+        async def half(_seen: Seen, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n")
+            await writer.drain()
+            writer.close()
+
+        setup.upstream.script = half
+        client = await setup.client()
+        client.send(b"GET /api/catalog HTTP/1.0\r\n" + HOST + b"\r\n")
+        with pytest.raises(ConnectionResetError):
+            while await asyncio.wait_for(client.reader.read(65_536), 30):
+                pass

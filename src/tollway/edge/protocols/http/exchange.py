@@ -62,6 +62,10 @@ class ExchangeOwner(Protocol):
         """Close after what was said has arrived."""
         ...
 
+    def break_off(self, cause: TerminateCause) -> None:
+        """Reset the connection after what was said has arrived: it is not all."""
+        ...
+
     def close(self, cause: TerminateCause) -> None:
         """Close now."""
         ...
@@ -260,7 +264,7 @@ class ProxyExchange:
     def complete(self, *, keep_origin: bool, client_ends: bool) -> None:
         """The response was said to its end: go on with the next request, if both sides agree to."""
         if client_ends or not self.uploaded:
-            self.end(TerminateCause.USER_REQUEST)
+            self.proxy.close_gracefully(TerminateCause.USER_REQUEST)
             return
         self.busy = False
         self._used = True
@@ -299,6 +303,8 @@ class ProxyExchange:
         """End the flow; the proxy closes this exchange."""
         if cause is TerminateCause.LOST_CARRIER:
             self.proxy.close(cause)
+        elif self.response.looks_whole:
+            self.proxy.break_off(cause)
         else:
             self.proxy.close_gracefully(cause)
 

@@ -140,6 +140,14 @@ class HttpProxy(Handshake):
         else:
             super().expired()
 
+    def terminate(self, cause: TerminateCause) -> None:
+        """End it now."""
+        exchange = self.exchange
+        if exchange is not None and exchange.busy and exchange.response.looks_whole:
+            self.break_off(cause)
+        else:
+            super().terminate(cause)
+
     # ── who and where ───────────────────────────────────────────────────────────────────────────────
 
     def _identify(self, head: RequestHead) -> None:

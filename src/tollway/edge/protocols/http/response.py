@@ -66,6 +66,7 @@ class Response:
     __slots__ = (
         "_client_ends",
         "_down",
+        "_ends_with_connection",
         "_exchange",
         "_finished",
         "_head_known",
@@ -91,6 +92,7 @@ class Response:
         self._head_known = False  # of the response itself
         self._is_last = False  # what is being written is the end
         self._client_ends = not request.keep_alive
+        self._ends_with_connection = False
         self._keep_origin = False
 
     @property
@@ -104,6 +106,11 @@ class Response:
         if self._down is not None:
             return True
         return self._head_known and self._exchange.flow.spend.bytes_out != self._output_before
+
+    @property
+    def looks_whole(self) -> bool:
+        """Whether a client to which we close now takes what it has for all: only the end shows where the body ends."""
+        return self._ends_with_connection and self.started
 
     # ── events ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -167,6 +174,7 @@ class Response:
                 out += response_head(event, self._request, "", close=False) if chunked else b""
                 self._raw = b""
             elif event.framing is Framing.CHUNKED:
+                self._ends_with_connection = not chunked
                 self._client_ends = self._client_ends or not chunked
                 out += self._rewritten(event)
             else:
@@ -185,7 +193,7 @@ class Response:
             self._exchange.switch_protocol(out + self._reader.rest())
             return
         if head.framing is Framing.UNTIL_CLOSE:
-            self._client_ends = True
+            self._client_ends = self._ends_with_connection = True
         out = before + self._rewritten(head)
         body = self._reader.rest()
         if head.framing is Framing.UNTIL_CLOSE:
