@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel
 
 from tollway.contracts.errors import AccountSuspended, NoAllowance, ResourceInactive, UnknownAsset
+from tollway.contracts.protocols import SoldProtocol
 from tollway.fabric.rest import (
     CHECKOUT_TIME_LIMIT_S,
     AssetCode,
@@ -43,7 +44,7 @@ class Connect(Body):
 
     asset: AssetCode | None = None
     location: Word | None = None
-    protocol: Literal["http", "https", "socks5"] | None = None
+    protocol: SoldProtocol | None = None
     label: Label = ""
 
 

@@ -1,11 +1,12 @@
 """What operators do in the catalogue: products, plans, prices, capacity."""
 
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from tollway.contracts.errors import UnknownAsset
+from tollway.contracts.protocols import SOLD_PROTOCOLS, SoldProtocol
 from tollway.fabric.rest import (
     PRINTABLE,
     Answer,
@@ -36,8 +37,6 @@ Tier = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$", examples=["st
 ValidityS = Annotated[
     int, Field(ge=0, le=10 * 366 * 86_400, description="How long a bought lot lasts, in seconds; 0: for ever")
 ]
-# What the edge can carry and count.
-Protocol = Literal["http", "https", "socks5"]
 
 
 class ProductView(BaseModel):
@@ -74,8 +73,8 @@ class NewProduct(Body):
     asset: AssetCode
     name: ProductName
     description: Description = ""
-    protocols: Annotated[list[Protocol], Field(min_length=1, max_length=10)] = Field(
-        default_factory=lambda: [*get_args(Protocol)]
+    protocols: Annotated[list[SoldProtocol], Field(min_length=1, max_length=10)] = Field(
+        default_factory=lambda: list(SOLD_PROTOCOLS)
     )
     tier: Tier = "standard"
     lot_units: PositiveUnits = 1_000_000_000

@@ -1,12 +1,12 @@
 """What a new platform sells: what it can do by itself. Everything leaves by the platform's own addresses."""
 
+from tollway.contracts.protocols import SOLD_PROTOCOLS
 from tollway.kit.times import DAY_US
 from tollway.services.catalog.model.products import Product
 
 _GB = 1_000_000_000
 FIRST_CAPACITY_UNITS = 100_000 * _GB
 FIRST_PLAN_LOTS = (1, 10, 100)
-_PROTOCOLS = ("http", "https", "socks5")
 
 
 def _bandwidth(tier: str, name: str, description: str, validity_days: int) -> Product:
@@ -14,7 +14,7 @@ def _bandwidth(tier: str, name: str, description: str, validity_days: int) -> Pr
         asset=f"bandwidth.datacenter.{tier}",
         name=name,
         description=description,
-        protocols=_PROTOCOLS,
+        protocols=SOLD_PROTOCOLS,
         tier=tier,
         unit="byte",
         lot_units=_GB,
