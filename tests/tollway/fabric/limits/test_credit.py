@@ -52,7 +52,7 @@ class SharedQuota:
             del self.asked[process]
             self.limits[process].synchronize(self.answers.pop(process), self.now)
 
-    def settle(self, process: int) -> None:
+    def synchronize(self, process: int) -> None:
         for step in (self.send, self.execute, self.deliver):
             step(process)
 
@@ -70,7 +70,7 @@ class SharedQuota:
 
 steps = st.lists(
     st.tuples(
-        st.sampled_from(["take", "take", "send", "execute", "deliver", "settle", "pass"]),
+        st.sampled_from(["take", "take", "send", "execute", "deliver", "synchronize", "pass"]),
         st.integers(0, 2),
         st.integers(1, 4),
     ),
@@ -104,7 +104,7 @@ def test_what_is_promised_is_not_less_than_what_can_happen() -> None:
     assert shared.take(1, 20) == shared.take(2, 20) == 4
     for _ in range(5):
         shared.take(0, 4)
-        shared.settle(0)
+        shared.synchronize(0)
     assert len(shared.admitted) == 20 + (3 - 1) * 4
 
 
@@ -122,7 +122,7 @@ def test_an_answer_does_not_know_what_was_admitted_while_it_was_on_its_way() -> 
     shared = SharedQuota(processes=2, quota=10, credit=3)
     for _ in range(2):
         shared.take(1, 3)
-        shared.settle(1)
+        shared.synchronize(1)
     shared.take(0, 2)
     shared.send(0)
     shared.take(0, 1)
@@ -136,9 +136,9 @@ def test_what_was_taken_too_much_is_waited_for() -> None:
     shared = SharedQuota(processes=2, quota=10, credit=5)
     for _ in range(2):
         shared.take(0, 5)
-        shared.settle(0)
+        shared.synchronize(0)
     shared.take(1, 5)
-    shared.settle(1)
+    shared.synchronize(1)
     shared.now = 5.0
     assert shared.take(1) == 0
     shared.now = 6.0
@@ -149,7 +149,7 @@ def test_one_process_alone_has_exactly_the_quota() -> None:
     shared = SharedQuota(processes=1, quota=10, credit=3)
     for _ in range(10):
         shared.take(0, 10)
-        shared.settle(0)
+        shared.synchronize(0)
     assert len(shared.admitted) == 10
 
 
@@ -158,7 +158,7 @@ def test_a_burst_beyond_the_credit_is_told_that_there_is_capacity() -> None:
     assert shared.take(0, 3) == 3
     grant = shared.limits[0].take(KEY, shared.now)
     assert (grant.admitted, grant.remaining, grant.full_in_s, grant.retry_in_s) == (False, 7, 3.0, 0.0)
-    shared.settle(0)
+    shared.synchronize(0)
     assert shared.limits[0].take(KEY, shared.now).admitted
 
 
@@ -179,23 +179,23 @@ def test_clients_do_not_share_a_credit() -> None:
 
 async def test_who_waits_goes_on_when_the_store_has_answered_or_was_given_up() -> None:
     shared = SharedQuota(processes=1, quota=10, credit=1)
-    for end in (lambda: shared.settle(0), shared.limits[0].disconnect):
+    for end in (lambda: shared.synchronize(0), shared.limits[0].disconnect):
         waiter = asyncio.ensure_future(shared.limits[0].synced())
         await asyncio.sleep(0)
         assert not waiter.done()
         end()
         await asyncio.wait_for(waiter, 20)
-    await asyncio.wait_for(shared.limits[0].synced(), 20)  # alone: nobody to hear
+    await asyncio.wait_for(shared.limits[0].synced(), 20)  # alone: nobody to wait for
 
 
-@given(steps, st.lists(st.sampled_from(["join", "leave"]), max_size=6), st.integers(1, 8))
+@given(steps, st.lists(st.sampled_from(["join", "disconnect"]), max_size=6), st.integers(1, 8))
 def test_alone_or_back_again_a_process_keeps_to_its_own_quota(
     story: list[tuple[str, int, int]], changes: list[str], every: int
 ) -> None:
     shared = SharedQuota(processes=1, quota=6, credit=2)
     for number, change in enumerate(changes):
         play(shared, story[number * every : (number + 1) * every])
-        if change == "leave":
+        if change == "disconnect":
             shared.asked.clear()
             shared.answers.clear()
         getattr(shared.limits[0], change)()
@@ -210,7 +210,7 @@ def test_back_again_a_process_remembers_what_it_admitted_alone() -> None:
     shared.limits[0].join()
     shared.now = 1.0
     assert shared.take(0) == 1
-    shared.settle(0)
+    shared.synchronize(0)
     assert shared.take(0) == 0
 
 
