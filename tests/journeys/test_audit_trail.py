@@ -199,6 +199,8 @@ def _access(record: Recorder, ann: Customer) -> None:
     record(ann.id, ann.caller, "PUT", f"{path}/policy", {"blocked_ports": [25]}, **gaps)
     issued = record(ann.id, ann.caller, "POST", f"{path}/credentials", {"label": "phone"}, **gaps).json
     credential = {"credential_id": issued["credential"]["id"] if "credential" in issued else issued["id"]}
+    rotate = f"{path}/credentials/{{credential_id}}/rotate"
+    record(ann.id, ann.caller, "POST", rotate, {"grace_s": 60}, **gaps, **credential)
     record(ann.id, ann.caller, "DELETE", f"{path}/credentials/{{credential_id}}", **gaps, **credential)
     for verb in ("deactivate", "activate"):
         record(ann.id, ann.caller, "POST", f"{path}/{verb}", **gaps)

@@ -118,6 +118,7 @@ TABLE: dict[tuple[str, str], str] = {
         POST /api/access/resources/{resource_id}/activate
         POST /api/access/resources/{resource_id}/deactivate
         POST /api/access/resources/{resource_id}/credentials
+        POST /api/access/resources/{resource_id}/credentials/{credential_id}/rotate
         DELETE /api/access/resources/{resource_id}/credentials/{credential_id}
     """,
     ("dashboard:read", "self"): """

@@ -32,6 +32,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
         "rate_limit_bytes_s": "0",
     },
     "POST /api/access/resources/{resource_id}/credentials": {"label": "phone"},
+    "POST /api/access/resources/{resource_id}/credentials/{credential_id}/rotate": {"grace_s": 60},
     "PUT /api/access/resources/{resource_id}/policy": {
         "blocked_domains": ["ads.example.com"],
         "blocked_ports": [25],

@@ -176,6 +176,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/access/resources/{resource_id}/credentials/{credential_id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Replace a username and password, or a token, by a new one
+         * @description Replace a username and password, or a token, by a new one. Keep it: it is not shown again. The old one works until the grace is over, and then its open connections end within a second.
+         */
+        post: operations["post_access_resources_resource_id_credentials_credential_id_rotate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/access/resources/{resource_id}/deactivate": {
         parameters: {
             query?: never;
@@ -2856,6 +2876,8 @@ export interface components {
              * @description When it was made
              */
             created_at: string;
+            /** @description When it ends because it was replaced by another; null: it does not end by itself */
+            expires_at: string | null;
             /** @description The fingerprint of the public key */
             fingerprint: string | null;
             /** @description The identifier */
@@ -2867,6 +2889,8 @@ export interface components {
             kind: "password" | "public_key" | "wireguard_peer" | "token" | "source_address";
             /** @description A name that the customer chose */
             label: string;
+            /** @description When a node last reported use of it, to the minute; null: never */
+            last_used_at: string | null;
             /** @description The public key */
             public_key: string | null;
             /** @description The user name */
@@ -5161,6 +5185,17 @@ export interface components {
             user_id: string;
         };
         /**
+         * Rotation
+         * @description How long the old secret goes on beside the new one.
+         */
+        Rotation: {
+            /**
+             * @description Seconds for which the old one still works; 0 ends it at once
+             * @default 600
+             */
+            grace_s?: number;
+        };
+        /**
          * SalesView
          * @description How sales go, and what of them needs a person.
          */
@@ -6630,6 +6665,51 @@ export interface operations {
             401: components["responses"]["SessionEndedUnauthenticated"];
             403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
             404: components["responses"]["NotFound"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    post_access_resources_resource_id_credentials_credential_id_rotate: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The access's id, `res_…` */
+                resource_id: string;
+                /** @description The credential's id, `crd_…` */
+                credential_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Rotation"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretView"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["AccountSuspendedCsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Internal"];
             502: components["responses"]["BadGateway"];

@@ -19,7 +19,10 @@ class ResourceStateChanged(Event):
 
 
 class CredentialIssued(Event):
-    """`network` is from where clients are let in without a secret, of the kind `source_address`; else empty."""
+    """`network` is from where clients are let in without a secret, of the kind `source_address`; else empty.
+
+    `replaces` is the credential in whose place it was issued.
+    """
 
     topic, source = "CREDENTIAL_ISSUED", "access"
     credential_id: str
@@ -27,6 +30,7 @@ class CredentialIssued(Event):
     user_id: str
     kind: str = ""
     network: str = ""
+    replaces: str = ""
 
 
 class CredentialRevoked(Event):

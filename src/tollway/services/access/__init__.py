@@ -16,6 +16,7 @@ Promises
   within a second.
 - Whatever a vanished node held goes back to the customer after the lease and a grace have passed. When it
   returns, however late, what it has used is settled: out of what the customer has left, else as shortfall.
+- A credential that is rotated works until its grace is over; then it is revoked, with its live flows.
 - A replaced password ends every credential that the old one could have issued, also one that is being issued at the
   same moment.
 - A lease lives at least as long as the answer to its node said, counted from the last answer about its resource.

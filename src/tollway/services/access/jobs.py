@@ -1,10 +1,11 @@
-"""Work of access: erasing what is kept of those who left, tidying up after nodes that vanished."""
+"""Work of access: ending replaced credentials, erasing those who left, tidying up after nodes that vanished."""
 
 from typing import Any
 
 from tollway.fabric.jobs import Jobs, Timed
 from tollway.fabric.user_data import ERASE, erase
 from tollway.services.access.service import Access
+from tollway.services.access.service.credentials import END_CREDENTIAL
 from tollway.services.access.user_data import USER_TABLES
 
 
@@ -25,5 +26,10 @@ async def erase_user(service: Access, payload: dict[str, Any]) -> None:
     await erase(service.db, USER_TABLES, payload["user_id"])
 
 
-JOBS: Jobs = {ERASE: erase_user}
+async def end_credential(service: Access, payload: dict[str, Any]) -> None:
+    """Revoke a credential whose time is over."""
+    await service.credentials.end(payload["credential_id"])
+
+
+JOBS: Jobs = {ERASE: erase_user, END_CREDENTIAL: end_credential}
 TIMED = {"close_abandoned": Timed(15.0, close_abandoned), "delete_ended": Timed(3600.0, delete_ended)}

@@ -15,7 +15,17 @@ USER_TABLES = (
         theirs=lambda user_id: tables.credential.c.resource_id.in_(
             select(tables.resource.c.id).where(tables.resource.c.user_id == user_id)
         ),
-        exports=("id", "resource_id", "kind", "identifier", "label", "created_at_us", "revoked_at_us"),
+        exports=(
+            "id",
+            "resource_id",
+            "kind",
+            "identifier",
+            "label",
+            "created_at_us",
+            "last_used_at_us",
+            "expires_at_us",
+            "revoked_at_us",
+        ),
     ),
     UserTable(
         table=tables.resource,

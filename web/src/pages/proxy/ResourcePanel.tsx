@@ -10,20 +10,20 @@ import { EmptyState } from "@/design/EmptyState";
 import { Panel } from "@/design/Panel";
 import { ProblemNotice } from "@/design/ProblemNotice";
 import { Status } from "@/design/Status";
-import { Table } from "@/design/Table";
 import { toast } from "@/design/toast";
-import { Time } from "@/design/Values";
 import { formatRate } from "@/format/bytes";
+import { type Credential, CredentialTable, nameOf } from "./CredentialTable";
 import { NewAddressDialog } from "./NewAddressDialog";
+import { RotateDialog } from "./RotateDialog";
 import { SecretDialog } from "./SecretDialog";
 
 type Resource = Schema<"ResourceDetail">;
-type Credential = Schema<"CredentialView">;
 
 /** One access: what it may do, whether it works, and its credentials. */
 export function ResourcePanel({ resource }: { resource: Resource }) {
   const { t, i18n } = useLingui();
   const queries = useQueryClient();
+  const [rotating, setRotating] = useState<Credential | null>(null);
   const [revoking, setRevoking] = useState<Credential | null>(null);
   const [deleting, setDeleting] = useState(false);
   const [adding, setAdding] = useState(false);
@@ -135,35 +135,20 @@ export function ResourcePanel({ resource }: { resource: Resource }) {
           <Trans>This access has no credential, so no client can use it.</Trans>
         </EmptyState>
       ) : (
-        <Table
-          label={t`Credentials`}
-          rows={resource.credentials}
-          rowKey={(one) => one.id}
-          columns={[
-            {
-              key: "name",
-              head: t`User name or address`,
-              phone: "title",
-              cell: (one) => <code>{nameOf(one)}</code>,
-            },
-            { key: "kind", head: t`Kind`, cell: (one) => one.kind.replaceAll("_", " ") },
-            { key: "label", head: t`Name`, cell: (one) => one.label || "–" },
-            { key: "created", head: t`Created`, cell: (one) => <Time at={one.created_at} /> },
-            {
-              key: "revoke",
-              head: "",
-              numeric: true,
-              phone: "end",
-              cell: (one) => (
-                <Button small kind="quiet" onClick={() => setRevoking(one)}>
-                  <Trans>Revoke</Trans>
-                </Button>
-              ),
-            },
-          ]}
-        />
+        <CredentialTable credentials={resource.credentials} onRotate={setRotating} onRevoke={setRevoking} />
       )}
       {adding && <NewAddressDialog resourceId={resource.id} onClose={() => setAdding(false)} />}
+      {rotating && (
+        <RotateDialog
+          resourceId={resource.id}
+          credential={rotating}
+          onRotated={(issued) => {
+            setRotating(null);
+            setSecret(issued);
+          }}
+          onClose={() => setRotating(null)}
+        />
+      )}
       {secret && <SecretDialog secret={secret} onClose={() => setSecret(null)} />}
       {revoking && (
         <ConfirmDialog
@@ -201,9 +186,6 @@ export function ResourcePanel({ resource }: { resource: Resource }) {
     </Panel>
   );
 }
-
-/** What a person knows a credential by. */
-const nameOf = (one: Credential) => one.address ?? one.username ?? one.fingerprint ?? one.id;
 
 function ResourceState({ state }: { state: string }) {
   const { t } = useLingui();

@@ -27,7 +27,7 @@ export function SecretDialog({ secret, onClose }: { secret: Schema<"SecretView">
     >
       <div className="grid gap-4">
         <p className="text-text-2">
-          <Trans>Copy it now. It cannot be shown again; if it is lost, make a new one and revoke this.</Trans>
+          <Trans>Copy it now. It cannot be shown again; if it is lost, rotate it to get another.</Trans>
         </p>
         {values.map(
           ([name, value]) =>

@@ -37,6 +37,7 @@ from tollway.services.access.service.credentials import CredentialRequest
 from tollway.services.access.service.resources import ResourceRequest
 
 READ = route(permission="access:read")
+MAX_GRACE_S = 7 * 24 * 3600
 
 
 class NewResource(Body):
@@ -89,6 +90,14 @@ class NewCredential(Body):
     label: Label = ""
 
 
+class Rotation(Body):
+    """How long the old secret goes on beside the new one."""
+
+    grace_s: Annotated[int, Field(ge=0, le=MAX_GRACE_S)] = Field(
+        default=600, description="Seconds for which the old one still works; 0 ends it at once"
+    )
+
+
 class ResourceList(BaseModel):
     items: list[ResourceDetail]
 
@@ -98,6 +107,7 @@ def add_routes(api: APIRouter, service: Access) -> None:
     _accesses(api, service)
     _switches(api, service)
     _credentials(api, service)
+    _ends_of_credentials(api, service)
 
 
 CREATING = (UnknownAsset, NoAllowance, Conflict, AccountSuspended)
@@ -217,6 +227,35 @@ def _credentials(api: APIRouter, service: Access) -> None:
         return secret_view(
             await service.credentials.issue(
                 who.user_id, resource_id, wanted, CustomerSession(who.session_id, who.auth_time_us)
+            )
+        )
+
+
+def _ends_of_credentials(api: APIRouter, service: Access) -> None:
+    @api.post(
+        "/api/access/resources/{resource_id}/credentials/{credential_id}/rotate",
+        status_code=201,
+        tags=["access"],
+        **route(
+            permission="access:write",
+            audit="access:credential:rotate",
+            problems=(Conflict, AccountSuspended),
+        ),
+    )
+    async def rotate(
+        resource_id: ResourceId, credential_id: CredentialId, who: CurrentUser, body: Rotation | None = None
+    ) -> SecretView:
+        """Replace a username and password, or a token, by a new one. Keep it: it is not shown again.
+
+        The old one works until the grace is over, and then its open connections end within a second.
+        """
+        return secret_view(
+            await service.credentials.rotate(
+                who.user_id,
+                resource_id,
+                credential_id,
+                (body or Rotation()).grace_s,
+                CustomerSession(who.session_id, who.auth_time_us),
             )
         )
 

@@ -47,6 +47,12 @@ class CredentialView(BaseModel):
     )
     label: str
     created_at: UtcTime
+    last_used_at: UtcTime | None = Field(
+        description="When a node last reported use of it, to the minute; null: never"
+    )
+    expires_at: UtcTime | None = Field(
+        description="When it ends because it was replaced by another; null: it does not end by itself"
+    )
 
 
 class ResourceView(BaseModel):
@@ -100,6 +106,8 @@ def credential_view(one: Credential) -> CredentialView:
         address=public.network or None,
         label=one.label,
         created_at=one.created_at_us,
+        last_used_at=one.last_used_at_us or None,
+        expires_at=one.expires_at_us or None,
     )
 
 

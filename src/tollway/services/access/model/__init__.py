@@ -90,6 +90,8 @@ class Credential:
     """A credential of a resource, as its kind made it. `by_connect`: made by POST /api/proxy/connect.
 
     `identifier` is what a client's credential is found by; of a secret only the digest is kept.
+    `expires_at_us`: when it ends by itself. `last_used_at_us`: when a node last reported use of it, to the minute. 0 in
+    either is never.
     """
 
     id: str
@@ -101,6 +103,8 @@ class Credential:
     label: str
     by_connect: bool
     created_at_us: int
+    expires_at_us: int = 0
+    last_used_at_us: int = 0
 
 
 # ── flows ───────────────────────────────────────────────────────────────────────────────────────────

@@ -58,6 +58,8 @@ class Authentication:
         resource = owner.resource
         limits = replace(resource.limits, max_flows=resource.limits.max_flows or self._settings.max_flows)
         until_us = self._clock.now_us() + int(self._settings.grant_cache_s * SECOND_US)
+        if ends_us := owner.credential.expires_at_us:
+            until_us = min(until_us, ends_us)
         return Grant(
             owner.credential.id, replace(resource, limits=limits), self._kinds[resource.kind].unit, until_us
         )

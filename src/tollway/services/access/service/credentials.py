@@ -7,7 +7,7 @@ from tollway.contracts.events import CredentialIssued
 from tollway.fabric.db import Database, Tx
 from tollway.kit.errors import Conflict, Invalid, NotFound
 from tollway.kit.ids import new_id
-from tollway.kit.times import SECOND_US
+from tollway.kit.times import SECOND_US, to_rfc3339
 from tollway.services.access import store
 from tollway.services.access.credentials import CREDENTIAL_KINDS
 from tollway.services.access.credentials.kind import refuse_public_key
@@ -21,6 +21,8 @@ from tollway.services.access.settings import AccessSettings
 from tollway.services.access.store.changes import SOURCE_ADDRESS_ADDED, Change
 
 NO_SESSION = CustomerSession()
+END_CREDENTIAL = "end_credential"
+REPLACED = "replaced by the customer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,47 @@ class Credentials:
         self._changes.notify()
         return issued
 
+    async def rotate(
+        self,
+        user_id: str,
+        resource_id: str,
+        credential_id: str,
+        grace_s: int,
+        sign_in: CustomerSession = NO_SESSION,
+    ) -> Issued:
+        """Issue a credential in the place of one with a secret, which goes on for so long and then is revoked.
+
+        Raises NotFound, Invalid for a kind whose secret is not ours, Conflict when it has ended or was replaced before,
+        AccountSuspended, SessionEnded.
+        """
+        async with self._db.transaction() as tx:
+            await check_active(tx, user_id)
+            resource = await owned_resource(tx, user_id, resource_id, lock=True)
+            old = await self._replaceable(tx, resource_id, credential_id)
+            if grace_s:
+                await store.credentials.end_at(tx, credential_id, tx.now_us + grace_s * SECOND_US)
+                tx.enqueue(
+                    END_CREDENTIAL, {"credential_id": credential_id}, due_in_s=grace_s, unique=credential_id
+                )
+            else:
+                await revoke(tx, user_id, resource_id, [credential_id], REPLACED)
+            request = CredentialRequest(kind=old.kind, label=old.label)
+            issued = await self.add(
+                tx, resource, request, sign_in, by_connect=old.by_connect, replaces=credential_id
+            )
+        self._changes.notify()
+        return issued
+
+    async def end(self, credential_id: str) -> None:
+        """Revoke a credential whose time is over, as was promised when it was replaced. Repeating is harmless."""
+        async with self._db.transaction() as tx:
+            resource = await store.credentials.resource_of(tx, credential_id)
+            if resource is None:  # erased meanwhile, with everything of its customer
+                return
+            await store.resources.find(tx, resource.id, lock=True)
+            await revoke(tx, resource.user_id, resource.id, [credential_id], REPLACED)
+        self._changes.notify()
+
     async def revoke(self, user_id: str, resource_id: str, credential_id: str) -> None:
         """Revoke a credential: its live flows end within a second. Raises NotFound; repeating is harmless."""
         async with self._db.transaction() as tx:
@@ -111,8 +154,9 @@ class Credentials:
         sign_in: CustomerSession,
         *,
         by_connect: bool,
+        replaces: str = "",
     ) -> Issued:
-        """Add a credential to an access within a transaction; see `issue`."""
+        """Add a credential to an access within a transaction; see `issue` and `rotate`."""
         if not await store.resources.counts(tx, resource.user_id, sign_in):
             raise SessionEnded
         accepted = self._kinds[resource.kind].credentials
@@ -120,11 +164,14 @@ class Credentials:
         if name not in accepted:
             raise Invalid.of("kind", f"a {resource.kind} access takes {', '.join(accepted)}")
         live = (await store.credentials.live(tx, [resource.id]))[resource.id]
-        if len(live) >= self._settings.max_credentials:
+        # One that ends by itself has made room for its successor.
+        lasting = [one for one in live if not one.expires_at_us]
+        most = self._settings.max_credentials
+        if len(lasting) >= most or len(live) >= 2 * most:
             # Taking the place of an older one would cut off a program that uses it.
             raise Conflict(
                 f"this access has {len(live)} credentials, which is the most; "
-                f"go on with one of them, or revoke one at /api/proxy/resources/{resource.id}"
+                f"go on with one of them, or revoke one at /api/access/resources/{resource.id}"
             )
         made = CREDENTIAL_KINDS[name].make(self._given(name, request), live)
         credential = Credential(
@@ -154,9 +201,26 @@ class Credentials:
                 user_id=resource.user_id,
                 kind=name,
                 network=CREDENTIAL_KINDS[name].public(credential).network,
+                replaces=replaces,
             )
         )
         return Issued(resource, credential, made.secret)
+
+    async def _replaceable(self, tx: Tx, resource_id: str, credential_id: str) -> Credential:
+        found = await store.credentials.find(tx, resource_id, credential_id)
+        if found is None:
+            raise NotFound(f"this access has no credential {credential_id}")
+        old, is_live = found
+        if not old.secret_sha256:
+            raise Invalid(f"a {old.kind} credential has no secret to replace; revoke it and register another")
+        if not is_live:
+            raise Conflict("this credential has ended; issue another")
+        if old.expires_at_us:
+            raise Conflict(
+                f"this credential was replaced before and ends at {to_rfc3339(old.expires_at_us)}; "
+                "go on with the one in its place"
+            )
+        return old
 
     def _given(self, kind: str, request: CredentialRequest) -> str:
         """Return what the customer brings to a credential of this kind. Raises Invalid."""

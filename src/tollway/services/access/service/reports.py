@@ -109,6 +109,7 @@ async def _keep(tx: Tx, owned: LeaseWithOwner, reports: dict[str, FlowRecord]) -
     if not changed:
         return
     await store.flows.save_flows(tx, changed, owned)
+    await store.credentials.used(tx, {flow.credential_id for flow in changed})
     deltas = [_delta(known.get(flow.session_id), flow, owned) for flow in changed]
     await store.usage.count(tx, deltas)
     await store.trends.count(tx, deltas)

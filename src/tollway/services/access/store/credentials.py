@@ -1,12 +1,13 @@
 """Credentials, and what authentication needs to know of them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import ColumnElement, Row, select, update
 
 from tollway.fabric.db import Tx
+from tollway.kit.times import SECOND_US
 from tollway.services.access.model import Credential, CustomerSession, Resource
 from tollway.services.access.model.source_networks import bounds
 from tollway.services.access.store.resources import as_resource
@@ -23,7 +24,11 @@ _COLUMNS = (
     "label",
     "by_connect",
     "created_at_us",
+    "expires_at_us",
+    "last_used_at_us",
 )
+# So often at most is it written down that a credential is in use.
+USED_EVERY_US = 60 * SECOND_US
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,9 @@ async def candidates(tx: Tx, kind: str, identifier: str, within: str = "") -> li
         found &= (credential.c.source_first <= within) & (credential.c.source_last >= within)
     else:
         found &= credential.c.identifier == identifier
-    return [_candidate(row) for row in await tx.all(_LIVE.where(found).order_by(credential.c.id))]
+    return [
+        _candidate(row) for row in await tx.all(_LIVE.where(found & _lasts(tx)).order_by(credential.c.id))
+    ]
 
 
 async def resource_of(tx: Tx, credential_id: str) -> Resource | None:
@@ -54,8 +61,13 @@ async def resource_of(tx: Tx, credential_id: str) -> Resource | None:
 
 async def find_live(tx: Tx, credential_id: str) -> Candidate | None:
     """Return a live credential by its id."""
-    row = await tx.first(_LIVE.where(credential.c.id == credential_id))
+    row = await tx.first(_LIVE.where(_lasts(tx), credential.c.id == credential_id))
     return None if row is None else _candidate(row)
+
+
+def _lasts(tx: Tx) -> ColumnElement[bool]:
+    """Say that a credential has not ended by itself; the job that revokes it then may be late."""
+    return (credential.c.expires_at_us == 0) | (credential.c.expires_at_us > tx.now_us)
 
 
 _LIVE = (
@@ -99,7 +111,7 @@ async def live(tx: Tx, resource_ids: Sequence[str]) -> dict[str, list[Credential
     """Return the live credentials of resources, oldest first."""
     rows = await tx.all(
         select(credential)
-        .where(credential.c.resource_id.in_(resource_ids), credential.c.revoked_at_us.is_(None))
+        .where(credential.c.resource_id.in_(resource_ids), credential.c.revoked_at_us.is_(None), _lasts(tx))
         .order_by(credential.c.created_at_us, credential.c.id)
     )
     found: dict[str, list[Credential]] = {resource_id: [] for resource_id in resource_ids}
@@ -143,6 +155,28 @@ async def revoke(tx: Tx, resource_id: str, credential_ids: Sequence[str]) -> lis
         .returning(credential.c.id)
     )
     return [row.id for row in rows]
+
+
+async def find(tx: Tx, resource_id: str, credential_id: str) -> tuple[Credential, bool] | None:
+    """Return a credential of a resource, and whether it is live."""
+    here = (credential.c.id == credential_id) & (credential.c.resource_id == resource_id)
+    row = await tx.first(
+        select(credential, (credential.c.revoked_at_us.is_(None) & _lasts(tx)).label("live")).where(here)
+    )
+    return None if row is None else (_credential(row), bool(row.live))
+
+
+async def end_at(tx: Tx, credential_id: str, at_us: int) -> None:
+    """Have a credential end by itself."""
+    await tx.run(update(credential).where(credential.c.id == credential_id).values(expires_at_us=at_us))
+
+
+async def used(tx: Tx, credential_ids: Collection[str]) -> None:
+    """Note that credentials are in use, unless that was noted a moment ago."""
+    stale = credential.c.last_used_at_us <= tx.now_us - USED_EVERY_US
+    await tx.run(
+        update(credential).where(credential.c.id.in_(credential_ids), stale).values(last_used_at_us=tx.now_us)
+    )
 
 
 def _credential(row: Row[Any], prefix: str = "") -> Credential:

@@ -71,6 +71,9 @@ credential = Table(
     Column("revoked_at_us", Int64, nullable=True),
     Column("signed_in_at_us", Int64, nullable=False, server_default="0"),
     Column("session_id", Text, nullable=False, server_default=""),
+    # 0: it does not end by itself; 0: it was never used.
+    Column("expires_at_us", Int64, nullable=False, server_default="0"),
+    Column("last_used_at_us", Int64, nullable=False, server_default="0"),
     # Of `source_address`: the first and the last address of its network, as text that sorts as addresses do.
     Column("source_first", Text, nullable=False, server_default=""),
     Column("source_last", Text, nullable=False, server_default=""),

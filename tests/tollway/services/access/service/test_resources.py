@@ -119,7 +119,7 @@ async def test_connecting_too_often_is_refused_and_takes_no_credential_away(simp
     )
     for _ in range(18):
         last, _ = await simple.access.resources.connect(USER, ConnectRequest())
-    with pytest.raises(Conflict, match=f"revoke one at /api/proxy/resources/{first.resource.id}"):
+    with pytest.raises(Conflict, match=f"revoke one at /api/access/resources/{first.resource.id}"):
         await simple.access.resources.connect(USER, ConnectRequest())
     for one in (first, by_hand, last):
         assert await works(simple, one)

@@ -1,0 +1,75 @@
+import { Trans, useLingui } from "@lingui/react/macro";
+import { RotateCw } from "lucide-react";
+import type { Schema } from "@/api/client";
+import { Button } from "@/design/Button";
+import { Table } from "@/design/Table";
+import { Time } from "@/design/Values";
+
+export type Credential = Schema<"CredentialView">;
+
+/** What a person knows a credential by. */
+export const nameOf = (one: Credential) => one.address ?? one.username ?? one.fingerprint ?? one.id;
+
+/** Whether its secret was made here, so that another can take its place. */
+const canRotate = (one: Credential) => (one.kind === "password" || one.kind === "token") && one.expires_at === null;
+
+/** The credentials of an access, and what can be done with each. */
+export function CredentialTable({
+  credentials,
+  onRotate,
+  onRevoke,
+}: {
+  credentials: readonly Credential[];
+  onRotate: (one: Credential) => void;
+  onRevoke: (one: Credential) => void;
+}) {
+  const { t } = useLingui();
+  return (
+    <Table
+      label={t`Credentials`}
+      rows={credentials}
+      rowKey={(one) => one.id}
+      columns={[
+        {
+          key: "name",
+          head: t`User name or address`,
+          phone: "title",
+          cell: (one) => <code>{nameOf(one)}</code>,
+        },
+        { key: "kind", head: t`Kind`, phone: "hidden", cell: (one) => one.kind.replaceAll("_", " ") },
+        { key: "label", head: t`Name`, cell: (one) => one.label || "–" },
+        { key: "created", head: t`Created`, phone: "hidden", cell: (one) => <Time at={one.created_at} /> },
+        {
+          key: "used",
+          head: t`Last used`,
+          cell: (one) => (one.last_used_at ? <Time at={one.last_used_at} /> : <Trans>Never</Trans>),
+        },
+        {
+          key: "actions",
+          head: "",
+          numeric: true,
+          phone: "end",
+          cell: (one) => (
+            <span className="inline-flex flex-wrap items-center justify-end gap-1">
+              {one.expires_at && (
+                <span className="text-sm text-text-3">
+                  <Trans>
+                    Replaced, works until <Time at={one.expires_at} clock />
+                  </Trans>
+                </span>
+              )}
+              {canRotate(one) && (
+                <Button small kind="quiet" icon={<RotateCw className="size-4" />} onClick={() => onRotate(one)}>
+                  <Trans>Rotate</Trans>
+                </Button>
+              )}
+              <Button small kind="quiet" onClick={() => onRevoke(one)}>
+                <Trans>Revoke</Trans>
+              </Button>
+            </span>
+          ),
+        },
+      ]}
+    />
+  );
+}
