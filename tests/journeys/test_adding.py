@@ -1,10 +1,13 @@
 """What it takes to add one of a kind, done in a copy of the sources as a new contributor would."""
 
+import http.server
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -111,6 +114,31 @@ async def test_a_wrong_secret_is_refused(tmp_path: Path) -> None:
 '''
 
 
+@contextmanager
+def serving_pages(pages: Mapping[str, bytes]) -> Iterator[str]:
+    """Serve fixed pages on a port of loopback until the block ends; yield its address."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            page = pages.get(self.path)
+            self.send_response(404 if page is None else 200)
+            self.send_header("Content-Length", str(len(page or b"")))
+            self.end_headers()
+            self.wfile.write(page or b"")
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 @pytest.fixture
 def sources(tmp_path: Path) -> Path:
     """A copy of the product's sources."""
@@ -165,6 +193,17 @@ def test_a_service_is_three_files_of_its_own_and_its_name_in_the_topology(
         wait_until(lambda: running.get(url)[0] == 200)
         assert running.get(url) == (200, b'{"text":"hello from notes"}')
         assert running.get(f"{running.known['api']}/api/note")[0] == 404
+
+
+def test_a_route_of_the_operators_touches_no_file_of_the_product(tmp_path: Path) -> None:
+    with serving_pages({"/shop/": b"a shop"}) as upstream, platform(tmp_path / "data") as running:
+        routes = Path(running.known["data"]) / "routes.d"
+        routes.mkdir(exist_ok=True)
+        (routes / "shop.toml").write_text(
+            f'[[route]]\nname = "shop"\nprefix = "/shop"\nendpoints = ["{upstream}"]\nauth = "public"\n'
+        )
+        wait_until(lambda: running.get(f"{running.known['api']}/shop/")[0] == 200)
+        assert running.get(f"{running.known['api']}/shop/") == (200, b"a shop")
 
 
 def test_a_protocol_is_a_file_of_its_own_a_line_and_its_test(sources: Path) -> None:
