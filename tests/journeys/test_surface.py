@@ -357,7 +357,9 @@ def test_odd_queries_are_refused_by_name_or_find_nothing(
     for value in ODD_QUERIES:
         reply = caller.get(f"{route.address(account_id=account)}?{parameter['name']}={value}{needed}")
         if reply.status == 422:
-            assert parameter["name"] in reply.fields, (value, reply.body)
+            # A parameter that may come several times is named with its place: session_id.0
+            named = {field.partition(".")[0] for field in reply.fields}
+            assert parameter["name"] in named, (value, reply.body)
         else:
             assert reply.status in {200, 404}, (value, reply.body)
 

@@ -5,6 +5,7 @@ import { createRouter, RouterProvider } from "@tanstack/react-router";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { queries } from "./api/queries";
+import { followSession } from "./api/session";
 import { Toasts } from "./design/toast";
 import "./design/tokens.css";
 import { activateLocale, preferredLocale } from "./locales";
@@ -28,6 +29,7 @@ window.addEventListener("vite:preloadError", (event) => {
 });
 
 async function start(): Promise<void> {
+  followSession();
   await activateLocale(preferredLocale());
   const root = document.getElementById("root");
   if (!root) throw new Error("index.html has no element #root");

@@ -1,5 +1,6 @@
 import createClient, { type Middleware } from "openapi-fetch";
 import { Problem } from "./problem";
+import { noteAnswer, noteSilence } from "./reach";
 import type { components, paths } from "./schema";
 
 /** A schema of the API by its name: `Schema<"OrderView">`. */
@@ -18,11 +19,14 @@ const session: Middleware = {
     return request;
   },
   async onResponse({ response }) {
+    noteAnswer();
     csrfToken = response.headers.get(CSRF_HEADER) ?? csrfToken;
     if (!response.ok) throw await Problem.from(response);
   },
   onError({ error }) {
-    return error instanceof Problem ? error : Problem.unreachable();
+    if (error instanceof Problem) return error;
+    noteSilence();
+    return Problem.unreachable();
   },
 };
 

@@ -1,10 +1,11 @@
 import { useQueryClient } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
+import { useEffect } from "react";
+import { create } from "zustand";
 import type { Schema } from "./client";
 import { keys } from "./keys";
 
 type Stats = Schema<"StatsView">;
-interface LiveUsage {
+interface LiveMessage {
   type: "snapshot" | "change" | "heartbeat";
   usage: Stats | null;
 }
@@ -23,17 +24,28 @@ export interface RateSample {
   receivedPerSecond: number;
 }
 
+// As the reason of a close (RFC 6455, 7.4): the code of the problem.
+const SIGNED_OUT = "session_ended";
+
 const KEPT_SAMPLES = 300;
 
+export interface LiveUsage {
+  state: LiveState;
+  lastAt: Date | null;
+  samples: readonly RateSample[];
+}
+
+const START: LiveUsage = { state: "connecting", lastAt: null, samples: [] };
+
+/** How the connection is, and the throughput since it was opened. The numbers themselves are in the query cache under `keys.usage()`. */
+export const useLiveUsage = create<LiveUsage>(() => START);
+
 /**
- * Follow one's own usage over a WebSocket. The newest numbers go into the query cache under `keys.usage()`, so that every part of a page
- * shows the same ones. A lost connection is opened again, with a growing pause.
+ * Follow one's own usage over a WebSocket as long as the part of the page that calls this is there. A lost connection is opened again, with a
+ * growing pause. It is also how a page learns at once that its session ended elsewhere.
  */
-export function useLiveUsage(): { state: LiveState; lastAt: Date | null; samples: readonly RateSample[] } {
+export function useFollowUsage(): void {
   const queries = useQueryClient();
-  const [state, setState] = useState<LiveState>("connecting");
-  const [lastAt, setLastAt] = useState<Date | null>(null);
-  const [samples, setSamples] = useState<readonly RateSample[]>([]);
 
   useEffect(() => {
     let socket: WebSocket | undefined;
@@ -60,7 +72,7 @@ export function useLiveUsage(): { state: LiveState; lastAt: Date | null; samples
           sentPerSecond: Math.max(0, Number(sent - previous.sent) / seconds),
           receivedPerSecond: Math.max(0, Number(received - previous.received) / seconds),
         };
-        setSamples((kept) => [...kept.slice(1 - KEPT_SAMPLES), sample]);
+        useLiveUsage.setState(({ samples }) => ({ samples: [...samples.slice(1 - KEPT_SAMPLES), sample] }));
       }
       previous = { at: now, sent, received };
     };
@@ -71,18 +83,23 @@ export function useLiveUsage(): { state: LiveState; lastAt: Date | null; samples
       socket = new WebSocket(address);
       watchSilence();
       socket.onmessage = (message: MessageEvent<string>) => {
-        const update = JSON.parse(message.data) as LiveUsage;
+        const update = JSON.parse(message.data) as LiveMessage;
         pause = FIRST_RETRY_MS;
-        setState("live");
-        setLastAt(new Date());
+        useLiveUsage.setState({ state: "live", lastAt: new Date() });
         watchSilence();
         if (update.usage) take(update.usage);
       };
-      socket.onclose = () => {
+      let heard = false;
+      socket.onopen = () => {
+        heard = true;
+      };
+      socket.onclose = ({ reason }) => {
         window.clearTimeout(silence);
         previous = undefined;
         if (stopped) return;
-        setState("lost");
+        useLiveUsage.setState({ state: "lost" });
+        // The session may be over: then the shell shows at once how to sign in again. A browser does not say why a connection was refused.
+        if (reason === SIGNED_OUT || !heard) void queries.refetchQueries({ queryKey: keys.me() });
         retry = window.setTimeout(open, pause);
         pause = Math.min(pause * 2, LAST_RETRY_MS);
       };
@@ -94,8 +111,7 @@ export function useLiveUsage(): { state: LiveState; lastAt: Date | null; samples
       window.clearTimeout(retry);
       window.clearTimeout(silence);
       socket?.close();
+      useLiveUsage.setState(START);
     };
   }, [queries]);
-
-  return { state, lastAt, samples };
 }

@@ -25,13 +25,18 @@ export function buttonClass(kind: ButtonKind = "plain", small = false): string {
   return `inline-flex shrink-0 items-center justify-center gap-2 rounded-control font-medium whitespace-nowrap transition-colors duration-90 select-none disabled:opacity-50 ${size} ${KINDS[kind]}`;
 }
 
-export function Button({ kind = "plain", small = false, busy = false, icon, children, ...rest }: ButtonProps) {
+export function Button({ kind = "plain", small = false, busy, icon, children, ...rest }: ButtonProps) {
   return (
     <button
       type="button"
       {...rest}
+      onClick={(event) => {
+        // The second click of a double one comes before the button shows that it is busy.
+        if (busy !== undefined && event.detail > 1) event.preventDefault();
+        else rest.onClick?.(event);
+      }}
       disabled={rest.disabled || busy}
-      aria-busy={busy}
+      aria-busy={busy ?? false}
       className={buttonClass(kind, small)}
     >
       {busy ? <Spinner /> : icon}

@@ -1,7 +1,9 @@
 import { Trans, useLingui } from "@lingui/react/macro";
 import { X } from "lucide-react";
-import { type ReactNode, useEffect, useId, useRef } from "react";
+import { type ReactNode, useEffect, useId, useRef, useState } from "react";
 import { Button, IconButton } from "./Button";
+import { TextField } from "./Field";
+import { ProblemNotice } from "./ProblemNotice";
 
 /**
  * A native modal dialog: focus, Escape and the inert page behind it are the browser's. `side` makes it a drawer, which keeps the list beside it
@@ -84,11 +86,16 @@ export function Dialog({
   );
 }
 
-/** Ask before something that cannot be undone. The consequences stand in `children`; focus is on Cancel. */
+/**
+ * Ask before something that cannot be undone. The consequences stand in `children`; focus is on Cancel. `name` has to be typed before it is done,
+ * where much goes with it; `error` is why it could not be done.
+ */
 export function ConfirmDialog({
   title,
   action,
   busy,
+  name,
+  error,
   onConfirm,
   onClose,
   children,
@@ -96,10 +103,15 @@ export function ConfirmDialog({
   title: ReactNode;
   action: ReactNode;
   busy: boolean;
+  name?: string | undefined;
+  error?: unknown;
   onConfirm: () => void;
   onClose: () => void;
   children: ReactNode;
 }) {
+  const { t } = useLingui();
+  const [typed, setTyped] = useState("");
+  const ready = !name || typed.trim() === name.trim();
   return (
     <Dialog
       title={title}
@@ -109,13 +121,25 @@ export function ConfirmDialog({
           <Button onClick={onClose} data-autofocus>
             <Trans>Cancel</Trans>
           </Button>
-          <Button kind="danger" busy={busy} onClick={onConfirm}>
+          <Button kind="danger" busy={busy} disabled={!ready} onClick={onConfirm}>
             {action}
           </Button>
         </>
       }
     >
-      <div className="grid gap-3 text-text-2">{children}</div>
+      <div className="grid gap-3 text-text-2">
+        {children}
+        {name && (
+          <TextField
+            label={t`Type ${name} to confirm`}
+            autoComplete="off"
+            spellCheck={false}
+            value={typed}
+            onChange={(event) => setTyped(event.target.value)}
+          />
+        )}
+        {error ? <ProblemNotice error={error} /> : null}
+      </div>
     </Dialog>
   );
 }

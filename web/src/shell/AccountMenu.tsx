@@ -6,6 +6,7 @@ import { DropdownMenu } from "radix-ui";
 import { type ReactNode, useState } from "react";
 import { api, body } from "@/api/client";
 import { queries } from "@/api/queries";
+import { announceSession } from "@/api/session";
 import { chooseLocale, LOCALES, type Locale } from "@/locales";
 import { chooseTheme, currentTheme, type Theme } from "./theme";
 
@@ -20,6 +21,7 @@ export function AccountMenu({ email, operator }: { email: string; operator: bool
   const signOut = useMutation({
     mutationFn: () => body(api.POST("/api/auth/logout")),
     onSettled: async () => {
+      announceSession("");
       queries.clear();
       await navigate({ to: "/login" });
     },

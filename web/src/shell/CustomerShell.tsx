@@ -1,6 +1,7 @@
 import { Trans } from "@lingui/react/macro";
 import { useQuery } from "@tanstack/react-query";
 import { Link, useMatchRoute } from "@tanstack/react-router";
+import { useFollowUsage } from "@/api/live";
 import { Money } from "@/design/Values";
 import { accountsQuery, cashOf, payingOf } from "@/pages/billing/queries";
 import { dashboardQuery } from "@/parts/dashboard";
@@ -8,6 +9,7 @@ import { CUSTOMER_PLACES } from "./navigation";
 import { Shell } from "./Shell";
 
 export function CustomerShell() {
+  useFollowUsage();
   return <Shell places={CUSTOMER_PLACES} foot={<WalletLink />} />;
 }
 

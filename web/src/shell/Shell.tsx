@@ -8,6 +8,7 @@ import { AccountMenu } from "./AccountMenu";
 import { Logo } from "./Logo";
 import type { Place } from "./navigation";
 import { Palette, PaletteButton } from "./Palette";
+import { ReachBar } from "./ReachBar";
 import { SignInAgain } from "./SignInAgain";
 
 /** The frame of every page: rail, top bar, page; on phones a bar at the bottom instead of the rail. `operating` marks the operator's pages. */
@@ -87,6 +88,7 @@ export function Shell({
         ))}
       </nav>
       <Palette places={places} />
+      <ReachBar />
       {me.data === null && <SignInAgain />}
     </div>
   );

@@ -1,5 +1,7 @@
 import { Trans, useLingui } from "@lingui/react/macro";
-import { signInTooOld } from "@/api/queries";
+import { useQueryClient } from "@tanstack/react-query";
+import { keys } from "@/api/keys";
+import { lastUserId, signInTooOld } from "@/api/queries";
 import { Dialog } from "@/design/Dialog";
 import { LoginForm } from "@/pages/entry/LoginForm";
 
@@ -7,6 +9,13 @@ import { LoginForm } from "@/pages/entry/LoginForm";
 export function SignInAgain() {
   const { t } = useLingui();
   const tooOld = signInTooOld();
+  const queries = useQueryClient();
+  const goOn = () => {
+    const { id } = queries.getQueryData<{ id: string }>(keys.me()) ?? { id: "" };
+    // Somebody else signed in: nothing of whoever was here before stays.
+    if (id !== lastUserId()) window.location.assign("/dashboard");
+    else void queries.invalidateQueries();
+  };
   return (
     <Dialog title={tooOld ? t`Sign in again` : t`You are signed out`} onClose={() => undefined} locked>
       <p className="mb-4 text-text-2">
@@ -16,7 +25,7 @@ export function SignInAgain() {
           <Trans>Sign in to go on. What you typed on the page is kept.</Trans>
         )}
       </p>
-      <LoginForm />
+      <LoginForm onDone={goOn} />
     </Dialog>
   );
 }

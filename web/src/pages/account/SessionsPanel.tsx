@@ -62,6 +62,7 @@ export function SessionsPanel() {
           title={<Trans>Sign out everywhere</Trans>}
           action={<Trans>Sign out everywhere</Trans>}
           busy={endAll.isPending}
+          error={endAll.error}
           onConfirm={() => endAll.mutate(false)}
           onClose={() => setAsking(false)}
         >

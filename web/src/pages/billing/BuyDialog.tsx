@@ -1,7 +1,7 @@
 import { Trans, useLingui } from "@lingui/react/macro";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Minus, Plus } from "lucide-react";
-import { useCallback, useEffect, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import { api, body, newIdempotencyKey, type Schema } from "@/api/client";
 import { keys } from "@/api/keys";
 import { Problem } from "@/api/problem";
@@ -29,6 +29,8 @@ export function BuyDialog({ asset, currency, onClose }: { asset: Asset; currency
   const max = BigInt(asset.max_units);
   const [quantity, setQuantity] = useState(lot > min ? lot : min);
   const [expired, setExpired] = useState(false);
+  // The price that ran out, to say whether the new one is another.
+  const [before, setBefore] = useState<Quote | null>(null);
   const [toppingUp, setToppingUp] = useState(false);
   const [key, setKey] = useState(newIdempotencyKey);
   const accounts = useQuery(accountsQuery);
@@ -41,9 +43,18 @@ export function BuyDialog({ asset, currency, onClose }: { asset: Asset; currency
           body: { asset: asset.asset, currency, quantity: units.toString(), side: "buy" },
         }),
       ),
-    onSuccess: () => setExpired(false),
+    onSuccess: (found) => {
+      setExpired(false);
+      setBefore((last) => (last?.quantity === found.quantity ? last : null));
+    },
   });
   const { mutate: getQuote } = quote;
+  const last = useRef<Quote>(undefined);
+  last.current = quote.data ?? last.current;
+  const runOut = useCallback(() => {
+    setExpired(true);
+    setBefore(last.current ?? null);
+  }, []);
   useEffect(() => {
     // Typing through quantities asks for the price of the one that is left standing.
     const timer = window.setTimeout(() => getQuote(quantity), QUOTE_AFTER_MS);
@@ -63,11 +74,14 @@ export function BuyDialog({ asset, currency, onClose }: { asset: Asset; currency
       toast(t`Bought. You can use it now.`);
       onClose();
     },
-    onError: (error) => {
-      if (error instanceof Problem && !error.offline && error.status < 500) setKey(newIdempotencyKey());
+    onError: async (error) => {
+      if (!(error instanceof Problem) || error.offline || error.status >= 500) return;
+      setKey(newIdempotencyKey());
+      // The money went elsewhere meanwhile: what is short is shown, with the way to pay it in.
+      if (error.status === 402) await queries.invalidateQueries({ queryKey: keys.accounts() });
+      if (error.code === "quote_stale" || error.code === "price_exceeded") runOut();
     },
   });
-  const onExpired = useCallback(() => setExpired(true), []);
 
   const current = quote.data && quote.data.quantity === quantity.toString() ? quote.data : undefined;
   const short =
@@ -166,7 +180,7 @@ export function BuyDialog({ asset, currency, onClose }: { asset: Asset; currency
                 ) : (
                   <span>
                     <Trans>
-                      kept for <Countdown until={current.expires_at} onEnd={onExpired} />
+                      kept for <Countdown until={current.expires_at} onEnd={runOut} />
                     </Trans>
                   </span>
                 )}
@@ -176,6 +190,14 @@ export function BuyDialog({ asset, currency, onClose }: { asset: Asset; currency
             <Skeleton className="h-12 w-full" />
           )}
         </div>
+        {current && before && !expired && compare(before.total, current.total) !== 0 && (
+          <p role="status" className="text-warn">
+            <Trans>
+              The price changed while you decided: <Money amount={before.total} currency={currency} /> before,{" "}
+              <Money amount={current.total} currency={currency} /> now.
+            </Trans>
+          </p>
+        )}
         {short && (
           <p className="text-warn">
             <Trans>
@@ -184,7 +206,7 @@ export function BuyDialog({ asset, currency, onClose }: { asset: Asset; currency
           </p>
         )}
         {quote.error && <ProblemNotice error={quote.error} onRetry={() => getQuote(quantity)} />}
-        {buy.error && <ProblemNotice error={buy.error} />}
+        {buy.error && !buy.isPending && <ProblemNotice error={buy.error} />}
       </div>
     </Dialog>
   );

@@ -69,9 +69,14 @@ export function CardsPage() {
       </Loaded>
       {removing && (
         <ConfirmDialog
-          title={<Trans>Delete this card?</Trans>}
+          title={
+            <Trans>
+              Delete {removing.brand} •••• {removing.last4}?
+            </Trans>
+          }
           action={<Trans>Delete</Trans>}
           busy={remove.isPending}
+          error={remove.error}
           onConfirm={() => remove.mutate(removing)}
           onClose={() => setRemoving(null)}
         >

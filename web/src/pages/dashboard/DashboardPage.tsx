@@ -4,7 +4,7 @@ import { Link } from "@tanstack/react-router";
 import { useEffect } from "react";
 import type { Schema } from "@/api/client";
 import { keys } from "@/api/keys";
-import { type LiveState, useLiveUsage } from "@/api/live";
+import { type LiveState, type LiveUsage, useLiveUsage } from "@/api/live";
 import { buttonClass } from "@/design/Button";
 import { LiveLine } from "@/design/LiveLine";
 import { Loaded } from "@/design/Loaded";
@@ -48,15 +48,7 @@ function useLookAgain(newest: Stats | undefined, shown: Stats | undefined): void
 const signature = (stats: Stats) =>
   `${stats.open_connections} ${stats.all_time.connections} ${stats.all_time.bytes_total}`;
 
-function Parts({
-  dashboard,
-  stats,
-  live,
-}: {
-  dashboard: Dashboard;
-  stats: Stats;
-  live: ReturnType<typeof useLiveUsage>;
-}) {
+function Parts({ dashboard, stats, live }: { dashboard: Dashboard; stats: Stats; live: LiveUsage }) {
   const { t } = useLingui();
   return (
     <>

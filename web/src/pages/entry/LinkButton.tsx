@@ -2,8 +2,8 @@ import { Trans } from "@lingui/react/macro";
 import { useMutation } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import type { ReactNode } from "react";
-import { Problem } from "@/api/problem";
 import { Button, buttonClass } from "@/design/Button";
+import { ProblemNotice } from "@/design/ProblemNotice";
 import { EntryHead } from "./EntryFrame";
 import { linkToken } from "./linkToken";
 
@@ -45,20 +45,11 @@ export function LinkButton({
       </>
     );
   }
-  const problem = use.error instanceof Problem ? use.error : null;
   return (
     <>
       <EntryHead title={texts.title} lead={texts.lead} />
       <div className="grid gap-4">
-        {problem && (
-          <div role="alert" className="text-sm text-bad">
-            {problem.offline ? (
-              <Trans>Tollway cannot be reached. Check the connection and try again.</Trans>
-            ) : (
-              problem.detail
-            )}
-          </div>
-        )}
+        {use.error && <ProblemNotice error={use.error} />}
         <Button kind={danger ? "danger" : "primary"} busy={use.isPending} onClick={() => use.mutate()}>
           {texts.button}
         </Button>

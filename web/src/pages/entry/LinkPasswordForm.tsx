@@ -5,6 +5,7 @@ import type { ReactNode } from "react";
 import { useForm, useWatch } from "react-hook-form";
 import { Problem } from "@/api/problem";
 import { Button, buttonClass } from "@/design/Button";
+import { ProblemNotice } from "@/design/ProblemNotice";
 import { EntryHead } from "./EntryFrame";
 import { fieldProblem } from "./fieldProblem";
 import { linkToken } from "./linkToken";
@@ -70,14 +71,7 @@ export function LinkPasswordForm({
           })}
         />
         {problem && !passwordError && (
-          <div role="alert" className="text-sm text-bad">
-            {problem.offline ? (
-              <Trans>Tollway cannot be reached. Check the connection and try again.</Trans>
-            ) : (
-              problem.detail
-            )}{" "}
-            {!problem.offline && problem.status < 500 && texts.expired}
-          </div>
+          <ProblemNotice error={problem} action={!problem.offline && problem.status < 500 && texts.expired} />
         )}
         <Button type="submit" kind="primary" busy={use.isPending}>
           {texts.button}

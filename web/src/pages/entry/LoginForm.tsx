@@ -1,13 +1,15 @@
 import { Trans, useLingui } from "@lingui/react/macro";
 import { useMutation } from "@tanstack/react-query";
-import { useEffect, useState } from "react";
 import { useForm } from "react-hook-form";
 import { api, body, setCsrfToken } from "@/api/client";
 import { keys } from "@/api/keys";
 import { Problem } from "@/api/problem";
 import { queries } from "@/api/queries";
+import { announceSession } from "@/api/session";
 import { Button } from "@/design/Button";
 import { TextField } from "@/design/Field";
+import { ProblemNotice } from "@/design/ProblemNotice";
+import { useWait } from "@/design/useWait";
 import { formatCountdown } from "@/format/time";
 import { PasswordField } from "./PasswordField";
 
@@ -27,6 +29,7 @@ export function LoginForm({ onDone }: { onDone?: () => void }) {
     onSuccess: (signedIn) => {
       setCsrfToken(signedIn.csrf_token);
       queries.setQueryData(keys.me(), signedIn.user);
+      announceSession(signedIn.user.id);
       onDone?.();
     },
   });
@@ -67,36 +70,11 @@ export function LoginForm({ onDone }: { onDone?: () => void }) {
 }
 
 function LoginError({ error }: { error: Error }) {
-  const problem = error instanceof Problem ? error : null;
+  const status = error instanceof Problem ? error.status : undefined;
+  if (status !== 401 && status !== 429) return <ProblemNotice error={error} />;
   return (
     <p role="alert" className="text-sm text-bad">
-      {problem?.status === 401 ? (
-        <Trans>Wrong e-mail or password.</Trans>
-      ) : problem?.status === 429 ? (
-        <Trans>Too many tries.</Trans>
-      ) : problem?.offline ? (
-        <Trans>Tollway cannot be reached. Check the connection and try again.</Trans>
-      ) : (
-        (problem?.detail ?? <Trans>Signing in failed. Try again.</Trans>)
-      )}
+      {status === 401 ? <Trans>Wrong e-mail or password.</Trans> : <Trans>Too many tries.</Trans>}
     </p>
   );
-}
-
-/** Seconds until the platform takes another try, counted down. */
-export function useWait(error: Error | null): number {
-  const [left, setLeft] = useState(0);
-  useEffect(() => {
-    const wait = error instanceof Problem ? (error.retryAfterS ?? 0) : 0;
-    setLeft(wait);
-    if (wait === 0) return;
-    const until = Date.now() + wait * 1000;
-    const timer = window.setInterval(() => {
-      const seconds = Math.max(0, (until - Date.now()) / 1000);
-      setLeft(seconds);
-      if (seconds === 0) window.clearInterval(timer);
-    }, 250);
-    return () => window.clearInterval(timer);
-  }, [error]);
-  return left;
 }

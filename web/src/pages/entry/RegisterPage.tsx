@@ -6,6 +6,7 @@ import { api, body } from "@/api/client";
 import { Problem } from "@/api/problem";
 import { Button } from "@/design/Button";
 import { TextField } from "@/design/Field";
+import { ProblemNotice } from "@/design/ProblemNotice";
 import { CheckMail } from "./CheckMail";
 import { EntryHead } from "./EntryFrame";
 import { fieldProblem } from "./fieldProblem";
@@ -53,11 +54,7 @@ export function RegisterPage() {
             minLength: { value: 10, message: t`Use at least 10 characters.` },
           })}
         />
-        {problem && !emailError && !passwordError && (
-          <p role="alert" className="text-sm text-bad">
-            {problem.detail || problem.message}
-          </p>
-        )}
+        {problem && !emailError && !passwordError && <ProblemNotice error={problem} />}
         <Button type="submit" kind="primary" busy={register.isPending}>
           <Trans>Create the account</Trans>
         </Button>

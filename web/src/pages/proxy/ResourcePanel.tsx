@@ -77,7 +77,7 @@ export function ResourcePanel({ resource }: { resource: Resource }) {
       toast(t`The access is deleted.`);
     },
   });
-  const failed = setActive.error ?? issue.error ?? revoke.error ?? remove.error;
+  const failed = setActive.error ?? issue.error;
   const { max_flows: flows, rate_limit_bytes_s: rate } = resource.limits;
 
   return (
@@ -155,6 +155,7 @@ export function ResourcePanel({ resource }: { resource: Resource }) {
           title={<Trans>Revoke this credential?</Trans>}
           action={<Trans>Revoke</Trans>}
           busy={revoke.isPending}
+          error={revoke.error}
           onConfirm={() => revoke.mutate(revoking)}
           onClose={() => setRevoking(null)}
         >
@@ -171,6 +172,8 @@ export function ResourcePanel({ resource }: { resource: Resource }) {
           title={<Trans>Delete this access?</Trans>}
           action={<Trans>Delete</Trans>}
           busy={remove.isPending}
+          name={resource.label}
+          error={remove.error}
           onConfirm={() => remove.mutate()}
           onClose={() => setDeleting(false)}
         >
