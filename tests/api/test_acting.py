@@ -21,7 +21,7 @@ from tollway.contracts import (
     user_data_pb2_grpc,
 )
 from tollway.contracts.books import customer, platform
-from tollway.contracts.call_rules import ACTING_RULES
+from tollway.contracts.call_rules import ACTING_RULES, NEEDS_TOKEN
 from tollway.contracts.clients import ALL_SCOPES
 from tollway.fabric.access_tokens import Principal
 from tollway.fabric.rest import CurrentUser, route
@@ -30,7 +30,7 @@ from tollway.fabric.rpc.acting import Acting
 from tollway.fabric.service import methods_of, serve, stub_of
 from tollway.kit.errors import Forbidden, Unauthenticated
 from tollway.settings import load
-from tollway.topology import SERVICES, call_policy
+from tollway.topology import SERVICES, call_policy, service_methods
 from tollway.topology.process import Process
 from tollway.topology.service_clients import ServiceClients
 
@@ -39,7 +39,7 @@ ROLES = {ANN: "customer", BOB: "customer", OLGA: "admin"}
 
 
 class Issued:
-    """Stands for checked tokens: `token of usr_ann` is Ann's, and nothing else is good."""
+    """Stands for checked tokens: `token of usr_ann` is Ann's, `token of orders` is that service's own."""
 
     def __init__(self) -> None:
         self.checked = 0
@@ -50,6 +50,9 @@ class Issued:
     async def check(self, token: str) -> Principal:
         self.checked += 1
         user_id = token.removeprefix("token of ")
+        if user_id in SERVICES:
+            scopes = frozenset(service_methods().get(user_id, ()))
+            return Principal(user_id, "tok_1", frozenset(), 0, 0, 2**60, kind="service", scopes=scopes)
         if user_id not in ROLES:
             raise Unauthenticated("the access token's signature is not good")
         return Principal(
@@ -58,7 +61,12 @@ class Issued:
 
 
 def acting() -> Acting:
-    return Acting(Issued(), ACTING_RULES)
+    return Acting(Issued(), ACTING_RULES, NEEDS_TOKEN)
+
+
+def own(caller: str, name: str, method: str) -> str:
+    """Return what a caller presents at a method where it acts for nobody."""
+    return f"token of {caller}" if f"{name}.{method}" in service_methods().get(caller, ()) else ""
 
 
 class Watched(Answers):
@@ -103,7 +111,7 @@ async def test_who_is_named_without_a_token_is_the_service_that_names_them(
         for method in methods_of(APIS[name]):
             for caller in call_policy()[name][method]:
                 ask = call(found.asked_by(caller), watched.messages, method)
-                with call_context(user_id=OLGA):
+                with call_context(user_id=OLGA, token=own(caller, name, method)):
                     if (name, method) == ("catalog", "Price"):
                         with pytest.raises(Forbidden, match="with the access token"):
                             await ask
@@ -143,6 +151,67 @@ async def test_a_token_that_is_not_good_is_refused_by_every_method(name: str, tr
         assert watched.seen == []
 
 
+# ── as the service itself ───────────────────────────────────────────────────────────────────────────────
+
+CHANGING = [(name, method) for name, methods in NEEDS_TOKEN.items() for method in sorted(methods)]
+USER_DATA = {"user_data": user_data_pb2_grpc}
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize(("name", "method"), CHANGING)
+async def test_what_changes_something_takes_a_token_of_a_person_or_of_the_caller_itself(
+    name: str, method: str, transport: Transport
+) -> None:
+    """Of all services' own tokens only the caller's is good, and only where it declares to call by itself."""
+    watched = Watched((APIS | USER_DATA)[name])
+    async with api(
+        transport, (APIS | USER_DATA)[name], watched, policy=call_policy(), acting=acting()
+    ) as found:
+        for caller in call_policy()[name][method]:
+            ask = found.asked_by(caller)
+            with pytest.raises(Forbidden, match="takes an access token"):
+                await call(ask, watched.messages, method)
+            for other in {*SERVICES} - {caller}:
+                with (
+                    call_context(user_id="", token=f"token of {other}"),
+                    pytest.raises(Forbidden, match=f"{caller} presents the access token of {other}"),
+                ):
+                    await call(ask, watched.messages, method)
+            assert watched.seen == []
+            assert f"{name}.{method}" in service_methods()[caller], (
+                "nobody needs it: take it out of the manifest"
+            )
+            with call_context(user_id=OLGA, token=f"token of {caller}"):
+                await call(ask, watched.messages, method)
+            seen = watched.seen.pop()
+            assert (seen.user_id, seen.principal, seen.token) == (caller, None, "")
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("name", APIS)
+async def test_a_services_own_token_is_good_for_its_methods_and_no_other(
+    name: str, transport: Transport
+) -> None:
+    async with mounted(name, transport) as (found, watched):
+        for method in methods_of(APIS[name]):
+            for caller in call_policy()[name][method]:
+                if own(caller, name, method) or caller not in SERVICES:
+                    continue
+                with (
+                    call_context(user_id="", token=f"token of {caller}"),
+                    pytest.raises(Forbidden, match=rf"{caller} does not call {name}\.{method} by itself"),
+                ):
+                    await call(found.asked_by(caller), watched.messages, method)
+
+
+def test_by_itself_a_service_calls_what_it_declares_to_call_and_what_takes_a_token() -> None:
+    for name, service in SERVICES.items():
+        for api_name, methods in service.by_itself.items():
+            for method in methods:
+                assert name in call_policy()[api_name][method], f"{name} does not call {api_name}.{method}"
+                assert method in NEEDS_TOKEN[api_name], f"{api_name}.{method} takes no token"
+
+
 # ── whose things are asked for ──────────────────────────────────────────────────────────────────────────
 
 ASKED_FOR_ANN: list[tuple[str, str, str, Any]] = [
@@ -169,7 +238,7 @@ async def test_what_is_anns_is_asked_for_with_her_token_or_an_operators(
                 await ask(request_)
         with call_context(user_id=ANN, token=f"token of {BOB}"), pytest.raises(Forbidden, match="operator's"):
             await ask(request_)
-        with call_context(user_id=ANN):
+        with call_context(user_id=ANN, token=own(caller, name, method)):
             if method in NEEDS_A_TOKEN:
                 with pytest.raises(Forbidden, match="access token of the person"):
                     await ask(request_)
@@ -199,12 +268,14 @@ OF_OPERATORS: list[tuple[str, str, Any]] = [
 async def test_what_operators_do_takes_no_customers_token(
     method: str, caller: str, request_: Any, transport: Transport
 ) -> None:
-    """Without any, the service goes on with what an operator began: a job after a crash."""
+    """With its own, the service goes on with what an operator began: a job after a crash."""
     async with mounted("ledger", transport) as (found, _):
         ask = getattr(found.asked_by(caller), method)
-        for token in (f"token of {OLGA}", ""):
+        for token in (f"token of {OLGA}", f"token of {caller}"):
             with call_context(user_id=OLGA, token=token):
                 await ask(request_)
+        with call_context(user_id=OLGA), pytest.raises(Forbidden, match="takes an access token"):
+            await ask(request_)
         with (
             call_context(user_id=OLGA, token=f"token of {ANN}"),
             pytest.raises(Forbidden, match="operator's"),
@@ -238,8 +309,14 @@ async def test_what_is_kept_of_somebody_is_shown_to_them_and_to_operators(transp
                 pytest.raises(Forbidden, match="operator"),
             ):
                 await ask()
-            with call_context(user_id=ANN):  # jobs make the file and, days later, let somebody go
-                await ask()
+
+        for ask, service in ((export, "users"), (look, "identity")):
+            with call_context(user_id=ANN, token=f"token of {service}"):
+                if service == "users":  # its jobs make the file; those of identity let somebody go
+                    await ask()
+                    continue
+                with pytest.raises(Forbidden, match="users presents the access token of identity"):
+                    await ask()
 
 
 def test_every_rule_is_of_a_method_that_there_is() -> None:
@@ -286,7 +363,7 @@ def test_a_call_does_not_show_its_token() -> None:
 
 
 async def test_a_route_acts_with_the_token_that_it_was_asked_with() -> None:
-    server = LocalServer(acting=Acting(BelievedTokens(), {}))
+    server = LocalServer(acting=Acting(BelievedTokens(), {}, {}))
     ledger = Watched(APIS["ledger"])
     serve(APIS["ledger"], ledger, server)
     asks = stub_of(APIS["ledger"], LocalChannel(server, "orders"))

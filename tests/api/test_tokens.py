@@ -11,14 +11,16 @@ import pytest
 from tests.kit.clock import FakeClock
 from tests.kit.databases import database, service_migrations
 from tests.kit.service_api import TRANSPORTS, ServiceApi, Transport, api
-from tests.kit.tokens import USER, tokens_service, verifier_of
+from tests.kit.tokens import SECRET, USER, tokens_service, verifier_of
 from tollway.contracts import tokens_pb2, tokens_pb2_grpc
 from tollway.contracts.errors import SessionEnded
 from tollway.fabric.access_tokens import Revocations, Verifier
+from tollway.fabric.rpc import call_context
 from tollway.kit import tasks
-from tollway.kit.errors import Invalid, Unauthenticated, Unavailable
+from tollway.kit.errors import Forbidden, Invalid, Unauthenticated, Unavailable
 from tollway.services.tokens.rpc import TokensRpc
 from tollway.services.tokens.service import Tokens
+from tollway.services.tokens.settings import TokensSettings
 
 
 @pytest.fixture
@@ -132,3 +134,29 @@ async def test_an_unreachable_service_is_unavailable(tokens: ServiceApi) -> None
     tokens.faults.add("tokens.Revoke")
     with pytest.raises(Unavailable):
         await tokens.stub.Revoke(tokens_pb2.RevokeRequest(user_id=USER))
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_a_service_gets_a_token_of_its_own_for_its_methods(
+    tmp_path: Path, clock: FakeClock, transport: Transport
+) -> None:
+    """It names whom the caller's certificate names, whatever else is said, and is no use at a route."""
+    methods = {"orders": ("ledger.Post",), "identity": ("tokens.Revoke", "tokens.OpenSession")}
+    async with database("sqlite", tmp_path, clock, service_migrations("tokens"), "tokens") as db:
+        service = Tokens(db, clock, TokensSettings.model_validate({}), SECRET, methods)
+        async with api(transport, tokens_pb2_grpc, TokensRpc(service)) as tokens:
+            for caller, allowed in methods.items():
+                with call_context(user_id="payments"):
+                    issued = await tokens.asked_by(caller).IssueServiceToken(
+                        tokens_pb2.IssueServiceTokenRequest()
+                    )
+                names = service.names
+                inside = Verifier(service.keys.jwks, names.issuer, names.audience, clock, inside=True)
+                found = await inside.verify(issued.access_token)
+                assert (found.user_id, found.kind, found.scopes) == (caller, "service", frozenset(allowed))
+                assert (found.roles, found.expires_at_us) == (frozenset(), issued.expires_at_us)
+                with pytest.raises(Unauthenticated, match="between services only"):
+                    await verifier_of(service, clock).verify(issued.access_token)
+            for stranger in ("audit", "edge", "gateway"):
+                with pytest.raises(Forbidden, match="calls nothing by itself"):
+                    await tokens.asked_by(stranger).IssueServiceToken(tokens_pb2.IssueServiceTokenRequest())

@@ -142,6 +142,16 @@ ACTING_RULES: Mapping[str, Mapping[str, Callable[[Any, str, Any], None]]] = {
 """API → method → what is checked of a request, its caller, and the person whose token came with it."""
 
 
+NEEDS_TOKEN: Mapping[str, frozenset[str]] = {
+    "ledger": frozenset(("DefineAsset", "Post", "RecordUse", "Release", "Reserve", "Reverse")),
+    "notifications": frozenset(("SendEmail",)),
+    "tokens": frozenset(("OpenSession", "Revoke")),
+    "user_data": frozenset(("Export", "ListObstacles")),
+}
+"""API → methods that nobody calls without an access token: they move money, open or end sessions, write to people, or
+give away what is kept of somebody."""
+
+
 def _needed(person: Person | None) -> None:
     if person is None:
         raise Forbidden("this is asked for with the access token of the person it is for")

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etollway/contracts/tokens.proto\x12\x11tollway.tokens.v1\"<\n\tClientRef\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x11\n\tclient_id\x18\x02 \x01(\t\x12\x0e\n\x06scopes\x18\x03 \x03(\t\"\x8f\x01\n\x12OpenSessionRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\r\n\x05roles\x18\x02 \x03(\t\x12\x0b\n\x03\x61mr\x18\x03 \x03(\t\x12,\n\x06\x63lient\x18\x04 \x01(\x0b\x32\x1c.tollway.tokens.v1.ClientRef\x12\x12\n\nuser_agent\x18\x05 \x01(\t\x12\n\n\x02ip\x18\x06 \x01(\t\"\x92\x01\n\rSessionTokens\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x02 \x01(\t\x12\x1c\n\x14\x61\x63\x63\x65ss_expires_at_us\x18\x03 \x01(\x03\x12\x15\n\rrefresh_token\x18\x04 \x01(\t\x12\x0e\n\x06\x63ookie\x18\x05 \x01(\t\x12\x12\n\ncsrf_token\x18\x06 \x01(\t\"\'\n\x15\x45xchangeCookieRequest\x12\x0e\n\x06\x63ookie\x18\x01 \x01(\t\"\x85\x01\n\x16\x45xchangeCookieResponse\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x03 \x01(\t\x12\x1c\n\x14\x61\x63\x63\x65ss_expires_at_us\x18\x04 \x01(\x03\x12\x12\n\ncsrf_token\x18\x05 \x01(\t\"x\n\rRevokeRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x19\n\x11\x65xcept_session_id\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x17\n\x0fopened_until_us\x18\x05 \x01(\x03\"\"\n\x0eRevokeResponse\x12\x10\n\x08sessions\x18\x01 \x01(\x05\"\x10\n\x0eGetKeysRequest\"F\n\x0fGetKeysResponse\x12\x11\n\tjwks_json\x18\x01 \x01(\t\x12\x0e\n\x06issuer\x18\x02 \x01(\t\x12\x10\n\x08\x61udience\x18\x03 \x01(\t\")\n\x18\x46ollowRevocationsRequest\x12\r\n\x05\x61\x66ter\x18\x01 \x01(\x03\"_\n\nRevocation\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\r\n\x05\x61t_us\x18\x04 \x01(\x03\x12\x0b\n\x03kid\x18\x05 \x01(\t2\xcb\x03\n\x06Tokens\x12V\n\x0bOpenSession\x12%.tollway.tokens.v1.OpenSessionRequest\x1a .tollway.tokens.v1.SessionTokens\x12\x65\n\x0e\x45xchangeCookie\x12(.tollway.tokens.v1.ExchangeCookieRequest\x1a).tollway.tokens.v1.ExchangeCookieResponse\x12M\n\x06Revoke\x12 .tollway.tokens.v1.RevokeRequest\x1a!.tollway.tokens.v1.RevokeResponse\x12P\n\x07GetKeys\x12!.tollway.tokens.v1.GetKeysRequest\x1a\".tollway.tokens.v1.GetKeysResponse\x12\x61\n\x11\x46ollowRevocations\x12+.tollway.tokens.v1.FollowRevocationsRequest\x1a\x1d.tollway.tokens.v1.Revocation0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1etollway/contracts/tokens.proto\x12\x11tollway.tokens.v1\"<\n\tClientRef\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x11\n\tclient_id\x18\x02 \x01(\t\x12\x0e\n\x06scopes\x18\x03 \x03(\t\"\x8f\x01\n\x12OpenSessionRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\t\x12\r\n\x05roles\x18\x02 \x03(\t\x12\x0b\n\x03\x61mr\x18\x03 \x03(\t\x12,\n\x06\x63lient\x18\x04 \x01(\x0b\x32\x1c.tollway.tokens.v1.ClientRef\x12\x12\n\nuser_agent\x18\x05 \x01(\t\x12\n\n\x02ip\x18\x06 \x01(\t\"\x92\x01\n\rSessionTokens\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x02 \x01(\t\x12\x1c\n\x14\x61\x63\x63\x65ss_expires_at_us\x18\x03 \x01(\x03\x12\x15\n\rrefresh_token\x18\x04 \x01(\t\x12\x0e\n\x06\x63ookie\x18\x05 \x01(\t\x12\x12\n\ncsrf_token\x18\x06 \x01(\t\"\'\n\x15\x45xchangeCookieRequest\x12\x0e\n\x06\x63ookie\x18\x01 \x01(\t\"\x85\x01\n\x16\x45xchangeCookieResponse\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x03 \x01(\t\x12\x1c\n\x14\x61\x63\x63\x65ss_expires_at_us\x18\x04 \x01(\x03\x12\x12\n\ncsrf_token\x18\x05 \x01(\t\"x\n\rRevokeRequest\x12\x12\n\nsession_id\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\x19\n\x11\x65xcept_session_id\x18\x03 \x01(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x17\n\x0fopened_until_us\x18\x05 \x01(\x03\"\"\n\x0eRevokeResponse\x12\x10\n\x08sessions\x18\x01 \x01(\x05\"\x1a\n\x18IssueServiceTokenRequest\";\n\x0cServiceToken\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\t\x12\x15\n\rexpires_at_us\x18\x02 \x01(\x03\"\x10\n\x0eGetKeysRequest\"F\n\x0fGetKeysResponse\x12\x11\n\tjwks_json\x18\x01 \x01(\t\x12\x0e\n\x06issuer\x18\x02 \x01(\t\x12\x10\n\x08\x61udience\x18\x03 \x01(\t\")\n\x18\x46ollowRevocationsRequest\x12\r\n\x05\x61\x66ter\x18\x01 \x01(\x03\"_\n\nRevocation\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x12\n\nsession_id\x18\x02 \x01(\t\x12\x0f\n\x07user_id\x18\x03 \x01(\t\x12\r\n\x05\x61t_us\x18\x04 \x01(\x03\x12\x0b\n\x03kid\x18\x05 \x01(\t2\xae\x04\n\x06Tokens\x12V\n\x0bOpenSession\x12%.tollway.tokens.v1.OpenSessionRequest\x1a .tollway.tokens.v1.SessionTokens\x12\x65\n\x0e\x45xchangeCookie\x12(.tollway.tokens.v1.ExchangeCookieRequest\x1a).tollway.tokens.v1.ExchangeCookieResponse\x12M\n\x06Revoke\x12 .tollway.tokens.v1.RevokeRequest\x1a!.tollway.tokens.v1.RevokeResponse\x12\x61\n\x11IssueServiceToken\x12+.tollway.tokens.v1.IssueServiceTokenRequest\x1a\x1f.tollway.tokens.v1.ServiceToken\x12P\n\x07GetKeys\x12!.tollway.tokens.v1.GetKeysRequest\x1a\".tollway.tokens.v1.GetKeysResponse\x12\x61\n\x11\x46ollowRevocations\x12+.tollway.tokens.v1.FollowRevocationsRequest\x1a\x1d.tollway.tokens.v1.Revocation0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,14 +45,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REVOKEREQUEST']._serialized_end=707
   _globals['_REVOKERESPONSE']._serialized_start=709
   _globals['_REVOKERESPONSE']._serialized_end=743
-  _globals['_GETKEYSREQUEST']._serialized_start=745
-  _globals['_GETKEYSREQUEST']._serialized_end=761
-  _globals['_GETKEYSRESPONSE']._serialized_start=763
-  _globals['_GETKEYSRESPONSE']._serialized_end=833
-  _globals['_FOLLOWREVOCATIONSREQUEST']._serialized_start=835
-  _globals['_FOLLOWREVOCATIONSREQUEST']._serialized_end=876
-  _globals['_REVOCATION']._serialized_start=878
-  _globals['_REVOCATION']._serialized_end=973
-  _globals['_TOKENS']._serialized_start=976
-  _globals['_TOKENS']._serialized_end=1435
+  _globals['_ISSUESERVICETOKENREQUEST']._serialized_start=745
+  _globals['_ISSUESERVICETOKENREQUEST']._serialized_end=771
+  _globals['_SERVICETOKEN']._serialized_start=773
+  _globals['_SERVICETOKEN']._serialized_end=832
+  _globals['_GETKEYSREQUEST']._serialized_start=834
+  _globals['_GETKEYSREQUEST']._serialized_end=850
+  _globals['_GETKEYSRESPONSE']._serialized_start=852
+  _globals['_GETKEYSRESPONSE']._serialized_end=922
+  _globals['_FOLLOWREVOCATIONSREQUEST']._serialized_start=924
+  _globals['_FOLLOWREVOCATIONSREQUEST']._serialized_end=965
+  _globals['_REVOCATION']._serialized_start=967
+  _globals['_REVOCATION']._serialized_end=1062
+  _globals['_TOKENS']._serialized_start=1065
+  _globals['_TOKENS']._serialized_end=1623
 # @@protoc_insertion_point(module_scope)

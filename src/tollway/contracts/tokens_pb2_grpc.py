@@ -49,6 +49,11 @@ class TokensStub:
                 request_serializer=tollway_dot_contracts_dot_tokens__pb2.RevokeRequest.SerializeToString,
                 response_deserializer=tollway_dot_contracts_dot_tokens__pb2.RevokeResponse.FromString,
                 _registered_method=True)
+        self.IssueServiceToken = channel.unary_unary(
+                '/tollway.tokens.v1.Tokens/IssueServiceToken',
+                request_serializer=tollway_dot_contracts_dot_tokens__pb2.IssueServiceTokenRequest.SerializeToString,
+                response_deserializer=tollway_dot_contracts_dot_tokens__pb2.ServiceToken.FromString,
+                _registered_method=True)
         self.GetKeys = channel.unary_unary(
                 '/tollway.tokens.v1.Tokens/GetKeys',
                 request_serializer=tollway_dot_contracts_dot_tokens__pb2.GetKeysRequest.SerializeToString,
@@ -85,6 +90,13 @@ class TokensServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def IssueServiceToken(self, request, context):
+        """The caller's own access token: it acts with it where no person's is at hand, within the methods declared for that.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def GetKeys(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -115,6 +127,11 @@ def add_TokensServicer_to_server(servicer, server):
                     servicer.Revoke,
                     request_deserializer=tollway_dot_contracts_dot_tokens__pb2.RevokeRequest.FromString,
                     response_serializer=tollway_dot_contracts_dot_tokens__pb2.RevokeResponse.SerializeToString,
+            ),
+            'IssueServiceToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.IssueServiceToken,
+                    request_deserializer=tollway_dot_contracts_dot_tokens__pb2.IssueServiceTokenRequest.FromString,
+                    response_serializer=tollway_dot_contracts_dot_tokens__pb2.ServiceToken.SerializeToString,
             ),
             'GetKeys': grpc.unary_unary_rpc_method_handler(
                     servicer.GetKeys,
@@ -208,6 +225,33 @@ class Tokens:
             '/tollway.tokens.v1.Tokens/Revoke',
             tollway_dot_contracts_dot_tokens__pb2.RevokeRequest.SerializeToString,
             tollway_dot_contracts_dot_tokens__pb2.RevokeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def IssueServiceToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollway.tokens.v1.Tokens/IssueServiceToken',
+            tollway_dot_contracts_dot_tokens__pb2.IssueServiceTokenRequest.SerializeToString,
+            tollway_dot_contracts_dot_tokens__pb2.ServiceToken.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,6 +37,8 @@ class TokensStub:
     """Turns a browser's opaque cookie into a current access token (the browser never holds one)."""
     Revoke: _grpc.UnaryUnaryMultiCallable[_tokens_pb2.RevokeRequest, _tokens_pb2.RevokeResponse]
     """Ends one session, or those of a user."""
+    IssueServiceToken: _grpc.UnaryUnaryMultiCallable[_tokens_pb2.IssueServiceTokenRequest, _tokens_pb2.ServiceToken]
+    """The caller's own access token: it acts with it where no person's is at hand, within the methods declared for that."""
     GetKeys: _grpc.UnaryUnaryMultiCallable[_tokens_pb2.GetKeysRequest, _tokens_pb2.GetKeysResponse]
     FollowRevocations: _grpc.UnaryStreamMultiCallable[_tokens_pb2.FollowRevocationsRequest, _tokens_pb2.Revocation]
     """What was revoked after `after`, then as it happens. Also heartbeats (empty id) every few seconds."""
@@ -50,6 +52,8 @@ class TokensAsyncStub(TokensStub):
     """Turns a browser's opaque cookie into a current access token (the browser never holds one)."""
     Revoke: _aio.UnaryUnaryMultiCallable[_tokens_pb2.RevokeRequest, _tokens_pb2.RevokeResponse]  # type: ignore[assignment]
     """Ends one session, or those of a user."""
+    IssueServiceToken: _aio.UnaryUnaryMultiCallable[_tokens_pb2.IssueServiceTokenRequest, _tokens_pb2.ServiceToken]  # type: ignore[assignment]
+    """The caller's own access token: it acts with it where no person's is at hand, within the methods declared for that."""
     GetKeys: _aio.UnaryUnaryMultiCallable[_tokens_pb2.GetKeysRequest, _tokens_pb2.GetKeysResponse]  # type: ignore[assignment]
     FollowRevocations: _aio.UnaryStreamMultiCallable[_tokens_pb2.FollowRevocationsRequest, _tokens_pb2.Revocation]  # type: ignore[assignment]
     """What was revoked after `after`, then as it happens. Also heartbeats (empty id) every few seconds."""
@@ -78,6 +82,14 @@ class TokensServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_tokens_pb2.RevokeResponse, _abc.Awaitable[_tokens_pb2.RevokeResponse]]:
         """Ends one session, or those of a user."""
+
+    @_abc_1.abstractmethod
+    def IssueServiceToken(
+        self,
+        request: _tokens_pb2.IssueServiceTokenRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_tokens_pb2.ServiceToken, _abc.Awaitable[_tokens_pb2.ServiceToken]]:
+        """The caller's own access token: it acts with it where no person's is at hand, within the methods declared for that."""
 
     @_abc_1.abstractmethod
     def GetKeys(

@@ -35,6 +35,8 @@ from tollway.kit.times import SECOND_US
 
 TOKEN_TYPE = "at+jwt"  # noqa: S105  the JOSE header's `typ`, RFC 9068
 ACCESS_TTL_S = 300
+SERVICE_TTL_S = 3_600
+"""How long a service's own token is good: services go on for a while when the issuer is away."""
 LEEWAY_S = 30
 LIMIT_BYTES = 4096
 
@@ -84,7 +86,8 @@ class Verifier:
 
     `keys` returns the issuer's JWKS as JSON text; it is asked on first use, when the set has grown old, and
     at most every `UNKNOWN_KID_PAUSE_S` for an unknown `kid`. While the issuer is down the last good set
-    serves. `grace_s` seconds more than elsewhere pass before a token counts as expired.
+    serves. `grace_s` seconds more than elsewhere pass before a token counts as expired. A service's own token counts
+    only where services call each other (`inside`), never at a route.
     """
 
     def __init__(
@@ -94,7 +97,10 @@ class Verifier:
         audience: str,
         clock: Clock,
         grace_s: int = 0,
+        *,
+        inside: bool = False,
     ) -> None:
+        self._inside = inside
         self._keys = PublishedKeys(keys, clock)
         self._leeway_s = LEEWAY_S + grace_s
         self._issuer = issuer
@@ -123,7 +129,10 @@ class Verifier:
             raise Unauthenticated("the access token is meant for another audience")
         issued_at, expires_at = _second(payload, "iat"), _second(payload, "exp")
         now_us = self._clock.now_us()
-        if not 0 < expires_at - issued_at <= ACCESS_TTL_S:
+        kind = _kind(payload)
+        if kind == "service" and not self._inside:
+            raise Unauthenticated("a service's own access token is good between services only")
+        if not 0 < expires_at - issued_at <= (SERVICE_TTL_S if kind == "service" else ACCESS_TTL_S):
             raise Unauthenticated("the access token claims a life longer than allowed")
         if now_us >= (expires_at + self._leeway_s) * SECOND_US:
             raise Unauthenticated("the access token has expired; refresh it")
@@ -138,7 +147,7 @@ class Verifier:
             expires_at_us=expires_at * SECOND_US,
             amr=tuple(_texts(payload, "amr")),
             client_id=_text(payload, "client_id"),
-            kind=_kind(payload),
+            kind=kind,
             scopes=_scopes(payload),
             kid=kid,
         )

@@ -65,6 +65,8 @@ class ServiceContext:
     """`client("ledger")` gives the ledger's stub, in this process or another. The manifest declares the neighbour."""
     user_data: Callable[[], Mapping[str, Any]]
     """Gives the stub of the UserData API of every service, by its name. The manifest declares what is asked."""
+    service_methods: Mapping[str, Sequence[str]]
+    """The methods, `API.Method`, that each service may call by itself, for whoever signs their tokens."""
     blobs: "Callable[[], Blobs]"
     mailer: "Callable[[], Mailer]"
     inbox: "Callable[[], Inbox | None]"
@@ -99,8 +101,10 @@ class ServiceManifest:
     `durable`: its commits survive a power cut, not only a crash. `development`: it belongs to no target and is refused
     in production. `api`: the module generated from its contract; None when it serves no API. `calls`: the methods of
     its neighbours' APIs that it calls. `asks_user_data`: the methods of the UserData API that it calls at every
-    service. `subscribes`: the event classes that it consumes; `Event` itself for every one.
-    `rest`: it serves REST behind the gateway. `permissions`: what its routes may demand.
+    service. `by_itself`: those of all these that take an access token and that it calls without a person's: in jobs,
+    subscribers, timed work and at the start, and for people who have not signed in. `subscribes`: the event classes
+    that it consumes; `Event` itself for every one. `rest`: it serves REST behind the gateway. `permissions`: what its
+    routes may demand.
     """
 
     name: str
@@ -113,6 +117,7 @@ class ServiceManifest:
     api: ModuleType | None = None
     calls: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     asks_user_data: tuple[str, ...] = ()
+    by_itself: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     subscribes: tuple[type[Event], ...] = ()
     permissions: tuple[Permission, ...] = ()
 

@@ -72,7 +72,18 @@ def calls_of(caller: str) -> dict[str, tuple[str, ...]]:
     if caller in SERVICES and SERVICES[caller].rest:
         for api, methods in TOKEN_CHECKS.items():
             calls[api] = tuple(dict.fromkeys((*calls.get(api, ()), *methods)))
+    if caller in SERVICES and SERVICES[caller].by_itself:
+        calls["tokens"] = (*calls.get("tokens", ()), "IssueServiceToken")
     return calls
+
+
+def service_methods() -> dict[str, tuple[str, ...]]:
+    """List the methods, `API.Method`, that each service may call by itself."""
+    return {
+        name: tuple(f"{api}.{method}" for api, methods in service.by_itself.items() for method in methods)
+        for name, service in SERVICES.items()
+        if service.by_itself
+    }
 
 
 def call_policy() -> dict[str, dict[str, frozenset[str]]]:

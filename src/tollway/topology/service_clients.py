@@ -3,13 +3,14 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tollway.contracts import events_pb2_grpc, user_data_pb2_grpc
+from tollway.contracts import events_pb2_grpc, tokens_pb2, tokens_pb2_grpc, user_data_pb2_grpc
 from tollway.fabric import tls
 from tollway.fabric.clock import Clock
-from tollway.fabric.rpc import LocalChannel, LocalServer
+from tollway.fabric.rpc import LocalChannel, LocalServer, call_context
+from tollway.fabric.rpc.own_token import OwnToken
 from tollway.fabric.service import stub_of
 from tollway.settings import Settings
-from tollway.topology import SERVICES, backends, calls_of
+from tollway.topology import SERVICES, backends, calls_of, service_methods
 from tollway.topology.certificates import api_address, certificates_of, server_name, socket_address
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class ServiceClients:
         self._services = [name for name in members if name in SERVICES]
         self._apis = apis
         self._channels: dict[tuple[str, str], Any] = {}
+        self._own_tokens: dict[str, OwnToken] = {}
         self._check_certificates()
 
     @property
@@ -74,6 +76,26 @@ class ServiceClients:
             await channel.close()
 
     def _channel(self, caller: str, service: str) -> Any:
+        channel = self._found(caller, service)
+        if caller in SERVICES and SERVICES[caller].by_itself:
+            channel.own_token = self._own_token(caller)
+        return channel
+
+    def _own_token(self, caller: str) -> OwnToken:
+        if caller not in self._own_tokens:
+            tokens: Any = tokens_pb2_grpc.TokensStub(self._found(caller, "tokens"))
+
+            async def issue() -> tuple[str, int]:
+                with call_context(
+                    user_id=""
+                ):  # whoever is first needs it for everybody, and goes without a token
+                    issued = await tokens.IssueServiceToken(tokens_pb2.IssueServiceTokenRequest())
+                return issued.access_token, issued.expires_at_us
+
+            self._own_tokens[caller] = OwnToken(service_methods()[caller], issue, self._clock)
+        return self._own_tokens[caller]
+
+    def _found(self, caller: str, service: str) -> Any:
         if service in self._services:
             return LocalChannel(self._apis, caller)
         address = self.address(service) or socket_address(self._settings, service)

@@ -8,7 +8,7 @@ from tollway.fabric.clock import Clock
 from tollway.fabric.secrets import Secrets
 from tollway.fabric.service import ServiceContext, SharedSettings
 from tollway.settings import Settings
-from tollway.topology import backends
+from tollway.topology import backends, service_methods
 
 if TYPE_CHECKING:
     from tollway.fabric.db import Database
@@ -46,6 +46,7 @@ def make_context(
         head_notes=backends.open_head_notes(settings),
         client=client,
         user_data=user_data,
+        service_methods=service_methods(),
         blobs=partial(backends.open_blobs, settings),
         mailer=partial(backends.open_mailer, settings),
         inbox=partial(backends.open_inbox, settings),

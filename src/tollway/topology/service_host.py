@@ -116,9 +116,10 @@ class ServiceHost:
         if not caller:
             return None
         verifier = wiring_gateway.make_verifier(
-            self._settings, self._clock, self._clients.client(caller)("tokens"), INSIDE_GRACE_S
+            self._settings, self._clock, self._clients.client(caller)("tokens"), INSIDE_GRACE_S, inside=True
         )
-        return Acting(CheckedTokens(verifier, self._clock, self._revocations), call_rules.ACTING_RULES)
+        tokens = CheckedTokens(verifier, self._clock, self._revocations)
+        return Acting(tokens, call_rules.ACTING_RULES, call_rules.NEEDS_TOKEN)
 
     def _add_work(self, life: Lifecycle, name: str, parts: ServiceParts) -> None:
         database = self._databases[name]

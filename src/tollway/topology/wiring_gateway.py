@@ -32,7 +32,7 @@ def own_rest_address(settings: Settings, service: str) -> str:
 
 
 def make_verifier(
-    settings: Settings, clock: Clock, tokens: "TokensAsyncStub", grace_s: int = 0
+    settings: Settings, clock: Clock, tokens: "TokensAsyncStub", grace_s: int = 0, *, inside: bool = False
 ) -> "Verifier":
     """Make the checker of access tokens that fetches its keys through the tokens service API."""
     from tollway.fabric.access_tokens import Verifier
@@ -44,7 +44,7 @@ def make_verifier(
             return (await tokens.GetKeys(tokens_pb2.GetKeysRequest())).jwks_json
 
     section = settings.section("tokens")
-    return Verifier(keys, section.issuer, section.audience, clock, grace_s)
+    return Verifier(keys, section.issuer, section.audience, clock, grace_s, inside=inside)
 
 
 class GatewayParts(NamedTuple):

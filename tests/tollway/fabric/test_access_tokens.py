@@ -19,6 +19,7 @@ from tests.kit.clock import FakeClock
 from tollway.fabric.access_tokens import (
     ACCESS_TTL_S,
     LEEWAY_S,
+    SERVICE_TTL_S,
     Principal,
     Revocations,
     Verifier,
@@ -114,6 +115,29 @@ async def test_a_token_without_a_scope_known_kind_or_client_is_refused(
     for claim in claims:
         with pytest.raises(Unauthenticated):
             await verifier.verify(issuer.sign(**claim))
+
+
+@pytest.mark.parametrize(
+    ("inside", "kind", "life_s", "good"),
+    [
+        (False, "service", ACCESS_TTL_S, False),
+        (True, "service", SERVICE_TTL_S, True),
+        (True, "service", SERVICE_TTL_S + 1, False),
+        (True, "user", ACCESS_TTL_S, True),
+        (True, "user", ACCESS_TTL_S + 1, False),
+        (True, "api_key", SERVICE_TTL_S, False),
+    ],
+)
+async def test_a_services_own_token_lives_longer_and_counts_inside_only(
+    issuer: Issuer, clock: FakeClock, inside: bool, kind: str, life_s: int, good: bool
+) -> None:
+    verifier = Verifier(issuer.publish, ISSUER, AUDIENCE, clock, inside=inside)
+    token = issuer.sign(kind=kind, exp=NOW_S + life_s)
+    if good:
+        assert (await verifier.verify(token)).kind == kind
+        return
+    with pytest.raises(Unauthenticated):
+        await verifier.verify(token)
 
 
 async def test_two_factors_are_told_apart_from_one(issuer: Issuer, verifier: Verifier) -> None:

@@ -1,14 +1,16 @@
 """For whom a call is made: proved by the access token that travels with it, not claimed by the caller.
 
 A service acts for a person with that person's token, through every hop that follows from their request. The service
-that is called checks the token itself, with the issuer's public keys, and takes the person from it. Without a token
-nobody stands behind a call but the service that makes it: jobs, subscribers and timed work act as the service itself.
+that is called checks the token itself, with the issuer's public keys, and takes the person from it. Jobs, subscribers
+and timed work act as the service itself: with a token of its own, which names the methods that it is for. Without any
+token a service gets what changes nothing.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tollway.fabric.rpc.call import Call
+from tollway.kit.errors import Forbidden
 
 if TYPE_CHECKING:
     from tollway.fabric.access_tokens import Principal
@@ -33,20 +35,37 @@ class TokenChecker(Protocol):
 
 
 class Acting:
-    """Proves for whom calls are made, and holds them to the rules about that."""
+    """Proves for whom calls are made, and holds them to the rules about that.
 
-    def __init__(self, tokens: TokenChecker, rules: ActingRules) -> None:
-        self._tokens, self._rules = tokens, rules
+    `needed`: the methods, by API, that are not called without a token.
+    """
+
+    def __init__(
+        self, tokens: TokenChecker, rules: ActingRules, needed: Mapping[str, Collection[str]]
+    ) -> None:
+        self._tokens, self._rules, self._needed = tokens, rules, needed
 
     def rule(self, api: str, method: str) -> ActingRule | None:
         """Return the rule of a method, if it has one."""
         return self._rules.get(api, {}).get(method)
 
-    async def prove(self, call: Call) -> Call:
-        """Return the call with the person in it who is proved. Raises Unauthenticated, Unavailable."""
-        if call.token:
-            principal = self._tokens.known(call.token) or await self._tokens.check(call.token)
+    async def prove(self, call: Call, api: str, method: str) -> Call:
+        """Return the call with the person in it who is proved. Raises Unauthenticated, Forbidden, Unavailable."""
+        if not call.token:
+            if method in self._needed.get(api, ()):
+                raise Forbidden(f"{api}.{method} takes an access token: a person's, or the caller's own")
+            return _unproved(call)
+        principal = self._tokens.known(call.token) or await self._tokens.check(call.token)
+        if principal.kind != "service":
             return call._replace(user_id=principal.user_id, principal=principal)
-        # Whoever is named without proof is as good as the service that names them.
-        named = call.caller_service if call.user_id else ""
-        return call._replace(user_id=named, principal=None)
+        if principal.user_id != call.caller_service:
+            raise Forbidden(f"{call.caller_service} presents the access token of {principal.user_id}")
+        if f"{api}.{method}" not in principal.scopes:
+            raise Forbidden(f"{call.caller_service} does not call {api}.{method} by itself")
+        # It proves who calls here; what the called service asks for in turn, it asks for with its own.
+        return _unproved(call)._replace(token="")
+
+
+def _unproved(call: Call) -> Call:
+    """Return a call behind which no person stands: whoever is named is as good as the service that names them."""
+    return call._replace(user_id=call.caller_service if call.user_id else "", principal=None)

@@ -19,6 +19,7 @@ import grpc.aio
 from tollway.fabric.rpc.call import DEFAULT_TIMEOUT_S, Call, outgoing
 from tollway.fabric.rpc.faults import Faults
 from tollway.fabric.rpc.metrics import Meter
+from tollway.fabric.rpc.own_token import OwnToken
 from tollway.fabric.rpc.policy import service_of
 from tollway.fabric.transactions import refuse_open_transaction
 from tollway.kit.errors import DeadlineExceeded, Problem
@@ -28,11 +29,22 @@ READ_AHEAD = 16
 
 
 class Channel(grpc.aio.Channel):
-    """A way to reach neighbours, as one service, in the shape of a gRPC channel, so that generated stubs fit."""
+    """A way to reach neighbours, as one service, in the shape of a gRPC channel, so that generated stubs fit.
+
+    `own_token` is what the service presents where it acts for nobody.
+    """
 
     def __init__(self, caller: str) -> None:
         self.caller = caller
+        self.own_token: OwnToken | None = None
         self.faults = Faults()
+
+    async def with_own_token(self, call: Call, api: str, method: str) -> Call:
+        """Return a call that no person's token goes with, with the service's own if the method is one for that."""
+        own = self.own_token
+        if own is None or not own.is_for(api, method):
+            return call
+        return call._replace(token=await own.get())
 
     @abstractmethod
     async def unary(self, path: str, request: Any, call: Call, codec: "Codec") -> Any:
@@ -114,6 +126,8 @@ class UnaryCall:
         try:
             if (call.left_s() or 0) <= 0:
                 raise DeadlineExceeded
+            if not call.token:
+                call = await channel.with_own_token(call, self._api, self._method)
             if channel.faults.planned:
                 channel.faults.strike(self._api, self._method, lost=False)
             answer = await channel.unary(self._path, request, call, self._codec)
@@ -154,6 +168,8 @@ class StreamCall:
             left_s = call.left_s()
             if left_s is not None and left_s <= 0:
                 raise DeadlineExceeded
+            if not call.token:
+                call = await self._channel.with_own_token(call, self._api, self._method)
             self._channel.faults.strike(self._api, self._method, lost=False)
             async for answer in self._channel.stream(self._path, request, call, self._codec):
                 yield answer

@@ -91,7 +91,7 @@ class Served:
             self._rule(request, caller)
         if self._acting is None:
             return  # nobody is proved: the caller's word stands, as in tests of one service
-        proved = await self._acting.prove(call)
+        proved = await self._acting.prove(call, self.api, self.method)
         replace(proved)
         if self._acting_rule is not None:
             self._acting_rule(request, caller, proved.principal)

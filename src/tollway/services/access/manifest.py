@@ -58,6 +58,7 @@ MANIFEST = ServiceManifest(
         ),
         "catalog": ("GetProduct",),
     },
+    by_itself={"ledger": ("RecordUse", "Release", "Reserve")},
     subscribes=(PasswordChanged, UserDeleted, UserStateChanged),
     permissions=(
         Permission("access:read", ROLES),

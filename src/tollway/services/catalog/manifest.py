@@ -40,6 +40,7 @@ MANIFEST = ServiceManifest(
     settings=CatalogSettings,
     api=catalog_pb2_grpc,
     calls={"ledger": ("DefineAsset", "ListAccounts", "Post")},
+    by_itself={"ledger": ("DefineAsset", "Post")},
     permissions=(
         Permission("prices:manage", ("admin",)),
         Permission("capacity:manage", ("admin",)),

@@ -42,6 +42,11 @@ MANIFEST = ServiceManifest(
     api=identity_pb2_grpc,
     calls={"tokens": ("OpenSession", "Revoke"), "notifications": ("SendEmail",)},
     asks_user_data=("ListObstacles",),
+    by_itself={
+        "tokens": ("OpenSession", "Revoke"),
+        "notifications": ("SendEmail",),
+        "user_data": ("ListObstacles",),
+    },
     permissions=(
         Permission("auth:read", ROLES),
         Permission("auth:write", ROLES),

@@ -42,6 +42,7 @@ MANIFEST = ServiceManifest(
         "catalog": ("GetPrice", "Price"),
         "ledger": ("ListAccounts", "ListAssets", "ListLots", "Post"),
     },
+    by_itself={"ledger": ("Post",)},
     subscribes=(UserDeleted,),
     permissions=(
         Permission("orders:read", ROLES),

@@ -49,6 +49,7 @@ MANIFEST = ServiceManifest(
     durable=True,
     settings=PaymentsSettings,
     calls={"ledger": ("GetAccount", "Post", "Reverse"), "identity": ("GetUser",)},
+    by_itself={"ledger": ("Post", "Reverse")},
     subscribes=(UserDeleted,),
     permissions=(
         Permission("wallet:write", ROLES),

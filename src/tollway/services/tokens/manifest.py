@@ -17,7 +17,13 @@ def build(context: ServiceContext) -> ServiceParts:
     from tollway.services.tokens.service import Tokens
     from tollway.services.tokens.user_data import USER_TABLES
 
-    service = Tokens(context.db, context.clock, context.settings, context.secrets.key("tokens"))
+    service = Tokens(
+        context.db,
+        context.clock,
+        context.settings,
+        context.secrets.key("tokens"),
+        context.service_methods,
+    )
     return ServiceParts(
         service=service,
         rpc=TokensRpc(service),

@@ -10,14 +10,14 @@ import hashlib
 import hmac
 import ipaddress
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Literal
 
 from tollway.contracts.clients import ClientKind, ClientRef
 from tollway.contracts.permissions import OPERATOR_ROLES
-from tollway.fabric.access_tokens import ACCESS_TTL_S
+from tollway.fabric.access_tokens import ACCESS_TTL_S, SERVICE_TTL_S
 from tollway.kit.errors import Invalid, Unauthenticated
 from tollway.kit.times import SECOND_US
 from tollway.services.tokens.settings import TokensSettings
@@ -173,6 +173,28 @@ def access_claims(session: UserSession, names: IssuerNames, token_id: str, now_u
         "roles": list(session.roles),
         "amr": list(session.amr),
         "auth_time": session.auth_time_us // SECOND_US,
+    }
+
+
+def service_claims(
+    service: str, methods: Sequence[str], names: IssuerNames, token_id: str, now_us: int
+) -> dict[str, Any]:
+    """Make the claims of a service's own access token; its scope is the methods that it may call by itself."""
+    issued_at = now_us // SECOND_US
+    return {
+        "iss": names.issuer,
+        "aud": names.audience,
+        "sub": service,
+        "client_id": service,
+        "kind": "service",
+        "scope": " ".join(methods),
+        "iat": issued_at,
+        "exp": issued_at + SERVICE_TTL_S,
+        "jti": token_id,
+        "sid": token_id,
+        "roles": [],
+        "amr": [],
+        "auth_time": issued_at,
     }
 
 

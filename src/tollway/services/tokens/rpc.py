@@ -5,6 +5,7 @@ from typing import Any
 
 from tollway.contracts import tokens_pb2, tokens_pb2_grpc
 from tollway.contracts.clients import CLIENT_KINDS, ClientRef
+from tollway.fabric.rpc import current
 from tollway.kit.errors import Invalid
 from tollway.services.tokens.service import Tokens
 
@@ -59,6 +60,13 @@ class TokensRpc(tokens_pb2_grpc.TokensServicer):
             opened_until_us=request.opened_until_us,
         )
         return tokens_pb2.RevokeResponse(sessions=ended)
+
+    async def IssueServiceToken(
+        self, request: tokens_pb2.IssueServiceTokenRequest, context: Any
+    ) -> tokens_pb2.ServiceToken:
+        """Return the caller's own access token. Raises Forbidden for one that calls nothing by itself."""
+        token, expires_at_us = await self._service.issue_service_token(current().caller_service)
+        return tokens_pb2.ServiceToken(access_token=token, expires_at_us=expires_at_us)
 
     async def GetKeys(self, request: tokens_pb2.GetKeysRequest, context: Any) -> tokens_pb2.GetKeysResponse:
         """Return the public keys, and what tokens name as issuer and audience."""

@@ -40,6 +40,7 @@ MANIFEST = ServiceManifest(
     purpose="profiles, preferences, exports of one's own data",
     settings=UsersSettings,
     asks_user_data=("Export",),
+    by_itself={"user_data": ("Export",)},
     subscribes=(UserDeleted,),
     permissions=(
         Permission("profile:read", ROLES),

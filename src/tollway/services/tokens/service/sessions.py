@@ -1,9 +1,10 @@
 """Sessions: opened, refreshed, exchanged, listed, ended, and their end published."""
 
 import secrets
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from tollway.contracts.clients import ClientRef
 from tollway.contracts.errors import SessionEnded, TokenReused
@@ -13,7 +14,7 @@ from tollway.fabric.db import Database, Tx
 from tollway.fabric.feed import BATCH, POLL_S, Feed
 from tollway.fabric.retention import delete_in_batches
 from tollway.fabric.secrets import Sealer, Secrets
-from tollway.kit.errors import Invalid, NotFound
+from tollway.kit.errors import Forbidden, Invalid, NotFound
 from tollway.kit.ids import is_id, new_id
 from tollway.kit.paging import Page, decode_cursor, invalid_cursor, make_page
 from tollway.kit.times import MINUTE_US, SECOND_US
@@ -39,9 +40,20 @@ class IssuedTokens:
 
 
 class Tokens:
-    """See the package docstring for what the service promises."""
+    """See the package docstring for what the service promises.
 
-    def __init__(self, db: Database, clock: Clock, settings: TokensSettings, secret: bytes) -> None:
+    `service_methods` are the methods, `API.Method`, that each service may call by itself.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        clock: Clock,
+        settings: TokensSettings,
+        secret: bytes,
+        service_methods: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    ) -> None:
+        self._service_methods = service_methods
         self.db = db
         self.names = IssuerNames(settings.issuer, settings.audience)
         derived = Secrets(secret)
@@ -155,6 +167,14 @@ class Tokens:
             cookie=cookie,
             csrf_token=model.mac(self._csrf_key, session.id) if browser else "",
         )
+
+    async def issue_service_token(self, service: str) -> tuple[str, int]:
+        """Sign a service's own access token; return it and when it expires. Raises Forbidden."""
+        methods = self._service_methods.get(service)
+        if not methods:
+            raise Forbidden(f"{service or 'an unnamed caller'} calls nothing by itself")
+        claims = model.service_claims(service, methods, self.names, new_id("tok"), self._clock.now_us())
+        return await self.keys.sign(claims), claims["exp"] * SECOND_US
 
     # ── listing and ending ──────────────────────────────────────────────────────────────────────────
 
