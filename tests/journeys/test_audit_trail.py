@@ -255,6 +255,8 @@ def _operator(record: Recorder, operator: Caller, me: str, ann: Customer, other:
     price = {"asset": ASSET, "currency": "USD", "list_price": "3.10"}
     record(me, operator, "PATCH", "/api/admin/prices", price)
     record(me, operator, "POST", "/api/admin/capacity", {"asset": ASSET, "quantity": "1000"}, key=fresh_key())
+    for chain in ("ledger/verification", "audit/verify"):
+        record(me, operator, "POST", f"/api/admin/{chain}")
     next_key = next(
         one["kid"] for one in operator.get("/api/admin/keys").json["items"] if one["state"] == "next"
     )

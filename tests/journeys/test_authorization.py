@@ -151,7 +151,14 @@ TABLE: dict[tuple[str, str], str] = {
         PUT /api/admin/users/{user_id}/roles
     """,
     ("books:read", "any"): """
+        GET /api/admin/ledger/accounts
+        GET /api/admin/ledger/accounts/{account_id}/statement
+        GET /api/admin/ledger/transactions
+        GET /api/admin/ledger/verification
         GET /api/admin/overview/books
+    """,
+    ("books:manage", "any"): """
+        POST /api/admin/ledger/verification
     """,
     ("wallets:read", "any"): """
         GET /api/admin/users/{user_id}/accounts
@@ -229,6 +236,9 @@ TABLE: dict[tuple[str, str], str] = {
         GET /api/admin/audit
         GET /api/admin/audit/verify
     """,
+    ("audit:manage", "any"): """
+        POST /api/admin/audit/verify
+    """,
     ("prices:manage", "any"): """
         PATCH /api/admin/prices
     """,
@@ -297,7 +307,7 @@ def test_a_role_may_do_what_the_roles_below_it_may() -> None:
     assert table["support"] & staffs == {
         "users:read", "wallets:read", "sales:read", "deposits:read", "corrections:read", "products:read",
         "nodes:read", "audit:read", "resources:read", "traffic:read", "connections:manage", "credentials:manage",
-        "sessions:read", "sessions:manage", "messages:read", "books:read",
+        "sessions:read", "sessions:manage", "messages:read", "books:read", "books:manage", "audit:manage",
     }  # fmt: skip
     assert table["admin"] >= staffs
     for route in ROUTES:

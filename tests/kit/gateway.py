@@ -283,7 +283,7 @@ async def running_gateway(
         "tls_port": 0,
         "admin_port": 0,
         "access_log": str(log),
-        "limits": {"default": PLENTY, "login": BY_IP, "webhooks": BY_IP},
+        "limits": {"default": PLENTY, "login": BY_IP, "verification": PLENTY, "webhooks": BY_IP},
         "unknown_credentials": PLENTY,
         "drain_timeout_s": 1.0,
         **settings,

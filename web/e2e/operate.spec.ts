@@ -139,3 +139,38 @@ test("customers are found by how their address begins, and sorted at the heads o
   await accessible(page);
   expect(errors).toEqual([]);
 });
+
+test("the books are listed, opened down to a transaction, and verified while one watches", async ({ page }) => {
+  const errors = errorsOf(page);
+  const { api } = platform();
+  const { id } = await customerAndOperator(page);
+  await page.goto(`${api}/operate/books`);
+  await page.getByRole("button", { name: "Verify now" }).click();
+  await expect(page.getByText("It holds")).toBeVisible({ timeout: 60_000 });
+  const transactions = page.getByRole("table", { name: "Transactions" });
+  await page.getByLabel("Kind").selectOption("buy");
+  await expect(page).toHaveURL(/code=buy/);
+  await transactions.getByText("Purchase").first().click();
+  const drawer = page.getByRole("dialog", { name: "Transaction" });
+  await expect(drawer.getByRole("heading", { name: "Lines" })).toBeVisible();
+  await accessible(page);
+  await drawer.getByRole("button", { name: "Close" }).click();
+
+  await page.getByText("Accounts", { exact: true }).click();
+  const accounts = page.getByRole("table", { name: "Accounts" });
+  await page.getByLabel("Owner").fill(id);
+  await expect(page).toHaveURL(new RegExp(`owner_id=${id}`));
+  await expect(accounts.getByRole("row", { name: /USD/ })).toHaveCount(1);
+  await accounts.getByRole("button", { name: "Opened" }).click();
+  await expect(page).toHaveURL(/sort=/);
+  await accessible(page);
+  await accounts.getByRole("row", { name: /USD/ }).click();
+  await page.getByRole("dialog", { name: "Account" }).getByRole("button", { name: "Deposit" }).click();
+  await expect(page.getByRole("dialog", { name: "Transaction" }).getByText("Booked")).toBeVisible();
+
+  await page.goto(`${api}/operate/audit`);
+  await page.getByRole("button", { name: "Verify now" }).click();
+  await expect(page.getByText("It holds")).toBeVisible({ timeout: 60_000 });
+  await accessible(page);
+  expect(errors).toEqual([]);
+});

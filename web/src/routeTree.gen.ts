@@ -30,6 +30,7 @@ import { Route as EntryResetPasswordRouteImport } from './routes/_entry/reset-pa
 import { Route as EntryVerifyEmailRouteImport } from './routes/_entry/verify-email'
 import { Route as OperateIndexRouteImport } from './routes/operate/index'
 import { Route as OperateAuditRouteImport } from './routes/operate/audit'
+import { Route as OperateBooksRouteImport } from './routes/operate/books'
 import { Route as OperateCustomersRouteImport } from './routes/operate/customers'
 import { Route as OperateKeysRouteImport } from './routes/operate/keys'
 import { Route as OperateLiveRouteImport } from './routes/operate/live'
@@ -144,6 +145,11 @@ const OperateAuditRoute = OperateAuditRouteImport.update({
   path: '/audit',
   getParentRoute: () => OperateRoute,
 } as any)
+const OperateBooksRoute = OperateBooksRouteImport.update({
+  id: '/books',
+  path: '/books',
+  getParentRoute: () => OperateRoute,
+} as any)
 const OperateCustomersRoute = OperateCustomersRouteImport.update({
   id: '/customers',
   path: '/customers',
@@ -214,6 +220,7 @@ export interface FileRoutesByFullPath {
   '/reset-password': typeof EntryResetPasswordRoute
   '/verify-email': typeof EntryVerifyEmailRoute
   '/operate/audit': typeof OperateAuditRoute
+  '/operate/books': typeof OperateBooksRoute
   '/operate/customers': typeof OperateCustomersRoute
   '/operate/keys': typeof OperateKeysRoute
   '/operate/live': typeof OperateLiveRoute
@@ -243,6 +250,7 @@ export interface FileRoutesByTo {
   '/reset-password': typeof EntryResetPasswordRoute
   '/verify-email': typeof EntryVerifyEmailRoute
   '/operate/audit': typeof OperateAuditRoute
+  '/operate/books': typeof OperateBooksRoute
   '/operate/customers': typeof OperateCustomersRoute
   '/operate/keys': typeof OperateKeysRoute
   '/operate/live': typeof OperateLiveRoute
@@ -277,6 +285,7 @@ export interface FileRoutesById {
   '/_entry/reset-password': typeof EntryResetPasswordRoute
   '/_entry/verify-email': typeof EntryVerifyEmailRoute
   '/operate/audit': typeof OperateAuditRoute
+  '/operate/books': typeof OperateBooksRoute
   '/operate/customers': typeof OperateCustomersRoute
   '/operate/keys': typeof OperateKeysRoute
   '/operate/live': typeof OperateLiveRoute
@@ -310,6 +319,7 @@ export interface FileRouteTypes {
     | '/reset-password'
     | '/verify-email'
     | '/operate/audit'
+    | '/operate/books'
     | '/operate/customers'
     | '/operate/keys'
     | '/operate/live'
@@ -339,6 +349,7 @@ export interface FileRouteTypes {
     | '/reset-password'
     | '/verify-email'
     | '/operate/audit'
+    | '/operate/books'
     | '/operate/customers'
     | '/operate/keys'
     | '/operate/live'
@@ -372,6 +383,7 @@ export interface FileRouteTypes {
     | '/_entry/reset-password'
     | '/_entry/verify-email'
     | '/operate/audit'
+    | '/operate/books'
     | '/operate/customers'
     | '/operate/keys'
     | '/operate/live'
@@ -542,6 +554,13 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof OperateAuditRouteImport
       parentRoute: typeof OperateRoute
     }
+    '/operate/books': {
+      id: '/operate/books'
+      path: '/books'
+      fullPath: '/operate/books'
+      preLoaderRoute: typeof OperateBooksRouteImport
+      parentRoute: typeof OperateRoute
+    }
     '/operate/customers': {
       id: '/operate/customers'
       path: '/customers'
@@ -681,6 +700,7 @@ const EntryRouteWithChildren = EntryRoute._addFileChildren(EntryRouteChildren)
 
 interface OperateRouteChildren {
   OperateAuditRoute: typeof OperateAuditRoute
+  OperateBooksRoute: typeof OperateBooksRoute
   OperateCustomersRoute: typeof OperateCustomersRoute
   OperateKeysRoute: typeof OperateKeysRoute
   OperateLiveRoute: typeof OperateLiveRoute
@@ -691,6 +711,7 @@ interface OperateRouteChildren {
 
 const OperateRouteChildren: OperateRouteChildren = {
   OperateAuditRoute: OperateAuditRoute,
+  OperateBooksRoute: OperateBooksRoute,
   OperateCustomersRoute: OperateCustomersRoute,
   OperateKeysRoute: OperateKeysRoute,
   OperateLiveRoute: OperateLiveRoute,

@@ -120,5 +120,7 @@ class GatewaySettings(BaseModel):
 DEFAULT_LIMITS = {
     "default": LimitSettings(quota=100, window_s=60),
     "login": LimitSettings(quota=10, window_s=300, by="ip"),
+    # What reads a whole history: it is done once at a time, however often it is asked for.
+    "verification": LimitSettings(quota=6, window_s=600),
     "webhooks": LimitSettings(quota=1_000, window_s=60, by="ip"),
 }

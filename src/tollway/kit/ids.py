@@ -56,6 +56,11 @@ def time_ms_of(id_: str) -> int:
     return _decode(body) >> 80 if is_id(id_.rpartition("_")[0], id_) else 0
 
 
+def lowest_id(prefix: str, at_us: int) -> str:
+    """Return what every identifier made at a time or later sorts after, or is."""
+    return f"{prefix}_{_encode(max(0, at_us) // 1000 << 80)}"
+
+
 def is_id(prefix: str, text: str) -> bool:
     """Return whether `text` has the shape of an identifier with this prefix."""
     head, _, body = text.rpartition("_")

@@ -53,6 +53,9 @@ export const keys = {
     nodes: () => ["admin", "nodes"] as const,
     keys: () => ["admin", "keys"] as const,
     audit: (search: object) => ["admin", "audit", search] as const,
-    auditVerdict: () => ["admin", "audit", "verdict"] as const,
+    verification: (chain: "books" | "trail") => ["admin", "verification", chain] as const,
+    allAccounts: (search: object) => ["admin", "books", "accounts", search] as const,
+    statementOf: (id: string) => ["admin", "books", "accounts", id, "statement"] as const,
+    allTransactions: (search: object) => ["admin", "books", "transactions", search] as const,
   },
 } as const;

@@ -2,7 +2,9 @@ import type { Schema } from "./client";
 
 /** The permissions that pages for operators ask about. The platform checks each again at its routes. */
 export const PERMISSIONS = [
+  "audit:manage",
   "audit:read",
+  "books:manage",
   "books:read",
   "capacity:manage",
   "connections:manage",

@@ -436,12 +436,16 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Recompute the record from its first entry and say where it was altered, if it was
-         * @description Recompute the record from its first entry and say where it was altered, if it was.
+         * Show how far the verification of the record is, or what the last one came to
+         * @description Show how far the verification of the record is, or what the last one came to.
          */
         get: operations["get_admin_audit_verify"];
         put?: never;
-        post?: never;
+        /**
+         * Have the record recomputed from its first entry, to find where it was altered, if it was
+         * @description Have the record recomputed from its first entry, to find where it was altered, if it was. While it is, this changes nothing.
+         */
+        post: operations["post_admin_audit_verify"];
         delete?: never;
         options?: never;
         head?: never;
@@ -775,6 +779,90 @@ export interface paths {
          * @description Publish a key no more, because it was stolen. What it signed is refused within a second.
          */
         delete: operations["delete_admin_keys_kid"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/ledger/accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List every account, by owner or by when it was opened
+         * @description List every account, by owner or by when it was opened.
+         */
+        get: operations["get_admin_ledger_accounts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/ledger/accounts/{account_id}/statement": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what happened on anybody's account, newest first
+         * @description List what happened on anybody's account, newest first.
+         */
+        get: operations["get_admin_ledger_accounts_account_id_statement"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/ledger/transactions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List every transaction, newest first
+         * @description List every transaction, newest first.
+         */
+        get: operations["get_admin_ledger_transactions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/ledger/verification": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show how far the verification of the books is, or what the last one came to
+         * @description Show how far the verification of the books is, or what the last one came to.
+         */
+        get: operations["get_admin_ledger_verification"];
+        put?: never;
+        /**
+         * Have the books recomputed from the first transaction on
+         * @description Have the books recomputed from the first transaction on. While they are, this changes nothing.
+         */
+        post: operations["post_admin_ledger_verification"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -2470,6 +2558,50 @@ export interface components {
             validity_s: number;
         };
         /**
+         * BooksAccount
+         * @description An account of anybody. `held` is set aside by orders and open sessions.
+         */
+        BooksAccount: {
+            /** @description What is counted and sold, by its code */
+            asset: string;
+            /** @description Decimal text: whole units of money (20.00), units of access (1000000000) */
+            available: string;
+            /** @description Decimal text: whole units of money (20.00), units of access (1000000000) */
+            balance: string;
+            /** @description Decimal text: whole units of money (20.00), units of access (1000000000) */
+            held: string;
+            /** @description The identifier */
+            id: string;
+            /**
+             * @description Of which kind it is
+             * @enum {string}
+             */
+            kind: "money" | "access";
+            /**
+             * Format: date-time
+             * @description When it was opened; null when nothing was booked yet
+             */
+            opened_at: string;
+            /** @description The customer, `usr_…`, or the service that keeps it */
+            owner_id: string;
+            /**
+             * @description Whether a customer has it, or the platform
+             * @enum {string}
+             */
+            owner_kind: "user" | "platform";
+            /** @description What the account is for */
+            purpose: string;
+            /** @description In which unit it is counted */
+            unit: string;
+        };
+        /** BooksAccountList */
+        BooksAccountList: {
+            /** @description The items of this page */
+            items: components["schemas"]["BooksAccount"][];
+            /** @description The `cursor` of the next page; empty on the last */
+            next_cursor: string;
+        };
+        /**
          * BooksOverview
          * @description How the books stand. Each transaction is sealed within seconds; one that stays unsealed needs a person.
          */
@@ -2484,6 +2616,88 @@ export interface components {
             transactions: number;
             /** @description Whether there are transactions after the last seal */
             unsealed: boolean;
+        };
+        /**
+         * BooksTransaction
+         * @description A transaction in short. `moved` has what its legs come to, by asset; what is only held is left out.
+         */
+        BooksTransaction: {
+            /** @description Who did it: a user's id, or a service's name */
+            actor: string;
+            /**
+             * Format: date-time
+             * @description When the ledger booked it
+             */
+            booked_at: string;
+            /** @description What kind of business it was, for example `buy` or `use` */
+            code: string;
+            /** @description The identifier */
+            id: string;
+            /** @description What its legs come to, by asset */
+            moved: components["schemas"]["MovedView"][];
+            /** @description Why it was rejected; empty when it was not */
+            reason: string;
+            /** @description What became of it */
+            status: components["schemas"]["TransactionStatus"];
+        };
+        /**
+         * BooksTransactionList
+         * @description A page may be short, or empty, with a `next_cursor`: for each, only some thousands are looked at.
+         */
+        BooksTransactionList: {
+            /** @description The items of this page */
+            items: components["schemas"]["BooksTransaction"][];
+            /** @description The `cursor` of the next page; empty on the last */
+            next_cursor: string;
+        };
+        /**
+         * BooksVerdict
+         * @description What a verification came to.
+         */
+        BooksVerdict: {
+            /** @description How many accounts there are */
+            accounts: number;
+            /** @description What does not hold, at most 100 sentences */
+            findings: string[];
+            /** @description Hash of the last seal: note it elsewhere to compare later */
+            head: string;
+            /** @description How many movements between two accounts they have */
+            legs: number;
+            /** @description Whether everything holds */
+            ok: boolean;
+            /** @description How many seals */
+            seals: number;
+            /** @description How many transactions there are */
+            transactions: number;
+            /** @description Transactions that were not sealed yet */
+            unsealed: number;
+        };
+        /**
+         * BooksVerification
+         * @description The last verification of the books.
+         */
+        BooksVerification: {
+            /** @description How much is done */
+            done: number;
+            /** @description Why it failed; empty when it did not */
+            error: string;
+            /** @description When it ended; null while it did not */
+            finished_at: string | null;
+            /** @description Which time it was asked for, `run_…`; empty when nobody ever did */
+            id: string;
+            /** @description When; null when nobody ever did */
+            requested_at: string | null;
+            /** @description Who asked for it */
+            requested_by: string;
+            /**
+             * @description In which state it is
+             * @enum {string}
+             */
+            state: "never" | "waiting" | "running" | "done" | "failed";
+            /** @description Of how much; 0 while that is not known */
+            total: number;
+            /** @description What it came to; null until it is done */
+            verdict: components["schemas"]["BooksVerdict"] | null;
         };
         /**
          * Calculation
@@ -3940,6 +4154,18 @@ export interface components {
             month: string;
             /** @description How many requests */
             requests: number;
+        };
+        /** MovedView */
+        MovedView: {
+            /** @description Decimal text: whole units of money (20.00), units of access (1000000000) */
+            amount: string;
+            /** @description What is counted and sold, by its code */
+            asset: string;
+            /**
+             * @description Of which kind it is
+             * @enum {string}
+             */
+            kind: "money" | "access";
         };
         /**
          * NewCapacity
@@ -5627,6 +5853,33 @@ export interface components {
             requests: number;
         };
         /**
+         * TrailVerification
+         * @description The last verification of the record.
+         */
+        TrailVerification: {
+            /** @description How much is done */
+            done: number;
+            /** @description Why it failed; empty when it did not */
+            error: string;
+            /** @description When it ended; null while it did not */
+            finished_at: string | null;
+            /** @description Which time it was asked for, `run_…`; empty when nobody ever did */
+            id: string;
+            /** @description When; null when nobody ever did */
+            requested_at: string | null;
+            /** @description Who asked for it */
+            requested_by: string;
+            /**
+             * @description In which state it is
+             * @enum {string}
+             */
+            state: "never" | "waiting" | "running" | "done" | "failed";
+            /** @description Of how much; 0 while that is not known */
+            total: number;
+            /** @description What it came to; null until it is done */
+            verdict: components["schemas"]["VerdictView"] | null;
+        };
+        /**
          * TransactionStatus
          * @description How a transaction ended. Both are final: a refused name stays refused.
          * @enum {string}
@@ -7259,7 +7512,37 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["VerdictView"];
+                    "application/json": components["schemas"]["TrailVerification"];
+                };
+            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    post_admin_audit_verify: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrailVerification"];
                 };
             };
             401: components["responses"]["SessionEndedUnauthenticated"];
@@ -8014,6 +8297,210 @@ export interface operations {
             403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
             404: components["responses"]["NotFound"];
             409: components["responses"]["Conflict"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    get_admin_ledger_accounts: {
+        parameters: {
+            query?: {
+                /** @description Of customers, or of the platform */
+                owner_kind?: "user" | "platform";
+                /** @description Of this customer, or of this service */
+                owner_id?: string;
+                /** @description An asset's code; absent: all */
+                asset?: string;
+                /** @description How many items at most */
+                limit?: number;
+                /** @description The `next_cursor` of the page before, with the other parameters as they were; absent: the start */
+                cursor?: string;
+                /** @description By which field; `-` before it: the highest first */
+                sort?: "owner" | "-owner" | "opened_at" | "-opened_at";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BooksAccountList"];
+                };
+            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    get_admin_ledger_accounts_account_id_statement: {
+        parameters: {
+            query?: {
+                /** @description How many items at most */
+                limit?: number;
+                /** @description The `next_cursor` of the page before, with the other parameters as they were; absent: the start */
+                cursor?: string;
+                /** @description Show each posting, and what was held and released */
+                details?: boolean;
+                /** @description Only one kind of event, such as `buy`; absent: all */
+                code?: string;
+                /** @description RFC 3339; absent: no bound */
+                since?: string;
+                /** @description RFC 3339; absent: no bound */
+                until?: string;
+                /** @description Only a transaction with this id, or those with this text in their notes; absent: all */
+                q?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The account's id, `acc_…` */
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LineList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    get_admin_ledger_transactions: {
+        parameters: {
+            query?: {
+                /** @description Only one kind, such as `buy`; absent: all */
+                code?: string;
+                /** @description Only what was booked, or was not */
+                status?: "applied" | "rejected";
+                /** @description RFC 3339; absent: no bound */
+                since?: string;
+                /** @description RFC 3339; absent: no bound */
+                until?: string;
+                /** @description How many items at most */
+                limit?: number;
+                /** @description The `next_cursor` of the page before, with the other parameters as they were; absent: the start */
+                cursor?: string;
+                /** @description By which field; `-` before it: the highest first */
+                sort?: "-booked_at" | "booked_at";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BooksTransactionList"];
+                };
+            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    get_admin_ledger_verification: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BooksVerification"];
+                };
+            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    post_admin_ledger_verification: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BooksVerification"];
+                };
+            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Internal"];
             502: components["responses"]["BadGateway"];

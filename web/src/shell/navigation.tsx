@@ -8,6 +8,7 @@ import {
   Gauge,
   Globe2,
   KeyRound,
+  LibraryBig,
   type LucideIcon,
   PlugZap,
   Server,
@@ -47,6 +48,7 @@ export const OPERATOR_PLACES: readonly Place[] = [
   { to: "/operate/live", name: msg`Live`, Icon: Activity, key: "l", needs: "traffic:read" },
   { to: "/operate/nodes", name: msg`Nodes`, Icon: Server, key: "n", needs: "nodes:read" },
   { to: "/operate/prices", name: msg`Prices`, Icon: Tags, key: "p", needs: "products:read" },
+  { to: "/operate/books", name: msg`Books`, Icon: LibraryBig, key: "b", needs: "books:read" },
   { to: "/operate/keys", name: msg`Keys`, Icon: KeyRound, key: "k", needs: "keys:read" },
   { to: "/operate/audit", name: msg`Audit`, Icon: BookOpenCheck, key: "a", needs: "audit:read" },
 ];

@@ -39,7 +39,7 @@ def run(data: Path, config: Path | None, known: Heads, *, as_json: bool) -> None
         raise SystemExit(1)
 
 
-def _progress(done: int, total: int) -> None:
+async def _progress(done: int, total: int) -> None:
     if sys.stderr.isatty():
         end = "\n" if done >= total else ""
         print(f"\rchecked {done} of {total} transactions", end=end, file=sys.stderr, flush=True)

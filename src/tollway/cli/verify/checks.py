@@ -1,7 +1,7 @@
 """What `tollway verify` checks: each chain by itself, and everything that two databases say of the same thing."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from tollway.services.audit.model import AuditEntry
 from tollway.services.audit.service import Audit
 from tollway.services.ledger.model.claims import Claim
 from tollway.services.ledger.service import Ledger
-from tollway.services.ledger.service.proof import ProofResult
+from tollway.services.ledger.service.proof import Progress, ProofResult
 from tollway.settings import Settings
 from tollway.topology import SERVICES, backends
 from tollway.topology.service_context import make_context
@@ -51,7 +51,7 @@ def master_key(settings: Settings) -> Path:
     return settings.data / "secrets" / "master.key"
 
 
-async def check(settings: Settings, known: Heads, progress: Callable[[int, int], None]) -> Checked:
+async def check(settings: Settings, known: Heads, progress: Progress) -> Checked:
     """Check everything. Raises DatabaseUnusable, SecretUnusable, HeadNoteUnusable for what can not be read."""
     async with AsyncExitStack() as stack:
         opened: dict[str, Database] = {}

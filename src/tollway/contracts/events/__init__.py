@@ -33,7 +33,13 @@ from tollway.contracts.events.identity import (
     UserRolesChanged,
     UserStateChanged,
 )
-from tollway.contracts.events.ledger import BooksSealed, GiftMade, TransactionMade
+from tollway.contracts.events.ledger import (
+    BooksSealed,
+    BooksVerified,
+    GiftMade,
+    TransactionMade,
+    VerificationRequested,
+)
 from tollway.contracts.events.notifications import (
     EmailSent,
     NotificationSettingsChanged,
@@ -67,6 +73,7 @@ from tollway.contracts.events.users import ExportReady, ExportRequested, Profile
 __all__ = [
     "AccountWasLocked",
     "BooksSealed",
+    "BooksVerified",
     "ConnectionEnded",
     "CorrectionPosted",
     "CorrectionRefused",
@@ -120,4 +127,5 @@ __all__ = [
     "UserRegistered",
     "UserRolesChanged",
     "UserStateChanged",
+    "VerificationRequested",
 ]

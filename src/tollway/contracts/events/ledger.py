@@ -33,3 +33,19 @@ class BooksSealed(Event):
     last_transaction_id: str
     number: int
     hash: str
+
+
+class VerificationRequested(Event):
+    """An operator asked for the books to be verified."""
+
+    topic, source = "VERIFICATION_REQUESTED", "ledger"
+    run_id: str
+
+
+class BooksVerified(Event):
+    """The books were verified from the first transaction on. `findings` has the first thing that does not hold."""
+
+    topic, source = "BOOKS_VERIFIED", "ledger"
+    run_id: str
+    ok: bool
+    findings: list[str]

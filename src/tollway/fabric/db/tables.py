@@ -6,6 +6,7 @@ subscription      how far each subscriber has read this service's outbox, noted 
 consumer_offset   how far the service has read each publisher's outbox
 dead_letter       events that a handler refused too often, kept for a person, who may have them received `again`
 job               durable work: due time, attempts, lease
+long_work         work that takes long, by kind: who asked for it last, how far it is, what it came to
 http_idempotency  answers already given under an Idempotency-Key
 """
 
@@ -95,6 +96,25 @@ job = Table(
     Index(
         "ix_job_due", "due_us", sqlite_where=text("state = 'ready'"), postgresql_where=text("state = 'ready'")
     ),
+    sqlite_strict=True,
+)
+
+long_work = Table(
+    "long_work",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("id", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("requested_by", Text, nullable=False),
+    Column("requested_at_us", Int64, nullable=False),
+    Column("started_at_us", Int64, nullable=False),
+    Column("seen_at_us", Int64, nullable=False),
+    Column("finished_at_us", Int64, nullable=False),
+    Column("worker", Text, nullable=False),
+    Column("done", Int64, nullable=False),
+    Column("total", Int64, nullable=False),
+    Column("result", Json, nullable=False),
+    Column("error", Text, nullable=False),
     sqlite_strict=True,
 )
 

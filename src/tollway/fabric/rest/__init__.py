@@ -28,6 +28,7 @@ from tollway.fabric.rest.fields import (
 )
 from tollway.fabric.rest.idempotency import Answer, idempotent
 from tollway.fabric.rest.live import send_updates
+from tollway.fabric.rest.long_work import LongRunView, long_run_fields
 from tollway.fabric.rest.paging import PageQuery, Paging, sorted_by
 from tollway.fabric.rest.policy import CHECKOUT_TIME_LIMIT_S, RECENT_S, RoutePolicy, route
 from tollway.fabric.rest.principal import (
@@ -56,6 +57,7 @@ __all__ = [
     "CurrentUser",
     "FormatQuery",
     "IdempotencyKey",
+    "LongRunView",
     "MoneyText",
     "NaturalUnits",
     "PageQuery",
@@ -73,6 +75,7 @@ __all__ = [
     "build_app",
     "id_path",
     "idempotent",
+    "long_run_fields",
     "permissions_of",
     "read_time",
     "route",

@@ -17,7 +17,7 @@ from tollway.kit.errors import Problem
 
 Kind = Literal["http", "websocket", "stream"]
 Owner = Literal["public", "self", "any"]
-Limit = Literal["default", "login", "webhooks"]
+Limit = Literal["default", "login", "verification", "webhooks"]
 Content = Literal["api", "page"]
 
 # All routes of the platform as the gateway reads them; written by tools/routes.py.

@@ -6,11 +6,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from tollway.fabric.jobs import LongRun
 from tollway.fabric.rest import (
     PRINTABLE,
+    CurrentUser,
+    LongRunView,
     Paging,
     TimeQuery,
     UtcTime,
+    long_run_fields,
     read_time,
     route,
 )
@@ -60,12 +64,21 @@ class EntryList(BaseModel):
 class VerdictView(BaseModel):
     """Whether the record is whole, and its last hash, to be noted elsewhere and compared later."""
 
-    model_config = ConfigDict(from_attributes=True)
-
     ok: bool
     entries: int
     head: str
-    findings: tuple[str, ...]
+    findings: list[str]
+
+
+class TrailVerification(LongRunView):
+    """The last verification of the record."""
+
+    verdict: VerdictView | None = Field(description="What it came to; null until it is done")
+
+
+def _view(run: LongRun) -> TrailVerification:
+    found = VerdictView.model_validate(run.result) if run.result else None
+    return TrailVerification.model_validate({**long_run_fields(run), "verdict": found})
 
 
 def router(service: Audit) -> APIRouter:
@@ -99,8 +112,20 @@ def router(service: Audit) -> APIRouter:
         )
 
     @api.get("/api/admin/audit/verify", **READ)
-    async def verify() -> VerdictView:
-        """Recompute the record from its first entry and say where it was altered, if it was."""
-        return VerdictView.model_validate(await service.verify())
+    async def verification() -> TrailVerification:
+        """Show how far the verification of the record is, or what the last one came to."""
+        return _view(await service.verification.read())
+
+    @api.post(
+        "/api/admin/audit/verify",
+        status_code=202,
+        **route(permission="audit:manage", owner="any", limit="verification", audit="audit:trail:verify"),
+    )
+    async def verify(who: CurrentUser) -> TrailVerification:
+        """Have the record recomputed from its first entry, to find where it was altered, if it was.
+
+        While it is, this changes nothing.
+        """
+        return _view(await service.request_verification(who.user_id))
 
     return api

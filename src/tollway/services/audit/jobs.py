@@ -1,4 +1,4 @@
-"""Timed work of audit: noting the head of the record in a second place."""
+"""Timed work of audit: noting the head of the record in a second place, and verifying it when somebody asked for it."""
 
 from math import inf
 
@@ -12,4 +12,9 @@ async def note_head(service: Audit) -> float:
     return inf
 
 
-TIMED = {"note_head": Timed(every_s=5, run=note_head)}
+async def verify(service: Audit) -> float:
+    """Verify the record, if somebody asked for it."""
+    return await service.verification.work()
+
+
+TIMED = {"note_head": Timed(every_s=5, run=note_head), "verify": Timed(every_s=1, run=verify)}

@@ -35,6 +35,9 @@ MANIFEST = ServiceManifest(
     settings=AuditSettings,
     api=audit_pb2_grpc,
     subscribes=(Event,),
-    permissions=(Permission("audit:read", ("support", "admin")),),
+    permissions=(
+        Permission("audit:read", ("support", "admin")),
+        Permission("audit:manage", ("support", "admin")),
+    ),
     build=build,
 )

@@ -3,10 +3,14 @@
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tollway.contracts.events_pb2 import EventEnvelope
 from tollway.fabric.db import Database, Tx
 from tollway.fabric.head_notes import HeadNote, HeadNotes, HeadNoteUnusable
+from tollway.fabric.jobs import LongRun, LongWork, Report
+from tollway.fabric.rpc import current
+from tollway.kit.ids import new_id
 from tollway.kit.paging import DEFAULT_LIMIT, MAX_LIMIT, Page, decode_cursor, make_page
 from tollway.services.audit import store
 from tollway.services.audit.model import (
@@ -16,6 +20,7 @@ from tollway.services.audit.model import (
     EntrySigner,
     Head,
     Unreadable,
+    canonical,
     record_of,
 )
 from tollway.services.audit.settings import AuditSettings
@@ -23,6 +28,10 @@ from tollway.services.audit.settings import AuditSettings
 _log = logging.getLogger(__name__)
 CHAIN = "audit"
 NOTHING = HeadNotes(None)
+VERIFICATION = "verify_trail"
+FINDINGS_SHOWN = 100
+# Entries between which others get the thread: checking them takes a few milliseconds.
+CHUNK = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,7 @@ class Audit:
         self._notes = notes
         self._noted = Head()
         self._recorded = True  # something may have been, before this process began
+        self.verification = LongWork(db, VERIFICATION, self._verify, self._record_verdict)
 
     async def record(self, tx: Tx, what: AuditRecord) -> None:
         """Add an event to the end of the record; one that is there already is left alone."""
@@ -123,6 +133,54 @@ class Audit:
                     f"{event.id} ({event.type}) says something else in the record than at {event.source}"
                 )
         return findings
+
+    async def request_verification(self, actor: str) -> LongRun:
+        """Have the record verified, unless it is being verified already; return how far that is."""
+        async with self.db.transaction() as tx:
+            asked = await self.verification.request(tx, actor)
+            if asked is not None:
+                await self._record_own(tx, "AUDIT_VERIFICATION_REQUESTED", asked.id, {"run_id": asked.id})
+        return await self.verification.read()
+
+    async def _verify(self, report: Report) -> Mapping[str, Any]:
+        total, seen = (await self.head()).sequence, 0
+
+        async def look(_entry: AuditEntry) -> None:
+            nonlocal seen
+            seen += 1
+            if seen % CHUNK == 0:
+                await report(min(seen, total), total)
+
+        verdict = await self.verify(look=look)
+        return {
+            "ok": verdict.ok,
+            "entries": verdict.entries,
+            "head": verdict.head,
+            "findings": list(verdict.findings[:FINDINGS_SHOWN]),
+        }
+
+    async def _record_verdict(self, tx: Tx, run: LongRun) -> None:
+        if run.state == "done":
+            said = {"run_id": run.id, "ok": run.result["ok"], "findings": run.result["findings"][:1]}
+            await self._record_own(tx, "AUDIT_VERIFIED", run.id, said)
+
+    async def _record_own(self, tx: Tx, topic: str, subject: str, data: Mapping[str, Any]) -> None:
+        """Record what this service did itself: it publishes nothing, as it would only read it again."""
+        call = current()
+        await self.record(
+            tx,
+            AuditRecord(
+                event_id=new_id("evt"),
+                topic=topic,
+                source="audit",
+                subject=subject,
+                actor=call.user_id or "audit",
+                action=call.action,
+                at_us=tx.now_us,
+                correlation_id=call.correlation_id,
+                data=canonical(data),
+            ),
+        )
 
     async def verify(
         self,

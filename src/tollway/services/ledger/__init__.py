@@ -27,6 +27,6 @@ lock) is the only writer, so transactions have one order, that of their ids, on 
 Which accounts there may be is declared by the services that keep them, in `contracts/chart`; the ledger checks names
 against it.
 
-Neighbours: asks audit for its head; publishes TransactionMade and BooksSealed; is asked by catalog,
+Neighbours: asks audit for its head; publishes TransactionMade, BooksSealed and BooksVerified; is asked by catalog,
 orders, payments and access.
 """

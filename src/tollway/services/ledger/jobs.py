@@ -1,6 +1,7 @@
 """Work of the ledger: opening accounts of new customers, ending what is over, sealing what was committed."""
 
 import logging
+from collections.abc import Mapping
 from math import inf
 from typing import Any
 
@@ -8,6 +9,7 @@ from tollway.contracts.books import USER
 from tollway.fabric.head_notes import HeadNoteUnusable
 from tollway.fabric.jobs import Jobs, Timed
 from tollway.services.ledger.service import Ledger
+from tollway.services.ledger.service.books import Books
 from tollway.services.ledger.service.gifts import ANNOUNCE_GIFT, announce_gift
 from tollway.services.ledger.service.leaving import forfeit
 from tollway.services.ledger.service.sealing import SealRefused
@@ -54,3 +56,12 @@ TIMED = {
     # Nobody waits for it: whoever asks for costs brings them up to date. It keeps what is to be added then short.
     "add_costs": Timed(every_s=60, run=add_costs),
 }
+
+
+def timed_work(books: Books) -> Mapping[str, Timed]:
+    """Return all timed work of the ledger: also the verification of the books, when somebody asked for it."""
+
+    async def verify(_service: Ledger) -> float:
+        return await books.verification.work()
+
+    return {**TIMED, "verify": Timed(every_s=1, run=verify)}

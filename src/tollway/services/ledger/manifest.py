@@ -14,9 +14,10 @@ def build(context: ServiceContext) -> ServiceParts:
     from tollway.fabric.user_data import UserData
     from tollway.services.ledger import subscribers
     from tollway.services.ledger.http import router
-    from tollway.services.ledger.jobs import JOBS, TIMED
+    from tollway.services.ledger.jobs import JOBS, timed_work
     from tollway.services.ledger.rpc import LedgerRpc
     from tollway.services.ledger.service import Ledger
+    from tollway.services.ledger.service.books import Books
     from tollway.services.ledger.service.gifts import Gifts
     from tollway.services.ledger.service.leaving import obstacles
     from tollway.services.ledger.user_data import USER_TABLES
@@ -30,13 +31,14 @@ def build(context: ServiceContext) -> ServiceParts:
         context.head_notes,
         context.client("audit"),
     )
+    books = Books(service)
     return ServiceParts(
         service=service,
         rpc=LedgerRpc(service),
-        router=router(service, Gifts(service, context.client("identity")), context.answers),
+        router=router(service, Gifts(service, context.client("identity")), context.answers, books),
         subscribers=subscribers,
         jobs=JOBS,
-        timed=TIMED,
+        timed=timed_work(books),
         components=[("batcher", service)],
         user_data=UserData(context.db, USER_TABLES, partial(obstacles, service)),
     )
@@ -55,6 +57,7 @@ MANIFEST = ServiceManifest(
         Permission("transactions:read", ROLES),
         Permission("transactions:write", ROLES),
         Permission("books:read", ("support", "admin")),
+        Permission("books:manage", ("support", "admin")),
         Permission("wallets:read", ("support", "admin")),
     ),
     build=build,

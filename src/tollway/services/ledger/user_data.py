@@ -89,5 +89,6 @@ IMPERSONAL = (
     tables.usage_line,
     tables.session_usage,
     tables.seal,
+    tables.sealed_total,
     tables.writer_lock,
 )

@@ -133,7 +133,7 @@ def test_header_conditions_choose_among_routes_of_one_path():
         ([route("/a", name="x"), route("/b", name="x")], "two routes are called 'x'"),
         (
             [route("/a", name="x", limit="rare")],
-            r"route 'x': limit: no class 'rare'; known are default, login, webhooks, none",
+            r"route 'x': limit: no class 'rare'; known are default, login, verification, webhooks, none",
         ),
         (
             [route("/a", cluster="c"), route("/b", cluster="c", endpoints=("h:2",))],

@@ -45,15 +45,31 @@ async def test_an_operator_reads_the_record(client: RestClient, service: Audit) 
         assert (await client.get(f"/api/admin/audit?{query}", ADMIN)).status == 422
 
 
-async def test_an_operator_has_it_verified(client: RestClient, service: Audit, tamper: Tamper) -> None:
+async def test_an_operator_has_it_verified_by_work_that_takes_as_long_as_it_takes(
+    client: RestClient, service: Audit, tamper: Tamper
+) -> None:
+    path = "/api/admin/audit/verify"
+    assert (await client.get(path, SUPPORT)).json["state"] == "never"
     await record(service, *map(a_event, range(3)))
-    whole = (await client.get("/api/admin/audit/verify", ADMIN)).json
-    assert (whole["ok"], whole["entries"], whole["findings"]) == (True, 3, [])
+    asked = await client.post(path, None, ADMIN)
+    assert (asked.status, asked.json["state"], asked.json["verdict"]) == (202, "waiting", None)
+    assert (await client.post(path, None, SUPPORT)).json["id"] == asked.json["id"], "one at a time"
+    await service.verification.work()
+    whole = (await client.get(path, SUPPORT)).json
+    # The request is an entry of its own.
+    assert (whole["state"], whole["verdict"]["ok"], whole["verdict"]["entries"]) == ("done", True, 4)
+    [wanted, verified] = (await client.get("/api/admin/audit", ADMIN)).json["items"][1::-1]
+    assert (wanted["topic"], wanted["actor"]) == ("AUDIT_VERIFICATION_REQUESTED", "usr_a")
+    assert wanted["action"] == "audit:trail:verify"
+    assert (verified["topic"], verified["data"]["ok"]) == ("AUDIT_VERIFIED", True)
     await tamper("UPDATE entry SET data = 'not json' WHERE sequence = 2")
-    broken = (await client.get("/api/admin/audit/verify", ADMIN)).json
+    await client.post(path, None, ADMIN)
+    await service.verification.work()
+    broken = (await client.get(path, ADMIN)).json["verdict"]
     assert (broken["ok"], len(broken["findings"])) == (False, 1)
     shown = (await client.get("/api/admin/audit", ADMIN)).json
-    assert shown["items"][1]["data"] == "not json"
+    assert next(one for one in shown["items"] if one["sequence"] == 2)["data"] == "not json"
+    assert (await client.post(path, None, CUSTOMER)).status == 403
 
 
 @pytest.mark.parametrize("path", ["/api/admin/audit", "/api/admin/audit/verify"])

@@ -5,14 +5,19 @@ import io
 from collections.abc import AsyncIterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
+from sqlalchemy import select
 
 from tests.kit.books import CLEARING, GB, Books, books, hold, post, user
 from tests.kit.clock import FakeClock
 from tests.kit.gifts import gifts_of
+from tests.kit.plans import plans
 from tests.kit.rest import RestClient, rest
+from tollway.contracts.events import BooksVerified, VerificationRequested
+from tollway.fabric.db import tables
 from tollway.fabric.rest.sql import SqlAnswers
 from tollway.kit.ids import new_id
 from tollway.kit.times import to_rfc3339
@@ -20,6 +25,8 @@ from tollway.services.ledger import http
 from tollway.services.ledger.http import router
 from tollway.services.ledger.model.metering import UsageReading
 from tollway.services.ledger.model.values import account_id
+from tollway.services.ledger.service.books import Books as WholeBooks
+from tollway.services.ledger.store import history, listing
 
 ANN, BOB = "usr_ann", "usr_bob"
 DOLLAR = 1_000_000
@@ -34,7 +41,9 @@ async def context(tmp_path: Path, clock: FakeClock) -> AsyncIterator[Books]:
 
 @pytest.fixture
 def api(context: Books) -> RestClient:
-    return rest(router(context.ledger, gifts_of(context), SqlAnswers(context.ledger.db)))
+    return rest(
+        router(context.ledger, gifts_of(context), SqlAnswers(context.ledger.db), WholeBooks(context.ledger))
+    )
 
 
 async def test_a_look_shows_an_account_in_every_currency_and_writes_nothing(
@@ -436,3 +445,123 @@ async def test_an_operator_sees_up_to_where_the_books_are_sealed(api: RestClient
     assert after["seal"] >= 1
     assert after["sealed_at"]
     assert (await api.get(path, ANN)).status == 403
+
+
+# ── all of the books ────────────────────────────────────────────────────────────────────────────────
+
+SUPPORT = "usr_op:support"
+
+
+async def listed(api: RestClient, path: str, field: str, query: str = "") -> list[Any]:
+    """Give one field of every item of a list, asked for two at a time."""
+    found, cursor = list[Any](), ""
+    while True:
+        page = (await api.get(f"{path}?limit=2&{query}&cursor={cursor}", SUPPORT)).json
+        found += [one[field] for one in page["items"]]
+        if not (cursor := page["next_cursor"]):
+            return found
+
+
+async def test_an_operator_lists_every_account_by_owner_and_by_age(api: RestClient, context: Books) -> None:
+    for name in ("bob", "ann"):
+        await context.stock(name, 5_000, cost=2 * DOLLAR)
+    path = "/api/admin/ledger/accounts"
+    owners = await listed(api, path, "owner_id")
+    assert await listed(api, path, "owner_id", "sort=-owner") == owners[::-1]
+    assert await listed(api, path, "owner_id", "owner_kind=user") == [ANN, ANN, BOB, BOB]
+    assert await listed(api, path, "asset", f"owner_id={ANN}") == sorted(["USD", GB])
+    assert await listed(api, path, "owner_id", f"asset={GB}&owner_kind=user") == [ANN, BOB]
+    opened = await listed(api, path, "opened_at", "sort=opened_at")
+    assert opened == sorted(opened)
+    assert await listed(api, path, "opened_at", "sort=-opened_at") == opened[::-1]
+    (mine,) = (await api.get(f"{path}?owner_id={ANN}&asset={GB}", SUPPORT)).json["items"]
+    assert (mine["balance"], mine["kind"], mine["owner_kind"]) == ("5000", "access", "user")
+    lines = (await api.get(f"{path}/{mine['id']}/statement", SUPPORT)).json["items"]
+    assert [(one["code"], one["amount"]) for one in lines] == [("buy", "5000")]
+    nobodys = new_id("acc")
+    assert (await api.get(f"{path}/{nobodys}/statement", SUPPORT)).status == 404
+    assert (await api.get(f"{path}?sort=balance", SUPPORT)).status == 422
+    assert (await api.get(path, ANN)).status == 403
+
+
+async def test_an_operator_lists_every_transaction_and_finds_some_among_many(
+    api: RestClient, context: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "SCANNED", 3)
+    await context.issue(10_000)
+    await context.deposit("ann", 20 * DOLLAR)
+    await context.buy("ann", 5_000, cost=2 * DOLLAR)
+    for _ in range(9):
+        await context.deposit("bob", DOLLAR)
+    path = "/api/admin/ledger/transactions"
+    ids = await listed(api, path, "id")
+    assert ids == sorted(ids, reverse=True)
+    assert await listed(api, path, "id", "sort=booked_at") == ids[::-1]
+    # A page looks at three only, so most of these are empty and go on.
+    (bought,) = await listed(api, path, "id", "code=buy")
+    assert await listed(api, path, "id", "code=buy&sort=booked_at") == [bought]
+    assert await listed(api, path, "id", "code=chargeback") == []
+    found = (await api.get(f"{path}?code=buy&limit=200", SUPPORT)).json
+    assert (found["items"], bool(found["next_cursor"])) == ([], True)
+    assert await listed(api, path, "moved", "code=buy") == [
+        [
+            {"asset": "USD", "kind": "money", "amount": "2.00"},
+            {"asset": GB, "kind": "access", "amount": "5000"},
+        ]
+    ] or await listed(api, path, "moved", "code=buy") == [
+        [
+            {"asset": GB, "kind": "access", "amount": "5000"},
+            {"asset": "USD", "kind": "money", "amount": "2.00"},
+        ]
+    ]
+    assert set(await listed(api, path, "status", "status=applied")) == {"applied"}
+    context.clock.advance(7200)
+    now = quote(to_rfc3339(context.clock.now_us()))
+    await context.deposit("ann", DOLLAR)
+    assert len(await listed(api, path, "id", f"since={now}")) == 1
+    assert await listed(api, path, "id", f"until={now}") == ids
+    foreign = (await api.get("/api/admin/ledger/accounts?limit=1", SUPPORT)).json["next_cursor"]
+    assert (await api.get(f"{path}?cursor={foreign}", SUPPORT)).status == 422
+    assert (await api.get(path, ANN)).status == 403
+
+
+async def test_the_books_are_verified_once_at_a_time_and_the_verdict_is_kept(
+    context: Books, tmp_path: Path
+) -> None:
+    whole = WholeBooks(context.ledger)
+    api = rest(router(context.ledger, gifts_of(context), SqlAnswers(context.ledger.db), whole))
+    path = "/api/admin/ledger/verification"
+    never = (await api.get(path, SUPPORT)).json
+    assert (never["state"], never["verdict"], never["requested_at"]) == ("never", None, None)
+    await context.stock("ann", 5_000, cost=2 * DOLLAR)
+    asked = await api.post(path, None, SUPPORT)
+    assert (asked.status, asked.json["state"], asked.json["requested_by"]) == (202, "waiting", "usr_op")
+    again = (await api.post(path, None, "usr_other:admin")).json
+    assert (again["id"], again["requested_by"]) == (asked.json["id"], "usr_op"), "one at a time"
+    await whole.verification.work()
+    done = (await api.get(path, SUPPORT)).json
+    known = (await context.ledger.verify()).transactions
+    assert (done["state"], done["done"], done["total"]) == ("done", known, known)
+    assert (done["verdict"]["ok"], done["verdict"]["transactions"]) == (True, known)
+    assert (await api.post(path, None, SUPPORT)).json["id"] != done["id"]
+    assert (await api.post(path, None, ANN)).status == 403
+    async with context.db.snapshot() as tx:
+        rows = await tx.all(select(tables.outbox.c.type, tables.outbox.c.data))
+    said = [row.data for row in rows if row.type == BooksVerified.topic]
+    assert [BooksVerified.model_validate_json(one).ok for one in said] == [True]
+    assert sum(row.type == VerificationRequested.topic for row in rows) == 2
+
+
+async def test_the_first_page_costs_the_same_however_many_transactions_there_are(context: Books) -> None:
+    for _ in range(5):
+        await context.deposit("ann", DOLLAR)
+        await context.ledger.seal()
+    await context.deposit("ann", DOLLAR)
+    total = (await context.ledger.verify()).transactions
+    async with context.db.snapshot() as tx, plans(tx) as found:
+        seal = await history.last_seal(tx)
+        assert seal is not None
+        assert await history.count_known(tx, seal.last_txn) == total
+    counted = [steps for statement, steps in found if "txn" in statement]
+    assert counted
+    assert all("SEARCH" in step for steps in counted for step in steps if "txn" in step)

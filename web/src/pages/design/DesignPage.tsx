@@ -15,6 +15,7 @@ import { MoreButton } from "@/design/MoreButton";
 import { PageHead, Panel } from "@/design/Panel";
 import { PartTabs } from "@/design/PartTabs";
 import { ProblemNotice } from "@/design/ProblemNotice";
+import { Progress } from "@/design/Progress";
 import { Qr } from "@/design/Qr";
 import { ReasonDialog } from "@/design/ReasonDialog";
 import { SearchField } from "@/design/SearchField";
@@ -138,6 +139,7 @@ export function DesignPage() {
           <Meter value={0.6} label="Data left" />
           <Meter value={0.15} label="Data left, low" />
           <Meter value={0.05} label="Data left, nearly none" />
+          <Progress value={0.4} label="Work under way" />
           <LiveLine samples={[]} label="Throughput" />
           <Qr text="https://example.com/" label="A code to scan" />
         </div>

@@ -22,14 +22,13 @@ from tollway.fabric.rest import (
     FormatQuery,
     IdempotencyKey,
     Paging,
-    id_path,
     idempotent,
     route,
     send_table,
 )
 from tollway.kit.errors import Conflict, InsufficientFunds, NotFound
-from tollway.services.ledger.http import analytics
-from tollway.services.ledger.http.filters import AssetQuery, Prove, TransactionPath, Wanted
+from tollway.services.ledger.http import analytics, books
+from tollway.services.ledger.http.filters import AccountPath, AssetQuery, Prove, TransactionPath, Wanted
 from tollway.services.ledger.http.operators import add_routes
 from tollway.services.ledger.http.views import (
     AccountList,
@@ -46,6 +45,7 @@ from tollway.services.ledger.http.views import (
 from tollway.services.ledger.model.records import StatementFilter, StatementLine
 from tollway.services.ledger.model.values import Asset
 from tollway.services.ledger.service import Ledger
+from tollway.services.ledger.service.books import Books
 from tollway.services.ledger.service.gifts import Gifts
 
 READ = route(permission="wallet:read", time_limit_s=CHECKOUT_TIME_LIMIT_S)
@@ -58,8 +58,6 @@ COLUMNS = (
     Column("parts", "integer"),
     *(Column(name) for name in ("transaction_id", "account_id", "meta")),
 )
-
-AccountPath = Annotated[str, id_path("acc", "account")]
 
 
 class GiftRequest(Body):
@@ -78,7 +76,7 @@ class GiftRequest(Body):
         return self
 
 
-def router(service: Ledger, gifts: Gifts, answers: AnswerStore) -> APIRouter:
+def router(service: Ledger, gifts: Gifts, answers: AnswerStore, whole: Books) -> APIRouter:
     """Make the routes of the ledger."""
     api = APIRouter(tags=["wallet"])
     _accounts(api, service)
@@ -86,6 +84,7 @@ def router(service: Ledger, gifts: Gifts, answers: AnswerStore) -> APIRouter:
     _gifts(api, gifts, answers)
     add_routes(api, service)
     analytics.add_routes(api, service)
+    books.add_routes(api, service, whole)
     return api
 
 

@@ -8,6 +8,7 @@ from tollway.fabric.rest import PRINTABLE, TimeQuery, id_path, read_time
 from tollway.services.ledger.model.records import StatementFilter
 
 TransactionPath = Annotated[str, id_path("txn", "transaction")]
+AccountPath = Annotated[str, id_path("acc", "account")]
 Prove = Annotated[bool, Query(description="Show the place in the sealed books too")]
 AssetQuery = Annotated[
     str, Query(max_length=100, pattern=PRINTABLE, description="An asset's code; absent: all")

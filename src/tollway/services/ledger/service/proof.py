@@ -5,7 +5,7 @@ transactions.
 """
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
 from tollway.fabric.db import Tx
@@ -15,7 +15,10 @@ from tollway.services.ledger.model.chain import Chain
 from tollway.services.ledger.model.replay import Replay
 from tollway.services.ledger.store import history
 
-Progress = Callable[[int, int], None]
+# Transactions between which others get the thread: replaying them takes some milliseconds.
+CHUNK = 100
+
+Progress = Callable[[int, int], Awaitable[None]]
 """Called with how many transactions were checked, of how many."""
 
 
@@ -94,7 +97,7 @@ async def _journal(tx: Tx, replay: Replay, chain: Chain, progress: Progress | No
     replay.know_accounts([account async for account in history.all_accounts(tx)], assets)
     total = await history.count_txns(tx)
     after, more_seals = "", True
-    while entries := await history.entries(tx, after):
+    while entries := await history.entries(tx, after, CHUNK):
         for entry in entries:
             if chain.wants_seals and more_seals:
                 seals = await history.seals(tx, chain.head)
@@ -104,7 +107,7 @@ async def _journal(tx: Tx, replay: Replay, chain: Chain, progress: Progress | No
             chain.take(entry)
         after = entries[-1].txn.id
         if progress:
-            progress(replay.transactions, total)
+            await progress(replay.transactions, total)
     while seals := await history.seals(tx, chain.head):  # over what is gone
         chain.add_seals(seals)
 

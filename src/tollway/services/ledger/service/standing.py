@@ -20,8 +20,8 @@ class Standing(NamedTuple):
 async def standing(db: Database) -> Standing:
     """Return how many transactions there are, and up to where they are sealed."""
     async with db.snapshot() as tx:
-        count = await history.count_txns(tx)
         last, seal = await history.last_txn_written(tx), await history.last_seal(tx)
+        count = await history.count_known(tx, seal.last_txn if seal else "")
         gave_up = await dead_letters.count(tx)
     if seal is None:
         return Standing(count, 0, None, count > 0, gave_up)

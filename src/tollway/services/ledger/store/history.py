@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Table, func, select
+from sqlalchemy import Column, Table, func, select, update
 
 from tollway.fabric.db import Tx
 from tollway.services.ledger.model.records import LegRow, LotMove, Seal, StatementEntry, Txn, UsageLine
@@ -13,6 +13,7 @@ from tollway.services.ledger.store import tables as t
 from tollway.services.ledger.store.rows import among, to_account
 
 CHUNK = 500
+COUNTED = 10_000
 Value = TypeVar("Value")
 
 
@@ -92,6 +93,16 @@ async def count_txns(tx: Tx) -> int:
     return await tx.scalar(select(func.count()).select_from(t.txn))
 
 
+async def count_known(tx: Tx, last_sealed: str) -> int:
+    """Return how many transactions there are: those under seals, which are counted when they are sealed, and others.
+
+    Of the others, which are few unless sealing has stopped, at most COUNTED are looked at.
+    """
+    sealed = await tx.scalar(select(t.sealed_total.c.transactions))
+    others = select(t.txn.c.id).where(t.txn.c.id > last_sealed).limit(COUNTED).subquery()
+    return sealed + await tx.scalar(select(func.count()).select_from(others))
+
+
 async def count_rows(tx: Tx) -> tuple[int, int, int]:
     """Return how many legs, lot moves and usage lines there are."""
     legs, moves, usage = [
@@ -136,7 +147,11 @@ async def seal_over(tx: Tx, txn_id: str) -> Seal | None:
 async def add_seal(tx: Tx, seal: Seal) -> bool:
     """Keep a seal; False when another process sealed the same transactions first."""
     added = await tx.run(tx.insert(t.seal).values(seal._asdict()).on_conflict_do_nothing())
-    return bool(added.rowcount)
+    if not added.rowcount:
+        return False
+    total = t.sealed_total.c.transactions + seal.size
+    await tx.run(update(t.sealed_total).values(number=seal.number, transactions=total))
+    return True
 
 
 async def all_accounts(tx: Tx) -> AsyncIterator[Account]:

@@ -11,6 +11,7 @@ session_usage  how far a metered session was charged; usage_line is what each tr
 seal         the signed chain over all transactions
 cost_day     what access that ended had cost, by owner, day (UTC), asset and currency: sums over lot_move
 cost_position  one row; the last transaction that these sums know
+sealed_total  one row; the last seal, and how many transactions lie under it and those before
 writer_lock  one row; who has it locked may write. So transactions have one total order, that of their ids
 
 By triggers txn, leg, lot_move, usage_line and seal are append-only, nothing is ever deleted from the others but the
@@ -75,6 +76,7 @@ account = Table(
     Column("opened_at_us", Int64, nullable=False),
     UniqueConstraint("owner_kind", "owner_id", "asset", "purpose"),
     UniqueConstraint("id", "asset"),
+    Index("ix_account_by_asset", "asset", "owner_kind", "owner_id", "purpose"),
     CheckConstraint(
         "debits_posted >= 0 AND credits_posted >= 0 AND debits_pending >= 0 AND credits_pending >= 0",
         name="not_negative",
@@ -278,6 +280,16 @@ writer_lock = Table(
     Column("id", Int64, primary_key=True, autoincrement=False),
     Column("last_txn", Id, nullable=False),
     Column("version", Int64, nullable=False),
+    CheckConstraint("id = 1", name="one"),
+    sqlite_strict=True,
+)
+
+sealed_total = Table(
+    "sealed_total",
+    metadata,
+    Column("id", Int64, primary_key=True, autoincrement=False),
+    Column("number", Int64, nullable=False),
+    Column("transactions", Int64, nullable=False),
     CheckConstraint("id = 1", name="one"),
     sqlite_strict=True,
 )

@@ -19,6 +19,7 @@ from tollway.fabric.jobs.sql import SqlJobQueue
 from tollway.fabric.rest.sql import SqlAnswers
 from tollway.services.ledger.http import router
 from tollway.services.ledger.jobs import JOBS
+from tollway.services.ledger.service.books import Books as WholeBooks
 
 ANN = "usr_ann"
 DOLLAR = 1_000_000
@@ -34,7 +35,9 @@ async def context(kind: Kind, tmp_path: Path, clock: FakeClock) -> AsyncIterator
 
 @pytest.fixture
 def api(context: Books) -> RestClient:
-    return rest(router(context.ledger, gifts_of(context), SqlAnswers(context.ledger.db)))
+    return rest(
+        router(context.ledger, gifts_of(context), SqlAnswers(context.ledger.db), WholeBooks(context.ledger))
+    )
 
 
 async def give(api: RestClient, key: str = "key", **receiver: str) -> Reply:

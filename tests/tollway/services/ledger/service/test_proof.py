@@ -198,7 +198,11 @@ async def test_the_proof_counts_what_it_checked(context: Books) -> None:
     await context.reserve("hld_1", "ann", 40)
     await context.use("hld_1", UsageReading("flw_1", 10, 1))
     steps: list[tuple[int, int]] = []
-    verdict = await context.ledger.verify(lambda done, total: steps.append((done, total)))
+
+    async def note(done: int, total: int) -> None:
+        steps.append((done, total))
+
+    verdict = await context.ledger.verify(note)
     assert verdict.ok
     assert (verdict.legs, verdict.holds_open, verdict.lots, verdict.seals) == (7, 1, 1, 0)
     assert verdict.transactions == verdict.unsealed == 9

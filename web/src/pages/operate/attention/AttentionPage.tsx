@@ -11,9 +11,9 @@ import { PageHead, Panel } from "@/design/Panel";
 import { Status } from "@/design/Status";
 import { Money, Time, useNow } from "@/design/Values";
 import { Allowed } from "@/parts/Allowed";
-import { auditVerdictQuery } from "../audit/queries";
 import { NodeTable } from "../nodes/NodeTable";
 import { nodesQuery } from "../nodes/queries";
+import { booksVerificationQuery, trailVerificationQuery } from "../verification/queries";
 import { Figures } from "./Figures";
 import { booksQuery, customersQuery, paymentsQuery, reviewsQuery, salesQuery } from "./queries";
 import { ReviewDialog } from "./ReviewDialog";
@@ -26,7 +26,8 @@ export function AttentionPage() {
   const { t } = useLingui();
   const reviews = useQuery(reviewsQuery);
   const nodes = useQuery(nodesQuery);
-  const verdict = useQuery(auditVerdictQuery);
+  const trail = useQuery(trailVerificationQuery);
+  const verified = useQuery(booksVerificationQuery);
   const sales = useQuery(salesQuery);
   const payments = useQuery(paymentsQuery);
   const customers = useQuery(customersQuery);
@@ -35,10 +36,10 @@ export function AttentionPage() {
   const [reviewing, setReviewing] = useState<Review | null>(null);
   const silent = nodes.data?.filter((node) => !node.online) ?? [];
   const waiting = reviews.data?.items ?? [];
-  const broken = verdict.data && !verdict.data.ok;
+  const broken = [trail.data, verified.data].some((run) => run?.verdict && !run.verdict.ok);
   const counted = { sales: sales.data, payments: payments.data, customers: customers.data, books: books.data };
   const worries = worriesOf(counted, now);
-  const answered = [reviews, nodes, verdict, sales, payments, customers, books].every((query) => query.data);
+  const answered = [reviews, nodes, trail, verified, sales, payments, customers, books].every((query) => query.data);
   const quiet = answered && waiting.length + silent.length + worries.length === 0 && !broken;
   return (
     <>
@@ -49,9 +50,26 @@ export function AttentionPage() {
             <Trans>Nothing needs you.</Trans>
           </EmptyState>
         )}
-        <Loaded query={verdict} skeleton={null}>
-          {(found) =>
-            found.ok ? null : (
+        <Loaded query={verified} skeleton={null}>
+          {(run) =>
+            run.verdict && !run.verdict.ok ? (
+              <Row
+                tone="bad"
+                word={t`Books`}
+                action={
+                  <Link to="/operate/books" className={buttonClass("plain", true)}>
+                    <Trans>Open</Trans>
+                  </Link>
+                }
+              >
+                <Trans>The books do not verify: {run.verdict.findings[0]}</Trans>
+              </Row>
+            ) : null
+          }
+        </Loaded>
+        <Loaded query={trail} skeleton={null}>
+          {(run) =>
+            run.verdict && !run.verdict.ok ? (
               <Row
                 tone="bad"
                 word={t`Books`}
@@ -61,9 +79,9 @@ export function AttentionPage() {
                   </Link>
                 }
               >
-                <Trans>The audit trail does not verify: {found.findings[0]}</Trans>
+                <Trans>The audit trail does not verify: {run.verdict.findings[0]}</Trans>
               </Row>
-            )
+            ) : null
           }
         </Loaded>
         {worries.map((worry) => (
@@ -110,15 +128,6 @@ export function AttentionPage() {
       <Panel flush title={<Trans>Nodes</Trans>}>
         <Loaded query={nodes}>{(all) => <NodeTable nodes={all} />}</Loaded>
       </Panel>
-      {verdict.data?.ok && (
-        <p className="text-text-3">
-          <Plural
-            value={verdict.data.entries}
-            one="The audit trail verifies: # entry."
-            other="The audit trail verifies: # entries."
-          />
-        </p>
-      )}
       {reviewing && <ReviewDialog deposit={reviewing} onClose={() => setReviewing(null)} />}
     </>
   );

@@ -1,9 +1,9 @@
-import { Trans, useLingui } from "@lingui/react/macro";
-import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
+import { Plural, Trans, useLingui } from "@lingui/react/macro";
+import { useInfiniteQuery, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
-import { BookOpenCheck, ShieldCheck } from "lucide-react";
+import { BookOpenCheck } from "lucide-react";
 import { useMemo, useState } from "react";
-import type { Schema } from "@/api/client";
+import { api, body, type Schema } from "@/api/client";
 import { Button } from "@/design/Button";
 import { Code } from "@/design/Code";
 import { Dialog } from "@/design/Dialog";
@@ -14,9 +14,10 @@ import { Loaded } from "@/design/Loaded";
 import { MoreButton } from "@/design/MoreButton";
 import { PageHead, Panel } from "@/design/Panel";
 import { Table } from "@/design/Table";
-import { toast } from "@/design/toast";
 import { Time } from "@/design/Values";
-import { auditQuery, auditVerdictQuery } from "./queries";
+import { trailVerificationQuery } from "../verification/queries";
+import { VerificationPanel } from "../verification/VerificationPanel";
+import { auditQuery } from "./queries";
 
 type Entry = Schema<"EntryView">;
 const route = getRouteApi("/operate/audit");
@@ -30,22 +31,19 @@ export function AuditPage() {
   const trail = useInfiniteQuery(auditQuery(search));
   const rows = useMemo(() => trail.data?.pages.flatMap((page) => page.items) ?? [], [trail.data]);
   const [shown, setShown] = useState<Entry | null>(null);
+  const verification = useQuery(trailVerificationQuery);
   const verify = useMutation({
-    mutationFn: () => queries.fetchQuery({ ...auditVerdictQuery, staleTime: 0 }),
-    onSuccess: (verdict) =>
-      verdict.ok
-        ? toast(t`The trail verifies: ${verdict.entries} entries.`)
-        : toast(t`The trail does not verify: ${verdict.findings[0] ?? ""}`, { tone: "bad" }),
+    mutationFn: () => body(api.POST("/api/admin/audit/verify")),
+    onSuccess: (run) => queries.setQueryData(trailVerificationQuery.queryKey, run),
   });
   return (
     <>
-      <PageHead
-        title={<Trans>Audit trail</Trans>}
-        actions={
-          <Button icon={<ShieldCheck className="size-4" />} busy={verify.isPending} onClick={() => verify.mutate()}>
-            <Trans>Verify now</Trans>
-          </Button>
-        }
+      <PageHead title={<Trans>Audit trail</Trans>} />
+      <VerificationPanel
+        query={verification}
+        start={verify}
+        needs="audit:manage"
+        checked={(run) => <Plural value={run.verdict?.entries ?? 0} one="# entry" other="# entries" />}
       />
       <Panel flush>
         <form
