@@ -14,7 +14,7 @@ What a byte meets on its way, file by file:
     gate             what the sessions of one edge share
     policy/          small named rules in one ordered list, the operator's and the customer's own
     guard            which addresses may be dialled at all
-    exits/           how a target is reached (`direct`), which exit serves a wish, connections that are kept
+    exits/           how a target is reached (`direct`), which exit serves a preference, connections that are kept
     flow             the one noun that all protocols share: who, from, to, why it ended (`terminate_cause`)
     spend            quota, throttle and meter of a flow: every byte is taken here before it moves, and counted after
     quota            what this node may still use of the customer's holding, and the leases that it comes from

@@ -22,7 +22,7 @@ from tollway.contracts.access_pb2 import Grant, SourceAddressCredential
 from tollway.edge import meter_file, refusal
 from tollway.edge.credential import Credential
 from tollway.edge.credential_cache import AuthResult
-from tollway.edge.exits import Connecting, Exit, Wishes
+from tollway.edge.exits import Connecting, Exit, ExitPreferences
 from tollway.edge.exits.pool import Key
 from tollway.edge.flow import Flow, FlowOwner
 from tollway.edge.gate import Gate
@@ -32,7 +32,7 @@ from tollway.edge.refusal import Refusal
 from tollway.edge.relay import LingeringClose, LingeringReset
 from tollway.edge.spend import Spend
 from tollway.edge.terminate_cause import TerminateCause
-from tollway.edge.username import separate_wishes
+from tollway.edge.username import separate_preferences
 
 _NOBODY = (refusal.BAD_CREDENTIALS, refusal.UNAVAILABLE)
 _log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class KnownCredential(NamedTuple):
     """What a credential that was read before is known by, so that it need not be kept."""
 
     key: bytes
-    wishes: Wishes
+    preferences: ExitPreferences
 
 
 class Session(FlowOwner):
@@ -83,11 +83,11 @@ class Session(FlowOwner):
 
     def authenticate(self, credential: Credential, then: Callable[[], None]) -> None:
         """Begin a flow for a credential, which pays for the bytes of the handshake so far; or refuse."""
-        separated = separate_wishes(credential)
+        separated = separate_preferences(credential)
         if isinstance(separated, Refusal):
             self.reject(separated)
             return
-        credential, wishes = separated
+        credential, preferences = separated
         self._waiting = True
 
         def on_result(result: AuthResult) -> None:
@@ -99,7 +99,7 @@ class Session(FlowOwner):
                 nobody = isinstance(credential, SourceAddressCredential) and result in _NOBODY
                 self.reject(refusal.NO_CREDENTIALS if nobody else result)
             else:
-                self._admit(result, wishes, then)
+                self._admit(result, preferences, then)
 
         cache = self.gate.credential_cache
         key = cache.key(credential)
@@ -155,7 +155,7 @@ class Session(FlowOwner):
 
     def known(self, credential: Credential) -> KnownCredential | None:
         """Return what `authenticate_known` needs to know of a credential; None when it is not well-formed."""
-        separated = separate_wishes(credential)
+        separated = separate_preferences(credential)
         if isinstance(separated, Refusal):
             return None
         return KnownCredential(self.gate.credential_cache.key(separated[0]), separated[1])
@@ -168,11 +168,11 @@ class Session(FlowOwner):
         spend = self.gate.charging.spend(grant)
         if not spend.take_exactly(self.bytes_in + self.bytes_out):
             return False
-        return self._begin(grant, known.wishes, spend) is None
+        return self._begin(grant, known.preferences, spend) is None
 
     def refresh(self, credential: Credential, then: Callable[[], None]) -> None:
         """Let the flow go on under the grant that its credential has now; or refuse."""
-        separated = separate_wishes(credential)
+        separated = separate_preferences(credential)
         if isinstance(separated, Refusal):
             self.reject(separated)
             return
@@ -234,7 +234,7 @@ class Session(FlowOwner):
 
     # ── how a flow begins ───────────────────────────────────────────────────────────────────────────
 
-    def _admit(self, grant: Grant, wishes: Wishes, then: Callable[[], None]) -> None:
+    def _admit(self, grant: Grant, preferences: ExitPreferences, then: Callable[[], None]) -> None:
         """Begin the flow as soon as its quota covers the handshake."""
         if _wrong_unit(grant):
             self._waiting = False
@@ -248,7 +248,7 @@ class Session(FlowOwner):
                 if why_not is None:
                     spend.unused(size)
                 return
-            why_not = why_not or self._begin(grant, wishes, spend)
+            why_not = why_not or self._begin(grant, preferences, spend)
             if why_not is not None:
                 self.reject(why_not)
             else:
@@ -259,12 +259,12 @@ class Session(FlowOwner):
         else:
             spend.take_or_wait(size, on_taken)
 
-    def _begin(self, grant: Grant, wishes: Wishes, spend: Spend) -> Refusal | None:
+    def _begin(self, grant: Grant, preferences: ExitPreferences, spend: Spend) -> Refusal | None:
         """Begin a flow whose handshake may move, if no rule objects."""
         gate = self.gate
         if grant.HasField("exit"):
-            wishes = wishes._replace(location=grant.exit.location)
-        exit_ = gate.exits.select(grant.resource_id, wishes)
+            preferences = preferences._replace(location=grant.exit.location)
+        exit_ = gate.exits.select(grant.resource_id, preferences)
         customer = customer_rules(grant)
         context = RequestContext(grant, spend.quota, customer, gate.clock.now_us)
         why_not = exit_ if isinstance(exit_, Refusal) else gate.policy.first_refusal(Stage.BEGIN, context)
@@ -281,7 +281,7 @@ class Session(FlowOwner):
             else:
                 spend.count_in(self.bytes_in)
                 spend.count_out(self.bytes_out)
-                flow.exit, flow.label = exit_, wishes.label
+                flow.exit, flow.label = exit_, preferences.label
                 flow.owner, flow.client = self, self.client
                 self.flow = flow
                 return None

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from tollway.contracts.access_pb2 import PasswordCredential, PublicKeyCredential
 from tollway.edge.credential import Credential
-from tollway.edge.exits import Wishes
+from tollway.edge.exits import ExitPreferences
 from tollway.edge.refusal import BAD_USERNAME, Refusal
 
 _MAX_BYTES = 255  # what SOCKS5 can carry (RFC 1929), so that one limit holds everywhere
@@ -31,19 +31,19 @@ class Username(NamedTuple):
     """A parsed username: who logs in, and what is wished of the exit."""
 
     login: str
-    wishes: Wishes
+    preferences: ExitPreferences
 
 
-def separate_wishes(credential: Credential) -> tuple[Credential, Wishes] | Refusal:
-    """Return a credential as the access service knows it, and what its username wishes of the exit."""
+def separate_preferences(credential: Credential) -> tuple[Credential, ExitPreferences] | Refusal:
+    """Return a credential as the access service knows it, and what its username prefers of exits."""
     if not isinstance(credential, PasswordCredential | PublicKeyCredential):
-        return credential, Wishes()
+        return credential, ExitPreferences()
     name = parse_username(credential.username)
     if isinstance(name, Refusal):
         return name
     login = deepcopy(credential)
     login.username = name.login
-    return login, name.wishes
+    return login, name.preferences
 
 
 def parse_username(text: str) -> Username | Refusal:
@@ -51,7 +51,7 @@ def parse_username(text: str) -> Username | Refusal:
     if not text or len(text.encode()) > _MAX_BYTES:
         return _bad(f"the proxy username has 1 to {_MAX_BYTES} bytes")
     if "-" not in text:
-        return Username(text, Wishes())
+        return Username(text, ExitPreferences())
     parts = _UUID.sub(r"\1_\2_\3_\4_\5", text).split("-")  # many programs take a UUID for a label
     if parts[0] != "user":
         return _bad("a proxy username with '-' in it begins with 'user-'")
@@ -65,12 +65,12 @@ def parse_username(text: str) -> Username | Refusal:
             return _bad(f"the proxy username has the key {key!r}; known are {', '.join(_KEYS)}")
         if keys.count(key) > 1:
             return _bad(f"the proxy username has the key {key!r} twice")
-    wishes = dict(zip(keys, parts[3::2], strict=True))
-    session = wishes.get("session", "")
+    preferences = dict(zip(keys, parts[3::2], strict=True))
+    session = preferences.get("session", "")
     if session and not _SESSION.fullmatch(session):
         return _bad("a session label in the proxy username is a UUID, or up to 64 letters, digits and '_'")
-    places = tuple(sorted((key, value) for key, value in wishes.items() if key in _PLACES))
-    return Username(parts[1], Wishes(places, session))
+    places = tuple(sorted((key, value) for key, value in preferences.items() if key in _PLACES))
+    return Username(parts[1], ExitPreferences(places, session))
 
 
 def _bad(detail: str) -> Refusal:

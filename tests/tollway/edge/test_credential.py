@@ -73,7 +73,7 @@ async def test_a_protocol_may_present_any_kind(tmp_path: Path, kind: str) -> Non
     assert getattr(request, kind) == KINDS[kind]
 
 
-async def test_wishes_of_a_username_are_not_part_of_the_credential(tmp_path: Path) -> None:
+async def test_preferences_of_a_username_are_not_part_of_the_credential(tmp_path: Path) -> None:
     access = FakeAccess()
     access.add()
     async with edge_setup(tmp_path, access=access) as here:

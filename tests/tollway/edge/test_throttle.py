@@ -74,7 +74,7 @@ def test_trickles_are_saved_up(reactor: FakeReactor) -> None:
     bucket.take(share, 10**9)
     reactor.advance(0.02)
     assert bucket.take(share, 65_536) == 0
-    assert bucket.take(share, 50) == 50  # a small wish needs no saving
+    assert bucket.take(share, 50) == 50  # a small amount needs no saving
 
 
 @pytest.mark.parametrize("rate", [1_000, 100_000, 50_000_000])

@@ -1,8 +1,8 @@
-"""Usernames: a login, perhaps a session, and never a wish that is ignored."""
+"""Usernames: a login, perhaps a session, and never a preference that is ignored."""
 
 import pytest
 
-from tollway.edge.exits import Wishes
+from tollway.edge.exits import ExitPreferences
 from tollway.edge.refusal import BAD_USERNAME, Refusal
 from tollway.edge.username import Username, parse_username
 
@@ -24,19 +24,22 @@ from tollway.edge.username import Username, parse_username
     ],
 )
 def test_a_login_and_a_session(text: str, login: str, session: str) -> None:
-    assert parse_username(text) == Username(login, Wishes((), session))
+    assert parse_username(text) == Username(login, ExitPreferences((), session))
 
 
 @pytest.mark.parametrize(
-    ("text", "wishes"),
+    ("text", "preferences"),
     [
-        ("user-alice-country-us", Wishes((("country", "us"),))),
-        ("user-alice-session-a-city-new_york", Wishes((("city", "new_york"),), "a")),
-        ("user-alice-asn-1234-country-de-session-a", Wishes((("asn", "1234"), ("country", "de")), "a")),
+        ("user-alice-country-us", ExitPreferences((("country", "us"),))),
+        ("user-alice-session-a-city-new_york", ExitPreferences((("city", "new_york"),), "a")),
+        (
+            "user-alice-asn-1234-country-de-session-a",
+            ExitPreferences((("asn", "1234"), ("country", "de")), "a"),
+        ),
     ],
 )
-def test_a_place_is_a_wish_for_an_exit(text: str, wishes: Wishes) -> None:
-    assert parse_username(text) == Username("alice", wishes)
+def test_a_place_is_a_preference_for_an_exit(text: str, preferences: ExitPreferences) -> None:
+    assert parse_username(text) == Username("alice", preferences)
 
 
 @pytest.mark.parametrize(
@@ -83,6 +86,8 @@ def test_a_refusal_says_which_rule_was_broken(text: str, says: str) -> None:
     assert says in refused.detail
 
 
-def test_a_uuid_may_stand_before_another_wish() -> None:
+def test_a_uuid_may_stand_before_another_preference() -> None:
     parsed = parse_username("user-alice-session-550e8400-e29b-41d4-a716-446655440000-country-us")
-    assert parsed == Username("alice", Wishes((("country", "us"),), "550e8400_e29b_41d4_a716_446655440000"))
+    assert parsed == Username(
+        "alice", ExitPreferences((("country", "us"),), "550e8400_e29b_41d4_a716_446655440000")
+    )

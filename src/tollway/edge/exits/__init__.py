@@ -1,7 +1,7 @@
 """Exits: the ways in which targets are reached. Nothing but these and the listeners opens sockets or resolves names.
 
 direct      from this machine
-selection   which exit serves a customer's wishes
+selection   which exit serves a customer's preferences
 pool        connections to origins that are kept between requests
 services    where the platform's own services are, which nobody may reach
 """
@@ -17,7 +17,7 @@ from tollway.edge.refusal import Refusal
 DIRECT = "direct"
 
 
-class Wishes(NamedTuple):
+class ExitPreferences(NamedTuple):
     """Where a customer wants to leave: places by kind (country, state, city, asn), and a label that keeps the exit."""
 
     places: tuple[tuple[str, str], ...] = ()
@@ -63,8 +63,8 @@ class Exit:
     location: str = DIRECT
     places: frozenset[tuple[str, str]] = field(default_factory=frozenset[tuple[str, str]])
 
-    def serves(self, wishes: Wishes) -> bool:
+    def serves(self, preferences: ExitPreferences) -> bool:
         """Return whether it is where the customer wants to leave."""
-        places, _, location = wishes
+        places, _, location = preferences
         at_location = not location or location == self.location
         return at_location and (not places or self.places.issuperset(places))

@@ -1,9 +1,9 @@
-"""Which exit: by wishes, by label, by health."""
+"""Which exit: by preferences, by label, by health."""
 
 from types import SimpleNamespace
 from typing import Any
 
-from tollway.edge.exits import Exit, Wishes
+from tollway.edge.exits import Exit, ExitPreferences
 from tollway.edge.exits.selection import ExitSelection
 from tollway.edge.refusal import NO_EXIT
 
@@ -13,12 +13,12 @@ def an_exit(name: str, country: str, location: str = "residential") -> Exit:
     return Exit(name, provider, location, frozenset({("country", country)}))
 
 
-US = Wishes((("country", "us"),))
+US = ExitPreferences((("country", "us"),))
 
 
-def test_a_wish_that_no_exit_serves_is_refused() -> None:
+def test_a_preference_that_no_exit_serves_is_refused() -> None:
     selection = ExitSelection([an_exit("a", "us"), an_exit("b", "de")])
-    assert selection.select("res_1", Wishes((("country", "fr"),))) is NO_EXIT
+    assert selection.select("res_1", ExitPreferences((("country", "fr"),))) is NO_EXIT
     assert selection.select("res_1", US._replace(location="direct")) is NO_EXIT
     chosen = selection.select("res_1", US)
     assert isinstance(chosen, Exit)

@@ -126,7 +126,7 @@ async def test_status_follows_the_day(api: Api) -> None:
         ({"colour": "red"}, 422, "invalid"),
     ],
 )
-async def test_bad_wishes_are_problems(api: Api, body: Any, status: int, code: str) -> None:
+async def test_bad_requests_are_problems(api: Api, body: Any, status: int, code: str) -> None:
     _, client = api
     reply = await client.post("/api/proxy/connect", body, USER)
     assert (reply.status, reply.json["code"]) == (status, code)
@@ -144,8 +144,8 @@ async def test_without_a_node_the_answer_is_try_again(api: Api) -> None:
 
 async def test_an_access_lives_from_post_to_delete(api: Api) -> None:
     _, client = api
-    wish = {"kind": "proxy", "label": "server", "max_flows": 5, "rate_limit_bytes_s": "1000000"}
-    made = await client.post("/api/access/resources", wish, USER)
+    asked = {"kind": "proxy", "label": "server", "max_flows": 5, "rate_limit_bytes_s": "1000000"}
+    made = await client.post("/api/access/resources", asked, USER)
     assert made.status == 201
     path = f"/api/access/resources/{made.json['id']}"
     assert made.json["limits"] == {"max_flows": 5, "rate_limit_bytes_s": "1000000"}

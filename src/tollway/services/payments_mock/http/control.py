@@ -48,9 +48,9 @@ def router(service: PaymentsMock) -> APIRouter:
     routes = APIRouter(prefix="/mock")
 
     @routes.post("/faults")
-    async def plan(wish: PlanFault) -> JSONResponse:
+    async def plan(asked: PlanFault) -> JSONResponse:
         try:
-            await service.plan_fault(wish.fault, match=wish.match, delay_s=wish.delay_s, times=wish.times)
+            await service.plan_fault(asked.fault, match=asked.match, delay_s=asked.delay_s, times=asked.times)
         except Refused as refused:
             return JSONResponse({"error": refused.error}, refused.status)
         return JSONResponse(await planned(), 201)
@@ -60,16 +60,16 @@ def router(service: PaymentsMock) -> APIRouter:
         return {"planned": (await service.overview(0)).faults}
 
     @routes.post("/disputes")
-    async def dispute(wish: Dispute) -> JSONResponse:
-        return await _done(service.dispute(wish.payment_intent, wish.amount))
+    async def dispute(asked: Dispute) -> JSONResponse:
+        return await _done(service.dispute(asked.payment_intent, asked.amount))
 
     @routes.post("/refunds/{ref}/fail")
     async def fail_refund(ref: str) -> JSONResponse:
         return await _done(service.fail_refund(ref))
 
     @routes.post("/reset")
-    async def reset(wish: ResetRequest | None = None) -> dict[str, bool]:
-        await service.reset(webhook_endpoints=wish.webhook_endpoints if wish else False)
+    async def reset(asked: ResetRequest | None = None) -> dict[str, bool]:
+        await service.reset(webhook_endpoints=asked.webhook_endpoints if asked else False)
         return {"reset": True}
 
     del plan, dispute, fail_refund, reset  # registered; the names have no other use

@@ -98,7 +98,7 @@ class PaymentsMock:
                 await store.use_fault(tx, position)
 
     async def _faults(self, call: ApiCall) -> list[InjectedFault]:
-        """Return what is to go wrong with this request: its own header's wishes, then what was planned."""
+        """Return what is to go wrong with this request: its own header's request, then what was planned."""
         strikes = from_header(call.mock_fault)
         async with self.db.snapshot() as tx:
             rows = [row for row in await store.planned_faults(tx) if row.kind in REQUEST_FAULTS]

@@ -141,7 +141,7 @@ async def test_a_known_access_connects_although_the_catalogue_is_away(here: Acce
         await here.access.resources.connect("usr_2", ConnectRequest())
 
 
-async def test_wishes_that_cannot_be_met_are_refused_and_leave_nothing(here: AccessSetup) -> None:
+async def test_requests_that_cannot_be_met_are_refused_and_leave_nothing(here: AccessSetup) -> None:
     await here.node()
     connect = here.access.resources.connect
     with pytest.raises(UnknownAsset):

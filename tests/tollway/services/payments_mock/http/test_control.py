@@ -45,7 +45,7 @@ def test_a_planned_webhook_fault_strikes_one_kind_of_event(client: Any, mock: Mo
 
 
 @pytest.mark.parametrize(
-    ("wish", "status"),
+    ("asked", "status"),
     [
         ({"fault": "earthquake"}, 400),
         ({"fault": "delay", "delay_s": 9999}, 400),
@@ -53,9 +53,9 @@ def test_a_planned_webhook_fault_strikes_one_kind_of_event(client: Any, mock: Mo
         ({"fault": "delay", "colour": "red"}, 422),
     ],
 )
-def test_a_wrong_wish_is_refused(mock: MockInThread, wish: dict[str, Any], status: int) -> None:
+def test_a_wrong_request_is_refused(mock: MockInThread, asked: dict[str, Any], status: int) -> None:
     with pytest.raises(urllib.error.HTTPError) as raised:
-        post(mock, "/mock/faults", **wish)
+        post(mock, "/mock/faults", **asked)
     assert raised.value.code == status
 
 

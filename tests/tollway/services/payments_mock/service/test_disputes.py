@@ -65,13 +65,13 @@ def test_the_evidence_decides_and_is_told(
 
 def test_what_cannot_be_disputed_is_refused(client: Any, mock: MockInThread) -> None:
     paid = pay(client)
-    for wish in (
+    for asked in (
         {"payment_intent": "pi_none"},
         {"payment_intent": paid.id, "amount": 501},
         {"payment_intent": paid.id, "amount": 0},
     ):
         with pytest.raises(urllib.error.HTTPError) as raised:
-            control(mock, "/mock/disputes", **wish)
+            control(mock, "/mock/disputes", **asked)
         assert raised.value.code == 400
     control(mock, "/mock/disputes", payment_intent=paid.id)
     with pytest.raises(urllib.error.HTTPError):
