@@ -195,6 +195,7 @@ def _access(record: Recorder, ann: Customer) -> None:
     new = {"asset": ASSET, "label": "laptop"}
     made = record(ann.id, ann.caller, "POST", "/api/access/resources", new).json
     gaps = {"resource_id": made["id"]}
+    record(ann.id, ann.caller, "POST", "/api/proxy/test", {"resource_id": made["id"]})
     record(ann.id, ann.caller, "PATCH", path, {"label": "phone", "max_flows": 2}, **gaps)
     record(ann.id, ann.caller, "PUT", f"{path}/policy", {"blocked_ports": [25]}, **gaps)
     issued = record(ann.id, ann.caller, "POST", f"{path}/credentials", {"label": "phone"}, **gaps).json

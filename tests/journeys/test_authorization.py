@@ -103,6 +103,7 @@ TABLE: dict[tuple[str, str], str] = {
     ("access:read", "self"): """
         GET /api/proxy/status
         GET /api/proxy/config
+        GET /api/proxy/test/{test_id}
         GET /api/access/resources
         GET /api/access/resources/{resource_id}
         GET /api/access/resources/{resource_id}/policy
@@ -111,6 +112,7 @@ TABLE: dict[tuple[str, str], str] = {
     ("access:write", "self"): """
         POST /api/proxy/connect
         POST /api/proxy/disconnect
+        POST /api/proxy/test
         POST /api/access/resources
         PATCH /api/access/resources/{resource_id}
         PUT /api/access/resources/{resource_id}/policy
@@ -261,6 +263,12 @@ def _export(owner: Caller) -> str:
     return asked
 
 
+def _test(owner: Caller) -> str:
+    """Start a connection test of one's own."""
+    resource = owner.get("/api/access/resources").json["items"][0]["id"]
+    return str(owner.post("/api/proxy/test", {"resource_id": resource}).json["id"])
+
+
 # How somebody's own id for each gap is found.
 THINGS: dict[str, Callable[[Caller], str]] = {
     "session_id": _first("/api/auth/sessions"),
@@ -271,6 +279,7 @@ THINGS: dict[str, Callable[[Caller], str]] = {
     "method_id": _first("/api/billing/payment-methods"),
     "resource_id": _first("/api/access/resources"),
     "export_id": _export,
+    "test_id": _test,
     "credential_id": lambda owner: str(
         owner.get("/api/access/resources").json["items"][0]["credentials"][0]["id"]
     ),

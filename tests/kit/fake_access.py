@@ -75,6 +75,19 @@ class Usage:
 
 
 @dataclass
+class AskedTest:
+    """A connection test that a node was asked for, and what it told of it."""
+
+    login: pb.ConnectionTest
+    told: list[list[pb.StepResult]] = field(default_factory=list)
+    finished: bool = False
+
+    @property
+    def steps(self) -> list[pb.StepResult]:
+        return self.told[-1]
+
+
+@dataclass
 class FakeAccess(access_pb2_grpc.AccessServicer):
     """The servicer. `stub()` is what an edge is given."""
 
@@ -99,6 +112,7 @@ class FakeAccess(access_pb2_grpc.AccessServicer):
     stopped: str = "resource_stopped"  # how leases for an inactive resource are refused
     refusals: dict[str, Problem] = field(default_factory=dict)  # sessions that are never accepted
     recalling: int = 0  # so many leases are answered with: others have been recalled, ask again
+    tests: dict[str, AskedTest] = field(default_factory=dict)
     troubles: list[Problem] = field(default_factory=list)  # what the next leases are answered with
 
     def __post_init__(self) -> None:
@@ -126,6 +140,7 @@ class FakeAccess(access_pb2_grpc.AccessServicer):
         credential_id: str = "",
         user_id: str = "",
         session_id: str = "",
+        test_id: str = "",
     ) -> None:
         sequence = len(self.changes) + 1
         self.changes.append(
@@ -136,10 +151,17 @@ class FakeAccess(access_pb2_grpc.AccessServicer):
                 credential_id=credential_id,
                 user_id=user_id,
                 session_id=session_id,
+                test_id=test_id,
                 at_us=time.time_ns() // 1000,
             )
         )
         self._changed.set()
+
+    def ask_for_test(self, test_id: str, username: str, secret: str, *, connect: bool) -> None:
+        """Ask for a connection test with this login."""
+        login = pb.ConnectionTest(username=username, secret=secret, connect=connect)
+        self.tests[test_id] = AskedTest(login)
+        self.announce("test_requested", test_id=test_id)
 
     def used(self, username: str = "alice") -> int:
         """All bytes posted for this customer."""
@@ -277,6 +299,17 @@ class FakeAccess(access_pb2_grpc.AccessServicer):
                     await self._changed.wait()
             except TimeoutError:
                 yield pb.Change()
+
+    async def BeginTest(self, request: pb.BeginTestRequest, context: object) -> pb.ConnectionTest:
+        if request.test_id not in self.tests:
+            raise NotFound(f"no test {request.test_id}")
+        return self.tests[request.test_id].login
+
+    async def ReportTest(self, request: pb.ReportTestRequest, context: object) -> pb.ReportTestResponse:
+        test = self.tests[request.test_id]
+        test.told.append(list(request.steps))
+        test.finished = request.finished
+        return pb.ReportTestResponse()
 
     # ── the books ───────────────────────────────────────────────────────────────────────────────────
 

@@ -116,6 +116,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "POST /api/orders": {"asset": ASSET, "quantity": "1000000", "currency": "USD", "max_price": "1.00"},
     "POST /api/orders/quote": {"asset": ASSET, "quantity": "1000000000", "currency": "USD", "side": "buy"},
     "POST /api/proxy/connect": {"asset": ASSET, "location": "direct", "protocol": "http", "label": "laptop"},
+    "POST /api/proxy/test": {"resource_id": f"res_{NOBODYS_ID}", "location": "direct"},
     "POST /api/transactions": {
         "to_user_id": f"usr_{NOBODYS_ID}",
         "asset": ASSET,
@@ -205,6 +206,7 @@ def gap(name: str) -> str:
         "credential_id": "crd",
         "connection_id": "flw",
         "export_id": "exp",
+        "test_id": "tst",
     }
     plain = {"asset": ASSET, "provider": "stripe", "kid": "nobodys", "plan_id": "nobodys"}
     return plain.get(name) or f"{prefix[name]}_{NOBODYS_ID}"

@@ -23,6 +23,31 @@ async function accessible(page: Page): Promise<void> {
   );
 }
 
+test("a connection test goes the whole way through a real proxy, and says at which step it fails", async ({ page }) => {
+  const errors = errorsOf(page);
+  await connected(page);
+  const panel = page.locator("section", { has: page.getByRole("heading", { name: "Connection test" }) });
+  await expect(panel.getByText("about 1 kB is charged")).toBeVisible();
+  await panel.getByRole("button", { name: "Test the connection" }).click();
+  await expect(panel.getByText("The way is clear")).toBeVisible();
+  await expect(panel.getByText("Done", { exact: true })).toHaveCount(5);
+  await expect(panel.getByText("The node itself answered")).toBeVisible();
+  await expect(panel.getByText("with the next")).toBeVisible();
+  await accessible(page);
+
+  await page.getByRole("button", { name: "Stop", exact: true }).click();
+  await expect(page.getByText("Stopped", { exact: true })).toBeVisible();
+  await panel.getByRole("button", { name: "Test again" }).click();
+  await expect(panel.getByText("A step failed")).toBeVisible();
+  await expect(panel.getByText("This access is stopped, or does not cover HTTP.")).toBeVisible();
+  await expect(panel.getByText("Not yet")).toHaveCount(2);
+  await accessible(page);
+
+  await page.goto(`${platform().api}/connection`);
+  await expect(page.getByText("connection-test.internal:80").first()).toBeVisible();
+  expect(errors).toEqual([]);
+});
+
 test("a credential is rotated: the new one is shown once, the old one says until when it works", async ({ page }) => {
   const errors = errorsOf(page);
   await connected(page);

@@ -715,12 +715,14 @@ class Change(_message.Message):
     AT_US_FIELD_NUMBER: _builtins.int
     NODE_FIELD_NUMBER: _builtins.int
     SESSION_ID_FIELD_NUMBER: _builtins.int
+    TEST_ID_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """0: a heartbeat"""
     kind: _builtins.str
     """resource_stopped, credential_revoked, user_suspended: flows end with Admin-Reset;
     resource_left: the customer has disconnected, flows end with User-Request; policy_changed: flows go on;
     source_address_added: clients from there were refused until now, which is to be forgotten;
+    test_requested: the node carries out the connection test `test_id`;
     flow_ended: an operator ends one flow; lease_recalled: the node that is named gives back what its flows do not have in their hands, flows go on
     """
     resource_id: _builtins.str
@@ -731,6 +733,8 @@ class Change(_message.Message):
     """for this node alone; empty: for every node"""
     session_id: _builtins.str
     """flow_ended: the one flow that ends, with Admin-Reset"""
+    test_id: _builtins.str
+    """test_requested: tst_…"""
     def __init__(
         self,
         *,
@@ -742,11 +746,144 @@ class Change(_message.Message):
         at_us: _builtins.int = ...,
         node: _builtins.str = ...,
         session_id: _builtins.str = ...,
+        test_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_us", b"at_us", "credential_id", b"credential_id", "kind", b"kind", "node", b"node", "resource_id", b"resource_id", "sequence", b"sequence", "session_id", b"session_id", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_us", b"at_us", "credential_id", b"credential_id", "kind", b"kind", "node", b"node", "resource_id", b"resource_id", "sequence", b"sequence", "session_id", b"session_id", "test_id", b"test_id", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Change: _TypeAlias = Change  # noqa: Y015
+
+@_typing.final
+class BeginTestRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NODE_FIELD_NUMBER: _builtins.int
+    TEST_ID_FIELD_NUMBER: _builtins.int
+    node: _builtins.str
+    test_id: _builtins.str
+    def __init__(
+        self,
+        *,
+        node: _builtins.str = ...,
+        test_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["node", b"node", "test_id", b"test_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BeginTestRequest: _TypeAlias = BeginTestRequest  # noqa: Y015
+
+@_typing.final
+class ConnectionTest(_message.Message):
+    """What a test logs in with, as a client of the node's own HTTP proxy; the node alone decides what it then asks for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USERNAME_FIELD_NUMBER: _builtins.int
+    SECRET_FIELD_NUMBER: _builtins.int
+    CONNECT_FIELD_NUMBER: _builtins.int
+    username: _builtins.str
+    """with what is wished of the exit"""
+    secret: _builtins.str
+    connect: _builtins.bool
+    """by CONNECT (RFC 9110, section 9.3.6); else by a plain request"""
+    def __init__(
+        self,
+        *,
+        username: _builtins.str = ...,
+        secret: _builtins.str = ...,
+        connect: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["connect", b"connect", "secret", b"secret", "username", b"username"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ConnectionTest: _TypeAlias = ConnectionTest  # noqa: Y015
+
+@_typing.final
+class StepResult(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    OK_FIELD_NUMBER: _builtins.int
+    DURATION_US_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    CODE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """resolve, connect, login, target, exit"""
+    ok: _builtins.bool
+    duration_us: _builtins.int
+    """absent: it was answered together with the next step"""
+    detail: _builtins.str
+    """what was found or why it failed, for people"""
+    code: _builtins.str
+    """why it failed: a code of the proxy's refusals, or one of the test's own"""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        ok: _builtins.bool = ...,
+        duration_us: _builtins.int | None = ...,
+        detail: _builtins.str = ...,
+        code: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_duration_us", b"_duration_us", "duration_us", b"duration_us"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_duration_us", b"_duration_us", "code", b"code", "detail", b"detail", "duration_us", b"duration_us", "name", b"name", "ok", b"ok"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__duration_us: _TypeAlias = _typing.Literal["duration_us"]  # noqa: Y015
+    _WhichOneofArgType__duration_us: _TypeAlias = _typing.Literal["_duration_us", b"_duration_us"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__duration_us) -> _WhichOneofReturnType__duration_us | None: ...
+
+Global___StepResult: _TypeAlias = StepResult  # noqa: Y015
+
+@_typing.final
+class ReportTestRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NODE_FIELD_NUMBER: _builtins.int
+    TEST_ID_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
+    FINISHED_FIELD_NUMBER: _builtins.int
+    node: _builtins.str
+    test_id: _builtins.str
+    finished: _builtins.bool
+    @_builtins.property
+    def steps(self) -> _containers.RepeatedCompositeFieldContainer[Global___StepResult]: ...
+    def __init__(
+        self,
+        *,
+        node: _builtins.str = ...,
+        test_id: _builtins.str = ...,
+        steps: _abc.Iterable[Global___StepResult] | None = ...,
+        finished: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["finished", b"finished", "node", b"node", "steps", b"steps", "test_id", b"test_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportTestRequest: _TypeAlias = ReportTestRequest  # noqa: Y015
+
+@_typing.final
+class ReportTestResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportTestResponse: _TypeAlias = ReportTestResponse  # noqa: Y015

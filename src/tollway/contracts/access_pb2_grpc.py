@@ -64,6 +64,16 @@ class AccessStub:
                 request_serializer=tollway_dot_contracts_dot_access__pb2.FollowChangesRequest.SerializeToString,
                 response_deserializer=tollway_dot_contracts_dot_access__pb2.Change.FromString,
                 _registered_method=True)
+        self.BeginTest = channel.unary_unary(
+                '/tollway.access.v1.Access/BeginTest',
+                request_serializer=tollway_dot_contracts_dot_access__pb2.BeginTestRequest.SerializeToString,
+                response_deserializer=tollway_dot_contracts_dot_access__pb2.ConnectionTest.FromString,
+                _registered_method=True)
+        self.ReportTest = channel.unary_unary(
+                '/tollway.access.v1.Access/ReportTest',
+                request_serializer=tollway_dot_contracts_dot_access__pb2.ReportTestRequest.SerializeToString,
+                response_deserializer=tollway_dot_contracts_dot_access__pb2.ReportTestResponse.FromString,
+                _registered_method=True)
 
 
 class AccessServicer:
@@ -119,6 +129,21 @@ class AccessServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BeginTest(self, request, context):
+        """A node takes up the connection test that it was asked for by `test_requested`, once: it gets a credential that was
+        made for the test and ends soon. Raises NotFound when there is no such test for this node to begin.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReportTest(self, request, context):
+        """What a test has found so far, all of it each time. When it is over its credential is revoked. Raises NotFound.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AccessServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -151,6 +176,16 @@ def add_AccessServicer_to_server(servicer, server):
                     servicer.FollowChanges,
                     request_deserializer=tollway_dot_contracts_dot_access__pb2.FollowChangesRequest.FromString,
                     response_serializer=tollway_dot_contracts_dot_access__pb2.Change.SerializeToString,
+            ),
+            'BeginTest': grpc.unary_unary_rpc_method_handler(
+                    servicer.BeginTest,
+                    request_deserializer=tollway_dot_contracts_dot_access__pb2.BeginTestRequest.FromString,
+                    response_serializer=tollway_dot_contracts_dot_access__pb2.ConnectionTest.SerializeToString,
+            ),
+            'ReportTest': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportTest,
+                    request_deserializer=tollway_dot_contracts_dot_access__pb2.ReportTestRequest.FromString,
+                    response_serializer=tollway_dot_contracts_dot_access__pb2.ReportTestResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -315,6 +350,60 @@ class Access:
             '/tollway.access.v1.Access/FollowChanges',
             tollway_dot_contracts_dot_access__pb2.FollowChangesRequest.SerializeToString,
             tollway_dot_contracts_dot_access__pb2.Change.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BeginTest(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollway.access.v1.Access/BeginTest',
+            tollway_dot_contracts_dot_access__pb2.BeginTestRequest.SerializeToString,
+            tollway_dot_contracts_dot_access__pb2.ConnectionTest.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportTest(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tollway.access.v1.Access/ReportTest',
+            tollway_dot_contracts_dot_access__pb2.ReportTestRequest.SerializeToString,
+            tollway_dot_contracts_dot_access__pb2.ReportTestResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -55,6 +55,12 @@ class AccessStub:
     """Changes that must reach live flows within a second: suspended, revoked, refunded; then heartbeats.
     Raises UnknownNode.
     """
+    BeginTest: _grpc.UnaryUnaryMultiCallable[_access_pb2.BeginTestRequest, _access_pb2.ConnectionTest]
+    """A node takes up the connection test that it was asked for by `test_requested`, once: it gets a credential that was
+    made for the test and ends soon. Raises NotFound when there is no such test for this node to begin.
+    """
+    ReportTest: _grpc.UnaryUnaryMultiCallable[_access_pb2.ReportTestRequest, _access_pb2.ReportTestResponse]
+    """What a test has found so far, all of it each time. When it is over its credential is revoked. Raises NotFound."""
 
 @_typing.type_check_only
 class AccessAsyncStub(AccessStub):
@@ -83,6 +89,12 @@ class AccessAsyncStub(AccessStub):
     """Changes that must reach live flows within a second: suspended, revoked, refunded; then heartbeats.
     Raises UnknownNode.
     """
+    BeginTest: _aio.UnaryUnaryMultiCallable[_access_pb2.BeginTestRequest, _access_pb2.ConnectionTest]  # type: ignore[assignment]
+    """A node takes up the connection test that it was asked for by `test_requested`, once: it gets a credential that was
+    made for the test and ends soon. Raises NotFound when there is no such test for this node to begin.
+    """
+    ReportTest: _aio.UnaryUnaryMultiCallable[_access_pb2.ReportTestRequest, _access_pb2.ReportTestResponse]  # type: ignore[assignment]
+    """What a test has found so far, all of it each time. When it is over its credential is revoked. Raises NotFound."""
 
 class AccessServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -144,5 +156,23 @@ class AccessServicer(metaclass=_abc_1.ABCMeta):
         """Changes that must reach live flows within a second: suspended, revoked, refunded; then heartbeats.
         Raises UnknownNode.
         """
+
+    @_abc_1.abstractmethod
+    def BeginTest(
+        self,
+        request: _access_pb2.BeginTestRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_access_pb2.ConnectionTest, _abc.Awaitable[_access_pb2.ConnectionTest]]:
+        """A node takes up the connection test that it was asked for by `test_requested`, once: it gets a credential that was
+        made for the test and ends soon. Raises NotFound when there is no such test for this node to begin.
+        """
+
+    @_abc_1.abstractmethod
+    def ReportTest(
+        self,
+        request: _access_pb2.ReportTestRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_access_pb2.ReportTestResponse, _abc.Awaitable[_access_pb2.ReportTestResponse]]:
+        """What a test has found so far, all of it each time. When it is over its credential is revoked. Raises NotFound."""
 
 def add_AccessServicer_to_server(servicer: AccessServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -10,11 +10,13 @@ about cannot be left open. What may be answered, and what becomes of it:
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from tollway.contracts.access_pb2 import (
+    BeginTestRequest,
     Change,
+    ConnectionTest,
     Endpoint,
     FollowChangesRequest,
     GetGrantRequest,
@@ -24,6 +26,8 @@ from tollway.contracts.access_pb2 import (
     OpenNodeRequest,
     ReportRequest,
     ReportResponse,
+    ReportTestRequest,
+    StepResult,
 )
 from tollway.contracts.errors import UnknownNode
 from tollway.edge.backoff import RepeatedWarning, RetryDelay
@@ -146,6 +150,16 @@ class AccessClient:
                 return answer
             self._metrics.reports["to_repeat"] += 1
             await backoff.sleep()
+
+    async def begin_test(self, test_id: str) -> ConnectionTest:
+        """Take up a connection test that was asked of this node. Raises Problem."""
+        return await self._access.BeginTest(BeginTestRequest(node=self._node, test_id=test_id))
+
+    async def report_test(self, test_id: str, steps: Sequence[StepResult], *, finished: bool) -> None:
+        """Say what a test has found so far. Raises Problem."""
+        await self._access.ReportTest(
+            ReportTestRequest(node=self._node, test_id=test_id, steps=steps, finished=finished)
+        )
 
     async def changes(self, after: int) -> AsyncIterator[Change]:
         """Follow changes; heartbeats have no number. Raises Problem when the stream breaks.

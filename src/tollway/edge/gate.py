@@ -55,6 +55,10 @@ class Gate:
         self.waiting: set[FlowOwner] = set()
         """Sessions that are coroutines: they may wait for a client that has no flow yet."""
 
+    def offer(self, host: str, port: int, address: str, own_port: int) -> None:
+        """Let clients reach a target of this node itself under a name."""
+        self._direct.offer(host, port, address, own_port)
+
     def close(self, flow: Flow, cause: TerminateCause) -> None:
         """End a flow; what it used is reported until acknowledged. Harmless when it has ended."""
         if flow.ended:

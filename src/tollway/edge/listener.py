@@ -1,11 +1,13 @@
 """Listeners: accept clients and hand each to a protocol."""
 
+import asyncio
 import contextlib
 import errno
 import logging
 import os
 import socket
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import Any
 
 from tollway.edge.reactor import Reactor
@@ -76,6 +78,21 @@ class Listener:
         except OSError as error:
             raise ListenError(f"cannot listen on port {self.port} ({error.strerror})") from error
         self._reactor.watch(self._sock, self)
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Connect to this listener as a client of it; nothing else can be reached this way. Raises OSError."""
+        assert self._sock is not None, "bind comes first"
+        host, port, *_ = self._sock.getsockname()
+        if ip_address(host).is_unspecified:
+            host = "::1" if self._family == socket.AF_INET6 else "127.0.0.1"
+        client = socket.socket(self._family, socket.SOCK_STREAM)
+        client.setblocking(False)
+        try:
+            await asyncio.get_running_loop().sock_connect(client, (host, port))
+        except BaseException:
+            client.close()
+            raise
+        return await asyncio.open_connection(sock=client)
 
     def stop(self) -> None:
         """Accept nobody any more."""

@@ -13,7 +13,7 @@ glibc otherwise maps and unmaps memory for each large read.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ from tollway.contracts.errors import UnknownNode
 from tollway.edge.access_client import QUIET_S, AccessClient
 from tollway.edge.backoff import RepeatedWarning, RetryDelay
 from tollway.edge.charging import ChargingRegistry
+from tollway.edge.connection_test import ConnectionTester
 from tollway.edge.credential_cache import CredentialCache, affects
 from tollway.edge.exits.services import ServiceNames
 from tollway.edge.gate import Gate
@@ -55,6 +56,8 @@ _CUTS = {
     "resource_left": TerminateCause.USER_REQUEST,
 }
 _SETTLE_AT_STOP_S = 5.0
+TESTED = "http"
+"""The protocol that connection tests speak."""
 
 
 class Edge:
@@ -118,6 +121,7 @@ class Edge:
             spec.name: Listener(self._reactor, behind_balancers(spec.offer)(self._gate), spec.overloaded)
             for spec in served(settings, protocols)
         }
+        self._tester = _tester(self._access, self._listeners, self._gate)
         self._tasks: list[asyncio.Task[None]] = []
         self.ready = False
         self.in_touch = False
@@ -140,6 +144,8 @@ class Edge:
         self._reactor.start()
         try:
             self._bind()
+            if self._tester is not None:
+                self._tester.start(self._gate)
         except BaseException:
             self._reactor.stop()
             self._meter.close()
@@ -163,6 +169,8 @@ class Edge:
             return
         for listener in self._listeners.values():
             listener.stop()
+        if self._tester is not None:
+            await self._tester.stop()
         await self._drain()
         for flow in self._charging.live_flows():
             if flow.owner is not None:
@@ -192,6 +200,8 @@ class Edge:
             )
             self._guard.deny_service(host, listener.port)
             shown, port = advertised_address(settings, spec.name, host, listener.port)
+            if spec.name == TESTED and self._tester is not None:
+                self._tester.host = shown
             self._access.endpoints.append(Endpoint(protocol=spec.name, host=shown, port=port))
 
     async def _drain(self) -> None:
@@ -236,6 +246,10 @@ class Edge:
         if change.kind == "flow_ended":
             self._end_flow(change.session_id)
             return
+        if change.kind == "test_requested":
+            if self._tester is not None:
+                self._tester.request(change.test_id)
+            return
         self._credential_cache.invalidate(change)
         cause = _CUTS.get(change.kind)
         if change.kind == "policy_changed":
@@ -271,6 +285,20 @@ class Edge:
                 await loop.run_in_executor(None, self._meter.sync, self._clock.now_us())
             except OSError as error:
                 _log.error("the meter file cannot be synced: %s", error)
+
+
+def _tester(access: AccessClient, listeners: Mapping[str, Listener], gate: Gate) -> ConnectionTester | None:
+    """Make what carries out connection tests; a node without the protocol that they speak is asked for none."""
+    listener, settings = listeners.get(TESTED), gate.settings
+    if listener is None:
+        return None
+    return ConnectionTester(
+        gate.reactor,
+        access,
+        listener,
+        settings.test_url,
+        lambda address: settings.proxy_protocol and gate.sources.is_balancer(address),
+    )
 
 
 def _certificate(settings: EdgeSettings) -> ServerCertificate | None:

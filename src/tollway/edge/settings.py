@@ -94,6 +94,13 @@ class EdgeSettings(BaseModel):
         [], description="Networks (CIDR) allowed although the address guard denies them"
     )
 
+    test_url: str = Field(
+        "",
+        pattern=r"^$|^http://[A-Za-z0-9.\[\]:-]+(/[!-~]*)?$",
+        description="http:// URL that connection tests ask for through the proxy, and that answers with the address it "
+        "was asked from; empty: the node answers itself, which shows no outside address",
+    )
+
     # How long things may take
     head_timeout_s: float = Field(10, gt=0, description="A client's first words, or one request head")
     connect_timeout_s: float = Field(10, gt=0, description="Reaching a target, all of its addresses together")

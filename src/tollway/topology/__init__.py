@@ -38,7 +38,18 @@ OPERATOR = "operator"
 CALLS: dict[str, Mapping[str, tuple[str, ...]]] = {
     **{name: service.calls for name, service in SERVICES.items()},
     GATEWAY: {"tokens": ("ExchangeCookie", "FollowRevocations", "GetKeys")},
-    EDGE: {"access": ("Authenticate", "FollowChanges", "GetGrant", "Lease", "OpenNode", "Report")},
+    EDGE: {
+        "access": (
+            "Authenticate",
+            "BeginTest",
+            "FollowChanges",
+            "GetGrant",
+            "Lease",
+            "OpenNode",
+            "Report",
+            "ReportTest",
+        )
+    },
     OPERATOR: {"identity": ("EnsureOperator",)},
 }
 TOKEN_CHECKS = {"tokens": ("FollowRevocations", "GetKeys")}

@@ -2,6 +2,12 @@ import { queryOptions } from "@tanstack/react-query";
 import { api, body } from "./client";
 import { keys } from "./keys";
 
+/** Where traffic can leave. */
+export const locationsQuery = queryOptions({
+  queryKey: keys.locations(),
+  queryFn: async () => (await body(api.GET("/api/catalog/locations"))).items,
+});
+
 /** What is on sale, with prices in a currency; empty: the platform's own. */
 export const assetsQuery = (currency: string) =>
   queryOptions({

@@ -2204,6 +2204,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/proxy/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have a node go through its own proxy with your access, as a client would, and say what each step found
+         * @description Have a node go through its own proxy with your access, as a client would, and say what each step found. It is a real connection with a credential of its own, so its bytes are metered and charged.
+         */
+        post: operations["post_proxy_test"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/proxy/test/{test_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show a test with the steps that it has taken so far
+         * @description Show a test with the steps that it has taken so far.
+         */
+        get: operations["get_proxy_test_test_id"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/transactions": {
         parameters: {
             query?: never;
@@ -2873,6 +2913,32 @@ export interface components {
             items: components["schemas"]["ConnectionView"][];
             /** @description The `cursor` of the next page; empty on the last */
             next_cursor: string;
+        };
+        /**
+         * ConnectionTestView
+         * @description A test. Ask again while it is `running`; it is kept for a day.
+         */
+        ConnectionTestView: {
+            /**
+             * Format: date-time
+             * @description When it was made
+             */
+            created_at: string;
+            /** @description The identifier */
+            id: string;
+            /** @description Where it leaves; empty: as the access does */
+            location: string;
+            /** @description The edge node that carries it out */
+            node: string;
+            /** @description The access, `res_…` */
+            resource_id: string;
+            /**
+             * @description `running`; `passed`; `failed` at its last step; `unanswered` when the node did not finish in time
+             * @enum {string}
+             */
+            state: "running" | "passed" | "failed" | "unanswered";
+            /** @description The steps so far */
+            steps: components["schemas"]["StepResultView"][];
         };
         /**
          * ConnectionView
@@ -4378,6 +4444,16 @@ export interface components {
             rate_limit_bytes_s?: string;
         };
         /**
+         * NewTest
+         * @description What to test. There is no target to choose: it is the operator's.
+         */
+        NewTest: {
+            /** @description Where to leave; absent: as the access does */
+            location?: string | null;
+            /** @description The access to log in with, `res_…` */
+            resource_id: string;
+        };
+        /**
          * NodeEndpointView
          * @description Where a node listens, where it stands and how many flows it is meant for; 0 and empty: it did not say.
          */
@@ -5764,6 +5840,27 @@ export interface components {
              * @enum {string}
              */
             state: "connected" | "disconnected" | "suspended";
+        };
+        /**
+         * StepResultView
+         * @description One step of a test. `target` is reached through the exit; `exit` reads from its answer who the outside sees.
+         */
+        StepResultView: {
+            /** @description Why it failed, for programs; empty when it went well */
+            code: string;
+            /** @description What was found: an address, or why it failed */
+            detail: string;
+            /** @description What to do about it; empty when it went well */
+            hint: string;
+            /** @description Milliseconds that it took; null: it was answered together with the next step */
+            ms: number | null;
+            /**
+             * @description Which step
+             * @enum {string}
+             */
+            name: "resolve" | "connect" | "login" | "target" | "exit";
+            /** @description Whether it went well; after one that did not there are no more */
+            ok: boolean;
         };
         /** StepView */
         StepView: {
@@ -11112,6 +11209,81 @@ export interface operations {
             };
             401: components["responses"]["SessionEndedUnauthenticated"];
             403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    post_proxy_test: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewTest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConnectionTestView"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["AccountSuspendedCsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["Conflict"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    get_proxy_test_test_id: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The connection test's id, `tst_…` */
+                test_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConnectionTestView"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Internal"];
             502: components["responses"]["BadGateway"];

@@ -8,6 +8,7 @@ One file for each service that publishes: a new event is a class there.
 
 from tollway.contracts.events.access import (
     ConnectionEnded,
+    ConnectionTestRequested,
     CredentialIssued,
     CredentialRevoked,
     ResourceChanged,
@@ -75,6 +76,7 @@ __all__ = [
     "BooksSealed",
     "BooksVerified",
     "ConnectionEnded",
+    "ConnectionTestRequested",
     "CorrectionPosted",
     "CorrectionRefused",
     "CorrectionRequested",

@@ -51,6 +51,16 @@ class ConnectionEnded(Event):
     reason: str
 
 
+class ConnectionTestRequested(Event):
+    """A customer asked for a test of the way through a proxy; `location` is empty where none was named."""
+
+    topic, source = "CONNECTION_TEST_REQUESTED", "access"
+    test_id: str
+    resource_id: str
+    user_id: str
+    location: str = ""
+
+
 class SessionAccounted(Event):
     """A flow ended and its use is settled to the byte."""
 

@@ -46,6 +46,11 @@ class Direct:
         self._reactor, self._timeout_s = reactor, connect_timeout_s
         self._preferred = PreferredAddresses(reactor.monotonic)
         self._resolver = Resolver(name_ttl_s, lookup_timeout_s, reactor.monotonic)
+        self._own: dict[tuple[str, int], tuple[str, int]] = {}
+
+    def offer(self, host: str, port: int, address: str, own_port: int) -> None:
+        """Reach a target of this node itself by a name that no name server knows. It passes by the address guard."""
+        self._own[host, port] = address, own_port
 
     def connect(
         self,
@@ -71,7 +76,12 @@ class Direct:
                     self._reactor, found, context.port, self._timeout_s, self._preferred, then
                 )
 
-        self._resolver.lookup(context.host, context.grant.user_id, resolved)
+        own = self._own.get((context.host, context.port))
+        if own is not None:
+            address, port = own
+            opening.dial = Dial(self._reactor, (address,), port, self._timeout_s, self._preferred, then)
+        else:
+            self._resolver.lookup(context.host, context.grant.user_id, resolved)
         return opening
 
     def stop(self) -> None:

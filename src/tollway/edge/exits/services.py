@@ -29,8 +29,14 @@ class ServiceNames:
     async def _resolve(self, host: str, port: int) -> None:
         try:
             async with asyncio.timeout(self._timeout_s):
-                found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+                found = await addresses_of(host)
         except (OSError, TimeoutError, UnicodeError) as error:
             _log.info("%s, a service of the platform, cannot be resolved now: %s", host, error)
         else:
-            self._guard.resolved(host, port, {str(each[4][0]).partition("%")[0] for each in found})
+            self._guard.resolved(host, port, found)
+
+
+async def addresses_of(host: str) -> list[str]:
+    """Return the addresses of one of the platform's own names. Raises OSError, UnicodeError."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(each[4][0]).partition("%")[0] for each in found))

@@ -28,7 +28,7 @@ async def erase_user(service: Access, payload: dict[str, Any]) -> None:
 
 async def end_credential(service: Access, payload: dict[str, Any]) -> None:
     """Revoke a credential whose time is over."""
-    await service.credentials.end(payload["credential_id"])
+    await service.credentials.end(payload["credential_id"], payload["reason"])
 
 
 JOBS: Jobs = {ERASE: erase_user, END_CREDENTIAL: end_credential}

@@ -10,6 +10,7 @@ from tollway.contracts.terminate_causes import ended_by
 from tollway.kit.errors import Invalid
 from tollway.services.access.credentials import CREDENTIAL_KINDS
 from tollway.services.access.model import FlowRecord, Grant
+from tollway.services.access.model.connection_test import StepResult
 from tollway.services.access.service import Access
 from tollway.services.access.store.nodes import NodeEndpoint
 
@@ -82,7 +83,34 @@ class AccessRpc(access_pb2_grpc.AccessServicer):
                     at_us=change.at_us,
                     node=change.node,
                     session_id=change.session_id,
+                    test_id=change.test_id,
                 )
+
+    async def BeginTest(
+        self, request: access_pb2.BeginTestRequest, context: Any
+    ) -> access_pb2.ConnectionTest:
+        """Give a node what it logs in with for a test. Raises NotFound."""
+        login = await self._service.connection_tests.begin(request.node, request.test_id)
+        return access_pb2.ConnectionTest(username=login.username, secret=login.secret, connect=login.connect)
+
+    async def ReportTest(
+        self, request: access_pb2.ReportTestRequest, context: Any
+    ) -> access_pb2.ReportTestResponse:
+        """Keep what a test has found. Raises NotFound, Invalid."""
+        steps = [
+            StepResult(
+                one.name,
+                one.ok,
+                one.duration_us if one.HasField("duration_us") else None,
+                one.detail,
+                one.code,
+            )
+            for one in request.steps
+        ]
+        await self._service.connection_tests.report(
+            request.node, request.test_id, steps, finished=request.finished
+        )
+        return access_pb2.ReportTestResponse()
 
 
 def _grant(grant: Grant) -> access_pb2.Grant:

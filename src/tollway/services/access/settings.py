@@ -34,6 +34,9 @@ class AccessSettings(BaseModel):
     source_prefix_v6: int = Field(
         64, ge=48, le=128, description="The same for IPv6; a household or a machine often has a /64"
     )
+    tests_per_minute: int = Field(
+        6, ge=1, description="Connection tests that a customer may ask for in a minute"
+    )
     max_flows: int = Field(
         1_000,
         ge=1,

@@ -111,6 +111,12 @@ USER_TABLES = (
         blanks={"session_id": ""},
     ),
     UserTable(
+        table=tables.connection_test,
+        purpose="tests of the way through a proxy, for a day",
+        theirs=own(tables.connection_test),
+        exports=("id", "resource_id", "location", "node", "steps", "created_at_us"),
+    ),
+    UserTable(
         table=tables.change,
         purpose="what edge nodes have to know at once",
         theirs=own(tables.change),

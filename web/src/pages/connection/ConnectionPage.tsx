@@ -2,8 +2,8 @@ import { Trans, useLingui } from "@lingui/react/macro";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { useMemo, useState } from "react";
-import { api, body, type Schema } from "@/api/client";
-import { keys } from "@/api/keys";
+import { locationsQuery } from "@/api/catalog";
+import type { Schema } from "@/api/client";
 import { CopyField } from "@/design/Copy";
 import { EmptyState } from "@/design/EmptyState";
 import { TextField } from "@/design/Field";
@@ -57,10 +57,7 @@ export function ConnectionPage() {
 
 function Locations() {
   const { t } = useLingui();
-  const locations = useQuery({
-    queryKey: keys.locations(),
-    queryFn: async () => (await body(api.GET("/api/catalog/locations"))).items,
-  });
+  const locations = useQuery(locationsQuery);
   const [selected, setSelected] = useState<string>("");
   const [text, setText] = useState("");
   return (

@@ -10,6 +10,7 @@ import { PageHead, Panel } from "@/design/Panel";
 import { NewResourceDialog } from "./NewResourceDialog";
 import { proxyConfigQuery } from "./queries";
 import { ResourcePanel } from "./ResourcePanel";
+import { TestPanel } from "./TestPanel";
 
 /** Endpoints, accesses with their limits, and credentials. */
 export function ProxyPage() {
@@ -48,7 +49,12 @@ export function ProxyPage() {
                 </EmptyState>
               </Panel>
             ) : (
-              resources.map((resource) => <ResourcePanel key={resource.id} resource={resource} />)
+              <>
+                {resources.map((resource) => (
+                  <ResourcePanel key={resource.id} resource={resource} />
+                ))}
+                <TestPanel resources={resources} />
+              </>
             )}
           </>
         )}

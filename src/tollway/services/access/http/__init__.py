@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from tollway.services.access.http import (
     admin,
     analytics,
+    connection_test,
     customers,
     dashboard,
     flow_policy,
@@ -20,6 +21,16 @@ __all__ = ["router"]
 def router(service: Access) -> APIRouter:
     """Make the routes of access."""
     api = APIRouter()
-    for part in (dashboard, proxy, resources, flow_policy, usage, analytics, admin, customers):
+    for part in (
+        dashboard,
+        proxy,
+        connection_test,
+        resources,
+        flow_policy,
+        usage,
+        analytics,
+        admin,
+        customers,
+    ):
         part.add_routes(api, service)
     return api

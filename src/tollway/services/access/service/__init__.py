@@ -9,6 +9,7 @@ changes                     nodes: what must reach live flows at once
 cleanup                     timed: what vanished nodes left behind
 usage, live                 customers: what was used, and what is left
 dashboard                   customers: what they see first, in one answer
+connection_tests            customers ask for a test of the whole way through a proxy, nodes carry it out
 trends                      customers: what was used over time and with whom
 """
 
@@ -23,6 +24,7 @@ from tollway.services.access.model.source_networks import SourceRules
 from tollway.services.access.service.authentication import Authentication
 from tollway.services.access.service.changes import Changes
 from tollway.services.access.service.cleanup import Cleanup
+from tollway.services.access.service.connection_tests import ConnectionTests
 from tollway.services.access.service.credentials import Credentials
 from tollway.services.access.service.dashboard import Dashboards
 from tollway.services.access.service.holdings import Holdings
@@ -79,6 +81,9 @@ class Access:
             self.nodes,
             self.credentials,
             holdings,
+        )
+        self.connection_tests = ConnectionTests(
+            db, settings, locations, self.changes, self.nodes, self.credentials
         )
         self.suspensions = Suspensions(db, self.changes)
         self.authentication = Authentication(db, clock, settings, self.kinds, holdings)

@@ -21,6 +21,7 @@ JUMP_US = 10 * SECOND_US
 _log = logging.getLogger(__name__)
 # Long enough that no node asks for the same lease again.
 KEEP_ENDED_US = 2 * 24 * 3600 * SECOND_US
+KEEP_TESTS_US = DAY_US
 # A year, and the year before it to compare the last months with.
 KEEP_TRENDS_US = 760 * DAY_US
 
@@ -71,9 +72,10 @@ class Cleanup:
                 await store.leases.save_lease(tx, lease_id, 0, ended=True)
 
     async def delete_ended(self) -> None:
-        """Delete leases that ended so long ago that nobody asks for them again, and the recalls of old ones."""
+        """Delete leases that ended so long ago that nobody asks for them again, the recalls of old ones, and tests."""
         async with self._db.transaction() as tx:
-            await store.changes.delete_recalls(tx, tx.now_us - self._lease_us)
+            await store.changes.delete_passing(tx, tx.now_us - self._lease_us)
+            await store.connection_tests.delete_before(tx, tx.now_us - KEEP_TESTS_US)
             await store.leases.delete_leases(tx, tx.now_us - KEEP_ENDED_US)
             await store.trends.fold_targets(tx, day_of(tx.now_us))
             before_us = tx.now_us - KEEP_TRENDS_US

@@ -1,5 +1,6 @@
 """Credentials: issuing and revoking them, of whichever kinds an access takes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tollway.contracts.errors import SessionEnded
@@ -102,7 +103,10 @@ class Credentials:
             if grace_s:
                 await store.credentials.end_at(tx, credential_id, tx.now_us + grace_s * SECOND_US)
                 tx.enqueue(
-                    END_CREDENTIAL, {"credential_id": credential_id}, due_in_s=grace_s, unique=credential_id
+                    END_CREDENTIAL,
+                    {"credential_id": credential_id, "reason": REPLACED},
+                    due_in_s=grace_s,
+                    unique=credential_id,
                 )
             else:
                 await revoke(tx, user_id, resource_id, [credential_id], REPLACED)
@@ -113,14 +117,14 @@ class Credentials:
         self._changes.notify()
         return issued
 
-    async def end(self, credential_id: str) -> None:
-        """Revoke a credential whose time is over, as was promised when it was replaced. Repeating is harmless."""
+    async def end(self, credential_id: str, reason: str) -> None:
+        """Revoke a credential whose time is over. Repeating is harmless."""
         async with self._db.transaction() as tx:
             resource = await store.credentials.resource_of(tx, credential_id)
             if resource is None:  # erased meanwhile, with everything of its customer
                 return
             await store.resources.find(tx, resource.id, lock=True)
-            await revoke(tx, resource.user_id, resource.id, [credential_id], REPLACED)
+            await revoke(tx, resource.user_id, resource.id, [credential_id], reason)
         self._changes.notify()
 
     async def revoke(self, user_id: str, resource_id: str, credential_id: str) -> None:
@@ -155,8 +159,9 @@ class Credentials:
         *,
         by_connect: bool,
         replaces: str = "",
+        ends_us: int = 0,
     ) -> Issued:
-        """Add a credential to an access within a transaction; see `issue` and `rotate`."""
+        """Add a credential to an access within a transaction; see `issue` and `rotate`. `ends_us`: when it ends."""
         if not await store.resources.counts(tx, resource.user_id, sign_in):
             raise SessionEnded
         accepted = self._kinds[resource.kind].credentials
@@ -164,15 +169,7 @@ class Credentials:
         if name not in accepted:
             raise Invalid.of("kind", f"a {resource.kind} access takes {', '.join(accepted)}")
         live = (await store.credentials.live(tx, [resource.id]))[resource.id]
-        # One that ends by itself has made room for its successor.
-        lasting = [one for one in live if not one.expires_at_us]
-        most = self._settings.max_credentials
-        if len(lasting) >= most or len(live) >= 2 * most:
-            # Taking the place of an older one would cut off a program that uses it.
-            raise Conflict(
-                f"this access has {len(live)} credentials, which is the most; "
-                f"go on with one of them, or revoke one at /api/access/resources/{resource.id}"
-            )
+        self._check_count(resource, live, lasting=not ends_us)
         made = CREDENTIAL_KINDS[name].make(self._given(name, request), live)
         credential = Credential(
             id=new_id("crd"),
@@ -184,6 +181,7 @@ class Credentials:
             label=request.label,
             by_connect=by_connect,
             created_at_us=tx.now_us,
+            expires_at_us=ends_us,
         )
         if name == SOURCE_ADDRESS.name:
             # Its number is taken under a lock until the commit, so of two networks that overlap one sees the other.
@@ -221,6 +219,17 @@ class Credentials:
                 "go on with the one in its place"
             )
         return old
+
+    def _check_count(self, resource: Resource, live: Sequence[Credential], *, lasting: bool) -> None:
+        """Raise Conflict when an access has no room for another. One that ends by itself takes the place of none."""
+        most = self._settings.max_credentials
+        taken = sum(not one.expires_at_us for one in live)
+        if (lasting and taken >= most) or len(live) >= 2 * most:
+            # Taking the place of an older one would cut off a program that uses it.
+            raise Conflict(
+                f"this access has {len(live)} credentials, which is the most; "
+                f"go on with one of them, or revoke one at /api/access/resources/{resource.id}"
+            )
 
     def _given(self, kind: str, request: CredentialRequest) -> str:
         """Return what the customer brings to a credential of this kind. Raises Invalid."""

@@ -42,6 +42,16 @@ class Nodes:
         # Workers of one machine share their ports: each place is listed once.
         return list(dict.fromkeys(one for node in nodes if self._is_online(node) for one in node.endpoints))
 
+    async def serving(self, protocol: str) -> list[str]:
+        """Name the nodes that were in touch lately and serve a protocol."""
+        async with self._db.snapshot() as tx:
+            nodes = await store.nodes.all_nodes(tx)
+        return [
+            node.name
+            for node in nodes
+            if self._is_online(node) and any(one.protocol == protocol for one in node.endpoints)
+        ]
+
     async def all(self) -> list[tuple[Node, Load, bool]]:
         """Return every node, what it carries, and whether it was in touch lately."""
         async with self._db.snapshot() as tx:

@@ -16,6 +16,9 @@ POLICY_CHANGED = "policy_changed"
 LEASE_RECALLED = "lease_recalled"
 FLOW_ENDED = "flow_ended"
 SOURCE_ADDRESS_ADDED = "source_address_added"
+TEST_REQUESTED = "test_requested"
+# What matters to its node for a moment only.
+_PASSING = (LEASE_RECALLED, TEST_REQUESTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +26,9 @@ class Change:
     """One entry: flows of what it names must end, or (`policy_changed`) grants on it must be asked for again.
 
     `lease_recalled`: `node` gives back what the flows of the resource do not have in their hands.
-    `flow_ended`: `node` ends the flow `session_id`. `source_address_added`: clients from a network are let in now, that
-    it refused them is to be forgotten. `resource_left`: the customer disconnected; `resource_stopped`: the operator
-    suspended it.
+    `flow_ended`: `node` ends the flow `session_id`. `test_requested`: `node` carries out the test `test_id`.
+    `source_address_added`: clients from a network are let in now, that it refused them is to be forgotten.
+    `resource_left`: the customer disconnected; `resource_stopped`: the operator suspended it.
     """
 
     kind: str
@@ -36,6 +39,7 @@ class Change:
     at_us: int = 0
     node: str = ""
     session_id: str = ""
+    test_id: str = ""
 
 
 async def add(tx: Tx, *entries: Change) -> None:
@@ -57,6 +61,7 @@ async def add(tx: Tx, *entries: Change) -> None:
             "user_id": entry.user_id,
             "node": entry.node,
             "session_id": entry.session_id,
+            "test_id": entry.test_id,
             "at_us": tx.now_us,
         }
         for sequence, entry in enumerate(entries, last - len(entries) + 1)
@@ -64,9 +69,9 @@ async def add(tx: Tx, *entries: Change) -> None:
     await tx.run(change.insert(), rows)
 
 
-async def delete_recalls(tx: Tx, before_us: int) -> None:
-    """Delete recalls from before a moment: the leases that they were about have ended or were recalled again."""
-    await tx.run(delete(change).where(change.c.kind == LEASE_RECALLED, change.c.at_us < before_us))
+async def delete_passing(tx: Tx, before_us: int) -> None:
+    """Delete recalls and tests from before a moment: what they were about has ended or was asked for again."""
+    await tx.run(delete(change).where(change.c.kind.in_(_PASSING), change.c.at_us < before_us))
 
 
 async def head(tx: Tx) -> int:
@@ -89,6 +94,7 @@ async def after(tx: Tx, sequence: int, limit: int) -> Sequence[Change]:
             row.at_us,
             row.node,
             row.session_id,
+            row.test_id,
         )
         for row in rows
     ]

@@ -11,6 +11,7 @@ usage_total   the same since ever, and when the newest report came that they inc
 usage_quarter the same by quarter of an hour and resource
 usage_target  the same by day and target; what the bound on targets leaves out shares one without a name
 change        what must reach the nodes at once, numbered without gaps
+connection_test   tests of the way through a proxy, which a node carries out for a customer
 change_head   the number of the last change; its row lock makes the numbers appear in order of commit
 """
 
@@ -261,6 +262,28 @@ change = Table(
     Column("node", Text, nullable=False, server_default=""),
     Column("at_us", Int64, nullable=False),
     Column("session_id", Text, nullable=False, server_default=""),
+    Column("test_id", Text, nullable=False, server_default=""),
+    sqlite_strict=True,
+)
+
+connection_test = Table(
+    "connection_test",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("user_id", Text, nullable=False),
+    Column("resource_id", Text, nullable=False),
+    Column("location", Text, nullable=False),
+    Column("node", Text, nullable=False),
+    # The sign-in of who asked for it, under which its credential is issued.
+    Column("session_id", Text, nullable=False),
+    Column("signed_in_at_us", Int64, nullable=False),
+    # Empty until its node has begun.
+    Column("credential_id", Text, nullable=False),
+    Column("steps", Json, nullable=False),
+    Column("finished", Flag, nullable=False),
+    Column("created_at_us", Int64, nullable=False),
+    Index("ix_connection_test_user", "user_id", "created_at_us"),
+    Index("ix_connection_test_created", "created_at_us"),
     sqlite_strict=True,
 )
 

@@ -170,7 +170,7 @@ async def test_a_sign_in_with_an_old_password_rotates_nothing(simple: AccessSetu
 
 
 async def test_a_job_for_a_credential_that_is_gone_does_nothing(simple: AccessSetup) -> None:
-    await simple.access.credentials.end(new_id("crd"))
+    await simple.access.credentials.end(new_id("crd"), "")
     old = await simple.customer(1000)
     await rotate(simple, old, 60)
     await simple.access.credentials.revoke(USER, old.resource.id, old.credential.id)
