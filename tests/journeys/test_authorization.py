@@ -170,6 +170,8 @@ TABLE: dict[tuple[str, str], str] = {
     ("sales:read", "any"): """
         GET /api/admin/orders
         GET /api/admin/overview/sales
+        GET /api/admin/prices/preview
+        GET /api/admin/capacity/preview
         GET /api/admin/orders/{order_id}
     """,
     ("sessions:read", "any"): """

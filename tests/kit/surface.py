@@ -80,7 +80,12 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "POST /api/admin/deposits/{deposit_id}/refund": {"amount": "1.00", "reason": "asked for"},
     "POST /api/admin/deposits/{deposit_id}/resolve": {"outcome": "dismiss", "reason": "it never arrived"},
-    "PATCH /api/admin/prices": {"asset": ASSET, "currency": "USD", "list_price": "3.00"},
+    "PATCH /api/admin/prices": {
+        "asset": ASSET,
+        "currency": "USD",
+        "list_price": "3.00",
+        "reason": "dearer traffic",
+    },
     "POST /api/admin/resources/{resource_id}/resume": {"reason": "it is fine"},
     "POST /api/admin/resources/{resource_id}/stop": {"reason": "abuse"},
     "POST /api/admin/users/{user_id}/restore": {"reason": "it is fine"},

@@ -174,3 +174,46 @@ test("the books are listed, opened down to a transaction, and verified while one
   await accessible(page);
   expect(errors).toEqual([]);
 });
+
+test("an operator adds a product and a plan, and sees what a price does before setting it", async ({ page }) => {
+  const errors = errorsOf(page);
+  const { api } = platform();
+  await customerAndOperator(page);
+  await page.goto(`${api}/operate/prices`);
+  const name = `Residential ${Date.now()}`;
+  await page.getByRole("button", { name: "Add a product" }).click();
+  const product = page.getByRole("dialog", { name: "Add a product" });
+  await product.getByRole("button", { name: "Add it" }).click();
+  await expect(product.getByText("Enter what customers read.")).toBeVisible();
+  await accessible(page);
+  await product.getByLabel("Asset").fill(`bandwidth.residential.t${Date.now()}`);
+  await product.getByLabel("Name").fill(name);
+  await product.getByLabel("List price of 1 GB").fill("4.20");
+  await product.getByRole("button", { name: "Add it" }).click();
+  const products = page.getByRole("table", { name: "Products" });
+  await expect(products.getByRole("row", { name: new RegExp(name) }).getByText("Not on sale")).toBeVisible();
+
+  await page.getByRole("button", { name: "Add a plan" }).click();
+  const plan = page.getByRole("dialog", { name: "Add a plan" });
+  await plan.getByLabel("Product").selectOption({ label: name });
+  await plan.getByLabel("Quantity").fill("7");
+  await plan.getByRole("button", { name: "Add it" }).click();
+  await expect(page.getByRole("table", { name: "Plans" }).getByText("7 GB").first()).toBeVisible();
+
+  const assets = page.getByRole("table", { name: "Assets" });
+  await assets.getByRole("button", { name: "Price", exact: true }).first().click();
+  const price = page.getByRole("dialog", { name: /^Price of/ });
+  await price.getByLabel("New list price").fill("3.33");
+  await expect(price.getByText("afterwards", { exact: false })).toBeVisible();
+  await expect(price.getByText("keep", { exact: false }).or(price.getByText("No quote is open."))).toBeVisible();
+  await accessible(page);
+  await price.getByLabel("Why").fill("dearer traffic");
+  await price.getByRole("button", { name: "Set the price" }).click();
+  await expect(page.getByText("The new price is in force.")).toBeVisible();
+  await assets.getByRole("button", { name: "Capacity", exact: true }).first().click();
+  const capacity = page.getByRole("dialog", { name: /^Capacity of/ });
+  await capacity.getByLabel("Add").fill("5");
+  await expect(capacity.getByText("afterwards", { exact: false })).toBeVisible();
+  await accessible(page);
+  expect(errors).toEqual([]);
+});

@@ -125,17 +125,25 @@ class GetPriceRequest(_message.Message):
 
     ASSET_FIELD_NUMBER: _builtins.int
     CURRENCY_FIELD_NUMBER: _builtins.int
+    LIST_PRICE_FIELD_NUMBER: _builtins.int
+    ADDED_UNITS_FIELD_NUMBER: _builtins.int
     asset: _builtins.str
     currency: _builtins.str
+    list_price: _builtins.int
+    """the price as it would be with this list price of a lot; 0: as it is listed"""
+    added_units: _builtins.int
+    """and with so much more up for sale"""
     def __init__(
         self,
         *,
         asset: _builtins.str = ...,
         currency: _builtins.str = ...,
+        list_price: _builtins.int = ...,
+        added_units: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "currency", b"currency"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["added_units", b"added_units", "asset", b"asset", "currency", b"currency", "list_price", b"list_price"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

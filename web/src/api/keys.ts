@@ -50,6 +50,7 @@ export const keys = {
     open: (search: object) => ["admin", "connections", search] as const,
     deposits: (state: string) => ["admin", "deposits", state] as const,
     catalog: (part: string) => ["admin", "catalog", part] as const,
+    preview: (asset: string, change: string) => ["admin", "preview", asset, change] as const,
     overview: (part: string) => ["admin", "overview", part] as const,
     nodes: () => ["admin", "nodes"] as const,
     keys: () => ["admin", "keys"] as const,

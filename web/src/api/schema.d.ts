@@ -472,6 +472,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/admin/capacity/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what more capacity of an asset would do to its price
+         * @description Show what more capacity of an asset would do to its price. Nothing is changed.
+         */
+        get: operations["get_admin_capacity_preview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/admin/catalog/plans": {
         parameters: {
             query?: never;
@@ -1026,6 +1046,26 @@ export interface paths {
          * @description List an asset at another price from now on. Quotes that were given are kept.
          */
         patch: operations["patch_admin_prices"];
+        trace?: never;
+    };
+    "/api/admin/prices/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show what another list price of an asset would do
+         * @description Show what another list price of an asset would do. Nothing is changed.
+         */
+        get: operations["get_admin_prices_preview"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/admin/resources/{resource_id}/resume": {
@@ -4328,6 +4368,11 @@ export interface components {
              * @example 20.00
              */
             list_price: string;
+            /**
+             * @description Why; it stands in the audit trail
+             * @default
+             */
+            reason?: string;
         };
         /** NewPriceView */
         NewPriceView: {
@@ -4878,6 +4923,37 @@ export interface components {
             preferences: {
                 [key: string]: string;
             };
+        };
+        /**
+         * PreviewView
+         * @description What a change would do. Quotes and orders that are open keep the price that they have.
+         */
+        PreviewView: {
+            /**
+             * @description What a customer pays for one lot now
+             * @example 20.00
+             */
+            ask_now: string;
+            /**
+             * @description What a customer would pay for one lot afterwards
+             * @example 20.00
+             */
+            ask_then: string;
+            /** @description What is counted and sold, by its code */
+            asset: string;
+            /** @description A currency of ISO 4217 */
+            currency: string;
+            /** @description How many customers these quotes and orders are of */
+            customers: number;
+            /**
+             * @description How many units one lot has; prices are for a lot
+             * @example 1000000000
+             */
+            lot_units: string;
+            /** @description Orders under way, at the price of before */
+            open_orders: number;
+            /** @description Quotes that can still be used, at the price of before */
+            open_quotes: number;
         };
         /** PriceHistory */
         PriceHistory: {
@@ -7695,6 +7771,46 @@ export interface operations {
             504: components["responses"]["DeadlineExceeded"];
         };
     };
+    get_admin_capacity_preview: {
+        parameters: {
+            query: {
+                /** @description Of this asset only */
+                asset: string;
+                /** @description How much more is put up for sale */
+                quantity: string;
+                /** @description Absent: the platform's first currency */
+                currency?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreviewView"];
+                };
+            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["UnknownAsset"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
     get_admin_catalog_plans: {
         parameters: {
             query?: never;
@@ -8864,6 +8980,46 @@ export interface operations {
             404: components["responses"]["UnknownAsset"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    get_admin_prices_preview: {
+        parameters: {
+            query: {
+                /** @description Of this asset only */
+                asset: string;
+                /** @description The list price of one lot to try */
+                list_price: string;
+                /** @description Absent: the platform's first currency */
+                currency?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreviewView"];
+                };
+            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["UnknownAsset"];
+            414: components["responses"]["UriTooLong"];
             422: components["responses"]["Invalid"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Internal"];

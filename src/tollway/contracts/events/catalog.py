@@ -8,6 +8,7 @@ class PriceChanged(Event):
     asset: str
     currency: str
     ask_per_lot: int
+    reason: str = ""
 
 
 class ProductChanged(Event):

@@ -19,8 +19,10 @@ class CatalogRpc(catalog_pb2_grpc.CatalogServicer):
         return _product(await self._service.product(request.asset))
 
     async def GetPrice(self, request: catalog_pb2.GetPriceRequest, context: Any) -> catalog_pb2.Price:
-        """Return the price now. Raises UnknownAsset, Invalid."""
-        price = await self._service.price(request.asset, request.currency)
+        """Return the price now, or as it would be after a change. Raises UnknownAsset, Invalid."""
+        price = await self._service.price_if(
+            request.asset, request.currency, request.list_price, request.added_units
+        )
         return catalog_pb2.Price(
             asset=price.asset,
             currency=price.currency,

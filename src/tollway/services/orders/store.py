@@ -23,6 +23,7 @@ from sqlalchemy import (
     func,
     select,
     text,
+    union,
     update,
 )
 
@@ -162,6 +163,33 @@ async def promised_units(tx: Tx, asset: str) -> int:
         select(func.coalesce(func.sum(orders.c.quantity), 0)).where(waiting),
     )
     return sum([int(await tx.scalar(one)) for one in sums])
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTerms:
+    """How many quotes and orders of an asset are open, and of how many customers they are."""
+
+    quotes: int
+    orders: int
+    customers: int
+
+
+async def open_terms(tx: Tx, asset: str, currency: str) -> OpenTerms:
+    """Count what has a price already: quotes that are neither used nor past their time, and orders under way."""
+    good = (quote.c.asset == asset) & (quote.c.order_id == "") & (quote.c.expires_at_us > tx.now_us)
+    going = (orders.c.asset == asset) & orders.c.state.in_([state.value for state in OPEN])
+    good &= quote.c.currency == currency
+    going &= orders.c.currency == currency
+    whose = union(select(quote.c.user_id).where(good), select(orders.c.user_id).where(going)).subquery()
+    counts = [
+        int(await tx.scalar(select(func.count()).select_from(one)))
+        for one in (
+            select(quote.c.id).where(good).subquery(),
+            select(orders.c.id).where(going).subquery(),
+            whose,
+        )
+    ]
+    return OpenTerms(*counts)
 
 
 async def delete_quotes(tx: Tx, expired_before_us: int) -> int:

@@ -368,3 +368,31 @@ async def buy_while_the_ledger_is_frozen(folder: Path) -> None:
         (order,) = (await api.get("/api/orders", ANN)).json["items"]
         assert (order["id"], order["state"]) == (placed.json["id"], "filled")
         assert ledger.ledger.counters("user", ANN, "USD", "available").balance == 17 * USD
+
+
+async def test_an_operator_sees_what_a_price_and_more_capacity_would_do(
+    api: RestClient, market: Market
+) -> None:
+    support = "usr_op:support"
+    for who in (ANN, ANN, BEN):
+        assert (await api.post("/api/orders/quote", WANTED, who)).status == 201
+    path = f"/api/admin/prices/preview?asset={STANDARD}&currency=USD"
+    seen = (await api.get(f"{path}&list_price=4.00", support)).json
+    assert (seen["ask_now"], seen["ask_then"], seen["lot_units"]) == ("3.00", "4.00", "1000000000")
+    assert (seen["open_quotes"], seen["open_orders"], seen["customers"]) == (3, 0, 2)
+    # Nothing was changed by looking.
+    assert (await api.get(f"{path}&list_price=3.00", support)).json["ask_now"] == "3.00"
+    more = f"/api/admin/capacity/preview?asset={STANDARD}&quantity=1000000000000"
+    assert (await api.get(more, support)).json["ask_then"] == "3.00"
+    for wrong in ("0", "-1", "x", "1e3", "0.0000001", "99999999999999"):
+        assert (await api.get(f"{path}&list_price={wrong}", support)).status == 422
+    unknown = "/api/admin/prices/preview?asset=bandwidth.no.such&list_price=1.00"
+    assert (await api.get(unknown, support)).json["code"] == "unknown_asset"
+    assert (await api.get(f"{path}&list_price=4.00", ANN)).status == 403
+
+
+async def test_more_capacity_makes_what_is_scarce_cheaper(api: RestClient, market: Market) -> None:
+    market.ledger.sell(STANDARD, FIRST_CAPACITY_UNITS * 95 // 100)
+    path = f"/api/admin/capacity/preview?asset={STANDARD}&quantity={10 * FIRST_CAPACITY_UNITS}"
+    seen = (await api.get(path, "usr_op:support")).json
+    assert float(seen["ask_then"]) < float(seen["ask_now"])

@@ -144,6 +144,9 @@ class NewPrice(Body):
     asset: AssetCode
     currency: CurrencyCode
     list_price: PositiveMoney
+    reason: str = Field(
+        "", max_length=500, pattern=PRINTABLE, description="Why; it stands in the audit trail"
+    )
 
 
 class NewPriceView(BaseModel):
@@ -280,7 +283,9 @@ def _prices(api: APIRouter, service: Catalog, answers: AnswerStore) -> None:
     )
     async def set_price(body: NewPrice, who: CurrentUser) -> NewPriceView:
         """List an asset at another price from now on. Quotes that were given are kept."""
-        listed = await service.editor.set_price(body.asset, body.currency, body.list_price, who.user_id)
+        listed = await service.editor.set_price(
+            body.asset, body.currency, body.list_price, who.user_id, body.reason
+        )
         return NewPriceView(
             asset=listed.asset, currency=listed.currency, list_price=listed.per_lot, since=listed.from_us
         )

@@ -1,13 +1,14 @@
 """The catalogue's operations."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tollway.fabric.clock import Clock
 from tollway.fabric.db import Database
 from tollway.kit.errors import Invalid
 from tollway.kit.locations import DEFAULT_LOCATIONS, Location
+from tollway.kit.money import MAX_UNITS
 from tollway.kit.paging import Page, decode_cursor, make_page
 from tollway.kit.times import SECOND_US
 from tollway.services.catalog import store
@@ -17,6 +18,7 @@ from tollway.services.catalog.model import (
     Price,
     PriceLine,
     Product,
+    check_list_price,
     check_quantity,
     cost_of,
     price_at,
@@ -108,6 +110,25 @@ class Catalog:
     async def price(self, asset: str, currency: str = "") -> Price:
         """Return the price now. Raises UnknownAsset, or Invalid for a currency it has no price in."""
         return self._price(await self.offer(asset, currency), currency)
+
+    async def price_if(self, asset: str, currency: str, list_price: int, added_units: int) -> Price:
+        """Return the price as it would be with another list price (0: the same) and more capacity.
+
+        Raises as `price` does, and Invalid for what could not be set.
+        """
+        async with self.db.snapshot() as tx:
+            product = await find_product(tx, asset)
+            listed = await store.price_in_force(tx, asset, currency or self._currencies[0])
+        left = await self._inventory.read()
+        if list_price and listed is not None:
+            check_list_price(product, list_price, self._settings.scarcity_curve)
+            listed = replace(listed, per_lot=list_price)
+        if added_units:
+            if not 0 < added_units <= MAX_UNITS - product.capacity_units:
+                raise Invalid.of("quantity", "must be more than 0, and the whole capacity must fit 64 bits")
+            product = replace(product, capacity_units=product.capacity_units + added_units)
+            left = {code: units + added_units * (code == asset) for code, units in left.items()}
+        return self._price(self._offer(product, listed, left), currency)
 
     async def price_history(self, asset: str, currency: str, limit: int, cursor: str) -> Page[ListPrice]:
         """Return the list prices of an asset in a currency, newest first."""

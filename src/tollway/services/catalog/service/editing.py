@@ -77,12 +77,14 @@ class CatalogEditor:
                 tx.publish(_changed(product))
         return product
 
-    async def set_price(self, asset: str, currency: str, per_lot: int, actor: str) -> ListPrice:
+    async def set_price(
+        self, asset: str, currency: str, per_lot: int, actor: str, reason: str = ""
+    ) -> ListPrice:
         """List a lot at another price from now on. Raises UnknownAsset, Invalid for the price or currency."""
         async with self._db.transaction() as tx:
             self._check_price(await find_product(tx, asset), currency, per_lot)
             listed = ListPrice(asset, currency, per_lot, tx.now_us, actor)
-            await list_price(tx, listed)
+            await list_price(tx, listed, reason)
         return listed
 
     async def plans(self) -> Sequence[PrepaidPlan]:
@@ -129,10 +131,12 @@ class CatalogEditor:
         check_list_price(product, per_lot, self._settings.scarcity_curve)
 
 
-async def list_price(tx: Tx, listed: ListPrice) -> None:
+async def list_price(tx: Tx, listed: ListPrice, reason: str = "") -> None:
     """Put a list price in force."""
     await store.add_price(tx, listed)
-    tx.publish(PriceChanged(asset=listed.asset, currency=listed.currency, ask_per_lot=listed.per_lot))
+    tx.publish(
+        PriceChanged(asset=listed.asset, currency=listed.currency, ask_per_lot=listed.per_lot, reason=reason)
+    )
 
 
 def _changed(product: Product) -> ProductChanged:

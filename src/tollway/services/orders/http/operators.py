@@ -5,16 +5,34 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from tollway.fabric.rest import MoneyText, PageQuery, route, sorted_by
+from tollway.contracts.errors import UnknownAsset
+from tollway.fabric.rest import (
+    AssetQuery,
+    CurrencyQuery,
+    MoneyText,
+    PageQuery,
+    UnitsText,
+    route,
+    sorted_by,
+)
+from tollway.kit.errors import Invalid
 from tollway.kit.ids import id_pattern
+from tollway.kit.money import FIAT_SCALE, parse_units
 from tollway.services.orders.http.views import OrderDetail, OrderId, OrderView, detail_view, order_view
 from tollway.services.orders.model import Order, OrderState
 from tollway.services.orders.service import Orders
+from tollway.services.orders.service.preview import Preview
 from tollway.services.orders.store import Revenue
 
 READ = route(permission="sales:read", owner="any")
 UserQuery = Annotated[str, Query(pattern=id_pattern("usr"), description="Of one customer only")]
 StateQuery = Annotated[OrderState | None, Query(description="In this state only")]
+UnitsQuery = Annotated[
+    str, Query(pattern=r"^[1-9][0-9]{0,17}$", description="How much more is put up for sale")
+]
+ListPriceQuery = Annotated[
+    str, Query(max_length=30, description="The list price of one lot to try", examples=["2.20"])
+]
 NewestFirst = Annotated[PageQuery, sorted_by("-created_at", "created_at")]
 
 
@@ -56,8 +74,22 @@ class SalesView(BaseModel):
     ]
 
 
+class PreviewView(BaseModel):
+    """What a change would do. Quotes and orders that are open keep the price that they have."""
+
+    asset: str
+    currency: str
+    lot_units: UnitsText
+    ask_now: Annotated[MoneyText, Field(description="What a customer pays for one lot now")]
+    ask_then: Annotated[MoneyText, Field(description="What a customer would pay for one lot afterwards")]
+    open_quotes: Annotated[int, Field(description="Quotes that can still be used, at the price of before")]
+    open_orders: Annotated[int, Field(description="Orders under way, at the price of before")]
+    customers: Annotated[int, Field(description="How many customers these quotes and orders are of")]
+
+
 def add_routes(api: APIRouter, service: Orders) -> None:
     """Add the operators' routes."""
+    _previews(api, service)
 
     @api.get("/api/admin/orders", tags=["operators"], **READ)
     async def customers_orders(
@@ -85,6 +117,49 @@ def add_routes(api: APIRouter, service: Orders) -> None:
             idle_orders=found.idle_orders,
             gave_up=found.gave_up,
         )
+
+
+def _previews(api: APIRouter, service: Orders) -> None:
+    preview = route(permission="sales:read", owner="any", problems=(UnknownAsset,))
+
+    @api.get("/api/admin/prices/preview", tags=["operators"], **preview)
+    async def preview_price(
+        asset: AssetQuery, list_price: ListPriceQuery, currency: CurrencyQuery = ""
+    ) -> PreviewView:
+        """Show what another list price of an asset would do. Nothing is changed."""
+        return _preview(await service.previews.change(asset, currency, list_price=_money(list_price)))
+
+    @api.get("/api/admin/capacity/preview", tags=["operators"], **preview)
+    async def preview_capacity(
+        asset: AssetQuery,
+        quantity: UnitsQuery,
+        currency: CurrencyQuery = "",
+    ) -> PreviewView:
+        """Show what more capacity of an asset would do to its price. Nothing is changed."""
+        return _preview(await service.previews.change(asset, currency, added_units=int(quantity)))
+
+
+def _money(text: str) -> int:
+    try:
+        units = parse_units(text, FIAT_SCALE)
+    except ValueError as error:
+        raise Invalid.of("list_price", str(error)) from error
+    if units <= 0:
+        raise Invalid.of("list_price", "must be greater than zero")
+    return units
+
+
+def _preview(found: Preview) -> PreviewView:
+    return PreviewView(
+        asset=found.asset,
+        currency=found.currency,
+        lot_units=found.lot_units,
+        ask_now=found.ask_now,
+        ask_then=found.ask_then,
+        open_quotes=found.open.quotes,
+        open_orders=found.open.orders,
+        customers=found.open.customers,
+    )
 
 
 def _revenue(one: Revenue) -> RevenueView:

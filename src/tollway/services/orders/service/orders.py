@@ -9,6 +9,7 @@ from tollway.fabric.user_data import UserObstacle
 from tollway.services.orders import store
 from tollway.services.orders.service.market import Market
 from tollway.services.orders.service.portfolio import PortfolioReader
+from tollway.services.orders.service.preview import Previews
 from tollway.services.orders.service.quotes import Quotes
 from tollway.services.orders.service.saga import Saga
 from tollway.services.orders.settings import OrdersSettings
@@ -34,6 +35,7 @@ class Orders:
         self.db = db
         self.quotes = Quotes(db, settings, catalog)
         self.market = Market(db, settings, self.quotes, Saga(db, ledger).process)
+        self.previews = Previews(db, catalog)
         self.portfolio = PortfolioReader(clock, catalog, ledger, currency)
 
     async def obstacles(self, user_id: str) -> Sequence[UserObstacle]:

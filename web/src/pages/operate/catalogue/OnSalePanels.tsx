@@ -1,5 +1,6 @@
 import { Trans, useLingui } from "@lingui/react/macro";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Plus } from "lucide-react";
 import { useState } from "react";
 import { api, body } from "@/api/client";
 import { Button } from "@/design/Button";
@@ -13,6 +14,7 @@ import { Table } from "@/design/Table";
 import { toast } from "@/design/toast";
 import { Bytes } from "@/design/Values";
 import { Allowed } from "@/parts/Allowed";
+import { AddPlanDialog } from "./AddPlanDialog";
 import { plansQuery, productsQuery } from "./queries";
 
 /** Something that is on sale or not: a product by its asset, a plan by its id. */
@@ -29,6 +31,7 @@ export function OnSalePanels() {
   const products = useQuery(productsQuery);
   const plans = useQuery(plansQuery);
   const [changing, setChanging] = useState<OnSale | null>(null);
+  const [addingPlan, setAddingPlan] = useState(false);
   const state = (active: boolean) =>
     active ? <Status tone="ok">{t`On sale`}</Status> : <Status tone="off">{t`Not on sale`}</Status>;
   const button = (one: OnSale) => (
@@ -70,7 +73,20 @@ export function OnSalePanels() {
           }
         </Loaded>
       </Panel>
-      <Panel flush title={<Trans>Plans</Trans>}>
+      <Panel
+        flush
+        title={<Trans>Plans</Trans>}
+        actions={
+          products.data &&
+          products.data.length > 0 && (
+            <Allowed to="products:manage">
+              <Button small icon={<Plus className="size-4" />} onClick={() => setAddingPlan(true)}>
+                <Trans>Add a plan</Trans>
+              </Button>
+            </Allowed>
+          )
+        }
+      >
         <Loaded query={plans}>
           {(all) =>
             all.length === 0 ? (
@@ -99,6 +115,7 @@ export function OnSalePanels() {
           }
         </Loaded>
       </Panel>
+      {addingPlan && products.data && <AddPlanDialog products={products.data} onClose={() => setAddingPlan(false)} />}
       {changing && <OnSaleDialog one={changing} onClose={() => setChanging(null)} />}
     </>
   );

@@ -1,23 +1,21 @@
 import { Trans, useLingui } from "@lingui/react/macro";
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
+import { Plus } from "lucide-react";
 import { useState } from "react";
-import { useForm } from "react-hook-form";
 import { assetsQuery } from "@/api/catalog";
-import { api, body, newIdempotencyKey, type Schema } from "@/api/client";
-import { Problem } from "@/api/problem";
+import type { Schema } from "@/api/client";
 import { Button } from "@/design/Button";
-import { Dialog } from "@/design/Dialog";
 import { EmptyState } from "@/design/EmptyState";
-import { TextField } from "@/design/Field";
 import { Loaded } from "@/design/Loaded";
 import { PageHead, Panel } from "@/design/Panel";
-import { ProblemNotice } from "@/design/ProblemNotice";
 import { Table } from "@/design/Table";
-import { toast } from "@/design/toast";
 import { Bytes, Money } from "@/design/Values";
-import { fieldProblem } from "@/pages/entry/fieldProblem";
 import { Allowed } from "@/parts/Allowed";
+import { AddProductDialog } from "./AddProductDialog";
+import { CapacityDialog } from "./CapacityDialog";
+import { LocationsPanel } from "./LocationsPanel";
 import { OnSalePanels } from "./OnSalePanels";
+import { PriceDialog } from "./PriceDialog";
 
 type Asset = Schema<"AssetView">;
 
@@ -27,11 +25,19 @@ export function PricesPage() {
   const assets = useQuery(assetsQuery(""));
   const [pricing, setPricing] = useState<Asset | null>(null);
   const [adding, setAdding] = useState<Asset | null>(null);
+  const [product, setProduct] = useState(false);
   return (
     <>
       <PageHead
         title={<Trans>Prices and capacity</Trans>}
         lead={<Trans>A new price is for new quotes; quotes that are open keep theirs.</Trans>}
+        actions={
+          <Allowed to="products:manage">
+            <Button icon={<Plus className="size-4" />} onClick={() => setProduct(true)}>
+              <Trans>Add a product</Trans>
+            </Button>
+          </Allowed>
+        }
       />
       <Panel flush>
         <Loaded query={assets}>
@@ -101,121 +107,10 @@ export function PricesPage() {
         </Loaded>
       </Panel>
       <OnSalePanels />
+      <LocationsPanel />
+      {product && <AddProductDialog onClose={() => setProduct(false)} />}
       {pricing?.price && <PriceDialog asset={pricing} price={pricing.price} onClose={() => setPricing(null)} />}
       {adding && <CapacityDialog asset={adding} onClose={() => setAdding(null)} />}
     </>
-  );
-}
-
-function PriceDialog({ asset, price, onClose }: { asset: Asset; price: Schema<"PriceView">; onClose: () => void }) {
-  const { t } = useLingui();
-  const queries = useQueryClient();
-  const form = useForm({ defaultValues: { list_price: price.list_price } });
-  const change = useMutation({
-    mutationFn: ({ list_price }: { list_price: string }) =>
-      body(api.PATCH("/api/admin/prices", { body: { asset: asset.asset, currency: price.currency, list_price } })),
-    onSuccess: async () => {
-      await queries.invalidateQueries({ queryKey: ["catalog"] });
-      toast(t`The new price is in force.`);
-      onClose();
-    },
-  });
-  const problem = change.error instanceof Problem ? change.error : null;
-  const submit = form.handleSubmit((wanted) => change.mutate(wanted));
-  return (
-    <Dialog
-      title={<Trans>Price of {asset.name}</Trans>}
-      onClose={onClose}
-      footer={
-        <>
-          <Button onClick={onClose}>
-            <Trans>Cancel</Trans>
-          </Button>
-          <Button kind="primary" busy={change.isPending} onClick={submit}>
-            <Trans>Set the price</Trans>
-          </Button>
-        </>
-      }
-    >
-      <form className="grid gap-4" onSubmit={submit}>
-        <p className="text-text-2">
-          <Trans>
-            Now <Money amount={price.list_price} currency={price.currency} /> for <Bytes count={price.lot_units} />. New
-            orders pay the new price at once.
-          </Trans>
-        </p>
-        <TextField
-          label={t`New list price`}
-          inputMode="decimal"
-          end={<span className="pe-2">{price.currency}</span>}
-          error={form.formState.errors.list_price?.message ?? fieldProblem(problem, "list_price")}
-          {...form.register("list_price", {
-            pattern: { value: /^\d{1,9}(\.\d{1,6})?$/, message: t`Enter an amount such as 2 or 2.20.` },
-          })}
-        />
-        {problem && problem.errors.length === 0 && <ProblemNotice error={problem} />}
-        <button type="submit" hidden />
-      </form>
-    </Dialog>
-  );
-}
-
-const GB = 1_000_000_000n;
-
-function CapacityDialog({ asset, onClose }: { asset: Asset; onClose: () => void }) {
-  const { t } = useLingui();
-  const queries = useQueryClient();
-  const [key] = useState(newIdempotencyKey);
-  const form = useForm({ defaultValues: { gigabytes: "" } });
-  const issue = useMutation({
-    mutationFn: ({ gigabytes }: { gigabytes: string }) =>
-      body(
-        api.POST("/api/admin/capacity", {
-          params: { header: { "idempotency-key": key } },
-          body: { asset: asset.asset, quantity: (BigInt(gigabytes) * GB).toString() },
-        }),
-      ),
-    onSuccess: async () => {
-      await queries.invalidateQueries({ queryKey: ["catalog"] });
-      toast(t`More is up for sale.`);
-      onClose();
-    },
-  });
-  const submit = form.handleSubmit((wanted) => issue.mutate(wanted));
-  return (
-    <Dialog
-      title={<Trans>Capacity of {asset.name}</Trans>}
-      onClose={onClose}
-      footer={
-        <>
-          <Button onClick={onClose}>
-            <Trans>Cancel</Trans>
-          </Button>
-          <Button kind="primary" busy={issue.isPending} onClick={submit}>
-            <Trans>Put up for sale</Trans>
-          </Button>
-        </>
-      }
-    >
-      <form className="grid gap-4" onSubmit={submit}>
-        <p className="text-text-2">
-          <Trans>
-            <Bytes count={asset.capacity_units} /> so far.
-          </Trans>
-        </p>
-        <TextField
-          label={t`Add`}
-          inputMode="numeric"
-          end={<span className="pe-2">GB</span>}
-          error={form.formState.errors.gigabytes?.message}
-          {...form.register("gigabytes", {
-            pattern: { value: /^[1-9]\d{0,8}$/, message: t`Enter a whole number of gigabytes.` },
-            required: t`Enter a whole number of gigabytes.`,
-          })}
-        />
-        {issue.error && <ProblemNotice error={issue.error} />}
-        <button type="submit" hidden />
-      </form>
-    </Dialog>
   );
 }
