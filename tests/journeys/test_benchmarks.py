@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.__main__ import LINE as RESULT
+from bench.__main__ import PAGE, renewed, table
+
 ROOT = Path(__file__).parent.parent.parent
 LINE = re.compile(r"^(ratio|figure) \S+ \S+ bound .+ (met|missed)$", re.MULTILINE)
 # Which programs each needs beside it.
@@ -42,3 +45,18 @@ def test_a_short_round_of_a_benchmark_gives_its_figures(name: str) -> None:
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert LINE.search(done.stdout), done.stdout
+
+
+def test_a_whole_run_renews_the_table_and_keeps_what_people_have_written() -> None:
+    page = PAGE.read_text()
+    result = RESULT.match("ratio relay_cpu_vs_haproxy 1.05 bound <=1.1 met")
+    assert result is not None
+    fresh = renewed(page, table([result], ["idle"]))
+    assert "| relay cpu vs haproxy | 1.05 | <=1.1 | met |" in fresh
+    assert "| idle | could not be measured | | |" in fresh
+    old, new = page.splitlines(), fresh.splitlines()
+    begin = old.index("<!-- measured: begin -->")
+    assert new[: begin + 1] == old[: begin + 1]
+    assert new[new.index("<!-- measured: end -->") :] == old[old.index("<!-- measured: end -->") :]
+    assert len(old) - old.index("<!-- measured: end -->") > 20
+    assert renewed(fresh, "nothing").count("nothing") == 1
