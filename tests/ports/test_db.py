@@ -12,8 +12,9 @@ from sqlalchemy.exc import DBAPIError
 from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind, database
 from tollway.contracts.events import TransactionMade, UserRegistered
-from tollway.fabric.db import Database, migrate, tables
+from tollway.fabric.db import Database, migrate, publish_parts, tables
 from tollway.fabric.db.sqlite import SqliteDatabase
+from tollway.fabric.transactions import CalledInTransaction
 from tollway.kit.errors import Unavailable
 
 HELLO = UserRegistered(user_id="usr_1", email="a@example.com")
@@ -210,3 +211,27 @@ def test_an_event_is_rendered_as_pydantic_renders_it() -> None:
     assert [one.to_json() for one in (HELLO, made, huge)] == [
         one.model_dump_json() for one in (HELLO, made, huge)
     ]
+
+
+async def test_one_statement_writes_what_it_publishes_or_nothing(
+    kind: Kind, tmp_path: Path, clock: FakeClock
+) -> None:
+    if kind == "sqlite":
+        pytest.skip("on SQLite a transaction is begun and ended")
+    turn, publish = publish_parts(2, "wanted")
+    statement = (
+        "WITH wanted AS MATERIALIZED (SELECT 1 WHERE $1::int = 1), "
+        f"turn AS MATERIALIZED ({turn}), published AS ({publish}) SELECT count(*) FROM wanted"
+    )
+    woken: list[int] = []
+    async with database(kind, tmp_path, clock) as db:
+        db.on_published(lambda: woken.append(1))
+        for wanted in (1, 0):
+            async with db.autocommit() as tx:
+                tx.publish(HELLO)
+                assert await (await tx.driver()).fetchval(statement, wanted, *tx.outbox_columns()) == wanted
+            assert await count(db) == 1
+        assert woken
+        with pytest.raises(CalledInTransaction):
+            async with db.autocommit(), db.transaction():
+                pass

@@ -43,6 +43,10 @@ class Engine(Protocol):
         """Give a connection inside a read-only transaction."""
         ...
 
+    def autocommit(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Give a connection on which each statement is a transaction of its own; on PostgreSQL only."""
+        ...
+
     def stamp(self) -> object | None:
         """Return what is another after each commit, by whatever process; None when only a query can find out."""
         ...
@@ -50,13 +54,24 @@ class Engine(Protocol):
 
 _OUTBOX = "outbox (id, type, source, subject, at_us, data, correlation_id, traceparent, actor, action)"
 _PUBLISH_BY_ROW = f"INSERT INTO {_OUTBOX} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608  our own table
-# Positions must appear in order of commit, or a reader would step over a late one: the lock comes before the first.
-_PUBLISH_AT_ONCE = (
-    "WITH turn AS MATERIALIZED (SELECT pg_advisory_xact_lock(hashtext(current_schema() || '.outbox'))) "  # noqa: S608
-    f"INSERT INTO {_OUTBOX} SELECT published.* FROM turn, "
-    "unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::text[], "
-    "$9::text[], $10::text[]) AS published"
-)
+_OUTBOX_TYPES = ("text", "text", "text", "text", "bigint", "text", "text", "text", "text", "text")
+
+
+def publish_parts(first: int, source: str = "") -> tuple[str, str]:
+    """Spell out what writes `Tx.outbox_columns`, the parameters from number `first` on: a query, and an INSERT.
+
+    The query goes into a WITH as `turn`. With a `source`, which is named there too, nothing is written unless that has
+    given a row. Positions must appear in order of commit, or a reader would step over a late one: the lock comes before
+    the first of them.
+    """
+    turn = "SELECT pg_advisory_xact_lock(hashtext(current_schema() || '.outbox'))"
+    turn += f" FROM {source}" if source else ""
+    columns = ", ".join(f"${number}::{name}[]" for number, name in enumerate(_OUTBOX_TYPES, first))
+    insert = f"INSERT INTO {_OUTBOX} SELECT published.* FROM turn, unnest({columns}) AS published"  # noqa: S608
+    return turn, insert
+
+
+_PUBLISH_AT_ONCE = "WITH turn AS MATERIALIZED ({}) {}".format(*publish_parts(1))
 
 
 class DatabaseUnusable(Exception):
@@ -156,13 +171,19 @@ class Tx:
         if self.enqueued:
             await self.run(self.insert(tables.job).on_conflict_do_nothing(), self.enqueued)
         if self.published:
-            ids = ids_after("evt", "", len(self.published), self.now_us)
-            rows = [(id_, *event) for id_, event in zip(ids, self.published, strict=True)]
             driver = await self.driver()
             if self.dialect == "postgresql":
-                await driver.execute(_PUBLISH_AT_ONCE, *zip(*rows, strict=True))
+                await driver.execute(_PUBLISH_AT_ONCE, *self.outbox_columns())
             else:
-                await run_to_completion(driver.executemany(_PUBLISH_BY_ROW, rows))
+                await run_to_completion(driver.executemany(_PUBLISH_BY_ROW, self._outbox_rows()))
+
+    def outbox_columns(self) -> list[tuple[Any, ...]]:
+        """Return the published events as columns, for a statement with `publish_parts`."""
+        return list(zip(*self._outbox_rows(), strict=True))
+
+    def _outbox_rows(self) -> list[tuple[Any, ...]]:
+        ids = ids_after("evt", "", len(self.published), self.now_us)
+        return [(id_, *event) for id_, event in zip(ids, self.published, strict=True)]
 
     async def _execute(self, statement: Executable, params: Params | None) -> CursorResult[Any]:
         work = self.conn.execute(statement, params)
@@ -228,12 +249,23 @@ class Database:
                 await tx.flush()
             finally:
                 open_transaction.reset(token)
-        for wake in self._on_events if tx.published else ():
-            wake()
-        for wake in self._on_jobs if tx.enqueued else ():
-            wake()
-        for wake in self._on_commit:
-            wake()
+        self._wake(tx)
+
+    @asynccontextmanager
+    async def autocommit(self) -> AsyncGenerator[Tx, None]:
+        """Write with one statement of the driver, a transaction of its own, that writes what is published as well.
+
+        On PostgreSQL only, for a writer whose journeys to the server count.
+        """
+        refuse_open_transaction("a write transaction was begun")
+        async with self.engine.autocommit() as conn:
+            token = open_transaction.set(True)
+            try:
+                tx = Tx(conn, self.dialect, self.clock.now_us())
+                yield tx
+            finally:
+                open_transaction.reset(token)
+        self._wake(tx)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncGenerator[Tx, None]:
@@ -246,3 +278,11 @@ class Database:
                 yield Tx(conn, self.dialect, self.clock.now_us())
             finally:
                 open_transaction.set(before)
+
+    def _wake(self, tx: Tx) -> None:
+        for wake in self._on_events if tx.published else ():
+            wake()
+        for wake in self._on_jobs if tx.enqueued else ():
+            wake()
+        for wake in self._on_commit:
+            wake()

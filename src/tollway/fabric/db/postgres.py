@@ -83,24 +83,39 @@ class PostgresDatabase:
             yield conn
 
     @asynccontextmanager
+    async def autocommit(self) -> AsyncGenerator[AsyncConnection, None]:
+        """Give a connection on which each statement is a transaction of its own. Raises Unavailable as above."""
+        async with self._connection() as (conn, raw):
+            try:
+                yield conn
+            except BaseException:
+                await run_to_completion(_roll_back(conn, raw))
+                raise
+
+    @asynccontextmanager
     async def _transaction(self, begin: str) -> AsyncGenerator[AsyncConnection, None]:
         """Give a connection on which a transaction is open from the first moment, also for the driver's own statements.
 
         The driver begins and ends it: through SQLAlchemy both cost several times as much, and it would begin with the
         first statement that it sees itself.
         """
+        async with self._connection() as (conn, raw):
+            try:
+                await raw.execute(begin)
+                yield conn
+                status = await raw.execute("COMMIT")
+            except BaseException:
+                await run_to_completion(_roll_back(conn, raw))
+                raise
+            # The server says ROLLBACK when a statement had failed, whatever became of its error here.
+            assert status == "COMMIT", "a statement of the transaction failed, so nothing was committed"
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncGenerator[tuple[AsyncConnection, Any], None]:
+        """Give a connection, and the driver's own below it. Raises Unavailable when the server cannot be reached."""
         try:
             async with self._engine.connect() as conn:
-                raw: Any = (await conn.get_raw_connection()).driver_connection
-                try:
-                    await raw.execute(begin)
-                    yield conn
-                    status = await raw.execute("COMMIT")
-                except BaseException:
-                    await run_to_completion(_roll_back(conn, raw))
-                    raise
-                # The server says ROLLBACK when a statement had failed, whatever became of its error here.
-                assert status == "COMMIT", "a statement of the transaction failed, so nothing was committed"
+                yield conn, (await conn.get_raw_connection()).driver_connection
         except (OSError, asyncpg.CannotConnectNowError) as error:
             raise Unavailable("the database does not answer; try again soon") from error
         except _CONNECTION_LOST as error:

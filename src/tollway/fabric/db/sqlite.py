@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from sqlalchemy import event
 from sqlalchemy.engine import Connection
@@ -81,6 +81,10 @@ class SqliteDatabase:
         """Read a snapshot."""
         async with _whole(self._readers) as conn:
             yield conn
+
+    def autocommit(self) -> NoReturn:
+        """Refuse: here several statements cost as little as one."""
+        raise NotImplementedError("a transaction on SQLite is begun and ended")
 
     def stamp(self) -> object | None:
         """Return the state of the write-ahead log, to which every commit writes; None while it is too fresh."""

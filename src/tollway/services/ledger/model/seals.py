@@ -95,15 +95,23 @@ class Signer:
         return tag is not None and hmac.compare_digest(tag, self.tag(leaf))
 
     def seal(
-        self, previous: Seal | None, entries: Sequence[StatementEntry], now_us: int, audit: AuditHead
+        self,
+        previous: Seal | None,
+        entries: Sequence[StatementEntry],
+        now_us: int,
+        audit: AuditHead,
+        leaves: Sequence[bytes] = (),
     ) -> Seal:
-        """Make the next link of the chain over some transactions, and over the audit trail up to now."""
+        """Make the next link of the chain over some transactions, and over the audit trail up to now.
+
+        `leaves` are those of the transactions, where they are known already.
+        """
         unsigned = Seal(
             number=previous.number + 1 if previous else 1,
             first_txn=entries[0].txn.id,
             last_txn=entries[-1].txn.id,
             size=len(entries),
-            root=root_of([leaf_of(entry) for entry in entries]),
+            root=root_of(leaves or [leaf_of(entry) for entry in entries]),
             previous=previous.hash if previous else GENESIS,
             hash=b"",
             signature=b"",

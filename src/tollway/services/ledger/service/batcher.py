@@ -7,7 +7,8 @@ batch, with its own result: that one was refused says nothing about its neighbou
 While the database writes one batch, the next is planned already, on the state as it will be then. A plan is written
 only if the ledger is in the state that it was made for; otherwise it is made again. A small batch that finds the
 database idle has nothing to be planned beside: it is planned in the transaction that writes it, which spares a reading
-one.
+one. On PostgreSQL, when all that it reads is loaded already, one statement is the whole transaction: it writes the
+batch only if nobody else has written since, and if no name in it was used before.
 """
 
 import asyncio
@@ -30,6 +31,7 @@ from tollway.services.ledger.service.execution import (
     count,
     request_for,
     write,
+    write_if_good,
 )
 from tollway.services.ledger.store.loading import acquire_writer
 
@@ -37,6 +39,9 @@ _log = logging.getLogger(__name__)
 STOP_WAIT_S = 10.0
 MAX_WAITING = 20_000
 SMALL_BATCH = 32  # planned in about a millisecond, while the writer lock is held
+# So many batches are written in the usual way after one that could not be written by one statement: where names come
+# again, or others write too, it would be tried in vain.
+USUAL_BATCHES = 50
 
 
 class PendingRequest(NamedTuple):
@@ -59,6 +64,7 @@ class Batcher:
         self._full = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._open = False
+        self._usual_batches = 0
 
     async def start(self) -> None:
         """Begin to take commands."""
@@ -124,11 +130,7 @@ class Batcher:
     async def _settle(self, batch: Sequence[PendingRequest], plan: ExecutionPlan | None) -> None:
         """Write a batch and answer its callers."""
         try:
-            async with self._db.transaction() as tx:
-                last = await acquire_writer(tx)
-                if plan is None or plan.after != last:
-                    plan = await self._planner.plan(tx, [pending.request for pending in batch], last)
-                await write(tx, plan)
+            plan = await self._write(batch, plan)
         except Unavailable as problem:
             self._planner.clear()
             for pending in batch:
@@ -143,6 +145,33 @@ class Batcher:
                     _refuse(pending, answer)
                 elif not pending.answer.done():
                     pending.answer.set_result(answer)
+
+    async def _write(self, batch: Sequence[PendingRequest], plan: ExecutionPlan | None) -> ExecutionPlan:
+        """Write a batch, as it was planned if that is good; return the plan that was written."""
+        requests = [pending.request for pending in batch]
+        if plan is None and (written := await self._write_at_once(requests)) is not None:
+            return written
+        async with self._db.transaction() as tx:
+            last = await acquire_writer(tx)
+            if plan is None or plan.after != last:
+                plan = await self._planner.plan(tx, requests, last)
+            await write(tx, plan)
+            return plan
+
+    async def _write_at_once(self, requests: Sequence[PlannedRequest]) -> ExecutionPlan | None:
+        """Write a batch by one statement; None when that cannot be done, and nothing was."""
+        if self._usual_batches or self._db.dialect == "sqlite":
+            self._usual_batches = max(0, self._usual_batches - 1)
+            return None
+        plan = await self._planner.plan_unread(requests, self._db.clock.now_us())
+        if plan is None or not plan.changes.txns:
+            return None
+        async with self._db.autocommit() as tx:
+            if await write_if_good(tx, plan):
+                return plan
+        self._planner.clear()
+        self._usual_batches = USUAL_BATCHES
+        return None
 
     async def _settle_apart(self, batch: Sequence[PendingRequest], error: Exception) -> None:
         if len(batch) == 1:

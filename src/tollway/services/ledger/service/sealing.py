@@ -51,9 +51,10 @@ class JournalSealer:
             entries = await history.entries(tx, previous.last_txn if previous else "", BATCH)
         if not entries:
             return 0
-        self._check_tags(previous, entries)
+        leaves = [leaf_of(entry) for entry in entries]
+        self._check_tags(previous, entries, leaves)
         audit = await read_audit_head() or _last_known(previous)
-        seal = self._signer.seal(previous, entries, self._db.clock.now_us(), audit)
+        seal = self._signer.seal(previous, entries, self._db.clock.now_us(), audit, leaves)
         async with self._db.transaction() as tx:
             # Another process may have sealed the same batch first; its seal is as good.
             if not await history.add_seal(tx, seal):
@@ -78,13 +79,15 @@ class JournalSealer:
                 "its end was cut off or rewritten, or the database is an older copy"
             )
 
-    def _check_tags(self, previous: Seal | None, entries: Sequence[StatementEntry]) -> None:
+    def _check_tags(
+        self, previous: Seal | None, entries: Sequence[StatementEntry], leaves: Sequence[bytes]
+    ) -> None:
         # What an older version wrote has no tags, and lies right after a seal of the older form.
         after_older = previous is not None and previous.audit_sequence is None
-        for entry in entries:
+        for entry, leaf in zip(entries, leaves, strict=True):
             if entry.tag is None and after_older:
                 continue
-            if not self._signer.wrote(leaf_of(entry), entry.tag):
+            if not self._signer.wrote(leaf, entry.tag):
                 raise SealRefused(f"{entry.txn.id} was not written by this ledger, or was altered")
 
 

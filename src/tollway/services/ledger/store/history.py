@@ -1,10 +1,10 @@
 """The journal in its one order, and the seals on it: for the sealer, the proof, the export and the curious."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Table, func, select, update
+from sqlalchemy import Column, Row, Select, Table, bindparam, func, select, update
 
 from tollway.fabric.db import Tx
 from tollway.services.ledger.model.records import LegRow, LotMove, Seal, StatementEntry, Txn, UsageLine
@@ -14,42 +14,53 @@ from tollway.services.ledger.store.rows import among, to_account
 
 CHUNK = 500
 COUNTED = 10_000
+_LAST = "txn_" + "z" * 26  # not below any id, however text is compared
+# Made once: they are run for every seal, and to put one together costs as much as to run it.
+_TXNS = (
+    select(t.txn)
+    .where(t.txn.c.id > bindparam("after"), t.txn.c.id <= bindparam("upto"))
+    .order_by(t.txn.c.id)
+    .limit(bindparam("at_most"))
+)
+
+
+def _part(txn_id: Column[Any], *order: Column[Any]) -> tuple[Select[Any], int]:
+    """Make the query for the rows that transactions wrote to one table, and say in which cell the transaction is."""
+    table = txn_id.table
+    of_some = (txn_id >= bindparam("first"), txn_id <= bindparam("last"))
+    return select(table).where(*of_some).order_by(*order), list(table.c).index(txn_id)
+
+
+_PARTS = (
+    _part(t.leg.c.txn_id, t.leg.c.line),
+    _part(t.lot.c.txn_id, t.lot.c.id),
+    _part(t.lot_move.c.txn_id, t.lot_move.c.line, t.lot_move.c.lot_id),
+    _part(t.hold.c.txn_id, t.hold.c.id),
+    _part(t.usage_line.c.txn_id, t.usage_line.c.session_id, t.usage_line.c.sequence),
+    _part(t.account.c.opened_by, t.account.c.id),
+)
 Value = TypeVar("Value")
 
 
 async def entries(tx: Tx, after: str = "", limit: int = CHUNK, upto: str = "") -> list[StatementEntry]:
     """Return transactions in order, each with all that it wrote, from the first one after an id on."""
-    query = select(t.txn).where(t.txn.c.id > after).order_by(t.txn.c.id).limit(limit)
-    if upto:
-        query = query.where(t.txn.c.id <= upto)
-    tagged = [(Txn._make(row[:-1]), row.tag) for row in await tx.all(query)]
+    found = await tx.all(_TXNS, {"after": after, "upto": upto or _LAST, "at_most": limit})
+    tagged = [(Txn(*cells), tag) for *cells, tag in found]
     if not tagged:
         return []
     first, last = tagged[0][0].id, tagged[-1][0].id
-    legs = await _by_txn(tx, t.leg, t.leg.c.txn_id, [t.leg.c.line], first, last)
-    lots = await _by_txn(tx, t.lot, t.lot.c.txn_id, [t.lot.c.id], first, last)
-    moves = await _by_txn(
-        tx, t.lot_move, t.lot_move.c.txn_id, [t.lot_move.c.line, t.lot_move.c.lot_id], first, last
-    )
-    holds = await _by_txn(tx, t.hold, t.hold.c.txn_id, [t.hold.c.id], first, last)
-    usage = await _by_txn(
-        tx,
-        t.usage_line,
-        t.usage_line.c.txn_id,
-        [t.usage_line.c.session_id, t.usage_line.c.sequence],
-        first,
-        last,
-    )
-    opened = await _by_txn(tx, t.account, t.account.c.opened_by, [t.account.c.id], first, last)
+    legs, lots, moves, holds, usage, opened = [
+        await _by_txn(tx, query, place, first, last) for query, place in _PARTS
+    ]
     return [
         StatementEntry(
             head,
-            tuple(LegRow._make(row) for row in legs[head.id]),
-            tuple(Lot._make(row) for row in lots[head.id]),
-            tuple(LotMove._make(row) for row in moves[head.id]),
-            tuple(Hold._make(row) for row in holds[head.id]),
-            tuple(UsageLine._make(row) for row in usage[head.id]),
-            tuple(row.id for row in opened[head.id]),
+            tuple([LegRow(*row) for row in legs.get(head.id, ())]),
+            tuple([Lot(*row) for row in lots.get(head.id, ())]),
+            tuple([LotMove(*row) for row in moves.get(head.id, ())]),
+            tuple([Hold(*row) for row in holds.get(head.id, ())]),
+            tuple([UsageLine(*row) for row in usage.get(head.id, ())]),
+            tuple([row.id for row in opened.get(head.id, ())]),
             tag,
         )
         for head, tag in tagged
@@ -183,12 +194,14 @@ async def all_assets(tx: Tx) -> list[Asset]:
     return [Asset._make(row) for row in await tx.all(select(t.asset))]
 
 
-async def _by_txn(
-    tx: Tx, table: Table, txn_id: Column[Any], order: Sequence[Column[Any]], first: str, last: str
-) -> defaultdict[str, list[Any]]:
-    found: defaultdict[str, list[Any]] = defaultdict(list)
-    for row in await tx.all(select(table).where(txn_id >= first, txn_id <= last).order_by(*order)):
-        found[getattr(row, txn_id.name)].append(row)
+async def _by_txn(tx: Tx, query: Select[Any], place: int, first: str, last: str) -> dict[str, list[Row[Any]]]:
+    """Run one of `_PARTS` and put the rows in order by the transaction, which each has at `place`."""
+    found: dict[str, list[Row[Any]]] = {}
+    for row in await tx.all(query, {"first": first, "last": last}):
+        if (mine := found.get(row[place])) is None:
+            found[row[place]] = [row]
+        else:
+            mine.append(row)
     return found
 
 

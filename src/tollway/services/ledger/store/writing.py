@@ -1,7 +1,8 @@
 """Writing a change set: everything that a batch changed, however long the batch is.
 
 On PostgreSQL that is one statement, which takes the rows of each table as an array: the server works through the
-whole set by itself while the next one is planned here, and a lone caller waits for one answer, not for a dozen.
+whole set by itself while the next one is planned here, and a lone caller waits for one answer, not for a dozen. A small
+set that builds on what is known already is written by a statement that is the whole transaction (`write_if_unchanged`).
 On SQLite one prepared statement runs for all rows of a table, and its thread is given all of them at once.
 
 Rows that are there already are changed by the conflict of their key, which no planner can get wrong: PostgreSQL
@@ -15,10 +16,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Table
 
-from tollway.fabric.db import Tx
+from tollway.fabric.db import Tx, publish_parts
 from tollway.kit.tasks import run_to_completion
 from tollway.services.ledger.model.records import ChangeSet
 from tollway.services.ledger.store import tables as t
+from tollway.services.ledger.store.loading import ACQUIRE_POSTGRES_WRITER
 from tollway.services.ledger.store.rows import account_row
 
 Rows = Sequence[tuple[Any, ...]]
@@ -67,6 +69,19 @@ async def write_changes(tx: Tx, changes: ChangeSet) -> None:
     assert written == [len(some) for some in rows], f"the books are further on than the change set: {written}"
 
 
+async def write_if_unchanged(tx: Tx, changes: ChangeSet, after: str) -> bool:
+    """Write a change set and what was published, and become the writer for it, by one statement on PostgreSQL.
+
+    Only if `after` is still the last transaction, and nobody has used a name in it; False when nothing was written.
+    """
+    rows = list(_rows(changes))
+    filled = tuple(place for place, some in enumerate(rows) if some)
+    statement = _write_if_unchanged(filled, publishes=bool(tx.published))
+    names = zip(*((txn.scope, txn.key) for txn in changes.txns), strict=True)
+    arguments = [*(rows[place] for place in filled), after, *names, changes.last_txn, *tx.outbox_columns()]
+    return (await (await tx.driver()).fetchval(statement, *arguments)) is not None
+
+
 def _rows(changes: ChangeSet) -> Iterator[Rows]:
     """Lay the changes out as rows, one list for each step."""
     yield [(*txn, tag) for txn, tag in zip(changes.txns, changes.tags, strict=True)]
@@ -85,7 +100,9 @@ def _rows(changes: ChangeSet) -> Iterator[Rows]:
 
 async def _write_at_once(tx: Tx, rows: Sequence[Rows], last_txn: str) -> list[int]:
     driver = await tx.driver()
-    return list(await driver.fetchrow(_write_all(), *rows, last_txn))
+    filled = tuple(place for place, some in enumerate(rows) if some)
+    found = iter(await driver.fetchrow(_write_these(filled), *(rows[place] for place in filled), last_txn))
+    return [next(found) if some else 0 for some in rows]
 
 
 async def _write_in_a_row(tx: Tx, rows: Sequence[Rows], last_txn: str) -> list[int]:
@@ -117,17 +134,54 @@ def _put_values(step: _Step) -> str:
 
 
 @cache
-def _write_all() -> str:
-    """Spell out the statement that takes an array of rows for each step, and the last transaction."""
-    puts = [
-        _put(step, f"SELECT * FROM unnest(${place}::{step.table.name}[])")  # noqa: S608  our own tables' names
-        for place, step in enumerate(_STEPS, 1)
-    ]
-    parts = [f"put{place} AS ({put} RETURNING 1)" for place, put in enumerate(puts, 1)]
-    last = f"${len(puts) + 1}"
+def _write_these(filled: tuple[int, ...]) -> str:
+    """Spell out the statement that takes an array of rows for each of these steps, and the last transaction."""
+    parts = _puts(filled)
+    last = f"${len(filled) + 1}"
     parts.append(f"moved AS (UPDATE writer_lock SET last_txn = {last}, version = version + 1 WHERE id = 1)")  # noqa: S608
-    counts = ", ".join(f"(SELECT count(*) FROM put{place})" for place in range(1, len(puts) + 1))  # noqa: S608
+    counts = ", ".join(f"(SELECT count(*) FROM put{step})" for step in filled)  # noqa: S608
     return f"WITH {', '.join(parts)} SELECT {counts}"
+
+
+# Whether one of the names is known; what the writer lock's row must say is put before it.
+_NOT_KNOWN = (
+    "NOT EXISTS (SELECT FROM unnest(${scopes}::text[], ${keys}::text[]) AS n (scope, key) CROSS JOIN LATERAL "
+    "(SELECT FROM txn WHERE txn.scope = n.scope AND txn.key = n.key LIMIT 1) AS known)"
+)
+
+
+@cache
+def _write_if_unchanged(filled: tuple[int, ...], *, publishes: bool) -> str:
+    """Spell out a statement that acquires the writer lock, looks the names up, writes, and returns the last id.
+
+    When the lock's row is not as expected, or a name is known, `lock` has no row and so nothing is written. When a row
+    was not written that should have been, the division fails, and with it all.
+    """
+    after, scopes, keys, last = (len(filled) + number for number in range(1, 5))
+    wanted = f"AND last_txn = ${after} AND {_NOT_KNOWN.format(scopes=scopes, keys=keys)}"
+    lock = ACQUIRE_POSTGRES_WRITER.replace("FOR UPDATE", f"{wanted} FOR UPDATE")
+    parts = [f"lock AS MATERIALIZED ({lock})", *_puts(filled, "lock, ")]
+    if publishes:
+        turn, publish = publish_parts(last + 1, "lock")
+        parts += [f"turn AS MATERIALIZED ({turn})", f"published AS ({publish})"]
+    moved = f"UPDATE writer_lock SET last_txn = ${last}, version = version + 1 FROM lock WHERE id = 1"  # noqa: S608
+    counts = [
+        f"(SELECT count(*) FROM put{step}) = cardinality(${place})"  # noqa: S608
+        for place, step in enumerate(filled, 1)
+    ]
+    return (
+        f"WITH {', '.join(parts)}, moved AS ({moved}) "  # noqa: S608
+        f"SELECT lock.last_txn, 1 / ({' AND '.join(counts)})::int FROM lock"
+    )
+
+
+def _puts(filled: tuple[int, ...], source: str = "") -> list[str]:
+    """Name what writes the rows of each of these steps: an array each, the first parameters."""
+    parts: list[str] = []
+    for place, step in enumerate(filled, 1):
+        made = f"{source}unnest(${place}::{_STEPS[step].table.name}[]) AS made"
+        parts.append(f"put{step} AS ({_put(_STEPS[step], f'SELECT made.* FROM {made}')} RETURNING 1)")  # noqa: S608
+    return parts
 
 
 @cache

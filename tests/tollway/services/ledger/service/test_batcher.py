@@ -34,6 +34,7 @@ from tests.kit.books import (
 from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind, postgres_url, service_migrations
 from tests.kit.typing import settings_of
+from tollway.contracts.errors import KeyReused
 from tollway.fabric.db import Database, Tx
 from tollway.fabric.telemetry import correlation_id
 from tollway.kit.errors import InsufficientFunds, Problem, Unavailable
@@ -60,6 +61,20 @@ def commits() -> Iterator[list[int]]:
 
     with patch("tollway.services.ledger.service.execution.write_changes", noted):
         yield sizes
+
+
+@contextmanager
+def statements() -> Iterator[list[bool]]:
+    """Notes of each batch that was to be written by one statement whether it was."""
+    written: list[bool] = []
+    write = writing.write_if_unchanged
+
+    async def noted(tx: Tx, changes: Any, after: str) -> bool:
+        written.append(await write(tx, changes, after))
+        return written[-1]
+
+    with patch.object(execution, "write_if_unchanged", noted):
+        yield written
 
 
 async def everything(context: Books) -> dict[str, Any]:
@@ -116,6 +131,39 @@ async def test_those_who_come_together_share_a_commit(context: Books) -> None:
     assert sum(sizes) == 700
     assert max(sizes) == 500
     assert len(sizes) <= 4
+
+
+async def test_a_few_who_find_the_database_idle_are_written_by_one_statement(
+    kind: Kind, context: Books
+) -> None:
+    await context.deposit("ann", 10)
+    await context.deposit("bob", 1)
+    with commits() as sizes, statements() as written:
+        await context.post(post(user("ann"), user("bob"), 3))
+        await context.post_many([posting(f"s{n}", post(user("ann"), user("bob"), 1)) for n in range(5)])
+    assert (sizes, written) == (([1, 5], []) if kind == "sqlite" else ([], [True, True]))
+    assert (await context.balance(user("ann")), await context.balance(user("bob"))) == (2, 9)
+    assert [event["amount"] for event in await events(context)] == [10, 1, 3, 1, 1, 1, 1, 1]
+    await context.holds_true()
+
+
+async def test_a_name_that_only_the_database_knows_is_answered_as_before(kind: Kind, context: Books) -> None:
+    """What was posted some batches ago is in memory no more, though the accounts are."""
+    await context.deposit("ann", 10)
+    await context.deposit("bob", 1)
+    with statements() as written, patch.object(batcher, "USUAL_BATCHES", 2):
+        first = await context.post(post(user("ann"), user("bob"), 3), key="k")
+        await context.post(post(user("ann"), user("bob"), 1))
+        again = await context.post(post(user("ann"), user("bob"), 3), key="k")
+        with pytest.raises(KeyReused):
+            await context.post(post(user("ann"), user("bob"), 4), key="k")
+        await context.post(post(user("ann"), user("bob"), 1))
+        await context.post(post(user("ann"), user("bob"), 1))
+    assert (again.txn_id, again.replayed) == (first.txn_id, True)
+    assert await context.balance(user("ann")) == 4
+    # After one in vain, the next two are written in the usual way; then it is tried again.
+    assert written == ([] if kind == "sqlite" else [True, True, False, True])
+    await context.holds_true()
 
 
 async def test_what_moved_is_counted_once_it_is_committed(context: Books) -> None:
@@ -202,6 +250,38 @@ async def test_what_the_database_refuses_is_undone_whole(context: Books) -> None
     await context.post(post(user("ann"), user("bob"), 1), key="k")
 
 
+@pytest.mark.parametrize(
+    ("spoiling", "refusal"),
+    [
+        ({"debits_posted": 1000}, "CheckViolationError"),
+        # A row that is further on than the change set is not written, which nothing else would notice.
+        ({"version": 1}, "DivisionByZeroError"),
+    ],
+)
+async def test_one_statement_that_the_database_refuses_is_undone_whole(
+    kind: Kind, context: Books, spoiling: dict[str, int], refusal: str
+) -> None:
+    if kind == "sqlite":
+        pytest.skip("on SQLite nothing is written by one statement")
+    write = writing.write_if_unchanged
+
+    async def spoilt(tx: Tx, changes: Any, after: str) -> bool:
+        for id_, account in changes.accounts_changed.items():
+            changes.accounts_changed[id_] = account._replace(**spoiling)
+        return await write(tx, changes, after)
+
+    await context.deposit("ann", 5)
+    await context.deposit("bob", 5)
+    before = await events(context)
+    with patch.object(execution, "write_if_unchanged", spoilt), pytest.raises(Exception) as caught:  # noqa: PT011
+        await context.post(post(user("ann"), user("bob"), 1), key="k")
+    assert type(caught.value).__name__ == refusal
+    assert await context.balance(user("ann")) == 5
+    assert await events(context) == before
+    await context.post(post(user("ann"), user("bob"), 1), key="k")
+    await context.holds_true()
+
+
 async def test_nobody_is_answered_before_the_commit(context: Books) -> None:
     await context.deposit("ann", 5)
     written, go_on = asyncio.Event(), asyncio.Event()
@@ -276,6 +356,29 @@ async def test_two_processes_take_turns(kind: Kind, tmp_path: Path, clock: FakeC
         assert {type(one) for one in outcomes if isinstance(one, BaseException)} <= {InsufficientFunds}
         assert (await one.balance(user("ann")), await other.balance(user("bob"))) == (0, 100)
         assert await one.balance(user("cem")) == 40
+        await one.holds_true()
+
+
+async def test_two_processes_with_few_callers_write_nothing_on_a_state_that_is_gone(
+    kind: Kind, tmp_path: Path, clock: FakeClock
+) -> None:
+    async with two_ledgers(kind, tmp_path, clock) as (one, other):
+        await one.deposit("ann", 200)
+        await one.deposit("bob", 200)
+
+        async def spend(books: Books, name: str, number: int) -> None:
+            for turn in range(25):
+                await books.ledger.submit(
+                    posting(f"{name}{number}.{turn}", post(user("ann"), user("bob"), 1))
+                )
+
+        with statements() as written, patch.object(batcher, "USUAL_BATCHES", 0):
+            await asyncio.gather(
+                *(spend(books, name, n) for n in range(4) for name, books in (("a", one), ("b", other)))
+            )
+        assert await one.balance(user("ann")) == 0
+        assert await other.balance(user("bob")) == 400
+        assert kind == "sqlite" or set(written) == {True, False}
         await one.holds_true()
 
 
@@ -443,16 +546,18 @@ def run_until_killed(kind: Kind, folder: Path, engine_name: str, length: int, an
 
 async def _doomed(kind: Kind, folder: Path, engine_name: str, fuse: Fuse, answers: int) -> None:
     db = open_again(kind, folder, engine_name)
-    take, put, put_all, flush = (
+    take, put, put_all, put_if, flush = (
         batcher.acquire_writer,
         writing._put_rows,
         writing._write_at_once,
+        writing.write_if_unchanged,
         Tx.flush,
     )
     with (
         patch.object(batcher, "acquire_writer", lambda tx: fuse(take(tx))),
         patch.object(writing, "_put_rows", lambda driver, step, rows: fuse(put(driver, step, rows))),
         patch.object(writing, "_write_at_once", lambda tx, rows, last: fuse(put_all(tx, rows, last))),
+        patch.object(execution, "write_if_unchanged", lambda *arguments: fuse(put_if(*arguments))),
         patch.object(Tx, "flush", lambda self: fuse(flush(self))),
     ):
         await db.start()
