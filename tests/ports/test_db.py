@@ -13,6 +13,7 @@ from tests.kit.clock import FakeClock
 from tests.kit.databases import Kind, database
 from tollway.contracts.events import TransactionMade, UserRegistered
 from tollway.fabric.db import Database, migrate, publish_parts, tables
+from tollway.fabric.db.postgres import KEPT_PLANS
 from tollway.fabric.db.sqlite import SqliteDatabase
 from tollway.fabric.transactions import CalledInTransaction
 from tollway.kit.errors import Unavailable
@@ -232,6 +233,10 @@ async def test_one_statement_writes_what_it_publishes_or_nothing(
                 assert await (await tx.driver()).fetchval(statement, wanted, *tx.outbox_columns()) == wanted
             assert await count(db) == 1
         assert woken
+        # Its plans are kept, so they must be good for large tables whatever the tables were at first.
+        async with db.autocommit() as tx:
+            for name, value in KEPT_PLANS.items():
+                assert await (await tx.driver()).fetchval(f"SELECT current_setting('{name}')") == value
         with pytest.raises(CalledInTransaction):
             async with db.autocommit(), db.transaction():
                 pass

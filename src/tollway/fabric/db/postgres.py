@@ -1,8 +1,10 @@
 """PostgreSQL through asyncpg: a schema per service, in one server or many."""
 
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import asyncpg  # pyright: ignore[reportMissingTypeStubs]
@@ -16,6 +18,9 @@ from tollway.kit.tasks import run_to_completion
 
 # A connection that was used a moment ago is taken to be alive: to ask takes three journeys to the server.
 ALIVE_S = 1.0
+# A connection keeps the plan of a statement that it runs often. One that was made while the tables were small must be
+# good when they are large: by indexes, and not compiled, which takes longer than running it.
+KEPT_PLANS = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off"}
 # What the driver raises for a connection that has ended or was ended; the last when the end comes between two answers.
 _CONNECTION_LOST = (
     asyncpg.PostgresConnectionError,
@@ -32,8 +37,13 @@ class PostgresDatabase:
 
     def __init__(self, url: str, schema: str, pool_size: int = 5) -> None:
         self._schema = schema
-        self._engine: AsyncEngine = create_async_engine(
-            url.replace("postgresql://", "postgresql+asyncpg://", 1),
+        self._url = url.replace("postgresql://", "postgresql+asyncpg://", 1)
+        self._engine = self._make_engine(pool_size)
+        self._single = self._make_engine(1, KEPT_PLANS)  # for `autocommit`; connects when that is used
+
+    def _make_engine(self, pool_size: int, settings: Mapping[str, str] = MappingProxyType({})) -> AsyncEngine:
+        engine = create_async_engine(
+            self._url,
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=30,
@@ -42,16 +52,17 @@ class PostgresDatabase:
             connect_args={
                 "timeout": 10,
                 "server_settings": {
-                    "search_path": schema,
-                    "application_name": f"tollway-{schema}",
+                    "search_path": self._schema,
+                    "application_name": f"tollway-{self._schema}",
                     # A stuck transaction must not hold the accounts' rows for ever.
                     "idle_in_transaction_session_timeout": "60000",
+                    **settings,
                 },
             },
         )
-
-        event.listen(self._engine.sync_engine, "checkin", self._on_checkin)
-        event.listen(self._engine.sync_engine, "checkout", self._on_checkout)
+        event.listen(engine.sync_engine, "checkin", self._on_checkin)
+        event.listen(engine.sync_engine, "checkout", partial(self._on_checkout, engine))
+        return engine
 
     async def start(self) -> None:
         """Connect and make the schema. Raises DatabaseUnusable."""
@@ -69,6 +80,7 @@ class PostgresDatabase:
     async def stop(self) -> None:
         """Close every connection."""
         await self._engine.dispose()
+        await self._single.dispose()
 
     @asynccontextmanager
     async def writing(self) -> AsyncGenerator[AsyncConnection, None]:
@@ -85,7 +97,7 @@ class PostgresDatabase:
     @asynccontextmanager
     async def autocommit(self) -> AsyncGenerator[AsyncConnection, None]:
         """Give a connection on which each statement is a transaction of its own. Raises Unavailable as above."""
-        async with self._connection() as (conn, raw):
+        async with self._connection(self._single) as (conn, raw):
             try:
                 yield conn
             except BaseException:
@@ -99,7 +111,7 @@ class PostgresDatabase:
         The driver begins and ends it: through SQLAlchemy both cost several times as much, and it would begin with the
         first statement that it sees itself.
         """
-        async with self._connection() as (conn, raw):
+        async with self._connection(self._engine) as (conn, raw):
             try:
                 await raw.execute(begin)
                 yield conn
@@ -111,10 +123,10 @@ class PostgresDatabase:
             assert status == "COMMIT", "a statement of the transaction failed, so nothing was committed"
 
     @asynccontextmanager
-    async def _connection(self) -> AsyncGenerator[tuple[AsyncConnection, Any], None]:
+    async def _connection(self, engine: AsyncEngine) -> AsyncGenerator[tuple[AsyncConnection, Any], None]:
         """Give a connection, and the driver's own below it. Raises Unavailable when the server cannot be reached."""
         try:
-            async with self._engine.connect() as conn:
+            async with engine.connect() as conn:
                 yield conn, (await conn.get_raw_connection()).driver_connection
         except (OSError, asyncpg.CannotConnectNowError) as error:
             raise Unavailable("the database does not answer; try again soon") from error
@@ -132,10 +144,10 @@ class PostgresDatabase:
     def _on_checkin(self, _connection: Any, record: Any) -> None:
         record.info["idle_since"] = time.monotonic()
 
-    def _on_checkout(self, connection: Any, record: Any, _proxy: Any) -> None:
+    def _on_checkout(self, engine: AsyncEngine, connection: Any, record: Any, _proxy: Any) -> None:
         if time.monotonic() - record.info.get("idle_since", time.monotonic()) < ALIVE_S:
             return
-        dialect = self._engine.sync_engine.dialect
+        dialect = engine.sync_engine.dialect
         try:
             dialect.do_ping(connection)
         except dialect.loaded_dbapi.Error as error:

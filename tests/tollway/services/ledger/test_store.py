@@ -7,11 +7,12 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from tests.kit.books import CLEARING, EUR, GB, INVENTORY, SEED, Books, post, posting, user
+from tollway.fabric.db.postgres import KEPT_PLANS
 from tollway.services.ledger.model.metering import UsageReading
 from tollway.services.ledger.model.records import LegRow, LotMove, Seal, Txn, UsageLine
 from tollway.services.ledger.model.seals import Signer
 from tollway.services.ledger.model.values import Account, Asset, Hold, Lot, SessionUsage, account_id
-from tollway.services.ledger.service.execution import Planner, request_for, write
+from tollway.services.ledger.service.execution import Planner, request_for, write, write_if_good
 from tollway.services.ledger.store import tables as t
 from tollway.services.ledger.store.loading import acquire_writer
 
@@ -133,6 +134,30 @@ async def test_references_are_looked_up_one_by_one_whatever_came_first(context: 
             )
         )
     assert 400 <= looked_up < 2000
+
+
+async def test_names_are_looked_up_one_by_one_whatever_came_first(context: Books) -> None:
+    """PostgreSQL keeps the plan of the statement that writes a small batch, made when there was hardly anything."""
+    if context.db.dialect == "sqlite":
+        return
+    planner = Planner(Signer(SEED))
+    many = [posting(f"many{number}", post(CLEARING, user("ann"), 1)) for number in range(400)]
+    async with context.db.transaction() as tx:
+        for name, value in KEPT_PLANS.items():  # as on a connection that commits each statement by itself
+            await tx.run(text(f"SET LOCAL {name} = {value}"))
+        for number in range(30):
+            if number == 15:
+                await write(tx, await planner.plan(tx, [request_for(one) for one in many]))
+            request = request_for(posting(f"few{number}", post(CLEARING, user("ann"), 1)))
+            plan = await planner.plan_unread([request], tx.now_us) or await planner.plan(tx, [request])
+            assert await write_if_good(tx, plan)
+        read = await tx.scalar(
+            text(
+                "SELECT seq_tup_read FROM pg_stat_xact_user_tables "
+                "WHERE schemaname = current_schema() AND relname = 'txn'"
+            )
+        )
+    assert read < 1000
 
 
 async def test_a_key_and_a_reversal_exist_once(context: Books) -> None:

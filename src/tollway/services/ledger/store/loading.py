@@ -29,7 +29,7 @@ from tollway.services.ledger.store.rows import Cells, among, to_account
 # settings keep PostgreSQL from choosing scans in plans that it makes while the tables are still small, and from
 # compiling those plans, which takes longer than running them.
 _ACQUIRE_SQLITE_WRITER = text("SELECT last_txn FROM writer_lock WHERE id = 1")
-ACQUIRE_POSTGRES_WRITER = (
+_ACQUIRE_POSTGRES_WRITER = (
     "SELECT last_txn, set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), "
     "set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true) "
     "FROM writer_lock WHERE id = 1 FOR UPDATE"
@@ -49,7 +49,7 @@ async def acquire_writer(tx: Tx) -> str:
     """Become the writer until this transaction ends. Returns the id of the last transaction written."""
     if tx.dialect == "sqlite":
         return await tx.scalar(_ACQUIRE_SQLITE_WRITER)
-    return await (await tx.driver()).fetchval(ACQUIRE_POSTGRES_WRITER)
+    return await (await tx.driver()).fetchval(_ACQUIRE_POSTGRES_WRITER)
 
 
 async def last_written(tx: Tx) -> str:

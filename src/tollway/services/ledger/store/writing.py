@@ -20,7 +20,6 @@ from tollway.fabric.db import Tx, publish_parts
 from tollway.kit.tasks import run_to_completion
 from tollway.services.ledger.model.records import ChangeSet
 from tollway.services.ledger.store import tables as t
-from tollway.services.ledger.store.loading import ACQUIRE_POSTGRES_WRITER
 from tollway.services.ledger.store.rows import account_row
 
 Rows = Sequence[tuple[Any, ...]]
@@ -159,7 +158,7 @@ def _write_if_unchanged(filled: tuple[int, ...], *, publishes: bool) -> str:
     """
     after, scopes, keys, last = (len(filled) + number for number in range(1, 5))
     wanted = f"AND last_txn = ${after} AND {_NOT_KNOWN.format(scopes=scopes, keys=keys)}"
-    lock = ACQUIRE_POSTGRES_WRITER.replace("FOR UPDATE", f"{wanted} FOR UPDATE")
+    lock = f"SELECT last_txn FROM writer_lock WHERE id = 1 {wanted} FOR UPDATE"  # noqa: S608
     parts = [f"lock AS MATERIALIZED ({lock})", *_puts(filled, "lock, ")]
     if publishes:
         turn, publish = publish_parts(last + 1, "lock")
