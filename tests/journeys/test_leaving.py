@@ -150,7 +150,9 @@ async def test_the_export_of_ones_data_holds_what_each_service_knows_and_nothing
         ann, bob = await use_everything(services, ANN), await use_everything(services, BOB)
         asked = await services.users.exports.request(ann)
         await services.settle()
-        with zipfile.ZipFile(io.BytesIO(await services.users.exports.read(ann, asked.id))) as archive:
+        _, pieces = await services.users.exports.open(ann, asked.id)
+        data = b"".join([piece async for piece in pieces])
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
             files = {name: archive.read(name).decode() for name in archive.namelist()}
         assert "Your data is ready" in services.mails(ANN.address)[-1]
         everything = "\n".join(files.values())

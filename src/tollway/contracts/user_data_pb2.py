@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!tollway/contracts/user_data.proto\x12\x14tollway.user_data.v1\"8\n\x14ListObstaclesRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\"J\n\x15ListObstaclesResponse\x12\x31\n\tobstacles\x18\x01 \x03(\x0b\x32\x1e.tollway.user_data.v1.Obstacle\"\\\n\x08Obstacle\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\x12\r\n\x05\x61sset\x18\x03 \x01(\t\x12\x0e\n\x06\x61mount\x18\x04 \x01(\x03\x12\x13\n\x0b\x66orfeitable\x18\x05 \x01(\x08\"1\n\rExportRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\"?\n\nExportPage\x12\r\n\x05table\x18\x01 \x01(\t\x12\x11\n\trows_json\x18\x02 \x01(\t\x12\x0f\n\x07purpose\x18\x03 \x01(\t2\xc7\x01\n\x08UserData\x12h\n\rListObstacles\x12*.tollway.user_data.v1.ListObstaclesRequest\x1a+.tollway.user_data.v1.ListObstaclesResponse\x12Q\n\x06\x45xport\x12#.tollway.user_data.v1.ExportRequest\x1a .tollway.user_data.v1.ExportPage0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!tollway/contracts/user_data.proto\x12\x14tollway.user_data.v1\"8\n\x14ListObstaclesRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\"J\n\x15ListObstaclesResponse\x12\x31\n\tobstacles\x18\x01 \x03(\x0b\x32\x1e.tollway.user_data.v1.Obstacle\"\\\n\x08Obstacle\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\x12\r\n\x05\x61sset\x18\x03 \x01(\t\x12\x0e\n\x06\x61mount\x18\x04 \x01(\x03\x12\x13\n\x0b\x66orfeitable\x18\x05 \x01(\x08\"@\n\rExportRequest\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0f\n\x07user_id\x18\x02 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\t\"O\n\nExportPage\x12\r\n\x05table\x18\x01 \x01(\t\x12\x11\n\trows_json\x18\x02 \x01(\t\x12\x0f\n\x07purpose\x18\x03 \x01(\t\x12\x0e\n\x06\x63ursor\x18\x04 \x01(\t2\xc7\x01\n\x08UserData\x12h\n\rListObstacles\x12*.tollway.user_data.v1.ListObstaclesRequest\x1a+.tollway.user_data.v1.ListObstaclesResponse\x12Q\n\x06\x45xport\x12#.tollway.user_data.v1.ExportRequest\x1a .tollway.user_data.v1.ExportPage0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,9 +38,9 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_OBSTACLE']._serialized_start=193
   _globals['_OBSTACLE']._serialized_end=285
   _globals['_EXPORTREQUEST']._serialized_start=287
-  _globals['_EXPORTREQUEST']._serialized_end=336
-  _globals['_EXPORTPAGE']._serialized_start=338
-  _globals['_EXPORTPAGE']._serialized_end=401
-  _globals['_USERDATA']._serialized_start=404
-  _globals['_USERDATA']._serialized_end=603
+  _globals['_EXPORTREQUEST']._serialized_end=351
+  _globals['_EXPORTPAGE']._serialized_start=353
+  _globals['_EXPORTPAGE']._serialized_end=432
+  _globals['_USERDATA']._serialized_start=435
+  _globals['_USERDATA']._serialized_end=634
 # @@protoc_insertion_point(module_scope)

@@ -102,17 +102,21 @@ class ExportRequest(_message.Message):
 
     SERVICE_FIELD_NUMBER: _builtins.int
     USER_ID_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
     service: _builtins.str
     user_id: _builtins.str
+    after: _builtins.str
+    """the cursor of a page: go on behind it"""
     def __init__(
         self,
         *,
         service: _builtins.str = ...,
         user_id: _builtins.str = ...,
+        after: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["service", b"service", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after", b"after", "service", b"service", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -125,21 +129,25 @@ class ExportPage(_message.Message):
     TABLE_FIELD_NUMBER: _builtins.int
     ROWS_JSON_FIELD_NUMBER: _builtins.int
     PURPOSE_FIELD_NUMBER: _builtins.int
+    CURSOR_FIELD_NUMBER: _builtins.int
     table: _builtins.str
     rows_json: _builtins.str
     """an array of objects with the same members in each; their values are texts"""
     purpose: _builtins.str
     """what the table is for"""
+    cursor: _builtins.str
+    """where the page ends"""
     def __init__(
         self,
         *,
         table: _builtins.str = ...,
         rows_json: _builtins.str = ...,
         purpose: _builtins.str = ...,
+        cursor: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["purpose", b"purpose", "rows_json", b"rows_json", "table", b"table"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cursor", b"cursor", "purpose", b"purpose", "rows_json", b"rows_json", "table", b"table"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, Row, Table, and_, delete, or_, select, tup
 from tollway.contracts import user_data_pb2, user_data_pb2_grpc
 from tollway.fabric.db import Database, Tx
 from tollway.fabric.retention import PAUSE_S
-from tollway.kit.errors import NotFound
+from tollway.kit.errors import Invalid, NotFound
 from tollway.kit.times import to_rfc3339
 
 ERASE = "erase_user"
@@ -125,27 +125,42 @@ async def _erase_some(tx: Tx, one: UserTable, user_id: str) -> int:
 
 
 async def pages(
-    database: Database, tables: Sequence[UserTable], user_id: str
-) -> AsyncGenerator[tuple[str, list[dict[str, str]]]]:
-    """Yield what tables hold of a person, a table's name and some of its rows at a time."""
-    for one in tables:
-        if not one.exports:
-            continue
+    database: Database, tables: Sequence[UserTable], user_id: str, cursor: str = ""
+) -> AsyncGenerator[tuple[str, list[dict[str, str]], str]]:
+    """Yield what tables hold of a person: a table's name, some of its rows, and the cursor behind them.
+
+    With the cursor of a page it goes on behind that. Raises Invalid for one of a table that is not shown any more.
+    """
+    shown = {one.name or one.table.name: one for one in tables if one.exports}
+    begin, behind = _read_cursor(cursor, shown)
+    for name in list(shown)[begin:]:
+        one = shown[name]
         key = list(one.table.primary_key.columns)
         columns = [
             *key,
             *(one.table.c[name] for name in one.exports if name not in one.table.primary_key.columns),
         ]
-        after: tuple[Any, ...] | None = None
+        after, behind = behind, None
         while True:
             wanted = one.theirs(user_id) if after is None else and_(one.theirs(user_id), _later(key, after))
             async with database.snapshot() as tx:
                 rows = await tx.all(select(*columns).where(wanted).order_by(*key).limit(BATCH))
-            if rows:
-                yield one.name or one.table.name, [_shown(row, one.exports) for row in rows]
-            if len(rows) < BATCH:
+            if not rows:
                 break
             after = tuple(getattr(rows[-1], column.key) for column in key)
+            yield name, [_shown(row, one.exports) for row in rows], json.dumps([name, *after])
+            if len(rows) < BATCH:
+                break
+
+
+def _read_cursor(cursor: str, shown: Mapping[str, UserTable]) -> tuple[int, tuple[Any, ...] | None]:
+    """Return the number of the table where a cursor stands, and the key that it stands behind."""
+    if not cursor:
+        return 0, None
+    name, *key = json.loads(cursor)
+    if name not in shown:
+        raise Invalid(f"the table {name!r} is not shown")
+    return list(shown).index(name), tuple(key)
 
 
 def _later(key: Sequence[Any], after: tuple[Any, ...]) -> ColumnElement[bool]:
@@ -209,9 +224,12 @@ class UserDataServer(user_data_pb2_grpc.UserDataServicer):
         """Stream what a service keeps of a person. Raises NotFound for a service that is not here."""
         data = self._of(request.service)
         purposes = {one.name or one.table.name: one.purpose for one in data.tables}
-        async for table, rows in pages(data.db, data.tables, request.user_id):
+        async for table, rows, cursor in pages(data.db, data.tables, request.user_id, request.after):
             yield user_data_pb2.ExportPage(
-                table=table, rows_json=json.dumps(rows, ensure_ascii=False), purpose=purposes[table]
+                table=table,
+                rows_json=json.dumps(rows, ensure_ascii=False),
+                purpose=purposes[table],
+                cursor=cursor,
             )
 
     def _of(self, service: str) -> UserData:

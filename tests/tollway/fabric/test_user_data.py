@@ -12,6 +12,7 @@ from tests.kit.killing import Fate, Killed, MortalDatabase
 from tollway.fabric import user_data
 from tollway.fabric.db import Database, Int64, Json
 from tollway.fabric.user_data import UserTable, erase, own, pages
+from tollway.kit.errors import Invalid
 from tollway.topology import SERVICES
 
 DECLARED = {
@@ -152,9 +153,17 @@ async def test_a_kill_at_any_point_is_made_good_by_a_repeat(db: Database) -> Non
 
 async def test_a_person_is_shown_all_of_theirs_in_pages(db: Database) -> None:
     shown = [page async for page in pages(db, TABLES, "ann")]
-    assert [(name, len(page)) for name, page in shown] == [
+    assert [(name, len(page)) for name, page, _ in shown] == [
         ("notes", 2), ("notes", 2), ("notes", 1), ("bill", 2), ("bill", 2), ("bill", 1),
     ]  # fmt: skip
     assert shown[0][1][1] == {"number": "1", "text": "note 1", "written_at": "1970-01-01T00:00:01.000000Z"}
     assert json.loads(shown[3][1][0]["rules"]) == {"a": 1}
-    assert [row["number"] for name, page in shown if name == "notes" for row in page] == list("01234")
+    assert [row["number"] for name, page, _ in shown if name == "notes" for row in page] == list("01234")
+
+
+async def test_behind_the_cursor_of_a_page_the_rest_is_shown(db: Database) -> None:
+    shown = [page async for page in pages(db, TABLES, "ann")]
+    for number, (_, _, cursor) in enumerate(shown):
+        assert [page async for page in pages(db, TABLES, "ann", cursor)] == shown[number + 1 :]
+    with pytest.raises(Invalid, match="not shown"):
+        await anext(pages(db, TABLES, "ann", '["secrets", 1]'))

@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from tollway.fabric.rest import RECENT_S, Body, CurrentUser, UtcTime, id_path, route
@@ -134,16 +135,17 @@ def _exports(routes: APIRouter, service: Users) -> None:
         tags=["account"],
         responses=ZIP,
         response_class=Response,
-        **route(permission="profile:read", max_auth_age_s=RECENT_S),
+        **route(permission="profile:read", kind="stream", max_auth_age_s=RECENT_S),
     )
     async def download(export_id: Annotated[str, id_path("exp", "export")], who: CurrentUser) -> Response:
         """Download an export of your data: a zip with each table as JSON and as CSV. It needs a fresh sign-in."""
-        data = await service.exports.read(who.user_id, export_id)
+        size, pieces = await service.exports.open(who.user_id, export_id)
         headers = {
+            "Content-Length": str(size),
             "Content-Disposition": 'attachment; filename="tollway-export.zip"',
             "Cache-Control": "no-store",
         }
-        return Response(data, headers=headers, media_type="application/zip")
+        return StreamingResponse(pieces, headers=headers, media_type="application/zip")
 
 
 def _view(one: Export) -> ExportView:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from tollway.kit.errors import Invalid
 from tollway.kit.times import time_zones
@@ -44,6 +44,26 @@ class Export:
     ready_at_us: int
     expires_at_us: int
     size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExportPart:
+    """A piece of an export's file: some rows of one table, or at the end the directory, with no service.
+
+    `key` is where it lies, `cursor` where its rows end, `members` what the zip's directory says of it.
+    """
+
+    export_id: str
+    number: int
+    key: str
+    size_bytes: int
+    service: str
+    table_name: str
+    purpose: str
+    rows: int
+    members: list[dict[str, Any]]
+    cursor: str
+    made_at_us: int
 
 
 def check_name(name: str) -> str:

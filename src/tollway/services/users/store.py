@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import Column, Index, MetaData, Row, Table, Text, delete, or_, select, text, update
+from sqlalchemy import Column, Index, MetaData, Row, Table, Text, delete, exists, or_, select, text, update
 
 from tollway.fabric.db import NAMING, Int64, Json, Tx
-from tollway.services.users.model import Export, Profile
+from tollway.services.users.model import Export, ExportPart, Profile
 
 metadata = MetaData(naming_convention=NAMING)
 
@@ -44,6 +44,24 @@ export = Table(
         sqlite_where=text("state = 'working'"),
         postgresql_where=text("state = 'working'"),
     ),
+    sqlite_strict=True,
+)
+
+
+export_part = Table(
+    "export_part",
+    metadata,
+    Column("export_id", Text, primary_key=True),
+    Column("number", Int64, primary_key=True),
+    Column("key", Text, nullable=False),
+    Column("size_bytes", Int64, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("table_name", Text, nullable=False),
+    Column("purpose", Text, nullable=False),
+    Column("rows", Int64, nullable=False),
+    Column("members", Json, nullable=False),
+    Column("cursor", Text, nullable=False),
+    Column("made_at_us", Int64, nullable=False),
     sqlite_strict=True,
 )
 
@@ -103,15 +121,36 @@ async def finish_export(tx: Tx, export_id: str, size_bytes: int, expires_at_us: 
 
 
 async def exports_over(tx: Tx, asked_before_us: int) -> Sequence[Export]:
-    """Return exports whose days are over, and those that were asked for before a time and are not ready."""
+    """Return exports whose days are over, and those of which nothing was made since a time."""
     over = (export.c.state == "ready") & (export.c.expires_at_us <= tx.now_us)
-    stuck = (export.c.state == "working") & (export.c.requested_at_us < asked_before_us)
+    goes_on = exists().where(
+        export_part.c.export_id == export.c.id, export_part.c.made_at_us >= asked_before_us
+    )
+    stuck = (export.c.state == "working") & (export.c.requested_at_us < asked_before_us) & ~goes_on
     return [_export(row) for row in await tx.all(select(export).where(or_(over, stuck)).limit(100))]
 
 
 async def delete_export(tx: Tx, export_id: str) -> None:
-    """Delete an export's row."""
+    """Delete an export's rows."""
+    await tx.run(delete(export_part).where(export_part.c.export_id == export_id))
     await tx.run(delete(export).where(export.c.id == export_id))
+
+
+async def add_part(tx: Tx, part: ExportPart) -> bool:
+    """Add a part to an export that is being made; False when it has one of that number, or is gone."""
+    working = select(export.c.id).where(export.c.id == part.export_id, export.c.state == "working")
+    if await tx.first(working.with_for_update()) is None:
+        return False
+    return bool((await tx.run(tx.insert(export_part).on_conflict_do_nothing(), asdict(part))).rowcount)
+
+
+async def parts_of(tx: Tx, export_id: str) -> Sequence[ExportPart]:
+    """Return the parts of an export, in order."""
+    mine = select(export_part).where(export_part.c.export_id == export_id).order_by(export_part.c.number)
+    return [
+        ExportPart(**{field.name: getattr(row, field.name) for field in fields(ExportPart)})
+        for row in await tx.all(mine)
+    ]
 
 
 def _export(row: Row[Any]) -> Export:

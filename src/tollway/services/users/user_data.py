@@ -1,5 +1,7 @@
 """What users keeps of people."""
 
+from sqlalchemy import select
+
 from tollway.fabric.user_data import UserTable, own
 from tollway.services.users import store
 
@@ -16,6 +18,13 @@ USER_TABLES = (
             "preferences",
             "created_at_us",
             "updated_at_us",
+        ),
+    ),
+    UserTable(
+        table=store.export_part,
+        purpose="the pieces of which an export's file is made",
+        theirs=lambda user_id: store.export_part.c.export_id.in_(
+            select(store.export.c.id).where(store.export.c.user_id == user_id)
         ),
     ),
     UserTable(

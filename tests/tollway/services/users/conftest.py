@@ -23,15 +23,34 @@ from tollway.services.users.settings import UsersSettings
 
 
 class Neighbour(user_data_pb2_grpc.UserDataServicer):
-    """Keeps two tables of everybody, one of them in two pages."""
+    """Keeps two tables of everybody, one of them in two pages. A test may have it keep `more` notes, 500 a page."""
+
+    more = 0
+    pages = 0  # so many were asked for
 
     async def ListObstacles(self, request: Any, context: Any) -> user_data_pb2.ListObstaclesResponse:
         return user_data_pb2.ListObstaclesResponse()
 
     async def Export(self, request: Any, context: Any) -> AsyncGenerator[user_data_pb2.ExportPage]:
-        for rows in ([{"note": "=1+1"}], [{"note": request.user_id}]):
-            yield user_data_pb2.ExportPage(table="notes", rows_json=json.dumps(rows), purpose="notes")
-        yield user_data_pb2.ExportPage(table="bills", rows_json='[{"id": "b1"}]', purpose="bills")
+        notes = [[{"note": "=1+1"}], [{"note": request.user_id}]]
+        count = len(notes) + self.more // 500
+        for number in range(int(request.after or 0), count + 1):
+            self.pages += 1
+            cursor = str(number + 1)
+            if number == count:
+                yield user_data_pb2.ExportPage(
+                    table="bills", rows_json='[{"id": "b1"}]', purpose="bills", cursor=cursor
+                )
+                return
+            first = (number - len(notes)) * 500
+            rows = (
+                notes[number]
+                if number < len(notes)
+                else [{"note": f"note {first + n} {'x' * 200}"} for n in range(500)]
+            )
+            yield user_data_pb2.ExportPage(
+                table="notes", rows_json=json.dumps(rows), purpose="notes", cursor=cursor
+            )
 
 
 @dataclass
@@ -41,6 +60,7 @@ class UsersSetup:
     db: Database
     blobs: FolderBlobs
     server: LocalServer
+    neighbour: Neighbour
 
     def replica(self, fate: Fate | None = None) -> Users:
         """Another replica, perhaps one that `fate` ends."""
@@ -55,9 +75,10 @@ class UsersSetup:
 @pytest.fixture
 async def setup(kind: Kind, tmp_path: Path, clock: FakeClock) -> AsyncIterator[UsersSetup]:
     server = LocalServer()
-    user_data_pb2_grpc.add_UserDataServicer_to_server(Neighbour(), server)
+    neighbour = Neighbour()
+    user_data_pb2_grpc.add_UserDataServicer_to_server(neighbour, server)
     async with database(kind, tmp_path, clock, service_migrations("users"), "users") as db:
-        yield UsersSetup(db, FolderBlobs(tmp_path / "blobs"), server)
+        yield UsersSetup(db, FolderBlobs(tmp_path / "blobs"), server, neighbour)
 
 
 @pytest.fixture
