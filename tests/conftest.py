@@ -11,10 +11,15 @@ from tests.kit.clock import FakeClock
 from tests.kit.databases import TWINS, Kind, database, stop_postgres
 from tests.kit.service_api import TRANSPORTS, Transport
 from tollway.fabric.db import Database
+from tollway.fabric.rpc.channel import UnaryCall
 
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile("tollway", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tollway")
+# The same holds for calls between services; a test of a deadline names it.
+_defaults = UnaryCall.__call__.__kwdefaults__
+assert _defaults is not None
+_defaults["timeout"] = 60.0
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -13,7 +13,8 @@ from tests.kit.typing import partial
 from tollway.contracts import tokens_pb2, tokens_pb2_grpc
 from tollway.contracts.errors import TokenReused
 from tollway.fabric import telemetry
-from tollway.fabric.rpc import Call, call_context, current
+from tollway.fabric.rpc import DEFAULT_TIMEOUT_S, Call, call_context, current
+from tollway.fabric.rpc.channel import UnaryCall
 from tollway.fabric.rpc.metrics import CALLS
 from tollway.fabric.transactions import CalledInTransaction, open_transaction
 from tollway.kit.errors import (
@@ -134,7 +135,11 @@ async def test_a_call_from_nowhere_gets_a_correlation_id_of_its_own(
     assert telemetry.correlation_id.get() == ""
 
 
-async def test_the_default_deadline_travels(neighbour: ServiceApi, tokens: Tokens) -> None:
+async def test_the_default_deadline_travels(
+    neighbour: ServiceApi, tokens: Tokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    defaults: Any = UnaryCall.__call__.__kwdefaults__
+    monkeypatch.setitem(defaults, "timeout", DEFAULT_TIMEOUT_S)
     await neighbour.stub.Revoke(Revoke())
     assert 4 < (tokens.calls[0].left_s() or 0) <= 5
 
