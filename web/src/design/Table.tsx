@@ -1,5 +1,7 @@
 import { ArrowDown, ArrowUp } from "lucide-react";
-import type { ReactNode } from "react";
+import { type ReactNode, useLayoutEffect, useMemo, useRef } from "react";
+import { useNear } from "./useNear";
+import { useWide } from "./useWide";
 
 export interface Column<Row> {
   key: string;
@@ -7,8 +9,10 @@ export interface Column<Row> {
   cell: (row: Row) => ReactNode;
   /** Numbers stand at the end, so that their digits align. */
   numeric?: boolean;
-  /** On a phone: the first line of the row's card, its second line, or not shown. */
+  /** On a phone: the first line of the row's card, its second line, its end, or not shown. */
   phone?: "title" | "detail" | "end" | "hidden";
+  /** On a phone the value stands without the column's name, which it says itself; so do the columns `at` and `state`. */
+  plain?: boolean;
   /** The field by which the list can be sorted at the head of this column. */
   sort?: string;
 }
@@ -19,120 +23,87 @@ export interface Sorting {
   onChange: (value: string) => void;
 }
 
-/** A list. On a phone each row is a card of two lines; `onOpen` makes the whole row open its details. */
+interface Shown<Row> {
+  columns: readonly Column<Row>[];
+  rowKey: (row: Row) => string;
+  onOpen?: ((row: Row) => void) | undefined;
+}
+
+/** How many rows come and go together. */
+const GROUP_ROWS = 50;
+const ROW_PX = 41;
+const CARD_PX = 62;
+
+/**
+ * A list. On a phone each row is a card; `onOpen` makes the whole row open its details. Of a long list only the rows near the screen are in the
+ * page: groups that are far away leave their height behind.
+ */
 export function Table<Row>({
   label,
   columns,
   rows,
   rowKey,
   onOpen,
-  dimmed = false,
   sorting,
+  dimmed = false,
 }: {
   label: string;
   columns: readonly Column<Row>[];
   rows: readonly Row[];
   rowKey: (row: Row) => string;
   onOpen?: (row: Row) => void;
+  sorting?: Sorting;
   /** Newer rows are on their way: these stay, but less bright. */
   dimmed?: boolean;
-  sorting?: Sorting;
 }) {
-  const at = (place: Column<Row>["phone"]) => columns.filter((column) => (column.phone ?? "detail") === place);
+  const wide = useWide();
+  const groups = useMemo(
+    () => Array.from({ length: Math.ceil(rows.length / GROUP_ROWS) }, (_, group) => group * GROUP_ROWS),
+    [rows.length],
+  );
+  const shown: Shown<Row> = { columns, rowKey, onOpen };
+  const rowsFrom = (start: number) => rows.slice(start, start + GROUP_ROWS);
   return (
     // Where the columns need more room than the page has, the table is scrolled sideways.
     <div className={`overflow-x-auto transition-opacity ${dimmed ? "opacity-60" : ""}`}>
-      <table className="hidden w-full border-collapse text-sm md:table" aria-label={label}>
-        <thead>
-          <tr className="border-b border-line text-text-3">
-            {columns.map((column) =>
-              column.head === "" ? (
-                // A column of buttons has no name; an empty header cell would be read as one.
-                <td key={column.key} />
-              ) : (
-                <th
-                  key={column.key}
-                  scope="col"
-                  aria-sort={sorting && column.sort ? directionOf(sorting.value, column.sort) : undefined}
-                  className={`h-9 px-4 font-medium whitespace-nowrap ${column.numeric ? "text-end" : "text-start"}`}
-                >
-                  {sorting && column.sort ? (
-                    <SortButton field={column.sort} sorting={sorting}>
-                      {column.head}
-                    </SortButton>
-                  ) : (
-                    column.head
-                  )}
-                </th>
-              ),
-            )}
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((row) => (
-            <tr
-              key={rowKey(row)}
-              onClick={onOpen ? () => onOpen(row) : undefined}
-              className={`h-10 border-b border-line last:border-0 ${onOpen ? "cursor-pointer hover:bg-sunken" : ""}`}
-            >
-              {columns.map((column, index) => (
-                <td key={column.key} className={`max-w-80 truncate px-4 ${column.numeric ? "text-end" : ""}`}>
-                  {index === 0 && onOpen ? (
-                    <button
-                      type="button"
-                      className="max-w-full truncate rounded-chip text-start"
-                      onClick={() => onOpen(row)}
-                    >
-                      {column.cell(row)}
-                    </button>
-                  ) : (
-                    column.cell(row)
-                  )}
-                </td>
-              ))}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-      <ul className="divide-y divide-line md:hidden" aria-label={label}>
-        {rows.map((row) => {
-          const content = (
-            <>
-              <span className="flex min-w-0 grow flex-col items-start gap-0.5">
-                {at("title").map((column) => (
-                  <span key={column.key} className="max-w-full truncate font-medium">
-                    {column.cell(row)}
-                  </span>
-                ))}
-                <span className="flex max-w-full flex-wrap gap-x-3 text-sm text-text-3">
-                  {at("detail").map((column) => (
-                    <span key={column.key} className="truncate">
-                      {column.cell(row)}
-                    </span>
-                  ))}
-                </span>
-              </span>
-              <span className="flex shrink-0 flex-col items-end gap-0.5">
-                {at("end").map((column) => (
-                  <span key={column.key}>{column.cell(row)}</span>
-                ))}
-              </span>
-            </>
-          );
-          const shape = "flex min-h-14 w-full items-center gap-3 px-4 py-2 text-start";
-          return (
-            <li key={rowKey(row)}>
-              {onOpen ? (
-                <button type="button" className={`${shape} active:bg-sunken`} onClick={() => onOpen(row)}>
-                  {content}
-                </button>
-              ) : (
-                <div className={shape}>{content}</div>
+      {wide ? (
+        <table className="w-full border-collapse text-sm" aria-label={label} aria-rowcount={rows.length + 1}>
+          <thead>
+            <tr className="border-b border-line text-text-3">
+              {columns.map((column) =>
+                column.head === "" ? (
+                  // A column of buttons has no name; an empty header cell would be read as one.
+                  <td key={column.key} />
+                ) : (
+                  <th
+                    key={column.key}
+                    scope="col"
+                    aria-sort={sorting && column.sort ? directionOf(sorting.value, column.sort) : undefined}
+                    className={`h-9 px-4 font-medium whitespace-nowrap ${column.numeric ? "text-end" : "text-start"}`}
+                  >
+                    {sorting && column.sort ? (
+                      <SortButton field={column.sort} sorting={sorting}>
+                        {column.head}
+                      </SortButton>
+                    ) : (
+                      column.head
+                    )}
+                  </th>
+                ),
               )}
-            </li>
-          );
-        })}
-      </ul>
+            </tr>
+          </thead>
+          {groups.map((start) => (
+            <RowGroup key={start} first={start} rows={rowsFrom(start)} shown={shown} />
+          ))}
+        </table>
+      ) : (
+        <ul className="divide-y divide-line" aria-label={label}>
+          {groups.map((start) => (
+            <CardGroup key={start} first={start} rows={rowsFrom(start)} shown={shown} total={rows.length} />
+          ))}
+        </ul>
+      )}
     </div>
   );
 }
@@ -155,5 +126,142 @@ function SortButton({ field, sorting, children }: { field: string; sorting: Sort
       {children}
       <Icon className={`size-3.5 ${direction === "none" ? "opacity-0" : ""}`} aria-hidden="true" />
     </button>
+  );
+}
+
+/** Whether a group is near the screen, and how high it was when it was there last. */
+function useGroup<Element extends HTMLElement>(first: number, guess: number) {
+  const element = useRef<Element>(null);
+  const height = useRef(guess);
+  const near = useNear(element, first === 0);
+  useLayoutEffect(() => {
+    if (near && element.current) height.current = element.current.offsetHeight || height.current;
+  });
+  return { element, near, height: height.current };
+}
+
+function RowGroup<Row>({ first, rows, shown }: { first: number; rows: readonly Row[]; shown: Shown<Row> }) {
+  const { columns, rowKey, onOpen } = shown;
+  const { element, near, height } = useGroup<HTMLTableSectionElement>(first, rows.length * ROW_PX);
+  if (!near) {
+    return (
+      <tbody ref={element} aria-hidden="true">
+        <tr style={{ height }}>
+          <td colSpan={columns.length} />
+        </tr>
+      </tbody>
+    );
+  }
+  return (
+    <tbody ref={element} className="not-last:border-b not-last:border-line">
+      {rows.map((row, index) => (
+        <tr
+          key={rowKey(row)}
+          aria-rowindex={first + index + 2}
+          onClick={onOpen ? () => onOpen(row) : undefined}
+          className={`h-10 border-b border-line last:border-0 ${onOpen ? "cursor-pointer hover:bg-sunken" : ""}`}
+        >
+          {columns.map((column, place) => (
+            <td key={column.key} className={`max-w-80 truncate px-4 ${column.numeric ? "text-end" : ""}`}>
+              {place === 0 && onOpen ? (
+                <button
+                  type="button"
+                  className="max-w-full truncate rounded-chip text-start"
+                  onClick={(event) => {
+                    // The row would open it a second time.
+                    event.stopPropagation();
+                    onOpen(row);
+                  }}
+                >
+                  {column.cell(row)}
+                </button>
+              ) : (
+                column.cell(row)
+              )}
+            </td>
+          ))}
+        </tr>
+      ))}
+    </tbody>
+  );
+}
+
+function CardGroup<Row>({
+  first,
+  rows,
+  shown,
+  total,
+}: {
+  first: number;
+  rows: readonly Row[];
+  shown: Shown<Row>;
+  total: number;
+}) {
+  const { element, near, height } = useGroup<HTMLLIElement>(first, rows.length * CARD_PX);
+  return (
+    // A group stands as one item; inside it is a list again, so that its rows are counted.
+    <li ref={element}>
+      {near ? (
+        <ul className="divide-y divide-line">
+          {rows.map((row, index) => (
+            <li key={shown.rowKey(row)} aria-setsize={total} aria-posinset={first + index + 1}>
+              <Card row={row} shown={shown} />
+            </li>
+          ))}
+        </ul>
+      ) : (
+        <div style={{ height }} aria-hidden="true" />
+      )}
+    </li>
+  );
+}
+
+function Card<Row>({ row, shown: { columns, onOpen } }: { row: Row; shown: Shown<Row> }) {
+  const at = (place: Column<Row>["phone"]) => columns.filter((column) => (column.phone ?? "detail") === place);
+  const content = (
+    <>
+      <span className="flex min-w-0 grow flex-col items-start gap-0.5">
+        {at("title").map((column) => (
+          <span key={column.key} className="max-w-full truncate font-medium">
+            {column.cell(row)}
+          </span>
+        ))}
+        <span className="flex max-w-full flex-wrap gap-x-3 text-sm text-text-3">
+          {at("detail").map((column) => (
+            <Value key={column.key} column={column} row={row} />
+          ))}
+        </span>
+      </span>
+      <span className="flex max-w-1/2 shrink-0 flex-col items-end gap-0.5">
+        {at("end").map((column) => (
+          <Value key={column.key} column={column} row={row} />
+        ))}
+      </span>
+    </>
+  );
+  const shape = "flex min-h-14 w-full items-center gap-3 px-4 py-2 text-start";
+  if (!onOpen) return <div className={shape}>{content}</div>;
+  return (
+    <button type="button" className={`${shape} active:bg-sunken`} onClick={() => onOpen(row)}>
+      {content}
+    </button>
+  );
+}
+
+function saysItself({ key, plain }: { key: string; plain?: boolean }): boolean {
+  return plain ?? (key === "at" || key === "state");
+}
+
+/** A value with its column's name, as there is no head above it. What is empty takes no room. */
+function Value<Row>({ column, row }: { column: Column<Row>; row: Row }) {
+  const value = column.cell(row);
+  if (value === "" || value === null || value === undefined || value === false) return null;
+  return (
+    <span className="max-w-full truncate">
+      {column.head !== "" && (
+        <span className={saysItself(column) ? "sr-only" : "text-xs text-text-3"}>{column.head} </span>
+      )}
+      {value}
+    </span>
   );
 }

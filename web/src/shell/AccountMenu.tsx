@@ -1,13 +1,15 @@
 import { Trans, useLingui } from "@lingui/react/macro";
 import { useMutation } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { LogOut, Moon, Settings2, Sun, SunMoon, UserRound } from "lucide-react";
+import { Keyboard, LogOut, Moon, Settings2, Sun, SunMoon, UserRound } from "lucide-react";
 import { DropdownMenu } from "radix-ui";
 import { type ReactNode, useState } from "react";
 import { api, body } from "@/api/client";
 import { queries } from "@/api/queries";
 import { announceSession } from "@/api/session";
-import { chooseLocale, LOCALES, type Locale } from "@/locales";
+import { chooseLocale, currentLocale, LOCALES, type Locale } from "@/locales";
+import { ACCOUNT_BUTTON } from "./AccountButton";
+import { showShortcuts } from "./Palette";
 import { chooseTheme, currentTheme, type Theme } from "./theme";
 
 const ITEM =
@@ -15,7 +17,7 @@ const ITEM =
 
 /** What belongs to the person: language, theme, the operator's pages, signing out. */
 export function AccountMenu({ email, operator }: { email: string; operator: boolean }) {
-  const { t, i18n } = useLingui();
+  const { t } = useLingui();
   const navigate = useNavigate();
   const [theme, setTheme] = useState<Theme>(currentTheme);
   const signOut = useMutation({
@@ -33,11 +35,8 @@ export function AccountMenu({ email, operator }: { email: string; operator: bool
   ];
   return (
     // Not modal: a modal menu locks scrolling with an inline style sheet, which the content security policy forbids.
-    <DropdownMenu.Root modal={false}>
-      <DropdownMenu.Trigger
-        aria-label={t`Your account`}
-        className="grid size-9 place-items-center rounded-full bg-accent-soft text-accent"
-      >
+    <DropdownMenu.Root modal={false} defaultOpen>
+      <DropdownMenu.Trigger aria-label={t`Your account`} className={ACCOUNT_BUTTON}>
         <UserRound className="size-4" aria-hidden="true" />
       </DropdownMenu.Trigger>
       <DropdownMenu.Portal>
@@ -74,7 +73,10 @@ export function AccountMenu({ email, operator }: { email: string; operator: bool
             ))}
           </DropdownMenu.RadioGroup>
           <DropdownMenu.Separator className="my-1.5 h-px bg-line" />
-          <DropdownMenu.RadioGroup value={i18n.locale} onValueChange={(value) => void chooseLocale(value as Locale)}>
+          <DropdownMenu.RadioGroup
+            value={currentLocale()}
+            onValueChange={(value) => void chooseLocale(value as Locale)}
+          >
             {Object.entries(LOCALES).map(([tag, name]) => (
               <DropdownMenu.RadioItem key={tag} value={tag} className={ITEM}>
                 <span className="w-4 text-xs text-text-3 uppercase">{tag}</span>
@@ -83,6 +85,10 @@ export function AccountMenu({ email, operator }: { email: string; operator: bool
             ))}
           </DropdownMenu.RadioGroup>
           <DropdownMenu.Separator className="my-1.5 h-px bg-line" />
+          <DropdownMenu.Item className={`${ITEM} max-md:hidden`} onSelect={showShortcuts}>
+            <Keyboard className="size-4" />
+            <Trans>Keyboard shortcuts</Trans>
+          </DropdownMenu.Item>
           <DropdownMenu.Item className={ITEM} onSelect={() => signOut.mutate()}>
             <LogOut className="size-4" />
             <Trans>Sign out</Trans>

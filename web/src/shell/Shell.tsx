@@ -1,15 +1,18 @@
 import { Trans, useLingui } from "@lingui/react/macro";
 import { useQuery } from "@tanstack/react-query";
 import { Link, Outlet } from "@tanstack/react-router";
-import type { ReactNode } from "react";
+import { lazy, type ReactNode, Suspense } from "react";
 import { mayOperate } from "@/api/permissions";
 import { meQuery } from "@/api/queries";
-import { AccountMenu } from "./AccountMenu";
+import { AccountButton } from "./AccountButton";
 import { Logo } from "./Logo";
 import type { Place } from "./navigation";
 import { Palette, PaletteButton } from "./Palette";
 import { ReachBar } from "./ReachBar";
-import { SignInAgain } from "./SignInAgain";
+import { usePageTitle } from "./usePageTitle";
+
+// Seldom needed, and its form is large.
+const SignInAgain = lazy(async () => ({ default: (await import("./SignInAgain")).SignInAgain }));
 
 /** The frame of every page: rail, top bar, page; on phones a bar at the bottom instead of the rail. `operating` marks the operator's pages. */
 export function Shell({
@@ -23,10 +26,15 @@ export function Shell({
 }) {
   const { t, i18n } = useLingui();
   const me = useQuery(meQuery);
+  const title = usePageTitle(places);
   return (
     <div
       className={`grid min-h-dvh md:grid-cols-[232px_minmax(0,1fr)] ${operating ? "border-t-3 border-operate" : ""}`}
     >
+      {/* A page that comes without the browser loading one is said as if it had. */}
+      <p role="status" className="sr-only">
+        {title}
+      </p>
       <a href="#page" className="sr-only focus:not-sr-only focus:absolute focus:z-50 focus:bg-surface focus:p-3">
         <Trans>Skip to the page</Trans>
       </a>
@@ -61,11 +69,12 @@ export function Shell({
             <Logo />
           </Link>
           <PaletteButton />
-          <AccountMenu email={me.data?.email ?? ""} operator={mayOperate(me.data)} />
+          <AccountButton email={me.data?.email ?? ""} operator={mayOperate(me.data)} />
         </header>
         <main
           id="page"
-          className="mx-auto grid w-full max-w-6xl grow content-start gap-6 px-4 pt-6 pb-28 md:px-8 md:pb-12"
+          tabIndex={-1}
+          className="mx-auto grid w-full max-w-6xl grow content-start outline-none gap-6 px-4 pt-6 pb-28 md:px-8 md:pb-12"
         >
           <Outlet />
         </main>
@@ -89,7 +98,11 @@ export function Shell({
       </nav>
       <Palette places={places} />
       <ReachBar />
-      {me.data === null && <SignInAgain />}
+      {me.data === null && (
+        <Suspense fallback={null}>
+          <SignInAgain />
+        </Suspense>
+      )}
     </div>
   );
 }

@@ -32,7 +32,7 @@ export function EmailPanel() {
   return (
     <Panel title={<Trans>Address</Trans>}>
       <form noValidate className="grid gap-4" onSubmit={form.handleSubmit((wanted) => change.mutate(wanted))}>
-        <p className="text-text-2">
+        <p className="min-h-10 text-text-2">
           <Trans>
             You sign in with <span className="break-all">{security.data?.email}</span>. A new address is confirmed by
             the link that we send to it; this one gets a mail too.

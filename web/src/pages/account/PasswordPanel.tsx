@@ -34,13 +34,13 @@ export function PasswordPanel() {
   return (
     <Panel title={<Trans>Password</Trans>}>
       <form className="grid gap-4" onSubmit={form.handleSubmit((passwords) => change.mutate(passwords))}>
-        {security.data && (
-          <p className="text-text-2">
+        <p className="min-h-5 text-text-2">
+          {security.data && (
             <Trans>
               Changed last <Time at={security.data.password_changed_at} />.
             </Trans>
-          </p>
-        )}
+          )}
+        </p>
         <PasswordField
           label={t`Current password`}
           autoComplete="current-password"

@@ -10,6 +10,7 @@ import { TextField } from "@/design/Field";
 import { Loaded } from "@/design/Loaded";
 import { Panel } from "@/design/Panel";
 import { ProblemNotice } from "@/design/ProblemNotice";
+import { SkeletonRows } from "@/design/Skeleton";
 import { Status } from "@/design/Status";
 import { toast } from "@/design/toast";
 import { fieldProblem } from "@/pages/entry/fieldProblem";
@@ -20,7 +21,9 @@ export function ProfilePanel() {
   const profile = useQuery({ queryKey: keys.profile(), queryFn: () => body(api.GET("/api/users/me")) });
   return (
     <Panel title={<Trans>Profile</Trans>}>
-      <Loaded query={profile}>{(found) => <ProfileForm profile={found} />}</Loaded>
+      <Loaded query={profile} skeleton={<SkeletonRows rows={7} />}>
+        {(found) => <ProfileForm profile={found} />}
+      </Loaded>
     </Panel>
   );
 }

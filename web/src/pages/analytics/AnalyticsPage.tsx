@@ -9,6 +9,7 @@ import { EmptyState } from "@/design/EmptyState";
 import { Loaded } from "@/design/Loaded";
 import { PageHead, Panel } from "@/design/Panel";
 import { Segmented } from "@/design/Segmented";
+import { Skeleton } from "@/design/Skeleton";
 import { Bytes } from "@/design/Values";
 import { formatBytes } from "@/format/bytes";
 import { proxyStatusQuery } from "@/pages/proxy/queries";
@@ -54,7 +55,9 @@ export function AnalyticsPage() {
           </>
         }
       />
-      <Loaded query={trends}>{({ total, previous }) => <Figures total={total} previous={previous} />}</Loaded>
+      <Loaded query={trends} skeleton={<FiguresSkeleton />}>
+        {({ total, previous }) => <Figures total={total} previous={previous} />}
+      </Loaded>
       <Panel
         title={<Trans>Usage over time</Trans>}
         actions={
@@ -70,12 +73,14 @@ export function AnalyticsPage() {
           />
         }
       >
-        <Loaded query={trends}>
+        <Loaded query={trends} skeleton={<Skeleton className="h-72" />}>
           {(data) =>
             data.series.length === 0 ? (
-              <EmptyState icon={<BarChart3 />}>
-                <Trans>No usage in this period.</Trans>
-              </EmptyState>
+              <div className="grid min-h-72 content-center">
+                <EmptyState icon={<BarChart3 />}>
+                  <Trans>No usage in this period.</Trans>
+                </EmptyState>
+              </div>
             ) : (
               <div className="grid gap-2">
                 <Bars
@@ -101,6 +106,16 @@ export function AnalyticsPage() {
       <CostPanel period={period} nameOfAsset={names.asset} />
       <TargetsPanel period={period} total={BigInt(trends.data?.total.bytes_total ?? 0)} />
     </>
+  );
+}
+
+function FiguresSkeleton() {
+  return (
+    <div className="grid grid-cols-2 gap-3 lg:grid-cols-4">
+      {["data", "received", "connections", "requests"].map((name) => (
+        <Skeleton key={name} className="h-23.5" />
+      ))}
+    </div>
   );
 }
 

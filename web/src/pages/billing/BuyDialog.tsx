@@ -19,6 +19,7 @@ type Asset = Schema<"AssetView">;
 type Quote = Schema<"QuoteView">;
 
 const QUOTE_AFTER_MS = 300;
+const LOOK_AGAIN_MS = 4_000;
 
 /** Choose a quantity, see a price that is kept for a while, buy. The price is asked for again when it runs out. */
 export function BuyDialog({ asset, currency, onClose }: { asset: Asset; currency: string; onClose: () => void }) {
@@ -33,7 +34,8 @@ export function BuyDialog({ asset, currency, onClose }: { asset: Asset; currency
   const [before, setBefore] = useState<Quote | null>(null);
   const [toppingUp, setToppingUp] = useState(false);
   const [key, setKey] = useState(newIdempotencyKey);
-  const accounts = useQuery(accountsQuery);
+  // Money that is being paid in may arrive while the dialog is open.
+  const accounts = useQuery({ ...accountsQuery, refetchInterval: LOOK_AGAIN_MS });
   const cash = accounts.data?.find((account) => account.kind === "money" && account.asset === currency);
 
   const quote = useMutation({

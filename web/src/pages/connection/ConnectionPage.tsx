@@ -11,6 +11,7 @@ import { Loaded } from "@/design/Loaded";
 import { MoreButton } from "@/design/MoreButton";
 import { PageHead, Panel } from "@/design/Panel";
 import { Segmented } from "@/design/Segmented";
+import { SkeletonRows } from "@/design/Skeleton";
 import { connectionsQuery } from "@/pages/proxy/queries";
 import { ConnectionTable } from "./ConnectionTable";
 import { placeOf } from "./places";
@@ -62,7 +63,7 @@ function Locations() {
   const [text, setText] = useState("");
   return (
     <Panel title={<Trans>Locations</Trans>}>
-      <Loaded query={locations}>
+      <Loaded query={locations} skeleton={<SkeletonRows rows={3} />}>
         {(all) => {
           const wanted = text.trim().toLocaleLowerCase();
           const found = all.filter((one) =>

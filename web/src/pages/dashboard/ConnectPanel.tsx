@@ -2,7 +2,7 @@ import { Trans, useLingui } from "@lingui/react/macro";
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { PlugZap } from "lucide-react";
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import { api, body, type Schema } from "@/api/client";
 import { keys } from "@/api/keys";
 import { Problem } from "@/api/problem";
@@ -12,10 +12,12 @@ import { CopyField } from "@/design/Copy";
 import { EmptyState } from "@/design/EmptyState";
 import { Panel } from "@/design/Panel";
 import { ProblemNotice } from "@/design/ProblemNotice";
-import { Qr } from "@/design/Qr";
 import { Segmented } from "@/design/Segmented";
+import { Skeleton } from "@/design/Skeleton";
 import type { Connected } from "@/pages/proxy/queries";
 import { snippets } from "./snippets";
+
+const Qr = lazy(async () => ({ default: (await import("@/design/Qr")).Qr }));
 
 /** Connect in one click: a fresh credential with its address, a QR code and code for the usual clients. */
 export function ConnectPanel({ endpoints }: { endpoints: readonly Schema<"EndpointView">[] }) {
@@ -120,7 +122,9 @@ function Ready({ connected }: { connected: Connected }) {
           <Trans>Show as a QR code</Trans>
         </summary>
         <div className="pt-3">
-          <Qr text={proxy.url} label={t`The proxy's address with its credentials`} />
+          <Suspense fallback={<Skeleton className="size-44" />}>
+            <Qr text={proxy.url} label={t`The proxy's address with its credentials`} />
+          </Suspense>
         </div>
       </details>
     </div>

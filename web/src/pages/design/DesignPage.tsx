@@ -1,5 +1,6 @@
+import { useSearch } from "@tanstack/react-router";
 import { Plus, Trash2, Wallet } from "lucide-react";
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useMemo, useState } from "react";
 import { Problem } from "@/api/problem";
 import { Bars } from "@/design/Bars";
 import { Button, IconButton } from "@/design/Button";
@@ -51,11 +52,20 @@ const COLORS = [
 ] as const;
 const SIZES = ["text-xs", "text-sm", "text-base", "text-md", "text-lg", "text-xl"] as const;
 const AT = "2026-11-22T00:00:00Z";
-const LOT = { asset: "bandwidth.datacenter.standard", left: "1200000000" };
 type Open = "dialog" | "side" | "confirm" | "reason" | null;
 
 /** Every component of the design system with its states. For whoever builds pages, so it is in English only. */
 export function DesignPage() {
+  const { rows = 1 } = useSearch({ from: "/design" });
+  const lots = useMemo(
+    () =>
+      Array.from({ length: rows }, (_, place) => ({
+        id: String(place + 1),
+        asset: "bandwidth.datacenter.standard",
+        left: String(1_200_000_000 - place),
+      })),
+    [rows],
+  );
   return (
     <main className="mx-auto grid max-w-4xl gap-6 p-4 pb-24">
       <PageHead title="Design system" lead="Every component and token, as pages use them." actions={<Dialogs />} />
@@ -92,10 +102,11 @@ export function DesignPage() {
       <Panel title="Lists" flush>
         <Table
           label="Holdings"
-          rows={[LOT]}
-          rowKey={(lot) => lot.asset}
+          rows={lots}
+          rowKey={(lot) => lot.id}
           columns={[
             { key: "asset", head: "Asset", phone: "title", cell: (lot) => lot.asset },
+            { key: "id", head: "Id", cell: (lot) => lot.id },
             { key: "left", head: "Left", numeric: true, phone: "end", cell: (lot) => <Bytes count={lot.left} /> },
           ]}
         />
@@ -241,7 +252,7 @@ function Dialogs() {
         </Dialog>
       )}
       {open === "confirm" && (
-        <ConfirmDialog title="Delete it?" action="Delete" busy={false} onConfirm={close} onClose={close}>
+        <ConfirmDialog title="Delete it?" action="Delete" name="laptop" busy={false} onConfirm={close} onClose={close}>
           What is lost by it.
         </ConfirmDialog>
       )}

@@ -1,5 +1,6 @@
-import type { ReactNode } from "react";
+import { type ReactNode, useEffect, useRef } from "react";
 import { Logo } from "@/shell/Logo";
+import { showTitle } from "@/shell/usePageTitle";
 
 /** The frame of the pages before somebody is signed in. */
 export function EntryFrame({ children }: { children: ReactNode }) {
@@ -14,9 +15,13 @@ export function EntryFrame({ children }: { children: ReactNode }) {
 }
 
 export function EntryHead({ title, lead }: { title: ReactNode; lead?: ReactNode }) {
+  const heading = useRef<HTMLHeadingElement>(null);
+  useEffect(() => showTitle(heading.current?.textContent ?? ""));
   return (
     <div className="mb-6">
-      <h1 className="text-lg font-semibold tracking-tight">{title}</h1>
+      <h1 ref={heading} className="text-lg font-semibold tracking-tight">
+        {title}
+      </h1>
       {lead && <p className="mt-1 text-text-2">{lead}</p>}
     </div>
   );
