@@ -232,6 +232,8 @@ def _operator(record: Recorder, operator: Caller, me: str, ann: Customer, other:
     record(me, operator, "POST", path, refund, key=fresh_key(), deposit_id=paid)
     path = "/api/admin/users/{user_id}/sign-out"
     record(me, operator, "POST", path, {"reason": "a stolen laptop"}, user_id=other)
+    path = "/api/admin/users/{user_id}/notes"
+    record(me, operator, "POST", path, {"text": "called twice"}, key=fresh_key(), user_id=other)
     for verb in ("suspend", "restore"):
         path = f"/api/admin/users/{{user_id}}/{verb}"
         record(me, operator, "POST", path, {"reason": "fraud"}, user_id=other)

@@ -177,6 +177,12 @@ TABLE: dict[tuple[str, str], str] = {
     ("sessions:read", "any"): """
         GET /api/admin/users/{user_id}/sessions
     """,
+    ("notes:read", "any"): """
+        GET /api/admin/users/{user_id}/notes
+    """,
+    ("notes:manage", "any"): """
+        POST /api/admin/users/{user_id}/notes
+    """,
     ("sessions:manage", "any"): """
         POST /api/admin/users/{user_id}/sign-out
     """,
@@ -319,6 +325,7 @@ def test_a_role_may_do_what_the_roles_below_it_may() -> None:
         "users:read", "wallets:read", "sales:read", "deposits:read", "corrections:read", "products:read",
         "nodes:read", "audit:read", "resources:read", "traffic:read", "connections:manage", "credentials:manage",
         "sessions:read", "sessions:manage", "messages:read", "books:read", "books:manage", "audit:manage",
+        "notes:read", "notes:manage",
     }  # fmt: skip
     assert table["admin"] >= staffs
     for route in ROUTES:

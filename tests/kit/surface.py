@@ -88,6 +88,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     },
     "POST /api/admin/resources/{resource_id}/resume": {"reason": "it is fine"},
     "POST /api/admin/resources/{resource_id}/stop": {"reason": "abuse"},
+    "POST /api/admin/users/{user_id}/notes": {"text": "called about an invoice"},
     "POST /api/admin/users/{user_id}/restore": {"reason": "it is fine"},
     "POST /api/admin/users/{user_id}/suspend": {"reason": "fraud"},
     "POST /api/admin/users/{user_id}/sign-out": {

@@ -77,6 +77,9 @@ test("an operator follows a customer's money from the account to the transaction
   await expect(drawer.getByText("Not signed in anywhere.")).toBeVisible();
   await accessible(page);
   await drawer.getByRole("tab", { name: "History" }).click();
+  await drawer.getByLabel("Note").fill("Called about an invoice");
+  await drawer.getByRole("button", { name: "Add the note" }).click();
+  await expect(drawer.getByText("Called about an invoice")).toBeVisible();
   await expect(drawer.getByRole("table", { name: "What happened" }).getByText("CORRECTION_POSTED")).toBeVisible();
   await accessible(page);
   expect(errors).toEqual([]);

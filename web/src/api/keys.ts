@@ -39,6 +39,7 @@ export const keys = {
     orders: (search: object) => ["admin", "orders", search] as const,
     order: (id: string) => ["admin", "orders", id] as const,
     transaction: (id: string) => ["admin", "transactions", id] as const,
+    notes: (id: string) => ["admin", "users", id, "notes"] as const,
     depositsOf: (id: string) => ["admin", "users", id, "deposits"] as const,
     debtsOf: (id: string) => ["admin", "users", id, "debts"] as const,
     corrections: (id: string) => ["admin", "users", id, "corrections"] as const,

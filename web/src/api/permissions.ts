@@ -17,6 +17,8 @@ export const PERMISSIONS = [
   "keys:read",
   "messages:read",
   "nodes:read",
+  "notes:manage",
+  "notes:read",
   "prices:manage",
   "products:manage",
   "products:read",

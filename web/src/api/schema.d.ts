@@ -1228,6 +1228,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/admin/users/{user_id}/notes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List what operators noted about a customer, newest first
+         * @description List what operators noted about a customer, newest first.
+         */
+        get: operations["get_admin_users_user_id_notes"];
+        put?: never;
+        /**
+         * Note something about a customer
+         * @description Note something about a customer. It is erased with them.
+         */
+        post: operations["post_admin_users_user_id_notes"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/admin/users/{user_id}/resources": {
         parameters: {
             query?: never;
@@ -4333,6 +4357,14 @@ export interface components {
             public_key?: string | null;
         };
         /**
+         * NewNote
+         * @description Something to note.
+         */
+        NewNote: {
+            /** @description What other operators should know; the customer finds it in an export of their data */
+            text: string;
+        };
+        /**
          * NewPlan
          * @description A plan to add: so much of a product, bought at once.
          */
@@ -4553,6 +4585,30 @@ export interface components {
              * @description When the node was last seen
              */
             seen_at: string;
+        };
+        /** NoteList */
+        NoteList: {
+            /** @description The items of this page */
+            items: components["schemas"]["NoteView"][];
+            /** @description The `cursor` of the next page; empty on the last */
+            next_cursor: string;
+        };
+        /**
+         * NoteView
+         * @description A note and who wrote it.
+         */
+        NoteView: {
+            /** @description The operator who wrote it, `usr_…` */
+            author_id: string;
+            /**
+             * Format: date-time
+             * @description When it was made
+             */
+            created_at: string;
+            /** @description The identifier */
+            id: string;
+            /** @description What it says */
+            text: string;
         };
         /** ObstacleView */
         ObstacleView: {
@@ -9354,6 +9410,95 @@ export interface operations {
             404: components["responses"]["NotFound"];
             414: components["responses"]["UriTooLong"];
             422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    get_admin_users_user_id_notes: {
+        parameters: {
+            query?: {
+                /** @description How many items at most */
+                limit?: number;
+                /** @description The `next_cursor` of the page before, with the other parameters as they were; absent: the start */
+                cursor?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The account's id, `usr_…` */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoteList"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
+            414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    post_admin_users_user_id_notes: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Any unique text; a retry sends the same */
+                "idempotency-key": string;
+            };
+            path: {
+                /** @description The account's id, `usr_…` */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewNote"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoteView"];
+                };
+            };
+            400: components["responses"]["IdempotencyKeyMissingMalformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
+            409: components["responses"]["ConflictRequestInProgress"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["IdempotencyKeyReusedInvalid"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Internal"];
             502: components["responses"]["BadGateway"];

@@ -95,6 +95,14 @@ class UserRolesChanged(Event):
     reason: str
 
 
+class NoteAdded(Event):
+    """An operator noted something about a customer. What it says is erased with the customer, so it is not in here."""
+
+    topic, source = "NOTE_ADDED", "identity"
+    user_id: str
+    note_id: str
+
+
 class RegistrationRepeated(Event):
     """An address that nobody confirmed yet was registered again: its account has no password until somebody does."""
 

@@ -53,6 +53,8 @@ MANIFEST = ServiceManifest(
         Permission("users:read", ("support", "admin")),
         Permission("users:manage", ("admin",)),
         Permission("sessions:manage", ("support", "admin")),
+        Permission("notes:read", ("support", "admin")),
+        Permission("notes:manage", ("support", "admin")),
     ),
     build=build,
 )

@@ -120,6 +120,18 @@ class EmailLink:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """What an operator noted about a customer. `request_key` names it among the notes of its author."""
+
+    id: str
+    user_id: str
+    author_id: str
+    request_key: str
+    text: str
+    created_at_us: int
+
+
+@dataclass(frozen=True, slots=True)
 class Deletion:
     """An account that its owner asked to have deleted: waiting → erasing → erased.
 

@@ -30,6 +30,19 @@ USER_TABLES = (
         exports=("id", "forfeit", "state", "requested_at_us", "erase_at_us"),
     ),
     UserTable(
+        table=store.note,
+        purpose="what operators noted about the customer",
+        theirs=own(store.note),
+        exports=("created_at_us", "text"),
+    ),
+    UserTable(
+        table=store.note,
+        name="notes_written",
+        purpose="which notes about customers somebody wrote as an operator",
+        theirs=own(store.note, "author_id"),
+        keeps="until the customer whom a note is about has left; its author is named by id",
+    ),
+    UserTable(
         table=store.email_link,
         purpose="links that were mailed and still work",
         theirs=own(store.email_link),

@@ -4,6 +4,7 @@ signup     register, verify the address
 signin     prove who you are factor by factor, then open a session
 recovery   forgotten, reset and changed passwords
 email_change  another address
+notes      what operators note about a customer
 leaving    deleting an account, and keeping it after all
 accounts   accounts as operators see them
 mail       the links and notices that the others enqueue as jobs
@@ -25,6 +26,7 @@ from tollway.services.identity.service.email_change import EmailChange
 from tollway.services.identity.service.leaving import Leaving
 from tollway.services.identity.service.lockout import Lockout
 from tollway.services.identity.service.mail import Mail
+from tollway.services.identity.service.notes import Notes
 from tollway.services.identity.service.passwords import Passwords
 from tollway.services.identity.service.proof import PasswordProof
 from tollway.services.identity.service.recovery import Recovery
@@ -56,6 +58,7 @@ class Identity:
         self.db = db
         self.passwords = Passwords(settings)
         self.mail = Mail(db, settings, public_url, tokens, notifications)
+        self.notes = Notes(db)
         lockout = Lockout(self.mail, lock_rules(settings))
         self.devices = Devices(device_key)
         self.sessions = SessionOpener(db, self.mail, tokens)

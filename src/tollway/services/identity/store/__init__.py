@@ -27,6 +27,7 @@ from tollway.services.identity.store.tables import (
     attempt_counter,
     email_link,
     metadata,
+    note,
     sign_in_attempt,
     user,
 )
@@ -373,8 +374,9 @@ async def take_unverified(tx: Tx, before_us: int, limit: int) -> list[str]:
     # Checked twice, as somebody may confirm between the query and the removal.
     removed = delete(user).where(user.c.id.in_(old), plain).returning(user.c.id)
     gone = [row.id for row in await tx.all(removed)]
-    await tx.run(delete(email_link).where(email_link.c.user_id.in_(gone)))
+    for table in (email_link, note):
+        await tx.run(delete(table).where(table.c.user_id.in_(gone)))
     return gone
 
 
-__all__ = ["attempt_counter", "email_link", "metadata", "sign_in_attempt", "user"]
+__all__ = ["attempt_counter", "email_link", "metadata", "note", "sign_in_attempt", "user"]

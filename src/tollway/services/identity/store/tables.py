@@ -5,9 +5,10 @@ email_link       links sent by mail: single use, found by the hash of their toke
 sign_in_attempt  attempts to sign in, by the hash of what the client holds
 attempt_counter  failed sign-in attempts by account, network, both, device and session
 deletion         who asked for their account to be deleted, and what became of it
+note             what operators note about a customer
 """
 
-from sqlalchemy import Column, Index, MetaData, Table, Text, text
+from sqlalchemy import Column, Index, MetaData, Table, Text, UniqueConstraint, text
 
 from tollway.fabric.db import NAMING, Flag, Int64, Json
 
@@ -102,5 +103,19 @@ deletion = Table(
         sqlite_where=text("state IN ('waiting', 'erasing')"),
         postgresql_where=text("state IN ('waiting', 'erasing')"),
     ),
+    sqlite_strict=True,
+)
+
+note = Table(
+    "note",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("user_id", Text, nullable=False),
+    Column("author_id", Text, nullable=False),
+    Column("request_key", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("created_at_us", Int64, nullable=False),
+    UniqueConstraint("author_id", "request_key"),
+    Index("ix_note_user", "user_id", "id"),
     sqlite_strict=True,
 )

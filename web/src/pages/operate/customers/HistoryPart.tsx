@@ -5,39 +5,46 @@ import { BookOpenCheck } from "lucide-react";
 import { List } from "@/design/List";
 import { Panel } from "@/design/Panel";
 import { Time } from "@/design/Values";
+import { Allowed } from "@/parts/Allowed";
 import { auditQuery } from "../audit/queries";
+import { NotesPanel } from "./NotesPanel";
 
-/** Everything that a customer did, and all that was done to them, from the audit trail. */
+/** What operators noted; then everything that a customer did, and all that was done to them, from the audit trail. */
 export function HistoryPart({ userId }: { userId: string }) {
   const { t } = useLingui();
   const trail = useInfiniteQuery(auditQuery({ user_id: userId }));
   return (
-    <Panel
-      flush
-      title={<Trans>What happened</Trans>}
-      actions={
-        <Link to="/operate/audit" search={{ user_id: userId }} className="text-sm text-accent hover:underline">
-          <Trans>Open in the audit trail</Trans>
-        </Link>
-      }
-    >
-      <List
-        query={trail}
-        label={t`What happened`}
-        icon={<BookOpenCheck />}
-        empty={<Trans>Nothing has happened yet.</Trans>}
-        rowKey={(entry) => String(entry.sequence)}
-        columns={[
-          { key: "topic", head: t`What`, phone: "title", cell: (entry) => entry.topic },
-          { key: "action", head: t`Action`, phone: "hidden", cell: (entry) => entry.action || "–" },
-          {
-            key: "actor",
-            head: t`Who`,
-            cell: (entry) => (entry.actor === userId ? t`The customer` : <code>{entry.actor}</code>),
-          },
-          { key: "at", head: t`When`, numeric: true, phone: "end", cell: (entry) => <Time at={entry.at} /> },
-        ]}
-      />
-    </Panel>
+    <>
+      <Allowed to="notes:read">
+        <NotesPanel userId={userId} />
+      </Allowed>
+      <Panel
+        flush
+        title={<Trans>What happened</Trans>}
+        actions={
+          <Link to="/operate/audit" search={{ user_id: userId }} className="text-sm text-accent hover:underline">
+            <Trans>Open in the audit trail</Trans>
+          </Link>
+        }
+      >
+        <List
+          query={trail}
+          label={t`What happened`}
+          icon={<BookOpenCheck />}
+          empty={<Trans>Nothing has happened yet.</Trans>}
+          rowKey={(entry) => String(entry.sequence)}
+          columns={[
+            { key: "topic", head: t`What`, phone: "title", cell: (entry) => entry.topic },
+            { key: "action", head: t`Action`, phone: "hidden", cell: (entry) => entry.action || "–" },
+            {
+              key: "actor",
+              head: t`Who`,
+              cell: (entry) => (entry.actor === userId ? t`The customer` : <code>{entry.actor}</code>),
+            },
+            { key: "at", head: t`When`, numeric: true, phone: "end", cell: (entry) => <Time at={entry.at} /> },
+          ]}
+        />
+      </Panel>
+    </>
   );
 }

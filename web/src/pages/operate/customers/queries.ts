@@ -118,6 +118,15 @@ export const sessionsQuery = (id: string) =>
     ),
   );
 
+export const notesQuery = (id: string) =>
+  listOptions(keys.admin.notes(id), (cursor) =>
+    body(
+      api.GET("/api/admin/users/{user_id}/notes", {
+        params: { path: { user_id: id }, query: { limit: PAGE_LIMIT, cursor } },
+      }),
+    ),
+  );
+
 export const messagesQuery = (id: string, state: Schema<"MessageView">["state"] | undefined) =>
   listOptions(keys.admin.messages(id, { state }), (cursor) =>
     body(
