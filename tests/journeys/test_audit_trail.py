@@ -25,6 +25,7 @@ LEAVES_NOTHING = {
 }
 # What a fresh and healthy platform has no occasion for, and the test that looks at the event.
 ELSEWHERE = {
+    "access:connection:close": "tests/tollway/services/access/service/test_connections.py",
     "access:connection:end": "tests/tollway/services/access/test_http.py",
     "auth:key:rotate": "tests/tollway/services/tokens/service/test_keys.py",
     "orders:order:cancel": "tests/tollway/services/orders/service/test_orders.py",

@@ -103,6 +103,7 @@ TABLE: dict[tuple[str, str], str] = {
     ("access:read", "self"): """
         GET /api/proxy/status
         GET /api/proxy/config
+        GET /api/proxy/locations
         GET /api/proxy/test/{test_id}
         GET /api/access/resources
         GET /api/access/resources/{resource_id}
@@ -113,6 +114,7 @@ TABLE: dict[tuple[str, str], str] = {
         POST /api/proxy/connect
         POST /api/proxy/disconnect
         POST /api/proxy/test
+        POST /api/access/connections/end
         POST /api/access/resources
         PATCH /api/access/resources/{resource_id}
         PUT /api/access/resources/{resource_id}/policy

@@ -20,6 +20,7 @@ NOBODYS_ID = "0" * 26
 OPENAPI: dict[str, Any] = json.loads(DOCUMENT.read_text())
 
 EXAMPLES: dict[str, dict[str, Any]] = {
+    "POST /api/access/connections/end": {"ids": [f"flw_{NOBODYS_ID}"]},
     "POST /api/access/resources": {
         "asset": ASSET,
         "label": "laptop",

@@ -723,7 +723,7 @@ class Change(_message.Message):
     resource_left: the customer has disconnected, flows end with User-Request; policy_changed: flows go on;
     source_address_added: clients from there were refused until now, which is to be forgotten;
     test_requested: the node carries out the connection test `test_id`;
-    flow_ended: an operator ends one flow; lease_recalled: the node that is named gives back what its flows do not have in their hands, flows go on
+    flow_ended: an operator ends one flow; flow_left: its customer does; lease_recalled: the node that is named gives back what its flows do not have in their hands, flows go on
     """
     resource_id: _builtins.str
     credential_id: _builtins.str
@@ -732,7 +732,7 @@ class Change(_message.Message):
     node: _builtins.str
     """for this node alone; empty: for every node"""
     session_id: _builtins.str
-    """flow_ended: the one flow that ends, with Admin-Reset"""
+    """flow_ended, flow_left: the one flow that ends, with Admin-Reset or User-Request"""
     test_id: _builtins.str
     """test_requested: tst_…"""
     def __init__(

@@ -55,6 +55,7 @@ _CUTS = {
     "credential_revoked": TerminateCause.ADMIN_RESET,
     "resource_left": TerminateCause.USER_REQUEST,
 }
+_ENDS_ONE = {"flow_ended": TerminateCause.ADMIN_RESET, "flow_left": TerminateCause.USER_REQUEST}
 _SETTLE_AT_STOP_S = 5.0
 TESTED = "http"
 """The protocol that connection tests speak."""
@@ -202,7 +203,9 @@ class Edge:
             shown, port = advertised_address(settings, spec.name, host, listener.port)
             if spec.name == TESTED and self._tester is not None:
                 self._tester.host = shown
-            self._access.endpoints.append(Endpoint(protocol=spec.name, host=shown, port=port))
+            self._access.endpoints.append(
+                Endpoint(protocol=spec.name, host=shown, port=port, capacity=settings.capacity)
+            )
 
     async def _drain(self) -> None:
         until = asyncio.get_running_loop().time() + self._settings.drain_s
@@ -243,8 +246,8 @@ class Edge:
         if change.kind == "lease_recalled":
             self._charging.recall(change.resource_id)
             return
-        if change.kind == "flow_ended":
-            self._end_flow(change.session_id)
+        if change.kind in _ENDS_ONE:
+            self._end_flow(change.session_id, _ENDS_ONE[change.kind])
             return
         if change.kind == "test_requested":
             if self._tester is not None:
@@ -260,10 +263,10 @@ class Edge:
             if affects(change, flow.grant) and flow.owner is not None:
                 flow.owner.terminate(cause)
 
-    def _end_flow(self, session_id: str) -> None:
+    def _end_flow(self, session_id: str, cause: TerminateCause) -> None:
         for flow in self._charging.live_flows():
             if flow.session_id == session_id and flow.owner is not None:
-                flow.owner.terminate(TerminateCause.ADMIN_RESET)
+                flow.owner.terminate(cause)
 
     def _end_flows_out_of_hours(self) -> None:
         now_us = self._clock.now_us()

@@ -59,6 +59,13 @@ class EdgeSettings(BaseModel):
         {},
         description="By protocol, or `*` for all, the host and port that customers get if not those of the listener",
     )
+    capacity: int = Field(
+        0,
+        ge=0,
+        le=10_000_000,
+        description="Connections that each worker is meant to carry at once, by which customers see the load of a "
+        "location; 0: not said, so they see none",
+    )
     share_ports: bool = Field(
         default=False, description="Several workers listen on the same ports (SO_REUSEPORT)"
     )

@@ -255,7 +255,12 @@ async def test_a_change_cuts_its_flows_within_a_second_and_no_others(
             await client.close()
 
 
-async def test_an_operator_ends_one_flow_and_the_login_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("kind", "cause"),
+    [("flow_ended", "Admin-Reset"), ("flow_left", "User-Request")],
+    ids=["operator", "customer"],
+)
+async def test_one_flow_is_ended_and_the_login_goes_on(tmp_path: Path, kind: str, cause: str) -> None:
     access = FakeAccess()
     access.add()
     async with edge_setup(tmp_path, echo, access) as here:
@@ -265,7 +270,7 @@ async def test_an_operator_ends_one_flow_and_the_login_goes_on(tmp_path: Path) -
             assert await client.exactly(5) == b"hello"
         await eventually(lambda: len(access.usage) == 2)
         ended = next(iter(access.usage))
-        access.announce("flow_ended", resource_id="res_alice", user_id="usr_alice", session_id=ended)
+        access.announce(kind, resource_id="res_alice", user_id="usr_alice", session_id=ended)
         reads = [asyncio.ensure_future(client.rest()) for client in (first, second)]
         done, waiting = await asyncio.wait(reads, return_when=asyncio.FIRST_COMPLETED, timeout=10)
         assert (len(done), len(waiting)) == (1, 1)
@@ -276,7 +281,7 @@ async def test_an_operator_ends_one_flow_and_the_login_goes_on(tmp_path: Path) -
             await client.close()
         await here.settled()
         causes = {id_: use.terminate_cause for id_, use in access.usage.items()}
-        assert causes.pop(ended) == "Admin-Reset"
+        assert causes.pop(ended) == cause
         assert set(causes.values()) == {"User-Request"}
 
 

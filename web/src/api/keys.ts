@@ -9,6 +9,7 @@ export const keys = {
   recordsOf: (sessions: readonly string[]) => ["usage", "records", sessions] as const,
   proxyStatus: () => ["proxy", "status"] as const,
   proxyConfig: () => ["proxy", "config"] as const,
+  locationFigures: () => ["proxy", "locations"] as const,
   connectionTest: (id: string) => ["proxy", "test", id] as const,
   connections: (search: object) => ["connections", search] as const,
   accounts: () => ["accounts"] as const,

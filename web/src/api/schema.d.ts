@@ -64,6 +64,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/access/connections/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End open connections of yours within a second, all that are named or none
+         * @description End open connections of yours within a second, all that are named or none. Programs can connect again.
+         */
+        post: operations["post_access_connections_end"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/access/resources": {
         parameters: {
             query?: never;
@@ -2248,6 +2268,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/proxy/locations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List where traffic can leave, with load and uptime as far as the platform knows them
+         * @description List where traffic can leave, with load and uptime as far as the platform knows them.
+         */
+        get: operations["get_proxy_locations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/proxy/status": {
         parameters: {
             query?: never;
@@ -3727,6 +3767,14 @@ export interface components {
             /** @description The accesses */
             resources: components["schemas"]["ResourceView"][];
         };
+        /**
+         * EndConnections
+         * @description Which connections to end.
+         */
+        EndConnections: {
+            /** @description The connections, `flw_…` */
+            ids: string[];
+        };
         /** EndSessions */
         EndSessions: {
             /**
@@ -3734,6 +3782,11 @@ export interface components {
              * @default false
              */
             keep_current?: boolean;
+        };
+        /** EndedConnections */
+        EndedConnections: {
+            /** @description Those that were open; the others had ended before */
+            ended: string[];
         };
         /**
          * EndpointView
@@ -4138,6 +4191,38 @@ export interface components {
              * @description From when on
              */
             since: string;
+        };
+        /** LocationFiguresList */
+        LocationFiguresList: {
+            /** @description The items of this page */
+            items: components["schemas"]["LocationFiguresView"][];
+        };
+        /**
+         * LocationFiguresView
+         * @description A location. A figure that is null is not known: nobody measures it, or a node does not say it.
+         */
+        LocationFiguresView: {
+            /** @description The city */
+            city: string;
+            /** @description The country, ISO 3166-1 alpha-2 */
+            country: string;
+            /** @description The identifier */
+            id: string;
+            /** @description The part of what those nodes are meant to carry that they carry now, 0 to 1 and above */
+            load: number | null;
+            /** @description Its name */
+            name: string;
+            /** @description Proxy nodes that serve it and were in touch within the last minute */
+            nodes_up: number;
+            /** @description The part of the country */
+            region: string;
+            /** @description The part of the last 30 days with a node that was up, by a look each minute, 0 to 1 */
+            uptime: number | null;
+            /**
+             * @description The first day of those (UTC) on which it was looked
+             * @example 2026-11-01
+             */
+            uptime_since: string | null;
         };
         /** LocationList */
         LocationList: {
@@ -6837,6 +6922,45 @@ export interface operations {
             401: components["responses"]["SessionEndedUnauthenticated"];
             403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
             414: components["responses"]["UriTooLong"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    post_access_connections_end: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EndConnections"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EndedConnections"];
+                };
+            };
+            400: components["responses"]["Malformed"];
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            404: components["responses"]["NotFound"];
+            413: components["responses"]["TooLarge"];
+            415: components["responses"]["UnsupportedMediaType"];
             422: components["responses"]["Invalid"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Internal"];
@@ -11476,6 +11600,36 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Disconnected"];
+                };
+            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    get_proxy_locations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LocationFiguresList"];
                 };
             };
             401: components["responses"]["SessionEndedUnauthenticated"];

@@ -23,10 +23,21 @@ export interface Sorting {
   onChange: (value: string) => void;
 }
 
+/** Which rows are chosen, to do something with all of them. */
+export interface Selection<Row> {
+  chosen: ReadonlySet<string>;
+  onChange: (chosen: ReadonlySet<string>) => void;
+  /** What the box of a row is called. */
+  label: (row: Row) => string;
+  /** Whether a row can be chosen. */
+  offered: (row: Row) => boolean;
+}
+
 interface Shown<Row> {
   columns: readonly Column<Row>[];
   rowKey: (row: Row) => string;
   onOpen?: ((row: Row) => void) | undefined;
+  selection?: Selection<Row> | undefined;
 }
 
 /** How many rows come and go together. */
@@ -45,6 +56,7 @@ export function Table<Row>({
   rowKey,
   onOpen,
   sorting,
+  selection,
   dimmed = false,
 }: {
   label: string;
@@ -53,6 +65,7 @@ export function Table<Row>({
   rowKey: (row: Row) => string;
   onOpen?: (row: Row) => void;
   sorting?: Sorting;
+  selection?: Selection<Row>;
   /** Newer rows are on their way: these stay, but less bright. */
   dimmed?: boolean;
 }) {
@@ -61,7 +74,7 @@ export function Table<Row>({
     () => Array.from({ length: Math.ceil(rows.length / GROUP_ROWS) }, (_, group) => group * GROUP_ROWS),
     [rows.length],
   );
-  const shown: Shown<Row> = { columns, rowKey, onOpen };
+  const shown: Shown<Row> = { columns, rowKey, onOpen, selection };
   const rowsFrom = (start: number) => rows.slice(start, start + GROUP_ROWS);
   return (
     // Where the columns need more room than the page has, the table is scrolled sideways.
@@ -70,6 +83,7 @@ export function Table<Row>({
         <table className="w-full border-collapse text-sm" aria-label={label} aria-rowcount={rows.length + 1}>
           <thead>
             <tr className="border-b border-line text-text-3">
+              {selection && <td />}
               {columns.map((column) =>
                 column.head === "" ? (
                   // A column of buttons has no name; an empty header cell would be read as one.
@@ -108,6 +122,28 @@ export function Table<Row>({
   );
 }
 
+function SelectBox<Row>({ selection, row, id }: { selection: Selection<Row>; row: Row; id: string }) {
+  const { chosen, onChange, label, offered } = selection;
+  if (!offered(row)) return <span className="inline-block size-6 shrink-0" />;
+  return (
+    // The whole row opens its details; the box does not.
+    <label className="inline-grid size-6 shrink-0 place-items-center">
+      <input
+        type="checkbox"
+        className="size-4 accent-accent"
+        aria-label={label(row)}
+        checked={chosen.has(id)}
+        onClick={(event) => event.stopPropagation()}
+        onChange={() => {
+          const next = new Set(chosen);
+          if (!next.delete(id)) next.add(id);
+          onChange(next);
+        }}
+      />
+    </label>
+  );
+}
+
 function directionOf(value: string, field: string): "ascending" | "descending" | "none" {
   if (value === field) return "ascending";
   return value === `-${field}` ? "descending" : "none";
@@ -141,13 +177,13 @@ function useGroup<Element extends HTMLElement>(first: number, guess: number) {
 }
 
 function RowGroup<Row>({ first, rows, shown }: { first: number; rows: readonly Row[]; shown: Shown<Row> }) {
-  const { columns, rowKey, onOpen } = shown;
+  const { columns, rowKey, onOpen, selection } = shown;
   const { element, near, height } = useGroup<HTMLTableSectionElement>(first, rows.length * ROW_PX);
   if (!near) {
     return (
       <tbody ref={element} aria-hidden="true">
         <tr style={{ height }}>
-          <td colSpan={columns.length} />
+          <td colSpan={columns.length + (selection ? 1 : 0)} />
         </tr>
       </tbody>
     );
@@ -161,6 +197,11 @@ function RowGroup<Row>({ first, rows, shown }: { first: number; rows: readonly R
           onClick={onOpen ? () => onOpen(row) : undefined}
           className={`h-10 border-b border-line last:border-0 ${onOpen ? "cursor-pointer hover:bg-sunken" : ""}`}
         >
+          {selection && (
+            <td className="w-10 ps-4">
+              <SelectBox selection={selection} row={row} id={rowKey(row)} />
+            </td>
+          )}
           {columns.map((column, place) => (
             <td key={column.key} className={`max-w-80 truncate px-4 ${column.numeric ? "text-end" : ""}`}>
               {place === 0 && onOpen ? (
@@ -204,7 +245,13 @@ function CardGroup<Row>({
       {near ? (
         <ul className="divide-y divide-line">
           {rows.map((row, index) => (
-            <li key={shown.rowKey(row)} aria-setsize={total} aria-posinset={first + index + 1}>
+            <li
+              key={shown.rowKey(row)}
+              aria-setsize={total}
+              aria-posinset={first + index + 1}
+              className={shown.selection ? "flex items-center ps-4" : ""}
+            >
+              {shown.selection && <SelectBox selection={shown.selection} row={row} id={shown.rowKey(row)} />}
               <Card row={row} shown={shown} />
             </li>
           ))}

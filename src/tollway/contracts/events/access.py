@@ -42,7 +42,7 @@ class CredentialRevoked(Event):
 
 
 class ConnectionEnded(Event):
-    """An operator ended one connection of a customer, and why."""
+    """An operator ended one connection of a customer, or the customer did, and why."""
 
     topic, source = "CONNECTION_ENDED", "access"
     session_id: str

@@ -19,6 +19,11 @@ async def delete_ended(service: Access) -> None:
     await service.cleanup.delete_ended()
 
 
+async def look_at_locations(service: Access) -> None:
+    """Note which locations have a node that is up."""
+    await service.locations.look()
+
+
 async def erase_user(service: Access, payload: dict[str, Any]) -> None:
     """Delete every access of somebody who has left, which revokes the credentials; erase what is kept of them."""
     for resource, _ in await service.resources.all_of(payload["user_id"]):
@@ -32,4 +37,8 @@ async def end_credential(service: Access, payload: dict[str, Any]) -> None:
 
 
 JOBS: Jobs = {ERASE: erase_user, END_CREDENTIAL: end_credential}
-TIMED = {"close_abandoned": Timed(15.0, close_abandoned), "delete_ended": Timed(3600.0, delete_ended)}
+TIMED = {
+    "close_abandoned": Timed(15.0, close_abandoned),
+    "delete_ended": Timed(3600.0, delete_ended),
+    "look_at_locations": Timed(60.0, look_at_locations),
+}

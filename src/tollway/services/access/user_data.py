@@ -123,4 +123,4 @@ USER_TABLES = (
         keeps="for good: the numbers must have no gaps; ids only",
     ),
 )
-IMPERSONAL = (tables.node, tables.lease, tables.change_head)
+IMPERSONAL = (tables.node, tables.lease, tables.change_head, tables.presence_day)

@@ -6,14 +6,20 @@ import { Dialog } from "@/design/Dialog";
 import { EmptyState } from "@/design/EmptyState";
 import { Facts } from "@/design/Facts";
 import { Status } from "@/design/Status";
-import { type Column, Table } from "@/design/Table";
+import { type Column, type Selection, Table } from "@/design/Table";
 import { Bytes, Time } from "@/design/Values";
 import { formatDuration } from "@/format/time";
 
 type Connection = Schema<"ConnectionView">;
 
 /** Connections, newest first; a row opens its details. */
-export function ConnectionTable({ rows }: { rows: readonly Connection[] }) {
+export function ConnectionTable({
+  rows,
+  selection,
+}: {
+  rows: readonly Connection[];
+  selection?: Selection<Connection>;
+}) {
   const { t, i18n } = useLingui();
   const [shown, setShown] = useState<Connection | null>(null);
   if (rows.length === 0) {
@@ -52,7 +58,14 @@ export function ConnectionTable({ rows }: { rows: readonly Connection[] }) {
   ];
   return (
     <>
-      <Table label={t`Connections`} columns={columns} rows={rows} rowKey={(one) => one.id} onOpen={setShown} />
+      <Table
+        label={t`Connections`}
+        columns={columns}
+        rows={rows}
+        rowKey={(one) => one.id}
+        onOpen={setShown}
+        {...(selection ? { selection } : {})}
+      />
       {shown && (
         <Dialog side title={<Trans>Connection</Trans>} onClose={() => setShown(null)}>
           <Facts

@@ -8,7 +8,7 @@ import { load } from "@/api/files";
 import { Skeleton } from "@/design/Skeleton";
 import { placeOf } from "./places";
 
-type Location = Schema<"LocationView">;
+type Location = Pick<Schema<"LocationView">, "id" | "name" | "city">;
 
 const WIDTH = 960;
 const HEIGHT = 460;

@@ -11,6 +11,7 @@ from tollway.contracts.terminate_causes import EndedBy
 from tollway.fabric.rest import (
     PRINTABLE,
     AssetQuery,
+    Body,
     CurrentUser,
     PageQuery,
     TimeQuery,
@@ -21,6 +22,7 @@ from tollway.fabric.rest import (
     send_updates,
     sorted_by,
 )
+from tollway.kit.errors import NotFound
 from tollway.kit.ids import id_pattern
 from tollway.services.access.model.units import Unit, used_units
 from tollway.services.access.service import Access
@@ -29,6 +31,7 @@ from tollway.services.access.store.usage import Filter, Record, Total
 
 MAX_SESSIONS = 100
 READ = route(permission="usage:read")
+MOST_ENDED = 100
 ResourceQuery = Annotated[str, Query(pattern=id_pattern("res"), description="Of one access only")]
 NewestFirst = Annotated[PageQuery, sorted_by("-started_at", "started_at")]
 OldestFirst = Annotated[PageQuery, sorted_by("started_at", "-started_at")]
@@ -104,6 +107,18 @@ class ConnectionView(BaseModel):
 class ConnectionList(BaseModel):
     items: list[ConnectionView]
     next_cursor: str
+
+
+class EndConnections(Body):
+    """Which connections to end."""
+
+    ids: list[Annotated[str, Field(pattern=id_pattern("flw"))]] = Field(
+        min_length=1, max_length=MOST_ENDED, description="The connections, `flw_…`"
+    )
+
+
+class EndedConnections(BaseModel):
+    ended: list[str] = Field(description="Those that were open; the others had ended before")
 
 
 class RecordView(BaseModel):
@@ -191,6 +206,15 @@ def _records(api: APIRouter, service: Access) -> None:
             items=[ConnectionView(**connection_fields(one)) for one in found.items],
             next_cursor=found.next_cursor,
         )
+
+    @api.post(
+        "/api/access/connections/end",
+        tags=["access"],
+        **route(permission="access:write", audit="access:connection:close", problems=(NotFound,)),
+    )
+    async def end(body: EndConnections, who: CurrentUser) -> EndedConnections:
+        """End open connections of yours within a second, all that are named or none. Programs can connect again."""
+        return EndedConnections(ended=await service.connections.end(who.user_id, body.ids))
 
     @api.get("/api/usage/records", tags=["usage"], **READ)
     async def records(

@@ -7,6 +7,8 @@ authentication              nodes: what a credential may do
 leases, reports             nodes: reserving what flows will use, and settling what they used
 changes                     nodes: what must reach live flows at once
 cleanup                     timed: what vanished nodes left behind
+connections                 customers: ending their own connections
+locations                   customers: what is known of the places where traffic leaves; timed: looking which are up
 usage, live                 customers: what was used, and what is left
 dashboard                   customers: what they see first, in one answer
 connection_tests            customers ask for a test of the whole way through a proxy, nodes carry it out
@@ -25,11 +27,13 @@ from tollway.services.access.service.authentication import Authentication
 from tollway.services.access.service.changes import Changes
 from tollway.services.access.service.cleanup import Cleanup
 from tollway.services.access.service.connection_tests import ConnectionTests
+from tollway.services.access.service.connections import Connections
 from tollway.services.access.service.credentials import Credentials
 from tollway.services.access.service.dashboard import Dashboards
 from tollway.services.access.service.holdings import Holdings
 from tollway.services.access.service.leases import Leases
 from tollway.services.access.service.live import UsageFeeds
+from tollway.services.access.service.locations import Locations
 from tollway.services.access.service.nodes import Nodes
 from tollway.services.access.service.reports import Reports
 from tollway.services.access.service.resources import Resources
@@ -85,6 +89,8 @@ class Access:
         self.connection_tests = ConnectionTests(
             db, settings, locations, self.changes, self.nodes, self.credentials
         )
+        self.connections = Connections(db, self.changes)
+        self.locations = Locations(db, clock, locations, self.nodes)
         self.suspensions = Suspensions(db, self.changes)
         self.authentication = Authentication(db, clock, settings, self.kinds, holdings)
         self.leases = Leases(db, settings, self.kinds, holdings, self.changes)

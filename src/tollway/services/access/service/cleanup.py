@@ -22,6 +22,7 @@ _log = logging.getLogger(__name__)
 # Long enough that no node asks for the same lease again.
 KEEP_ENDED_US = 2 * 24 * 3600 * SECOND_US
 KEEP_TESTS_US = DAY_US
+KEEP_PRESENCE_US = 40 * DAY_US
 # A year, and the year before it to compare the last months with.
 KEEP_TRENDS_US = 760 * DAY_US
 
@@ -76,6 +77,7 @@ class Cleanup:
         async with self._db.transaction() as tx:
             await store.changes.delete_passing(tx, tx.now_us - self._lease_us)
             await store.connection_tests.delete_before(tx, tx.now_us - KEEP_TESTS_US)
+            await store.presence.delete_before(tx, day_of(tx.now_us - KEEP_PRESENCE_US))
             await store.leases.delete_leases(tx, tx.now_us - KEEP_ENDED_US)
             await store.trends.fold_targets(tx, day_of(tx.now_us))
             before_us = tx.now_us - KEEP_TRENDS_US

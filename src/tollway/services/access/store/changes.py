@@ -15,6 +15,7 @@ USER_SUSPENDED = "user_suspended"
 POLICY_CHANGED = "policy_changed"
 LEASE_RECALLED = "lease_recalled"
 FLOW_ENDED = "flow_ended"
+FLOW_LEFT = "flow_left"
 SOURCE_ADDRESS_ADDED = "source_address_added"
 TEST_REQUESTED = "test_requested"
 # What matters to its node for a moment only.
@@ -26,9 +27,10 @@ class Change:
     """One entry: flows of what it names must end, or (`policy_changed`) grants on it must be asked for again.
 
     `lease_recalled`: `node` gives back what the flows of the resource do not have in their hands.
-    `flow_ended`: `node` ends the flow `session_id`. `test_requested`: `node` carries out the test `test_id`.
-    `source_address_added`: clients from a network are let in now, that it refused them is to be forgotten.
-    `resource_left`: the customer disconnected; `resource_stopped`: the operator suspended it.
+    `flow_ended`: `node` ends the flow `session_id`, as an operator wants; `flow_left`: as its customer wants.
+    `test_requested`: `node` carries out the test `test_id`. `source_address_added`: clients from a network are let in
+    now, that it refused them is to be forgotten. `resource_left`: the customer disconnected; `resource_stopped`: the
+    operator suspended it.
     """
 
     kind: str

@@ -11,6 +11,7 @@ usage_total   the same since ever, and when the newest report came that they inc
 usage_quarter the same by quarter of an hour and resource
 usage_target  the same by day and target; what the bound on targets leaves out shares one without a name
 change        what must reach the nodes at once, numbered without gaps
+presence_day  how often it was looked on a day whether a location had a node that was up, and how often it had
 connection_test   tests of the way through a proxy, which a node carries out for a customer
 change_head   the number of the last change; its row lock makes the numbers appear in order of commit
 """
@@ -263,6 +264,16 @@ change = Table(
     Column("at_us", Int64, nullable=False),
     Column("session_id", Text, nullable=False, server_default=""),
     Column("test_id", Text, nullable=False, server_default=""),
+    sqlite_strict=True,
+)
+
+presence_day = Table(
+    "presence_day",
+    metadata,
+    Column("location", Text, primary_key=True),
+    Column("day", Text, primary_key=True),
+    Column("looks", Int64, nullable=False),
+    Column("up", Int64, nullable=False),
     sqlite_strict=True,
 )
 

@@ -192,6 +192,12 @@ async def find_record(tx: Tx, session_id: str) -> Record | None:
     return None if row is None else _record(row)
 
 
+async def find_records(tx: Tx, user_id: str, session_ids: Sequence[str]) -> dict[str, Record]:
+    """Return those of a customer's flows that exist, by id."""
+    mine = (flow.c.user_id == user_id) & flow.c.session_id.in_(session_ids)
+    return {row.session_id: _record(row) for row in await tx.all(_RECORDS.where(mine))}
+
+
 _RECORDS = select(flow, resource.c.kind).join(resource, resource.c.id == flow.c.resource_id)
 
 

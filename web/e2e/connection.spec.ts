@@ -1,0 +1,82 @@
+import { connect } from "node:net";
+import { AxeBuilder } from "@axe-core/playwright";
+import { expect, type Page, test } from "@playwright/test";
+import { deposit, errorsOf, program, register, signIn } from "./customer";
+import { platform } from "./platform";
+
+interface Connected {
+  username: string;
+  password: string;
+  proxies: { protocol: string; host: string; port: number }[];
+}
+
+async function accessible(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target.join(" ")).join(", ")}`)).toEqual(
+    [],
+  );
+}
+
+/** Open a tunnel through the proxy to the target that every node has; resolves when the proxy has answered. */
+async function tunnel({ username, password, proxies }: Connected): Promise<{ ended: Promise<void> }> {
+  const proxy = proxies.find(({ protocol }) => protocol === "http");
+  if (!proxy) throw new Error("there is no HTTP proxy");
+  const socket = connect(proxy.port, proxy.host);
+  const login = Buffer.from(`${username}:${password}`).toString("base64");
+  const target = "connection-test.internal:80";
+  socket.write(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\nProxy-Authorization: Basic ${login}\r\n\r\n`);
+  const answer = await new Promise<string>((resolve) => socket.once("data", (data) => resolve(data.toString())));
+  expect(answer).toContain(" 200 ");
+  return { ended: new Promise((resolve) => socket.once("close", () => resolve())) };
+}
+
+test("locations are starred, and open connections are ended together", async ({ page }) => {
+  const errors = errorsOf(page);
+  const email = await register(page);
+  const call = await program(email);
+  await deposit(email, "20");
+  const order = { asset: "bandwidth.datacenter.standard", quantity: "1000000000", currency: "USD" };
+  await expect(async () => call("POST", "/api/orders", order, `order-${email}`)).toPass();
+  const connected = (await call("POST", "/api/proxy/connect", { label: "test" })) as Connected;
+  await signIn(page, email);
+  await page.goto(`${platform().api}/connection`);
+
+  await expect(page.getByText("Load not known").first()).toBeVisible();
+  const which = page.getByRole("group", { name: "Locations" });
+  await which.getByText("Favourites").click();
+  await expect(page.getByText("No favourites. Star a location to keep it on top.")).toBeVisible();
+  await which.getByText("All").click();
+  await page.getByRole("button", { name: "Make The server's own address a favourite" }).click();
+  const starred = page.getByRole("button", { name: "Take The server's own address from the favourites" });
+  await expect(starred).toHaveAttribute("aria-pressed", "true");
+  await expect
+    .poll(async () => ((await call("GET", "/api/users/me/preferences")) as { preferences: object }).preferences)
+    .toEqual({ favourite_locations: "direct" });
+  await page.reload();
+  await expect(starred).toBeVisible();
+
+  const first = await tunnel(connected);
+  const second = await tunnel(connected);
+  await expect(async () => {
+    await page.reload();
+    await expect(page.getByText("2 are open")).toBeVisible({ timeout: 2_000 });
+  }).toPass();
+  const end = page.getByRole("button", { name: "End them" });
+  await expect(end).toBeDisabled();
+  await page.getByRole("checkbox", { name: "Choose connection-test.internal:80" }).first().check();
+  await expect(page.getByText("1 chosen")).toBeVisible();
+  await page.getByRole("button", { name: "Choose all that are open" }).click();
+  await expect(page.getByText("2 chosen")).toBeVisible();
+  await accessible(page);
+  await end.click();
+  const dialog = page.getByRole("dialog");
+  await expect(dialog.getByText("2 connections end within a second.")).toBeVisible();
+  await dialog.getByRole("button", { name: "End them" }).click();
+  await Promise.all([first.ended, second.ended]);
+  await expect(async () => {
+    await page.reload();
+    await expect(page.getByText("Ended", { exact: true }).first()).toBeVisible({ timeout: 2_000 });
+    await expect(page.getByText("are open")).toHaveCount(0);
+  }).toPass();
+  expect(errors).toEqual([]);
+});
