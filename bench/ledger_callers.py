@@ -103,7 +103,7 @@ async def measure(rounds: int, seconds: float) -> list[str]:
 
 
 async def serve(database: str, folder: Path) -> None:
-    """Run a ledger and its API; on each line of the input let callers pay within this process."""
+    """Run a ledger and its API; on each line of the input let callers pay within this process, or none and seal."""
     engine = (
         SqliteDatabase(folder / "ledger.db", "FULL")
         if database == "sqlite"
@@ -118,10 +118,10 @@ async def serve(database: str, folder: Path) -> None:
         print(json.dumps({"port": server.port}), flush=True)
         while line := await asyncio.to_thread(sys.stdin.readline):
             callers, seconds = json.loads(line)
-            print(
-                json.dumps(await pay(lambda number: ledger.submit(_transfer(number)), callers, seconds)),
-                flush=True,
-            )
+            done = await pay(lambda number: ledger.submit(_transfer(number)), callers, seconds)
+            if not callers:
+                await ledger.seal()
+            print(json.dumps(done), flush=True)
         sealing.cancel()
         await server.stop(0)
         verdict = await ledger.verify()
@@ -166,8 +166,7 @@ class Child:
     def within(self, callers: int, seconds: float, server: int) -> Cost:
         """Measure callers in the ledger's own process, whose CPU then is theirs too."""
         before = self._cpu_s(server)
-        print(json.dumps([callers, seconds]), file=cast("IO[str]", self._process.stdin), flush=True)
-        done, took_s = json.loads(cast("IO[str]", self._process.stdout).readline())
+        done, took_s = self._ask(callers, seconds)
         return self._cost(before, server, done, took_s)
 
     async def through(self, folder: Path, callers: int, seconds: float, server: int) -> Cost:
@@ -177,12 +176,19 @@ class Child:
         stub: Any = ledger_pb2_grpc.LedgerStub(cast("Any", channel))
         before, mine_s = self._cpu_s(server), time.process_time()
         done, took_s = await pay(lambda number: stub.Post(_request(number)), callers, seconds)
-        cost = self._cost(before, server, done, took_s)
-        cost = cost._replace(caller_us=(time.process_time() - mine_s) / done * 1e6)
+        mine_s = time.process_time() - mine_s
+        cost = self._cost(before, server, done, took_s)._replace(caller_us=mine_s / done * 1e6)
         await channel.close()
         return cost
 
+    def _ask(self, callers: int, seconds: float) -> tuple[int, float]:
+        print(json.dumps([callers, seconds]), file=cast("IO[str]", self._process.stdin), flush=True)
+        done, took_s = json.loads(cast("IO[str]", self._process.stdout).readline())
+        return done, took_s
+
     def _cpu_s(self, server: int) -> tuple[float, float]:
+        # All is sealed before and after, so each pays for the sealing of its own transfers and of no others'.
+        self._ask(0, 0.0)
         database_s = sum(peers.cpu_s(one) for one in family(server)) if server else 0.0
         return peers.cpu_s(self._process.pid), database_s
 
