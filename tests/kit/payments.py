@@ -30,6 +30,7 @@ from tollway.fabric.jobs.sql import SqlJobQueue
 from tollway.fabric.rest import RestServer
 from tollway.fabric.rest.sql import SqlAnswers
 from tollway.fabric.rpc import LocalChannel, LocalServer
+from tollway.kit.errors import NotFound
 from tollway.services.payments.http import router
 from tollway.services.payments.jobs import JOBS as SERVICE_JOBS
 from tollway.services.payments.model import Deposit
@@ -179,10 +180,16 @@ class Receiver:
 
 
 class FakeIdentity(identity_pb2_grpc.IdentityServicer):
-    """Knows everybody's address."""
+    """Knows everybody's address, and who has left."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, str] = {}
 
     async def GetUser(self, request: identity_pb2.GetUserRequest, context: Any) -> identity_pb2.User:
-        return identity_pb2.User(id=request.user_id, email=f"{request.user_id}@example.com", state="active")
+        state = self.states.get(request.user_id, "active")
+        if state == "unknown":
+            raise NotFound
+        return identity_pb2.User(id=request.user_id, email=f"{request.user_id}@example.com", state=state)
 
 
 class LateApp:
@@ -203,6 +210,7 @@ class RunningPayments:
     mock: Mock
     ledger: LedgerInMemory
     apis: LocalServer
+    identity: FakeIdentity
     channel: LocalChannel
     provider: StripeProvider
     providers: Mapping[str, PaymentProvider]
@@ -304,7 +312,8 @@ async def running_payments(
     for currency in currencies:
         ledger.define(currency)
     ledger_pb2_grpc.add_LedgerServicer_to_server(ledger, apis)
-    identity_pb2_grpc.add_IdentityServicer_to_server(partial(FakeIdentity), apis)
+    identity: FakeIdentity = partial(FakeIdentity)
+    identity_pb2_grpc.add_IdentityServicer_to_server(identity, apis)
     channel = LocalChannel(apis, "payments")
     server = RestServer(app_of_service, "127.0.0.1:0", drain_s=0)
     await server.start()
@@ -333,6 +342,7 @@ async def running_payments(
                 mock,
                 ledger,
                 apis,
+                identity,
                 channel,
                 provider,
                 providers,

@@ -8,14 +8,20 @@ from tollway.services.access.service import Access
 
 
 async def on_user_state_changed(service: Access, tx: Tx, event: UserStateChanged) -> None:
-    """Cut a suspended customer's flows; let them begin again when the account is active."""
+    """Cut a suspended customer's flows; let them begin again when the account is active.
+
+    Who leaves holds no network from then on.
+    """
     stopped = event.state != "active"
     await service.suspensions.customer_changed(tx, event.user_id, stopped=stopped, reason=event.reason)
+    if event.state == "deleting":
+        await service.credentials.release_networks(tx, event.user_id, event.state)
 
 
 async def on_user_deleted(service: Access, tx: Tx, event: UserDeleted) -> None:
     """Cut the flows of somebody who has left, at once and for good, and erase what is kept of them."""
     await service.suspensions.customer_changed(tx, event.user_id, stopped=True, reason="deleted")
+    await service.credentials.release_networks(tx, event.user_id, "deleted")
     enqueue_erasure(tx, event.user_id)
 
 

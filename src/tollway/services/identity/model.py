@@ -4,7 +4,7 @@ import hashlib
 import ipaddress
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from email_validator import EmailNotValidError, validate_email
@@ -136,7 +136,8 @@ class Deletion:
     """An account that its owner asked to have deleted: waiting → erasing → erased.
 
     Until `erase_at_us` it waits, and its owner may say that the account is `kept`. It is `stopped` when something
-    stands in the way by then, or an operator suspends the account. `forfeit`: what is still held is given up.
+    stands in the way by then, or an operator suspends the account. `forfeit`: what is still held is given up, as much
+    of each asset as `given_up` says: what its owner was shown when they asked.
     """
 
     id: str
@@ -146,6 +147,7 @@ class Deletion:
     requested_at_us: int
     erase_at_us: int
     updated_at_us: int
+    given_up: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
 @dataclass(frozen=True, slots=True)

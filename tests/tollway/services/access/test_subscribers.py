@@ -9,8 +9,9 @@ import pytest
 from tests.kit.eventually import A_SECOND_S
 from tests.kit.metering import USER, AccessSetup
 from tollway.contracts.errors import BadCredentials, ResourceInactive, SessionEnded
-from tollway.contracts.events import PasswordChanged, UserStateChanged
+from tollway.contracts.events import PasswordChanged, UserDeleted, UserStateChanged
 from tollway.fabric.events import bind
+from tollway.kit.errors import Conflict
 from tollway.kit.times import SECOND_US
 from tollway.services.access import subscribers
 from tollway.services.access.credentials import Presented
@@ -206,3 +207,29 @@ async def test_of_an_issue_and_a_replacement_at_the_same_moment_nothing_is_left_
     )
     assert {type(one) for one in made} <= {Issued, SessionEnded, type(None)}
     assert not [one for one in made if isinstance(one, Issued) and await works(here, one)]
+
+
+@pytest.mark.parametrize("how", ["deleting", "deleted", "suspended"])
+async def test_who_leaves_holds_no_network_from_then_on(here: AccessSetup, how: str) -> None:
+    """A network is held by one customer: the next one must not wait until the former is erased."""
+    mine = (await here.customer(1000)).resource
+    theirs = (await here.customer(1000, "usr_2")).resource
+    network = CredentialRequest(kind="source_address", address="198.51.100.7", caller="198.51.100.7")
+    await here.access.credentials.issue(USER, mine.id, network)
+    one_of_it = CredentialRequest(kind="source_address", address="198.51.100.7", caller="198.51.100.7")
+    with pytest.raises(Conflict):
+        await here.access.credentials.issue("usr_2", theirs.id, one_of_it)
+    for _ in range(2):  # an event may be heard twice
+        if how == "deleted":
+            async with here.db.transaction() as tx:
+                await SUBSCRIBERS[UserDeleted](
+                    here.access, tx, UserDeleted(user_id=USER, reason="asked", forfeit=False)
+                )
+        else:
+            await hear(here, how)
+    if how == "suspended":  # it may be lifted
+        with pytest.raises(Conflict):
+            await here.access.credentials.issue("usr_2", theirs.id, one_of_it)
+        return
+    await here.access.credentials.issue("usr_2", theirs.id, one_of_it)
+    assert len(await here.events("CREDENTIAL_REVOKED")) == 1

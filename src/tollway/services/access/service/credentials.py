@@ -150,6 +150,15 @@ class Credentials:
             await revoke(tx, user_id, resource_id, credential_ids)
         self._changes.notify()
 
+    async def release_networks(self, tx: Tx, user_id: str, reason: str) -> None:
+        """Let go of the source addresses of somebody who leaves, as part of the transaction of the event that says so.
+
+        Nobody else could register them meanwhile. Who stays after all registers theirs again.
+        """
+        for resource_id, credential_ids in (await store.credentials.networks_of(tx, user_id)).items():
+            await revoke(tx, user_id, resource_id, credential_ids, reason)
+        self._changes.notify()
+
     async def add(
         self,
         tx: Tx,

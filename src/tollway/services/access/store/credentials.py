@@ -139,6 +139,21 @@ async def issued_before(tx: Tx, user_id: str, kept: CustomerSession, at_us: int)
     return found
 
 
+async def networks_of(tx: Tx, user_id: str) -> dict[str, list[str]]:
+    """Return a customer's live credentials that are a source address, by the ids of their resources."""
+    rows = await tx.all(
+        select(credential.c.id, credential.c.resource_id)
+        .join(resource, resource.c.id == credential.c.resource_id)
+        .where(resource.c.user_id == user_id, credential.c.revoked_at_us.is_(None))
+        .where(credential.c.kind == SOURCE_ADDRESS)
+        .order_by(credential.c.id)
+    )
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row.resource_id, []).append(row.id)
+    return found
+
+
 async def exists(tx: Tx, resource_id: str, credential_id: str) -> bool:
     """Return whether a resource has this credential, live or revoked."""
     here = (credential.c.id == credential_id) & (credential.c.resource_id == resource_id)

@@ -82,8 +82,8 @@ class Leaving:
     ) -> int:
         """Have an account deleted; return when it will be erased. Its sessions and accesses end at once.
 
-        `forfeit`: its owner gives up what it still holds then. Raises Forbidden for a wrong password, AccountLocked,
-        AccountSuspended, DeletionBlocked with what stands in the way, Conflict, Unavailable.
+        `forfeit`: its owner gives up what it holds now, and what is left of that then. Raises Forbidden for a wrong
+        password, AccountLocked, AccountSuspended, DeletionBlocked with what stands in the way, Conflict, Unavailable.
         """
         async with self._db.snapshot() as tx:
             user = await store.user_by_id(tx, user_id)
@@ -94,13 +94,23 @@ class Leaving:
         await self._proof.check(user, session_id, password, client)
         if user.state != "active":
             raise Conflict("this account is being deleted already")
-        if blocking := [one for one in await self.obstacles(user_id) if not (forfeit and one.forfeitable)]:
+        found = await self.obstacles(user_id)
+        if blocking := [one for one in found if not (forfeit and one.forfeitable)]:
             raise _blocked(blocking)
         async with self._db.transaction() as tx:
             if not await store.is_unchanged(tx, user):
                 raise Conflict("the account was changed at the same moment; try again")
             erase_at_us = tx.now_us + self.grace_us
-            asked = Deletion(new_id("del"), user.id, forfeit, "waiting", tx.now_us, erase_at_us, tx.now_us)
+            asked = Deletion(
+                new_id("del"),
+                user.id,
+                forfeit,
+                "waiting",
+                tx.now_us,
+                erase_at_us,
+                tx.now_us,
+                {one.asset: one.amount for one in found},
+            )
             await deletions.add(tx, asked)
             await store.set_state(tx, user.id, "deleting")
             tx.publish(UserStateChanged(user_id=user.id, state="deleting", reason="asked"), actor=user.id)
@@ -160,7 +170,9 @@ class Leaving:
         if self._db.clock.now_us() < asked.erase_at_us:
             return None
         found = await self.obstacles(asked.user_id)
-        return "erasing" if all(asked.forfeit and one.forfeitable for one in found) else "stopped"
+        # What has come since was not given up by anybody.
+        given_up = [one.forfeitable and one.amount <= asked.given_up.get(one.asset, 0) for one in found]
+        return "erasing" if all(given_up) else "stopped"
 
     async def _say_goodbye(self, asked: Deletion) -> DeletionMove:
         async with self._db.snapshot() as tx:

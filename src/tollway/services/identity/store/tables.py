@@ -95,6 +95,7 @@ deletion = Table(
     Column("requested_at_us", Int64, nullable=False),
     Column("erase_at_us", Int64, nullable=False),
     Column("updated_at_us", Int64, nullable=False),
+    Column("given_up", Json, nullable=False),
     Index("ix_deletion_user", "user_id", "requested_at_us"),
     Index(
         "uq_deletion_open",

@@ -50,7 +50,7 @@ class Payments:
         customers = Customers(db, identity)
         charging = Charging(settings, enabled, customers, public_url)
         self.methods = SavedMethods(db, enabled, customers, settings.max_methods)
-        self.settlement = Settlement(db, ledger, patience_us)
+        self.settlement = Settlement(db, ledger, identity, patience_us)
         self.deposits = Deposits(
             db, settings, enabled, self.methods, charging, self.settlement, patience_us, currencies
         )

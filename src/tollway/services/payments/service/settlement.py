@@ -9,6 +9,7 @@ No transaction is open while the ledger is asked. Every move is a compare-and-se
 import logging
 from typing import TYPE_CHECKING, Any
 
+from tollway.contracts import identity_pb2
 from tollway.contracts.events import DepositCredited, DepositFailed
 from tollway.fabric.db import Database, Tx
 from tollway.kit.errors import NotFound, Problem
@@ -27,6 +28,7 @@ from tollway.services.payments.store import debts, reversals
 from tollway.services.payments.store import deposits as store
 
 if TYPE_CHECKING:
+    from tollway.contracts.identity_pb2_grpc import IdentityAsyncStub
     from tollway.contracts.ledger_pb2_grpc import LedgerAsyncStub
 
 _log = logging.getLogger(__name__)
@@ -41,9 +43,12 @@ _CLOSED = {
 class Settlement:
     """Moves deposits to where the provider says that their payments are. A step's time limit is `patience_us`."""
 
-    def __init__(self, db: Database, ledger: "LedgerAsyncStub", patience_us: int) -> None:
+    def __init__(
+        self, db: Database, ledger: "LedgerAsyncStub", identity: "IdentityAsyncStub", patience_us: int
+    ) -> None:
         self._db = db
         self._ledger = ledger
+        self._identity = identity
         self._patience_us = patience_us
 
     async def load(self, deposit_id: str) -> Deposit:
@@ -58,10 +63,22 @@ class Settlement:
         """Record what the provider says about a deposit's payment; old news changes nothing."""
         # When it has gone further meanwhile, what the provider says is held against what it is now.
         while (move := self.outcome(deposit, payment)) is not None and deposit.state in FROM[move.to]:
+            # Paid on a page that had been given up: nobody waited with leaving for that.
+            late = move.to == DepositState.SUCCEEDED and deposit.state in _CLOSED
+            if late and await self._has_left(deposit.user_id):
+                move = _customer_left(payment)
             async with self._db.transaction() as tx:
                 await self.apply(tx, deposit, move)
             deposit = await self.load(deposit.id)
         return deposit
+
+    async def _has_left(self, user_id: str) -> bool:
+        """Return whether a customer's account is deleted: what is kept of them here may not be erased yet."""
+        try:
+            user = await self._identity.GetUser(identity_pb2.GetUserRequest(user_id=user_id))
+        except NotFound:
+            return True
+        return user.state == "deleted"
 
     async def fail(self, deposit: Deposit, reason: str) -> Deposit:
         """Close a deposit that brought nothing, if it is still as it was seen; return it as it is then."""
@@ -126,8 +143,7 @@ class Settlement:
                 _log.error("for deposit %s the provider took %s %s", deposit.id, *taken)
                 return review("amount_differs", payment_ref=payment.ref, action_url="")
             case "succeeded" if deposit.customer_left and deposit.state in _CLOSED:
-                # Paid on a page that had been given up. In the wallet nobody could use it.
-                return review("customer_left", payment_ref=payment.ref, action_url="")
+                return _customer_left(payment)
             case "succeeded":
                 values = {"payment_ref": payment.ref, "action_url": "", "reason": "", "decline_code": ""}
                 return DepositMove(DepositState.SUCCEEDED, values)
@@ -168,6 +184,11 @@ class Settlement:
                 amount=deposit.amount,
             )
         )
+
+
+def _customer_left(payment: Payment) -> DepositMove:
+    # In the wallet nobody could use it.
+    return review("customer_left", payment_ref=payment.ref, action_url="")
 
 
 def failed(reason: str, **values: Any) -> DepositMove:

@@ -16,6 +16,12 @@ DAY_S = 86_400
 BALANCE = Obstacle(
     kind="balance", detail="12.40 EUR are in your wallet", asset="EUR", amount=12_400_000, forfeitable=True
 )
+
+
+def balance(amount: int, asset: str = "EUR") -> Obstacle:
+    return Obstacle(kind="balance", detail="in your wallet", asset=asset, amount=amount, forfeitable=True)
+
+
 DEBT = Obstacle(kind="debt", detail="you owe 3.00 EUR", asset="EUR", amount=3_000_000)
 
 
@@ -110,6 +116,32 @@ async def test_what_stands_in_the_way_is_said_and_only_a_balance_can_be_given_up
     await identity.work()
     [event] = await identity.published(UserDeleted)
     assert event.forfeit
+
+
+@pytest.mark.parametrize(
+    ("then", "goes"),
+    [
+        ([BALANCE], True),
+        ([balance(1)], True),
+        ([], True),
+        ([balance(BALANCE.amount + 1)], False),
+        ([BALANCE, balance(1, "USD")], False),
+        ([BALANCE, DEBT], False),
+    ],
+    ids=["the same", "less", "nothing", "a deposit", "another currency", "a debt"],
+)
+async def test_only_what_its_owner_was_told_of_is_given_up(
+    identity: IdentityFixture, then: list[Obstacle], goes: bool
+) -> None:
+    """Money that was paid in while the account waited was not given up by anybody."""
+    user_id = await identity.sign_up(ANN)
+    identity.neighbour.obstacles = [BALANCE]
+    await ask(identity, user_id, forfeit=True)
+    identity.neighbour.obstacles = then
+    identity.clock.advance(14 * DAY_S)
+    await identity.work()
+    assert len(await identity.published(UserDeleted)) == int(goes)
+    assert len(await identity.mailed("deletion_stopped")) == int(not goes)
 
 
 async def test_what_comes_in_between_stops_the_deletion_and_is_told(identity: IdentityFixture) -> None:

@@ -193,6 +193,29 @@ async def test_money_that_comes_when_its_customer_has_left_waits_for_an_operator
     assert await state(payments, started) == DepositState.FAILED
 
 
+@pytest.mark.parametrize(
+    ("state_there", "wanted", "reason"),
+    [
+        ("deleted", DepositState.NEEDS_REVIEW, "customer_left"),
+        ("unknown", DepositState.NEEDS_REVIEW, "customer_left"),
+        ("deleting", DepositState.CREDITED, ""),  # they may think better of it, and it stops the deletion
+        ("suspended", DepositState.CREDITED, ""),
+        ("active", DepositState.CREDITED, ""),
+    ],
+)
+async def test_money_that_comes_between_leaving_and_the_erasure_here_waits_too(
+    payments: RunningPayments, state_there: str, wanted: DepositState, reason: str
+) -> None:
+    started = await deposit(payments)
+    async with payments.db.transaction() as tx:
+        failed = {"state": DepositState.FAILED.value, "reason": "expired"}
+        await tx.run(tables.deposit.update().where(tables.deposit.c.id == started.id).values(failed))
+    payments.identity.states["usr_ann"] = state_there
+    await payments.drain()
+    found = await payments.load(started.id)
+    assert (found.state, found.reason) == (wanted, reason)
+
+
 async def test_a_lost_webhook_is_replaced_by_reconciliation(payments: RunningPayments) -> None:
     await payments.plan_fault("webhook_drop", times=100)
     started = await deposit(payments)
