@@ -29,6 +29,7 @@ ALL = (
     "overspend",
     "start",
     "idle_platform",
+    "live_sockets",
 )
 LINE = re.compile(r"^(ratio|figure) (\S+) (\S+) bound (.+) (met|missed)$")
 TIMEOUT_S = 900

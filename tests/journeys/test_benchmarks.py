@@ -23,6 +23,7 @@ QUICK = {
     "ledger": (),
     "ledger_callers": (),
     "idle_platform": (),
+    "live_sockets": (),
 }
 
 

@@ -28,6 +28,9 @@ class RestServer:
                 http="httptools",
                 ws="websockets-sansio",
                 ws_max_size=MESSAGE_LIMIT_BYTES,
+                # Messages are short, and what compresses them takes memory for as long as the connection is open.
+                ws_per_message_deflate=False,
+                ws_ping_interval=60.0,  # each ping and its answer go through the gateway; a dead client may wait
                 lifespan="off",
                 log_config=None,
                 access_log=False,

@@ -97,6 +97,6 @@ class Access:
         self.usage = Usage(db, clock, settings, holdings)
         self.dashboards = Dashboards(db, clock, holdings, self.nodes, self.usage)
         self.trends = Trends(db)
-        self.live = UsageFeeds(self.usage, clock)
+        self.live = UsageFeeds(self.usage, clock, shared=db.is_shared)
         self.reports = Reports(db, self.kinds, holdings, self.leases, self.live.notify)
         self.cleanup = Cleanup(db, clock, settings, holdings, monotonic)

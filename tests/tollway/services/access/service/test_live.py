@@ -17,11 +17,11 @@ ANN = "usr_1"
 class Books:
     """Sums that a test changes."""
 
-    def __init__(self, timer: Timer) -> None:
+    def __init__(self, timer: Timer, *, shared: bool = True) -> None:
         self.octets, self.today, self.open_flows = 0, 0, 1
         self.looks = 0
         self.clock = FakeClock()
-        self.live = UsageFeeds(self, self.clock, timer)
+        self.live = UsageFeeds(self, self.clock, timer, shared=shared)
 
     async def stats(self, user_id: str) -> Stats:
         assert user_id == ANN
@@ -112,7 +112,48 @@ async def test_nobody_is_remembered_who_reads_no_more() -> None:
     books = Books(RushingTimer())
     async with aclosing(books.live.follow(ANN)) as updates:
         await anext(updates)
-        assert len(books.live._feeds) == 1
+        assert len(books.live._watched) == 1
     del updates
     books.live.notify("usr_of_nobody")
-    await eventually(lambda: not books.live._feeds)
+    await eventually(lambda: not books.live._watched)
+
+
+async def test_many_readers_of_one_customer_look_once_and_not_again_before_something_came() -> None:
+    timer = ManualTimer()
+    books = Books(timer, shared=False)
+    readers = [books.live.follow(ANN) for _ in range(50)]
+    assert await asyncio.gather(*map(octets_of, readers)) == [0] * 50
+    assert books.looks == 1
+    following = [asyncio.ensure_future(octets_of(one)) for one in readers]
+    await eventually(lambda: timer.waiting == 50)
+    timer.advance(SPACING_S)
+    await eventually(lambda: timer.waiting == 50)
+    timer.advance(LOOK_EVERY_S)
+    await asyncio.sleep(0)
+    assert books.looks == 1
+    books.use(7)
+    assert await asyncio.wait_for(asyncio.gather(*following), 20) == [7] * 50
+    assert books.looks == 2
+    for one in readers:
+        await one.aclose()
+
+
+async def test_without_reports_the_sums_are_looked_at_again_with_each_heartbeat() -> None:
+    timer = ManualTimer()
+    books = Books(timer, shared=False)
+
+    async def next_after(step_s: float) -> int | None:
+        following = asyncio.ensure_future(octets_of(updates))
+
+        def came() -> bool:
+            timer.advance(step_s)
+            return following.done()
+
+        await eventually(came)
+        return following.result()
+
+    async with aclosing(books.live.follow(ANN)) as updates:
+        assert await octets_of(updates) == 0
+        books.octets = 9  # tidied up, or a day has begun
+        assert await next_after(HEARTBEAT_S) is None
+        assert await next_after(SPACING_S) == 9
