@@ -3,6 +3,7 @@ import { AxeBuilder } from "@axe-core/playwright";
 import { expect, type Page, test } from "@playwright/test";
 import { deposit, errorsOf, program, register, signIn } from "./customer";
 import { platform } from "./platform";
+import { buy, startOrigin } from "./traffic";
 
 interface Connected {
   username: string;
@@ -17,13 +18,13 @@ async function accessible(page: Page): Promise<void> {
   );
 }
 
-/** Open a tunnel through the proxy to the target that every node has; resolves when the proxy has answered. */
-async function tunnel({ username, password, proxies }: Connected): Promise<{ ended: Promise<void> }> {
+/** Open a tunnel through the proxy; resolves when the proxy has answered. */
+async function tunnel({ username, password, proxies }: Connected, target: string): Promise<{ ended: Promise<void> }> {
   const proxy = proxies.find(({ protocol }) => protocol === "http");
   if (!proxy) throw new Error("there is no HTTP proxy");
   const socket = connect(proxy.port, proxy.host);
+  socket.on("error", () => undefined); // it is reset when it is ended
   const login = Buffer.from(`${username}:${password}`).toString("base64");
-  const target = "connection-test.internal:80";
   socket.write(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\nProxy-Authorization: Basic ${login}\r\n\r\n`);
   const answer = await new Promise<string>((resolve) => socket.once("data", (data) => resolve(data.toString())));
   expect(answer).toContain(" 200 ");
@@ -35,8 +36,7 @@ test("locations are starred, and open connections are ended together", async ({ 
   const email = await register(page);
   const call = await program(email);
   await deposit(email, "20");
-  const order = { asset: "bandwidth.datacenter.standard", quantity: "1000000000", currency: "USD" };
-  await expect(async () => call("POST", "/api/orders", order, `order-${email}`)).toPass();
+  await buy(email);
   const connected = (await call("POST", "/api/proxy/connect", { label: "test" })) as Connected;
   await signIn(page, email);
   await page.goto(`${platform().api}/connection`);
@@ -55,15 +55,19 @@ test("locations are starred, and open connections are ended together", async ({ 
   await page.reload();
   await expect(starred).toBeVisible();
 
-  const first = await tunnel(connected);
-  const second = await tunnel(connected);
+  const { authority, server } = await startOrigin(1);
+  const first = await tunnel(connected, authority);
+  const second = await tunnel(connected, authority);
   await expect(async () => {
     await page.reload();
     await expect(page.getByText("2 are open")).toBeVisible({ timeout: 2_000 });
   }).toPass();
   const end = page.getByRole("button", { name: "End them" });
   await expect(end).toBeDisabled();
-  await page.getByRole("checkbox", { name: "Choose connection-test.internal:80" }).first().check();
+  await page
+    .getByRole("checkbox", { name: `Choose ${authority}` })
+    .first()
+    .check();
   await expect(page.getByText("1 chosen")).toBeVisible();
   await page.getByRole("button", { name: "Choose all that are open" }).click();
   await expect(page.getByText("2 chosen")).toBeVisible();
@@ -73,6 +77,7 @@ test("locations are starred, and open connections are ended together", async ({ 
   await expect(dialog.getByText("2 connections end within a second.")).toBeVisible();
   await dialog.getByRole("button", { name: "End them" }).click();
   await Promise.all([first.ended, second.ended]);
+  server.close();
   await expect(async () => {
     await page.reload();
     await expect(page.getByText("Ended", { exact: true }).first()).toBeVisible({ timeout: 2_000 });

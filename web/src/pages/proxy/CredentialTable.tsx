@@ -45,19 +45,24 @@ export function CredentialTable({
           cell: (one) => (one.last_used_at ? <Time at={one.last_used_at} /> : <Trans>Never</Trans>),
         },
         {
+          key: "ends",
+          head: "",
+          cell: (one) =>
+            one.expires_at && (
+              <span className="text-text-3">
+                <Trans>
+                  Replaced, works until <Time at={one.expires_at} clock />
+                </Trans>
+              </span>
+            ),
+        },
+        {
           key: "actions",
           head: "",
           numeric: true,
           phone: "end",
           cell: (one) => (
             <span className="inline-flex flex-wrap items-center justify-end gap-1">
-              {one.expires_at && (
-                <span className="text-sm text-text-3">
-                  <Trans>
-                    Replaced, works until <Time at={one.expires_at} clock />
-                  </Trans>
-                </span>
-              )}
               {canRotate(one) && (
                 <Button small kind="quiet" icon={<RotateCw className="size-4" />} onClick={() => onRotate(one)}>
                   <Trans>Rotate</Trans>

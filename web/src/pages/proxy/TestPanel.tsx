@@ -22,7 +22,7 @@ const STEPS = ["resolve", "connect", "login", "target", "exit"] as const;
 /** Has a node go through its own proxy as a client would, and shows how each step went. */
 export function TestPanel({ resources }: { resources: readonly Schema<"ResourceDetail">[] }) {
   const { t } = useLingui();
-  const locations = useQuery(locationsQuery);
+  const places = useQuery(locationsQuery).data ?? [];
   const [resource, setResource] = useState(resources[0]?.id ?? "");
   const [location, setLocation] = useState("");
   const start = useMutation({
@@ -60,27 +60,29 @@ export function TestPanel({ resources }: { resources: readonly Schema<"ResourceD
             charged, and it appears among your connections. The way from you to the node is not part of it.
           </Trans>
         </p>
-        <div className="grid max-w-xl gap-4 sm:grid-cols-2">
-          {resources.length > 1 && (
-            <SelectField
-              label={t`Access`}
-              value={resource}
-              onChange={(event) => setResource(event.target.value)}
-              options={resources.map((one) => ({ value: one.id, label: one.label || one.asset }))}
-            />
-          )}
-          {locations.data && locations.data.length > 1 && (
-            <SelectField
-              label={t`Location`}
-              value={location}
-              onChange={(event) => setLocation(event.target.value)}
-              options={[
-                { value: "", label: t`As the access is set` },
-                ...locations.data.map((one) => ({ value: one.id, label: one.name })),
-              ]}
-            />
-          )}
-        </div>
+        {(resources.length > 1 || places.length > 1) && (
+          <div className="grid max-w-xl gap-4 sm:grid-cols-2">
+            {resources.length > 1 && (
+              <SelectField
+                label={t`Access`}
+                value={resource}
+                onChange={(event) => setResource(event.target.value)}
+                options={resources.map((one) => ({ value: one.id, label: one.label || one.asset }))}
+              />
+            )}
+            {places.length > 1 && (
+              <SelectField
+                label={t`Location`}
+                value={location}
+                onChange={(event) => setLocation(event.target.value)}
+                options={[
+                  { value: "", label: t`As the access is set` },
+                  ...places.map((one) => ({ value: one.id, label: one.name })),
+                ]}
+              />
+            )}
+          </div>
+        )}
         {start.error && <ProblemNotice error={start.error} />}
         {look.error && <ProblemNotice error={look.error} onRetry={() => void look.refetch()} />}
         {test && <Found test={test} />}
@@ -133,25 +135,29 @@ function StepRow({ name, step, next }: { name: Step["name"]; step: Step | undefi
   const { t, i18n } = useLingui();
   const note = step && whatToDo(step);
   return (
-    <li className="grid grid-cols-[5rem_minmax(0,1fr)_auto] items-start gap-x-3">
+    <li className="grid grid-cols-[auto_minmax(0,1fr)_auto] items-start gap-x-3 gap-y-0.5 sm:grid-cols-[5rem_minmax(0,1fr)_auto]">
       <span>
         {step?.ok && <Status tone="ok">{t`Done`}</Status>}
         {step && !step.ok && <Status tone="bad">{t`Failed`}</Status>}
         {!step && !next && <Status tone="off">{t`Not yet`}</Status>}
         {next && <Spinner />}
       </span>
-      <span className={step ? "" : "text-text-3"}>
+      <span className={`flex min-w-0 flex-wrap gap-x-2 ${step ? "" : "text-text-3"}`}>
         <span className="font-medium">{i18n._(nameOfStep(name))}</span>
         {step?.detail && (
-          <span className="ms-2 text-text-2" dir="ltr">
+          <span className="min-w-0 break-words text-text-2" dir="ltr">
             {step.detail}
           </span>
         )}
-        {note && <span className="block text-sm text-text-2">{typeof note === "string" ? note : i18n._(note)}</span>}
       </span>
       <span className="text-sm tabular-nums text-text-3">
         {step && (step.ms === null ? <Trans>with the next</Trans> : <Milliseconds ms={step.ms} />)}
       </span>
+      {note && (
+        <span className="col-span-full text-sm text-text-2 sm:col-span-2 sm:col-start-2">
+          {typeof note === "string" ? note : i18n._(note)}
+        </span>
+      )}
     </li>
   );
 }

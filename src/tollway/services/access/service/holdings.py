@@ -103,14 +103,14 @@ class Holdings:
             ),
         )
         known = {one.code: one for one in assets.assets}
-        mine = sorted(
-            (one for one in accounts.accounts if one.ref.purpose == AVAILABLE and one.ref.asset in known),
-            key=lambda one: one.ref.asset,
-        )
+        mine = [one for one in accounts.accounts if one.ref.purpose == AVAILABLE and one.ref.asset in known]
         money = [one for one in mine if known[one.ref.asset].kind == ledger_pb2.ASSET_KIND_MONEY]
         access = [one for one in mine if known[one.ref.asset].kind == ledger_pb2.ASSET_KIND_ACCESS]
         return Held(
-            allowances=[_dated(one, known[one.ref.asset].unit, lots.lots) for one in access],
+            allowances=[
+                _dated(one, known[one.ref.asset].unit, lots.lots)
+                for one in sorted(access, key=lambda one: one.ref.asset)
+            ],
             cash=[HeldCash(one.ref.asset, one.balance, one.available) for one in money],
             had_cash=any(one.credits_posted for one in money),
             had_access=any(one.credits_posted for one in access),
