@@ -34,6 +34,7 @@ PATH = f"/{API}/{METHOD}"
 SHARED_LIMIT_BYTES = 256 * 1024
 FRAME_LIMIT_BYTES = 1024 * 1024
 MESSAGE_LIMIT_BYTES = 16 * 1024 * 1024
+LAST_WRITE_WAIT_S = 1.0
 
 _log = logging.getLogger(__name__)
 Frame = TypeVar("Frame", CallFrame, AnswerFrame)
@@ -182,6 +183,8 @@ class ClientStream:
             problem = NotSent(unknown=True) if unknown else read_problem(error)
         finally:
             self.retire()
+            # A message on its way comes back now: gRPC ends what was begun on a stream that is over.
+            await asyncio.wait({self._writer}, timeout=LAST_WRITE_WAIT_S)
             await cancel(self._writer)
             self._end(problem)
 

@@ -25,6 +25,7 @@ from tollway.fabric.rpc.serving import Served, served
 from tollway.fabric.rpc.trailers import PROBLEM, read_call, status_of, write_problem
 from tollway.kit.errors import Problem
 
+LEAVE_S = 1.0
 _health = cast("Any", health).aio  # the published types leave the asynchronous servicer out
 _SPIFFE = f"spiffe://{tls.TRUST_DOMAIN}/"
 _OPTIONS = (
@@ -110,12 +111,15 @@ class RpcServer(grpc.aio.Server):
         self._server = server
 
     async def stop(self, grace: float | None = 5.0) -> None:
-        """Say NOT_SERVING, let calls in flight end within `grace` seconds, then close."""
+        """Say NOT_SERVING, let calls in flight end within `grace` seconds, then close.
+
+        Callers have at least `LEAVE_S` to leave streams that they share, or what they send just then would be lost.
+        """
         server, self._server = self._server, None
         if server is not None:
             await self._health.enter_graceful_shutdown()
             self._streams.stop()
-            await server.stop(grace)
+            await server.stop(max(grace or 0.0, LEAVE_S))
 
     async def _exchange(self, _requests: Any, context: grpc.aio.ServicerContext[Any, Any]) -> None:
         await self._streams.exchange(context, _caller(context))

@@ -272,6 +272,14 @@ async def test_what_had_not_left_may_be_sent_elsewhere_and_the_rest_may_not() ->
     assert stream.retired
 
 
+async def test_a_message_that_grpc_gives_back_after_the_stream_has_ended_may_be_sent_elsewhere() -> None:
+    exchange = _Exchange()
+    stream = ClientStream(exchange.channel, "identity", remote.RENEWAL_CHECK_S)
+    exchange.broken = exchange.lost_before_the_write_ends = True
+    with pytest.raises(NotSent):
+        await stream.answer("/a", b"", Call())
+
+
 def test_a_message_holds_as_much_as_is_good_for_those_behind_it() -> None:
     queue = FrameQueue(CallFrame)
     frames = [queue.frame(call_stream.FRAME_LIMIT_BYTES // 2) for _ in range(5)]
@@ -288,6 +296,7 @@ class _Exchange:
         self.channel: Any = SimpleNamespace(stream_stream=lambda _path: lambda: self)
         self.written = 0
         self.broken = False
+        self.lost_before_the_write_ends = False
         self._over = asyncio.Event()
 
     def done(self) -> bool:
@@ -296,6 +305,8 @@ class _Exchange:
     async def write(self, data: bytes) -> None:
         if self.broken:
             self._over.set()
+            if self.lost_before_the_write_ends:
+                await asyncio.sleep(0.05)
             raise asyncio.InvalidStateError
         self.written += 1
 

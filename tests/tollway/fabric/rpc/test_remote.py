@@ -69,6 +69,24 @@ async def test_calls_take_turns_and_survive_the_loss_of_a_server(folder: Path) -
             assert {(await users.GetUser(Get())).email for _ in range(6)} == {"b"}
 
 
+async def test_a_server_that_is_stopped_loses_no_call_of_those_who_go_on_calling(folder: Path) -> None:
+    async with serving(partial(Users, "a"), folder) as a, serving(partial(Users, "b"), folder) as b:
+        async with asking(a.port, b.port, folder=folder) as users:
+            stopped = asyncio.Event()
+
+            async def go_on() -> str:
+                answered = ""
+                while not stopped.is_set():
+                    answered = (await users.GetUser(Get(), timeout=60)).email
+                return answered
+
+            callers = [asyncio.ensure_future(go_on()) for _ in range(8)]
+            await asyncio.sleep(0.05)
+            await a.stop(0)
+            stopped.set()
+            assert set(await asyncio.gather(*callers)) == {"b"}
+
+
 async def test_a_caller_of_another_authority_is_turned_away(folder: Path, tmp_path: Path) -> None:
     authority_of(tmp_path).ensure("orders", [])
     authority_of(tmp_path).ensure("identity", [])
