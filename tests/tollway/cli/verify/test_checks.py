@@ -22,6 +22,10 @@ from tollway.settings import Settings, load
 Change = Callable[["Copy"], None]
 
 
+async def unwatched(_done: int, _total: int) -> None:
+    """Follow no progress."""
+
+
 @dataclass
 class Copy:
     """The files of a platform that has stopped."""
@@ -57,7 +61,7 @@ class Copy:
     def findings(self, *, with_notes: bool) -> list[str]:
         settings = self._settings(with_notes=with_notes)
         try:
-            return asyncio.run(check(settings, Heads(), lambda done, total: None)).findings
+            return asyncio.run(check(settings, Heads(), unwatched)).findings
         except DatabaseUnusable as error:
             return [str(error)]
 
