@@ -179,6 +179,10 @@ TABLE: dict[tuple[str, str], str] = {
     ("sessions:read", "any"): """
         GET /api/admin/users/{user_id}/sessions
     """,
+    ("gateway:read", "any"): """
+        GET /api/admin/gateway
+        GET /api/admin/gateway/routes
+    """,
     ("notes:read", "any"): """
         GET /api/admin/users/{user_id}/notes
     """,
@@ -327,7 +331,7 @@ def test_a_role_may_do_what_the_roles_below_it_may() -> None:
         "users:read", "wallets:read", "sales:read", "deposits:read", "corrections:read", "products:read",
         "nodes:read", "audit:read", "resources:read", "traffic:read", "connections:manage", "credentials:manage",
         "sessions:read", "sessions:manage", "messages:read", "books:read", "books:manage", "audit:manage",
-        "notes:read", "notes:manage",
+        "notes:read", "notes:manage", "gateway:read",
     }  # fmt: skip
     assert table["admin"] >= staffs
     for route in ROUTES:

@@ -220,3 +220,19 @@ test("an operator adds a product and a plan, and sees what a price does before s
   await accessible(page);
   expect(errors).toEqual([]);
 });
+
+test("an operator sees the gateway: who asks most, endpoints, limits and routes", async ({ page }) => {
+  const errors = errorsOf(page);
+  const { api } = platform();
+  await customerAndOperator(page);
+  await page.goto(`${api}/operate/gateway`);
+  await expect(page.getByRole("table", { name: "Who asks most" }).getByText(/^usr_/).first()).toBeVisible();
+  await expect(page.getByRole("table", { name: "Endpoints" }).getByRole("row", { name: /^ledger/ })).toBeVisible();
+  await expect(page.getByRole("table", { name: "Limits" }).getByText("verification")).toBeVisible();
+  await page.getByLabel("Path or service").fill("/api/admin/gateway");
+  const routes = page.getByRole("table", { name: "Routes" });
+  await expect(routes.getByRole("row")).toHaveCount(3);
+  await expect(routes.getByText("gateway:read").first()).toBeVisible();
+  await accessible(page);
+  expect(errors).toEqual([]);
+});

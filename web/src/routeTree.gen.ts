@@ -32,6 +32,7 @@ import { Route as OperateIndexRouteImport } from './routes/operate/index'
 import { Route as OperateAuditRouteImport } from './routes/operate/audit'
 import { Route as OperateBooksRouteImport } from './routes/operate/books'
 import { Route as OperateCustomersRouteImport } from './routes/operate/customers'
+import { Route as OperateGatewayRouteImport } from './routes/operate/gateway'
 import { Route as OperateKeysRouteImport } from './routes/operate/keys'
 import { Route as OperateLiveRouteImport } from './routes/operate/live'
 import { Route as OperateNodesRouteImport } from './routes/operate/nodes'
@@ -155,6 +156,11 @@ const OperateCustomersRoute = OperateCustomersRouteImport.update({
   path: '/customers',
   getParentRoute: () => OperateRoute,
 } as any)
+const OperateGatewayRoute = OperateGatewayRouteImport.update({
+  id: '/gateway',
+  path: '/gateway',
+  getParentRoute: () => OperateRoute,
+} as any)
 const OperateKeysRoute = OperateKeysRouteImport.update({
   id: '/keys',
   path: '/keys',
@@ -222,6 +228,7 @@ export interface FileRoutesByFullPath {
   '/operate/audit': typeof OperateAuditRoute
   '/operate/books': typeof OperateBooksRoute
   '/operate/customers': typeof OperateCustomersRoute
+  '/operate/gateway': typeof OperateGatewayRoute
   '/operate/keys': typeof OperateKeysRoute
   '/operate/live': typeof OperateLiveRoute
   '/operate/nodes': typeof OperateNodesRoute
@@ -252,6 +259,7 @@ export interface FileRoutesByTo {
   '/operate/audit': typeof OperateAuditRoute
   '/operate/books': typeof OperateBooksRoute
   '/operate/customers': typeof OperateCustomersRoute
+  '/operate/gateway': typeof OperateGatewayRoute
   '/operate/keys': typeof OperateKeysRoute
   '/operate/live': typeof OperateLiveRoute
   '/operate/nodes': typeof OperateNodesRoute
@@ -287,6 +295,7 @@ export interface FileRoutesById {
   '/operate/audit': typeof OperateAuditRoute
   '/operate/books': typeof OperateBooksRoute
   '/operate/customers': typeof OperateCustomersRoute
+  '/operate/gateway': typeof OperateGatewayRoute
   '/operate/keys': typeof OperateKeysRoute
   '/operate/live': typeof OperateLiveRoute
   '/operate/nodes': typeof OperateNodesRoute
@@ -321,6 +330,7 @@ export interface FileRouteTypes {
     | '/operate/audit'
     | '/operate/books'
     | '/operate/customers'
+    | '/operate/gateway'
     | '/operate/keys'
     | '/operate/live'
     | '/operate/nodes'
@@ -351,6 +361,7 @@ export interface FileRouteTypes {
     | '/operate/audit'
     | '/operate/books'
     | '/operate/customers'
+    | '/operate/gateway'
     | '/operate/keys'
     | '/operate/live'
     | '/operate/nodes'
@@ -385,6 +396,7 @@ export interface FileRouteTypes {
     | '/operate/audit'
     | '/operate/books'
     | '/operate/customers'
+    | '/operate/gateway'
     | '/operate/keys'
     | '/operate/live'
     | '/operate/nodes'
@@ -568,6 +580,13 @@ declare module '@tanstack/react-router' {
       preLoaderRoute: typeof OperateCustomersRouteImport
       parentRoute: typeof OperateRoute
     }
+    '/operate/gateway': {
+      id: '/operate/gateway'
+      path: '/gateway'
+      fullPath: '/operate/gateway'
+      preLoaderRoute: typeof OperateGatewayRouteImport
+      parentRoute: typeof OperateRoute
+    }
     '/operate/keys': {
       id: '/operate/keys'
       path: '/keys'
@@ -702,6 +721,7 @@ interface OperateRouteChildren {
   OperateAuditRoute: typeof OperateAuditRoute
   OperateBooksRoute: typeof OperateBooksRoute
   OperateCustomersRoute: typeof OperateCustomersRoute
+  OperateGatewayRoute: typeof OperateGatewayRoute
   OperateKeysRoute: typeof OperateKeysRoute
   OperateLiveRoute: typeof OperateLiveRoute
   OperateNodesRoute: typeof OperateNodesRoute
@@ -713,6 +733,7 @@ const OperateRouteChildren: OperateRouteChildren = {
   OperateAuditRoute: OperateAuditRoute,
   OperateBooksRoute: OperateBooksRoute,
   OperateCustomersRoute: OperateCustomersRoute,
+  OperateGatewayRoute: OperateGatewayRoute,
   OperateKeysRoute: OperateKeysRoute,
   OperateLiveRoute: OperateLiveRoute,
   OperateNodesRoute: OperateNodesRoute,

@@ -13,6 +13,7 @@ from tollway.gateway.message.client import Clients
 from tollway.gateway.message.problems import GatewayRefusal
 from tollway.gateway.message.request import Request
 from tollway.gateway.message.responses import Responses
+from tollway.gateway.observe.callers import CallerCounts
 from tollway.gateway.observe.log import access_log, entry_of
 from tollway.gateway.observe.metrics import Metrics
 from tollway.gateway.policy.cors import Origins
@@ -71,6 +72,7 @@ class GatewayContext:
         self.hosts = Hosts(settings.hosts)
         self.origins = Origins(settings.cors_origins, settings.own_origins)
         self.responses = Responses(self.origins)
+        self.callers = CallerCounts()
         self.access_log = access_log(settings.access_log)
         self.head_limits = HeadLimits(
             settings.line_limit_bytes,
@@ -113,6 +115,9 @@ class GatewayContext:
         """Count a request that has ended, and log it."""
         took_s = now - request.started
         request.route.metrics.count(request.status, took_s, request.bytes_in, request.bytes_out)
+        identity = request.identity
+        caller = request.client.ip if identity is None else identity.user_id
+        self.callers.add(caller, request.status, request.bytes_in + request.bytes_out, now)
         if self.access_log.enabled:
             self.access_log.add(self._clock.now_us(), entry_of(request, took_s))
 

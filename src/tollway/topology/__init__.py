@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from tollway.contracts.permissions import role_table
 from tollway.fabric.service import ServiceManifest
+from tollway.gateway.permissions import PERMISSIONS as GATEWAY_PERMISSIONS
 from tollway.services import find_manifests
 
 _FOUND = find_manifests()
@@ -73,8 +74,9 @@ def members(targets: Sequence[str]) -> tuple[str, ...]:
 
 
 def roles() -> Mapping[str, frozenset[str]]:
-    """Say what each role may do: the permissions of all manifests."""
-    return role_table(one for service in SERVICES.values() for one in service.permissions)
+    """Say what each role may do: the permissions of all manifests, and the gateway's."""
+    declared = [one for service in SERVICES.values() for one in service.permissions]
+    return role_table((*declared, *GATEWAY_PERMISSIONS))
 
 
 def calls_of(caller: str) -> dict[str, tuple[str, ...]]:

@@ -64,6 +64,7 @@ class Process:
                 after=[part for part in self.life.states if part.startswith("rest at")],
             )
             self.life.add(GATEWAY, parts.gateway, after=["status", "limits"])
+            self.life.add("gateway routes", parts.own_routes, after=["limits"])
             self.life.add("gateway admin", parts.admin, after=[GATEWAY])
             self._reload = parts.gateway.reload
         if EDGE in self.members:

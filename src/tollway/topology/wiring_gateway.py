@@ -1,5 +1,6 @@
 """Builds the gateway, and what services and gateway share to check access tokens."""
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -8,7 +9,7 @@ from tollway.fabric.clock import Clock
 from tollway.fabric.hosts import Hosts, host_of
 from tollway.fabric.rpc import call_context
 from tollway.settings import Settings
-from tollway.topology import SERVICES
+from tollway.topology import GATEWAY, SERVICES, roles
 from tollway.topology.platform_status import PlatformStatus
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class GatewayParts(NamedTuple):
 
     gateway: "Gateway"
     admin: "RestServer"
+    own_routes: "RestServer"
     status: PlatformStatus
 
 
@@ -59,9 +61,10 @@ def gateway(
     settings: Settings, clock: Clock, client: Callable[[str], Any], limits: "Limits", local_limits: "Limits"
 ) -> GatewayParts:
     """Build the REST edge. Raises InvalidRoutes when the platform's own routes cannot be used."""
-    from tollway.fabric.rest import RestServer
+    from tollway.fabric.rest import RestServer, build_app
     from tollway.fabric.rest.policy import TABLE
     from tollway.gateway.admin import admin_app
+    from tollway.gateway.http import router
     from tollway.gateway.listen.server import Gateway
     from tollway.gateway.route.console import CONSOLE_FOLDER, load_console
     from tollway.gateway.route.files import RouteFiles, platform_routes
@@ -77,7 +80,7 @@ def gateway(
     verifier = make_verifier(settings, clock, tokens)
     front = Gateway(
         wanted,
-        platform_routes(TABLE.read_text(), lambda service: rest_addresses(settings, service)),
+        platform_routes(TABLE.read_text(), lambda service: _served_at(settings, service)),
         verifier,
         tokens,
         clock,
@@ -90,4 +93,21 @@ def gateway(
     )
     hosts = Hosts((*wanted.hosts, *settings.network.hosts))
     app = admin_app(front, verifier, {"/": status.page}, hosts)
-    return GatewayParts(front, RestServer(app, f"{wanted.admin_host}:{wanted.admin_port}"), status)
+    own_app = build_app(
+        [router(front)], verifier, front.authenticator.revocations, clock=clock, roles=roles()
+    )
+    return GatewayParts(
+        front,
+        RestServer(app, f"{wanted.admin_host}:{wanted.admin_port}"),
+        RestServer(own_app, _own_socket(settings)),
+        status,
+    )
+
+
+def _own_socket(settings: Settings) -> str:
+    """Say where this gateway serves its own routes: to itself."""
+    return f"unix:{settings.data / 'run' / f'gateway-{os.getpid()}.sock'}"
+
+
+def _served_at(settings: Settings, service: str) -> tuple[str, ...]:
+    return (_own_socket(settings),) if service == GATEWAY else rest_addresses(settings, service)

@@ -13,6 +13,7 @@ export const PERMISSIONS = [
   "credentials:manage",
   "deposits:manage",
   "deposits:read",
+  "gateway:read",
   "keys:manage",
   "keys:read",
   "messages:read",

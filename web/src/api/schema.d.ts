@@ -764,6 +764,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/admin/gateway": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Show the gateway that answers: what is under way, limits, breakers, and who asks most
+         * @description Show the gateway that answers: what is under way, limits, breakers, and who asks most.
+         */
+        get: operations["get_admin_gateway"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/gateway/routes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the routes that are in force, by path
+         * @description List the routes that are in force, by path.
+         */
+        get: operations["get_admin_gateway_routes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/admin/keys": {
         parameters: {
             query?: never;
@@ -3945,6 +3985,109 @@ export interface components {
         FollowLink: {
             /** @description The token */
             token: string;
+        };
+        /**
+         * GatewayCaller
+         * @description Who sent requests in the last minutes: an account, or the address of somebody who was not signed in.
+         */
+        GatewayCaller: {
+            /** @description Bytes in both directions */
+            bytes_total: string;
+            /** @description The account, `usr_…`, or the address */
+            caller: string;
+            /** @description Of these, how many were refused (4xx) */
+            refused: number;
+            /** @description How many */
+            requests: number;
+        };
+        /**
+         * GatewayEndpoint
+         * @description Where requests of a cluster go. An open breaker keeps them away after failures, but for a probe now and then.
+         */
+        GatewayEndpoint: {
+            /** @description Where it listens: host and port, or a socket */
+            address: string;
+            /**
+             * @description open: requests are kept away
+             * @enum {string}
+             */
+            breaker: "open" | "closed";
+            /** @description The service, or the operator's own upstream */
+            cluster: string;
+            /** @description Connections to it */
+            connections: number;
+            /** @description Requests under way */
+            requests: number;
+        };
+        /**
+         * GatewayLimit
+         * @description A limit class: so many requests at once, refilled evenly over the window, for each user or address.
+         */
+        GatewayLimit: {
+            /**
+             * @description What it counts by
+             * @enum {string}
+             */
+            by: "user" | "ip";
+            /** @description How many users and addresses are counted at present */
+            counted: number;
+            /** @description Its name */
+            name: string;
+            /** @description How many requests at once */
+            quota: number;
+            /** @description Over how many seconds that is refilled */
+            window_s: number;
+        };
+        /**
+         * GatewayRoute
+         * @description A route: which requests it takes, from whom, and where they go.
+         */
+        GatewayRoute: {
+            /** @description public: nobody has to sign in */
+            auth: string;
+            /** @description http, websocket or stream */
+            kind: string;
+            /** @description The limit class */
+            limit: string;
+            /** @description Of these methods; empty: of all */
+            methods: string[];
+            /** @description Its name */
+            name: string;
+            /** @description The service that serves it, or the operator's own upstream */
+            owner: string;
+            /** @description The path, or what it begins with */
+            path: string;
+            /** @description What a caller must be allowed, one for each method that differs */
+            permissions: string[];
+        };
+        /** GatewayRouteList */
+        GatewayRouteList: {
+            /** @description The items of this page */
+            items: components["schemas"]["GatewayRoute"][];
+            /** @description Which gateway answered: its machine and process */
+            name: string;
+        };
+        /**
+         * GatewayView
+         * @description The gateway that answered, as it is now.
+         */
+        GatewayView: {
+            /** @description Who sent most requests in the last 5 to 10 minutes */
+            callers: components["schemas"]["GatewayCaller"][];
+            /** @description Connections of clients */
+            connections: number;
+            /** @description Where requests go */
+            endpoints: components["schemas"]["GatewayEndpoint"][];
+            /** @description The limit classes */
+            limits: components["schemas"]["GatewayLimit"][];
+            /** @description Which gateway answered: its machine and process */
+            name: string;
+            /** @description Requests under way */
+            requests: number;
+            /** @description Why the newest routes are not in force; empty: they are */
+            routes_error: string;
+            /** @description Open WebSockets */
+            websockets: number;
         };
         /**
          * GiftRequest
@@ -8592,6 +8735,71 @@ export interface operations {
             409: components["responses"]["Conflict"];
             413: components["responses"]["TooLarge"];
             415: components["responses"]["UnsupportedMediaType"];
+            422: components["responses"]["Invalid"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    get_admin_gateway: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayView"];
+                };
+            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            429: components["responses"]["TooManyRequests"];
+            500: components["responses"]["Internal"];
+            502: components["responses"]["BadGateway"];
+            503: components["responses"]["Unavailable"];
+            504: components["responses"]["DeadlineExceeded"];
+        };
+    };
+    get_admin_gateway_routes: {
+        parameters: {
+            query?: {
+                /** @description Only those with this in their path or owner */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    RateLimit: components["headers"]["RateLimit"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "X-Correlation-Id": components["headers"]["X-Correlation-Id"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayRouteList"];
+                };
+            };
+            401: components["responses"]["SessionEndedUnauthenticated"];
+            403: components["responses"]["CsrfTokenMissingForbiddenForeignOriginInsufficientScope"];
+            414: components["responses"]["UriTooLong"];
             422: components["responses"]["Invalid"];
             429: components["responses"]["TooManyRequests"];
             500: components["responses"]["Internal"];

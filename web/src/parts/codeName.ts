@@ -11,6 +11,8 @@ export function useCodeName(): (code: string) => string {
     buy: t`Purchase`,
     use: t`Use`,
     hold: t`Reserved`,
+    open: t`Accounts opened`,
+    issue: t`Put up for sale`,
     give: t`Gift`,
     expire: t`Expired`,
     refund: t`Refund`,

@@ -81,14 +81,14 @@ export function Shell({
       </div>
       <nav
         aria-label={t`Pages`}
-        className="fixed inset-x-0 bottom-0 z-20 flex border-t border-line bg-surface pb-[env(safe-area-inset-bottom)] md:hidden"
+        className="fixed inset-x-0 bottom-0 z-20 flex overflow-x-auto border-t border-line bg-surface pb-[env(safe-area-inset-bottom)] md:hidden"
       >
         {places.map(({ to, name, Icon, exact = false }) => (
           <Link
             key={to}
             to={to}
             activeOptions={{ exact }}
-            className="grid h-14 min-w-0 grow basis-0 content-center justify-items-center gap-0.5 text-[10px] text-text-3 data-[status=active]:text-accent"
+            className="grid h-14 min-w-14 grow basis-0 content-center justify-items-center gap-0.5 text-[10px] text-text-3 data-[status=active]:text-accent"
             activeProps={{ "aria-current": "page" }}
           >
             <Icon className="size-5" aria-hidden="true" />

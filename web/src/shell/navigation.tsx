@@ -16,6 +16,7 @@ import {
   UserRound,
   Users,
   Wallet,
+  Waypoints,
 } from "lucide-react";
 import type { Permission } from "@/api/permissions";
 
@@ -49,6 +50,7 @@ export const OPERATOR_PLACES: readonly Place[] = [
   { to: "/operate/nodes", name: msg`Nodes`, Icon: Server, key: "n", needs: "nodes:read" },
   { to: "/operate/prices", name: msg`Prices`, Icon: Tags, key: "p", needs: "products:read" },
   { to: "/operate/books", name: msg`Books`, Icon: LibraryBig, key: "b", needs: "books:read" },
+  { to: "/operate/gateway", name: msg`Gateway`, Icon: Waypoints, key: "w", needs: "gateway:read" },
   { to: "/operate/keys", name: msg`Keys`, Icon: KeyRound, key: "k", needs: "keys:read" },
   { to: "/operate/audit", name: msg`Audit`, Icon: BookOpenCheck, key: "a", needs: "audit:read" },
 ];

@@ -21,8 +21,7 @@ export function ChangePreview({ query }: { query: ReturnType<typeof pricePreview
           <>
             <p>
               <Trans>
-                <Bytes count={found.lot_units} /> cost <Money amount={found.ask_now} currency={found.currency} /> now,
-                and{" "}
+                <Bytes count={found.lot_units} />: <Money amount={found.ask_now} currency={found.currency} /> now,{" "}
                 <b>
                   <Money amount={found.ask_then} currency={found.currency} />
                 </b>{" "}
