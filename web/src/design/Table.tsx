@@ -304,11 +304,11 @@ function Value<Row>({ column, row }: { column: Column<Row>; row: Row }) {
   const value = column.cell(row);
   if (value === "" || value === null || value === undefined || value === false) return null;
   return (
-    <span className="max-w-full truncate">
+    <span className="flex max-w-full items-baseline gap-1">
       {column.head !== "" && (
-        <span className={saysItself(column) ? "sr-only" : "text-xs text-text-3"}>{column.head} </span>
+        <span className={saysItself(column) ? "sr-only" : "shrink-0 text-xs text-text-3"}>{column.head} </span>
       )}
-      {value}
+      <span className="min-w-0 truncate">{value}</span>
     </span>
   );
 }

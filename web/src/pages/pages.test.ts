@@ -53,6 +53,7 @@ describe("device names", () => {
       "Safari, iOS",
     ],
     ["curl/8.5.0", "curl"],
+    ["node", "Node"],
     ["", undefined],
   ])("%s", (agent, name) => {
     expect(deviceName(agent)).toBe(name);

@@ -5,6 +5,7 @@ const BROWSERS: readonly [RegExp, string][] = [
   [/Chrome\//, "Chrome"],
   [/Safari\//, "Safari"],
   [/^curl\//, "curl"],
+  [/^(?:node|undici)\b/, "Node"],
   [/^python-requests\//, "requests"],
   [/^python-httpx\//, "httpx"],
 ];

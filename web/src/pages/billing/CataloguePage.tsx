@@ -10,9 +10,9 @@ import { EmptyState } from "@/design/EmptyState";
 import { Loaded } from "@/design/Loaded";
 import { Panel } from "@/design/Panel";
 import { Segmented } from "@/design/Segmented";
-import { Status } from "@/design/Status";
 import { Bytes, Money } from "@/design/Values";
 import { formatDuration } from "@/format/time";
+import { useTierName } from "@/parts/tierName";
 import { BuyDialog } from "./BuyDialog";
 import { PriceLine } from "./PriceLine";
 import { accountsQuery, cashOf } from "./queries";
@@ -68,6 +68,7 @@ export function CataloguePage() {
 
 function AssetCard({ asset, onBuy }: { asset: Asset; onBuy: () => void }) {
   const { t, i18n } = useLingui();
+  const tierName = useTierName();
   const { price } = asset;
   const soldOut = asset.available_units === "0";
   return (
@@ -75,7 +76,9 @@ function AssetCard({ asset, onBuy }: { asset: Asset; onBuy: () => void }) {
       <header>
         <div className="flex items-start justify-between gap-3">
           <h2 className="text-md font-semibold">{asset.name}</h2>
-          <Status tone="off">{asset.tier}</Status>
+          <span className="rounded-chip bg-sunken px-1.5 py-0.5 text-xs font-medium text-text-2">
+            {tierName(asset.tier)}
+          </span>
         </div>
         <p className="mt-1 text-text-2">{asset.description}</p>
       </header>

@@ -52,13 +52,14 @@ export function StatementPage() {
           nothing={<Nothing filtered={isFiltered(search)} />}
           columns={[
             { key: "what", head: t`What`, phone: "title", cell: (line) => codeName(line.code) },
-            { key: "asset", head: t`Product`, cell: (line) => <AssetName code={line.asset} /> },
+            { key: "asset", head: t`Product`, plain: true, cell: (line) => <AssetName code={line.asset} /> },
             { key: "at", head: t`When`, cell: (line) => <Time at={line.at} /> },
             { key: "note", head: t`Note`, phone: "hidden", cell: (line) => line.meta.note ?? line.meta.reason ?? "" },
             {
               key: "amount",
               head: t`Amount`,
               numeric: true,
+              plain: true, // its sign says so
               phone: "end",
               cell: (line) => (
                 <span className={line.direction === "in" ? "text-ok" : ""}>
