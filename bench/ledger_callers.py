@@ -64,13 +64,12 @@ def main() -> None:
 
 
 async def measure(rounds: int, seconds: float) -> list[str]:
-    with tempfile.TemporaryDirectory(prefix="bench-ledger-") as name:
+    with tempfile.TemporaryDirectory(prefix="bench-ledger-") as name, postgres(Path(name)) as (url, pgbench):
         folder = Path(name)
         authority = Authority(folder / "authority", folder, SystemClock())
         authority.make()
         for service in ("ledger", "orders"):
             authority.ensure(service, ["localhost", "127.0.0.1"])
-        url, pgbench = postgres(folder)
         pgbench("-i", "-q", "-s", "10")
         server = int((folder / "data" / "postmaster.pid").read_text().splitlines()[0])
         found: dict[tuple[str, int], list[Cost]] = {}

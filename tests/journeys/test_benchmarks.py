@@ -1,9 +1,12 @@
 """The benchmarks run to their end, so that a figure can be taken at any time; what they measure is not judged here."""
 
+import contextlib
+import os
 import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -46,6 +49,44 @@ def test_a_short_round_of_a_benchmark_gives_its_figures(name: str) -> None:
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert LINE.search(done.stdout), done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    "command",
+    [("bench", "ledger"), ("bench.ledger_callers", "--quick"), ("bench.ledger", "--quick")],
+    ids=" ".join,
+)
+def test_when_nobody_reads_on_a_benchmark_ends_with_all_that_it_started(
+    tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    """As with `| head -1`: the servers of a benchmark, PostgreSQL among them, end and leave no files behind."""
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONUNBUFFERED": "1"}
+    arguments = [sys.executable, "-m", *command]
+    with subprocess.Popen(
+        arguments, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        if command[0] == "bench":  # that was its title; something has to run that could be left
+            deadline = time.monotonic() + 60
+            while not _processes_of(tmp_path) and time.monotonic() < deadline:
+                time.sleep(0.1)
+        process.stdout.close()
+        process.wait(250)
+    assert _processes_of(tmp_path) == []
+    assert [path for path in tmp_path.iterdir() if path.is_dir()] == []
+
+
+def _processes_of(folder: Path) -> list[str]:
+    """Return the command lines that name a folder."""
+    found: list[str] = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and str(folder) in (line := (entry / "cmdline").read_text()):
+                found.append(line.replace("\0", " "))
+    return found
 
 
 def test_a_whole_run_renews_the_table_and_keeps_what_people_have_written() -> None:
