@@ -13,7 +13,7 @@ import { Loaded } from "@/design/Loaded";
 import { Panel } from "@/design/Panel";
 import { ProblemNotice } from "@/design/ProblemNotice";
 import { Segmented } from "@/design/Segmented";
-import { SkeletonRows } from "@/design/Skeleton";
+import { Skeleton } from "@/design/Skeleton";
 import { placeOf } from "./places";
 import { WorldMap } from "./WorldMap";
 
@@ -45,7 +45,7 @@ export function LocationsPanel() {
         />
       }
     >
-      <Loaded query={locations} skeleton={<SkeletonRows rows={3} />}>
+      <Loaded query={locations} skeleton={<Skeleton className="h-72 md:h-44" />}>
         {(all) => {
           const wanted = text.trim().toLocaleLowerCase();
           const found = all
