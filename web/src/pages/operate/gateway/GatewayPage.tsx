@@ -59,7 +59,7 @@ export function GatewayPage() {
                     { key: "caller", head: t`Client`, phone: "title", cell: (one) => <code>{one.caller}</code> },
                     {
                       key: "requests",
-                      head: t`Requests, last minutes`,
+                      head: t`Requests`,
                       numeric: true,
                       phone: "end",
                       cell: (one) => number(one.requests),
