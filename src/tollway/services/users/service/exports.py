@@ -220,10 +220,12 @@ class Exports:
             await self._delete(one)
 
     async def _delete(self, one: Export) -> None:
-        # The files first: a row without a file says that it is over, a file without a row would stay for good.
-        await self._delete_files(one.id)
+        # The row first: from then on no part is added, and an attempt under way deletes what it has just written.
         async with self._db.transaction() as tx:
             await store.delete_export(tx, one.id)
+            # Of an export without a row this job deletes the files, should we not get there.
+            tx.enqueue(MAKE_EXPORT, {"id": one.id}, unique=f"{one.id}:over")
+        await self._delete_files(one.id)
 
     async def _delete_files(self, export_id: str) -> None:
         for key in await self._blobs().keys(_folder(export_id).rstrip("/")):

@@ -24,7 +24,7 @@ from tollway.fabric.db import tables
 from tollway.kit.errors import Conflict, NotFound
 from tollway.services.users import store
 from tollway.services.users.http import router
-from tollway.services.users.jobs import delete_expired, erase_user
+from tollway.services.users.jobs import JOBS, delete_expired, erase_user
 from tollway.services.users.service import Users, archive, exports
 
 DAY_S = 86_400
@@ -152,6 +152,42 @@ async def test_who_leaves_while_their_file_is_made_leaves_none(setup: UsersSetup
         await setup.replica(Fate(1)).exports.make(asked.id)
     assert len(await setup.blobs.keys("exports/")) == 1
     await service.exports.make(asked.id)
+    assert await setup.blobs.keys("exports/") == []
+
+
+async def test_a_part_that_is_kept_while_the_files_are_deleted_leaves_none(
+    setup: UsersSetup, tmp_path: Path
+) -> None:
+    """The last part comes when the files have been listed: no later attempt would find what it left."""
+    service = setup.replica()
+
+    class KeptMeanwhile(FolderBlobs):
+        asked = ""
+
+        async def keys(self, prefix: str) -> Sequence[str]:
+            found = await super().keys(prefix)
+            asked, self.asked = self.asked, ""
+            if asked:
+                await service.exports.make(asked)
+            return found
+
+    setup.blobs = blobs = KeptMeanwhile(tmp_path / "blobs")
+    blobs.asked = (await service.exports.request(USER)).id
+    await erase_user(service, {"user_id": USER})
+    assert await blobs.keys("exports/") == []
+
+
+async def test_files_whose_row_is_gone_go_also_when_the_process_is_killed_between(setup: UsersSetup) -> None:
+    service = setup.replica()
+    asked = await service.exports.request(USER)
+    await service.exports.make(asked.id)
+    with pytest.raises(Killed):
+        await erase_user(setup.replica(Fate(1)), {"user_id": USER})
+    assert await service.exports.list(USER) == []
+    async with setup.db.snapshot() as tx:
+        jobs = await tx.all(select(tables.job).order_by(tables.job.c.id))
+    for job in jobs:
+        await JOBS[job.kind](service, job.payload)
     assert await setup.blobs.keys("exports/") == []
 
 
