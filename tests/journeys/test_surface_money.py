@@ -46,6 +46,7 @@ def test_whatever_moves_money_takes_a_key() -> None:
         "POST /api/admin/catalog/products",
         "POST /api/admin/corrections",
         "POST /api/admin/deposits/{deposit_id}/refund",
+        "POST /api/admin/users/{user_id}/notes",  # no money, and not twice either
     }
 
 

@@ -8,12 +8,13 @@ import json
 import os
 import socket
 from functools import cache
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
-from tollway.fabric.rest import route
+from tollway.fabric.rest import PRINTABLE, route
 from tollway.fabric.rest.docs import DOCUMENT
 from tollway.fabric.rest.policy import KEY
 from tollway.gateway.listen.server import Gateway
@@ -36,7 +37,9 @@ class GatewayEndpoint(BaseModel):
     """Where requests of a cluster go. An open breaker keeps them away after failures, but for a probe now and then."""
 
     cluster: str = Field(description="The service, or the operator's own upstream")
-    address: str = Field(description="Where it listens: host and port, or a socket")
+    address: str = Field(
+        description="Where it listens: host and port, or the name of a socket on its machine"
+    )
     breaker: Literal["open", "closed"] = Field(description="open: requests are kept away")
     requests: int = Field(description="Requests under way")
     connections: int = Field(description="Connections to it")
@@ -96,7 +99,10 @@ def router(gateway: Gateway) -> APIRouter:
     @api.get("/api/admin/gateway/routes", **READ)
     async def routes(
         q: Annotated[
-            str, Query(max_length=100, description="Only those with this in their path or owner")
+            str,
+            Query(
+                max_length=100, pattern=PRINTABLE, description="Only those with this in their path or owner"
+            ),
         ] = "",
     ) -> GatewayRouteList:
         """List the routes that are in force, by path."""
@@ -105,6 +111,12 @@ def router(gateway: Gateway) -> APIRouter:
         return GatewayRouteList(name=_name(), items=sorted(wanted, key=lambda one: (one.path, one.methods)))
 
     return api
+
+
+def _shown(address: str) -> str:
+    """Leave out where in the file system a socket is."""
+    scheme, separator, path = address.partition("unix:")
+    return f"{scheme}{separator}{Path(path).name}" if separator else address
 
 
 def _view(gateway: Gateway) -> GatewayView:
@@ -128,7 +140,7 @@ def _view(gateway: Gateway) -> GatewayView:
         endpoints=[
             GatewayEndpoint(
                 cluster=cluster.name,
-                address=one.address,
+                address=_shown(one.address),
                 breaker="open" if one.is_open else "closed",
                 requests=one.active,
                 connections=len(one.pool.connections),

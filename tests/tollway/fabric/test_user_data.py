@@ -28,6 +28,7 @@ PERSONAL = {
 STAYS = {
     "audit.entry.subject": "the id of what the entry is about",
     "catalog.issue.request_key": "an operator's",
+    "identity.note.request_key": "an operator's",
     "payments.correction.request_key": "an operator's",
 }
 

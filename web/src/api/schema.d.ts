@@ -4005,7 +4005,7 @@ export interface components {
          * @description Where requests of a cluster go. An open breaker keeps them away after failures, but for a probe now and then.
          */
         GatewayEndpoint: {
-            /** @description Where it listens: host and port, or a socket */
+            /** @description Where it listens: host and port, or the name of a socket on its machine */
             address: string;
             /**
              * @description open: requests are kept away

@@ -11,13 +11,13 @@ from tollway.fabric.rest import (
     CurrencyQuery,
     MoneyText,
     PageQuery,
+    PositiveMoney,
+    PositiveUnits,
     UnitsText,
     route,
     sorted_by,
 )
-from tollway.kit.errors import Invalid
 from tollway.kit.ids import id_pattern
-from tollway.kit.money import FIAT_SCALE, parse_units
 from tollway.services.orders.http.views import OrderDetail, OrderId, OrderView, detail_view, order_view
 from tollway.services.orders.model import Order, OrderState
 from tollway.services.orders.service import Orders
@@ -27,12 +27,8 @@ from tollway.services.orders.store import Revenue
 READ = route(permission="sales:read", owner="any")
 UserQuery = Annotated[str, Query(pattern=id_pattern("usr"), description="Of one customer only")]
 StateQuery = Annotated[OrderState | None, Query(description="In this state only")]
-UnitsQuery = Annotated[
-    str, Query(pattern=r"^[1-9][0-9]{0,17}$", description="How much more is put up for sale")
-]
-ListPriceQuery = Annotated[
-    str, Query(max_length=30, description="The list price of one lot to try", examples=["2.20"])
-]
+UnitsQuery = Annotated[PositiveUnits, Query(description="How much more is put up for sale")]
+ListPriceQuery = Annotated[PositiveMoney, Query(description="The list price of one lot to try")]
 NewestFirst = Annotated[PageQuery, sorted_by("-created_at", "created_at")]
 
 
@@ -127,7 +123,7 @@ def _previews(api: APIRouter, service: Orders) -> None:
         asset: AssetQuery, list_price: ListPriceQuery, currency: CurrencyQuery = ""
     ) -> PreviewView:
         """Show what another list price of an asset would do. Nothing is changed."""
-        return _preview(await service.previews.change(asset, currency, list_price=_money(list_price)))
+        return _preview(await service.previews.change(asset, currency, list_price=list_price))
 
     @api.get("/api/admin/capacity/preview", tags=["operators"], **preview)
     async def preview_capacity(
@@ -136,17 +132,7 @@ def _previews(api: APIRouter, service: Orders) -> None:
         currency: CurrencyQuery = "",
     ) -> PreviewView:
         """Show what more capacity of an asset would do to its price. Nothing is changed."""
-        return _preview(await service.previews.change(asset, currency, added_units=int(quantity)))
-
-
-def _money(text: str) -> int:
-    try:
-        units = parse_units(text, FIAT_SCALE)
-    except ValueError as error:
-        raise Invalid.of("list_price", str(error)) from error
-    if units <= 0:
-        raise Invalid.of("list_price", "must be greater than zero")
-    return units
+        return _preview(await service.previews.change(asset, currency, added_units=quantity))
 
 
 def _preview(found: Preview) -> PreviewView:
