@@ -38,6 +38,7 @@ RETIRED = {
     "pen": "writer lock",
     "desk": "planner, or request context",
     "upkeep": "maintenance",
+    "janitor": "timed work, resume",
     "takeback": "reversal",
     "takebacks": "reversals",
     "manners": "rules",

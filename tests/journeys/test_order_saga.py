@@ -2,7 +2,7 @@
 
 A life is an instance of the service that dies at a point of its own: before or after a call at a service API, before or
 after a commit. After each life time passes, and a fresh instance on the same database goes on: the customer
-asks again, or cancels; the job runs; the janitor comes round. However that was mixed, in the end the order
+asks again, or cancels; the job runs; timed work resumes it. However that was mixed, in the end the order
 is filled, with the price and the bytes moved exactly once, or it failed and nothing moved.
 """
 
@@ -31,7 +31,7 @@ from tollway.kit.ids import new_id
 from tollway.services.ledger.rpc import LedgerRpc
 from tollway.services.ledger.service import Ledger
 from tollway.services.ledger.settings import LedgerSettings
-from tollway.services.orders.jobs import janitor
+from tollway.services.orders.jobs import resume_orders
 from tollway.services.orders.model import STOPPABLE, Move, Order, OrderState
 from tollway.services.orders.service import Orders, postings
 from tollway.services.orders.service import market as market_module
@@ -47,11 +47,11 @@ EXPECTED = {
     "too poor": (OrderState.FAILED, "insufficient_funds"),
     "sold out": (OrderState.FAILED, "sold_out"),
 }
-Way = Literal["ask again", "ask again at a quote", "cancel", "job", "janitor"]
-WAYS: tuple[Way, ...] = ("ask again", "ask again at a quote", "cancel", "job", "janitor")
+Way = Literal["ask again", "ask again at a quote", "cancel", "job", "timed work"]
+WAYS: tuple[Way, ...] = ("ask again", "ask again at a quote", "cancel", "job", "timed work")
 # A second quote changes nothing once an order is written down; it gets its turn among the short lives.
-SHORT_WAYS: tuple[Way, ...] = ("ask again", "cancel", "job", "janitor")
-# Long enough for: nothing, the job, the janitor, the deadline, the holds to lapse.
+SHORT_WAYS: tuple[Way, ...] = ("ask again", "cancel", "job", "timed work")
+# Long enough for: nothing, the job, timed work, the deadline, the holds to lapse.
 PAUSES_S = (0, 6, 11, 70, 4000)
 KEY = "the one key"
 
@@ -242,14 +242,14 @@ class Buyer:
             "ask again at a quote": lambda: service.market.place_quoted(self.user_id, self._quote_id, KEY),
             "cancel": lambda: self._cancel(service),
             "job": lambda: self.market.run_jobs(service),
-            "janitor": lambda: janitor(service),
+            "timed work": lambda: resume_orders(service),
         }
         await ways[way]()
 
     async def settled_once(self) -> Order | None:
         """Let everything that is left be taken up; then there is one order at its end, or none, and it is true."""
         self.market.clock.advance(11)
-        await janitor(self.orders())
+        await resume_orders(self.orders())
         orders = (await self.orders().market.list(self.user_id, 10, "")).items
         assert len(orders) <= 1
         after = await self.figures()

@@ -9,7 +9,7 @@ So a process may be killed anywhere, and driven by anybody at the same time:
 - after the transaction the next step is due; a second driver finds the row moved and goes on from there.
 
 The request that begins a process drives it (`drive`); a durable job, left in the transaction that wrote the row
-(`enqueue`), takes over when the request dies; a janitor takes up what the job could not do (`resume`). Going back is a
+(`enqueue`), takes over when the request dies; timed work takes up what the job could not do (`resume`). Going back is a
 state like any other, whose step undoes what was done. A state without a step is an end.
 """
 
@@ -28,7 +28,7 @@ Move = TypeVar("Move")
 
 # The request drives its process itself; the job is for the case that it dies in between.
 JOB_AFTER_S = 5
-JANITOR_BATCH = 100
+RESUME_BATCH = 100
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class DurableProcess(Generic[Row, Move]):
         after = ""
         while True:
             async with self.db.snapshot() as tx:
-                ids = await idle(tx, after, JANITOR_BATCH)
+                ids = await idle(tx, after, RESUME_BATCH)
             for row_id in ids:
                 try:
                     await self.advance(row_id)
@@ -92,7 +92,7 @@ class DurableProcess(Generic[Row, Move]):
                 except Problem:
                     # One row that cannot be finished must not keep the others waiting.
                     _log.exception("%s %s cannot be finished", self.name, row_id)
-            if len(ids) < JANITOR_BATCH:
+            if len(ids) < RESUME_BATCH:
                 return
             after = ids[-1]
 

@@ -76,7 +76,7 @@ class RedisLimits(Collector):
         )
         self._add = self._client.register_script(_ADD)
         self._limits: dict[str, CreditLimit] = {}
-        self._news = asyncio.Event()
+        self._unsent = asyncio.Event()
         self._urgent = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._calls = self._failures = self._waits = 0
@@ -85,7 +85,7 @@ class RedisLimits(Collector):
         """Give the limit of this name; in a process there is one of each."""
         assert name not in self._limits, f"two limits are called {name}"
         credit = max(1, int(quota * self._credit))
-        made = CreditLimit(name, quota, window_s, credit, outage, self._news.set, self._hurry)
+        made = CreditLimit(name, quota, window_s, credit, outage, self._unsent.set, self._hurry)
         self._limits[name] = made
         return made
 
@@ -130,7 +130,7 @@ class RedisLimits(Collector):
                 await asyncio.sleep(_KNOCK_S)
                 await self._knock()
                 continue
-            await self._news.wait()
+            await self._unsent.wait()
             await self._synchronize()
             with suppress(TimeoutError):
                 async with asyncio.timeout(_PAUSE_S):
@@ -138,7 +138,7 @@ class RedisLimits(Collector):
 
     async def _synchronize(self) -> None:
         """Report everything to the server and take over its answer, or go on alone."""
-        self._news.clear()
+        self._unsent.clear()
         self._urgent.clear()
         sent = [(limit, limit.collect_unsent()) for limit in self._limits.values()]
         answer = await self._ask(
@@ -182,7 +182,7 @@ class RedisLimits(Collector):
     def _hurry(self) -> None:
         self._waits += 1
         self._urgent.set()
-        self._news.set()
+        self._unsent.set()
 
 
 def _text(key: Key) -> str:

@@ -55,7 +55,7 @@ class FrameQueue(Generic[Frame]):
         self._make = make
         self._frames: deque[Frame] = deque()
         self._size_bytes = 0
-        self._news = asyncio.Event()
+        self._filled = asyncio.Event()
 
     def frame(self, size_bytes: int = 0) -> Frame:
         """Return the message to which something of about this size is to be added."""
@@ -63,7 +63,7 @@ class FrameQueue(Generic[Frame]):
             self._frames.append(self._make())
             self._size_bytes = 0
         self._size_bytes += size_bytes
-        self._news.set()
+        self._filled.set()
         return self._frames[-1]
 
     def take(self) -> Frame | None:
@@ -80,12 +80,12 @@ class FrameQueue(Generic[Frame]):
 
     def wake(self) -> None:
         """End a wait although there is no message."""
-        self._news.set()
+        self._filled.set()
 
     async def wait(self) -> None:
         """Wait until there may be a message."""
-        await self._news.wait()
-        self._news.clear()
+        await self._filled.wait()
+        self._filled.clear()
 
 
 # ── the asking side ─────────────────────────────────────────────────────────────────────────────────

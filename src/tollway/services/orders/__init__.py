@@ -16,7 +16,7 @@ transaction here that moves the row from the state it was in, with its events.
                                      failed or cancelled
 
 `allocated` is the pivot: before it an order can be cancelled or run out of time and is compensated; from
-there it only goes forward. The request that places the order drives it; a durable job and a janitor drive what a
+there it only goes forward. The request that places the order drives it; a durable job and a timed one drive what a
 crash left behind. Any number of drivers may work on one order: the ledger's keys make their calls one call,
 and only the one that finds the row in the expected state moves it.
 

@@ -13,7 +13,7 @@ async def advance_order(service: Orders, payload: dict[str, Any]) -> None:
     await service.market.process.advance(payload["id"])
 
 
-async def janitor(service: Orders) -> float:
+async def resume_orders(service: Orders) -> float:
     """Take up orders that stood still."""
     return await service.market.resume_stuck()
 
@@ -30,6 +30,6 @@ async def erase_user(service: Orders, payload: dict[str, Any]) -> None:
 
 JOBS = {"advance_order": advance_order, ERASE: erase_user}
 TIMED = {
-    "janitor": Timed(every_s=5, run=janitor),
+    "resume_orders": Timed(every_s=5, run=resume_orders),
     "sweep_quotes": Timed(every_s=600, run=sweep_quotes),
 }

@@ -19,5 +19,5 @@ class OrdersSettings(BaseModel):
         3600, gt=0, description="How long holds outlive that moment, so that none lapses under a late capture"
     )
     stuck_after_s: float = Field(
-        10, gt=0, description="The janitor takes up an order that stood still for this many seconds"
+        10, gt=0, description="An order that stood still for this many seconds is resumed"
     )

@@ -122,9 +122,9 @@ class RequestReader:
         buffer = self._buffer
         if buffer[begin : begin + 2] in {b"", b"\r"}:
             return
-        news = max(begin, self._at + self._checked)
+        unchecked = max(begin, self._at + self._checked)
         methods = _ANY_METHOD if self._limits.forward else _METHOD
-        if not methods.match(buffer, begin) or _FORBIDDEN.search(buffer, news):
+        if not methods.match(buffer, begin) or _FORBIDDEN.search(buffer, unchecked):
             raise BadHead(400, "this is not an HTTP/1.1 request")
         # The last byte is looked at again: if it is a CR, what follows decides about it.
         self._checked = len(buffer) - 1 - self._at

@@ -77,7 +77,7 @@ class Parcels:
                 self.process.enqueue(tx, id_)
         return await self.process.drive(id_)
 
-    async def janitor(self) -> None:
+    async def resume_stuck(self) -> None:
         await self.process.resume(_open)
 
     async def _send(self, row: Any) -> str:
@@ -124,7 +124,7 @@ async def test_a_process_that_nobody_disturbs_is_driven_to_its_end(db: Database)
     assert (row.state, row.moves, list(carrier.done)) == ("delivered", 2, ["one:send", "one:deliver"])
 
 
-@pytest.mark.parametrize("way", ["begin again", "job", "janitor"])
+@pytest.mark.parametrize("way", ["begin again", "job", "timed work"])
 @pytest.mark.parametrize(("refuses", "end", "moves"), [("", "delivered", 2), ("deliver", "returned", 3)])
 async def test_killed_at_every_point_it_comes_to_the_same_end(
     way: str, refuses: str, end: str, moves: int, db: Database, clock: FakeClock
@@ -144,7 +144,7 @@ async def test_killed_at_every_point_it_comes_to_the_same_end(
             clock.advance(6)
             await Worker(living, SqlJobQueue(db), {"move_parcel": move_parcel}).run_due()
         else:
-            await living.janitor()
+            await living.resume_stuck()
         async with db.snapshot() as tx:
             row = await tx.first(select(parcel).where(parcel.c.id == id_))
         assert row is None or (row.state, row.moves) == (end, moves)
@@ -159,11 +159,11 @@ async def test_who_is_not_answered_waits_and_goes_on_later(db: Database) -> None
     carrier = Carrier(silent=True)
     parcels = Parcels(db, carrier)
     assert (await parcels.begin()).state == "packed"
-    await parcels.janitor()
+    await parcels.resume_stuck()
     with pytest.raises(Unavailable):
         await parcels.process.advance("one")
     carrier.silent = False
-    await parcels.janitor()
+    await parcels.resume_stuck()
     assert (await parcels.process.read("one")).state == "delivered"
 
 
@@ -171,10 +171,10 @@ async def test_a_row_that_waits_for_somebody_outside_stays_where_it_is(db: Datab
     carrier = Carrier(away=True)
     parcels = Parcels(db, carrier)
     assert (await parcels.begin()).state == "sent"
-    await parcels.janitor()
+    await parcels.resume_stuck()
     assert ((await parcels.process.advance("one")).state, carrier.done) == ("sent", {"one:send": 1})
     carrier.away = False
-    await parcels.janitor()
+    await parcels.resume_stuck()
     assert (await parcels.process.read("one")).state == "delivered"
 
 
@@ -202,7 +202,7 @@ async def test_one_row_that_cannot_be_finished_does_not_keep_the_others_waiting(
         return await call(key, fate)
 
     carrier.call = broken_for_a
-    await parcels.janitor()
+    await parcels.resume_stuck()
     assert [(await parcels.process.read(id_)).state for id_ in ("a", "b")] == ["packed", "delivered"]
     with pytest.raises(Problem):
         await parcels.process.advance("a")

@@ -36,7 +36,7 @@ async def test_the_job_of_an_order_that_was_settled_at_once_does_nothing(market:
     assert states == ["done"]
 
 
-@pytest.mark.parametrize("way", ["job", "janitor"])
+@pytest.mark.parametrize("way", ["job", "resume_orders"])
 async def test_an_order_whose_request_died_is_settled(way: str, market: Market) -> None:
     with pytest.raises(Killed):  # right after the order was written down
         await market.another_orders(Fate(6)).market.place(ANN, STANDARD, GB, "USD", None, "key")
@@ -46,7 +46,7 @@ async def test_an_order_whose_request_died_is_settled(way: str, market: Market) 
     if way == "job":
         await market.run_jobs()
     else:
-        await TIMED["janitor"].run(market.orders)
+        await TIMED["resume_orders"].run(market.orders)
     assert (await order_of(market.orders.db, order.id)).state == OrderState.FILLED
 
 

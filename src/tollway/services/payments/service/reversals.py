@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 # The provider repeats its webhooks for three days; a dispute decided later than this is known by its webhook only.
 RECENT_US = 30 * DAY_US
 ADVANCE_REVERSAL = "advance_reversal"
-# A reversal that did not move for so long is taken up by the janitor.
+# A reversal that did not move for so long is resumed by timed work.
 STUCK_US = 30 * SECOND_US
 
 

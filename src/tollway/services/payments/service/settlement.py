@@ -60,7 +60,7 @@ class Settlement:
         return deposit
 
     async def settle(self, deposit: Deposit, payment: Payment) -> Deposit:
-        """Record what the provider says about a deposit's payment; old news changes nothing."""
+        """Record what the provider says about a deposit's payment; what is known already changes nothing."""
         # When it has gone further meanwhile, what the provider says is held against what it is now.
         while (move := self.outcome(deposit, payment)) is not None and deposit.state in FROM[move.to]:
             # Paid on a page that had been given up: nobody waited with leaving for that.

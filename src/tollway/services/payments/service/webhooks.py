@@ -76,7 +76,7 @@ class Webhooks:
             await store.close_event(tx, provider_name, event_id, outcome)
 
     async def delete_old(self) -> None:
-        """Delete webhooks that were acted on long ago: one that came again would be old news, and change nothing."""
+        """Delete webhooks that were acted on long ago: one that came again would change nothing."""
         old = store.old_events(self._db.clock.now_us() - self._kept_us)
         await delete_in_batches(self._db, tables.webhook_event, old)
 

@@ -224,7 +224,7 @@ async def test_capacity_whose_request_died_is_issued_by_the_job(lost: bool, mark
     assert inventory.balance == FIRST_CAPACITY_UNITS + GB
 
 
-async def test_capacity_that_stood_still_is_taken_up_by_the_janitor(market: Market) -> None:
+async def test_capacity_that_stood_still_is_taken_up_by_timed_work(market: Market) -> None:
     market.catalog_asks.faults.add("ledger.Post")
     with pytest.raises(Unavailable):
         await market.catalog.capacity.add(STANDARD, GB, ADMIN, "key")

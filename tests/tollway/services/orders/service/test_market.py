@@ -257,10 +257,10 @@ async def test_holds_that_lapsed_under_a_late_capture_leave_nothing_moved(market
     assert (wallet(market).balance, held(market).balance) == (20 * USD, 0)
 
 
-# ── the janitor ─────────────────────────────────────────────────────────────────────────────────────
+# ── timed work ──────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_the_janitor_leaves_fresh_orders_to_their_drivers(market: Market) -> None:
+async def test_timed_work_leaves_fresh_orders_to_their_drivers(market: Market) -> None:
     market.orders_ask.faults.add("ledger")
     order = await market.orders.market.place(ANN, STANDARD, GB, "USD", None, "key")
     market.clock.advance(9)
@@ -271,7 +271,7 @@ async def test_the_janitor_leaves_fresh_orders_to_their_drivers(market: Market) 
     assert (await order_of(market.orders.db, order.id)).state == OrderState.FILLED
 
 
-async def test_the_janitor_gives_up_a_round_when_the_ledger_is_down(market: Market) -> None:
+async def test_timed_work_gives_up_a_round_when_the_ledger_is_down(market: Market) -> None:
     market.orders_ask.faults.add("ledger", times=3)
     for n in range(2):
         await market.orders.market.place(ANN, STANDARD, GB, "USD", None, f"key{n}")

@@ -170,7 +170,7 @@ async def test_an_order_is_filled_or_given_back_though_every_call_takes_minutes(
 
     async def meanwhile(_name: str) -> None:
         market.clock.advance(300)
-        for name in ("janitor", "sweep_quotes"):
+        for name in ("resume_orders", "sweep_quotes"):
             await TIMED[name].run(market.orders)
         await market.run_jobs()
 
