@@ -30,6 +30,8 @@ window.addEventListener("vite:preloadError", (event) => {
 
 async function start(): Promise<void> {
   followSession();
+  // What the address needs is asked for while the language comes.
+  void router.load();
   await activateLocale(preferredLocale());
   const root = document.getElementById("root");
   if (!root) throw new Error("index.html has no element #root");

@@ -1,6 +1,5 @@
-import { Trans, useLingui } from "@lingui/react/macro";
-import { useState } from "react";
-import { Segmented } from "./Segmented";
+import { useLingui } from "@lingui/react/macro";
+import { ChartOrTable } from "./ChartOrTable";
 
 /** The colours of series, in their order. */
 export const SERIES_COLORS = [
@@ -33,13 +32,13 @@ export function Bars({
   format: (value: bigint) => string;
 }) {
   const { t } = useLingui();
-  const [view, setView] = useState<"chart" | "table">("chart");
   const totals = points.map((_, index) => series.reduce((sum, one) => sum + (one.values[index] ?? 0n), 0n));
   const top = totals.reduce((most, total) => (total > most ? total : most), 1n);
   const named = series.length > 1;
   return (
-    <div className="grid gap-3">
-      <div className="flex flex-wrap items-center justify-between gap-x-4 gap-y-2">
+    <ChartOrTable
+      title={title}
+      legend={
         <ul className="flex flex-wrap gap-x-4 gap-y-1 text-sm text-text-2">
           {named &&
             series.map((one, index) => (
@@ -49,17 +48,8 @@ export function Bars({
               </li>
             ))}
         </ul>
-        <Segmented
-          label={t`Show ${title} as`}
-          value={view}
-          onChange={setView}
-          options={[
-            { value: "chart", label: t`Chart` },
-            { value: "table", label: t`Table` },
-          ]}
-        />
-      </div>
-      {view === "chart" ? (
+      }
+      chart={
         <div className="grid gap-1.5">
           <div className="flex justify-between text-xs text-text-3">
             <span>{format(top)}</span>
@@ -91,45 +81,19 @@ export function Bars({
             <span>{points.length > 1 ? points.at(-1) : ""}</span>
           </div>
         </div>
-      ) : (
-        // A region that scrolls must be reachable with the keyboard (WCAG 2.1.1).
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls
-        <section className="max-h-96 overflow-auto" aria-label={title} tabIndex={0}>
-          <table className="w-full text-sm" aria-label={title}>
-            <thead>
-              <tr className="border-b border-line text-text-3">
-                <th scope="col" className="py-2 pe-4 text-start font-medium">
-                  <Trans>Time</Trans>
-                </th>
-                {named &&
-                  series.map((one) => (
-                    <th key={one.key} scope="col" className="max-w-40 truncate py-2 pe-4 text-end font-medium">
-                      {one.label}
-                    </th>
-                  ))}
-                <th scope="col" className="py-2 text-end font-medium">
-                  <Trans>Total</Trans>
-                </th>
-              </tr>
-            </thead>
-            <tbody>
-              {points.map((point, index) => (
-                <tr key={point} className="border-b border-line last:border-0">
-                  <td className="py-1.5 pe-4 whitespace-nowrap">{point}</td>
-                  {named &&
-                    series.map((one) => (
-                      <td key={one.key} className="py-1.5 pe-4 text-end whitespace-nowrap">
-                        {format(one.values[index] ?? 0n)}
-                      </td>
-                    ))}
-                  <td className="py-1.5 text-end whitespace-nowrap">{format(totals[index] ?? 0n)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </section>
-      )}
-    </div>
+      }
+      numbers={() => ({
+        head: [t`Time`, ...(named ? series.map((one) => one.label) : []), t`Total`],
+        rows: points.map((point, index) => ({
+          key: point,
+          cells: [
+            point,
+            ...(named ? series.map((one) => format(one.values[index] ?? 0n)) : []),
+            format(totals[index] ?? 0n),
+          ],
+        })),
+      })}
+    />
   );
 }
 

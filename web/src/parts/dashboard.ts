@@ -8,5 +8,6 @@ export type Dashboard = Schema<"DashboardView">;
 export const dashboardQuery = queryOptions({
   queryKey: keys.dashboard(),
   queryFn: () => body(api.GET("/api/dashboard")),
-  staleTime: 0, // what was bought or stopped elsewhere is looked for whenever the page opens
+  // What was bought or stopped elsewhere is looked for whenever the page opens; the answer that its address asked for is that one.
+  staleTime: 2_000,
 });

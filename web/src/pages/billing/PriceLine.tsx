@@ -1,5 +1,6 @@
 import { Trans, useLingui } from "@lingui/react/macro";
 import { useQuery } from "@tanstack/react-query";
+import { ChartTable } from "@/design/ChartOrTable";
 import { Skeleton } from "@/design/Skeleton";
 import { formatMoney } from "@/format/money";
 import { formatDate } from "@/format/time";
@@ -10,7 +11,7 @@ const HEIGHT = 44;
 
 /** The list price so far, as steps: it stays until it is changed. */
 export function PriceLine({ asset, currency, label }: { asset: string; currency: string; label: string }) {
-  const { i18n } = useLingui();
+  const { i18n, t } = useLingui();
   const prices = useQuery(pricesQuery(asset, currency));
   if (!prices.data) return <Skeleton className="h-11 w-full" />;
   const points = [...prices.data.items].reverse().map((one) => ({ at: new Date(one.since), price: one.list_price }));
@@ -38,21 +39,39 @@ export function PriceLine({ asset, currency, label }: { asset: string; currency:
         `${index === 0 ? "M" : "H"}${x(point.at)}${index === 0 ? ` ${y(values[index] ?? low)}` : `V${y(values[index] ?? low)}`}`,
     )
     .join("");
+  const money = (price: string) => formatMoney(price, currency, i18n.locale);
   return (
-    <svg
-      viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
-      preserveAspectRatio="none"
-      role="img"
-      aria-label={`${label}: ${formatMoney(first.price, currency, i18n.locale)} – ${formatMoney(last.price, currency, i18n.locale)}`}
-      className="h-11 w-full"
-    >
-      <path
-        d={`${path}H${WIDTH}`}
-        fill="none"
-        className="stroke-chart-1"
-        strokeWidth="1.5"
-        vectorEffect="non-scaling-stroke"
-      />
-    </svg>
+    <div>
+      <svg
+        viewBox={`0 0 ${WIDTH} ${HEIGHT}`}
+        preserveAspectRatio="none"
+        role="img"
+        aria-label={`${label}: ${money(first.price)} – ${money(last.price)}`}
+        className="h-11 w-full"
+      >
+        <path
+          d={`${path}H${WIDTH}`}
+          fill="none"
+          className="stroke-chart-1"
+          strokeWidth="1.5"
+          vectorEffect="non-scaling-stroke"
+        />
+      </svg>
+      <details className="mt-1">
+        <summary className="rounded-chip text-sm text-text-3">
+          <Trans>Show as a table</Trans>
+        </summary>
+        <ChartTable
+          title={label}
+          numbers={{
+            head: [t`Since`, t`Price`],
+            rows: points.toReversed().map(({ at, price }) => ({
+              key: at.toISOString(),
+              cells: [formatDate(at, i18n.locale), money(price)],
+            })),
+          }}
+        />
+      </details>
+    </div>
   );
 }

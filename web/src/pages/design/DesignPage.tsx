@@ -4,6 +4,7 @@ import { type ReactNode, useMemo, useState } from "react";
 import { Problem } from "@/api/problem";
 import { Bars } from "@/design/Bars";
 import { Button, IconButton } from "@/design/Button";
+import { ChartTable } from "@/design/ChartOrTable";
 import { Code } from "@/design/Code";
 import { CopyButton, CopyField } from "@/design/Copy";
 import { ConfirmDialog, Dialog } from "@/design/Dialog";
@@ -65,6 +66,15 @@ export function DesignPage() {
         left: String(1_200_000_000 - place),
       })),
     [rows],
+  );
+  const samples = useMemo(
+    () =>
+      Array.from({ length: 60 }, (_, place) => ({
+        at: Date.now() - (60 - place) * 4_000,
+        receivedPerSecond: 2_000_000 + 900_000 * Math.sin(place / 4),
+        sentPerSecond: 300_000 + 100_000 * Math.cos(place / 3),
+      })),
+    [],
   );
   return (
     <main className="mx-auto grid max-w-4xl gap-6 p-4 pb-24">
@@ -151,7 +161,11 @@ export function DesignPage() {
           <Meter value={0.15} label="Data left, low" />
           <Meter value={0.05} label="Data left, nearly none" />
           <Progress value={0.4} label="Work under way" />
-          <LiveLine samples={[]} label="Throughput" />
+          <LiveLine samples={samples} label="Throughput" />
+          <ChartTable
+            title="Prices"
+            numbers={{ head: ["Since", "Price"], rows: [{ key: "1", cells: ["1 Nov", "$2.20"] }] }}
+          />
           <Qr text="https://example.com/" label="A code to scan" />
         </div>
       </Panel>
