@@ -230,10 +230,10 @@ class Credentials:
         return old
 
     def _check_count(self, resource: Resource, live: Sequence[Credential], *, lasting: bool) -> None:
-        """Raise Conflict when an access has no room for another. One that ends by itself takes the place of none."""
+        """Raise Conflict when an access has no room for another that lasts. One that ends by itself needs none."""
         most = self._settings.max_credentials
         taken = sum(not one.expires_at_us for one in live)
-        if (lasting and taken >= most) or len(live) >= 2 * most:
+        if lasting and (taken >= most or len(live) >= 2 * most):
             # Taking the place of an older one would cut off a program that uses it.
             raise Conflict(
                 f"this access has {len(live)} credentials, which is the most; "

@@ -178,6 +178,10 @@ async def test_an_access_full_of_credentials_can_be_tested(tmp_path: Path, clock
         issued = await here.customer(1000)
         test = await here.access.connection_tests.start(USER, issued.resource.id)
         assert await works(here, await here.access.connection_tests.begin("edge-1", test.id))
+        await here.access.connection_tests.report("edge-1", test.id, PASSED, finished=True)
+        await here.access.credentials.rotate(USER, issued.resource.id, issued.credential.id, 600)
+        test = await here.access.connection_tests.start(USER, issued.resource.id)
+        assert await works(here, await here.access.connection_tests.begin("edge-1", test.id))
 
 
 async def test_a_location_is_wished_for_as_a_customer_would(simple: AccessSetup) -> None:
