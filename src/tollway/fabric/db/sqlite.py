@@ -123,6 +123,8 @@ class SqliteDatabase:
             for pragma in _pragmas(self._durability, readonly=readonly):
                 cursor.execute(f"PRAGMA {pragma}")
             cursor.close()
+            # Its own knows the letters of ASCII only.
+            connection.create_function("lower", 1, _lower, deterministic=True)
 
         def on_begin(connection: Connection) -> None:
             connection.exec_driver_sql(begin)
@@ -177,6 +179,10 @@ def _pragmas(durability: str, *, readonly: bool) -> list[str]:
         f"synchronous={durability}",
         "wal_autocheckpoint=2000",
     ]
+
+
+def _lower(value: object) -> str | None:
+    return None if value is None else str(value).lower()
 
 
 def _cause(error: DBAPIError | sqlite3.Error) -> BaseException | None:

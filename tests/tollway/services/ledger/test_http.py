@@ -211,6 +211,10 @@ async def _gifts(api: RestClient, context: Books, *notes: str) -> None:
         ("1%l", []),
         ("_", []),
         ("Käse", ["1.00"]),
+        ("KÄSE", ["1.00"]),
+        ("note", []),
+        ("{", []),
+        (":", []),
     ],
 )
 async def test_a_statement_is_searched_for_what_was_noted(

@@ -2,8 +2,7 @@
 
 from collections.abc import Collection
 
-import orjson
-from sqlalchemy import Subquery, func, literal, select, union_all
+from sqlalchemy import JSON, ColumnElement, Subquery, Text, cast, column, func, literal, select, union_all
 
 from tollway.fabric.db import Tx
 from tollway.services.ledger.model.records import StatementFilter, StatementLine
@@ -51,8 +50,8 @@ async def statement(
     Each side has its own index by version, so a page costs the same however old it is.
     """
     newest = union_all(
-        select(_side(id_, before_version, limit, only, debit=True)),
-        select(_side(id_, before_version, limit, only, debit=False)),
+        select(_side(tx, id_, before_version, limit, only, debit=True)),
+        select(_side(tx, id_, before_version, limit, only, debit=False)),
     ).subquery()
     query = (
         select(
@@ -130,7 +129,9 @@ async def due_lots(tx: Tx, now_us: int, limit: int) -> list[str]:
     return [row.id for row in await tx.all(query.order_by(t.lot.c.expires_at_us, t.lot.c.id).limit(limit))]
 
 
-def _side(id_: str, before_version: int, limit: int, only: StatementFilter, *, debit: bool) -> Subquery:
+def _side(
+    tx: Tx, id_: str, before_version: int, limit: int, only: StatementFilter, *, debit: bool
+) -> Subquery:
     leg, nothing = t.leg.c, literal(0)
     mine, other = (leg.debit_id, leg.credit_id) if debit else (leg.credit_id, leg.debit_id)
     version = leg.debit_version if debit else leg.credit_version
@@ -161,11 +162,15 @@ def _side(id_: str, before_version: int, limit: int, only: StatementFilter, *, d
     if only.until_us:
         query = query.where(t.txn.c.created_at_us < only.until_us)
     if only.text:
-        noted = t.txn.c.meta.icontains(_json_inner(only.text), autoescape=True)
-        query = query.where((t.txn.c.id == only.text) | noted)
+        query = query.where((t.txn.c.id == only.text) | _noted(tx, only.text))
     return query.subquery()
 
 
-def _json_inner(text: str) -> str:
-    """Write a text as it stands inside of a JSON string."""
-    return orjson.dumps(text).decode()[1:-1]
+def _noted(tx: Tx, text: str) -> ColumnElement[bool]:
+    """Match a text in one of a transaction's notes; their names are not searched."""
+    if tx.dialect == "postgresql":
+        notes = func.json_each_text(cast(t.txn.c.meta, JSON))
+    else:
+        notes = func.json_each(t.txn.c.meta)
+    note = notes.table_valued(column("value", Text)).c.value
+    return select(literal(1)).where(note.icontains(text, autoescape=True)).exists()

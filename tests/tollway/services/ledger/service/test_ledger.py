@@ -1,6 +1,7 @@
 """What the ledger promises, told as stories, on both engines."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from hypothesis import settings
@@ -44,6 +45,7 @@ from tollway.contracts.errors import (
 from tollway.kit.errors import Conflict, Forbidden, InsufficientFunds, Invalid, NotFound, Problem
 from tollway.kit.money import MAX_UNITS
 from tollway.services.ledger.model.metering import UsageReading
+from tollway.services.ledger.model.records import StatementFilter
 from tollway.services.ledger.model.values import Asset, account_id
 
 # ── posting ─────────────────────────────────────────────────────────────────────────────────────────
@@ -551,6 +553,29 @@ async def test_a_statement_runs_backwards_with_the_balance_after_each_line(conte
         ("post", 0, 5, 5, 1),
     ]
     assert [one.other for one in lines[:3]] == [DEFERRED, user("bob"), CLEARING]
+
+
+async def test_a_statement_is_searched_in_what_was_noted_and_not_in_its_names(context: Books) -> None:
+    """In either case, also of letters beyond ASCII, and on either engine the same."""
+    await context.deposit("ann", 20)
+    noted = ({"note": "Grüße aus Köln"}, {"reason": 'a "ÉCLAIR"', "correction": "cor_1"}, {})
+    for number, meta in enumerate(noted):
+        legs = (post(user("ann"), user("bob"), number + 1),)
+        await context.ledger.submit(replace(posting(f"gift {number}", *legs, code="give"), meta=meta))
+    for text, amounts in {
+        "GRÜSSE": [],
+        "GRÜßE AUS KÖLN": [1],
+        '"éclair"': [2],
+        "COR_1": [2],
+        "cor": [2],
+        "note": [],
+        "reason": [],
+        "{": [],
+        ":": [],
+    }.items():
+        only = StatementFilter(text=text)
+        found = await context.ledger.statement(account_id(user("ann")), 9, "", only)
+        assert [line.debit for line in found.items] == amounts, text
 
 
 async def test_a_page_is_not_disturbed_by_what_happens_meanwhile(context: Books) -> None:
