@@ -13,10 +13,9 @@ from __future__ import annotations  # grpc's call types have parameters for the 
 import asyncio
 import contextlib
 import logging
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import grpc
 import grpc.aio
@@ -25,6 +24,7 @@ from tollway.contracts.calls_pb2 import AnswerFrame, CallAnswer, CallFrame, Sent
 from tollway.fabric.rpc.call import Call
 from tollway.fabric.rpc.serving import Served
 from tollway.fabric.rpc.trailers import read_problem, revive_problem, write_problem
+from tollway.fabric.rpc.unsent import Sized, Unsent
 from tollway.kit.errors import DeadlineExceeded, Internal, Problem, Unavailable
 from tollway.kit.tasks import cancel, spawn
 
@@ -32,12 +32,25 @@ API, METHOD = "tollway.calls.v1.Calls", "Exchange"
 PATH = f"/{API}/{METHOD}"
 # A message that is larger goes as a call of its own, so that it holds up nobody else's.
 SHARED_LIMIT_BYTES = 256 * 1024
-FRAME_LIMIT_BYTES = 1024 * 1024
 MESSAGE_LIMIT_BYTES = 16 * 1024 * 1024
 LAST_WRITE_WAIT_S = 1.0
 
 _log = logging.getLogger(__name__)
-Frame = TypeVar("Frame", CallFrame, AnswerFrame)
+
+
+class OutgoingCall(NamedTuple):
+    """A call that is to be sent."""
+
+    path: str
+    request: bytes
+    call: Call
+
+
+class OutgoingAnswer(NamedTuple):
+    """What came of a call: the one or the other."""
+
+    response: bytes
+    problem: bytes
 
 
 class NotSent(Exception):
@@ -46,46 +59,6 @@ class NotSent(Exception):
     def __init__(self, *, unknown: bool) -> None:
         super().__init__()
         self.unknown = unknown
-
-
-class FrameQueue(Generic[Frame]):
-    """What waits to be sent on a stream, in messages that are not too large."""
-
-    def __init__(self, make: Callable[[], Frame]) -> None:
-        self._make = make
-        self._frames: deque[Frame] = deque()
-        self._size_bytes = 0
-        self._filled = asyncio.Event()
-
-    def frame(self, size_bytes: int = 0) -> Frame:
-        """Return the message to which something of about this size is to be added."""
-        if not self._frames or self._size_bytes + size_bytes > FRAME_LIMIT_BYTES:
-            self._frames.append(self._make())
-            self._size_bytes = 0
-        self._size_bytes += size_bytes
-        self._filled.set()
-        return self._frames[-1]
-
-    def take(self) -> Frame | None:
-        """Take the first message, if there is one."""
-        return self._frames.popleft() if self._frames else None
-
-    def put_back(self, frame: Frame) -> None:
-        """Make it the first again, as it was not sent."""
-        self._frames.appendleft(frame)
-
-    def rest(self) -> Iterable[Frame]:
-        """Return what was not taken."""
-        return self._frames
-
-    def wake(self) -> None:
-        """End a wait although there is no message."""
-        self._filled.set()
-
-    async def wait(self) -> None:
-        """Wait until there may be a message."""
-        await self._filled.wait()
-        self._filled.clear()
 
 
 # ── the asking side ─────────────────────────────────────────────────────────────────────────────────
@@ -100,7 +73,8 @@ class ClientStream:
         self._exchange: Any = channel.stream_stream(PATH)()
         self._number = 0
         self._waiting: dict[int, asyncio.Future[CallAnswer | Exception]] = {}
-        self._frames = FrameQueue(CallFrame)
+        self._unsent = Unsent[OutgoingCall]()
+        self._cancelled: list[int] = []  # of those that were sent
         self._loop = asyncio.get_running_loop()
         self._old = self._loop.call_later(lifetime_s, self.retire)
         self._reader = spawn(self._read(), f"answers of {service}")
@@ -112,28 +86,23 @@ class ClientStream:
         self._number = number = self._number + 1
         self._waiting[number] = waiter = self._loop.create_future()
         expiry = None if left_s is None else self._loop.call_later(left_s, _expire, waiter)
-        self._frames.frame(len(request) + 200).calls.add(
-            number=number,
-            path=path,
-            request=request,
-            timeout_us=0 if left_s is None else max(1, int(left_s * 1e6)),
-            user_id=call.user_id,
-            correlation_id=call.correlation_id,
-            traceparent=call.traceparent,
-            action=call.action,
-            access_token=call.token,
-        )
+        self._unsent.add(number, OutgoingCall(path, request, call), len(request) + 200)
         try:
             answer = await waiter
         finally:
             if expiry is not None:
                 expiry.cancel()
-            if self._waiting.pop(number, None) is not None:
-                self._frames.frame().cancelled.append(number)
+            if self._waiting.pop(number, None) is not None and not self._unsent.remove(number):
+                self._cancelled.append(number)
+                self._unsent.wake()
             if self.retired:
-                self._frames.wake()
+                self._unsent.wake()
         if isinstance(answer, Exception):
-            raise answer
+            try:
+                raise answer
+            finally:
+                # Or it would hold this frame, and so the request, until the collector comes.
+                del answer, waiter, expiry
         if answer.problem:
             raise revive_problem(answer.problem)
         return answer.response
@@ -142,7 +111,7 @@ class ClientStream:
         """Take no more calls."""
         self.retired = True
         self._old.cancel()
-        self._frames.wake()
+        self._unsent.wake()
 
     async def close(self) -> None:
         """End it now; calls in flight raise Unavailable."""
@@ -153,20 +122,22 @@ class ClientStream:
     async def _write(self) -> None:
         # What is left in the queue when this returns was not sent.
         while not self._exchange.done():
-            if (frame := self._frames.take()) is not None:
+            asked = self._unsent.take()
+            if asked or self._cancelled:
+                frame = _call_frame(asked, self._cancelled)
+                self._cancelled.clear()
                 try:
                     await self._exchange.write(frame.SerializeToString())
                 except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
-                    self._frames.put_back(
-                        frame
-                    )  # gRPC says that the stream ended before the message had left
+                    # gRPC says that the stream ended before the message had left.
+                    self._unsent.put_back(asked)
                     return
             elif self.retired and not self._waiting:
                 with contextlib.suppress(grpc.aio.AioRpcError, asyncio.InvalidStateError):
                     await self._exchange.done_writing()
                 return
             else:
-                await self._frames.wait()
+                await self._unsent.wait()
 
     async def _read(self) -> None:
         problem: Exception = Unavailable(f"{self._service} ended the stream of calls; try again soon")
@@ -190,15 +161,32 @@ class ClientStream:
 
     def _end(self, problem: Exception) -> None:
         """Notify those who still wait: what had not left may be sent elsewhere, of the rest nobody knows."""
-        for frame in self._frames.rest():
-            for sent in frame.calls:
-                self._notify(sent.number, NotSent(unknown=False))
+        for number in self._unsent.numbers():
+            self._notify(number, NotSent(unknown=False))
         for number in tuple(self._waiting):
             self._notify(number, problem)
 
     def _notify(self, number: int, problem: Exception) -> None:
         if (waiter := self._waiting.pop(number, None)) is not None and not waiter.done():
             waiter.set_result(problem)
+
+
+def _call_frame(asked: Mapping[int, Sized[OutgoingCall]], cancelled: Iterable[int]) -> CallFrame:
+    frame = CallFrame(cancelled=cancelled)
+    for number, ((path, request, call), _) in asked.items():
+        left_s = call.left_s()
+        frame.calls.add(
+            number=number,
+            path=path,
+            request=request,
+            timeout_us=0 if left_s is None else max(1, int(left_s * 1e6)),
+            user_id=call.user_id,
+            correlation_id=call.correlation_id,
+            traceparent=call.traceparent,
+            action=call.action,
+            access_token=call.token,
+        )
+    return frame
 
 
 def _expire(waiter: asyncio.Future[Any]) -> None:
@@ -244,8 +232,8 @@ class _ServerStream:
     def __init__(self, methods: dict[str, Answerer], context: Any, caller: str) -> None:
         self._methods, self._context, self._caller = methods, context, caller
         self._tasks: dict[int, asyncio.Task[None]] = {}
-        self._frames = FrameQueue(AnswerFrame)
-        self._ended = False
+        self._unsent = Unsent[OutgoingAnswer]()
+        self._ended = self._stopping = False
         self._loop = asyncio.get_running_loop()
 
     async def run(self) -> None:
@@ -254,14 +242,15 @@ class _ServerStream:
             while (data := await self._context.read()) is not grpc.aio.EOF:
                 frame = CallFrame.FromString(data)
                 for sent in frame.calls:
-                    self._tasks[sent.number] = self._loop.create_task(self._answer(sent))
+                    self._begin(sent)
                 for number in frame.cancelled:
                     if (task := self._tasks.get(number)) is not None:
                         task.cancel()
+                await self._unsent.wait_below_limit()
             if self._tasks:
                 await asyncio.wait(tuple(self._tasks.values()))
             self._ended = True
-            self._frames.wake()
+            self._unsent.wake()
             await asyncio.wait({writer})
         finally:
             for task in tuple(self._tasks.values()):
@@ -269,16 +258,32 @@ class _ServerStream:
             await cancel(writer)
 
     def stop(self) -> None:
-        self._frames.frame().stopping = True
+        self._stopping = True
+        self._unsent.wake()
 
     async def _write(self) -> None:
+        announced = False  # that the server stops
         while True:
-            if (frame := self._frames.take()) is not None:
-                await self._context.write(frame.SerializeToString())
+            answered = self._unsent.take()
+            if answered or announced is not self._stopping:
+                announced = self._stopping
+                frame = AnswerFrame(stopping=announced)
+                for number, ((response, problem), _) in answered.items():
+                    frame.answers.add(number=number, response=response, problem=problem)
+                try:
+                    await self._context.write(frame.SerializeToString())
+                except grpc.aio.InternalError:
+                    return  # the caller is gone, and gRPC is about to end the stream
             elif self._ended:
                 return
             else:
-                await self._frames.wait()
+                await self._unsent.wait()
+
+    def _begin(self, sent: SentCall) -> None:
+        number = sent.number
+        task = self._tasks[number] = self._loop.create_task(self._answer(sent))
+        # A task that is cancelled before it has begun runs no line of its own.
+        task.add_done_callback(lambda _: self._tasks.pop(number, None))
 
     async def _answer(self, sent: SentCall) -> None:
         number, left_s = sent.number, sent.timeout_us / 1e6
@@ -295,10 +300,7 @@ class _ServerStream:
         finally:
             if expiry is not None:
                 expiry.cancel()
-            del self._tasks[number]
-        self._frames.frame(len(response) + len(problem)).answers.add(
-            number=number, response=response, problem=problem
-        )
+        self._unsent.add(number, OutgoingAnswer(response, problem), len(response) + len(problem))
 
     async def _carry_out(self, sent: SentCall, deadline: float | None) -> bytes:
         answerer = self._methods.get(sent.path)

@@ -118,19 +118,21 @@ class RemoteChannel(Channel):
 
     async def _connected(self, call: Call) -> grpc.aio.Channel:
         channel = self._open()
-        state = channel.get_state(try_to_connect=True)
-        if state is grpc.ChannelConnectivity.READY:
+        if channel.get_state(try_to_connect=True) is grpc.ChannelConnectivity.READY:
             return channel
         left_s = call.left_s()
         wait_s = self._connect_wait_s if left_s is None else min(self._connect_wait_s, left_s)
         try:
             async with asyncio.timeout(wait_s):
-                while state is not grpc.ChannelConnectivity.READY:
-                    await channel.wait_for_state_change(state)
+                while True:
+                    channel = self._open()  # anew, as the certificate may have been renewed meanwhile
                     state = channel.get_state(try_to_connect=True)
+                    if state is grpc.ChannelConnectivity.READY:
+                        return channel
+                    with contextlib.suppress(grpc.aio.UsageError):  # it was closed, for another
+                        await channel.wait_for_state_change(state)
         except TimeoutError:
             raise Unavailable(f"{self._service} does not answer; try again soon") from None
-        return channel
 
     def _open(self) -> grpc.aio.Channel:
         now = monotonic()
@@ -147,6 +149,8 @@ class RemoteChannel(Channel):
                 # Calls in flight end on the old connections; lasting streams are opened anew by their reader.
                 spawn(self._channel.close(RENEWAL_CHECK_S), f"close old channel to {self._service}")
                 self._channel = fresh
+                if self._stream is not None:
+                    self._stream.retire()  # what begins now has longer than the old connections
         self._version = version
         return self._channel
 

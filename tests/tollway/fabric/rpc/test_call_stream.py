@@ -1,7 +1,10 @@
 """Calls that share a stream: together on the way, apart in everything else."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator, Callable
+from time import monotonic
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,11 +15,12 @@ from tests.kit.eventually import eventually
 from tests.kit.service_api import certificates, identity
 from tests.kit.typing import partial
 from tollway.contracts import identity_pb2, identity_pb2_grpc
-from tollway.contracts.calls_pb2 import CallFrame
+from tollway.contracts.calls_pb2 import AnswerFrame, CallFrame, SentCall
 from tollway.fabric.rpc import Call, call_context, call_stream, current, remote
-from tollway.fabric.rpc.call_stream import ClientStream, FrameQueue, NotSent
+from tollway.fabric.rpc.call_stream import Answerer, ClientStream, NotSent, OutgoingCall, ServerStreams
 from tollway.fabric.rpc.remote import RemoteChannel
 from tollway.fabric.rpc.server import RpcServer
+from tollway.fabric.rpc.unsent import FRAME_LIMIT_BYTES, Unsent
 from tollway.fabric.service import stub_of
 from tollway.kit.errors import Conflict, DeadlineExceeded, Internal, Unavailable
 
@@ -86,19 +90,19 @@ async def test_calls_that_begin_together_travel_in_one_message_and_begin_in_thei
     users: Users, get: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await get("first")
-    frames: list[Any] = []
-    take = FrameQueue.take
+    frames: list[int] = []
+    take = Unsent.take
 
-    def counted(queue: "FrameQueue[Any]") -> Any:
-        if (frame := take(queue)) is not None:
-            frames.append(frame)
-        return frame
+    def counted(unsent: "Unsent[Any]") -> Any:
+        taken = take(unsent)
+        frames.extend([len(taken)] * any(isinstance(sized.item, OutgoingCall) for sized in taken.values()))
+        return taken
 
-    monkeypatch.setattr(FrameQueue, "take", counted)
+    monkeypatch.setattr(Unsent, "take", counted)
     names = [str(number) for number in range(200)]
     assert await asyncio.gather(*map(get, names)) == names
     assert users.begun[1:] == names
-    assert [len(frame.calls) for frame in frames if isinstance(frame, CallFrame)] == [200]
+    assert frames == [200]
 
 
 async def test_a_slow_call_holds_up_no_other(users: Users, get: Callable[..., Any]) -> None:
@@ -173,7 +177,7 @@ async def test_what_is_large_goes_by_itself(
 async def test_an_answer_that_is_too_large_is_our_mistake_and_hurts_no_other(
     users: Users, get: Callable[..., Any]
 ) -> None:
-    users.large_bytes = call_stream.FRAME_LIMIT_BYTES
+    users.large_bytes = FRAME_LIMIT_BYTES
     assert await get("large") == "large"
     slow = get("slow")
     users.large_bytes = call_stream.MESSAGE_LIMIT_BYTES
@@ -280,13 +284,117 @@ async def test_a_message_that_grpc_gives_back_after_the_stream_has_ended_may_be_
         await stream.answer("/a", b"", Call())
 
 
-def test_a_message_holds_as_much_as_is_good_for_those_behind_it() -> None:
-    queue = FrameQueue(CallFrame)
-    frames = [queue.frame(call_stream.FRAME_LIMIT_BYTES // 2) for _ in range(5)]
-    assert [frame is frames[0] for frame in frames] == [True, True, False, False, False]
-    taken = [queue.take() for _ in range(4)]
-    assert taken[:3] == [frames[0], frames[2], frames[4]]
-    assert taken[3] is None
+async def test_what_nobody_waits_for_any_more_never_leaves_and_the_rest_with_the_time_it_has_left() -> None:
+    exchange = _Exchange()
+    stream = ClientStream(exchange.channel, "identity", remote.RENEWAL_CHECK_S)
+    exchange.room.clear()
+    sent = asyncio.ensure_future(stream.answer("/sent", b"", Call()))
+    await eventually(lambda: exchange.messages)
+    patient = asyncio.ensure_future(stream.answer("/patient", b"", Call(deadline=monotonic() + 60)))
+    for _ in range(100):
+        with pytest.raises(DeadlineExceeded):
+            await stream.answer("/hasty", bytes(100_000), Call(deadline=monotonic() + 0.001))
+    assert stream._unsent.size_bytes < 1_000
+    sent.cancel()
+    queued = monotonic()
+    await asyncio.wait({sent})
+    exchange.room.set()
+    await eventually(lambda: exchange.written == 2)
+    frame = CallFrame.FromString(exchange.messages[1])
+    assert [call.path for call in frame.calls] == ["/patient"]
+    assert frame.cancelled == [1]
+    assert frame.calls[0].timeout_us / 1e6 <= 60 - (monotonic() - queued) + 0.05
+    assert frame.calls[0].timeout_us < 59_900_000, "it waited through a hundred others' deadlines"
+    patient.cancel()
+    await stream.close()
+
+
+async def test_a_call_that_failed_leaves_nothing_for_the_collector() -> None:
+    exchange = _Exchange()
+    stream = ClientStream(exchange.channel, "identity", remote.RENEWAL_CHECK_S)
+    gc.disable()
+    try:
+        try:
+            await stream.answer("/a", bytes(100_000), Call(deadline=monotonic() + 0.001))
+        except DeadlineExceeded as error:
+            held = weakref.ref(error)
+        await asyncio.sleep(0)  # the loop itself held it for this step
+        assert held() is None, "it holds the request"
+    finally:
+        gc.enable()
+        await stream.close()
+
+
+async def test_a_call_that_is_cancelled_before_it_began_leaves_nothing_behind(server: RpcServer) -> None:
+    channel = RemoteChannel([f"127.0.0.1:{server.port}"], "identity", certificates(), "orders")
+    async with channel:
+        await channel.channel_ready()
+        exchange: Any = channel._open().stream_stream(call_stream.PATH)()
+        path = "/tollway.identity.v1.Identity/GetUser"
+        call = SentCall(number=1, path=path, request=Get(user_id="slow").SerializeToString())
+        await exchange.write(CallFrame(calls=[call], cancelled=[1]).SerializeToString())
+        call = SentCall(number=2, path=path, request=Get(user_id="a").SerializeToString())
+        await exchange.write(CallFrame(calls=[call]).SerializeToString())
+        answers = AnswerFrame.FromString(await exchange.read()).answers
+        assert [answer.number for answer in answers] == [2]
+        (stream,) = server._streams._open
+        assert not stream._tasks
+        exchange.cancel()
+
+
+async def test_a_caller_that_does_not_take_its_answers_is_not_read_further() -> None:
+    async def answer(request: bytes, _call: Call) -> bytes:
+        return request
+
+    streams = ServerStreams()
+    method: Any = SimpleNamespace(answer=answer)
+    streams.methods["/a"] = Answerer(method, lambda data: data, lambda data: data)
+    caller = _Caller([SentCall(number=one, path="/a", request=bytes(1_000_000)) for one in range(1, 101)])
+    answering = asyncio.ensure_future(streams.exchange(caller, "orders"))
+    for _ in range(2_000):
+        await asyncio.sleep(0)
+    assert 10 < caller.read_calls < 30
+    caller.takes.set()
+    await answering
+    assert sorted(caller.answered) == list(range(1, 101))
+
+
+async def test_a_caller_that_is_gone_is_no_error_of_ours(caplog: pytest.LogCaptureFixture) -> None:
+    async def answer(request: bytes, _call: Call) -> bytes:
+        return request
+
+    streams = ServerStreams()
+    method: Any = SimpleNamespace(answer=answer)
+    streams.methods["/a"] = Answerer(method, lambda data: data, lambda data: data)
+    caller = _Caller([SentCall(number=1, path="/a")])
+    caller.gone = True
+    await streams.exchange(caller, "orders")
+    await asyncio.sleep(0)
+    assert caplog.messages == []
+
+
+class _Caller:
+    """The server's side of a stream, whose caller makes calls one after the other, and takes answers when it likes."""
+
+    def __init__(self, calls: list[SentCall]) -> None:
+        self._calls = iter(calls)
+        self.read_calls = 0
+        self.gone = False
+        self.takes = asyncio.Event()
+        self.answered: list[int] = []
+
+    async def read(self) -> Any:
+        await asyncio.sleep(0)
+        if (call := next(self._calls, None)) is None:
+            return grpc.aio.EOF
+        self.read_calls += 1
+        return CallFrame(calls=[call]).SerializeToString()
+
+    async def write(self, data: bytes) -> None:
+        if self.gone:
+            raise grpc.aio.InternalError
+        await self.takes.wait()
+        self.answered += [answer.number for answer in AnswerFrame.FromString(data).answers]
 
 
 class _Exchange:
@@ -295,6 +403,9 @@ class _Exchange:
     def __init__(self) -> None:
         self.channel: Any = SimpleNamespace(stream_stream=lambda _path: lambda: self)
         self.written = 0
+        self.messages: list[bytes] = []
+        self.room = asyncio.Event()
+        self.room.set()
         self.broken = False
         self.lost_before_the_write_ends = False
         self._over = asyncio.Event()
@@ -308,7 +419,12 @@ class _Exchange:
             if self.lost_before_the_write_ends:
                 await asyncio.sleep(0.05)
             raise asyncio.InvalidStateError
+        self.messages.append(data)
+        await self.room.wait()
         self.written += 1
+
+    def cancel(self) -> None:
+        self._over.set()
 
     async def read(self) -> bytes:
         await self._over.wait()

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.kit.eventually import eventually
 from tests.kit.service_api import authority_of, certificates, identity
 from tests.kit.typing import partial
 from tollway.contracts import identity_pb2, identity_pb2_grpc
@@ -142,6 +143,49 @@ async def test_renewed_certificates_are_taken_up_without_a_restart(
         for service in ("identity", "orders"):
             authority_of(tmp_path).issue(service, [])
         assert (await users.GetUser(Get())).email == "same"
+
+
+async def test_a_shared_stream_is_left_with_the_old_certificate(tmp_path: Path) -> None:
+    for service in ("identity", "orders"):
+        authority_of(tmp_path).ensure(service, [])
+    async with serving(partial(Users, "same"), tmp_path) as server:
+        address = f"127.0.0.1:{server.port}"
+        channel = RemoteChannel([address], "identity", tmp_path, "orders")
+        async with channel:
+            users = stub_of(identity_pb2_grpc, channel)
+            await users.GetUser(Get())
+            old = channel._stream
+            assert old is not None
+            authority_of(tmp_path).issue("orders", [])
+            channel._look_again = 0.0
+            await channel.channel_ready()
+            assert old.retired
+            assert (await users.GetUser(Get())).email == "same"
+            assert channel._stream is not old
+
+
+async def test_who_waits_for_a_connection_goes_on_waiting_when_the_certificate_is_renewed(
+    tmp_path: Path,
+) -> None:
+    for service in ("identity", "orders"):
+        authority_of(tmp_path).ensure(service, [])
+    async with serving(partial(Users), tmp_path) as server:
+        address = f"127.0.0.1:{server.port}"
+    channel = RemoteChannel([address], "identity", tmp_path, "orders", connect_wait_s=20)
+    async with channel:
+        call = asyncio.ensure_future(stub_of(identity_pb2_grpc, channel).GetUser(Get()))
+        await eventually(lambda: channel._channel is not None)
+        await asyncio.sleep(0.05)
+        authority_of(tmp_path).issue("orders", [])
+        channel._look_again = 0.0
+        channel._open()
+        server = RpcServer(address, tmp_path, "identity")
+        identity_pb2_grpc.add_IdentityServicer_to_server(partial(Users, "there"), server)
+        await server.start()
+        try:
+            assert (await call).email == "there"
+        finally:
+            await server.stop(0)
 
 
 @pytest.mark.parametrize(
