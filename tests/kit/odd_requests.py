@@ -25,6 +25,8 @@ ASTERISK = "a URL without a path asks for the server as a whole (RFC 9112, secti
 LONG = "nothing forbids long URLs"
 VERSION = "only HTTP/1.1 and HTTP/1.0 are spoken here"
 BODY = "a body of GET is allowed, and framed"
+BROKEN = "nothing was answered yet, so the answer can say what is wrong"
+BRACKETS = "brackets are for IPv6 (RFC 3986, section 3.2.2)"
 
 
 class OddRequest(NamedTuple):
@@ -110,6 +112,11 @@ TARGETS = [
     OddRequest("CONNECT to bare IPv6", get("::1:{p6}", m="CONNECT"), "502", "400", BARE),
     OddRequest("CONNECT to long bare IPv6", get("0:0:0:0:0:0:0:1:{p6}", m="CONNECT"), "502", "400", BARE),
     OddRequest("CONNECT to IPv6 without a port", get("[::1]", m="CONNECT"), "400", "503", REASON),
+    OddRequest("a name in brackets", get("http://[localhost]:{p}/a"), "400", "200 GET /a", BRACKETS),
+    OddRequest("IPv4 in brackets", get("http://[127.0.0.1]:{p}/a"), "400", "200 GET /a", BRACKETS),
+    OddRequest(
+        "CONNECT to IPv4 in brackets", get("[127.0.0.1]:{p}", m="CONNECT"), "400", "200 tunnel", BRACKETS
+    ),
     OddRequest("CONNECT to bare nonsense", get("a:b:{p6}", m="CONNECT"), "400", "500", REASON),
     OddRequest("CONNECT with a faulty Host", get("{o}", m="CONNECT", host="a b"), "200 tunnel"),
     OddRequest("CONNECT without Host", get("{o}", m="CONNECT", host=None), "200 tunnel"),
@@ -265,12 +272,16 @@ REQUESTS = [
     OddRequest(
         "chunk size with a blank",
         get("http://{o}/a", "Transfer-Encoding: chunked", m="POST") + "2 \r\nab\r\n0\r\n\r\n",
+        "400",
         "closes",
+        BROKEN,
     ),
     OddRequest(
         "bad chunk size",
         get("http://{o}/a", "Transfer-Encoding: chunked", m="POST") + "zz\r\nab\r\n0\r\n\r\n",
+        "400",
         "closes",
+        BROKEN,
     ),
     OddRequest("Expect of something", get("http://{o}/a", "Expect: the-unexpected"), "417"),
     OddRequest("Connection names Host", get("http://{o}/a", "Connection: Host"), "200 GET /a"),

@@ -23,6 +23,8 @@ REASON = "control characters of the reason become blanks"
 LINE = "blanks and letters of the status line have one meaning only"
 HANG = "squid waits for an end that has come"
 LIST = "an empty element of a list means nothing (RFC 9110, section 5.6.1)"
+BODYLESS = "no body can follow, so nothing that is said about one can be wrong"
+ENDLESS = "interim responses cost nobody anything but us, and squid reads them for ever"
 VERSION = "squid shows the whole answer as a page; the version is unknown"
 
 
@@ -167,6 +169,38 @@ RESPONSES = [
     Odd("205 with a body", b"HTTP/1.1 205 Reset Content\r\n" + L + B, "205 hello"),
     Odd("100 with a length", b"HTTP/1.1 100 Continue\r\nContent-Length: 9\r\n\r\n" + OK, "200 hello"),
     Odd("102 before", b"HTTP/1.1 102 Processing\r\n\r\n" + OK, "200 hello"),
+    Odd(
+        "304 with two lengths",
+        b"HTTP/1.1 304 N\r\n" + L + b"Content-Length: 6\r\n\r\n",
+        "304",
+        "502",
+        BODYLESS,
+    ),
+    Odd("304 with an empty length", b"HTTP/1.1 304 N\r\nContent-Length:\r\n\r\n", "304", "502", BODYLESS),
+    Odd(
+        "304 with a length with a plus",
+        b"HTTP/1.1 304 N\r\nContent-Length: +5\r\n\r\n",
+        "304",
+        "502",
+        BODYLESS,
+    ),
+    Odd(
+        "304 with an unknown coding",
+        b"HTTP/1.1 304 N\r\nTransfer-Encoding: gzip\r\n\r\n",
+        "304",
+        "502",
+        BODYLESS,
+    ),
+    Odd("204 with two lengths", b"HTTP/1.1 204 N\r\n" + L + b"Content-Length: 6\r\n\r\n", "204"),
+    Odd("103 with two lengths", b"HTTP/1.1 103 E\r\n" + L + b"Content-Length: 6\r\n\r\n" + OK, "200 hello"),
+    Odd(
+        "interim responses of 180 kB",
+        (b"HTTP/1.1 103 E\r\nX: " + b"y" * 60_000 + b"\r\n\r\n") * 3 + OK,
+        "502",
+        "200 hello",
+        ENDLESS,
+    ),
+    Odd("switch without a protocol", b"HTTP/1.1 101 S\r\n\r\n", "502"),
     # transfer codings
     Odd("length and chunks", H + L + CH + CB, "200 hello"),
     Odd("chunks and another length", H + CH + b"Content-Length: 3\r\n" + CB, "200 hello"),

@@ -15,10 +15,15 @@ _FIELD = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*:(.*)", re.DOTALL)
 _CONTROLS = bytes(0x20 if byte < 0x20 or byte == 0x7F else byte for byte in range(256))
 _MAX_DIGITS = 18
 _NO_LENGTH = (b"1", b"204")  # how the statuses begin that never have one (RFC 9110, section 8.6)
+_BODYLESS = (*_NO_LENGTH, b"304")  # and that never have a body (RFC 9112, section 6.3)
+_SWITCHING = b"101"
 
 
-def repair_response_head(head: bytes) -> bytes:
-    """Return the head with one meaning made plain. Raises BadHead with the reason when it has none or several."""
+def repair_response_head(head: bytes, method: bytes = b"GET") -> bytes:
+    """Return the head with one meaning made plain. Raises BadHead with the reason when it has none or several.
+
+    Where no body can follow, what is said about one is left out if it makes no sense.
+    """
     if b"\0" in head:
         raise BadHead(502, "there is a NUL in the head")
     first, *lines = [line.rstrip(b"\r") for line in head.split(b"\n")]
@@ -27,20 +32,22 @@ def repair_response_head(head: bytes) -> bytes:
         raise BadHead(502, "the answer does not begin with an HTTP/1 status line")
     minor = 0 if status_line[2] or status_line[1] == b"0" else 1
     fields = [_field(line) for line in _unfolded(lines) if line]
-    chunked = _is_chunked(fields)
-    length = None if chunked else _content_length(fields)  # RFC 9112, section 6.3
+    status = status_line[3]
+    chunked, length = _framing(fields, bodyless=method == b"HEAD" or status.startswith(_BODYLESS))
     kept = [pair for pair in fields if pair[0].lower() not in _REWRITTEN]
     upgrades = [value for name, value in fields if name.lower() == b"upgrade"]
     if upgrades:
-        kept.append((b"Upgrade", b", ".join(upgrades)))
+        kept.append((b"Upgrade", b", ".join(dict.fromkeys(upgrades))))
+    elif status == _SWITCHING:
+        raise BadHead(502, "it switches to another protocol and does not say which")
     if chunked:
         kept.append((b"Transfer-Encoding", b"chunked"))
         minor = 1  # 1.0 has no chunks; this origin means 1.1
-    elif length is not None and not status_line[3].startswith(_NO_LENGTH):
+    elif length is not None and not status.startswith(_NO_LENGTH):
         kept.append((b"Content-Length", length))
-    kept.append((b"Connection", b"close"))
+    kept.append((b"Connection", b"Upgrade" if status == _SWITCHING else b"close"))
     reason = (status_line[4] or b"").translate(_CONTROLS)
-    start = b"HTTP/1.%d %b %b" % (minor, status_line[3], reason)
+    start = b"HTTP/1.%d %b %b" % (minor, status, reason)
     return b"\r\n".join([start, *(b"%b: %b" % pair for pair in kept), b"", b""])
 
 
@@ -81,6 +88,17 @@ def _field(line: bytes) -> tuple[bytes, bytes]:
     if field is None:
         raise BadHead(502, "a header line has no valid name")
     return field[1], field[2].translate(_CONTROLS).strip(b" ")
+
+
+def _framing(fields: list[tuple[bytes, bytes]], *, bodyless: bool) -> tuple[bool, bytes | None]:
+    """Return whether the body is chunked, and else its length, None without one (RFC 9112, section 6.3)."""
+    try:
+        chunked = _is_chunked(fields)
+        return chunked, None if chunked else _content_length(fields)
+    except BadHead:
+        if not bodyless:
+            raise
+        return False, None
 
 
 def _content_length(fields: list[tuple[bytes, bytes]]) -> bytes | None:

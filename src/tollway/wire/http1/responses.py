@@ -33,6 +33,7 @@ _LIMITS = HeadLimits(line_bytes=16_384, head_bytes=65_536, headers=200, undersco
 _TOLERANT_LIMITS = HeadLimits(line_bytes=131_072, head_bytes=131_072, headers=1_000, underscores=True)
 _REASON = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 _BLANK_LINES = 8
+_INTERIM_BYTES = 131_072  # of the 1xx heads before a response
 
 
 class ResponseReader:
@@ -47,6 +48,7 @@ class ResponseReader:
         "_buffer",
         "_done",
         "_ending",
+        "_interim_bytes",
         "_keep_alive",
         "_limits",
         "_method",
@@ -63,6 +65,7 @@ class ResponseReader:
         self._ending = False
         self._done = False
         self._keep_alive = False
+        self._interim_bytes = 0
         self.untouched = True  # nothing was fed: no byte of an answer came
 
     def feed(self, data: bytes) -> None:
@@ -139,6 +142,10 @@ class ResponseReader:
         if parsed.status >= 200 or parsed.status == 101:
             self._body = body_of(parsed.framing, parsed.length, tolerant=self._tolerant)
             self._ending = self._body is None
+        else:
+            self._interim_bytes += parsed.size
+            if self._interim_bytes > _INTERIM_BYTES:
+                raise BadHead(502, "the interim responses (1xx) do not end")
         return parsed
 
     def _behind_blank_lines(self) -> int:
@@ -172,10 +179,10 @@ class ResponseReader:
         except BadHead:
             pass
         else:
-            bodyless = parsed.status == 204 and _has_length(parsed)
-            if parsed.status >= 100 and _REASON.fullmatch(parsed.reason) and not bodyless:
+            needless = (parsed.status < 200 or parsed.status == 204) and _has_length(parsed)
+            if parsed.status >= 100 and _REASON.fullmatch(parsed.reason) and not needless:
                 return parsed
-        strict = _read_strictly(repair_response_head(head), self._method, self._limits)
+        strict = _read_strictly(repair_response_head(head, self._method), self._method, self._limits)
         return strict._replace(size=len(head), repaired=True)
 
     def _next_data(self, body: BodyFraming) -> Event | None:

@@ -76,3 +76,64 @@ def test_the_strict_reader_accepts_nothing_that_the_tolerant_one_refuses(odd: ob
     except BadMessage:
         return
     list(tolerant)
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        b"Content-Length: 5, 3",
+        b"Content-Length:",
+        b"Content-Length: +5",
+        b"Transfer-Encoding: gzip",
+        b"Transfer-Encoding:",
+    ],
+)
+def test_where_no_body_can_follow_nothing_that_is_said_about_one_can_be_wrong(framing: bytes) -> None:
+    for method, status in ((b"HEAD", 200), (b"GET", 304), (b"GET", 204)):
+        reader = ResponseReader(method, tolerant=True)
+        reader.feed(b"HTTP/1.1 %d S\r\nX: y\r\n%b\r\n\r\n" % (status, framing))
+        head = reader.next_event()
+        assert isinstance(head, ResponseHead)
+        assert (head.status, head.framing) == (status, Framing.NONE)
+        assert [name for name, _ in head.headers] == [b"X", b"Connection"]
+    reader = ResponseReader(b"GET", tolerant=True)
+    reader.feed(b"HTTP/1.1 200 S\r\n%b\r\n\r\n" % framing)
+    with pytest.raises(BadMessage):
+        reader.next_event()
+
+
+@pytest.mark.parametrize("status", [100, 101, 103, 199])
+def test_an_interim_response_has_no_length(status: int) -> None:
+    reader = ResponseReader(b"GET", tolerant=True)
+    upgrade = b"Upgrade: websocket\r\nConnection: Upgrade\r\n" if status == 101 else b""
+    reader.feed(b"HTTP/1.1 %d S\r\n%bContent-Length: 5\r\n\r\n" % (status, upgrade))
+    head = reader.next_event()
+    assert isinstance(head, ResponseHead)
+    assert head.status == status
+    assert not [name for name, _ in head.headers if name.lower() == b"content-length"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        b"HTTP/1.1 101 S\nUpgrade: websocket\nConnection: Upgrade\n\n",
+        b"HTTP/1.1 101 S\r\nUpgrade : websocket\r\nConnection: upgrade\r\n\r\n",
+        b"HTTP/1.1 101 S\r\nUpgrade: WEBSOCKET\r\n\r\n",
+        b"HTTP/1.1 101 S\r\nUpgrade: websocket\r\nX: a\r\n b\r\n\r\n",
+        b"HTTP/1.1 101 S\r\nUpgrade: websocket\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+    ],
+)
+def test_a_switch_of_protocols_in_an_odd_form_is_one(odd: bytes) -> None:
+    reader = ResponseReader(b"GET", tolerant=True)
+    reader.feed(odd + b"\x81\x02hi")
+    head = reader.next_event()
+    assert isinstance(head, ResponseHead)
+    assert (head.status, head.upgrade) == (101, b"websocket")
+    assert reader.rest() == b"\x81\x02hi"
+
+
+def test_a_switch_to_no_protocol_is_refused_with_the_reason() -> None:
+    reader = ResponseReader(b"GET", tolerant=True)
+    reader.feed(b"HTTP/1.1 101 S\r\nConnection: Upgrade\r\n\r\n")
+    with pytest.raises(BadHead, match="does not say which"):
+        reader.next_event()

@@ -64,6 +64,14 @@ def test_interim_responses_come_before_the_final_one():
     assert sum(e.size for e in events) == len(wire)
 
 
+def test_interim_responses_end():
+    interim = b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+    assert read(*[interim] * 1_000, b"HTTP/1.1 204 No Content\r\n\r\n")[-2].status == 204
+    with pytest.raises(BadMessage, match="do not end") as raised:
+        read(*[interim] * 4_000)
+    assert raised.value.status == 502
+
+
 def test_a_switch_of_protocols_leaves_the_rest():
     reader = ResponseReader(b"GET")
     reader.feed(

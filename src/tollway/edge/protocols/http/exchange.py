@@ -13,6 +13,7 @@ from tollway.edge import refusal
 from tollway.edge.flow import Flow
 from tollway.edge.gate import Gate
 from tollway.edge.policy import RequestContext
+from tollway.edge.protocols.http.refusals import bad_request
 from tollway.edge.protocols.http.response import Response
 from tollway.edge.protocols.http.upload import ChunkedUpload
 from tollway.edge.pump import Pump
@@ -21,7 +22,7 @@ from tollway.edge.refusal import Refusal
 from tollway.edge.relay import Tunnel
 from tollway.edge.session import keep
 from tollway.edge.terminate_cause import TerminateCause
-from tollway.wire.http1 import Framing, RequestHead, RequestReader
+from tollway.wire.http1 import BadMessage, Framing, RequestHead, RequestReader
 
 _SAFE = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PROPFIND"))
 
@@ -232,6 +233,14 @@ class ProxyExchange:
         self._up = None
         if client_lost:
             self.end(TerminateCause.LOST_CARRIER)
+
+    def upload_malformed(self, bad: BadMessage) -> None:
+        """The request is not valid: the origin, which has a part of it, is closed, and the client is answered why."""
+        self._up = None
+        if self.response.started:
+            self.end(TerminateCause.LOST_CARRIER)
+        else:
+            self.proxy.reject(bad_request(bad.status, bad.reason))
 
     # ── callbacks of the pump upwards ─────────────────────────────────────────────────────────────────
 

@@ -181,7 +181,7 @@ def _host_port(authority: bytes, default_port: int) -> tuple[str, int] | Refusal
     if authority.startswith(b"["):
         host, bracket, rest = authority[1:].partition(b"]")
         port = rest[1:] if rest.startswith(b":") else b""
-        well_formed = bracket and (not rest or rest.startswith(b":"))
+        well_formed = bracket and _is_ipv6(host) and (not rest or rest.startswith(b":"))
     else:
         # An IPv6 address without brackets, as many programs write it, is plain where a port must follow.
         host, _, port = authority.rpartition(b":") if not default_port else authority.partition(b":")

@@ -16,7 +16,11 @@ class UploadOwner(Protocol):
         ...
 
     def upload_failed(self, *, client_lost: bool) -> None:
-        """The client is gone or breaks the rules, or the origin does not listen any more."""
+        """The client is gone, or the origin does not listen any more."""
+        ...
+
+    def upload_malformed(self, bad: BadMessage) -> None:
+        """The client breaks the rules."""
         ...
 
     def out_of_quota(self) -> None:
@@ -68,9 +72,9 @@ class ChunkedUpload:
         try:
             while not self.done and not self._waiting and self._step():
                 pass
-        except BadMessage:
+        except BadMessage as bad:
             self.done = True
-            self._uploading.upload_failed(client_lost=True)
+            self._uploading.upload_malformed(bad)
 
     def abandon(self) -> None:
         """Stop. What was taken for an event that never was complete is given back."""

@@ -182,6 +182,22 @@ async def test_connection_cannot_take_the_framing_from_a_response(tmp_path: Path
         await client.close()
 
 
+# ── chunks that are none ────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("chunks", [b"zz\r\n", b"2\r\nab\r\n0x1\r\nc", b"1\r\nab\r\n", b"1;a\nb\r\n"])
+async def test_malformed_chunks_are_answered_with_the_reason(tmp_path: Path, chunks: bytes) -> None:
+    async with edge_setup(tmp_path, web) as here:
+        client = await here.client()
+        await client.send(here.get("/", "Transfer-Encoding: chunked", method="POST") + chunks)
+        status, _, body = await client.response()
+        assert status == 400
+        assert b"chunk" in body
+        assert await client.rest() == b""
+        await client.close()
+        await here.settled()
+
+
 # ── bytes behind a body ─────────────────────────────────────────────────────────────────────────────
 
 
