@@ -10,6 +10,7 @@ from tests.kit.identity import PASSWORD, IdentityFixture, identity_fixture
 from tests.kit.service_api import TRANSPORTS, ServiceApi, Transport, api
 from tollway.contracts import identity_pb2, identity_pb2_grpc
 from tollway.kit.errors import Invalid, NotFound
+from tollway.services.identity.model import SignInClient
 from tollway.services.identity.rpc import IdentityRpc
 
 
@@ -46,6 +47,26 @@ async def test_an_account_is_found_by_id_and_by_address(
     for request in (identity_pb2.GetUserRequest(), identity_pb2.GetUserRequest(user_id="usr_1")):
         with pytest.raises(NotFound):
             await mounted.stub.GetUser(request)
+
+
+async def test_an_account_that_is_being_erased_is_deleted_for_everybody_else(
+    mounted: ServiceApi, identity: IdentityFixture
+) -> None:
+    """A payment that comes while the last mail is not yet out would land in a wallet that nobody can use."""
+    user_id = await identity.sign_up("ann@example.com")
+    await identity.service.leaving.begin(user_id, "ses_1", PASSWORD, SignInClient("192.0.2.1"), forfeit=False)
+
+    async def state() -> str:
+        return (await mounted.stub.GetUser(identity_pb2.GetUserRequest(user_id=user_id))).state
+
+    assert await state() == "deleting"
+    identity.clock.advance(14 * 86_400)
+    identity.channel.faults.add("notifications.SendEmail")
+    await identity.service.leaving.resume()
+    assert await state() == "deleted"
+    identity.channel.faults.clear()
+    await identity.service.leaving.resume()
+    assert await state() == "deleted"
 
 
 async def test_the_operator_is_made_once(mounted: ServiceApi) -> None:

@@ -1,5 +1,6 @@
 """The service API of the identity service."""
 
+from dataclasses import replace
 from typing import Any
 
 from tollway.contracts import identity_pb2, identity_pb2_grpc
@@ -14,11 +15,16 @@ class IdentityRpc(identity_pb2_grpc.IdentityServicer):
         self._service = service
 
     async def GetUser(self, request: identity_pb2.GetUserRequest, context: Any) -> identity_pb2.User:
-        """Return an account by its id, or by its address. Raises NotFound."""
-        accounts = self._service.accounts
-        if request.user_id:
-            return _render(await accounts.get(request.user_id))
-        return _render(await accounts.get_by_email(request.email))
+        """Return an account by its id, or by its address. Raises NotFound.
+
+        One that is being erased is deleted for everybody else: nobody can undo that any more.
+        """
+        accounts, leaving = self._service.accounts, self._service.leaving
+        by_id = bool(request.user_id)
+        user = await (accounts.get(request.user_id) if by_id else accounts.get_by_email(request.email))
+        if user.state == "deleting" and await leaving.is_erasing(user.id):
+            user = replace(user, state="deleted")
+        return _render(user)
 
     async def EnsureOperator(
         self, request: identity_pb2.EnsureOperatorRequest, context: Any

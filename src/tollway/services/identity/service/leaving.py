@@ -143,6 +143,12 @@ class Leaving:
             asked = await deletions.of_user(tx, user_id)
         return asked.erase_at_us if asked is not None and asked.state in {"waiting", "erasing"} else 0
 
+    async def is_erasing(self, user_id: str) -> bool:
+        """Return whether an account is being erased, which nobody can undo."""
+        async with self._db.snapshot() as tx:
+            asked = await deletions.of_user(tx, user_id)
+        return asked is not None and asked.state == "erasing"
+
     async def stop(self, tx: Tx, user: User, to: Literal["kept", "stopped"]) -> bool:
         """Undo a deletion that still waits: the account is active again. False when there is none to undo."""
         # The account is locked before its deletion, here and in `_move`, and what is no deletion's is not undone by it.
