@@ -16,6 +16,7 @@ from typing import Any, Literal
 from sqlalchemy import select, update
 
 from tollway.fabric.db import Database, Tx, tables
+from tollway.kit.errors import Problem
 from tollway.kit.ids import new_id
 from tollway.kit.tasks import cancel, spawn
 from tollway.kit.times import SECOND_US
@@ -103,10 +104,13 @@ class LongWork:
         return None if row is None else _run(row)
 
     async def work(self) -> float:
-        """Do the work if somebody asked for it, or if whoever began it has died; what timed work calls."""
+        """Do the work if somebody asked for it, or if whoever began it has died; what timed work calls.
+
+        Returns in how many seconds whoever does it now would be taken for dead.
+        """
         run = await self._claim()
         if run is None:
-            return inf
+            return await self._lease_left_s()
         progress = _Progress()
         keeper = spawn(self._keep(run.id, progress), f"long-work-{self._kind}")
         try:
@@ -145,6 +149,12 @@ class LongWork:
             row = await tx.first(claim)
         return None if row is None else _run(row)
 
+    async def _lease_left_s(self) -> float:
+        async with self._db.snapshot() as tx:
+            running = (_table.c.kind == self._kind) & (_table.c.state == "running")
+            row = await tx.first(select(_table.c.seen_at_us).where(running))
+        return inf if row is None else max(row.seen_at_us + LEASE_US + SECOND_US - tx.now_us, 0) / SECOND_US
+
     def _is_to_do(self, now_us: int) -> Any:
         dead = (_table.c.state == "running") & (_table.c.seen_at_us < now_us - LEASE_US)
         return (_table.c.kind == self._kind) & ((_table.c.state == "waiting") | dead)
@@ -152,9 +162,13 @@ class LongWork:
     async def _keep(self, run_id: str, progress: "_Progress") -> None:
         while True:
             await asyncio.sleep(KEEP_EVERY_S)
-            async with self._db.transaction() as tx:
-                values = {"seen_at_us": tx.now_us, "done": progress.done, "total": progress.total}
-                await tx.run(update(_table).where(self._is_mine(run_id)).values(values))
+            try:
+                async with self._db.transaction() as tx:
+                    values = {"seen_at_us": tx.now_us, "done": progress.done, "total": progress.total}
+                    await tx.run(update(_table).where(self._is_mine(run_id)).values(values))
+            except Problem as problem:
+                # The database may answer again before the lease is over.
+                _log.warning("the progress of %s is not written: %s", self._kind, problem.detail)
 
     async def _end(self, run_id: str, values: Mapping[str, Any]) -> None:
         async with self._db.transaction() as tx:

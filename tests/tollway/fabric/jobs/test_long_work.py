@@ -13,6 +13,7 @@ from tests.kit.databases import Kind, database
 from tollway.fabric.db import Database, Tx
 from tollway.fabric.jobs import LongRun, LongWork, Report
 from tollway.fabric.jobs.long_work import LEASE_US
+from tollway.kit.errors import Unavailable
 from tollway.kit.tasks import cancel, spawn
 
 
@@ -117,8 +118,46 @@ async def test_what_somebody_who_died_had_begun_is_begun_anew(db: Database, cloc
 
     await begun.wait()
     await cancel(hanging)
-    await alive.work()
+    rest_s = await alive.work()
     assert (await alive.read()).state == "running", "it may be alive"
-    clock.advance(LEASE_US / 1_000_000 + 1)
+    assert 0 < rest_s <= LEASE_US / 1_000_000 + 1, "it looks again as soon as that is known"
+    clock.advance(rest_s)
     await alive.work()
     assert (await alive.read()).result == {"counted": 3}
+
+
+async def test_it_stays_with_whoever_does_it_when_the_database_does_not_answer_for_a_moment(
+    db: Database, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tollway.fabric.jobs.long_work.KEEP_EVERY_S", 0.01)
+    go_on, lost = asyncio.Event(), asyncio.Event()
+
+    async def wait(report: Report) -> Mapping[str, Any]:
+        await report(1, 2)
+        await go_on.wait()
+        return {}
+
+    class Lost:
+        """A transaction for which there is no connection."""
+
+        async def __aenter__(self) -> Tx:
+            lost.set()
+            raise Unavailable("the database does not answer; try again soon")
+
+        async def __aexit__(self, *_: object) -> None:
+            pass
+
+    here, there = LongWork(db, "wait", wait), LongWork(db, "wait", count)
+    await ask(db, here)
+    running = spawn(here.work(), "work")
+    async with asyncio.timeout(60):
+        while (await here.read()).done == 0:
+            await asyncio.sleep(0.005)
+        with monkeypatch.context() as patch:
+            patch.setattr(db, "transaction", Lost)
+            await lost.wait()
+        clock.advance(10)
+        while await there.work() < LEASE_US / 1_000_000 - 5:  # until it is seen alive again
+            await asyncio.sleep(0.005)
+    go_on.set()
+    await running
