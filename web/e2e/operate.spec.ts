@@ -54,7 +54,7 @@ test("an operator follows a customer's money from the account to the transaction
   await page.keyboard.press("ArrowRight");
   await expect(page).toHaveURL(/part=orders/);
   await drawer.getByRole("table", { name: "Orders" }).getByText("Delivered").first().click();
-  await expect(drawer.getByText("filled", { exact: false })).toBeVisible();
+  await expect(drawer.getByText("Data set aside")).toBeVisible();
   await accessible(page);
   await drawer.getByRole("tab", { name: "Access" }).click();
   await expect(drawer.getByText("Nothing is open now.").or(drawer.getByText("No connection matches."))).toBeVisible();
@@ -80,7 +80,7 @@ test("an operator follows a customer's money from the account to the transaction
   await drawer.getByLabel("Note").fill("Called about an invoice");
   await drawer.getByRole("button", { name: "Add the note" }).click();
   await expect(drawer.getByText("Called about an invoice")).toBeVisible();
-  await expect(drawer.getByRole("table", { name: "What happened" }).getByText("CORRECTION_POSTED")).toBeVisible();
+  await expect(drawer.getByRole("table", { name: "What happened" }).getByText("Correction posted")).toBeVisible();
   await accessible(page);
   expect(errors).toEqual([]);
 });

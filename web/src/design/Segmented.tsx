@@ -16,7 +16,7 @@ export function Segmented<Value extends string>({
       {options.map((option) => (
         <label
           key={option.value}
-          className="rounded-chip px-2.5 py-1 text-sm font-medium whitespace-nowrap text-text-2 transition-colors duration-90 has-checked:bg-surface has-checked:text-text has-checked:shadow-float has-focus-visible:outline-2 has-focus-visible:outline-accent"
+          className="rounded-chip px-1.5 py-1 text-sm sm:px-2.5 font-medium whitespace-nowrap text-text-2 transition-colors duration-90 has-checked:bg-surface has-checked:text-text has-checked:shadow-float has-focus-visible:outline-2 has-focus-visible:outline-accent"
         >
           <input
             type="radio"

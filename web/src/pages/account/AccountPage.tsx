@@ -17,9 +17,9 @@ export function AccountPage() {
         <ProfilePanel />
         <EmailPanel />
         <PasswordPanel />
+        <NotificationsPanel />
       </div>
       <SessionsPanel />
-      <NotificationsPanel />
       <ExportPanel />
       <DeletePanel />
     </>

@@ -48,28 +48,30 @@ export function CostPanel({ period, nameOfAsset }: { period: Period; nameOfAsset
                   />
                 );
               })}
-              <Table
-                label={t`Cost by product`}
-                rows={series}
-                rowKey={(one) => `${one.asset} ${one.currency}`}
-                columns={[
-                  { key: "asset", head: t`Product`, phone: "title", cell: (one) => nameOfAsset(one.asset) },
-                  {
-                    key: "used",
-                    head: t`Used`,
-                    numeric: true,
-                    phone: "end",
-                    cell: (one) => <Cost amount={one.used_cost} series={one} />,
-                  },
-                  {
-                    key: "expired",
-                    head: t`Expired unused`,
-                    numeric: true,
-                    phone: "hidden",
-                    cell: (one) => <Cost amount={one.expired_cost} series={one} />,
-                  },
-                ]}
-              />
+              <div className="-mx-4 -mb-4 border-t border-line">
+                <Table
+                  label={t`Cost by product`}
+                  rows={series}
+                  rowKey={(one) => `${one.asset} ${one.currency}`}
+                  columns={[
+                    { key: "asset", head: t`Product`, phone: "title", cell: (one) => nameOfAsset(one.asset) },
+                    {
+                      key: "used",
+                      head: t`Used`,
+                      numeric: true,
+                      phone: "end",
+                      cell: (one) => <Cost amount={one.used_cost} series={one} />,
+                    },
+                    {
+                      key: "expired",
+                      head: t`Expired unused`,
+                      numeric: true,
+                      phone: "hidden",
+                      cell: (one) => <Cost amount={one.expired_cost} series={one} />,
+                    },
+                  ]}
+                />
+              </div>
             </div>
           )
         }

@@ -17,6 +17,7 @@ import { Table } from "@/design/Table";
 import { Bytes, Money, Time } from "@/design/Values";
 import { AssetName } from "@/parts/AssetName";
 import { OrderState } from "@/parts/OrderState";
+import { ORDER_STEPS } from "@/parts/orderStep";
 import { ordersQuery } from "./queries";
 
 type Order = Schema<"OrderView">;
@@ -64,7 +65,7 @@ export function OrdersPage() {
 }
 
 function OrderDrawer({ order, onClose }: { order: Order; onClose: () => void }) {
-  const { t } = useLingui();
+  const { t, i18n } = useLingui();
   const queries = useQueryClient();
   const path = { order_id: order.id };
   const detail = useQuery({
@@ -114,7 +115,7 @@ function OrderDrawer({ order, onClose }: { order: Order; onClose: () => void }) 
             <StepList
               steps={found.steps.map((step) => ({
                 key: `${step.state}${step.at}`,
-                name: step.state.replaceAll("_", " "),
+                name: i18n._(ORDER_STEPS[step.state]),
                 at: step.at,
               }))}
             />

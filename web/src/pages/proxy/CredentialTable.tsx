@@ -4,6 +4,7 @@ import type { Schema } from "@/api/client";
 import { Button } from "@/design/Button";
 import { Table } from "@/design/Table";
 import { Time } from "@/design/Values";
+import { CREDENTIAL_KINDS } from "@/parts/credentialKind";
 
 export type Credential = Schema<"CredentialView">;
 
@@ -23,7 +24,7 @@ export function CredentialTable({
   onRotate: (one: Credential) => void;
   onRevoke: (one: Credential) => void;
 }) {
-  const { t } = useLingui();
+  const { t, i18n } = useLingui();
   return (
     <Table
       label={t`Credentials`}
@@ -36,7 +37,7 @@ export function CredentialTable({
           phone: "title",
           cell: (one) => <code>{nameOf(one)}</code>,
         },
-        { key: "kind", head: t`Kind`, phone: "hidden", cell: (one) => one.kind.replaceAll("_", " ") },
+        { key: "kind", head: t`Kind`, phone: "hidden", cell: (one) => i18n._(CREDENTIAL_KINDS[one.kind]) },
         { key: "label", head: t`Name`, cell: (one) => one.label || "–" },
         { key: "created", head: t`Created`, phone: "hidden", cell: (one) => <Time at={one.created_at} /> },
         {

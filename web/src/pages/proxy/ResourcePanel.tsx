@@ -12,6 +12,7 @@ import { ProblemNotice } from "@/design/ProblemNotice";
 import { Status } from "@/design/Status";
 import { toast } from "@/design/toast";
 import { formatRate } from "@/format/bytes";
+import { useTierName } from "@/parts/tierName";
 import { type Credential, CredentialTable, nameOf } from "./CredentialTable";
 import { NewAddressDialog } from "./NewAddressDialog";
 import { RotateDialog } from "./RotateDialog";
@@ -23,6 +24,7 @@ type Resource = Schema<"ResourceDetail">;
 export function ResourcePanel({ resource }: { resource: Resource }) {
   const { t, i18n } = useLingui();
   const queries = useQueryClient();
+  const tierName = useTierName();
   const [rotating, setRotating] = useState<Credential | null>(null);
   const [revoking, setRevoking] = useState<Credential | null>(null);
   const [deleting, setDeleting] = useState(false);
@@ -115,7 +117,7 @@ export function ResourcePanel({ resource }: { resource: Resource }) {
     >
       <p className="flex flex-wrap gap-x-5 gap-y-1 border-b border-line px-4 py-2.5 text-sm text-text-2">
         <span>{resource.protocols.map((protocol) => protocol.toUpperCase()).join(", ")}</span>
-        <span>{resource.tier}</span>
+        <span>{tierName(resource.tier)}</span>
         <span>
           {flows === 0 ? (
             <Trans>Any number of connections</Trans>

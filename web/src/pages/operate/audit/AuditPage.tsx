@@ -9,7 +9,7 @@ import { Code } from "@/design/Code";
 import { Dialog } from "@/design/Dialog";
 import { EmptyState } from "@/design/EmptyState";
 import { Facts } from "@/design/Facts";
-import { TextField } from "@/design/Field";
+import { SelectField, TextField } from "@/design/Field";
 import { Loaded } from "@/design/Loaded";
 import { MoreButton } from "@/design/MoreButton";
 import { PageHead, Panel } from "@/design/Panel";
@@ -18,6 +18,7 @@ import { Time } from "@/design/Values";
 import { trailVerificationQuery } from "../verification/queries";
 import { VerificationPanel } from "../verification/VerificationPanel";
 import { auditQuery } from "./queries";
+import { TOPICS, useTopicName } from "./topicName";
 
 type Entry = Schema<"EntryView">;
 const route = getRouteApi("/operate/audit");
@@ -28,6 +29,7 @@ export function AuditPage() {
   const queries = useQueryClient();
   const search = route.useSearch();
   const navigate = route.useNavigate();
+  const topicName = useTopicName();
   const trail = useInfiniteQuery(auditQuery(search));
   const rows = useMemo(() => trail.data?.pages.flatMap((page) => page.items) ?? [], [trail.data]);
   const [shown, setShown] = useState<Entry | null>(null);
@@ -63,8 +65,18 @@ export function AuditPage() {
           <div className="w-full sm:w-72">
             <TextField label={t`Customer`} name="user_id" placeholder="usr_…" defaultValue={search.user_id ?? ""} />
           </div>
-          <div className="w-full sm:w-56">
-            <TextField label={t`Topic`} name="topic" defaultValue={search.topic ?? ""} />
+          <div className="w-full sm:w-72">
+            <SelectField
+              label={t`What`}
+              name="topic"
+              defaultValue={search.topic ?? ""}
+              options={[
+                { value: "", label: t`Anything` },
+                ...[...new Set([...Object.keys(TOPICS), ...(search.topic ? [search.topic] : [])])]
+                  .map((topic) => ({ value: topic, label: topicName(topic) }))
+                  .sort((one, other) => one.label.localeCompare(other.label)),
+              ]}
+            />
           </div>
           <Button type="submit">
             <Trans>Filter</Trans>
@@ -83,7 +95,7 @@ export function AuditPage() {
                 rowKey={(entry) => String(entry.sequence)}
                 onOpen={setShown}
                 columns={[
-                  { key: "topic", head: t`What`, phone: "title", cell: (entry) => entry.topic },
+                  { key: "topic", head: t`What`, phone: "title", cell: (entry) => topicName(entry.topic) },
                   { key: "actor", head: t`Who`, cell: (entry) => <ShortId id={entry.actor} /> },
                   {
                     key: "subject",
@@ -101,7 +113,7 @@ export function AuditPage() {
         <MoreButton query={trail} />
       </Panel>
       {shown && (
-        <Dialog side title={shown.topic} onClose={() => setShown(null)}>
+        <Dialog side title={topicName(shown.topic)} onClose={() => setShown(null)}>
           <div className="grid gap-6">
             <Facts
               facts={[
@@ -109,6 +121,7 @@ export function AuditPage() {
                 [t`When`, <Time key="at" at={shown.at} />],
                 [t`Who`, <code key="actor">{shown.actor}</code>],
                 [t`Subject`, <code key="subject">{shown.subject}</code>],
+                [t`Topic`, <code key="topic">{shown.topic}</code>],
                 [t`Action`, shown.action || "–"],
                 [t`Service`, shown.source],
                 [t`Correlation id`, <code key="correlation">{shown.correlation_id}</code>],

@@ -11,6 +11,7 @@ import { PageHead, Panel } from "@/design/Panel";
 import { Table } from "@/design/Table";
 import { Bytes, Money } from "@/design/Values";
 import { Allowed } from "@/parts/Allowed";
+import { useTierName } from "@/parts/tierName";
 import { AddProductDialog } from "./AddProductDialog";
 import { CapacityDialog } from "./CapacityDialog";
 import { LocationsPanel } from "./LocationsPanel";
@@ -22,6 +23,7 @@ type Asset = Schema<"AssetView">;
 /** What is on sale, at which price, and how much of it. */
 export function PricesPage() {
   const { t } = useLingui();
+  const tierName = useTierName();
   const assets = useQuery(assetsQuery(""));
   const [pricing, setPricing] = useState<Asset | null>(null);
   const [adding, setAdding] = useState<Asset | null>(null);
@@ -53,7 +55,7 @@ export function PricesPage() {
                 rowKey={(one) => one.asset}
                 columns={[
                   { key: "name", head: t`Asset`, phone: "title", cell: (one) => one.name },
-                  { key: "tier", head: t`Tier`, cell: (one) => one.tier },
+                  { key: "tier", head: t`Tier`, cell: (one) => tierName(one.tier) },
                   {
                     key: "list",
                     head: t`List price`,

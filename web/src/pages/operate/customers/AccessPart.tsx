@@ -15,6 +15,7 @@ import { Table } from "@/design/Table";
 import { toast } from "@/design/toast";
 import { Bytes, Time } from "@/design/Values";
 import { Allowed } from "@/parts/Allowed";
+import { CREDENTIAL_KINDS } from "@/parts/credentialKind";
 import { ConnectionList } from "../live/ConnectionList";
 import { connectionsQuery, resourcesQuery, usageQuery } from "./queries";
 
@@ -84,7 +85,7 @@ export function AccessPart({ userId }: { userId: string }) {
 }
 
 function Access({ resource }: { resource: Resource }) {
-  const { t } = useLingui();
+  const { t, i18n } = useLingui();
   const [revoking, setRevoking] = useState<Credential | null>(null);
   const [switching, setSwitching] = useState(false);
   const suspended = resource.state === "suspended";
@@ -122,7 +123,7 @@ function Access({ resource }: { resource: Resource }) {
               cell: (one) => <code>{one.username ?? one.fingerprint ?? one.id}</code>,
             },
             { key: "label", head: t`Label`, cell: (one) => one.label || "–" },
-            { key: "kind", head: t`Kind`, phone: "hidden", cell: (one) => one.kind.replaceAll("_", " ") },
+            { key: "kind", head: t`Kind`, phone: "hidden", cell: (one) => i18n._(CREDENTIAL_KINDS[one.kind]) },
             { key: "made", head: t`Made`, cell: (one) => <Time at={one.created_at} /> },
             {
               key: "revoke",

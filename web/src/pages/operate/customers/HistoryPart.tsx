@@ -7,11 +7,13 @@ import { Panel } from "@/design/Panel";
 import { Time } from "@/design/Values";
 import { Allowed } from "@/parts/Allowed";
 import { auditQuery } from "../audit/queries";
+import { useTopicName } from "../audit/topicName";
 import { NotesPanel } from "./NotesPanel";
 
 /** What operators noted; then everything that a customer did, and all that was done to them, from the audit trail. */
 export function HistoryPart({ userId }: { userId: string }) {
   const { t } = useLingui();
+  const topicName = useTopicName();
   const trail = useInfiniteQuery(auditQuery({ user_id: userId }));
   return (
     <>
@@ -34,7 +36,7 @@ export function HistoryPart({ userId }: { userId: string }) {
           empty={<Trans>Nothing has happened yet.</Trans>}
           rowKey={(entry) => String(entry.sequence)}
           columns={[
-            { key: "topic", head: t`What`, phone: "title", cell: (entry) => entry.topic },
+            { key: "topic", head: t`What`, phone: "title", cell: (entry) => topicName(entry.topic) },
             { key: "action", head: t`Action`, phone: "hidden", cell: (entry) => entry.action || "–" },
             {
               key: "actor",

@@ -12,6 +12,7 @@ import { StepList } from "@/design/StepList";
 import { Bytes, Money, Time } from "@/design/Values";
 import { AssetName } from "@/parts/AssetName";
 import { OrderState } from "@/parts/OrderState";
+import { ORDER_STEPS } from "@/parts/orderStep";
 import { type OrderSearch, orderQuery, ordersQuery } from "./queries";
 
 /** The orders of a customer, and the steps that each took. */
@@ -84,7 +85,7 @@ export function OrdersPart({ userId }: { userId: string }) {
 }
 
 function OneOrder({ id, onBack }: { id: string; onBack: () => void }) {
-  const { t } = useLingui();
+  const { t, i18n } = useLingui();
   const order = useQuery(orderQuery(id));
   return (
     <div className="grid gap-4">
@@ -117,7 +118,7 @@ function OneOrder({ id, onBack }: { id: string; onBack: () => void }) {
             <StepList
               steps={found.steps.map((step) => ({
                 key: `${step.state}${step.at}`,
-                name: step.state.replaceAll("_", " "),
+                name: i18n._(ORDER_STEPS[step.state]),
                 at: step.at,
               }))}
             />

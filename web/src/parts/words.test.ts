@@ -1,0 +1,45 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { expect, test, vi } from "vitest";
+
+vi.mock("@lingui/core/macro", () => ({ msg: (parts: TemplateStringsArray) => ({ id: parts.join("") }) }));
+vi.mock("@lingui/react/macro", () => ({}));
+const { TOPICS } = await import("@/pages/operate/audit/topicName");
+const { CREDENTIAL_KINDS } = await import("./credentialKind");
+const { ORDER_STEPS } = await import("./orderStep");
+const { TIERS } = await import("./tierName");
+
+// What the platform calls things, read where it declares them; each has a name that people read.
+const PLATFORM = new URL("../../../src/tollway/", import.meta.url);
+const schemas = (
+  JSON.parse(readFileSync(new URL("fabric/rest/openapi.json", PLATFORM), "utf8")) as {
+    components: { schemas: Record<string, { enum?: string[]; properties?: Record<string, { enum?: string[] }> }> };
+  }
+).components.schemas;
+
+function found(folder: string, pattern: RegExp): string[] {
+  const at = new URL(folder, PLATFORM);
+  const files = readdirSync(at).filter((name) => name.endsWith(".py"));
+  return files.flatMap((name) =>
+    [...readFileSync(new URL(name, at), "utf8").matchAll(pattern)].map(([, word = ""]) => word),
+  );
+}
+
+test("each topic of an event has a name, and no other", () => {
+  const topics = found("contracts/events/", /^ {4}topic, source = "([A-Z_]+)"/gm);
+  expect(topics.length).toBeGreaterThan(50);
+  expect(Object.keys(TOPICS).sort()).toEqual(topics.sort());
+});
+
+test("each step of an order has a name", () => {
+  expect(Object.keys(ORDER_STEPS).sort()).toEqual(schemas.OrderState?.enum?.toSorted());
+});
+
+test("each kind of credential has a name", () => {
+  expect(Object.keys(CREDENTIAL_KINDS).sort()).toEqual(schemas.CredentialView?.properties?.kind?.enum?.toSorted());
+});
+
+test("each tier that the platform comes with has a name", () => {
+  const tiers = found("services/catalog/model/", /_bandwidth\(\s*"([a-z]+)"/gm);
+  expect(tiers.length).toBeGreaterThan(0);
+  expect(tiers.filter((tier) => !(tier in TIERS))).toEqual([]);
+});
