@@ -10,6 +10,7 @@ import pytest
 from fastapi import APIRouter
 
 from tests.api.test_call_policy import APIS, Answers, call, leg, post
+from tests.kit.clock import FakeClock
 from tests.kit.rest import FakeVerifier, rest
 from tests.kit.service_api import TRANSPORTS, Transport, api
 from tollway.contracts import (
@@ -27,8 +28,10 @@ from tollway.fabric.access_tokens import Principal
 from tollway.fabric.rest import CurrentUser, route
 from tollway.fabric.rpc import Call, LocalChannel, LocalServer, call_context, current
 from tollway.fabric.rpc.acting import Acting
+from tollway.fabric.rpc.own_token import OwnToken
 from tollway.fabric.service import methods_of, serve, stub_of
 from tollway.kit.errors import Forbidden, Unauthenticated
+from tollway.kit.times import SECOND_US
 from tollway.settings import load
 from tollway.topology import SERVICES, call_policy, service_methods
 from tollway.topology.process import Process
@@ -100,6 +103,25 @@ async def mounted(name: str, transport: Transport) -> AsyncIterator[tuple[Any, W
 
 
 # ── every method, every caller ──────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_a_service_whose_tokens_key_was_dropped_goes_on_with_another(transport: Transport) -> None:
+    """Or nobody could sign in and nothing be paid until the old one expires, which is up to an hour."""
+    issued = iter(("signed with a key that was dropped", "token of orders", "token of orders"))
+    clock = FakeClock()
+
+    async def issue() -> tuple[str, int]:
+        return next(issued), clock.now_us() + 3_600 * SECOND_US
+
+    async with mounted("ledger", transport) as (found, watched):
+        stub = found.asked_by("orders", own_token=OwnToken(service_methods()["orders"], issue, clock))
+        for _ in range(2):
+            await stub.Post(post("orders"))
+        assert [seen.caller_service for seen in watched.seen] == ["orders", "orders"]
+        with call_context(user_id=EVE, token=f"token of {EVE}"), pytest.raises(Unauthenticated):
+            await stub.Post(post("orders"))
+        assert next(issued) == "token of orders", "a person's token that is refused costs the service none"
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)

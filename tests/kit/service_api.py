@@ -18,6 +18,7 @@ from tollway.fabric import tls
 from tollway.fabric.clock import SystemClock
 from tollway.fabric.rpc import Channel, LocalChannel, LocalServer, Policy
 from tollway.fabric.rpc.acting import Acting
+from tollway.fabric.rpc.own_token import OwnToken
 from tollway.fabric.rpc.policy import Rules, service_of
 from tollway.fabric.rpc.remote import RemoteChannel
 from tollway.fabric.rpc.server import RpcServer
@@ -37,7 +38,7 @@ class ServiceApi:
         self.channel = self._channels[0]
         self.faults = self.channel.faults
 
-    def asked_by(self, caller: str, connect_wait_s: float = 2.0) -> Any:
+    def asked_by(self, caller: str, connect_wait_s: float = 2.0, own_token: OwnToken | None = None) -> Any:
         """Give a stub that asks as the service `caller`."""
         if isinstance(self.server, LocalServer):
             channel: Channel = LocalChannel(self.server, caller)
@@ -45,6 +46,7 @@ class ServiceApi:
             identity(caller)
             address = f"127.0.0.1:{self.server.port}"
             channel = RemoteChannel([address], self._service, certificates(), caller, connect_wait_s)
+        channel.own_token = own_token
         self._channels.append(channel)
         return self._stub_type(channel)
 

@@ -22,7 +22,7 @@ from tollway.fabric.rpc.metrics import Meter
 from tollway.fabric.rpc.own_token import OwnToken
 from tollway.fabric.rpc.policy import service_of
 from tollway.fabric.transactions import refuse_open_transaction
-from tollway.kit.errors import DeadlineExceeded, Problem
+from tollway.kit.errors import DeadlineExceeded, Problem, Unauthenticated
 from tollway.kit.tasks import spawn
 
 READ_AHEAD = 16
@@ -126,11 +126,20 @@ class UnaryCall:
         try:
             if (call.left_s() or 0) <= 0:
                 raise DeadlineExceeded
-            if not call.token:
+            for_nobody = not call.token
+            if for_nobody:
                 call = await channel.with_own_token(call, self._api, self._method)
             if channel.faults.planned:
                 channel.faults.strike(self._api, self._method, lost=False)
-            answer = await channel.unary(self._path, request, call, self._codec)
+            try:
+                answer = await channel.unary(self._path, request, call, self._codec)
+            except Unauthenticated:
+                if not (for_nobody and call.token and channel.own_token):
+                    raise
+                # It may be good no more though it has not expired: the key that it is signed with was dropped.
+                channel.own_token.forget(call.token)
+                call = await channel.with_own_token(call, self._api, self._method)
+                answer = await channel.unary(self._path, request, call, self._codec)
             if channel.faults.planned:
                 channel.faults.strike(self._api, self._method, lost=True)
             code = "ok"
@@ -164,11 +173,13 @@ class StreamCall:
     async def _answers(self, request: Any, call: Call) -> AsyncGenerator[Any]:
         began = perf_counter()
         code = "cancelled"
+        for_nobody = False
         try:
             left_s = call.left_s()
             if left_s is not None and left_s <= 0:
                 raise DeadlineExceeded
-            if not call.token:
+            for_nobody = not call.token
+            if for_nobody:
                 call = await self._channel.with_own_token(call, self._api, self._method)
             self._channel.faults.strike(self._api, self._method, lost=False)
             async for answer in self._channel.stream(self._path, request, call, self._codec):
@@ -177,6 +188,9 @@ class StreamCall:
             code = "ok"
         except Problem as problem:
             code = problem.code
+            own = self._channel.own_token
+            if isinstance(problem, Unauthenticated) and for_nobody and own is not None:
+                own.forget(call.token)  # whoever asks again does so with another
             raise
         finally:
             self._meter.count(code, perf_counter() - began)

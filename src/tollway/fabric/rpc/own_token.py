@@ -18,7 +18,8 @@ RETRY_S = 5
 class OwnToken:
     """One service's own token, fetched when it is first needed and renewed in good time.
 
-    `issue` returns a new one and when it expires. While it cannot, the old one serves until then.
+    `issue` returns a new one and when it expires. While it cannot, the old one serves until then, unless it
+    was refused: `forget`.
     """
 
     def __init__(
@@ -41,6 +42,11 @@ class OwnToken:
                 if self._clock.now_us() >= self._renew_at_us:
                     await self._renew()
         return self._token
+
+    def forget(self, token: str) -> None:
+        """Fetch another next time, as this one was refused; nothing to do when that was done before."""
+        if token == self._token:
+            self._expires_at_us = self._renew_at_us = 0
 
     async def _renew(self) -> None:
         now_us = self._clock.now_us()

@@ -68,3 +68,15 @@ async def test_while_the_issuer_is_away_the_old_one_serves_until_it_expires() ->
         await token.get()
     issuer.away = False
     assert await token.get() == "token 2"
+
+
+async def test_one_that_was_refused_serves_no_more_and_many_refusals_fetch_one() -> None:
+    token, issuer = own(FakeClock())
+    await token.get()
+    for _ in range(3):
+        token.forget("token 1")
+        assert await token.get() == "token 2"
+    issuer.away = True
+    token.forget("token 2")
+    with pytest.raises(Unavailable):
+        await token.get()
