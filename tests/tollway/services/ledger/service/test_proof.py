@@ -1,5 +1,6 @@
 """The proof finds every altered cell of every table; sealing makes even a careful forger visible."""
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from tests.kit.typing import settings_of
 from tollway.fabric.db import Tx
 from tollway.services.ledger.model.chain import Chain
 from tollway.services.ledger.model.metering import UsageReading
-from tollway.services.ledger.model.seals import AuditHead, Signer, leaf_of, root_from
+from tollway.services.ledger.model.seals import AuditHead, Seal, Signer, leaf_of, root_from
 from tollway.services.ledger.model.values import account_id
 from tollway.services.ledger.settings import LedgerSettings
 from tollway.services.ledger.store import history
@@ -256,3 +257,23 @@ async def test_seals_of_a_former_key_still_count(kind: Kind, tmp_path: Path, clo
 async def test_empty_books_hold(kind: Kind, tmp_path: Path, clock: FakeClock) -> None:
     async with books(kind, tmp_path, clock) as context:
         assert (await context.ledger.verify()).ok
+
+
+async def test_the_signatures_of_many_seals_do_not_hold_others_up(
+    context: Books, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(120):
+        await context.deposit("ann", 1)
+        await context.ledger.seal()
+    checked = list[int]()
+    add_seals = Chain.add_seals
+
+    def counted(chain: Chain, seals: Iterable[Seal]) -> None:
+        some = list(seals)
+        checked.append(len(some))
+        add_seals(chain, some)
+
+    monkeypatch.setattr(Chain, "add_seals", counted)
+    proof = await context.ledger.verify()
+    assert (proof.ok, proof.seals, sum(checked)) == (True, 120, 120)
+    assert max(checked) <= 50, "about five milliseconds at once"
