@@ -73,13 +73,16 @@ class Corrections:
     ) -> Correction:
         """Give a customer money, or take it when `amount` is below zero. An operator's `key` names one correction.
 
-        Raises NotFound for a customer that there is not, Invalid, IdempotencyKeyReused, InsufficientFunds.
+        Raises NotFound for a customer that there is not, Conflict for money to one who has left, Invalid,
+        IdempotencyKeyReused, InsufficientFunds.
         """
         if currency not in self._currencies:
             raise Invalid.of("currency", f"must be one of {', '.join(self._currencies)}")
-        await self._identity.GetUser(identity_pb2.GetUserRequest(user_id=user_id))
+        user = await self._identity.GetUser(identity_pb2.GetUserRequest(user_id=user_id))
         async with self._db.transaction() as tx:
             one = await self._written(tx, user_id, currency, amount, reason, operator, key)
+            if user.state == "deleted" and amount > 0 and one.state is CorrectionState.REQUESTED:
+                raise Conflict("this account is deleted; nobody could use the money")
         one = await self.process.advance(one.id)
         if one.state is CorrectionState.REFUSED:
             if one.refusal == InsufficientFunds.code:

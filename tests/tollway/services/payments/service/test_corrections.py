@@ -60,6 +60,19 @@ async def test_a_wallet_is_corrected_both_ways_and_the_trail_says_why(payments: 
     assert (await payments.rest.get(f"{CORRECTIONS}?user_id=usr_bob", ADMIN)).json["items"] == []
 
 
+async def test_who_has_left_is_given_nothing_more_and_what_was_given_stands(
+    payments: RunningPayments,
+) -> None:
+    given = await correct(payments)
+    payments.identity.states[ANN] = "deleted"
+    assert (await correct(payments)).json == given.json, "a repeat is answered as it was"
+    refused = await correct(payments, "other")
+    assert (refused.status, refused.json["code"]) == (409, "conflict")
+    assert (await correct(payments, "third", direction="debit", reason="twice")).status == 201
+    assert payments.balance(ANN) == 0
+    assert len((await payments.rest.get(f"{CORRECTIONS}?user_id={ANN}", ADMIN)).json["items"]) == 2
+
+
 async def test_what_the_wallet_does_not_hold_is_not_taken(payments: RunningPayments) -> None:
     reply = await correct(payments, direction="debit")
     assert (reply.status, reply.json["code"]) == (402, "insufficient_funds")
