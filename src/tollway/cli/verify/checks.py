@@ -134,17 +134,19 @@ class _Trail:
         self._seals = proof.seal_hashes
         self._claims: list[Claim] = []
         self.newest_us: dict[str, int] = {}  # by publisher
-        self.recorded: dict[str, set[str]] = {topic: set() for topic in _ENDED.values()}  # deposits, orders
+        self.recorded: dict[str, dict[str, str]] = {topic: {} for topic in _ENDED.values()}
+        """Whose the deposits and orders are that were recorded, by topic and id."""
 
     async def look(self, entry: AuditEntry) -> None:
         """Take the next entry of the trail."""
         self.newest_us[entry.source] = max(entry.at_us, self.newest_us.get(entry.source, 0))
-        if entry.topic in self.recorded:
-            self.recorded[entry.topic].add(entry.subject)
-        if entry.topic not in {TransactionMade.topic, BooksSealed.topic}:
+        if entry.topic not in {TransactionMade.topic, BooksSealed.topic, *self.recorded}:
             return
         try:
             said: Mapping[str, Any] = json.loads(entry.data)
+            if entry.topic in self.recorded:
+                self.recorded[entry.topic][entry.subject] = said.get("user_id", "")
+                return
             if entry.topic == BooksSealed.topic:
                 self._check_seal(BooksSealed.model_validate(said))
                 return
@@ -205,12 +207,18 @@ async def _claims(opened: Mapping[str, Database], ledger: Ledger, trail: _Trail,
             continue
         async with opened[name].snapshot() as tx:
             rows = await read(tx)
-        claims = [Claim(txn_id, f"{name}: {thing} {id_}", amounts) for id_, txn_id, amounts in rows]
+        claims = [Claim(txn_id, f"{name}: {thing} {id_}", amounts) for id_, _, txn_id, amounts in rows]
         for start in range(0, len(claims), BATCH):
             findings += await ledger.compare(claims[start : start + BATCH])
-        recorded = trail.recorded[_ENDED[name]] - {id_ for id_, _, _ in rows}
+        recorded, owners = trail.recorded[_ENDED[name]], {id_: user_id for id_, user_id, _, _ in rows}
         findings += [
-            f"{name} knows no {thing} {id_}, of which the audit trail does" for id_ in sorted(recorded)
+            f"{name} knows no {thing} {id_} that was booked, and the audit trail does"
+            for id_ in sorted(recorded.keys() - owners.keys())
+        ]
+        findings += [
+            f"{name} says that {thing} {id_} is of {owners[id_]}, the audit trail says of {recorded[id_]}"
+            for id_ in sorted(recorded.keys() & owners.keys())
+            if owners[id_] != recorded[id_]
         ]
         known = {claim.txn_id for claim in claims}
         unknown = [txn_id for txn_id in await ledger.posted_by(name, code) if txn_id not in known]

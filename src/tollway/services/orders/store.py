@@ -327,11 +327,16 @@ async def oldest_move_us(tx: Tx) -> int | None:
     return await tx.scalar(select(func.min(orders.c.updated_at_us)).where(is_open))
 
 
-async def filled(tx: Tx) -> list[tuple[str, str, dict[str, int]]]:
-    """Return (order, ledger transaction, what it moved by asset) of every order that was filled, for the proof."""
-    rows = await tx.all(select(orders).where(orders.c.transaction_id != "").order_by(orders.c.id))
+async def filled(tx: Tx) -> list[tuple[str, str, str, dict[str, int]]]:
+    """Return (order, customer, ledger transaction, what it moved by asset) of each filled order."""
+    rows = await tx.all(select(orders).where(orders.c.state == OrderState.FILLED).order_by(orders.c.id))
     return [
-        (row.id, row.transaction_id, {row.currency: row.price + row.fee, row.asset: row.quantity})
+        (
+            row.id,
+            row.user_id,
+            row.transaction_id,
+            {row.currency: row.price + row.fee, row.asset: row.quantity},
+        )
         for row in rows
     ]
 

@@ -210,9 +210,15 @@ FOUND: dict[str, Change] = {
     "payments and orders swapped": swap("payments", "orders"),
     "payments: deposits deleted": edit("payments", "DELETE FROM deposit"),
     "payments: a deposit larger": edit("payments", "UPDATE deposit SET amount = amount * 10"),
+    "payments: a deposit failed": edit("payments", "UPDATE deposit SET state = 'failed'"),
+    "payments: a deposit of somebody else": edit("payments", "UPDATE deposit SET user_id = 'usr_x'"),
     "payments: an older copy": older("payments"),
     "payments: removed": remove("payments"),
     "orders: cheaper": edit("orders", "UPDATE orders SET price = price - 1"),
+    "orders: one failed": edit(
+        "orders", "UPDATE orders SET state = 'failed' WHERE id = (SELECT min(id) FROM orders)"
+    ),
+    "orders: of somebody else": edit("orders", "UPDATE orders SET user_id = 'usr_x'"),
     "orders: an older copy": older("orders"),
     "identity: log of events emptied": edit("identity", "DELETE FROM outbox"),
     "identity: an event changed": edit("identity", "UPDATE outbox SET actor = 'usr_x' WHERE position = 1"),

@@ -120,7 +120,8 @@ def _deposit(row: Row[Any] | None) -> Deposit | None:
     return Deposit(**values)
 
 
-async def credited(tx: Tx) -> list[tuple[str, str, dict[str, int]]]:
-    """Return (deposit, ledger transaction, what it moved by asset) of every credited deposit, for the proof."""
-    rows = await tx.all(select(deposit).where(deposit.c.transaction_id != "").order_by(deposit.c.id))
-    return [(row.id, row.transaction_id, {row.currency: row.amount}) for row in rows]
+async def credited(tx: Tx) -> list[tuple[str, str, str, dict[str, int]]]:
+    """Return (deposit, customer, ledger transaction, what it moved by asset) of each credited deposit."""
+    is_credited = deposit.c.state == DepositState.CREDITED
+    rows = await tx.all(select(deposit).where(is_credited).order_by(deposit.c.id))
+    return [(row.id, row.user_id, row.transaction_id, {row.currency: row.amount}) for row in rows]
