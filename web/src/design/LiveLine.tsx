@@ -7,6 +7,7 @@ import { scaleEnd } from "./scale";
 
 const SHOWN_S = 300;
 const LABEL_EVERY_MS = 120_000;
+const EDGE_MS = 30_000;
 const HEIGHT = 100;
 const LEAST_RATE = 1_000;
 
@@ -65,7 +66,13 @@ function Lines({ samples, label }: { samples: readonly RateSample[]; label: stri
       })
       .join("");
   const labels: number[] = [];
-  for (let at = Math.ceil(start / LABEL_EVERY_MS) * LABEL_EVERY_MS; at <= now; at += LABEL_EVERY_MS) labels.push(at);
+  // One at the very edge would be cut off.
+  for (
+    let at = Math.ceil((start + EDGE_MS) / LABEL_EVERY_MS) * LABEL_EVERY_MS;
+    at <= now - EDGE_MS;
+    at += LABEL_EVERY_MS
+  )
+    labels.push(at);
   return (
     <div className="grid grid-cols-[auto_minmax(0,1fr)] gap-x-2 gap-y-1 text-xs text-text-3">
       <div className="-my-2 flex min-w-14 flex-col justify-between text-end" aria-hidden="true">
@@ -78,7 +85,7 @@ function Lines({ samples, label }: { samples: readonly RateSample[]; label: stri
         preserveAspectRatio="none"
         role="img"
         aria-label={label}
-        className="h-28 w-full lg:h-52"
+        className="h-28 w-full lg:h-51"
       >
         <path
           d={`M0 0.5H${SHOWN_S}M0 ${HEIGHT / 2}H${SHOWN_S}M0 ${HEIGHT - 0.5}H${SHOWN_S}`}
