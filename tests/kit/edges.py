@@ -85,7 +85,9 @@ class Client:
         return bytes(self.seen)
 
     def reset(self) -> None:
-        """Vanish without a word: RST."""
+        """Vanish without a word: RST. Nothing happens when the other side has broken off already."""
+        if self.writer.is_closing():
+            return
         sock = self.writer.get_extra_info("socket")
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
