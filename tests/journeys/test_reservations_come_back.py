@@ -114,7 +114,8 @@ def reserved_by(edge: Edge) -> dict[str, int]:
         "sessions": len(gate.waiting),
         "kept connections": gate.pool._count,
         "pipes in use": gate.pipes._open - len(gate.pipes._idle),
-        "watched sockets": len(edge._reactor._watchers) - len(edge.ports),
+        # It listens for the target of its own connection tests, too.
+        "watched sockets": len(edge._reactor._watchers) - len(edge.ports) - 1,
         "deadlines": len(edge._reactor._timed),
         "logins under way": len(edge._credential_cache._asked),
         "lookups": gate._direct._resolver._running.total(),
