@@ -17,4 +17,4 @@ async def verify(service: Audit) -> float:
     return await service.verification.work()
 
 
-TIMED = {"note_head": Timed(every_s=5, run=note_head), "verify": Timed(every_s=1, run=verify)}
+TIMED = {"note_head": Timed(every_s=5, run=note_head), "verify": Timed(every_s=5, run=verify)}

@@ -64,4 +64,4 @@ def timed_work(books: Books) -> Mapping[str, Timed]:
     async def verify(_service: Ledger) -> float:
         return await books.verification.work()
 
-    return {**TIMED, "verify": Timed(every_s=1, run=verify)}
+    return {**TIMED, "verify": Timed(every_s=5, run=verify)}
