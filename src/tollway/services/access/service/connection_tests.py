@@ -176,8 +176,8 @@ class ConnectionTests:
         if place is None or not place.country:
             return login
         parts = [("country", place.country), ("city", place.city)]
-        wishes = "".join(f"-{key}-{_word(value)}" for key, value in parts if value)
-        return f"user-{login}{wishes}"
+        preferences = "".join(f"-{key}-{_word(value)}" for key, value in parts if value)
+        return f"user-{login}{preferences}"
 
 
 def _word(text: str) -> str:
