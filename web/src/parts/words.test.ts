@@ -5,6 +5,7 @@ vi.mock("@lingui/core/macro", () => ({ msg: (parts: TemplateStringsArray) => ({ 
 vi.mock("@lingui/react/macro", () => ({}));
 const { TOPICS } = await import("@/pages/operate/audit/topicName");
 const { CREDENTIAL_KINDS } = await import("./credentialKind");
+const { CODE_NAMES, STATEMENT_CODES } = await import("./codeName");
 const { ORDER_STEPS } = await import("./orderStep");
 const { TIERS } = await import("./tierName");
 
@@ -28,6 +29,13 @@ test("each topic of an event has a name, and no other", () => {
   const topics = found("contracts/events/", /^ {4}topic, source = "([A-Z_]+)"/gm);
   expect(topics.length).toBeGreaterThan(50);
   expect(Object.keys(TOPICS).sort()).toEqual(topics.sort());
+});
+
+test("each kind of transaction that a service declares has a name, and so has what the ledger posts itself", () => {
+  const declared = found("contracts/chart/", /^KINDS = \((.+)\)$/gm).flatMap((kinds) => kinds.match(/[a-z_]+/g) ?? []);
+  expect(declared.length).toBeGreaterThan(10);
+  expect(Object.keys(CODE_NAMES).sort()).toEqual([...declared, "open"].sort());
+  expect(STATEMENT_CODES.filter((code) => !(code in CODE_NAMES))).toEqual([]);
 });
 
 test("each step of an order has a name", () => {

@@ -9,7 +9,7 @@ export function showTitle(title: string): void {
   document.title = title ? `${title} · ${PRODUCT}` : PRODUCT;
 }
 
-/** Name the window after the place that is shown: tabs, history and screen readers tell pages apart by it (WCAG 2.4.2). */
+/** Name the window after the place that is shown: it distinguishes pages in tabs, history and screen readers (WCAG 2.4.2). */
 export function usePageTitle(places: readonly Place[]): string {
   const { i18n } = useLingui();
   const { pathname } = useLocation();

@@ -12,7 +12,7 @@ import { SearchField } from "@/design/SearchField";
 import { Time } from "@/design/Values";
 import { Amount, kindOf } from "@/parts/Amount";
 import { AssetName } from "@/parts/AssetName";
-import { CODES, useCodeName } from "@/parts/codeName";
+import { STATEMENT_CODES, useCodeName } from "@/parts/codeName";
 import { accountsQuery, linesQuery } from "./queries";
 import { isFiltered, lineQuery, type StatementSearch } from "./statement";
 import { TransactionDrawer } from "./TransactionDrawer";
@@ -112,7 +112,7 @@ function Filters({ search }: { search: StatementSearch }) {
         onChange={(event) => choose({ code: event.target.value || undefined })}
         options={[
           { value: "", label: t`Everything` },
-          ...CODES.map((code) => ({ value: code, label: codeName(code) })),
+          ...STATEMENT_CODES.map((code) => ({ value: code, label: codeName(code) })),
         ]}
       />
       <SelectField

@@ -7,7 +7,7 @@ import { List } from "@/design/List";
 import { Status } from "@/design/Status";
 import { Time } from "@/design/Values";
 import { Amount } from "@/parts/Amount";
-import { CODES, useCodeName } from "@/parts/codeName";
+import { CODE_NAMES, useCodeName } from "@/parts/codeName";
 import { allTransactionsQuery, TRANSACTION_SORTS, type TransactionSearch } from "./queries";
 
 type Found = Schema<"BooksTransaction">;
@@ -43,7 +43,10 @@ export function TransactionList({
             label={t`Kind`}
             value={code ?? ""}
             onChange={(event) => onSearch({ code: event.target.value || undefined })}
-            options={[{ value: "", label: t`All` }, ...CODES.map((one) => ({ value: one, label: codeName(one) }))]}
+            options={[
+              { value: "", label: t`All` },
+              ...Object.keys(CODE_NAMES).map((one) => ({ value: one, label: codeName(one) })),
+            ]}
           />
         </div>
         <div className="w-full sm:w-48">
