@@ -44,7 +44,11 @@ export const queries: QueryClient = new QueryClient({
     },
     onSuccess: () => noteFailing(null),
   }),
-  mutationCache: new MutationCache({ onError: signedOut }),
+  mutationCache: new MutationCache({
+    onError: signedOut,
+    // Whatever was bought, paid in, stopped or connected shows on the first page, however soon one goes there.
+    onSuccess: () => void queries.invalidateQueries({ queryKey: keys.dashboard() }),
+  }),
   defaultOptions: {
     // A browser's own idea of being online does not count: a request that fails says so, and one that waits would say nothing.
     mutations: { networkMode: "always" },

@@ -3,7 +3,7 @@ import { type RefObject, useEffect, useState } from "react";
 // About two screens above and below what is seen: what is scrolled to is there before it is reached.
 const MARGIN = "1200px 0px";
 
-/** Whether an element is seen, or will be soon. */
+/** Whether an element is seen, or will be soon. The first of a list always counts: it is what the list begins with. */
 export function useNear(element: RefObject<Element | null>, first: boolean): boolean {
   const [near, setNear] = useState(first);
   useEffect(() => {
@@ -18,5 +18,5 @@ export function useNear(element: RefObject<Element | null>, first: boolean): boo
     observer.observe(element.current);
     return () => observer.disconnect();
   }, [element]);
-  return near;
+  return near || first;
 }
