@@ -135,6 +135,7 @@ class MeterFile:
         self._slots = 0
         self._next = 1  # slots from here on were never used; slot 0 is the header
         self._free: list[int] = []
+        self._freed = False  # since the last `sync`
 
     def open(self, now_us: int) -> int:
         """Map the file, made when missing. Return when its last user was alive (µs), `now_us` for a new one.
@@ -191,9 +192,16 @@ class MeterFile:
         """Give a slot back: everything in it was acknowledged."""
         slot.clear()
         self._free.append(slot.number)
+        self._freed = True
+
+    @property
+    def needs_sync(self) -> bool:
+        """Whether anything may have changed since the last `sync`: a file without slots in use stays as it is."""
+        return self._freed or len(self._free) < self._next - 1
 
     def sync(self, now_us: int) -> None:
         """Write what changed to the disk. Blocks: call it in a thread (`fdatasync` lets others run)."""
+        self._freed = False
         _HEADER.pack_into(self._segments[0][0], 0, _MAGIC, now_us)
         os.fdatasync(self._fd)
 

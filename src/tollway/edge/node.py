@@ -284,6 +284,8 @@ class Edge:
             self._end_flows_out_of_hours()
             if self._certificate is not None:
                 self._certificate.tick(self._reactor.monotonic())
+            if not self._meter.needs_sync:
+                continue
             try:
                 await loop.run_in_executor(None, self._meter.sync, self._clock.now_us())
             except OSError as error:

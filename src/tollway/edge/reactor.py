@@ -75,7 +75,7 @@ class Reactor:
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self.monotonic = monotonic
-        self.now = monotonic()
+        self._now = monotonic()
         self.scratch = memoryview(bytearray(CHUNK_BYTES))  # filled and emptied within one call of a watcher
         self._epoll = select.epoll()
         self._watchers: dict[int, Watcher] = {}
@@ -87,11 +87,18 @@ class Reactor:
         self._turn: asyncio.Handle | None = None
         self._sweeper: asyncio.TimerHandle | None = None
 
+    @property
+    def now(self) -> float:
+        """The clock, in seconds, as it was read last: half a second ago at most."""
+        if self._sweeper is None:
+            self._now = self.monotonic()
+        return self._now
+
     def start(self) -> None:
         """Begin to listen for events on the running loop."""
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(self._epoll.fileno(), self._wake)
-        self._sweeper = self._loop.call_later(_SWEEP_S, self._sweep)
+        self._sweep()
 
     def stop(self) -> None:
         """Stop listening. Connections that are left are forgotten, not closed."""
@@ -179,11 +186,13 @@ class Reactor:
 
     def call_later(self, delay_s: float, call: Callable[[], None]) -> None:
         """Call once after a delay."""
-        self._loop.call_later(delay_s, self._guarded, call)
+        self._loop.call_later(delay_s, self._run_later, call)
 
     def add_deadline(self, timed: HasDeadline) -> None:
         """Call `timed.expired()` within half a second after its deadline, until `untime`."""
         self._timed.add(timed)
+        if self._sweeper is None:
+            self._sweeper = self._loop.call_later(_SWEEP_S, self._sweep)
 
     def remove_deadline(self, timed: HasDeadline) -> None:
         """Forget a deadline."""
@@ -224,18 +233,23 @@ class Reactor:
             os.close(sock.detach())
 
     def _sweep(self) -> None:
-        self.now = self.monotonic()
-        self._sweeper = self._loop.call_later(_SWEEP_S, self._sweep)
+        self._now = self.monotonic()
+        # With nothing to look after, the process sleeps until something happens.
+        self._sweeper = self._loop.call_later(_SWEEP_S, self._sweep) if self._timed else None
         self._expire()
 
     def _look_at_the_clock(self) -> None:
-        before, self.now = self.now, self.monotonic()
-        if self.now - before > _STOPPED_S:
+        before, self._now = self._now, self.monotonic()
+        if self._now - before > _STOPPED_S:
             self._expire()  # what is over by now must not move another byte
 
     def _expire(self) -> None:
-        for timed in [timed for timed in self._timed if timed.deadline <= self.now]:
+        for timed in [timed for timed in self._timed if timed.deadline <= self._now]:
             self._guarded(timed.expired)
+
+    def _run_later(self, call: Callable[[], None]) -> None:
+        self._look_at_the_clock()
+        self._guarded(call)
 
     def _guarded(self, call: Callable[[], None]) -> None:
         try:

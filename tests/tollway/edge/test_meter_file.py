@@ -217,3 +217,17 @@ def _connect(origin: Origin) -> bytes:
     return (
         f"CONNECT {target} HTTP/1.1\r\nHost: {target}\r\nProxy-Authorization: Basic YWxpY2U6czNjcmV0\r\n\r\n"
     ).encode()
+
+
+def test_a_file_that_nobody_uses_needs_no_sync(tmp_path: Path) -> None:
+    meter = opened(tmp_path / "x.meter")
+    assert not meter.needs_sync
+    slot = meter.claim()
+    assert meter.needs_sync
+    meter.sync(1_000)
+    assert meter.needs_sync, "its counters may have grown"
+    meter.free(slot)
+    assert meter.needs_sync, "that it is free is not on the disk"
+    meter.sync(2_000)
+    assert not meter.needs_sync
+    meter.close()

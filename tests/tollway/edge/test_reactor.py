@@ -174,3 +174,17 @@ async def test_work_put_off_is_done_soon_and_in_order(reactor: Reactor) -> None:
     assert done == []
     await eventually(lambda: len(done) == 6)
     assert done == [0, 1, 2, 3, 4, 5]
+
+
+async def test_nothing_timed_wakes_nobody_and_the_clock_is_right_after_it() -> None:
+    seconds = 1_000.0
+    reactor = Reactor(lambda: seconds)
+    reactor.start()
+    seconds += 3_600
+    noted = Noted()
+    noted.deadline = reactor.now + 0.1
+    assert noted.deadline == pytest.approx(4_600.1)
+    reactor.add_deadline(noted)
+    seconds += 0.2
+    await eventually(lambda: noted.expirations == 1)
+    reactor.stop()

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from tollway.contracts.tokens_pb2_grpc import TokensAsyncStub
 
 _TICK_S = 0.25
+_IDLE_TICK_S = 1.0  # while nobody is connected
 _SWEEP_TICKS = 40  # limits are swept every ten seconds
 _DRAIN_STEP_S = 0.02
 _BACKLOG = 1_024
@@ -200,7 +201,8 @@ class Gateway:
 
     def _on_timer(self) -> None:
         # First the next one: whatever goes wrong below, deadlines go on.
-        self._timer = asyncio.get_running_loop().call_later(_TICK_S, self._on_timer)
+        tick_s = _TICK_S if self.connections else _IDLE_TICK_S
+        self._timer = asyncio.get_running_loop().call_later(tick_s, self._on_timer)
         self.tick()
 
     def tick(self) -> None:
