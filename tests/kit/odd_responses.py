@@ -23,6 +23,9 @@ REASON = "control characters of the reason become blanks"
 LINE = "blanks and letters of the status line have one meaning only"
 HANG = "squid waits for an end that has come"
 LIST = "an empty element of a list means nothing (RFC 9110, section 5.6.1)"
+NO_NUMBER = (
+    "squid reads on to the end; a length that is no number is one that got lost (RFC 9112, section 6.3)"
+)
 BODYLESS = "no body can follow, so nothing that is said about one can be wrong"
 ENDLESS = "interim responses cost nobody anything but us, and squid reads them for ever"
 VERSION = "squid shows the whole answer as a page; the version is unknown"
@@ -150,6 +153,19 @@ RESPONSES = [
     Odd("two equal lengths in one header", H + b"Content-Length: 5, 5\r\n" + B, "200 hello"),
     Odd("three equal lengths", H + L + b"Content-Length: 5,5\r\n" + B, "200 hello"),
     Odd("two equal lengths, one with a zero", H + L + b"Content-Length: 05\r\n" + B, "200 hello"),
+    Odd("length with a comma behind it", H + b"Content-Length: 5,\r\n" + B, "200 hello"),
+    Odd("length with a comma before it", H + b"Content-Length: , 5\r\n" + B, "200 hello"),
+    Odd("two equal lengths and empty members", H + b"Content-Length: ,5,, 5 ,\r\n" + B, "200 hello"),
+    Odd("length and an empty length", H + L + b"Content-Length:\r\n" + B, "200 hello", "502", LIST),
+    Odd(
+        "nothing but commas for a length",
+        H + b"Content-Length: ,,\r\n" + B,
+        "502",
+        "200 hello",
+        NO_NUMBER,
+        closes=True,
+    ),
+    Odd("two different lengths and an empty member", H + b"Content-Length: 5,,3\r\n" + B, "502", closes=True),
     Odd("two different lengths", H + L + b"Content-Length: 3\r\n" + B, "502", closes=True),
     Odd("two different lengths in one header", H + b"Content-Length: 5, 3\r\n" + B, "502", closes=True),
     Odd("length with a plus", H + b"Content-Length: +5\r\n" + B, "502", closes=True),

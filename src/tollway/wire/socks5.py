@@ -152,9 +152,9 @@ _ADDRESS_BYTES: dict[int, int] = {AddressType.IPV4: 4, AddressType.NAME: 0, Addr
 
 
 def _host(kind: int, raw: bytes) -> str:
-    """Return the target as text, empty when it is not a name that could exist."""
+    """Return the target as text, a name in lower case (RFC 4343); empty when it is not a name that could exist."""
     if kind == AddressType.NAME:
-        return raw.decode("ascii") if _HOST_NAME.fullmatch(raw) else ""
+        return raw.decode("ascii").lower() if _HOST_NAME.fullmatch(raw) else ""
     return str(IPv4Address(raw) if kind == AddressType.IPV4 else IPv6Address(raw))
 
 

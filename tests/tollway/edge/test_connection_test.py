@@ -154,9 +154,20 @@ async def test_a_test_that_the_access_service_does_not_know_is_dropped(here: Edg
     assert names(await run(here)) == ALL
 
 
-async def test_the_own_target_is_for_everybody_and_nothing_else_is_behind_it(here: EdgeSetup) -> None:
+@pytest.mark.parametrize(
+    "target",
+    [
+        "connection-test.internal:80",
+        "CONNECTION-TEST.INTERNAL:80",
+        "Connection-Test.Internal.:80",
+        "connection-test.internal:0080",
+    ],
+)
+async def test_the_own_target_is_for_everybody_and_nothing_else_is_behind_it(
+    here: EdgeSetup, target: str
+) -> None:
     client = await here.client()
-    await client.send(here.connect_head("connection-test.internal:80"))
+    await client.send(here.connect_head(target))
     assert (await client.head()).startswith(b"HTTP/1.1 200 ")
     await client.send(b"GET /anything HTTP/1.1\r\nHost: x\r\n\r\n")
     status, headers, body = await client.response()

@@ -76,7 +76,7 @@ class Direct:
                     self._reactor, found, context.port, self._timeout_s, self._preferred, then
                 )
 
-        own = self._own.get((context.host, context.port))
+        own = self._own.get((context.host.removesuffix("."), context.port))
         if own is not None:
             address, port = own
             opening.dial = Dial(self._reactor, (address,), port, self._timeout_s, self._preferred, then)

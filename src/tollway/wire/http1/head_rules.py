@@ -84,7 +84,9 @@ class HeadRules:
         self.connection += _options(value)
 
     def is_upgrade(self, value: bytes) -> None:
-        self.upgrade = _once(self.upgrade or None, value, "Upgrade").lower()
+        self.upgrade = b", ".join(
+            dict.fromkeys(members(_once(self.upgrade or None, value, "Upgrade").lower()))
+        )
 
     def is_expect(self, value: bytes) -> None:
         self.expect = value.lower()
@@ -116,6 +118,11 @@ class HeadRules:
         if not self.connection:
             return minor == 1
         return b"close" not in self.connection and (minor == 1 or b"keep-alive" in self.connection)
+
+
+def members(value: bytes) -> list[bytes]:
+    """Return the members of a list; empty ones do not count (RFC 9110, section 5.6.1)."""
+    return [each for part in value.split(b",") if (each := part.strip(b" \t"))]
 
 
 def check_host(rules: HeadRules, minor: int) -> bytes:
@@ -155,7 +162,7 @@ def _once(before: bytes | None, value: bytes, name: str) -> bytes:
 
 @lru_cache(_MEMORY)
 def _options(value: bytes) -> tuple[bytes, ...]:
-    return tuple(part.strip(b" \t").lower() for part in value.split(b","))
+    return tuple(members(value.lower()))
 
 
 _Rule = Callable[[HeadRules, bytes], None]

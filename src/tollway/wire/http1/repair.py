@@ -7,6 +7,7 @@ with such an origin is not used again.
 
 import re
 
+from tollway.wire.http1.head_rules import members
 from tollway.wire.http1.heads import BadHead
 
 _STATUS_LINE = re.compile(rb"(?:HTTP/1\.([0-9])|(ICY))[ \t]+([1-9][0-9]{2})(?:[ \t]+(.*))?", re.IGNORECASE)
@@ -35,7 +36,7 @@ def repair_response_head(head: bytes, method: bytes = b"GET") -> bytes:
     status = status_line[3]
     chunked, length = _framing(fields, bodyless=method == b"HEAD" or status.startswith(_BODYLESS))
     kept = [pair for pair in fields if pair[0].lower() not in _REWRITTEN]
-    upgrades = [value for name, value in fields if name.lower() == b"upgrade"]
+    upgrades = [each for name, value in fields if name.lower() == b"upgrade" for each in members(value)]
     if upgrades:
         kept.append((b"Upgrade", b", ".join(dict.fromkeys(upgrades))))
     elif status == _SWITCHING:
@@ -103,12 +104,10 @@ def _framing(fields: list[tuple[bytes, bytes]], *, bodyless: bool) -> tuple[bool
 
 def _content_length(fields: list[tuple[bytes, bytes]]) -> bytes | None:
     """Return the length on which all Content-Length fields agree, None without one."""
-    found = [
-        each.strip()
-        for name, value in fields
-        if name.lower() == b"content-length"
-        for each in value.split(b",")
-    ]
+    values = [value for name, value in fields if name.lower() == b"content-length"]
+    found = [each for value in values for each in members(value)]
+    if values and not found:
+        raise BadHead(502, "Content-Length is empty")
     if not all(each.isdigit() and len(each.lstrip(b"0")) <= _MAX_DIGITS for each in found):
         raise BadHead(502, "Content-Length is not a number")
     lengths = {int(each) for each in found}
@@ -120,7 +119,7 @@ def _content_length(fields: list[tuple[bytes, bytes]]) -> bytes | None:
 def _is_chunked(fields: list[tuple[bytes, bytes]]) -> bool:
     """Return whether the body is chunked. Raises BadHead for a coding that is not understood."""
     values = [value for name, value in fields if name.lower() == b"transfer-encoding"]
-    codings = [each.strip().lower() for value in values for each in value.split(b",") if each.strip()]
+    codings = [each for value in values for each in members(value.lower())]
     if values and not codings:
         raise BadHead(502, "Transfer-Encoding is empty")
     if codings and all(coding == b"identity" for coding in codings):

@@ -66,6 +66,15 @@ async def test_the_origin_may_speak_first(tmp_path: Path) -> None:
         assert here.access.used() == here.on_the_wire
 
 
+async def test_a_name_is_the_same_in_any_case(tmp_path: Path) -> None:
+    async with edge_setup(tmp_path) as here:
+        for name in (b"connection-test.internal", b"CONNECTION-Test.internal", b"Connection-test.INTERNAL."):
+            client = await Client.connect(here.socks.port)
+            await client.send(b"\x05\x01\x02" + LOGIN + request(80, name))
+            assert await client.exactly(14) == b"\x05\x02\x01\x00\x05\x00\x00\x01" + bytes(6)
+            await client.close()
+
+
 async def test_wrong_credentials_fail_the_login_and_cost_nothing(tmp_path: Path) -> None:
     async with edge_setup(tmp_path) as here:
         for username, password in (

@@ -249,6 +249,24 @@ async def test_a_switch_is_not_said_to_be_an_end(tmp_path: Path):
         client.close()
 
 
+async def test_empty_members_of_the_list_of_protocols_mean_nothing(tmp_path: Path):
+    async def talk(_seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(
+            b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: ,WebSocket,\r\n\r\n"
+        )
+        await reader.read()
+
+    async with running_gateway(tmp_path) as setup:
+        setup.upstream.script = talk
+        client = await setup.client()
+        opening = OPENING.replace(b"Upgrade: websocket", b"Upgrade: websocket, ,")
+        client.send(b"GET /live HTTP/1.1\r\n" + HOST + b"Authorization: Bearer usr_alice\r\n" + opening)
+        head = await client.reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 101 ")
+        assert b"\r\nUpgrade: websocket\r\n" in head
+        client.close()
+
+
 async def test_after_a_refused_upgrade_the_bytes_that_follow_are_requests_like_any(tmp_path: Path):
     """Nobody gets past the checks by pretending to have switched protocols."""
     async with running_gateway(tmp_path) as setup:

@@ -121,6 +121,11 @@ def test_an_interim_response_has_no_length(status: int) -> None:
         b"HTTP/1.1 101 S\r\nUpgrade: WEBSOCKET\r\n\r\n",
         b"HTTP/1.1 101 S\r\nUpgrade: websocket\r\nX: a\r\n b\r\n\r\n",
         b"HTTP/1.1 101 S\r\nUpgrade: websocket\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+        b"HTTP/1.1 101 S\r\nUpgrade: websocket\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n\r\n",
+        b"HTTP/1.1 101 S\r\nUpgrade: websocket,\r\nConnection: Upgrade\r\n\r\n",
+        b"HTTP/1.1 101 S\r\nUpgrade: ,websocket\t, ,\r\nConnection: Upgrade,\r\n\r\n",
+        b"HTTP/1.1 101 S\r\nUpgrade: websocket, WebSocket\r\nConnection: , Upgrade\r\n\r\n",
+        b"HTTP/1.1 101 S\r\nUpgrade: websocket\r\nUpgrade:\r\nConnection: Upgrade\r\n\r\n",
     ],
 )
 def test_a_switch_of_protocols_in_an_odd_form_is_one(odd: bytes) -> None:

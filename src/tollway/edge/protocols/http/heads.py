@@ -191,4 +191,4 @@ def _host_port(authority: bytes, default_port: int) -> tuple[str, int] | Refusal
         return bad_request(400, "The target is not of the form host:port")
     if b"%" in host:  # raw UTF-8, as the reader has it
         return bad_request(400, "The target's name must be in its ASCII form (RFC 5890)")
-    return host.decode("ascii"), number
+    return host.decode("ascii").lower(), number  # names know no case (RFC 4343)

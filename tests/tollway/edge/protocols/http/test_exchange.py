@@ -27,6 +27,9 @@ WEBSOCKET = ("Connection: Upgrade", "Upgrade: websocket")
         (WEBSOCKET, SWITCH + b"Upgrade: h2c\r\n\r\n"),
         (WEBSOCKET, SWITCH + b"Upgrade: websocket, h2c\r\n\r\n"),
         (WEBSOCKET, SWITCH + b"Upgrade: TLS/1.0\r\n\r\n"),
+        (WEBSOCKET, SWITCH + b"Upgrade: ,\r\n\r\n"),
+        (WEBSOCKET, SWITCH + b"Upgrade: websocket,,h2c\r\n\r\n"),
+        (WEBSOCKET, SWITCH + b"Upgrade: websocket\r\nUpgrade: h2c\r\n\r\n"),
         (WEBSOCKET, b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\n\r\n"),
         ((*WEBSOCKET, "Content-Length: 3"), SWITCH + b"Upgrade: websocket\r\n\r\n"),
     ],
@@ -240,10 +243,11 @@ async def test_a_client_that_finishes_with_its_body_is_answered_and_let_go(
         await client.close()
 
 
-async def test_a_tunnel_is_still_a_tunnel_for_websocket(tmp_path: Path) -> None:
+@pytest.mark.parametrize("named", [b"WebSocket", b"websocket,", b", websocket , WEBSOCKET"])
+async def test_a_tunnel_is_still_a_tunnel_for_websocket(tmp_path: Path, named: bytes) -> None:
     async def origin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(SWITCH + b"Upgrade: WebSocket\r\n\r\n")
+        writer.write(SWITCH + b"Upgrade: %b\r\n\r\n" % named)
         await echo(reader, writer)
 
     async with edge_setup(tmp_path, origin) as here:
