@@ -83,5 +83,22 @@ test("locations are starred, and open connections are ended together", async ({ 
     await expect(page.getByText("Ended", { exact: true }).first()).toBeVisible({ timeout: 2_000 });
     await expect(page.getByText("are open")).toHaveCount(0);
   }).toPass();
+
+  const search = page.getByRole("search").filter({ has: page.getByLabel("Target") });
+  const rows = page.getByRole("table", { name: "Connections" }).getByRole("row");
+  await search.getByLabel("Target").fill("127.0.0.2");
+  await expect(page).toHaveURL(/target=/);
+  await expect(rows).toHaveCount(3); // with the head
+  await search.getByLabel("Protocol").selectOption("SOCKS5");
+  await expect(page.getByText("No connection matches these filters.")).toBeVisible();
+  await page.reload();
+  await expect(search.getByLabel("Target")).toHaveValue("127.0.0.2");
+  await expect(page.getByText("No connection matches these filters.")).toBeVisible();
+  await search.getByLabel("Protocol").selectOption("HTTPS");
+  await expect(rows).toHaveCount(3);
+  await search.getByLabel("Target").fill("elsewhere");
+  await page.getByRole("button", { name: "Clear the filters" }).click();
+  await expect(search.getByLabel("Target")).toHaveValue("");
+  await expect(rows).toHaveCount(3);
   expect(errors).toEqual([]);
 });

@@ -7037,6 +7037,10 @@ export interface operations {
                 state?: "open" | "closed";
                 /** @description Of one access only */
                 resource_id?: string;
+                /** @description Only targets with this in their name, in either case */
+                target?: string;
+                /** @description Of this protocol only: `http`, `connect` or `socks5` */
+                protocol?: string;
                 /** @description How many items at most */
                 limit?: number;
                 /** @description The `next_cursor` of the page before, with the other parameters as they were; absent: the start */

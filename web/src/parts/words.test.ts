@@ -6,6 +6,7 @@ vi.mock("@lingui/react/macro", () => ({}));
 const { TOPICS } = await import("@/pages/operate/audit/topicName");
 const { CREDENTIAL_KINDS } = await import("./credentialKind");
 const { CODE_NAMES, STATEMENT_CODES } = await import("./codeName");
+const { FLOW_PROTOCOLS } = await import("./flowProtocol");
 const { ORDER_STEPS } = await import("./orderStep");
 const { TIERS } = await import("./tierName");
 
@@ -50,4 +51,12 @@ test("each tier that the platform comes with has a name", () => {
   const tiers = found("services/catalog/model/", /_bandwidth\(\s*"([a-z]+)"/gm);
   expect(tiers.length).toBeGreaterThan(0);
   expect(tiers.filter((tier) => !(tier in TIERS))).toEqual([]);
+});
+
+test("each protocol that a proxy node speaks has a name", () => {
+  const spoken = found("services/access/kinds/", /protocols=\{(.+)\},$/gm).flatMap((map) =>
+    [...map.matchAll(/"([a-z0-9]+)":/g)].map(([, word = ""]) => word),
+  );
+  expect(spoken.length).toBeGreaterThan(0);
+  expect(Object.keys(FLOW_PROTOCOLS).sort()).toEqual(spoken.sort());
 });

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -329,6 +330,35 @@ async def test_connections_can_be_narrowed_and_belong_to_their_customer(api: Api
     assert since["items"] == []
 
 
+async def test_connections_are_found_by_target_and_protocol(api: Api) -> None:
+    here, client = api
+    here.ledger.give(USER, STANDARD, 10**6)
+    given = await connect(client)
+    for name, target, protocol in (
+        ("flw_1", "www.example.com:443", "connect"),
+        ("flw_2", "example.org:80", "http"),
+        ("flw_3", "100%_sure.test:80", "socks5"),
+    ):
+        await use(here, given["resource"]["id"], 10, name, target=target, protocol=protocol)
+
+    async def ids(**query: str) -> list[str]:
+        reply = await client.get(f"/api/access/connections?{urlencode(query)}", USER)
+        assert reply.status == 200, reply.json
+        return [one["id"] for one in reply.json["items"]]
+
+    assert await ids(target="example") == ["flw_2", "flw_1"]
+    assert await ids(target=" EXAMPLE.com ") == ["flw_1"]
+    # What is special to a database stands for itself.
+    assert await ids(target="%_") == ["flw_3"]
+    assert await ids(target="_") == ["flw_3"]
+    assert await ids(protocol="http") == ["flw_2"]
+    assert await ids(target="example", protocol="socks5") == []
+    assert await ids(protocol="gopher") == []
+    first = (await client.get("/api/access/connections?target=example&limit=1", USER)).json
+    rest_of_them = await ids(target="example", cursor=first["next_cursor"])
+    assert ([one["id"] for one in first["items"]], rest_of_them) == (["flw_2"], ["flw_1"])
+
+
 async def test_the_records_of_the_sessions_that_a_transaction_charged_are_found(api: Api) -> None:
     here, client = api
     here.ledger.give(USER, STANDARD, 10**6)
@@ -359,6 +389,10 @@ async def test_the_records_of_the_sessions_that_a_transaction_charged_are_found(
         "/api/usage/records?resource_id=x",
         "/api/usage/monthly?asset=%00",
         "/api/access/connections?state=half",
+        "/api/access/connections?target=%00",
+        "/api/access/connections?protocol=",
+        "/api/access/connections?protocol=HTTP%2F1.1",
+        f"/api/access/connections?target={'x' * 101}",
     ],
 )
 async def test_bad_queries_are_refused(api: Api, path: str) -> None:

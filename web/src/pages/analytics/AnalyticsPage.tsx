@@ -13,6 +13,7 @@ import { Skeleton } from "@/design/Skeleton";
 import { Bytes } from "@/design/Values";
 import { formatBytes } from "@/format/bytes";
 import { proxyStatusQuery } from "@/pages/proxy/queries";
+import { flowProtocol } from "@/parts/flowProtocol";
 import { CostPanel } from "./CostPanel";
 import { DownloadMenu } from "./DownloadMenu";
 import { Figure } from "./Figure";
@@ -148,12 +149,12 @@ function Figures({ total, previous }: { total: Total; previous: Total }) {
   );
 }
 
-/** How groups are called: protocols in capitals, accesses by their label, products by their name. */
+/** How groups are called: protocols and products by their names, accesses by their label. */
 function useNames() {
   const status = useQuery(proxyStatusQuery);
   const assets = useQuery(assetsQuery(""));
   return {
-    protocol: (one: string) => one.toUpperCase(),
+    protocol: flowProtocol,
     resource: (id: string) => status.data?.resources.find((one) => one.id === id)?.label || id,
     asset: (code: string) => assets.data?.find((one) => one.asset === code)?.name ?? code,
   };

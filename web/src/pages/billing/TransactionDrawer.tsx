@@ -5,6 +5,7 @@ import { Dialog } from "@/design/Dialog";
 import { EmptyState } from "@/design/EmptyState";
 import { Loaded } from "@/design/Loaded";
 import { Bytes, Time } from "@/design/Values";
+import { flowProtocol } from "@/parts/flowProtocol";
 import { TransactionDetails } from "@/parts/TransactionDetails";
 import { recordsQuery, transactionQuery } from "./queries";
 
@@ -43,7 +44,7 @@ function UsageRecords({ use }: { use: readonly Use[] }) {
                   <Charged record={record} use={use} />
                 </span>
                 <span className="flex flex-wrap gap-x-3 text-sm text-text-3">
-                  <span>{record.protocol.toUpperCase()}</span>
+                  <span>{flowProtocol(record.protocol)}</span>
                   <Time at={record.started_at} />
                   <span>
                     <Trans>

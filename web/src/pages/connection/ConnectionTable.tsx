@@ -1,6 +1,6 @@
 import { Trans, useLingui } from "@lingui/react/macro";
 import { Unplug } from "lucide-react";
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 import type { Schema } from "@/api/client";
 import { Dialog } from "@/design/Dialog";
 import { EmptyState } from "@/design/EmptyState";
@@ -9,6 +9,7 @@ import { Status } from "@/design/Status";
 import { type Column, type Selection, Table } from "@/design/Table";
 import { Bytes, Time } from "@/design/Values";
 import { formatDuration } from "@/format/time";
+import { flowProtocol } from "@/parts/flowProtocol";
 
 type Connection = Schema<"ConnectionView">;
 
@@ -16,22 +17,29 @@ type Connection = Schema<"ConnectionView">;
 export function ConnectionTable({
   rows,
   selection,
+  nothing,
+  dimmed = false,
 }: {
   rows: readonly Connection[];
   selection?: Selection<Connection>;
+  /** What is said when there are none, if it is not that none was made yet. */
+  nothing?: ReactNode;
+  dimmed?: boolean;
 }) {
   const { t, i18n } = useLingui();
   const [shown, setShown] = useState<Connection | null>(null);
   if (rows.length === 0) {
     return (
-      <EmptyState icon={<Unplug />}>
-        <Trans>No connections yet. They appear here as soon as a client uses the proxy.</Trans>
-      </EmptyState>
+      nothing ?? (
+        <EmptyState icon={<Unplug />}>
+          <Trans>No connections yet. They appear here as soon as a client uses the proxy.</Trans>
+        </EmptyState>
+      )
     );
   }
   const columns: Column<Connection>[] = [
     { key: "target", head: t`Target`, phone: "title", cell: (one) => <span dir="ltr">{one.target}</span> },
-    { key: "protocol", head: t`Protocol`, cell: (one) => one.protocol.toUpperCase() },
+    { key: "protocol", head: t`Protocol`, cell: (one) => flowProtocol(one.protocol) },
     { key: "started", head: t`Started`, cell: (one) => <Time at={one.started_at} /> },
     {
       key: "duration",
@@ -63,6 +71,7 @@ export function ConnectionTable({
         columns={columns}
         rows={rows}
         rowKey={(one) => one.id}
+        dimmed={dimmed}
         onOpen={setShown}
         {...(selection ? { selection } : {})}
       />
@@ -76,7 +85,7 @@ export function ConnectionTable({
                   {shown.target}
                 </span>,
               ],
-              [t`Protocol`, shown.protocol.toUpperCase()],
+              [t`Protocol`, flowProtocol(shown.protocol)],
               [t`From`, shown.client_address],
               [t`Started`, <Time key="started" at={shown.started_at} />],
               [t`Last report`, <Time key="report" at={shown.last_report_at} />],

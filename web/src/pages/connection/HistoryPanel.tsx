@@ -1,18 +1,24 @@
 import { Plural, Trans, useLingui } from "@lingui/react/macro";
-import { useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
+import { keepPreviousData, useInfiniteQuery, useMutation, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
+import { Unplug } from "lucide-react";
 import { useMemo, useState } from "react";
 import { api, body } from "@/api/client";
 import { keys } from "@/api/keys";
+import { only } from "@/api/lists";
 import { Button } from "@/design/Button";
 import { ConfirmDialog } from "@/design/Dialog";
+import { EmptyState } from "@/design/EmptyState";
+import { SelectField } from "@/design/Field";
 import { Loaded } from "@/design/Loaded";
 import { MoreButton } from "@/design/MoreButton";
 import { Panel } from "@/design/Panel";
 import { ProblemNotice } from "@/design/ProblemNotice";
+import { SearchField } from "@/design/SearchField";
 import { Segmented } from "@/design/Segmented";
 import { toast } from "@/design/toast";
-import { connectionsQuery } from "@/pages/proxy/queries";
+import { type ConnectionSearch, connectionsQuery } from "@/pages/proxy/queries";
+import { FLOW_PROTOCOLS, flowProtocol } from "@/parts/flowProtocol";
 import { ConnectionTable } from "./ConnectionTable";
 
 const route = getRouteApi("/_app/connection");
@@ -22,16 +28,18 @@ const MOST_AT_ONCE = 100;
 /** Every connection so far. Open ones can be chosen and ended together. */
 export function HistoryPanel() {
   const { t } = useLingui();
-  const { state } = route.useSearch();
+  const search = route.useSearch();
   const navigate = route.useNavigate();
   const queries = useQueryClient();
-  const history = useInfiniteQuery(connectionsQuery({ state }));
+  const history = useInfiniteQuery({ ...connectionsQuery(search), placeholderData: keepPreviousData });
   const rows = useMemo(() => history.data?.pages.flatMap((page) => page.items) ?? [], [history.data]);
   const [marked, setMarked] = useState<ReadonlySet<string>>(new Set());
   const [asking, setAsking] = useState(false);
   const open = rows.filter((row) => row.state === "open").map(({ id }) => id);
   // One that has ended meanwhile is chosen no more.
   const chosen = new Set(open.filter((id) => marked.has(id)));
+  const choose = (change: ConnectionSearch) => void navigate({ search: { ...search, ...change }, replace: true });
+  const filtered = Object.keys(only(search)).length > 0;
   const end = useMutation({
     mutationFn: () => body(api.POST("/api/access/connections/end", { body: { ids: [...chosen] } })),
     onSuccess: async () => {
@@ -49,8 +57,8 @@ export function HistoryPanel() {
       actions={
         <Segmented
           label={t`State`}
-          value={state ?? "all"}
-          onChange={(value) => void navigate({ search: value === "all" ? {} : { state: value }, replace: true })}
+          value={search.state ?? "all"}
+          onChange={(value) => choose({ state: value === "all" ? undefined : value })}
           options={[
             { value: "all", label: t`All` },
             { value: "open", label: t`Open` },
@@ -59,6 +67,7 @@ export function HistoryPanel() {
         />
       }
     >
+      <Filters search={search} onChoose={choose} />
       {open.length > 0 && (
         <div className="flex flex-wrap items-center gap-2 border-b border-line px-4 py-2">
           <span className="me-auto text-sm text-text-2" aria-live="polite">
@@ -85,6 +94,8 @@ export function HistoryPanel() {
         {() => (
           <ConnectionTable
             rows={rows}
+            dimmed={history.isPlaceholderData}
+            {...(filtered ? { nothing: <NothingFound onClear={() => void navigate({ search: {} })} /> } : {})}
             {...(open.length > 0
               ? {
                   selection: {
@@ -118,5 +129,45 @@ export function HistoryPanel() {
         </ConfirmDialog>
       )}
     </Panel>
+  );
+}
+
+function Filters({ search, onChoose }: { search: ConnectionSearch; onChoose: (change: ConnectionSearch) => void }) {
+  const { t } = useLingui();
+  const protocols = new Set([...Object.keys(FLOW_PROTOCOLS), ...(search.protocol ? [search.protocol] : [])]);
+  return (
+    <search className="grid gap-3 border-b border-line p-4 sm:grid-cols-[minmax(0,20rem)_minmax(0,12rem)]">
+      <SearchField
+        label={t`Target`}
+        placeholder="example.com"
+        maxLength={100}
+        value={search.target ?? ""}
+        onChange={(target) => onChoose({ target: target || undefined })}
+      />
+      <SelectField
+        label={t`Protocol`}
+        value={search.protocol ?? ""}
+        onChange={(event) => onChoose({ protocol: event.target.value || undefined })}
+        options={[
+          { value: "", label: t`All` },
+          ...[...protocols].map((value) => ({ value, label: flowProtocol(value) })),
+        ]}
+      />
+    </search>
+  );
+}
+
+function NothingFound({ onClear }: { onClear: () => void }) {
+  return (
+    <EmptyState
+      icon={<Unplug />}
+      action={
+        <Button onClick={onClear}>
+          <Trans>Clear the filters</Trans>
+        </Button>
+      }
+    >
+      <Trans>No connection matches these filters.</Trans>
+    </EmptyState>
   );
 }

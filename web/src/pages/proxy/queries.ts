@@ -1,6 +1,7 @@
-import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { queryOptions } from "@tanstack/react-query";
 import { api, body, type Schema } from "@/api/client";
 import { keys } from "@/api/keys";
+import { listOptions, only } from "@/api/lists";
 
 export type Connected = Schema<"Connected">;
 
@@ -19,19 +20,16 @@ export const usageQuery = queryOptions({
   queryFn: () => body(api.GET("/api/usage/stats")),
 });
 
+/** Which connections are shown, as the address has it. `target` is a part of a target's name. */
 export interface ConnectionSearch {
   state?: "open" | "closed" | undefined;
+  target?: string | undefined;
+  protocol?: string | undefined;
 }
 
-export const connectionsQuery = (search: ConnectionSearch, limit = 50) =>
-  infiniteQueryOptions({
-    queryKey: keys.connections({ ...search, limit }),
-    initialPageParam: "",
-    queryFn: ({ pageParam }) =>
-      body(
-        api.GET("/api/access/connections", {
-          params: { query: { limit, cursor: pageParam, ...(search.state ? { state: search.state } : {}) } },
-        }),
-      ),
-    getNextPageParam: (page) => page.next_cursor || undefined,
-  });
+const LIMIT = 50;
+
+export const connectionsQuery = (search: ConnectionSearch) =>
+  listOptions(keys.connections(search), (cursor) =>
+    body(api.GET("/api/access/connections", { params: { query: { limit: LIMIT, cursor, ...only(search) } } })),
+  );

@@ -39,6 +39,23 @@ SessionQuery = Annotated[
     list[Annotated[str, Field(pattern=PRINTABLE, max_length=100)]] | None,
     Query(max_length=MAX_SESSIONS, description="Of these sessions only"),
 ]
+TargetQuery = Annotated[
+    str,
+    Query(
+        max_length=100,
+        pattern=PRINTABLE,
+        description="Only targets with this in their name, in either case",
+        examples=["example.com"],
+    ),
+]
+ProtocolQuery = Annotated[
+    str,
+    Query(
+        pattern=r"^[a-z0-9._-]{1,40}$",
+        description="Of this protocol only: `http`, `connect` or `socks5`",
+        examples=["socks5"],
+    ),
+]
 StateQuery = Annotated[Literal["open", "closed"] | None, Query(description="Open or closed ones only")]
 
 
@@ -195,10 +212,16 @@ def _live(api: APIRouter, service: Access) -> None:
 def _records(api: APIRouter, service: Access) -> None:
     @api.get("/api/access/connections", tags=["access"], **route(permission="access:read"))
     async def connections(
-        who: CurrentUser, page: NewestFirst, state: StateQuery = None, resource_id: ResourceQuery = ""
+        who: CurrentUser,
+        page: NewestFirst,
+        state: StateQuery = None,
+        resource_id: ResourceQuery = "",
+        target: TargetQuery = "",
+        protocol: ProtocolQuery = "",
     ) -> ConnectionList:
         """List your connections, newest first unless you ask for another order."""
-        only = Filter(resource_id, None if state is None else state == "closed")
+        stopped = None if state is None else state == "closed"
+        only = Filter(resource_id, stopped, target=target.strip(), protocol=protocol)
         found = await service.usage.records(
             who.user_id, only, page.limit, page.cursor, newest_first=page.descending
         )

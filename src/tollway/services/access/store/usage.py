@@ -176,7 +176,10 @@ async def loads(tx: Tx, byte_kinds: Collection[str]) -> dict[str, Load]:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which flows: of one resource or node, open or closed ones, started in [since, until), of some sessions."""
+    """Which flows: of one resource or node, open or closed ones, started in [since, until), of some sessions.
+
+    `target`: a part of the target's name, in either case; `protocol`: what nodes call it.
+    """
 
     resource_id: str = ""
     stopped: bool | None = None
@@ -184,6 +187,8 @@ class Filter:
     until_us: int = 0
     node: str = ""
     session_ids: tuple[str, ...] = ()
+    target: str = ""
+    protocol: str = ""
 
 
 async def find_record(tx: Tx, session_id: str) -> Record | None:
@@ -236,6 +241,10 @@ def _filtered(wanted: Select[Any], only: Filter) -> Select[Any]:
         wanted = wanted.where(flow.c.started_at_us < only.until_us)
     if only.session_ids:
         wanted = wanted.where(flow.c.session_id.in_(only.session_ids))
+    if only.target:
+        wanted = wanted.where(flow.c.target.icontains(only.target, autoescape=True))
+    if only.protocol:
+        wanted = wanted.where(flow.c.protocol == only.protocol)
     return wanted
 
 

@@ -11,6 +11,7 @@ import type { Column } from "@/design/Table";
 import { toast } from "@/design/toast";
 import { Bytes, Time } from "@/design/Values";
 import { Allowed } from "@/parts/Allowed";
+import { flowProtocol } from "@/parts/flowProtocol";
 
 type Connection = Schema<"CustomerConnection">;
 
@@ -37,7 +38,7 @@ export function ConnectionList({
         rowKey={(one) => one.id}
         columns={[
           { key: "target", head: t`Target`, phone: "title", cell: (one) => <span dir="ltr">{one.target}</span> },
-          { key: "protocol", head: t`Protocol`, phone: "hidden", cell: (one) => one.protocol.toUpperCase() },
+          { key: "protocol", head: t`Protocol`, phone: "hidden", cell: (one) => flowProtocol(one.protocol) },
           { key: "from", head: t`From`, phone: "hidden", cell: (one) => <span dir="ltr">{one.client_address}</span> },
           { key: "started", head: t`Started`, cell: (one) => <Time at={one.started_at} /> },
           {
