@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from tollway.settings import InvalidSettings, Loaded, load
+from tollway.supervisor.supervise import PARENT
 
-# Names the process with which this one is to end.
-PARENT = "SUPERVISED_BY_TOLLWAY"
 _PR_SET_PDEATHSIG = 1
 
 

@@ -45,8 +45,11 @@ def check_folder(folder: Path) -> None:
 
 
 @contextmanager
-def alone(folder: Path) -> Generator[None, None, None]:
-    """Hold the folder for this process. Exits with one line when a platform runs in it."""
+def alone(folder: Path) -> Generator[int]:
+    """Hold the folder for this process; yields the descriptor of the locked file.
+
+    Exits with one line when a platform runs in it.
+    """
     with (folder / "run" / "lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -54,7 +57,7 @@ def alone(folder: Path) -> Generator[None, None, None]:
             fail(
                 f"a platform is already running in {folder}; stop it first, or choose another folder with --data"
             )
-        yield
+        yield lock.fileno()
 
 
 def check_key(loaded: Loaded) -> None:

@@ -4,9 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from tollway.cli.supervisor import STATES_NOTE, read_note
-
-PLATFORM_NOTE = "platform.json"
+from tollway.supervisor.notes import PLATFORM_NOTE, STATES_NOTE, read_note
 
 
 def running_platform(data: Path) -> dict[str, Any] | None:

@@ -1,49 +1,57 @@
 """`tollway up`: the whole business on this machine."""
 
-import asyncio
 import errno
-import json
 import os
 import signal
 import socket
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from tollway.cli import first_start
 from tollway.cli.certs import make_authority
-from tollway.cli.console import end_with_parent, fail, read_settings, say
-from tollway.cli.plan import Plan, make_plan
-from tollway.cli.running import PLATFORM_NOTE
-from tollway.cli.supervisor import StartRefused, Supervisor, write_note
+from tollway.cli.console import end_with_parent, fail, read_settings
+from tollway.cli.plan import Child, Plan, make_plan
 from tollway.edge.listener import ListenError
 from tollway.edge.protocol_spec import listen_addresses
 from tollway.edge.protocols import PROTOCOLS
 from tollway.fabric.tls import CertificateUnusable
 from tollway.gateway.route.console import console_is_built
-from tollway.kit.tasks import cancel, spawn
 from tollway.settings import Loaded, Settings, warnings
-from tollway.topology import members
+from tollway.supervisor.config import STOP_SIGNALS, ChildProcess, SupervisorConfig
+from tollway.topology import EDGE, GATEWAY, members
 from tollway.topology.certificates import certificates_of
 
 MAX_PORT = 65_535
-# How often certificates are looked at; they are renewed weeks before their end.
-RENEWAL_CHECK_S = 3600.0
+# An edge's reads of 256 KiB would each map and unmap memory with glibc's defaults; see docs/decisions/0004.
+# The business does the opposite: what hashing a password took goes back at once.
+EDGE_MALLOC = {
+    "MALLOC_MMAP_THRESHOLD_": "67108864",
+    "MALLOC_TRIM_THRESHOLD_": "134217728",
+    "MALLOC_TOP_PAD_": "1048576",
+    "MALLOC_ARENA_MAX": "2",
+}
+BUSINESS_MALLOC = {
+    "MALLOC_ARENA_MAX": "2",
+    "MALLOC_TRIM_THRESHOLD_": "131072",
+    "MALLOC_MMAP_THRESHOLD_": "131072",
+}
 
 
 def run(data: Path, config: Path | None, port_base: int, workers: int, *, split: bool, as_json: bool) -> None:
-    """Start, print where everything is, and stay until Ctrl-C. Exits 1 with one line when it cannot.
+    """Check, plan, and become the supervisor, which stays until Ctrl-C. Exits 1 with one line when it cannot.
 
     Everything that can be checked is checked before anything lasting is written.
     """
     end_with_parent()
+    began_s = time.monotonic()
     loaded = read_settings(data, config)
     plan = make_plan(loaded.settings, loaded.origins, port_base, workers, split=split)
     _check_protocols(loaded.settings)
     first_start.check_folder(loaded.settings.data)
-    with first_start.alone(loaded.settings.data):
+    with first_start.alone(loaded.settings.data) as lock:
         check_listeners(plan)
         first_start.check_key(loaded)
         first = first_start.is_first(loaded.settings.data)
@@ -52,16 +60,25 @@ def run(data: Path, config: Path | None, port_base: int, workers: int, *, split:
         certificates = Certificates(plan, running)
         try:
             certificates.renew()
-            up = _Run(plan, config, loaded, operator, certificates, as_json=as_json, first=first)
-            asyncio.run(up.until_stopped())
-        except (StartRefused, CertificateUnusable) as error:
+        except CertificateUnusable as error:
             fail(str(error))
         except OSError as error:
             fail(f"cannot start: {error}")
+        known = _known(plan, loaded.settings, operator)
+        supervised = SupervisorConfig(
+            data=plan.data,
+            processes=tuple(processes_of(plan, config)),
+            known=known,
+            ready_lines=tuple(ready_lines(known, loaded, operator["password"] if first else "")),
+            renewal=renewal_of(plan, config) if certificates.issued_here else None,
+            as_json=as_json,
+            began_s=began_s,
+        )
+        _become_supervisor(supervised, lock)
 
 
 class Certificates:
-    """The certificates of all processes of the plan, issued before they start and renewed while they run."""
+    """The certificates of all processes of the plan, issued before they start."""
 
     def __init__(self, plan: Plan, settings: Settings) -> None:
         self._authority = make_authority(settings)
@@ -70,99 +87,69 @@ class Certificates:
             for name, hosts in certificates_of(settings, members(child.targets)).items():
                 self._wanted[name] = (*self._wanted.get(name, ()), *hosts)
 
+    @property
+    def issued_here(self) -> bool:
+        """Whether this machine has the authority's key."""
+        return self._authority.is_here
+
     def renew(self) -> None:
         """Issue what is missing or two thirds through its life. Raises CertificateUnusable, OSError.
 
         On a machine without the authority's key the certificates come from elsewhere, and each process checks its own.
         """
-        if self._authority.is_here:
+        if self.issued_here:
             for name, hosts in self._wanted.items():
                 self._authority.ensure(name, hosts)
 
 
-class _Run:
-    """One run of the platform, from the start to Ctrl-C."""
-
-    def __init__(
-        self,
-        plan: Plan,
-        config: Path | None,
-        loaded: Loaded,
-        operator: dict[str, str],
-        certificates: Certificates,
-        *,
-        as_json: bool,
-        first: bool,
-    ) -> None:
-        self._plan, self._loaded, self._operator = plan, loaded, operator
-        self._first = first
-        self._certificates, self._as_json = certificates, as_json
-        self._stopping = asyncio.Event()
-        self._supervisor = Supervisor(plan, config, self._report)
-
-    async def until_stopped(self) -> None:
-        """Start, announce, and wait until the end is wanted. Raises StartRefused."""
-        began = time.monotonic()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            asyncio.get_running_loop().add_signal_handler(number, self._stopping.set)
-        note = self._plan.data / "run" / PLATFORM_NOTE
-        stopped = spawn(self._stopping.wait(), "stopped")
-        renewing = spawn(self._keep_renewing(), "renewing")
-        try:
-            if not self._as_json:
-                say(f"starting {len(self._plan.children)} processes in {self._plan.data} …")
-            starting = asyncio.ensure_future(self._supervisor.start())
-            await asyncio.wait({starting, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            if not starting.done():
-                await cancel(starting)
-                return
-            await starting
-            known = self._known()
-            write_note(note, known)
-            password = self._operator["password"] if self._first else ""
-            announce(
-                known, self._loaded, time.monotonic() - began, as_json=self._as_json, first_password=password
-            )
-            await stopped
-        finally:
-            await cancel(stopped)
-            await cancel(renewing)
-            if not self._as_json:
-                say("stopping …")
-            note.unlink(missing_ok=True)
-            await self._supervisor.stop()
-
-    def _known(self) -> dict[str, Any]:
-        return {
-            **self._plan.addresses,
-            "data": str(self._plan.data),
-            "noted_heads": self._loaded.settings.security.heads_folder,
-            "operator": {"email": self._operator["email"]},
-            "pid": os.getpid(),
-            "split": self._plan.split,
-            "environment": dict(self._plan.environment),
-        }
-
-    async def _keep_renewing(self) -> None:
-        while True:
-            await asyncio.sleep(RENEWAL_CHECK_S)
-            try:
-                await asyncio.to_thread(self._certificates.renew)
-            except (CertificateUnusable, OSError) as error:
-                self._report(f"certificates are not renewed: {error}")
-
-    def _report(self, line: str) -> None:
-        print(f"tollway: {line}", file=sys.stderr, flush=True)
+def _become_supervisor(supervised: SupervisorConfig, lock: int) -> NoReturn:
+    """Go on as the supervisor: the same process, with its lock on the folder, and without all that planning needed."""
+    descriptor = supervised.to_file()
+    for kept in (descriptor, lock):
+        os.set_inheritable(kept, True)
+    # What arrives before the supervisor listens is kept for it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    os.execv(sys.executable, [sys.executable, "-m", "tollway.supervisor", str(descriptor)])  # noqa: S606
 
 
-def announce(
-    known: Mapping[str, Any], loaded: Loaded, seconds: float, *, as_json: bool, first_password: str
-) -> None:
-    """Print where everything is. `first_password` is how the operator signs in; empty on every later start."""
-    if as_json:
-        say(json.dumps(known))
-        return
-    say(f"Tollway is ready ({seconds:.1f} s).\n")
+def processes_of(plan: Plan, config: Path | None) -> list[ChildProcess]:
+    """Say how each process of the plan is run. The edges stop first, so that what they measured is settled."""
+
+    def process(child: Child) -> ChildProcess:
+        is_edge = EDGE in child.targets
+        arguments = ["-m", "tollway", "serve", *_options(plan, config)]
+        arguments += [word for target in child.targets for word in ("--target", target)]
+        arguments += ["--worker", str(child.worker)] if child.worker else []
+        malloc = EDGE_MALLOC if is_edge else BUSINESS_MALLOC
+        stops = 0 if is_edge else 1 if child.targets == (GATEWAY,) else 2
+        return ChildProcess(child.name, tuple(arguments), {**malloc, **plan.environment}, stops)
+
+    return [process(child) for child in plan.children]
+
+
+def renewal_of(plan: Plan, config: Path | None) -> ChildProcess:
+    """Say how the certificates of the plan are renewed."""
+    return ChildProcess("certs", ("-m", "tollway", "certs", *_options(plan, config)), plan.environment, 0)
+
+
+def _options(plan: Plan, config: Path | None) -> list[str]:
+    return ["--data", str(plan.data), *(["--config", str(config)] if config else [])]
+
+
+def _known(plan: Plan, settings: Settings, operator: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        **plan.addresses,
+        "data": str(plan.data),
+        "noted_heads": settings.security.heads_folder,
+        "operator": {"email": operator["email"]},
+        "pid": os.getpid(),
+        "split": plan.split,
+        "environment": dict(plan.environment),
+    }
+
+
+def ready_lines(known: Mapping[str, Any], loaded: Loaded, first_password: str) -> Iterator[str]:
+    """Yield where everything is. `first_password` is how the operator signs in; empty on every later start."""
     for label, key in (
         *([("console", "api")] if console_is_built() else []),
         ("status page", "status"),
@@ -175,16 +162,16 @@ def announce(
         ("data", "data"),
         ("noted heads", "noted_heads"),
     ):
-        say(f"  {label:<18} {known[key] or 'nowhere'}")
+        yield f"  {label:<18} {known[key] or 'nowhere'}"
     # A password is shown once, to a person: not on later starts, when it may be an old one, and not to a journal.
     secret = first_password if sys.stdout.isatty() else ""
     shown = secret or "(`tollway operator reset-password`)"
-    say(f"  {'operator':<18} {known['operator']['email']}  {shown}\n")
+    yield f"  {'operator':<18} {known['operator']['email']}  {shown}\n"
     for sentence in warnings(loaded.settings, split=known["split"]):
-        say(f"  note: {sentence}")
+        yield f"  note: {sentence}"
     if not console_is_built():
-        say("  note: the web console is not built; `make console` builds it")
-    say("  Try `tollway demo --data …` in another terminal. Ctrl-C stops everything; the data stays.")
+        yield "  note: the web console is not built; `make console` builds it"
+    yield "  Try `tollway demo --data …` in another terminal. Ctrl-C stops everything; the data stays."
 
 
 def _check_protocols(settings: Settings) -> None:

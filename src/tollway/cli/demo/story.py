@@ -14,8 +14,8 @@ from typing import Any
 from tollway.cli.demo.client import Curl, Fetched, check
 from tollway.cli.demo.customer import ASSET, Customer, until
 from tollway.cli.demo.network import CountingRelay, Origin, digest_of, pattern
-from tollway.cli.supervisor import read_note
 from tollway.kit.money import FIAT_SCALE, parse_units
+from tollway.supervisor.notes import read_note
 
 ORIGIN_HOST = "127.77.0.1"
 GIGABYTE = 1_000_000_000

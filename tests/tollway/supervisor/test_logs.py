@@ -1,8 +1,8 @@
-"""Keeping processes: their logs stay short."""
+"""The logs of kept processes stay short."""
 
 from pathlib import Path
 
-from tollway.cli.supervisor import shorten
+from tollway.supervisor.logs import shorten
 
 
 def test_a_long_log_is_cut_while_somebody_writes_it(tmp_path: Path) -> None:

@@ -1,24 +1,24 @@
 """Keeps processes running: starts them, starts a dead one again, stops all of them together."""
 
 import asyncio
-import json
 import logging
 import os
-import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tollway.cli.console import PARENT
-from tollway.cli.plan import Child, Plan
 from tollway.fabric.backoff import Backoff
 from tollway.kit.tasks import cancel, spawn
-from tollway.topology import EDGE
+from tollway.supervisor.config import ChildProcess
+from tollway.supervisor.logs import shorten
+from tollway.supervisor.notes import STATES_NOTE, read_note, write_note
 
+# Names the process with which a kept one is to end.
+PARENT = "SUPERVISED_BY_TOLLWAY"
 READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 25.0
 # A process that ended this often in this time is shown as failed, and tried less and less often.
@@ -28,23 +28,7 @@ STEADY_S = 60.0
 # Exit codes with which a process says itself that it cannot start, so that trying at once is of no use.
 OWN_WORD, STEP_OF_REFUSAL, FAILED_DELAY_S = (1, 2), 6, 5.0
 LAUNCH_FAILED = 1
-STATES_NOTE = "processes.json"
 LOG_LIMIT_BYTES, LOG_LOOK_S = 50_000_000, 30.0
-
-# An edge's reads of 256 KiB would each map and unmap memory with glibc's defaults; see docs/decisions/0004.
-# The business does the opposite: what hashing a password took goes back at once.
-EDGE_MALLOC = {
-    "MALLOC_MMAP_THRESHOLD_": "67108864",
-    "MALLOC_TRIM_THRESHOLD_": "134217728",
-    "MALLOC_TOP_PAD_": "1048576",
-    "MALLOC_ARENA_MAX": "2",
-}
-BUSINESS_MALLOC = {
-    "MALLOC_ARENA_MAX": "2",
-    "MALLOC_TRIM_THRESHOLD_": "131072",
-    "MALLOC_MMAP_THRESHOLD_": "131072",
-}
-
 
 _log = logging.getLogger(__name__)
 
@@ -64,21 +48,21 @@ class ProcessState:
 
 
 class Supervisor:
-    """Runs the processes of a plan. One that keeps dying is held back longer and longer; the others go on."""
+    """Keeps processes running. One that keeps dying is held back longer and longer; the others go on."""
 
     def __init__(
         self,
-        plan: Plan,
-        config: Path | None,
+        data: Path,
+        processes: Sequence[ChildProcess],
         report: Callable[[str], None],
         backoff: Backoff = RESTART_BACKOFF,
     ) -> None:
-        self._plan = plan
-        self._config = config
+        self._data = data
+        self._processes = processes
         self._report = report
         self._backoff = backoff
         self._running: dict[str, asyncio.subprocess.Process] = {}
-        self._states = {child.name: ProcessState() for child in plan.children}
+        self._states = {child.name: ProcessState() for child in processes}
         self._tasks: list[asyncio.Task[Any]] = []
         self._stopping = False
         self._refused: asyncio.Future[str]
@@ -86,7 +70,7 @@ class Supervisor:
     async def start(self) -> None:
         """Start everything and wait until it is ready. Raises StartRefused when a process cannot start."""
         self._refused = asyncio.get_running_loop().create_future()
-        self._tasks = [spawn(self._keep(child), f"keep-{child.name}") for child in self._plan.children]
+        self._tasks = [spawn(self._keep(child), f"keep-{child.name}") for child in self._processes]
         self._tasks.append(spawn(self._keep_logs_short(), "keep-logs-short"))
         ready = spawn(self._until_all_ready(), "ready")
         await asyncio.wait({ready, self._refused}, return_when=asyncio.FIRST_COMPLETED)
@@ -96,17 +80,16 @@ class Supervisor:
 
     async def _until_all_ready(self) -> None:
         async with asyncio.TaskGroup() as group:
-            for child in self._plan.children:
+            for child in self._processes:
                 group.create_task(self._until_ready(child))
 
     async def stop(self) -> None:
-        """End every process, the edges first, so that what they measured is settled."""
+        """End every process, those that stop first before the others."""
         self._stopping = True
         for task in self._tasks:
             await cancel(task)
-        names = sorted(self._running, key=lambda name: not name.startswith("edge"))
-        edges = [name for name in names if name.startswith("edge")]
-        for group in (edges, [name for name in names if name == "gateway"], names):
+        for rank in sorted({child.stops for child in self._processes}):
+            group = [child.name for child in self._processes if child.stops == rank]
             await asyncio.gather(*(self._end(name) for name in group))
 
     async def _end(self, name: str) -> None:
@@ -121,7 +104,7 @@ class Supervisor:
             process.kill()
             await process.wait()
 
-    async def _keep(self, child: Child) -> None:
+    async def _keep(self, child: ChildProcess) -> None:
         state = self._states[child.name]
         while not self._stopping:
             code, seconds = await self._run_once(child)
@@ -141,7 +124,7 @@ class Supervisor:
             attempt = len(state.deaths) + (STEP_OF_REFUSAL if code in OWN_WORD else 0)
             await self._hold_back(child, state, self._backoff.delay_s(attempt))
 
-    async def _hold_back(self, child: Child, state: ProcessState, delay_s: float) -> None:
+    async def _hold_back(self, child: ChildProcess, state: ProcessState, delay_s: float) -> None:
         before = state.state
         if len(state.deaths) >= FAILED_DEATHS or delay_s >= FAILED_DELAY_S:
             state.state = "failed"
@@ -155,7 +138,7 @@ class Supervisor:
         self._write_states()
         await asyncio.sleep(delay_s)
 
-    async def _run_once(self, child: Child) -> tuple[int, float]:
+    async def _run_once(self, child: ChildProcess) -> tuple[int, float]:
         """Run a process to its end; return its exit code and how long it ran."""
         began = time.monotonic()
         try:
@@ -170,7 +153,7 @@ class Supervisor:
         await cancel(ready)
         return code, time.monotonic() - began
 
-    async def _note_ready(self, child: Child) -> None:
+    async def _note_ready(self, child: ChildProcess) -> None:
         while read_note(self._note(child)) is None:  # noqa: ASYNC110  another process writes the note
             await asyncio.sleep(0.05)
         state = self._states[child.name]
@@ -185,22 +168,18 @@ class Supervisor:
             for name, state in self._states.items()
         }
         try:
-            write_note(self._plan.data / "run" / STATES_NOTE, now)
+            write_note(self._data / "run" / STATES_NOTE, now)
         except OSError as error:  # a full disk is no reason to end anything
             _log.warning("the states of the processes cannot be written: %s", error)
 
-    async def _launch(self, child: Child) -> asyncio.subprocess.Process:
+    async def _launch(self, child: ChildProcess) -> asyncio.subprocess.Process:
         log = self._log(child)
         log.parent.mkdir(parents=True, exist_ok=True)
-        arguments = [sys.executable, "-m", "tollway", "serve", "--data", str(self._plan.data)]
-        arguments += [word for target in child.targets for word in ("--target", target)]
-        arguments += ["--worker", str(child.worker)] if child.worker else []
-        arguments += ["--config", str(self._config)] if self._config else []
-        malloc = EDGE_MALLOC if EDGE in child.targets else BUSINESS_MALLOC
         with log.open("ab") as output:
             return await asyncio.create_subprocess_exec(
-                *arguments,
-                env={**os.environ, **malloc, **self._plan.environment, PARENT: str(os.getpid())},  # noqa: TID251
+                sys.executable,
+                *child.arguments,
+                env={**environment_of(child), PARENT: str(os.getpid())},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -210,11 +189,11 @@ class Supervisor:
 
     async def _keep_logs_short(self) -> None:
         while not self._stopping:
-            for child in self._plan.children:
+            for child in self._processes:
                 await asyncio.to_thread(shorten, self._log(child), LOG_LIMIT_BYTES)
             await asyncio.sleep(LOG_LOOK_S)
 
-    async def _until_ready(self, child: Child) -> None:
+    async def _until_ready(self, child: ChildProcess) -> None:
         try:
             async with asyncio.timeout(READY_TIMEOUT_S):
                 while read_note(self._note(child)) is None:  # noqa: ASYNC110  another process writes the note
@@ -226,13 +205,13 @@ class Supervisor:
                     f"see {self._log(child)}"
                 )
 
-    def _note(self, child: Child) -> Path:
-        return self._plan.data / "run" / f"{child.name}.ready"
+    def _note(self, child: ChildProcess) -> Path:
+        return self._data / "run" / f"{child.name}.ready"
 
-    def _log(self, child: Child) -> Path:
-        return self._plan.data / "logs" / f"{child.name}.log"
+    def _log(self, child: ChildProcess) -> Path:
+        return self._data / "logs" / f"{child.name}.log"
 
-    def _last_words(self, child: Child) -> str:
+    def _last_words(self, child: ChildProcess) -> str:
         try:
             text = self._log(child).read_text(errors="replace")
         except OSError as error:
@@ -242,34 +221,9 @@ class Supervisor:
         return (spoken or lines)[-1].removeprefix("tollway: ")
 
 
-def shorten(log: Path, limit_bytes: int) -> None:
-    """Move what a log says into its `.old.log` when it is longer than the limit.
-
-    Who writes it appends, and goes on in the emptied file. A line written between the copy and the cut is lost.
-    """
-    try:
-        if log.exists() and log.stat().st_size > limit_bytes:
-            shutil.copyfile(log, log.with_suffix(".old.log"))
-            os.truncate(log, 0)
-    except OSError as error:
-        _log.warning("%s stays long: %s", log, error)
-
-
-def read_note(path: Path) -> dict[str, Any] | None:
-    """Read what a process wrote when it became ready, or None."""
-    try:
-        note: Mapping[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return None
-    return dict(note)
-
-
-def write_note(path: Path, note: Mapping[str, Any]) -> None:
-    """Write what others read, so that they see the old text or the new one."""
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(note))
-    fresh.chmod(0o600)
-    fresh.replace(path)
+def environment_of(process: ChildProcess) -> dict[str, str]:
+    """Return this process's environment with what a process has besides."""
+    return {**os.environ, **process.environment}  # noqa: TID251
 
 
 def _meaning(code: int) -> str:
