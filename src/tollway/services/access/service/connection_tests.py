@@ -122,6 +122,7 @@ class ConnectionTests:
             test = await self._find(tx, node, test_id)
             if test.credential_id or test.is_over(tx.now_us):
                 raise NotFound(f"{test_id} was begun before, or is over")
+            await store.resources.lock_customer(tx, test.user_id)
             resource = await owned_resource(tx, test.user_id, test.resource_id, lock=True)
             ends_us = test.created_at_us + LASTS_US
             issued = await self._credentials.add(

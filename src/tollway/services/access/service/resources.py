@@ -256,12 +256,10 @@ class Resources:
         found = await store.resources.find_in_slot(tx, draft.user_id, slot, lock=True)
         if found is None:
             await self._check_count(tx, draft.user_id)
-            if await store.resources.add(tx, draft, slot):
-                tx.publish(provisioned(draft))
-                return draft
-            # Another request of the customer was faster.
-            found = await store.resources.find_in_slot(tx, draft.user_id, slot, lock=True)
-            assert found is not None, "a slot that is taken has something in it"
+            added = await store.resources.add(tx, draft, slot)
+            assert added, "only who has the customer's row fills a slot"
+            tx.publish(provisioned(draft))
+            return draft
         return await transition(tx, found, ResourceState.ACTIVE, "connected by the customer")
 
     def _check_location(self, location: str) -> None:

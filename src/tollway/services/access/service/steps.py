@@ -18,8 +18,11 @@ from tollway.services.access.store.changes import (
 
 
 async def check_active(tx: Tx, user_id: str) -> None:
-    """Raise AccountSuspended when the operator has stopped this customer."""
-    if await store.resources.is_stopped(tx, user_id):
+    """Raise AccountSuspended when the operator has stopped this customer; keep it so until the commit.
+
+    What follows has the customer's row to itself, so what is counted of the customer stays true as well.
+    """
+    if (await store.resources.lock_customer(tx, user_id)).stopped:
         raise AccountSuspended
 
 

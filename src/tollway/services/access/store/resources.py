@@ -38,10 +38,19 @@ async def signed_in_from_us(tx: Tx, user_id: str) -> int:
 
 async def counts(tx: Tx, user_id: str, sign_in: CustomerSession) -> bool:
     """Return whether a sign-in of a customer counts, and keep it so until the commit."""
+    row = await lock_customer(tx, user_id)
+    return sign_in.at_us >= row.signed_in_from_us or bool(row.session_id == sign_in.session_id != "")
+
+
+async def lock_customer(tx: Tx, user_id: str) -> Row[Any]:
+    """Return a customer's row and keep others from it until the commit: what a customer has is counted under it.
+
+    It comes before the lock of a resource, or two transactions could wait for each other.
+    """
     await tx.run(tx.insert(customer).values(_customer(tx, user_id)).on_conflict_do_nothing())
     row = await tx.first(select(customer).where(customer.c.user_id == user_id).with_for_update())
     assert row is not None, "the row was there a moment ago"
-    return sign_in.at_us >= row.signed_in_from_us or bool(row.session_id == sign_in.session_id != "")
+    return row
 
 
 async def _set_customer(tx: Tx, user_id: str, **values: Any) -> None:

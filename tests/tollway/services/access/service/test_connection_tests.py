@@ -1,5 +1,7 @@
 """Connection tests as the access service sees them: who may ask, what the node gets, what is kept and for how long."""
 
+import asyncio
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +9,8 @@ import pytest
 from sqlalchemy import update
 
 from tests.kit.clock import FakeClock
-from tests.kit.metering import HTTP_ONLY, USER, AccessSetup, access_setup
+from tests.kit.databases import Kind
+from tests.kit.metering import HTTP_ONLY, STANDARD, USER, AccessSetup, access_setup
 from tests.kit.typing import settings_of
 from tollway.contracts.errors import AccountSuspended, BadCredentials, SessionEnded
 from tollway.fabric.jobs import Worker
@@ -19,8 +22,16 @@ from tollway.services.access import store
 from tollway.services.access.credentials import Presented
 from tollway.services.access.jobs import JOBS, TIMED
 from tollway.services.access.model import CustomerSession
-from tollway.services.access.model.connection_test import HINTS, OTHER_HINT, STEPS, StepResult, hint
+from tollway.services.access.model.connection_test import (
+    HINTS,
+    OTHER_HINT,
+    STEPS,
+    ConnectionTest,
+    StepResult,
+    hint,
+)
 from tollway.services.access.service.connection_tests import ConnectionTestLogin, ConnectionTests
+from tollway.services.access.service.resources import ResourceRequest
 from tollway.services.access.settings import AccessSettings
 from tollway.services.access.store.tables import resource
 
@@ -148,6 +159,19 @@ async def test_there_are_so_many_tests_a_minute(tmp_path: Path, clock: FakeClock
         here.clock.advance(60)
         await here.node()
         await here.access.connection_tests.start(USER, issued.resource.id)
+
+
+async def test_the_limit_holds_for_tests_of_several_accesses_at_once(
+    kind: Kind, tmp_path: Path, clock: FakeClock
+) -> None:
+    async with access_setup(kind, tmp_path, clock, settings_of(AccessSettings, tests_per_minute=2)) as here:
+        await here.node()
+        accesses = [
+            await here.access.resources.create(USER, ResourceRequest(asset=STANDARD)) for _ in range(8)
+        ]
+        asked = [here.access.connection_tests.start(USER, one.id) for one in accesses]
+        outcomes = await asyncio.gather(*asked, return_exceptions=True)
+        assert Counter(type(one) for one in outcomes) == {ConnectionTest: 2, TooManyRequests: 6}
 
 
 async def test_without_a_node_there_is_no_test(simple: AccessSetup) -> None:

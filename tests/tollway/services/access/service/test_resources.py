@@ -1,17 +1,24 @@
 """Accesses and credentials, as customers and operators use them."""
 
 import asyncio
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select
 
-from tests.kit.metering import ENDPOINTS, HTTP_ONLY, STANDARD, USER, AccessSetup
+from tests.kit.clock import FakeClock
+from tests.kit.databases import Kind
+from tests.kit.metering import ENDPOINTS, HTTP_ONLY, STANDARD, USER, AccessSetup, access_setup
+from tests.kit.typing import settings_of
 from tollway.contracts.errors import AccountSuspended, BadCredentials, ResourceInactive, UnknownAsset
 from tollway.kit.errors import Conflict, Invalid, NotFound, Unavailable
 from tollway.services.access.credentials import Presented
-from tollway.services.access.model import ResourceLimits, ResourceState
+from tollway.services.access.model import Resource, ResourceLimits, ResourceState
 from tollway.services.access.service.credentials import CredentialRequest, Issued
 from tollway.services.access.service.resources import ConnectRequest, ResourceRequest
+from tollway.services.access.settings import AccessSettings
 from tollway.services.access.store.tables import change as change_table
 from tollway.services.access.store.tables import credential as credential_table
 
@@ -92,6 +99,37 @@ async def test_ten_first_connects_at_once_make_one_access(here: AccessSetup) -> 
     assert len({issued.resource.id for issued, _ in made}) == 1
     assert len({issued.credential.identifier for issued, _ in made}) == 10
     assert len(await here.events("RESOURCE_PROVISIONED")) == 1
+
+
+async def test_many_accesses_made_at_once_are_not_more_than_the_most(
+    kind: Kind, tmp_path: Path, clock: FakeClock
+) -> None:
+    async with access_setup(kind, tmp_path, clock, settings_of(AccessSettings, max_resources=3)) as here:
+        await here.node()
+        resources = here.access.resources
+        made = [resources.create(USER, ResourceRequest(asset=STANDARD)) for _ in range(6)]
+        connected = [resources.connect(USER, ConnectRequest(asset=STANDARD)) for _ in range(6)]
+        outcomes = await asyncio.gather(*made, *connected, return_exceptions=True)
+        assert {type(one) for one in outcomes} <= {Resource, tuple, Conflict}
+        assert len(await resources.all_of(USER)) == 3
+
+
+async def test_what_locks_a_customer_and_an_access_never_waits_in_a_circle(here: AccessSetup) -> None:
+    issued = await here.customer(1000)
+    access, resource_id = here.access, issued.resource.id
+    asked: list[Coroutine[Any, Any, Any]] = []
+    for _ in range(here.settings.tests_per_minute // 2):
+        test = await access.connection_tests.start(USER, resource_id)
+        asked += [
+            access.connection_tests.start(USER, resource_id),
+            access.connection_tests.begin("edge-1", test.id),
+            access.resources.connect(USER, ConnectRequest()),
+            access.credentials.issue(USER, resource_id, CredentialRequest()),
+            access.resources.activate(USER, resource_id),
+            access.credentials.revoke(USER, resource_id, issued.credential.id),
+        ]
+    outcomes = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 60)
+    assert [one for one in outcomes if isinstance(one, Exception) and not isinstance(one, Conflict)] == []
 
 
 async def test_connecting_wakes_what_rests(here: AccessSetup) -> None:
