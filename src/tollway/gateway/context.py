@@ -19,7 +19,7 @@ from tollway.gateway.observe.metrics import Metrics
 from tollway.gateway.policy.cors import Origins
 from tollway.gateway.policy.credentials import Authenticator
 from tollway.gateway.policy.limits import RateLimit
-from tollway.gateway.proxy.body import KeptBodies
+from tollway.gateway.proxy.body import KeptBytes
 from tollway.gateway.route.console import Console
 from tollway.gateway.route.route import Route
 from tollway.gateway.route.table import RoutingTable, compile_table
@@ -88,7 +88,7 @@ class GatewayContext:
         self.clients = Clients(
             settings.max_connections, settings.max_connections_per_client, settings.trusted_proxies
         )
-        self.kept_bodies = KeptBodies()
+        self.kept = KeptBytes()
         self.turned_away = 0  # connections without a place that are still open
         self.tunnels: set[WebSocketTunnel] = set()
         self._clock = clock

@@ -1,9 +1,11 @@
 """A client's connection: requests in, one at a time, responses out; deadlines, back-pressure, and the end.
 
 Pipelined requests wait in the reader until the response before theirs is complete and the client takes its
-responses; while anything waits there the client is not read further than `_AHEAD_BYTES`. After an error nothing more
-is read as a request: the response goes out, then the connection lingers a moment, so that the client sees the
-response and not a reset.
+responses; while anything waits there the client is not read further than `_AHEAD_BYTES`. What waits counts as kept, of
+which there is so much for each client and for all; where it does not fit it is dropped, and the connection ends after
+the response that is under way: who pipelines sends again what was not answered (RFC 9112, section 9.3.2). After an
+error nothing more is read as a request: the response goes out, then the connection lingers a moment, so that the client
+sees the response and not a reset.
 
 A client that half-closes (FIN, within TLS close_notify) sends no more requests and waits for the responses to those
 that it sent completely. One that resets (RST) is gone, and what it asked for is given up.
@@ -54,6 +56,7 @@ class ClientConnection(PausableProtocol):
         self._has_place = False
         self._finished = False  # the client sends no more
         self._in_head = True
+        self._ahead = 0  # bytes that are counted as kept: requests that came before their turn
         self._deadline = context.monotonic() + context.settings.head_timeout_s
         self._stalled_since = 0.0  # since when the client takes nothing; 0 when it does
 
@@ -89,6 +92,8 @@ class ClientConnection(PausableProtocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  asyncio's signature
         """End what was under way: the client is gone."""
         self._connections.discard(self)
+        self._reader.rest()
+        self._count_ahead()
         if self._has_place:
             self._context.clients.leave(self._client)
         else:
@@ -130,8 +135,34 @@ class ClientConnection(PausableProtocol):
             self._reject_bytes(error)
         finally:
             self._busy = False
+        if self._reader.waiting or self._ahead:
+            self._count_ahead()
         if self.reading_paused or self._reader.waiting:
             self.update_reading()
+
+    def _count_ahead(self) -> None:
+        """Count what waits for its turn as kept; drop it when there is no room, and end after this response."""
+        exchange = self.exchange
+        if self._tunnel is not None or self._lingering:
+            waits = False
+        elif exchange is None:
+            waits = bool(self._stalled_since)
+        else:
+            # What follows an upgrade may be of the other protocol already, and is not sent again.
+            waits = exchange.request.body_ended and not exchange.request.head.upgrade
+        ahead = self._reader.waiting if waits else 0
+        if ahead == self._ahead:
+            return
+        kept, share = self._context.kept, self._client.share
+        more, self._ahead = ahead - self._ahead, ahead
+        if not kept.add(share, more) and more > 0:
+            kept.remove(share, ahead)
+            self._ahead = 0
+            self._reader.rest()
+            if exchange is None:
+                self._close_after_writing()
+            else:
+                exchange.request.closing = True
 
     def _step(self) -> bool:
         """Take one event; False when there is none, or the next has to wait."""

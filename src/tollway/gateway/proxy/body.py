@@ -2,7 +2,8 @@
 
 A small body is complete before the request takes a connection to an upstream, so that a slow client holds none. What is
 kept also serves a second try, when that is safe. How much all requests keep at once has a limit, and so has what those
-of one client keep; beyond it a body is passed on as it comes, like a large one.
+of one client keep; beyond it a body is passed on as it comes, like a large one. Requests that came before their turn
+count too (`listen/connection.py`).
 """
 
 from tollway.gateway.message.client import ClientShare
@@ -32,8 +33,8 @@ def can_skip_body(request: Request) -> bool:
     )
 
 
-class KeptBodies:
-    """How much of their bodies all requests of a gateway keep now, in all and by client."""
+class KeptBytes:
+    """How much of what clients sent a gateway keeps now, in all and by client: bodies and early requests."""
 
     __slots__ = ("size",)
 
@@ -60,11 +61,11 @@ class RequestBody:
     """
 
     __slots__ = (
-        "_again", "_bodies", "_pace_bytes", "_pace_since", "_share", "collecting", "is_large", "kept",
+        "_again", "_pace_bytes", "_pace_since", "_share", "_total", "collecting", "is_large", "kept",
     )  # fmt: skip
 
-    def __init__(self, request: Request, bodies: KeptBodies) -> None:
-        self._bodies, self._share = bodies, request.client.share
+    def __init__(self, request: Request, kept: KeptBytes) -> None:
+        self._total, self._share = kept, request.client.share
         self.kept: bytearray | None = bytearray()
         self.collecting = request.head.length <= _KEPT_BYTES
         self._again = bool(request.route.retries) and may_be_repeated(request)
@@ -76,7 +77,7 @@ class RequestBody:
         self._pace_bytes += size
         if self.kept is not None:
             self.kept += piece
-            fits = self._bodies.add(self._share, len(piece))
+            fits = self._total.add(self._share, len(piece))
             self.is_large = not fits or len(self.kept) > _KEPT_BYTES
 
     def sent(self) -> None:
@@ -87,7 +88,7 @@ class RequestBody:
     def forget(self) -> None:
         """Keep nothing: a response has begun, or nobody waits for one."""
         if self.kept is not None:
-            self._bodies.remove(self._share, len(self.kept))
+            self._total.remove(self._share, len(self.kept))
             self.kept = None
 
     def is_slow(self, now: float, settings: GatewaySettings, *, waits_for_client: bool) -> bool:

@@ -68,7 +68,7 @@ class Exchange:
         if decision is None:
             self.request.route.cluster.count_request()
             if self.request.head.framing is not _NONE:
-                self._body = RequestBody(self.request, self._context.kept_bodies)
+                self._body = RequestBody(self.request, self._context.kept)
             if self._body is None or not self._body.collecting:
                 self._forward(NO_UPSTREAM)
             elif self.request.head.expect_continue and not self._client.has_more:

@@ -152,7 +152,7 @@ async def test_what_all_requests_keep_of_their_bodies_has_a_limit(
         slow = [await setup.client() for _ in range(20)]
         for client in slow:
             client.send(HALF_OF_IT)
-        kept = setup.gateway.context.kept_bodies
+        kept = setup.gateway.context.kept
         await eventually(lambda: sum(one.exchange is not None for one in setup.gateway.connections) == 20)
         await stands_still(lambda: (kept.size, setup.endpoint().pool.uploads))
         assert 0 < kept.size <= 200_000 + SMALL
@@ -172,7 +172,7 @@ async def test_one_client_cannot_take_all_the_room_for_bodies(
         slow = [await setup.client() for _ in range(10)]
         for client in slow:
             client.send(HALF_OF_IT)
-        kept = setup.gateway.context.kept_bodies
+        kept = setup.gateway.context.kept
         await eventually(lambda: sum(one.exchange is not None for one in setup.gateway.connections) == 10)
         await stands_still(lambda: kept.size)
         assert kept.size <= 100_000 + SMALL
@@ -185,7 +185,7 @@ async def test_one_client_cannot_take_all_the_room_for_bodies(
 @pytest.mark.parametrize("end", ["answered", "refused", "client left", "upstream died", "repeated"])
 async def test_whatever_ends_a_request_what_was_kept_of_it_is_released(tmp_path: Path, end: str):
     async with two_endpoints(tmp_path) as (setup, first, _):
-        kept = setup.gateway.context.kept_bodies
+        kept = setup.gateway.context.kept
         if end in {"upstream died", "repeated"}:
             first.script = die
         client = await setup.client()

@@ -3,8 +3,9 @@
 import asyncio
 import resource
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,11 +15,13 @@ from fastapi.responses import StreamingResponse
 from websockets.asyncio.client import connect
 
 from tests.kit.eventually import eventually, stands_still
-from tests.kit.gateway import ALICE, HOST, Client, Seen, Upstream, default_routes, running_gateway
+from tests.kit.gateway import ALICE, HOST, Client, Seen, Setup, Upstream, default_routes, running_gateway
 from tollway.fabric.rest import RestServer
 from tollway.fabric.rest.policy import TABLE
+from tollway.gateway.proxy import body
 from tollway.gateway.route.files import platform_routes
 from tollway.gateway.route.route import Route
+from tollway.kit.tasks import cancel
 
 MEGABYTE = 1_000_000
 
@@ -505,6 +508,80 @@ async def test_what_arrives_while_a_request_waits_is_read_only_a_little_ahead(tm
         answering.set()
         for _ in range(20):
             assert (await client.answer()).body == b"ok"
+
+
+def waiting(setup: Setup) -> int:
+    """How many bytes of requests wait for their turn, on all connections."""
+    return sum(one._reader.waiting for one in setup.gateway.connections)
+
+
+async def test_what_one_client_sends_ahead_on_many_connections_has_a_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(body, "_KEPT_BYTES_OF_CLIENT", 200_000)
+    async with running_gateway(tmp_path) as setup:
+        answering = asyncio.Event()
+
+        async def wait(_seen: Seen, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await answering.wait()
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+        setup.upstream.script = wait
+        one = b"GET /api/catalog HTTP/1.1\r\n" + HOST + b"X: " + b"x" * 4_000 + b"\r\n\r\n"
+        clients = [await setup.client() for _ in range(20)]
+        for client in clients:
+            client.send(one * 15)
+        await eventually(lambda: len(setup.upstream.seen) == 20)
+        assert await stands_still(lambda: waiting(setup)) < 200_000
+        assert setup.gateway.context.kept.size == waiting(setup)
+        answering.set()
+        answered = Counter([len(await answers(client)) for client in clients])
+        assert sorted(answered) == [1, 15], (
+            "all of them, or the one that was under way; then the connection ends"
+        )
+        for client in clients:
+            client.close()
+        await eventually(lambda: not setup.gateway.connections)
+        assert setup.gateway.context.kept.size == 0
+        assert (await setup.ask("GET", "/api/catalog")).body == b"ok"
+
+
+async def answers(client: Client) -> list[bytes]:
+    """What the client gets, until it has all fifteen answers or the connection ends."""
+    found: list[bytes] = []
+    while len(found) < 15 and not client.reader.at_eof():
+        try:
+            found.append((await client.answer()).body)
+        except asyncio.IncompleteReadError:
+            break
+    return found
+
+
+async def test_who_takes_no_answers_is_not_kept_for_beyond_the_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(body, "_KEPT_BYTES_OF_CLIENT", 10_000)
+    async with running_gateway(tmp_path) as setup:
+        client = await setup.client()
+        one = b"GET /nothing HTTP/1.1\r\n" + HOST + b"\r\n"
+
+        async def push() -> None:
+            with suppress(ConnectionError):
+                for _ in range(4_000):
+                    client.send(one * 100)
+                    await client.writer.drain()
+
+        pushing = asyncio.create_task(push())
+        await eventually(lambda: not setup.gateway.connections or _lingers(setup))
+        assert waiting(setup) <= 10_000
+        await cancel(pushing)
+        client.close()
+        await eventually(lambda: not setup.gateway.connections)
+        assert setup.gateway.context.kept.size == 0
+
+
+def _lingers(setup: Setup) -> bool:
+    return all(one._lingering for one in setup.gateway.connections)
 
 
 async def test_a_stream_goes_on_as_long_as_something_passes_and_nothing_is_kept_back(tmp_path: Path):
