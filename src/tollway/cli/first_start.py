@@ -1,12 +1,9 @@
-"""What a platform's folder needs before its processes start: space, nobody else in it, its key, the first operator."""
+"""What a platform's folder needs before its processes start: space, its key, the first operator."""
 
-import fcntl
 import json
 import os
 import secrets
 import shutil
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 
 from tollway.cli.console import fail
@@ -42,22 +39,6 @@ def check_folder(folder: Path) -> None:
     if free_bytes < NEEDED_BYTES:
         found = f"only {free_bytes // 1_000_000} MB are free in {folder}, and a start needs {NEEDED_BYTES // 1_000_000}"
         fail(f"{found}; free some space, or choose another folder with --data")
-
-
-@contextmanager
-def alone(folder: Path) -> Generator[int]:
-    """Hold the folder for this process; yields the descriptor of the locked file.
-
-    Exits with one line when a platform runs in it.
-    """
-    with (folder / "run" / "lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            fail(
-                f"a platform is already running in {folder}; stop it first, or choose another folder with --data"
-            )
-        yield lock.fileno()
 
 
 def check_key(loaded: Loaded) -> None:

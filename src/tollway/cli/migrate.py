@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 from tollway.cli.console import fail, read_settings, say
+from tollway.cli.folder_lock import writing
 from tollway.fabric.clock import SystemClock
 from tollway.fabric.db import DatabaseUnusable
 from tollway.fabric.db import migrate as bring_up_to_date
@@ -12,10 +13,11 @@ from tollway.topology import SERVICES, backends
 
 
 def run(data: Path, config: Path | None) -> None:
-    """Migrate every service. Exits 1 when a database cannot be used."""
+    """Migrate every service. Exits 1 when a database cannot be used, or a platform uses it."""
     settings = read_settings(data, config).settings
     try:
-        asyncio.run(_migrate(settings))
+        with writing(settings):
+            asyncio.run(_migrate(settings))
     except DatabaseUnusable as error:
         fail(str(error))
 

@@ -1,21 +1,23 @@
 """`tollway operator`: who runs the platform: a lost password is replaced here, and another operator added."""
 
 import asyncio
-import fcntl
 import json
 import secrets
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tollway.cli.console import fail, read_settings, say
+from tollway.cli.folder_lock import writing
 from tollway.fabric.clock import SystemClock
 from tollway.fabric.db import DatabaseUnusable, migrate
 from tollway.fabric.rpc import call_context
 from tollway.kit.errors import Conflict, Problem
 from tollway.services.identity.service import Identity
 from tollway.settings import Settings
+from tollway.supervisor.notes import write_note
 from tollway.topology import OPERATOR, backends
 
 Work = Callable[[Identity, str], Awaitable[bool]]
@@ -34,8 +36,9 @@ def reset_password(data: Path, config: Path | None, email: str, *, from_stdin: b
         return True
 
     password = _password(from_stdin=from_stdin)
-    _run(settings, work, password, "auth:operator:reset")
-    _forget_first(settings, email)
+    with _platform(settings):
+        _run(settings, work, password, "auth:operator:reset")
+        _forget_first(settings, email)
     _show(email, password, from_stdin=from_stdin)
 
 
@@ -51,7 +54,9 @@ def add(data: Path, config: Path | None, email: str, *, from_stdin: bool) -> Non
         return False
 
     password = _password(from_stdin=from_stdin)
-    if not _run(settings, work, password, "auth:operator:add"):
+    with _platform(settings):
+        added = _run(settings, work, password, "auth:operator:add")
+    if not added:
         fail(f"{email} is an operator already; `tollway operator reset-password` gives another password")
     _show(email, password, from_stdin=from_stdin)
 
@@ -60,7 +65,7 @@ def _forget_first(settings: Settings, email: str) -> None:
     """Take the password of the first start out of the file that keeps it: it is an old one now."""
     path = settings.data / "secrets" / "operator.json"
     if path.exists() and json.loads(path.read_text()).get("email", "").casefold() == email.casefold():
-        path.write_text(json.dumps({"email": email, "password": ""}))
+        write_note(path, {"email": email, "password": ""})
 
 
 def _password(*, from_stdin: bool) -> str:
@@ -80,29 +85,23 @@ def _show(email: str, password: str, *, from_stdin: bool) -> None:
         say(f"password: {password}   (it is not shown again; change it after signing in)")
 
 
-def _run(settings: Settings, work: Work, password: str, action: str) -> bool:
-    if not settings.database.url and not (settings.data / "services" / "identity.db").exists():
+@contextmanager
+def _platform(settings: Settings) -> Generator[None]:
+    """Have the platform's databases for this command alone."""
+    url = settings.database.services.get("identity", settings.database.url)
+    if not url and not (settings.data / "services" / "identity.db").exists():
         fail(f"there is no platform in {settings.data}; name another --data", 2)
-    if not settings.database.url and _is_running(settings.data):
-        fail(f"a platform is running in {settings.data}; stop it, run this again, and start it")
+    with writing(settings):
+        yield
+
+
+def _run(settings: Settings, work: Work, password: str, action: str) -> bool:
     try:
         return asyncio.run(_work(settings, work, password, action))
     except DatabaseUnusable as error:
         fail(str(error), 2)
     except Problem as problem:
         fail(problem.detail)
-
-
-def _is_running(data: Path) -> bool:
-    # Two processes on one SQLite file would not wake each other.
-    try:
-        with (data / "run" / "lock").open("a+") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
-    return False
 
 
 async def _work(settings: Settings, work: Work, password: str, action: str) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from tollway.cli.certs import make_authority
 from tollway.cli.console import end_with_parent, fail, read_settings
+from tollway.cli.folder_lock import serving
 from tollway.fabric.lifecycle import StartFailed
 from tollway.fabric.secrets import SecretUnusable
 from tollway.fabric.telemetry import configure_logging
@@ -35,11 +36,12 @@ def run(targets: list[str], data: Path, config: Path | None, worker: int) -> Non
         _log.warning("%s", warning)
     raise_limit()
     try:
-        _first_certificates(settings, targets, config)
         # uvloop's own runner is what makes its loop the one everything runs on.
         import uvloop
 
-        uvloop.run(_serve(settings, targets, worker))
+        with serving(settings.data):
+            _first_certificates(settings, targets, config)
+            uvloop.run(_serve(settings, targets, worker))
     except KeyError as error:
         fail(f"there is no target {error.args[0]!r}; `tollway targets` lists them", 2)
     except InvalidSettings as error:
@@ -77,7 +79,6 @@ async def _serve(settings: Settings, targets: list[str], worker: int) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    (settings.data / "run").mkdir(parents=True, exist_ok=True)
     process = Process(settings, targets, worker)
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, process.reload)
     await process.start()

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tollway.cli import first_start
+from tollway.cli import first_start, folder_lock
 from tollway.cli.certs import make_authority
 from tollway.cli.console import end_with_parent, fail, read_settings
 from tollway.cli.plan import Child, Plan, make_plan
@@ -51,7 +51,7 @@ def run(data: Path, config: Path | None, port_base: int, workers: int, *, split:
     plan = make_plan(loaded.settings, loaded.origins, port_base, workers, split=split)
     _check_protocols(loaded.settings)
     first_start.check_folder(loaded.settings.data)
-    with first_start.alone(loaded.settings.data) as lock:
+    with folder_lock.platform(loaded.settings.data) as lock:
         check_listeners(plan)
         first_start.check_key(loaded)
         first = first_start.is_first(loaded.settings.data)
