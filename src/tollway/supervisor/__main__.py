@@ -1,12 +1,14 @@
 """`python -m tollway.supervisor DESCRIPTOR`: what to run is read from an open file."""
 
 import asyncio
+import contextlib
 import json
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from typing import TextIO
 
 from tollway.kit.tasks import cancel, spawn
 from tollway.supervisor.config import STOP_SIGNALS, ChildProcess, SupervisorConfig
@@ -93,11 +95,17 @@ async def renew(renewal: ChildProcess) -> None:
 
 
 def _say(line: str) -> None:
-    print(line, flush=True)
+    _print(line, sys.stdout)
 
 
 def _report(line: str) -> None:
-    print(f"tollway: {line}", file=sys.stderr, flush=True)
+    _print(f"tollway: {line}", sys.stderr)
+
+
+def _print(line: str, stream: TextIO) -> None:
+    # Whoever read it may be gone, or its disk full; what runs goes on.
+    with contextlib.suppress(OSError):
+        print(line, file=stream, flush=True)
 
 
 if __name__ == "__main__":

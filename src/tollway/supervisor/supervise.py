@@ -7,7 +7,8 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,15 @@ from tollway.supervisor.notes import STATES_NOTE, read_note, write_note
 PARENT = "SUPERVISED_BY_TOLLWAY"
 READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 25.0
-# A process that ended this often in this time is shown as failed, and tried less and less often.
-FAILED_DEATHS, FAILED_WINDOW_S = 6, 120.0
+# A process that ended this often in a row is shown as failed, and tried less and less often. Each `MENDING_S` that it
+# runs make up for one end, and `STEADY_S` for all.
+FAILED_DEATHS, MENDING_S = 6, 20.0
 RESTART_BACKOFF = Backoff(first_s=0.1, limit_s=60.0)
 STEADY_S = 60.0
 # Exit codes with which a process says itself that it cannot start, so that trying at once is of no use.
 OWN_WORD, STEP_OF_REFUSAL, FAILED_DELAY_S = (1, 2), 6, 5.0
 LAUNCH_FAILED = 1
-LOG_LIMIT_BYTES, LOG_LOOK_S = 50_000_000, 30.0
+LOG_LIMIT_BYTES, LOG_LOOK_S, LAST_WORDS_BYTES = 50_000_000, 30.0, 65_536
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +46,17 @@ class ProcessState:
     state: str = "starting"
     reason: str = ""  # why it ended last
     restarts: int = 0
-    deaths: list[float] = field(default_factory=list[float])  # monotonic, of the last minute
+    deaths: float = 0.0  # how often it ended, less what it made up for by running
+
+    def ended(self, ran_s: float) -> None:
+        """Count an end, after it ran so long."""
+        made_up = self.deaths if ran_s >= STEADY_S else min(self.deaths, ran_s / MENDING_S)
+        self.deaths += 1 - made_up
+
+    @property
+    def attempt(self) -> int:
+        """The number of the next try in a row, the first being 1."""
+        return ceil(self.deaths)
 
 
 class Supervisor:
@@ -65,6 +77,7 @@ class Supervisor:
         self._states = {child.name: ProcessState() for child in processes}
         self._tasks: list[asyncio.Task[Any]] = []
         self._stopping = False
+        self._started = False
         self._refused: asyncio.Future[str]
 
     async def start(self) -> None:
@@ -77,6 +90,7 @@ class Supervisor:
         if self._refused.done():
             await cancel(ready)
             raise StartRefused(self._refused.result())
+        self._started = True
 
     async def _until_all_ready(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -110,23 +124,21 @@ class Supervisor:
             code, seconds = await self._run_once(child)
             if self._stopping:
                 return
-            now = time.monotonic()
-            # One that ran well for a while begins anew.
-            recent = [] if seconds >= STEADY_S else [at for at in state.deaths if now - at < FAILED_WINDOW_S]
-            state.deaths = [*recent, now]
+            state.ended(seconds)
             state.reason = f"{_meaning(code)}: {self._last_words(child)}"
-            if state.state == "starting" and (code in OWN_WORD or len(state.deaths) >= FAILED_DEATHS):
+            hopeless = code in OWN_WORD or state.attempt >= FAILED_DEATHS
+            if not self._started and state.state == "starting" and hopeless:
                 # Nothing ran yet, so a person is there and can mend it.
                 if not self._refused.done():
                     self._refused.set_result(f"{child.name} ended ({state.reason})")
                 return
             state.restarts += 1
-            attempt = len(state.deaths) + (STEP_OF_REFUSAL if code in OWN_WORD else 0)
+            attempt = state.attempt + (STEP_OF_REFUSAL if code in OWN_WORD else 0)
             await self._hold_back(child, state, self._backoff.delay_s(attempt))
 
     async def _hold_back(self, child: ChildProcess, state: ProcessState, delay_s: float) -> None:
         before = state.state
-        if len(state.deaths) >= FAILED_DEATHS or delay_s >= FAILED_DELAY_S:
+        if state.attempt >= FAILED_DEATHS or delay_s >= FAILED_DELAY_S:
             state.state = "failed"
             if before != "failed":
                 self._report(
@@ -213,7 +225,9 @@ class Supervisor:
 
     def _last_words(self, child: ChildProcess) -> str:
         try:
-            text = self._log(child).read_text(errors="replace")
+            with self._log(child).open("rb") as log:
+                log.seek(max(log.seek(0, os.SEEK_END) - LAST_WORDS_BYTES, 0))
+                text = log.read(LAST_WORDS_BYTES).decode(errors="replace")
         except OSError as error:
             return f"its log cannot be read: {error.strerror}"
         lines = text.strip().splitlines() or ["it wrote nothing"]
@@ -227,4 +241,8 @@ def environment_of(process: ChildProcess) -> dict[str, str]:
 
 
 def _meaning(code: int) -> str:
-    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit {code}"
+    if code >= 0:
+        return f"exit {code}"
+    # The numbers between the first and the last real-time signal have no names.
+    named = -code in {number.value for number in signal.Signals}
+    return f"killed by {signal.Signals(-code).name if named else f'signal {-code}'}"
