@@ -15,6 +15,7 @@ from tollway.kit.ids import new_id
 from tollway.services.access import store
 from tollway.services.access.kinds import PROXY, ResourceKind
 from tollway.services.access.model import Credential, CustomerSession, Resource, ResourceLimits, ResourceState
+from tollway.services.access.model.connection_test import LASTS_US
 from tollway.services.access.model.flow_policy import FlowPolicy
 from tollway.services.access.service.changes import Changes
 from tollway.services.access.service.credentials import NO_SESSION, CredentialRequest, Credentials, Issued
@@ -134,17 +135,17 @@ class Resources:
         return draft
 
     async def all_of(self, user_id: str) -> list[tuple[Resource, list[Credential]]]:
-        """Return a customer's accesses with their live credentials, oldest first."""
+        """Return a customer's accesses with their live credentials, oldest first, without those of connection tests."""
         async with self._db.snapshot() as tx:
             mine = await store.resources.find_all_of(tx, user_id)
-            credentials = await store.credentials.live(tx, [one.id for one in mine])
+            credentials = await _listed(tx, user_id, [one.id for one in mine])
         return [(one, credentials[one.id]) for one in mine]
 
     async def get(self, user_id: str, resource_id: str) -> tuple[Resource, list[Credential]]:
-        """Return one access with its live credentials. Raises NotFound."""
+        """Return one access with its live credentials, without those of connection tests. Raises NotFound."""
         async with self._db.snapshot() as tx:
             resource = await owned_resource(tx, user_id, resource_id)
-            credentials = await store.credentials.live(tx, [resource_id])
+            credentials = await _listed(tx, user_id, [resource_id])
         return resource, credentials[resource_id]
 
     async def change(
@@ -281,3 +282,13 @@ class Resources:
 def _suits(kind: ResourceKind, product: catalog_pb2.Product) -> bool:
     """Return whether accesses of a kind can draw on a product."""
     return product.unit == kind.unit and not set(kind.protocols.values()).isdisjoint(product.protocols)
+
+
+async def _listed(tx: Tx, user_id: str, resource_ids: Sequence[str]) -> dict[str, list[Credential]]:
+    """Return the live credentials that are somebody's: a connection test's is its node's, and ends by itself."""
+    live = await store.credentials.live(tx, resource_ids)
+    tests = await store.connection_tests.credentials_since(tx, user_id, tx.now_us - LASTS_US)
+    return {
+        resource_id: [one for one in credentials if one.id not in tests]
+        for resource_id, credentials in live.items()
+    }

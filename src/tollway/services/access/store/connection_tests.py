@@ -40,6 +40,12 @@ async def count_since(tx: Tx, user_id: str, since_us: int) -> int:
     return int(await tx.scalar(select(func.count()).select_from(table).where(mine)))
 
 
+async def credentials_since(tx: Tx, user_id: str, since_us: int) -> set[str]:
+    """Name the credentials of a customer's tests that were asked for since a moment."""
+    mine = (table.c.user_id == user_id) & (table.c.created_at_us > since_us) & (table.c.credential_id != "")
+    return {row.credential_id for row in await tx.all(select(table.c.credential_id).where(mine))}
+
+
 async def delete_before(tx: Tx, before_us: int) -> None:
     """Delete old tests."""
     await tx.run(delete(table).where(table.c.created_at_us < before_us))

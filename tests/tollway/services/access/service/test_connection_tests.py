@@ -79,6 +79,22 @@ async def test_a_test_is_asked_of_one_node_and_ends_with_its_credential(here: Ac
     assert await state(here, test.id) == "passed"
 
 
+async def test_the_credential_of_a_test_is_not_listed_and_can_be_revoked(here: AccessSetup) -> None:
+    issued = await here.customer(1000)
+    test = await here.access.connection_tests.start(USER, issued.resource.id)
+    login = await here.access.connection_tests.begin("edge-1", test.id)
+    assert await works(here, login)
+    ((_, listed),) = await here.access.resources.all_of(USER)
+    assert [one.id for one in listed] == [issued.credential.id]
+    _, listed = await here.access.resources.get(USER, issued.resource.id)
+    assert [one.id for one in listed] == [issued.credential.id]
+    async with here.db.snapshot() as tx:
+        live = await store.credentials.live(tx, [issued.resource.id])
+    (its_own,) = (one.id for one in live[issued.resource.id] if one.id != issued.credential.id)
+    await here.access.credentials.revoke(USER, issued.resource.id, its_own)
+    assert not await works(here, login)
+
+
 async def test_a_failed_step_makes_a_failed_test(simple: AccessSetup) -> None:
     issued = await simple.customer(1000)
     test = await simple.access.connection_tests.start(USER, issued.resource.id)
