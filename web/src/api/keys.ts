@@ -50,7 +50,6 @@ export const keys = {
     resources: (id: string) => ["admin", "users", id, "resources"] as const,
     connections: (id: string, search: object) => ["admin", "users", id, "connections", search] as const,
     open: (search: object) => ["admin", "connections", search] as const,
-    deposits: (state: string) => ["admin", "deposits", state] as const,
     catalog: (part: string) => ["admin", "catalog", part] as const,
     gateway: () => ["admin", "gateway"] as const,
     gatewayRoutes: (q: string) => ["admin", "gateway", "routes", q] as const,

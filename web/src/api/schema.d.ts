@@ -1016,8 +1016,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Show how many transactions the books hold, and up to where they are sealed
-         * @description Show how many transactions the books hold, and up to where they are sealed.
+         * Show how many transactions the books hold, up to where they are sealed, and whether they held
+         * @description Show how many transactions the books hold, up to where they are sealed, and whether they held.
          */
         get: operations["get_admin_overview_books"];
         put?: never;
@@ -1056,8 +1056,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Count the deposits that need a decision, and the debts that stand open
-         * @description Count the deposits that need a decision, and the debts that stand open.
+         * Show the deposits that need a decision, and count the debts that stand open
+         * @description Show the deposits that need a decision, and count the debts that stand open.
          */
         get: operations["get_admin_overview_payments"];
         put?: never;
@@ -2790,8 +2790,12 @@ export interface components {
          * @description How the books stand. Each transaction is sealed within seconds; one that stays unsealed needs a person.
          */
         BooksOverview: {
+            /** @description What did not hold then, at most 100 sentences */
+            findings: string[];
             /** @description Jobs and events that were tried too often and wait for a person */
             gave_up: number;
+            /** @description Whether they held when they were last verified; null: they never were */
+            ok: boolean | null;
             /** @description The number of the last seal; 0 when there is none */
             seal: number;
             /** @description When it was made; null when there is none */
@@ -3539,11 +3543,16 @@ export interface components {
         };
         /**
          * CustomersOverview
-         * @description How many accounts there are.
+         * @description How many accounts there are. They are counted once a minute at most.
          */
         CustomersOverview: {
             /** @description Accounts that are not deleted, operators' ones included */
             accounts: number;
+            /**
+             * Format: date-time
+             * @description When they were counted
+             */
+            counted_at: string;
             /** @description Jobs and events that were tried too often and wait for a person */
             gave_up: number;
             /** @description Accounts made in the last 7 times 24 hours */
@@ -5078,6 +5087,8 @@ export interface components {
             oldest_review_at: string | null;
             /** @description Debts that stand open */
             owing: number;
+            /** @description The newest of them, 50 at most */
+            reviews: components["schemas"]["ReviewedView"][];
         };
         /**
          * PlaceOrder

@@ -307,6 +307,25 @@ async def test_an_operator_finds_suspends_and_restores_an_account(identity: Iden
     assert (await identity.log_in()).status == 200
 
 
+async def test_accounts_are_counted_once_a_minute_at_most(identity: IdentityFixture) -> None:
+    user_id, operator = await identity.sign_up(ANN), await operator_token(identity)
+
+    async def counted() -> dict[str, Any]:
+        return (await identity.client.get("/api/admin/overview/customers", operator)).json
+
+    before = await counted()
+    reason = {"reason": "abuse"}
+    assert (await identity.client.post(f"/api/admin/users/{user_id}/suspend", reason, operator)).status == 200
+    assert await counted() == before
+    identity.clock.advance(61)
+    later = await counted()
+    assert (later["accounts"], later["suspended"]) == (before["accounts"], 1)
+    assert later["counted_at"] > before["counted_at"]
+    # A clock that was set back does not keep what was counted.
+    identity.clock.advance(-30)
+    assert (await counted())["counted_at"] < later["counted_at"]
+
+
 async def test_an_operator_gives_and_takes_roles(identity: IdentityFixture) -> None:
     user_id, operator = await identity.sign_up(ANN), await operator_token(identity)
     path = f"/api/admin/users/{user_id}/roles"

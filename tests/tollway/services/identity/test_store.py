@@ -24,10 +24,17 @@ async def test_accounts_in_a_state_and_new_ones_are_found_without_reading_every_
     async with database("sqlite", tmp_path, clock, service_migrations("identity")) as db, db.snapshot() as tx:
         async with plans(tx) as found:
             await store.users(tx, UserFilter(state="suspended"), UserOrder(), ["usr_1"], 10)
-            await store.count_suspended(tx)
             await store.count_made(tx, clock.now_us())
         for statement, steps in found:
             assert any("SEARCH" in step and "ix_user_" in step for step in steps), (statement, steps)
+
+
+async def test_accounts_are_counted_by_state_in_an_index(tmp_path: Path, clock: FakeClock) -> None:
+    async with database("sqlite", tmp_path, clock, service_migrations("identity")) as db, db.snapshot() as tx:
+        async with plans(tx) as found:
+            await store.count_by_state(tx)
+        ((statement, steps),) = found
+        assert any("COVERING INDEX ix_user_by_state" in step for step in steps), (statement, steps)
 
 
 async def test_every_order_of_the_accounts_has_an_index(tmp_path: Path, clock: FakeClock) -> None:

@@ -443,6 +443,7 @@ async def test_an_operator_sees_up_to_where_the_books_are_sealed(api: RestClient
     await context.deposit("ann", 20 * DOLLAR)
     before = (await api.get(path, support)).json
     assert (before["unsealed"], before["gave_up"]) == (True, 0)
+    assert (before["ok"], before["findings"]) == (None, []), "never verified"
     await context.ledger.seal()
     after = (await api.get(path, support)).json
     assert (after["transactions"], after["unsealed"]) == (before["transactions"], False)
@@ -547,6 +548,8 @@ async def test_the_books_are_verified_once_at_a_time_and_the_verdict_is_kept(
     known = (await context.ledger.verify()).transactions
     assert (done["state"], done["done"], done["total"]) == ("done", known, known)
     assert (done["verdict"]["ok"], done["verdict"]["transactions"]) == (True, known)
+    glance = (await api.get("/api/admin/overview/books", SUPPORT)).json
+    assert (glance["ok"], glance["findings"]) == (True, [])
     assert (await api.post(path, None, SUPPORT)).json["id"] != done["id"]
     assert (await api.post(path, None, ANN)).status == 403
     async with context.db.snapshot() as tx:

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from tollway.contracts.permissions import Role
 from tollway.fabric.rest import (
@@ -12,6 +12,7 @@ from tollway.fabric.rest import (
     CurrentUser,
     PageQuery,
     UserPath,
+    UtcTime,
     route,
     sorted_by,
 )
@@ -52,14 +53,13 @@ class UserList(BaseModel):
 
 
 class CustomersOverview(BaseModel):
-    """How many accounts there are."""
-
-    model_config = ConfigDict(from_attributes=True)
+    """How many accounts there are. They are counted once a minute at most."""
 
     accounts: Annotated[int, Field(description="Accounts that are not deleted, operators' ones included")]
     suspended: Annotated[int, Field(description="Accounts that are suspended")]
     new_today: Annotated[int, Field(description="Accounts made since midnight, UTC")]
     new_7_days: Annotated[int, Field(description="Accounts made in the last 7 times 24 hours")]
+    counted_at: Annotated[UtcTime, Field(description="When they were counted")]
     gave_up: Annotated[
         int, Field(description="Jobs and events that were tried too often and wait for a person")
     ]
@@ -98,7 +98,15 @@ def add_routes(routes: APIRouter, service: Identity) -> None:
     )
     async def overview() -> CustomersOverview:
         """Count the accounts, those that are suspended, and those that are new."""
-        return CustomersOverview.model_validate(await service.accounts.overview())
+        found = await service.account_counts.read()
+        return CustomersOverview(
+            accounts=found.accounts,
+            suspended=found.suspended,
+            new_today=found.new_today,
+            new_7_days=found.new_7_days,
+            counted_at=found.counted_at_us,
+            gave_up=await service.account_counts.gave_up(),
+        )
 
     @routes.get(
         "/api/admin/users/{user_id}", tags=["operators"], **route(permission="users:read", owner="any")

@@ -7,6 +7,7 @@ email_change  another address
 notes      what operators note about a customer
 leaving    deleting an account, and keeping it after all
 accounts   accounts as operators see them
+account_counts  how many there are
 mail       the links and notices that the others enqueue as jobs
 passwords  hashing and checking, off the event loop
 strength   how easily a password is guessed
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING
 from tollway.fabric.db import Database
 from tollway.services.identity.factors import FACTORS, FactorContext, MakeFactor
 from tollway.services.identity.model import lock_rules
+from tollway.services.identity.service.account_counts import AccountCounts
 from tollway.services.identity.service.accounts import Accounts
 from tollway.services.identity.service.devices import Devices
 from tollway.services.identity.service.email_change import EmailChange
@@ -73,6 +75,7 @@ class Identity:
         self.signup = SignUp(db, self.passwords, self.mail)
         self.recovery = Recovery(db, self.passwords, proof, self.mail)
         self.email_change = EmailChange(db, proof, self.mail, self.leaving)
+        self.account_counts = AccountCounts(db)
         self.accounts = Accounts(
             db, self.passwords, self.mail, self.leaving, tokens, settings.unverified_kept_days
         )

@@ -1,7 +1,7 @@
 """Accounts as the platform and its operators see them."""
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from tollway.contracts import tokens_pb2
 from tollway.contracts.events import (
@@ -13,7 +13,6 @@ from tollway.contracts.events import (
     UserStateChanged,
 )
 from tollway.contracts.permissions import OPERATOR_ROLES, Role, rank
-from tollway.fabric import dead_letters
 from tollway.fabric.db import Database, Tx
 from tollway.kit.errors import Conflict, Forbidden, Invalid, NotFound
 from tollway.kit.ids import is_id
@@ -40,16 +39,6 @@ if TYPE_CHECKING:
 BATCH = 100
 NEWEST_FIRST = UserOrder()
 _STATES: dict[str, State] = {"active": "active", "suspended": "suspended"}
-
-
-class AccountCounts(NamedTuple):
-    """How many accounts there are, and how much of identity's work gave up."""
-
-    accounts: int
-    suspended: int
-    new_today: int
-    new_7_days: int
-    gave_up: int
 
 
 class Accounts:
@@ -135,18 +124,6 @@ class Accounts:
         ended = await self._tokens.Revoke(request)
         if session_id and not ended.sessions:
             raise NotFound("there is no such session")
-
-    async def overview(self) -> AccountCounts:
-        """Count the accounts, those suspended, and those made today (UTC) and in 7 days."""
-        now_us = self._db.clock.now_us()
-        async with self._db.snapshot() as tx:
-            return AccountCounts(
-                accounts=await store.count_accounts(tx),
-                suspended=await store.count_suspended(tx),
-                new_today=await store.count_made(tx, now_us - now_us % DAY_US),
-                new_7_days=await store.count_made(tx, now_us - 7 * DAY_US),
-                gave_up=await dead_letters.count(tx),
-            )
 
     async def set_state(self, user_id: str, state: str, reason: str, actor: str) -> User:
         """Suspend or restore an account; a suspension ends its sessions. Repeating changes nothing.

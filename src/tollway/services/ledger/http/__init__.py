@@ -82,7 +82,7 @@ def router(service: Ledger, gifts: Gifts, answers: AnswerStore, whole: Books) ->
     _accounts(api, service)
     _transactions(api, service)
     _gifts(api, gifts, answers)
-    add_routes(api, service)
+    add_routes(api, service, whole)
     analytics.add_routes(api, service)
     books.add_routes(api, service, whole)
     return api

@@ -18,6 +18,7 @@ from tollway.services.ledger.http.views import (
 )
 from tollway.services.ledger.model.values import Asset
 from tollway.services.ledger.service import Ledger
+from tollway.services.ledger.service.books import Books
 from tollway.services.ledger.service.standing import standing
 
 
@@ -30,6 +31,11 @@ class BooksOverview(BaseModel):
     seal: Annotated[int, Field(description="The number of the last seal; 0 when there is none")]
     sealed_at: Annotated[UtcTime | None, Field(description="When it was made; null when there is none")]
     unsealed: Annotated[bool, Field(description="Whether there are transactions after the last seal")]
+    ok: Annotated[
+        bool | None,
+        Field(description="Whether they held when they were last verified; null: they never were"),
+    ]
+    findings: Annotated[list[str], Field(description="What did not hold then, at most 100 sentences")]
     gave_up: Annotated[
         int, Field(description="Jobs and events that were tried too often and wait for a person")
     ]
@@ -38,7 +44,7 @@ class BooksOverview(BaseModel):
 READ = route(permission="wallets:read", owner="any")
 
 
-def add_routes(api: APIRouter, service: Ledger) -> None:
+def add_routes(api: APIRouter, service: Ledger, whole: Books) -> None:
     """Add the operators' routes."""
 
     async def known_assets() -> dict[str, Asset]:
@@ -63,8 +69,9 @@ def add_routes(api: APIRouter, service: Ledger) -> None:
 
     @api.get("/api/admin/overview/books", tags=["operators"], **route(permission="books:read", owner="any"))
     async def books() -> BooksOverview:
-        """Show how many transactions the books hold, and up to where they are sealed."""
-        return BooksOverview.model_validate(await standing(service.db))
+        """Show how many transactions the books hold, up to where they are sealed, and whether they held."""
+        stand, verdict = await standing(service.db), (await whole.verification.read()).result or {}
+        return BooksOverview(**stand._asdict(), ok=verdict.get("ok"), findings=verdict.get("findings", []))
 
     @api.get("/api/admin/transactions/{transaction_id}", tags=["operators"], **READ)
     async def explain_any(transaction_id: TransactionPath, *, prove: Prove = False) -> TransactionView:

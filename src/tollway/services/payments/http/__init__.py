@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from fastapi import APIRouter, Query, Request, Response
 from fastapi import Path as PathParam
 from fastapi.responses import HTMLResponse
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from tollway.contracts.errors import BadSignature, CardDeclined, PaymentFailed, ProviderUnavailable
 from tollway.fabric.rest import (
@@ -31,6 +31,7 @@ from tollway.fabric.rest.etag import TAGGED, tagged
 from tollway.kit.errors import Conflict, Malformed
 from tollway.services.payments.http.corrections import CustomerQuery, Reason, add_correction_routes
 from tollway.services.payments.http.overview import add_overview_route
+from tollway.services.payments.http.views import DepositView, ReviewedView
 from tollway.services.payments.model import DepositState
 from tollway.services.payments.service import Payments
 from tollway.services.payments.service.charging import RETURN_PATH
@@ -54,8 +55,6 @@ ProviderName = Annotated[
     ),
 ]
 NewestFirst = Annotated[PageQuery, sorted_by("-created_at", "created_at")]
-# What is stored as an empty text is null in answers.
-NullableText = Annotated[str | None, BeforeValidator(lambda text: text or None)]
 
 
 class DepositRequest(Body):
@@ -74,42 +73,9 @@ class DepositRequest(Body):
         return self
 
 
-class DepositView(BaseModel):
-    """A deposit. The money can be spent when `state` is credited.
-
-    `refunded` and `disputed` are how much of it went back to the payer: by a refund, or by the payer's bank.
-    `debt_settled` is how much of it settled what you owed. `action_url`, where there is one, is the page on which the
-    customer pays or confirms.
-    """
-
-    model_config = ConfigDict(from_attributes=True)
-
-    id: str
-    state: DepositState
-    reason: NullableText
-    decline_code: NullableText
-    amount: MoneyText
-    currency: str
-    provider: str
-    payment: NullableText = Field(validation_alias="payment_ref")
-    action_url: NullableText
-    transaction_id: NullableText
-    refunded: MoneyText
-    disputed: MoneyText
-    debt_settled: MoneyText = Field(validation_alias="settles")
-    created_at: UtcTime = Field(validation_alias="created_at_us")
-    updated_at: UtcTime = Field(validation_alias="updated_at_us")
-
-
 class DepositList(BaseModel):
     items: list[DepositView]
     next_cursor: str
-
-
-class ReviewedView(DepositView):
-    """A deposit as an operator sees it."""
-
-    user_id: str
 
 
 class ReviewList(BaseModel):

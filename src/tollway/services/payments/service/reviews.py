@@ -4,6 +4,7 @@ credit     what the provider took is credited; the provider is asked, never beli
 dismiss    nothing is credited; refused while the provider still has the customer's money
 """
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from tollway.contracts.events import DepositReviewed
@@ -18,14 +19,16 @@ from tollway.services.payments.service.settlement import Settlement, failed
 from tollway.services.payments.store import deposits as store
 from tollway.services.payments.store.debts import count_unsettled
 
+REVIEWS = 50
 Outcome = Literal["credit", "dismiss"]
 
 
 class Waiting(NamedTuple):
-    """How many deposits wait for a decision, since when (0: none does), debts, and work that gave up."""
+    """How many deposits wait for a decision, since when (0: none does), the newest; debts, and work that gave up."""
 
     in_review: int
     oldest_us: int
+    reviews: Sequence[Deposit]
     owing: int
     gave_up: int
 
@@ -62,7 +65,10 @@ class Reviews:
         """Return what of payments waits for a person."""
         async with self._db.snapshot() as tx:
             in_review, oldest_us = await store.count_in_review(tx)
-            return Waiting(in_review, oldest_us, await count_unsettled(tx), await dead_letters.count(tx))
+            reviews = await store.list_deposits(tx, "", "", REVIEWS, state=DepositState.NEEDS_REVIEW)
+            return Waiting(
+                in_review, oldest_us, reviews, await count_unsettled(tx), await dead_letters.count(tx)
+            )
 
     async def resolve(self, deposit_id: str, outcome: Outcome, reason: str, payment_ref: str = "") -> Deposit:
         """End a review. `payment_ref` names the provider's payment where the deposit does not know it.

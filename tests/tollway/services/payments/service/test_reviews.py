@@ -127,8 +127,11 @@ async def test_an_operator_sees_what_waits_for_a_decision(tmp_path: Path, clock:
     async with running_payments("sqlite", tmp_path, clock) as payments:
         path, support = "/api/admin/overview/payments", f"{OPERATOR}:support"
         nothing = (await payments.rest.get(path, support)).json
-        assert nothing == {"in_review": 0, "oldest_review_at": None, "owing": 0, "gave_up": 0}
+        assert nothing == {"in_review": 0, "oldest_review_at": None, "reviews": [], "owing": 0, "gave_up": 0}
         await in_review(payments)
         waits = (await payments.rest.get(path, support)).json
         assert waits["in_review"] == 1
         assert waits["oldest_review_at"]
+        listed = (await payments.rest.get("/api/admin/deposits", support)).json["items"]
+        assert waits["reviews"] == listed
+        assert len(listed) == 1

@@ -5,17 +5,18 @@ import { CircleCheck } from "lucide-react";
 import { type ReactNode, useState } from "react";
 import type { Schema } from "@/api/client";
 import { Button, buttonClass } from "@/design/Button";
+import { usePageClock } from "@/design/clock";
 import { EmptyState } from "@/design/EmptyState";
 import { Loaded } from "@/design/Loaded";
 import { PageHead, Panel } from "@/design/Panel";
 import { Status } from "@/design/Status";
-import { Money, Time, useNow } from "@/design/Values";
+import { Money, Time } from "@/design/Values";
 import { Allowed } from "@/parts/Allowed";
 import { NodeTable } from "../nodes/NodeTable";
 import { nodesQuery } from "../nodes/queries";
-import { booksVerificationQuery, trailVerificationQuery } from "../verification/queries";
+import { trailVerificationQuery } from "../verification/queries";
 import { Figures } from "./Figures";
-import { booksQuery, customersQuery, paymentsQuery, reviewsQuery, salesQuery } from "./queries";
+import { booksQuery, customersQuery, paymentsQuery, salesQuery } from "./queries";
 import { ReviewDialog } from "./ReviewDialog";
 import { type Worry, worriesOf } from "./worries";
 
@@ -24,22 +25,20 @@ type Review = Schema<"ReviewedView">;
 /** What needs a person first, by harm; how the business goes; then the state of the edge. */
 export function AttentionPage() {
   const { t } = useLingui();
-  const reviews = useQuery(reviewsQuery);
   const nodes = useQuery(nodesQuery);
   const trail = useQuery(trailVerificationQuery);
-  const verified = useQuery(booksVerificationQuery);
   const sales = useQuery(salesQuery);
   const payments = useQuery(paymentsQuery);
   const customers = useQuery(customersQuery);
   const books = useQuery(booksQuery);
-  const now = useNow(15_000);
+  const now = usePageClock();
   const [reviewing, setReviewing] = useState<Review | null>(null);
   const silent = nodes.data?.filter((node) => !node.online) ?? [];
-  const waiting = reviews.data?.items ?? [];
-  const broken = [trail.data, verified.data].some((run) => run?.verdict && !run.verdict.ok);
+  const waiting = payments.data?.reviews ?? [];
+  const broken = books.data?.ok === false || trail.data?.verdict?.ok === false;
   const counted = { sales: sales.data, payments: payments.data, customers: customers.data, books: books.data };
   const worries = worriesOf(counted, now);
-  const answered = [reviews, nodes, trail, verified, sales, payments, customers, books].every((query) => query.data);
+  const answered = [nodes, trail, sales, payments, customers, books].every((query) => query.data);
   const quiet = answered && waiting.length + silent.length + worries.length === 0 && !broken;
   return (
     <>
@@ -50,9 +49,9 @@ export function AttentionPage() {
             <Trans>Nothing needs you.</Trans>
           </EmptyState>
         )}
-        <Loaded query={verified} skeleton={null}>
-          {(run) =>
-            run.verdict && !run.verdict.ok ? (
+        <Loaded query={books} skeleton={null}>
+          {(found) =>
+            found.ok === false ? (
               <Row
                 tone="bad"
                 word={t`Books`}
@@ -62,7 +61,7 @@ export function AttentionPage() {
                   </Link>
                 }
               >
-                <Trans>The books do not verify: {run.verdict.findings[0]}</Trans>
+                <Trans>The books do not verify: {found.findings[0]}</Trans>
               </Row>
             ) : null
           }
@@ -72,7 +71,7 @@ export function AttentionPage() {
             run.verdict && !run.verdict.ok ? (
               <Row
                 tone="bad"
-                word={t`Books`}
+                word={t`Audit trail`}
                 action={
                   <Link to="/operate/audit" search={{}} className={buttonClass("plain", true)}>
                     <Trans>Open</Trans>
@@ -87,7 +86,7 @@ export function AttentionPage() {
         {worries.map((worry) => (
           <WorryRow key={worry.kind === "gave_up" ? worry.service : worry.kind} worry={worry} />
         ))}
-        <Loaded query={reviews}>
+        <Loaded query={payments}>
           {() =>
             waiting.map((one) => (
               <Row

@@ -28,7 +28,7 @@ export function ReviewDialog({ deposit, onClose }: { deposit: Review; onClose: (
         }),
       ),
     onSuccess: async () => {
-      await queries.invalidateQueries({ queryKey: keys.admin.deposits("needs_review") });
+      await queries.invalidateQueries({ queryKey: keys.admin.overview("payments") });
       toast(t`The review is ended.`);
       onClose();
     },

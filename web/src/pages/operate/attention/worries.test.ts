@@ -3,9 +3,24 @@ import { worriesOf } from "./worries";
 
 const NOW = new Date("2026-11-29T08:00:00Z");
 const sales = { revenue: [], open_orders: 3, idle_orders: 0, gave_up: 0 };
-const payments = { in_review: 0, oldest_review_at: null, owing: 0, gave_up: 0 };
-const customers = { accounts: 9, suspended: 1, new_today: 2, new_7_days: 3, gave_up: 0 };
-const books = { transactions: 40, seal: 7, sealed_at: "2026-11-29T07:59:30Z", unsealed: true, gave_up: 0 };
+const payments = { in_review: 0, oldest_review_at: null, reviews: [], owing: 0, gave_up: 0 };
+const customers = {
+  accounts: 9,
+  suspended: 1,
+  new_today: 2,
+  new_7_days: 3,
+  counted_at: "2026-11-29T08:00:00Z",
+  gave_up: 0,
+};
+const books = {
+  transactions: 40,
+  seal: 7,
+  sealed_at: "2026-11-29T07:59:30Z",
+  unsealed: true,
+  ok: null,
+  findings: [],
+  gave_up: 0,
+};
 
 describe("what needs a person", () => {
   test("nothing, while all is well or has not answered", () => {
