@@ -3,6 +3,7 @@ import { useEffect, useState } from "react";
 import { formatBytes, formatExactBytes } from "@/format/bytes";
 import { formatMeteredMoney, formatMoney } from "@/format/money";
 import { formatClock, formatCountdown, formatExactTime, formatRelative } from "@/format/time";
+import { usePageClock } from "./clock";
 
 /** An amount of money. `metered` keeps the digits of what a few bytes cost. `sign` puts a plus before what came in. */
 export function Money({
@@ -33,12 +34,10 @@ export function Bytes({ count }: { count: string | bigint }) {
   );
 }
 
-const TICK_MS = 15_000;
-
-/** A point in time, relative within a day, with the exact time and zone on hover. */
+/** A point in time, relative within a day, with the exact time and zone on hover. All of a page are told by one clock. */
 export function Time({ at, clock = false }: { at: string; clock?: boolean }) {
   const { i18n } = useLingui();
-  const now = useNow(TICK_MS);
+  const now = usePageClock(at);
   const date = new Date(at);
   return (
     <time dateTime={at} title={formatExactTime(date, i18n.locale)} className="whitespace-nowrap">

@@ -15,6 +15,7 @@ import { Table } from "@/design/Table";
 import { Bytes, Money, Time } from "@/design/Values";
 import { isZero } from "@/format/decimal";
 import { AssetName } from "@/parts/AssetName";
+import { useProviderName } from "@/parts/providerName";
 import { depositsQuery, portfolioQuery } from "./queries";
 
 type Holding = Schema<"HoldingView">;
@@ -167,6 +168,7 @@ function HoldingRow({ holding, currency }: { holding: Holding; currency: string 
 
 function Deposits({ label }: { label: string }) {
   const { t } = useLingui();
+  const providerName = useProviderName();
   const deposits = useInfiniteQuery(depositsQuery);
   const rows = useMemo(() => deposits.data?.pages.flatMap((page) => page.items) ?? [], [deposits.data]);
   return (
@@ -184,7 +186,7 @@ function Deposits({ label }: { label: string }) {
               rowKey={(one) => one.id}
               columns={[
                 { key: "at", head: t`When`, phone: "title", cell: (one) => <Time at={one.created_at} /> },
-                { key: "provider", head: t`Provider`, cell: (one) => one.provider },
+                { key: "provider", head: t`Provider`, cell: (one) => providerName(one.provider) },
                 { key: "state", head: t`State`, cell: (one) => <DepositState state={one.state} /> },
                 { key: "reason", head: t`Note`, phone: "hidden", cell: (one) => one.decline_code ?? one.reason ?? "" },
                 {

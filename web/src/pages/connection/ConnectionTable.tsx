@@ -9,6 +9,7 @@ import { Status } from "@/design/Status";
 import { type Column, type Selection, Table } from "@/design/Table";
 import { Bytes, Time } from "@/design/Values";
 import { formatDuration } from "@/format/time";
+import { useEndedBy } from "@/parts/endedBy";
 import { flowProtocol } from "@/parts/flowProtocol";
 
 type Connection = Schema<"ConnectionView">;
@@ -27,6 +28,7 @@ export function ConnectionTable({
   dimmed?: boolean;
 }) {
   const { t, i18n } = useLingui();
+  const endedBy = useEndedBy();
   const [shown, setShown] = useState<Connection | null>(null);
   if (rows.length === 0) {
     return (
@@ -93,7 +95,7 @@ export function ConnectionTable({
               [t`Received`, <Bytes key="received" count={shown.bytes_received} />],
               [t`Sent`, <Bytes key="sent" count={shown.bytes_sent} />],
               [t`Requests`, String(shown.requests)],
-              [t`Ended because`, shown.terminate_cause || "–"],
+              [t`Ended because`, endedBy(shown.terminate_cause)],
               [t`Id`, <code key="id">{shown.id}</code>],
             ]}
           />

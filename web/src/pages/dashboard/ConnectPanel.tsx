@@ -27,7 +27,6 @@ export function ConnectPanel({ endpoints }: { endpoints: readonly Schema<"Endpoi
     mutationFn: () => body(api.POST("/api/proxy/connect", { body: { label: t`Console` } })),
     onSuccess: () =>
       Promise.all([
-        queries.invalidateQueries({ queryKey: keys.dashboard() }),
         queries.invalidateQueries({ queryKey: keys.proxyConfig() }),
         queries.invalidateQueries({ queryKey: keys.proxyStatus() }),
       ]),

@@ -17,6 +17,7 @@ import { Table } from "@/design/Table";
 import { Time } from "@/design/Values";
 import { trailVerificationQuery } from "../verification/queries";
 import { VerificationPanel } from "../verification/VerificationPanel";
+import { useActionName } from "./actionName";
 import { auditQuery } from "./queries";
 import { TOPICS, useTopicName } from "./topicName";
 
@@ -30,6 +31,7 @@ export function AuditPage() {
   const search = route.useSearch();
   const navigate = route.useNavigate();
   const topicName = useTopicName();
+  const actionName = useActionName();
   const trail = useInfiniteQuery(auditQuery(search));
   const rows = useMemo(() => trail.data?.pages.flatMap((page) => page.items) ?? [], [trail.data]);
   const [shown, setShown] = useState<Entry | null>(null);
@@ -103,7 +105,7 @@ export function AuditPage() {
                     phone: "hidden",
                     cell: (entry) => <ShortId id={entry.subject} />,
                   },
-                  { key: "action", head: t`Action`, phone: "hidden", cell: (entry) => entry.action },
+                  { key: "action", head: t`Action`, phone: "hidden", cell: (entry) => actionName(entry.action) },
                   { key: "at", head: t`When`, numeric: true, phone: "end", cell: (entry) => <Time at={entry.at} /> },
                 ]}
               />
@@ -122,7 +124,7 @@ export function AuditPage() {
                 [t`Who`, <code key="actor">{shown.actor}</code>],
                 [t`Subject`, <code key="subject">{shown.subject}</code>],
                 [t`Topic`, <code key="topic">{shown.topic}</code>],
-                [t`Action`, shown.action || "–"],
+                [t`Action`, shown.action ? `${actionName(shown.action)} (${shown.action})` : "–"],
                 [t`Service`, shown.source],
                 [t`Correlation id`, <code key="correlation">{shown.correlation_id}</code>],
                 [

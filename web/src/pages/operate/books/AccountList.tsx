@@ -6,6 +6,7 @@ import { List } from "@/design/List";
 import { SearchField } from "@/design/SearchField";
 import { Time } from "@/design/Values";
 import { Amount } from "@/parts/Amount";
+import { usePurposeName } from "./purposeName";
 import { ACCOUNT_SORTS, type AccountSearch, allAccountsQuery } from "./queries";
 
 /** Every account, of customers and of the platform. */
@@ -19,6 +20,7 @@ export function AccountList({
   onOpen: (id: string) => void;
 }) {
   const { t } = useLingui();
+  const purposeName = usePurposeName();
   const { owner_kind, owner_id, asset } = search;
   const sort = ACCOUNT_SORTS.find((one) => one === search.sort);
   const accounts = useInfiniteQuery({
@@ -93,7 +95,7 @@ export function AccountList({
             cell: (one) => <code>{one.owner_id}</code>,
           },
           { key: "asset", head: t`Asset`, cell: (one) => <code>{one.asset}</code> },
-          { key: "purpose", head: t`Purpose`, cell: (one) => one.purpose.replaceAll("_", " ") },
+          { key: "purpose", head: t`Purpose`, cell: (one) => purposeName(one.purpose) },
           {
             key: "balance",
             head: t`Balance`,

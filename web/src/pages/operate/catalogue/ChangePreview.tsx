@@ -46,7 +46,7 @@ export function ChangePreview({ query }: { query: ReturnType<typeof pricePreview
               )}
             </p>
             <p className="text-text-2">
-              <Trans>What customers hold stays theirs.</Trans>
+              <Trans>What customers hold stays theirs. How many of them hold some is not counted here.</Trans>
             </p>
           </>
         )}

@@ -6,6 +6,7 @@ import { List } from "@/design/List";
 import { Panel } from "@/design/Panel";
 import { Time } from "@/design/Values";
 import { Allowed } from "@/parts/Allowed";
+import { useActionName } from "../audit/actionName";
 import { auditQuery } from "../audit/queries";
 import { useTopicName } from "../audit/topicName";
 import { NotesPanel } from "./NotesPanel";
@@ -13,6 +14,7 @@ import { NotesPanel } from "./NotesPanel";
 /** What operators noted; then everything that a customer did, and all that was done to them, from the audit trail. */
 export function HistoryPart({ userId }: { userId: string }) {
   const { t } = useLingui();
+  const actionName = useActionName();
   const topicName = useTopicName();
   const trail = useInfiniteQuery(auditQuery({ user_id: userId }));
   return (
@@ -37,7 +39,7 @@ export function HistoryPart({ userId }: { userId: string }) {
           rowKey={(entry) => String(entry.sequence)}
           columns={[
             { key: "topic", head: t`What`, phone: "title", cell: (entry) => topicName(entry.topic) },
-            { key: "action", head: t`Action`, phone: "hidden", cell: (entry) => entry.action || "–" },
+            { key: "action", head: t`Action`, phone: "hidden", cell: (entry) => actionName(entry.action) },
             {
               key: "actor",
               head: t`Who`,

@@ -10,6 +10,7 @@ import { Status, type StatusTone } from "@/design/Status";
 import { Money, Time } from "@/design/Values";
 import { isZero } from "@/format/decimal";
 import { Allowed, useMay } from "@/parts/Allowed";
+import { useProviderName } from "@/parts/providerName";
 import { CorrectionDialog } from "./CorrectionDialog";
 import { correctionsQuery, debtsQuery, depositsQuery } from "./queries";
 import { RefundDialog } from "./RefundDialog";
@@ -19,6 +20,7 @@ type Deposit = Schema<"ReviewedView">;
 /** What a customer paid in and owes, and what operators corrected; crediting, taking and refunding. */
 export function PaymentsPart({ userId, email }: { userId: string; email: string }) {
   const { t } = useLingui();
+  const providerName = useProviderName();
   const deposits = useInfiniteQuery(depositsQuery(userId));
   const debts = useInfiniteQuery(debtsQuery(userId));
   const corrections = useInfiniteQuery(correctionsQuery(userId));
@@ -64,7 +66,7 @@ export function PaymentsPart({ userId, email }: { userId: string; email: string 
                   </>
                 ),
             },
-            { key: "provider", head: t`Provider`, phone: "hidden", cell: (one) => one.provider },
+            { key: "provider", head: t`Provider`, phone: "hidden", cell: (one) => providerName(one.provider) },
             { key: "state", head: t`State`, phone: "end", cell: (one) => <DepositState deposit={one} /> },
             {
               key: "refund",

@@ -11,6 +11,7 @@ import type { Column } from "@/design/Table";
 import { toast } from "@/design/toast";
 import { Bytes, Time } from "@/design/Values";
 import { Allowed } from "@/parts/Allowed";
+import { useEndedBy } from "@/parts/endedBy";
 import { flowProtocol } from "@/parts/flowProtocol";
 
 type Connection = Schema<"CustomerConnection">;
@@ -27,6 +28,7 @@ export function ConnectionList({
   empty: ReactNode;
 }) {
   const { t } = useLingui();
+  const endedBy = useEndedBy();
   const [ending, setEnding] = useState<Connection | null>(null);
   return (
     <>
@@ -56,7 +58,7 @@ export function ConnectionList({
               one.state === "open" ? (
                 <Status tone="ok">{t`Open`}</Status>
               ) : (
-                <span title={one.terminate_cause}>
+                <span title={endedBy(one.terminate_cause)}>
                   <Status tone="off">{t`Ended`}</Status>
                 </span>
               ),
