@@ -5,7 +5,6 @@ says how to come by one.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
