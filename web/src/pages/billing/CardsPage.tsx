@@ -12,6 +12,7 @@ import { Panel } from "@/design/Panel";
 import { Table } from "@/design/Table";
 import { toast } from "@/design/toast";
 import { Time } from "@/design/Values";
+import { cardName } from "@/parts/cardName";
 import { paymentMethodsQuery } from "./queries";
 
 type Method = Schema<"MethodView">;
@@ -44,7 +45,7 @@ export function CardsPage() {
               rows={all}
               rowKey={(one) => one.id}
               columns={[
-                { key: "card", head: t`Card`, phone: "title", cell: (one) => `${one.brand} •••• ${one.last4}` },
+                { key: "card", head: t`Card`, phone: "title", cell: cardName },
                 {
                   key: "expires",
                   head: t`Expires`,
@@ -69,11 +70,7 @@ export function CardsPage() {
       </Loaded>
       {removing && (
         <ConfirmDialog
-          title={
-            <Trans>
-              Delete {removing.brand} •••• {removing.last4}?
-            </Trans>
-          }
+          title={<Trans>Delete {cardName(removing)}?</Trans>}
           action={<Trans>Delete</Trans>}
           busy={remove.isPending}
           error={remove.error}
@@ -81,9 +78,7 @@ export function CardsPage() {
           onClose={() => setRemoving(null)}
         >
           <p>
-            <Trans>
-              Payments with {removing.brand} •••• {removing.last4} need its number again.
-            </Trans>
+            <Trans>Payments with {cardName(removing)} need its number again.</Trans>
           </p>
         </ConfirmDialog>
       )}

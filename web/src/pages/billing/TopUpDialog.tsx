@@ -12,6 +12,7 @@ import { SelectField, TextField } from "@/design/Field";
 import { ProblemNotice } from "@/design/ProblemNotice";
 import { toast } from "@/design/toast";
 import { fieldProblem } from "@/pages/entry/fieldProblem";
+import { cardName } from "@/parts/cardName";
 import { accountsQuery, cashOf, paymentMethodsQuery } from "./queries";
 
 const NEW_CARD = "";
@@ -123,7 +124,7 @@ export function TopUpDialog({
           options={[
             ...(methods.data ?? []).map((method) => ({
               value: method.id,
-              label: `${method.brand} •••• ${method.last4}`,
+              label: cardName(method),
             })),
             { value: NEW_CARD, label: t`Another card, on the provider's page` },
           ]}

@@ -25,7 +25,7 @@ export function Figures({
   const { t, i18n } = useLingui();
   const number = (value: number) => new Intl.NumberFormat(i18n.locale).format(value);
   return (
-    <div className="grid items-start gap-6 lg:grid-cols-2">
+    <div className="grid gap-6 lg:grid-cols-2">
       <Panel flush title={<Trans>Sold</Trans>}>
         <Loaded query={sales}>
           {(found) =>

@@ -6,6 +6,7 @@ import { List } from "@/design/List";
 import { SearchField } from "@/design/SearchField";
 import { Time } from "@/design/Values";
 import { Amount } from "@/parts/Amount";
+import { AssetName } from "@/parts/AssetName";
 import { usePurposeName } from "./purposeName";
 import { ACCOUNT_SORTS, type AccountSearch, allAccountsQuery } from "./queries";
 
@@ -94,7 +95,7 @@ export function AccountList({
             sort: "owner",
             cell: (one) => <code>{one.owner_id}</code>,
           },
-          { key: "asset", head: t`Asset`, cell: (one) => <code>{one.asset}</code> },
+          { key: "asset", head: t`Asset`, cell: (one) => <AssetName code={one.asset} /> },
           { key: "purpose", head: t`Purpose`, cell: (one) => purposeName(one.purpose) },
           {
             key: "balance",

@@ -13,6 +13,7 @@ import { Status } from "@/design/Status";
 import { Table } from "@/design/Table";
 import { toast } from "@/design/toast";
 import { Bytes } from "@/design/Values";
+import { formatBytes } from "@/format/bytes";
 import { Allowed } from "@/parts/Allowed";
 import { AddPlanDialog } from "./AddPlanDialog";
 import { plansQuery, productsQuery } from "./queries";
@@ -27,11 +28,12 @@ interface OnSale {
 
 /** The products and plans, those that are not on sale as well, and taking them off. */
 export function OnSalePanels() {
-  const { t } = useLingui();
+  const { t, i18n } = useLingui();
   const products = useQuery(productsQuery);
   const plans = useQuery(plansQuery);
   const [changing, setChanging] = useState<OnSale | null>(null);
   const [addingPlan, setAddingPlan] = useState(false);
+  const productName = (asset: string) => products.data?.find((one) => one.asset === asset)?.name ?? asset;
   const state = (active: boolean) =>
     active ? <Status tone="ok">{t`On sale`}</Status> : <Status tone="off">{t`Not on sale`}</Status>;
   const button = (one: OnSale) => (
@@ -58,7 +60,12 @@ export function OnSalePanels() {
                 columns={[
                   { key: "name", head: t`Name`, phone: "title", cell: (one) => one.name },
                   { key: "asset", head: t`Asset`, cell: (one) => <code>{one.asset}</code> },
-                  { key: "protocols", head: t`Protocol`, phone: "hidden", cell: (one) => one.protocols.join(", ") },
+                  {
+                    key: "protocols",
+                    head: t`Protocol`,
+                    phone: "hidden",
+                    cell: (one) => one.protocols.map((protocol) => protocol.toUpperCase()).join(", "),
+                  },
                   { key: "state", head: t`State`, phone: "end", cell: (one) => state(one.active) },
                   {
                     key: "change",
@@ -100,14 +107,24 @@ export function OnSalePanels() {
                 rowKey={(one) => one.id}
                 columns={[
                   { key: "quantity", head: t`Quantity`, phone: "title", cell: (one) => <Bytes count={one.quantity} /> },
-                  { key: "asset", head: t`Asset`, cell: (one) => <code>{one.asset}</code> },
+                  {
+                    key: "product",
+                    head: t`Product`,
+                    cell: (one) => <span title={one.asset}>{productName(one.asset)}</span>,
+                  },
                   { key: "state", head: t`State`, phone: "end", cell: (one) => state(one.active) },
                   {
                     key: "change",
                     head: "",
                     numeric: true,
                     phone: "end",
-                    cell: (one) => button({ kind: "plan", id: one.id, name: one.id, active: one.active }),
+                    cell: (one) =>
+                      button({
+                        kind: "plan",
+                        id: one.id,
+                        name: `${formatBytes(one.quantity, i18n.locale)} · ${productName(one.asset)}`,
+                        active: one.active,
+                      }),
                   },
                 ]}
               />
