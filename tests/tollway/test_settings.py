@@ -78,7 +78,10 @@ def test_a_password_inside_an_address_is_masked_too() -> None:
 
 def test_what_is_unwise_is_said_with_the_reason() -> None:
     assert warnings(load().settings, split=False) == []
-    real = {"TOLLWAY_PAYMENTS__ENABLED": '["stripe"]', "TOLLWAY_PAYMENTS__PROVIDERS__STRIPE__API_KEY": "sk_x"}
+    real = {
+        "TOLLWAY_PAYMENTS__ENABLED": '["stripe"]',
+        "TOLLWAY_PAYMENTS__PROVIDERS__STRIPE__API_KEY": "sk_live_x",
+    }
     production = load({}, {"TOLLWAY_ENVIRONMENT": "production", **real}).settings
     said = " ".join(warnings(production, split=True))
     for word in ("SQLite", "development inbox", "https"):
@@ -87,7 +90,7 @@ def test_what_is_unwise_is_said_with_the_reason() -> None:
 
 @pytest.mark.parametrize("enabled", [None, '["mock"]', '["stripe", "mock"]'])
 def test_production_is_refused_with_the_payment_mock(enabled: str | None) -> None:
-    given = {"TOLLWAY_ENVIRONMENT": "production", "TOLLWAY_PAYMENTS__PROVIDERS__STRIPE__API_KEY": "sk_x"}
+    given = {"TOLLWAY_ENVIRONMENT": "production", "TOLLWAY_PAYMENTS__PROVIDERS__STRIPE__API_KEY": "sk_live_x"}
     if enabled:
         given["TOLLWAY_PAYMENTS__ENABLED"] = enabled
     with pytest.raises(InvalidSettings, match=r"payments\.enabled names mock, .* takes no real money"):
@@ -103,6 +106,23 @@ def test_production_is_refused_with_the_payment_mock(enabled: str | None) -> Non
         ("api_key", "rk_test_4eC39HqLyjWDarjtT1zdp7dc"),
         ("api_key", " sk_test_x "),
         ("api_key", "SK_TEST_x"),
+        ("api_key", "sk_org_test_x"),  # of an organization
+        ("api_key", "tGN0bIwXnHdwOa85VABjPdSn8nWY7G7I"),  # from before keys named their mode
+        ("api_key", "'sk_test_x'"),
+        ("api_key", "Bearer sk_test_x"),
+        ("api_key", "\u200bsk_test_x"),
+        ("api_key", "sk__test_x"),
+        ("api_key", "sk-test-x"),
+        ("api_key", "ssk_test_x"),
+        ("api_key", "pk_live_x"),  # that of a browser
+        ("api_key", "whsec_x"),
+        ("api_key", "sk_live_"),
+        ("api_key", "sk_live_x\nsk_test_x"),
+        ("url", "https://127.0.0.1:8020\\.stripe.com"),
+        ("url", "https://127.0.0.1:8020%23.stripe.com"),
+        ("url", "https://127.0.0.1:8020#.stripe.com"),
+        ("url", "https://stripe.com"),
+        ("url", "https://.stripe.com"),
         ("url", "http://127.0.0.1:8020"),
         ("url", "http://localhost:8020/"),
         ("url", "https://[::1]:8020"),

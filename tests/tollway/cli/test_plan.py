@@ -54,7 +54,7 @@ def test_only_a_development_platform_lets_the_demo_reach_loopback(
 ) -> None:
     stripe = {
         "TOLLWAY_PAYMENTS__ENABLED": '["stripe"]',
-        "TOLLWAY_PAYMENTS__PROVIDERS__STRIPE__API_KEY": "sk_x",
+        "TOLLWAY_PAYMENTS__PROVIDERS__STRIPE__API_KEY": "sk_live_x",
     }
     loaded = load({"data": str(tmp_path), "environment": environment}, stripe)
     plan = make_plan(loaded.settings, loaded.origins, 9000, 1, split=False)

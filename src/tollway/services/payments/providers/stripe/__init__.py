@@ -4,6 +4,7 @@ provider.py   the provider
 reading.py    Stripe's objects, read into the values of the port
 """
 
+import re
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,6 +13,12 @@ from tollway.services.payments.providers.port import ProviderContext, ProviderSp
 from tollway.services.payments.providers.stripe.provider import CAPABILITIES, StripeProvider
 
 __all__ = ["SPEC", "StripeProvider"]
+
+# A key names its mode: sk_test_…, rk_live_…, sk_org_live_…. Test cards pay with a key of the test mode, and an old key
+# names none.
+_LIVE_KEY = re.compile(r"[sr]k_(org_)?live_[!-~]+$")
+# Nothing else than a plain name: what one library takes for the host's end, another may not.
+_STRIPES_HOST = re.compile(r"([a-z0-9-]+\.)+stripe\.com\.?")
 
 
 class StripeSettings(BaseModel):
@@ -46,9 +53,11 @@ def _build(settings: StripeSettings, _context: ProviderContext) -> StripeProvide
 
 def _refusal(settings: StripeSettings) -> str:
     """Say why these settings take no real money; empty when they do."""
-    # A key names its mode after its kind: sk_test_…, rk_live_…. Test cards pay with the former.
-    if "test" in settings.api_key.lower().split("_")[:2]:
-        return "providers.stripe.api_key is a key of Stripe's test mode, which takes no real money; set a live key"
+    if not _LIVE_KEY.match(settings.api_key):
+        return (
+            "providers.stripe.api_key is no secret key of Stripe's live mode, and another takes no real money; set "
+            "one that begins with sk_live_ or rk_live_"
+        )
     if settings.url and not _is_stripe(settings.url):
         return (
             "providers.stripe.url is not an address of Stripe over https, and money would be credited on the word "
@@ -64,7 +73,7 @@ def _is_stripe(url: str) -> bool:
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         return False
-    return parts.scheme == "https" and host.rstrip(".").endswith(".stripe.com") and "@" not in parts.netloc
+    return parts.scheme == "https" and "@" not in parts.netloc and _STRIPES_HOST.fullmatch(host) is not None
 
 
 SPEC = ProviderSpec("stripe", StripeSettings, CAPABILITIES, _build, _refusal, required=("api_key",))
