@@ -7,27 +7,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tollway.contracts.events import BooksSealed, DepositCredited, OrderFilled, TransactionMade
+from tollway.cli.verify.neighbours import ON_ITS_WAY_US, RECORDED, Recorded, compare_neighbours
+from tollway.contracts.events import BooksSealed, TransactionMade
 from tollway.fabric.clock import SystemClock
 from tollway.fabric.db import Database, DatabaseUnusable, check_current, check_guards
 from tollway.fabric.secrets import load_or_make
-from tollway.kit.times import DAY_US, MINUTE_US, to_rfc3339
+from tollway.kit.times import DAY_US, to_rfc3339
 from tollway.services.audit.model import AuditEntry
 from tollway.services.audit.service import Audit
 from tollway.services.ledger.model.claims import Claim
-from tollway.services.ledger.service import Ledger
+from tollway.services.ledger.service.comparison import Comparison
 from tollway.services.ledger.service.proof import Progress, ProofResult
 from tollway.settings import Settings
 from tollway.topology import SERVICES, backends
 from tollway.topology.service_context import make_context
 
 BATCH = 500
-# Between two databases of a running platform there is always a little that one knows and the other not yet.
-ON_ITS_WAY_US = 10 * MINUTE_US
 _CODES_WITHOUT_AMOUNTS = {"use"}  # published once a session, with the sum of all its transactions
 _MAX_FINDINGS = 100
-_ENDED = {"payments": DepositCredited.topic, "orders": OrderFilled.topic}
-"""The event that says, by its subject, what a service had the ledger book."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +70,8 @@ async def check(settings: Settings, known: Heads, progress: Progress) -> Checked
         ledger, audit = (_build(settings, name, opened[name]) for name in ("ledger", "audit"))
         newest = (await audit.entries(limit=1)).items
         proof = await ledger.verify(progress, known.ledger, newest[0].at_us if newest else 0)
-        trail = _Trail(ledger, proof)
+        books = Comparison(ledger.db)
+        trail = _Trail(books, proof)
         record = await audit.verify(known.audit, proof.audit_heads, trail.look)
         await trail.flush()
         findings += [
@@ -87,7 +85,7 @@ async def check(settings: Settings, known: Heads, progress: Progress) -> Checked
             kept_us = settings.retention.events_days * DAY_US
             if seen_us - trail.newest_us.get(name, 0) < kept_us and await _is_log_cut(name, database, audit):
                 findings.append(f"audit: events of {name} that were recorded are gone from its log")
-        findings += await _claims(opened, ledger, trail, seen_us)
+        findings += await compare_neighbours(opened, books, trail.recorded, seen_us)
     figures = {
         "transactions": proof.transactions,
         "legs": proof.legs,
@@ -128,24 +126,23 @@ def _no_neighbour(api: str) -> None:
 class _Trail:
     """Compares what the audit trail says of the ledger with the ledger."""
 
-    def __init__(self, ledger: Ledger, proof: ProofResult) -> None:
+    def __init__(self, books: Comparison, proof: ProofResult) -> None:
         self.findings: list[str] = []
-        self._ledger = ledger
+        self._books = books
         self._seals = proof.seal_hashes
         self._claims: list[Claim] = []
         self.newest_us: dict[str, int] = {}  # by publisher
-        self.recorded: dict[str, dict[str, str]] = {topic: {} for topic in _ENDED.values()}
-        """Whose the deposits and orders are that were recorded, by topic and id."""
+        self.recorded = Recorded()
 
     async def look(self, entry: AuditEntry) -> None:
         """Take the next entry of the trail."""
         self.newest_us[entry.source] = max(entry.at_us, self.newest_us.get(entry.source, 0))
-        if entry.topic not in {TransactionMade.topic, BooksSealed.topic, *self.recorded}:
+        if entry.topic not in {TransactionMade.topic, BooksSealed.topic, *RECORDED}:
             return
         try:
             said: Mapping[str, Any] = json.loads(entry.data)
-            if entry.topic in self.recorded:
-                self.recorded[entry.topic][entry.subject] = said.get("user_id", "")
+            if entry.topic in RECORDED:
+                self.recorded.take(entry.event_id, entry.topic, said)
                 return
             if entry.topic == BooksSealed.topic:
                 self._check_seal(BooksSealed.model_validate(said))
@@ -162,7 +159,7 @@ class _Trail:
     async def flush(self) -> None:
         """Compare what was collected."""
         claims, self._claims = self._claims, []
-        self.findings += await self._ledger.compare(claims)
+        self.findings += await self._books.compare(claims)
 
     def _check_seal(self, said: BooksSealed) -> None:
         if self._seals.get(said.number) != said.hash:
@@ -191,47 +188,3 @@ async def _published(name: str, database: Database, audit: Audit, seen_us: int) 
 async def _is_log_cut(name: str, database: Database, audit: Audit) -> bool:
     taken = await backends.open_event_inbox(audit.db).position(name)
     return taken > 0 and not await backends.open_outbox(database).read(taken - 1, 1, 0)
-
-
-async def _claims(opened: Mapping[str, Database], ledger: Ledger, trail: _Trail, seen_us: int) -> list[str]:
-    """Compare what payments and orders say was booked with the ledger, both ways."""
-    from tollway.services.orders.store import filled
-    from tollway.services.payments.store.deposits import credited
-
-    findings: list[str] = []
-    for name, code, thing, read in (
-        ("payments", "deposit", "deposit", credited),
-        ("orders", "buy", "order", filled),
-    ):
-        if name not in opened:
-            continue
-        async with opened[name].snapshot() as tx:
-            rows = await read(tx)
-        claims = [Claim(txn_id, f"{name}: {thing} {id_}", amounts) for id_, _, txn_id, amounts in rows]
-        for start in range(0, len(claims), BATCH):
-            findings += await ledger.compare(claims[start : start + BATCH])
-        recorded, owners = trail.recorded[_ENDED[name]], {id_: user_id for id_, user_id, _, _ in rows}
-        findings += [
-            f"{name} knows no {thing} {id_} that was booked, and the audit trail does"
-            for id_ in sorted(recorded.keys() - owners.keys())
-        ]
-        findings += [
-            f"{name} says that {thing} {id_} is of {owners[id_]}, the audit trail says of {recorded[id_]}"
-            for id_ in sorted(recorded.keys() & owners.keys())
-            if owners[id_] != recorded[id_]
-        ]
-        known = {claim.txn_id for claim in claims}
-        unknown = [txn_id for txn_id in await ledger.posted_by(name, code) if txn_id not in known]
-        # The last ones may be on their way: the ledger commits first, and a platform may have been stopped in between.
-        findings += [
-            f"{name} knows no {thing} for {txn_id}"
-            for txn_id in unknown
-            if seen_us - _written_us(txn_id) > ON_ITS_WAY_US
-        ]
-    return findings
-
-
-def _written_us(txn_id: str) -> int:
-    from tollway.kit.ids import time_ms_of
-
-    return time_ms_of(txn_id) * 1000

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.kit.business import running_business
+from tests.kit.business import Business, fresh_key, running_business
 from tests.kit.eventually import wait_until
 from tollway.cli.verify.checks import Heads, check
 from tollway.fabric.db import DatabaseUnusable
@@ -83,6 +83,7 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Copy:
         ann = business.customer()
         ann.pay_in("20.00")
         ann.buy()
+        _give_money_back(business)
         wait_until((made.notes / "audit.json").exists)
         wait_until((made.notes / "ledger.json").exists)
         made.earlier.mkdir()
@@ -102,6 +103,24 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Copy:
     # What is in a log beside a database would come on top of whatever is put in the database's place.
     assert not list((made.data / "services").glob("*-wal"))
     return made
+
+
+def _give_money_back(business: Business) -> None:
+    """Refund one customer in part, and another, who spent it, in full; what she owes is settled in two ways."""
+    operator = business.operator()
+    bob, eve = business.customer(), business.customer()
+    for customer, refunded in ((bob, "5.00"), (eve, "20.00")):
+        customer.pay_in("20.00")
+        if customer is eve:
+            eve.buy()
+        (deposit,) = customer.caller.get("/api/wallet/deposits").json["items"]
+        wanted = {"amount": refunded, "reason": "asked for"}
+        reply = operator.post(f"/api/admin/deposits/{deposit['id']}/refund", wanted, fresh_key())
+        assert (reply.status, reply.json["refunded"]) == (200, refunded), reply.body
+    eve.pay_in("1.00")
+    gift = {"user_id": eve.id, "currency": "USD", "direction": "credit", "amount": "0.50", "reason": "sorry"}
+    assert operator.post("/api/admin/corrections", gift, fresh_key()).status == 201
+    wait_until(lambda: eve.balance() == "0.00")
 
 
 @pytest.fixture
@@ -159,6 +178,18 @@ CUT_AUDIT = (
     "hash = (SELECT hash FROM entry ORDER BY sequence DESC LIMIT 1)",
 )
 NOW = "(SELECT max(created_at_us) FROM txn)"
+_MADE_UP_REFUND = (
+    "INSERT INTO reversal (id, deposit_id, user_id, provider, ref, kind, currency, amount, state, attempt, recovered, "
+    "transaction_id, created_at_us, updated_at_us) SELECT 'rev_x', id, user_id, provider, 're_x', 'refund', currency, "
+    "1, 'posted', 1, 1, transaction_id, updated_at_us, updated_at_us FROM deposit "
+    "WHERE id = (SELECT min(id) FROM deposit)",
+    "UPDATE deposit SET refunded = 1 WHERE id = (SELECT min(id) FROM deposit)",
+    # As it would be told, were it true.
+    "INSERT INTO outbox (id, type, source, subject, actor, action, at_us, correlation_id, traceparent, data) "
+    "SELECT 'evt_x', 'DEPOSIT_REVERSED', 'payments', (SELECT min(id) FROM deposit), 'payments', '', max(at_us), "
+    "'', '', (SELECT json_object('deposit_id', id, 'user_id', user_id, 'kind', 'refund', 'ref', 're_x', 'currency', "
+    "currency, 'amount', 1, 'recovered', 1) FROM deposit WHERE id = (SELECT min(id) FROM deposit)) FROM outbox",
+)
 FOUND: dict[str, Change] = {
     "seals: the last one deleted": edit(
         "ledger", "DELETE FROM seal WHERE number = (SELECT max(number) FROM seal)"
@@ -212,6 +243,55 @@ FOUND: dict[str, Change] = {
     "payments: a deposit larger": edit("payments", "UPDATE deposit SET amount = amount * 10"),
     "payments: a deposit failed": edit("payments", "UPDATE deposit SET state = 'failed'"),
     "payments: a deposit of somebody else": edit("payments", "UPDATE deposit SET user_id = 'usr_x'"),
+    "payments: a deposit refunded less": edit(
+        "payments", "UPDATE deposit SET refunded = 0 WHERE refunded = 5000000"
+    ),
+    "payments: a deposit refunded more": edit(
+        "payments", "UPDATE deposit SET refunded = amount WHERE refunded = 0"
+    ),
+    "payments: a deposit disputed": edit("payments", "UPDATE deposit SET disputed = 1 WHERE disputed = 0"),
+    "payments: a deposit settles nothing": edit("payments", "UPDATE deposit SET settles = 0"),
+    "payments: a refund undone": edit(
+        "payments", "UPDATE reversal SET state = 'undone'", "UPDATE deposit SET refunded = 0"
+    ),
+    "payments: a refund removed": edit("payments", "DELETE FROM reversal", "UPDATE deposit SET refunded = 0"),
+    "payments: a refund smaller": edit(
+        "payments",
+        "UPDATE reversal SET amount = amount - 1, owed = max(owed - 1, 0), recovered = amount - 1 - max(owed - 1, 0)",
+        "UPDATE deposit SET refunded = refunded - 1 WHERE refunded > 0",
+    ),
+    "payments: a refund took more from the wallet": edit(
+        "payments", "UPDATE reversal SET recovered = amount, owed = 0"
+    ),
+    "payments: a refund of another deposit": edit(
+        "payments",
+        "UPDATE reversal SET deposit_id = (SELECT max(id) FROM deposit)",
+        "UPDATE deposit SET refunded = 0",
+        "UPDATE deposit SET refunded = 25000000 WHERE id = (SELECT max(id) FROM deposit)",
+    ),
+    "payments: a refund of somebody else": edit("payments", "UPDATE reversal SET user_id = 'usr_x'"),
+    "payments: a refund is a chargeback": edit(
+        "payments",
+        "UPDATE reversal SET kind = 'chargeback'",
+        "UPDATE deposit SET disputed = refunded, refunded = 0",
+    ),
+    "payments: a refund made up, event and all": edit("payments", *_MADE_UP_REFUND),
+    "payments: a debt forgiven": edit("payments", "UPDATE debt SET owed = 0"),
+    "payments: a debt claimed": edit("payments", "UPDATE debt SET claimed = owed * 2, owed = 0"),
+    "payments: a debt removed": edit("payments", "DELETE FROM debt"),
+    "payments: a debt made up": edit(
+        "payments", "UPDATE debt SET user_id = (SELECT min(user_id) FROM deposit WHERE refunded = 0)"
+    ),
+    "payments: a correction larger": edit("payments", "UPDATE correction SET amount = amount * 2"),
+    "payments: a correction taken": edit("payments", "UPDATE correction SET amount = -amount"),
+    "payments: a correction refused": edit(
+        "payments", "UPDATE correction SET state = 'refused', transaction_id = ''"
+    ),
+    "payments: a correction of somebody else": edit("payments", "UPDATE correction SET user_id = 'usr_x'"),
+    "payments: a correction by another operator": edit(
+        "payments", "UPDATE correction SET requested_by = 'usr_x'"
+    ),
+    "payments: a correction removed": edit("payments", "DELETE FROM correction"),
     "payments: an older copy": older("payments"),
     "payments: removed": remove("payments"),
     "orders: cheaper": edit("orders", "UPDATE orders SET price = price - 1"),

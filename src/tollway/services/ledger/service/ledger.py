@@ -16,7 +16,6 @@ from tollway.kit.money import MAX_UNITS
 from tollway.kit.paging import Page, decode_cursor, encode_cursor, invalid_cursor, make_page
 from tollway.kit.times import seconds_until
 from tollway.services.ledger.model.chain import Chain
-from tollway.services.ledger.model.claims import Claim, check_claim
 from tollway.services.ledger.model.maintenance import (
     AccountsOpening,
     AssetDefinition,
@@ -340,18 +339,6 @@ class Ledger:
         noted, chain = self._notes.read(CHAIN), Chain(self.signer, self._former)
         async with self.db.snapshot() as tx:
             return await prove(tx, chain, progress, known_head, noted, seen_us)
-
-    async def compare(self, claims: Sequence[Claim]) -> list[str]:
-        """Compare what others say about transactions with the journal; return what does not fit."""
-        async with self.db.snapshot() as tx:
-            entries = await history.entries_by_id(tx, {claim.txn_id for claim in claims})
-        checked = (check_claim(claim, entries.get(claim.txn_id)) for claim in claims)
-        return [finding for finding in checked if finding]
-
-    async def posted_by(self, scope: str, code: str) -> list[str]:
-        """Return the ids of the applied transactions of one kind that a service posted, in order."""
-        async with self.db.snapshot() as tx:
-            return await history.ids_of(tx, scope, code)
 
     async def export(self) -> AsyncIterator[str]:
         """Give the books as text for Beancount, slice_ by slice_."""

@@ -88,10 +88,29 @@ async def entries_by_id(tx: Tx, ids: Iterable[str]) -> dict[str, StatementEntry]
     }
 
 
-async def ids_of(tx: Tx, scope: str, code: str) -> list[str]:
-    """Return the applied transactions of one kind that a service posted, in order."""
+async def entry_by_key(tx: Tx, scope: str, key: str) -> StatementEntry | None:
+    """Return the transaction under a name, with all that it wrote."""
+    named = (t.txn.c.scope == scope) & (t.txn.c.key == key)
+    row = await tx.first(select(t.txn.c.id).where(named))
+    return await entry(tx, row.id) if row else None
+
+
+async def keys_of(tx: Tx, scope: str, code: str) -> dict[str, str]:
+    """Return the keys of the applied transactions of one kind that a service posted, by id and in order."""
     of_kind = (t.txn.c.scope == scope) & (t.txn.c.code == code) & (t.txn.c.status == "applied")
-    return [row.id for row in await tx.all(select(t.txn.c.id).where(of_kind).order_by(t.txn.c.id))]
+    rows = await tx.all(select(t.txn.c.id, t.txn.c.key).where(of_kind).order_by(t.txn.c.id))
+    return {row.id: row.key for row in rows}
+
+
+async def last_txn_of(tx: Tx, account: Account) -> str:
+    """Return the last transaction that posted to an account, or held something of it; empty when there is none."""
+    c, version = t.leg.c, account.version
+    sides = ((c.debit_id, c.debit_version), (c.credit_id, c.credit_version))
+    ids = [
+        await tx.scalar(select(func.max(c.txn_id)).where(id_ == account.id, at == version))
+        for id_, at in sides
+    ]
+    return max(id_ or "" for id_ in ids)
 
 
 async def txn_before(tx: Tx, txn_id: str) -> str:

@@ -23,6 +23,12 @@ async def accounts_of(tx: Tx, owner_kind: str, owner_id: str) -> list[Account]:
     return [to_account(row) for row in await tx.all(query)]
 
 
+async def accounts_for(tx: Tx, owner_kind: str, purpose: str) -> list[Account]:
+    """Return the accounts for a purpose, whosever and of whatever asset they are."""
+    wanted = (t.account.c.owner_kind == owner_kind) & (t.account.c.purpose == purpose)
+    return [to_account(row) for row in await tx.all(select(t.account).where(wanted))]
+
+
 async def account(tx: Tx, id_: str) -> Account | None:
     """Return an account, if it was opened."""
     row = await tx.first(select(t.account).where(t.account.c.id == id_))

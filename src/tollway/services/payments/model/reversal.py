@@ -73,6 +73,11 @@ class Reversal:
                 return ""
 
     @property
+    def is_reversed(self) -> bool:
+        """Whether its amount is gone from the deposit."""
+        return self.state in REVERSED
+
+    @property
     def business_key(self) -> str:
         """The ledger's key of the business event."""
         return f"{self.kind}:{self.provider}:{self.ref}"
@@ -81,3 +86,13 @@ class Reversal:
     def attempt_key(self) -> str:
         """The ledger's key of the current attempt: the business event's, of a later attempt with its number."""
         return self.business_key + (f":{self.attempt}" if self.attempt > 1 else "")
+
+    @property
+    def lost_key(self) -> str:
+        """The ledger's key of what follows when a dispute is lost."""
+        return f"{self.business_key}:lost"
+
+    @property
+    def undone_key(self) -> str:
+        """The ledger's key of what follows when it came back."""
+        return f"{self.business_key}:undone"

@@ -57,9 +57,7 @@ def debt_posting(debt: Debt) -> ledger_pb2.PostRequest:
 def lost_posting(reversal: Reversal) -> ledger_pb2.PostRequest:
     """Make the transaction of a dispute that was lost."""
     dispute, clearing = (platform(SERVICE, reversal.currency, purpose) for purpose in (DISPUTE, CLEARING))
-    return _reversal(
-        reversal, f"{reversal.business_key}:lost", [transfer(dispute, clearing, reversal.amount)]
-    )
+    return _reversal(reversal, reversal.lost_key, [transfer(dispute, clearing, reversal.amount)])
 
 
 def correction_posting(correction: Correction) -> ledger_pb2.PostRequest:
@@ -83,7 +81,7 @@ def reinstatement(reversal: Reversal) -> ledger_pb2.ReverseRequest:
     return ledger_pb2.ReverseRequest(
         transaction_id=reversal.transaction_id,
         scope=SERVICE,
-        key=f"{reversal.business_key}:undone",
+        key=reversal.undone_key,
         actor=SERVICE,
         reason="the refund failed" if reversal.kind == "refund" else "the dispute was won",
     )

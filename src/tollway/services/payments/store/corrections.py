@@ -48,6 +48,13 @@ async def end_correction(tx: Tx, seen: Correction, move: CorrectionMove) -> bool
     return (await tx.run(update(correction).where(here).values(values))).rowcount == 1
 
 
+async def posted_corrections(tx: Tx) -> Sequence[Correction]:
+    """Return every correction that was posted, oldest first."""
+    is_posted = correction.c.state == CorrectionState.POSTED.value
+    rows = await tx.all(select(correction).where(is_posted).order_by(correction.c.id))
+    return [_correction(row) for row in rows]
+
+
 def _correction(row: Row[Any]) -> Correction:
     values: dict[str, Any] = {column.name: getattr(row, column.name) for column in correction.columns}
     values["state"] = CorrectionState(row.state)

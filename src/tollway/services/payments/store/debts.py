@@ -101,3 +101,8 @@ async def postpone_debt(tx: Tx, seen: Debt, check_at_us: int) -> None:
     """Set when a debt is looked at next, unless it changed meanwhile."""
     here = (debt.c.id == seen.id) & (debt.c.updated_at_us == seen.updated_at_us)
     await tx.run(update(debt).where(here).values(check_at_us=check_at_us))
+
+
+async def all_debts(tx: Tx) -> Sequence[Debt]:
+    """Return what customers owe or owed, oldest first."""
+    return [Debt(*row) for row in await tx.all(select(debt).order_by(debt.c.id))]

@@ -112,16 +112,15 @@ async def postpone(tx: Tx, seen: Deposit, check_at_us: int) -> bool:
     return (await tx.run(update(deposit).where(here).values(check_at_us=check_at_us))).rowcount == 1
 
 
+async def deposits_in(tx: Tx, state: DepositState) -> Sequence[Deposit]:
+    """Return all deposits in a state, oldest first."""
+    rows = await tx.all(select(deposit).where(deposit.c.state == state.value).order_by(deposit.c.id))
+    return [one for row in rows if (one := _deposit(row))]
+
+
 def _deposit(row: Row[Any] | None) -> Deposit | None:
     if row is None:
         return None
     values: dict[str, Any] = {column.name: getattr(row, column.name) for column in deposit.columns}
     values["state"] = DepositState(row.state)
     return Deposit(**values)
-
-
-async def credited(tx: Tx) -> list[tuple[str, str, str, dict[str, int]]]:
-    """Return (deposit, customer, ledger transaction, what it moved by asset) of each credited deposit."""
-    is_credited = deposit.c.state == DepositState.CREDITED
-    rows = await tx.all(select(deposit).where(is_credited).order_by(deposit.c.id))
-    return [(row.id, row.user_id, row.transaction_id, {row.currency: row.amount}) for row in rows]

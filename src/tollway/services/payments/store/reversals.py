@@ -65,6 +65,11 @@ async def move_reversal(tx: Tx, seen: Reversal, to: ReversalState, **values: Any
     return True
 
 
+async def all_reversals(tx: Tx) -> Sequence[Reversal]:
+    """Return every reversal, oldest first."""
+    return [_reversal(row) for row in await tx.all(select(reversal).order_by(reversal.c.id))]
+
+
 def _reversal(row: Row[Any] | None) -> Reversal:
     assert row is not None, "reversals are never removed"
     values: dict[str, Any] = {column.name: getattr(row, column.name) for column in reversal.columns}
