@@ -253,6 +253,18 @@ async def test_a_reversal_undoes_once(front: LedgerApi) -> None:
         await front.ask.Reverse(undo)
 
 
+async def test_a_service_reverses_what_it_posted_itself_and_nothing_else(front: LedgerApi) -> None:
+    made = await front.post("k", move(CLEARING, user("ann"), 20))
+    for scope in ("payments", "test", "tests ", "TESTS"):
+        undo = pb.ReverseRequest(
+            transaction_id=made.transaction_id, scope=scope, key="undo", actor="operator"
+        )
+        with pytest.raises(Conflict, match="was posted by tests"):
+            await front.ask.Reverse(undo)
+    undo = pb.ReverseRequest(transaction_id=made.transaction_id, scope="tests", key="undo", actor="operator")
+    assert not (await front.ask.Reverse(undo)).replayed
+
+
 async def test_a_leg_up_to_an_amount_takes_what_is_there_and_says_how_much(front: LedgerApi) -> None:
     await front.post("deposit", move(CLEARING, user("ann"), 20))
     hold = pb.Leg(kind=pb.LEG_KIND_HOLD, hold_id="hld_1", debit=user("ann"), credit=DEFERRED, amount=5)

@@ -54,9 +54,11 @@ class LedgerRpc(ledger_pb2_grpc.LedgerServicer):
 
     async def Reverse(self, request: pb.ReverseRequest, context: Any) -> pb.PostResponse:
         """Post the mirror image. Raises NotFound, AlreadyReversed, Conflict, InsufficientFunds."""
+        # A service undoes what it posted itself, and gives back nobody else's money.
+        scope = request.scope
         return _receipt(
             await self._service.reverse(
-                request.transaction_id, request.scope, request.key, request.actor, request.reason
+                request.transaction_id, scope, request.key, request.actor, request.reason, posted_by=scope
             )
         )
 

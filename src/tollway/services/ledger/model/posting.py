@@ -109,13 +109,17 @@ class Posting(Command):
 
 @dataclass(frozen=True, slots=True)
 class PostingReversal(Command):
-    """The mirror image of a transaction: every leg back, the last one first. At most once each."""
+    """The mirror image of a transaction: every leg back, the last one first. At most once each.
+
+    `posted_by` is in whose name the transaction must have been posted; empty: in anybody's.
+    """
 
     txn_id: str
     scope: str
     key: str
     actor: str
     reason: str
+    posted_by: str = ""
 
     @property
     def name(self) -> Name:
@@ -137,6 +141,10 @@ class PostingReversal(Command):
         meta = meta_text({"reason": self.reason} if self.reason else {})
         draft.header = TxnHeader(self.scope, self.key, "reverse", self.actor, 0, meta)
         original = draft.state.original(self.txn_id)
+        if self.posted_by and original.txn.scope != self.posted_by:
+            raise Conflict(
+                f"{self.txn_id} was posted by {original.txn.scope}; {self.scope} cannot reverse it"
+            )
         if original.txn.status != TransactionStatus.APPLIED:
             raise Conflict(f"{self.txn_id} was rejected; there is nothing to reverse")
         if original.reversed_by:

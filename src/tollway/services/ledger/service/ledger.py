@@ -167,10 +167,16 @@ class Ledger:
         check_posting(posting)
         return cast("Receipt", await self.batcher.submit(posting))
 
-    async def reverse(self, txn_id: str, scope: str, key: str, actor: str, reason: str) -> Receipt:
-        """Correct a transaction by its mirror image, at most once. Raises AlreadyReversed, Conflict, NotFound."""
+    async def reverse(
+        self, txn_id: str, scope: str, key: str, actor: str, reason: str, *, posted_by: str = ""
+    ) -> Receipt:
+        """Correct a transaction by its mirror image, at most once. Raises AlreadyReversed, Conflict, NotFound.
+
+        `posted_by` is in whose name it must have been posted; empty: in anybody's.
+        """
         check_name(scope, key)
-        return cast("Receipt", await self.batcher.submit(PostingReversal(txn_id, scope, key, actor, reason)))
+        reversal = PostingReversal(txn_id, scope, key, actor, reason, posted_by)
+        return cast("Receipt", await self.batcher.submit(reversal))
 
     # ── metering ────────────────────────────────────────────────────────────────────────────────────
 
