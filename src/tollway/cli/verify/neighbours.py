@@ -13,7 +13,6 @@ from tollway.contracts.events import (
     OrderFilled,
 )
 from tollway.fabric.db import Database
-from tollway.fabric.events.sql import published
 from tollway.kit.ids import time_ms_of
 from tollway.kit.times import MINUTE_US
 from tollway.services.audit.model import redact
@@ -117,13 +116,13 @@ async def _payments(database: Database, books: Comparison, recorded: Recorded, s
 
     findings: list[str] = []
     async with database.snapshot() as tx:
-        said = await said_of_money(tx)
-        # What the trail has not taken in yet is in the log beside the rows.
-        for event_id, topic, data in await published(tx, _OF_PAYMENTS):
-            try:
-                recorded.take(event_id, topic, json.loads(data))
-            except ValueError:
-                findings.append(f"payments published {event_id}, which says nothing that can be read")
+        said = await said_of_money(tx, _OF_PAYMENTS)
+    # What the trail has not taken in yet is in the log beside the rows.
+    for event_id, topic, data in said.published:
+        try:
+            recorded.take(event_id, topic, json.loads(data))
+        except ValueError:
+            findings.append(f"payments published {event_id}, which says nothing that can be read")
     claims = [*map(_deposit_claim, said.credited), *map(_correction_claim, said.corrections)]
     claims += [_reversal_claim(one) for one in said.reversals if one.transaction_id or one.is_reversed]
     findings += await _compare(books, claims)

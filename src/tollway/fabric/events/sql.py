@@ -1,7 +1,7 @@
 """Outbox and inbox in the plumbing tables of a service's database."""
 
 import time
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Row, delete, select
@@ -15,13 +15,6 @@ MAX_EVENTS = 500
 # How far a reader has come is written down this often: it is only needed to know what may be forgotten.
 NOTE_EVERY_S = 30.0
 MAX_REASON_LENGTH = 2000
-
-
-async def published(tx: Tx, topics: Collection[str]) -> Sequence[tuple[str, str, str]]:
-    """Return (id, topic, data as JSON) of the events on some topics in a database's log, in their order."""
-    c = tables.outbox.c
-    wanted = select(c.id, c.type, c.data).where(c.type.in_(topics)).order_by(c.position)
-    return [(row.id, row.type, row.data) for row in await tx.all(wanted)]
 
 
 class SqlOutbox:

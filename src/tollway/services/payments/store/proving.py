@@ -1,9 +1,11 @@
 """What payments says of money, to be compared with the books and the audit trail."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from tollway.fabric.db import Tx
+from sqlalchemy import select
+
+from tollway.fabric.db import Tx, tables
 from tollway.services.payments.model import Correction, Debt, Deposit, DepositState, Reversal
 from tollway.services.payments.store.corrections import posted_corrections
 from tollway.services.payments.store.debts import all_debts
@@ -21,6 +23,7 @@ class SaidOfMoney:
     reversals: Sequence[Reversal]
     corrections: Sequence[Correction]  # those that were posted
     debts: Sequence[Debt]
+    published: Sequence[tuple[str, str, str]]  # (id, topic, data as JSON) of events, in their order
 
     @property
     def reversed_sums(self) -> dict[tuple[str, str], int]:
@@ -32,8 +35,10 @@ class SaidOfMoney:
         return sums
 
 
-async def said_of_money(tx: Tx) -> SaidOfMoney:
-    """Read it all."""
+async def said_of_money(tx: Tx, topics: Collection[str]) -> SaidOfMoney:
+    """Read it all, and the events on `topics` that lie in the log."""
+    c = tables.outbox.c
+    events = select(c.id, c.type, c.data).where(c.type.in_(topics)).order_by(c.position)
     return SaidOfMoney(
         at_us=tx.now_us,
         credited=await deposits_in(tx, DepositState.CREDITED),
@@ -41,4 +46,5 @@ async def said_of_money(tx: Tx) -> SaidOfMoney:
         reversals=await all_reversals(tx),
         corrections=await posted_corrections(tx),
         debts=await all_debts(tx),
+        published=[(row.id, row.type, row.data) for row in await tx.all(events)],
     )
