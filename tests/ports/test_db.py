@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from unittest.mock import patch
 
+import asyncpg  # pyright: ignore[reportMissingTypeStubs]
 import pytest
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
@@ -156,6 +157,57 @@ async def test_a_connection_that_dies_in_a_transaction_is_unavailable_and_leaves
                     await other.run(text(f"SELECT pg_terminate_backend({mine})"))
                 await (await tx.driver()).fetchval("SELECT 1")
         assert await count(db) == 0
+
+
+SHORT = "nothing can be stored at the moment"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("53100", SHORT),  # the disk is full
+        ("53200", SHORT),  # out of memory
+        ("53300", SHORT),  # too many connections
+        ("53400", SHORT),
+        ("58030", SHORT),  # the disk fails
+        ("58P01", SHORT),  # a file is gone
+        ("25006", SHORT),  # hosted servers become read-only when their disk is nearly full
+        ("57P01", "closed the connection"),
+        ("40001", ""),
+        ("23505", ""),
+        ("42601", ""),
+    ],
+)
+@pytest.mark.parametrize("own_statement", [True, False], ids=["driver", "SQLAlchemy"])
+async def test_a_server_that_cannot_store_anything_is_unavailable(
+    tmp_path: Path, clock: FakeClock, code: str, told: str, *, own_statement: bool
+) -> None:
+    raised = f"DO $$ BEGIN RAISE EXCEPTION 'as the server would' USING ERRCODE = '{code}'; END $$"
+    async with database("postgresql", tmp_path, clock) as db:
+        with pytest.raises((Unavailable, DBAPIError, asyncpg.PostgresError)) as found:
+            async with db.transaction() as tx:
+                await ((await tx.driver()).execute(raised) if own_statement else tx.run(text(raised)))
+        assert isinstance(found.value, Unavailable) == bool(told)
+        assert told in str(found.value)
+        async with db.transaction() as tx:
+            tx.publish(HELLO)
+        assert await count(db) == 1
+
+
+@pytest.mark.slow
+async def test_a_server_that_became_one_for_reading_is_read_and_unavailable_to_who_writes(
+    tmp_path: Path, clock: FakeClock
+) -> None:
+    async with database("postgresql", tmp_path, clock) as db:
+        with pytest.raises(Unavailable, match=SHORT):
+            async with db.transaction() as tx:
+                await tx.run(text("SET TRANSACTION READ ONLY"))
+                tx.publish(HELLO)
+        assert await count(db) == 0
+        with pytest.raises(DBAPIError):  # a mistake of ours stays one
+            async with db.snapshot() as tx:
+                await tx.run(tables.outbox.delete())
 
 
 async def test_a_swallowed_failure_commits_nothing_and_says_so(tmp_path: Path, clock: FakeClock) -> None:

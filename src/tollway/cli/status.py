@@ -42,7 +42,8 @@ def _disk(data: Path) -> str:
     if not data.exists():
         return OK
     free_bytes = shutil.disk_usage(data).free
-    return disk_state(data) if disk_state(data) != OK else f"{OK}: {free_bytes // 1_000_000} MB are free"
+    state = disk_state(data)
+    return state if state != OK else f"{OK}: {free_bytes // 1_000_000} MB are free"
 
 
 def _certificates(settings: Settings) -> dict[str, str]:

@@ -1,6 +1,8 @@
 """The state of the whole platform as the gateway sees it: requested from every process, shown on one page."""
 
 import asyncio
+import contextlib
+import errno
 import html
 import json
 import math
@@ -26,6 +28,8 @@ RESPONSE_TIMEOUT_S = 1.0
 SILENT = "does not answer"
 # Databases and logs grow while somebody looks for space; below this nothing is promised.
 LEAST_FREE_BYTES = 8_000_000
+# What the platform writes all the time; each may be a file system of its own.
+WRITTEN = ("services", "run", "logs")
 
 
 class PlatformStatus:
@@ -45,7 +49,8 @@ class PlatformStatus:
         self._states: dict[str, str] = dict.fromkeys(addresses, "not known yet")
         self._edge_states: dict[str, str] = {}
         self._monotonic = monotonic
-        self._looked_at_s = -math.inf
+        self._looked_at_s = self._tried_at_s = -math.inf
+        self._unwritable = ""
         self._look: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -69,12 +74,13 @@ class PlatformStatus:
 
         Everybody may read it, so it names no folder; the page does.
         """
-        disk = disk_state(self._settings.data)
-        return {**self._states, **self._edges(), "disk": OK if disk == OK else "full"}
+        disk = self._disk()
+        named = OK if disk == OK else "full" if "free some space" in disk else "not writable"
+        return {**self._states, **self._edges(), "disk": named}
 
     def page(self) -> tuple[int, bytes, bytes]:
         """Draw the page: status, media type, body."""
-        states = {**self.components(), "disk": disk_state(self._settings.data)}
+        states = {**self.components(), "disk": self._disk()}
         good = all(state == OK for state in states.values())
         body = _PAGE.format(
             version=__version__,
@@ -85,6 +91,13 @@ class PlatformStatus:
             data=html.escape(str(self._settings.data)),
         )
         return 200, b"text/html; charset=utf-8", body.encode()
+
+    def _disk(self) -> str:
+        """Return the disk's state; whether it can be written is tried at most every `FRESH_S`."""
+        data, now_s = self._settings.data, self._monotonic()
+        if now_s - self._tried_at_s >= FRESH_S:
+            self._unwritable, self._tried_at_s = _unwritable(data), now_s
+        return _short_of_space(data) or self._unwritable or OK
 
     def _links(self) -> dict[str, str]:
         settings = self._settings
@@ -184,11 +197,46 @@ async def _connect(address: str) -> tuple[asyncio.StreamReader, asyncio.StreamWr
 
 
 def disk_state(data: Path) -> str:
-    """Return `ok`, or how little is free where the data is: below that, services refuse to store anything."""
-    free_bytes = shutil.disk_usage(data).free
-    if free_bytes >= LEAST_FREE_BYTES:
-        return OK
-    return f"only {free_bytes // 1_000_000} MB are free in {data}; free some space, nothing can be stored"
+    """Return `ok`, or why nothing can be stored where the data is, and what to do."""
+    return _short_of_space(data) or _unwritable(data) or OK
+
+
+def _written(data: Path) -> list[Path]:
+    return [data, *(folder for name in WRITTEN if (folder := data / name).is_dir())]
+
+
+def _short_of_space(data: Path) -> str:
+    for folder in _written(data):
+        free_bytes = shutil.disk_usage(folder).free
+        if free_bytes < LEAST_FREE_BYTES:
+            short = f"only {free_bytes // 1_000_000} MB are free in {folder}"
+            return f"{short}; free some space, nothing can be stored"
+    return ""
+
+
+def _unwritable(data: Path) -> str:
+    """Try to write: free bytes tell nothing of inodes, quotas, rights, or a file system that is for reading only."""
+    for folder in _written(data):
+        if reason := _cannot_write(folder):
+            return reason
+    return ""
+
+
+def _cannot_write(folder: Path) -> str:
+    probe = folder / f".probe-{os.getpid()}"
+    try:
+        with probe.open("wb", buffering=0) as file:
+            file.write(bytes(4096))
+        probe.unlink()
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            probe.unlink(missing_ok=True)
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+        cure = (
+            "free some space" if full else "see that this user may write there, and whether the disk is well"
+        )
+        return f"cannot write to {folder}: {error.strerror}; {cure}, nothing can be stored"
+    return ""
 
 
 def _failed(data: Path) -> dict[str, str]:

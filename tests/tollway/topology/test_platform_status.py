@@ -1,8 +1,13 @@
 """The state of the platform: as each process says it, and as it is when one says nothing."""
 
 import asyncio
+import itertools
+import os
 import shutil
+import subprocess
 from collections import namedtuple
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -10,7 +15,7 @@ import pytest
 from tests.kit.clock import FakeMonotonic
 from tollway.fabric.admin import AdminServer
 from tollway.settings import load
-from tollway.topology.platform_status import FRESH_S, PlatformStatus
+from tollway.topology.platform_status import FRESH_S, PlatformStatus, disk_state
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -79,6 +84,63 @@ async def test_a_disk_without_space_is_named_to_everybody_and_the_folder_to_the_
     assert status.components()["disk"] == "full"
     assert str(tmp_path) not in "".join(status.components().values())
     assert f"only 1 MB are free in {tmp_path}" in status.page()[2].decode()
+
+
+@contextmanager
+def small_disk(folder: Path, options: str) -> Iterator[Path]:
+    """A file system of its own."""
+    folder.mkdir(exist_ok=True)
+    mount = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode != 0:
+        pytest.skip("making a small file system takes root")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def no_bytes(folder: Path) -> None:
+    with (folder / "filler").open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(bytes(65_536)):
+            pass
+
+
+def no_inodes(folder: Path) -> None:
+    with suppress(OSError):
+        for number in itertools.count():
+            (folder / f"file-{number}").touch()
+
+
+def for_reading(folder: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("part", ["", "services", "run", "logs"])
+@pytest.mark.parametrize(
+    ("options", "spoil", "named", "cure"),
+    [
+        ("size=16m", no_bytes, "full", "free some space"),
+        ("size=16m,nr_inodes=16", no_inodes, "full", "free some space"),
+        ("size=16m", for_reading, "not writable", "see that this user may write there"),
+    ],
+    ids=["no bytes", "no inodes", "for reading only"],
+)
+def test_whatever_keeps_the_platform_from_storing_is_said_and_goes_away(
+    tmp_path: Path, part: str, options: str, spoil: Callable[[Path], None], named: str, cure: str
+) -> None:
+    data, now = tmp_path / "data", itertools.count(0, 10)
+    data.mkdir()
+    with small_disk(data / part, options):
+        status = PlatformStatus(load({"data": str(data)}).settings, {}, monotonic=lambda: float(next(now)))
+        assert (status.components()["disk"], disk_state(data)) == ("ok", "ok")
+        spoil(data / part)
+        assert status.components()["disk"] == named
+        said = status.page()[2].decode()
+        assert "Something needs attention" in said
+        assert cure in said
+        assert str(data / part) in disk_state(data)
+    assert status.components()["disk"] == "ok", "there is another disk below it"
+    assert not list(data.rglob(".probe*"))
 
 
 async def test_nobody_is_asked_while_nobody_looks_and_once_for_all_who_look_together(tmp_path: Path):

@@ -1,5 +1,6 @@
 """PostgreSQL through asyncpg: a schema per service, in one server or many."""
 
+import logging
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -28,6 +29,11 @@ _CONNECTION_LOST = (
     asyncpg.AdminShutdownError,
     asyncpg.InternalClientError,
 )
+# A disk, memory or connections that are used up (53), a disk that fails (58); and a server that has become one for
+# reading, as hosted ones do when the disk is nearly full.
+_SHORT_OF_RESOURCES, _READ_ONLY, _SERVER_STOPS = {"53", "58"}, "25006", "57P"
+
+_log = logging.getLogger(__name__)
 
 
 class PostgresDatabase:
@@ -97,7 +103,7 @@ class PostgresDatabase:
     @asynccontextmanager
     async def autocommit(self) -> AsyncGenerator[AsyncConnection, None]:
         """Give a connection on which each statement is a transaction of its own. Raises Unavailable as above."""
-        async with self._connection(self._single) as (conn, raw):
+        async with self._connection(self._single, writes=True) as (conn, raw):
             try:
                 yield conn
             except BaseException:
@@ -111,7 +117,7 @@ class PostgresDatabase:
         The driver begins and ends it: through SQLAlchemy both cost several times as much, and it would begin with the
         first statement that it sees itself.
         """
-        async with self._connection(self._engine) as (conn, raw):
+        async with self._connection(self._engine, writes="READ ONLY" not in begin) as (conn, raw):
             try:
                 await raw.execute(begin)
                 yield conn
@@ -123,8 +129,10 @@ class PostgresDatabase:
             assert status == "COMMIT", "a statement of the transaction failed, so nothing was committed"
 
     @asynccontextmanager
-    async def _connection(self, engine: AsyncEngine) -> AsyncGenerator[tuple[AsyncConnection, Any], None]:
-        """Give a connection, and the driver's own below it. Raises Unavailable when the server cannot be reached."""
+    async def _connection(
+        self, engine: AsyncEngine, *, writes: bool
+    ) -> AsyncGenerator[tuple[AsyncConnection, Any], None]:
+        """Give a connection, and the driver's own below it. Raises Unavailable when the server cannot do it now."""
         try:
             async with engine.connect() as conn:
                 yield conn, (await conn.get_raw_connection()).driver_connection
@@ -132,10 +140,16 @@ class PostgresDatabase:
             raise Unavailable("the database does not answer; try again soon") from error
         except _CONNECTION_LOST as error:
             raise Unavailable("the database closed the connection; try again soon") from error
-        except DBAPIError as error:
-            if error.connection_invalidated:
+        except (DBAPIError, asyncpg.PostgresError) as error:
+            state = _sqlstate(error)
+            ended = isinstance(error, DBAPIError) and error.connection_invalidated
+            if ended or state.startswith(_SERVER_STOPS):
                 raise Unavailable("the database closed the connection; try again soon") from error
-            raise
+            if state[:2] not in _SHORT_OF_RESOURCES and not (writes and state == _READ_ONLY):
+                raise
+            # For the operator; a customer can do nothing about it.
+            _log.error("PostgreSQL refuses the data (%s); look after its disk, memory and connections", error)
+            raise Unavailable("nothing can be stored at the moment; try again later") from error
 
     def stamp(self) -> None:
         """Only a query shows what others committed."""
@@ -153,6 +167,11 @@ class PostgresDatabase:
         except dialect.loaded_dbapi.Error as error:
             # The pool then makes new connections, and does not offer the others of the same age.
             raise InvalidatePoolError from error
+
+
+def _sqlstate(error: DBAPIError | asyncpg.PostgresError) -> str:
+    found = error.orig if isinstance(error, DBAPIError) else error
+    return getattr(found, "sqlstate", None) or ""
 
 
 async def _roll_back(conn: AsyncConnection, raw: Any) -> None:

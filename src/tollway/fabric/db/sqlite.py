@@ -9,8 +9,8 @@ import logging
 import os
 import sqlite3
 import time
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
@@ -66,21 +66,16 @@ class SqliteDatabase:
     async def writing(self) -> AsyncGenerator[AsyncConnection, None]:
         """Write, one at a time. Raises Unavailable when the disk is full or the file cannot be written."""
         async with self._turn:
-            try:
+            with _disk_refused("nothing can be stored at the moment; try again later", writes=True):
                 async with _whole(self._writer) as conn:
                     yield conn
-            except (DBAPIError, sqlite3.Error) as error:
-                if _is_about_the_disk(error):
-                    # For the operator; a customer can do nothing about it.
-                    _log.error("the disk refuses to store data (%s); free some space", _cause(error))
-                    raise Unavailable("nothing can be stored at the moment; try again later") from error
-                raise
 
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[AsyncConnection, None]:
-        """Read a snapshot."""
-        async with _whole(self._readers) as conn:
-            yield conn
+        """Read a snapshot. Raises Unavailable when the disk is in the way: a reader marks its place in a file too."""
+        with _disk_refused("nothing can be looked up at the moment; try again later", writes=False):
+            async with _whole(self._readers) as conn:
+                yield conn
 
     def autocommit(self) -> NoReturn:
         """Refuse: here several statements cost as little as one."""
@@ -132,6 +127,20 @@ class SqliteDatabase:
         event.listen(engine.sync_engine, "connect", on_connect)
         event.listen(engine.sync_engine, "begin", on_begin)
         return engine
+
+
+@contextmanager
+def _disk_refused(told: str, *, writes: bool) -> Generator[None]:
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error) as error:
+        if not _is_about_the_disk(error) or (not writes and _is_own_mistake(error)):
+            raise
+        # For the operator; a customer can do nothing about it.
+        _log.error(
+            "the disk refuses the data (%s); free some space, or see why it cannot be written", _cause(error)
+        )
+        raise Unavailable(told) from error
 
 
 @asynccontextmanager
@@ -188,6 +197,11 @@ def _lower(value: object) -> str | None:
 def _cause(error: DBAPIError | sqlite3.Error) -> BaseException | None:
     """Return what the driver raised; statements that are given to it directly raise it themselves."""
     return error.orig if isinstance(error, DBAPIError) else error
+
+
+def _is_own_mistake(error: DBAPIError | sqlite3.Error) -> bool:
+    """Return whether somebody tried to write in a snapshot, and the disk has nothing to do with it."""
+    return getattr(_cause(error), "sqlite_errorcode", 0) == sqlite3.SQLITE_READONLY
 
 
 def _is_about_the_disk(error: DBAPIError | sqlite3.Error) -> bool:
