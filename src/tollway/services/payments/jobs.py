@@ -6,6 +6,7 @@ from tollway.fabric.jobs import Jobs, Timed
 from tollway.fabric.user_data import ERASE, erase
 from tollway.services.payments.service import Payments
 from tollway.services.payments.service.corrections import POST_CORRECTION
+from tollway.services.payments.service.debts import COLLECT_DEBT
 from tollway.services.payments.service.reversals import ADVANCE_REVERSAL
 from tollway.services.payments.service.settlement import FOLLOW_REVERSALS
 from tollway.services.payments.service.webhooks import HANDLE
@@ -52,6 +53,11 @@ async def collect_debts(service: Payments) -> float:
     return await service.debts.collect_due()
 
 
+async def collect_debt(service: Payments, payload: dict[str, Any]) -> None:
+    """Collect what a customer owes, as money of theirs has moved."""
+    await service.debts.process.advance(payload["id"])
+
+
 async def post_correction(service: Payments, payload: dict[str, Any]) -> None:
     """Drive a correction; nothing to do when the request got that far."""
     await service.corrections.process.advance(payload["id"])
@@ -69,6 +75,7 @@ JOBS: Jobs = {
     HANDLE: handle_webhook,
     FOLLOW_REVERSALS: follow_reversals,
     ADVANCE_REVERSAL: advance_reversal,
+    COLLECT_DEBT: collect_debt,
 }
 TIMED = {
     "reconcile_stale": Timed(every_s=5, run=reconcile_stale),

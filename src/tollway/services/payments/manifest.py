@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from tollway.contracts.events import UserDeleted
+from tollway.contracts.events import GiftMade, UserDeleted
 from tollway.contracts.permissions import ROLES, Permission
 from tollway.fabric.service import ServiceContext, ServiceManifest, ServiceParts
 from tollway.services.payments.settings import PaymentsSettings
@@ -50,7 +50,7 @@ MANIFEST = ServiceManifest(
     settings=PaymentsSettings,
     calls={"ledger": ("GetAccount", "Post", "Reverse"), "identity": ("GetUser",)},
     by_itself={"ledger": ("Post", "Reverse")},
-    subscribes=(UserDeleted,),
+    subscribes=(GiftMade, UserDeleted),
     permissions=(
         Permission("wallet:write", ROLES),
         Permission("billing:read", ROLES),

@@ -1,8 +1,9 @@
 """What customers owe: collected from the wallet as soon as there is something in it.
 
 A new deposit settles a debt in its own posting (`settlement.py`). Other money, such as a gift or what an order gave
-back, is collected here: all that is owed is claimed, and posted "up to" what the wallet has. What was not there is owed
-again. What a customer paid for a reversal that came back is returned to the wallet.
+back, is collected here, a gift as soon as the ledger says that it was made: all that is owed is claimed, and posted "up
+to" what the wallet has. What was not there is owed again. What a customer paid for a reversal that came back is
+returned to the wallet.
 """
 
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from tollway.services.payments.store import debts as store
 if TYPE_CHECKING:
     from tollway.contracts.ledger_pb2_grpc import LedgerAsyncStub
 
+COLLECT_DEBT = "collect_debt"
 # An empty wallet is looked at after this, then after as long as the debt did not move, at most after an hour.
 RETRY_US = 5 * SECOND_US
 MAX_RETRY_US = 3600 * SECOND_US
@@ -35,7 +37,7 @@ class Debts:
         self.process = DurableProcess[Debt, DebtMove](
             name="debt",
             db=db,
-            job="collect_debt",
+            job=COLLECT_DEBT,
             find=store.find_debt,
             state=lambda debt: debt.state,
             steps={"owing": self._claim, "returning": self._return, "posting": self._post},
@@ -48,6 +50,12 @@ class Debts:
             debt = await store.find_debt_of(tx, user_id, currency)
         if debt is not None:
             await self.process.drive(debt.id)
+
+    async def money_came(self, tx: Tx, user_id: str, currency: str) -> None:
+        """Have what a customer owes collected at once, as there is something in a wallet that may have been empty."""
+        debt = await store.find_debt_of(tx, user_id, currency)
+        if debt is not None and debt.owed > 0:
+            tx.enqueue(COLLECT_DEBT, {"id": debt.id})
 
     async def collect_due(self) -> float:
         """Collect every debt that is due to be looked at; return for how many seconds no other is."""

@@ -24,6 +24,8 @@ from tests.tollway.services.payments.service.test_reversals import (
     refund,
     spend,
 )
+from tollway.contracts.events import GiftMade
+from tollway.services.payments import subscribers
 from tollway.services.payments.jobs import TIMED
 from tollway.services.payments.model import Debt, Deposit
 from tollway.services.payments.store import debts as store
@@ -88,6 +90,44 @@ async def test_a_gift_settles_a_debt_too(payments: RunningPayments, indebted: De
     posts = list(payments.ledger.posts)
     await collect(payments)
     assert payments.ledger.posts == posts
+
+
+@pytest.mark.parametrize("waited_s", [0, 60, 3600, 90_000])
+async def test_a_gift_is_collected_when_it_comes_however_old_the_debt_is(
+    payments: RunningPayments, indebted: Deposit, waited_s: int
+) -> None:
+    for _ in range(4):
+        payments.clock.advance(waited_s / 4)
+        await TIMED["collect_debts"].run(payments.service)
+    payments.ledger.give(BOB, "USD", 30 * USD)
+    give(payments, BOB, ANN, 9 * USD)
+    for user_id, asset in ((BOB, "USD"), (ANN, "EUR"), (ANN, "bandwidth.residential.standard")):
+        await told(payments, user_id, asset)
+        assert payments.balance(ANN) == 9 * USD, "of somebody else, or of something else"
+    await told(payments, ANN, "USD")
+    assert (payments.balance(ANN), owed(payments)) == (0, 5 * USD)
+    give(payments, BOB, ANN, 8 * USD)
+    await told(payments, ANN, "USD")
+    assert (payments.balance(ANN), owed(payments)) == (3 * USD, 0)
+    posts = list(payments.ledger.posts)
+    await told(payments, ANN, "USD")
+    assert payments.ledger.posts == posts
+
+
+async def told(payments: RunningPayments, user_id: str, asset: str) -> None:
+    """Let payments know that somebody was given something, and do what it leaves."""
+    event = GiftMade(
+        transaction_id="txn_1",
+        user_id=user_id,
+        from_user_id=BOB,
+        asset=asset,
+        kind="money",
+        amount=1,
+        note="",
+    )
+    async with payments.db.transaction() as tx:
+        await subscribers.on_gift_made(payments.service, tx, event)
+    await payments.drain()
 
 
 async def test_an_empty_wallet_costs_the_ledger_no_posting(

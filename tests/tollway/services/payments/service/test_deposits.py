@@ -340,6 +340,26 @@ async def test_what_reconciliation_gave_up_is_not_charged_any_more(payments: Run
     assert await charges(payments) == []
 
 
+@pytest.mark.parametrize("method", [VISA, DECLINED, SECURE, ""])
+async def test_asked_for_many_times_at_once_and_reconciled_meanwhile_it_is_one_deposit(
+    payments: RunningPayments, method: str
+) -> None:
+    outcomes = await asyncio.gather(
+        *(deposit(payments, method) for _ in range(6)),
+        *(payments.service.reconciliation.reconcile_stale() for _ in range(3)),
+        return_exceptions=True,
+    )
+    assert {type(one) for one in outcomes} <= {Deposit, float, CardDeclined, PaymentFailed}
+    for _ in range(3):
+        payments.clock.advance(400)
+        await payments.drain()
+        await payments.service.reconciliation.reconcile_stale()
+    assert len((await payments.service.deposits.list("usr_ann", 10, "")).items) == 1
+    assert payments.balance("usr_ann") == 20 * USD * len(await charges(payments))
+    topics = [topic for topic, _ in await payments.published()]
+    assert topics.count("DEPOSIT_FAILED") + topics.count("DEPOSIT_CREDITED") <= 1
+
+
 # ── when the ledger does not answer ─────────────────────────────────────────────────────────────────
 
 

@@ -1,5 +1,6 @@
 """What nobody could decide is decided by an operator, with the provider as the witness."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -135,3 +136,17 @@ async def test_an_operator_sees_what_waits_for_a_decision(tmp_path: Path, clock:
         listed = (await payments.rest.get("/api/admin/deposits", support)).json["items"]
         assert waits["reviews"] == listed
         assert len(listed) == 1
+
+
+async def test_decided_by_several_operators_at_once_it_is_decided_once(payments: RunningPayments) -> None:
+    made = await in_review(payments)
+    outcomes = await asyncio.gather(
+        *(payments.service.reviews.resolve(made.id, "credit", "paid") for _ in range(3)),
+        *(payments.service.reviews.resolve(made.id, "dismiss", "not paid") for _ in range(3)),
+        return_exceptions=True,
+    )
+    assert {type(one) for one in outcomes} <= {Deposit, Conflict}
+    await payments.drain()
+    topics = [topic for topic, _ in await payments.published()]
+    assert (topics.count("DEPOSIT_REVIEWED"), topics.count("DEPOSIT_CREDITED")) == (1, 1)
+    assert payments.balance("usr_ann") == 20 * USD
