@@ -215,7 +215,7 @@ def _short_of_space(data: Path) -> str:
 
 
 def _unwritable(data: Path) -> str:
-    """Try to write: free bytes tell nothing of inodes, quotas, rights, or a file system that is for reading only."""
+    """Try to write: free bytes say nothing of inodes, quotas, rights, or a file system that is for reading only."""
     for folder in _written(data):
         if reason := _cannot_write(folder):
             return reason

@@ -130,7 +130,7 @@ class SqliteDatabase:
 
 
 @contextmanager
-def _disk_refused(told: str, *, writes: bool) -> Generator[None]:
+def _disk_refused(message: str, *, writes: bool) -> Generator[None]:
     try:
         yield
     except (DBAPIError, sqlite3.Error) as error:
@@ -140,7 +140,7 @@ def _disk_refused(told: str, *, writes: bool) -> Generator[None]:
         _log.error(
             "the disk refuses the data (%s); free some space, or see why it cannot be written", _cause(error)
         )
-        raise Unavailable(told) from error
+        raise Unavailable(message) from error
 
 
 @asynccontextmanager
