@@ -27,6 +27,7 @@ ALL = (
     "ledger",
     "ledger_callers",
     "overspend",
+    "cut_off",
     "start",
     "idle_platform",
     "live_sockets",

@@ -315,9 +315,9 @@ def measure(rounds: int, seconds: float) -> list[str]:
     print(f"median latency at 500 rps: direct {direct:.3f} ms, gateway {mine:.3f} ms, haproxy {peer:.3f} ms")
     return [
         peers.ratio_line(
-            "gateway_rps_per_core_vs_haproxy", statistics.median(ours) / statistics.median(theirs), ">=1"
+            "gateway_rps_per_core_vs_haproxy", statistics.median(ours) / statistics.median(theirs), ">=1.5"
         ),
-        peers.ratio_line("gateway_added_p50_ms_at_500_rps", mine - direct, "<=0.3", "figure"),
+        peers.ratio_line("gateway_added_p50_ms_at_500_rps", mine - direct, "<=0.15", "figure"),
     ]
 
 

@@ -86,7 +86,7 @@ def main() -> None:
     medians = {name: statistics.median(values) for name, values in costs.items()}
     print(f"# {medians['bare_squid'] / medians['edge']:.2f} x squid without logins, rules and log")
     ratio = medians["squid"] / medians["edge"]
-    print(peers.ratio_line("plain_http_rps_per_core_vs_squid", ratio, ">=1.5"))
+    print(peers.ratio_line("plain_http_rps_per_core_vs_squid", ratio, ">=2"))
 
 
 if __name__ == "__main__":

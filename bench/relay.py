@@ -70,7 +70,7 @@ def main() -> None:
         print(
             f"{name:8} {tunnels} tunnels: {statistics.median(values):.3f} CPU s/GB ({min(values):.3f}..{max(values):.3f})"  # noqa: E501
         )
-    for peer, bound in (("haproxy", "<=1.1"), ("squid", "<=0.35")):
+    for peer, bound in (("haproxy", "<=1.1"), ("squid", "<=0.3")):
         ours = sum(statistics.median(costs["edge", tunnels]) for tunnels in (1, 8))
         theirs = sum(statistics.median(costs[peer, tunnels]) for tunnels in (1, 8))
         print(peers.ratio_line(f"relay_cpu_vs_{peer}", ours / theirs, bound))

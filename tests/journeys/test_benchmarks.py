@@ -27,6 +27,7 @@ QUICK = {
     "gateway": ("haproxy", "wrk"),
     "ledger": (),
     "ledger_callers": (),
+    "cut_off": (),
     "idle_platform": (),
     "live_sockets": (),
 }

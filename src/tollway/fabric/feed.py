@@ -12,7 +12,7 @@ from typing import Generic, Protocol, TypeVar
 
 BATCH = 500
 POLL_S = 0.3
-HEARTBEAT_S = 10.0
+HEARTBEAT_S = 15.0
 
 Entry = TypeVar("Entry")
 

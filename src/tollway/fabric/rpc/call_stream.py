@@ -33,13 +33,6 @@ PATH = f"/{API}/{METHOD}"
 # A message that is larger goes as a call of its own, so that it holds up nobody else's.
 SHARED_LIMIT_BYTES = 256 * 1024
 MESSAGE_LIMIT_BYTES = 16 * 1024 * 1024
-# What both ends of a connection are set to. The window is fixed: to find one, gRPC sends a ping for every message
-# received, which wakes threads of its own for seconds afterwards: 13 times a second at an edge that nobody uses.
-CONNECTION_OPTIONS = (
-    ("grpc.max_receive_message_length", MESSAGE_LIMIT_BYTES),
-    ("grpc.http2.bdp_probe", 0),
-    ("grpc.http2.lookahead_bytes", 4 * 1024 * 1024),
-)
 LAST_WRITE_WAIT_S = 1.0
 
 _log = logging.getLogger(__name__)

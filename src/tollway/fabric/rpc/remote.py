@@ -15,7 +15,7 @@ import grpc.aio
 
 from tollway.fabric import tls
 from tollway.fabric.rpc.call import Call
-from tollway.fabric.rpc.call_stream import CONNECTION_OPTIONS, SHARED_LIMIT_BYTES, ClientStream, NotSent
+from tollway.fabric.rpc.call_stream import MESSAGE_LIMIT_BYTES, SHARED_LIMIT_BYTES, ClientStream, NotSent
 from tollway.fabric.rpc.channel import Channel, Codec
 from tollway.fabric.rpc.trailers import read_problem, write_call
 from tollway.kit.errors import Unavailable
@@ -172,7 +172,7 @@ class RemoteChannel(Channel):
                 ("grpc.initial_reconnect_backoff_ms", 100),
                 ("grpc.min_reconnect_backoff_ms", 100),
                 ("grpc.max_reconnect_backoff_ms", 2_000),
-                *CONNECTION_OPTIONS,
+                ("grpc.max_receive_message_length", MESSAGE_LIMIT_BYTES),
             ),
         )
 

@@ -19,7 +19,7 @@ from grpc_reflection.v1alpha import reflection
 from tollway.fabric import tls
 from tollway.fabric.rpc import call_stream
 from tollway.fabric.rpc.acting import Acting
-from tollway.fabric.rpc.call_stream import CONNECTION_OPTIONS, Answerer, ServerStreams
+from tollway.fabric.rpc.call_stream import MESSAGE_LIMIT_BYTES, Answerer, ServerStreams
 from tollway.fabric.rpc.policy import Policy, Rules
 from tollway.fabric.rpc.serving import Served, served
 from tollway.fabric.rpc.trailers import PROBLEM, read_call, status_of, write_problem
@@ -30,7 +30,7 @@ _health = cast("Any", health).aio  # the published types leave the asynchronous 
 _SPIFFE = f"spiffe://{tls.TRUST_DOMAIN}/"
 _OPTIONS = (
     ("grpc.so_reuseport", 0),  # a second server on a taken port must fail, not share its calls
-    *CONNECTION_OPTIONS,
+    ("grpc.max_receive_message_length", MESSAGE_LIMIT_BYTES),
     ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
 )

@@ -242,16 +242,23 @@ async def test_a_closed_channel_ends_its_calls(
     await eventually(lambda: users.cancelled == ["slow"])
 
 
-async def test_a_server_of_an_earlier_version_is_called_one_by_one(
-    users: Users, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+async def earlier_server(users: Users, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[RpcServer]:
     identity("identity")
     identity("orders")
     monkeypatch.setattr(call_stream, "API", "tollway.calls.v0.Calls")
     server = RpcServer("127.0.0.1:0", certificates(), "identity")
     identity_pb2_grpc.add_IdentityServicer_to_server(users, server)
     await server.start()
-    async with RemoteChannel([f"127.0.0.1:{server.port}"], "identity", certificates(), "orders") as channel:
+    yield server
+    await server.stop(0)
+
+
+async def test_a_server_of_an_earlier_version_is_called_one_by_one(
+    users: Users, earlier_server: RpcServer
+) -> None:
+    at = [f"127.0.0.1:{earlier_server.port}"]
+    async with RemoteChannel(at, "identity", certificates(), "orders") as channel:
         stub = stub_of(identity_pb2_grpc, channel)
         answers = await asyncio.gather(*(stub.GetUser(Get(user_id=str(number))) for number in range(20)))
         assert [answer.id for answer in answers] == [str(number) for number in range(20)]
@@ -261,7 +268,6 @@ async def test_a_server_of_an_earlier_version_is_called_one_by_one(
         with pytest.raises(DeadlineExceeded):
             await stub.GetUser(Get(user_id="slow"), timeout=0.1)
         await eventually(lambda: users.cancelled == ["slow"])
-    await server.stop(0)
 
 
 async def test_what_had_not_left_may_be_sent_elsewhere_and_the_rest_may_not() -> None:
