@@ -53,6 +53,11 @@ class Authority:
         for folder in (self._key.parent, self._folder):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         key = ec.generate_private_key(ec.SECP256R1())
+        _write(self._key, _key_pem(key))
+        self._certify(key, days)
+
+    def _certify(self, key: ec.EllipticCurvePrivateKey, days: int = CA_DAYS) -> None:
+        """Make or replace the authority's certificate. What the key signed before is good under it too."""
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Tollway authority")])
         certificate = (
             _builder(name, name, key.public_key(), self._clock, days)
@@ -60,8 +65,18 @@ class Authority:
             .add_extension(_usage(signs_certificates=True), critical=True)
             .sign(key, hashes.SHA256())
         )
-        _write(self._key, _key_pem(key))
         _write(self._certificate, tls.write_pem(certificate))
+
+    def _renew_authority(self) -> None:
+        # Long before its end: machines with copies need time to get it.
+        try:
+            certificate = x509.load_pem_x509_certificate(self._certificate.read_bytes())
+        except ValueError:
+            return  # issuing with it raises the reason
+        begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+        now = datetime.fromtimestamp(self._clock.now_us() // SECOND_US, UTC)
+        if now >= begins + (ends - begins) * 2 / 3:
+            self._certify(self._read_key())
 
     def issue(self, service: str, hosts: Sequence[str], days: int = LEAF_DAYS) -> None:
         """Make or replace the certificate of `service`, valid for its own name and for `hosts` (names, addresses).
@@ -71,7 +86,7 @@ class Authority:
         ca, ca_key = self._load()
         key = ec.generate_private_key(ec.SECP256R1())
         names = [tls.general_name(host) for host in dict.fromkeys([service, *hosts])]
-        spiffe = x509.UniformResourceIdentifier(f"spiffe://{tls.TRUST_DOMAIN}/{service}")
+        spiffe = x509.UniformResourceIdentifier(tls.spiffe_id(service))
         both_ends = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH])
         signer = x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(
             ca.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
@@ -92,15 +107,25 @@ class Authority:
         """Return the identity of `service`, after making what is missing: the authority, or a certificate.
 
         A certificate is issued anew when two thirds of its life are over, or it lacks one of `hosts`, or it cannot
-        be read, or another authority issued it. The names for which it was good stay.
+        be read, or is another's, or another authority issued it. The names for which it was good stay. The authority's
+        own is renewed at two thirds too.
         """
         with self._alone():
             self._take_over_old_key()
             if not self._certificate.exists():
-                self.make()
+                if self._key.exists():
+                    self._certify(
+                        self._read_key()
+                    )  # a kill came between the two, or the certificate was lost
+                else:
+                    self.make()
+            elif self._key.exists():
+                self._renew_authority()
             try:
                 found = tls.load(self._folder, service)
             except CertificateUnusable:
+                found = None
+            if found is not None and not found.names_service():
                 found = None
             if found is not None and self._is_good(found, hosts):
                 return found
@@ -130,24 +155,37 @@ class Authority:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
-    def _load(self) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    def _read_key(self) -> ec.EllipticCurvePrivateKey:
         try:
             key = serialization.load_pem_private_key(self._key.read_bytes(), password=None)
+        except OSError as error:
+            raise self._absent(error) from error
+        except ValueError as error:
+            raise self._damaged() from error
+        assert isinstance(key, ec.EllipticCurvePrivateKey)
+        return key
+
+    def _load(self) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+        key = self._read_key()
+        try:
             certificate = x509.load_pem_x509_certificate(self._certificate.read_bytes())
         except OSError as error:
-            raise CertificateUnusable(
-                f"cannot read {error.filename}: {error.strerror}; certificates are issued where the authority's key is"
-            ) from error
+            raise self._absent(error) from error
         except ValueError as error:
-            raise CertificateUnusable(
-                f"the authority in {self._folder} is damaged; restore it from a backup"
-            ) from error
-        assert isinstance(key, ec.EllipticCurvePrivateKey)
+            raise self._damaged() from error
         if key.public_key() != certificate.public_key():
             raise CertificateUnusable(
                 f"{self._key} does not belong to {self._certificate}; restore both from one backup"
             )
         return certificate, key
+
+    def _damaged(self) -> CertificateUnusable:
+        return CertificateUnusable(f"the authority in {self._folder} is damaged; restore it from a backup")
+
+    def _absent(self, error: OSError) -> CertificateUnusable:
+        return CertificateUnusable(
+            f"cannot read {error.filename}: {error.strerror}; certificates are issued where the authority's key is"
+        )
 
 
 def _builder(

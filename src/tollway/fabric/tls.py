@@ -61,9 +61,16 @@ class CertificateIdentity:
         names = self._names()
         return [host for host in hosts if general_name(host) not in names]
 
+    def names_service(self) -> bool:
+        """Return whether the certificate is this service's, and no other's under its name."""
+        return self._names().get_values_for_type(x509.UniformResourceIdentifier) == [spiffe_id(self.service)]
+
     def _names(self) -> x509.SubjectAlternativeName:
         certificate = x509.load_pem_x509_certificate(self.certificate)
-        return certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        try:
+            return certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        except x509.ExtensionNotFound:
+            return x509.SubjectAlternativeName([])
 
     def is_signed(self) -> bool:
         """Return whether one of the trusted authorities issued the certificate."""
@@ -92,6 +99,10 @@ def load(folder: Path, service: str) -> CertificateIdentity:
         ) from error
     except ValueError as error:
         raise CertificateUnusable(f"{path} is damaged; issue the certificate of {service} again") from error
+    if key.public_key() != certificate.public_key():
+        raise CertificateUnusable(
+            f"{path} holds another's key; issue the certificate of {service} again: tollway certs --service {service}"
+        )
     try:
         x509.load_pem_x509_certificates(roots)
     except ValueError as error:
@@ -117,6 +128,11 @@ def version(folder: Path, service: str) -> tuple[int, ...]:
 def path_of(folder: Path, service: str) -> Path:
     """Name the file of a service's key and certificate."""
     return folder / f"{service}.pem"
+
+
+def spiffe_id(service: str) -> str:
+    """Return by which name a service is known when it calls others."""
+    return f"spiffe://{TRUST_DOMAIN}/{service}"
 
 
 def general_name(host: str) -> x509.GeneralName:

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from cryptography.x509.verification import PolicyBuilder, Store
 
 from tests.kit.clock import FakeClock
-from tollway.cli.authority import Authority
+from tollway.cli.authority import CA_DAYS, Authority
 from tollway.fabric import tls
 from tollway.fabric.tls import CertificateUnusable
 from tollway.kit.times import DAY_US
@@ -133,7 +134,10 @@ def test_a_renewal_keeps_the_names_that_the_certificate_had(authority: Authority
     assert not authority.ensure("ledger", ["ledger"]).lacks(["ledger.internal", "10.0.0.7", "ledger"])
 
 
-@pytest.mark.parametrize("damage", ["cut", "rubbish", "of another authority"])
+@pytest.mark.parametrize(
+    "damage",
+    ["cut", "rubbish", "of another authority", "of another service", "with another key", "two of them"],
+)
 def test_a_certificate_that_cannot_be_used_is_issued_anew(
     authority: Authority, folder: Path, tmp_path: Path, clock: FakeClock, damage: str
 ) -> None:
@@ -143,9 +147,42 @@ def test_a_certificate_that_cannot_be_used_is_issued_anew(
     if damage == "of another authority":
         Authority(tmp_path / "keys", tmp_path / "other", clock).ensure("ledger", [])
         path.write_bytes((tmp_path / "other" / "ledger.pem").read_bytes())
+    elif damage in {"of another service", "with another key", "two of them"}:
+        authority.ensure("orders", [])
+        own, others = (folder / f"{name}.pem" for name in ("ledger", "orders"))
+        key, begin, certificate = own.read_bytes().partition(b"-----BEGIN CERTIFICATE")
+        others_key, _, others_certificate = others.read_bytes().partition(b"-----BEGIN CERTIFICATE")
+        path.write_bytes(
+            {
+                "of another service": others.read_bytes(),
+                "with another key": others_key + begin + certificate,
+                "two of them": key + begin + others_certificate + begin + certificate,
+            }[damage]
+        )
     else:
         path.write_bytes(path.read_bytes()[:400] if damage == "cut" else b"rubbish")
-    assert authority.ensure("ledger", []).is_signed()
+    made = authority.ensure("ledger", [])
+    assert made.is_signed()
+    assert made.hosts() == ["ledger"]
+    certificate, key = x509.load_pem_x509_certificate(made.certificate), load_pem_private_key(made.key, None)
+    assert key.public_key() == certificate.public_key()
+
+
+def test_the_authority_renews_its_own_certificate_and_what_it_signed_stays_good(
+    authority: Authority, folder: Path, clock: FakeClock
+) -> None:
+    issued = authority.ensure("ledger", [])
+    first = (folder / "ca.pem").read_bytes()
+    clock.advance(CA_DAYS * 86_400 * 0.6)
+    authority.ensure("ledger", [])
+    assert (folder / "ca.pem").read_bytes() == first
+    clock.advance(CA_DAYS * 86_400 * 0.1)
+    renewed = authority.ensure("ledger", [])
+    assert renewed.roots != first
+    root = x509.load_pem_x509_certificate(renewed.roots)
+    assert root.not_valid_after_utc.timestamp() > clock.now_us() / 1_000_000 + (CA_DAYS - 1) * 86_400
+    for one in (issued, renewed):
+        x509.load_pem_x509_certificate(one.certificate).verify_directly_issued_by(root)
 
 
 def test_a_key_that_lay_beside_the_certificates_moves_to_its_own_folder(
@@ -172,3 +209,13 @@ def test_a_key_of_another_authority_is_named(
     (tmp_path / "keys" / "ca.key").replace(tmp_path / "authority" / "ca.key")
     with pytest.raises(CertificateUnusable, match="does not belong to"):
         authority.issue("ledger", [])
+
+
+def test_an_authority_that_was_killed_while_it_was_made_is_completed(
+    authority: Authority, folder: Path
+) -> None:
+    issued = authority.ensure("ledger", [])
+    (folder / "ca.pem").unlink()
+    again = authority.ensure("ledger", [])
+    assert again.is_signed()
+    assert again.certificate == issued.certificate
