@@ -44,14 +44,14 @@ class Leases:
     ) -> None:
         self._db, self._settings = db, settings
         self._kinds, self._holdings, self._changes = kinds, holdings, changes
-        self._online_us = int(settings.node_online_s * SECOND_US)
         self._lease_us = int(settings.lease_s * SECOND_US)
 
     async def lease(self, node: str, resource_id: str, lease_id: str, want: int) -> Granted:
         """Reserve a slice of the holding for a (node, resource); 0 when stopped, or nothing is left.
 
         Where nothing is available while other leases of the holding may have something to give back, these are
-        recalled and the answer says so: it is not used up before nobody has anything left but what flows carry.
+        recalled and the answer says so: it is not used up before nobody has anything left but what flows carry. What a
+        node holds that is not in touch is not used up either: it comes back with the node, or when its leases lapse.
         Asking again under the same id gets the same answer, or 0 once the lease has ended.
         Raises UnknownNode, NotFound, or Invalid.
         """
@@ -115,7 +115,6 @@ class Leases:
             resource.user_id,
             resource.asset,
             beside=lease,
-            in_touch_since_us=tx.now_us - self._online_us,
         )
         return _Requested(lease, resource, stopped, others)
 

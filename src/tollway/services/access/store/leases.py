@@ -81,17 +81,14 @@ class RecallableLease:
     recalled_at_us: int
 
 
-async def recallable(
-    tx: Tx, user_id: str, asset: str, *, beside: ResourceLease, in_touch_since_us: int
-) -> list[RecallableLease]:
+async def recallable(tx: Tx, user_id: str, asset: str, *, beside: ResourceLease) -> list[RecallableLease]:
     """Return the live leases of a holding that others may give back from, except those of this one's (node, resource).
 
-    One that has answered a recall has nothing to give, nor has one of a node that is not in touch.
+    One that has answered a recall has nothing to give.
     """
     wanted = (
         select(lease.c.id, lease.c.node, lease.c.resource_id, lease.c.answered, lease.c.recalled_at_us)
         .join(resource, resource.c.id == lease.c.resource_id)
-        .join(node, node.c.name == lease.c.node)
         .where(
             resource.c.user_id == user_id,
             resource.c.asset == asset,
@@ -99,7 +96,6 @@ async def recallable(
             ~lease.c.kept,
             or_(~lease.c.answered, lease.c.remaining > 0),
             or_(lease.c.node != beside.node, lease.c.resource_id != beside.resource_id),
-            node.c.seen_at_us >= in_touch_since_us,
         )
     )
     return [

@@ -19,6 +19,7 @@ from tollway.kit.errors import Invalid, NotFound, Unavailable
 from tollway.kit.ids import new_id
 from tollway.services.access import store
 from tollway.services.access.credentials import Presented
+from tollway.services.access.jobs import TIMED
 from tollway.services.access.model import FlowRecord, Granted
 from tollway.services.access.service import reports
 from tollway.services.access.service.cleanup import Cleanup
@@ -727,13 +728,18 @@ async def test_recalls_are_not_repeated_before_they_can_be_answered(here: Access
     assert len(await recalls(here)) == 2
 
 
-async def test_a_node_that_is_not_in_touch_is_not_waited_for(here: AccessSetup) -> None:
+async def test_what_a_node_holds_that_is_lost_is_not_called_used_up_and_comes_back_when_its_leases_lapse(
+    here: AccessSetup,
+) -> None:
     issued = await here.customer(60_000)
     await here.lease(issued.resource.id, MB)
     here.clock.advance(46)
     await second_node(here)
     answer = await ask(here, issued.resource.id)
-    assert (answer.units, answer.recalling) == (0, False)
+    assert (answer.units, answer.recalling) == (0, True)
+    here.clock.advance(3600)
+    await TIMED["close_abandoned"].run(here.access)
+    assert (await ask(here, issued.resource.id)).units > 0
 
 
 async def test_others_of_another_customer_or_asset_are_left_alone(here: AccessSetup) -> None:
