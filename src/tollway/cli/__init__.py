@@ -1,13 +1,12 @@
 """The command line: one module per command, imported when it is called."""
 
-import sys
-from io import TextIOWrapper
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tollway import __version__
+from tollway.kit.output import substitute_missing_characters
 
 DataOption = Annotated[
     Path,
@@ -226,10 +225,7 @@ def version() -> None:
 
 def main() -> None:
     """Run the command line. Refuses to start under `python -O`."""
-    for stream in (sys.stdout, sys.stderr):
-        # A terminal or a pipe of another encoding gets a substitute for a character that it lacks.
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="replace")
+    substitute_missing_characters()
     if not __debug__:
         # Assertions are how impossible states stop the platform before they reach the books.
         print("tollway: python -O switches assertions off, which this program relies on; start it without -O")

@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import TextIO
 
+from tollway.kit.output import substitute_missing_characters
 from tollway.kit.tasks import cancel, spawn
 from tollway.supervisor.config import STOP_SIGNALS, ChildProcess, SupervisorConfig
 from tollway.supervisor.notes import PLATFORM_NOTE, write_note
@@ -21,6 +22,7 @@ RENEWAL_CHECK_S = 3600.0
 
 def main(arguments: Sequence[str]) -> None:
     """Keep the platform running until Ctrl-C. Exits 1 with one line when a process cannot start."""
+    substitute_missing_characters()
     config = SupervisorConfig.from_file(int(arguments[0]))
     try:
         asyncio.run(_until_stopped(config))
