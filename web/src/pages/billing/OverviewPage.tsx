@@ -10,6 +10,7 @@ import { Loaded } from "@/design/Loaded";
 import { Meter } from "@/design/Meter";
 import { MoreButton } from "@/design/MoreButton";
 import { Panel } from "@/design/Panel";
+import { Skeleton } from "@/design/Skeleton";
 import { Status, type StatusTone } from "@/design/Status";
 import { Table } from "@/design/Table";
 import { Bytes, Money, Time } from "@/design/Values";
@@ -26,7 +27,7 @@ export function OverviewPage() {
   const portfolio = useQuery(portfolioQuery);
   return (
     <>
-      <Loaded query={portfolio}>
+      <Loaded query={portfolio} skeleton={<PortfolioSkeleton />}>
         {({ cash, holdings, currency }) => (
           <>
             <Panel title={<Trans>Wallet</Trans>}>
@@ -72,6 +73,22 @@ export function OverviewPage() {
         )}
       </Loaded>
       <Deposits label={t`Payments`} />
+    </>
+  );
+}
+
+/** As high as a wallet of one currency and one holding, so that what stands below them stays in its place. */
+function PortfolioSkeleton() {
+  return (
+    <>
+      <Panel title={<Trans>Wallet</Trans>}>
+        <Skeleton className="h-12" />
+      </Panel>
+      <Panel flush title={<Trans>What you hold</Trans>}>
+        <div className="px-4 py-4">
+          <Skeleton className="h-33 md:h-28" />
+        </div>
+      </Panel>
     </>
   );
 }
