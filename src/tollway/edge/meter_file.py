@@ -199,11 +199,18 @@ class MeterFile:
         """Whether anything may have changed since the last `sync`: a file without slots in use stays as it is."""
         return self._freed or len(self._free) < self._next - 1
 
-    def sync(self, now_us: int) -> None:
-        """Write what changed to the disk. Blocks: call it in a thread (`fdatasync` lets others run)."""
-        self._freed = False
+    def note_alive(self, now_us: int) -> None:
+        """Note when its user was alive; a flow that a kill cuts off is said to have ended then."""
         _HEADER.pack_into(self._segments[0][0], 0, _MAGIC, now_us)
-        os.fdatasync(self._fd)
+
+    def sync(self) -> None:
+        """Write what changed to the disk. Blocks: call it in a thread (`fdatasync` lets others run). Raises OSError."""
+        self._freed = False
+        try:
+            os.fdatasync(self._fd)
+        except OSError:
+            self._freed = True  # nothing is known to be on the disk
+            raise
 
     def close(self) -> None:
         """Unmap and unlock."""

@@ -284,10 +284,11 @@ class Edge:
             self._end_flows_out_of_hours()
             if self._certificate is not None:
                 self._certificate.tick(self._reactor.monotonic())
+            self._meter.note_alive(self._clock.now_us())
             if not self._meter.needs_sync:
                 continue
             try:
-                await loop.run_in_executor(None, self._meter.sync, self._clock.now_us())
+                await loop.run_in_executor(None, self._meter.sync)
             except OSError as error:
                 _log.error("the meter file cannot be synced: %s", error)
 

@@ -189,7 +189,7 @@ class Reactor:
         self._loop.call_later(delay_s, self._run_later, call)
 
     def add_deadline(self, timed: HasDeadline) -> None:
-        """Call `timed.expired()` within half a second after its deadline, until `untime`."""
+        """Call `timed.expired()` within half a second after its deadline, until `remove_deadline`."""
         self._timed.add(timed)
         if self._sweeper is None:
             self._sweeper = self._loop.call_later(_SWEEP_S, self._sweep)

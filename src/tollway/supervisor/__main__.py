@@ -82,14 +82,18 @@ async def _keep_renewing(renewal: ChildProcess) -> None:
 
 async def renew(renewal: ChildProcess) -> None:
     """Have the certificates renewed that are due, and report it when that fails."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *renewal.arguments,
-        env=environment_of(renewal),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
+    try:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *renewal.arguments,
+            env=environment_of(renewal),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+    except OSError as error:
+        _report(f"certificates are not renewed: {error}")
+        return
     _, error = await process.communicate()
     if process.returncode:
         lines = error.decode(errors="replace").strip().splitlines() or ["it wrote nothing"]

@@ -32,7 +32,8 @@ def test_what_was_written_is_there_after_the_process(tmp_path: Path) -> None:
     slot[meter_file.STATE] = SlotState.FLOW_OPEN
     slot.words[slot.at + meter_file.INPUT] += 123
     slot.words[slot.at + meter_file.OUTPUT] += 2**40
-    meter.sync(7_000)
+    meter.note_alive(7_000)
+    meter.sync()
     meter.close()
 
     again = MeterFile(tmp_path / "x.meter")
@@ -224,10 +225,27 @@ def test_a_file_that_nobody_uses_needs_no_sync(tmp_path: Path) -> None:
     assert not meter.needs_sync
     slot = meter.claim()
     assert meter.needs_sync
-    meter.sync(1_000)
+    meter.sync()
     assert meter.needs_sync, "its counters may have grown"
     meter.free(slot)
     assert meter.needs_sync, "that it is free is not on the disk"
-    meter.sync(2_000)
+    meter.sync()
+    assert not meter.needs_sync
+    meter.close()
+
+
+def test_a_sync_that_fails_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    meter = opened(tmp_path / "x.meter")
+    meter.free(meter.claim())
+
+    def refuse(_fd: int) -> None:
+        raise OSError(errno.EIO, "no disk")
+
+    monkeypatch.setattr(os, "fdatasync", refuse)
+    with pytest.raises(OSError, match="no disk"):
+        meter.sync()
+    assert meter.needs_sync
+    monkeypatch.undo()
+    meter.sync()
     assert not meter.needs_sync
     meter.close()

@@ -141,7 +141,7 @@ class ClientConnection(PausableProtocol):
             self.update_reading()
 
     def _count_ahead(self) -> None:
-        """Count what waits for its turn as kept; drop it when there is no room, and end after this response."""
+        """Count what waits for its turn as kept; drop it when it does not fit, and end after this response."""
         exchange = self.exchange
         if self._tunnel is not None or self._lingering:
             waits = False
